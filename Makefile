@@ -1,0 +1,53 @@
+# Commands of this project; `make` alone lists them.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+UV_VERSION := 0.13.9
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo emulator test lint types format build constraints clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+# Everything is pinned by constraints.txt: Airflow runs only with certain versions of its own dependencies.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group dev --editable '.[emulator,openlineage]'
+	@touch $(READY)
+
+setup: $(READY)  ## make .venv with the package, Airflow and the tools
+
+demo: $(READY)  ## roll three days of Koalas up against a local Polaris
+	$(BIN)/python scripts/demo.py
+
+emulator: $(READY)  ## serve the demo's Polaris, with its pages
+	@mkdir -p .demo
+	$(BIN)/polaris-emulator --db .demo/polaris.db
+
+test: $(READY)  ## run all tests
+	$(BIN)/python -m pytest
+
+lint: $(READY)  ## ruff and the import arrows
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(READY)  ## mypy, strict
+	$(BIN)/python -m mypy
+
+format: $(READY)  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+build: $(READY)  ## wheel and sdist in dist/
+	$(BIN)/uv build --python $(BIN)/python
+
+constraints: $(READY)  ## resolve constraints.txt anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate --no-emit-package pip \
+		--upgrade --all-extras --group dev --output-file constraints.txt pyproject.toml
+
+clean:  ## remove what the other commands made
+	rm -rf $(VENV) .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,3 @@
+"""Apache Airflow provider for Imply Polaris. This module holds the version and imports nothing."""
+
+__version__ = "0.1.0"

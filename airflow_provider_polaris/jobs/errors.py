@@ -1,0 +1,186 @@
+"""
+Every error of the package, in one tree; performs no I/O and knows no Airflow exception.
+
+A message is one sentence chain on one line: what, which, why, what next. The vendor's text stands verbatim in it.
+
+.. code-block:: text
+
+    PolarisError
+    ├─ PolarisSpecError(ValueError)      our input is wrong; raised before any request
+    ├─ PolarisGuardError                 a guard refused to go on; nothing was sent
+    ├─ PolarisTransportError             no answer (DNS, connect, TLS, timeout); retryable
+    ├─ PolarisApiError                   an answer with an error status
+    │   ├─ PolarisAuthError              401, 403
+    │   ├─ PolarisNotFoundError          404
+    │   ├─ PolarisConflictError          409
+    │   ├─ PolarisThrottledError         429
+    │   └─ PolarisServerError            5xx
+    ├─ PolarisProtocolError              an answer that we can't read
+    ├─ PolarisAmbiguousSubmitError       a POST whose outcome nobody knows
+    └─ PolarisJobError                   the job ended badly
+        ├─ PolarisJobFailedError
+        ├─ PolarisJobCanceledError
+        └─ PolarisJobTimeoutError
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class PolarisError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+    #: Whether the same call may succeed later with nothing changed. Retry code asks this and nothing else.
+    retryable: ClassVar[bool] = False
+
+
+class PolarisSpecError(PolarisError, ValueError):
+    """The job or an argument is wrong; raised before any request."""
+
+
+class PolarisGuardError(PolarisError):
+    """A guard refused to go on; nothing was sent."""
+
+
+class PolarisTransportError(PolarisError):
+    """No answer came: name look-up, connection, TLS or time-out."""
+
+    retryable = True
+
+
+class PolarisProtocolError(PolarisError):
+    """An answer came that is not what the API promises (not JSON, a required field missing)."""
+
+
+class PolarisApiError(PolarisError):
+    """
+    Polaris answered with an error.
+
+    :param message: The whole sentence.
+    :param status: HTTP status.
+    :param code: Machine-readable code of the vendor's envelope, if it had one.
+    :param vendor_message: The vendor's own text, verbatim.
+    :param method: HTTP method of the request.
+    :param path: Path of the request, without host and query.
+    :param request_id: The ``X-Request-Id`` of the answer, if any.
+    :param retry_after: Seconds that the server asked us to wait, if it did.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        code: str | None = None,
+        vendor_message: str | None = None,
+        method: str = "",
+        path: str = "",
+        request_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.vendor_message = vendor_message
+        self.method = method
+        self.path = path
+        self.request_id = request_id
+        self.retry_after = retry_after
+
+    @staticmethod
+    def class_for(status: int) -> type[PolarisApiError]:
+        """Return the most specific class for an HTTP status; the base class for one that has none."""
+        if status in _CLASS_BY_STATUS:
+            return _CLASS_BY_STATUS[status]
+        return PolarisServerError if status >= 500 else PolarisApiError
+
+
+class PolarisAuthError(PolarisApiError):
+    """401 (who are you?) or 403 (you may not)."""
+
+
+class PolarisNotFoundError(PolarisApiError):
+    """404: no such job, table, file, query or project."""
+
+
+class PolarisConflictError(PolarisApiError):
+    """409: the request clashes with the present state."""
+
+
+class PolarisThrottledError(PolarisApiError):
+    """429: too many requests; ``retry_after`` has the wait that the server asked for, if it did."""
+
+    retryable = True
+
+
+class PolarisServerError(PolarisApiError):
+    """5xx: the service or something in front of it failed."""
+
+    retryable = True
+
+
+_CLASS_BY_STATUS: Mapping[int, type[PolarisApiError]] = {
+    401: PolarisAuthError,
+    403: PolarisAuthError,
+    404: PolarisNotFoundError,
+    409: PolarisConflictError,
+    429: PolarisThrottledError,
+}
+
+
+class PolarisAmbiguousSubmitError(PolarisError):
+    """
+    A job was POSTed and nobody knows whether Polaris accepted it.
+
+    The job may run, so it must not simply be sent again: look for it first.
+
+    :param message: The whole sentence.
+    :param spec: The body that was sent.
+    :param since: ISO 8601 UTC instant of the POST, for the look-up.
+    """
+
+    def __init__(self, message: str, *, spec: Mapping[str, Any] | None = None, since: str | None = None) -> None:
+        super().__init__(message)
+        self.spec = spec
+        self.since = since
+
+
+class PolarisJobError(PolarisError):
+    """
+    A job ended badly.
+
+    :param message: The whole sentence.
+    :param job_id: Id of the job.
+    :param state: The last status seen, as Polaris wrote it.
+    :param code: ``health.code``, if any.
+    :param console_url: Where to look, if known.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        job_id: str,
+        state: str | None = None,
+        code: str | None = None,
+        console_url: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.job_id = job_id
+        self.state = state
+        self.code = code
+        self.console_url = console_url
+
+
+class PolarisJobFailedError(PolarisJobError):
+    """The job failed, or completed in a way that counts as failure."""
+
+
+class PolarisJobCanceledError(PolarisJobError):
+    """Somebody canceled the job."""
+
+
+class PolarisJobTimeoutError(PolarisJobError):
+    """The job was not done at the deadline."""

@@ -1,0 +1,168 @@
+"""
+Roll three days of Koalas up: a local Polaris, real files, a real Airflow, one command.
+
+Nothing is prepared or remembered: every number printed is read back from the emulator's API. The database stays in
+``.demo``, and a second run replaces the same days, so it ends with the same table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import koalas
+
+from airflow_provider_polaris.client import ClientSettings, PolarisClient
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE, TARGET = "Koalas Source", "Koalas Rollup"
+BEGIN = time.monotonic()
+
+
+def say(text: str) -> None:
+    print(f"[{time.monotonic() - BEGIN:5.1f} s] {text}", flush=True)
+
+
+@contextmanager
+def local_polaris(database: Path) -> Iterator[tuple[str, str]]:
+    """Run ``polaris-emulator`` for as long as the block lasts; gives its address and its ``AIRFLOW_CONN_...`` value."""
+    command = [sys.executable, "-m", "airflow_provider_polaris.emulator", "--port", "0", "--db", str(database)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            connection = next(
+                (found[1] for line in server.stdout if (found := re.search(r"AIRFLOW_CONN_POLARIS_DEFAULT='(.*)'", line))),
+                None,
+            )
+            if connection is None:
+                raise SystemExit("The emulator did not start; its message stands above.")
+            address = re.search(r"http://127\.0\.0\.1:\d+", connection)
+            assert address is not None
+            yield address[0], connection
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def wait_for(client: PolarisClient, job: dict[str, Any]) -> dict[str, Any]:
+    """Poll until the job has ended; bounded."""
+    for _ in range(600):
+        if client.get_job_status(job["id"]) in {"completed", "failed", "canceled"}:
+            break
+        time.sleep(0.1)
+    ended = client.get_job(job["id"])
+    if ended["executionStatus"] != "completed":
+        raise SystemExit(f"Job {job['id']} {ended['executionStatus']}: {ended['health']}")
+    return client.get_job_metrics(job["id"])
+
+
+def load_source(client: PolarisClient, home: Path) -> int:
+    """Upload the detail data and ingest it as a Polaris user would; gives the rows that the table then holds."""
+    path = home / "koalas.json.gz"
+    say(f"Making {koalas.ROWS:,} events of three days ({koalas.DAYS[0]:%Y-%m-%d} to {koalas.DAYS[-1]:%Y-%m-%d}) …")
+    size = koalas.write(path)
+    say(f"Uploading {path.name} ({size / 1e6:.1f} MB) and ingesting it into {SOURCE!r} …")
+    names = {file["name"] for file in client.iter_files()}
+    if path.name in names:
+        client.delete_file(path.name)
+    client.upload_file(path)
+    columns = {"timestamp": "string", "city": "string", "session": "string", "session_length": "long"}
+    job = client.create_job(
+        {
+            "type": "batch",
+            "ingestionMode": "replace",
+            "replaceAll": True,
+            "createTableIfNotExists": True,
+            "source": {
+                "type": "uploaded",
+                "fileList": [path.name],
+                "inputSchema": [{"name": name, "dataType": kind} for name, kind in columns.items()],
+                "formatSettings": {"format": "nd-json"},
+            },
+            "target": {"type": "table", "tableName": SOURCE},
+            "mappings": [
+                {"columnName": "__time", "expression": 'TIME_PARSE("timestamp")'},
+                *({"columnName": name, "expression": f'"{name}"'} for name in ("city", "session", "session_length")),
+            ],
+        }
+    )
+    wait_for(client, job)
+    return int(client.get_table(SOURCE)["totalRows"])
+
+
+def run_airflow(address: str, connection: str, home: Path) -> list[dict[str, Any]]:
+    """Run the example DAG for each day in one Airflow process, as the scheduler would; gives the ``polaris_job`` XComs."""
+    import airflow_once  # sets Airflow's environment, so it comes before anything of Airflow
+
+    airflow = airflow_once.start(home / "airflow", {"AIRFLOW_CONN_POLARIS_DEFAULT": connection})
+    say(f"Airflow {airflow.version} is ready; its log goes to {airflow.log}")
+    dag = airflow.load(ROOT / "dags_examples" / "koalas_rollup.py", "koalas_rollup")
+    done = []
+    for day in koalas.DAYS:
+        before = time.monotonic()
+        job = airflow.run(dag, day, xcom=("rollup", "polaris_job"))
+        say(
+            f"  {day:%Y-%m-%d}  submitted and waited for job {job['id']} in {time.monotonic() - before:.1f} s"
+            f"  {address}/__emulator__/jobs/{job['id']}"
+        )
+        done.append(job)
+    return done
+
+
+def report(client: PolarisClient, jobs: list[dict[str, Any]], source_rows: int) -> None:
+    """Print what was rolled up, read back from the emulator."""
+    say("What was rolled up:")
+    print(f"\n  {'day':<12}{'rows read':>12}{'rows kept':>12}   job")
+    for day, job in zip(koalas.DAYS, jobs, strict=True):
+        metrics = client.get_job_metrics(job["id"])
+        print(f"  {day:%Y-%m-%d}  {metrics['numRowsProcessed']:>12,}{metrics['numRowsPersisted']:>12,}   {job['id']}")
+    (total,) = client.query(f'SELECT COUNT(*) AS "rows", SUM("__count") AS "events" FROM "{TARGET}"')
+    print(f"\n  {SOURCE!r} {source_rows:,} rows  →  {TARGET!r} {total['rows']:,} rows that count {total['events']:,} events")
+    if total["events"] != source_rows:
+        raise SystemExit("The rollup does not count every event of the source.")
+    first = client.query(f'SELECT * FROM "{TARGET}" ORDER BY "__time", "city" LIMIT 5')
+    widths = {name: max(len(name), *(len(str(row[name])) for row in first)) for name in first[0]}
+    print("\n  " + "  ".join(name.ljust(width) for name, width in widths.items()))
+    for row in first:
+        print("  " + "  ".join(str(row[name]).ljust(width) for name, width in widths.items()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--home", type=Path, default=Path(".demo"), help="where everything is kept (default: .demo)")
+    home: Path = parser.parse_args().home
+    home.mkdir(parents=True, exist_ok=True)
+    say("Starting a local Polaris …")
+    database = home / "polaris.db"
+    with local_polaris(database) as (address, connection):
+        say(f"It answers at {address}, its database is {database}")
+        with PolarisClient(
+            ClientSettings.from_host(
+                address, project_id="00000000-0000-4000-8000-000000000001", api_key="pok_emulator"
+            )
+        ) as client:
+            source_rows = load_source(client, home)
+            say(f"{SOURCE!r} holds {source_rows:,} rows. Starting Airflow …")
+            jobs = run_airflow(address, connection, home)
+            report(client, jobs, source_rows)
+    print(
+        """
+What to try next
+  make emulator          serve this Polaris again; its pages are at http://127.0.0.1:8099/__emulator__/
+                         (tables, jobs with their spec, SQL, metrics and logs)
+  make demo              once more: the same days are replaced, the table stays the same
+  dags_examples/         the DAG that just ran; change its measures and run the demo again
+"""
+    )
+    say("Done.")
+
+
+if __name__ == "__main__":
+    main()

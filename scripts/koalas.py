@@ -1,0 +1,50 @@
+"""Make the demo's detail data: the vendor page's "Koalas Source" schema, the same rows at every call."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+DAYS = tuple(datetime(2024, 6, day, tzinfo=timezone.utc) for day in (1, 2, 3))
+ROWS = 100_000
+CITIES = (
+    "Adelaide", "Brisbane", "Cairns", "Canberra", "Darwin", "Geelong", "Hobart", "Melbourne", "Newcastle",
+    "Perth", "Sydney", "Townsville",
+)  # fmt: skip
+
+
+def events(rows: int = ROWS) -> Iterator[dict[str, object]]:
+    """
+    Yield events of three days in time order.
+
+    :param rows: How many; spread evenly over the days.
+    :return: ``timestamp`` (ISO 8601 UTC, milliseconds), ``city``, ``session`` and ``session_length`` (milliseconds).
+    """
+    dice = random.Random(20240601)
+    step = timedelta(days=len(DAYS)) / rows
+    sessions = [(f"S{number:05d}", dice.choice(CITIES)) for number in range(rows // 20)]
+    for number in range(rows):
+        instant = DAYS[0] + number * step
+        session, city = dice.choice(sessions)
+        yield {
+            "timestamp": instant.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z",
+            "city": city,
+            "session": session,
+            "session_length": int(dice.expovariate(1 / 40_000)),
+        }
+
+
+def write(path: Path, rows: int = ROWS) -> int:
+    """
+    Write the events as JSON lines, gzip compressed; the same bytes at every call.
+
+    :return: Size of the file in bytes.
+    """
+    with path.open("wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, filename="", compresslevel=6) as packed:
+        for event in events(rows):
+            packed.write(json.dumps(event).encode() + b"\n")
+    return path.stat().st_size
