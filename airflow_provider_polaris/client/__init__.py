@@ -1,0 +1,8 @@
+"""The only HTTP of the package. Importing it loads ``requests``; knows no Airflow."""
+
+from __future__ import annotations
+
+from airflow_provider_polaris.client.api import PolarisClient
+from airflow_provider_polaris.client.settings import ClientSettings
+
+__all__ = ["ClientSettings", "PolarisClient"]

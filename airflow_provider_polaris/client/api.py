@@ -1,0 +1,70 @@
+"""The client that the rest of the package uses: all operations on one session."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from airflow_provider_polaris.client.files_api import FilesApi
+from airflow_provider_polaris.client.jobs_api import JobsApi
+from airflow_provider_polaris.client.queries_api import QueriesApi
+from airflow_provider_polaris.client.settings import ClientSettings
+from airflow_provider_polaris.client.tables_api import TablesApi
+from airflow_provider_polaris.client.transport import Transport, utc_now
+
+if TYPE_CHECKING:
+    import requests
+
+
+class PolarisClient(JobsApi, TablesApi, FilesApi, QueriesApi):
+    """
+    The Polaris API of one project.
+
+    Reading calls, cancels and SELECTs are tried again after time-outs, broken connections, 408, 429 and 5xx, with
+    exponential waits, full jitter and ``Retry-After``, until ``settings.retry_budget`` seconds are over. A call that
+    must not happen twice (submit a job, create a table, upload a file ...) goes out again only if it can't have
+    arrived or was refused with a 429. Any call may raise :class:`PolarisApiError` or one of its subclasses for an
+    answer with an error status, :class:`PolarisTransportError` for no answer, and :class:`PolarisProtocolError` for
+    one that can't be read; no message has a secret in it.
+
+    Use one client in one thread; :meth:`close` it, or use it in a ``with`` statement.
+
+    :param settings: Where and how.
+    :param session: Used instead of a new one, and closed with the client; its adapters must not retry by themselves.
+    :param clock: Monotonic seconds.
+    :param now: The present, aware.
+    :param sleep: Waits between attempts.
+    :param rng: For the jitter.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        session: requests.Session | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], None] = time.sleep,
+        rng: random.Random | None = None,
+    ) -> None:
+        super().__init__(Transport(settings, session=session, clock=clock, now=now, sleep=sleep, rng=rng))
+        self.settings = settings
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._transport.close()
+
+    def __enter__(self) -> PolarisClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"PolarisClient({self.settings.base_url!r}, project_id={self.settings.project_id!r})"

@@ -1,0 +1,183 @@
+"""What goes into the ``Authorization`` header, and what to do when it is refused."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import requests
+from requests.auth import AuthBase
+
+from airflow_provider_polaris.client.redact import Redactor
+from airflow_provider_polaris.client.settings import ClientSettings
+from airflow_provider_polaris.jobs.errors import PolarisProtocolError
+
+log = logging.getLogger("airflow_provider_polaris.client")
+
+#: Tokens live five minutes (docs.imply.io/polaris/oauth); for an answer that does not say.
+_TOKEN_SECONDS = 300.0
+#: Renew this long before the end, but use a token for at least half of its life.
+_MARGIN_SECONDS = 60.0
+
+
+class HeaderAuth(AuthBase):
+    """
+    Set one ``Authorization`` header, or none.
+
+    An auth object also keeps requests from replacing our header by an entry of ``~/.netrc``.
+    """
+
+    def __init__(self, value: str | None) -> None:
+        self._value = value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Put the header in."""
+        if self._value is not None:
+            request.headers["Authorization"] = self._value
+        return request
+
+    def __repr__(self) -> str:
+        return "HeaderAuth(***)"
+
+
+class Credentials(Protocol):
+    """What the transport asks of a way to authenticate."""
+
+    def header(self) -> str:
+        """Return the header's value for the next request; may fetch a token."""
+
+    def refused(self, header: str) -> bool:
+        """Learn that this value met a 401; say whether another value is worth one more request."""
+
+    def accepted(self, header: str) -> None:
+        """Learn that this value was good."""
+
+    def description(self) -> str:
+        """Return what the user would call it."""
+
+
+class ApiKeyCredentials:
+    """
+    An API key in one of its two forms, and the other one if the first meets a 401.
+
+    The vendor's SDK sends ``Basic base64(KEY:)``, the vendor's current samples send ``Basic KEY``
+    (docs.imply.io/polaris/api-keys). A 401 means that the request was not carried out, so that even a POST may follow
+    in the other form. The form that worked stays; once one has worked, a 401 is about the key and not about its form.
+    """
+
+    def __init__(self, settings: ClientSettings) -> None:
+        key = settings.api_key or ""
+        encoded = base64.b64encode(f"{key}:".encode()).decode("ascii")
+        self._forms = [f"Basic {encoded}", f"Basic {key}"]
+        if settings.auth == "raw_api_key":
+            self._forms.reverse()
+        self._current = 0
+        self._confirmed = False
+        self._auth = settings.auth
+        self._connection_name = settings.connection_name
+
+    def header(self) -> str:
+        """Return the form that worked, else the configured one."""
+        return self._forms[self._current]
+
+    def refused(self, header: str) -> bool:
+        """Switch to the other form, unless one of them is known to work."""
+        if self._confirmed:
+            return False
+        self._current = 1 - self._forms.index(header)
+        return True
+
+    def accepted(self, header: str) -> None:
+        """Keep this form; say so once if it is not the configured one."""
+        if self._confirmed:
+            return
+        self._confirmed = True
+        self._current = self._forms.index(header)
+        if self._current == 1:
+            other = "api_key" if self._auth == "raw_api_key" else "raw_api_key"
+            log.warning(
+                "Polaris refused the API key of connection %r in the form of auth=%r and accepted it in that of "
+                "auth=%r, which is used from now on. Set the extra 'auth' to %r to save the first request.",
+                self._connection_name,
+                self._auth,
+                other,
+                other,
+            )
+
+    def description(self) -> str:
+        """Return ``the API key in connection '...'``."""
+        return f"the API key in connection {self._connection_name!r}"
+
+    def __repr__(self) -> str:
+        return f"ApiKeyCredentials({self._connection_name!r}, auth={self._auth!r})"
+
+
+class OAuthCredentials:
+    """
+    Tokens bought with client credentials, renewed before they end.
+
+    :param settings: For messages.
+    :param fetch: Makes the token request and returns its body.
+    :param clock: Monotonic seconds.
+    :param redact: Is told each token.
+    """
+
+    def __init__(
+        self, settings: ClientSettings, *, fetch: Callable[[], bytes], clock: Callable[[], float], redact: Redactor
+    ) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._redact = redact
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._header: str | None = None
+        self._renew_at = 0.0
+
+    def header(self) -> str:
+        """Return a token that is good for a while; one thread fetches, the others wait for it."""
+        with self._lock:
+            if self._header is None or self._clock() >= self._renew_at:
+                started = self._clock()
+                token, seconds = self._read(self._fetch())
+                self._redact.add_passing(token)
+                self._header = f"Bearer {token}"
+                self._renew_at = started + seconds - min(_MARGIN_SECONDS, seconds / 2)
+            return self._header
+
+    def refused(self, header: str) -> bool:
+        """Forget that token, unless another thread has renewed it already."""
+        with self._lock:
+            if self._header == header:
+                self._header = None
+        return True
+
+    def accepted(self, header: str) -> None:
+        """Nothing to learn: a good token ends all the same."""
+
+    def description(self) -> str:
+        """Return ``the OAuth client '...' in connection '...'``."""
+        return f"the OAuth client {self._settings.client_id!r} in connection {self._settings.connection_name!r}"
+
+    def __repr__(self) -> str:
+        return f"OAuthCredentials({self._settings.client_id!r})"
+
+    def _read(self, body: bytes) -> tuple[str, float]:
+        """Take token and life time out of the answer (RFC 6749, section 5.1)."""
+        try:
+            data: Any = json.loads(body)
+        except (ValueError, RecursionError):
+            data = None
+        token = data.get("access_token") if isinstance(data, Mapping) else None
+        if not isinstance(token, str) or not token or not all("!" <= char <= "~" for char in token):
+            raise PolarisProtocolError(
+                f"the token endpoint {self._settings.oauth_token_url} answered without a usable access_token. "
+                f"Check token_url in connection {self._settings.connection_name!r}."
+            )
+        seconds = data.get("expires_in")
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < float("inf"):
+            seconds = _TOKEN_SECONDS
+        return token, float(seconds)

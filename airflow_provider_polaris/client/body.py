@@ -1,0 +1,102 @@
+"""Request bodies that know whether they have been read."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
+from urllib.parse import urlencode
+
+from urllib3.fields import RequestField
+
+from airflow_provider_polaris.jobs.errors import PolarisSpecError
+
+_BLOCK = 64 * 1024
+
+
+class Body:
+    """
+    A request body that is handed out in blocks and notes when the first one is taken.
+
+    The connection takes the first block after it has sent the headers. As long as ``started`` is false the service
+    can't have the whole request, hence can't have acted on it, whatever the exception looks like.
+
+    :param parts: Bytes or seekable binary files, sent one after the other. A file is sent from where it stands.
+    :param content_type: Value of the ``Content-Type`` header.
+    """
+
+    def __init__(self, parts: Sequence[bytes | BinaryIO], content_type: str) -> None:
+        self.content_type = content_type
+        self.started = False
+        self._parts: list[tuple[BinaryIO, int]] = []
+        self._length = 0
+        for part in parts:
+            file = io.BytesIO(part) if isinstance(part, bytes) else part
+            start = file.tell()
+            self._length += file.seek(0, os.SEEK_END) - start
+            self._parts.append((file, start))
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Go back to the start, for another attempt."""
+        self.started = False
+        self._current = 0
+        for file, start in self._parts:
+            file.seek(start)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next block; empty at the end."""
+        self.started = True
+        while self._current < len(self._parts):
+            block = self._parts[self._current][0].read(_BLOCK if size is None or size < 0 else size)
+            if block:
+                return block
+            self._current += 1
+        return b""
+
+    def __iter__(self) -> Iterator[bytes]:
+        # requests takes a body for a stream only if it can be iterated over.
+        while block := self.read(_BLOCK):
+            yield block
+
+    def __repr__(self) -> str:
+        return f"Body({self._length} bytes of {self.content_type})"
+
+
+def json_body(data: Mapping[str, Any], what: str) -> Body:
+    """
+    Encode an object as JSON.
+
+    :param data: The object.
+    :param what: What it is, for the sentence.
+    :raises PolarisSpecError: Something in it has no JSON form (a datetime, NaN).
+    """
+    try:
+        text = json.dumps(dict(data), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise PolarisSpecError(f"the {what} can't be written as JSON: {exc}.") from None
+    return Body([text.encode("ascii")], "application/json")
+
+
+def form_body(fields: Mapping[str, str]) -> Body:
+    """Encode fields as an HTML form."""
+    return Body([urlencode(fields).encode("ascii")], "application/x-www-form-urlencoded")
+
+
+def file_body(file: BinaryIO, name: str) -> Body:
+    """
+    Wrap a file as the part ``file`` of a multipart form, streamed and never read whole.
+
+    Source: docs.imply.io/polaris/api-upload. The part carries no content type, so that Polaris goes by the name.
+    """
+    boundary = secrets.token_hex(16)
+    field = RequestField(name="file", data=b"", filename=name)
+    field.make_multipart()
+    head = f"--{boundary}\r\n{field.render_headers()}".encode()
+    return Body([head, file, f"\r\n--{boundary}--\r\n".encode()], f"multipart/form-data; boundary={boundary}")

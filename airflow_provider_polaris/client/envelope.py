@@ -1,0 +1,140 @@
+"""Read the bodies that come with an error status, whoever wrote them; performs no I/O."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_LONGEST = 300
+_LONGEST_SENTENCE = 2000
+_MOST_DETAILS = 5
+_DEEPEST = 4
+_TITLE = re.compile(r"<(title|h1)[^>]*>(.*?)</\1\s*>", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """
+    What an error body says.
+
+    :param code: Machine-readable code, if any; a number becomes text.
+    :param text: What it says, verbatim; None if it says nothing.
+    :param details: Further causes as ``target: text``.
+    :param remark: What to say of a body that is no error envelope (``an empty body``), else None.
+    """
+
+    code: str | None = None
+    text: str | None = None
+    details: tuple[str, ...] = ()
+    remark: str | None = None
+
+    def sentence(self) -> str:
+        """Return all of it on one line, without a full stop at the end; empty if there is nothing to say."""
+        text = one_line(self.text or "")
+        if self.details:
+            more = "; ".join(one_line(detail).rstrip(". ") for detail in self.details)
+            text = f"{text.rstrip('. ')} ({more})" if text else more
+        return shorten(text.rstrip(". "), _LONGEST_SENTENCE)
+
+
+def read_envelope(body: bytes, content_type: str) -> Envelope:
+    """
+    Read an error body of any of the shapes that Polaris and the gateways before it use.
+
+    - Jobs, tables, files: ``{code, message, target?, details?: [same], innererror?}`` (polaris-sdk 20250425.14.0)
+    - gateway: ``{message}``, no code (docs.imply.io/polaris/oauth); ``code`` may be a number
+    - nested: ``{error: {code, message}}``; with ``{taskId, state}`` beside it for asynchronous queries
+    - SQL: ``{error, errorCode, errorMessage, persona, category}`` (docs.imply.io/polaris/api-query)
+    - OAuth: ``{error, error_description}`` (RFC 6749, section 5.2)
+    - HTML pages, plain text, nothing at all
+
+    :param body: The bytes.
+    :param content_type: The header's value; only used to tell a broken JSON from a text.
+    """
+    text = body.decode("utf-8", "replace").strip("\ufeff \t\r\n\x00")
+    if not text:
+        return Envelope(remark="an empty body")
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return _no_json(text, content_type)
+    if isinstance(data, Mapping):
+        return _from_object(data)
+    if isinstance(data, str) and data.strip():
+        return Envelope(text=data)
+    return Envelope(remark=f"the body {shorten(text)!r}")
+
+
+def _from_object(data: Mapping[str, Any]) -> Envelope:
+    nested = data.get("error")
+    if isinstance(nested, Mapping):
+        return _from_object(nested)
+    code = _first(data, "errorCode", "code")
+    text = _first(data, "errorMessage", "message", "error_description", "error", "detail", "title")
+    if code is None and isinstance(nested, str) and nested != text:
+        code = nested  # {"error": "invalid_client", "error_description": "..."}
+    details = list(_details(data, 0))
+    if code is None and text is None and not details:
+        return Envelope(remark=f"the body {shorten(json.dumps(data, ensure_ascii=False))!r}")
+    return Envelope(code=code, text=text, details=tuple(dict.fromkeys(details))[:_MOST_DETAILS])
+
+
+def _details(data: Mapping[str, Any], depth: int) -> list[str]:
+    """Flatten ``details`` and ``innererror``; bounded, because the schema is recursive."""
+    if depth >= _DEEPEST:
+        return []
+    found: list[str] = []
+    entries = data.get("details")
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, str):
+            found.append(entry)
+        elif isinstance(entry, Mapping):
+            found.extend(_entry(entry))
+            found.extend(_details(entry, depth + 1))
+    inner = data.get("innererror")
+    if isinstance(inner, Mapping):
+        found.extend(_entry(inner))
+        found.extend(_details(inner, depth + 1))
+    return found
+
+
+def _entry(entry: Mapping[str, Any]) -> list[str]:
+    label = _first(entry, "target", "code")
+    text = _first(entry, "message", "errorMessage")
+    joined = ": ".join(part for part in (label, text) if part)
+    return [joined] if joined else []
+
+
+def _first(data: Mapping[str, Any], *keys: str) -> str | None:
+    """Return the first value that is a text with something in it, or a number."""
+    for key in keys:
+        value = data.get(key)
+        if isinstance(value, str) and value.strip():
+            return value
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return str(value)
+    return None
+
+
+def _no_json(text: str, content_type: str) -> Envelope:
+    if "<html" in text[:2000].lower() or "html" in content_type.lower():
+        match = _TITLE.search(text[:20_000])
+        title = one_line(html.unescape(re.sub(r"<[^>]*>", " ", match[2]))) if match else ""
+        return Envelope(remark=f"the HTML page {shorten(title)!r}" if title else "an HTML page")
+    if "json" in content_type.lower():
+        return Envelope(remark=f"broken JSON: {shorten(one_line(text))!r}")
+    return Envelope(text=shorten(one_line(text)))
+
+
+def one_line(text: str) -> str:
+    """Fold white space and control characters so that the text fits on one line of a log."""
+    return re.sub(r"[\s\x00-\x1f\x7f\u2028\u2029]+", " ", text).strip()
+
+
+def shorten(text: str, longest: int = _LONGEST) -> str:
+    """Cut a text, saying so."""
+    return text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)"

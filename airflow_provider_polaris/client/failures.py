@@ -1,0 +1,139 @@
+"""Turn an outcome that is no success into one typed error with one chain of sentences; performs no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from airflow_provider_polaris.client.advice import Subject, advise, describe_loss
+from airflow_provider_polaris.client.envelope import read_envelope
+from airflow_provider_polaris.client.redact import Redactor
+from airflow_provider_polaris.client.retry import Answer, Loss, LossKind, Outcome, retry_after
+from airflow_provider_polaris.client.settings import ClientSettings
+from airflow_provider_polaris.jobs.errors import (
+    PolarisAmbiguousSubmitError,
+    PolarisApiError,
+    PolarisAuthError,
+    PolarisError,
+    PolarisProtocolError,
+    PolarisSpecError,
+    PolarisTransportError,
+)
+
+
+@dataclass(frozen=True)
+class Failures:
+    """
+    Makes the errors of one client.
+
+    :param settings: For names and limits in sentences.
+    :param redact: Applied to everything that came from outside.
+    """
+
+    settings: ClientSettings
+    redact: Redactor = field(repr=False)
+
+    def error(self, subject: Subject, outcome: Outcome, *, now: datetime, doubt: str = "") -> PolarisError:
+        """
+        Return the error for an outcome that is no success.
+
+        :param subject: The request.
+        :param outcome: What came of it.
+        :param now: Aware; the present, for a ``Retry-After`` that is a date.
+        :param doubt: A further sentence.
+        """
+        if isinstance(outcome, Loss):
+            return self._transport_error(subject, outcome, doubt)
+        advice = advise(
+            subject,
+            outcome.status,
+            self.settings,
+            wait=retry_after(outcome.headers, now),
+            location=self.redact(outcome.headers.get("Location") or ""),
+        )
+        advice = f"{advice} {doubt}".strip()
+        kind = PolarisApiError.class_for(outcome.status)
+        if outcome.status in (501, 505):
+            kind = PolarisApiError  # will be so next time too, hence not the retryable class
+        return self._api_error(kind, str(subject), advice, subject, outcome, now=now)
+
+    def token_error(self, subject: Subject, outcome: Outcome, *, now: datetime) -> PolarisError:
+        """Return the error for a token endpoint that gave no token; parameters as in :meth:`error`."""
+        if isinstance(outcome, Loss) or outcome.status not in (400, 401, 403):
+            return self.error(subject, outcome, now=now)
+        # RFC 6749 lets the endpoint answer bad client credentials with 400 as well as with 401.
+        advice = (
+            f"Check client_id {self.settings.client_id!r} and client_secret in connection "
+            f"{self.settings.connection_name!r}."
+        )
+        return self._api_error(PolarisAuthError, f"the token endpoint {subject.url}", advice, subject, outcome, now=now)
+
+    def unreadable(self, subject: Subject, answer: Answer, problem: str) -> PolarisProtocolError:
+        """Return the error for a success that can't be read."""
+        return PolarisProtocolError(
+            f"{subject} answered {answer.status} but {problem}. Check that {self.settings.base_url!r} is the Polaris "
+            "API and that no proxy answers in its place."
+        )
+
+    def ambiguous(
+        self, cause: PolarisError, doubt: str, spec: Mapping[str, Any], *, since: str
+    ) -> PolarisAmbiguousSubmitError:
+        """
+        Return the error for a submission whose outcome nobody knows.
+
+        :param cause: What was seen of it.
+        :param doubt: What that means for what was submitted, and what to do.
+        :param spec: The body that was sent.
+        :param since: ISO 8601 instant just before it was sent.
+        """
+        return PolarisAmbiguousSubmitError(f"{cause} {doubt}", spec=dict(spec), since=since)
+
+    def _api_error(
+        self,
+        kind: type[PolarisApiError],
+        head: str,
+        advice: str,
+        subject: Subject,
+        answer: Answer,
+        *,
+        now: datetime,
+    ) -> PolarisApiError:
+        # Masked before it is read as well as after: a text that is cut short could end in half a key.
+        body = self.redact(answer.body.decode("utf-8", "replace")).encode("utf-8", "replace")
+        envelope = read_envelope(body, answer.headers.get("Content-Type") or "")
+        code = self.redact(envelope.code) if envelope.code else None
+        request_id = self.redact(answer.headers.get("X-Request-Id") or "") or None
+        said = f"{head} answered {answer.status}{f' {code!r}' if code else ''}"
+        if sentence := envelope.sentence():
+            said += f": {self.redact(sentence)}"
+        elif envelope.remark:
+            said += f" with {self.redact(envelope.remark)}"
+        message = f"{said}. {advice}".rstrip()
+        if answer.attempts > 1 and answer.status != 401:
+            message += f" Gave up after {_attempts(answer)}."
+        if request_id and answer.status >= 500:
+            message += f" Request id {request_id!r}."
+        return kind(
+            message,
+            status=answer.status,
+            code=code,
+            vendor_message=self.redact(envelope.text) if envelope.text else None,
+            method=subject.method,
+            path=subject.path,
+            request_id=request_id,
+            retry_after=retry_after(answer.headers, now),
+        )
+
+    def _transport_error(self, subject: Subject, loss: Loss, doubt: str) -> PolarisError:
+        message = f"{describe_loss(subject, loss, self.settings)} {doubt}".rstrip()
+        if loss.kind is LossKind.SETUP:
+            return PolarisSpecError(message)
+        if loss.attempts > 1:
+            message += f" Gave up after {_attempts(loss)}."
+        return PolarisTransportError(message)
+
+
+def _attempts(outcome: Outcome) -> str:
+    return f"{outcome.attempts} attempts in {outcome.seconds:.0f} s"

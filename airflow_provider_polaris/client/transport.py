@@ -1,0 +1,265 @@
+"""Send requests and collect answers: the only module that opens a connection."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import requests
+
+from airflow_provider_polaris.client.advice import Subject
+from airflow_provider_polaris.client.auth import ApiKeyCredentials, Credentials, HeaderAuth, OAuthCredentials
+from airflow_provider_polaris.client.body import Body, form_body
+from airflow_provider_polaris.client.endpoints import Endpoint, path_of
+from airflow_provider_polaris.client.failures import Failures
+from airflow_provider_polaris.client.hosts import is_loopback
+from airflow_provider_polaris.client.loss import REQUEST_ERRORS, classify
+from airflow_provider_polaris.client.redact import Redactor, url_secrets
+from airflow_provider_polaris.client.retry import Answer, Outcome, RetryPolicy, is_ambiguous
+from airflow_provider_polaris.client.settings import ClientSettings
+from airflow_provider_polaris.jobs.errors import PolarisError
+
+log = logging.getLogger("airflow_provider_polaris.client")
+
+#: Query parameters: a sequence is sent as a repeated key, None is left out.
+Params = Mapping[str, Any]
+
+
+def utc_now() -> datetime:
+    """Return the present, aware, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+@dataclass(frozen=True)
+class Request:
+    """
+    One request, complete but for its ``Authorization``.
+
+    :param subject: Method, place, and what sentences need.
+    :param params: Query parameters.
+    :param body: None for none.
+    :param fresh_connection: Open a new connection rather than take a kept one, which the server may be closing.
+    """
+
+    subject: Subject
+    params: Sequence[tuple[str, str]] = ()
+    body: Body | None = None
+    fresh_connection: bool = False
+
+
+class Transport:
+    """
+    A session with credentials, time limits and retries; for one thread at a time.
+
+    :param settings: Where to and how.
+    :param session: Used instead of a new one; its adapters must not retry by themselves.
+    :param clock: Monotonic seconds.
+    :param now: The present, aware.
+    :param sleep: Waits between attempts.
+    :param rng: For the jitter.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        session: requests.Session | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], None] = time.sleep,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.settings = settings
+        self.now = now
+        self._clock = clock
+        self._sleep = sleep
+        self._rng = rng or random.Random()
+        environment = (secret for url in getproxies().values() for secret in url_secrets(url))
+        self._redact = Redactor((*settings.secrets(), *environment))
+        self.failures = Failures(settings, self._redact)
+        self._policy = RetryPolicy(budget=settings.retry_budget)
+        self._session = session or self._new_session()
+        self._credentials: Credentials
+        if settings.auth == "oauth":
+            self._credentials = OAuthCredentials(settings, fetch=self._fetch_token, clock=clock, redact=self._redact)
+        else:
+            self._credentials = ApiKeyCredentials(settings)
+
+    def __repr__(self) -> str:
+        return f"Transport({self.settings.base_url!r})"
+
+    def close(self) -> None:
+        """Close all connections; a later request opens new ones."""
+        self._session.close()
+
+    def request(
+        self,
+        endpoint: Endpoint,
+        *,
+        name: str | None = None,
+        params: Params | None = None,
+        body: Body | None = None,
+        fresh_connection: bool = False,
+        permissions: tuple[str, ...] | None = None,
+        permission_note: str = "",
+    ) -> Request:
+        """
+        Put a request together.
+
+        :param endpoint: The operation.
+        :param name: Its variable part.
+        :param params: Query parameters.
+        :param body: None for none.
+        :param fresh_connection: Don't take a kept connection.
+        :param permissions: If the endpoint's own don't suffice for this body.
+        :param permission_note: Added to the sentence about permissions.
+        :raises PolarisSpecError: The name can't stand in a path.
+        """
+        path = path_of(endpoint, self.settings.project_id, name)
+        subject = Subject(
+            method=endpoint.method,
+            path=path,
+            url=f"{self.settings.base_url}{path}",
+            permissions=endpoint.permissions if permissions is None else permissions,
+            noun=endpoint.noun,
+            name=name or "",
+            repeatable=endpoint.repeatable,
+            read_timeout=max(self.settings.read_timeout, endpoint.read_seconds),
+            credentials=self._credentials.description(),
+            permission_note=permission_note,
+        )
+        return Request(subject, tuple(_flatten(params or {})), body, fresh_connection)
+
+    def call(self, request: Request) -> Answer:
+        """
+        Send a request, again where that is safe and useful, and return its success.
+
+        :raises PolarisApiError: Polaris answered with an error; the subclass says which.
+        :raises PolarisTransportError: No answer came.
+        """
+        outcome = self.exchange(request)
+        if isinstance(outcome, Answer) and outcome.is_success:
+            return outcome
+        doubt = ""
+        if not request.subject.repeatable and is_ambiguous(outcome):
+            doubt = "It may have been carried out all the same: look before you send it again."
+        raise self.failures.error(request.subject, outcome, now=self.now(), doubt=doubt)
+
+    def error(self, request: Request, outcome: Outcome) -> PolarisError:
+        """Return the typed error for an outcome that is no success."""
+        return self.failures.error(request.subject, outcome, now=self.now())
+
+    def exchange(self, request: Request) -> Outcome:
+        """
+        Send a request, again where that is safe and useful; return what came of it, errors included.
+
+        :raises PolarisAuthError: No OAuth token could be had; the request was not sent.
+        """
+        return self._repeat(request, self._credentials)
+
+    def _repeat(self, request: Request, credentials: Credentials | None) -> Outcome:
+        started = self._clock()
+        attempt = 0
+        asked_again = False
+        while True:
+            attempt += 1
+            header = credentials.header() if credentials else None
+            outcome = self._attempt(request, header)
+            if credentials and header and isinstance(outcome, Answer):
+                if outcome.status == 401 and not asked_again and credentials.refused(header):
+                    # A 401 means that nothing was carried out, so even a POST may follow with the other header.
+                    asked_again = True
+                    continue
+                if _knows_us(outcome.status):
+                    credentials.accepted(header)
+            elapsed = self._clock() - started
+            delay = self._policy.delay(
+                outcome,
+                repeatable=request.subject.repeatable,
+                attempt=attempt,
+                elapsed=elapsed,
+                now=self.now(),
+                rng=self._rng,
+            )
+            if delay is None:
+                return replace(outcome, attempts=attempt, seconds=elapsed)
+            seen = outcome.status if isinstance(outcome, Answer) else outcome.kind.value
+            log.info("%s: %s; attempt %d follows in %.1f s", request.subject, seen, attempt + 1, delay)
+            self._sleep(delay)
+
+    def _attempt(self, request: Request, header: str | None) -> Outcome:
+        """Make one request. Whatever goes wrong comes back as a value: no exception of requests leaves this method."""
+        body = request.body
+        if body is not None:
+            body.rewind()
+        if request.fresh_connection:
+            self._session.close()
+        headers = {"Accept": "application/json", "User-Agent": self.settings.user_agent}
+        if body is not None:
+            headers["Content-Type"] = body.content_type
+        try:
+            response = self._session.request(
+                request.subject.method,
+                request.subject.url,
+                params=list(request.params),
+                data=body,
+                headers=headers,
+                auth=HeaderAuth(header),
+                timeout=(self.settings.connect_timeout, request.subject.read_timeout),
+                # A redirect would turn a POST into a GET or carry the key to another host.
+                allow_redirects=False,
+                # A copy: requests adds the environment's proxies to the dict that it is given.
+                proxies=dict(self.settings.proxies or {}),
+                verify=self.settings.verify,
+            )
+            return Answer(response.status_code, response.headers, response.content)
+        except REQUEST_ERRORS as exc:
+            return classify(exc, body_started=body.started if body is not None else None, redact=self._redact)
+
+    def _fetch_token(self) -> bytes:
+        """Buy a token with the client credentials (docs.imply.io/polaris/oauth)."""
+        url = self.settings.oauth_token_url
+        subject = Subject(
+            method="POST",
+            path=urlsplit(url).path,
+            url=url,
+            read_timeout=self.settings.read_timeout,
+            credentials=f"the OAuth client in connection {self.settings.connection_name!r}",
+        )
+        fields = {
+            "grant_type": "client_credentials",
+            "client_id": self.settings.client_id or "",
+            "client_secret": self.settings.client_secret or "",
+        }
+        outcome = self._repeat(Request(subject, body=form_body(fields)), None)
+        if isinstance(outcome, Answer) and outcome.is_success:
+            return outcome.body
+        raise self.failures.token_error(subject, outcome, now=self.now())
+
+    def _new_session(self) -> requests.Session:
+        session = requests.Session()
+        # A proxy of the environment can't reach our loopback: it would look for the emulator on its own machine.
+        session.trust_env = not is_loopback(self.settings.base_url)
+        return session
+
+
+def _knows_us(status: int) -> bool:
+    """Whether a status shows that the credentials were read and taken; a gateway may say 429 or 5xx before that."""
+    return 200 <= status < 300 or (400 <= status < 500 and status not in (401, 408, 429))
+
+
+def _flatten(params: Params) -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    for key, value in params.items():
+        if value is None:
+            continue
+        values = [value] if isinstance(value, (str, int)) else list(value)
+        pairs.extend((key, str(item)) for item in values)
+    return pairs

@@ -1,0 +1,55 @@
+"""
+The emulator as an ASGI application.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from airflow_provider_polaris import __version__
+from airflow_provider_polaris.emulator import errors
+from airflow_provider_polaris.emulator.core import Emulator
+from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX, FaultMiddleware
+from airflow_provider_polaris.emulator.identity import Clock
+from airflow_provider_polaris.emulator.routes import control, files, jobs, query, tables, token
+from airflow_provider_polaris.emulator.settings import EmulatorSettings
+
+
+def create_app(settings: EmulatorSettings | None = None, *, clock: Clock = time.time_ns) -> FastAPI:
+    """
+    Make an emulator; two of them in one process don't see each other.
+
+    The database is open from here on; it is closed when the application shuts down, or by
+    ``app.state.emulator.close()``.
+
+    :param settings: What it is made with; None takes the defaults.
+    :param clock: Nanoseconds since the epoch; tests put their own here.
+    :return: The application; ``app.state.emulator`` is the :class:`Emulator` behind it.
+    :raises StoreError: The database file can't be used.
+    """
+    emulator = Emulator(settings or EmulatorSettings(), clock)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        emulator.close()
+
+    app = FastAPI(
+        title="Polaris emulator",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=f"{CONTROL_PREFIX}/openapi.json",
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.state.emulator = emulator
+    errors.install(app)
+    app.add_middleware(FaultMiddleware, faults=emulator.faults)
+    for module in (control, files, jobs, query, tables, token):
+        app.include_router(module.router)
+    return app

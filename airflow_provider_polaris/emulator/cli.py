@@ -1,0 +1,163 @@
+"""
+``polaris-emulator``: a Polaris that runs here. At module level only the standard library is imported, so that a
+missing extra can be reported in one sentence.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.emulator.settings import EmulatorSettings
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """
+    Run the emulator until SIGINT or SIGTERM.
+
+    :param argv: Arguments; None takes those of the process.
+    :return: Exit code: 0, or 1 after one sentence on stderr. Wrong arguments exit with 2.
+    """
+    try:
+        import fastapi  # noqa: F401
+        import python_multipart  # noqa: F401
+        import uvicorn  # noqa: F401
+
+        from airflow_provider_polaris.emulator import engine, serving
+        from airflow_provider_polaris.emulator.app import create_app
+    except ImportError as error:
+        return _fail(
+            f"the emulator needs {error.name!r}, which is not installed. "
+            "Run: pip install 'airflow-provider-polaris[emulator]'"
+        )
+    arguments = _parser().parse_args(argv)
+    settings = _settings(arguments)
+    try:
+        listener = serving.bind(arguments.host, arguments.port)
+    except OSError as error:
+        return _fail(
+            f"can't listen on {arguments.host!r} port {arguments.port}: {error.strerror or error}. "
+            "Stop what uses the port, or choose another one with --port."
+        )
+    with listener:
+        try:
+            app = create_app(settings)
+        except engine.StoreError as error:
+            return _fail(str(error))
+        port = listener.getsockname()[1]
+        server = serving.make_server(app, lambda: _announce(arguments.host, port, settings))
+
+        def stop(*_: object) -> None:
+            # uvicorn raises the signal that stopped it once more when everything is closed: then this does nothing.
+            server.should_exit = True
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)
+        server.run(sockets=[listener])
+    return 0
+
+
+def connection_line(host: str, port: int, settings: EmulatorSettings) -> str:
+    """Return the line that makes Airflow's connection ``polaris_default`` this emulator."""
+    base = f"http://{_url_host(host)}:{port}"
+    connection = {
+        "conn_type": "polaris",
+        "host": base,
+        "password": settings.api_key,
+        "extra": {
+            "project_id": settings.project_id,
+            "auth": "api_key",
+            "console_url": f"{base}/__emulator__/jobs/{{job_id}}",
+        },
+    }
+    quoted = json.dumps(connection).replace("'", "'\\''")
+    return f"export AIRFLOW_CONN_POLARIS_DEFAULT='{quoted}'"
+
+
+def _parser() -> argparse.ArgumentParser:
+    from airflow_provider_polaris.emulator.settings import (
+        DEFAULT_API_KEY,
+        DEFAULT_HOST,
+        DEFAULT_PORT,
+        DEFAULT_PROJECT_ID,
+    )
+
+    parser = argparse.ArgumentParser(
+        prog="polaris-emulator",
+        description="A local Imply Polaris: the Jobs, Tables, Files and Query APIs on DuckDB.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--host", default=DEFAULT_HOST, help="address to listen on")
+    parser.add_argument("--port", default=DEFAULT_PORT, type=_port, help="port to listen on; 0 takes a free one")
+    parser.add_argument("--db", metavar="FILE", help="keep everything in this file; without it, in memory")
+    parser.add_argument("--project-id", default=DEFAULT_PROJECT_ID, metavar="ID", help="id of the project")
+    parser.add_argument("--api-key", default=DEFAULT_API_KEY, metavar="KEY", help="the API key that is let in")
+    parser.add_argument(
+        "--progression",
+        default="immediate",
+        metavar="immediate|polls=N|seconds=S",
+        help="how time passes for jobs: done at the next look, at the Nth look, or after S seconds",
+    )
+    return parser
+
+
+def _settings(arguments: argparse.Namespace) -> EmulatorSettings:
+    from airflow_provider_polaris.emulator.machine import Progression, ProgressionError
+    from airflow_provider_polaris.emulator.settings import EmulatorSettings
+
+    try:
+        progression = Progression.parse(arguments.progression)
+    except ProgressionError as error:
+        _parser().error(f"argument --progression: {error}")
+    for name in ("project_id", "api_key"):
+        value = getattr(arguments, name)
+        if not value.isascii() or not value.isprintable() or not value.strip() or "/" in value:
+            _parser().error(f"argument --{name.replace('_', '-')}: {value!r} is empty or has characters that can't be.")
+    return EmulatorSettings(
+        db=arguments.db, project_id=arguments.project_id, api_key=arguments.api_key, progression=progression
+    )
+
+
+def _announce(host: str, port: int, settings: EmulatorSettings) -> None:
+    base = f"http://{_url_host(host)}:{port}"
+    if not _is_loopback(host):
+        print(
+            f"WARNING: {host!r} is not a loopback address: everybody who reaches it and has the key can use it.",
+            file=sys.stderr,
+        )
+    where = f"in {settings.db!r}" if settings.db else "in memory"
+    print(f"Polaris emulator on {base}, project {settings.project_id}, data {where}, jobs {settings.progression}.")
+    print(f"Tables and jobs: {base}/__emulator__/")
+    print("For Airflow:")
+    print(connection_line(host, port, settings), flush=True)
+
+
+def _url_host(host: str) -> str:
+    if host in ("0.0.0.0", "::"):  # noqa: S104  # not a place to connect to
+        host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104
+    return f"[{host}]" if ":" in host else host
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{port} is not a port")
+    return port
+
+
+def _fail(message: str) -> int:
+    print(f"polaris-emulator: {message}", file=sys.stderr)
+    return 1

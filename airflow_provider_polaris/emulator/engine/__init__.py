@@ -1,0 +1,62 @@
+"""
+The emulator's data engine: tables, segments, documents and blobs in one DuckDB database; runs batch jobs and queries.
+
+Everything a caller needs is exported here. A job's rows and the documents that say it is finished belong in one
+transaction::
+
+    with store.transaction():
+        totals = run_batch(plan, tables, store)
+        store.put_document("job", job_id, {**job, "executionStatus": "completed"})
+
+:class:`JobFault` leaves ``run_batch`` with the transaction unusable: let it leave the ``with`` block too, which rolls
+back, and write the failed job in a transaction of its own. The engine starts no thread, sleeps never and takes the
+time from ``Store(now=...)``.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_polaris.emulator.engine.batch import run_batch
+from airflow_provider_polaris.emulator.engine.mappings import plan_columns
+from airflow_provider_polaris.emulator.engine.model import (
+    BatchPlan,
+    BatchTotals,
+    FileInput,
+    JobFault,
+    MappingPlan,
+    QueryFailed,
+    QueryResult,
+    Segment,
+    StoreError,
+    TableDef,
+    TableError,
+    TableInput,
+    TableStats,
+)
+from airflow_provider_polaris.emulator.engine.query import run_query
+from airflow_provider_polaris.emulator.engine.store import Store
+from airflow_provider_polaris.emulator.engine.tables import Tables
+from airflow_provider_polaris.emulator.sql import Column, SqlInvalid, SqlNotSupported
+
+__all__ = [
+    "BatchPlan",
+    "BatchTotals",
+    "Column",
+    "FileInput",
+    "JobFault",
+    "MappingPlan",
+    "QueryFailed",
+    "QueryResult",
+    "Segment",
+    "SqlInvalid",
+    "SqlNotSupported",
+    "Store",
+    "StoreError",
+    "TableDef",
+    "TableError",
+    "TableInput",
+    "TableStats",
+    "Tables",
+    "plan_columns",
+    "run_batch",
+    "run_query",
+]

@@ -1,0 +1,50 @@
+"""What went wrong in the words of Polaris: exceptions of the translation and of DuckDB become job faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from airflow_provider_polaris.emulator.engine.model import JobFault, TableError
+from airflow_provider_polaris.emulator.sql import SqlInvalid, SqlNotSupported
+
+NOT_PLANNED = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ParserException,
+    duckdb.TypeMismatchException,
+)
+
+
+@contextmanager
+def as_job_faults(where: str) -> Iterator[None]:
+    """
+    Turn every foreign exception inside into a :class:`JobFault`.
+
+    DOCUMENTED https://docs.imply.io/polaris/ingestion-status-reference: ``query_not_supported``, ``internal_error``.
+    GUESS which of them: what can't be planned is not supported, what fails while it runs is internal.
+
+    :param where: What was being done, for the message: ``mapping of column 'city'``.
+    """
+    try:
+        yield
+    except (SqlNotSupported, SqlInvalid) as error:
+        raise JobFault("query_not_supported", f"{where}: {_sentence(error.message)}") from error
+    except TableError as error:
+        code = "column_name_restricted" if error.reason == "restricted_column" else "internal_error"
+        raise JobFault(code, f"{where}: {_sentence(error.message)}") from error
+    except NOT_PLANNED as error:
+        raise JobFault("query_not_supported", f"{where}: {duckdb_reason(error)}") from error
+    except duckdb.Error as error:
+        raise JobFault("internal_error", f"{where}: {duckdb_reason(error)}") from error
+
+
+def duckdb_reason(error: duckdb.Error) -> str:
+    """Cut DuckDB's message down to its first line."""
+    return _sentence((str(error).splitlines() or [type(error).__name__])[0])
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."

@@ -1,0 +1,46 @@
+"""SQL queries over the live rows of tables: translated, run on a snapshot, answered as JSON values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+
+from airflow_provider_polaris.emulator.engine.datatypes import to_json
+from airflow_provider_polaris.emulator.engine.faults import NOT_PLANNED, duckdb_reason
+from airflow_provider_polaris.emulator.engine.model import QueryFailed, QueryResult
+from airflow_provider_polaris.emulator.engine.store import Store
+from airflow_provider_polaris.emulator.engine.tables import Tables
+from airflow_provider_polaris.emulator.sql import SqlNotSupported, translate_query
+
+_BATCH = 10_000
+
+
+def run_query(
+    sql: str, tables: Tables, store: Store, parameters: Sequence[Any] = (), max_rows: int | None = None
+) -> QueryResult:
+    """
+    Answer a SELECT in Druid SQL.
+
+    Sees what was committed when it began and keeps no writer waiting while it runs.
+
+    :param parameters: Values of the ``?`` in the query, as the translation takes them.
+    :param max_rows: Most rows to return; None for all.
+    :raises SqlInvalid: The query is wrong.
+    :raises SqlNotSupported: The query holds something that the emulator can't do.
+    :raises QueryFailed: It failed while it ran.
+    """
+    with store.snapshot() as execute:
+        query = translate_query(sql, table=tables.relation, parameters=parameters)
+        try:
+            cursor = execute(query.sql, ())
+            rows: list[tuple[Any, ...]] = []
+            while (max_rows is None or len(rows) <= max_rows) and (batch := cursor.fetchmany(_BATCH)):
+                rows += (tuple(to_json(value) for value in row) for row in batch)
+        except NOT_PLANNED as error:
+            raise SqlNotSupported(f"the query can't be planned: {duckdb_reason(error)}") from error
+        except duckdb.Error as error:
+            raise QueryFailed(f"the query failed: {duckdb_reason(error)}") from error
+    truncated = max_rows is not None and len(rows) > max_rows
+    return QueryResult(query.columns, rows[:max_rows] if truncated else rows, truncated)

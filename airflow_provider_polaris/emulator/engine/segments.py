@@ -1,0 +1,209 @@
+"""
+The catalogue of segments: which chunk of which load is live, under which version.
+
+Rows are never moved or changed: replacing, deleting and restoring data only marks segments used or unused, and the
+rows of unused segments stay where they are, hidden.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from airflow_provider_polaris.emulator.engine.chunks import from_ms, iso, load_base, parse_iso, to_ms
+from airflow_provider_polaris.emulator.engine.model import Segment
+from airflow_provider_polaris.emulator.engine.store import Store
+
+_RANGE_LIMIT = 16
+"""Up to this many ranges of segment numbers are cheaper as comparisons than as a join with the catalogue."""
+
+IntervalMs = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What one load wrote into one time chunk; instants in milliseconds since 1970, ``max_ms`` inclusive."""
+
+    number: int
+    start_ms: int
+    end_ms: int
+    rows: int
+    size_bytes: int
+    min_ms: int
+    max_ms: int
+
+
+@dataclass(frozen=True)
+class LiveTotals:
+    """Sums over the used segments of a table."""
+
+    rows: int
+    segments: int
+    size_bytes: int
+    min_ms: int | None
+    max_ms: int | None
+
+
+class Segments:
+    """
+    Segments of all tables of a store, by the table's number.
+
+    :param store: The database; changes belong in a transaction of the caller.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def next_load(self) -> int:
+        """Return the number of a new load, greater than all before."""
+        ((load,),) = self._store.execute("SELECT nextval('polaris_load')")
+        return int(load)
+
+    def totals(self, table_number: int) -> LiveTotals:
+        """Sum up the used segments of a table."""
+        ((rows, segments, size, low, high),) = self._store.execute(
+            "SELECT coalesce(sum(num_rows), 0)::BIGINT, count(*), coalesce(sum(size_bytes), 0)::BIGINT,"
+            " min(min_ms), max(max_ms) FROM polaris_segment WHERE table_number = ? AND used",
+            (table_number,),
+        )
+        return LiveTotals(rows, segments, size, low, high)
+
+    def filter_sql(self, table_number: int) -> str | None:
+        """
+        Build the condition that hides rows of unused segments.
+
+        :return: None where nothing is to hide: most tables never lost a segment, and pay nothing.
+        """
+        rows = self._store.execute(
+            "SELECT id, used FROM polaris_segment WHERE table_number = ? ORDER BY id", (table_number,)
+        )
+        if all(used for _, used in rows):
+            return None
+        runs = [[number for number, _ in group] for used, group in groupby(rows, key=itemgetter(1)) if used]
+        if not runs:
+            return "false"
+        if len(runs) > _RANGE_LIMIT:
+            return f'"__segment" IN (SELECT id FROM polaris_segment WHERE table_number = {table_number} AND used)'
+        return "(" + " OR ".join(f'"__segment" BETWEEN {run[0]} AND {run[-1]}' for run in runs) + ")"
+
+    def mixed_with(self, table_number: int, chunks: Sequence[Chunk]) -> tuple[Chunk, IntervalMs] | None:
+        """
+        Find a chunk that overlaps a used segment of another interval.
+
+        :return: The first such chunk and the interval of the segment, or None.
+        """
+        live = self._store.execute(
+            "SELECT DISTINCT start_ms, end_ms FROM polaris_segment WHERE table_number = ? AND used ORDER BY ALL",
+            (table_number,),
+        )
+        ends = [end for _, end in live]  # ascending: used chunks are disjoint or the same
+        for chunk in chunks:
+            position = bisect_right(ends, chunk.start_ms)
+            if position < len(live):
+                start, end = live[position]
+                if start < chunk.end_ms and (start, end) != (chunk.start_ms, chunk.end_ms):
+                    return chunk, (start, end)
+        return None
+
+    def hide(self, table_number: int, intervals: Sequence[IntervalMs] | None) -> int:
+        """
+        Mark as unused every used segment that overlaps one of the intervals, whole.
+
+        :param intervals: Milliseconds, half-open; None for all of the table.
+        :return: How many segments were marked.
+        """
+        overlap = "" if intervals is None else " AND (" + (_overlaps(intervals) or "false") + ")"
+        ((hidden,),) = self._store.execute(
+            f"UPDATE polaris_segment SET used = false, updated_ms = ? WHERE table_number = ? AND used{overlap}",
+            (to_ms(self._store.now()), table_number),
+        )
+        return int(hidden)
+
+    def add(self, table_number: int, chunks: Sequence[Chunk]) -> None:
+        """
+        Enter the chunks of one load as used segments.
+
+        A chunk that already has used segments gets their version and the next partition number; a chunk without gets
+        a new version, later than every other of the table, and partition 0.
+        DOCUMENTED https://druid.apache.org/docs/latest/design/storage: versions are times, compared as text.
+        """
+        now = to_ms(self._store.now())
+        live = {
+            (start, end): (version, partition)
+            for start, end, version, partition in self._store.execute(
+                "SELECT start_ms, end_ms, version, max(partition_number) FROM polaris_segment"
+                " WHERE table_number = ? AND used GROUP BY ALL",
+                (table_number,),
+            )
+        }
+        fresh = self._new_version(table_number, now)
+        rows = []
+        for chunk in chunks:
+            version, last = live.get((chunk.start_ms, chunk.end_ms), (fresh, -1))
+            rows.append(
+                f"({chunk.number}, {table_number}, {chunk.start_ms}, {chunk.end_ms}, '{version}', {last + 1},"
+                f" {chunk.rows}, {chunk.size_bytes}, {chunk.min_ms}, {chunk.max_ms}, true, {now}, {now})"
+            )
+        if rows:  # numbers and versions made here; one statement, for executemany is slow
+            self._store.execute("INSERT INTO polaris_segment VALUES " + ", ".join(rows))
+
+    def _new_version(self, table_number: int, now: int) -> str:
+        ((latest,),) = self._store.execute(
+            "SELECT max(version) FROM polaris_segment WHERE table_number = ?", (table_number,)
+        )
+        version = iso(now)
+        if latest is None or latest < version:
+            return version
+        return iso(parse_iso(latest) + 1)
+
+    def listing(
+        self, table_number: int, table_name: str, *, used: bool, interval: IntervalMs | None = None
+    ) -> list[Segment]:
+        """
+        List segments that overlap an interval, in the order of their ids.
+
+        :param interval: Milliseconds, half-open; None for all.
+        """
+        overlap = "" if interval is None else " AND " + _overlaps([interval])
+        rows = self._store.execute(
+            "SELECT start_ms, end_ms, version, partition_number, num_rows, size_bytes, used, created_ms, updated_ms"
+            f" FROM polaris_segment WHERE table_number = ? AND used = ?{overlap}",
+            (table_number, used),
+        )
+        return sorted((_segment(table_name, row) for row in rows), key=lambda segment: segment.id)
+
+    def forget(self, table_number: int) -> None:
+        """Remove all segments of a table from the catalogue."""
+        self._store.execute("DELETE FROM polaris_segment WHERE table_number = ?", (table_number,))
+
+
+def written_by(load: int) -> str:
+    """
+    Build the condition that selects the rows of a load, which must be the newest.
+    """
+    return f'"__segment" >= {load_base(load)}'
+
+
+def _overlaps(intervals: Sequence[IntervalMs]) -> str:
+    return " OR ".join(f"(start_ms < {end} AND end_ms > {start})" for start, end in intervals)
+
+
+def _segment(table: str, row: tuple[Any, ...]) -> Segment:
+    start, end, version, partition, rows, size, used, created, updated = row
+    name = f"{table}_{iso(start)}_{iso(end)}_{version}" + (f"_{partition}" if partition else "")
+    return Segment(
+        id=name,
+        table=table,
+        interval=(from_ms(start), from_ms(end)),
+        version=version,
+        partition_number=partition,
+        rows=rows,
+        size_bytes=size,
+        used=used,
+        created=from_ms(created),
+        last_updated=from_ms(updated),
+    )

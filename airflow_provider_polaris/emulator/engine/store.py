@@ -1,0 +1,276 @@
+"""
+One DuckDB database with one lock: statements, transactions, JSON documents and blobs.
+
+Knows nothing of tables, jobs or queries. Starts no thread and reads no file but its own database.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from airflow_provider_polaris.emulator.engine.model import StoreError
+
+FORMAT = 1
+"""Layout of the database; a file of another layout is refused."""
+
+_SETTINGS = (
+    "SET GLOBAL TimeZone = 'UTC'",
+    # Nothing is fetched or read behind the caller's back, whatever SQL gets through the translator. Extensions
+    # that the package needs (icu, json) are part of DuckDB's wheels.
+    "SET autoinstall_known_extensions = false",
+    "SET autoload_known_extensions = false",
+    "SET python_enable_replacements = false",
+    # Half of the machine: the emulator shares it with a scheduler and its tasks.
+    "SET memory_limit = '50%'",
+    "SET temp_directory = '{spill}'",
+    "SET enable_external_access = false",
+    "SET lock_configuration = true",
+)
+
+_SCHEMA = (
+    "CREATE TABLE polaris_format (format INTEGER)",
+    f"INSERT INTO polaris_format VALUES ({FORMAT})",
+    "CREATE SEQUENCE polaris_ordinal",
+    "CREATE SEQUENCE polaris_load",
+    "CREATE SEQUENCE polaris_table_number",
+    # No primary keys: DuckDB checks them eagerly (delete + insert of one key in one transaction is refused), and
+    # writers hold the lock anyway.
+    "CREATE TABLE polaris_document (kind VARCHAR, key VARCHAR, ordinal BIGINT, body VARCHAR)",
+    "CREATE TABLE polaris_blob (key VARCHAR, data BLOB)",
+    "CREATE TABLE polaris_table (number INTEGER, name VARCHAR, body VARCHAR)",
+    """CREATE TABLE polaris_segment (
+        id BIGINT, table_number INTEGER, start_ms BIGINT, end_ms BIGINT, version VARCHAR, partition_number INTEGER,
+        num_rows BIGINT, size_bytes BIGINT, min_ms BIGINT, max_ms BIGINT, used BOOLEAN, created_ms BIGINT,
+        updated_ms BIGINT)""",
+)
+
+
+def utc_now() -> datetime:
+    """
+    Read the wall clock.
+
+    :return: An aware datetime in UTC.
+    """
+    return datetime.now(timezone.utc)
+
+
+class Store:
+    """
+    The emulator's database.
+
+    Every method may be called from any thread. A transaction holds the lock until it ends; reading outside of one
+    waits for it. A :meth:`snapshot` doesn't wait: it reads what was committed when it began.
+
+    A process that is killed leaves the database as it was before the transaction that ran, or after it: DuckDB
+    writes a commit to its write-ahead log in one piece.
+
+    :param path: Database file, made if missing; None keeps everything in memory.
+    :param now: Clock for creation and update times of segments; aware datetimes.
+    :raises StoreError: The file can't be opened, or isn't a database of this emulator.
+    """
+
+    def __init__(self, path: str | None = None, *, now: Callable[[], datetime] = utc_now) -> None:
+        self.path = path
+        self.now = now
+        self._lock = threading.RLock()
+        self._local = threading.local()
+        self._in_transaction = False
+        self._doomed = False
+        try:
+            self._connection = duckdb.connect(path or ":memory:")
+        except duckdb.Error as error:
+            raise StoreError(_open_message(path, error)) from error
+        try:
+            spill = Path(tempfile.gettempdir()) / f"polaris-emulator-{uuid.uuid4().hex}"  # made only when needed
+            for setting in _SETTINGS:
+                self._connection.execute(setting.format(spill=str(spill).replace("'", "''")))
+            self._create_or_check_schema()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _create_or_check_schema(self) -> None:
+        found = self.execute("SELECT table_name FROM information_schema.tables WHERE table_name = 'polaris_format'")
+        if not found:
+            if self.execute("SELECT 1 FROM information_schema.tables LIMIT 1"):
+                raise StoreError(
+                    f"database {self.path!r} is not the emulator's: it holds tables of something else. "
+                    "Choose a file that doesn't exist yet."
+                )
+            with self.transaction():
+                for statement in _SCHEMA:
+                    self.execute(statement)
+            return
+        ((stored,),) = self.execute("SELECT format FROM polaris_format")
+        if stored != FORMAT:
+            raise StoreError(
+                f"database {self.path!r} has format {stored}, and this emulator reads format {FORMAT}. "
+                "Use the version of the emulator that wrote it, or choose a file that doesn't exist yet."
+            )
+
+    def close(self) -> None:
+        """Close the database; calling it twice does no harm."""
+        with self._lock:
+            self._connection.close()
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """
+        Run one statement and fetch what it returns.
+
+        Inside :meth:`transaction` or :meth:`snapshot` it is part of that, else it commits by itself.
+
+        :param sql: One DuckDB statement; values go through ``parameters``.
+        :return: All rows; empty for a statement that returns none.
+        :raises duckdb.Error: As DuckDB raises it.
+        """
+        cursor = getattr(self._local, "cursor", None)
+        if cursor is not None:
+            return _run(cursor, sql, parameters)
+        with self._lock:
+            return _run(self._connection, sql, parameters)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """
+        Make everything inside all or nothing, and keep other writers out.
+
+        A transaction inside a transaction of the same thread joins it; once an exception has left the inner one, the
+        outer one can't commit any more.
+
+        :raises RuntimeError: Inside a :meth:`snapshot`, which only reads; or where an exception left an inner
+            transaction and was caught before the outer one ended: everything has been rolled back then.
+        """
+        if getattr(self._local, "cursor", None) is not None:
+            msg = "a snapshot only reads; leave it before starting a transaction"
+            raise RuntimeError(msg)
+        with self._lock:
+            if self._in_transaction:
+                try:
+                    yield
+                except BaseException:
+                    self._doomed = True
+                    raise
+                return
+            self._connection.execute("BEGIN TRANSACTION")
+            self._in_transaction, self._doomed = True, False
+            try:
+                yield
+                if self._doomed:
+                    msg = "an inner transaction failed: let its exception leave the outer one too"
+                    raise RuntimeError(msg)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+            finally:
+                self._in_transaction = False
+
+    def _roll_back(self) -> None:
+        try:
+            self._connection.execute("ROLLBACK")
+        except duckdb.Error:
+            # A failed COMMIT has ended the transaction already; its own error is the one to show.
+            return
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Callable[[str, Sequence[Any]], duckdb.DuckDBPyConnection]]:
+        """
+        Read one committed state without holding the lock; inside a transaction of this thread, read that one.
+
+        :return: A function that runs one statement and returns DuckDB's cursor, to fetch from while inside.
+        """
+        outer = getattr(self._local, "cursor", None)
+        if outer is not None:
+            yield outer.execute
+            return
+        with self._lock:
+            if self._in_transaction:  # held by this thread, or the lock would not have been free
+                yield self._connection.execute
+                return
+            cursor = self._connection.cursor()
+        cursor.execute("BEGIN TRANSACTION READ ONLY")
+        self._local.cursor = cursor
+        try:
+            yield cursor.execute
+        finally:
+            self._local.cursor = None
+            cursor.close()
+
+    def put_document(self, kind: str, key: str, doc: Mapping[str, Any]) -> None:
+        """
+        Write a JSON document; an existing one keeps its place in the order of :meth:`documents`.
+
+        :param doc: Anything ``json.dumps`` takes.
+        """
+        body = json.dumps(doc, separators=(",", ":"), allow_nan=False)
+        with self.transaction():
+            ((updated,),) = self.execute(
+                "UPDATE polaris_document SET body = ? WHERE kind = ? AND key = ?", (body, kind, key)
+            )
+            if not updated:
+                self.execute(
+                    "INSERT INTO polaris_document VALUES (?, ?, nextval('polaris_ordinal'), ?)", (kind, key, body)
+                )
+
+    def get_document(self, kind: str, key: str) -> dict[str, Any] | None:
+        """
+        Read one document.
+
+        :return: A new dict, or None if there is no such document.
+        """
+        rows = self.execute("SELECT body FROM polaris_document WHERE kind = ? AND key = ?", (kind, key))
+        return json.loads(rows[0][0]) if rows else None
+
+    def delete_document(self, kind: str, key: str) -> None:
+        """Forget a document; nothing happens if there is none."""
+        self.execute("DELETE FROM polaris_document WHERE kind = ? AND key = ?", (kind, key))
+
+    def documents(self, kind: str) -> list[dict[str, Any]]:
+        """
+        Read all documents of a kind, the one written first, first.
+
+        :return: New dicts.
+        """
+        rows = self.execute("SELECT body FROM polaris_document WHERE kind = ? ORDER BY ordinal", (kind,))
+        return [json.loads(body) for (body,) in rows]
+
+    def put_blob(self, key: str, data: bytes) -> None:
+        """Write a blob, in place of an older one with this key."""
+        with self.transaction():
+            self.delete_blob(key)
+            self.execute("INSERT INTO polaris_blob VALUES (?, ?)", (key, data))
+
+    def get_blob(self, key: str) -> bytes | None:
+        """
+        Read a blob.
+
+        :return: Its bytes, or None if there is none.
+        """
+        rows = self.execute("SELECT data FROM polaris_blob WHERE key = ?", (key,))
+        return rows[0][0] if rows else None
+
+    def delete_blob(self, key: str) -> None:
+        """Forget a blob; nothing happens if there is none."""
+        self.execute("DELETE FROM polaris_blob WHERE key = ?", (key,))
+
+
+def _run(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    return connection.execute(sql, parameters or None).fetchall()
+
+
+def _open_message(path: str | None, error: duckdb.Error) -> str:
+    reason = str(error).splitlines()[0]
+    return (
+        f"database {path!r} can't be opened: {reason!r}. "
+        "Stop the process that uses it, or choose another file (its folder must exist)."
+    )

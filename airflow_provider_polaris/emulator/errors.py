@@ -1,0 +1,161 @@
+"""
+Every refusal of the emulator in the vendor's envelope ``{code, message, target?, details?}``.
+
+One exception type, one place that turns it into a response. Routes never build an error response themselves.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+log = logging.getLogger("airflow_provider_polaris.emulator")
+
+# GUESS: the envelope is documented (polaris-sdk 20250425.14.0, ErrorResponse), its codes are not.
+_CODES: Final[Mapping[int, str]] = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    409: "Conflict",
+    413: "PayloadTooLarge",
+    415: "UnsupportedMediaType",
+    429: "TooManyRequests",
+    500: "InternalServerError",
+    501: "NotImplemented",
+    503: "ServiceUnavailable",
+}
+
+
+class ApiError(Exception):
+    """
+    A refusal with an HTTP status.
+
+    :param status: HTTP status.
+    :param message: One sentence: what, which, why.
+    :param target: The field at fault, as a path in the body.
+    :param details: Further refusals in the same envelope.
+    :param headers: Headers of the response.
+    :param body: Replaces the envelope where the vendor answers in another shape.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        target: str | None = None,
+        details: Sequence[Mapping[str, Any]] = (),
+        headers: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.target = target
+        self.details = details
+        self.headers = headers
+        self.body = body
+
+    def envelope(self) -> dict[str, Any]:
+        """Return the body of the response."""
+        if self.body is not None:
+            return dict(self.body)
+        return envelope(self.status, self.message, target=self.target, details=self.details)
+
+
+def envelope(
+    status: int, message: str, *, target: str | None = None, details: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """Return the vendor's error envelope."""
+    body: dict[str, Any] = {"code": _CODES.get(status, HTTPStatus(status).phrase.replace(" ", "")), "message": message}
+    if target is not None:
+        body["target"] = target
+    if details:
+        body["details"] = [dict(detail) for detail in details]
+    return body
+
+
+def bad_request(message: str, target: str | None = None) -> ApiError:
+    """Return a 400 that names the field."""
+    return ApiError(400, message, target=target)
+
+
+def not_found(what: str, which: str) -> ApiError:
+    """Return a 404 that names what is missing."""
+    return ApiError(404, f"{what} {which!r} does not exist.")
+
+
+def not_implemented(feature: str, target: str | None = None) -> ApiError:
+    """
+    Return a 501 that names the feature.
+
+    Polaris has it, this emulator hasn't: it never pretends to have done something.
+    """
+    return ApiError(501, f"The emulator does not implement {feature}.", target=target)
+
+
+def sql_error(status: int, message: str, *, category: str = "INVALID_INPUT", code: str = "invalidInput") -> ApiError:
+    """
+    Return an error of the SQL endpoints, which have a shape of their own.
+
+    DOCUMENTED polaris-sdk 20250425.14.0, SqlErrorResponse; the texts of ``error`` and ``errorCode`` are those of
+    https://druid.apache.org/docs/latest/api-reference/sql-api.
+    """
+    return ApiError(status, message, body=sql_error_body(message, category=category, code=code))
+
+
+def sql_error_body(
+    message: str, *, category: str = "INVALID_INPUT", code: str = "invalidInput", persona: str = "USER"
+) -> dict[str, Any]:
+    """Return the body of an error of the SQL endpoints."""
+    return {
+        "error": "druidException",
+        "errorCode": code,
+        "persona": persona,
+        "category": category,
+        "errorMessage": message,
+        "context": {},
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of ``app`` leave in the envelope: ours, the framework's and the unforeseen."""
+
+    def refused(_: Request, error: Exception) -> Response:
+        assert isinstance(error, ApiError)
+        return JSONResponse(error.envelope(), status_code=error.status, headers=dict(error.headers or {}))
+
+    def framework(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        message = str(error.detail)
+        if error.status_code == 404:
+            message = f"{request.method} {request.url.path!r} is not a path of this API."
+        elif error.status_code == 405:
+            message = f"{request.method} is not allowed on {request.url.path!r}."
+        return JSONResponse(envelope(error.status_code, message), status_code=error.status_code, headers=error.headers)
+
+    def invalid(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        field = str(first["loc"][-1])
+        message = f"parameter {field!r} is not valid: {first['msg']}."
+        return JSONResponse(envelope(400, message, target=field), status_code=400)
+
+    def unforeseen(request: Request, error: Exception) -> Response:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        message = f"The emulator failed on {request.method} {request.url.path!r}: {type(error).__name__}."
+        return JSONResponse(envelope(500, message), status_code=500)
+
+    app.add_exception_handler(ApiError, refused)
+    app.add_exception_handler(HTTPException, framework)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(Exception, unforeseen)

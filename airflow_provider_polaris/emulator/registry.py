@@ -1,0 +1,305 @@
+"""
+All jobs of the project: creation, the passing of time, cancellation.
+
+Time passes when somebody asks: every request first settles the jobs that are due. A job's rows and the document that
+says it is finished are one transaction, so a process that is killed leaves both or neither. The looks that a job had
+(progression ``polls=N``) live in memory only: after a restart they count from zero.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from airflow_provider_polaris.emulator.batch import Prepared, partitioning_of, plan_of, prepare
+from airflow_provider_polaris.emulator.catalog import Catalog
+from airflow_provider_polaris.emulator.engine import JobFault, Store, TableDef, Tables, run_batch
+from airflow_provider_polaris.emulator.engine import plan_columns as engine_plan_columns
+from airflow_provider_polaris.emulator.errors import bad_request, not_found
+from airflow_provider_polaris.emulator.identity import NANOSECONDS, Clock, new_job_id
+from airflow_provider_polaris.emulator.job import OK, Job
+from airflow_provider_polaris.emulator.machine import DESIRED_STATUSES, Progression, move
+from airflow_provider_polaris.emulator.outcome import canceled, completed, failed
+from airflow_provider_polaris.emulator.shelf import Shelf
+from airflow_provider_polaris.emulator.wire import JsonBody
+
+log = logging.getLogger("airflow_provider_polaris.emulator")
+
+_KIND: Final = "job"
+
+
+@dataclass
+class Freeze:
+    """
+    While it lasts, unfinished jobs make no progress and show one status.
+
+    :param status: What replies show.
+    :param replies: Replies left that show it; None for no end.
+    """
+
+    status: str
+    replies: int | None = None
+
+    def shown(self) -> None:
+        """Count a reply."""
+        if self.replies is not None:
+            self.replies -= 1
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has been shown as often as it was to be."""
+        return self.replies is not None and self.replies <= 0
+
+
+class JobRegistry:
+    """
+    The jobs of the project. Every method may be called from any thread.
+
+    :param store: The database; jobs that it holds are taken up.
+    :param tables: The engine's tables.
+    :param catalog: The same tables as the API shows them.
+    :param shelf: The uploaded files.
+    :param progression: How time passes.
+    :param clock: The time.
+    """
+
+    def __init__(
+        self, store: Store, tables: Tables, catalog: Catalog, shelf: Shelf, progression: Progression, clock: Clock
+    ) -> None:
+        self.lock = threading.RLock()
+        self.freeze: Freeze | None = None
+        self._store = store
+        self._tables = tables
+        self._catalog = catalog
+        self._shelf = shelf
+        self._progression = progression
+        self._clock = clock
+        self._jobs = {job.id: job for job in map(Job.from_document, store.documents(_KIND))}
+        self._active = [job.id for job in self._jobs.values() if not job.is_terminal]
+        self._looks: dict[str, int] = {}
+
+    def create(self, body: JsonBody, user: Mapping[str, Any]) -> Job:
+        """
+        Accept a job.
+
+        The target table is created now if it has to be: it stays, whatever becomes of the job (DOCUMENTED
+        https://docs.imply.io/polaris/tables).
+
+        :param body: Body of the request.
+        :param user: Who asks.
+        :return: The job, pending.
+        :raises ApiError: The job breaks a rule; nothing has changed.
+        """
+        with self.lock:
+            self.settle()
+            prepared = prepare(body.data, self._catalog, self._shelf)
+            now = self._clock()
+            with self._store.transaction():
+                target = prepared.target or self._create_target(prepared, user)
+                job = Job(
+                    id=new_job_id(now),
+                    number=len(self._jobs),
+                    type="batch",
+                    health=OK,
+                    created=now,
+                    updated=now,
+                    created_by=user,
+                    modified_by=user,
+                    spec=prepared.spec,
+                    query=prepared.query,
+                    aggregations=prepared.aggregations,
+                    table_id=target.id,
+                    body_sha256=body.sha256,
+                )
+                self._store.put_document(_KIND, job.id, job.document())
+            self._jobs[job.id] = job
+            self._active.append(job.id)
+            return job
+
+    def look(self, job_id: str, *, counts: bool = True) -> Job:
+        """
+        Return a job for a reply.
+
+        :param job_id: Its id.
+        :param counts: Whether the reply shows the job's status.
+        :raises ApiError: 404.
+        """
+        with self.lock:
+            self.settle()
+            job = self._as_shown(self._get(job_id))
+            if counts:
+                self.count([job])
+            return job
+
+    def count(self, jobs: Sequence[Job]) -> None:
+        """
+        Count a reply that shows the status of jobs.
+
+        :param jobs: The jobs, just settled.
+        """
+        with self.lock:
+            for job in jobs:
+                if not job.is_terminal:
+                    self._looks[job.id] = self._looks.get(job.id, 0) + 1
+                    if self.freeze is not None:
+                        self.freeze.shown()
+
+    def update(self, job_id: str, desired: str, user: Mapping[str, Any]) -> Job:
+        """
+        Ask a job to do something; ``canceled`` takes effect with the next look.
+
+        DOCUMENTED polaris-sdk 20250425.14.0: the answer has the present status; suspending and resuming are for
+        streaming jobs. GUESS: a job that has ended can't be asked for anything (400).
+
+        :param job_id: Its id.
+        :param desired: The desired execution status.
+        :param user: Who asks.
+        :return: The job as the reply shows it.
+        :raises ApiError: 404, or 400 for what the job can't do.
+        """
+        with self.lock:
+            # The job's own due look is this one: with the progression 'immediate' it could never be canceled else.
+            self.settle(sparing=job_id if self._progression.kind == "polls" else None)
+            job = self._get(job_id)
+            if desired not in DESIRED_STATUSES:
+                raise bad_request(
+                    f"field 'desiredExecutionStatus' has the value {desired!r}: it must be one of "
+                    f"{', '.join(DESIRED_STATUSES)}.",
+                    "desiredExecutionStatus",
+                )
+            if job.is_terminal:
+                raise bad_request(
+                    f"job {job_id!r} is {job.status!r} and can't be {desired!r} any more.", "desiredExecutionStatus"
+                )
+            if desired == "suspended" or (desired == "running" and job.desired != "running"):
+                raise bad_request(
+                    f"job {job_id!r} is of type {job.type!r}: only streaming jobs can be suspended and resumed.",
+                    "desiredExecutionStatus",
+                )
+            if desired != job.desired:
+                job = self._keep(replace(job, desired=desired, updated=self._clock(), modified_by=user))
+            job = self._as_shown(job)
+            self.count([job])
+            return job
+
+    def settle(self, *, sparing: str | None = None) -> None:
+        """
+        Let time pass: move every job that is due, the oldest first.
+
+        :param sparing: Id of a job that is left as it is.
+        """
+        with self.lock:
+            if self.freeze is not None and not self.freeze.is_over:
+                return
+            self.freeze = None
+            for job_id in [one for one in self._active if one != sparing]:
+                self._advance(self._jobs[job_id])
+            self._active = [one for one in self._active if not self._jobs[one].is_terminal]
+
+    def fraction(self, job: Job) -> float:
+        """Return the progress of a job: 1 when it is completed, less before, 0 when it has failed or was canceled."""
+        if job.is_terminal:
+            return 1.0 if job.status == "completed" else 0.0
+        elapsed = (self._clock() - job.created) / NANOSECONDS
+        return min(0.99, self._progression.fraction(looks=self._looks.get(job.id, 0), elapsed=elapsed))
+
+    def all(self) -> list[Job]:
+        """Return all jobs, settled, in the order of their creation."""
+        with self.lock:
+            self.settle()
+            return [self._as_shown(job) for job in self._jobs.values()]
+
+    def known(self) -> list[Job]:
+        """Return all jobs as they are, without letting time pass."""
+        with self.lock:
+            return list(self._jobs.values())
+
+    def get(self, job_id: str) -> Job:
+        """
+        Return a job as it is, without letting time pass.
+
+        :raises ApiError: 404.
+        """
+        with self.lock:
+            return self._get(job_id)
+
+    def has_active_jobs(self, table: str) -> bool:
+        """Return whether a job that reads or writes a table has not ended."""
+        jobs = (self._jobs[job_id] for job_id in self._active)
+        return any(table in (job.target_name, job.source.get("tableName")) for job in jobs)
+
+    def _create_target(self, prepared: Prepared, user: Mapping[str, Any]) -> TableDef:
+        spec = prepared.spec
+        try:
+            columns = engine_plan_columns(plan_of(spec, prepared.aggregations), self._tables)
+        except JobFault:
+            columns = ()  # the job will fail with this fault; its table is there all the same
+        measures = {
+            one["columnName"]
+            for one, aggregation in zip(spec["mappings"], prepared.aggregations, strict=True)
+            if aggregation
+        }
+        return self._catalog.create_for_job(
+            spec["target"]["tableName"],
+            partitioning=partitioning_of(spec, None),
+            columns=columns,
+            measures=frozenset(measures),
+            clustering_columns=spec.get("clusteringColumns", ()),
+            user=user,
+        )
+
+    def _as_shown(self, job: Job) -> Job:
+        if self.freeze is None or self.freeze.is_over or job.is_terminal:
+            return job
+        return replace(job, status=self.freeze.status)
+
+    def _get(self, job_id: str) -> Job:
+        try:
+            return self._jobs[job_id]
+        except KeyError:
+            raise not_found("Job", job_id) from None
+
+    def _advance(self, job: Job) -> None:
+        if job.desired == "canceled":
+            self._keep(canceled(job, self._clock()))
+            return
+        now = self._clock()
+        elapsed = (now - job.created) / NANOSECONDS
+        fraction = self._progression.fraction(looks=self._looks.get(job.id, 0) + 1, elapsed=elapsed)
+        if job.status == "pending" and self._progression.has_started(fraction):
+            started = self._instant(job, 0.1, now)
+            job = replace(job, status=move(job.status, "start"), started=started)
+            if fraction < 1:
+                self._keep(job)
+        if fraction >= 1:
+            self._run(job, self._instant(job, 1, now))
+
+    def _instant(self, job: Job, fraction: float, now: int) -> int:
+        """With the progression ``seconds`` things happened when they were due, not when somebody looked."""
+        if self._progression.kind == "polls":
+            return now
+        return job.created + int(self._progression.amount * fraction * NANOSECONDS)
+
+    def _run(self, job: Job, now: int) -> None:
+        # GUESS: the source is read at the end of the job rather than when it was launched.
+        plan = plan_of(job.spec, job.aggregations)
+        try:
+            with self._store.transaction():
+                totals = run_batch(plan, self._tables, self._store)
+                done = completed(job, totals, now)
+                self._store.put_document(_KIND, job.id, done.document())
+            self._jobs[job.id] = done
+        except JobFault as fault:
+            self._keep(failed(job, fault.code, fault.message, now))
+        except Exception:
+            log.exception("job %s failed for a reason that Polaris has no code for", job.id)
+            # DOCUMENTED https://docs.imply.io/polaris/ingestion-status-reference: internal_error
+            self._keep(failed(job, "internal_error", "The emulator failed; its log has the reason.", now))
+
+    def _keep(self, job: Job) -> Job:
+        self._store.put_document(_KIND, job.id, job.document())
+        self._jobs[job.id] = job
+        return job

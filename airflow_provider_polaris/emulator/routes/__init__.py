@@ -1,0 +1,1 @@
+"""The paths of the emulated API, a module for each resource."""

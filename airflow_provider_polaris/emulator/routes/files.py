@@ -1,0 +1,81 @@
+"""
+``/v1/projects/{projectId}/files``: the Files v1 API.
+
+DOCUMENTED polaris-sdk 20250425.14.0, FilesOperations, and https://docs.imply.io/polaris/api-upload.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+
+from airflow_provider_polaris.emulator.core import TheEmulator, TheUser
+from airflow_provider_polaris.emulator.errors import ApiError, bad_request
+from airflow_provider_polaris.emulator.shelf import COMPRESSION_FORMATS, DATA_FORMATS, SORT_COLUMNS
+from airflow_provider_polaris.emulator.wire import number, one_of
+
+router = APIRouter(prefix="/v1/projects/{project_id}/files")
+_FORM_OVERHEAD = 1 << 20
+
+
+@router.get("")
+def list_files(request: Request, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
+    """Return a page of files."""
+    return emulator.shelf.page(
+        search=request.query_params.get("searchString", ""),
+        sort_column=one_of(request, "sortColumn", tuple(SORT_COLUMNS), "uploaded_on_dt"),
+        descending=one_of(request, "sortOrder", ("ASC", "DESC"), "DESC") == "DESC",
+        offset=number(request, "paginationOffset", 0, 0),
+        limit=number(request, "paginationLimit", 1000, 1, 1000),
+    )
+
+
+@router.post("", status_code=201)
+async def upload_file(request: Request, emulator: TheEmulator, user: TheUser) -> dict[str, Any]:
+    """Store a file that came as the part ``file`` of a form."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "multipart/form-data":
+        raise ApiError(415, f"content type {media_type!r} is not supported; send 'multipart/form-data'.")
+    formats = {
+        "data_format": _word(request, "dataFormat", DATA_FORMATS),
+        "compression_format": _word(request, "compressionFormat", COMPRESSION_FORMATS),
+    }
+    limit = emulator.settings.max_upload_bytes
+    length = request.headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > limit + _FORM_OVERHEAD:
+        raise ApiError(413, f"The file is longer than {limit} bytes.", headers={"connection": "close"})
+    async with request.form(max_files=1) as form:
+        part = form.get("file")
+        if not isinstance(part, UploadFile):
+            raise bad_request("The form has no file in the part 'file'.", "file")
+        content = await part.read(limit + 1)
+        if len(content) > limit:
+            raise ApiError(413, f"The file is longer than {limit} bytes.")
+        return await run_in_threadpool(
+            emulator.shelf.put,
+            part.filename or "",
+            content,
+            user=user,
+            media_type=part.content_type,
+            **formats,
+        )
+
+
+@router.get("/{name}")
+def get_file_metadata(name: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
+    """Return a file's metadata."""
+    return emulator.shelf.get(name)
+
+
+@router.delete("/{name}", status_code=204)
+def delete_file(name: str, emulator: TheEmulator, _: TheUser) -> Response:
+    """Remove a file."""
+    emulator.shelf.delete(name)
+    return Response(status_code=204)
+
+
+def _word(request: Request, name: str, words: tuple[str, ...]) -> str | None:
+    return one_of(request, name, words, "") if name in request.query_params else None

@@ -1,0 +1,90 @@
+"""
+``/v1/projects/{projectId}/jobs``: the Jobs v1 API.
+
+DOCUMENTED polaris-sdk 20250425.14.0, JobsOperations: methods, paths, parameters, statuses and bodies.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from airflow_provider_polaris.emulator.core import TheBody, TheEmulator, TheUser
+from airflow_provider_polaris.emulator.errors import bad_request
+from airflow_provider_polaris.emulator.job import full, summary
+from airflow_provider_polaris.emulator.listing import JobFilter
+from airflow_provider_polaris.emulator.models import StatusUpdate
+from airflow_provider_polaris.emulator.wire import parse
+
+router = APIRouter(prefix="/v1/projects/{project_id}/jobs")
+
+
+@router.get("")
+def list_jobs(request: Request, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
+    """Return a page of jobs."""
+    wanted = JobFilter.from_query(request)
+    with emulator.jobs.lock:
+        page, more = wanted.page(emulator.jobs.all())
+        emulator.jobs.count(page)
+    return {"values": [summary(job) for job in page], "moreResultsAvailable": more}
+
+
+@router.post("", status_code=201)
+def create_job(emulator: TheEmulator, user: TheUser, body: TheBody, response: Response) -> dict[str, Any]:
+    """Accept a job."""
+    job = emulator.jobs.create(body, user)
+    response.headers["location"] = f"/v1/projects/{emulator.settings.project_id}/jobs/{job.id}"
+    return full(job)
+
+
+@router.get("/{job_id}")
+def describe_job(job_id: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
+    """Return a job."""
+    return full(emulator.jobs.look(job_id))
+
+
+@router.put("/{job_id}")
+def update_job(job_id: str, emulator: TheEmulator, user: TheUser, body: TheBody) -> dict[str, Any]:
+    """Ask a job to do something, and return it."""
+    return full(emulator.jobs.update(job_id, parse(StatusUpdate, body.data).desired_execution_status, user))
+
+
+@router.get("/{job_id}/status")
+def describe_job_status(job_id: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
+    """Return the status of a job."""
+    return {"executionStatus": emulator.jobs.look(job_id).status}
+
+
+@router.post("/{job_id}/status")
+def update_job_status(job_id: str, emulator: TheEmulator, user: TheUser, body: TheBody) -> dict[str, Any]:
+    """Ask a job to do something, and return its status."""
+    desired = parse(StatusUpdate, body.data).desired_execution_status
+    return {"executionStatus": emulator.jobs.update(job_id, desired, user).status}
+
+
+@router.get("/{job_id}/progress")
+def describe_job_progress(job_id: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
+    """Return how much of a job is done; 1 tells its status, so it counts as a look."""
+    with emulator.jobs.lock:
+        return {"overallProgress": emulator.jobs.fraction(emulator.jobs.look(job_id))}
+
+
+@router.get("/{job_id}/logs")
+def describe_job_logs(job_id: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
+    """Return the log entries of a job. GUESS: a job that went well has none."""
+    return {"logs": [dict(entry) for entry in emulator.jobs.look(job_id, counts=False).log]}
+
+
+@router.get("/{job_id}/metrics")
+def describe_job_metrics(job_id: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
+    """Return what a job counted. GUESS: a job that has not completed has no totals."""
+    totals = emulator.jobs.look(job_id, counts=False).totals
+    return {} if totals is None else {"totals": dict(totals)}
+
+
+@router.post("/{job_id}/reset")
+def reset_job(job_id: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
+    """Refuse: offsets are a matter of streaming jobs. GUESS: with a 400."""
+    job = emulator.jobs.look(job_id, counts=False)
+    raise bad_request(f"job {job_id!r} is of type {job.type!r}: only streaming jobs can be reset.")

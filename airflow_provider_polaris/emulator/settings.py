@@ -1,0 +1,47 @@
+"""
+The settings of one emulator; nothing of it is global.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from airflow_provider_polaris.emulator.machine import Progression
+
+DEFAULT_HOST: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 8099
+DEFAULT_PROJECT_ID: Final = "00000000-0000-4000-8000-000000000001"
+DEFAULT_API_KEY: Final = "pok_emulator"
+MEGABYTE: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class EmulatorSettings:
+    """
+    What an emulator is made with.
+
+    :param db: File that keeps everything across restarts; None keeps it in memory.
+    :param project_id: The only project.
+    :param api_key: The only API key.
+    :param client_id: OAuth client that may ask for tokens.
+    :param client_secret: Its secret.
+    :param organization: Realm of the token endpoint.
+    :param token_lifetime: Seconds that a token is good for.
+    :param progression: How time passes for jobs.
+    :param max_body_bytes: Longest JSON body.
+    :param max_upload_bytes: Longest file.
+    :param query_page_rows: Rows on one page of an asynchronous query's results.
+    """
+
+    db: str | None = None
+    project_id: str = DEFAULT_PROJECT_ID
+    api_key: str = field(default=DEFAULT_API_KEY, repr=False)
+    client_id: str = "emulator"
+    client_secret: str = field(default="emulator_secret", repr=False)
+    organization: str = "emulator"
+    token_lifetime: float = 300.0  # DOCUMENTED https://docs.imply.io/polaris/oauth: five minutes
+    progression: Progression = field(default_factory=Progression)
+    max_body_bytes: int = 4 * MEGABYTE  # GUESS: no limit is documented
+    max_upload_bytes: int = 2048 * MEGABYTE  # DOCUMENTED https://docs.imply.io/polaris/api-upload: 2 GB
+    query_page_rows: int = 10_000  # GUESS: the size of a page is not documented

@@ -1,0 +1,30 @@
+"""
+Druid SQL to DuckDB SQL: expressions of mappings and filters, and whole queries.
+
+Performs no I/O. Whatever isn't known to give the right value is refused with :class:`SqlNotSupported`.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_polaris.emulator.sql.expressions import translate_expression, translate_filter
+from airflow_provider_polaris.emulator.sql.model import (
+    Column,
+    Expression,
+    Query,
+    SqlInvalid,
+    SqlNotSupported,
+    TableRelation,
+)
+from airflow_provider_polaris.emulator.sql.query import translate_query
+
+__all__ = [
+    "Column",
+    "Expression",
+    "Query",
+    "SqlInvalid",
+    "SqlNotSupported",
+    "TableRelation",
+    "translate_expression",
+    "translate_filter",
+    "translate_query",
+]

@@ -1,0 +1,150 @@
+"""What the translation is given and what it answers: plain data and two exceptions; knows neither sqlglot nor DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_SPELLINGS = {
+    "timestamp": "timestamp",
+    "date": "date",
+    "boolean": "boolean",
+    "string": "string",
+    "varchar": "string",
+    "long": "long",
+    "bigint": "long",
+    "double": "double",
+    "float": "float",
+    "json": "json",
+    "complex<json>": "json",
+    "hllsketch": "HLLSketch",
+    "thetasketch": "thetaSketch",
+    "quantilesdoublessketch": "quantilesDoublesSketch",
+    "variance": "variance",
+    "longstringpair": "longStringPair",
+    "stringarray": "stringArray",
+    "longarray": "longArray",
+    "doublearray": "doubleArray",
+    "floatarray": "floatArray",
+}
+
+_SQL_NAMES = {
+    "timestamp": "TIMESTAMP",
+    "date": "DATE",
+    "boolean": "BOOLEAN",
+    "string": "VARCHAR",
+    "long": "BIGINT",
+    "double": "DOUBLE",
+    "float": "FLOAT",
+    "null": "NULL",
+    "interval": "INTERVAL",
+    "json": "COMPLEX<json>",
+    "stringArray": "VARCHAR ARRAY",
+    "longArray": "BIGINT ARRAY",
+    "doubleArray": "DOUBLE ARRAY",
+    "floatArray": "FLOAT ARRAY",
+}
+
+
+class SqlNotSupported(Exception):  # noqa: N818  # reads as what happened
+    """
+    The SQL may be right, but the emulator can't do it; it says so instead of guessing a number.
+
+    :param message: One sentence that names what is not supported.
+    :param function: The function at fault, upper case, or None.
+    """
+
+    def __init__(self, message: str, function: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.function = function
+
+
+class SqlInvalid(Exception):  # noqa: N818
+    """
+    The SQL is wrong: it does not parse, names an unknown column, has an aggregate where none may stand.
+
+    :param message: One sentence, in Druid's words where they are known.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Column:
+    """
+    A column of a table or of a query's answer.
+
+    :param name: Name, case sensitive.
+    :param data_type: Polaris data type in the vendor's spelling (``TableColumnDataType`` of polaris-sdk
+        20250425.14.0: ``timestamp``, ``string``, ``long``, ``double``, ``HLLSketch``, ...); answers of queries also have
+        ``boolean``.
+    """
+
+    name: str
+    data_type: str
+
+
+@dataclass(frozen=True)
+class Expression:
+    """
+    A translated expression.
+
+    :param sql: DuckDB SQL; columns stand in double quotes without a qualifier.
+    :param data_type: Polaris data type of the value.
+    :param is_aggregate: True if it is, or contains, an aggregate.
+    :param uses: Names of the columns it reads.
+    """
+
+    sql: str
+    data_type: str
+    is_aggregate: bool
+    uses: frozenset[str]
+
+
+@dataclass(frozen=True)
+class TableRelation:
+    """
+    Where the rows of a table are.
+
+    :param relation_sql: What may follow ``FROM`` in DuckDB: a quoted name or a parenthesised SELECT.
+    :param columns: Its columns; the relation has a column of the same name for each.
+    """
+
+    relation_sql: str
+    columns: Sequence[Column]
+
+
+@dataclass(frozen=True)
+class Query:
+    """
+    A translated query.
+
+    :param sql: One DuckDB SELECT.
+    :param columns: Its output columns, in order. Names are unique.
+    """
+
+    sql: str
+    columns: tuple[Column, ...]
+
+
+def canonical(data_type: str) -> str:
+    """
+    Give synonyms and spellings of a data type one name; an unknown one stays as it is.
+
+    >>> canonical("VARCHAR"), canonical("string_array")
+    ('string', 'stringArray')
+    """
+    return _SPELLINGS.get(data_type.lower().replace("_", ""), data_type)
+
+
+def sql_name(data_type: str) -> str:
+    """
+    Name a data type as Druid's messages do.
+
+    >>> sql_name("long"), sql_name("HLLSketch")
+    ('BIGINT', 'COMPLEX<HLLSketch>')
+    """
+    return _SQL_NAMES.get(data_type, f"COMPLEX<{data_type}>")

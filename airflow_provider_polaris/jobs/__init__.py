@@ -1,0 +1,106 @@
+"""
+What a Polaris job *is*: specs, rules, intervals, states and errors; performs no I/O and knows neither Airflow nor HTTP.
+
+Names that need pydantic's models are loaded when they are first used, so that importing this package stays cheap.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_polaris.jobs.errors import (
+    PolarisAmbiguousSubmitError,
+    PolarisApiError,
+    PolarisAuthError,
+    PolarisConflictError,
+    PolarisError,
+    PolarisGuardError,
+    PolarisJobCanceledError,
+    PolarisJobError,
+    PolarisJobFailedError,
+    PolarisJobTimeoutError,
+    PolarisNotFoundError,
+    PolarisProtocolError,
+    PolarisServerError,
+    PolarisSpecError,
+    PolarisThrottledError,
+    PolarisTransportError,
+)
+from airflow_provider_polaris.jobs.granularity import Granularity
+from airflow_provider_polaris.jobs.interval import Interval
+from airflow_provider_polaris.jobs.state import Health, JobState, LogEntry
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.jobs.facts import TableFacts
+    from airflow_provider_polaris.jobs.names import check_table_name
+    from airflow_provider_polaris.jobs.rollup import build_mappings
+    from airflow_provider_polaris.jobs.rules import check_spec
+    from airflow_provider_polaris.jobs.spec import (
+        BatchJobSpec,
+        ColumnMapping,
+        DeleteDataJobSpec,
+        DropTableJobSpec,
+        JobSpec,
+        RestoreDataJobSpec,
+        SqlJobSpec,
+        SqlParameter,
+        TableSource,
+        TableTarget,
+        UploadedSource,
+        parse_spec,
+    )
+
+__all__ = [
+    "BatchJobSpec",
+    "ColumnMapping",
+    "DeleteDataJobSpec",
+    "DropTableJobSpec",
+    "Granularity",
+    "Health",
+    "Interval",
+    "JobSpec",
+    "JobState",
+    "LogEntry",
+    "PolarisAmbiguousSubmitError",
+    "PolarisApiError",
+    "PolarisAuthError",
+    "PolarisConflictError",
+    "PolarisError",
+    "PolarisGuardError",
+    "PolarisJobCanceledError",
+    "PolarisJobError",
+    "PolarisJobFailedError",
+    "PolarisJobTimeoutError",
+    "PolarisNotFoundError",
+    "PolarisProtocolError",
+    "PolarisServerError",
+    "PolarisSpecError",
+    "PolarisThrottledError",
+    "PolarisTransportError",
+    "RestoreDataJobSpec",
+    "SqlJobSpec",
+    "SqlParameter",
+    "TableFacts",
+    "TableSource",
+    "TableTarget",
+    "UploadedSource",
+    "build_mappings",
+    "check_spec",
+    "check_table_name",
+    "parse_spec",
+]
+
+_HOME: Final = {"TableFacts": "facts", "build_mappings": "rollup", "check_spec": "rules", "check_table_name": "names"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME.get(name, 'spec')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

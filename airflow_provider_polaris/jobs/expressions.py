@@ -1,0 +1,260 @@
+"""
+Read Druid SQL expressions (mappings, filters) with sqlglot; performs no I/O, changes no text and never fails.
+
+An expression that sqlglot can't parse is *unknown*: nothing is concluded from it, and Polaris has the last word.
+sqlglot is imported inside functions because importing an operator must stay cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from airflow_provider_polaris.jobs.functions import AGGREGATES, CLOCK, SCALARS
+
+#: Longer texts are unknown: nobody writes them by hand, and reading them would take the worker's time.
+_LONGEST: Final = 100_000
+_KNOWN: Final = AGGREGATES | CLOCK | SCALARS
+#: Functions without parentheses that sqlglot takes for columns.
+_BARE_CLOCK: Final = frozenset({"LOCALTIME", "LOCALTIMESTAMP"})
+_PERIOD_BY_UNIT: Final = {
+    "SECOND": "PT1S",
+    "MINUTE": "PT1M",
+    "HOUR": "PT1H",
+    "DAY": "P1D",
+    "WEEK": "P1W",
+    "MONTH": "P1M",
+    "QUARTER": "P3M",
+    "YEAR": "P1Y",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TimeFloor:
+    """
+    The rounding down of a time that an expression consists of.
+
+    :param period: ISO 8601 period, as written; ``FLOOR(... TO HOUR)`` and ``DATE_TRUNC('hour', ...)`` count as PT1H.
+    :param of_time: The time is the plain column ``__time``.
+    :param zone: Time zone argument of ``TIME_FLOOR``, if any; buckets are in UTC without it.
+    :param has_origin: ``TIME_FLOOR`` has an origin argument: its buckets start anywhere.
+    """
+
+    period: str
+    of_time: bool
+    zone: str | None = None
+    has_origin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """
+    What an expression contains.
+
+    :param aggregates: Upper-case names of aggregate functions, in the order written. Without those that are applied as
+        window functions (``SUM(x) OVER (...)``) or stand in a subquery: they don't aggregate the rows of the job.
+    :param functions: Upper-case names of all functions.
+    :param has_unknown_function: It calls a function that may or may not be an aggregate, for all we know.
+    :param counts_rows: It has a ``COUNT`` without ``DISTINCT``.
+    :param column: Name of the column, if the expression is nothing but a column.
+    :param time_floor: See :class:`TimeFloor`; None if the expression is no rounding down of a time.
+    """
+
+    aggregates: tuple[str, ...]
+    functions: frozenset[str]
+    has_unknown_function: bool
+    counts_rows: bool
+    column: str | None
+    time_floor: TimeFloor | None
+
+    @property
+    def clock_functions(self) -> tuple[str, ...]:
+        """Names of the functions that depend on when the job runs, sorted."""
+        return tuple(sorted(self.functions & CLOCK))
+
+    @property
+    def is_surely_scalar(self) -> bool:
+        """Whether it has no aggregate, and no function that we don't know either."""
+        return not self.aggregates and not self.has_unknown_function
+
+
+def read_expression(expression: str) -> Reading | None:
+    """
+    Parse one Druid SQL expression.
+
+    :param expression: A mapping's or filter's text.
+    :return: None if it can't be parsed: then nothing is known about it.
+    """
+    from sqlglot import exp
+
+    tree = _parse(expression)
+    if tree is None:
+        return None
+    calls = list(_calls(tree))
+    return Reading(
+        aggregates=tuple(dict.fromkeys(name for name, node in calls if name in AGGREGATES and _aggregates_rows(node))),
+        functions=frozenset(name for name, _ in calls),
+        has_unknown_function=any(isinstance(node, exp.Anonymous) and name not in _KNOWN for name, node in calls),
+        counts_rows=any(name == "COUNT" and _aggregates_rows(node) and not _is_distinct(node) for name, node in calls),
+        column=_column_name(tree),
+        time_floor=_time_floor(tree),
+    )
+
+
+def find_aggregates(expression: str) -> tuple[str, ...]:
+    """
+    Return the aggregate functions of an expression.
+
+    >>> find_aggregates('CASE WHEN SUM("a") > 0 THEN MAX("b") END'), find_aggregates('UPPER("MAX")')
+    (('SUM', 'MAX'), ())
+
+    :return: As :attr:`Reading.aggregates`; empty if the expression can't be parsed.
+    """
+    reading = read_expression(expression)
+    return reading.aggregates if reading else ()
+
+
+def uses_function(expression: str, *names: str) -> bool:
+    """
+    Whether an expression calls one of the functions ``names`` (any case).
+
+    :return: False if the expression can't be parsed.
+    """
+    reading = read_expression(expression)
+    return reading is not None and not reading.functions.isdisjoint(name.upper() for name in names)
+
+
+def time_floor_period(expression: str) -> str | None:
+    """
+    Return the period to which an expression rounds a time down.
+
+    >>> time_floor_period("TIME_FLOOR(__time, 'PT1H')"), time_floor_period('FLOOR("__time" TO DAY)')
+    ('PT1H', 'P1D')
+
+    :return: ISO 8601 period as written; None if the expression is no rounding down or can't be parsed.
+    """
+    reading = read_expression(expression)
+    return reading.time_floor.period if reading and reading.time_floor else None
+
+
+def first_keyword(statement: str) -> str | None:
+    """
+    Return the first word of a SQL statement in upper case, comments skipped.
+
+    :return: None if the text has no word or can't be cut into words.
+    """
+    from sqlglot.errors import SqlglotError
+
+    try:
+        tokens = _dialect()().tokenize(statement)
+    except SqlglotError:
+        return None
+    return tokens[0].text.upper() if tokens else None
+
+
+@lru_cache(maxsize=1)
+def _dialect() -> Any:
+    from sqlglot.dialects import druid
+
+    base: Any = druid.Druid
+
+    class PolarisDruid(base):  # type: ignore[misc]
+        class Parser(base.Parser):  # type: ignore[misc]
+            # sqlglot has classes with fixed arguments for the functions it knows: ANY_VALUE("x", 10), fine in Druid, is
+            # an error to it. Without that table every function keeps the name and arguments it is written with.
+            FUNCTIONS: dict[str, Any] = {}  # noqa: RUF012
+
+    return PolarisDruid
+
+
+def _parse(expression: str) -> Any:
+    import sqlglot
+    from sqlglot import exp
+
+    if len(expression) > _LONGEST:
+        return None
+    try:
+        # As a condition: as a statement, text that begins with a command word is accepted, with a warning in the log.
+        return sqlglot.parse_one(expression, read=_dialect(), into=exp.Condition)
+    except Exception:
+        # Whatever a parser throws at a user's text (its own errors, RecursionError, ...) means the same: unknown.
+        return None
+
+
+def _calls(tree: Any) -> Iterator[tuple[str, Any]]:
+    """Yield each function call with its upper-case name, in the order written."""
+    from sqlglot import exp
+
+    for node in tree.dfs():
+        if isinstance(node, exp.Anonymous):
+            yield str(node.name).upper(), node
+        elif isinstance(node, exp.Func) and not isinstance(node, exp.Connector):
+            name = "STRING_AGG" if isinstance(node, exp.GroupConcat) else str(node.sql_name()).upper()
+            yield name, node
+        elif _is_bare_clock(node):
+            yield node.name.upper(), node
+
+
+def _is_bare_clock(node: Any) -> bool:
+    from sqlglot import exp
+
+    if not isinstance(node, exp.Column) or node.table or node.this.args.get("quoted"):
+        return False
+    return node.name.upper() in _BARE_CLOCK
+
+
+def _aggregates_rows(call: Any) -> bool:
+    from sqlglot import exp
+
+    modifiers = (exp.Filter, exp.IgnoreNulls, exp.RespectNulls, exp.WithinGroup)
+    wrapped = call
+    while isinstance(wrapped.parent, modifiers) and wrapped.arg_key == "this":
+        wrapped = wrapped.parent
+    if isinstance(wrapped.parent, exp.Window) and wrapped.arg_key == "this":
+        return False
+    return call.find_ancestor(exp.Query) is None
+
+
+def _is_distinct(call: Any) -> bool:
+    from sqlglot import exp
+
+    return any(isinstance(argument, exp.Distinct) for argument in call.expressions)
+
+
+def _column_name(tree: Any) -> str | None:
+    from sqlglot import exp
+
+    node = tree.unnest()
+    return str(node.name) if isinstance(node, exp.Column) and not node.table else None
+
+
+def _time_floor(tree: Any) -> TimeFloor | None:
+    from sqlglot import exp
+
+    node = tree.unnest()
+    if isinstance(node, exp.Floor) and node.args.get("to") is not None:
+        period = _PERIOD_BY_UNIT.get(str(node.args["to"].name).upper())
+        return TimeFloor(period, _column_name(node.this) == "__time") if period else None
+    if not isinstance(node, exp.Anonymous):
+        return None
+    name, arguments = str(node.name).upper(), node.expressions
+    if name == "DATE_TRUNC" and len(arguments) == 2 and _is_text(arguments[0]):
+        period = _PERIOD_BY_UNIT.get(str(arguments[0].name).upper())
+        return TimeFloor(period, _column_name(arguments[1]) == "__time") if period else None
+    if name == "TIME_FLOOR" and len(arguments) >= 2 and _is_text(arguments[1]):
+        origin, zone = [*arguments[2:4], None, None][:2]
+        return TimeFloor(
+            period=str(arguments[1].name),
+            of_time=_column_name(arguments[0]) == "__time",
+            zone=None if zone is None or isinstance(zone, exp.Null) else str(zone.name),
+            has_origin=origin is not None and not isinstance(origin, exp.Null),
+        )
+    return None
+
+
+def _is_text(node: Any) -> bool:
+    from sqlglot import exp
+
+    return isinstance(node, exp.Literal) and bool(node.is_string)

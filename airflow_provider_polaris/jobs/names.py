@@ -1,0 +1,68 @@
+"""What Polaris accepts as the name of a table; performs no I/O."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from airflow_provider_polaris.jobs.errors import PolarisSpecError
+from airflow_provider_polaris.jobs.instants import quote
+
+_LONGEST_NAME: Final = 255
+
+#: Pictographs, their joiners and variation selectors. Letters, signs such as © and digits are no emoji by themselves.
+_EMOJI: Final = re.compile(
+    "[\u200d\u20e3\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\ufe0e\ufe0f\U0001f000-\U0001faff\U000e0020-\U000e007f]"
+)
+
+
+def check_table_name(name: object, field: str) -> None:
+    """
+    Refuse a name that no Polaris table can have.
+
+    Source: docs.imply.io/polaris/tables ("table name").
+
+    :param name: Name as the user wrote it, rendered.
+    :param field: What the value is called where the user wrote it, for the error.
+    :raises PolarisSpecError: One sentence that names field, value, rule and mend.
+    """
+    if not isinstance(name, str):
+        raise PolarisSpecError(
+            f"{field} {quote(name)} is a {type(name).__name__}, not text. Write the table's name in quotes."
+        )
+    problem = _problem_of(name)
+    if problem:
+        rule, mend = problem
+        raise PolarisSpecError(f"{field} {quote(name)} {rule}. {mend}")
+
+
+def _problem_of(name: str) -> tuple[str, str] | None:
+    if not name:
+        return "is empty: a job needs the name of a table", "Write the table's name."
+    if len(name) > _LONGEST_NAME:
+        return f"has {len(name)} characters; Polaris takes at most {_LONGEST_NAME}", "Choose a shorter name."
+    if name != name.strip():
+        return "begins or ends with white space, which Polaris refuses", f"Write {quote(name.strip())}."
+    if name.startswith("."):
+        return "begins with a dot, which Polaris refuses", f"Write {quote(name.lstrip('.'))}, or begin with a letter."
+    if "/" in name:
+        return "contains '/', which Polaris refuses", f"Write {quote(name.replace('/', '_'))}, for example."
+    for character in name:
+        kind = _forbidden_kind(character)
+        if kind:
+            return f"contains {kind} {character!a}, which Polaris refuses", "Take it out."
+    return None
+
+
+def _forbidden_kind(character: str) -> str | None:
+    category = unicodedata.category(character)
+    if category == "Cc":
+        return "the control character"
+    if category == "Cs":
+        return "the surrogate"
+    if character.isspace() and character != " ":
+        return "white space other than a blank,"
+    if _EMOJI.match(character):
+        return "the emoji"
+    return None

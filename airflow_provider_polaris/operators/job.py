@@ -1,0 +1,88 @@
+"""The operator that submits any job spec as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_polaris.operators.base import PolarisBaseOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.compat import Context
+    from airflow_provider_polaris.hooks.polaris import PolarisHook
+
+#: What the package has models and rules for; other types go to Polaris unseen.
+_CHECKED_TYPES = frozenset({"batch", "sql", "delete_data", "restore_data", "drop_table"})
+
+
+class PolarisJobOperator(PolarisBaseOperator):
+    """
+    Submit any Polaris job and wait for it.
+
+    The spec goes to Polaris as it is. Before that it is checked as far as this package knows its type: required fields,
+    intervals, and the rules that Polaris enforces with an error or that would lose data. Fields that this package
+    doesn't know are left alone.
+
+    **Retry.** A retry submits the job again. It can't know whether the try before it submitted one that still runs or
+    has completed: after a lost worker, a batch job in ``replace`` mode ends with the same data, one in ``append`` mode
+    (Polaris' default) adds its rows twice. What can't get better by itself, such as a spec that Polaris refuses or a
+    job that failed because of its spec, fails at once without a retry; so does a job that may have added rows when
+    this task lost sight of it.
+
+    **Kill.** Marking the task failed or clearing it cancels the job, within four seconds, unless
+    ``cancel_on_kill=False``; so does whatever else ends the worker politely, such as an evicted pod. Polaris doesn't
+    cancel jobs that delete data.
+
+    **XCom.** Return value: the job's id. ``polaris_job``: ``id``, ``status``, ``intervals``, ``rows_processed``,
+    ``rows_persisted``, ``bytes``, ``seconds``, ``adopted``, None where unknown; pushed when the job is submitted and
+    again when it has ended. ``polaris_job_url`` and ``polaris_table_url``: where to look.
+
+    :param spec: The job as https://docs.imply.io/polaris/api-manage-job and its neighbours describe it: a dictionary
+        with ``type`` and the other fields, JSON text of one, or the path of a ``.json`` file, relative to the DAG file
+        or ``template_searchpath``. (templated, the file's text too)
+    :param polaris_conn_id: The connection. (templated)
+    :param wait_for_completion: Wait for the job's end and judge it; False ends the task once the job is submitted.
+        (templated)
+    :param poll_interval: Seconds between two looks at the job, give or take a tenth. (templated)
+    :param timeout: Seconds from the start of this attempt after which the task gives up; None for no limit of its own.
+        ``execution_timeout`` counts too: the task gives up 30 s before it, at half of it at the earliest. (templated)
+    :param cancel_on_kill: Cancel the job when the task is killed. (templated)
+    :param cancel_on_timeout: Cancel the job when the task gives up. (templated)
+    :param fail_on_warning: Fail if the job completed with a warning. (templated)
+    """
+
+    template_fields: Sequence[str] = ("spec", *PolarisBaseOperator.template_fields)
+    template_ext: Sequence[str] = (".json",)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"spec": "json"}
+
+    def __init__(self, *, spec: Mapping[str, Any] | str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.spec = spec
+
+    def render_template(self, content: Any, *args: Any, **kwargs: Any) -> Any:
+        """
+        Render as Airflow does, but take only the argument ``spec`` itself for the name of a file.
+
+        A text inside a spec that ends in ``.json``, such as an uploaded file's name, is data.
+        """
+        if isinstance(content, str) and content.endswith(tuple(self.template_ext)) and content is not self.spec:
+            content += "{##}"  # an empty Jinja comment, which renders to nothing
+        return super().render_template(content, *args, **kwargs)
+
+    def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:  # noqa: ARG002
+        """Return the spec, checked but unchanged."""
+        from airflow_provider_polaris.arguments import as_bool, as_mapping
+        from airflow_provider_polaris.jobs.errors import PolarisSpecError
+        from airflow_provider_polaris.jobs.rules import check_spec
+        from airflow_provider_polaris.jobs.spec import parse_spec
+
+        spec = as_mapping(self.spec, "spec")
+        if spec is None:
+            raise PolarisSpecError("spec is None: a job needs one, such as {'type': 'batch', ...}.")
+        kind = spec.get("type")
+        endless = kind == "streaming" and as_bool(self.wait_for_completion, "wait_for_completion")
+        if not isinstance(kind, str) or kind in _CHECKED_TYPES or endless:
+            check_spec(parse_spec(spec))
+        else:
+            self.log.warning("Polaris jobs of type %r are unknown here; the spec goes to Polaris unchecked.", kind)
+        return spec

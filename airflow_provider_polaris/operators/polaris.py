@@ -1,0 +1,8 @@
+"""Operators for Imply Polaris; the module to import them from."""
+
+from __future__ import annotations
+
+from airflow_provider_polaris.operators.job import PolarisJobOperator
+from airflow_provider_polaris.operators.table_to_table import PolarisTableToTableOperator
+
+__all__ = ["PolarisJobOperator", "PolarisTableToTableOperator"]

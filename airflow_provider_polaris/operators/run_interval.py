@@ -1,0 +1,236 @@
+"""
+The interval of a run: what a task without an ``interval`` argument works on.
+
+Pure reading of Airflow's context: no request, no clock, and nothing of it is changed. In this order: the data interval
+of the run, if it has one that is not empty; else its partition. Half-open and in UTC.
+
+Source: airflow.sdk.definitions.timetables and partition_mappers of Airflow 3.3.2, and runs of it: a plain cron schedule
+gives an empty data interval; a partitioned run has a partition_key, mostly a partition_date, and neither a logical
+date nor a data interval; nothing in the context says where a partition ends.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone, tzinfo
+from typing import Any
+
+from airflow_provider_polaris.jobs.errors import PolarisSpecError
+from airflow_provider_polaris.jobs.granularity import Granularity
+from airflow_provider_polaris.jobs.instants import as_utc, format_instant
+from airflow_provider_polaris.jobs.interval import Interval
+
+#: Airflow's rollup windows, by class name: they have a twin on the scheduler's side, and subclasses count too.
+_GRAIN_OF_WINDOW: Mapping[str, str] = {
+    "HourWindow": "hour",
+    "DayWindow": "day",
+    "WeekWindow": "week",
+    "MonthWindow": "month",
+    "QuarterWindow": "quarter",
+    "YearWindow": "year",
+}
+
+#: Shapes of a partition key: pattern, how to read it, what it says about the grain. A key down to the second says
+#: nothing: it is how Airflow writes every partition date unless told otherwise.
+_KEY_SHAPES: tuple[tuple[re.Pattern[str], str, str | None], ...] = (
+    (re.compile(r"\d{4}"), "%Y", "year"),
+    (re.compile(r"\d{4}-\d{2}"), "%Y-%m", "month"),
+    (re.compile(r"\d{4}-\d{2}-\d{2}"), "%Y-%m-%d", "day"),
+    (re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}"), "%Y-%m-%dT%H", "hour"),
+    (re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}"), "%Y-%m-%dT%H:%M:%S", None),
+)
+#: Two more that Airflow's own mappers write: StartOfQuarterMapper and StartOfWeekMapper.
+_QUARTER_KEY = re.compile(r"(\d{4})-Q([1-4])")
+_WEEK_KEY = re.compile(r"(\d{4}-\d{2}-\d{2}) \(W\d{2}\)")
+
+
+@dataclass(frozen=True)
+class RunInterval:
+    """
+    An interval and how it was found.
+
+    :param interval: Half-open, UTC.
+    :param origin: For the log, such as ``the run's data interval``.
+    """
+
+    interval: Interval
+    origin: str
+
+
+def interval_of_run(context: Mapping[str, Any], *, partition_grain: str | None = None) -> RunInterval:
+    """
+    Return the interval that a run stands for.
+
+    :param context: Airflow's context of the task.
+    :param partition_grain: Length of the partitions, Polaris' word or an ISO 8601 period; needed only where neither
+        the mapper's window nor the key nor a cron expression tells it. The partition is then the whole hour, day,
+        month … that the partition date lies in, in the timetable's time zone.
+    :return: The data interval if it is not empty, else the partition.
+    :raises PolarisSpecError: The run has neither, or its partition can't be read; the sentence says what to set.
+    """
+    start, end = context.get("data_interval_start"), context.get("data_interval_end")
+    if start is not None and end is not None and start < end:
+        return RunInterval(Interval(start, end), "the run's data interval")
+    run = context.get("dag_run")
+    key = context.get("partition_key") or getattr(run, "partition_key", None)
+    date = context.get("partition_date") or getattr(run, "partition_date", None)
+    timetable = getattr(context.get("dag"), "timetable", None)
+    if key is not None or date is not None:
+        return _interval_of_partition(key, date, timetable, partition_grain)
+    if start is None or end is None:
+        raise PolarisSpecError(
+            "this run has no interval: it has neither a data interval nor a partition, as a run that was triggered by "
+            "hand or by an asset may have. Set interval='START/END', or trigger the run with a logical date that has "
+            "a data interval or with a partition key."
+        )
+    expression = getattr(timetable, "expression", None) or "0 0 * * *"
+    raise PolarisSpecError(
+        f"this run's data interval is empty: it starts and ends at {format_instant(start)}, as runs of a plain cron "
+        f"schedule do since Airflow 3. Schedule the DAG with CronDataIntervalTimetable({expression!r}, "
+        "timezone='UTC') or with partitions (CronPartitionTimetable, PartitionedAssetTimetable), or set "
+        "interval='START/END'."
+    )
+
+
+def timetable_zone(context: Mapping[str, Any]) -> str | None:
+    """
+    Return the name of the time zone in which the DAG's timetable counts days; None if it has none of its own.
+
+    :param context: Airflow's context of the task.
+    """
+    zone = _zone_of(getattr(context.get("dag"), "timetable", None))
+    return None if zone is None else str(getattr(zone, "name", None) or getattr(zone, "key", None) or zone)
+
+
+def _interval_of_partition(
+    key: str | None, date: datetime | None, timetable: Any, partition_grain: str | None
+) -> RunInterval:
+    zone = _zone_of(timetable) or timezone.utc
+    key_start, key_grain = _read_key(key)
+    if date is None and key_start is not None:
+        date = key_start.replace(tzinfo=zone)
+    what = f"partition {key!r}" if key is not None or date is None else f"partition_date {format_instant(date)}"
+    if date is None:
+        raise PolarisSpecError(
+            f"{what} is not a date: an interval can be made of a key like '2025', '2025-06', '2025-06-01', "
+            "'2025-06-01T07', '2025-06-01T07:00:00', '2025-Q2' or '2025-06-02 (W23)'. Set interval='START/END'."
+        )
+    at = as_utc(date)
+    if partition_grain is not None:
+        grain = Granularity.parse(partition_grain, field="partition_grain")
+        if grain is Granularity.ALL:
+            raise PolarisSpecError(
+                "partition_grain 'all' has no bounds: name a period such as 'day', or set interval=."
+            )
+        return RunInterval(_bucket(at, grain, zone), f"{what}, of one {grain.value} by partition_grain")
+    if (window := _window_grain(timetable)) is not None:
+        return RunInterval(_bucket(at, Granularity.parse(window), zone), f"{what}, of one {window} by its window")
+    if key_grain is not None:
+        return RunInterval(_bucket(at, Granularity.parse(key_grain), zone), f"{what}, of one {key_grain} by its key")
+    if (expression := getattr(timetable, "expression", None)) is not None:
+        return RunInterval(_cron_step(at, expression, zone), f"{what}, up to the next by cron {expression!r}")
+    raise PolarisSpecError(
+        f"{what} doesn't say how long it is: the schedule has no rollup window and no cron expression, and a key down "
+        "to the second may be an hour or a day. Set partition_grain, for example partition_grain='hour', or set "
+        "interval='START/END'."
+    )
+
+
+def _read_key(key: str | None) -> tuple[datetime | None, str | None]:
+    """Return the naive start that a partition key names and the grain that its shape tells."""
+    if not isinstance(key, str):
+        return None, None
+    try:
+        if match := _QUARTER_KEY.fullmatch(key):
+            return datetime(int(match[1]), 3 * int(match[2]) - 2, 1), "quarter"  # noqa: DTZ001
+        if match := _WEEK_KEY.fullmatch(key):
+            return datetime.strptime(match[1], "%Y-%m-%d"), "week"  # noqa: DTZ007
+        for pattern, shape, grain in _KEY_SHAPES:
+            if pattern.fullmatch(key):
+                return datetime.strptime(key, shape), grain  # noqa: DTZ007
+    except ValueError:  # the shape of a date, but none, such as '2025-13'
+        return None, None
+    return None, None
+
+
+def _bucket(at: datetime, grain: Granularity, zone: tzinfo) -> Interval:
+    """
+    Return the bucket of ``grain`` that holds an instant, on the wall clock of ``zone``.
+
+    A local day is 23 or 25 hours long when the clocks change; shorter buckets keep the offset of the instant.
+    """
+    local = at.astimezone(zone)
+    wall = local.replace(tzinfo=timezone.utc)  # granularities know UTC only: lend them the wall clock as if it were
+    start = grain.floor(wall)
+    end = grain.next(start)
+    if Granularity.DAY.is_coarser_than(grain):
+        offset = local.utcoffset() or timedelta()
+        return Interval(start - offset, end - offset)
+    return Interval(start.replace(tzinfo=zone), end.replace(tzinfo=zone))
+
+
+def _cron_step(at: datetime, expression: str, zone: tzinfo) -> Interval:
+    """Return the time from a partition date to the next one, reading the cron expression as Airflow does."""
+    from croniter import croniter  # type: ignore[import-untyped]
+
+    naive = at.astimezone(zone).replace(tzinfo=None)
+    cron = croniter(expression, start_time=naive)
+    following = cron.get_next(datetime)
+    if cron.expanded[1] == ["*"]:  # every hour: a step is a length, also when the clocks change
+        return Interval(at, at + (following - naive))
+    return Interval(at, following.replace(tzinfo=zone))
+
+
+def _mappers_of(timetable: Any) -> Iterator[Any]:
+    """Yield what turns keys of upstream assets into keys of this DAG; of a chain the last link decides."""
+    pending: list[Any] = [getattr(timetable, "default_partition_mapper", None)]
+    pending += dict(getattr(timetable, "partition_mapper_config", None) or {}).values()
+    for last in pending:
+        while type(last).__name__ == "ChainMapper" and getattr(last, "mappers", None):
+            last = last.mappers[-1]
+        if last is not None:
+            yield last
+
+
+def _window_grain(timetable: Any) -> str | None:
+    """Return the grain of the rollup windows of a partitioned asset schedule; None if it has none."""
+    grains: set[str] = set()
+    for mapper in _mappers_of(timetable):
+        # A fan-out has a window too, but there it is the period upstream, not this run's.
+        window = getattr(mapper, "window", None) if getattr(mapper, "is_rollup", False) else None
+        grain = next(
+            (_GRAIN_OF_WINDOW[c.__name__] for c in type(window).__mro__ if c.__name__ in _GRAIN_OF_WINDOW), None
+        )
+        if grain is None:
+            continue
+        if getattr(getattr(window, "direction", None), "value", "forward") != "forward":
+            raise PolarisSpecError(
+                f"the schedule's {type(window).__name__} looks backward, so that a partition's date is where its data "
+                "ends and not where it starts. Set interval='START/END'."
+            )
+        grains.add(grain)
+    if len(grains) > 1:
+        raise PolarisSpecError(
+            f"the schedule's rollup windows differ ({', '.join(sorted(grains))}), so that the length of this run's "
+            "partition is unknown. Set partition_grain to one of them, or set interval='START/END'."
+        )
+    return grains.pop() if grains else None
+
+
+def _zone_of(timetable: Any) -> tzinfo | None:
+    """Return the time zone in which a timetable counts days; None if it has none of its own."""
+    candidates = [getattr(timetable, "timezone", None), getattr(timetable, "_timezone", None)]
+    for mapper in _mappers_of(timetable):
+        inner = getattr(mapper, "upstream_mapper", None) if getattr(mapper, "is_rollup", False) else None
+        inner = inner or getattr(mapper, "downstream_mapper", None) or mapper
+        candidates.append(getattr(inner, "_timezone", None))
+    for zone in candidates:
+        if isinstance(zone, str):
+            import pendulum
+
+            return pendulum.timezone(zone)
+        if isinstance(zone, tzinfo):
+            return zone
+    return None

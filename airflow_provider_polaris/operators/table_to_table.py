@@ -1,0 +1,193 @@
+"""The operator that loads one table into another: rollup and copy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_polaris.operators.base import PolarisBaseOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.compat import Context
+    from airflow_provider_polaris.hooks.polaris import PolarisHook
+    from airflow_provider_polaris.jobs.interval import Interval
+
+
+class PolarisTableToTableOperator(PolarisBaseOperator):
+    """
+    Load data from one Polaris table into another, rolled up if you like: one batch job, waited for.
+
+    By default the job **replaces** the run's interval in the target table, so that a task can run twice and leave the
+    same data. The interval is, in this order: ``interval``; the run's data interval, if it is not empty; the run's
+    partition. Since Airflow 3 a plain cron schedule gives an empty data interval: use ``CronDataIntervalTimetable``,
+    partitions, or ``interval``. Intervals are half-open and in UTC.
+
+    .. code-block:: python
+
+        PolarisTableToTableOperator(
+            task_id="rollup",
+            source_table="Koalas Source",
+            target_table="Koalas Rollup",
+            dimensions={"city": 'UPPER("city")'},
+            measures={"max_session_length": 'MAX("session_length")'},
+            rollup_granularity="hour",
+            partitioned_by="day",
+            create_table_if_not_exists=True,
+        )
+
+    **Before the job.** What Polaris would refuse, and what would lose data, is refused here, without a request for the
+    job: intervals that don't fall on partitions (Polaris replaces whole partitions), aggregates that are not marked as
+    such, counts that would count the rows of a table that is rolled up already, and more. For that the target table is
+    read once in replace mode and where the run gives the interval, and the source table once if the job aggregates and
+    ``source_is_rollup`` is not set.
+
+    **Failure.** The job fails the task if it fails or is canceled, if its health is an error, and in replace mode if it
+    found no rows: it has emptied the interval then, and the message says how to restore it. The message has Polaris'
+    code, words and log entries; the whole log is copied into the task's log.
+
+    **Retry.** A retry submits the job again. It can't know whether the try before it submitted one that still runs or
+    has completed: after a lost worker, ``replace`` ends with the same data, ``append`` adds its rows twice. What can't
+    get better by itself, such as a spec that is refused or a job that failed because of its spec, fails at once without
+    a retry; so does an append that may have added rows when this task lost sight of it. So does a job of which nobody
+    knows whether Polaris accepted it.
+
+    **Kill.** Marking the task failed or clearing it cancels the job, within four seconds, unless
+    ``cancel_on_kill=False``; so does whatever else ends the worker politely, such as an evicted pod.
+
+    **XCom.** Return value: the job's id. ``polaris_job``: ``id``, ``status``, ``intervals``, ``rows_processed``,
+    ``rows_persisted``, ``bytes``, ``seconds``, ``adopted``, None where unknown; pushed when the job is submitted and
+    again when it has ended. ``polaris_job_url`` and ``polaris_table_url``: where to look.
+
+    :param source_table: Table to read. (templated)
+    :param target_table: Table to write. (templated)
+    :param interval: ISO 8601 interval to read and, in replace mode, to replace: ``2025-06-01/2025-06-02``,
+        ``2025-06-01/P1D``, or what ``{{ data_interval_start }}/{{ data_interval_end }}`` renders. None takes the
+        interval of the run, in append mode too. (templated)
+    :param source_interval: Interval to read, if it is another one. (templated)
+    :param target_intervals: Interval or intervals to replace, if they are others; alone they restrict what is read,
+        too, because Polaris reads no other rows. (templated)
+    :param partition_grain: How long a partition of the run is (``hour``, ``P1D``), where neither the schedule's rollup
+        window nor the partition key nor a cron expression tells it. (templated)
+    :param ingestion_mode: ``replace`` or ``append``. Polaris' own default is ``append``, which doubles data when a task
+        runs twice. (templated)
+    :param replace_all: Replace everything in the target by everything in the source (or in ``source_interval``),
+        instead of intervals. (templated)
+    :param mappings: Columns of the target as Polaris' own objects: ``columnName``, ``expression`` (Druid SQL over the
+        columns of the source, in double quotes), and ``isAggregation``, which must be True for an aggregate. Instead of
+        the next three. (templated)
+    :param dimensions: Columns to group by: a list of names, or name and expression of each. (templated)
+    :param measures: Name and aggregate expression of each measure. (templated)
+    :param rollup_granularity: What time is rounded down to: Polaris' word (``hour``, ``fifteen_minute``) or an ISO 8601
+        period (``PT1H``). None leaves time as it is. (templated)
+    :param source_is_rollup: Whether the source is rolled up already, so that events are counted by ``SUM("__count")``
+        and not by ``COUNT(*)``. None asks Polaris for the type of the table. (templated)
+    :param filter_expression: SQL condition over the columns of the source, without ``WHERE``. (templated)
+    :param create_table_if_not_exists: Let the job create the target. (templated)
+    :param partitioned_by: Granularity of the partitions that the job writes, Polaris' word or an ISO 8601 period; None
+        for the table's own, or day for a new table. (templated)
+    :param allow_finer_partitions: Let ``partitioned_by`` be finer than the table's own partitions where intervals are
+        checked. Coarser segments that an interval touches are erased whole, so be sure that there are none. (templated)
+    :param allow_self_append: Let an append read the table that it writes, which doubles its rows. (templated)
+    :param clustering_columns: Columns to sort by within a partition. (templated)
+    :param max_parse_exceptions: How many rows may be unreadable before the job fails; None for Polaris' default.
+        (templated)
+    :param context: Query context parameters for Polaris. (templated)
+    :param polaris_conn_id: The connection. (templated)
+    :param wait_for_completion: Wait for the job's end and judge it; False ends the task once the job is submitted.
+        (templated)
+    :param poll_interval: Seconds between two looks at the job, give or take a tenth. (templated)
+    :param timeout: Seconds from the start of this attempt after which the task gives up; None for no limit of its own.
+        ``execution_timeout`` counts too: the task gives up 30 s before it, at half of it at the earliest. (templated)
+    :param cancel_on_kill: Cancel the job when the task is killed. (templated)
+    :param cancel_on_timeout: Cancel the job when the task gives up. (templated)
+    :param fail_on_warning: Fail if the job completed with a warning. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        "source_table",
+        "target_table",
+        "interval",
+        "source_interval",
+        "target_intervals",
+        "partition_grain",
+        "ingestion_mode",
+        "replace_all",
+        "mappings",
+        "dimensions",
+        "measures",
+        "rollup_granularity",
+        "source_is_rollup",
+        "filter_expression",
+        "create_table_if_not_exists",
+        "partitioned_by",
+        "allow_finer_partitions",
+        "allow_self_append",
+        "clustering_columns",
+        "max_parse_exceptions",
+        "context",
+        *PolarisBaseOperator.template_fields,
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        "mappings": "json",
+        "dimensions": "json",
+        "measures": "json",
+        "target_intervals": "json",
+        "clustering_columns": "json",
+        "context": "json",
+        "filter_expression": "sql",
+    }
+
+    def __init__(
+        self,
+        *,
+        source_table: str,
+        target_table: str,
+        interval: str | Interval | None = None,
+        source_interval: str | Interval | None = None,
+        target_intervals: Sequence[str | Interval] | str | Interval | None = None,
+        partition_grain: str | None = None,
+        ingestion_mode: str = "replace",
+        replace_all: bool | str = False,
+        mappings: Sequence[Mapping[str, Any]] | str | None = None,
+        dimensions: Sequence[str] | Mapping[str, str] | str | None = None,
+        measures: Mapping[str, str] | str | None = None,
+        rollup_granularity: str | None = None,
+        source_is_rollup: bool | str | None = None,
+        filter_expression: str | None = None,
+        create_table_if_not_exists: bool | str = False,
+        partitioned_by: str | None = None,
+        allow_finer_partitions: bool | str = False,
+        allow_self_append: bool | str = False,
+        clustering_columns: Sequence[str] | str | None = None,
+        max_parse_exceptions: int | str | None = None,
+        context: Mapping[str, Any] | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source_table = source_table
+        self.target_table = target_table
+        self.interval = interval
+        self.source_interval = source_interval
+        self.target_intervals = target_intervals
+        self.partition_grain = partition_grain
+        self.ingestion_mode = ingestion_mode
+        self.replace_all = replace_all
+        self.mappings = mappings
+        self.dimensions = dimensions
+        self.measures = measures
+        self.rollup_granularity = rollup_granularity
+        self.source_is_rollup = source_is_rollup
+        self.filter_expression = filter_expression
+        self.create_table_if_not_exists = create_table_if_not_exists
+        self.partitioned_by = partitioned_by
+        self.allow_finer_partitions = allow_finer_partitions
+        self.allow_self_append = allow_self_append
+        self.clustering_columns = clustering_columns
+        self.max_parse_exceptions = max_parse_exceptions
+        self.context = context
+
+    def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:
+        """Return the job made from the arguments; see the class for what is refused."""
+        from airflow_provider_polaris.operators.table_to_table_spec import plan_table_to_table
+
+        return plan_table_to_table(self, context, hook, self.log)

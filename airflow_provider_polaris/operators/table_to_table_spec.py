@@ -1,0 +1,238 @@
+"""From the rendered arguments of ``PolarisTableToTableOperator`` to a checked job: intervals, mappings, tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_polaris.arguments import (
+    as_bool,
+    as_count,
+    as_list,
+    as_mapping,
+    as_optional_bool,
+    as_optional_text,
+    as_text,
+    is_none,
+)
+from airflow_provider_polaris.jobs.errors import PolarisNotFoundError, PolarisSpecError
+from airflow_provider_polaris.jobs.facts import TableFacts
+from airflow_provider_polaris.jobs.granularity import Granularity
+from airflow_provider_polaris.jobs.instants import quote
+from airflow_provider_polaris.jobs.interval import Interval
+from airflow_provider_polaris.jobs.rollup import build_mappings
+from airflow_provider_polaris.jobs.rules import check_spec
+from airflow_provider_polaris.jobs.spec import parse_spec
+from airflow_provider_polaris.operators.run_interval import RunInterval, interval_of_run, timetable_zone
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.hooks.polaris import PolarisHook
+    from airflow_provider_polaris.operators.table_to_table import PolarisTableToTableOperator
+
+
+@dataclass(frozen=True)
+class Spans:
+    """
+    What a job reads and replaces.
+
+    :param source: Interval of the source; None for all of it.
+    :param targets: Intervals of the target; empty in append mode and to replace all.
+    :param run: The interval of the run, if one of the two is it.
+    """
+
+    source: Interval | None
+    targets: tuple[Interval, ...]
+    run: RunInterval | None = None
+
+
+def plan_table_to_table(
+    operator: PolarisTableToTableOperator, context: Mapping[str, Any], hook: PolarisHook, log: Any
+) -> dict[str, Any]:
+    """
+    Make the job and check it.
+
+    Asks Polaris for the target table in replace mode and where the run gives the interval, and for the source table
+    only where it matters and nobody said whether it is rolled up: two requests at most.
+
+    :param operator: Rendered; left as it is.
+    :param context: Airflow's context.
+    :param hook: Asks Polaris.
+    :param log: Logger of the task.
+    :return: The JSON object for Polaris.
+    :raises PolarisSpecError: An argument is wrong, or the job would be.
+    """
+    source_name = as_text(operator.source_table, "source_table")
+    target_name = as_text(operator.target_table, "target_table")
+    mode = as_text(operator.ingestion_mode, "ingestion_mode")
+    if mode not in ("replace", "append"):
+        raise PolarisSpecError(f"ingestion_mode {quote(mode)} is neither 'replace' nor 'append'.")
+    replace_all = as_bool(operator.replace_all, "replace_all")
+    spans = plan_spans(operator, context, mode=mode, replace_all=replace_all)
+    if spans.run is not None:
+        log.info("Interval %s, from %s.", spans.run.interval, spans.run.origin)
+
+    target = None
+    reads_target = mode == "replace" or spans.run is not None
+    if reads_target:
+        target = _read_table(hook, target_name)
+    source = _source_facts(operator, hook, source_name, target if target_name == source_name else None)
+    body: dict[str, Any] = {
+        "type": "batch",
+        "source": {"type": "table", "tableName": source_name},
+        "target": {"type": "table", "tableName": target_name},
+        "ingestionMode": mode,
+        "replaceAll": replace_all,
+        "createTableIfNotExists": as_bool(operator.create_table_if_not_exists, "create_table_if_not_exists"),
+        "mappings": _mappings(operator, source),
+        "filterExpression": as_optional_text(operator.filter_expression, "filter_expression"),
+        "partitionedBy": _granularity(operator.partitioned_by, "partitioned_by"),
+        "clusteringColumns": as_list(operator.clustering_columns, "clustering_columns"),
+        "maxParseExceptions": as_count(operator.max_parse_exceptions, "max_parse_exceptions"),
+        "context": as_mapping(operator.context, "context"),
+    }
+    if spans.source is not None:
+        body["source"]["interval"] = spans.source.to_wire()
+    if spans.targets:
+        body["target"]["intervals"] = [interval.to_wire() for interval in spans.targets]
+    spec = parse_spec(body)
+    check_spec(
+        spec,
+        source=source,
+        target=target,
+        target_known_absent=reads_target and target is None,
+        allow_finer_partitions=as_bool(operator.allow_finer_partitions, "allow_finer_partitions"),
+        allow_self_append=as_bool(operator.allow_self_append, "allow_self_append"),
+        derived_interval=spans.run is not None,
+        interval_hint=timetable_zone(context),
+    )
+    return spec.to_wire()
+
+
+def plan_spans(
+    operator: PolarisTableToTableOperator, context: Mapping[str, Any], *, mode: str, replace_all: bool
+) -> Spans:
+    """
+    Decide what is read and what is replaced.
+
+    :param operator: Rendered.
+    :param context: Airflow's context, for the interval of the run.
+    :param mode: ``replace`` or ``append``.
+    :param replace_all: Whether all of the target is replaced.
+    :raises PolarisSpecError: An interval can't be read, has no use, or can't be found.
+    """
+    interval = _interval(operator.interval, "interval")
+    source = _interval(operator.source_interval, "source_interval")
+    texts = operator.target_intervals
+    listed = [texts] if isinstance(texts, Interval) else as_list(texts, "target_intervals")
+    targets = tuple(
+        span
+        for index, text in enumerate(listed or ())
+        if (span := _interval("" if text is None else text, f"target_intervals[{index}]")) is not None
+    )
+    wants_source = source is None
+    wants_targets = mode == "replace" and not replace_all and listed is None
+    run = None
+    if interval is not None:
+        if replace_all:
+            raise PolarisSpecError(
+                f"interval {quote(str(interval))} can't go with replace_all=True, which would leave the target with "
+                "nothing but that interval. Leave replace_all out to replace the interval, or set source_interval if "
+                "the whole table shall be replaced by a part of the source."
+            )
+        if not wants_source and not wants_targets:
+            raise PolarisSpecError(
+                f"interval {quote(str(interval))} has no use here: what is read and what is replaced are set apart "
+                "already. Take out interval, or one of source_interval and target_intervals."
+            )
+    elif wants_targets or (mode == "append" and wants_source and not replace_all):
+        grain = None if is_none(operator.partition_grain) else as_text(operator.partition_grain, "partition_grain")
+        run = interval_of_run(context, partition_grain=grain)
+        interval = run.interval
+    if interval is not None:
+        source = interval if wants_source else source
+        targets = (interval,) if wants_targets else targets
+    return Spans(source, targets, run)
+
+
+def _interval(value: Any, field: str) -> Interval | None:
+    return value if value is None or isinstance(value, Interval) else Interval.parse(value, field=field)
+
+
+def _granularity(value: Any, field: str) -> str | None:
+    return None if is_none(value) else Granularity.parse(value, field=field).value
+
+
+def _mappings(operator: PolarisTableToTableOperator, source: TableFacts | None) -> list[Any]:
+    mappings = as_list(operator.mappings, "mappings")
+    shorthand = {
+        "dimensions": operator.dimensions,
+        "measures": operator.measures,
+        "rollup_granularity": operator.rollup_granularity,
+    }
+    given = [name for name, value in shorthand.items() if value is not None]
+    if mappings is not None:
+        if given:
+            raise PolarisSpecError(
+                f"mappings can't go with {' and '.join(given)}: mappings say everything. Leave one of the two ways "
+                "out; in mappings, a mapping of '__time' rounds time: TIME_FLOOR(\"__time\", 'PT1H'), for example."
+            )
+        return [mapping.to_wire() if hasattr(mapping, "to_wire") else mapping for mapping in mappings]
+    if operator.dimensions is None and operator.measures is None:
+        raise PolarisSpecError(
+            "the job has no columns: neither mappings nor dimensions and measures are set. Name the columns of the "
+            "target, for example dimensions=['city'], measures={'sessions': 'COUNT(*)'}."
+        )
+    built = build_mappings(
+        _columns(operator.dimensions),
+        as_mapping(operator.measures, "measures"),
+        None if is_none(operator.rollup_granularity) else operator.rollup_granularity,
+        source is not None and source.type == "aggregate",
+    )
+    return [mapping.to_wire() for mapping in built]
+
+
+def _columns(value: Any) -> Any:
+    """Read the JSON text that a template may have made of dimensions."""
+    if isinstance(value, str) and value.strip().startswith("{"):
+        return as_mapping(value, "dimensions")
+    if isinstance(value, str) and value.strip().startswith("["):
+        return as_list(value, "dimensions")
+    return value
+
+
+def _source_facts(
+    operator: PolarisTableToTableOperator, hook: PolarisHook, name: str, known: TableFacts | None
+) -> TableFacts | None:
+    """Find out whether the source is rolled up, unless that is known or makes no difference."""
+    said = as_optional_bool(operator.source_is_rollup, "source_is_rollup")
+    if known is not None:
+        return known
+    if said is not None:
+        return TableFacts(name, "aggregate" if said else "detail")
+    if not _aggregates(operator):
+        return None
+    facts = _read_table(hook, name)
+    if facts is None:
+        raise PolarisSpecError(
+            f"source_table {quote(name)} does not exist in project {hook.project_id!r}. Check its name and the "
+            f"project of connection {hook.polaris_conn_id!r}."
+        )
+    return facts
+
+
+def _aggregates(operator: PolarisTableToTableOperator) -> bool:
+    """Whether the job merges rows, so that what a row of the source stands for matters."""
+    if operator.mappings is None:
+        return bool(operator.measures)
+    mappings = as_list(operator.mappings, "mappings") or []
+    wire = [mapping.to_wire() if hasattr(mapping, "to_wire") else mapping for mapping in mappings]
+    return any(isinstance(mapping, Mapping) and mapping.get("isAggregation") is True for mapping in wire)
+
+
+def _read_table(hook: PolarisHook, name: str) -> TableFacts | None:
+    """Return what the rules need of a table; None if there is none of that name."""
+    try:
+        return TableFacts.from_wire(hook.get_table(name))
+    except PolarisNotFoundError:
+        return None

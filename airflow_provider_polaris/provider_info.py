@@ -1,0 +1,53 @@
+"""
+What Airflow's provider discovery reads; imports nothing but the standard library.
+
+Airflow 3.3 calls this in every process that imports Airflow, so it must be quick and must not fail.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_NAME = "Imply Polaris"
+_PACKAGE = "airflow_provider_polaris"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """
+    Describe the provider: version, connection type with its form, hook, operators, sensors and links.
+
+    Source: ``provider_info.schema.json`` and ``provider.yaml.schema.json`` of Airflow 3.3.2.
+    """
+    from airflow_provider_polaris import __version__
+    from airflow_provider_polaris.hooks.form import conn_fields, ui_field_behaviour
+
+    return {
+        "package-name": "airflow-provider-polaris",
+        "name": _NAME,
+        "description": "Rollup and data-aging pipelines on `Imply Polaris <https://docs.imply.io/polaris/>`__, "
+        "a managed Apache Druid.",
+        "versions": [__version__],
+        "integrations": [
+            {"integration-name": _NAME, "external-doc-url": "https://docs.imply.io/polaris/", "tags": ["service"]}
+        ],
+        "hooks": [_modules("hooks")],
+        "operators": [_modules("operators")],
+        "sensors": [_modules("sensors")],
+        "connection-types": [
+            {
+                "connection-type": "polaris",
+                "hook-class-name": f"{_PACKAGE}.hooks.polaris.PolarisHook",
+                "hook-name": _NAME,
+                "ui-field-behaviour": ui_field_behaviour(),
+                "conn-fields": conn_fields(),
+            }
+        ],
+        "extra-links": [
+            f"{_PACKAGE}.links.polaris.PolarisJobLink",
+            f"{_PACKAGE}.links.polaris.PolarisTableLink",
+        ],
+    }
+
+
+def _modules(kind: str) -> dict[str, Any]:
+    return {"integration-name": _NAME, "python-modules": [f"{_PACKAGE}.{kind}.polaris"]}

@@ -1,0 +1,204 @@
+"""A loopback server with scripted answers, and clients whose time is made of numbers."""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from airflow_provider_polaris.client import ClientSettings, PolarisClient
+
+KEY = "pok_Zq7secretQ9xW"
+NOON = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One scripted answer; ``act`` other than ``answer`` breaks the connection instead."""
+
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    act: str = "answer"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request as it arrived."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    port: int
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Script:
+    """Answers in order; the last one stays."""
+
+    def __init__(self) -> None:
+        self.replies: list[Reply] = []
+        self.seen: list[Seen] = []
+        self.released = threading.Event()
+        self.url = ""
+        self._lock = threading.Lock()
+
+    def answer(self, *replies: Reply) -> None:
+        self.replies = list(replies)
+
+    def take(self, seen: Seen) -> Reply:
+        with self._lock:
+            self.seen.append(seen)
+            return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    script: Script
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A connection that a test breaks is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+    timeout = 5
+
+    def handle_any(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        script = self.server.script
+        reply = script.take(Seen(self.command, self.path, dict(self.headers), body, self.client_address[1]))
+        data = reply.body
+        raw = data if isinstance(data, bytes) else b"" if data is None else json.dumps(data).encode()
+        if reply.act == "hang":
+            script.released.wait(5)
+        if reply.act == "reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if reply.act in ("hang", "reset", "drop"):
+            self.close_connection = True
+            return
+        self.send_response(reply.status)
+        length = len(raw) + 50 if reply.act == "half" else len(raw)
+        headers = {"Content-Type": "application/json", "Content-Length": str(length), **reply.headers}
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(raw)
+        self.close_connection = self.close_connection or reply.act == "half"
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_CONNECT = handle_any  # noqa: N815
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Say nothing."""
+
+
+@contextmanager
+def serve(context: ssl.SSLContext | None = None) -> Iterator[Script]:
+    """Run a scripted server on a free port; with a context it speaks TLS."""
+    script = Script()
+    httpd = _Server(("127.0.0.1", 0), _Handler)
+    httpd.script = script
+    if context is not None:
+        httpd.socket = context.wrap_socket(httpd.socket, server_side=True, do_handshake_on_connect=False)
+    script.url = f"{'https' if context else 'http'}://127.0.0.1:{httpd.server_address[1]}"
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield script
+    finally:
+        script.released.set()
+        httpd.shutdown()
+        httpd.server_close()
+        thread.join(5)
+
+
+@pytest.fixture
+def server() -> Iterator[Script]:
+    with serve() as script:
+        yield script
+
+
+@pytest.fixture
+def closed_url() -> str:
+    """An address where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+class Time:
+    """A clock that moves only when someone sleeps."""
+
+    def __init__(self) -> None:
+        self.elapsed = 0.0
+        self.delays: list[float] = []
+
+    def clock(self) -> float:
+        return 1000.0 + self.elapsed
+
+    def now(self) -> datetime:
+        return NOON + timedelta(seconds=self.elapsed)
+
+    def sleep(self, seconds: float) -> None:
+        self.delays.append(seconds)
+        self.elapsed += seconds
+
+
+class Longest(random.Random):
+    """Jitter that is always at its ceiling."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
+MakeClient = Callable[..., PolarisClient]
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def make_client(server: Script, time: Time, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeClient]:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    clients: list[PolarisClient] = []
+
+    def make(**fields: Any) -> PolarisClient:
+        values: dict[str, Any] = {"base_url": server.url, "project_id": "p1", "api_key": KEY, "read_timeout": 2.0}
+        client = PolarisClient(
+            ClientSettings(**{**values, **fields}),
+            clock=time.clock,
+            now=time.now,
+            sleep=time.sleep,
+            rng=Longest(),
+        )
+        clients.append(client)
+        return client
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def client(make_client: MakeClient) -> PolarisClient:
+    return make_client()

@@ -1,0 +1,184 @@
+"""An emulator in this process, without a socket and with a clock that stands still until a test moves it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from airflow_provider_polaris.emulator.app import create_app
+from airflow_provider_polaris.emulator.machine import Progression
+from airflow_provider_polaris.emulator.settings import EmulatorSettings
+
+KOALAS = [
+    {"timestamp": "2024-06-01T00:10:00Z", "city": "Berlin", "session": "S1", "session_length": 10},
+    {"timestamp": "2024-06-01T00:50:00Z", "city": "berlin", "session": "S2", "session_length": 30},
+    {"timestamp": "2024-06-01T01:20:00Z", "city": "Oslo", "session": "S3", "session_length": 5},
+    {"timestamp": "2024-06-02T02:00:00Z", "city": "Oslo", "session": "S4", "session_length": 7},
+]
+KOALA_SCHEMA = [
+    {"name": "timestamp", "dataType": "string"},
+    {"name": "city", "dataType": "string"},
+    {"name": "session", "dataType": "string"},
+    {"name": "session_length", "dataType": "long"},
+]
+KOALA_MAPPINGS = [
+    {"columnName": "__time", "expression": 'TIME_PARSE("timestamp")'},
+    {"columnName": "city", "expression": '"city"'},
+    {"columnName": "session", "expression": '"session"'},
+    {"columnName": "session_length", "expression": '"session_length"'},
+]
+
+
+class Clock:
+    """Nanoseconds since the epoch; stands still."""
+
+    def __init__(self) -> None:
+        self.now = 1_719_792_000_123_456_789  # 2024-07-01T00:00:00.123456789Z
+
+    def __call__(self) -> int:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += int(seconds * 1_000_000_000)
+
+
+class Api:
+    """The API of one emulator, as a client with the right key sees it."""
+
+    def __init__(self, settings: EmulatorSettings, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.app = create_app(settings, clock=clock)
+        self.client = TestClient(self.app, raise_server_exceptions=False)
+        self.prefix = f"/v1/projects/{settings.project_id}"
+        self.headers = {"Authorization": f"Basic {settings.api_key}"}
+
+    def call(self, method: str, path: str, body: Any = None, **options: Any) -> tuple[int, Any]:
+        """Return the status and the JSON body of an answer."""
+        headers = {**self.headers, **options.pop("headers", {})}
+        if body is not None:
+            options["json"] = body
+        response = self.client.request(method, self.prefix + path, headers=headers, **options)
+        return response.status_code, response.json() if response.content else None
+
+    def ok(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        """Return the JSON body of an answer that must be a success."""
+        status, answer = self.call(method, path, body, **options)
+        assert status < 300, (status, answer)
+        return answer
+
+    def submit(self, body: dict[str, Any]) -> str:
+        """Create a job and return its id."""
+        return str(self.ok("POST", "/jobs", body)["id"])
+
+    def finish(self, job_id: str) -> dict[str, Any]:
+        """Look at a job until it has ended, and return it."""
+        for _ in range(20):
+            job: dict[str, Any] = self.ok("GET", f"/jobs/{job_id}")
+            if job["executionStatus"] in ("completed", "failed", "canceled"):
+                return job
+            self.clock.advance(1)
+        raise AssertionError(f"job {job_id} did not end: {job}")
+
+    def run(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Create a job and return it when it has ended."""
+        return self.finish(self.submit(body))
+
+    def upload(self, name: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Upload rows as JSON lines, compressed if the name says so."""
+        content = "".join(json.dumps(row) + "\n" for row in rows).encode()
+        if name.endswith(".gz"):
+            content = gzip.compress(content)
+        answer: dict[str, Any] = self.ok("POST", "/files", files={"file": (name, content)})
+        return answer
+
+    def koalas(self, table: str = "Koalas Source") -> dict[str, Any]:
+        """Make a table of four rows the way a user does: upload a file, ingest it."""
+        name = f"{table}.json"
+        self.upload(name, KOALAS)
+        return self.run(self.upload_job(table, name))
+
+    def query(self, sql: str) -> list[dict[str, Any]]:
+        """Return the rows of a query."""
+        rows: list[dict[str, Any]] = self.ok("POST", "/query/sql", {"query": sql})
+        return rows
+
+    def state(self) -> Any:
+        """Return everything that a refused request must leave as it is."""
+        return (
+            self.ok("GET", "/tables")["values"],
+            self.ok("GET", "/files")["files"],
+            [job["id"] for job in self.ok("GET", "/jobs")["values"]],
+        )
+
+    @staticmethod
+    def upload_job(table: str, *names: str) -> dict[str, Any]:
+        """Return a job that ingests files of koalas."""
+        return {
+            "type": "batch",
+            "source": {"type": "uploaded", "fileList": list(names), "inputSchema": KOALA_SCHEMA},
+            "target": {"type": "table", "tableName": table},
+            "createTableIfNotExists": True,
+            "mappings": KOALA_MAPPINGS,
+        }
+
+    @staticmethod
+    def rollup(**changes: Any) -> dict[str, Any]:
+        """Return the rollup of the vendor's page, with changes; None removes a field."""
+        body: dict[str, Any] = {
+            "type": "batch",
+            "source": {"type": "table", "tableName": "Koalas Source"},
+            "target": {"type": "table", "tableName": "Koalas Rollup"},
+            "createTableIfNotExists": True,
+            "mappings": [
+                {"columnName": "city", "expression": 'UPPER("city")'},
+                {"columnName": "max_session_length", "expression": 'MAX("session_length")', "isAggregation": True},
+            ],
+            **changes,
+        }
+        return {key: value for key, value in body.items() if value is not None}
+
+
+MakeApi = Callable[..., Api]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands still."""
+    return Clock()
+
+
+@pytest.fixture
+def make_api(clock: Clock) -> Iterator[MakeApi]:
+    """Make emulators; all are closed at the end."""
+    made: list[Api] = []
+
+    def make(progression: str = "immediate", **settings: Any) -> Api:
+        api = Api(EmulatorSettings(progression=Progression.parse(progression), **settings), clock)
+        made.append(api)
+        return api
+
+    yield make
+    for api in made:
+        api.client.close()
+        api.app.state.emulator.close()
+
+
+@pytest.fixture
+def api(make_api: MakeApi) -> Api:
+    """An emulator with the default settings."""
+    return make_api()
+
+
+@pytest.fixture
+def koalas(api: Api) -> Api:
+    """An emulator with the table 'Koalas Source' of four rows."""
+    job = api.koalas()
+    assert job["executionStatus"] == "completed", job
+    return api

@@ -1,0 +1,221 @@
+"""The store: documents, blobs, transactions, snapshots, and what it refuses to open or to read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from airflow_provider_polaris.emulator.engine import Store, StoreError
+
+
+def test_document_written_twice_keeps_its_place_in_the_order(store: Store) -> None:
+    """An update doesn't make a document the newest."""
+    for key in ("b", "a", "c"):
+        store.put_document("job", key, {"id": key, "status": "pending"})
+    store.put_document("job", "b", {"id": "b", "status": "running"})
+
+    assert [doc["id"] for doc in store.documents("job")] == ["b", "a", "c"]
+    assert store.get_document("job", "b") == {"id": "b", "status": "running"}
+
+
+def test_document_of_another_kind_with_the_same_key_is_another_document(store: Store) -> None:
+    """Kinds don't share keys."""
+    store.put_document("job", "x", {"kind": "job"})
+    store.put_document("file", "x", {"kind": "file"})
+    store.delete_document("job", "x")
+
+    assert store.get_document("job", "x") is None
+    assert store.documents("file") == [{"kind": "file"}]
+
+
+def test_document_with_nan_is_refused(store: Store) -> None:
+    """NaN isn't JSON: it would come back as something that no client can read."""
+    with pytest.raises(ValueError, match="Out of range float values are not JSON compliant"):
+        store.put_document("job", "x", {"value": float("nan")})
+
+
+def test_blob_replaced_and_deleted_reads_as_last_written(store: Store) -> None:
+    """A blob has one content, any bytes."""
+    store.put_blob("f", b"old")
+    store.put_blob("f", bytes(range(256)))
+    assert store.get_blob("f") == bytes(range(256))
+
+    store.delete_blob("f")
+    assert store.get_blob("f") is None
+
+
+def test_transaction_left_by_an_exception_changes_nothing(store: Store) -> None:
+    """All or nothing, and the store works afterwards."""
+    store.put_document("job", "a", {"n": 1})
+    with pytest.raises(KeyError), store.transaction():
+        store.put_document("job", "a", {"n": 2})
+        store.put_blob("f", b"x")
+        raise KeyError
+
+    assert store.get_document("job", "a") == {"n": 1}
+    assert store.get_blob("f") is None
+
+
+def test_transaction_with_a_swallowed_inner_failure_refuses_to_commit(store: Store) -> None:
+    """Half of a job must not be committed by a caller that catches the job's failure too early."""
+    with pytest.raises(RuntimeError) as caught, store.transaction():
+        store.put_document("job", "a", {})
+        try:
+            with store.transaction():
+                store.put_document("job", "b", {})
+                raise KeyError
+        except KeyError:
+            pass
+
+    assert str(caught.value) == "an inner transaction failed: let its exception leave the outer one too"
+    assert store.documents("job") == []
+
+
+def test_transaction_after_a_failed_statement_rolls_back(store: Store) -> None:
+    """DuckDB's own errors end the transaction like any other exception."""
+    with pytest.raises(duckdb.CatalogException), store.transaction():
+        store.put_document("job", "a", {})
+        store.execute("SELECT * FROM nowhere")
+
+    assert store.documents("job") == []
+    store.put_document("job", "b", {})
+
+
+def test_snapshot_sees_what_was_committed_when_it_began(store: Store) -> None:
+    """A reader neither waits for a writer nor sees half of what it does."""
+    store.put_document("job", "a", {"n": 1})
+    with store.snapshot():
+        writer = threading.Thread(target=store.put_document, args=("job", "a", {"n": 2}))
+        writer.start()
+        writer.join(10)
+        assert not writer.is_alive()
+        assert store.get_document("job", "a") == {"n": 1}
+    assert store.get_document("job", "a") == {"n": 2}
+
+
+def test_snapshot_inside_a_transaction_sees_its_changes(store: Store) -> None:
+    """A thread sees its own uncommitted writes."""
+    with store.transaction():
+        store.put_document("job", "a", {"n": 1})
+        with store.snapshot():
+            assert store.get_document("job", "a") == {"n": 1}
+
+
+def test_snapshot_refuses_a_transaction(store: Store) -> None:
+    """A snapshot only reads; writing in it would go to another state than the one that is read."""
+    with store.snapshot(), pytest.raises(RuntimeError) as caught, store.transaction():
+        pass
+    assert str(caught.value) == "a snapshot only reads; leave it before starting a transaction"
+
+
+def test_transactions_of_many_threads_lose_no_update(store: Store) -> None:
+    """Reading, adding one and writing in a transaction is safe from any thread."""
+    store.put_document("counter", "n", {"n": 0})
+
+    def add() -> None:
+        for _ in range(10):
+            with store.transaction():
+                doc = store.get_document("counter", "n")
+                assert doc is not None
+                store.put_document("counter", "n", {"n": doc["n"] + 1})
+
+    threads = [threading.Thread(target=add) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert store.get_document("counter", "n") == {"n": 40}
+
+
+def test_store_reopened_has_everything(tmp_path: Path) -> None:
+    """A file keeps documents, their order and blobs."""
+    path = str(tmp_path / "polaris.duckdb")
+    store = Store(path)
+    store.put_document("job", "b", {"id": "b"})
+    store.put_document("job", "a", {"id": "a"})
+    store.put_blob("f", b"\0\1")
+    store.close()
+    store.close()
+
+    again = Store(path)
+    assert [doc["id"] for doc in again.documents("job")] == ["b", "a"]
+    assert again.get_blob("f") == b"\0\1"
+    again.close()
+
+
+def test_store_on_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
+    """A wrong --db is a sentence, and the file stays as it is."""
+    path = tmp_path / "notes.txt"
+    path.write_text("dear diary\n" * 1000)
+    with pytest.raises(StoreError) as caught:
+        Store(str(path))
+    message = str(caught.value)
+    assert message.startswith(f"database {str(path)!r} can't be opened: ")
+    assert message.endswith(". Stop the process that uses it, or choose another file (its folder must exist).")
+    assert path.read_text().startswith("dear diary")
+
+
+def test_store_on_somebody_elses_database_says_so(tmp_path: Path) -> None:
+    """The emulator doesn't add its tables to a database of something else."""
+    path = str(tmp_path / "other.duckdb")
+    other = duckdb.connect(path)
+    other.execute("CREATE TABLE mine (a INTEGER)")
+    other.close()
+    with pytest.raises(StoreError) as caught:
+        Store(path)
+    assert str(caught.value) == (
+        f"database {path!r} is not the emulator's: it holds tables of something else. "
+        "Choose a file that doesn't exist yet."
+    )
+
+
+def test_store_of_another_format_says_so(tmp_path: Path) -> None:
+    """A file of a later version is not misread."""
+    path = str(tmp_path / "polaris.duckdb")
+    store = Store(path)
+    store.execute("UPDATE polaris_format SET format = 99")
+    store.close()
+    with pytest.raises(StoreError) as caught:
+        Store(path)
+    assert str(caught.value) == (
+        f"database {path!r} has format 99, and this emulator reads format 1. "
+        "Use the version of the emulator that wrote it, or choose a file that doesn't exist yet."
+    )
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM read_text('{secret}')",
+        "SELECT * FROM read_csv('{secret}')",
+        "COPY (SELECT 1) TO '{folder}/out.csv'",
+        "ATTACH '{folder}/other.duckdb'",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
+        "SET TimeZone = 'America/New_York'",
+    ],
+)
+def test_statement_that_reaches_out_of_the_database_is_refused(store: Store, tmp_path: Path, sql: str) -> None:
+    """Whatever SQL gets through the translation: no files, no extensions, no settings."""
+    secret = tmp_path / "secret"
+    secret.write_text("key")
+    with pytest.raises(duckdb.Error):
+        store.execute(sql.format(secret=secret, folder=tmp_path))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["secret"]
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata"])
+def test_store_works_in_utc_whatever_the_machine_is_set_to(
+    zone: str, monkeypatch: pytest.MonkeyPatch, open_engine: Callable[[str], Any], tmp_path: Path
+) -> None:
+    """Sessions of the store and its snapshots have no local time."""
+    monkeypatch.setenv("TZ", zone)
+    store = open_engine(str(tmp_path / "polaris.duckdb")).store
+    assert store.execute("SELECT current_setting('TimeZone')") == [("UTC",)]
+    with store.snapshot() as execute:
+        assert execute("SELECT current_setting('TimeZone')", ()).fetchall() == [("UTC",)]

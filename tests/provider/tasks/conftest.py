@@ -1,0 +1,162 @@
+"""Stand-ins at Airflow's edges for tests of operators and sensor: time, task instance, and jobs on a loopback server."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+JOB = "018a90ac-0758-762b-b502-c5b1293302fe"
+START = datetime(2026, 11, 20, 6, tzinfo=timezone.utc)
+
+
+class FakeClock:
+    """Time that passes only by sleeping; ``then`` runs at the end of each sleep, told how many there were."""
+
+    def __init__(self) -> None:
+        self.time = START
+        self.sleeps: list[float] = []
+        self.then: Callable[[int], None] = lambda count: None
+
+    def now(self) -> datetime:
+        return self.time
+
+    def sleep(self, seconds: float, stop: Callable[[], bool]) -> None:
+        assert len(self.sleeps) < 1000, "the wait never ends"
+        self.sleeps.append(seconds)
+        self.time += timedelta(seconds=seconds)
+        self.then(len(self.sleeps))
+
+    def jitter(self) -> float:
+        return 1.0
+
+
+@dataclass
+class FakeTI:
+    """Keeps what is pushed, in order."""
+
+    pushed: list[tuple[str, Any]] = field(default_factory=list)
+    first_poke: datetime | None = None
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        json.dumps(value)
+        self.pushed.append((key, value))
+
+    def xcom(self, key: str) -> Any:
+        return next((value for name, value in reversed(self.pushed) if name == key), None)
+
+    def get_first_reschedule_date(self, context: Any) -> datetime | None:
+        return self.first_poke
+
+
+class Jobs:
+    """One job, and the tables around it, on the scripted server of the parent conftest."""
+
+    def __init__(self, server: Any) -> None:
+        self.server = server
+
+    def body(self, status: str = "pending", **values: Any) -> dict[str, Any]:
+        return {
+            "id": JOB,
+            "type": "batch",
+            "executionStatus": status,
+            "desiredExecutionStatus": "running",
+            "health": {"status": "ok"},
+            "createdTimestamp": "2026-11-20T06:00:00.800252712Z",
+            "source": {"type": "table", "tableName": "Koalas Source"},
+            "target": {"type": "table", "tableName": "Koalas Rollup", "intervals": []},
+            "ingestionMode": "replace",
+            **values,
+        }
+
+    def accept(self, **values: Any) -> None:
+        """Let the POST succeed."""
+        self.server.answer("POST", "/jobs", 201, self.body(**values))
+
+    def is_now(self, status: str, **values: Any) -> None:
+        """Let every question about the job find this status."""
+        self.server.answer("GET", f"/jobs/{JOB}/status", 200, {"executionStatus": status})
+        self.server.answer("GET", f"/jobs/{JOB}", 200, self.body(status, **values))
+
+    def has(self, *, metrics: Mapping[str, Any] | None = None, logs: Any = (), progress: float | None = None) -> None:
+        self.server.answer("GET", f"/jobs/{JOB}/metrics", 200, {} if metrics is None else {"totals": metrics})
+        self.server.answer("GET", f"/jobs/{JOB}/logs", 200, {"logs": list(logs)})
+        if progress is not None:
+            self.server.answer("GET", f"/jobs/{JOB}/progress", 200, {"overallProgress": progress})
+
+    def cancel_answers(self, status: int, body: Any) -> None:
+        self.server.answer("POST", f"/jobs/{JOB}/status", status, body)
+
+    def table(self, name: str, **values: Any) -> None:
+        encoded = name.replace(" ", "%20")
+        payload = {"name": name, "type": "detail", "partitioningGranularity": "day", "availability": "available"}
+        self.server.answer("GET", f"/tables/{encoded}", 200, {**payload, **values})
+
+    @property
+    def asked(self) -> list[str]:
+        """``METHOD path`` of every request, below the project."""
+        return [f"{r.method} {r.path.split('/projects/')[1].partition('/')[2]}" for r in self.server.requests]
+
+    @property
+    def submitted(self) -> list[dict[str, Any]]:
+        """The body of every job that was submitted."""
+        return [json.loads(r.body) for r in self.server.requests if r.method == "POST" and r.path.endswith("/jobs")]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """Put a fake clock in place of the real one."""
+    fake = FakeClock()
+    monkeypatch.setattr("airflow_provider_polaris.clock.CLOCK", fake)
+    return fake
+
+
+@pytest.fixture
+def jobs(server: Any, connect: Any, monkeypatch: pytest.MonkeyPatch) -> Jobs:
+    """Return the scripted jobs of the default connection, whose client gives up at the first failure."""
+    from airflow_provider_polaris.client import ClientSettings
+
+    monkeypatch.setattr(ClientSettings, "retry_budget", 0.0)
+    from_host = ClientSettings.from_host.__func__  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        ClientSettings,
+        "from_host",
+        classmethod(lambda cls, host, **values: from_host(cls, host, retry_budget=0.0, **values)),
+    )
+    connect(host=server.url)
+    return Jobs(server)
+
+
+@pytest.fixture
+def ti() -> FakeTI:
+    """Return a task instance that remembers its XComs."""
+    return FakeTI()
+
+
+@pytest.fixture
+def context(ti: FakeTI) -> dict[str, Any]:
+    """Return the context of a run with the data interval of one day."""
+    day = datetime(2026, 11, 19, tzinfo=timezone.utc)
+    return {"ti": ti, "data_interval_start": day, "data_interval_end": day + timedelta(days=1)}
+
+
+@pytest.fixture
+def task_log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
+    """Return a function that gives what operators and sensors logged, as ``LEVEL text``."""
+    from airflow_provider_polaris.operators.base import PolarisBaseOperator
+    from airflow_provider_polaris.sensors.polaris import PolarisJobSensor
+
+    logger = logging.getLogger("test.task")
+    for owner in (PolarisBaseOperator, PolarisJobSensor):
+        monkeypatch.setattr(owner, "log", property(lambda self: logger))
+    with caplog.at_level(logging.DEBUG, logger="test.task"):
+        yield lambda: [
+            f"{record.levelname} {record.getMessage()}"
+            for record in caplog.records
+            if record.name == "test.task" and record.levelno > logging.DEBUG
+        ]

@@ -1,0 +1,325 @@
+"""The Test button: what it says for a connection that works, works in part, or doesn't."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import pytest
+import requests
+
+from airflow_provider_polaris.hooks import check
+from airflow_provider_polaris.hooks.polaris import PolarisHook
+
+PROJECT = "00000000-0000-4000-8000-000000000001"
+KEY = "pok_0123456789abcdef"
+JOBS = f"GET /v1/projects/{PROJECT}/jobs"
+FORBIDDEN = {"code": "Forbidden", "message": "not allowed"}
+
+
+@pytest.fixture
+def hook(connect, server):
+    """Return a hook on the scripted server, which allows everything until a test says otherwise."""
+    connect(host=server.url)
+    server.allow_everything()
+    return PolarisHook()
+
+
+def test_check_project_that_allows_everything_names_it_and_the_permissions(hook, server):
+    """The answer says where one is and what one may do."""
+    assert hook.test_connection() == (
+        True,
+        f"Reached project '{PROJECT}' at {server.url}: ManageIngestionJobs, ViewTables and AccessQueries work.",
+    )
+
+
+def test_check_makes_one_small_authenticated_call_for_each_permission(hook, server):
+    """The check reads next to nothing and changes nothing."""
+    hook.test_connection()
+
+    jobs, tables, sql = server.requests
+    assert (jobs.method, jobs.path.partition("?")[0]) == ("GET", f"/v1/projects/{PROJECT}/jobs")
+    assert "paginationLimit=1&" in jobs.path
+    assert (tables.method, tables.path) == ("GET", f"/v1/projects/{PROJECT}/tables")
+    assert (sql.method, sql.path) == ("POST", f"/v1/projects/{PROJECT}/query/sql")
+    assert json.loads(sql.body)["query"] == "SELECT 1"
+    assert all(request.headers["Authorization"].startswith("Basic ") for request in server.requests)
+
+
+def test_check_missing_query_permission_passes_and_says_so(hook, server):
+    """Jobs can run without SQL, so the connection is good, but the user learns what it lacks."""
+    server.answer("POST", "/query/sql", 403, FORBIDDEN)
+
+    assert hook.test_connection() == (
+        True,
+        (
+            f"Reached project '{PROJECT}' at {server.url}: ManageIngestionJobs and ViewTables work. "
+            "AccessQueries doesn't work (403 'not allowed'), so no SQL query can be run."
+        ),
+    )
+
+
+def test_check_jobs_alone_pass_and_both_others_are_named(hook, server):
+    """The least that counts as working."""
+    server.answer("GET", "/tables", 403, {})
+    server.answer("POST", "/query/sql", 403, FORBIDDEN)
+
+    assert hook.test_connection() == (
+        True,
+        (
+            f"Reached project '{PROJECT}' at {server.url}: ManageIngestionJobs works. "
+            "ViewTables doesn't work (403), so tables can't be looked up. "
+            "AccessQueries doesn't work (403 'not allowed'), so no SQL query can be run."
+        ),
+    )
+
+
+def test_check_missing_job_permission_fails_and_says_what_works(hook, server):
+    """Without jobs the connection is of no use; that the others work shows that it isn't the network."""
+    server.answer("GET", "/jobs", 403, FORBIDDEN)
+
+    assert hook.test_connection() == (
+        False,
+        (
+            f"{JOBS} answered 403 'Forbidden': not allowed. The API key in connection 'polaris_default' needs the "
+            "ManageIngestionJobs permission. If it has that, a network policy (IP allow list) may keep this machine out. "
+            "ViewTables and AccessQueries work."
+        ),
+    )
+
+
+def test_check_everything_forbidden_fails_with_the_reasons(hook, server):
+    """A key without permissions and a blocked address look the same: the text names both."""
+    for method, path in (("GET", "/jobs"), ("GET", "/tables"), ("POST", "/query/sql")):
+        server.answer(method, path, 403, FORBIDDEN)
+
+    assert hook.test_connection() == (
+        False,
+        (
+            f"{JOBS} answered 403 'Forbidden': not allowed. The API key in connection 'polaris_default' needs the "
+            "ManageIngestionJobs permission. If it has that, a network policy (IP allow list) may keep this machine out."
+        ),
+    )
+
+
+def test_check_wrong_key_fails_at_once(hook, server):
+    """A key that is refused in both of its forms is asked about no further."""
+    server.answer("GET", "/jobs", 401, {"message": f"unknown key {KEY}"})
+
+    assert hook.test_connection() == (
+        False,
+        (
+            f"{JOBS} answered 401: unknown key ***. Polaris does not accept the API key in connection 'polaris_default': "
+            "it may be wrong, expired, revoked or of another organization. Make a new one and change the connection."
+        ),
+    )
+    assert [request.method for request in server.requests] == ["GET", "GET"]
+
+
+def test_check_unknown_project_fails(hook, server):
+    """A 404 is about the project or the region."""
+    server.answer("GET", "/jobs", 404, {"code": "NotFound", "message": "project not found"})
+
+    assert hook.test_connection() == (
+        False,
+        (
+            f"{JOBS} answered 404 'NotFound': project not found. Check project_id '{PROJECT}' and host '{server.url}' in "
+            "connection 'polaris_default'."
+        ),
+    )
+
+
+def test_check_server_error_fails_without_another_try(hook, server):
+    """Somebody waits for the answer: no retries."""
+    server.answer("GET", "/jobs", 503, {"message": "maintenance"})
+
+    assert hook.test_connection() == (
+        False,
+        f"{JOBS} answered 503: maintenance. The service, or something in front of it, failed: try again later.",
+    )
+    assert len(server.requests) == 1
+
+
+def test_check_something_else_on_that_host_fails(hook, server):
+    """A page that answers 200 to everything is not Polaris."""
+    server.answer("GET", "/jobs", 200, b"<html><title>Welcome</title></html>")
+
+    assert hook.test_connection() == (
+        False,
+        (
+            f"{JOBS} answered 200 but the body is not JSON, or is cut off (the HTML page 'Welcome'). Check that "
+            f"'{server.url}' is the Polaris API and that no proxy answers in its place."
+        ),
+    )
+
+
+def test_check_unknown_host_name_fails(connect, monkeypatch):
+    """DNS."""
+
+    def unknown(*args, **kwargs):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    connect(host="https://acme.us-esat-1.aws.api.imply.io")
+
+    assert PolarisHook().test_connection() == (
+        False,
+        (
+            f"{JOBS} was not sent: the name 'acme.us-esat-1.aws.api.imply.io' can't be resolved (Name or service not "
+            "known). Check host in connection 'polaris_default' and the DNS of this machine."
+        ),
+    )
+
+
+def test_check_plain_http_behind_https_fails(connect, server):
+    """TLS."""
+    connect(host=server.url.replace("http://", "https://"))
+
+    works, text = PolarisHook().test_connection()
+
+    netloc = server.url.removeprefix("http://")
+    assert not works
+    assert text.startswith(f"{JOBS} failed in TLS with '{netloc}': ")
+    assert text.endswith("Check that host in connection 'polaris_default' speaks https on that port.")
+
+
+def test_check_refused_connection_fails(connect):
+    """Nothing listens there."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    connect(host=f"http://127.0.0.1:{port}")
+
+    assert PolarisHook().test_connection() == (
+        False,
+        (
+            f"{JOBS} was not sent: '127.0.0.1:{port}' refused the connection. Check host and port in connection "
+            "'polaris_default', and that the service (or the emulator) runs."
+        ),
+    )
+
+
+def test_check_silent_server_fails_in_time(connect, monkeypatch):
+    """A server that takes the connection and says nothing is given up."""
+    monkeypatch.setattr(check, "READ_SECONDS", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        connect(host=f"http://127.0.0.1:{port}")
+
+        answer = PolarisHook().test_connection()
+
+    assert answer == (
+        False,
+        (
+            f"{JOBS} got no answer from '127.0.0.1:{port}' within 0.05 s. The service may be busy: try again, or raise "
+            "request_timeout in connection 'polaris_default'."
+        ),
+    )
+
+
+class Clock:
+    """Says the times that it is given, one a look, and then the last one."""
+
+    def __init__(self, *times):
+        self.times = list(times)
+
+    def __call__(self):
+        return self.times.pop(0) if len(self.times) > 1 else self.times[0]
+
+
+@pytest.fixture
+def time_limits(monkeypatch):
+    """Collect the time limits with which requests are sent."""
+    limits = []
+    send = requests.Session.send
+
+    def record(self, request, **kwargs):
+        limits.append(kwargs["timeout"])
+        return send(self, request, **kwargs)
+
+    monkeypatch.setattr(requests.Session, "send", record)
+    return limits
+
+
+@pytest.mark.usefixtures("server")
+def test_check_gives_every_request_seconds_and_not_minutes(hook, time_limits):
+    """A connection may allow minutes, and the client gives SQL more than a minute; the button waits for neither."""
+    check.check_connection("polaris_default", lambda: hook.settings, clock=Clock(100.0))
+
+    assert time_limits == [(3.0, 5.0)] * 3
+
+
+def test_check_late_requests_get_what_is_left_of_the_time(hook, time_limits):
+    """The limit is on the whole check; a request never gets less than a second."""
+    clock = Clock(100.0, 100.0, 113.0, 113.0, 114.9)
+
+    check.check_connection("polaris_default", lambda: hook.settings, clock=clock)
+
+    assert time_limits == [(3.0, 5.0), (2.0, 2.0), (1.0, 1.0)]
+
+
+def test_check_when_time_is_over_says_what_was_not_tried(hook, server):
+    """Two slow answers use up the time; what is known is told."""
+    clock = Clock(100.0, 100.0, 100.0, 100.0, 115.0)
+
+    assert check.check_connection("polaris_default", lambda: hook.settings, clock=clock) == (
+        True,
+        (
+            f"Reached project '{PROJECT}' at {server.url}: ManageIngestionJobs and ViewTables work. "
+            "AccessQueries was not tried, because the service answers slowly."
+        ),
+    )
+
+
+def test_check_unanswered_query_is_unknown_and_not_missing(hook, monkeypatch):
+    """No answer says nothing about a permission."""
+    send = requests.Session.send
+
+    def silent_for_sql(self, request, **kwargs):
+        if request.url.endswith("/query/sql"):
+            raise requests.ReadTimeout("timed out")
+        return send(self, request, **kwargs)
+
+    monkeypatch.setattr(requests.Session, "send", silent_for_sql)
+
+    works, text = hook.test_connection()
+
+    assert works
+    assert text.endswith("AccessQueries is unknown, because the service gave no answer to that in time.")
+
+
+def test_check_incomplete_connection_fails_with_the_hooks_sentence(connect):
+    """What is missing is said before anything is sent."""
+    connect(password=None)
+
+    assert PolarisHook().test_connection() == (
+        False,
+        (
+            "connection 'polaris_default' has no API key: put it into the password field "
+            "(docs.imply.io/polaris/api-keys says how to make one)."
+        ),
+    )
+
+
+def test_check_unexpected_error_fails_without_its_text():
+    """Never raises; the text of an error that nobody foresaw may quote the connection, so it isn't shown."""
+
+    def broken():
+        raise RuntimeError(f"can't parse {KEY}")
+
+    assert check.check_connection("prod", broken) == (
+        False,
+        (
+            "connection 'prod' can't be tested: RuntimeError while reading it or asking Polaris. "
+            "Try PolarisHook('prod').get_conn() in Python to see the whole error."
+        ),
+    )
+
+
+def test_check_does_not_shorten_the_time_limits_of_the_hook(hook):
+    """A client that the hook made keeps what the connection says."""
+    before = hook.settings.read_timeout
+
+    hook.test_connection()
+
+    assert hook.settings.read_timeout == before == 20.0
