@@ -146,7 +146,7 @@ def _json(text: str, opening: str, field: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        what = "list" if opening == "[" else "object"
+        what = "a list" if opening == "[" else "an object"
         raise PolarisSpecError(
-            f"{field} {quote(text)} is not the JSON text of a {what}: {error}. In a template, use the filter tojson."
+            f"{field} {quote(text)} is not the JSON text of {what}: {error}. In a template, use the filter tojson."
         ) from None

@@ -142,7 +142,13 @@ class OAuthCredentials:
         with self._lock:
             if self._header is None or self._clock() >= self._renew_at:
                 started = self._clock()
-                token, seconds = self._read(self._fetch())
+                found = _read_token(self._fetch())
+                if found is None:
+                    raise PolarisProtocolError(
+                        f"the token endpoint {self._settings.oauth_token_url} answered without a usable access_token. "
+                        f"Check token_url in connection {self._settings.connection_name!r}."
+                    )
+                token, seconds = found
                 self._redact.add_passing(token)
                 self._header = f"Bearer {token}"
                 self._renew_at = started + seconds - min(_MARGIN_SECONDS, seconds / 2)
@@ -165,19 +171,17 @@ class OAuthCredentials:
     def __repr__(self) -> str:
         return f"OAuthCredentials({self._settings.client_id!r})"
 
-    def _read(self, body: bytes) -> tuple[str, float]:
-        """Take token and life time out of the answer (RFC 6749, section 5.1)."""
-        try:
-            data: Any = json.loads(body)
-        except (ValueError, RecursionError):
-            data = None
-        token = data.get("access_token") if isinstance(data, Mapping) else None
-        if not isinstance(token, str) or not token or not all("!" <= char <= "~" for char in token):
-            raise PolarisProtocolError(
-                f"the token endpoint {self._settings.oauth_token_url} answered without a usable access_token. "
-                f"Check token_url in connection {self._settings.connection_name!r}."
-            )
-        seconds = data.get("expires_in")
-        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < float("inf"):
-            seconds = _TOKEN_SECONDS
-        return token, float(seconds)
+
+def _read_token(body: bytes) -> tuple[str, float] | None:
+    """Take token and life time in seconds out of an answer (RFC 6749, section 5.1); None if there is no token."""
+    try:
+        data: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    token = data.get("access_token") if isinstance(data, Mapping) else None
+    if not isinstance(token, str) or not token or not all("!" <= char <= "~" for char in token):
+        return None
+    seconds = data.get("expires_in")
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < float("inf"):
+        seconds = _TOKEN_SECONDS
+    return token, float(seconds)

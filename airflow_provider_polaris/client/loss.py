@@ -15,7 +15,8 @@ from airflow_provider_polaris.client.redact import Redactor
 from airflow_provider_polaris.client.retry import Loss, LossKind
 
 #: Everything that ``requests`` is known to let out of a request.
-REQUEST_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError)
+#: The last two come from addresses that it can't take apart: a label that is too long, a proxy without a host.
+REQUEST_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError, TypeError)
 
 _BEFORE_SENDING = frozenset(
     {
@@ -71,13 +72,7 @@ def _kind(error: BaseException, chain: tuple[BaseException, ...], body_started: 
         return LossKind.CONNECT_TIMEOUT if body_started is False else LossKind.READ_TIMEOUT
     if has(ssl.SSLError, requests.exceptions.SSLError):
         return LossKind.TLS
-    if has(
-        requests.exceptions.InvalidURL,
-        requests.exceptions.InvalidSchema,
-        requests.exceptions.MissingSchema,
-        urllib3.exceptions.LocationParseError,
-        UnicodeError,
-    ):
+    if isinstance(error, (ValueError, TypeError)):  # InvalidURL and its like are ValueErrors
         return LossKind.ADDRESS
     if not isinstance(error, (requests.RequestException, urllib3.exceptions.HTTPError)) and not isinstance(
         error, ConnectionError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from enum import Enum
@@ -44,8 +44,9 @@ class Answer:
     """
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    # Not in the repr: a service may repeat what it was sent, credentials included.
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
     attempts: int = 1
     seconds: float = 0.0
 

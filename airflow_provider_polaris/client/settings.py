@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
 
 from airflow_provider_polaris import __version__
 from airflow_provider_polaris.client.hosts import organization_of, parse_host
@@ -178,6 +179,12 @@ class ClientSettings:
                 f"proxies of connection {self.connection_name!r} must be an object of texts such as "
                 '{"https": "http://proxy.example.com:3128"}.'
             )
+        for url in self.proxies.values():
+            if not _has_host(url):
+                raise PolarisSpecError(
+                    f"proxy {without_userinfo(url)!r} of connection {self.connection_name!r} names no host: write it "
+                    "as http://proxy.example.com:3128."
+                )
         object.__setattr__(self, "proxies", dict(self.proxies))
 
     def _check_number(self, name: str, *, zero_allowed: bool) -> None:
@@ -188,6 +195,13 @@ class ClientSettings:
                 f"{name} {value!r} of connection {self.connection_name!r} must be a number of seconds"
                 f"{'' if zero_allowed else ' above 0'}."
             )
+
+
+def _has_host(proxy: str) -> bool:
+    try:
+        return bool(urlsplit(proxy if "://" in proxy else f"http://{proxy}").hostname)
+    except ValueError:
+        return False
 
 
 def normalize_key(text: str) -> str:

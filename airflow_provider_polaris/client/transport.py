@@ -233,12 +233,7 @@ class Transport:
             read_timeout=self.settings.read_timeout,
             credentials=f"the OAuth client in connection {self.settings.connection_name!r}",
         )
-        fields = {
-            "grant_type": "client_credentials",
-            "client_id": self.settings.client_id or "",
-            "client_secret": self.settings.client_secret or "",
-        }
-        outcome = self._repeat(Request(subject, body=form_body(fields)), None)
+        outcome = self._repeat(Request(subject, body=_token_request(self.settings)), None)
         if isinstance(outcome, Answer) and outcome.is_success:
             return outcome.body
         raise self.failures.token_error(subject, outcome, now=self.now())
@@ -248,6 +243,16 @@ class Transport:
         # A proxy of the environment can't reach our loopback: it would look for the emulator on its own machine.
         session.trust_env = not is_loopback(self.settings.base_url)
         return session
+
+
+def _token_request(settings: ClientSettings) -> Body:
+    return form_body(
+        {
+            "grant_type": "client_credentials",
+            "client_id": settings.client_id or "",
+            "client_secret": settings.client_secret or "",
+        }
+    )
 
 
 def _knows_us(status: int) -> bool:

@@ -95,12 +95,15 @@ def full(job: Job) -> dict[str, Any]:
     GUESS: ``context`` is absent when none was sent.
     """
     spec = dict(job.spec)
+    common = _common(job)
+    ending = {key: common.pop(key) for key in ("target", "type", "completedTimestamp", "startedTimestamp")}
     copied = ("source", "filterExpression", "ingestionMode", "mappings", "maxParseExceptions", "context")
     return {
         **{key: spec[key] for key in copied if key in spec},
         "query": job.query,
-        **_common(job),
+        **common,
         "spec": spec,
+        **ending,
     }
 
 

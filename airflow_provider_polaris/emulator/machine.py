@@ -121,5 +121,10 @@ class Progression:
         """Return whether a job that is so far done is running rather than pending."""
         return fraction > 0 if self.kind == "polls" else fraction >= 0.1
 
+    @property
+    def is_immediate(self) -> bool:
+        """Whether the first look finds a job done."""
+        return self == Progression()
+
     def __str__(self) -> str:
-        return "immediate" if self == Progression() else f"{self.kind}={self.amount:g}"
+        return "immediate" if self.is_immediate else f"{self.kind}={self.amount:g}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -128,7 +128,7 @@ class JobRegistry:
         :raises ApiError: 404.
         """
         with self.lock:
-            self.settle()
+            self.settle(looking_at=(job_id,) if counts else ())
             job = self._as_shown(self._get(job_id))
             if counts:
                 self.count([job])
@@ -185,10 +185,11 @@ class JobRegistry:
             self.count([job])
             return job
 
-    def settle(self, *, sparing: str | None = None) -> None:
+    def settle(self, *, looking_at: Collection[str] = (), sparing: str | None = None) -> None:
         """
         Let time pass: move every job that is due, the oldest first.
 
+        :param looking_at: Ids of the jobs whose status the coming reply may show.
         :param sparing: Id of a job that is left as it is.
         """
         with self.lock:
@@ -196,7 +197,7 @@ class JobRegistry:
                 return
             self.freeze = None
             for job_id in [one for one in self._active if one != sparing]:
-                self._advance(self._jobs[job_id])
+                self._advance(self._jobs[job_id], is_look=job_id in looking_at)
             self._active = [one for one in self._active if not self._jobs[one].is_terminal]
 
     def fraction(self, job: Job) -> float:
@@ -207,9 +208,9 @@ class JobRegistry:
         return min(0.99, self._progression.fraction(looks=self._looks.get(job.id, 0), elapsed=elapsed))
 
     def all(self) -> list[Job]:
-        """Return all jobs, settled, in the order of their creation."""
+        """Return all jobs for a reply that may show their status, in the order of their creation."""
         with self.lock:
-            self.settle()
+            self.settle(looking_at=self._jobs.keys())
             return [self._as_shown(job) for job in self._jobs.values()]
 
     def known(self) -> list[Job]:
@@ -262,13 +263,15 @@ class JobRegistry:
         except KeyError:
             raise not_found("Job", job_id) from None
 
-    def _advance(self, job: Job) -> None:
+    def _advance(self, job: Job, *, is_look: bool) -> None:
         if job.desired == "canceled":
             self._keep(canceled(job, self._clock()))
             return
         now = self._clock()
         elapsed = (now - job.created) / NANOSECONDS
-        fraction = self._progression.fraction(looks=self._looks.get(job.id, 0) + 1, elapsed=elapsed)
+        # With 'immediate' every request finds the job done, so that a query sees what was written before it.
+        looks = self._looks.get(job.id, 0) + (is_look or self._progression.is_immediate)
+        fraction = self._progression.fraction(looks=looks, elapsed=elapsed)
         if job.status == "pending" and self._progression.has_started(fraction):
             started = self._instant(job, 0.1, now)
             job = replace(job, status=move(job.status, "start"), started=started)

@@ -49,24 +49,39 @@ _OTHERS = (
 )
 
 
+class _TooSlowError(PolarisError):
+    """No answer within the time that the check has, which is less than tasks have."""
+
+
 class _HurriedSession(requests.Session):
     """
     Cuts the time limits of every request short, those that the client grants to slow operations included.
 
+    :param settings: Of the connection, for the sentence.
     :param deadline: When the check has to be over, on the clock.
     :param clock: Seconds, monotonic.
     """
 
-    def __init__(self, deadline: float, clock: Callable[[], float]) -> None:
+    def __init__(self, settings: ClientSettings, deadline: float, clock: Callable[[], float]) -> None:
         super().__init__()
+        self.trust_env = not is_loopback(settings.base_url)  # as the client does for a session of its own
+        self._settings = settings
         self._deadline = deadline
         self._clock = clock
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send with what is left of the time, but not less than a second."""
         left = max(1.0, self._deadline - self._clock())
-        kwargs["timeout"] = (min(CONNECT_SECONDS, left), min(READ_SECONDS, left))
-        return super().send(request, **kwargs)
+        read_seconds = min(READ_SECONDS, left)
+        kwargs["timeout"] = (min(CONNECT_SECONDS, left), read_seconds)
+        try:
+            return super().send(request, **kwargs)
+        except requests.ReadTimeout:
+            raise _TooSlowError(
+                f"{self._settings.base_url} took the request and gave no answer within {read_seconds:g} s, which is as "
+                f"long as this check waits: try again, and if it stays so, check host and proxies in connection "
+                f"{self._settings.connection_name!r}."
+            ) from None
 
 
 def check_connection(
@@ -87,9 +102,7 @@ def check_connection(
     try:
         settings = read_settings()
         hurried = replace(settings, connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retry_budget=0.0)
-        session = _HurriedSession(deadline, clock)
-        session.trust_env = not is_loopback(settings.base_url)  # as the client does for a session of its own
-        with PolarisClient(hurried, session=session) as client:
+        with PolarisClient(hurried, session=_HurriedSession(settings, deadline, clock)) as client:
             return _check(client, hurried, lambda: clock() >= deadline)
     except PolarisError as error:
         return False, str(error)
@@ -118,8 +131,8 @@ def _check(client: PolarisClient, settings: ClientSettings, too_late: Callable[[
             probe.call(client)
         except PolarisApiError as error:
             fails.append(f"{probe.permission} doesn't work ({_said(error)}), so {probe.without}")
-        except PolarisError:
-            fails.append(f"{probe.permission} is unknown, because the service gave no answer to that in time")
+        except PolarisError as error:
+            fails.append(f"{probe.permission} is unknown, because {str(error).rstrip('.')}")
         else:
             works.append(probe.permission)
     if denied is not None:

@@ -19,9 +19,10 @@ class PolarisJobOperator(PolarisBaseOperator):
     """
     Submit any Polaris job and wait for it.
 
-    The spec goes to Polaris as it is. Before that it is checked as far as this package knows its type: required fields,
-    intervals, and the rules that Polaris enforces with an error or that would lose data. Fields that this package
-    doesn't know are left alone.
+    The spec goes to Polaris as it is, but for one thing: an interval in a notation that Polaris may not read, such as
+    what ``{{ data_interval_start }}/{{ data_interval_end }}`` renders, is written as Polaris does. Before that the spec
+    is checked as far as this package knows its type: required fields, intervals, and the rules that Polaris enforces
+    with an error or that would lose data. Fields that this package doesn't know are left alone.
 
     **Retry.** A retry submits the job again. It can't know whether the try before it submitted one that still runs or
     has completed: after a lost worker, a batch job in ``replace`` mode ends with the same data, one in ``append`` mode
@@ -70,7 +71,7 @@ class PolarisJobOperator(PolarisBaseOperator):
         return super().render_template(content, *args, **kwargs)
 
     def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:  # noqa: ARG002
-        """Return the spec, checked but unchanged."""
+        """Return the spec, checked, and unchanged but for the notation of intervals."""
         from airflow_provider_polaris.arguments import as_bool, as_mapping
         from airflow_provider_polaris.jobs.errors import PolarisSpecError
         from airflow_provider_polaris.jobs.rules import check_spec
@@ -81,8 +82,26 @@ class PolarisJobOperator(PolarisBaseOperator):
             raise PolarisSpecError("spec is None: a job needs one, such as {'type': 'batch', ...}.")
         kind = spec.get("type")
         endless = kind == "streaming" and as_bool(self.wait_for_completion, "wait_for_completion")
-        if not isinstance(kind, str) or kind in _CHECKED_TYPES or endless:
-            check_spec(parse_spec(spec))
-        else:
+        if isinstance(kind, str) and kind not in _CHECKED_TYPES and not endless:
             self.log.warning("Polaris jobs of type %r are unknown here; the spec goes to Polaris unchecked.", kind)
-        return spec
+            return spec
+        parsed = parse_spec(spec)
+        check_spec(parsed)
+        return _with_readable_intervals(spec, parsed.to_wire())
+
+
+def _with_readable_intervals(spec: dict[str, Any], wire: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the spec with the intervals of its checked twin, which stand there as Polaris writes them.
+
+    :param spec: As the user wrote it; left as it is.
+    :param wire: The same job as the models write it.
+    """
+    readable = dict(spec)
+    if "interval" in wire and "interval" in spec:
+        readable["interval"] = wire["interval"]
+    for part, name in (("source", "interval"), ("target", "intervals")):
+        written = spec.get(part)
+        if isinstance(written, Mapping) and written.get(name) and name in wire.get(part, {}):
+            readable[part] = {**written, name: wire[part][name]}
+    return readable

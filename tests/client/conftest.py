@@ -51,11 +51,11 @@ class Seen:
 class Script:
     """Answers in order; the last one stays."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
         self.replies: list[Reply] = []
         self.seen: list[Seen] = []
         self.released = threading.Event()
-        self.url = ""
+        self.url = url
         self._lock = threading.Lock()
 
     def answer(self, *replies: Reply) -> None:
@@ -70,6 +70,11 @@ class Script:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     script: Script
+    url: str
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close without the polite FIN before it, so that SO_LINGER can send a reset."""
+        self.close_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A connection that a test breaks is no news."""
@@ -79,6 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
     timeout = 5
+    wbufsize = -1  # head and body in one packet: two would wait for a delayed acknowledgement
 
     def handle_any(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -109,28 +115,39 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve(context: ssl.SSLContext | None = None) -> Iterator[Script]:
+def serve(context: ssl.SSLContext | None = None) -> Iterator[_Server]:
     """Run a scripted server on a free port; with a context it speaks TLS."""
-    script = Script()
     httpd = _Server(("127.0.0.1", 0), _Handler)
-    httpd.script = script
     if context is not None:
         httpd.socket = context.wrap_socket(httpd.socket, server_side=True, do_handshake_on_connect=False)
-    script.url = f"{'https' if context else 'http'}://127.0.0.1:{httpd.server_address[1]}"
+    httpd.url = f"{'https' if context else 'http'}://127.0.0.1:{httpd.server_address[1]}"
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield script
+        yield httpd
     finally:
-        script.released.set()
         httpd.shutdown()
         httpd.server_close()
         thread.join(5)
 
 
+@contextmanager
+def scripted(httpd: _Server) -> Iterator[Script]:
+    """Give a server a new script, and let go of whoever hangs in the old one."""
+    httpd.script = script = Script(httpd.url)
+    yield script
+    script.released.set()
+
+
+@pytest.fixture(scope="session")
+def httpd() -> Iterator[_Server]:
+    with serve() as server:
+        yield server
+
+
 @pytest.fixture
-def server() -> Iterator[Script]:
-    with serve() as script:
+def server(httpd: _Server) -> Iterator[Script]:
+    with scripted(httpd) as script:
         yield script
 
 

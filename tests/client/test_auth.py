@@ -44,9 +44,12 @@ def test_api_key_refused_in_one_form_is_sent_in_the_other(
     assert server.seen[0].body == server.seen[1].body == b'{"type": "batch"}'
     other = "raw_api_key" if auth == "api_key" else "api_key"
     assert caplog.messages == [
-        f"Polaris refused the API key of connection 'polaris_default' in the form of auth={auth!r} and accepted it in "
-        f"that of auth={other!r}, which is used from now on. Set the extra 'auth' to {other!r} to save the first "
-        "request."
+        (
+            f"Polaris refused the API key of connection 'polaris_default' in the form of auth={auth!r} and "
+            f"accepted it in "
+            f"that of auth={other!r}, which is used from now on. Set the extra 'auth' to {other!r} to save the first "
+            "request."
+        )
     ]
 
 
@@ -155,9 +158,7 @@ def test_oauth_refused_twice_is_an_auth_error(oauth: PolarisClient, server: Scri
 
 
 @pytest.mark.parametrize("status", [400, 401])
-def test_oauth_with_bad_client_credentials_has_its_sentence(
-    status: int, oauth: PolarisClient, server: Script
-) -> None:
+def test_oauth_with_bad_client_credentials_has_its_sentence(status: int, oauth: PolarisClient, server: Script) -> None:
     """The token endpoint's refusal names what to check; the job was not sent."""
     server.answer(Reply(status, {"error": "unauthorized_client", "error_description": f"Invalid secret {SECRET}"}))
     with pytest.raises(PolarisAuthError) as caught:
@@ -247,7 +248,7 @@ def test_oauth_refusal_of_an_old_token_keeps_the_new_one() -> None:
 
 
 def test_auth_objects_show_no_secret() -> None:
-    """repr is what ends up in logs."""
+    """What ends up in logs is the repr."""
     settings = ClientSettings(base_url="https://a.b.c.api.imply.io", project_id="p", api_key=KEY)
     assert repr(ApiKeyCredentials(settings)) == "ApiKeyCredentials('polaris_default', auth='api_key')"
     assert repr(HeaderAuth(RAW)) == "HeaderAuth(***)"

@@ -32,7 +32,11 @@ def read(data: Any, content_type: str = "application/json") -> Envelope:
             "BadArgument",
             "Invalid job (mappings[0]: unknown column 'a'; Y: too long; really; Z: at line 1)",
         ),
-        ({"message": 'Token claims invalid: ["exp"]="token expired"'}, None, 'Token claims invalid: ["exp"]="token expired"'),
+        (
+            {"message": 'Token claims invalid: ["exp"]="token expired"'},
+            None,
+            'Token claims invalid: ["exp"]="token expired"',
+        ),
         ({"code": 400, "message": "no"}, "400", "no"),
         ({"error": {"code": "E", "message": "nested"}}, "E", "nested"),
         (
@@ -72,7 +76,7 @@ def test_envelope_of_each_known_shape_gives_code_and_text(body: Any, code: str |
         (b"<html><head><title>502 Bad\n Gateway</title></head></html>", "text/html", "the HTML page '502 Bad Gateway'"),
         (b"<!DOCTYPE html><HTML><h1>No &amp; never</h1>", "", "the HTML page 'No & never'"),
         (b"<html><body>hm", "text/html", "an HTML page"),
-        (b'{"code": "x", "mess', "application/json", "broken JSON: '{\"code\": \"x\", \"mess'"),
+        (b'{"code": "x", "mess', "application/json", 'broken JSON: \'{"code": "x", "mess\''),
         (b"[1, 2]", "application/json", "the body '[1, 2]'"),
         (b"{}", "application/json", "the body '{}'"),
         (b"null", "application/json", "the body 'null'"),

@@ -64,26 +64,36 @@ def test_host_and_project_id_that_agree_are_accepted() -> None:
         (
             HOST,
             None,
-            "connection 'polaris_default' has no project id: set the extra 'project_id', or paste a host that goes on "
-            "with /v1/projects/PROJECT_ID.",
+            (
+                "connection 'polaris_default' has no project id: set the extra 'project_id', or paste a host that "
+                "goes on "
+                "with /v1/projects/PROJECT_ID."
+            ),
         ),
         (
             f"{HOST}/v1/projects/p2",
             "p1",
-            "connection 'polaris_default' names two projects: 'p1' in project_id and 'p2' in the host. "
-            "Keep one of them.",
+            (
+                "connection 'polaris_default' names two projects: 'p1' in project_id and 'p2' in the host. "
+                "Keep one of them."
+            ),
         ),
         (
             "https://acme.app.imply.io/",
             "p1",
-            "host 'https://acme.app.imply.io/' of connection 'polaris_default' is the Polaris console, not its API: "
-            f"the API's host is acme.REGION.CLOUD.api.imply.io. {WHERE}",
+            (
+                "host 'https://acme.app.imply.io/' of connection 'polaris_default' is the Polaris console, not its "
+                "API: "
+                f"the API's host is acme.REGION.CLOUD.api.imply.io. {WHERE}"
+            ),
         ),
         (
             "acme.api.imply.io",
             "p1",
-            "host 'acme.api.imply.io' of connection 'polaris_default' is the organization-wide API, which knows no "
-            f"jobs: the regional host is acme.REGION.CLOUD.api.imply.io. {WHERE}",
+            (
+                "host 'acme.api.imply.io' of connection 'polaris_default' is the organization-wide API, which knows no "
+                f"jobs: the regional host is acme.REGION.CLOUD.api.imply.io. {WHERE}"
+            ),
         ),
         (
             f"http://{HOST}",
@@ -93,26 +103,37 @@ def test_host_and_project_id_that_agree_are_accepted() -> None:
         (
             f"https://{KEY}:@{HOST}",
             "p1",
-            "the host of connection 'polaris_default' has a user name or password in it, which would end up in logs: "
-            "take it out and put the API key into the password field.",
+            (
+                "the host of connection 'polaris_default' has a user name or password in it, which would end up in "
+                "logs: "
+                "take it out and put the API key into the password field."
+            ),
         ),
         (
             f"https://{HOST}/v2/jobs",
             "p1",
-            f"host 'https://{HOST}/v2/jobs' of connection 'polaris_default' has the path '/v2/jobs', which is not of "
-            f"the Jobs v1 API: give the host alone or a URL that goes on with /v1/projects/PROJECT_ID. {WHERE}",
+            (
+                f"host 'https://{HOST}/v2/jobs' of connection 'polaris_default' has the path '/v2/jobs', which is not "
+                f"of "
+                f"the Jobs v1 API: give the host alone or a URL that goes on with /v1/projects/PROJECT_ID. {WHERE}"
+            ),
         ),
         (
             "ftp://example.org",
             "p1",
-            "host 'ftp://example.org' of connection 'polaris_default' starts with 'ftp': only https (or http) is "
-            "spoken.",
+            (
+                "host 'ftp://example.org' of connection 'polaris_default' starts with 'ftp': only https (or http) is "
+                "spoken."
+            ),
         ),
         (
             "https://example.org:99999",
             "p1",
-            "host 'https://example.org:99999' of connection 'polaris_default' can't be read as an address: Port out of "
-            f"range 0-65535. {WHERE}",
+            (
+                "host 'https://example.org:99999' of connection 'polaris_default' can't be read as an address: Port "
+                "out of "
+                f"range 0-65535. {WHERE}"
+            ),
         ),
         (
             "my host",
@@ -128,7 +149,9 @@ def test_host_that_cannot_work_is_refused_with_a_sentence(host: str, project_id:
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize("host", ["https://", "https:///v1", "https://a..b", "https://[::1", "https://.x", "//", "a%20b"])
+@pytest.mark.parametrize(
+    "host", ["https://", "https:///v1", "https://a..b", "https://[::1", "https://.x", "//", "a%20b"]
+)
 def test_host_that_is_nonsense_is_refused(host: str) -> None:
     """Nothing but a spec error comes out, whatever is typed."""
     with pytest.raises(PolarisSpecError, match="of connection 'polaris_default'"):

@@ -48,13 +48,18 @@ OAUTH = {"auth": "oauth", "api_key": None, "client_id": "id", "client_secret": "
     [
         (
             {"api_key": " "},
-            "connection 'polaris_default' has no API key: put it into the password field "
-            "(docs.imply.io/polaris/api-keys says how to make one).",
+            (
+                "connection 'polaris_default' has no API key: put it into the password field "
+                "(docs.imply.io/polaris/api-keys says how to make one)."
+            ),
         ),
         (
             {"api_key": "pok_a\nb"},
-            "the API key of connection 'polaris_default' can't be right: its character 6 of 7 is not a visible ASCII "
-            "character. Copy it again.",
+            (
+                "the API key of connection 'polaris_default' can't be right: its character 6 of 7 is not a visible "
+                "ASCII "
+                "character. Copy it again."
+            ),
         ),
         (
             {"auth": "basic"},
@@ -66,8 +71,10 @@ OAUTH = {"auth": "oauth", "api_key": None, "client_id": "id", "client_secret": "
         ),
         (
             {**OAUTH, "base_url": "http://127.0.0.1:1"},
-            "connection 'polaris_default' uses auth 'oauth' and host 'http://127.0.0.1:1' does not say which "
-            "organization it is: set token_url.",
+            (
+                "connection 'polaris_default' uses auth 'oauth' and host 'http://127.0.0.1:1' does not say which "
+                "organization it is: set token_url."
+            ),
         ),
         (
             {**OAUTH, "token_url": "id.example.org/token"},
@@ -75,13 +82,25 @@ OAUTH = {"auth": "oauth", "api_key": None, "client_id": "id", "client_secret": "
         ),
         (
             {**OAUTH, "token_url": "https://me:hunter22@id.example.org/token"},
-            "token_url 'https://***@id.example.org/token' of connection 'polaris_default' has a user name or password "
-            "in it: use client_id and client_secret.",
+            (
+                "token_url 'https://***@id.example.org/token' of connection 'polaris_default' has a user name or "
+                "password "
+                "in it: use client_id and client_secret."
+            ),
         ),
         (
             {"proxies": "http://proxy:3128"},
-            "proxies of connection 'polaris_default' must be an object of texts such as "
-            '{"https": "http://proxy.example.com:3128"}.',
+            (
+                "proxies of connection 'polaris_default' must be an object of texts such as "
+                '{"https": "http://proxy.example.com:3128"}.'
+            ),
+        ),
+        (
+            {"proxies": {"https": "http://me:hunter22@"}},
+            (
+                "proxy 'http://***@' of connection 'polaris_default' names no host: write it as "
+                "http://proxy.example.com:3128."
+            ),
         ),
         ({"read_timeout": 0}, "read_timeout 0 of connection 'polaris_default' must be a number of seconds above 0."),
         ({"retry_budget": "x"}, "retry_budget 'x' of connection 'polaris_default' must be a number of seconds."),

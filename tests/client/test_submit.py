@@ -65,20 +65,28 @@ def test_submit_opens_a_connection_of_its_own(client: PolarisClient, server: Scr
     [
         (
             Reply(act="hang"),
-            f"POST {JOBS} got no answer from NETLOC within 0.2 s. Raise request_timeout in connection "
-            "'polaris_default' if it needs longer.",
+            (
+                f"POST {JOBS} got no answer from NETLOC within 0.2 s. Raise request_timeout in connection "
+                "'polaris_default' if it needs longer."
+            ),
             PolarisTransportError,
         ),
         (
             Reply(act="drop"),
-            f"POST {JOBS} lost its connection to NETLOC before the answer was complete (Remote end closed connection "
-            "without response).",
+            (
+                f"POST {JOBS} lost its connection to NETLOC before the answer was complete (Remote end closed "
+                f"connection "
+                "without response)."
+            ),
             PolarisTransportError,
         ),
         (
             Reply(act="reset"),
-            f"POST {JOBS} lost its connection to NETLOC before the answer was complete ([Errno 104] Connection reset "
-            "by peer).",
+            (
+                f"POST {JOBS} lost its connection to NETLOC before the answer was complete ([Errno 104] Connection "
+                f"reset "
+                "by peer)."
+            ),
             PolarisTransportError,
         ),
         (
@@ -86,18 +94,28 @@ def test_submit_opens_a_connection_of_its_own(client: PolarisClient, server: Scr
             f"POST {JOBS} answered 503: upstream. The service, or something in front of it, failed.",
             PolarisServerError,
         ),
-        (Reply(504), f"POST {JOBS} answered 504 with an empty body. The service, or something in front of it, failed.", PolarisServerError),
+        (
+            Reply(504),
+            f"POST {JOBS} answered 504 with an empty body. The service, or something in front of it, failed.",
+            PolarisServerError,
+        ),
         (Reply(408, {"message": "late"}), f"POST {JOBS} answered 408: late.", PolarisApiError),
         (
             Reply(201, b'{"id": "01'),
-            f"POST {JOBS} answered 201 but the body has no 'id'. Check that URL is the Polaris API and that no proxy "
-            "answers in its place.",
+            (
+                f"POST {JOBS} answered 201 but the body has no 'id'. Check that URL is the Polaris API and that no "
+                f"proxy "
+                "answers in its place."
+            ),
             PolarisError,
         ),
         (
             Reply(200, b"<html>Welcome</html>"),
-            f"POST {JOBS} answered 200 but the body has no 'id'. Check that URL is the Polaris API and that no proxy "
-            "answers in its place.",
+            (
+                f"POST {JOBS} answered 200 but the body has no 'id'. Check that URL is the Polaris API and that no "
+                f"proxy "
+                "answers in its place."
+            ),
             PolarisError,
         ),
     ],
@@ -129,13 +147,19 @@ def test_submit_with_an_unknown_outcome_is_ambiguous_and_sent_once(
     [
         (
             {**SPEC, "ingestionMode": "replace"},
-            "look at the newest jobs of table 'Koalas Rollup' that were created since 2024-06-01T12:00:00.000Z: if it "
-            "is among them, it would run twice.",
+            (
+                "look at the newest jobs of table 'Koalas Rollup' that were created since 2024-06-01T12:00:00.000Z: "
+                "if it "
+                "is among them, it would run twice."
+            ),
         ),
         (
             {"type": "sql", "query": "INSERT INTO t SELECT 1"},
-            "look at the newest jobs of type 'sql' that were created since 2024-06-01T12:00:00.000Z: if it is among "
-            "them, it would run twice.",
+            (
+                "look at the newest jobs of type 'sql' that were created since 2024-06-01T12:00:00.000Z: if it is "
+                "among "
+                "them, it would run twice."
+            ),
         ),
     ],
 )
@@ -187,40 +211,60 @@ def test_submit_to_nobody_is_tried_again_and_not_ambiguous(
     ("reply", "kind", "message"),
     [
         (
-            Reply(400, {"code": "BadArgument", "message": "Invalid job.", "details": [{"target": "target.intervals[0]", "message": "is not aligned", "code": "x"}]}),
+            Reply(
+                400,
+                {
+                    "code": "BadArgument",
+                    "message": "Invalid job.",
+                    "details": [{"target": "target.intervals[0]", "message": "is not aligned", "code": "x"}],
+                },
+            ),
             PolarisApiError,
             f"POST {JOBS} answered 400 'BadArgument': Invalid job (target.intervals[0]: is not aligned).",
         ),
         (
             Reply(403, {"code": "AccessDenied", "message": "Access denied."}),
             PolarisAuthError,
-            f"POST {JOBS} answered 403 'AccessDenied': Access denied. The API key in connection 'polaris_default' "
-            "needs the ManageIngestionJobs permission. If it has that, a network policy (IP allow list) may keep this "
-            "machine out.",
+            (
+                f"POST {JOBS} answered 403 'AccessDenied': Access denied. The API key in connection 'polaris_default' "
+                "needs the ManageIngestionJobs permission. If it has that, a network policy (IP allow list) may keep "
+                "this "
+                "machine out."
+            ),
         ),
         (
             Reply(404, {"code": "NotFound", "message": "No such project"}),
             PolarisApiError,
-            f"POST {JOBS} answered 404 'NotFound': No such project. Check project_id 'p1' and host URL in connection "
-            "'polaris_default'.",
+            (
+                f"POST {JOBS} answered 404 'NotFound': No such project. Check project_id 'p1' and host URL in "
+                f"connection "
+                "'polaris_default'."
+            ),
         ),
         (
             Reply(409, {"code": "Conflict", "message": "Table is being deleted"}),
             PolarisConflictError,
-            f"POST {JOBS} answered 409 'Conflict': Table is being deleted. Another job or a change of the table "
-            "stands in the way: look at the table's active jobs.",
+            (
+                f"POST {JOBS} answered 409 'Conflict': Table is being deleted. Another job or a change of the table "
+                "stands in the way: look at the table's active jobs."
+            ),
         ),
         (
             Reply(413, b"<html><title>413 Request Entity Too Large</title></html>", {"Content-Type": "text/html"}),
             PolarisApiError,
-            f"POST {JOBS} answered 413 with the HTML page '413 Request Entity Too Large'. The body is larger than the "
-            "service takes: send less at a time.",
+            (
+                f"POST {JOBS} answered 413 with the HTML page '413 Request Entity Too Large'. The body is larger than "
+                f"the "
+                "service takes: send less at a time."
+            ),
         ),
         (
             Reply(415),
             PolarisApiError,
-            f"POST {JOBS} answered 415 with an empty body. Something on the way may have changed the Content-Type "
-            "header: check proxies in connection 'polaris_default'.",
+            (
+                f"POST {JOBS} answered 415 with an empty body. Something on the way may have changed the Content-Type "
+                "header: check proxies in connection 'polaris_default'."
+            ),
         ),
         (
             Reply(501, {"message": "streaming jobs"}),
@@ -230,8 +274,11 @@ def test_submit_to_nobody_is_tried_again_and_not_ambiguous(
         (
             Reply(307, headers={"Location": "https://elsewhere.example.org/jobs"}),
             PolarisApiError,
-            f"POST {JOBS} answered 307 with an empty body. The Polaris API does not redirect, so the redirect to host "
-            "'elsewhere.example.org' was not followed: check host in connection 'polaris_default'.",
+            (
+                f"POST {JOBS} answered 307 with an empty body. The Polaris API does not redirect, so the redirect to "
+                f"host "
+                "'elsewhere.example.org' was not followed: check host in connection 'polaris_default'."
+            ),
         ),
     ],
     ids=lambda value: str(value.status) if isinstance(value, Reply) else "",

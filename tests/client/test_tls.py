@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from airflow_provider_polaris.jobs.errors import PolarisTransportError
-from tests.client.conftest import MakeClient, Reply, Script, Time, serve
+from tests.client.conftest import MakeClient, Reply, Script, Time, scripted, serve
 
 STATUS = "/v1/projects/p1/jobs/j1/status"
 SPEC = {"type": "batch", "target": {"type": "table", "tableName": "T"}}
@@ -43,9 +43,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     path = tmp_path_factory.mktemp("tls") / "both.pem"
     path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         + built.public_bytes(serialization.Encoding.PEM)
     )
     return path
@@ -55,7 +53,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tls_server(certificate: Path) -> Iterator[Script]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    with serve(context) as script:
+    with serve(context) as httpd, scripted(httpd) as script:
         script.answer(Reply(body={"executionStatus": "running"}))
         yield script
 
@@ -75,7 +73,7 @@ def test_certificate_that_nobody_signed_has_its_sentence(
 
 
 def test_certificate_in_the_bundle_is_trusted(make_client: MakeClient, tls_server: Script, certificate: Path) -> None:
-    """verify takes a path."""
+    """The setting verify takes a path."""
     client = make_client(base_url=tls_server.url, verify=str(certificate))
     assert client.get_job_status("j1") == "running"
 
@@ -94,7 +92,7 @@ def test_submit_with_a_bad_certificate_was_not_sent(make_client: MakeClient, tls
 
 
 def test_submit_to_a_port_without_tls_was_not_sent(make_client: MakeClient, server: Script, time: Time) -> None:
-    """https to an http port fails before the request, so it may be tried again."""
+    """TLS to an http port fails before the request, so it may be tried again."""
     client = make_client(base_url=server.url.replace("http:", "https:"), retry_budget=1)
     with pytest.raises(PolarisTransportError) as caught:
         client.create_job(SPEC)

@@ -48,7 +48,17 @@ def test_get_reuses_its_connection(client: PolarisClient, server: Script) -> Non
 
 @pytest.mark.parametrize(
     "failure",
-    [Reply(503), Reply(500), Reply(502), Reply(504), Reply(408), Reply(429), Reply(act="drop"), Reply(act="reset"), Reply(act="half")],
+    [
+        Reply(503),
+        Reply(500),
+        Reply(502),
+        Reply(504),
+        Reply(408),
+        Reply(429),
+        Reply(act="drop"),
+        Reply(act="reset"),
+        Reply(act="half"),
+    ],
     ids=lambda reply: f"{reply.status}-{reply.act}",
 )
 def test_get_after_a_passing_failure_is_sent_again(
@@ -82,9 +92,7 @@ def test_get_with_retry_after_beyond_the_budget_fails_at_once(
     assert (caught.value.retry_after, time.delays) == (600.0, [])
 
 
-def test_get_that_never_succeeds_gives_up_within_its_budget(
-    client: PolarisClient, server: Script, time: Time
-) -> None:
+def test_get_that_never_succeeds_gives_up_within_its_budget(client: PolarisClient, server: Script, time: Time) -> None:
     """The last answer is reported, with how often and how long it was tried."""
     server.answer(Reply(503, {"code": "Unavailable", "message": "maintenance"}, {"X-Request-Id": "r-1"}))
     with pytest.raises(PolarisServerError) as caught:
@@ -321,7 +329,7 @@ def test_proxy_of_the_environment_is_used_elsewhere(
 def test_netrc_does_not_replace_the_key(
     make_client: MakeClient, server: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """requests would take a matching ~/.netrc entry over our header."""
+    """The library would take a matching ~/.netrc entry over our header."""
     netrc = tmp_path / "netrc"
     netrc.write_text("default login wrong password wrong\n")
     monkeypatch.setenv("NETRC", str(netrc))

@@ -247,6 +247,21 @@ def test_parse_what_airflow_templates_render_gives_the_data_interval() -> None:
             ),
         ),
         (
+            "2024-06-01T25:00/P1D",
+            (
+                "interval '2024-06-01T25:00/P1D' has the start '2024-06-01T25:00', "
+                f"which has no time of day: there is no 25:00:00. {FORMS}"
+            ),
+        ),
+        (
+            "2024-06-01T24:30/P1D",
+            (
+                "interval '2024-06-01T24:30/P1D' has the start '2024-06-01T24:30', "
+                f"which has no time of day: there is no 24:30:00. {FORMS}"
+            ),
+        ),
+        ("08:00/2024-06-02", f"interval '08:00/2024-06-02' has the start '08:00', which {NO_INSTANT}. {FORMS}"),
+        (
             "2024-06-01T00:00+24:00/P1D",
             (
                 "interval '2024-06-01T00:00+24:00/P1D' has the start '2024-06-01T00:00+24:00', "

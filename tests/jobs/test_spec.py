@@ -40,7 +40,10 @@ REFUSED: list[tuple[Any, str]] = [
     ),
     (
         {"type": "compaction"},
-        "type 'compaction' is no type of a Polaris job. Write one of batch, sql, delete_data, restore_data, drop_table.",
+        (
+            "type 'compaction' is no type of a Polaris job. "
+            "Write one of batch, sql, delete_data, restore_data, drop_table."
+        ),
     ),
     (
         {"type": ["batch"]},

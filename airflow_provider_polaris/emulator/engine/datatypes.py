@@ -39,14 +39,12 @@ def column_type(name: str, data_type: str) -> str:
     Choose the Polaris data type of a new column that gets values of a type.
 
     DOCUMENTED (``TableColumnDataType`` of polaris-sdk 20250425.14.0): ``timestamp`` is for ``__time`` only; Druid
-    stores other times, and booleans, as longs (https://druid.apache.org/docs/latest/querying/sql-data-types).
+    stores other times as milliseconds (https://druid.apache.org/docs/latest/querying/sql-data-types).
 
-    >>> column_type("seen", "timestamp"), column_type("__time", "timestamp"), column_type("x", "null")
+    >>> column_type("seen", "timestamp"), column_type("__time", "timestamp"), column_type("city", "string")
     ('long', 'timestamp', 'string')
     """
-    if data_type in ("timestamp", "date"):
-        return "timestamp" if name == "__time" else "long"
-    return {"boolean": "long", "null": "string"}.get(data_type, data_type)
+    return "long" if data_type == "timestamp" and name != "__time" else data_type
 
 
 def convert(sql: str, have: str, want: str) -> str | None:
@@ -61,12 +59,8 @@ def convert(sql: str, have: str, want: str) -> str | None:
     :return: The expression for ``want``, or None where there is no such conversion.
     """
     have, want = canonical(have), canonical(want)
-    if have == "date":  # the translation's dates are timestamps at midnight
-        have = "timestamp"
     if have == want:
         return sql
-    if have == "null":
-        return f"CAST(NULL AS {_STORED_AS[want]})"
     if have == "long" and want == "timestamp":
         return f"make_timestamp_ms({sql})"
     if have == "timestamp" and want == "long":
@@ -81,7 +75,6 @@ _SAFE_CASTS = {
     ("long", "float"),
     ("float", "double"),
     ("double", "float"),  # a column declared float asks for its precision
-    ("boolean", "long"),
     ("long", "string"),
 }
 

@@ -12,7 +12,6 @@ import io
 import lzma
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
 
 from airflow_provider_polaris.emulator.engine.datatypes import stored_as
 from airflow_provider_polaris.emulator.engine.model import FileInput, JobFault
@@ -169,14 +168,14 @@ def _pieces(name: str, blob: bytes) -> Iterator[bytes]:
         yield rest
 
 
-def _open(blob: bytes) -> IO[bytes]:
+def _open(blob: bytes) -> io.BufferedIOBase:
     stream = io.BytesIO(blob)
     if blob.startswith(b"\x1f\x8b"):
-        return gzip.open(stream)
+        return gzip.GzipFile(fileobj=stream)
     if blob.startswith(b"BZh"):
-        return bz2.open(stream)
+        return bz2.BZ2File(stream)
     if blob.startswith(b"\xfd7zXZ\x00"):
-        return lzma.open(stream)
+        return lzma.LZMAFile(stream)
     return stream
 
 

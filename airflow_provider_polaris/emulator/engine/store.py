@@ -64,6 +64,13 @@ def utc_now() -> datetime:
     return datetime.now(timezone.utc)
 
 
+class _ThreadState(threading.local):
+    """What a thread is in the middle of: a transaction, which holds the lock, or a snapshot."""
+
+    writing: bool = False
+    cursor: duckdb.DuckDBPyConnection | None = None
+
+
 class Store:
     """
     The emulator's database.
@@ -83,8 +90,7 @@ class Store:
         self.path = path
         self.now = now
         self._lock = threading.RLock()
-        self._local = threading.local()
-        self._in_transaction = False
+        self._local = _ThreadState()
         self._doomed = False
         try:
             self._connection = duckdb.connect(path or ":memory:")
@@ -133,9 +139,8 @@ class Store:
         :return: All rows; empty for a statement that returns none.
         :raises duckdb.Error: As DuckDB raises it.
         """
-        cursor = getattr(self._local, "cursor", None)
-        if cursor is not None:
-            return _run(cursor, sql, parameters)
+        if self._local.cursor is not None:
+            return _run(self._local.cursor, sql, parameters)
         with self._lock:
             return _run(self._connection, sql, parameters)
 
@@ -150,11 +155,11 @@ class Store:
         :raises RuntimeError: Inside a :meth:`snapshot`, which only reads; or where an exception left an inner
             transaction and was caught before the outer one ended: everything has been rolled back then.
         """
-        if getattr(self._local, "cursor", None) is not None:
+        if self._local.cursor is not None:
             msg = "a snapshot only reads; leave it before starting a transaction"
             raise RuntimeError(msg)
         with self._lock:
-            if self._in_transaction:
+            if self._local.writing:
                 try:
                     yield
                 except BaseException:
@@ -162,7 +167,7 @@ class Store:
                     raise
                 return
             self._connection.execute("BEGIN TRANSACTION")
-            self._in_transaction, self._doomed = True, False
+            self._local.writing, self._doomed = True, False
             try:
                 yield
                 if self._doomed:
@@ -173,7 +178,7 @@ class Store:
                 self._roll_back()
                 raise
             finally:
-                self._in_transaction = False
+                self._local.writing = False
 
     def _roll_back(self) -> None:
         try:
@@ -189,16 +194,15 @@ class Store:
 
         :return: A function that runs one statement and returns DuckDB's cursor, to fetch from while inside.
         """
-        outer = getattr(self._local, "cursor", None)
-        if outer is not None:
-            yield outer.execute
+        if self._local.cursor is not None:
+            yield self._local.cursor.execute
             return
-        with self._lock:
-            if self._in_transaction:  # held by this thread, or the lock would not have been free
-                yield self._connection.execute
-                return
-            cursor = self._connection.cursor()
+        if self._local.writing:
+            yield self._connection.execute
+            return
+        cursor = self._connection.cursor()
         cursor.execute("BEGIN TRANSACTION READ ONLY")
+        cursor.execute("FROM polaris_format").fetchall()  # DuckDB fixes the state with the first look at a table
         self._local.cursor = cursor
         try:
             yield cursor.execute

@@ -229,14 +229,15 @@ class Tables:
 
         :param columns: Columns that don't exist there yet, each with its DuckDB type.
         :return: The table as stored now.
+        :raises TableError: ``restricted_column``.
         """
         known = {column.name for column in stored.columns}
+        new = tuple(column for column, _ in columns if column.name not in known)
+        check_columns(stored.definition.name, (*stored.columns, *new))
         physical = dict(stored.physical)
         for column, duckdb_type in columns:
             self.store.execute(f"ALTER TABLE {stored.data_name} ADD COLUMN {quote_name(column.name)} {duckdb_type}")
             physical[column.name] = duckdb_type
-        new = tuple(column for column, _ in columns if column.name not in known)
-        check_columns(stored.definition.name, (*stored.columns, *new))
         changed = replace(stored, discovered=(*stored.discovered, *new), physical=physical)
         self._write(changed)
         return changed

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from sqlglot import exp
 
-from airflow_provider_polaris.emulator.sql.casts import implied
+from airflow_provider_polaris.emulator.sql.casts import cast, implied
+from airflow_provider_polaris.emulator.sql.instants import Period, parse_period
 from airflow_provider_polaris.emulator.sql.model import SqlInvalid, SqlNotSupported
-from airflow_provider_polaris.emulator.sql.periods import parse_period
-from airflow_provider_polaris.emulator.sql.instants import Period
 from airflow_provider_polaris.emulator.sql.values import NUMERIC, SCALAR, TEMPORAL, Sql, common_type, describe_types
 from airflow_provider_polaris.emulator.sql.zones import Zone, parse_zone
 
@@ -50,18 +50,18 @@ class Call:
         """
         Translate an argument to a string; numbers become text, as Druid does on its own.
 
-        GUESS: only longs are converted; how Druid writes a double is not how DuckDB does.
+        GUESS: as if by CAST.
         """
         value = self.value(index)
-        if value.type == "long":
-            return f"CAST({value.text} AS VARCHAR)"
-        return self._as(value, "string")
+        return cast(value, "string").text if value.type in NUMERIC else self._as(value, "string")
 
     def number(self, index: int) -> Sql:
         """Translate an argument to a long, a double or a float; NULL becomes a long."""
         value = self.value(index)
         if value.type == "null":
             return Sql("CAST(NULL AS BIGINT)", "long")
+        if value.type == "string":
+            raise self.refuse("with text where a number is expected: CAST it")
         if value.type not in NUMERIC:
             raise self.invalid()
         return value
@@ -95,7 +95,10 @@ class Call:
     def same_type(self, *indexes: int) -> tuple[list[str], str]:
         """Translate arguments to the type they have in common; all NULL is a string."""
         values = [self.value(index) for index in indexes]
+        types = {value.type for value in values}
         kind = common_type([value.type for value in values])
+        if kind is None and "string" in types and types & NUMERIC:
+            raise self.refuse("with text and a number: CAST one of them")
         if kind is None:
             raise self.invalid()
         kind = "string" if kind == "null" else kind
@@ -147,7 +150,10 @@ class Call:
 
     def invalid(self) -> SqlInvalid:
         """Build the exception for arguments of the wrong type, in Druid's words."""
-        values = [self.value(index) for index in range(len(self.nodes)) if index in self._values]
+        values = []
+        for index in range(len(self.nodes)):
+            with suppress(SqlInvalid, SqlNotSupported):
+                values.append(self.value(index))
         return SqlInvalid(f"Cannot apply '{self.name}' to arguments of type '{describe_types(self.name, values)}'")
 
     def _as(self, value: Sql, kind: str) -> str:

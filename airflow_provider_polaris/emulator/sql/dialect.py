@@ -2,26 +2,30 @@
 Parse Druid SQL with sqlglot, keeping every function call as a name and its arguments.
 
 sqlglot's own dialect turns the calls it knows into classes of its own, some of which lose what was written (``NVL``
-becomes ``COALESCE``, ``DATE_TRUNC`` upper-cases its unit). The emulator has to name functions as the user wrote them and
-to decide on each of them, so only the forms with a syntax of their own (``CAST``, ``EXTRACT``, ``FLOOR(x TO unit)``, ...)
-keep a class.
+becomes ``COALESCE``, ``DATE_TRUNC`` upper-cases its unit). The emulator has to name functions as the user wrote them
+and to decide on each of them, so only the forms with a syntax of their own (``CAST``, ``FLOOR(x TO unit)``, ...) keep
+a class.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, ClassVar
 
-from sqlglot import exp
+from sqlglot import Tokenizer as BaseTokenizer
+from sqlglot import TokenType, exp
 from sqlglot.dialects.druid import Druid
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import TokenType
 
-from airflow_provider_polaris.emulator.sql.model import SqlInvalid
+from airflow_provider_polaris.emulator.sql.model import SqlInvalid, SqlNotSupported
 
 _SPECIAL_FORMS = ("CAST", "EXTRACT", "TRIM", "SUBSTRING", "CEIL", "FLOOR")
 
 MAX_LENGTH = 1_000_000
 """Longest text that is parsed, in characters; a mapping has a few hundred."""
+
+
+DruidParser: Any = Druid.Parser
 
 
 def _parse_position(parser: Any) -> exp.Expression:
@@ -36,20 +40,35 @@ def _parse_position(parser: Any) -> exp.Expression:
     return exp.Anonymous(this="POSITION", expressions=arguments)
 
 
+def _parse_placeholder(parser: Any) -> exp.Expression:
+    """Parse ``?``, keeping its place in the text: that is the order in which parameters are given."""
+    return exp.Placeholder(this=str(parser._prev.start))
+
+
 class PolarisSql(Druid):
     """Druid's dialect without sqlglot's table of functions."""
 
-    class Tokenizer(Druid.Tokenizer):
-        # DIV is a function in Druid, an operator in sqlglot's base dialect.
-        KEYWORDS = {word: token for word, token in Druid.Tokenizer.KEYWORDS.items() if word != "DIV"}  # noqa: RUF012
+    class Tokenizer(BaseTokenizer):
+        """Keywords."""
 
-    class Parser(Druid.Parser):
-        FUNCTIONS = {}  # noqa: RUF012
-        FUNCTION_PARSERS = {  # noqa: RUF012
-            **{name: Druid.Parser.FUNCTION_PARSERS[name] for name in _SPECIAL_FORMS},
+        COMMANDS: ClassVar[Any] = set()
+        # DIV is a function in Druid, an operator in sqlglot's base dialect.
+        KEYWORDS: ClassVar[Any] = {word: token for word, token in BaseTokenizer.KEYWORDS.items() if word != "DIV"}
+
+    class Parser(DruidParser):  # type: ignore[misc]  # its module differs between releases
+        """Grammar."""
+
+        FUNCTIONS: ClassVar[Any] = {}
+        # Only expressions and queries are parsed, so that COMMENT or SET can be the name of a column.
+        STATEMENT_PARSERS: ClassVar[Any] = {}
+        FUNCTION_PARSERS: ClassVar[Any] = {
+            **{name: DruidParser.FUNCTION_PARSERS[name] for name in _SPECIAL_FORMS},
             "POSITION": _parse_position,
         }
-        NO_PAREN_FUNCTION_PARSERS = {"CASE": Druid.Parser.NO_PAREN_FUNCTION_PARSERS["CASE"]}  # noqa: RUF012
+        PLACEHOLDER_PARSERS: ClassVar[Any] = {TokenType.PLACEHOLDER: _parse_placeholder}
+        # Of the operators after a column only the dot is Druid's; the rest (::, ->, ?) belong to other databases.
+        COLUMN_OPERATORS: ClassVar[Any] = {TokenType.DOT: DruidParser.COLUMN_OPERATORS[TokenType.DOT]}
+        NO_PAREN_FUNCTION_PARSERS: ClassVar[Any] = {"CASE": DruidParser.NO_PAREN_FUNCTION_PARSERS["CASE"]}
 
 
 def parse_one(text: str) -> exp.Expression:
@@ -63,7 +82,7 @@ def parse_one(text: str) -> exp.Expression:
     if "\0" in text:
         raise SqlInvalid("the SQL contains a null byte")
     try:
-        nodes = [node for node in PolarisSql().parse(text) if node is not None]
+        nodes: list[Any] = [node for node in PolarisSql().parse(text) if node is not None]
     except RecursionError:
         raise SqlInvalid("the SQL is nested too deeply") from None
     except SqlglotError as error:
@@ -72,7 +91,30 @@ def parse_one(text: str) -> exp.Expression:
         raise SqlInvalid("the SQL is empty")
     if len(nodes) > 1:
         raise SqlInvalid(f"{_shorten(text)} holds {len(nodes)} statements; one is allowed")
-    return nodes[0]
+    node: exp.Expression = nodes[0]
+    return node
+
+
+def describe(node: exp.Expression) -> str:
+    """Name a node in a message: the function it calls, or its kind and text."""
+    if isinstance(node, exp.Anonymous):
+        return f"function '{str(node.this).upper()}'"
+    try:
+        shown = " ".join(node.sql().split())
+    except (ValueError, RecursionError):
+        shown = ""
+    return f"{type(node).__name__.upper()} in {shown[:120]!r}"
+
+
+def only(node: exp.Expression, *known: str) -> None:
+    """
+    Refuse a node that has parts which its translation doesn't read.
+
+    sqlglot gains parts with every release; one that is ignored could change a number.
+    """
+    unread = [name for name, part in node.args.items() if part and name not in known]
+    if unread:
+        raise SqlNotSupported(f"{describe(node)} is not supported ({', '.join(sorted(unread))})")
 
 
 def _reason(error: SqlglotError) -> str:
@@ -80,7 +122,9 @@ def _reason(error: SqlglotError) -> str:
     details = getattr(error, "errors", None)
     if details:
         first = details[0]
-        return f"{str(first['description']).rstrip('.')} (line {first['line']}, column {first['col']})"
+        # "Required keyword: 'expression' missing for <class ...>" is sqlglot's word for it.
+        reason = re.sub(r"^Required keyword: .*", "something is missing", str(first["description"]).rstrip("."))
+        return f"{reason} (line {first['line']}, column {first['col']})"
     return str(error).splitlines()[0]
 
 

@@ -8,9 +8,10 @@ from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.conditions import as_condition
 from airflow_provider_polaris.emulator.sql.dialect import parse_one
+from airflow_provider_polaris.emulator.sql.functions import FUNCTIONS
 from airflow_provider_polaris.emulator.sql.model import Column, Expression, SqlInvalid, SqlNotSupported
 from airflow_provider_polaris.emulator.sql.scope import bare_scope
-from airflow_provider_polaris.emulator.sql.translator import FUNCTIONS, Translator
+from airflow_provider_polaris.emulator.sql.translator import Translator
 from airflow_provider_polaris.emulator.sql.values import Sql
 
 
@@ -20,8 +21,8 @@ def translate_expression(text: str, columns: Sequence[Column], *, storing: bool)
 
     :param text: Druid SQL: ``UPPER("city")``, ``MAX("session_length")``.
     :param columns: The columns of the source, by their exact names.
-    :param storing: True gives what a table stores: a sketch instead of its number, 0 or 1 for a boolean. False gives what
-        a query shows.
+    :param storing: True gives what a table stores: a sketch instead of its number, 0 or 1 for a boolean. False gives
+        what a query shows.
     :raises SqlNotSupported: The emulator can't do it; the message names the function.
     :raises SqlInvalid: It does not parse, or names a column that is not among ``columns``.
     """

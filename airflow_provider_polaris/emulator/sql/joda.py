@@ -28,17 +28,19 @@ _READ = {
     "MMM": ("name", r"[a-zA-Z]{3}"), "dd": ("day", r"\d{1,2}"), "d": ("day", r"\d{1,2}"),
     "HH": ("hour", r"[01]?\d|2[0-3]"), "H": ("hour", r"[01]?\d|2[0-3]"),
     "hh": ("hour12", r"0?[1-9]|1[0-2]"), "h": ("hour12", r"0?[1-9]|1[0-2]"), "a": ("half", r"[aApP][mM]"),
-    "mm": ("minute", r"[0-5]?\d"), "m": ("minute", r"[0-5]?\d"), "ss": ("second", r"[0-5]?\d"), "s": ("second", r"[0-5]?\d"),
+    "mm": ("minute", r"[0-5]?\d"), "m": ("minute", r"[0-5]?\d"),
+    "ss": ("second", r"[0-5]?\d"), "s": ("second", r"[0-5]?\d"),
     "S": ("fraction", r"\d{1}"), "SS": ("fraction", r"\d{1,2}"), "SSS": ("fraction", r"\d{1,3}"),
     "Z": ("zone", r"[+-]\d{2}:?\d{2}"), "ZZ": ("zone", r"[+-]\d{2}:?\d{2}"),
 }  # fmt: skip
-"""Run of letters to the field it fills and the text it matches. GUESS: a year has four digits; Joda takes up to nine."""
+"""Run of letters to the field and the text it matches. GUESS: a year has four digits; Joda takes up to nine."""
 
 _FIXED_WIDTH = {"month": 2, "day": 2, "hour": 2, "hour12": 2, "minute": 2, "second": 2}
 
 _ISO = (
     r"^(?P<year>\d{4})(?:-(?P<month>\d{1,2})(?:-(?P<day>\d{1,2}))?)?"
-    r"(?:[T ](?:(?P<hour>[01]?\d|2[0-3])(?::(?P<minute>[0-5]?\d)(?::(?P<second>[0-5]?\d)(?:[.,](?P<fraction>\d+))?)?)?)?"
+    r"(?:[T ](?:(?P<hour>[01]?\d|2[0-3])(?::(?P<minute>[0-5]?\d)"
+    r"(?::(?P<second>[0-5]?\d)(?:[.,](?P<fraction>\d+))?)?)?)?"
     r"(?P<zone>Z|[+-]\d{2}(?::?\d{2})?)?)?$"
 )
 _GROUP = re.compile(r"\?P<(\w+)>")
@@ -81,7 +83,7 @@ def read(text: str, pattern: str | None, zone: Zone | None, function: str) -> st
     fields = {name: f"{match}.{name}" for name in names}
 
     parts = [
-        fields["year"] if "year" in fields else "'1970'",
+        fields.get("year", "'1970'"),
         "'-'",
         _month(fields),
         "'-'",
@@ -118,9 +120,13 @@ def _pattern_to_regex(pattern: str, function: str) -> str:
             raise _unsupported(letters, pattern, function)
         field, matches = _READ[letters]
         if field in seen:
-            raise SqlNotSupported(f"function '{function}' is not supported with {letters!r} twice in {pattern!r}", function)
+            raise SqlNotSupported(
+                f"function '{function}' is not supported with {letters!r} twice in {pattern!r}", function
+            )
         seen.add(field)
-        beside_digits = any(0 <= at < len(tokens) and tokens[at][0][:1] in tuple("yMdHhmsS") for at in (index - 1, index + 1))
+        beside_digits = any(
+            0 <= at < len(tokens) and tokens[at][0][:1] in tuple("yMdHhmsS") for at in (index - 1, index + 1)
+        )
         if beside_digits and letters[:1] in tuple("yMdHhmsS"):
             # Without a separator each field has as many digits as letters.
             if letters == "MMM" or (field in _FIXED_WIDTH and len(letters) != _FIXED_WIDTH[field]):
@@ -166,4 +172,6 @@ def _or_default(fields: dict[str, str], name: str, default: str) -> str:
 
 
 def _unsupported(letters: str, pattern: str, function: str) -> SqlNotSupported:
-    return SqlNotSupported(f"function '{function}' is not supported with {letters!r} in the pattern {pattern!r}", function)
+    return SqlNotSupported(
+        f"function '{function}' is not supported with {letters!r} in the pattern {pattern!r}", function
+    )

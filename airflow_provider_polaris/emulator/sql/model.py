@@ -1,4 +1,4 @@
-"""What the translation is given and what it answers: plain data and two exceptions; knows neither sqlglot nor DuckDB."""
+"""What the translation is given and what it answers: plain data and two exceptions; knows no sqlglot, no DuckDB."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ class Column:
 
     :param name: Name, case sensitive.
     :param data_type: Polaris data type in the vendor's spelling (``TableColumnDataType`` of polaris-sdk
-        20250425.14.0: ``timestamp``, ``string``, ``long``, ``double``, ``HLLSketch``, ...); answers of queries also have
-        ``boolean``.
+        20250425.14.0: ``timestamp``, ``string``, ``long``, ``double``, ``HLLSketch``, ...); answers of queries also
+        have ``boolean``.
     """
 
     name: str

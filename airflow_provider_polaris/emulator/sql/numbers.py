@@ -29,7 +29,7 @@ def divide(call: Call) -> Sql:
     left, right, kind = _pair(call)
     if kind == "double":
         return double(f"({left} / {right})")
-    return long(f"CASE WHEN {right} = 0 THEN {_BY_ZERO} ELSE {left} // {right} END")
+    return long(_whole(call, f"({left} // {right})", right))
 
 
 def div(call: Call) -> Sql:
@@ -37,7 +37,7 @@ def div(call: Call) -> Sql:
     left, right, kind = _pair(call)
     if kind == "double":
         raise call.refuse("with numbers that are not whole")
-    return long(f"CASE WHEN {right} = 0 THEN {_BY_ZERO} ELSE {left} // {right} END")
+    return long(_whole(call, f"({left} // {right})", right))
 
 
 def mod(call: Call) -> Sql:
@@ -45,7 +45,7 @@ def mod(call: Call) -> Sql:
     left, right, kind = _pair(call)
     if kind == "double":
         raise call.refuse("with numbers that are not whole")
-    return long(f"CASE WHEN {right} = 0 THEN {_BY_ZERO} ELSE {left} % {right} END")
+    return long(_whole(call, f"({left} % {right})", right))
 
 
 def safe_divide(call: Call) -> Sql:
@@ -94,7 +94,11 @@ def round_(call: Call) -> Sql:
     number = call.double(0)
     written = f"CAST(CAST({number} AS VARCHAR) AS DECIMAL(38, 17))"
     rounded = f"CAST(round({written}, {digits}) AS DOUBLE)"
-    return double(f"CASE WHEN abs({number}) < 1e15 THEN {rounded} ELSE {number} END" if digits >= 0 else _only_small(number, rounded))
+    return double(
+        f"CASE WHEN abs({number}) < 1e15 THEN {rounded} ELSE {number} END"
+        if digits >= 0
+        else _only_small(number, rounded)
+    )
 
 
 def _only_small(number: str, rounded: str) -> str:
@@ -195,6 +199,13 @@ def extreme(function: str) -> Rewrite:
     return rewrite
 
 
+def _whole(call: Call, result: str, divisor: str) -> str:
+    """Fail where the divisor is zero, as Java does; releases of DuckDB differ in what they do."""
+    if call.value(1).constant:
+        return result
+    return f"CASE WHEN {divisor} = 0 THEN {_BY_ZERO} ELSE {result} END"
+
+
 def _pair(call: Call) -> tuple[str, str, str]:
     left, right = call.number(0), call.number(1)
     if left.type == right.type == "long":
@@ -215,7 +226,8 @@ def _guarded(call: Call, function: str, condition: str, otherwise: str) -> Sql:
 def _logarithm(call: Call, function: str) -> Sql:
     number = call.double(0)
     return double(
-        f"CASE WHEN {number} = 0 THEN CAST('-Infinity' AS DOUBLE) WHEN {number} < 0 THEN {_NAN} ELSE {function}({number}) END"
+        f"CASE WHEN {number} = 0 THEN CAST('-Infinity' AS DOUBLE) WHEN {number} < 0 THEN {_NAN} "
+        f"ELSE {function}({number}) END"
     )
 
 

@@ -65,9 +65,13 @@ def floor(utc: str, period: Period, *, origin: int | None = None, zone: Zone | N
     """
     if zone is not None and (period.total_months or period.total_days or _is_one_of_a_unit(period)):
         if period.is_compound:
-            raise SqlNotSupported(f"function '{function}' is not supported with the period {period.text!r} in a zone", function)
+            raise SqlNotSupported(
+                f"function '{function}' is not supported with the period {period.text!r} in a zone", function
+            )
         if origin is not None:
-            raise SqlNotSupported(f"function '{function}' is not supported with both an origin and a time zone", function)
+            raise SqlNotSupported(
+                f"function '{function}' is not supported with both an origin and a time zone", function
+            )
         return zone.utc_near(_floor_naive(zone.local(utc), period, None, function), utc)
     if zone is not None and origin is None:
         origin = zone.epoch_us()
@@ -137,7 +141,9 @@ def _floor_months(value: str, period: Period, origin: int, function: str) -> str
     if day == 1 and clock == 0:
         return f"time_bucket(to_months({months}), {value}, {start})"
     if day > 28:
-        raise SqlNotSupported(f"function '{function}' is not supported with an origin after the 28th of a month", function)
+        raise SqlNotSupported(
+            f"function '{function}' is not supported with an origin after the 28th of a month", function
+        )
     # date_sub counts whole months towards zero, so instants before the origin need one period more.
     whole = f"(date_sub('month', {start}, {value}) // {months} * {months})"
     near = f"({start} + to_months(CAST({whole} AS INTEGER)))"

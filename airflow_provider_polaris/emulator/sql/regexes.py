@@ -12,10 +12,12 @@ import re
 from airflow_provider_polaris.emulator.sql.call import Call, Table
 from airflow_provider_polaris.emulator.sql.values import Sql, boolean, quote_text, string
 
-_TOKEN = re.compile(r"\\(?P<escape>.)|(?P<class>\[)|(?P<close>\])|(?P<group>\(\?[^)]{0,2})|(?P<possessive>[*+?}]\+)|.", re.DOTALL)
+_TOKEN = re.compile(
+    r"\\(?P<escape>.)|(?P<class>\[)|(?P<close>\])|(?P<group>\(\?[^)]{0,2})|(?P<possessive>[*+?}]\+)|.", re.DOTALL
+)
 _ESCAPES = frozenset("dDwWbBnrtfAz") | frozenset(r"\.[]{}()*+?^$|/-'\"&~#@!%,:;<>=_` ")
 """Letters and signs that mean the same in both after a backslash. RE2's ``\\s`` lacks the vertical tab, see below."""
-_INLINE_FLAGS = re.compile(r"\(\?(:|[ims]|[ims]{2})$")
+_INLINE_FLAGS = re.compile(r"\(\?(:|[ims]+$|[ims]:)")
 _REFERENCE = re.compile(r"\\(.)|\$(\d)?", re.DOTALL)
 
 
@@ -81,10 +83,8 @@ def _checked(call: Call) -> str:
                 raise _refuse(call, "a class inside a class")
         elif match["close"]:
             depth = max(0, depth - 1)
-        elif match["group"] and not depth and not _INLINE_FLAGS.match(match["group"][:4].rstrip(")")):
-            raise _refuse(call, f"{token!r}")
-        elif match["possessive"] and not depth:
-            raise _refuse(call, f"{token!r}")
+        elif not depth and (match["possessive"] or (match["group"] and not _INLINE_FLAGS.match(token))):
+            raise _refuse(call, repr(token))
         result += token
     if "&&" in pattern:
         raise _refuse(call, "'&&'")
@@ -96,7 +96,9 @@ def _checked(call: Call) -> str:
 
 
 def _refuse(call: Call, construct: str) -> Exception:
-    return call.refuse(f"with {construct} in the pattern {call.constant_text(1)!r}: the emulator's engine is RE2, not Java's")
+    return call.refuse(
+        f"with {construct} in the pattern {call.constant_text(1)!r}: the emulator's engine is RE2, not Java's"
+    )
 
 
 FUNCTIONS: Table = {

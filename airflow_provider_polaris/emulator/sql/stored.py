@@ -1,9 +1,9 @@
 """
 Stored forms of measures that are more than a number: what a job writes and a later job or query merges.
 
-GUESS throughout: Polaris stores sketches, which estimate; here a sketch is the exact set of values as text, a variance its
-count, mean and sum of squared differences, a longStringPair the time and the string. Merging them gives what one pass
-over the original rows would have given.
+GUESS throughout: Polaris stores sketches, which estimate; here a sketch is the exact set of values as text, a variance
+its count, mean and sum of squared differences, a longStringPair the time and the string. Merging them gives what one
+pass over the original rows would have given.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def element(value: Sql) -> str:
 
 
 def new_set(distinct_list: str) -> str:
-    """Build a set from ``list(DISTINCT ...)``; of no rows the empty set."""
-    return f"coalesce(list_sort({distinct_list}), CAST([] AS VARCHAR[]))"
+    """Build a set, in no order, from ``list(DISTINCT ...)``; of no rows the empty set."""
+    return f"coalesce({distinct_list}, CAST([] AS VARCHAR[]))"
 
 
 def merge_sets(list_of_sets: str) -> str:

@@ -1,9 +1,9 @@
 """
 Functions of strings.
 
-DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#string-functions. The empty string is not NULL (Druid's
-SQL-compatible mode, its only one since version 32). GUESS: characters are Unicode code points; Java counts UTF-16 units,
-which differ for emoji.
+DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#string-functions. The empty string is not NULL
+(Druid's SQL-compatible mode, its only one since version 32). GUESS: characters are Unicode code points; Java counts
+UTF-16 units, which differ for emoji.
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ def concat(call: Call) -> Sql:
 
 
 def substring(call: Call) -> Sql:
-    """``SUBSTRING(text, start[, length])``: NULL for a start after the last character, where SQL has an empty string."""
+    """
+    ``SUBSTRING(text, start[, length])``.
+
+    GUESS from Druid's source: a start after the last character gives NULL, where standard SQL has an empty string.
+    """
     text, start = call.text(0), call.long(1)
     constant = call.value(1).constant
     if isinstance(constant, int):

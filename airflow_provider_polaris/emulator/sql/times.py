@@ -1,15 +1,15 @@
 """
 Functions of time.
 
-DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#date-and-time-functions; timestamps have milliseconds
-and are UTC unless a zone is given.
+DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#date-and-time-functions; timestamps have
+milliseconds and are UTC unless a zone is given.
 """
 
 from __future__ import annotations
 
 from airflow_provider_polaris.emulator.sql import joda, periods
 from airflow_provider_polaris.emulator.sql.call import Call, Table
-from airflow_provider_polaris.emulator.sql.instants import literal, parse_interval
+from airflow_provider_polaris.emulator.sql.instants import literal, parse_interval, parse_period
 from airflow_provider_polaris.emulator.sql.model import SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values import Sql, boolean, long, string, timestamp
 
@@ -40,9 +40,7 @@ _DATE_TRUNC = {"MILLISECOND": None, **{unit: unit for unit in periods.UNITS}}
 def time_floor(call: Call) -> Sql:
     """``TIME_FLOOR(timestamp, period[, origin[, zone]])``."""
     return timestamp(
-        periods.floor(
-            call.time(0), call.period(1), origin=call.origin(2), zone=call.zone(3), function=call.name
-        )
+        periods.floor(call.time(0), call.period(1), origin=call.origin(2), zone=call.zone(3), function=call.name)
     )
 
 
@@ -153,7 +151,7 @@ def add_interval(time: Sql, interval: Sql, sign: int) -> Sql:
         raise SqlNotSupported("an interval that is not a literal is not supported")
     negative = text.startswith("-")
     times = -sign if negative else sign
-    return timestamp(periods.shift(time.text, periods.parse_period(text.removeprefix("-")), str(times)))
+    return timestamp(periods.shift(time.text, parse_period(text.removeprefix("-")), str(times)))
 
 
 FUNCTIONS: Table = {

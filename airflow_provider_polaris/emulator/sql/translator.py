@@ -8,25 +8,19 @@ translator doesn't know reaches DuckDB, so no table function, setting or file ca
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from sqlglot import exp
 
-from airflow_provider_polaris.emulator.sql import aggregates, conditions, literals, numbers, regexes, text, times
-from airflow_provider_polaris.emulator.sql.call import Call, Rewrite, Table
-from airflow_provider_polaris.emulator.sql.casts import cast
+from airflow_provider_polaris.emulator.sql import aggregates, conditions
+from airflow_provider_polaris.emulator.sql.call import Call
+from airflow_provider_polaris.emulator.sql.dialect import describe, only
 from airflow_provider_polaris.emulator.sql.model import SqlInvalid, SqlNotSupported
+from airflow_provider_polaris.emulator.sql.nodes import NODES, check_count
 from airflow_provider_polaris.emulator.sql.scope import TIME_COLUMN, Scope
-from airflow_provider_polaris.emulator.sql.values import TEMPORAL, Sql
+from airflow_provider_polaris.emulator.sql.values import Sql
 
-FUNCTIONS: Table = {
-    **times.FUNCTIONS,
-    **text.FUNCTIONS,
-    **numbers.FUNCTIONS,
-    **regexes.FUNCTIONS,
-    **conditions.FUNCTIONS,
-}
-"""Every function of one row's values."""
+MAX_LENGTH = 1_000_000
+"""Longest translation of an expression, in characters."""
 
 
 class Translator:
@@ -36,8 +30,8 @@ class Translator:
     :param scope: Columns in reach.
     :param clause: Clause that may hold no aggregate, for messages; None where aggregates are allowed.
     :param storing: Whether an aggregate gives its stored form.
-    :param parameters: Values of ``?`` in the order of the text, as literals.
-    :param subquery: Translates the SELECT of ``x IN (SELECT ...)`` to SQL and the type of its one column.
+    :param parameters: Value of each ``?``, by its place in the text.
+    :param subquery: Translates a SELECT with one column to SQL in parentheses; None where there may be none.
     """
 
     def __init__(
@@ -46,7 +40,7 @@ class Translator:
         *,
         clause: str | None = None,
         storing: bool = False,
-        parameters: Mapping[int, Sql] | None = None,
+        parameters: Mapping[str, Sql] | None = None,
         subquery: Callable[[exp.Expression], Sql] | None = None,
     ) -> None:
         self.scope = scope
@@ -67,11 +61,14 @@ class Translator:
         :raises SqlNotSupported: It, or something in it, has no translation.
         :raises SqlInvalid: It is wrong.
         """
-        handler = _NODES.get(type(node))
+        handler = NODES.get(type(node))
         if handler is None:
             raise SqlNotSupported(f"{describe(node)} is not supported")
         before = dict(self.ungrouped)
         value = handler(self, node)
+        if len(value.text) > MAX_LENGTH:
+            # Some translations repeat an argument; calls inside calls multiply that.
+            raise SqlNotSupported(f"the SQL is not supported: its translation is longer than {MAX_LENGTH} characters")
         if value.text in self.grouped and not self._inside_aggregate:
             self.ungrouped = before
         return value
@@ -99,7 +96,7 @@ class Translator:
         is_star = len(nodes) == 1 and isinstance(nodes[0], exp.Star)
         if is_star and (name != "COUNT" or is_distinct):
             raise SqlInvalid(f"'*' is no argument of '{name}'")
-        _check_count(name, nodes, least, most)
+        check_count(name, nodes, least, most)
         self.has_aggregate = True
         self._inside_aggregate = True
         try:
@@ -120,28 +117,6 @@ class Translator:
             self._inside_aggregate = False
 
 
-def describe(node: exp.Expression) -> str:
-    """Name a node in a message: the function it calls, or its kind and text."""
-    if isinstance(node, exp.Anonymous):
-        return f"function '{str(node.this).upper()}'"
-    try:
-        shown = " ".join(node.sql().split())
-    except (ValueError, RecursionError):
-        shown = ""
-    return f"{type(node).__name__.upper()} in {shown[:120]!r}"
-
-
-def only(node: exp.Expression, *known: str) -> None:
-    """
-    Refuse a node that has parts which its translation doesn't read.
-
-    sqlglot gains parts with every release; one that is ignored could change a number.
-    """
-    unread = [name for name, part in node.args.items() if part and name not in known]
-    if unread:
-        raise SqlNotSupported(f"{describe(node)} is not supported ({', '.join(sorted(unread))})")
-
-
 def _distinct(name: str, arguments: Sequence[exp.Expression]) -> tuple[list[exp.Expression], bool]:
     if not (len(arguments) == 1 and isinstance(arguments[0], exp.Distinct)):
         return list(arguments), False
@@ -152,265 +127,3 @@ def _distinct(name: str, arguments: Sequence[exp.Expression]) -> tuple[list[exp.
     if len(inner) != 1:
         raise SqlNotSupported("function 'COUNT' is not supported with DISTINCT of several values", name)
     return inner, True
-
-
-def _check_count(name: str, nodes: Sequence[Any], least: int, most: int) -> None:
-    if not least <= len(nodes) <= most:
-        expected = str(least) if least == most else f"{least} to {most}"
-        raise SqlInvalid(f"Invalid number of arguments to function '{name}': expected {expected}, got {len(nodes)}")
-
-
-def _function(translator: Translator, node: exp.Expression) -> Sql:
-    only(node, "this", "expressions")
-    name = str(node.this).upper()
-    if name in aggregates.FUNCTIONS:
-        return translator.aggregate(name, node.expressions, None)
-    if name not in FUNCTIONS:
-        raise SqlNotSupported(f"function '{name}' is not supported", name)
-    rewrite, least, most = FUNCTIONS[name]
-    _check_count(name, node.expressions, least, most)
-    return rewrite(translator.call(name, node.expressions))
-
-
-def _filtered(translator: Translator, node: exp.Expression) -> Sql:
-    """``aggregate(...) FILTER (WHERE condition)``."""
-    only(node, "this", "expression")
-    inner, where = node.this, node.expression
-    name = str(inner.this).upper() if isinstance(inner, exp.Anonymous) else ""
-    if name not in aggregates.FUNCTIONS or not isinstance(where, exp.Where):
-        raise SqlInvalid(f"FILTER follows an aggregate only, not {describe(inner)}")
-    only(inner, "this", "expressions")
-    return translator.aggregate(name, inner.expressions, where.this)
-
-
-def _column(translator: Translator, node: exp.Expression) -> Sql:
-    only(node, "this", "table")
-    if not isinstance(node.this, exp.Identifier):
-        raise SqlNotSupported(f"{describe(node)} is not supported")
-    if not node.this.quoted and not node.args.get("table") and node.name.upper() == "PI":
-        return numbers.pi(translator.call("PI", []))
-    return translator.column(node.name, node.table or None)
-
-
-def _operator(name: str, rewrite: Rewrite) -> Callable[[Translator, exp.Expression], Sql]:
-    def handle(translator: Translator, node: exp.Expression) -> Sql:
-        only(node, "this", "expression", "typed", "safe")
-        return rewrite(translator.call(name, [node.this, node.expression]))
-
-    return handle
-
-
-def _plus_or_minus(name: str, sign: int) -> Callable[[Translator, exp.Expression], Sql]:
-    arithmetic = _operator(name, numbers.arithmetic(name))
-
-    def handle(translator: Translator, node: exp.Expression) -> Sql:
-        if isinstance(node.expression, exp.Interval):
-            only(node, "this", "expression")
-            moment = translator.translate(node.this)
-            if moment.type not in TEMPORAL:
-                raise SqlInvalid(f"Cannot apply '{name}' to an INTERVAL and what is no TIMESTAMP")
-            return times.add_interval(moment, translator.translate(node.expression), sign)
-        return arithmetic(translator, node)
-
-    return handle
-
-
-def _unary(name: str, rewrite: Rewrite) -> Callable[[Translator, exp.Expression], Sql]:
-    def handle(translator: Translator, node: exp.Expression) -> Sql:
-        only(node, "this")
-        return rewrite(translator.call(name, [node.this]))
-
-    return handle
-
-
-def _negative(translator: Translator, node: exp.Expression) -> Sql:
-    only(node, "this")
-    if isinstance(node.this, exp.Literal) and not node.this.is_string:
-        return literals.number(f"-{node.this.this}")
-    return numbers.negate(translator.call("-", [node.this]))
-
-
-def _parentheses(translator: Translator, node: exp.Expression) -> Sql:
-    only(node, "this")
-    return translator.translate(node.this)
-
-
-def _logic(name: str) -> Callable[[Translator, exp.Expression], Sql]:
-    rewrite = conditions.logic(name)
-
-    def handle(translator: Translator, node: exp.Expression) -> Sql:
-        # A chain is flattened: thousands of conditions nest thousands of levels deep otherwise.
-        parts: list[exp.Expression] = []
-        rest: exp.Expression = node
-        while type(rest) is type(node):
-            only(rest, "this", "expression")
-            parts.append(rest.expression)
-            rest = rest.this
-        return rewrite(translator.call(name, [rest, *reversed(parts)]))
-
-    return handle
-
-
-def _is(translator: Translator, node: exp.Expression) -> Sql:
-    """``a IS NULL``, ``a IS TRUE``, ``a IS FALSE``."""
-    only(node, "this", "expression", "negate")
-    if isinstance(node.expression, exp.Null):
-        value = conditions.is_null(translator.call("IS NULL", [node.this]))
-    elif isinstance(node.expression, exp.Boolean):
-        value = conditions.compare("IS NOT DISTINCT FROM")(translator.call("IS", [node.this, node.expression]))
-    else:
-        raise SqlNotSupported(f"{describe(node)} is not supported")
-    return _negated(value, node)
-
-
-def _like(translator: Translator, node: exp.Expression) -> Sql:
-    only(node, "this", "expression", "negate")
-    return _negated(text.like(translator.call("LIKE", [node.this, node.expression])), node)
-
-
-def _escape(translator: Translator, node: exp.Expression) -> Sql:
-    """``a LIKE pattern ESCAPE character``."""
-    only(node, "this", "expression")
-    if not isinstance(node.this, exp.Like):
-        raise SqlNotSupported(f"{describe(node)} is not supported")
-    only(node.this, "this", "expression", "negate")
-    call = translator.call("LIKE", [node.this.this, node.this.expression, node.expression])
-    return _negated(text.like(call), node.this)
-
-
-def _between(translator: Translator, node: exp.Expression) -> Sql:
-    only(node, "this", "low", "high", "negate")
-    return _negated(conditions.between(translator.call("BETWEEN", [node.this, node.args["low"], node.args["high"]])), node)
-
-
-def _in(translator: Translator, node: exp.Expression) -> Sql:
-    only(node, "this", "expressions", "query", "negate")
-    query = node.args.get("query")
-    if query is None:
-        if not node.expressions:
-            raise SqlInvalid("IN needs at least one value")
-        return _negated(conditions.in_list(translator.call("IN", [node.this, *node.expressions])), node)
-    if translator.subquery is None:
-        raise SqlNotSupported("IN (SELECT ...) is not supported here")
-    needle, found = translator.translate(node.this), translator.subquery(query)
-    if needle.type != found.type:
-        raise SqlInvalid(f"Values passed to IN operator must have compatible types, not {needle.type} and {found.type}")
-    return _negated(Sql(f"({needle.text} IN {found.text})", "boolean"), node)
-
-
-def _negated(value: Sql, node: exp.Expression) -> Sql:
-    # Releases of sqlglot differ in whether NOT LIKE is a NOT around LIKE or a mark on it.
-    return Sql(f"(NOT {value.text})", "boolean") if node.args.get("negate") else value
-
-
-def _case(translator: Translator, node: exp.Expression) -> Sql:
-    only(node, "this", "ifs", "default")
-    nodes: list[exp.Expression] = []
-    for branch in node.args["ifs"]:
-        only(branch, "this", "true")
-        condition = exp.EQ(this=node.this, expression=branch.this) if node.this else branch.this
-        nodes += [condition, branch.args["true"]]
-    default = node.args.get("default")
-    has_default = default is not None
-    return conditions.case(translator.call("CASE", [*nodes, default] if has_default else nodes), has_default=has_default)
-
-
-def _cast(translator: Translator, node: exp.Expression) -> Sql:
-    only(node, "this", "to")
-    return cast(translator.translate(node.this), literals.cast_target(node.args["to"]))
-
-
-def _extract(translator: Translator, node: exp.Expression) -> Sql:
-    only(node, "this", "expression")
-    return times.extract(translator.call("EXTRACT", [node.expression]), node.name)
-
-
-def _rounded(name: str) -> Callable[[Translator, exp.Expression], Sql]:
-    to_unit = times.floor_to if name == "FLOOR" else times.ceil_to
-    plain = numbers.FUNCTIONS[name][0]
-
-    def handle(translator: Translator, node: exp.Expression) -> Sql:
-        """``FLOOR(number)`` or ``FLOOR(timestamp TO unit)``."""
-        only(node, "this", "to")
-        call = translator.call(name, [node.this])
-        unit = node.args.get("to")
-        return to_unit(call, unit.name) if unit is not None else plain(call)
-
-    return handle
-
-
-def _trim(translator: Translator, node: exp.Expression) -> Sql:
-    """``TRIM([BOTH|LEADING|TRAILING] [characters] FROM text)`` and ``TRIM(text)``."""
-    only(node, "this", "position", "expression")
-    side = {"LEADING": text.ltrim, "TRAILING": text.rtrim}.get(str(node.args.get("position") or "").upper(), text.trim)
-    characters = [node.expression] if node.args.get("expression") else []
-    return side(translator.call("TRIM", [node.this, *characters]))
-
-
-def _substring(translator: Translator, node: exp.Expression) -> Sql:
-    only(node, "this", "start", "length")
-    parts = [part for part in (node.this, node.args.get("start"), node.args.get("length")) if part is not None]
-    if len(parts) < 2:
-        raise SqlInvalid("Invalid number of arguments to function 'SUBSTRING': expected 2 to 3, got 1")
-    return text.substring(translator.call("SUBSTRING", parts))
-
-
-def _now(name: str) -> Callable[[Translator, exp.Expression], Sql]:
-    def handle(translator: Translator, node: exp.Expression) -> Sql:
-        only(node)
-        return FUNCTIONS[name][0](translator.call(name, []))
-
-    return handle
-
-
-def _placeholder(translator: Translator, node: exp.Expression) -> Sql:
-    only(node)
-    if id(node) not in translator.parameters:
-        raise SqlInvalid("Parameter is not bound: the SQL has more '?' than there are parameters")
-    return translator.parameters[id(node)]
-
-
-_NODES: dict[type[exp.Expression], Callable[[Translator, Any], Sql]] = {
-    exp.Anonymous: _function,
-    exp.Filter: _filtered,
-    exp.Column: _column,
-    exp.Literal: lambda _, node: literals.literal(node),
-    exp.Boolean: lambda _, node: Sql("TRUE" if node.this else "FALSE", "boolean", bool(node.this)),
-    exp.Null: lambda _, node: Sql("NULL", "null"),
-    exp.Interval: lambda _, node: literals.interval(node),
-    exp.Placeholder: _placeholder,
-    exp.Paren: _parentheses,
-    exp.Neg: _negative,
-    exp.Add: _plus_or_minus("+", 1),
-    exp.Sub: _plus_or_minus("-", -1),
-    exp.Mul: _operator("*", numbers.arithmetic("*")),
-    exp.Div: _operator("/", numbers.divide),
-    exp.Mod: _operator("%", numbers.mod),
-    exp.DPipe: _operator("||", text.concat),
-    exp.EQ: _operator("=", conditions.compare("=")),
-    exp.NEQ: _operator("<>", conditions.compare("<>")),
-    exp.LT: _operator("<", conditions.compare("<")),
-    exp.LTE: _operator("<=", conditions.compare("<=")),
-    exp.GT: _operator(">", conditions.compare(">")),
-    exp.GTE: _operator(">=", conditions.compare(">=")),
-    exp.NullSafeEQ: _operator("IS NOT DISTINCT FROM", conditions.compare("IS NOT DISTINCT FROM")),
-    exp.NullSafeNEQ: _operator("IS DISTINCT FROM", conditions.compare("IS DISTINCT FROM")),
-    exp.And: _logic("AND"),
-    exp.Or: _logic("OR"),
-    exp.Not: _unary("NOT", conditions.not_),
-    exp.Is: _is,
-    exp.Like: _like,
-    exp.Escape: _escape,
-    exp.Between: _between,
-    exp.In: _in,
-    exp.Case: _case,
-    exp.Cast: _cast,
-    exp.Extract: _extract,
-    exp.Floor: _rounded("FLOOR"),
-    exp.Ceil: _rounded("CEIL"),
-    exp.Trim: _trim,
-    exp.Substring: _substring,
-    exp.CurrentTimestamp: _now("CURRENT_TIMESTAMP"),
-    exp.CurrentDate: _now("CURRENT_DATE"),
-}
-"""Every kind of node that has a translation."""

@@ -51,10 +51,7 @@ class Zone:
         late = self._utc(local)
         day_before = f"({late} - to_hours(24))"
         early = f"({local} - ({self.local(day_before)} - {day_before}))"
-        return (
-            f"CASE WHEN {self.local(early)} = {local} THEN {early} "
-            f"WHEN {self.local(late)} = {local} THEN {late} END"
-        )
+        return f"CASE WHEN {self.local(early)} = {local} THEN {early} WHEN {self.local(late)} = {local} THEN {late} END"
 
     def epoch_us(self) -> int:
         """Return the instant at which 1970 began in this zone, in microseconds."""
@@ -87,5 +84,3 @@ def parse_zone(name: str) -> Zone | None:
     if name not in available_timezones():
         raise SqlInvalid(f"The datetime zone id {name!r} is not recognised")
     return Zone(name, None)
-
-

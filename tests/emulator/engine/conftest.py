@@ -98,7 +98,9 @@ class Engine:
     def state(self) -> list[Any]:
         """Read everything that a failed job must leave as it was."""
         names = [table.name for table in self.tables.list()]
-        return [(self.tables.stored(n), self.rows(n), self.tables.stats(n), self.tables.unused_segments(n)) for n in names]
+        return [
+            (self.tables.stored(n), self.rows(n), self.tables.stats(n), self.tables.unused_segments(n)) for n in names
+        ]
 
 
 @pytest.fixture

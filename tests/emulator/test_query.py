@@ -1,0 +1,207 @@
+"""SQL, synchronous and asynchronous."""
+
+from __future__ import annotations
+
+import pytest
+
+ROWS = 'SELECT "city", "session_length" FROM "Koalas Source" WHERE "session_length" > 5 ORDER BY "session_length"'
+
+
+def _post(api, **body):
+    response = api.client.post(f"{api.prefix}/query/sql", json=body, headers=api.headers)
+    return response.status_code, response.headers["content-type"].partition(";")[0], response.text
+
+
+@pytest.mark.parametrize(
+    ("options", "media_type", "text"),
+    [
+        (
+            {},
+            "application/json",
+            '[{"city":"Oslo","session_length":7},{"city":"Berlin","session_length":10},'
+            '{"city":"berlin","session_length":30}]',
+        ),
+        ({"resultFormat": "array"}, "application/json", '[["Oslo",7],["Berlin",10],["berlin",30]]'),
+        (
+            {"resultFormat": "objectLines"},
+            "text/plain",
+            '{"city":"Oslo","session_length":7}\n{"city":"Berlin","session_length":10}\n'
+            '{"city":"berlin","session_length":30}\n\n',
+        ),
+        ({"resultFormat": "arrayLines"}, "text/plain", '["Oslo",7]\n["Berlin",10]\n["berlin",30]\n\n'),
+        ({"resultFormat": "csv"}, "text/csv", "Oslo,7\nBerlin,10\nberlin,30\n\n"),
+        (
+            {"resultFormat": "array", "header": True, "typesHeader": True, "sqlTypesHeader": True},
+            "application/json",
+            '[["city","session_length"],["STRING","LONG"],["VARCHAR","BIGINT"],["Oslo",7],["Berlin",10],["berlin",30]]',
+        ),
+        (
+            {"resultFormat": "csv", "header": True},
+            "text/csv",
+            "city,session_length\nOslo,7\nBerlin,10\nberlin,30\n\n",
+        ),
+        (
+            {"header": True, "sqlTypesHeader": True},
+            "application/json",
+            '[{"city":{"sqlType":"VARCHAR"},"session_length":{"sqlType":"BIGINT"}},{"city":"Oslo","session_length":7},'
+            '{"city":"Berlin","session_length":10},{"city":"berlin","session_length":30}]',
+        ),
+        (
+            {"header": True, "resultFormat": "object"},
+            "application/json",
+            '[{"city":null,"session_length":null},{"city":"Oslo","session_length":7},'
+            '{"city":"Berlin","session_length":10},{"city":"berlin","session_length":30}]',
+        ),
+    ],
+)
+def test_sync_query_answers_in_each_format(koalas, options, media_type, text) -> None:
+    """The text of each format, its media type and its headers."""
+    assert _post(koalas, query=ROWS, **options) == (200, media_type, text)
+
+
+def test_sync_query_csv_quotes_what_needs_it(koalas) -> None:
+    """Commas and quotes are quoted, null is nothing, a truth value is JSON's."""
+    sql = "SELECT 'a,b', 'say \"hi\"', CAST(NULL AS VARCHAR), 1 = 1, TIMESTAMP '2024-06-01 00:00:00'"
+    assert _post(koalas, query=sql, resultFormat="csv")[2] == '"a,b","say ""hi""",,true,2024-06-01T00:00:00.000Z\n\n'
+
+
+def test_sync_query_takes_parameters(koalas) -> None:
+    """Values for the question marks, with their SQL types."""
+    sql = 'SELECT COUNT(*) AS n FROM "Koalas Source" WHERE "city" = ? AND "__time" >= ?'
+    parameters = [{"type": "VARCHAR", "value": "Oslo"}, {"type": "TIMESTAMP", "value": "2024-06-02 00:00:00"}]
+    assert koalas.ok("POST", "/query/sql", {"query": sql, "parameters": parameters}) == [{"n": 1}]
+
+
+@pytest.mark.parametrize(
+    ("body", "category", "part"),
+    [
+        ({"query": "SELEKT 1"}, "INVALID_INPUT", ""),
+        ({"query": 'SELECT * FROM "Wombats"'}, "INVALID_INPUT", "Wombats"),
+        ({"query": 'SELECT "cty" FROM "Koalas Source"'}, "INVALID_INPUT", "cty"),
+        ({"query": 'SELECT SOUNDEX("city") FROM "Koalas Source"'}, "UNSUPPORTED", "SOUNDEX"),
+        ({"query": "INSERT INTO t SELECT 1"}, "INVALID_INPUT", "INSERT"),
+        ({"query": " -- x\n/* y */ replace into t"}, "INVALID_INPUT", "REPLACE"),
+        ({"query": "DROP TABLE data_1"}, "INVALID_INPUT", ""),
+        ({"query": "SELECT 1; SELECT 2"}, "INVALID_INPUT", ""),
+        ({"query": "SELECT * FROM read_csv('/etc/passwd')"}, "", ""),
+        ({"query": 'SELECT * FROM "data_1"'}, "INVALID_INPUT", "data_1"),
+        ({"query": ""}, "INVALID_INPUT", "query"),
+        ({}, "INVALID_INPUT", "query"),
+        ({"query": 7}, "INVALID_INPUT", "query"),
+        ({"query": "SELECT 1", "resultFormat": "xml"}, "INVALID_INPUT", "resultFormat"),
+    ],
+)
+def test_sync_query_that_is_wrong_is_refused_in_the_shape_of_sql_errors(koalas, body, category, part) -> None:
+    """400 with the vendor's keys; the database is as before."""
+    before = koalas.state()
+    status, answer = koalas.call("POST", "/query/sql", body)
+    assert status == 400
+    assert answer.keys() == {"error", "errorCode", "persona", "category", "errorMessage", "context"}
+    assert category in ("", answer["category"])
+    assert part in answer["errorMessage"]
+    assert koalas.state() == before
+
+
+def _statement(api, sql=ROWS):
+    return api.ok("POST", "/query/sql/statements", {"query": sql})
+
+
+def test_async_query_is_accepted_then_done(koalas) -> None:
+    """The POST says ACCEPTED, the next look SUCCESS with a summary, the results are those of the query."""
+    accepted = _statement(koalas)
+    assert (accepted.keys(), accepted["state"]) == ({"queryId", "state", "createdAt"}, "ACCEPTED")
+    koalas.clock.advance(1.5)
+    done = koalas.ok("GET", f"/query/sql/statements/{accepted['queryId']}")
+    assert (done["state"], done["durationMs"]) == ("SUCCESS", 1500)
+    assert done["schema"][1] == {"name": "session_length", "type": "BIGINT", "nativeType": "LONG"}
+    assert (done["result"]["numTotalRows"], done["result"]["sampleRecords"][0]) == (3, ["Oslo", 7])
+    rows = koalas.ok("GET", f"/query/sql/statements/{accepted['queryId']}/results")
+    assert rows == koalas.query(ROWS)
+
+
+def test_async_query_has_its_results_in_pages(make_api) -> None:
+    """Pages are numbered from 0; without a number all rows come."""
+    api = make_api(query_page_rows=2)
+    api.koalas()
+    path = f"/query/sql/statements/{_statement(api)['queryId']}"
+    pages = api.ok("GET", path)["result"]["pages"]
+    assert [(page["id"], page["numRows"]) for page in pages] == [(0, 2), (1, 1)]
+    assert sum(page["sizeInBytes"] for page in pages) == api.ok("GET", path)["result"]["totalSizeInBytes"] > 0
+    lengths = [
+        [row["session_length"] for row in api.ok("GET", f"{path}/results{q}")] for q in ("?page=0", "?page=1", "")
+    ]
+    assert lengths == [[7, 10], [30], [7, 10, 30]]
+    assert api.call("GET", f"{path}/results?page=2")[0] == 400
+    assert api.call("GET", f"{path}/results?page=x")[0] == 400
+    csv = api.client.get(f"{api.prefix}{path}/results?resultFormat=csv", headers=api.headers)
+    assert csv.text == "Oslo,7\nBerlin,10\nberlin,30\n\n"
+
+
+def test_async_query_results_do_not_change_afterwards(koalas) -> None:
+    """Results are kept as they were when the query was done."""
+    query_id = _statement(koalas, 'SELECT COUNT(*) AS n FROM "Koalas Source"')["queryId"]
+    path = f"/query/sql/statements/{query_id}"
+    assert koalas.ok("GET", path)["state"] == "SUCCESS"
+    koalas.run(
+        koalas.rollup(target={"type": "table", "tableName": "Koalas Source"}, mappings=koalas.rollup()["mappings"][:1])
+    )
+    assert koalas.ok("GET", f"{path}/results") == [{"n": 4}]
+
+
+def test_async_query_without_rows_has_no_pages(koalas) -> None:
+    """An empty answer is a success."""
+    query_id = _statement(koalas, 'SELECT 1 AS x FROM "Koalas Source" WHERE 1 = 2')["queryId"]
+    assert koalas.ok("GET", f"/query/sql/statements/{query_id}")["result"]["pages"] == []
+    assert koalas.ok("GET", f"/query/sql/statements/{query_id}/results") == []
+
+
+def test_async_query_that_is_running_has_no_results_yet(make_api) -> None:
+    """400 says so, in the shape of SQL errors."""
+    api = make_api("polls=3")
+    api.koalas()
+    query_id = _statement(api)["queryId"]
+    assert api.ok("GET", f"/query/sql/statements/{query_id}")["state"] == "RUNNING"
+    status, answer = api.call("GET", f"/query/sql/statements/{query_id}/results")
+    assert (status, answer["errorMessage"]) == (
+        400,
+        f"Query[{query_id}] is currently in [RUNNING] state. Please wait for it to complete.",
+    )
+    states = [api.ok("GET", f"/query/sql/statements/{query_id}")["state"] for _ in range(2)]
+    assert states == ["RUNNING", "SUCCESS"]
+
+
+def test_async_query_that_is_wrong_fails(koalas) -> None:
+    """It is accepted, then FAILED with the error; it has no results."""
+    query_id = _statement(koalas, 'SELECT "cty" FROM "Koalas Source"')["queryId"]
+    failed = koalas.ok("GET", f"/query/sql/statements/{query_id}")
+    assert (failed["state"], failed["errorDetails"]["category"]) == ("FAILED", "INVALID_INPUT")
+    assert "cty" in failed["errorDetails"]["errorMessage"]
+    assert koalas.call("GET", f"/query/sql/statements/{query_id}/results")[0] == 404
+
+
+def test_async_query_can_be_canceled_once(make_api) -> None:
+    """202 cancels, 200 has nothing to cancel; a canceled query has no results."""
+    api = make_api("polls=3")
+    api.koalas()
+    path = f"/query/sql/statements/{_statement(api)['queryId']}"
+    assert api.call("DELETE", path) == (202, None)
+    assert api.call("DELETE", path) == (200, None)
+    assert api.ok("GET", path)["state"] == "FAILED"
+    assert api.call("GET", f"{path}/results")[0] == 404
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", ""), ("GET", "/results"), ("DELETE", "")])
+def test_async_query_that_is_unknown_is_a_404(api, method, path) -> None:
+    """In the shape of SQL errors."""
+    status, answer = api.call(method, f"/query/sql/statements/nope{path}")
+    assert (status, answer["category"]) == (404, "INVALID_INPUT")
+    assert "[nope]" in answer["errorMessage"]
+
+
+def test_async_ingestion_is_a_501(api) -> None:
+    """INSERT and REPLACE are not pretended."""
+    status, answer = api.call("POST", "/query/sql/statements", {"query": "REPLACE INTO t OVERWRITE ALL SELECT 1"})
+    assert (status, answer["message"]) == (
+        501,
+        "The emulator does not implement INSERT and REPLACE in asynchronous queries.",
+    )

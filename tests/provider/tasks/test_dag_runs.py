@@ -1,0 +1,159 @@
+"""Whole DAG runs in a real Airflow process, against the emulator."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from datetime import datetime, timezone
+
+import pytest
+
+from airflow_provider_polaris.client import ClientSettings, PolarisClient
+from airflow_provider_polaris.compat import AIRFLOW_VERSION
+
+pytestmark = pytest.mark.dag
+
+ROWS = [
+    {"timestamp": "2024-06-01T00:10:00Z", "city": "Berlin", "session_length": 10},
+    {"timestamp": "2024-06-01T00:50:00Z", "city": "berlin", "session_length": 30},
+    {"timestamp": "2024-06-01T01:20:00Z", "city": "Oslo", "session_length": 5},
+    {"timestamp": "2024-06-02T02:00:00Z", "city": "Oslo", "session_length": 7},
+]
+INGEST = {
+    "type": "batch",
+    "source": {
+        "type": "uploaded",
+        "fileList": ["koalas.json"],
+        "inputSchema": [
+            {"name": "timestamp", "dataType": "string"},
+            {"name": "city", "dataType": "string"},
+            {"name": "session_length", "dataType": "long"},
+        ],
+        "formatSettings": {"format": "nd-json"},
+    },
+    "target": {"type": "table", "tableName": "Koalas Source"},
+    "createTableIfNotExists": True,
+    "mappings": [
+        {"columnName": "__time", "expression": 'TIME_PARSE("timestamp")'},
+        {"columnName": "city", "expression": '"city"'},
+        {"columnName": "session_length", "expression": '"session_length"'},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def airflow_db():
+    """Make Airflow's tables."""
+    from airflow.utils.db import initdb
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        initdb()
+
+
+@pytest.fixture
+def polaris(connect, tmp_path):
+    """Run an emulator that has the source file, and point the default connection to it."""
+    serving = pytest.importorskip("airflow_provider_polaris.emulator.serving")
+    with serving.running_emulator() as emulator:
+        settings = emulator.settings
+        connect(host=emulator.base_url, password=settings.api_key, extra={"project_id": settings.project_id})
+        file = tmp_path / "koalas.json"
+        file.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+        client_settings = ClientSettings.from_host(
+            emulator.base_url, project_id=settings.project_id, api_key=settings.api_key
+        )
+        with PolarisClient(client_settings) as client:
+            client.upload_file(file)
+            yield client
+
+
+def run(dag, day):
+    """Run a DAG for a day in this process and return its run."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Airflow's own, from inside a run
+        if AIRFLOW_VERSION < (3, 0):
+            return dag.test(execution_date=day)
+        store(dag)
+        return dag.test(logical_date=day)
+
+
+def store(dag):
+    """Put a DAG into the database, which Airflow 3 wants before it runs one."""
+    from airflow.models.dagbundle import DagBundleModel
+    from airflow.utils.session import create_session
+
+    try:
+        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+    except ImportError:
+        from airflow.models.dagbag import DagBag, sync_bag_to_db
+    with create_session() as session:
+        if not session.get(DagBundleModel, "testing"):
+            session.add(DagBundleModel(name="testing"))
+    bag = DagBag(os.devnull)
+    bag.bag_dag(dag)
+    sync_bag_to_db(bag, "testing", None)
+
+
+def test_dag_ingests_rolls_up_and_waits_with_the_sensor(airflow_db, polaris):
+    """Job operator, table-to-table operator and sensor in one run; a second run leaves the same table."""
+    from airflow.providers.common.compat.sdk import DAG
+    from airflow.timetables.interval import CronDataIntervalTimetable
+
+    from airflow_provider_polaris.operators.polaris import PolarisJobOperator, PolarisTableToTableOperator
+    from airflow_provider_polaris.sensors.polaris import PolarisJobSensor
+
+    with DAG(
+        "koalas_test",
+        schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
+        start_date=datetime(2024, 6, 1, tzinfo=timezone.utc),
+        catchup=False,
+    ) as dag:
+        ingest = PolarisJobOperator(
+            task_id="ingest", spec={**INGEST, "ingestionMode": "replace", "replaceAll": True}, poll_interval=0.1
+        )
+        rollup = PolarisTableToTableOperator(
+            task_id="rollup",
+            source_table="Koalas Source",
+            target_table="Koalas {{ params.name }}",
+            dimensions={"city": 'UPPER("city")'},
+            measures={"max_session_length": 'MAX("session_length")'},
+            rollup_granularity="hour",
+            create_table_if_not_exists=True,
+            wait_for_completion="{{ params.wait }}",
+            params={"name": "Rollup", "wait": False},
+        )
+        wait = PolarisJobSensor(task_id="wait", job_id=rollup.output, poke_interval=0.1, timeout=60)
+        ingest >> rollup
+    for _ in range(2):
+        dag_run = run(dag, datetime(2024, 6, 1, tzinfo=timezone.utc))
+        assert {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()} == {
+            "ingest": "success",
+            "rollup": "success",
+            "wait": "success",
+        }
+        assert polaris.query('SELECT "city", "max_session_length", "__count" FROM "Koalas Rollup" ORDER BY 1') == [
+            {"city": "BERLIN", "max_session_length": 30, "__count": 2},
+            {"city": "OSLO", "max_session_length": 5, "__count": 1},
+        ]
+    newest = next(iter(polaris.iter_jobs(limit=1)))
+    assert newest["target"]["tableName"] == "Koalas Rollup"
+    xcoms = {
+        (task_id, key): dag_run.get_task_instance(task_id).xcom_pull(task_ids=task_id, key=key)
+        for task_id, key in [("rollup", "return_value"), ("wait", "polaris_job"), ("wait", "return_value")]
+    }
+    assert xcoms["rollup", "return_value"] == newest["id"]
+    assert xcoms["wait", "return_value"] is None
+    facts = xcoms["wait", "polaris_job"]
+    assert facts.pop("bytes") > 0
+    assert facts.pop("seconds") >= 0
+    assert facts == {
+        "id": newest["id"],
+        "status": "completed",
+        "intervals": ["2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"],
+        "rows_processed": 3,
+        "rows_persisted": 2,
+        "adopted": None,
+    }
+    assert wait.task_id == "wait"
