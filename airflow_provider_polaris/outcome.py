@@ -7,6 +7,7 @@ submits, cancels, sleeps or asks the clock.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,6 +36,7 @@ _REFUSALS: Final = frozenset({400, 413, 415, 422})
 
 #: More of a job's log than this is left to Polaris' own page.
 _MOST_LOG_LINES: Final = 100
+_LEVELS: Final = {"error": logging.ERROR, "warn": logging.WARNING}
 
 T = TypeVar("T")
 
@@ -165,9 +167,10 @@ def job_facts(state: JobState, *, metrics: Mapping[str, Any] | None = None, adop
 def copy_log(job_id: str, entries: tuple[LogEntry, ...], log: Any) -> None:
     """Copy the entries of a job's log into the task's log, line by line."""
     for entry in entries[:_MOST_LOG_LINES]:
-        log.error("Log of Polaris job %r: %s", job_id, entry)
+        level = _LEVELS.get(entry.health_status or "", logging.INFO)
+        log.log(level, "Log of Polaris job %r: %s", job_id, entry)
     if len(entries) > _MOST_LOG_LINES:
-        log.error("Log of Polaris job %r: %d more entries.", job_id, len(entries) - _MOST_LOG_LINES)
+        log.warning("Log of Polaris job %r: %d more entries.", job_id, len(entries) - _MOST_LOG_LINES)
 
 
 def log_messages(log: Any, messages: Sequence[Message]) -> None:

@@ -59,7 +59,7 @@ def _kind(error: BaseException, chain: tuple[BaseException, ...], body_started: 
         return LossKind.PROXY
     if has(ssl.SSLCertVerificationError):
         return LossKind.CERTIFICATE
-    if has(socket.gaierror, urllib3.exceptions.NameResolutionError):
+    if has(socket.gaierror):
         return LossKind.DNS
     if has(ConnectionRefusedError):
         return LossKind.REFUSED

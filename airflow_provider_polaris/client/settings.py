@@ -111,20 +111,6 @@ class ClientSettings:
         proxies = (secret for url in (self.proxies or {}).values() for secret in url_secrets(url))
         return tuple(secret for secret in (self.api_key, self.client_secret, *proxies) if secret)
 
-    def __repr__(self) -> str:
-        shown = {
-            "base_url": self.base_url,
-            "project_id": self.project_id,
-            "auth": self.auth,
-            "connection_name": self.connection_name,
-            "verify": self.verify,
-            "proxies": self.proxies and {key: without_userinfo(url) for key, url in self.proxies.items()},
-            "connect_timeout": self.connect_timeout,
-            "read_timeout": self.read_timeout,
-            "retry_budget": self.retry_budget,
-        }
-        return f"ClientSettings({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
-
     def _check_credentials(self) -> None:
         name = self.connection_name
         if self.auth not in get_args(Auth):

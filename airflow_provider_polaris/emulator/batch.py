@@ -139,7 +139,8 @@ def _check_type(data: Mapping[str, Any]) -> None:
     if job_type in _OTHER_TYPES:
         raise not_implemented(f"jobs of type {job_type!r}", "type")
     if job_type != "batch":
-        raise bad_request(f"field 'type' has the value {job_type!r}: it must be one of batch, {_words(_OTHER_TYPES)}.")
+        words = _words(("batch", *_OTHER_TYPES))
+        raise bad_request(f"field 'type' has the value {job_type!r}: it must be one of {words}.", "type")
 
 
 def _read_source(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -41,8 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         listener = serving.bind(arguments.host, arguments.port)
     except OSError as error:
+        # Python adds the address to the text; gaierror has numbers of its own.
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         return _fail(
-            f"can't listen on {arguments.host!r} port {arguments.port}: {error.strerror or error}. "
+            f"can't listen on {arguments.host!r} port {arguments.port}: {reason}. "
             "Stop what uses the port, or choose another one with --port."
         )
     with listener:
@@ -152,10 +155,9 @@ def _is_loopback(host: str) -> bool:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"{port} is not a port")
-    return port
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port")
+    return int(text)
 
 
 def _fail(message: str) -> int:

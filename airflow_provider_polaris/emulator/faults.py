@@ -8,7 +8,7 @@ import asyncio
 import re
 import threading
 from collections import Counter
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from fastapi.responses import JSONResponse
 from pydantic import Field
@@ -18,6 +18,8 @@ from airflow_provider_polaris.emulator.errors import bad_request, envelope
 from airflow_provider_polaris.emulator.wire import WireModel
 
 CONTROL_PREFIX: Final = "/__emulator__"
+#: Key in the scope of a request whose connection the server has to close without an answer.
+DROP_REPLY: Final = "polaris_emulator.drop_reply"
 
 
 class Fault(WireModel):
@@ -98,22 +100,22 @@ class FaultMiddleware:
         self._app = app
         self._faults = faults
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
-        """Handle one request; what is not None makes uvicorn close the connection without an answer."""
-        if scope["type"] != "http" or scope["path"].startswith(CONTROL_PREFIX):
-            return await self._app(scope, receive, send)
-        fault = self._faults.strike(scope["method"], scope["path"])
-        if fault is None:
-            return await self._app(scope, receive, send)
-        if fault.effect == "latency":
-            await asyncio.sleep(fault.seconds)
-            return await self._app(scope, receive, send)
-        if fault.effect == "status":
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        fault = None
+        if scope["type"] == "http" and not scope["path"].startswith(CONTROL_PREFIX):
+            fault = self._faults.strike(scope["method"], scope["path"])
+        if fault is not None and fault.effect == "status":
             headers = {} if fault.retry_after is None else {"retry-after": fault.retry_after}
             body = envelope(fault.status, "The emulator was asked to fail this request.")
-            return await JSONResponse(body, fault.status, headers)(scope, receive, send)
-        await self._app(scope, receive, _swallow)
-        return "drop_reply, as it was asked to"
+            await JSONResponse(body, fault.status, headers)(scope, receive, send)
+            return
+        if fault is not None and fault.effect == "latency":
+            await asyncio.sleep(fault.seconds)
+        if fault is not None and fault.effect == "drop_reply":
+            scope[DROP_REPLY] = True
+            send = _swallow
+        await self._app(scope, receive, send)
 
 
 async def _swallow(_: Message) -> None:

@@ -13,9 +13,11 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from airflow_provider_polaris.emulator.app import create_app
 from airflow_provider_polaris.emulator.core import Emulator
+from airflow_provider_polaris.emulator.faults import DROP_REPLY
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
 
 #: Seconds that open requests get when the server stops.
@@ -42,8 +44,15 @@ def make_server(app: FastAPI, on_ready: Callable[[], None]) -> uvicorn.Server:
     :param app: What it serves.
     :param on_ready: Called once, when the server answers.
     """
+
+    async def outermost(scope: Scope, receive: Receive, send: Send) -> str | None:
+        await app(scope, receive, send)
+        # uvicorn closes the connection, and logs an error, when an application returns something.
+        return "the reply, dropped as it was asked to" if DROP_REPLY in scope else None
+
     config = uvicorn.Config(
-        app,
+        outermost,
+        interface="asgi3",
         http="h11",
         ws="none",
         loop="asyncio",

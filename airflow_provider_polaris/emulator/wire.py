@@ -108,6 +108,16 @@ def parse(model: type[Model], data: object, target: str | None = None) -> Model:
         raise ApiError(400, first["message"], target=first["target"], details=details) from None
 
 
+_KINDS: Final = {
+    "model_type": "an object",
+    "dict_type": "an object",
+    "list_type": "an array",
+    "string_type": "a string",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+}
+
+
 def _fault(entry: Any, prefix: str | None) -> dict[str, str]:
     path = ".".join(([prefix] if prefix else []) + [str(part) for part in entry["loc"]])
     kind = entry["type"]
@@ -117,7 +127,8 @@ def _fault(entry: Any, prefix: str | None) -> dict[str, str]:
         return {"message": f"field {path!r} is not known.", "target": path}
     value = repr(entry["input"])
     shown = value if len(value) <= 200 else value[:200] + "…"
-    return {"message": f"field {path!r} has the value {shown}: {entry['msg']}.", "target": path}
+    rule = f"it must be {_KINDS[kind]}" if kind in _KINDS else entry["msg"]
+    return {"message": f"field {path!r} has the value {shown}: {rule}.", "target": path}
 
 
 def _json_fault(error: ValueError) -> str:

@@ -105,6 +105,9 @@ class PolarisBaseOperator(BaseOperator):
                     "may still do so, and a retry would add them again: look at the job, then clear the task."
                 ) from error
             raise
+        finally:
+            if run is not None:
+                run.hook.close()
 
     def on_kill(self) -> None:
         """
@@ -144,6 +147,6 @@ class PolarisBaseOperator(BaseOperator):
         self.job_id = job.job_id
         run.kill.job_is(job.job_id, self.log)
         run.announce(job)
-        if run.options.wait_for_completion:
+        if run.options.wait_for_completion or run.kill.thrown:
             run.finish(job)
         return job.job_id

@@ -86,8 +86,6 @@ class KillSwitch:
     Remembers that a task was killed, and cancels its job, whichever of the two is known first.
 
     Loaded before the job is submitted, because the signal handler can't ask Airflow for a connection.
-
-    :param log: Logger of the task.
     """
 
     def __init__(self) -> None:

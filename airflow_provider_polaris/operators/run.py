@@ -86,7 +86,7 @@ class JobRun:
 
     def finish(self, job: JobState) -> None:
         """
-        Wait for the job's end, judge it and push the facts.
+        Wait for the job's end, judge it and push the facts; if the task was killed, say so instead.
 
         :param job: The job as Polaris answered it.
         :raises PolarisError: The job ended badly, or its end was not seen.

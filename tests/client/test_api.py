@@ -414,6 +414,13 @@ def test_files_are_paged_until_the_total(client: PolarisClient, server: Script) 
     ]
 
 
+def test_files_end_with_the_page_that_reaches_the_total(client: PolarisClient, server: Script) -> None:
+    """A full last page needs no request behind it."""
+    server.answer(Reply(body={"files": [{"name": "a"}, {"name": "b"}], "totalCount": 2}))
+    assert len(list(client.iter_files(page_size=2))) == 2
+    assert len(server.seen) == 1
+
+
 def parts_of(server: Script) -> list[tuple[str, bytes]]:
     seen = server.seen[-1]
     head = f"Content-Type: {seen.headers['Content-Type']}\r\n\r\n".encode()

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from airflow_provider_polaris.client import PolarisClient
-from airflow_provider_polaris.jobs.errors import PolarisTransportError
+from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisTransportError
 from tests.client.conftest import KEY, MakeClient, Reply, Script
 
 SECRET = "s3cret/s3cret+"
@@ -22,7 +22,7 @@ PROXY_PASSWORD = "hunter!22x"
 
 def forms(secret: str) -> set[str]:
     """Each way in which a secret could be read off a text."""
-    plain = {secret, quote(secret, safe="")}
+    plain = {secret, secret.lower(), quote(secret, safe=""), secret[:9]}
     encoded = {base64.b64encode(text.encode()).decode().rstrip("=") for text in (secret, f"{secret}:")}
     return plain | encoded | {form.replace("+", "-").replace("/", "_") for form in encoded}
 
@@ -60,6 +60,7 @@ REPLIES = {
     "401": Reply(401, {"message": ECHO}, {"X-Request-Id": KEY}),
     "403": Reply(403, ECHO.encode(), {"Content-Type": "text/plain"}),
     "html": Reply(502, f"<html><title>{'x' * 290}{KEY}</title></html>".encode(), {"Content-Type": "text/html"}),
+    "escaped": Reply(400, b'{"code": "x", "message": "\\u0070' + KEY[1:].encode() + b'"}'),
     "long": Reply(400, ("y" * 290 + KEY).encode(), {"Content-Type": "text/plain"}),
     "redirect": Reply(302, headers={"Location": f"https://{KEY}.example.org/?key={KEY}"}),
     "429": Reply(429, {"message": ECHO}, {"Retry-After": "999"}),
@@ -105,7 +106,7 @@ def test_errors_and_logs_of_answers_have_no_secret(
     with pytest.raises(Exception, match=r"^(GET|POST) /v1/projects/p1/") as caught:
         call(client)
     # Without OAuth nobody knows that this is a token.
-    known = FORBIDDEN if auth == "oauth" else FORBIDDEN - {TOKEN}
+    known = FORBIDDEN if auth == "oauth" else FORBIDDEN - forms(TOKEN)
     assert_silent(texts(caught.value), known)
     assert_silent(loud.messages)
     assert len(server.seen) >= 1
@@ -129,6 +130,18 @@ def test_errors_of_connections_have_no_secret(
         shown = texts(caught.value)
         # A path is no secret: the test only makes sure that what was sent is not shown.
         assert_silent(text.replace(f"/no/{KEY}", "") for text in shown)
+    assert_silent(loud.messages)
+
+
+def test_errors_of_a_proxy_that_answers_have_no_secret(
+    make_client: MakeClient, server: Script, monkeypatch: pytest.MonkeyPatch, loud: pytest.LogCaptureFixture
+) -> None:
+    """A proxy of the environment may print whom it does not know on its own page."""
+    monkeypatch.setenv("http_proxy", server.url.replace("http://", f"http://me:{quote(PROXY_PASSWORD, safe='')}@"))
+    server.answer(Reply(407, {"message": f"no user me:{PROXY_PASSWORD}"}))
+    with pytest.raises(PolarisApiError, match=r"answered 407: no user \*\*\*\.$") as caught:
+        make_client(base_url="http://polaris.example.org").get_job("j1")
+    assert_silent(texts(caught.value))
     assert_silent(loud.messages)
 
 

@@ -124,11 +124,8 @@ def test_settings_repr_has_no_secret() -> None:
     """Key, client secret and proxy password stay out of repr and str."""
     shown = settings(proxies={"https": "http://me:hunter22@proxy:3128"}, client_secret="s3cret-s3cret")
     assert repr(shown) == str(shown)
-    assert repr(shown) == (
-        "ClientSettings(base_url='https://acme.us-east-1.aws.api.imply.io', project_id='p1', auth='api_key', "
-        "connection_name='polaris_default', verify=True, proxies={'https': 'http://***@proxy:3128'}, "
-        "connect_timeout=5.0, read_timeout=20.0, retry_budget=60.0)"
-    )
+    assert repr(shown).startswith("ClientSettings(base_url='https://acme.us-east-1.aws.api.imply.io', project_id='p1',")
+    assert not any(secret in repr(shown) for secret in (KEY, "hunter22", "s3cret-s3cret"))
 
 
 def test_settings_secrets_name_every_secret() -> None:

@@ -9,11 +9,9 @@ import pytest
 def listed(koalas):
     """Four jobs: an upload that completed, a rollup that completed, one that failed, one that was canceled."""
     ids = [koalas.ok("GET", "/jobs")["values"][0]["id"]]
-    for changes in (
-        {},
-        {"target": {"type": "table", "tableName": "Other"}, "mappings": [{"columnName": "c", "expression": "SOUNDEX(city)"}]},
-        {"filterExpression": "\"city\" = 'Nowhere'"},
-    ):  # fmt: skip
+    other = {"type": "table", "tableName": "Other"}
+    fails = [{"columnName": "c", "expression": "SOUNDEX(city)"}]
+    for changes in ({}, {"target": other, "mappings": fails}, {"filterExpression": "\"city\" = 'Nowhere'"}):
         koalas.clock.advance(1)
         ids.append(koalas.run(koalas.rollup(**changes))["id"])
     koalas.clock.advance(1)
@@ -125,9 +123,11 @@ def test_list_summary_has_the_vendors_keys_only(listed) -> None:
         ("sortOrder=desc", "'desc': it must be one of ASC, DESC.", "sortOrder"),
         (
             "sortColumn=id",
-            "'id': it must be one of created_by_user_name, created_date_time, execution_status, "
-            "last_updated_date_time, source_name, source_type, source_connection_name, source_table_name, "
-            "target_table_name, type.",
+            (
+                "'id': it must be one of created_by_user_name, created_date_time, execution_status, "
+                "last_updated_date_time, source_name, source_type, source_connection_name, source_table_name, "
+                "target_table_name, type."
+            ),
             "sortColumn",
         ),
         (

@@ -89,8 +89,10 @@ def test_list_tables_filters(koalas) -> None:
         (
             {"type": "aggregate", "timeResolution": "month"},
             400,
-            "field 'timeResolution' has the value 'month': it can't be coarser than the partitioning granularity "
-            "'day'.",
+            (
+                "field 'timeResolution' has the value 'month': it can't be coarser than the partitioning granularity "
+                "'day'."
+            ),
             "timeResolution",
         ),
         ({"type": "aggregate", "timeResolution": "eon"}, 400, None, "timeResolution"),

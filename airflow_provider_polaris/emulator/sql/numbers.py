@@ -200,10 +200,11 @@ def extreme(function: str) -> Rewrite:
 
 
 def _whole(call: Call, result: str, divisor: str) -> str:
-    """Fail where the divisor is zero, as Java does; releases of DuckDB differ in what they do."""
+    """Fail where the divisor is zero and the dividend isn't NULL; what DuckDB does itself differs between releases."""
     if call.value(1).constant:
         return result
-    return f"CASE WHEN {divisor} = 0 THEN {_BY_ZERO} ELSE {result} END"
+    failure = f"CASE WHEN {call.long(0)} IS NOT NULL THEN {_BY_ZERO} END"
+    return f"CASE WHEN {divisor} = 0 THEN {failure} ELSE {result} END"
 
 
 def _pair(call: Call) -> tuple[str, str, str]:

@@ -107,7 +107,7 @@ class _Queries:
         return found
 
     def _union(self, node: exp.Expression, environment: Environment, outermost: bool) -> Derived:
-        only(node, "this", "expression", *_WITH, *_TAIL)
+        only(node, "this", "expression", "distinct", *_WITH, *_TAIL)
         sides = [self.query(side, environment, outermost=outermost) for side in (node.this, node.expression)]
         if node.args.get("distinct"):
             raise SqlNotSupported("UNION is not supported: only UNION ALL is")

@@ -36,8 +36,10 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "aggregate that is not marked": (
         {"mappings": mapped("x", 'MAX("session_length")')},
         "query_not_supported",
-        ("mapping of column 'x': 'MAX(\"session_length\")' aggregates, and the mapping is not an aggregation. "
-        "Set isAggregation to true."),
+        (
+            "mapping of column 'x': 'MAX(\"session_length\")' aggregates, and the mapping is not an aggregation. "
+            "Set isAggregation to true."
+        ),
     ),
     "mark without an aggregate": (
         {"mappings": mapped("x", '"session_length"', True)},
@@ -57,14 +59,18 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "text into a number": (
         {"mappings": mapped("session_length", '"city"')},
         "query_not_supported",
-        ("mapping of column 'session_length': the expression gives string, and the column of table 'events' holds long. "
-        "CAST the expression."),
+        (
+            "mapping of column 'session_length': the expression gives string, and the column of table 'events' holds "
+            "long. CAST the expression."
+        ),
     ),
     "fraction into a long": (
         {"mappings": mapped("session_length", '"session_length" / 2.0')},
         "query_not_supported",
-        ("mapping of column 'session_length': the expression gives double, and the column of table 'events' holds long. "
-        "CAST the expression."),
+        (
+            "mapping of column 'session_length': the expression gives double, and the column of table 'events' holds "
+            "long. CAST the expression."
+        ),
     ),
     "number into __time that overflows it": (
         {"mappings": mapped("__time", 'MILLIS_TO_TIMESTAMP("session_length" * 100000000000000)')},
@@ -74,8 +80,10 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "text into __time": (
         {"mappings": mapped("__time", '"city"')},
         "query_not_supported",
-        ("mapping of column '__time': the expression gives string, and the column of table 'events' holds timestamp. "
-        "CAST the expression."),
+        (
+            "mapping of column '__time': the expression gives string, and the column of table 'events' holds "
+            "timestamp. CAST the expression."
+        ),
     ),
     "time that leaves the interval": (
         {
@@ -84,8 +92,10 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
             "intervals": TWO_DAYS,
         },
         "timestamp_out_of_bounds",
-        ("the job produced a row with '__time' 2024-06-03T02:00:00.000Z, outside of what it replaces: "
-        "2024-06-01T00:00:00.000Z/2024-06-03T00:00:00.000Z."),
+        (
+            "the job produced a row with '__time' 2024-06-03T02:00:00.000Z, outside of what it replaces: "
+            "2024-06-01T00:00:00.000Z/2024-06-03T00:00:00.000Z."
+        ),
     ),
     "floor coarser than the interval": (
         {
@@ -94,8 +104,10 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
             "intervals": ((day(2), day(3)),),
         },
         "timestamp_out_of_bounds",
-        ("the job produced a row with '__time' 2024-06-01T00:00:00.000Z, outside of what it replaces: "
-        "2024-06-02T00:00:00.000Z/2024-06-03T00:00:00.000Z."),
+        (
+            "the job produced a row with '__time' 2024-06-01T00:00:00.000Z, outside of what it replaces: "
+            "2024-06-02T00:00:00.000Z/2024-06-03T00:00:00.000Z."
+        ),
     ),
     "no rows and failOnEmptyInsert": (
         {
@@ -181,10 +193,8 @@ def test_more_columns_than_allowed_fail(engine: Engine) -> None:
     plan = BatchPlan("events", "append", TableInput("source"), mappings)
     with pytest.raises(JobFault) as caught:
         plan_columns(plan, engine.tables)
-    assert (caught.value.code, caught.value.message) == (
-        "too_many_columns",
-        "the job maps 2001 columns; the limit is 2000.",
-    )
+    assert caught.value.code == "too_many_columns"
+    assert caught.value.message == "the job maps 2001 columns; the limit is 2000."
 
 
 def test_plan_columns_checks_the_filter_too(engine: Engine) -> None:
@@ -202,9 +212,14 @@ def test_fault_inside_the_callers_transaction_takes_its_documents_along(engine: 
     engine.load("source")
     engine.create("events")
     plan = {"target": "events", "mode": "append", "source": TableInput("source"), "mappings": COPY}
-    with pytest.raises(JobFault), engine.store.transaction():
-        engine.store.put_document("job", "1", {"status": "completed"})
-        engine.run(**plan)
-        engine.run(**plan, context={"failOnEmptyInsert": True}, filter_expression="FALSE")
+
+    def work() -> None:
+        with engine.store.transaction():
+            engine.store.put_document("job", "1", {"status": "completed"})
+            engine.run(**plan)
+            engine.run(**plan, context={"failOnEmptyInsert": True}, filter_expression="FALSE")
+
+    with pytest.raises(JobFault):
+        work()
     assert engine.store.get_document("job", "1") is None
     assert engine.rows("events") == []

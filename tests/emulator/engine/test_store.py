@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,36 +53,45 @@ def test_blob_replaced_and_deleted_reads_as_last_written(store: Store) -> None:
 def test_transaction_left_by_an_exception_changes_nothing(store: Store) -> None:
     """All or nothing, and the store works afterwards."""
     store.put_document("job", "a", {"n": 1})
-    with pytest.raises(KeyError), store.transaction():
-        store.put_document("job", "a", {"n": 2})
-        store.put_blob("f", b"x")
-        raise KeyError
 
+    def work() -> None:
+        with store.transaction():
+            store.put_document("job", "a", {"n": 2})
+            store.put_blob("f", b"x")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        work()
     assert store.get_document("job", "a") == {"n": 1}
     assert store.get_blob("f") is None
 
 
 def test_transaction_with_a_swallowed_inner_failure_refuses_to_commit(store: Store) -> None:
     """Half of a job must not be committed by a caller that catches the job's failure too early."""
-    with pytest.raises(RuntimeError) as caught, store.transaction():
-        store.put_document("job", "a", {})
-        try:
-            with store.transaction():
+
+    def work() -> None:
+        with store.transaction():
+            store.put_document("job", "a", {})
+            with suppress(KeyError), store.transaction():
                 store.put_document("job", "b", {})
                 raise KeyError
-        except KeyError:
-            pass
 
+    with pytest.raises(RuntimeError) as caught:
+        work()
     assert str(caught.value) == "an inner transaction failed: let its exception leave the outer one too"
     assert store.documents("job") == []
 
 
 def test_transaction_after_a_failed_statement_rolls_back(store: Store) -> None:
     """DuckDB's own errors end the transaction like any other exception."""
-    with pytest.raises(duckdb.CatalogException), store.transaction():
-        store.put_document("job", "a", {})
-        store.execute("SELECT * FROM nowhere")
 
+    def work() -> None:
+        with store.transaction():
+            store.put_document("job", "a", {})
+            store.execute("SELECT * FROM nowhere")
+
+    with pytest.raises(duckdb.CatalogException):
+        work()
     assert store.documents("job") == []
     store.put_document("job", "b", {})
 

@@ -308,7 +308,7 @@ def test_execute_writes_rendered_intervals_as_polaris_does(jobs, clock, context)
     wire = "2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z"
     spec = {
         **SPEC,
-        "source": {"type": "table", "tableName": "a", "interval": rendered, "extra": 1},
+        "source": {"type": "table", "tableName": "a", "interval": "2026-11-19 00:00/P2D", "extra": 1},
         "target": {"type": "table", "tableName": "b", "intervals": [rendered, "2026-11-20/P1D"]},
     }
     restore = {"type": "restore_data", "target": {"type": "table", "tableName": "b"}, "interval": rendered}
@@ -318,7 +318,12 @@ def test_execute_writes_rendered_intervals_as_polaris_does(jobs, clock, context)
     assert jobs.submitted == [
         {
             **spec,
-            "source": {"type": "table", "tableName": "a", "interval": wire, "extra": 1},
+            "source": {
+                "type": "table",
+                "tableName": "a",
+                "interval": "2026-11-19T00:00:00.000Z/2026-11-21T00:00:00.000Z",
+                "extra": 1,
+            },
             "target": {"type": "table", "tableName": "b", "intervals": [wire, "2026-11-20/P1D"]},
         },
         {**restore, "interval": wire},

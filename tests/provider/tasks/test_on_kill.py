@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 
@@ -89,6 +91,47 @@ def test_on_kill_during_the_post_cancels_the_job_as_soon_as_it_has_an_id(jobs, c
         "INFO The task was killed before it had a job id; a job that comes of it will be canceled.",
         f"INFO The task was killed; Polaris was asked to cancel job {JOB!r}, now 'canceled'.",
     ]
+
+
+def test_on_kill_during_the_post_of_a_task_that_does_not_wait_is_no_success(jobs, clock, context):
+    """A killed task never succeeds, with wait_for_completion=False neither."""
+    jobs.accept()
+    jobs.cancel_answers(200, {"executionStatus": "running"})
+    task = operator(wait_for_completion=False)
+    jobs.server.answers = HookedAnswers(jobs.server.answers, ("POST", "/jobs"), task.on_kill)
+    with pytest.raises(PolarisJobCanceledError, match="it was asked to be canceled"):
+        task.execute(context)
+    assert jobs.asked == ["POST jobs", CANCEL]
+
+
+@pytest.mark.parametrize("interrupted", [("POST", "/jobs"), ("GET", f"/jobs/{JOB}/status")])
+def test_on_kill_from_a_signal_handler_interrupts_a_request(jobs, clock, context, interrupted):
+    """A real signal in the middle of a real request: canceled once, no deadlock, no second job."""
+    jobs.accept()
+    jobs.is_now("running")
+    jobs.has(progress=0.1)
+    jobs.cancel_answers(200, {"executionStatus": "running"})
+    task = operator()
+    handled = threading.Event()
+
+    def handle(signum, frame):
+        task.on_kill()
+        handled.set()
+
+    def send():
+        os.kill(os.getpid(), signal.SIGUSR1)
+        handled.wait(5)
+
+    jobs.server.answers = HookedAnswers(jobs.server.answers, interrupted, send)
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        with pytest.raises(PolarisJobCanceledError):
+            task.execute(context)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert handled.is_set()
+    assert jobs.asked.count(CANCEL) == 1
+    assert len(jobs.submitted) == 1
 
 
 def test_on_kill_before_the_post_submits_nothing(jobs, clock, context, monkeypatch):

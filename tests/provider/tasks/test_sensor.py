@@ -6,7 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_provider_polaris.compat import AirflowFailException, AirflowSkipException, BaseSensorOperator
+from airflow_provider_polaris.compat import (
+    AIRFLOW_VERSION,
+    AirflowFailException,
+    AirflowSkipException,
+    BaseSensorOperator,
+)
 from airflow_provider_polaris.jobs.errors import PolarisAuthError, PolarisJobFailedError
 from airflow_provider_polaris.sensors.polaris import PolarisJobSensor
 
@@ -142,6 +147,19 @@ def test_poke_in_reschedule_mode_gives_up_a_job_that_is_not_there(jobs, clock, c
     assert str(caught.value).startswith(
         f"Polaris job {JOB!r} does not exist, 15 min and more after the first poke: GET /v1/projects/"
     )
+
+
+@pytest.mark.skipif(AIRFLOW_VERSION < (3, 0), reason="Airflow 2 asks its database for the first poke")
+def test_execute_in_reschedule_mode_frees_the_worker_between_pokes(jobs, clock, context):
+    """One look a process: not yet means another time, the end means success."""
+    jobs.is_now("running")
+    jobs.has(metrics={}, progress=0.1)
+    with pytest.raises(BaseException) as caught:  # its class moved between Airflow's versions
+        sensor(mode="reschedule").execute(context)
+    assert type(caught.value).__name__ == "AirflowRescheduleException"
+    jobs.is_now("completed")
+    assert sensor(mode="reschedule").execute(context) is None
+    assert clock.sleeps == []
 
 
 def test_poke_pushes_the_link_once_per_process(jobs, clock, context, ti):

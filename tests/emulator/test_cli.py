@@ -1,0 +1,149 @@
+"""The command line: what it prints, what it refuses, how it stops."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from airflow_provider_polaris.emulator import cli
+from airflow_provider_polaris.emulator.settings import EmulatorSettings
+
+
+def _refused(capsys, *arguments):
+    """Run the command line in this process and return its exit code and what it said."""
+    try:
+        code = cli.main(list(arguments))
+    except SystemExit as stop:
+        code = stop.code
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    return code, printed.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_process_prints_a_connection_that_works_and_stops_cleanly(number, tmp_path) -> None:
+    """Port 0 shows the real port; SIGINT and SIGTERM end with exit code 0, without a traceback, the database closed."""
+    db = tmp_path / "it's.db"
+    command = [sys.executable, "-m", "airflow_provider_polaris.emulator", "--port", "0", "--db", str(db)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        lines = [process.stdout.readline() for _ in range(4)]
+        script = f'{lines[3]}printf %s "$AIRFLOW_CONN_POLARIS_DEFAULT"'
+        shell = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+        connection = json.loads(shell.stdout)
+        assert connection["conn_type"] == "polaris"
+        assert connection["extra"]["auth"] == "api_key"
+        assert connection["extra"]["console_url"] == f"{connection['host']}/__emulator__/jobs/{{job_id}}"
+        url = f"{connection['host']}/v1/projects/{connection['extra']['project_id']}/jobs"
+        headers = {"Authorization": f"Basic {connection['password']}"}
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as response:
+            assert json.loads(response.read()) == {"values": [], "moreResultsAvailable": False}
+        assert lines[0].startswith(f"Polaris emulator on {connection['host']}, project ")
+        assert lines[1] == f"Tables and jobs: {connection['host']}/__emulator__/\n"
+        os.kill(process.pid, number)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert (process.returncode, out, err) == (0, "", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["it's.db"]
+
+
+def test_port_that_is_taken_is_one_sentence(capsys) -> None:
+    """Exit code 1, host, port and what to do."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert _refused(capsys, "--port", str(port)) == (
+            1,
+            (
+                f"polaris-emulator: can't listen on '127.0.0.1' port {port}: Address already in use. "
+                "Stop what uses the port, or choose another one with --port."
+            ),
+        )
+
+
+def test_host_that_is_not_ours_is_one_sentence(capsys) -> None:
+    """An address of somebody else can't be listened on."""
+    code, message = _refused(capsys, "--host", "192.0.2.1", "--port", "0")
+    assert (code, message.split(":")[1]) == (1, " can't listen on '192.0.2.1' port 0")
+
+
+def test_database_that_is_none_is_one_sentence(capsys, tmp_path) -> None:
+    """Exit code 1, the file named; it is as it was."""
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database\n" * 1000)
+    code, message = _refused(capsys, "--port", "0", "--db", str(path))
+    assert code == 1
+    assert message.startswith(f"polaris-emulator: database {str(path)!r} can't be opened: ")
+    assert path.read_text() == "not a database\n" * 1000
+
+
+def test_missing_extra_is_one_sentence(capsys, monkeypatch) -> None:
+    """Without the extra the command says what to install."""
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    code, message = _refused(capsys)
+    assert (code, message) == (
+        1,
+        (
+            "polaris-emulator: the emulator needs 'fastapi', which is not installed. "
+            "Run: pip install 'airflow-provider-polaris[emulator]'"
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--progression", "fast"],
+            (
+                "argument --progression: progression 'fast' is not one of 'immediate', 'polls=N' (N a whole number from "
+                "1) and 'seconds=S' (S a positive number)."
+            ),
+        ),
+        (["--port", "70000"], "argument --port: 70000 is not a port"),
+        (["--port", "x"], "argument --port: x is not a port"),
+        (["--project-id", "a/b"], "argument --project-id: 'a/b' is empty or has characters that can't be."),
+        (["--api-key", " "], "argument --api-key: ' ' is empty or has characters that can't be."),
+        (["--assume", "J8=x"], "unrecognized arguments: --assume J8=x"),
+    ],
+)
+def test_arguments_that_make_no_sense_exit_with_2(capsys, arguments, message) -> None:
+    """Argparse's way: usage and the reason."""
+    assert _refused(capsys, *arguments) == (2, f"polaris-emulator: error: {message}")
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback", "url"),
+    [
+        ("127.0.0.1", True, "http://127.0.0.1:1"),
+        ("127.9.9.9", True, "http://127.9.9.9:1"),
+        ("localhost", True, "http://localhost:1"),
+        ("::1", True, "http://[::1]:1"),
+        ("0.0.0.0", False, "http://127.0.0.1:1"),
+        ("::", False, "http://[::1]:1"),
+        ("192.168.1.5", False, "http://192.168.1.5:1"),
+        ("example.org", False, "http://example.org:1"),
+    ],
+)
+def test_announcement_warns_of_hosts_that_others_reach(capsys, host, loopback, url) -> None:
+    """Loopback is quiet; anything else gets a warning on stderr. The URL is one that a client can use."""
+    cli._announce(host, 1, EmulatorSettings())
+    printed = capsys.readouterr()
+    warning = f"WARNING: {host!r} is not a loopback address: everybody who reaches it and has the key can use it.\n"
+    assert printed.err == ("" if loopback else warning)
+    assert f'"host": "{url}"' in printed.out
+
+
+def test_settings_keep_secrets_out_of_their_repr() -> None:
+    """A key never shows up by accident."""
+    shown = repr(EmulatorSettings(api_key="pok_secret", client_secret="hush"))
+    assert "pok_secret" not in shown
+    assert "hush" not in shown
