@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from airflow_provider_polaris.emulator.engine import Column, TableDef
+from airflow_provider_polaris.emulator.engine.datatypes import stored_as
 from airflow_provider_polaris.emulator.errors import bad_request, not_implemented
 from airflow_provider_polaris.emulator.intervals import is_finer
 from airflow_provider_polaris.emulator.models import (
@@ -98,6 +99,8 @@ def _schema(table: Table) -> list[dict[str, str]]:
                 f"column {column.name!r} has the data type {column.data_type!r}: it must be one of {', '.join(types)}.",
                 f"{field}.dataType",
             )
+        if stored_as(column.data_type) is None:
+            raise not_implemented(f"columns of type {column.data_type!r}", f"{field}.dataType")
         if column.name == _TIME and (column.data_type != "timestamp" or column.type == "measure"):
             raise bad_request(f"column {_TIME!r} must be a dimension of type 'timestamp'.", f"{field}.dataType")
         if table.type == "detail" and column.type is not None:

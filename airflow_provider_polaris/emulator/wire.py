@@ -73,19 +73,19 @@ async def read_bytes(request: Request, limit: int) -> bytes:
     """Read the body of a request, or refuse it with 413 when it is longer than ``limit`` bytes."""
     body = bytearray()
     length = 0
+    headers: dict[str, str] = {}
     try:
         async for chunk in request.stream():
             length += len(chunk)
             if length <= limit:
                 body += chunk
             elif length > limit * _DRAIN_FACTOR:
+                headers["connection"] = "close"
                 break
     except ClientDisconnect:
         raise bad_request("The body ended before its announced length.") from None
     if length > limit:
-        raise ApiError(
-            413, f"The body is longer than {limit} bytes.", headers={"connection": "close"} if length else None
-        )
+        raise ApiError(413, f"The body is longer than {limit} bytes.", headers=headers)
     return bytes(body)
 
 

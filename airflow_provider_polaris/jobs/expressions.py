@@ -147,8 +147,9 @@ def first_keyword(statement: str) -> str | None:
     """
     from sqlglot.errors import SqlglotError
 
+    dialect = _dialect()
     try:
-        tokens = _dialect()().tokenize(statement)
+        tokens = dialect().tokenize(statement)
     except SqlglotError:
         return None
     return tokens[0].text.upper() if tokens else None
@@ -161,7 +162,7 @@ def _dialect() -> Any:
     base: Any = druid.Druid
 
     class PolarisDruid(base):  # type: ignore[misc]
-        class Parser(base.Parser):  # type: ignore[misc]
+        class Parser(base.parser_class):  # type: ignore[misc]
             # sqlglot has classes with fixed arguments for the functions it knows: ANY_VALUE("x", 10), fine in Druid, is
             # an error to it. Without that table every function keeps the name and arguments it is written with.
             FUNCTIONS: dict[str, Any] = {}  # noqa: RUF012
@@ -175,9 +176,10 @@ def _parse(expression: str) -> Any:
 
     if len(expression) > _LONGEST:
         return None
+    dialect = _dialect()  # not in the try: a sqlglot that doesn't fit must not look like an unknown expression
     try:
         # As a condition: as a statement, text that begins with a command word is accepted, with a warning in the log.
-        return sqlglot.parse_one(expression, read=_dialect(), into=exp.Condition)
+        return sqlglot.parse_one(expression, read=dialect, into=exp.Condition)
     except Exception:
         # Whatever a parser throws at a user's text (its own errors, RecursionError, ...) means the same: unknown.
         return None

@@ -104,8 +104,8 @@ def test_missing_extra_is_one_sentence(capsys, monkeypatch) -> None:
         (
             ["--progression", "fast"],
             (
-                "argument --progression: progression 'fast' is not one of 'immediate', 'polls=N' (N a whole number from "
-                "1) and 'seconds=S' (S a positive number)."
+                "argument --progression: progression 'fast' is not one of 'immediate', 'polls=N' (N a whole number "
+                "from 1) and 'seconds=S' (S a positive number)."
             ),
         ),
         (["--port", "70000"], "argument --port: 70000 is not a port"),

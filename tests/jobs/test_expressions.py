@@ -117,7 +117,7 @@ def test_function_sets_are_disjoint() -> None:
         'TRY_CAST("x" AS BIGINT)',
         'UNNEST("x")',
         "POSITION('a' IN \"x\")",
-        "JSON_VALUE(\"x\", '$.a' RETURNING BIGINT)",
+        "JSON_VALUE(\"x\", '$.a')",
         "JSON_OBJECT(KEY 'a' VALUE \"x\")",
         "ARRAY[1, 2]",
         '"a" || "b" % 2',
@@ -209,6 +209,7 @@ def test_uses_function_takes_any_case() -> None:
         ("TIME_SHIFT(TIME_FLOOR(\"__time\", 'PT1H'), 'P1D', 1)", None),
         ('FLOOR("x")', None),
         ('TIME_FLOOR("__time", "period")', None),
+        ('TIME_FLOOR("__time", 3600)', None),
         ('"__time"', None),
     ],
 )

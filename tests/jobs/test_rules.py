@@ -145,6 +145,7 @@ def test_check_spec_replaced_interval_that_is_not_read_is_refused() -> None:
         ("2024-05/2024-07", None),
         (DAY, "TIME_FLOOR(\"__time\", 'PT1H')"),
         ("2024-05-31/P1D", "TIME_SHIFT(\"__time\", 'P1D', 1)"),
+        ("2024-05-31/P1D", "TIME_FLOOR(TIME_SHIFT(\"__time\", 'P1D', 1), 'PT1H')"),
         ("2024-05-31/P1D", "TIME_SHIFT("),
     ],
 )

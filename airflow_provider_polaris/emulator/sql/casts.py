@@ -12,6 +12,7 @@ from collections.abc import Callable
 from airflow_provider_polaris.emulator.sql import joda
 from airflow_provider_polaris.emulator.sql.instants import literal, parse_instant
 from airflow_provider_polaris.emulator.sql.model import SqlInvalid, SqlNotSupported, sql_name
+from airflow_provider_polaris.emulator.sql.periods import truncate
 from airflow_provider_polaris.emulator.sql.values import DUCKDB_TYPES, Sql, common_type, quote_text
 
 _INTEGER = "'[+-]?[0-9]+'"
@@ -97,7 +98,7 @@ def _string_to_timestamp(text: str) -> str:
 
 
 def _string_to_date(text: str) -> str:
-    return f"date_trunc('day', {_string_to_timestamp(text)})"
+    return truncate("day", _string_to_timestamp(text))
 
 
 _RULES: dict[tuple[str, str], Callable[[str], str]] = {
@@ -120,7 +121,7 @@ _RULES: dict[tuple[str, str], Callable[[str], str]] = {
     ("timestamp", "long"): lambda text: f"epoch_ms({text})",
     ("date", "long"): lambda text: f"epoch_ms({text})",
     ("long", "timestamp"): lambda text: f"make_timestamp_ms({text})",
-    ("timestamp", "date"): lambda text: f"date_trunc('day', {text})",
+    ("timestamp", "date"): lambda text: truncate("day", text),
     ("date", "timestamp"): lambda text: text,
     ("boolean", "long"): lambda text: f"CAST({text} AS BIGINT)",
 }

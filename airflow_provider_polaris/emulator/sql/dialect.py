@@ -25,7 +25,7 @@ MAX_LENGTH = 1_000_000
 """Longest text that is parsed, in characters; a mapping has a few hundred."""
 
 
-DruidParser: Any = Druid.Parser
+DruidParser: Any = Druid.parser_class
 
 
 def _parse_position(parser: Any) -> exp.Expression:

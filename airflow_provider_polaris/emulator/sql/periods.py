@@ -110,6 +110,13 @@ def shift(utc: str, period: Period, times: str, zone: Zone | None = None) -> str
     return shifted
 
 
+def truncate(unit: str, value: str) -> str:
+    """Build ``date_trunc``; before DuckDB 2.0 it gives a DATE for the units from a day on."""
+    if unit in ("second", "minute", "hour"):
+        return f"date_trunc('{unit}', {value})"
+    return f"CAST(date_trunc('{unit}', {value}) AS TIMESTAMP)"
+
+
 def _times(count: int, times: str) -> str:
     return f"CAST({count} * ({times}) AS INTEGER)" if count != 1 else f"CAST({times} AS INTEGER)"
 
@@ -120,12 +127,12 @@ def _is_one_of_a_unit(period: Period) -> bool:
 
 def _floor_naive(value: str, period: Period, origin: int | None, function: str) -> str:
     if origin is None and period.text in _PLAIN:
-        return f"date_trunc('{_PLAIN[period.text]}', {value})"
+        return truncate(_PLAIN[period.text], value)
     if period.total_months:
         return _floor_months(value, period, origin or 0, function)
     width = period.total_days * DAY_US + period.clock_us
     if origin is None and width == 7 * DAY_US and period.weeks == 1:
-        return f"date_trunc('week', {value})"
+        return truncate("week", value)
     if width > 10_000 * 366 * DAY_US:
         raise SqlInvalid(f"Invalid period {period.text!r}: it is too long")
     return f"time_bucket(to_microseconds({width}), {value}, {literal(origin or 0)})"

@@ -141,7 +141,7 @@ def current_timestamp(call: Call) -> Sql:
 def current_date(call: Call) -> Sql:
     """``CURRENT_DATE``: today's midnight in UTC."""
     del call
-    return Sql(f"date_trunc('day', {NOW})", "date")
+    return Sql(periods.truncate("day", NOW), "date")
 
 
 def add_interval(time: Sql, interval: Sql, sign: int) -> Sql:

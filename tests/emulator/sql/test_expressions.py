@@ -43,7 +43,7 @@ KOALAS = [
         ("\"city\" = 'x'", "CAST((\"city\" = 'x') AS BIGINT)", "long", False, {"city"}),
         ("NULL", "CAST(NULL AS VARCHAR)", "string", False, set()),
         ("'x'", "'x'", "string", False, set()),
-        ('CAST("__time" AS DATE)', "date_trunc('day', \"__time\")", "timestamp", False, {"__time"}),
+        ('CAST("__time" AS DATE)', "CAST(date_trunc('day', \"__time\") AS TIMESTAMP)", "timestamp", False, {"__time"}),
     ],
 )
 def test_translate_expression_mapping_tells_type_and_columns(text, sql, data_type, is_aggregate, uses):

@@ -249,6 +249,20 @@ def test_cancel_within_comes_back_in_time_from_a_server_that_hangs(jobs):
     assert result.problem
 
 
+def test_cancel_within_comes_back_in_time_from_what_has_no_time_limit(jobs, monkeypatch):
+    """Name look-up, for one, can hang for minutes; it is left behind."""
+    from airflow_provider_polaris.hooks.polaris import PolarisHook
+
+    release = threading.Event()
+    monkeypatch.setattr("airflow_provider_polaris.operators.kill._cancel", lambda *arguments: release.wait(10))
+    begin = time.monotonic()
+    result = cancel_within(PolarisHook().settings, JOB, 0.1)
+    took = time.monotonic() - begin
+    release.set()
+    assert took < 2
+    assert result.problem == "no answer came within 0.1 s"
+
+
 def test_cancel_within_reports_a_server_that_is_gone(jobs):
     """No answer at all is a problem that is told, not raised."""
     from dataclasses import replace

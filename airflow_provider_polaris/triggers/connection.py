@@ -1,0 +1,118 @@
+"""Reads an Airflow connection on the event loop: once for all who need it, again when Polaris refuses its key."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from airflow_provider_polaris.jobs.errors import PolarisError, PolarisTransportError
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.client import ClientSettings
+
+T = TypeVar("T")
+
+#: A key that was refused is looked up again at most so often, in seconds.
+_REREAD_EVERY: Final = 60.0
+
+
+def start_apart(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """
+    Start a task in a fresh context: what it does for many must not land in the log of the one who came first.
+
+    :param coroutine: What to run.
+    """
+    return contextvars.Context().run(asyncio.get_running_loop().create_task, coroutine)
+
+
+async def read_settings(conn_id: str) -> ClientSettings:
+    """
+    Read a connection without blocking the loop.
+
+    :param conn_id: The connection.
+    :raises PolarisSpecError: It is incomplete or malformed.
+    """
+    from airflow.providers.common.compat.connection import get_async_connection
+    from asgiref.sync import sync_to_async
+
+    from airflow_provider_polaris.hooks.polaris import PolarisHook
+    from airflow_provider_polaris.hooks.settings import read_connection
+
+    connection = await get_async_connection(conn_id, PolarisHook)
+    # In asgiref's thread: it masks secrets, and to do so it calls Airflow in a way that must not block the loop.
+    settings, _ = await sync_to_async(read_connection)(connection, conn_id)
+    return settings
+
+
+class SharedSettings:
+    """
+    The settings of one connection.
+
+    :param conn_id: The connection.
+    :param read: Reads it.
+    """
+
+    def __init__(self, conn_id: str, read: Callable[[str], Awaitable[ClientSettings]]) -> None:
+        self._conn_id = conn_id
+        self._read = read
+        self._settings: ClientSettings | None = None
+        self._reading: asyncio.Task[ClientSettings] | None = None
+        self._read_at = 0.0
+
+    async def get(self) -> ClientSettings:
+        """
+        Return the settings; whoever comes while they are being read waits for the same read.
+
+        :raises PolarisError: The connection can't be read, or not be used.
+        """
+        if self._settings is not None:
+            return self._settings
+        return await self._get_new()
+
+    async def get_newer(self) -> ClientSettings | None:
+        """
+        Read the connection again, because Polaris refused its key; not too often.
+
+        :return: The settings if they are others than before, else None.
+        :raises PolarisError: The connection can't be read, or not be used.
+        """
+        if asyncio.get_running_loop().time() - self._read_at < _REREAD_EVERY:
+            return None
+        old = self._settings
+        new = await self._get_new()
+        if new == old:
+            self._settings = old  # the very same, so that nobody makes a new client
+            return None
+        return new
+
+    def forget(self) -> None:
+        """Let the next one read the connection again."""
+        self._settings = None
+
+    async def _get_new(self) -> ClientSettings:
+        if self._reading is None:
+            self._reading = start_apart(self._read_once())
+            self._reading.add_done_callback(_retrieve)
+        # Shielded: up to Airflow 3.1 a call to Airflow that is canceled halfway breaks the whole triggerer, because
+        # its answer is taken for that to the next call. Source: TriggerCommsDecoder.asend of Airflow 3.1.8.
+        return await asyncio.shield(self._reading)
+
+    async def _read_once(self) -> ClientSettings:
+        try:
+            self._settings = await self._read(self._conn_id)
+        except PolarisError:
+            raise
+        except Exception as error:
+            raise PolarisTransportError(f"connection {self._conn_id!r} can't be read: {error!r}.") from error
+        finally:
+            self._reading = None
+            self._read_at = asyncio.get_running_loop().time()
+        return self._settings
+
+
+def _retrieve(task: asyncio.Task[Any]) -> None:
+    """Look at what a task came to, so that asyncio doesn't complain where everybody has gone before."""
+    if not task.cancelled():
+        task.exception()

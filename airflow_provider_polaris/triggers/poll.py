@@ -1,0 +1,337 @@
+"""
+One tick of the watcher: ask Polaris about all jobs that are waited for, in as few requests as possible.
+
+Runs in the poll thread; knows neither asyncio nor Airflow, and logs nothing. Only a terminal status that was *seen* is an
+end: a job that is missing from a list may have ended, or the list lags behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_polaris.jobs.errors import (
+    PolarisApiError,
+    PolarisAuthError,
+    PolarisError,
+    PolarisProtocolError,
+    PolarisServerError,
+    PolarisThrottledError,
+    PolarisTransportError,
+)
+from airflow_provider_polaris.jobs.instants import UnreadableInstantError, parse_instant
+from airflow_provider_polaris.jobs.state import (
+    ACTIVE_STATUSES,
+    TERMINAL_STATUSES,
+    JobState,
+    is_known_status,
+    normalize_status,
+)
+from airflow_provider_polaris.triggers import plan
+from airflow_provider_polaris.triggers.waiter import Observation, Waiter
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.client import PolarisClient
+
+#: Everything but streaming jobs, which don't end (polaris-sdk 20250425.14.0).
+_TYPES: Final = ("batch", "sql", "delete_data", "restore_data", "drop_table")
+_ACTIVE: Final = tuple(sorted(ACTIVE_STATUSES))
+_ENDED: Final = tuple(sorted(TERMINAL_STATUSES))
+
+#: A page has a whole number of these, so that the date is looked at just before the next page is asked for.
+_DATE_EVERY: Final = plan.OVERLAP
+
+#: The longest rest between two questions about a progress that doesn't change, in ticks.
+_LONGEST_REST: Final = 32
+
+#: Failures that say nothing of the job that was asked for.
+_EVERYBODYS: Final = (PolarisTransportError, PolarisThrottledError, PolarisAuthError)
+
+#: Waiters for one job.
+Group = list[Waiter]
+
+
+@dataclass
+class Memory:
+    """
+    What lasts from tick to tick, besides what each waiter keeps.
+
+    :param list_pages: Pages that the list of active jobs took last; None before the first.
+    :param lists_refused: Polaris finds fault with the question for a list, so it isn't asked again.
+    """
+
+    list_pages: int | None = None
+    lists_refused: bool = False
+
+
+@dataclass
+class Findings:
+    """
+    What a tick brought.
+
+    :param news: What is worth telling whom: changes, failures and what was asked for.
+    :param failure: Why nobody else got an answer; None for a tick that went well.
+    :param hold: ``Retry-After`` in seconds, if Polaris asked for it.
+    """
+
+    news: list[tuple[Waiter, Observation]] = field(default_factory=list)
+    failure: PolarisError | None = None
+    hold: float | None = None
+
+    @property
+    def is_unauthorized(self) -> bool:
+        """Whether Polaris doesn't know us (any more)."""
+        return isinstance(self.failure, PolarisAuthError) and self.failure.status == 401
+
+
+@dataclass(frozen=True)
+class Moment:
+    """
+    When a tick is.
+
+    :param now: Its begin, on the watcher's clock.
+    :param pace: Seconds to the next tick.
+    :param today: Its begin in epoch seconds.
+    """
+
+    now: float
+    pace: float
+    today: float
+
+
+def poll(client: PolarisClient, waiters: Sequence[Waiter], memory: Memory, moment: Moment) -> Findings:
+    """
+    Ask Polaris; a failure that concerns all is a finding, not an exception.
+
+    :param client: Asks.
+    :param waiters: Those that had joined before.
+    :param memory: From the tick before; is updated.
+    :param moment: When this tick is.
+    """
+    tick = _Tick(client, waiters, memory, moment)
+    try:
+        tick.run()
+    except PolarisError as error:
+        tick.fail(error)
+    return tick.findings
+
+
+def fail(waiters: Iterable[Waiter], error: PolarisError, moment: Moment) -> Findings:
+    """
+    Return the findings of a tick that could not even begin.
+
+    :param waiters: All.
+    :param error: Why.
+    :param moment: When this tick is.
+    """
+    hold = error.retry_after if isinstance(error, PolarisApiError) else None
+    findings = Findings(failure=error, hold=hold)
+    observation = Observation(error=error)
+    for waiter in waiters:
+        if waiter.is_due(moment.now, moment.pace):
+            waiter.failing = True
+            findings.news.append((waiter, observation))
+    return findings
+
+
+class _Tick:
+    def __init__(self, client: PolarisClient, waiters: Sequence[Waiter], memory: Memory, moment: Moment) -> None:
+        self.findings = Findings()
+        self._client = client
+        self._waiters = waiters
+        self._memory = memory
+        self._moment = moment
+        self._now = moment.now
+        self._requests = 0
+        self._done: set[str] = set()
+        self._server_failed = False
+        self._plain: dict[str, Observation] = {}
+
+    def run(self) -> None:
+        due = self._groups(waiter for waiter in self._waiters if waiter.is_due(self._now, self._moment.pace))
+        list_pages = self._memory.list_pages or plan.pages_of(len(due))
+        if self._memory.lists_refused:
+            self._ask_all(due, plan.MOST_WITHOUT_LISTS)
+        elif plan.asks_each(len(due), list_pages):
+            # What the list would have cost is forgotten slowly: it may have become shorter.
+            self._memory.list_pages = max(1, list_pages - 1)
+            self._ask_all(due, len(due))
+        else:
+            self._read_lists()
+        self._ask_progress()
+
+    def fail(self, error: PolarisError) -> None:
+        """Note a failure that concerns everybody who was due and has no answer yet."""
+        others = (waiter for waiter in self._waiters if waiter.job_id not in self._done)
+        failed = fail(others, error, self._moment)
+        failed.news = self.findings.news + failed.news
+        self.findings = failed
+
+    def _ask_all(self, groups: dict[str, Group], most: int) -> None:
+        """Ask for each of so many; the turn is with those that had none for longest, for a request may always fail."""
+        for group in sorted(groups.values(), key=lambda group: group[0].attempted)[:most]:
+            self._ask(group)
+
+    def _ask(self, group: Group) -> None:
+        """Ask for one job. What goes wrong with this job alone is its own failure, the rest is everybody's."""
+        job_id = group[0].job_id
+        for waiter in group:
+            waiter.attempted = self._now
+        self._requests += 1
+        state = None
+        try:
+            if any(waiter.wants_state for waiter in group):
+                state = JobState.from_wire(self._client.get_job(job_id))
+                status = state.status
+            else:
+                status = normalize_status(self._client.get_job_status(job_id))
+        except PolarisError as error:
+            if isinstance(error, _EVERYBODYS):
+                raise
+            broken = isinstance(error, PolarisServerError | PolarisProtocolError)
+            if broken and self._server_failed:
+                raise  # the second in a row: it isn't the job
+            self._server_failed = broken
+            self._done.add(job_id)
+            for waiter in group:
+                waiter.failing = True
+                self.findings.news.append((waiter, Observation(error=error)))
+            return
+        self._server_failed = False
+        self._saw(group, status, state)
+
+    def _saw(self, group: Group, status: str, state: JobState | None = None) -> None:
+        """Note a status. The waiter hears of it only if that may change what he thinks."""
+        self._done.add(group[0].job_id)
+        for waiter in group:
+            waiter.asked = self._now
+            waiter.misses = 0
+            wanted = state if waiter.wants_state else None
+            if status == waiter.status and not waiter.failing and wanted is None and is_known_status(status):
+                continue
+            waiter.status, waiter.failing = status, False
+            if wanted is None:
+                observation = self._plain.setdefault(status, Observation(status))
+            else:
+                waiter.wants_state = False
+                observation = Observation(status, state=wanted)
+            self.findings.news.append((waiter, observation))
+
+    def _read_lists(self) -> None:
+        wanted = self._groups(self._waiters)
+        try:
+            rows = self._find(
+                wanted,
+                self._client.iter_jobs(
+                    type=_TYPES, execution_status=_ACTIVE, sort_order="ASC", page_size=plan.PAGE_ROWS
+                ),
+            )
+        except PolarisApiError as error:
+            self._memory.lists_refused = 400 <= error.status < 500 and not isinstance(error, _EVERYBODYS)
+            raise
+        self._memory.list_pages = self._requests = plan.pages_of(rows)
+        hinted = [group for group in wanted.values() if not group[0].unlisted]
+        if hinted and not plan.follows_each(len(wanted), self._requests):
+            self._read_ended(wanted, hinted)
+        self._ask_all(wanted, plan.singles_left(self._requests))
+        for group in wanted.values():
+            for waiter in group:
+                waiter.unlisted = waiter.unlisted or waiter.asked == self._now
+
+    def _read_ended(self, wanted: dict[str, Group], hinted: list[Group]) -> None:
+        """Look for the missing among the jobs that have ended, back to the oldest of them."""
+        oldest = min(_creation(group[0], self._moment.today) for group in hinted)
+        most_rows = plan.rows_of(plan.pages_left(len(self._waiters), self._requests))
+        rows = self._find(
+            wanted,
+            self._client.iter_jobs(type=_TYPES, execution_status=_ENDED, sort_order="DESC", page_size=plan.PAGE_ROWS),
+            oldest=oldest,
+            most=most_rows,
+        )
+        self._requests += plan.pages_of(rows)
+        for group in wanted.values():
+            for waiter in group:
+                waiter.misses += 1
+
+    def _find(
+        self,
+        wanted: dict[str, Group],
+        rows: Iterator[dict[str, Any]],
+        *,
+        oldest: float | None = None,
+        most: int | None = None,
+    ) -> int:
+        """
+        Take those out of ``wanted`` that a list has; stop when all are found.
+
+        :return: Rows read.
+        """
+        count = 0
+        for count, row in enumerate(rows, 1):
+            group = wanted.get(row["id"])
+            status = row.get("executionStatus")
+            if group is not None and isinstance(status, str) and status:
+                del wanted[row["id"]]
+                self._found(group, normalize_status(status), row)
+                if not wanted:
+                    break
+            if count == most:
+                break
+            if oldest is not None and count % _DATE_EVERY == 0 and (_created(row) or oldest) < oldest:
+                break
+        return count
+
+    def _found(self, group: Group, status: str, row: dict[str, Any]) -> None:
+        for waiter in group:
+            waiter.unlisted = False
+            if waiter.created is None:
+                waiter.created = _created(row)
+        state = JobState.from_wire(row) if any(waiter.wants_state for waiter in group) else None
+        self._saw(group, status, state)
+
+    def _ask_progress(self) -> None:
+        """Ask how far one of the running jobs is, if there are few; never decides or breaks anything."""
+        if len(self._waiters) > plan.MOST_WITH_PROGRESS:
+            return
+        running = [waiter for waiter in self._waiters if waiter.status == "running" and waiter.step > 0]
+        for waiter in running:
+            waiter.rest -= 1
+        waiter = min(running, key=lambda one: one.rest, default=None)
+        if waiter is None or waiter.rest >= 0:
+            return
+        try:
+            done = self._client.get_job_progress(waiter.job_id)
+        except PolarisError as error:
+            self.findings.hold = error.retry_after if isinstance(error, PolarisApiError) else None
+            done = waiter.percent / 100
+        if done is None:
+            waiter.step = -1
+            return
+        percent = int(done * 100 + 1e-9)
+        waiter.step = 1 if percent != waiter.percent else min(waiter.step * 2, _LONGEST_REST)
+        waiter.rest = waiter.step - 1
+        if percent != waiter.percent:
+            waiter.percent = percent
+            self.findings.news.append((waiter, Observation(progress=done)))
+
+    @staticmethod
+    def _groups(waiters: Iterable[Waiter]) -> dict[str, Group]:
+        groups: dict[str, Group] = {}
+        for waiter in waiters:
+            groups.setdefault(waiter.job_id, []).append(waiter)
+        return groups
+
+
+def _creation(waiter: Waiter, today: float) -> float:
+    if waiter.created is not None:
+        return waiter.created
+    return plan.oldest_creation(waiter.started, waiter.misses, today)
+
+
+def _created(row: dict[str, Any]) -> float | None:
+    text = row.get("createdTimestamp")
+    try:
+        return parse_instant(text).timestamp() if isinstance(text, str) else None
+    except (UnreadableInstantError, OverflowError, ValueError):
+        return None

@@ -1,0 +1,131 @@
+"""
+Daemon threads that do blocking work for an event loop, each with a client of its own.
+
+Not :mod:`concurrent.futures`: its threads are joined when the interpreter exits, and a triggerer that stops must not
+wait for a request. Everything that belongs to asyncio is touched on the loop only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.client import ClientSettings, PolarisClient
+
+T = TypeVar("T")
+
+
+def new_client(settings: ClientSettings) -> PolarisClient:
+    """Return a client with a session of its own."""
+    from airflow_provider_polaris.client import PolarisClient
+
+    return PolarisClient(settings)
+
+
+class ClientThreads:
+    """
+    A few threads that take work in the order in which it came.
+
+    :param name: Name of the threads.
+    :param most: How many there are at most; each starts when it is needed.
+    :param stay: Whether an idle thread keeps its connection and waits, until :meth:`close`. Else it ends.
+    :param retry_budget: Seconds in which a client may repeat a request.
+    :param make_client: Makes the clients.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        most: int,
+        stay: bool,
+        retry_budget: float,
+        make_client: Callable[[ClientSettings], PolarisClient] = new_client,
+    ) -> None:
+        self._name = name
+        self._most = most
+        self._stay = stay
+        self._retry_budget = retry_budget
+        self._make_client = make_client
+        self._todo: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[Any], ClientSettings, Callable[..., Any]]]
+        self._todo = deque()
+        self._something = threading.Condition()
+        self._threads = 0
+        self._idle = 0
+
+    async def call(self, settings: ClientSettings, work: Callable[[PolarisClient], T]) -> T:
+        """
+        Have something done in a thread. Whoever is canceled here stops waiting; the work is done all the same.
+
+        :param settings: What the client is made with.
+        :param work: Given the client.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        with self._something:
+            self._todo.append((loop, future, settings, work))
+            if self._idle < len(self._todo) and self._threads < self._most:
+                self._threads += 1
+                self._start()
+            else:
+                self._something.notify()
+        return await future
+
+    def close(self) -> None:
+        """Let the threads end as soon as there is nothing left to do; waits for none of them."""
+        with self._something:
+            self._stay = False
+            self._something.notify_all()
+
+    def _start(self) -> None:
+        # A context of its own: in some builds of Python a thread inherits that of the task that started it.
+        context = contextvars.Context()
+        threading.Thread(target=context.run, args=(self._serve,), name=self._name, daemon=True).start()
+
+    def _serve(self) -> None:
+        client: PolarisClient | None = None
+        known: ClientSettings | None = None
+        while (item := self._next()) is not None:
+            loop, future, settings, work = item
+            result, error = None, None
+            try:
+                if client is None or known is not settings:
+                    if client is not None:
+                        client.close()
+                    budget = min(settings.retry_budget, self._retry_budget)
+                    client, known = self._make_client(replace(settings, retry_budget=budget)), settings
+                result = work(client)
+            except BaseException as exception:
+                error = exception
+            with contextlib.suppress(RuntimeError):  # the loop is closed, nobody waits any more
+                loop.call_soon_threadsafe(_answer, future, result, error)
+            del item, future, loop, work, result, error
+        if client is not None:
+            client.close()
+
+    def _next(self) -> Any:
+        with self._something:
+            while not self._todo:
+                if not self._stay:
+                    self._threads -= 1
+                    return None
+                self._idle += 1
+                self._something.wait()
+                self._idle -= 1
+            return self._todo.popleft()
+
+
+def _answer(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)

@@ -1,0 +1,133 @@
+"""What the watcher knows of one waiter, and how it reaches him; performs no I/O."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
+
+from airflow_provider_polaris.jobs.errors import PolarisError
+from airflow_provider_polaris.jobs.state import JobState
+
+
+class Observation(NamedTuple):
+    """
+    What one tick found out about one job; one of the first two is set, or only ``progress``.
+
+    :param status: ``executionStatus``.
+    :param error: Why there was no answer.
+    :param state: The whole look, for a waiter that asked for it.
+    :param progress: How much of the job is done, 0 to 1.
+    """
+
+    status: str | None = None
+    error: PolarisError | None = None
+    state: JobState | None = None
+    progress: float | None = None
+
+
+class Waiter:
+    """
+    One wait for one job.
+
+    There may be ten thousand, so it is small. The upper half belongs to the event loop, the lower half to the thread
+    that polls: ticks follow each other, and each sees what the one before left.
+
+    :param job_id: The job.
+    :param interval: Seconds between two looks that its owner wants.
+    :param started: Start of the wait, epoch seconds.
+    :param on_leave: Called once when the owner has what he wants.
+    """
+
+    __slots__ = (
+        "_future",
+        "_inbox",
+        "_on_leave",
+        "asked",
+        "attempted",
+        "created",
+        "failing",
+        "interval",
+        "job_id",
+        "misses",
+        "percent",
+        "rest",
+        "started",
+        "status",
+        "step",
+        "unlisted",
+        "wants_state",
+    )
+
+    def __init__(self, job_id: str, interval: float, started: float, on_leave: Callable[[Waiter], None]) -> None:
+        self.job_id = job_id
+        self.interval = interval
+        self.started = started
+        #: Set by the owner: the next look shall bring the whole state.
+        self.wants_state = False
+        self._on_leave = on_leave
+        self._inbox: list[Observation] | None = None
+        self._future: asyncio.Future[None] | None = None
+        #: When the last answer, and the last request for this job alone, was begun; None before the first.
+        self.asked: float | None = None
+        self.attempted = 0.0
+        #: What the owner was told last.
+        self.status: str | None = None
+        self.failing = False
+        #: Creation in epoch seconds, as the lists have it; None until seen in one.
+        self.created: float | None = None
+        #: How often neither list had it, since it was seen last.
+        self.misses = 0
+        #: Known to be active although the list of active jobs doesn't have it.
+        self.unlisted = False
+        #: Whole percent done, ticks until the next question about it, ticks to rest after that one; -1: never again.
+        self.percent = 0
+        self.rest = 0
+        self.step = 1
+
+    def is_due(self, now: float, pace: float) -> bool:
+        """
+        Whether the next tick would be too late for the next look.
+
+        :param now: The present, on the watcher's clock.
+        :param pace: Seconds to the next tick.
+        """
+        return self.asked is None or now + pace - self.asked > self.interval * 1.1
+
+    def tell(self, observation: Observation) -> None:
+        """Put an observation into the inbox and wake the owner."""
+        if self._inbox is None:
+            self._inbox = []
+        self._inbox.append(observation)
+        self._wake()
+
+    def take(self) -> list[Observation]:
+        """Empty the inbox."""
+        inbox, self._inbox = self._inbox or [], None
+        return inbox
+
+    async def wait(self, seconds: float | None) -> None:
+        """
+        Return when there is something in the inbox or time is up, whichever comes first.
+
+        :param seconds: None for no limit.
+        """
+        if self._inbox:
+            return
+        loop = asyncio.get_running_loop()
+        self._future = loop.create_future()
+        timer = None if seconds is None else loop.call_later(max(0.0, seconds), self._wake)
+        try:
+            await self._future
+        finally:
+            self._future = None
+            if timer is not None:
+                timer.cancel()
+
+    def leave(self) -> None:
+        """Tell the watcher that nobody waits here any more."""
+        self._on_leave(self)
+
+    def _wake(self) -> None:
+        if self._future is not None and not self._future.done():
+            self._future.set_result(None)

@@ -1,0 +1,195 @@
+"""
+One poll for all waiters of an event loop and a connection.
+
+The watcher lives on the loop and asks nothing itself: a thread does, and up to eight more cancel. It logs nothing, for
+what it learns concerns many tasks: each waiter logs what he hears.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from airflow_provider_polaris.jobs.errors import PolarisError, PolarisProtocolError
+from airflow_provider_polaris.triggers.connection import SharedSettings, read_settings, start_apart
+from airflow_provider_polaris.triggers.kill import CancelResult, cancel, status_of
+from airflow_provider_polaris.triggers.plan import Cadence
+from airflow_provider_polaris.triggers.poll import Findings, Memory, Moment, fail, poll
+from airflow_provider_polaris.triggers.threads import ClientThreads
+from airflow_provider_polaris.triggers.waiter import Waiter
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.client import ClientSettings, PolarisClient
+
+#: Seconds in which a poll may repeat a request: enough for a connection that was reset, no delay for the next tick.
+_POLL_RETRIES: Final = 2.0
+#: A cancel has no next tick. Airflow's own limit for a kill is 30 s.
+_CANCEL_RETRIES: Final = 10.0
+_CANCEL_THREADS: Final = 8
+
+#: So many waiters are told at a time, so that the loop is never held up.
+_AT_A_TIME: Final = 200
+
+
+@dataclass
+class Tools:
+    """
+    What the watcher works with. Tests put other tools in place.
+
+    :param read_settings: Reads a connection.
+    :param threads: Makes threads.
+    :param rng: For the jitter.
+    """
+
+    read_settings: Callable[[str], Awaitable[ClientSettings]] = read_settings
+    threads: Callable[..., ClientThreads] = ClientThreads
+    rng: random.Random = field(default_factory=random.Random)
+
+
+TOOLS = Tools()
+
+
+class Watcher:
+    """
+    Polls for all who wait; begins with the first who joins, stops with the last who leaves.
+
+    :param conn_id: The connection.
+    :param tools: What it works with.
+    """
+
+    def __init__(self, conn_id: str, tools: Tools) -> None:
+        self._tools = tools
+        self._settings = SharedSettings(conn_id, tools.read_settings)
+        self._cancels = tools.threads("polaris-cancel", most=_CANCEL_THREADS, stay=False, retry_budget=_CANCEL_RETRIES)
+        self._waiters: dict[Waiter, None] = {}
+        self._intervals: Counter[float] = Counter()
+        self._bell = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def join(self, job_id: str, *, interval: float, started: float) -> Waiter:
+        """
+        Begin to wait for a job.
+
+        :param job_id: The job.
+        :param interval: Seconds between two looks.
+        :param started: Start of the wait, epoch seconds.
+        """
+        waiter = Waiter(job_id, interval, started, self._left)
+        self._waiters[waiter] = None
+        self._intervals[interval] += 1
+        if self._task is None:
+            self._settings.forget()
+            self._task = start_apart(self._watch())
+        elif self._intervals[interval] == 1:
+            self._bell.set()
+        return waiter
+
+    async def cancel(self, job_id: str) -> CancelResult:
+        """
+        Ask Polaris to cancel a job.
+
+        Eight at once; whoever stops waiting for the result doesn't stop the cancel. Failures are in the result.
+
+        :param job_id: The job.
+        """
+        return await self._call(partial(cancel, job_id=job_id))
+
+    async def look(self, job_id: str) -> CancelResult:
+        """
+        Ask for the status of a job right now; failures are in the result.
+
+        :param job_id: The job.
+        """
+        return await self._call(partial(status_of, job_id=job_id))
+
+    async def _call(self, work: Callable[[PolarisClient], CancelResult]) -> CancelResult:
+        try:
+            return await self._cancels.call(await self._settings.get(), work)
+        except Exception as error:
+            return CancelResult(problem=str(error) or repr(error))
+
+    def _left(self, waiter: Waiter) -> None:
+        if waiter not in self._waiters:
+            return
+        del self._waiters[waiter]
+        self._intervals[waiter.interval] -= 1
+        if not self._intervals[waiter.interval]:
+            del self._intervals[waiter.interval]
+        if not self._waiters and self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        thread = self._tools.threads("polaris-poll", most=1, stay=True, retry_budget=_POLL_RETRIES)
+        cadence, memory = Cadence(self._tools.rng), Memory()
+        try:
+            while True:
+                pace = await self._sleep(cadence)
+                began = loop.time()
+                findings = await self._tick(thread, memory, pace)
+                cadence.ticked(began, loop.time(), failed=findings.failure is not None, hold=findings.hold)
+                await self._spread(findings)
+        finally:
+            thread.close()
+
+    async def _sleep(self, cadence: Cadence) -> float:
+        """Return when the next tick is due, with the interval of the most impatient waiter."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self._bell.clear()
+            pace = min(self._intervals)
+            seconds = cadence.next(loop.time(), pace) - loop.time()
+            if seconds <= 0:
+                return pace
+            timer = loop.call_later(seconds, self._bell.set)
+            await self._bell.wait()
+            timer.cancel()
+
+    async def _tick(self, thread: ClientThreads, memory: Memory, pace: float) -> Findings:
+        from airflow_provider_polaris.clock import CLOCK
+
+        moment = Moment(asyncio.get_running_loop().time(), pace, CLOCK.now().timestamp())
+        waiters = list(self._waiters)
+        work = partial(poll, waiters=waiters, memory=memory, moment=moment)
+        try:
+            findings = await thread.call(await self._settings.get(), work)
+            if findings.is_unauthorized and (newer := await self._settings.get_newer()) is not None:
+                answered = [news for news in findings.news if news[1].error is None]
+                findings = await thread.call(newer, work)
+                findings.news = answered + findings.news
+            return findings
+        except PolarisError as error:
+            return fail(waiters, error, moment)
+        except Exception as error:
+            # Ours, then; but nobody may wait for ever because of it.
+            return fail(waiters, PolarisProtocolError(f"the poll for all waiting tasks broke: {error!r}."), moment)
+
+    async def _spread(self, findings: Findings) -> None:
+        for number, (waiter, observation) in enumerate(findings.news, 1):
+            waiter.tell(observation)
+            if number % _AT_A_TIME == 0:
+                await asyncio.sleep(0)
+
+
+#: The inner values are weak because a watcher's task knows its loop: those who wait keep their watcher alive.
+_WATCHERS: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[str, Watcher]] = WeakKeyDictionary()
+
+
+def watcher_of(conn_id: str) -> Watcher:
+    """
+    Return the watcher of the running loop and a connection.
+
+    :param conn_id: The connection.
+    """
+    watchers = _WATCHERS.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
+    watcher = watchers.get(conn_id)
+    if watcher is None:
+        watchers[conn_id] = watcher = Watcher(conn_id, TOOLS)
+    return watcher

@@ -1,0 +1,103 @@
+"""
+A real Airflow for all scenarios, and a Polaris for each.
+
+Minutes rather than seconds, so nothing here is collected unless the folder is named: ``pytest tests/e2e``.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # for the package 'harness'
+
+pytest.register_assert_rewrite("harness")
+from harness.airflow import Airflow  # noqa: E402
+from harness.polaris import Polaris  # noqa: E402
+from harness.rest import Task  # noqa: E402
+
+RunDag = Callable[..., Task]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", "smoke: the bounded part of the end-to-end scenarios")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave this folder out unless it was asked for."""
+    asked = [Path(arg.split("::")[0]).resolve() for arg in config.invocation_params.args]
+    return None if any(HERE in (path, *path.parents) for path in asked) else True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Put what Airflow and Polaris have to say into the report of a scenario that failed."""
+    report: pytest.TestReport = yield  # type: ignore[assignment]
+    if report.failed and call.when == "call":
+        report.sections += evidence(getattr(item, "funcargs", {}))
+    return report  # type: ignore[return-value]
+
+
+def evidence(fixtures: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield titles and texts."""
+    airflow: Airflow | None = fixtures.get("airflow")
+    polaris: Polaris | None = fixtures.get("polaris")
+    for task in getattr(fixtures.get("run_dag"), "tasks", ()):
+        yield f"task {task.dag_id} {task.run_id}", json.dumps(task.look(), indent=1)
+        for attempt in (1, 2, 3):
+            if airflow is not None and (text := airflow.task_log(task, attempt)):
+                yield f"log of attempt {attempt}", text
+    if polaris is not None:
+        yield "polaris", polaris.describe()
+        yield polaris.process.name, polaris.process.tail()
+    for component in airflow.components if airflow is not None else ():
+        yield component.name, component.tail(without="http.access")
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
+    """Run a real Airflow with one triggerer."""
+    server = Airflow(tmp_path_factory.mktemp("airflow"), HERE / "dags")
+    # Whoever ends the tests politely ends what they started, too.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def polaris(tmp_path: Path) -> Iterator[Polaris]:
+    """Run a Polaris that nobody else uses."""
+    server = Polaris(tmp_path / "polaris.log")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def run_dag(airflow: Airflow, polaris: Polaris, request: pytest.FixtureRequest) -> Iterator[RunDag]:
+    """Start a run that uses the Polaris of this test, and return its task; what has not ended later is ended."""
+    # In Airflow's database and not in the environment, so that worker and triggerer have to ask for it.
+    connection = {"connection_id": request.node.name, **polaris.connection()}
+    airflow.api.ask("POST", "/api/v2/connections", connection)
+
+    def run(dag_id: str) -> Task:
+        task = airflow.run(dag_id, connection=connection["connection_id"])
+        run.tasks.append(task)  # type: ignore[attr-defined]
+        return task
+
+    run.tasks = []  # type: ignore[attr-defined]
+    yield run
+    for task in run.tasks:  # type: ignore[attr-defined]
+        if task.state() not in ("success", "failed"):
+            task.mark("failed")

@@ -1,0 +1,168 @@
+"""
+A real Airflow: scheduler with LocalExecutor, DAG processor, API server and triggerers, on SQLite.
+
+The components are those of ``airflow standalone``, but each is started here, so that a test can kill one of them, and
+nothing has to be searched for when they are stopped.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from harness.processes import ProcessTree
+from harness.rest import RestApi, Task
+from harness.waiting import eventually
+
+#: Seconds until all components are healthy; several times what two busy cores need.
+_START_SECONDS = 240
+
+
+class Airflow:
+    """
+    One installation that runs.
+
+    :param home: AIRFLOW_HOME, empty.
+    :param dags: Folder of the DAG files.
+    """
+
+    def __init__(self, home: Path, dags: Path) -> None:
+        self.home = home
+        port, worker_logs = free_ports(2)
+        url = f"http://127.0.0.1:{port}"
+        self.api = RestApi(url)
+        self.components: list[ProcessTree] = []
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(port),
+            "AIRFLOW__API__BASE_URL": url,
+            "AIRFLOW__API__SECRET_KEY": secrets.token_hex(32),
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
+            # A worker that was killed is missed within half a minute.
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+            "NO_COLOR": "1",
+            "NO_PROXY": "127.0.0.1,localhost",
+            "no_proxy": "127.0.0.1,localhost",
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def start(self) -> None:
+        """
+        Make the database and start everything.
+
+        :raises AssertionError: A component ends, or isn't healthy in time; has the end of its log.
+        """
+        migration = subprocess.run(
+            [sys.executable, "-m", "airflow", "db", "migrate"],
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_START_SECONDS,
+            check=False,
+        )
+        assert migration.returncode == 0, migration.stdout.decode(errors="replace")
+        for name in ("api-server", "scheduler", "dag-processor"):
+            self._start(name, name)
+        self.start_triggerer()
+        self._wait_until_healthy()
+        self.api.log_in()
+
+    def start_triggerer(self) -> ProcessTree:
+        """Start a triggerer, the first or one more."""
+        (port,) = free_ports(1)
+        name = f"triggerer-{sum(one.name.startswith('triggerer') for one in self.components) + 1}"
+        return self._start(name, "triggerer", AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT=str(port))
+
+    def triggerers(self) -> list[ProcessTree]:
+        """Return the triggerers that were started and live."""
+        return [one for one in self.components if one.name.startswith("triggerer") and one.members()]
+
+    def alive_triggerer_jobs(self) -> set[int]:
+        """Return the ids by which Airflow knows the triggerers whose heartbeat it hears."""
+        jobs = self.api.ask("GET", "/api/v2/jobs?job_type=TriggererJob&is_alive=true")["jobs"]
+        return {job["id"] for job in jobs}
+
+    def stop(self) -> None:
+        """
+        Kill everything.
+
+        :raises AssertionError: A process could not be killed.
+        """
+        with ExitStack() as stack:  # goes on with the others when one can't be killed
+            stack.callback(self.api.close)
+            for component in self.components:
+                stack.callback(component.kill)
+
+    def run(self, dag_id: str, **conf: Any) -> Task:
+        """
+        Start a run of a DAG, as soon as Airflow knows it, and return its only task.
+
+        :param dag_id: The DAG, also the name of its file.
+        :param conf: Overrides the DAG's parameters.
+        """
+        eventually(lambda: self.api.knows_dag(dag_id), bool, within=120, what=f"DAG {dag_id!r}")
+        return self.api.run(dag_id, "rollup", conf)
+
+    def task_log(self, task: Task, attempt: int = 1) -> str:
+        """Return the log that an attempt has left so far in worker and triggerers, a line of JSON an entry."""
+        folder = self.home / "logs" / f"dag_id={task.dag_id}" / f"run_id={task.run_id}" / f"task_id={task.task_id}"
+        files = sorted(folder.glob(f"attempt={attempt}.log*"))
+        return "\n".join(f"--- {file.name}\n{file.read_text(errors='replace')}" for file in files)
+
+    def _start(self, name: str, *arguments: str, **environment: str) -> ProcessTree:
+        component = ProcessTree(
+            name,
+            [sys.executable, "-m", "airflow", *arguments],
+            {**self._environment, **environment},
+            self.home / f"{name}.log",
+        )
+        self.components.append(component)
+        return component
+
+    def _wait_until_healthy(self) -> None:
+        def health() -> dict[str, str | None]:
+            for component in self.components:
+                component.check_runs()
+            return self.api.health()
+
+        try:
+            eventually(
+                health,
+                lambda seen: all(seen.get(name) == "healthy" for name in ("scheduler", "triggerer", "dag_processor")),
+                within=_START_SECONDS,
+                what="a healthy Airflow",
+            )
+        except AssertionError as error:
+            tails = "\n".join(f"=== {one.name}\n{one.tail()}" for one in self.components)
+            raise AssertionError(f"{error}\n{tails}") from None
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of the loopback interface that nobody uses, all different."""
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for listener in listeners:
+            listener.bind(("127.0.0.1", 0))
+        return [listener.getsockname()[1] for listener in listeners]

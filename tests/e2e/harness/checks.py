@@ -1,0 +1,63 @@
+"""What the scenarios look for."""
+
+from __future__ import annotations
+
+from harness.polaris import Polaris
+from harness.rest import Task
+from harness.waiting import eventually
+
+CANCEL = "POST /v1/projects/{projectId}/jobs/{name}/status"
+ROLLUP = [
+    {"city": "BERLIN", "max_session_length": 30, "__count": 2},
+    {"city": "OSLO", "max_session_length": 5, "__count": 1},
+]
+
+
+def see_waiting(polaris: Polaris) -> None:
+    """Wait until somebody has looked at the job three times from now on."""
+
+    def looks() -> int:
+        return sum(count for name, count in polaris.requests().items() if name.startswith("GET "))
+
+    eventually(polaris.jobs, bool, within=60, what="a job")
+    before = looks()
+    eventually(looks, lambda seen: seen >= before + 3, within=60, what="three looks at the job")
+
+
+def cancel_is_asked(polaris: Polaris) -> None:
+    """Wait until the first job was asked to cancel, and make sure that no other one was."""
+    first, *others = eventually(
+        polaris.statuses, lambda seen: ("running", "canceled") in seen, within=60, what="a request to cancel the job"
+    )
+    assert first == ("running", "canceled")
+    assert {desired for _, desired in others} <= {"running"}
+
+
+def check_canceled(polaris: Polaris) -> None:
+    """Let jobs go on, and make sure that there is one and that it ends canceled."""
+    polaris.release()
+    eventually(polaris.statuses, lambda seen: seen == [("canceled", "canceled")], within=10, what="the job's end")
+
+
+def check_success(polaris: Polaris, task: Task) -> None:
+    """Make sure that task, links, XComs, job and rows are those of one job that went well and was never canceled."""
+    (job,) = polaris.jobs()
+    assert (job["executionStatus"], job["desiredExecutionStatus"]) == ("completed", "running")
+    assert CANCEL not in polaris.requests()
+    assert polaris.query('SELECT "city", "max_session_length", "__count" FROM "Koalas Rollup" ORDER BY 1') == ROLLUP
+    assert task.xcom() == job["id"]
+    facts = task.xcom("polaris_job")
+    assert facts.pop("bytes") > 0
+    assert facts.pop("seconds") >= 0
+    assert facts == {
+        "id": job["id"],
+        "status": "completed",
+        "intervals": ["2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"],
+        "rows_processed": 3,
+        "rows_persisted": 2,
+        "adopted": False,
+    }
+    assert task.links() == {
+        "Polaris Job": f"{polaris.url}/__emulator__/jobs/{job['id']}",
+        "Polaris Table": f"{polaris.url}/v1/projects/00000000-0000-4000-8000-000000000001/tables/Koalas%20Rollup",
+    }

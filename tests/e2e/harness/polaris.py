@@ -1,0 +1,146 @@
+"""A local Polaris in a process of its own, its jobs held and released by the test."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from harness.processes import ProcessTree
+from harness.waiting import eventually
+
+PROJECT = "00000000-0000-4000-8000-000000000001"
+KEY = "pok_emulator"
+KOALAS = [
+    {"timestamp": "2024-06-01T00:10:00Z", "city": "Berlin", "session_length": 10},
+    {"timestamp": "2024-06-01T00:50:00Z", "city": "berlin", "session_length": 30},
+    {"timestamp": "2024-06-01T01:20:00Z", "city": "Oslo", "session_length": 5},
+    {"timestamp": "2024-06-02T02:00:00Z", "city": "Oslo", "session_length": 7},
+]
+INGEST = {
+    "type": "batch",
+    "ingestionMode": "append",
+    "createTableIfNotExists": True,
+    "source": {
+        "type": "uploaded",
+        "fileList": ["koalas.json"],
+        "inputSchema": [
+            {"name": "timestamp", "dataType": "string"},
+            {"name": "city", "dataType": "string"},
+            {"name": "session_length", "dataType": "long"},
+        ],
+        "formatSettings": {"format": "nd-json"},
+    },
+    "target": {"type": "table", "tableName": "Koalas Source"},
+    "mappings": [
+        {"columnName": "__time", "expression": 'TIME_PARSE("timestamp")'},
+        {"columnName": "city", "expression": '"city"'},
+        {"columnName": "session_length", "expression": '"session_length"'},
+    ],
+}
+
+
+class Polaris:
+    """
+    The emulator, with four rows in the table ``Koalas Source``.
+
+    Asked without the package's own client, so that what is judged is not the judge.
+
+    :param log: File for what it prints.
+    """
+
+    def __init__(self, log: Path) -> None:
+        self.process = ProcessTree(
+            "polaris-emulator",
+            [sys.executable, "-m", "airflow_provider_polaris.emulator", "--port", "0"],
+            {**os.environ, "PYTHONUNBUFFERED": "1"},
+            log,
+        )
+        self._http = requests.Session()
+        self._http.trust_env = False  # a proxy of the environment is not for loopback
+        self._http.headers["Authorization"] = f"Basic {KEY}"
+        try:
+            self.url = self._address()
+            self._load()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Kill it."""
+        self._http.close()
+        self.process.kill()
+
+    def connection(self) -> dict[str, Any]:
+        """Return Airflow's connection to it, without an id."""
+        return {
+            "conn_type": "polaris",
+            "host": self.url,
+            "password": KEY,
+            "extra": json.dumps({"project_id": PROJECT, "console_url": f"{self.url}/__emulator__/jobs/{{job_id}}"}),
+        }
+
+    def hold(self) -> None:
+        """Let no job make progress: they are running, and a cancel takes effect when they are released."""
+        self.fault(effect="job_status", jobStatus="running", times=None)
+
+    def release(self) -> None:
+        """Forget all faults: jobs end at the next look, canceled if they were asked to."""
+        self._ask("DELETE", "/__emulator__/faults")
+
+    def fault(self, **rule: Any) -> None:
+        """Add a fault; see ``airflow_provider_polaris.emulator.faults.Fault``."""
+        self._ask("POST", "/__emulator__/faults", json=rule)
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return all jobs but the one that made the source, the oldest first, as described."""
+        values = self._api("GET", "/jobs", params={"sortColumn": "created_date_time", "sortOrder": "ASC"})["values"]
+        described = [self._api("GET", f"/jobs/{one['id']}") for one in values]
+        return [job for job in described if job["source"]["type"] == "table"]
+
+    def statuses(self) -> list[tuple[str, str]]:
+        """Return what each of these jobs is and what it was asked to be: ``running`` or ``canceled``."""
+        return [(job["executionStatus"], job["desiredExecutionStatus"]) for job in self.jobs()]
+
+    def requests(self) -> dict[str, int]:
+        """Return how often each method and path was asked so far."""
+        counts: dict[str, int] = self._ask("GET", "/__emulator__/counters")["requests"]
+        return counts
+
+    def query(self, sql: str) -> list[dict[str, Any]]:
+        """Return the rows of a query."""
+        rows: list[dict[str, Any]] = self._api("POST", "/query/sql", json={"query": sql})
+        return rows
+
+    def describe(self) -> str:
+        """Return all that a person wants to know when a test has failed."""
+        return json.dumps({"requests": self.requests(), "jobs": self.jobs()}, indent=1)
+
+    def _address(self) -> str:
+        def printed() -> re.Match[str] | None:
+            self.process.check_runs()
+            return re.search(r"Polaris emulator on (http://127\.0\.0\.1:\d+)", self.process.log.read_text())
+
+        found = eventually(printed, bool, within=60, what="the emulator's address")
+        assert found is not None
+        return found[1]
+
+    def _load(self) -> None:
+        content = "".join(json.dumps(row) + "\n" for row in KOALAS)
+        self._api("POST", "/files", files={"file": ("koalas.json", content)})
+        job = self._api("POST", "/jobs", json=INGEST)
+        status = self._api("GET", f"/jobs/{job['id']}/status")["executionStatus"]
+        assert status == "completed", status
+
+    def _api(self, method: str, path: str, **options: Any) -> Any:
+        return self._ask(method, f"/v1/projects/{PROJECT}{path}", **options)
+
+    def _ask(self, method: str, path: str, **options: Any) -> Any:
+        answer = self._http.request(method, self.url + path, timeout=20, **options)
+        assert answer.ok, f"{method} {path} answered {answer.status_code}: {answer.text}"
+        return answer.json()

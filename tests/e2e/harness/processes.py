@@ -1,0 +1,122 @@
+"""
+Processes that can be killed and frozen with everything they started.
+
+Each one begins a session of its own. Children keep the session when they change their process group (Airflow's tasks
+do) and when their parent dies, so it tells whose they are.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+
+class ProcessTree:
+    """
+    A process and its descendants.
+
+    :param name: For messages.
+    :param command: Program and arguments.
+    :param environment: All of it.
+    :param log: File that gets what they print.
+    """
+
+    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        self.name = name
+        self.log = log
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                command,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Id of the first process, and of the session."""
+        return self._process.pid
+
+    def check_runs(self) -> None:
+        """
+        Make sure that the first process has not ended.
+
+        :raises AssertionError: It has; has the end of its log.
+        """
+        code = self._process.poll()
+        assert code is None, f"{self.name} ended with {code}:\n{self.tail()}"
+
+    def wait(self, seconds: float) -> int:
+        """
+        Wait for the end of the first process.
+
+        :return: Its exit code.
+        """
+        return self._process.wait(seconds)
+
+    def members(self) -> list[psutil.Process]:
+        """Return the processes that live, those that nobody has reaped left out."""
+        return [one for one in psutil.process_iter() if _session_of(one.pid) == self.pid and _lives(one)]
+
+    def freeze(self) -> None:
+        """Stop them all with SIGSTOP."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        self._signal(signal.SIGCONT)
+
+    def terminate(self) -> None:
+        """Ask the first process to end, which tells the others."""
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """
+        Kill them all with SIGKILL.
+
+        :raises AssertionError: One lives on.
+        """
+        for _ in range(100):
+            if not self._signal(signal.SIGKILL):
+                break
+            time.sleep(0.1)
+        self._process.wait(10)
+        assert self.members() == [], f"{self.name} could not be killed"
+
+    def tail(self, lines: int = 60, without: str = "\0") -> str:
+        """
+        Return the end of the log.
+
+        :param lines: How many lines at most.
+        :param without: Lines that have this are left out.
+        """
+        text = self.log.read_text(errors="replace")
+        return "\n".join([line for line in text.splitlines() if without not in line][-lines:])
+
+    def _signal(self, number: signal.Signals) -> int:
+        members = self.members()
+        for one in members:
+            one.send_signal(number)
+        return len(members)
+
+
+def _session_of(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except (ProcessLookupError, PermissionError):
+        return None
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,74 @@
+"""The scenarios that are short enough for every change: one Airflow, no process of it killed."""
+
+from __future__ import annotations
+
+import pytest
+from harness.checks import cancel_is_asked, check_canceled, check_success, see_waiting
+
+pytestmark = pytest.mark.smoke
+
+
+def test_synchronous_run_succeeds(run_dag, polaris):
+    """A task that waits in the worker ends with the job, its links, its XComs and its rows."""
+    polaris.hold()
+    task = run_dag("synchronous")
+    task.wait_for("running")
+    see_waiting(polaris)
+    polaris.release()
+    task.wait_for("success")
+    check_success(polaris, task)
+
+
+def test_deferred_run_succeeds(run_dag, polaris):
+    """A task that waits in the triggerer has its link and its job's id while it waits, and ends as if it had not."""
+    polaris.hold()
+    task = run_dag("deferred")
+    task.wait_for("deferred")
+    see_waiting(polaris)
+    (job,) = polaris.jobs()
+    assert task.links()["Polaris Job"] == f"{polaris.url}/__emulator__/jobs/{job['id']}"
+    assert task.xcom("polaris_job")["id"] == job["id"]
+    polaris.release()
+    task.wait_for("success")
+    check_success(polaris, task)
+
+
+def test_task_marked_failed_while_deferred_cancels_job(run_dag, polaris):
+    """Marking the task failed cancels its job."""
+    polaris.hold()
+    task = run_dag("deferred")
+    task.wait_for("deferred")
+    see_waiting(polaris)
+    task.mark("failed")
+    cancel_is_asked(polaris)
+    check_canceled(polaris)
+    assert task.state() == "failed"
+
+
+def test_task_cleared_while_deferred_cancels_old_job(run_dag, polaris):
+    """Clearing the task cancels its job; the new one that the next attempt submits is left alone."""
+    polaris.hold()
+    task = run_dag("deferred")
+    task.wait_for("deferred")
+    see_waiting(polaris)
+    task.clear()
+    cancel_is_asked(polaris)
+    polaris.release()
+    task.wait_for("success")
+    old, new = polaris.jobs()
+    assert (old["executionStatus"], old["desiredExecutionStatus"]) == ("canceled", "canceled")
+    assert (new["executionStatus"], new["desiredExecutionStatus"]) == ("completed", "running")
+    assert task.xcom() == new["id"]
+
+
+def test_execution_timeout_while_deferred_cancels_job_and_fails_task(airflow, run_dag, polaris):
+    """The deadline holds in the triggerer: it cancels the job, then the task fails and says so."""
+    polaris.hold()
+    task = run_dag("deferred_timeout")
+    task.wait_for("deferred")
+    task.wait_for("failed", within=120)
+    cancel_is_asked(polaris)
+    check_canceled(polaris)
+    log = airflow.task_log(task)
+    assert "at the deadline" in log
+    assert "canceled because cancel_on_timeout=True" in log

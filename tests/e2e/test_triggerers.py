@@ -1,0 +1,86 @@
+"""What becomes of waiting tasks when triggerers die or hang: the job runs on, and its end is seen."""
+
+from __future__ import annotations
+
+import time
+
+from harness.checks import check_success, see_waiting
+from harness.waiting import eventually
+
+#: Airflow gives the triggers of a triggerer that is silent for 30 s to another one.
+FREEZE_SECONDS = 40
+
+
+def owner(task):
+    """Return the id of the triggerer job that has the task's trigger, or None."""
+    return (task.look()["triggerer_job"] or {}).get("id")
+
+
+def wait_for_other_owner(task, before):
+    """Wait until another triggerer has the task's trigger."""
+    eventually(
+        lambda: owner(task), lambda seen: seen not in (None, before), within=90, what="another triggerer for the task"
+    )
+
+
+def test_triggerer_killed_and_restarted_while_waiting_succeeds(airflow, run_dag, polaris):
+    """A triggerer that dies with all its processes takes no job with it; the next one waits on."""
+    polaris.hold()
+    task = run_dag("deferred")
+    task.wait_for("deferred")
+    see_waiting(polaris)
+    before = owner(task)
+    (triggerer,) = airflow.triggerers()
+    triggerer.kill()
+    airflow.start_triggerer()
+    wait_for_other_owner(task, before)
+    see_waiting(polaris)
+    assert polaris.statuses() == [("running", "running")]
+    polaris.release()
+    task.wait_for("success")
+    check_success(polaris, task)
+
+
+def test_triggerer_stopped_politely_while_waiting_succeeds(airflow, run_dag, polaris):
+    """A triggerer that is shut down, as in every deployment, cancels no job; the next one waits on."""
+    polaris.hold()
+    task = run_dag("deferred")
+    task.wait_for("deferred")
+    see_waiting(polaris)
+    before = owner(task)
+    (triggerer,) = airflow.triggerers()
+    triggerer.terminate()
+    triggerer.wait(60)
+    triggerer.kill()
+    airflow.start_triggerer()
+    wait_for_other_owner(task, before)
+    see_waiting(polaris)
+    assert polaris.statuses() == [("running", "running")]
+    polaris.release()
+    task.wait_for("success")
+    check_success(polaris, task)
+
+
+def test_triggerer_frozen_until_its_trigger_moved_cancels_nothing(airflow, run_dag, polaris):
+    """A triggerer that comes back from a pause finds its trigger gone, and leaves the job to the other triggerer."""
+    polaris.hold()
+    task = run_dag("deferred")
+    task.wait_for("deferred")
+    see_waiting(polaris)
+    before = owner(task)
+    (frozen,) = airflow.triggerers()
+    second = airflow.start_triggerer()
+    eventually(airflow.alive_triggerer_jobs, lambda ids: len(ids - {before}) > 0, within=90, what="a second triggerer")
+    frozen.freeze()
+    try:
+        time.sleep(FREEZE_SECONDS)
+        wait_for_other_owner(task, before)
+    finally:
+        frozen.thaw()
+    eventually(lambda: airflow.task_log(task), lambda log: "invoking on_kill" in log, within=60, what="on_kill()")
+    see_waiting(polaris)
+    assert polaris.statuses() == [("running", "running")]
+    polaris.release()
+    task.wait_for("success")
+    check_success(polaris, task)
+    second.kill()
