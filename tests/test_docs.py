@@ -32,3 +32,33 @@ def test_relative_links_lead_to_files(page: Path) -> None:
     """A link to a file of the repository finds it."""
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def _emulator_page() -> str:
+    return (ROOT / "docs" / "emulator.md").read_text()
+
+
+def test_emulator_page_lists_every_endpoint() -> None:
+    """The coverage table is what the application routes, no more and no less."""
+    from airflow_provider_polaris.emulator.app import create_app
+
+    prefix = "/v1/projects/{project_id}"
+    app = create_app()
+    routed = {
+        (method, path.removeprefix(prefix))
+        for route in app.routes
+        for method in route.methods
+        if (path := route.path).startswith(prefix)
+    }
+    app.state.emulator.close()
+    rows = re.findall(r"^\| ([A-Z, ]+) \| `(/[^`]+)` \|", _emulator_page(), re.MULTILINE)
+    assert {(method, path) for methods, path in rows for method in methods.split(", ")} == routed
+
+
+def test_emulator_page_lists_every_function() -> None:
+    """The functions named are those that are translated."""
+    from airflow_provider_polaris.emulator.sql import aggregates, functions
+
+    section = _emulator_page().split("## SQL")[1].split("## What it does not do")[0]
+    lists = " ".join(re.findall(r"^(?:- \w+: |  )(.*)$", section, re.MULTILINE))
+    assert set(re.findall(r"`(\w+)`", lists)) == {*functions.FUNCTIONS, *aggregates.FUNCTIONS}
