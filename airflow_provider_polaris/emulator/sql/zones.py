@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from airflow_provider_polaris.emulator.sql.model import SqlInvalid
@@ -65,6 +66,12 @@ class Zone:
         return f"timezone('UTC', timezone({quote_text(self.name)}, {local}))"
 
 
+@cache
+def _names() -> frozenset[str]:
+    """List the known names once: it reads directories."""
+    return frozenset(available_timezones())
+
+
 def parse_zone(name: str) -> Zone | None:
     """
     Look a zone up.
@@ -81,6 +88,6 @@ def parse_zone(name: str) -> Zone | None:
     if match is not None and int(match["hours"]) < 24 and int(match["minutes"]) < 60:
         offset = (int(match["hours"]) * 60 + int(match["minutes"])) * 60_000_000
         return Zone(name, -offset if match["sign"] == "-" else offset)
-    if name not in available_timezones():
+    if name not in _names():
         raise SqlInvalid(f"The datetime zone id {name!r} is not recognised")
     return Zone(name, None)

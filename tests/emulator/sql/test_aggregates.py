@@ -50,6 +50,7 @@ ROWS = [
         ('EARLIEST("city", 2)', "ro", None),
         ("EARLIEST_BY(\"city\", TIMESTAMP '2024-06-05 00:00:00')", "oslo", None),
         ('LATEST("city") FILTER (WHERE "n" > 20)', "rome", None),
+        ('LATEST_BY("city", CASE WHEN "n" = 10 THEN NULL ELSE "__time" END)', "oslo", None),
         ('ANY_VALUE("n")', 10, None),
         ("COUNT(*) FILTER (WHERE \"city\" = 'rome')", 2, 0),
         ('SUM("n" * 2) FILTER (WHERE "city" = \'rome\') + 1', 101, None),
@@ -80,6 +81,7 @@ def test_aggregate_in_query_value(aggregate, expression, expected, of_nothing):
         ('EARLIEST("city")', 'EARLIEST("m")', "rome"),
         ('LATEST("city")', 'LATEST("m")', "oslo"),
         ('LATEST_BY("city", "__time")', 'LATEST("m", 2)', "oslo"),
+        ('LATEST("n")', 'MAX("m")', 20),
         ('ANY_VALUE("n")', 'ANY_VALUE("m")', 10),
         ('COUNT(DISTINCT "city") FILTER (WHERE "n" > 15)', 'APPROX_COUNT_DISTINCT_DS_HLL("m")', 2),
     ],
@@ -143,6 +145,8 @@ def aggregate_of_longs(connection):
         ('APPROX_COUNT_DISTINCT_DS_THETA("city")', "thetaSketch"),
         ('VAR_SAMP("d")', "variance"),
         ('LATEST("city")', "longStringPair"),
+        ('LATEST("n")', "long"),
+        ('EARLIEST_BY("d", "__time")', "double"),
     ],
 )
 def test_aggregate_stored_has_the_type_of_a_measure(expression, data_type):
@@ -165,14 +169,6 @@ def test_aggregate_stored_has_the_type_of_a_measure(expression, data_type):
             'APPROX_COUNT_DISTINCT("n")',
             SqlNotSupported,
             "function 'APPROX_COUNT_DISTINCT' is not supported as a measure",
-        ),
-        (
-            'LATEST("n")',
-            SqlNotSupported,
-            (
-                "function 'LATEST' is not supported as a measure of anything but a string: "
-                "Polaris has no type that stores it"
-            ),
         ),
         ('MAX("city")', SqlNotSupported, "function 'MAX' is not supported for type STRING"),
         ('SUM("__time")', SqlInvalid, "Cannot apply 'SUM' to arguments of type 'SUM(<TIMESTAMP>)'"),

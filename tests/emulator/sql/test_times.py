@@ -226,6 +226,7 @@ def test_time_parse_without_pattern_reads_iso(evaluate, text, expected):
     ("arguments", "text", "expected"),
     [
         ("'yyyyMMdd'", "20240605", "2024-06-05 00:00:00"),
+        ("'yyyyMMdd'", "2024065", None),
         ("'yyyyMMddHHmmssSSS'", "20240605134731250", "2024-06-05 13:47:31.250"),
         ("'dd/MM/yyyy H:mm'", "5/6/2024 9:07", "2024-06-05 09:07:00"),
         ("'MMM d, yyyy h:mm a'", "Jun 5, 2024 12:05 AM", "2024-06-05 00:05:00"),
