@@ -1,7 +1,7 @@
 """
 Roll "Koalas Source" up to one row an hour and city, one day of data a run.
 
-Use it where a detail table gets too big for its queries: a run replaces its own day, so running it twice changes nothing.
+Use it where a detail table gets too big for its queries; a run replaces its own day, so a second one changes nothing.
 In the UI look at the "Polaris Job" link of the task "rollup", and at its XCom "polaris_job" for the rows in and out.
 """
 

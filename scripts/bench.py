@@ -107,13 +107,17 @@ def main() -> None:
     output.write_text(json.dumps(result, indent=1) + "\n")
     print(f"\n{table(rows, arguments.interval)}\n")
     print(
-        "Requests, connections and CPU while nothing ends; 'busiest' is the fullest interval of all. MB is what 1,000 "
-        "waiters add to the process. Then the seconds from a job's end to its event, all jobs ending over "
-        f"{Plan.spread} intervals or at one instant."
+        "Requests, connections and CPU while nothing ends; 'fullest' is the fullest interval of all. MB is what 1,000 "
+        "waiters add to the process while they wait, and at most when all join and end at once. Delays are from a "
+        f"job's end to its event, all jobs ending over {Plan.spread} intervals or at one instant."
     )
     if comparison is not None:
-        shares = (f"{comparison[what]['share']:.1%} of {comparison[what]['better_peer']}'s {what}" for what in ("cpu", "memory"))
-        print(f"With {comparison['waiting']:,} waiting jobs ours takes {' and '.join(shares)}.")
+        what = {"CPU": "cpu_seconds_per_interval", "memory": "memory_mb_per_1000", "peak": "peak_memory_mb_per_1000"}
+        shares = (
+            f"{comparison[field]['share']:.1%} of the {word} of {comparison[field]['better_peer']}"
+            for word, field in what.items()
+        )
+        print(f"With {comparison['waiting']:,} waiting jobs ours takes {', '.join(shares)}, whichever peer is better.")
     for row in rows:
         for problem in row["problems"] if not row["projected_from"] else ():
             print(f"{name(row['trigger'], row['waiting'])}: {problem}")

@@ -26,18 +26,19 @@ def figures(seen: Observation) -> Row:
     requests = sorted(at for at, _ in seen.ledger["requests"])
     connections: list[list[float | None]] = seen.ledger["connections"]
     opened = sorted(begin for begin, _ in connections if begin is not None)
-    memory = seen.memory / 1e6 / seen.waiting * 1000 if seen.waiting >= _FEWEST_FOR_MEMORY else None
+    phases = (seen.steady, seen.spread, seen.at_once)
     return {
         "trigger": seen.side,
         "waiting": seen.waiting,
         "projected_from": None,
         "requests_per_interval": _within(requests, seen.steady.begin, seen.steady.end) / intervals,
-        "requests_busiest_interval": _busiest(requests, seen.steady.begin, seen.at_once.end, seen.interval),
+        "requests_fullest_interval": max(_fullest(requests, phase, seen.interval) for phase in phases),
         "requests_by_kind": dict(Counter(kind for at, kind in seen.ledger["requests"] if at >= seen.steady.begin)),
         "new_connections_per_interval": _within(opened, seen.steady.begin, seen.steady.end) / intervals,
         "open_connections": _most_open(connections, seen.steady.begin, seen.at_once.end),
         "cpu_seconds_per_interval": seen.cpu / intervals,
-        "memory_mb_per_1000": memory,
+        "memory_mb_per_1000": _per_thousand(seen.memory, seen.waiting),
+        "peak_memory_mb_per_1000": _per_thousand(seen.peak_memory, seen.waiting),
         "loop_blocked_at_most": seen.block,
         "spread": _delays(seen.spread),
         "at_once": _delays(seen.at_once),
@@ -48,7 +49,7 @@ def figures(seen: Observation) -> Row:
 def project(row: Row, waiting: int) -> Row:
     """Return what a row would be with more waiters if everything grew with their number; delays don't."""
     factor = waiting / row["waiting"]
-    grown = ("requests_per_interval", "requests_busiest_interval", "new_connections_per_interval", "open_connections")
+    grown = ("requests_per_interval", "requests_fullest_interval", "new_connections_per_interval", "open_connections")
     return {
         **row,
         **{name: row[name] * factor for name in (*grown, "cpu_seconds_per_interval")},
@@ -66,35 +67,33 @@ def compare(rows: Sequence[Row]) -> Row | None:
     largest = max(row["waiting"] for row in rows)
     ours = [row for row in rows if row["trigger"] == "polaris" and row["waiting"] == largest]
     peers = [row for row in rows if row["trigger"] != "polaris" and row["waiting"] == largest]
-    if not ours or not peers or ours[0]["memory_mb_per_1000"] is None:
+    if not ours or not peers or largest < _FEWEST_FOR_MEMORY:
         return None
     result: Row = {"waiting": largest}
-    for name, field in (("cpu", "cpu_seconds_per_interval"), ("memory", "memory_mb_per_1000")):
+    for field in ("cpu_seconds_per_interval", "memory_mb_per_1000", "peak_memory_mb_per_1000"):
         better = min(peers, key=lambda row: float(row[field]))
-        result[name] = {"share": ours[0][field] / better[field], "better_peer": better["trigger"]}
+        result[field] = {"share": ours[0][field] / better[field], "better_peer": better["trigger"]}
     return result
 
 
 def table(rows: Sequence[Row], interval: float) -> str:
     """Return the one table of all rows."""
+    per = f"/{interval:g} s"
     heads = (
-        "trigger",
-        "waiting",
-        f"requests /{interval:g} s",
-        "busiest",
-        f"new conn. /{interval:g} s",
-        "open conn.",
-        f"CPU s /{interval:g} s",
-        "MB /1,000",
-        "spread: median",
-        "p99",
-        "max",
-        "at once: median",
-        "p99",
-        "max",
-        "missed",
+        ("trigger", ""),
+        ("waiting", ""),
+        ("requests", per),
+        ("fullest", per),
+        ("new conn.", per),
+        ("open", "conn."),
+        ("CPU s", per),
+        ("MB", "/1,000"),
+        ("MB peak", "/1,000"),
+        ("ends spread: s", "median/p99/max"),
+        ("ends at once: s", "median/p99/max"),
+        ("missed", ""),
     )
-    lines = [heads, *(_cells(row) for row in rows)]
+    lines = [*zip(*heads, strict=True), *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
     text = [
         "  ".join(
@@ -103,27 +102,29 @@ def table(rows: Sequence[Row], interval: float) -> str:
         )
         for line in lines
     ]
-    return "\n".join([text[0], "-" * len(text[0]), *text[1:]])
+    return "\n".join([*text[:2], "-" * len(text[0]), *text[2:]])
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    delays = [row["spread"], row["at_once"]]
+    delays = [delay for delay in (row["spread"], row["at_once"]) if delay is not None]
     return (
         row["trigger"] + (" (projected)" if row["projected_from"] else ""),
         f"{row['waiting']:,}",
         f"{row['requests_per_interval']:,.1f}",
-        f"{row['requests_busiest_interval']:,.0f}",
+        f"{row['requests_fullest_interval']:,.0f}",
         f"{row['new_connections_per_interval']:,.1f}",
         f"{row['open_connections']:,.0f}",
         f"{row['cpu_seconds_per_interval']:.3f}",
         _number(row["memory_mb_per_1000"]),
-        *(_number(delay and delay[name]) for delay in delays for name in ("median", "p99", "max")),
-        str(sum(delay["missed"] for delay in delays)) if all(delays) else "",
+        _number(row["peak_memory_mb_per_1000"]),
+        *("/".join(_number(delay[name]) for name in ("median", "p99", "max")) for delay in delays),
+        *[""] * (2 - len(delays)),
+        str(sum(delay["missed"] for delay in delays)) if delays else "",
     )
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f}"
+    return "-" if value is None else f"{value:.1f}"
 
 
 def _delays(phase: Phase) -> Row:
@@ -146,10 +147,15 @@ def _within(ordered: Sequence[float], begin: float, end: float) -> int:
     return bisect_left(ordered, end) - bisect_left(ordered, begin)
 
 
-def _busiest(ordered: Sequence[float], begin: float, end: float, interval: float) -> int:
-    """Return the most that fell into one interval, of intervals laid end to end."""
-    count = math.ceil((end - begin) / interval)
-    return max(_within(ordered, begin + i * interval, begin + (i + 1) * interval) for i in range(count))
+def _fullest(ordered: Sequence[float], phase: Phase, interval: float) -> int:
+    """Return the most that fell into one interval, of intervals laid end to end from the begin of the phase."""
+    count = math.ceil((phase.end - phase.begin) / interval)
+    starts = [phase.begin + number * interval for number in range(count)]
+    return max(_within(ordered, start, min(start + interval, phase.end)) for start in starts)
+
+
+def _per_thousand(size: int, waiting: int) -> float | None:
+    return size / 1e6 / waiting * 1000 if waiting >= _FEWEST_FOR_MEMORY else None
 
 
 def _most_open(connections: Sequence[Sequence[float | None]], begin: float, end: float) -> int:

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,7 +64,8 @@ class Observation:
 
     :param side: Key of the kind of trigger.
     :param cpu: Seconds used in the steady phase.
-    :param memory: Bytes that the process grew by, from its warm start to the largest size of the steady phase.
+    :param memory: Bytes that the process grew by from its warm start, at most, until the end of the steady phase.
+    :param peak_memory: The same until the end of all, with the peak when all waiters join at once.
     :param block: Longest time in seconds for which the event loop was blocked while jobs ended.
     :param ledger: What the server noted.
     :param problems: What should not have happened.
@@ -79,6 +79,7 @@ class Observation:
     at_once: Phase
     cpu: float
     memory: int
+    peak_memory: int
     block: float
     ledger: dict[str, Any]
     problems: list[str]
@@ -104,6 +105,7 @@ class Measured:
         self._log = log
         self._process = _start(stack, [str(HERE / "bench_side.py"), side, str(port), str(interval)], log)
         self._memory = psutil.Process(self._process.pid).memory_info
+        self._small = self._large = 0
 
     def answer(self) -> Any:
         """Read its next answer; the first comes by itself, when it is ready."""
@@ -120,14 +122,24 @@ class Measured:
         self._process.stdin.flush()
         return self.answer()
 
-    def memory(self) -> int:
-        """Return the bytes it has in memory."""
-        return int(self._memory().rss)
+    def begin(self) -> None:
+        """Take its present size for the one that it grows from."""
+        self._small = self._large = self._memory().rss
+
+    def rest(self, seconds: float) -> None:
+        """Leave it alone for a time, but look at its size from outside."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, _SAMPLE_EVERY))
+            self._large = max(self._large, self._memory().rss)
+
+    @property
+    def growth(self) -> int:
+        """Bytes that it has grown by, at most, since ``begin``."""
+        return self._large - self._small
 
 
-def measure(
-    side: str, waiting: int, plan: Plan, logs: Path, *, ready: threading.Barrier | None = None
-) -> Observation:
+def measure(side: str, waiting: int, plan: Plan, logs: Path, *, ready: threading.Barrier | None = None) -> Observation:
     """
     Measure one row.
 
@@ -146,24 +158,26 @@ def measure(
             ready.wait(300)
         if warm["problems"] or not warm["event"]:
             raise RuntimeError(f"{side}: a job that has ended gave no good event: {warm['problems']!r}")
-        small = measured.memory()
+        measured.begin()
 
         first = server.ask(f"add?count={waiting}")
         measured.tell("join", first=first, count=waiting, seconds=plan.interval)
-        time.sleep(plan.interval / 2)
+        measured.rest(plan.interval)  # until everybody has polled
         before = measured.tell("usage")
-        large = _largest(measured.memory, plan.steady * plan.interval)
+        measured.rest(plan.steady * plan.interval)
         after = measured.tell("usage")
-        steady = Phase(before["at"], after["at"])
+        steady, memory = Phase(before["at"], after["at"]), measured.growth
 
         measured.tell("watch_loop")
-        spread, problems = _end_all(server, measured, first, waiting, plan, seconds=plan.spread * plan.interval)
+        spread = _end_all(server, measured, first, waiting, plan, seconds=plan.spread * plan.interval)
 
         first = server.ask(f"add?count={waiting}")
+        joined = time.monotonic()
         measured.tell("join", first=first, count=waiting, seconds=0)
-        time.sleep(1.5 * plan.interval)
-        at_once, more = _end_all(server, measured, first, waiting, plan, seconds=0)
-        block = measured.tell("events")["block"]
+        measured.rest(1.2 * plan.interval)
+        at_once = _end_all(server, measured, first, waiting, plan, seconds=0)
+        at_once.begin = joined
+        events = measured.tell("events")
         return Observation(
             side=side,
             waiting=waiting,
@@ -172,35 +186,24 @@ def measure(
             spread=spread,
             at_once=at_once,
             cpu=after["cpu"] - before["cpu"],
-            memory=large - small,
-            block=block,
+            memory=memory,
+            peak_memory=measured.growth,
+            block=events["block"],
             ledger=server.ask("ledger"),
-            problems=more or problems,
+            problems=events["problems"],
         )
 
 
-def _end_all(
-    server: Server, measured: Measured, first: int, count: int, plan: Plan, *, seconds: float
-) -> tuple[Phase, list[str]]:
+def _end_all(server: Server, measured: Measured, first: int, count: int, plan: Plan, *, seconds: float) -> Phase:
     """Let all jobs end and wait until all waiters have heard of it, but not for ever."""
     phase = Phase(time.monotonic())
     phase.ends = server.ask(f"end?first={first}&count={count}&seconds={seconds}")
     give_up = phase.begin + seconds + 2 * plan.interval + _PATIENCE
     while measured.tell("waiting") and time.monotonic() < give_up:
-        time.sleep(_SAMPLE_EVERY)
-    events = measured.tell("events")
-    phase.end, phase.seen = time.monotonic(), events["seen"]
-    return phase, events["problems"]
-
-
-def _largest(value: Callable[[], int], seconds: float) -> int:
-    """Return the largest of the samples taken over a time."""
-    end = time.monotonic() + seconds
-    largest = value()
-    while (left := end - time.monotonic()) > 0:
-        time.sleep(min(left, _SAMPLE_EVERY))
-        largest = max(largest, value())
-    return largest
+        measured.rest(_SAMPLE_EVERY)
+    phase.seen = measured.tell("events")["seen"]
+    phase.end = time.monotonic()
+    return phase
 
 
 def _start(stack: ExitStack, command: list[str], log: Path | None) -> subprocess.Popen[str]:

@@ -83,10 +83,13 @@ class Service(asyncio.Protocol):
             self._ledger.requests.append((now, kind))
             if answer is None:
                 self._ledger.refused.append(f"{method} {target}")
-        status, answer = (b"200 OK", answer) if answer is not None else (b"404 Not Found", b'{"message":"no such thing"}')
+        status, answer = (
+            (b"200 OK", answer) if answer is not None else (b"404 Not Found", b'{"message":"no such thing"}')
+        )
         assert self._transport is not None
         self._transport.write(
-            b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (status, len(answer)) + answer
+            b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (status, len(answer))
+            + answer
         )
         if b"connection: close" in head.lower():
             self._transport.close()

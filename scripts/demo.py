@@ -37,10 +37,8 @@ def local_polaris(database: Path) -> Iterator[tuple[str, str]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
-            connection = next(
-                (found[1] for line in server.stdout if (found := re.search(r"AIRFLOW_CONN_POLARIS_DEFAULT='(.*)'", line))),
-                None,
-            )
+            printed = (re.search(r"AIRFLOW_CONN_POLARIS_DEFAULT='(.*)'", line) for line in server.stdout)
+            connection = next((found[1] for found in printed if found), None)
             if connection is None:
                 raise SystemExit("The emulator did not start; its message stands above.")
             address = re.search(r"http://127\.0\.0\.1:\d+", connection)
@@ -98,7 +96,7 @@ def load_source(client: PolarisClient, home: Path) -> int:
 
 
 def run_airflow(address: str, connection: str, home: Path) -> list[dict[str, Any]]:
-    """Run the example DAG for each day in one Airflow process, as the scheduler would; gives the ``polaris_job`` XComs."""
+    """Run the example DAG for each day in one Airflow process; gives its XComs ``polaris_job``."""
     import airflow_once  # sets Airflow's environment, so it comes before anything of Airflow
 
     airflow = airflow_once.start(home / "airflow", {"AIRFLOW_CONN_POLARIS_DEFAULT": connection})
@@ -124,8 +122,9 @@ def report(client: PolarisClient, jobs: list[dict[str, Any]], source_rows: int) 
         metrics = client.get_job_metrics(job["id"])
         print(f"  {day:%Y-%m-%d}  {metrics['numRowsProcessed']:>12,}{metrics['numRowsPersisted']:>12,}   {job['id']}")
     (total,) = client.query(f'SELECT COUNT(*) AS "rows", SUM("__count") AS "events" FROM "{TARGET}"')
-    print(f"\n  {SOURCE!r} {source_rows:,} rows  →  {TARGET!r} {total['rows']:,} rows that count {total['events']:,} events")
-    if total["events"] != source_rows:
+    kept, counted = total["rows"], total["events"]
+    print(f"\n  {SOURCE!r} {source_rows:,} rows  →  {TARGET!r} {kept:,} rows that count {counted:,} events")
+    if counted != source_rows:
         raise SystemExit("The rollup does not count every event of the source.")
     first = client.query(f'SELECT * FROM "{TARGET}" ORDER BY "__time", "city" LIMIT 5')
     widths = {name: max(len(name), *(len(str(row[name])) for row in first)) for name in first[0]}
@@ -144,9 +143,7 @@ def main() -> None:
     with local_polaris(database) as (address, connection):
         say(f"It answers at {address}, its database is {database}")
         with PolarisClient(
-            ClientSettings.from_host(
-                address, project_id="00000000-0000-4000-8000-000000000001", api_key="pok_emulator"
-            )
+            ClientSettings.from_host(address, project_id="00000000-0000-4000-8000-000000000001", api_key="pok_emulator")
         ) as client:
             source_rows = load_source(client, home)
             say(f"{SOURCE!r} holds {source_rows:,} rows. Starting Airflow …")

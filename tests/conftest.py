@@ -15,4 +15,5 @@ os.environ["AIRFLOW_HOME"] = _HOME
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
 os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"sqlite:///{_HOME}/airflow.db"
-os.environ["AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY"] = "True"  # without it Airflow 2.11 warns, and warnings are errors
+# Without it Airflow 2.11 warns, and warnings are errors.
+os.environ["AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY"] = "True"

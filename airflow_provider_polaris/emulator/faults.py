@@ -8,6 +8,7 @@ import asyncio
 import re
 import threading
 from collections import Counter
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from fastapi.responses import JSONResponse
@@ -42,6 +43,29 @@ class Fault(WireModel):
     retry_after: str | None = None
     seconds: float = Field(1.0, ge=0, le=60)
     job_status: str = "unknown"
+
+
+@dataclass
+class Freeze:
+    """
+    While it lasts, unfinished jobs make no progress and show one status.
+
+    :param status: What replies show.
+    :param replies: Replies left that show it; None for no end.
+    """
+
+    status: str
+    replies: int | None = None
+
+    def shown(self) -> None:
+        """Count a reply."""
+        if self.replies is not None:
+            self.replies -= 1
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has been shown as often as it was to be."""
+        return self.replies is not None and self.replies <= 0
 
 
 class Faults:

@@ -59,7 +59,8 @@ class Job:
     @property
     def source(self) -> Mapping[str, Any]:
         """The source as it is echoed."""
-        return dict(self.spec["source"])
+        source: Mapping[str, Any] = self.spec["source"]
+        return source
 
     @property
     def target_name(self) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from airflow_provider_polaris.emulator.batch import Prepared, partitioning_of, plan_of, prepare
@@ -19,6 +19,7 @@ from airflow_provider_polaris.emulator.catalog import Catalog
 from airflow_provider_polaris.emulator.engine import JobFault, Store, TableDef, Tables, run_batch
 from airflow_provider_polaris.emulator.engine import plan_columns as engine_plan_columns
 from airflow_provider_polaris.emulator.errors import bad_request, not_found
+from airflow_provider_polaris.emulator.faults import Freeze
 from airflow_provider_polaris.emulator.identity import NANOSECONDS, Clock, new_job_id
 from airflow_provider_polaris.emulator.job import OK, Job
 from airflow_provider_polaris.emulator.machine import DESIRED_STATUSES, Progression, move
@@ -29,29 +30,6 @@ from airflow_provider_polaris.emulator.wire import JsonBody
 log = logging.getLogger("airflow_provider_polaris.emulator")
 
 _KIND: Final = "job"
-
-
-@dataclass
-class Freeze:
-    """
-    While it lasts, unfinished jobs make no progress and show one status.
-
-    :param status: What replies show.
-    :param replies: Replies left that show it; None for no end.
-    """
-
-    status: str
-    replies: int | None = None
-
-    def shown(self) -> None:
-        """Count a reply."""
-        if self.replies is not None:
-            self.replies -= 1
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it has been shown as often as it was to be."""
-        return self.replies is not None and self.replies <= 0
 
 
 class JobRegistry:

@@ -1,12 +1,17 @@
-"""Cancels a job from the triggerer: what Polaris is asked, and what is said about it."""
+"""
+Cancels jobs from the triggerer: whether to, what Polaris is asked, and what the log says about it.
+
+One function for ``on_kill`` of Airflow 3.3 and for the ``CancelledError`` of older versions.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError
 from airflow_provider_polaris.jobs.state import TERMINAL_STATUSES, normalize_status
+from airflow_provider_polaris.triggers.task_state import TaskKey, task_states
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
@@ -59,3 +64,55 @@ def status_of(client: PolarisClient, job_id: str) -> CancelResult:
         return CancelResult(normalize_status(client.get_job_status(job_id)))
     except PolarisError as error:
         return CancelResult(problem=str(error))
+
+
+class Canceler(Protocol):
+    """Who can cancel a job: the watcher."""
+
+    async def cancel(self, job_id: str) -> CancelResult:
+        """Ask Polaris to cancel a job; failures are in the result."""
+
+
+async def cancel_if_killed(ti: Any, job_id: str, canceler: Canceler, *, because: str, log: Any) -> None:
+    """
+    Cancel the job of a trigger that was stopped, unless its task waits on; never raises, logs what it does.
+
+    Airflow stops a trigger when the task is marked or cleared, but also when the triggerer ends or loses it to another
+    one. The task's state tells which; a state that nobody knows is no reason to cancel.
+
+    :param ti: The trigger's task instance.
+    :param job_id: The job.
+    :param canceler: Cancels it.
+    :param because: Which argument wants it, for the log.
+    :param log: Logger of the task.
+    """
+    try:
+        deferred = None if ti is None else await task_states().is_deferred(TaskKey.of(ti))
+        if deferred is None:
+            log.warning("The trigger was stopped and Airflow doesn't say why; Polaris job %r runs on.", job_id)
+        elif deferred:
+            log.info("The trigger was stopped, but the task is still deferred; Polaris job %r runs on.", job_id)
+        else:
+            _log_cancel(await canceler.cancel(job_id), job_id, because, log)
+    except Exception as error:
+        log.warning("Polaris job %r may not have been canceled: %r", job_id, error)
+
+
+def _log_cancel(result: CancelResult, job_id: str, because: str, log: Any) -> None:
+    if result.problem is not None:
+        log.warning(
+            "The task is no longer deferred, and Polaris job %r could not be canceled; its status is %r and it may run "
+            "on (jobs that delete data can't be canceled): %s",
+            job_id,
+            result.status or "unknown",
+            result.problem,
+        )
+    elif result.has_ended and result.status != "canceled":
+        log.info("Polaris job %r had ended before it could be canceled, with %r.", job_id, result.status)
+    else:
+        log.info(
+            "The task is no longer deferred; Polaris was asked to cancel job %r because %s, it is now %r.",
+            job_id,
+            because,
+            result.status,
+        )

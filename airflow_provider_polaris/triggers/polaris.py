@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_polaris.compat import AIRFLOW_VERSION
 from airflow_provider_polaris.jobs.waiting import Verdict, WaitTracker
+from airflow_provider_polaris.outcome import log_messages
 from airflow_provider_polaris.triggers.event import EventStatus, JobEvent
-from airflow_provider_polaris.triggers.kill import CancelResult
-from airflow_provider_polaris.triggers.task_state import TaskKey, task_states
+from airflow_provider_polaris.triggers.kill import CancelResult, cancel_if_killed
+from airflow_provider_polaris.triggers.patience import Patience
 from airflow_provider_polaris.triggers.watcher import Watcher, watcher_of
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.jobs.state import JobState
     from airflow_provider_polaris.triggers.waiter import Observation, Waiter
 
 #: At the deadline: Airflow's own limit may be 30 s away.
@@ -67,7 +67,7 @@ class PolarisJobTrigger(BaseTrigger):
         pending_warning: float | None = 1800.0,
         console_url: str | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's
         self.job_id = job_id
         self.polaris_conn_id = polaris_conn_id
         self.poll_interval = poll_interval
@@ -78,6 +78,7 @@ class PolarisJobTrigger(BaseTrigger):
         self.pending_warning = pending_warning
         self.console_url = console_url
         self._watcher: Watcher | None = None
+        self._killed = False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments: JSON scalars, no secret."""
@@ -98,48 +99,44 @@ class PolarisJobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield one event."""
-        # One logger for all triggers: Airflow would make one for each.
-        type(self).logger()
+        type(self).logger()  # one for all triggers: Airflow would make one for each
+        started = _now() if self.started is None else _instant(self.started)
+        deadline = None if self.deadline is None else _instant(self.deadline)
+        tracker = WaitTracker(self.job_id, now=started, deadline=deadline, console_url=self.console_url)
+        patience = Patience(self.pending_warning, started.timestamp())
+        self._watcher = watcher = watcher_of(self.polaris_conn_id)
+        waiter = watcher.join(self.job_id, interval=self.poll_interval, started=started.timestamp())
         try:
-            event = await self._wait()
+            while (event := self._hear(waiter, tracker, patience)) is None and not self._is_late():
+                await waiter.next(self._seconds_left(waiter, patience.due(tracker.status)))
+            if event is None:
+                waiter.leave()
+                event = await self._give_up(watcher, tracker)
         except asyncio.CancelledError:
             # Airflow 3.3 calls on_kill after this, but not when it is its own time-out that stops us.
             if not _HAS_ON_KILL or self._is_late():
                 await self._kill()
             raise
-        yield TriggerEvent(dict(event))
+        finally:
+            waiter.leave()
+        yield TriggerEvent(dict(event))  # type: ignore[no-untyped-call]  # Airflow's
 
     async def on_kill(self) -> None:
         """Cancel the job if that is wanted and the task is no longer deferred; Airflow 3.3 calls this."""
         await self._kill()
 
-    async def _wait(self) -> JobEvent:
-        started = _now() if self.started is None else _instant(self.started)
-        self._watcher = watcher = watcher_of(self.polaris_conn_id)
-        tracker = WaitTracker(
-            self.job_id,
-            now=started,
-            deadline=None if self.deadline is None else _instant(self.deadline),
-            console_url=self.console_url,
-        )
-        patience = _Patience(self.pending_warning, started)
-        waiter = watcher.join(self.job_id, interval=self.poll_interval, started=started.timestamp())
-        try:
-            while not self._is_late():
-                for observation in waiter.take():
-                    verdict = self._weigh(observation, tracker, patience)
-                    if verdict.decision == "ended":
-                        return self._ended(tracker.status)
-                    if verdict.decision == "gave_up":
-                        return self._event("gave_up", tracker.status, str(verdict.error))
-                patience.look_ahead(waiter, tracker.status, _now())
-                await waiter.wait(self._seconds_left(patience))
-        finally:
-            waiter.leave()
-        return await self._give_up(watcher, tracker)
+    def _hear(self, waiter: Waiter, tracker: WaitTracker, patience: Patience) -> JobEvent | None:
+        """Take what has come; return the event if that is the end of the wait."""
+        for observation in waiter.take():
+            verdict = self._weigh(observation, tracker, patience)
+            if verdict.decision == "ended":
+                return self._ended(tracker.status)
+            if verdict.decision == "gave_up":
+                return self._event("gave_up", tracker.status, str(verdict.error))
+        return None
 
-    def _weigh(self, observation: Observation, tracker: WaitTracker, patience: _Patience) -> Verdict:
-        """Hand an observation to the tracker and log what it finds worth saying."""
+    def _weigh(self, observation: Observation, tracker: WaitTracker, patience: Patience) -> Verdict:
+        """Hand an observation to the tracker and log what is worth it."""
         now = _now()
         if observation.error is not None:
             verdict = tracker.missed(observation.error, now)
@@ -147,155 +144,57 @@ class PolarisJobTrigger(BaseTrigger):
             verdict = tracker.saw(observation.status, now)
         else:
             verdict = Verdict("wait", tracker.progress(observation.progress, now))
-        for level, text in verdict.messages:
-            self.log.log(level, "%s", text)
-        warning = patience.warning(self.job_id, tracker.status, observation.state, now)
-        if warning is not None:
-            self.log.warning("%s%s", warning, f" ({self.console_url})" if self.console_url else "")
+        log_messages(self.log, verdict.messages)
+        patience.saw(tracker.status, now.timestamp())
+        if observation.state is not None:
+            warning = patience.warning(observation.state, now.timestamp())
+            if warning is not None:
+                self.log.warning("%s%s", warning, f" ({self.console_url})" if self.console_url else "")
         return verdict
 
     async def _give_up(self, watcher: Watcher, tracker: WaitTracker) -> JobEvent:
         """Conclude at the deadline; a job that ended just before is judged after all."""
+        ask = watcher.cancel if self.cancel_on_timeout else watcher.look
+        result = await _within(_CANCEL_SECONDS, ask(self.job_id))
+        if result.has_ended and not (self.cancel_on_timeout and result.status == "canceled"):
+            return self._ended(result.status)
+        if result.status is not None and not result.has_ended:
+            tracker.saw(result.status, _now())
         if not self.cancel_on_timeout:
-            looked = await _within(_CANCEL_SECONDS, watcher.look(self.job_id))
-            if looked.has_ended:
-                return self._ended(looked.status)
             aftermath = "it runs on, because cancel_on_timeout=False"
+        elif result.problem is not None:
+            aftermath = f"it could not be canceled: {result.problem}"
         else:
-            canceled = await _within(_CANCEL_SECONDS, watcher.cancel(self.job_id))
-            if canceled.has_ended and canceled.status != "canceled":
-                return self._ended(canceled.status)
-            how = "was" if canceled.has_ended else "was asked to be"
+            how = "was" if result.has_ended else "was asked to be"
             aftermath = f"it {how} canceled because cancel_on_timeout=True"
-            if canceled.problem is not None:
-                aftermath = f"it could not be canceled: {canceled.problem}"
         return self._event("timeout", tracker.status, str(tracker.timeout_error(aftermath)))
 
     async def _kill(self) -> None:
-        """
-        Cancel the job unless the task waits on, here or elsewhere; once, without an exception, a log line in any case.
-
-        After the deadline it is a matter of ``cancel_on_timeout``.
-        """
+        """Cancel the job if its task was killed. After the deadline that is a matter of ``cancel_on_timeout``."""
         flag = "cancel_on_timeout" if self._is_late() else "cancel_on_kill"
-        if not getattr(self, flag) or self.task_instance is None:
+        if not getattr(self, flag) or self._killed:
             return
-        try:
-            deferred = await task_states().is_deferred(TaskKey.of(self.task_instance))
-            if deferred is None:
-                self.log.warning(
-                    "The trigger was stopped, and Airflow doesn't say whether the task was killed; Polaris job %r "
-                    "runs on.",
-                    self.job_id,
-                )
-            elif deferred:
-                self.log.info("The trigger moves to another triggerer; Polaris job %r runs on.", self.job_id)
-            else:
-                watcher = self._watcher or watcher_of(self.polaris_conn_id)
-                self._log_cancel(await watcher.cancel(self.job_id), flag)
-        except Exception as error:
-            self.log.warning("Polaris job %r may not have been canceled: %r", self.job_id, error)
-
-    def _log_cancel(self, result: CancelResult, flag: str) -> None:
-        if result.problem is not None:
-            self.log.warning(
-                "The task is no longer deferred, and Polaris job %r could not be canceled; its status is %r and it "
-                "may run on (jobs that delete data can't be canceled): %s",
-                self.job_id,
-                result.status or "unknown",
-                result.problem,
-            )
-        elif result.has_ended and result.status != "canceled":
-            self.log.info("Polaris job %r had ended before it could be canceled, with %r.", self.job_id, result.status)
-        else:
-            self.log.info(
-                "The task is no longer deferred; Polaris was asked to cancel job %r because %s=True, it is now %r.",
-                self.job_id,
-                flag,
-                result.status,
-            )
+        self._killed = True
+        watcher = self._watcher or watcher_of(self.polaris_conn_id)
+        await cancel_if_killed(self.task_instance, self.job_id, watcher, because=f"{flag}=True", log=self.log)
 
     def _is_late(self) -> bool:
         return self.deadline is not None and _now().timestamp() >= self.deadline
 
-    def _seconds_left(self, patience: _Patience) -> float | None:
-        """Return when to wake up even if there is nothing to hear."""
-        moments = [moment for moment in (self.deadline, patience.due) if moment is not None]
-        return min(moments) - _now().timestamp() if moments else None
+    def _seconds_left(self, waiter: Waiter, pending_due: float | None) -> float | None:
+        """Return when to wake up even if there is nothing to hear; ask for more than a status when that is needed."""
+        now = _now().timestamp()
+        if pending_due is not None and now >= pending_due:
+            waiter.wants_state = True
+            pending_due = None
+        moments = [moment for moment in (self.deadline, pending_due) if moment is not None]
+        return min(moments) - now if moments else None
 
     def _ended(self, state: str | None) -> JobEvent:
         return self._event("ended", state, f"Polaris job {self.job_id!r} has ended with {state!r}")
 
     def _event(self, status: EventStatus, state: str | None, message: str) -> JobEvent:
         return {"status": status, "job_id": self.job_id, "state": state, "message": message}
-
-
-class _Patience:
-    """
-    Notices that a job stays pending for long, once.
-
-    :param seconds: How long is long; None for never.
-    :param started: Start of the wait.
-    """
-
-    __slots__ = ("_pending_since", "_seconds", "due")
-
-    def __init__(self, seconds: float | None, started: datetime) -> None:
-        self._seconds = seconds
-        self._pending_since: datetime | None = started
-        #: When to look ahead again, epoch seconds.
-        self.due: float | None = None
-
-    def look_ahead(self, waiter: Waiter, status: str | None, now: datetime) -> None:
-        """Ask for the whole state in time for a warning."""
-        self.due = None
-        if self._seconds is None or status != "pending" or self._pending_since is None:
-            return
-        due = self._pending_since.timestamp() + self._seconds
-        if now.timestamp() >= due:
-            waiter.wants_state = True
-        else:
-            self.due = due
-
-    def warning(self, job_id: str, status: str | None, state: JobState | None, now: datetime) -> str | None:
-        """
-        Return the warning, if it is time for it.
-
-        :param job_id: The job.
-        :param status: The last status seen.
-        :param state: The whole state, if it was asked for.
-        :param now: The present.
-        """
-        if status != "pending":
-            # Pending again, after running, would be counted anew; that no status was seen yet says nothing.
-            self._pending_since = self._pending_since if status is None else None
-            return None
-        if self._pending_since is None:
-            self._pending_since = now
-        if state is None or self._seconds is None:
-            return None
-        span = now - self._pending_since
-        if span < timedelta(seconds=self._seconds):
-            return None
-        self._seconds = None
-        return (
-            f"Polaris job {job_id!r} has been 'pending' for {span.total_seconds() / 60:.0f} min. {_health_of(state)} "
-            "A pending job waits, usually for resources: look at what else the project is doing."
-        )
-
-
-def _health_of(state: JobState) -> str:
-    health = state.health
-    if health is None:
-        return "Polaris says nothing about its health."
-    said = f"Polaris says health {health.status!r}"
-    if health.code is not None:
-        said += f", code {health.code!r}"
-    if health.message is not None:
-        said += f", message {health.message!r}"
-    if health.log:
-        said += f", log {'; '.join(str(entry) for entry in health.log)}"
-    return f"{said}."
 
 
 async def _within(seconds: float, work: Any) -> CancelResult:

@@ -1,14 +1,14 @@
 """
 One tick of the watcher: ask Polaris about all jobs that are waited for, in as few requests as possible.
 
-Runs in the poll thread; knows neither asyncio nor Airflow, and logs nothing. Only a terminal status that was *seen* is an
-end: a job that is missing from a list may have ended, or the list lags behind.
+Runs in the poll thread; knows neither asyncio nor Airflow, and logs nothing. Only a terminal status that was *seen* is
+an end: a job that is missing from a list may have ended, or the list lags behind.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.jobs.errors import (
@@ -29,6 +29,7 @@ from airflow_provider_polaris.jobs.state import (
     normalize_status,
 )
 from airflow_provider_polaris.triggers import plan
+from airflow_provider_polaris.triggers.findings import Findings, Memory, Moment, fail
 from airflow_provider_polaris.triggers.waiter import Observation, Waiter
 
 if TYPE_CHECKING:
@@ -52,54 +53,6 @@ _EVERYBODYS: Final = (PolarisTransportError, PolarisThrottledError, PolarisAuthE
 Group = list[Waiter]
 
 
-@dataclass
-class Memory:
-    """
-    What lasts from tick to tick, besides what each waiter keeps.
-
-    :param list_pages: Pages that the list of active jobs took last; None before the first.
-    :param lists_refused: Polaris finds fault with the question for a list, so it isn't asked again.
-    """
-
-    list_pages: int | None = None
-    lists_refused: bool = False
-
-
-@dataclass
-class Findings:
-    """
-    What a tick brought.
-
-    :param news: What is worth telling whom: changes, failures and what was asked for.
-    :param failure: Why nobody else got an answer; None for a tick that went well.
-    :param hold: ``Retry-After`` in seconds, if Polaris asked for it.
-    """
-
-    news: list[tuple[Waiter, Observation]] = field(default_factory=list)
-    failure: PolarisError | None = None
-    hold: float | None = None
-
-    @property
-    def is_unauthorized(self) -> bool:
-        """Whether Polaris doesn't know us (any more)."""
-        return isinstance(self.failure, PolarisAuthError) and self.failure.status == 401
-
-
-@dataclass(frozen=True)
-class Moment:
-    """
-    When a tick is.
-
-    :param now: Its begin, on the watcher's clock.
-    :param pace: Seconds to the next tick.
-    :param today: Its begin in epoch seconds.
-    """
-
-    now: float
-    pace: float
-    today: float
-
-
 def poll(client: PolarisClient, waiters: Sequence[Waiter], memory: Memory, moment: Moment) -> Findings:
     """
     Ask Polaris; a failure that concerns all is a finding, not an exception.
@@ -115,24 +68,6 @@ def poll(client: PolarisClient, waiters: Sequence[Waiter], memory: Memory, momen
     except PolarisError as error:
         tick.fail(error)
     return tick.findings
-
-
-def fail(waiters: Iterable[Waiter], error: PolarisError, moment: Moment) -> Findings:
-    """
-    Return the findings of a tick that could not even begin.
-
-    :param waiters: All.
-    :param error: Why.
-    :param moment: When this tick is.
-    """
-    hold = error.retry_after if isinstance(error, PolarisApiError) else None
-    findings = Findings(failure=error, hold=hold)
-    observation = Observation(error=error)
-    for waiter in waiters:
-        if waiter.is_due(moment.now, moment.pace):
-            waiter.failing = True
-            findings.news.append((waiter, observation))
-    return findings
 
 
 class _Tick:
@@ -204,6 +139,7 @@ class _Tick:
     def _saw(self, group: Group, status: str, state: JobState | None = None) -> None:
         """Note a status. The waiter hears of it only if that may change what he thinks."""
         self._done.add(group[0].job_id)
+        status = sys.intern(status)  # one text for ten thousand waiters
         for waiter in group:
             waiter.asked = self._now
             waiter.misses = 0
@@ -297,8 +233,10 @@ class _Tick:
         running = [waiter for waiter in self._waiters if waiter.status == "running" and waiter.step > 0]
         for waiter in running:
             waiter.rest -= 1
-        waiter = min(running, key=lambda one: one.rest, default=None)
-        if waiter is None or waiter.rest >= 0:
+        if not running:
+            return
+        waiter = min(running, key=lambda waiter: waiter.rest)
+        if waiter.rest >= 0:
             return
         try:
             done = self._client.get_job_progress(waiter.job_id)

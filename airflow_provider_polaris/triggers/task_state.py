@@ -134,7 +134,7 @@ async def ask_supervisor(keys: Sequence[TaskKey]) -> States:
 
     states: States = {}
     for question in questions(keys):
-        answer = await task_runner.SUPERVISOR_COMMS.asend(
+        answer: Any = await task_runner.SUPERVISOR_COMMS.asend(
             GetTaskStates(dag_id=question.dag_id, run_ids=question.run_ids, task_ids=question.task_ids)
         )
         for key in question.keys:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from airflow_provider_polaris.jobs.errors import PolarisError
 from airflow_provider_polaris.jobs.state import JobState
@@ -26,6 +25,16 @@ class Observation(NamedTuple):
     progress: float | None = None
 
 
+class Host(Protocol):
+    """Where waiters wait: the watcher."""
+
+    def ring_at(self, waiter: Waiter, when: float) -> None:
+        """Wake a waiter at a time of the event loop's clock."""
+
+    def left(self, waiter: Waiter) -> None:
+        """Take note that a waiter is gone."""
+
+
 class Waiter:
     """
     One wait for one job.
@@ -36,13 +45,14 @@ class Waiter:
     :param job_id: The job.
     :param interval: Seconds between two looks that its owner wants.
     :param started: Start of the wait, epoch seconds.
-    :param on_leave: Called once when the owner has what he wants.
+    :param host: The watcher.
     """
 
     __slots__ = (
         "_future",
+        "_host",
         "_inbox",
-        "_on_leave",
+        "alarm",
         "asked",
         "attempted",
         "created",
@@ -59,13 +69,15 @@ class Waiter:
         "wants_state",
     )
 
-    def __init__(self, job_id: str, interval: float, started: float, on_leave: Callable[[Waiter], None]) -> None:
+    def __init__(self, job_id: str, interval: float, started: float, host: Host) -> None:
         self.job_id = job_id
         self.interval = interval
         self.started = started
         #: Set by the owner: the next look shall bring the whole state.
         self.wants_state = False
-        self._on_leave = on_leave
+        #: When to be woken on the event loop's clock, whatever happens; None for no alarm.
+        self.alarm: float | None = None
+        self._host = host
         self._inbox: list[Observation] | None = None
         self._future: asyncio.Future[None] | None = None
         #: When the last answer, and the last request for this job alone, was begun; None before the first.
@@ -99,35 +111,34 @@ class Waiter:
         if self._inbox is None:
             self._inbox = []
         self._inbox.append(observation)
-        self._wake()
+        self.wake()
 
     def take(self) -> list[Observation]:
         """Empty the inbox."""
         inbox, self._inbox = self._inbox or [], None
         return inbox
 
-    async def wait(self, seconds: float | None) -> None:
+    def next(self, seconds: float | None) -> asyncio.Future[None]:
         """
-        Return when there is something in the inbox or time is up, whichever comes first.
+        Return what is done when there is something in the inbox or time is up, whichever comes first.
+
+        No coroutine, and no timer of its own: both are larger than all the rest.
 
         :param seconds: None for no limit.
         """
-        if self._inbox:
-            return
         loop = asyncio.get_running_loop()
-        self._future = loop.create_future()
-        timer = None if seconds is None else loop.call_later(max(0.0, seconds), self._wake)
-        try:
-            await self._future
-        finally:
-            self._future = None
-            if timer is not None:
-                timer.cancel()
+        self._future = future = loop.create_future()
+        if self._inbox:
+            self.wake()
+        elif seconds is not None:
+            self._host.ring_at(self, loop.time() + max(0.0, seconds))
+        return future
+
+    def wake(self) -> None:
+        """Let the owner go on."""
+        if self._future is not None and not self._future.done():
+            self._future.set_result(None)
 
     def leave(self) -> None:
         """Tell the watcher that nobody waits here any more."""
-        self._on_leave(self)
-
-    def _wake(self) -> None:
-        if self._future is not None and not self._future.done():
-            self._future.set_result(None)
+        self._host.left(self)

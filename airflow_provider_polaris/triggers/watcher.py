@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisProtocolError
+from airflow_provider_polaris.triggers.alarms import AT_A_TIME, Alarms
 from airflow_provider_polaris.triggers.connection import SharedSettings, read_settings, start_apart
+from airflow_provider_polaris.triggers.findings import Findings, Memory, Moment, fail
 from airflow_provider_polaris.triggers.kill import CancelResult, cancel, status_of
 from airflow_provider_polaris.triggers.plan import Cadence
-from airflow_provider_polaris.triggers.poll import Findings, Memory, Moment, fail, poll
+from airflow_provider_polaris.triggers.poll import poll
 from airflow_provider_polaris.triggers.threads import ClientThreads
 from airflow_provider_polaris.triggers.waiter import Waiter
 
@@ -32,9 +34,6 @@ _POLL_RETRIES: Final = 2.0
 #: A cancel has no next tick. Airflow's own limit for a kill is 30 s.
 _CANCEL_RETRIES: Final = 10.0
 _CANCEL_THREADS: Final = 8
-
-#: So many waiters are told at a time, so that the loop is never held up.
-_AT_A_TIME: Final = 200
 
 
 @dataclass
@@ -69,6 +68,7 @@ class Watcher:
         self._cancels = tools.threads("polaris-cancel", most=_CANCEL_THREADS, stay=False, retry_budget=_CANCEL_RETRIES)
         self._waiters: dict[Waiter, None] = {}
         self._intervals: Counter[float] = Counter()
+        self._alarms = Alarms(self._waiters)
         self._bell = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -80,7 +80,7 @@ class Watcher:
         :param interval: Seconds between two looks.
         :param started: Start of the wait, epoch seconds.
         """
-        waiter = Waiter(job_id, interval, started, self._left)
+        waiter = Waiter(job_id, interval, started, self)
         self._waiters[waiter] = None
         self._intervals[interval] += 1
         if self._task is None:
@@ -89,6 +89,32 @@ class Watcher:
         elif self._intervals[interval] == 1:
             self._bell.set()
         return waiter
+
+    def left(self, waiter: Waiter) -> None:
+        """
+        Take note that a waiter is gone; with the last one the poll stops.
+
+        :param waiter: The waiter.
+        """
+        if waiter not in self._waiters:
+            return
+        del self._waiters[waiter]
+        self._intervals[waiter.interval] -= 1
+        if not self._intervals[waiter.interval]:
+            del self._intervals[waiter.interval]
+        if not self._waiters and self._task is not None:
+            self._alarms.stop()
+            self._task.cancel()
+            self._task = None
+
+    def ring_at(self, waiter: Waiter, when: float) -> None:
+        """
+        Wake a waiter even if there is nothing to hear.
+
+        :param waiter: The waiter.
+        :param when: On the event loop's clock.
+        """
+        self._alarms.set(waiter, when)
 
     async def cancel(self, job_id: str) -> CancelResult:
         """
@@ -113,17 +139,6 @@ class Watcher:
             return await self._cancels.call(await self._settings.get(), work)
         except Exception as error:
             return CancelResult(problem=str(error) or repr(error))
-
-    def _left(self, waiter: Waiter) -> None:
-        if waiter not in self._waiters:
-            return
-        del self._waiters[waiter]
-        self._intervals[waiter.interval] -= 1
-        if not self._intervals[waiter.interval]:
-            del self._intervals[waiter.interval]
-        if not self._waiters and self._task is not None:
-            self._task.cancel()
-            self._task = None
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
@@ -174,7 +189,7 @@ class Watcher:
     async def _spread(self, findings: Findings) -> None:
         for number, (waiter, observation) in enumerate(findings.news, 1):
             waiter.tell(observation)
-            if number % _AT_A_TIME == 0:
+            if number % AT_A_TIME == 0:
                 await asyncio.sleep(0)
 
 

@@ -176,6 +176,16 @@ def api(make_api: MakeApi) -> Api:
     return make_api()
 
 
+@pytest.fixture(scope="module")
+def shared_koalas() -> Iterator[Api]:
+    """The same for all tests of a module, for those that must leave it as it is."""
+    api = Api(EmulatorSettings(), Clock())
+    assert api.koalas()["executionStatus"] == "completed"
+    yield api
+    api.client.close()
+    api.app.state.emulator.close()
+
+
 @pytest.fixture
 def koalas(api: Api) -> Api:
     """An emulator with the table 'Koalas Source' of four rows."""

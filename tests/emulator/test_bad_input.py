@@ -6,6 +6,13 @@ import json
 
 import pytest
 
+
+@pytest.fixture
+def api(shared_koalas):
+    """All tests here leave the emulator as it is, so they share one."""
+    return shared_koalas
+
+
 JSON = {"Content-Type": "application/json"}
 #: Every path that takes a JSON body.
 POSTS = [
@@ -58,8 +65,9 @@ def test_body_of_another_content_type_is_refused(api, method, path, content_type
 
 
 @pytest.mark.parametrize("charset", ["", "; charset=utf-8", ";charset=UTF-8"])
-def test_body_with_a_charset_is_taken(api, charset) -> None:
+def test_body_with_a_charset_is_taken(make_api, charset) -> None:
     """A parameter of the media type does no harm."""
+    api = make_api()
     headers = {"Content-Type": f"Application/JSON{charset}"}
     body = json.dumps({"name": "t", "type": "detail"}).encode()
     assert api.call("POST", "/tables", content=body, headers=headers)[0] == 201

@@ -155,9 +155,9 @@ def _refused(api, body, status, message, target):
         ),
     ],
 )
-def test_job_that_breaks_a_rule_is_refused(koalas, changes, message, target) -> None:
+def test_job_that_breaks_a_rule_is_refused(shared_koalas, changes, message, target) -> None:
     """400 in the envelope, and tables, files and jobs are as before."""
-    _refused(koalas, koalas.rollup(**changes), 400, message, target)
+    _refused(shared_koalas, shared_koalas.rollup(**changes), 400, message, target)
 
 
 @pytest.mark.parametrize(
@@ -167,18 +167,18 @@ def test_job_that_breaks_a_rule_is_refused(koalas, changes, message, target) -> 
         ("mappings[0].expression", {"mappings": [{"columnName": "city", "expression": '"cty"'}]}),
     ],
 )
-def test_job_that_names_an_unknown_column_is_refused(koalas, field, change) -> None:
+def test_job_that_names_an_unknown_column_is_refused(shared_koalas, field, change) -> None:
     """The column is named, and an automatically created table does not come into being."""
-    before = koalas.state()
-    status, answer = koalas.call("POST", "/jobs", koalas.rollup(**change))
+    before = shared_koalas.state()
+    status, answer = shared_koalas.call("POST", "/jobs", shared_koalas.rollup(**change))
     assert (status, answer["code"], answer["target"]) == (400, "BadRequest", field)
     assert "'cty'" in answer["message"]
-    assert koalas.state() == before
+    assert shared_koalas.state() == before
 
 
-def test_job_with_sql_that_does_not_parse_is_refused(koalas) -> None:
+def test_job_with_sql_that_does_not_parse_is_refused(shared_koalas) -> None:
     """The expression is quoted in the message."""
-    status, answer = koalas.call("POST", "/jobs", koalas.rollup(filterExpression="city = ("))
+    status, answer = shared_koalas.call("POST", "/jobs", shared_koalas.rollup(filterExpression="city = ("))
     assert (status, answer["target"]) == (400, "filterExpression")
     assert answer["message"].startswith("expression 'city = (' is not valid: ")
 
@@ -199,14 +199,14 @@ def test_job_with_sql_that_does_not_parse_is_refused(koalas) -> None:
         ),
     ],
 )
-def test_job_that_the_emulator_cannot_run_is_a_501(api, body, message, target) -> None:
+def test_job_that_the_emulator_cannot_run_is_a_501(shared_koalas, body, message, target) -> None:
     """What Polaris has and the emulator hasn't is named, never pretended."""
-    _refused(api, body, 501, message, target)
+    _refused(shared_koalas, body, 501, message, target)
 
 
-def test_job_with_several_faults_lists_them_all(api) -> None:
+def test_job_with_several_faults_lists_them_all(shared_koalas) -> None:
     """The first fault is the message, the others are details."""
-    status, answer = api.call("POST", "/jobs", {"type": "batch", "source": 7, "mappings": {}, "x": 1})
+    status, answer = shared_koalas.call("POST", "/jobs", {"type": "batch", "source": 7, "mappings": {}, "x": 1})
     assert status == 400
     assert [answer["target"], *(detail["target"] for detail in answer["details"])] == [
         "source",
@@ -370,9 +370,9 @@ def test_reset_of_a_batch_job_is_refused(koalas) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/status", "/progress", "/logs", "/metrics"])
-def test_unknown_job_is_a_404(api, path) -> None:
+def test_unknown_job_is_a_404(shared_koalas, path) -> None:
     """Every look at a job that doesn't exist says which."""
-    assert api.call("GET", f"/jobs/018a90ac{path}") == (
+    assert shared_koalas.call("GET", f"/jobs/018a90ac{path}") == (
         404,
         {"code": "NotFound", "message": "Job '018a90ac' does not exist."},
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 
-@pytest.fixture
-def listed(koalas):
+@pytest.fixture(scope="module")
+def listed(shared_koalas):
     """Four jobs: an upload that completed, a rollup that completed, one that failed, one that was canceled."""
+    koalas = shared_koalas
     ids = [koalas.ok("GET", "/jobs")["values"][0]["id"]]
     other = {"type": "table", "tableName": "Other"}
     fails = [{"columnName": "c", "expression": "SOUNDEX(city)"}]
@@ -81,14 +82,23 @@ def test_list_says_whether_there_is_more(listed) -> None:
     assert [page["moreResultsAvailable"] for page in pages] == [True, True, True, True, False, False]
 
 
-def test_list_last_update_is_the_users(listed) -> None:
+def test_list_last_update_is_the_users(make_api, clock) -> None:
     """A change of status doesn't move a job; a user's cancel does."""
-    older = listed.ids[0]
-    listed.clock.advance(1)
-    job_id = listed.submit(listed.rollup())
-    listed.clock.advance(1)
-    assert [job["id"] for job in listed.ok("GET", "/jobs")["values"]][:2] == [job_id, listed.ids[4]]
-    assert listed.ok("GET", "/jobs?sortOrder=ASC")["values"][0]["id"] == older
+    api = make_api("seconds=10")
+    api.koalas()
+    older = api.submit(api.rollup())
+    clock.advance(5)
+    newer = api.submit(api.rollup())
+
+    def newest():
+        return [(job["id"], job["executionStatus"]) for job in api.ok("GET", "/jobs?paginationLimit=2")["values"]]
+
+    clock.advance(5)
+    assert newest() == [(newer, "running"), (older, "completed")]
+    newest_of_all = api.submit(api.rollup())
+    clock.advance(1)
+    api.ok("POST", f"/jobs/{newer}/status", {"desiredExecutionStatus": "canceled"})
+    assert newest() == [(newer, "canceled"), (newest_of_all, "running")]
 
 
 def test_list_summary_has_the_vendors_keys_only(listed) -> None:

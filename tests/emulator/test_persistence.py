@@ -92,6 +92,20 @@ def test_rows_of_a_job_whose_document_cannot_be_written_are_taken_back(koalas, m
     assert koalas.ok("GET", "/tables/Koalas Rollup")["totalRows"] == 0
 
 
+def test_table_of_a_job_that_cannot_be_written_is_taken_back(koalas, monkeypatch) -> None:
+    """A new table and the job that made it are one transaction."""
+    before = koalas.state()
+    store = koalas.app.state.emulator.store
+
+    def fail(*_):
+        raise RuntimeError("disk full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "put_document", fail)
+        assert koalas.call("POST", "/jobs", koalas.rollup())[0] == 500
+    assert koalas.state() == before
+
+
 class Process:
     """An emulator in a process of its own, which can be killed."""
 

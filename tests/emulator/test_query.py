@@ -62,22 +62,25 @@ def _post(api, **body):
         ),
     ],
 )
-def test_sync_query_answers_in_each_format(koalas, options, media_type, text) -> None:
+def test_sync_query_answers_in_each_format(shared_koalas, options, media_type, text) -> None:
     """The text of each format, its media type and its headers."""
-    assert _post(koalas, query=ROWS, **options) == (200, media_type, text)
+    assert _post(shared_koalas, query=ROWS, **options) == (200, media_type, text)
 
 
-def test_sync_query_csv_quotes_what_needs_it(koalas) -> None:
+def test_sync_query_csv_quotes_what_needs_it(shared_koalas) -> None:
     """Commas and quotes are quoted, null is nothing, a truth value is JSON's."""
     sql = "SELECT 'a,b', 'say \"hi\"', CAST(NULL AS VARCHAR), 1 = 1, TIMESTAMP '2024-06-01 00:00:00'"
-    assert _post(koalas, query=sql, resultFormat="csv")[2] == '"a,b","say ""hi""",,true,2024-06-01T00:00:00.000Z\n\n'
+    assert (
+        _post(shared_koalas, query=sql, resultFormat="csv")[2]
+        == '"a,b","say ""hi""",,true,2024-06-01T00:00:00.000Z\n\n'
+    )
 
 
-def test_sync_query_takes_parameters(koalas) -> None:
+def test_sync_query_takes_parameters(shared_koalas) -> None:
     """Values for the question marks, with their SQL types."""
     sql = 'SELECT COUNT(*) AS n FROM "Koalas Source" WHERE "city" = ? AND "__time" >= ?'
     parameters = [{"type": "VARCHAR", "value": "Oslo"}, {"type": "TIMESTAMP", "value": "2024-06-02 00:00:00"}]
-    assert koalas.ok("POST", "/query/sql", {"query": sql, "parameters": parameters}) == [{"n": 1}]
+    assert shared_koalas.ok("POST", "/query/sql", {"query": sql, "parameters": parameters}) == [{"n": 1}]
 
 
 @pytest.mark.parametrize(
@@ -99,15 +102,15 @@ def test_sync_query_takes_parameters(koalas) -> None:
         ({"query": "SELECT 1", "resultFormat": "xml"}, "INVALID_INPUT", "resultFormat"),
     ],
 )
-def test_sync_query_that_is_wrong_is_refused_in_the_shape_of_sql_errors(koalas, body, category, part) -> None:
+def test_sync_query_that_is_wrong_is_refused_in_the_shape_of_sql_errors(shared_koalas, body, category, part) -> None:
     """400 with the vendor's keys; the database is as before."""
-    before = koalas.state()
-    status, answer = koalas.call("POST", "/query/sql", body)
+    before = shared_koalas.state()
+    status, answer = shared_koalas.call("POST", "/query/sql", body)
     assert status == 400
     assert answer.keys() == {"error", "errorCode", "persona", "category", "errorMessage", "context"}
     assert category in ("", answer["category"])
     assert part in answer["errorMessage"]
-    assert koalas.state() == before
+    assert shared_koalas.state() == before
 
 
 def _statement(api, sql=ROWS):

@@ -48,7 +48,7 @@ def run_batch(plan: BatchPlan, tables: Tables, store: Store) -> BatchTotals:
         filter_sql = translate_job_filter(plan, tables)
         target = tables.stored(plan.target)
         load = tables.segments.next_load()
-        source = open_source(plan, tables, load)
+        source = open_source(plan, tables)
         target = _prepare(target, outputs, tables)
         granularity = plan.partitioned_by or target.definition.partitioning or DEFAULT_PARTITIONING
         select = _select_sql(plan, source, outputs, filter_sql, target)

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from airflow_provider_polaris.emulator.engine.chunks import load_base, timestamp_literal
+from airflow_provider_polaris.emulator.engine.chunks import timestamp_literal
 from airflow_provider_polaris.emulator.engine.files import discard_staged, stage_files
 from airflow_provider_polaris.emulator.engine.model import BatchPlan, FileInput, TableInput
-from airflow_provider_polaris.emulator.engine.stored import SEGMENT_COLUMN
 from airflow_provider_polaris.emulator.engine.tables import Tables
 from airflow_provider_polaris.emulator.sql import Column
 
@@ -50,20 +49,20 @@ def source_columns(plan: BatchPlan, tables: Tables) -> tuple[Column, ...]:
     return tables.columns(plan.source.name)
 
 
-def open_source(plan: BatchPlan, tables: Tables, load: int) -> Source:
+def open_source(plan: BatchPlan, tables: Tables) -> Source:
     """
     Make the source readable, in the caller's transaction.
 
-    DOCUMENTED https://docs.imply.io/polaris/replace-data: the target's intervals limit what a replace reads.
+    DOCUMENTED https://docs.imply.io/polaris/replace-data: the target's intervals limit what a replace reads. A source
+    that is the target too is read as it was before: to DuckDB the whole job is one statement.
 
-    :param load: The load that the job is about to write; its rows are not part of the source.
     :raises JobFault: A file can't be read.
     :raises TableError: The source table doesn't exist.
     """
     if isinstance(plan.source, FileInput):
         staged = stage_files(plan.source, tables.store, plan.max_parse_exceptions)
         return Source(staged.relation_sql, 0.0, staged.rows, staged.skipped, staged.size_bytes)
-    return _open_table(plan, plan.source, tables, load)
+    return _open_table(plan, plan.source, tables)
 
 
 def close_source(plan: BatchPlan, tables: Tables) -> None:
@@ -72,16 +71,13 @@ def close_source(plan: BatchPlan, tables: Tables) -> None:
         discard_staged(tables.store)
 
 
-def _open_table(plan: BatchPlan, source: TableInput, tables: Tables, load: int) -> Source:
+def _open_table(plan: BatchPlan, source: TableInput, tables: Tables) -> Source:
     stored = tables.stored(source.name)
     conditions = []
     if source.interval is not None:
         conditions += [within('"__time"', [source.interval])]
     if plan.mode == "replace" and not plan.replace_all:
         conditions += [within('"__time"', plan.intervals)]
-    if source.name == plan.target:
-        # Reads what was there before, whatever DuckDB does with an INSERT that reads its own table.
-        conditions += [f'"{SEGMENT_COLUMN}" < {load_base(load)}']
     totals = tables.segments.totals(stored.number)
     row_bytes = totals.size_bytes / totals.rows if totals.rows else 0.0
     return Source(tables.relation_sql(stored, [c for c in conditions if c != "true"]), row_bytes)

@@ -13,10 +13,9 @@ from fastapi.responses import HTMLResponse
 from airflow_provider_polaris import __version__
 from airflow_provider_polaris.emulator.core import TheEmulator
 from airflow_provider_polaris.emulator.errors import bad_request
-from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX, Fault
+from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX, Fault, Freeze
 from airflow_provider_polaris.emulator.machine import EXECUTION_STATUSES
 from airflow_provider_polaris.emulator.pages import index_page, job_page
-from airflow_provider_polaris.emulator.registry import Freeze
 from airflow_provider_polaris.emulator.wire import parse, read_json
 
 router = APIRouter(prefix=CONTROL_PREFIX)

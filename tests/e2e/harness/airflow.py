@@ -76,6 +76,7 @@ class Airflow:
         """
         migration = subprocess.run(
             [sys.executable, "-m", "airflow", "db", "migrate"],
+            cwd=self.home,
             env=self._environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -24,7 +24,7 @@ class ProcessTree:
     :param name: For messages.
     :param command: Program and arguments.
     :param environment: All of it.
-    :param log: File that gets what they print.
+    :param log: File that gets what they print; they run in its folder.
     """
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
@@ -33,6 +33,7 @@ class ProcessTree:
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 command,
+                cwd=log.parent,  # not the repository: what is installed is tested
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

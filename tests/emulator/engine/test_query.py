@@ -55,8 +55,9 @@ def test_query_does_not_see_hidden_rows(loaded: Engine) -> None:
     assert ask(loaded, 'SELECT COUNT(*), SUM("session_length") FROM "Koalas Source"') == [(3, 21)]
 
 
-def test_query_of_more_rows_than_allowed_is_cut_and_says_so(loaded: Engine) -> None:
-    """The limit itself is not an excess."""
+def test_query_of_more_rows_than_allowed_is_cut_and_says_so(loaded: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit itself is not an excess, however rows are fetched."""
+    monkeypatch.setattr("airflow_provider_polaris.emulator.engine.query._BATCH", 2)
     for limit, cut in ((4, True), (5, False), (6, False)):
         result = run_query('SELECT "city" FROM "Koalas Source"', loaded.tables, loaded.store, max_rows=limit)
         assert (len(result.rows), result.truncated) == (min(limit, 5), cut)

@@ -1,0 +1,75 @@
+"""What goes into a tick of the watcher, and what comes out; plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisAuthError, PolarisError
+from airflow_provider_polaris.triggers.waiter import Observation, Waiter
+
+
+@dataclass
+class Memory:
+    """
+    What lasts from tick to tick, besides what each waiter keeps.
+
+    :param list_pages: Pages that the list of active jobs took last; None before the first.
+    :param lists_refused: Polaris finds fault with the question for a list, so it isn't asked again.
+    """
+
+    list_pages: int | None = None
+    lists_refused: bool = False
+
+
+@dataclass
+class Findings:
+    """
+    What a tick brought.
+
+    :param news: What is worth telling whom: changes, failures and what was asked for.
+    :param failure: Why nobody else got an answer; None for a tick that went well.
+    :param hold: ``Retry-After`` in seconds, if Polaris asked for it.
+    """
+
+    news: list[tuple[Waiter, Observation]] = field(default_factory=list)
+    failure: PolarisError | None = None
+    hold: float | None = None
+
+    @property
+    def is_unauthorized(self) -> bool:
+        """Whether Polaris doesn't know us (any more)."""
+        return isinstance(self.failure, PolarisAuthError) and self.failure.status == 401
+
+
+@dataclass(frozen=True)
+class Moment:
+    """
+    When a tick is.
+
+    :param now: Its begin, on the watcher's clock.
+    :param pace: Seconds to the next tick.
+    :param today: Its begin in epoch seconds.
+    """
+
+    now: float
+    pace: float
+    today: float
+
+
+def fail(waiters: Iterable[Waiter], error: PolarisError, moment: Moment) -> Findings:
+    """
+    Return the findings of a tick that could not even begin.
+
+    :param waiters: All.
+    :param error: Why.
+    :param moment: When this tick is.
+    """
+    hold = error.retry_after if isinstance(error, PolarisApiError) else None
+    findings = Findings(failure=error, hold=hold)
+    observation = Observation(error=error)
+    for waiter in waiters:
+        if waiter.is_due(moment.now, moment.pace):
+            waiter.failing = True
+            findings.news.append((waiter, observation))
+    return findings
