@@ -19,10 +19,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from bench_report import Row, compare, figures, project, table
-from bench_row import Plan, measure
+from bench_row import Observation, Plan, measure
 from bench_side import SIDES
 
 PACKAGES = {
@@ -48,13 +47,21 @@ def measure_all(wanted: Sequence[tuple[str, int]], plan: Plan, logs: Path) -> li
     with ThreadPoolExecutor(max(1, len(small))) as pool:
         if small:
             say(f"Measuring {', '.join(name(*row) for row in small)} side by side …")
-        running = [pool.submit(measure, *row, plan, logs, ready=ready) for row in small]
+        running = [pool.submit(_measure_beside, *row, plan, logs, ready) for row in small]
         rows = [figures(each.result()) for each in running]
     for row in wanted:
         if row not in small:
             say(f"Measuring {name(*row)} …")
             rows.append(figures(measure(*row, plan, logs)))
     return rows
+
+
+def _measure_beside(side: str, waiting: int, plan: Plan, logs: Path, ready: threading.Barrier) -> Observation:
+    try:
+        return measure(side, waiting, plan, logs, ready=ready)
+    except BaseException:
+        ready.abort()  # the others must not wait for this one
+        raise
 
 
 def name(side: str, waiting: int) -> str:
@@ -124,8 +131,8 @@ def main() -> None:
     print(f"Took {result['seconds']} s; the same figures are in {output}.")
 
 
-def versions(sides: Sequence[str]) -> dict[str, Any]:
-    found = {}
+def versions(sides: Sequence[str]) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
     for package in ("apache-airflow", *(PACKAGES[side] for side in sides)):
         try:
             found[package] = version(package)

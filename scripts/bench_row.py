@@ -25,6 +25,7 @@ import psutil
 HERE = Path(__file__).resolve().parent
 _PATIENCE = 10.0  # seconds beyond two intervals until an event counts as missed
 _SAMPLE_EVERY = 0.2  # seconds
+_LONGEST = 900.0  # seconds after which a process is ended whatever it does
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ class Server:
         self.port = int(process.stdout.readline())
 
     def ask(self, what: str) -> Any:
+        """Send a command and return its answer."""
         with urlopen(f"http://127.0.0.1:{self.port}/__bench__/{what}", timeout=60) as answer:
             return json.load(answer)
 
@@ -117,6 +119,7 @@ class Measured:
         return json.loads(line)
 
     def tell(self, do: str, **arguments: Any) -> Any:
+        """Give it a command and return its answer."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
         self._process.stdin.flush()
@@ -219,7 +222,12 @@ def _start(stack: ExitStack, command: list[str], log: Path | None) -> subprocess
         text=True,
     )
 
+    guard = threading.Timer(_LONGEST, process.kill)
+    guard.daemon = True
+    guard.start()
+
     def stop() -> None:
+        guard.cancel()
         assert process.stdin is not None
         assert process.stdout is not None
         process.kill()

@@ -27,14 +27,21 @@ _DATABRICKS = re.compile(r"/api/2\.\d/jobs/runs/get$")
 
 
 class Ledger:
-    """What happened; indices of ``connections`` never change."""
+    """
+    What happened.
+
+    :param requests: When, and of which kind.
+    :param connections: When opened and when closed, if it was; empty for one that steers.
+    :param refused: Requests that nobody should send.
+    """
 
     def __init__(self) -> None:
         self.requests: list[tuple[float, str]] = []
-        self.connections: list[list[float | None]] = []  # [opened, closed]
+        self.connections: list[list[float | None]] = []
         self.refused: list[str] = []
 
     def to_json(self) -> bytes:
+        """Return it for ``report``."""
         connections = [each for each in self.connections if each]
         return json.dumps({"requests": self.requests, "connections": connections, "refused": self.refused}).encode()
 
@@ -50,16 +57,19 @@ class Service(asyncio.Protocol):
         self._record: list[float | None] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note a new connection."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._record = [time.monotonic(), None]
         self._ledger.connections.append(self._record)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # the name is asyncio's
+        """Note its end."""
         if self._record:
             self._record[1] = time.monotonic()
 
     def data_received(self, data: bytes) -> None:
+        """Answer every request that has come whole."""
         self._buffer += data
         while (head_end := self._buffer.find(b"\r\n\r\n")) >= 0:
             head = self._buffer[:head_end]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import logging
 import os
 import resource
 import sys
@@ -102,43 +101,39 @@ def load(side: str, interval: float) -> Side:
 
 
 class Waiters:
-    """Triggers that run side by side on one loop, each in a task, as the triggerer has them."""
+    """Triggers that run side by side on one loop, each in a task, as the triggerer has them, and little besides."""
 
     def __init__(self, side: Side) -> None:
         self._side = side
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: list[asyncio.Task[None]] = []  # a loop holds its tasks weakly
         self._first = 0
+        self.waiting = 0
         self.seen = array("d")  #: when each job's event came; 0 while it has not
         self.problems: list[str] = []
         self.longest_block = 0.0
 
     async def join(self, first: int, count: int, seconds: float) -> None:
         """
-        Begin to wait for jobs.
+        Begin to wait for jobs; those from before have ended.
 
         :param first: Number of the first job.
         :param count: How many.
         :param seconds: Time over which the waiters come; 0 for all at once.
         """
+        self._tasks.clear()
         self._first = first
         self.seen = array("d", bytes(8 * count))
+        self.waiting = count
         begin = time.monotonic()
         for place in range(count):
             ahead = begin + seconds * place / count - time.monotonic()
             if ahead > 0.01:
                 await asyncio.sleep(ahead)
-            task = asyncio.create_task(self._wait(first + place))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks.append(asyncio.create_task(self._wait(place)))
 
-    @property
-    def waiting(self) -> int:
-        return len(self._tasks)
-
-    async def _wait(self, number: int) -> None:
+    async def _wait(self, place: int) -> None:
         try:
-            async for event in self._side.make(number).run():
-                place = number - self._first
+            async for event in self._side.make(self._first + place).run():
                 if self.seen[place]:
                     self.problems.append(f"a second event: {event.payload!r}")
                 elif not self._side.is_success(event.payload):
@@ -146,6 +141,8 @@ class Waiters:
                 self.seen[place] = time.monotonic()
         except Exception as error:
             self.problems.append(f"{type(error).__name__}: {error}")
+        finally:
+            self.waiting -= 1
 
     async def watch_loop(self) -> None:
         """Note for how long the loop was blocked at most."""
@@ -188,15 +185,9 @@ async def obey(side: Side, commands: asyncio.StreamReader, reply: Callable[[Any]
 
 async def main(name: str, port: int, interval: float) -> None:
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever else prints
+    os.dup2(2, 1)  # Airflow's log goes there, formatted as in a triggerer; every line counts against its trigger
     os.environ.update(connections(name, port))
     side = load(name, interval)
-    # INFO is what a triggerer logs. Here a line costs its formatting only, which is less than there.
-    for logger in map(logging.getLogger, list(logging.root.manager.loggerDict)):
-        logger.handlers.clear()
-        logger.propagate = True
-    logging.root.handlers[:] = [logging.StreamHandler(open(os.devnull, "w"))]  # noqa: SIM115
-    logging.root.setLevel(logging.INFO)
 
     def reply(value: Any) -> None:
         print(json.dumps(value), file=answers, flush=True)

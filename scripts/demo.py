@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ import koalas
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
 
 ROOT = Path(__file__).resolve().parent.parent
+PORT = 8099  # where `make emulator` serves too, so that the links of the demo lead somewhere afterwards
 SOURCE, TARGET = "Koalas Source", "Koalas Rollup"
 BEGIN = time.monotonic()
 
@@ -33,7 +35,8 @@ def say(text: str) -> None:
 @contextmanager
 def local_polaris(database: Path) -> Iterator[tuple[str, str]]:
     """Run ``polaris-emulator`` for as long as the block lasts; gives its address and its ``AIRFLOW_CONN_...`` value."""
-    command = [sys.executable, "-m", "airflow_provider_polaris.emulator", "--port", "0", "--db", str(database)]
+    port = str(free_port())
+    command = [sys.executable, "-m", "airflow_provider_polaris.emulator", "--port", port, "--db", str(database)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
@@ -47,6 +50,17 @@ def local_polaris(database: Path) -> Iterator[tuple[str, str]]:
         finally:
             server.terminate()
             server.wait(20)
+
+
+def free_port() -> int:
+    """Return the emulator's usual port, or 0 for any if something else has it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", PORT))
+        except OSError:
+            return 0
+    return PORT
 
 
 def wait_for(client: PolarisClient, job: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +109,7 @@ def load_source(client: PolarisClient, home: Path) -> int:
     return int(client.get_table(SOURCE)["totalRows"])
 
 
-def run_airflow(address: str, connection: str, home: Path) -> list[dict[str, Any]]:
+def run_airflow(connection: str, home: Path) -> list[dict[str, Any]]:
     """Run the example DAG for each day in one Airflow process; gives its XComs ``polaris_job``."""
     import airflow_once  # sets Airflow's environment, so it comes before anything of Airflow
 
@@ -106,10 +120,7 @@ def run_airflow(address: str, connection: str, home: Path) -> list[dict[str, Any
     for day in koalas.DAYS:
         before = time.monotonic()
         job = airflow.run(dag, day, xcom=("rollup", "polaris_job"))
-        say(
-            f"  {day:%Y-%m-%d}  submitted and waited for job {job['id']} in {time.monotonic() - before:.1f} s"
-            f"  {address}/__emulator__/jobs/{job['id']}"
-        )
+        say(f"  {day:%Y-%m-%d}  job {job['id']} submitted and waited for in {time.monotonic() - before:.1f} s")
         done.append(job)
     return done
 
@@ -117,10 +128,11 @@ def run_airflow(address: str, connection: str, home: Path) -> list[dict[str, Any
 def report(client: PolarisClient, jobs: list[dict[str, Any]], source_rows: int) -> None:
     """Print what was rolled up, read back from the emulator."""
     say("What was rolled up:")
-    print(f"\n  {'day':<12}{'rows read':>12}{'rows kept':>12}   job")
+    print(f"\n  {'day':<12}{'rows read':>10}{'rows kept':>11}   job page, once `make emulator` runs")
     for day, job in zip(koalas.DAYS, jobs, strict=True):
         metrics = client.get_job_metrics(job["id"])
-        print(f"  {day:%Y-%m-%d}  {metrics['numRowsProcessed']:>12,}{metrics['numRowsPersisted']:>12,}   {job['id']}")
+        page = f"http://127.0.0.1:{PORT}/__emulator__/jobs/{job['id']}"
+        print(f"  {day:%Y-%m-%d}  {metrics['numRowsProcessed']:>10,}{metrics['numRowsPersisted']:>11,}   {page}")
     (total,) = client.query(f'SELECT COUNT(*) AS "rows", SUM("__count") AS "events" FROM "{TARGET}"')
     kept, counted = total["rows"], total["events"]
     print(f"\n  {SOURCE!r} {source_rows:,} rows  →  {TARGET!r} {kept:,} rows that count {counted:,} events")
@@ -130,7 +142,7 @@ def report(client: PolarisClient, jobs: list[dict[str, Any]], source_rows: int) 
     widths = {name: max(len(name), *(len(str(row[name])) for row in first)) for name in first[0]}
     print("\n  " + "  ".join(name.ljust(width) for name, width in widths.items()))
     for row in first:
-        print("  " + "  ".join(str(row[name]).ljust(width) for name, width in widths.items()))
+        print("  " + "  ".join(str(row[name]).ljust(width) for name, width in widths.items()).rstrip())
 
 
 def main() -> None:
@@ -147,7 +159,7 @@ def main() -> None:
         ) as client:
             source_rows = load_source(client, home)
             say(f"{SOURCE!r} holds {source_rows:,} rows. Starting Airflow …")
-            jobs = run_airflow(address, connection, home)
+            jobs = run_airflow(connection, home)
             report(client, jobs, source_rows)
     print(
         """

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisAuthError, PolarisError
 from airflow_provider_polaris.triggers.waiter import Observation, Waiter
+
+_TICKS_REMEMBERED: Final = 30
 
 
 @dataclass
@@ -14,12 +17,23 @@ class Memory:
     """
     What lasts from tick to tick, besides what each waiter keeps.
 
-    :param list_pages: Pages that the list of active jobs took last; None before the first.
+    :param list_pages: Pages that the list of active jobs took last; None if that is not known or long ago.
     :param lists_refused: Polaris finds fault with the question for a list, so it isn't asked again.
     """
 
     list_pages: int | None = None
     lists_refused: bool = False
+    _ticks: int = 0
+
+    def keep(self, list_pages: int) -> None:
+        """Note how long the list is."""
+        self.list_pages, self._ticks = list_pages, 0
+
+    def fade(self) -> None:
+        """Forget in time how long it was: it may have become shorter."""
+        self._ticks += 1
+        if self._ticks >= _TICKS_REMEMBERED:
+            self.list_pages = None
 
 
 @dataclass
@@ -35,6 +49,16 @@ class Findings:
     news: list[tuple[Waiter, Observation]] = field(default_factory=list)
     failure: PolarisError | None = None
     hold: float | None = None
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether somebody got no answer."""
+        return self.failure is not None or any(observation.error is not None for _, observation in self.news)
+
+    def heed(self, error: PolarisError) -> None:
+        """Note how long Polaris asked us to wait, if it did."""
+        if isinstance(error, PolarisApiError) and error.retry_after is not None:
+            self.hold = max(self.hold or 0.0, error.retry_after)
 
     @property
     def is_unauthorized(self) -> bool:
@@ -65,8 +89,8 @@ def fail(waiters: Iterable[Waiter], error: PolarisError, moment: Moment) -> Find
     :param error: Why.
     :param moment: When this tick is.
     """
-    hold = error.retry_after if isinstance(error, PolarisApiError) else None
-    findings = Findings(failure=error, hold=hold)
+    findings = Findings(failure=error)
+    findings.heed(error)
     observation = Observation(error=error)
     for waiter in waiters:
         if waiter.is_due(moment.now, moment.pace):

@@ -126,6 +126,14 @@ class Cadence:
         self._sway = 0.0
         self._held_until = 0.0
 
+    def pace(self, interval: float) -> float:
+        """
+        Return the seconds between two ticks.
+
+        :param interval: Of the most impatient waiter.
+        """
+        return max(_SHORTEST_INTERVAL, min(interval, _FAILURE_INTERVAL) if self._failed else interval)
+
     def next(self, now: float, interval: float) -> float:
         """
         Return when the next tick is due, maybe in the past.
@@ -135,14 +143,12 @@ class Cadence:
         :param now: The present.
         :param interval: Seconds, of the most impatient waiter.
         """
-        interval = max(interval, _SHORTEST_INTERVAL)
+        pace = self.pace(interval)
         if self._began is None:
             self._opened = now if self._opened is None else self._opened
-            return self._opened + min(_GATHERING, interval / 2)
-        if self._failed:
-            interval = min(interval, _FAILURE_INTERVAL)
-        sway = self._sway * min(_JITTER_SHARE * interval, _JITTER_SECONDS)
-        return max(self._began + interval + sway, self._ended + interval / 10, self._held_until)
+            return self._opened + min(_GATHERING, pace / 2)
+        sway = self._sway * min(_JITTER_SHARE * pace, _JITTER_SECONDS)
+        return max(self._began + pace + sway, self._ended + pace / 10, self._held_until)
 
     def ticked(self, began: float, ended: float, *, failed: bool, hold: float | None) -> None:
         """
@@ -150,7 +156,7 @@ class Cadence:
 
         :param began: When it began.
         :param ended: When it ended.
-        :param failed: Whether Polaris was out of reach.
+        :param failed: Whether somebody got no answer.
         :param hold: ``Retry-After`` in seconds, if Polaris asked for it.
         """
         self._began, self._ended, self._failed = began, ended, failed

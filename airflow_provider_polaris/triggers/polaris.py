@@ -113,6 +113,7 @@ class PolarisJobTrigger(BaseTrigger):
                 waiter.leave()
                 event = await self._give_up(watcher, tracker)
         except asyncio.CancelledError:
+            waiter.leave()
             # Airflow 3.3 calls on_kill after this, but not when it is its own time-out that stops us.
             if not _HAS_ON_KILL or self._is_late():
                 await self._kill()

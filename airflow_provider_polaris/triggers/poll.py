@@ -85,15 +85,17 @@ class _Tick:
 
     def run(self) -> None:
         due = self._groups(waiter for waiter in self._waiters if waiter.is_due(self._now, self._moment.pace))
-        list_pages = self._memory.list_pages or plan.pages_of(len(due))
         if self._memory.lists_refused:
             self._ask_all(due, plan.MOST_WITHOUT_LISTS)
-        elif plan.asks_each(len(due), list_pages):
-            # What the list would have cost is forgotten slowly: it may have become shorter.
-            self._memory.list_pages = max(1, list_pages - 1)
+        elif plan.asks_each(len(due), self._memory.list_pages or plan.pages_of(len(due))):
+            self._memory.fade()
             self._ask_all(due, len(due))
         else:
-            self._read_lists()
+            try:
+                self._read_lists()
+            except PolarisApiError as error:
+                self._memory.lists_refused = 400 <= error.status < 500 and not isinstance(error, _EVERYBODYS)
+                raise
         self._ask_progress()
 
     def fail(self, error: PolarisError) -> None:
@@ -128,6 +130,7 @@ class _Tick:
             if broken and self._server_failed:
                 raise  # the second in a row: it isn't the job
             self._server_failed = broken
+            self.findings.heed(error)
             self._done.add(job_id)
             for waiter in group:
                 waiter.failing = True
@@ -156,17 +159,12 @@ class _Tick:
 
     def _read_lists(self) -> None:
         wanted = self._groups(self._waiters)
-        try:
-            rows = self._find(
-                wanted,
-                self._client.iter_jobs(
-                    type=_TYPES, execution_status=_ACTIVE, sort_order="ASC", page_size=plan.PAGE_ROWS
-                ),
-            )
-        except PolarisApiError as error:
-            self._memory.lists_refused = 400 <= error.status < 500 and not isinstance(error, _EVERYBODYS)
-            raise
-        self._memory.list_pages = self._requests = plan.pages_of(rows)
+        rows = self._find(
+            wanted,
+            self._client.iter_jobs(type=_TYPES, execution_status=_ACTIVE, sort_order="ASC", page_size=plan.PAGE_ROWS),
+        )
+        self._requests = plan.pages_of(rows)
+        self._memory.keep(self._requests)
         hinted = [group for group in wanted.values() if not group[0].unlisted]
         if hinted and not plan.follows_each(len(wanted), self._requests):
             self._read_ended(wanted, hinted)
@@ -241,7 +239,7 @@ class _Tick:
         try:
             done = self._client.get_job_progress(waiter.job_id)
         except PolarisError as error:
-            self.findings.hold = error.retry_after if isinstance(error, PolarisApiError) else None
+            self.findings.heed(error)
             done = waiter.percent / 100
         if done is None:
             waiter.step = -1

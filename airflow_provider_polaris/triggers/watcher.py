@@ -149,20 +149,20 @@ class Watcher:
                 pace = await self._sleep(cadence)
                 began = loop.time()
                 findings = await self._tick(thread, memory, pace)
-                cadence.ticked(began, loop.time(), failed=findings.failure is not None, hold=findings.hold)
+                cadence.ticked(began, loop.time(), failed=findings.has_failures, hold=findings.hold)
                 await self._spread(findings)
         finally:
             thread.close()
 
     async def _sleep(self, cadence: Cadence) -> float:
-        """Return when the next tick is due, with the interval of the most impatient waiter."""
+        """Return when the next tick is due, with the seconds to the one after it."""
         loop = asyncio.get_running_loop()
         while True:
             self._bell.clear()
-            pace = min(self._intervals)
-            seconds = cadence.next(loop.time(), pace) - loop.time()
+            interval = min(self._intervals)
+            seconds = cadence.next(loop.time(), interval) - loop.time()
             if seconds <= 0:
-                return pace
+                return cadence.pace(interval)
             timer = loop.call_later(seconds, self._bell.set)
             await self._bell.wait()
             timer.cancel()

@@ -149,7 +149,7 @@ _READERS = {
 
 def _pieces(name: str, blob: bytes) -> Iterator[bytes]:
     """Decompress and cut at line ends, so that a large file never is in memory as text at once."""
-    rest = b""
+    pending: list[bytes] = []  # of a line that is longer than what was read so far
     first = True
     try:
         with _open(blob) as stream:
@@ -158,14 +158,14 @@ def _pieces(name: str, blob: bytes) -> Iterator[bytes]:
                     data, first = data.removeprefix(_UTF8_BOM), False
                 head, newline, tail = data.rpartition(b"\n")
                 if newline:
-                    yield rest + head + newline
-                    rest = tail
+                    yield b"".join([*pending, head, newline])
+                    pending = [tail]
                 else:
-                    rest += data
+                    pending.append(data)
     except (EOFError, OSError, lzma.LZMAError, ValueError) as error:
         raise JobFault("cannot_parse_source", f"file {name!r} can't be decompressed: {str(error)!r}.") from error
-    if rest:
-        yield rest
+    if any(pending):
+        yield b"".join(pending)
 
 
 def _open(blob: bytes) -> io.BufferedIOBase:

@@ -30,8 +30,8 @@ _SETTINGS = (
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",
     "SET python_enable_replacements = false",
-    # Half of the machine: the emulator shares it with a scheduler and its tasks.
-    "SET memory_limit = '50%'",
+    # Beyond its memory limit (DuckDB's own default, most of the machine or container) it spills here, not into the
+    # folder that the emulator was started in.
     "SET temp_directory = '{spill}'",
     "SET enable_external_access = false",
     "SET lock_configuration = true",
@@ -101,6 +101,10 @@ class Store:
             for setting in _SETTINGS:
                 self._connection.execute(setting.format(spill=str(spill).replace("'", "''")))
             self._create_or_check_schema()
+        except duckdb.Error as error:
+            # Open already in this process: DuckDB shares it, and its settings are locked.
+            self._connection.close()
+            raise StoreError(_open_message(path, error)) from error
         except BaseException:
             self._connection.close()
             raise

@@ -82,6 +82,7 @@ BAD_LINES = [
     b'{"city": "\xff\xfe"}',
     b'{"city": NaN} x',
     b'{"city": "\\ud800"}',
+    b'{"city": "a\0b"}',
     b"[" * 100_000,
 ]
 

@@ -184,6 +184,17 @@ def test_store_on_somebody_elses_database_says_so(tmp_path: Path) -> None:
     )
 
 
+def test_store_that_is_open_already_says_so(tmp_path: Path) -> None:
+    """Two emulators on one file would not see each other's transactions; the first goes on."""
+    path = str(tmp_path / "polaris.duckdb")
+    first = Store(path)
+    with pytest.raises(StoreError) as caught:
+        Store(path)
+    assert str(caught.value).startswith(f"database {path!r} can't be opened: ")
+    first.put_document("job", "a", {})
+    first.close()
+
+
 def test_store_of_another_format_says_so(tmp_path: Path) -> None:
     """A file of a later version is not misread."""
     path = str(tmp_path / "polaris.duckdb")
