@@ -47,7 +47,7 @@ build: $(READY)  ## wheel and sdist in dist/
 
 constraints: $(READY)  ## resolve constraints.txt anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate --no-emit-package pip \
-		--upgrade --all-extras --group dev --output-file constraints.txt pyproject.toml
+		--upgrade --all-extras --group dev --group bench --output-file constraints.txt pyproject.toml
 
 clean:  ## remove what the other commands made
 	rm -rf $(VENV) .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
