@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo emulator test lint types format build constraints clean
+.PHONY: help setup demo emulator test e2e e2e-smoke bench lint types format build constraints clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,6 +30,16 @@ emulator: $(READY)  ## serve the demo's Polaris, with its pages
 test: $(READY)  ## run all tests
 	$(BIN)/python -m pytest
 
+e2e: $(READY)  ## every end-to-end scenario on a real Airflow, some 15 minutes
+	$(BIN)/python -m pytest tests/e2e -m e2e
+
+e2e-smoke: $(READY)  ## one Airflow, a handful of scenarios
+	$(BIN)/python -m pytest tests/e2e/test_smoke.py -m e2e
+
+bench: $(READY)  ## what 1 to 10,000 waiting jobs cost, here and in other providers
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group bench
+	$(BIN)/python scripts/bench.py
+
 lint: $(READY)  ## ruff and the import arrows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -50,4 +60,4 @@ constraints: $(READY)  ## resolve constraints.txt anew
 		--upgrade --all-extras --group dev --group bench --output-file constraints.txt pyproject.toml
 
 clean:  ## remove what the other commands made
-	rm -rf $(VENV) .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .bench .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -9,7 +9,6 @@ JSON. It is a benchmark: nothing passes or fails.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import platform
@@ -33,11 +32,12 @@ MOST_FOR_PEERS = 1_000
 _SIDE_BY_SIDE = 100  # rows of so few waiters leave the machine idle, so they are measured at the same time
 
 
-def is_installed(side: str) -> bool:
+def installed_version(package: str) -> str | None:
+    """Return a package's version, None if it isn't there; imports nothing, for Airflow writes files when imported."""
     try:
-        return importlib.util.find_spec(SIDES[side]) is not None
-    except ModuleNotFoundError:
-        return False
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def measure_all(wanted: Sequence[tuple[str, int]], plan: Plan, logs: Path) -> list[Row]:
@@ -75,7 +75,9 @@ def say(text: str) -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--interval", type=float, help="seconds between two polls (default: 10, with --quick 3)")
-    parser.add_argument("--quick", action="store_true", help="up to 1,000 waiters, short intervals: about two minutes")
+    parser.add_argument(
+        "--quick", action="store_true", help="up to 1,000 waiters, short intervals: about three minutes"
+    )
     parser.add_argument("--waiting", type=int, nargs="+", help="numbers of waiters (default: 1 100 1000 10000)")
     parser.add_argument("--only", nargs="+", choices=list(SIDES), default=list(SIDES), help="triggers to measure")
     parser.add_argument("--output", type=Path, default=Path(".bench/waiting.json"), help="default: %(default)s")
@@ -90,9 +92,9 @@ def main() -> None:
     arguments = parse()
     output: Path = arguments.output
     output.parent.mkdir(parents=True, exist_ok=True)
-    sides = [side for side in arguments.only if is_installed(side)]
+    sides = [side for side in arguments.only if installed_version(PACKAGES[side]) is not None]
     for side in sorted(set(arguments.only) - set(sides)):
-        say(f"{PACKAGES[side]} is not installed, so its trigger is left out; 'make bench' installs it.")
+        say(f"{PACKAGES[side]} is not installed, so its trigger is left out; the dependency group 'bench' has it.")
     wanted = [(s, count) for count in arguments.waiting for s in sides if s == "polaris" or count <= MOST_FOR_PEERS]
     rows = measure_all(wanted, Plan(arguments.interval), output.parent)
 
@@ -106,7 +108,7 @@ def main() -> None:
     result = {
         "interval": arguments.interval,
         "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
-        "versions": versions(sides),
+        "versions": {name: installed_version(name) for name in ("apache-airflow", *PACKAGES.values())},
         "seconds": round(time.monotonic() - begin, 1),
         "rows": rows,
         "share_of_better_peer": comparison,
@@ -114,31 +116,21 @@ def main() -> None:
     output.write_text(json.dumps(result, indent=1) + "\n")
     print(f"\n{table(rows, arguments.interval)}\n")
     print(
-        "Requests, connections and CPU while nothing ends; 'fullest' is the fullest interval of all. MB is what 1,000 "
-        "waiters add to the process while they wait, and at most when all join and end at once. Delays are from a "
-        f"job's end to its event, all jobs ending over {Plan.spread} intervals or at one instant."
+        "Requests, connections, CPU and the memory at rest are those of waiters that joined over an interval and see "
+        "nothing end; 'fullest' is the fullest interval of all. MB peak is what the process grows by at most, which "
+        "is when all join or end at once. Delays are from a job's end to its event, all jobs ending over "
+        f"{Plan.spread} intervals or at one instant."
     )
     if comparison is not None:
-        what = {"CPU": "cpu_seconds_per_interval", "memory": "memory_mb_per_1000", "peak": "peak_memory_mb_per_1000"}
         shares = (
             f"{comparison[field]['share']:.1%} of the {word} of {comparison[field]['better_peer']}"
-            for word, field in what.items()
+            for word, field in (("CPU", "cpu_seconds_per_interval"), ("peak memory", "peak_memory_mb_per_1000"))
         )
-        print(f"With {comparison['waiting']:,} waiting jobs ours takes {', '.join(shares)}, whichever peer is better.")
+        print(f"With {comparison['waiting']:,} waiting jobs our trigger takes {' and '.join(shares)}, the better peer.")
     for row in rows:
         for problem in row["problems"] if not row["projected_from"] else ():
             print(f"{name(row['trigger'], row['waiting'])}: {problem}")
     print(f"Took {result['seconds']} s; the same figures are in {output}.")
-
-
-def versions(sides: Sequence[str]) -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
-    for package in ("apache-airflow", *(PACKAGES[side] for side in sides)):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = None
-    return found
 
 
 if __name__ == "__main__":

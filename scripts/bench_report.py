@@ -13,7 +13,7 @@ from bench_row import Observation, Phase
 Row = dict[str, Any]
 
 #: Below so many waiters the growth of a process says nothing about one of them.
-_FEWEST_FOR_MEMORY = 100
+_FEWEST_FOR_MEMORY = 1_000
 
 
 def figures(seen: Observation) -> Row:
@@ -87,7 +87,7 @@ def table(rows: Sequence[Row], interval: float) -> str:
         ("new conn.", per),
         ("open", "conn."),
         ("CPU s", per),
-        ("MB", "/1,000"),
+        ("MB at rest", "/1,000"),
         ("MB peak", "/1,000"),
         ("ends spread: s", "median/p99/max"),
         ("ends at once: s", "median/p99/max"),

@@ -92,6 +92,7 @@ class JobsApi(Calls):
         sort_order: str = "DESC",
         page_size: int = _LARGEST_PAGE,
         limit: int | None = None,
+        complete: bool = True,
     ) -> Iterator[dict[str, Any]]:
         """
         Yield summaries of jobs, each once, also while jobs come and go.
@@ -109,6 +110,7 @@ class JobsApi(Calls):
         :param sort_order: ``ASC`` or ``DESC``.
         :param page_size: Summaries a request, 1 to 1000.
         :param limit: Yield at most so many.
+        :param complete: Read pages again when rows have shifted past; False bounds the requests instead.
         """
         _check_page_size(page_size)
         filters = {
@@ -129,7 +131,9 @@ class JobsApi(Calls):
             more = data.get("moreResultsAvailable")
             return Page(rows, more if isinstance(more, bool) else None)
 
-        return iterate_offsets(fetch, page_size=page_size, key=lambda row: str(row["id"]), limit=limit)
+        return iterate_offsets(
+            fetch, page_size=page_size, key=lambda row: str(row["id"]), limit=limit, complete=complete
+        )
 
     def update_job_status(self, job_id: str, desired: str) -> str:
         """

@@ -36,6 +36,7 @@ def iterate_offsets(
     key: Callable[[Row], str],
     limit: int | None = None,
     overlap: int = OVERLAP,
+    complete: bool = True,
 ) -> Iterator[Row]:
     """
     Yield each row of an offset-paged list once.
@@ -50,6 +51,8 @@ def iterate_offsets(
     :param key: Identity of a row.
     :param limit: Yield at most so many; None for all.
     :param overlap: Rows of the page before that are asked for again.
+    :param complete: False never steps back: for a caller who reads the list again soon, and to whom a known number of
+        requests is worth more than the rows that shifted past.
     :raises PolarisProtocolError: The list does not end.
     """
     if limit is not None and limit <= 0:
@@ -61,7 +64,7 @@ def iterate_offsets(
     for _ in range(_MOST_PAGES):
         page = fetch(offset, page_size)
         fresh = [row for row in page.rows if key(row) not in seen]
-        if offset > 0 and overlap > 0 and len(fresh) == len(page.rows):
+        if complete and offset > 0 and overlap > 0 and len(fresh) == len(page.rows):
             offset = max(0, offset - page_size)
             continue
         for row in fresh:

@@ -66,6 +66,8 @@ TERMINAL_STATUSES: Final = frozenset(status for status, info in STATUSES.items()
 #: A job with one of these has not ended.
 ACTIVE_STATUSES: Final = frozenset(STATUSES) - TERMINAL_STATUSES
 
+_SPELLINGS: Final = {status: status for status in STATUSES}
+
 # A statement may follow comments and SET statements (docs.imply.io/polaris/sql-ingestion-reference, Apache Druid SQL).
 _REPLACE: Final = re.compile(
     r"""(?: \s | --[^\n]*(?:\n|$) | /\*(?:[^*]|\*(?!/))*\*/ | SET\s(?:[^;']|'[^']*')*; )* REPLACE\s+INTO\b""",
@@ -80,8 +82,9 @@ def normalize_status(text: str) -> str:
     >>> normalize_status("COMPLETED"), normalize_status("Hibernating")
     ('completed', 'Hibernating')
     """
-    lower = text.strip().lower()
-    return lower if lower in STATUSES else text.strip()
+    text = text.strip()
+    # The table's own text, so that ten thousand waiters share it.
+    return _SPELLINGS.get(text.lower(), text)
 
 
 def is_known_status(status: str) -> bool:

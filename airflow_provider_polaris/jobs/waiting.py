@@ -69,6 +69,24 @@ class WaitTracker:
     :param console_url: Page of the job, added to each message.
     """
 
+    # There may be ten thousand in one triggerer: slots, and tuples instead of sets, keep it small.
+    __slots__ = (
+        "_console_url",
+        "_failing_since",
+        "_failure_budget",
+        "_failures",
+        "_failures_told",
+        "_last_failure",
+        "_percent",
+        "_start",
+        "_statuses_told",
+        "_unknown_grace",
+        "_unknown_since",
+        "deadline",
+        "job_id",
+        "status",
+    )
+
     def __init__(
         self,
         job_id: str,
@@ -92,8 +110,8 @@ class WaitTracker:
         self._failures = 0
         self._last_failure: PolarisError | None = None
         self._percent = 0
-        self._statuses_told: set[str] = set()
-        self._failures_told: set[object] = set()
+        self._statuses_told: tuple[str, ...] = ()
+        self._failures_told: tuple[object, ...] = ()
 
     def saw(self, status: str, now: datetime) -> Verdict:
         """
@@ -158,11 +176,13 @@ class WaitTracker:
         :param aftermath: What was done about the job, such as ``it was canceled because cancel_on_timeout=True``.
         """
         seen = f"was still {self.status!r}" if self.status is not None else "had not been seen once"
-        at = "" if self.deadline is None else f" at the deadline {as_utc(self.deadline).isoformat(timespec='seconds')}"
-        text = f"Polaris job {self.job_id!r} {seen}{at.replace('+00:00', 'Z')}" + (
-            f"; {aftermath}" if aftermath else ""
-        )
-        text += ". Raise timeout= or split the interval."
+        text = f"Polaris job {self.job_id!r} {seen}"
+        if self.deadline is not None:
+            at = as_utc(self.deadline).isoformat(timespec="seconds").replace("+00:00", "Z")
+            text += f" at the deadline {at}, {_span(self.deadline - self._start)} into the wait"
+        if aftermath:
+            text += f"; {aftermath}"
+        text += ". Raise timeout= or execution_timeout=, whichever set the deadline, or split the interval."
         if self._failing_since is not None:
             text += f" There were {_failed_polls(self._failures)} in a row, the last one so: {self._last_failure}"
         return PolarisJobTimeoutError(
@@ -180,7 +200,7 @@ class WaitTracker:
         messages = [self._message(logging.INFO, f"is {status!r}{was}{when}")]
         info = STATUSES.get(status)
         if (info is None or info.is_abnormal) and status not in self._statuses_told:
-            self._statuses_told.add(status)
+            self._statuses_told += (status,)
             meaning = f"a job that {info.meaning}" if info is not None else "a status that this provider doesn't know"
             wait = (
                 "the wait goes on; resume or cancel the job in Polaris"
@@ -195,7 +215,7 @@ class WaitTracker:
             return []
         span, failures = now - self._failing_since, self._failures
         self._failing_since, self._failures, self._last_failure = None, 0, None
-        self._failures_told.clear()
+        self._failures_told = ()
         return [self._message(logging.INFO, f"can be polled again after {_failed_polls(failures)} in {_span(span)}")]
 
     def _failure(self, error: PolarisError, now: datetime) -> tuple[Message, ...]:
@@ -204,7 +224,7 @@ class WaitTracker:
         key = (type(error), getattr(error, "status", None), getattr(error, "code", None), is_young)
         if key in self._failures_told:
             return ()
-        self._failures_told.add(key)
+        self._failures_told += (key,)
         if is_young:
             return (self._message(logging.INFO, f"is not visible yet; the wait goes on: {error}"),)
         patience = f"the wait goes on for {_span(self._failure_budget)} without an answer"
@@ -234,7 +254,7 @@ class WaitTracker:
                 " Check that the connection points to the project of the job; Polaris deletes completed batch jobs "
                 "older than 90 days once a project has more than 5000."
             )
-        return _same_kind(error, self._with_url(text))
+        return same_kind(error, self._with_url(text))
 
     def _message(self, level: int, text: str) -> Message:
         return level, f"Polaris job {self.job_id!r} {text}" + (f" ({self._console_url})" if self._console_url else "")
@@ -243,7 +263,7 @@ class WaitTracker:
         return f"{text} See {self._console_url}." if self._console_url else text
 
 
-def _same_kind(error: PolarisError, message: str) -> PolarisError:
+def same_kind(error: PolarisError, message: str) -> PolarisError:
     """
     Return an error that retry policies treat like ``error``, with another message; the original is its cause.
 

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.compat import AirflowFailException, BaseOperator
+from airflow_provider_polaris.compat import AIRFLOW_VERSION, AirflowFailException, BaseOperator, conf
 from airflow_provider_polaris.links.polaris import PolarisJobLink, PolarisTableLink
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.compat import Context
     from airflow_provider_polaris.hooks.polaris import PolarisHook
     from airflow_provider_polaris.operators.kill import KillSwitch
+    from airflow_provider_polaris.operators.options import Options
     from airflow_provider_polaris.operators.run import JobRun
 
 
 class PolarisBaseOperator(BaseOperator):
     """
-    Submit one job and wait for it; subclasses say which.
+    Submit one job and wait for it, in the worker or, if deferrable, in the triggerer; subclasses say which job.
 
     :param polaris_conn_id: The connection. (templated)
     :param wait_for_completion: Wait for the job's end and judge it; False ends the task once the job is submitted.
         (templated)
+    :param deferrable: Wait in the triggerer and leave the worker to others. Without effect where nobody waits. The
+        default is Airflow's ``[operators] default_deferrable``. (templated)
     :param poll_interval: Seconds between two looks at the job, give or take a tenth. (templated)
     :param timeout: Seconds from the start of this attempt after which the task gives up; None for no limit of its own.
         ``execution_timeout`` counts too: the task gives up 30 s before it, at half of it at the earliest. (templated)
+    :param pending_warning_after: Seconds after which a job that is still ``pending`` is worth one warning with what
+        Polaris says about it; None for no warning. (templated)
     :param cancel_on_kill: Cancel the job when the task is killed. (templated)
     :param cancel_on_timeout: Cancel the job when the task gives up. (templated)
     :param fail_on_warning: Fail if the job completed with a warning. (templated)
@@ -35,8 +40,10 @@ class PolarisBaseOperator(BaseOperator):
     template_fields: Sequence[str] = (
         "polaris_conn_id",
         "wait_for_completion",
+        "deferrable",
         "poll_interval",
         "timeout",
+        "pending_warning_after",
         "cancel_on_kill",
         "cancel_on_timeout",
         "fail_on_warning",
@@ -49,8 +56,10 @@ class PolarisBaseOperator(BaseOperator):
         *,
         polaris_conn_id: str = "polaris_default",
         wait_for_completion: bool | str = True,
+        deferrable: bool | str = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float | timedelta | str = 30,
         timeout: float | timedelta | str | None = None,
+        pending_warning_after: float | timedelta | str | None = 1800,
         cancel_on_kill: bool | str = True,
         cancel_on_timeout: bool | str = True,
         fail_on_warning: bool | str = False,
@@ -59,8 +68,10 @@ class PolarisBaseOperator(BaseOperator):
         super().__init__(**kwargs)
         self.polaris_conn_id = polaris_conn_id
         self.wait_for_completion = wait_for_completion
+        self.deferrable = deferrable
         self.poll_interval = poll_interval
         self.timeout = timeout
+        self.pending_warning_after = pending_warning_after
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
         self.fail_on_warning = fail_on_warning
@@ -86,7 +97,68 @@ class PolarisBaseOperator(BaseOperator):
         :param context: Airflow's context.
         :raises AirflowFailException: A retry would meet the same error again, or could add rows twice.
         :raises PolarisError: Anything else that went wrong; retries and retry policies see its class.
+        :raises TaskDeferred: The job goes on, and the triggerer waits for it.
         """
+        return self._attempt(lambda: self._begin(context), lambda run: self._submit(run, context))
+
+    def execute_complete(self, context: Context, event: Any = None, wait: Any = None) -> str:
+        """
+        Judge the job after the deferral and return its id, as :meth:`execute` would have done.
+
+        Takes nothing from templated arguments, which Airflow has rendered anew.
+
+        :param context: Airflow's context.
+        :param event: What the trigger said.
+        :param wait: What the task left itself. ``airflow dags test`` forgets that and keeps the event only (seen in
+            Airflow 2.11.2 and 3.3.2); None then, and the arguments are read again.
+        :raises AirflowFailException: As :meth:`execute`.
+        :raises PolarisError: As :meth:`execute`.
+        """
+        if wait is None:
+            return self._attempt(lambda: self._resume_by_event(event, context), lambda run: self._complete(run, event))
+        return self._attempt(lambda: self._resume(wait, context), lambda run: self._complete(run, event))
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """
+        Go on after a deferral; Airflow calls this.
+
+        If no event came, because no triggerer was there at the deadline or the trigger broke, Airflow has thrown away
+        what the task left itself. Then this worker does what the trigger should have done: at the deadline it cancels
+        the job and fails, before that it waits.
+
+        :param next_method: What to go on with.
+        :param next_kwargs: Its arguments.
+        :param context: Airflow's context.
+        """
+        from airflow_provider_polaris.deferral import NO_EVENT
+
+        if next_method == NO_EVENT and (job_id := self._pushed_job_id(context)) is not None:
+            return self._attempt(
+                lambda: self._take_up(job_id, context), lambda run: self._take_over(run, next_kwargs or {})
+            )
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    if AIRFLOW_VERSION < (3, 0):
+
+        def pre_execute(self, context: Any) -> None:
+            """Start the timer of ``execution_timeout`` anew after a deferral, as Airflow 3 does."""
+            from airflow_provider_polaris.clock import CLOCK
+            from airflow_provider_polaris.deferral import restart_timer
+
+            super().pre_execute(context)
+            restart_timer(self, context["ti"], CLOCK.now())
+
+    def on_kill(self) -> None:
+        """
+        Cancel the job, because the task was killed or ran into ``execution_timeout``.
+
+        Runs in the middle of what the task does: takes four seconds at most, never raises, makes no call to Airflow.
+        """
+        if self._kill is not None:
+            self._kill.throw(self.log)
+
+    def _attempt(self, begin: Callable[[], JobRun], work: Callable[[JobRun], None]) -> str:
+        """Do one attempt's work and turn what is no use to retry into Airflow's exception for that."""
         from airflow_provider_polaris.jobs.errors import PolarisError
         from airflow_provider_polaris.operators.kill import KillSwitch
         from airflow_provider_polaris.outcome import is_lasting
@@ -94,8 +166,9 @@ class PolarisBaseOperator(BaseOperator):
         self._kill = KillSwitch()
         run: JobRun | None = None
         try:
-            run = self._prepare(context)
-            return self._run(run, context)
+            run = begin()
+            work(run)
+            return run.job_id
         except Exception as error:
             if isinstance(error, PolarisError) and is_lasting(error):
                 raise AirflowFailException(str(error)) from error
@@ -109,44 +182,115 @@ class PolarisBaseOperator(BaseOperator):
             if run is not None:
                 run.hook.close()
 
-    def on_kill(self) -> None:
-        """
-        Cancel the job, because the task was killed or ran into ``execution_timeout``.
-
-        Runs in the middle of what the task does: takes four seconds at most, never raises, makes no call to Airflow.
-        """
-        if self._kill is not None:
-            self._kill.throw(self.log)
-
-    def _prepare(self, context: Context) -> JobRun:
+    def _begin(self, context: Context) -> JobRun:
         from airflow_provider_polaris.arguments import as_text
         from airflow_provider_polaris.clock import CLOCK
-        from airflow_provider_polaris.hooks.polaris import PolarisHook
+        from airflow_provider_polaris.deferral import attempt_start, deadline_of
         from airflow_provider_polaris.operators.options import read_options
+
+        options = read_options(self)
+        start = attempt_start(context["ti"], CLOCK.now())
+        timeout = None if options.timeout is None else timedelta(seconds=options.timeout)
+        deadline = deadline_of(start, timeout, self.execution_timeout)
+        return self._new_run(as_text(self.polaris_conn_id, "polaris_conn_id"), options, deadline, context)
+
+    def _submit(self, run: JobRun, context: Context) -> None:
+        run.kill.load(run.hook.settings, cancels=run.options.cancel_on_kill)
+        job = run.submit(self.plan_job(context, run.hook))
+        # The id before anything else: a kill that comes one line later has to find it.
+        self._job_is(run)
+        run.announce(job)
+        if not run.options.wait_for_completion and not run.kill.thrown:
+            return
+        if not run.finish():
+            self.defer(**run.deferral())
+
+    def _resume(self, wait: Any, context: Context) -> JobRun:
+        from airflow_provider_polaris.deferral import recall
+        from airflow_provider_polaris.jobs.errors import PolarisProtocolError
+        from airflow_provider_polaris.operators.options import Options
+        from airflow_provider_polaris.operators.run import Handover
+
+        try:
+            handover = recall(Handover, wait)
+            options = recall(Options, handover.options)
+        except PolarisProtocolError as error:
+            raise AirflowFailException(str(error)) from error  # whether a retry does harm isn't known
+        run = self._new_run(handover.polaris_conn_id, options, None, context)
+        run.resume(handover)
+        self.job_id = run.job_id
+        return run
+
+    def _complete(self, run: JobRun, event: Any) -> None:
+        from airflow_provider_polaris.triggers.event import check_event
+
+        run.kill.load(run.hook.settings, cancels=run.options.cancel_on_kill)
+        self._job_is(run)
+        run.complete(check_event(event))
+
+    def _resume_by_event(self, event: Any, context: Context) -> JobRun:
+        from airflow_provider_polaris.jobs.errors import PolarisProtocolError
+        from airflow_provider_polaris.triggers.event import check_event
+
+        try:
+            job_id = check_event(event)["job_id"]
+        except PolarisProtocolError as error:
+            raise AirflowFailException(str(error)) from error  # whether a retry does harm isn't known
+        return self._take_up(job_id, context)
+
+    def _take_up(self, job_id: str, context: Context) -> JobRun:
+        """Go on with a job of which only the id is known; the arguments may have been rendered otherwise before."""
+        from airflow_provider_polaris.deferral import attempt_start
+
+        run = self._begin(context)
+        self.job_id = run.job_id = job_id
+        run.submitted = attempt_start(context["ti"], run.submitted)
+        run.in_doubt = True
+        return run
+
+    def _take_over(self, run: JobRun, next_kwargs: Mapping[str, Any]) -> None:
+        from airflow_provider_polaris.deferral import is_timeout
+
+        run.kill.load(run.hook.settings, cancels=run.options.cancel_on_kill)
+        self._job_is(run)
+        if is_timeout(next_kwargs):
+            now = run.clock.now()
+            run.deadline = now if run.deadline is None else min(run.deadline, now)
+            self.log.warning("No triggerer reported on Polaris job %r in time; this worker looks at it.", run.job_id)
+        else:
+            self.log.warning(
+                "The trigger failed (%s), so this worker waits for Polaris job %r instead.%s",
+                next_kwargs.get("error"),
+                run.job_id,
+                "".join(f"\n{line}" for line in next_kwargs.get("traceback") or ()),
+            )
+        run.take_over()
+
+    def _new_run(self, conn_id: str, options: Options, deadline: datetime | None, context: Context) -> JobRun:
+        from airflow_provider_polaris.clock import CLOCK
+        from airflow_provider_polaris.hooks.polaris import PolarisHook
         from airflow_provider_polaris.operators.run import JobRun
 
         assert self._kill is not None
-        started = CLOCK.now()
-        options = read_options(self)
-        hook = PolarisHook(as_text(self.polaris_conn_id, "polaris_conn_id"))
-        self._kill.load(hook.settings, cancels=options.cancel_on_kill)
         return JobRun(
-            hook=hook,
+            hook=PolarisHook(conn_id),
             options=options,
             kill=self._kill,
             clock=CLOCK,
-            started=started,
-            execution_timeout=self.execution_timeout,
+            deadline=deadline,
             ti=context["ti"],
             log=self.log,
+            submitted=CLOCK.now(),
         )
 
-    def _run(self, run: JobRun, context: Context) -> str:
-        job = run.submit(self.plan_job(context, run.hook))
-        # The id before anything else: a kill that comes one line later has to find it.
-        self.job_id = job.job_id
-        run.kill.job_is(job.job_id, self.log)
-        run.announce(job)
-        if run.options.wait_for_completion or run.kill.thrown:
-            run.finish(job)
-        return job.job_id
+    def _job_is(self, run: JobRun) -> None:
+        self.job_id = run.job_id
+        run.kill.job_is(run.job_id, self.log)
+
+    def _pushed_job_id(self, context: Context) -> str | None:
+        """Return the id that this task pushed before it was deferred."""
+        from airflow_provider_polaris.outcome import JOB_XCOM_KEY
+
+        ti = context["ti"]
+        facts = ti.xcom_pull(task_ids=ti.task_id, key=JOB_XCOM_KEY, map_indexes=ti.map_index)
+        return str(facts["id"]) if isinstance(facts, Mapping) and facts.get("id") else None

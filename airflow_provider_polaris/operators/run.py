@@ -3,32 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_polaris.deferral import backstop, look_after_giving_up
 from airflow_provider_polaris.jobs.errors import (
     PolarisError,
     PolarisJobCanceledError,
     PolarisJobError,
+    PolarisJobTimeoutError,
     PolarisProtocolError,
 )
-from airflow_provider_polaris.jobs.state import JobState
+from airflow_provider_polaris.jobs.state import JobState, normalize_status
 from airflow_provider_polaris.jobs.waiting import WaitTracker
 from airflow_provider_polaris.operators.kill import KillSwitch, cancel_within
-from airflow_provider_polaris.operators.options import Options, deadline_of
-from airflow_provider_polaris.operators.waiting import WaitResult, wait_for_end
+from airflow_provider_polaris.operators.options import Options
 from airflow_provider_polaris.outcome import JOB_XCOM_KEY, JobFacts, conclude, job_facts, look_at_job
+from airflow_provider_polaris.waiting import WaitResult, WorkerWait
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.clock import Clock
     from airflow_provider_polaris.hooks.polaris import PolarisHook
+    from airflow_provider_polaris.triggers.event import JobEvent
 
 #: At the deadline there is more time than in a signal handler, but Airflow's own limit may be 30 s away.
 _CANCEL_SECONDS: Final = 15.0
 
 #: Running one of these twice leaves what running it once leaves.
 _REPEATABLE_TYPES: Final = frozenset({"delete_data", "restore_data", "drop_table"})
+
+
+@dataclass(frozen=True)
+class Handover:
+    """
+    What an attempt leaves itself when it is deferred, in plain JSON; afterwards nothing is taken from templates.
+
+    :param job_id: The job.
+    :param polaris_conn_id: The connection.
+    :param url: Page of the job.
+    :param submitted: Start of the wait, epoch seconds in UTC.
+    :param in_doubt: As in :class:`JobRun`.
+    :param options: Fields of :class:`~.options.Options`.
+    """
+
+    job_id: str
+    polaris_conn_id: str
+    url: str
+    submitted: float
+    in_doubt: bool
+    options: Mapping[str, Any]
 
 
 @dataclass
@@ -40,22 +64,26 @@ class JobRun:
     :param options: How to wait.
     :param kill: Thrown when the task is killed.
     :param clock: Time and sleep.
-    :param started: Start of the attempt.
-    :param execution_timeout: Airflow's limit.
+    :param deadline: When to give up; None for never.
     :param ti: Task instance, for XCom.
     :param log: Logger of the task.
+    :param submitted: Start of the wait.
+    :param job_id: Id of the job, from the moment Polaris gave it.
+    :param url: Page of the job.
+    :param in_doubt: Whether a job may have added rows or may still do so, so that a retry could add them twice.
     """
 
     hook: PolarisHook
     options: Options
     kill: KillSwitch
     clock: Clock
-    started: datetime
-    execution_timeout: timedelta | None
+    deadline: datetime | None
     ti: Any
     log: Any
-    #: Whether a job may have added rows or may still do so, so that a retry could add them twice.
-    in_doubt: bool = field(default=False, init=False)
+    submitted: datetime
+    job_id: str = ""
+    url: str = ""
+    in_doubt: bool = False
 
     def submit(self, spec: Mapping[str, Any]) -> JobState:
         """
@@ -72,64 +100,155 @@ class JobRun:
         except PolarisProtocolError:
             self.in_doubt = True  # something was accepted
             raise
-        self.in_doubt = not (job.type in _REPEATABLE_TYPES or job.is_replace)
+        self.job_id = job.job_id
+        self.in_doubt = _adds_rows(job)
+        self.submitted = self.clock.now()
         return job
 
     def announce(self, job: JobState) -> None:
         """Push the links and what is known of the job, before any wait."""
-        url = self.hook.job_url(job.job_id, job.target_table or "")
-        self.log.info("Submitted Polaris job %r (%s). See %s", job.job_id, job.purpose, url)
-        self.ti.xcom_push(key="polaris_job_url", value=url)
+        self.url = self.hook.job_url(job.job_id, job.target_table or "")
+        self.log.info("Submitted Polaris job %r (%s). See %s", job.job_id, job.purpose, self.url)
+        self.ti.xcom_push(key="polaris_job_url", value=self.url)
         if job.target_table:
             self.ti.xcom_push(key="polaris_table_url", value=self.hook.table_url(job.target_table))
         self._push(job_facts(job, adopted=False))
 
-    def finish(self, job: JobState) -> None:
+    def finish(self) -> bool:
         """
         Wait for the job's end, judge it and push the facts; if the task was killed, say so instead.
 
-        :param job: The job as Polaris answered it.
+        :return: Whether it is finished; else, after one look, the wait belongs to the triggerer.
         :raises PolarisError: The job ended badly, or its end was not seen.
         """
-        deadline = deadline_of(self.started, self.options.timeout, self.execution_timeout)
-        submitted = self.clock.now()
-        url = self.hook.job_url(job.job_id, job.target_table or "")
-        tracker = WaitTracker(job.job_id, now=submitted, deadline=deadline, console_url=url)
-        result = self._wait(tracker)
+        tracker = self._tracker(self.deadline)
+        wait = self._wait(tracker)
+        result = wait.look() if self.options.deferrable else wait.until_end(self.options.poll_interval)
+        if result is None:
+            return False
+        self._conclude(result, tracker)
+        return True
+
+    def deferral(self) -> dict[str, Any]:
+        """Return the arguments with which the task is deferred."""
+        from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
+
+        handover = Handover(
+            job_id=self.job_id,
+            polaris_conn_id=self.hook.polaris_conn_id,
+            url=self.url,
+            submitted=self.submitted.timestamp(),
+            in_doubt=self.in_doubt,
+            options=asdict(self.options),
+        )
+        trigger = PolarisJobTrigger(
+            self.job_id,
+            self.hook.polaris_conn_id,
+            self.options.poll_interval,
+            started=handover.submitted,
+            deadline=None if self.deadline is None else self.deadline.timestamp(),
+            cancel_on_timeout=self.options.cancel_on_timeout,
+            cancel_on_kill=self.options.cancel_on_kill,
+            pending_warning=self.options.pending_warning_after,
+            console_url=self.url,
+        )
+        return {
+            "trigger": trigger,
+            "method_name": "execute_complete",
+            "kwargs": {"wait": asdict(handover)},
+            "timeout": backstop(self.deadline, self.clock.now()),
+        }
+
+    def resume(self, handover: Handover) -> None:
+        """Take up what was left before the deferral."""
+        self.job_id, self.url, self.in_doubt = handover.job_id, handover.url, handover.in_doubt
+        self.submitted = datetime.fromtimestamp(handover.submitted, timezone.utc)
+
+    def complete(self, event: JobEvent) -> None:
+        """
+        Judge the job after the deferral and push the facts.
+
+        :param event: What the trigger said; checked.
+        :raises PolarisError: The job ended badly, or its end was not seen.
+        """
+        if not self.url:
+            self._recognise()
+        # The trigger kept the deadline. What is left to do is not the job's time.
+        tracker = self._tracker(None)
+        if event["status"] == "ended":
+            result = self._wait(tracker).until_end(self.options.poll_interval)
+        elif event["status"] == "gave_up":
+            result = look_after_giving_up(self.hook, event, self.url)
+        else:
+            self.in_doubt = self.in_doubt and not self._ended_without_rows()
+            result = WaitResult(
+                error=PolarisJobTimeoutError(
+                    event["message"], job_id=self.job_id, state=event["state"], console_url=self.url
+                )
+            )
+        self._conclude(result, tracker)
+
+    def take_over(self) -> None:
+        """
+        Go on with the wait in this worker, because no trigger does; at the deadline, if that is past.
+
+        :raises PolarisError: The job ended badly, or its end was not seen.
+        """
+        self._recognise()
+        tracker = self._tracker(self.deadline)
+        self._conclude(self._wait(tracker).until_end(self.options.poll_interval), tracker)
+
+    def _recognise(self) -> None:
+        """Learn from the job's echo what was forgotten; without an answer the job counts as one that adds rows."""
+        table = ""
+        try:
+            job = JobState.from_wire(self.hook.get_job(self.job_id))
+            self.in_doubt, table = _adds_rows(job), job.target_table or ""
+        except PolarisError as error:
+            self.in_doubt = True
+            self.log.debug("Polaris job %r can't be described: %s", self.job_id, error)
+        self.url = self.hook.job_url(self.job_id, table)
+
+    def _tracker(self, deadline: datetime | None) -> WaitTracker:
+        return WaitTracker(self.job_id, now=self.submitted, deadline=deadline, console_url=self.url)
+
+    def _wait(self, tracker: WaitTracker) -> WorkerWait:
+        from airflow_provider_polaris.triggers.patience import Patience
+
+        return WorkerWait(
+            self.hook,
+            tracker,
+            Patience(self.options.pending_warning_after, self.submitted.timestamp()),
+            clock=self.clock,
+            log=self.log,
+            stop=lambda: self.kill.thrown,
+        )
+
+    def _conclude(self, result: WaitResult, tracker: WaitTracker) -> None:
         if result.is_late:
             result = self._give_up(tracker)
         if result.error is not None:
             raise result.error
         if result.state is None:
-            raise self._killed(job.job_id, url)
+            raise self._killed()
         self.in_doubt = self.in_doubt and result.state.status == "completed"
         conclusion = conclude(
             self.hook,
             result.state,
             fail_on_warning=self.options.fail_on_warning,
             adopted=False,
-            seconds=(self.clock.now() - submitted).total_seconds(),
+            seconds=(self.clock.now() - self.submitted).total_seconds(),
             log=self.log,
         )
         self._push(conclusion.facts)
         if conclusion.error is not None:
             raise conclusion.error
 
-    def _wait(self, tracker: WaitTracker) -> WaitResult:
-        return wait_for_end(
-            self.hook,
-            tracker,
-            poll_interval=self.options.poll_interval,
-            stop=lambda: self.kill.thrown,
-            clock=self.clock,
-            log=self.log,
-        )
-
     def _give_up(self, tracker: WaitTracker) -> WaitResult:
         """Cancel at the deadline, if that is wanted; a job that ended just before is judged after all."""
         if not self.options.cancel_on_timeout:
             return WaitResult(error=tracker.timeout_error("it runs on, because cancel_on_timeout=False"))
-        canceled = cancel_within(self.hook.settings, tracker.job_id, _CANCEL_SECONDS)
+        canceled = cancel_within(self.hook.settings, self.job_id, _CANCEL_SECONDS)
         if canceled.has_ended and canceled.status != "canceled":
             return self._look_once(tracker, canceled.status)
         if canceled.problem is not None:
@@ -140,14 +259,20 @@ class JobRun:
 
     def _look_once(self, tracker: WaitTracker, status: str | None) -> WaitResult:
         try:
-            look = look_at_job(self.hook, tracker.job_id)
+            look = look_at_job(self.hook, self.job_id)
         except PolarisError as error:
             return WaitResult(error=tracker.timeout_error(f"it is {status!r} by now, but can't be described: {error}"))
         if look.state is None:
             return WaitResult(error=tracker.timeout_error(f"it was {status!r} and then {look.status!r}"))
         return WaitResult(look.state)
 
-    def _killed(self, job_id: str, url: str) -> PolarisJobError:
+    def _ended_without_rows(self) -> bool:
+        try:
+            return normalize_status(self.hook.get_job_status(self.job_id)) in {"canceled", "failed"}
+        except PolarisError:
+            return False
+
+    def _killed(self) -> PolarisJobError:
         result = self.kill.result
         if result is None:
             what = "it runs on, because cancel_on_kill=False"
@@ -159,11 +284,15 @@ class JobRun:
         else:
             what = "it was asked to be canceled"
         return PolarisJobCanceledError(
-            f"the task was killed while Polaris job {job_id!r} was at work; {what}. See {url}.",
-            job_id=job_id,
+            f"the task was killed while Polaris job {self.job_id!r} was at work; {what}. See {self.url}.",
+            job_id=self.job_id,
             state=None if result is None else result.status,
-            console_url=url,
+            console_url=self.url,
         )
 
     def _push(self, facts: JobFacts) -> None:
         self.ti.xcom_push(key=JOB_XCOM_KEY, value=dict(facts))
+
+
+def _adds_rows(job: JobState) -> bool:
+    return not (job.type in _REPEATABLE_TYPES or job.is_replace)

@@ -51,8 +51,19 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
     a retry; so does an append that may have added rows when this task lost sight of it. So does a job of which nobody
     knows whether Polaris accepted it.
 
-    **Kill.** Marking the task failed or clearing it cancels the job, within four seconds, unless
-    ``cancel_on_kill=False``; so does whatever else ends the worker politely, such as an evicted pod.
+    **Where it waits.** In the worker, or with ``deferrable``, after one look, in the triggerer, together with all other
+    tasks that wait there through the same connection. Result, errors and log are the same. After a deferral nothing is
+    taken from templates, which Airflow renders anew.
+
+    **Deadline.** At ``timeout``, or 30 s before ``execution_timeout`` (at half of it at the earliest), the job is
+    canceled, unless ``cancel_on_timeout=False``, and the task fails and says how long it waited and in which state the
+    job was. In the triggerer no free worker is needed for the cancel. Should no triggerer be there, Airflow resumes the
+    task two minutes later and the worker does it.
+
+    **Kill.** Marking the task failed or clearing it cancels the job, unless ``cancel_on_kill=False``: from the worker
+    within four seconds; from the triggerer once Airflow says that the task is no longer deferred, so that a triggerer
+    may be restarted or replaced. A worker can't tell a kill from other polite ends of its process, such as an evicted
+    pod, which cancel the job as well: prefer ``deferrable`` where that happens.
 
     **XCom.** Return value: the job's id. ``polaris_job``: ``id``, ``status``, ``intervals``, ``rows_processed``,
     ``rows_persisted``, ``bytes``, ``seconds``, ``adopted``, None where unknown; pushed when the job is submitted and
@@ -95,9 +106,13 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
     :param polaris_conn_id: The connection. (templated)
     :param wait_for_completion: Wait for the job's end and judge it; False ends the task once the job is submitted.
         (templated)
+    :param deferrable: Wait in the triggerer and leave the worker to others. Without effect where nobody waits. The
+        default is Airflow's ``[operators] default_deferrable``. (templated)
     :param poll_interval: Seconds between two looks at the job, give or take a tenth. (templated)
     :param timeout: Seconds from the start of this attempt after which the task gives up; None for no limit of its own.
         ``execution_timeout`` counts too: the task gives up 30 s before it, at half of it at the earliest. (templated)
+    :param pending_warning_after: Seconds after which a job that is still ``pending`` is worth one warning with what
+        Polaris says about it; None for no warning. (templated)
     :param cancel_on_kill: Cancel the job when the task is killed. (templated)
     :param cancel_on_timeout: Cancel the job when the task gives up. (templated)
     :param fail_on_warning: Fail if the job completed with a warning. (templated)

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_polaris.compat import AirflowFailException, BaseSensorOperator
+from airflow_provider_polaris.compat import (
+    AIRFLOW_VERSION,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseSensorOperator,
+    conf,
+)
 from airflow_provider_polaris.links.polaris import PolarisJobLink
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.compat import Context
-    from airflow_provider_polaris.hooks.polaris import PolarisHook
     from airflow_provider_polaris.jobs.errors import PolarisError
-    from airflow_provider_polaris.jobs.state import JobState
-    from airflow_provider_polaris.jobs.waiting import WaitTracker
-    from airflow_provider_polaris.outcome import Progress
+    from airflow_provider_polaris.sensors.watch import JobWatch
 
 #: How long a job may be missing (404) before a sensor in reschedule mode takes it for gone.
 _MISSING_GRACE: Final = timedelta(minutes=15)
+
+#: How many seconds a rescheduled sensor may take to poke again, besides the interval.
+_LATE_POKE: Final = 15.0
 
 
 class PolarisJobSensor(BaseSensorOperator):
@@ -30,11 +37,14 @@ class PolarisJobSensor(BaseSensorOperator):
     the whole log is copied into the task's log. A job that ended badly fails the sensor at once, without a retry (or
     skips it with ``soft_fail``), because the same job can't end otherwise.
 
-    **Mode.** In ``poke`` mode, polls that bring no answer (401 and 403 included) are tolerated until all of them have
-    failed for 15 minutes, and a status that nobody knows for 10 minutes. In ``reschedule`` mode each poke is a process
-    of its own that knows nothing of the ones before it: a poll without an answer or with an unknown status is a poke
-    without a result, and the sensor's ``timeout`` is the only limit; but a job that doesn't exist is given up
-    15 minutes after the first poke.
+    **Where it waits.** With ``deferrable``, after one look, in the triggerer, with all other tasks that wait there
+    through the same connection; ``mode`` has no effect then. Else in the worker: in ``poke`` mode all the time, in
+    ``reschedule`` mode in a process of its own for each poke.
+
+    **Polls without an answer** (401 and 403 included) are tolerated until all of them have failed for 15 minutes, and a
+    status that nobody knows for 10 minutes. Not so in ``reschedule`` mode, where a poke knows nothing of the ones
+    before it: there they are pokes without a result, and the sensor's ``timeout`` is the only limit; but a job that
+    doesn't exist is given up 15 minutes after the first poke.
 
     **Retry and kill.** A retry waits for the same job again. A killed sensor leaves the job alone.
 
@@ -44,11 +54,22 @@ class PolarisJobSensor(BaseSensorOperator):
     :param job_id: The job, for example the ``output`` of an operator. (templated)
     :param polaris_conn_id: The connection. (templated)
     :param fail_on_warning: Fail if the job completed with a warning. (templated)
-    :param poke_interval: Seconds between two pokes.
-    :param timeout: Airflow's own: seconds from the first poke, over reschedules too.
+    :param deferrable: Wait in the triggerer and leave the worker to others. The default is Airflow's ``[operators]
+        default_deferrable``. (templated)
+    :param pending_warning_after: Seconds after which a job that is still ``pending`` is worth one warning with what
+        Polaris says about it; None for no warning. (templated)
+    :param poke_interval: Seconds between two pokes, in the triggerer too.
+    :param timeout: Airflow's own: seconds from the first poke, over reschedules too. In the triggerer
+        ``execution_timeout`` less 30 s (at least half of it) counts as well.
     """
 
-    template_fields: Sequence[str] = ("job_id", "polaris_conn_id", "fail_on_warning")
+    template_fields: Sequence[str] = (
+        "job_id",
+        "polaris_conn_id",
+        "fail_on_warning",
+        "deferrable",
+        "pending_warning_after",
+    )
     operator_extra_links = (PolarisJobLink(),)
     ui_color = "#e8f0fb"
 
@@ -58,6 +79,8 @@ class PolarisJobSensor(BaseSensorOperator):
         job_id: str,
         polaris_conn_id: str = "polaris_default",
         fail_on_warning: bool | str = False,
+        deferrable: bool | str = conf.getboolean("operators", "default_deferrable", fallback=False),
+        pending_warning_after: float | timedelta | str | None = 1800,
         poke_interval: float | timedelta = 30,
         **kwargs: Any,
     ) -> None:
@@ -65,7 +88,9 @@ class PolarisJobSensor(BaseSensorOperator):
         self.job_id = job_id
         self.polaris_conn_id = polaris_conn_id
         self.fail_on_warning = fail_on_warning
-        self._watch: _Watch | None = None
+        self.deferrable = deferrable
+        self.pending_warning_after = pending_warning_after
+        self._watch: JobWatch | None = None
 
     def poke(self, context: Context) -> bool:
         """
@@ -75,96 +100,156 @@ class PolarisJobSensor(BaseSensorOperator):
         :return: Whether the job has ended well.
         :raises AirflowFailException: It ended badly, or an argument is wrong.
         :raises PolarisError: The wait was given up.
+        :raises TaskDeferred: The job goes on, and the triggerer waits for it.
         """
-        from airflow_provider_polaris.jobs.errors import PolarisError
-        from airflow_provider_polaris.outcome import is_lasting
+        from airflow_provider_polaris.arguments import as_bool
 
-        try:
+        with _lasting_errors_fail():
+            defers = as_bool(self.deferrable, "deferrable")
             if self._watch is None:
-                self._watch = self._begin(context)
-            return self._look(self._watch, context)
-        except PolarisError as error:
-            if is_lasting(error):
-                raise AirflowFailException(str(error)) from error
-            raise
+                self._watch = self._begin(context, remembers_pokes=defers or not self.reschedule)
+            if self._watch.look():
+                return True
+        if defers:
+            self.defer(**self._watch.deferral(self.execution_timeout))
+        if self.reschedule:
+            self._check_missing(self._watch.failure, context)
+        return False
 
-    def _begin(self, context: Context) -> _Watch:
-        from airflow_provider_polaris.arguments import as_bool, as_text
+    def execute_complete(self, context: Context, event: Any = None, wait: Any = None) -> None:
+        """
+        Judge the job after the deferral, as a poke would have done.
+
+        Takes nothing from templated arguments, which Airflow has rendered anew.
+
+        :param context: Airflow's context.
+        :param event: What the trigger said.
+        :param wait: What the sensor left itself. ``airflow dags test`` forgets that and keeps the event only (seen in
+            Airflow 2.11.2 and 3.3.2); None then, and the arguments are read again.
+        :raises AirflowFailException: The job ended badly.
+        :raises AirflowSensorTimeout: The sensor's timeout is over.
+        :raises AirflowSkipException: In place of both with ``soft_fail``.
+        :raises PolarisError: The wait was given up.
+        """
+        from airflow_provider_polaris.deferral import recall
+        from airflow_provider_polaris.hooks.polaris import PolarisHook
+        from airflow_provider_polaris.sensors.watch import JobWatch, Memory
+        from airflow_provider_polaris.triggers.event import check_event
+
+        with self._skips(), _lasting_errors_fail():
+            if wait is None:
+                self._begin(context).complete(check_event(event))
+                return
+            memory = recall(Memory, wait)
+            with closing(PolarisHook(memory.polaris_conn_id)) as hook:
+                watch = JobWatch(hook, memory, context["ti"], self.log, memory.started)
+                watch.complete(check_event(event))
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """
+        Go on after a deferral; Airflow calls this.
+
+        If no event came, because no triggerer was there in time or the trigger broke, the job gets a last look.
+
+        :param next_method: What to go on with.
+        :param next_kwargs: Its arguments.
+        :param context: Airflow's context.
+        """
+        from airflow_provider_polaris.deferral import NO_EVENT, is_timeout
+
+        if next_method == NO_EVENT:
+            with self._skips(), _lasting_errors_fail():
+                watch = self._begin(context)
+                if watch.look():
+                    return None
+                if is_timeout(next_kwargs):
+                    watch.time_out()
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    if AIRFLOW_VERSION < (3, 0):
+
+        def pre_execute(self, context: Any) -> None:
+            """Start the timer of ``execution_timeout`` anew after a deferral, as Airflow 3 does."""
+            from airflow_provider_polaris.clock import CLOCK
+            from airflow_provider_polaris.deferral import restart_timer
+
+            super().pre_execute(context)
+            restart_timer(self, context["ti"], CLOCK.now())
+
+    def _begin(self, context: Context, *, remembers_pokes: bool = True) -> JobWatch:
+        from airflow_provider_polaris.arguments import as_bool, as_seconds, as_text
         from airflow_provider_polaris.clock import CLOCK
         from airflow_provider_polaris.hooks.polaris import PolarisHook
-        from airflow_provider_polaris.jobs.waiting import WaitTracker
-        from airflow_provider_polaris.outcome import Progress
+        from airflow_provider_polaris.sensors.watch import JobWatch, Memory
 
         job_id = as_text(self.job_id, "job_id")
+        pending = as_seconds(self.pending_warning_after, "pending_warning_after")
         fail_on_warning = as_bool(self.fail_on_warning, "fail_on_warning")
         hook = PolarisHook(as_text(self.polaris_conn_id, "polaris_conn_id"))
         url = hook.job_url(job_id)
         context["ti"].xcom_push(key="polaris_job_url", value=url)
-        tracker = WaitTracker(job_id, now=CLOCK.now(), console_url=url)
-        return _Watch(hook, tracker, Progress(hook, tracker, self.log), fail_on_warning)
-
-    def _look(self, watch: _Watch, context: Context) -> bool:
-        from airflow_provider_polaris.clock import CLOCK
-        from airflow_provider_polaris.jobs.errors import PolarisError
-        from airflow_provider_polaris.outcome import log_messages, look_at_job
-
-        state = None
-        try:
-            look = look_at_job(watch.hook, watch.tracker.job_id)
-        except PolarisError as error:
-            verdict = watch.tracker.missed(error, CLOCK.now())
-            self._check_missing(error, watch, context)
-        else:
-            state = look.state
-            verdict = watch.tracker.saw(look.status, CLOCK.now())
-        log_messages(self.log, verdict.messages)
-        if verdict.error is not None:
-            raise verdict.error
-        if state is not None:
-            self._judge(watch, state, context)
-            return True
-        if watch.tracker.status == "running":
-            watch.progress.report(CLOCK.now())
-        return False
-
-    def _judge(self, watch: _Watch, state: JobState, context: Context) -> None:
-        from airflow_provider_polaris.outcome import JOB_XCOM_KEY, conclude
-
-        conclusion = conclude(
-            watch.hook,
-            state,
-            fail_on_warning=watch.fail_on_warning,
-            adopted=None,
-            seconds=None,
-            log=self.log,
+        now = CLOCK.now()
+        first_poke = now if remembers_pokes else self._first_poke(context) or now
+        if pending is not None and (now - first_poke).total_seconds() > pending + self.poke_interval + _LATE_POKE:
+            pending = None  # a poke before this one has warned
+        memory = Memory(
+            job_id=job_id,
+            polaris_conn_id=hook.polaris_conn_id,
+            url=url,
+            started=now.timestamp(),
+            poll_interval=self.poke_interval,
+            pending_warning=pending,
+            fail_on_warning=fail_on_warning,
+            timeout=self.timeout,
         )
-        context["ti"].xcom_push(key=JOB_XCOM_KEY, value=dict(conclusion.facts))
-        if conclusion.error is not None:
-            raise AirflowFailException(str(conclusion.error)) from conclusion.error
+        return JobWatch(hook, memory, context["ti"], self.log, first_poke.timestamp())
 
-    def _check_missing(self, error: PolarisError, watch: _Watch, context: Context) -> None:
+    def _check_missing(self, failure: PolarisError | None, context: Context) -> None:
         """Give a job up that isn't there, where Airflow's memory of the first poke is all there is."""
         from airflow_provider_polaris.clock import CLOCK
         from airflow_provider_polaris.jobs.errors import PolarisNotFoundError
 
-        if not self.reschedule or not isinstance(error, PolarisNotFoundError):
+        if not isinstance(failure, PolarisNotFoundError):
             return
+        first_poke = self._first_poke(context)
+        if first_poke is not None and CLOCK.now() - first_poke >= _MISSING_GRACE:
+            raise AirflowFailException(
+                f"Polaris job {self.job_id!r} does not exist, {_MISSING_GRACE.seconds // 60} min and more after the "
+                f"first poke: {failure}"
+            ) from failure
+
+    def _first_poke(self, context: Context) -> datetime | None:
+        """Return when Airflow saw the first poke of a sensor that was rescheduled."""
         ti = context["ti"]
         ask = getattr(ti, "get_first_reschedule_date", None)
         # Before Airflow 3 the start of a rescheduled task stays that of its first poke.
-        first_poke = ask(context) if ask is not None else ti.start_date
-        if first_poke is not None and CLOCK.now() - first_poke >= _MISSING_GRACE:
-            raise AirflowFailException(
-                f"Polaris job {watch.tracker.job_id!r} does not exist, {_MISSING_GRACE.seconds // 60} min and more "
-                f"after the first poke: {error}"
-            ) from error
+        first_poke: datetime | None = ask(context) if ask is not None else ti.start_date
+        return first_poke
+
+    @contextmanager
+    def _skips(self) -> Iterator[None]:
+        """Skip where Airflow would skip a sensor in the worker; after a deferral not all its versions do."""
+        try:
+            yield
+        except AirflowSkipException:
+            raise
+        except Exception as error:
+            if self.soft_fail and isinstance(error, AirflowFailException | AirflowSensorTimeout):
+                raise AirflowSkipException("Skipping due to soft_fail is set to True.") from error
+            if self.never_fail:
+                raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
+            raise
 
 
-@dataclass(frozen=True)
-class _Watch:
-    """What lasts from poke to poke within one process."""
+@contextmanager
+def _lasting_errors_fail() -> Iterator[None]:
+    """Turn what is no use to retry into Airflow's exception for that."""
+    from airflow_provider_polaris.jobs.errors import PolarisError
+    from airflow_provider_polaris.outcome import is_lasting
 
-    hook: PolarisHook
-    tracker: WaitTracker
-    progress: Progress
-    fail_on_warning: bool
+    try:
+        yield
+    except PolarisError as error:
+        if is_lasting(error):
+            raise AirflowFailException(str(error)) from error
+        raise

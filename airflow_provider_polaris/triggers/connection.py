@@ -59,7 +59,7 @@ class SharedSettings:
         self._read = read
         self._settings: ClientSettings | None = None
         self._reading: asyncio.Task[ClientSettings] | None = None
-        self._read_at = 0.0
+        self._reread_at = float("-inf")
 
     async def get(self) -> ClientSettings:
         """
@@ -78,18 +78,16 @@ class SharedSettings:
         :return: The settings if they are others than before, else None.
         :raises PolarisError: The connection can't be read, or not be used.
         """
-        if asyncio.get_running_loop().time() - self._read_at < _REREAD_EVERY:
+        now = asyncio.get_running_loop().time()
+        if now - self._reread_at < _REREAD_EVERY:
             return None
+        self._reread_at = now
         old = self._settings
         new = await self._get_new()
         if new == old:
             self._settings = old  # the very same, so that nobody makes a new client
             return None
         return new
-
-    def forget(self) -> None:
-        """Let the next one read the connection again."""
-        self._settings = None
 
     async def _get_new(self) -> ClientSettings:
         if self._reading is None:
@@ -104,11 +102,11 @@ class SharedSettings:
             self._settings = await self._read(self._conn_id)
         except PolarisError:
             raise
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            # Nobody cancels this but Airflow that loses its line; for those who wait it is a failure like others.
             raise PolarisTransportError(f"connection {self._conn_id!r} can't be read: {error!r}.") from error
         finally:
             self._reading = None
-            self._read_at = asyncio.get_running_loop().time()
         return self._settings
 
 

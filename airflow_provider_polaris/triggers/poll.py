@@ -67,6 +67,9 @@ def poll(client: PolarisClient, waiters: Sequence[Waiter], memory: Memory, momen
         tick.run()
     except PolarisError as error:
         tick.fail(error)
+    except Exception as error:
+        # Ours, then. What was found before must still be told, and nobody may wait for ever.
+        tick.fail(PolarisProtocolError(f"the poll for all waiting tasks broke: {error!r}."))
     return tick.findings
 
 
@@ -161,7 +164,7 @@ class _Tick:
         wanted = self._groups(self._waiters)
         rows = self._find(
             wanted,
-            self._client.iter_jobs(type=_TYPES, execution_status=_ACTIVE, sort_order="ASC", page_size=plan.PAGE_ROWS),
+            self._list(_ACTIVE, "ASC"),
         )
         self._requests = plan.pages_of(rows)
         self._memory.keep(self._requests)
@@ -179,7 +182,7 @@ class _Tick:
         most_rows = plan.rows_of(plan.pages_left(len(self._waiters), self._requests))
         rows = self._find(
             wanted,
-            self._client.iter_jobs(type=_TYPES, execution_status=_ENDED, sort_order="DESC", page_size=plan.PAGE_ROWS),
+            self._list(_ENDED, "DESC"),
             oldest=oldest,
             most=most_rows,
         )
@@ -187,6 +190,12 @@ class _Tick:
         for group in wanted.values():
             for waiter in group:
                 waiter.misses += 1
+
+    def _list(self, statuses: Sequence[str], order: str) -> Iterator[dict[str, Any]]:
+        # What shifts past while jobs end by the hundred is found at the next tick; the tick keeps its budget.
+        return self._client.iter_jobs(
+            type=_TYPES, execution_status=statuses, sort_order=order, page_size=plan.PAGE_ROWS, complete=False
+        )
 
     def _find(
         self,

@@ -84,7 +84,6 @@ class Watcher:
         self._waiters[waiter] = None
         self._intervals[interval] += 1
         if self._task is None:
-            self._settings.forget()
             self._task = start_apart(self._watch())
         elif self._intervals[interval] == 1:
             self._bell.set()
@@ -183,7 +182,6 @@ class Watcher:
         except PolarisError as error:
             return fail(waiters, error, moment)
         except Exception as error:
-            # Ours, then; but nobody may wait for ever because of it.
             return fail(waiters, PolarisProtocolError(f"the poll for all waiting tasks broke: {error!r}."), moment)
 
     async def _spread(self, findings: Findings) -> None:

@@ -136,3 +136,16 @@ def test_cursor_that_does_not_move_is_an_error() -> None:
     with pytest.raises(PolarisProtocolError) as caught:
         list(rows)
     assert str(caught.value) == "a list repeats its page after 'b'."
+
+
+def test_offsets_not_complete_read_no_page_twice_when_rows_vanish() -> None:
+    """Whoever reads again soon pays one request a page, also while jobs end by the hundred."""
+    listing = Listing(400)
+
+    def remove(call: int) -> None:
+        del listing.ids[:60]
+
+    listing.after = remove
+    rows = iterate_offsets(listing.fetch, page_size=100, key=lambda row: str(row["id"]), complete=False)
+    assert len({row["id"] for row in rows}) == 300
+    assert [offset for offset, _ in listing.calls] == [0, 90, 180]

@@ -1,7 +1,8 @@
 """
 A real Airflow for all scenarios, and a Polaris for each.
 
-Minutes rather than seconds, so nothing here is collected unless the folder is named: ``pytest tests/e2e``.
+Minutes rather than seconds, so these tests run only where they are asked for: ``pytest tests/e2e -m e2e``, and
+``-m smoke`` for the bounded part.
 """
 
 from __future__ import annotations
@@ -29,12 +30,6 @@ RunDag = Callable[..., Task]
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line("markers", "smoke: the bounded part of the end-to-end scenarios")
-
-
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave this folder out unless it was asked for."""
-    asked = [Path(arg.split("::")[0]).resolve() for arg in config.invocation_params.args]
-    return None if any(HERE in (path, *path.parents) for path in asked) else True
 
 
 @pytest.hookimpl(wrapper=True)

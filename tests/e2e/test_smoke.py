@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from harness.checks import cancel_is_asked, check_canceled, check_success, see_waiting
 
-pytestmark = pytest.mark.smoke
+pytestmark = [pytest.mark.e2e, pytest.mark.smoke]
 
 
 def test_synchronous_run_succeeds(run_dag, polaris):

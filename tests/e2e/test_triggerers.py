@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import time
 
-from harness.checks import check_success, see_waiting
+import pytest
+from harness.checks import cancel_is_asked, check_success, see_waiting
 from harness.waiting import eventually
+
+pytestmark = pytest.mark.e2e
 
 #: Airflow gives the triggers of a triggerer that is silent for 30 s to another one.
 FREEZE_SECONDS = 40
+
+
+@pytest.fixture(autouse=True)
+def one_triggerer(airflow):
+    """Leave one triggerer that works to the next test, whatever this one did."""
+    yield
+    *spare, last = airflow.triggerers() or [airflow.start_triggerer()]
+    for triggerer in spare:
+        triggerer.kill()
+    last.thaw()
 
 
 def owner(task):
@@ -69,7 +82,7 @@ def test_triggerer_frozen_until_its_trigger_moved_cancels_nothing(airflow, run_d
     see_waiting(polaris)
     before = owner(task)
     (frozen,) = airflow.triggerers()
-    second = airflow.start_triggerer()
+    airflow.start_triggerer()
     eventually(airflow.alive_triggerer_jobs, lambda ids: len(ids - {before}) > 0, within=90, what="a second triggerer")
     frozen.freeze()
     try:
@@ -83,4 +96,24 @@ def test_triggerer_frozen_until_its_trigger_moved_cancels_nothing(airflow, run_d
     polaris.release()
     task.wait_for("success")
     check_success(polaris, task)
-    second.kill()
+
+
+def test_task_cleared_and_deferred_again_behind_a_frozen_triggerer_cancels_old_job(airflow, run_dag, polaris):
+    """A triggerer that hears of a clear when the next attempt waits already tells the two jobs apart."""
+    polaris.hold()
+    task = run_dag("deferred")
+    task.wait_for("deferred")
+    see_waiting(polaris)
+    (triggerer,) = airflow.triggerers()
+    triggerer.freeze()
+    try:
+        task.clear()
+        eventually(polaris.jobs, lambda jobs: len(jobs) == 2, within=60, what="the job of the next attempt")
+        task.wait_for("deferred")
+    finally:
+        triggerer.thaw()
+    cancel_is_asked(polaris)
+    polaris.release()
+    task.wait_for("success")
+    assert polaris.statuses() == [("canceled", "canceled"), ("completed", "running")]
+    assert task.xcom() == polaris.jobs()[1]["id"]

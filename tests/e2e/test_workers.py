@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from harness.checks import cancel_is_asked, check_canceled, see_waiting
+
+pytestmark = pytest.mark.e2e
 
 
 def test_task_marked_failed_while_it_waits_in_the_worker_cancels_job(airflow, run_dag, polaris):

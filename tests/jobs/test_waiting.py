@@ -69,8 +69,8 @@ def test_messages_carry_the_console_url() -> None:
     error = tracker.saw("running", at(60)).error
     assert isinstance(error, PolarisJobTimeoutError)
     assert str(error) == (
-        "Polaris job 'j1' was still 'running' at the deadline 2025-01-01T00:01:00Z. "
-        f"Raise timeout= or split the interval. See {URL}."
+        "Polaris job 'j1' was still 'running' at the deadline 2025-01-01T00:01:00Z, 60 s into the wait. "
+        f"Raise timeout= or execution_timeout=, whichever set the deadline, or split the interval. See {URL}."
     )
     assert (error.job_id, error.state, error.console_url) == ("j1", "running", URL)
 
@@ -263,8 +263,8 @@ def test_deadline_is_reached_at_the_instant_and_not_before() -> None:
     assert verdict.decision == "deadline"
     assert isinstance(verdict.error, PolarisJobTimeoutError)
     assert str(verdict.error) == (
-        "Polaris job 'j1' was still 'running' at the deadline 2025-01-01T03:00:00Z. "
-        "Raise timeout= or split the interval."
+        "Polaris job 'j1' was still 'running' at the deadline 2025-01-01T03:00:00Z, 180 min into the wait. "
+        "Raise timeout= or execution_timeout=, whichever set the deadline, or split the interval."
     )
 
 
@@ -272,7 +272,7 @@ def test_deadline_of_another_zone_is_told_in_utc() -> None:
     """Messages speak UTC, whatever zone the deadline came in."""
     zone = timezone(timedelta(hours=2))
     tracker = WaitTracker("j1", now=START, deadline=datetime(2025, 1, 1, 2, 1, tzinfo=zone))
-    assert "at the deadline 2025-01-01T00:01:00Z." in str(tracker.saw("pending", at(60)).error)
+    assert "at the deadline 2025-01-01T00:01:00Z, 60 s into the wait." in str(tracker.saw("pending", at(60)).error)
 
 
 def test_timeout_error_tells_what_was_done_about_the_job() -> None:
@@ -280,8 +280,9 @@ def test_timeout_error_tells_what_was_done_about_the_job() -> None:
     tracker = WaitTracker("j1", now=START, deadline=at(60))
     tracker.saw("running", at(60))
     assert str(tracker.timeout_error("it was canceled because cancel_on_timeout=True")) == (
-        "Polaris job 'j1' was still 'running' at the deadline 2025-01-01T00:01:00Z; "
-        "it was canceled because cancel_on_timeout=True. Raise timeout= or split the interval."
+        "Polaris job 'j1' was still 'running' at the deadline 2025-01-01T00:01:00Z, 60 s into the wait; "
+        "it was canceled because cancel_on_timeout=True. "
+        "Raise timeout= or execution_timeout=, whichever set the deadline, or split the interval."
     )
 
 
@@ -292,8 +293,9 @@ def test_deadline_during_an_outage_tells_the_last_failure() -> None:
     verdict = tracker.missed(DOWN, at(60))
     assert verdict.decision == "deadline"
     assert str(verdict.error) == (
-        "Polaris job 'j1' had not been seen once at the deadline 2025-01-01T00:01:00Z. "
-        "Raise timeout= or split the interval. There were 2 failed polls in a row, the last one so: "
+        "Polaris job 'j1' had not been seen once at the deadline 2025-01-01T00:01:00Z, 60 s into the wait. "
+        "Raise timeout= or execution_timeout=, whichever set the deadline, or split the interval. "
+        "There were 2 failed polls in a row, the last one so: "
         "GET /v1/projects/p1/jobs/j1/status answered 503. Try later."
     )
 

@@ -120,7 +120,7 @@ class Airflow:
         """
         Start a run of a DAG, as soon as Airflow knows it, and return its only task.
 
-        :param dag_id: The DAG, also the name of its file.
+        :param dag_id: The DAG.
         :param conf: Overrides the DAG's parameters.
         """
         eventually(lambda: self.api.knows_dag(dag_id), bool, within=120, what=f"DAG {dag_id!r}")

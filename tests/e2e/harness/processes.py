@@ -30,6 +30,7 @@ class ProcessTree:
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self.name = name
         self.log = log
+        self._is_killed = False
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 command,
@@ -65,6 +66,8 @@ class ProcessTree:
 
     def members(self) -> list[psutil.Process]:
         """Return the processes that live, those that nobody has reaped left out."""
+        if self._is_killed:  # the id may be somebody else's by now
+            return []
         return [one for one in psutil.process_iter() if _session_of(one.pid) == self.pid and _lives(one)]
 
     def freeze(self) -> None:
@@ -89,8 +92,9 @@ class ProcessTree:
             if not self._signal(signal.SIGKILL):
                 break
             time.sleep(0.1)
-        self._process.wait(10)
         assert self.members() == [], f"{self.name} could not be killed"
+        self._is_killed = True
+        self._process.wait(10)
 
     def tail(self, lines: int = 60, without: str = "\0") -> str:
         """

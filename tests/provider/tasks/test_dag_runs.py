@@ -56,7 +56,10 @@ def airflow_db():
 def polaris(connect, tmp_path):
     """Run an emulator that has the source file, and point the default connection to it."""
     serving = pytest.importorskip("airflow_provider_polaris.emulator.serving")
-    with serving.running_emulator() as emulator:
+    from airflow_provider_polaris.emulator.machine import Progression
+    from airflow_provider_polaris.emulator.settings import EmulatorSettings
+
+    with serving.running_emulator(EmulatorSettings(progression=Progression.parse("polls=3"))) as emulator:
         settings = emulator.settings
         connect(host=emulator.base_url, password=settings.api_key, extra={"project_id": settings.project_id})
         file = tmp_path / "koalas.json"
@@ -96,8 +99,8 @@ def store(dag):
     sync_bag_to_db(bag, "testing", None)
 
 
-def test_dag_ingests_rolls_up_and_waits_with_the_sensor(airflow_db, polaris):
-    """Job operator, table-to-table operator and sensor in one run; a second run leaves the same table."""
+def build(deferrable):
+    """Return a DAG of job operator, table-to-table operator and sensor."""
     from airflow.providers.common.compat.sdk import DAG
     from airflow.timetables.interval import CronDataIntervalTimetable
 
@@ -105,13 +108,16 @@ def test_dag_ingests_rolls_up_and_waits_with_the_sensor(airflow_db, polaris):
     from airflow_provider_polaris.sensors.polaris import PolarisJobSensor
 
     with DAG(
-        "koalas_test",
+        f"koalas_test_{deferrable}",
         schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
         start_date=datetime(2024, 6, 1, tzinfo=timezone.utc),
         catchup=False,
     ) as dag:
         ingest = PolarisJobOperator(
-            task_id="ingest", spec={**INGEST, "ingestionMode": "replace", "replaceAll": True}, poll_interval=0.1
+            task_id="ingest",
+            spec={**INGEST, "ingestionMode": "replace", "replaceAll": True},
+            deferrable=deferrable,
+            poll_interval=0.1,
         )
         rollup = PolarisTableToTableOperator(
             task_id="rollup",
@@ -124,10 +130,24 @@ def test_dag_ingests_rolls_up_and_waits_with_the_sensor(airflow_db, polaris):
             wait_for_completion="{{ params.wait }}",
             params={"name": "Rollup", "wait": False},
         )
-        wait = PolarisJobSensor(task_id="wait", job_id=rollup.output, poke_interval=0.1, timeout=60)
-        ingest >> rollup
-    for _ in range(2):
-        dag_run = run(dag, datetime(2024, 6, 2, tzinfo=timezone.utc))  # the interval ends where a manual run is
+        wait = PolarisJobSensor(
+            task_id="wait", job_id=rollup.output, deferrable=deferrable, poke_interval=0.1, timeout=60
+        )
+        ingest >> rollup >> wait
+    return dag
+
+
+def test_dag_ingests_rolls_up_and_waits_with_the_sensor(airflow_db, polaris, monkeypatch):
+    """All three in one run; a second run, deferred, has the same results and leaves the same table."""
+    from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
+
+    triggered = []
+    wait = PolarisJobTrigger.run
+    monkeypatch.setattr(PolarisJobTrigger, "run", lambda self: [triggered.append(self.job_id), wait(self)][1])
+    results = []
+    for deferrable in (False, True):
+        day = datetime(2024, 6, 2, tzinfo=timezone.utc)  # the interval ends where a manual run is
+        dag_run = run(build(deferrable), day)
         assert {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()} == {
             "ingest": "success",
             "rollup": "success",
@@ -137,23 +157,31 @@ def test_dag_ingests_rolls_up_and_waits_with_the_sensor(airflow_db, polaris):
             {"city": "BERLIN", "max_session_length": 30, "__count": 2},
             {"city": "OSLO", "max_session_length": 5, "__count": 1},
         ]
-    newest = next(iter(polaris.iter_jobs(limit=1)))
-    assert newest["target"]["tableName"] == "Koalas Rollup"
-    xcoms = {
-        (task_id, key): dag_run.get_task_instance(task_id).xcom_pull(task_ids=task_id, key=key)
-        for task_id, key in [("rollup", "return_value"), ("wait", "polaris_job"), ("wait", "return_value")]
-    }
-    assert xcoms["rollup", "return_value"] == newest["id"]
-    assert xcoms["wait", "return_value"] is None
-    facts = xcoms["wait", "polaris_job"]
-    assert facts.pop("bytes") > 0
-    assert facts.pop("seconds") >= 0
-    assert facts == {
-        "id": newest["id"],
+        rollup, ingest = polaris.iter_jobs(limit=2)
+        assert rollup["target"]["tableName"] == "Koalas Rollup"
+        assert triggered == ([ingest["id"], rollup["id"]] if deferrable else [])
+        xcoms = {
+            (task_id, key): dag_run.get_task_instance(task_id).xcom_pull(task_ids=task_id, key=key)
+            for task_id in ("ingest", "rollup", "wait")
+            for key in ("return_value", "polaris_job", "polaris_job_url")
+        }
+        assert xcoms["ingest", "return_value"] == ingest["id"]
+        assert xcoms["rollup", "return_value"] == rollup["id"]
+        assert xcoms["wait", "return_value"] is None
+        assert xcoms["ingest", "polaris_job_url"].endswith(ingest["id"])
+        assert xcoms["wait", "polaris_job_url"].endswith(rollup["id"])
+        facts = xcoms["wait", "polaris_job"]
+        assert facts["bytes"] > 0
+        assert facts["seconds"] >= 0
+        results.append([xcoms["ingest", "polaris_job"], facts])
+        for each in results[-1]:
+            del each["seconds"]
+            assert each.pop("id") in (ingest["id"], rollup["id"])
+    assert results[1] == results[0]
+    assert {name: value for name, value in results[0][1].items() if name != "bytes"} == {
         "status": "completed",
         "intervals": ["2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"],
         "rows_processed": 3,
         "rows_persisted": 2,
         "adopted": None,
     }
-    assert wait.task_id == "wait"

@@ -10,7 +10,6 @@ from airflow_provider_polaris.compat import (
     AIRFLOW_VERSION,
     AirflowFailException,
     AirflowSkipException,
-    BaseSensorOperator,
 )
 from airflow_provider_polaris.jobs.errors import PolarisAuthError, PolarisJobFailedError
 from airflow_provider_polaris.sensors.polaris import PolarisJobSensor
@@ -20,21 +19,6 @@ JOB = "018a90ac-0758-762b-b502-c5b1293302fe"
 
 def sensor(**arguments):
     return PolarisJobSensor(**{"task_id": "wait", "job_id": JOB, **arguments})
-
-
-@pytest.fixture
-def airflow_sleeps(monkeypatch, clock):
-    """Let Airflow's own loop sleep on the fake clock."""
-    import sys
-
-    module = sys.modules[BaseSensorOperator.__module__]
-
-    class FakeTime:
-        sleep = staticmethod(lambda seconds: clock.sleep(seconds, lambda: False))
-        monotonic = staticmethod(lambda: clock.now().timestamp())
-
-    monkeypatch.setattr(module, "time", FakeTime)
-    return clock
 
 
 def test_execute_waits_until_the_job_has_completed(jobs, airflow_sleeps, context, ti, task_log):
@@ -184,7 +168,13 @@ def test_on_kill_leaves_the_job_alone(jobs, clock, context):
 
 def test_templates_cover_job_connection_and_judgement():
     """What a run decides is templated; the tuple is one; Airflow's own arguments keep their meaning."""
-    assert PolarisJobSensor.template_fields == ("job_id", "polaris_conn_id", "fail_on_warning")
+    assert PolarisJobSensor.template_fields == (
+        "job_id",
+        "polaris_conn_id",
+        "fail_on_warning",
+        "deferrable",
+        "pending_warning_after",
+    )
     task = sensor(job_id="{{ params.job }}")
     task.render_template_fields({"params": {"job": JOB}})
     assert task.job_id == JOB

@@ -8,8 +8,8 @@ import pytest
 
 from airflow_provider_polaris.clock import Clock
 from airflow_provider_polaris.compat import AirflowFailException
+from airflow_provider_polaris.deferral import deadline_of
 from airflow_provider_polaris.jobs.errors import PolarisJobTimeoutError
-from airflow_provider_polaris.operators.options import deadline_of
 from airflow_provider_polaris.operators.polaris import PolarisJobOperator
 
 JOB = "018a90ac-0758-762b-b502-c5b1293302fe"
@@ -85,6 +85,22 @@ def test_wait_survives_polls_without_an_answer(jobs, clock, context, task_log):
     assert [line.split()[0] for line in lines] == ["INFO", "WARNING"]
 
 
+def test_wait_asks_for_no_progress_after_a_poll_without_an_answer(jobs, clock, context):
+    """A service in trouble gets no second question."""
+    jobs.accept()
+    jobs.is_now("running")
+    jobs.has(metrics={}, progress=0.1)
+
+    def then(count: int) -> None:
+        jobs.server.answer("GET", f"/jobs/{JOB}/status", 503, {"message": "maintenance"})
+        if count == 4:
+            jobs.is_now("completed")
+
+    clock.then = then
+    operator().execute(context)
+    assert jobs.asked.count(f"GET jobs/{JOB}/progress") == 1
+
+
 def test_wait_where_status_is_ahead_of_describe_goes_on(jobs, clock, context):
     """A status that is terminal counts only once the description says so too."""
     jobs.accept()
@@ -125,8 +141,9 @@ def test_wait_at_the_deadline_cancels_and_says_so(jobs, clock, context, ti, canc
     with pytest.raises(PolarisJobTimeoutError) as caught:
         operator(timeout=100, cancel_on_timeout=cancel_on_timeout).execute(context)
     assert str(caught.value) == (
-        f"Polaris job {JOB!r} was still 'running' at the deadline 2026-11-20T06:01:40Z; {aftermath}. Raise timeout= or "
-        f"split the interval. See {ti.xcom('polaris_job_url')}."
+        f"Polaris job {JOB!r} was still 'running' at the deadline 2026-11-20T06:01:40Z, 100 s into the wait; "
+        f"{aftermath}. Raise timeout= or execution_timeout=, whichever set the deadline, or split the interval. "
+        f"See {ti.xcom('polaris_job_url')}."
     )
     assert clock.sleeps == [30, 30, 30, 10]
     assert jobs.asked.count(f"POST jobs/{JOB}/status") == (1 if answer else 0)

@@ -120,6 +120,10 @@ class Polaris:
     canceled: list[str] = field(default_factory=list)
     sessions: int = 0
     most_sessions: int = 0
+    sessions_made: int = 0
+    #: How often a job was changed, so that a list is not made anew for each of its pages.
+    changed: int = 0
+    _list: tuple[Any, list[tuple[Job, str]]] = (None, [])
     answer = staticmethod(answer)
 
     def add(self, job_id: str, *changes: tuple[float, str], **values: Any) -> Job:
@@ -131,6 +135,7 @@ class Polaris:
     def change(self, job_id: str, status: str) -> None:
         """Give a job another status now."""
         self.jobs[job_id].changes.append((self.clock(), status))
+        self.changed += 1
 
     def request(self, method: str, url: str, params: list[tuple[str, str]], data: Any) -> Answer:
         """Answer a request."""
@@ -170,14 +175,19 @@ class Polaris:
         offset, limit = int(query["paginationOffset"]), int(query["paginationLimit"])
         self.before_page(offset)
         statuses = {value for name, value in params if name == "executionStatus"}
-        assert {value for name, value in params if name == "type"} >= {"batch", "sql", "delete_data"}
-        assert "streaming" not in dict.fromkeys(value for name, value in params if name == "type")
+        types = {value for name, value in params if name == "type"}
         assert query["sortColumn"] == "created_date_time"
-        now = self.clock() - self.lag
-        found = [(job, status) for job in self.jobs.values() if (status := job.status(now)) in statuses]
-        found.sort(key=lambda one: one[0].changes[0][0], reverse=query["sortOrder"] == "DESC")
+        key = (self.clock() - self.lag, self.changed, query["sortOrder"], tuple(sorted(types)), tuple(sorted(statuses)))
+        if self._list[0] != key:
+            self._list = (key, self._matching(*key[2:], now=key[0]))
+        found = self._list[1]
         rows = [job.body(status) for job, status in found[offset : offset + limit]]
         return answer(200, {"values": rows, "moreResultsAvailable": len(found) > offset + limit})
+
+    def _matching(self, order: str, types: Any, statuses: Any, *, now: float) -> list[tuple[Job, str]]:
+        jobs = [job for job in self.jobs.values() if job.stated.get("type", "batch") in types]
+        found = [(job, status) for job in jobs if (status := job.status(now)) in statuses]
+        return sorted(found, key=lambda one: one[0].changes[0][0], reverse=order == "DESC")
 
     def asked(self, *kinds: str, since: float = 0.0) -> int:
         """Count requests; without kinds, all."""
@@ -201,6 +211,7 @@ class _Session:
     def __init__(self, polaris: Polaris) -> None:
         self._polaris = polaris
         polaris.sessions += 1
+        polaris.sessions_made += 1
         polaris.most_sessions = max(polaris.most_sessions, polaris.sessions)
 
     def request(self, method: str, url: str, *, params: Any, data: Any, **_: Any) -> Answer:
@@ -264,7 +275,6 @@ class World:
     #: Connection ids that were read, in order.
     reads: list[str] = field(default_factory=list)
     key: str = "pok_0123456789abcdef"
-    revoked: bool = False
 
     def __post_init__(self) -> None:
         self.polaris = Polaris(self.time)

@@ -1,0 +1,312 @@
+"""Killing a deferred task cancels its job; everything else that stops a trigger doesn't."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_polaris.triggers import polaris, task_state
+from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
+from airflow_provider_polaris.triggers.task_state import TaskKey, questions
+
+
+class Airflow:
+    """What Airflow knows of tasks."""
+
+    def __init__(self, world: Any) -> None:
+        self._world = world
+        self.states: dict[TaskKey, str | None] = {}
+        self.asked: list[int] = []
+        self.seconds = 0.05
+        self.failure: Exception | None = None
+
+    async def ask(self, keys: Any) -> dict[TaskKey, str | None]:
+        self.asked.append(len(keys))
+        await asyncio.sleep(self.seconds)
+        if self.failure is not None:
+            raise self.failure
+        return {key: self.states[key] for key in keys if key in self.states}
+
+
+@pytest.fixture
+def airflow(world: Any, monkeypatch: pytest.MonkeyPatch) -> Airflow:
+    """Stand between the triggers and Airflow's database."""
+    made = Airflow(world)
+    monkeypatch.setattr(task_state, "ask_supervisor", made.ask)
+    monkeypatch.setattr(task_state, "ask_database", made.ask)
+    return made
+
+
+@pytest.fixture(params=[True, False], ids=["on_kill", "CancelledError"])
+def has_on_kill(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Run as in Airflow 3.3, and as before."""
+    monkeypatch.setattr(polaris, "_HAS_ON_KILL", request.param)
+    return bool(request.param)
+
+
+def deferred(world: Any, airflow: Airflow, number: int = 0, **options: Any) -> PolarisJobTrigger:
+    """Return the trigger of a task that is deferred, waiting for a running job."""
+    options = {"cancel_on_kill": True, "cancel_on_timeout": True, **options}
+    world.polaris.add(f"job-{number}", (-5.0, "running"))
+    trigger = PolarisJobTrigger(f"job-{number}", poll_interval=10.0, **options)
+    trigger.task_instance = SimpleNamespace(dag_id="rollup", run_id=f"run-{number}", task_id="hourly", map_index=-1)
+    airflow.states[TaskKey.of(trigger.task_instance)] = "deferred"
+    return trigger
+
+
+async def stop(task: asyncio.Task[None], trigger: PolarisJobTrigger, has_on_kill: bool) -> None:
+    """Stop a trigger as Airflow does when its task is none of its business any more."""
+    task.cancel("user-action")
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    if has_on_kill:
+        await trigger.on_kill()
+
+
+def kill(world: Any, airflow: Airflow, trigger: PolarisJobTrigger, state: str | None, has_on_kill: bool) -> float:
+    """Let a trigger wait, change the state of its task, stop the trigger; return how long that took."""
+
+    async def scenario() -> float:
+        task, heard = world.run_trigger(trigger)
+        await asyncio.sleep(25.0)
+        if state == "unheard-of":
+            airflow.states.clear()
+        else:
+            airflow.states[TaskKey.of(trigger.task_instance)] = state
+        began = world.time()
+        await stop(task, trigger, has_on_kill)
+        assert heard.event is None
+        return float(world.time() - began)
+
+    seconds: float = world.run(scenario())
+    return seconds
+
+
+@pytest.mark.parametrize("state", ["failed", "success", None, "scheduled", "queued", "running", "up_for_retry"])
+def test_task_that_is_no_longer_deferred_takes_its_job_along(
+    world: Any, airflow: Airflow, trigger_log: Any, state: str | None, has_on_kill: bool
+) -> None:
+    """Marked as whatever, or cleared, its next try running already: the cancel leaves within four seconds."""
+    seconds = kill(world, airflow, deferred(world, airflow), state, has_on_kill)
+
+    assert world.polaris.canceled == ["job-0"]
+    assert seconds <= 4.0
+    assert world.reads == ["polaris_default"]
+    assert trigger_log()[-1] == (
+        "INFO The task is no longer deferred; Polaris was asked to cancel job 'job-0' because cancel_on_kill=True, it "
+        "is now 'canceled'."
+    )
+
+
+def test_task_that_is_still_deferred_keeps_its_job(
+    world: Any, airflow: Airflow, trigger_log: Any, has_on_kill: bool
+) -> None:
+    """The triggerer restarts, or slept for forty seconds and lost its triggers to another one."""
+    kill(world, airflow, deferred(world, airflow), "deferred", has_on_kill)
+
+    assert world.polaris.canceled == []
+    assert trigger_log()[-1] == (
+        "INFO The trigger was stopped, but the task is still deferred; Polaris job 'job-0' runs on."
+    )
+
+
+def test_task_whose_state_nobody_knows_keeps_its_job(
+    world: Any, airflow: Airflow, trigger_log: Any, has_on_kill: bool
+) -> None:
+    """A wrong cancel loses more than a job that runs on."""
+    kill(world, airflow, deferred(world, airflow), "unheard-of", has_on_kill)
+
+    assert world.polaris.canceled == []
+    assert trigger_log()[-1] == (
+        "WARNING The trigger was stopped and Airflow doesn't say why; Polaris job 'job-0' runs on."
+    )
+
+
+def test_airflow_that_fails_to_answer_is_no_reason_to_cancel_or_raise(
+    world: Any, airflow: Airflow, has_on_kill: bool
+) -> None:
+    """Nothing leaves the handler but what came in."""
+    airflow.failure = RuntimeError("lost")
+    kill(world, airflow, deferred(world, airflow), "failed", has_on_kill)
+
+    assert world.polaris.canceled == []
+
+
+def test_airflow_that_never_answers_is_not_waited_for_for_ever(world: Any, airflow: Airflow, has_on_kill: bool) -> None:
+    """A triggerer that stops must not hang."""
+    airflow.seconds = 15.0
+    seconds = kill(world, airflow, deferred(world, airflow), "failed", has_on_kill)
+
+    async def let_it_end() -> None:
+        await asyncio.sleep(10.0)
+
+    world.run(let_it_end())
+    assert world.polaris.canceled == []
+    assert seconds == pytest.approx(10.0, abs=0.1)
+
+
+@pytest.mark.parametrize("ti", ["there", None])
+def test_job_of_a_sensor_or_a_bare_trigger_is_never_canceled(
+    world: Any, airflow: Airflow, ti: str | None, has_on_kill: bool
+) -> None:
+    """Airflow isn't even asked."""
+    trigger = deferred(world, airflow, cancel_on_kill=False, cancel_on_timeout=False)
+    if ti is None:
+        trigger.task_instance = None
+
+    async def scenario() -> None:
+        task, _ = world.run_trigger(trigger)
+        await asyncio.sleep(25.0)
+        airflow.states.clear()
+        await stop(task, trigger, has_on_kill)
+
+    world.run(scenario())
+
+    assert world.polaris.canceled == []
+    assert airflow.asked == []
+
+
+def test_cancel_that_polaris_refuses_is_told_and_raises_nothing(
+    world: Any, airflow: Airflow, trigger_log: Any, has_on_kill: bool
+) -> None:
+    """Jobs that delete data can't be canceled."""
+    world.polaris.failure = lambda method, path: (
+        world.polaris.answer(400, {"message": "not this type"}) if method == "POST" else None
+    )
+    kill(world, airflow, deferred(world, airflow), "failed", has_on_kill)
+
+    assert trigger_log()[-1].startswith(
+        "WARNING The task is no longer deferred, and Polaris job 'job-0' could not be canceled; its status is "
+        "'running' and it may run on (jobs that delete data can't be canceled): POST "
+    )
+    assert "not this type" in trigger_log()[-1]
+
+
+def test_job_that_has_ended_meanwhile_needs_no_cancel(
+    world: Any, airflow: Airflow, trigger_log: Any, has_on_kill: bool
+) -> None:
+    """What Polaris answers to that is no failure."""
+    trigger = deferred(world, airflow)
+    world.polaris.jobs["job-0"].changes.append((24.0, "completed"))
+    kill(world, airflow, trigger, "failed", has_on_kill)
+
+    assert trigger_log()[-1] == "INFO Polaris job 'job-0' had ended before it could be canceled, with 'completed'."
+
+
+def test_airflows_own_time_out_cancels_too(world: Any, airflow: Airflow, has_on_kill: bool) -> None:
+    """Airflow 3.3 doesn't call on_kill then; the trigger is past its own deadline and cancels all the same."""
+    trigger = deferred(world, airflow, deadline=world.epoch(20.0), cancel_on_kill=False)
+
+    async def scenario() -> None:
+        world.polaris.failure = lambda method, path: (
+            setattr(world, "latency", 5.0) if method == "POST" else None  # type: ignore[func-returns-value]
+        )
+        task, _ = world.run_trigger(trigger)
+        await asyncio.sleep(22.0)  # the cancel of the deadline is on its way
+        airflow.states[TaskKey.of(trigger.task_instance)] = "scheduled"
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    world.run(scenario())
+
+    assert world.polaris.canceled == ["job-0", "job-0"]
+
+
+def test_triggers_that_are_killed_before_they_ran_cancel_too(world: Any, airflow: Airflow) -> None:
+    """The connection is read for the cancels alone, and once for all of them."""
+    triggers = [deferred(world, airflow, number) for number in range(50)]
+    for key in airflow.states:
+        airflow.states[key] = "failed"
+
+    async def scenario() -> None:
+        await asyncio.gather(*(trigger.on_kill() for trigger in triggers))
+
+    world.run(scenario())
+
+    assert sorted(world.polaris.canceled) == sorted(world.polaris.jobs)
+    assert world.reads == ["polaris_default"]
+
+
+def test_thousand_that_are_cleared_at_once_cancel_a_thousand_jobs(
+    world: Any, airflow: Airflow, has_on_kill: bool
+) -> None:
+    """Few questions to Airflow, one connection read, all within Airflow's limit for on_kill."""
+
+    async def scenario() -> float:
+        triggers = [deferred(world, airflow, number) for number in range(1000)]
+        tasks = [world.run_trigger(trigger)[0] for trigger in triggers]
+        await asyncio.sleep(25.0)
+        for key in airflow.states:
+            airflow.states[key] = None
+        began = world.time()
+        await asyncio.gather(*(stop(task, trigger, has_on_kill) for task, trigger in zip(tasks, triggers, strict=True)))
+        return float(world.time() - began)
+
+    seconds = world.run(scenario())
+
+    assert sorted(world.polaris.canceled) == sorted(world.polaris.jobs)
+    assert world.reads == ["polaris_default"]
+    assert len(airflow.asked) <= 2
+    assert seconds < 30.0
+
+
+def test_questions_put_runs_tasks_and_mapped_instances_of_a_dag_together() -> None:
+    """Each task is in exactly one of them, and none is too long for a URL."""
+    keys = sorted(
+        [TaskKey("a", f"run-{number}", "t", -1) for number in range(250)]
+        + [TaskKey("a", "run-mapped", "m", index) for index in range(1000)]
+        + [TaskKey("b", "run-0", task, -1) for task in ("x", "y")]
+    )
+
+    asked = list(questions(keys))
+
+    assert [key for question in asked for key in question.keys] == keys
+    assert [question.dag_id for question in asked] == ["a", "a", "a", "b"]
+    assert max(len(question.run_ids) for question in asked) <= 100
+    assert asked[-1].run_ids == ["run-0"]
+    assert asked[-1].task_ids == ["x", "y"]
+
+
+def test_ask_supervisor_reads_the_states_of_plain_and_mapped_tasks(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cleared task has no state, which is not the same as a task that Airflow doesn't know."""
+    task_runner = pytest.importorskip("airflow.sdk.execution_time.task_runner")
+    sent = []
+
+    class Comms:
+        async def asend(self, message: Any) -> Any:
+            sent.append(message)
+            return SimpleNamespace(task_states={"run-0": {"plain": "failed", "mapped_3": None}})
+
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Comms(), raising=False)
+    keys = [TaskKey("dag", "run-0", *rest) for rest in (("gone", -1), ("mapped", 3), ("plain", -1))]
+
+    states = world.run(task_state.ask_supervisor(keys))
+
+    assert states == {keys[1]: None, keys[2]: "failed"}
+    assert [(message.dag_id, message.run_ids, message.task_ids) for message in sent] == [
+        ("dag", ["run-0"], ["gone", "mapped", "plain"])
+    ]
+
+
+def test_ask_database_reads_the_states_where_a_triggerer_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before Airflow 3; in a thread, and failures are "unknown"."""
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.orm import Session
+    from sqlalchemy.pool import StaticPool
+
+    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE task_instance (dag_id, run_id, task_id, map_index INTEGER, state)"))
+        for row in ("'dag', 'run-0', 'plain', -1, 'failed'", "'dag', 'run-0', 'mapped', 3, NULL"):
+            connection.execute(text(f"INSERT INTO task_instance VALUES ({row})"))
+    monkeypatch.setattr("airflow.utils.session.create_session", lambda: Session(engine))
+    keys = [TaskKey("dag", "run-0", *rest) for rest in (("gone", -1), ("mapped", 3), ("mapped", 4), ("plain", -1))]
+
+    states = asyncio.run(task_state.ask_database(keys))
+    engine.dispose()
+
+    assert states == {keys[1]: None, keys[3]: "failed"}

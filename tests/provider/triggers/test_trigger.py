@@ -1,0 +1,441 @@
+"""The trigger: its arguments, its one event, its deadline, what it writes into the task's log."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+from datetime import datetime, timedelta, timezone
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from airflow_provider_polaris.jobs.waiting import WaitTracker
+
+START = datetime(2026, 11, 20, 6, tzinfo=timezone.utc)
+URL = "https://acme.app.imply.io/"
+
+
+def timeout_text(aftermath: str, console_url: str | None = None) -> str:
+    """Return what the worker would say of a job that was seen running, 100 s after the start of the wait."""
+    tracker = WaitTracker("job-1", now=START, deadline=START + timedelta(seconds=100), console_url=console_url)
+    tracker.saw("running", START)
+    return str(tracker.timeout_error(aftermath))
+
+
+def test_serialize_round_trips_through_airflows_own_encoder() -> None:
+    """What Airflow stores encrypted and reads back makes the same trigger; plain JSON scalars, nothing else."""
+    from airflow.models.trigger import Trigger
+
+    from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
+
+    trigger = PolarisJobTrigger(
+        "job-1",
+        "polaris_other",
+        12.5,
+        started=1763618400.25,
+        deadline=1763622000.0,
+        cancel_on_timeout=True,
+        cancel_on_kill=True,
+        pending_warning=None,
+        console_url=URL,
+    )
+    classpath, arguments = trigger.serialize()
+    row = Trigger.from_object(trigger)
+    module, _, name = row.classpath.rpartition(".")
+    again = getattr(import_module(module), name)(**row.kwargs)
+
+    assert json.loads(json.dumps(arguments)) == arguments
+    assert all(value is None or isinstance(value, str | int | float | bool) for value in arguments.values())
+    assert again.serialize() == (classpath, arguments)
+    assert arguments == {
+        "job_id": "job-1",
+        "polaris_conn_id": "polaris_other",
+        "poll_interval": 12.5,
+        "started": 1763618400.25,
+        "deadline": 1763622000.0,
+        "cancel_on_timeout": True,
+        "cancel_on_kill": True,
+        "pending_warning": None,
+        "console_url": URL,
+    }
+
+
+def test_bare_trigger_never_cancels() -> None:
+    """Both switches are off unless somebody turns them on."""
+    from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
+
+    arguments = PolarisJobTrigger("job-1").serialize()[1]
+
+    assert arguments["cancel_on_kill"] is False
+    assert arguments["cancel_on_timeout"] is False
+
+
+def test_trigger_logs_each_change_once_and_fires_one_event(world: Any, trigger_log: Any) -> None:
+    """The lines of the worker, from the same tracker; none for a mere look."""
+
+    async def scenario() -> Any:
+        world.polaris.add("job-1", (0.0, "pending"), (35.0, "running"), (305.0, "failed"))
+        task, heard = world.watch("job-1", console_url=URL)
+        await task
+        return heard
+
+    heard = world.run(scenario())
+
+    assert heard.event == {
+        "status": "ended",
+        "job_id": "job-1",
+        "state": "failed",
+        "message": "Polaris job 'job-1' has ended with 'failed'",
+    }
+    assert trigger_log() == [
+        f"INFO Polaris job 'job-1' is 'pending' ({URL})",
+        f"INFO Polaris job 'job-1' is 'running', was 'pending', 41 s into the wait ({URL})",
+        f"INFO Polaris job 'job-1' is 'failed', was 'running', 5 min into the wait ({URL})",
+    ]
+
+
+def test_progress_is_asked_for_where_few_wait_and_logged_in_whole_percents(world: Any, trigger_log: Any) -> None:
+    """One request a tick at most, fewer where nothing moves, and none for a type of job that has no progress."""
+
+    async def scenario() -> None:
+        world.polaris.add("moves", (-5.0, "running"), (1000.0, "completed"), progress=lambda now: now / 1000)
+        world.polaris.add("stuck", (-5.0, "running"), (1000.0, "completed"), progress=lambda now: 0.5)
+        world.polaris.add("mute", (-5.0, "running"), (1000.0, "completed"))
+        started = [world.watch(job_id) for job_id in ("moves", "stuck", "mute")]
+        await asyncio.wait([task for task, _ in started])
+
+    world.run(scenario())
+
+    done = [line for line in trigger_log() if "% done" in line]
+    assert len([line for line in done if "'moves'" in line]) == pytest.approx(90, abs=12)
+    assert [line for line in done if "'stuck'" in line] == ["INFO Polaris job 'stuck' is 50 % done, 11 s into the wait"]
+    by_tick = [[kind for kind in tick if "progress" in kind] for tick in world.polaris.polls_by_tick()]
+    assert max(len(tick) for tick in by_tick) == 1
+
+
+def test_progress_is_not_asked_for_where_many_wait(world: Any) -> None:
+    """Eleven waiters get none."""
+
+    async def scenario() -> None:
+        tasks = []
+        for number in range(11):
+            world.polaris.add(f"job-{number}", (-5.0, "running"), progress=lambda now: 0.5)
+            tasks.append(world.watch(f"job-{number}")[0])
+        await asyncio.sleep(100)
+        await world.finish(*tasks)
+
+    world.run(scenario())
+
+    assert world.polaris.asked("progress") == 0
+
+
+@pytest.mark.parametrize("answer", [float("nan"), 7.0, -1.0, 403, 429])
+def test_progress_that_makes_no_sense_or_fails_breaks_nothing(world: Any, trigger_log: Any, answer: float) -> None:
+    """It is telemetry: it never decides. A server that asks us to wait is heeded all the same."""
+
+    async def scenario() -> Any:
+        if answer > 100:
+            world.polaris.failure = lambda method, path: (
+                world.polaris.answer(int(answer), {}, Retry_After="45") if path.endswith("/progress") else None
+            )
+        world.polaris.add("job-1", (-5.0, "running"), (35.0, "completed"), progress=lambda now: answer)
+        task, heard = world.watch("job-1")
+        await task
+        return heard
+
+    heard = world.run(scenario())
+
+    assert heard.event["state"] == "completed"
+    assert not [line for line in trigger_log() if "% done" in line or line.startswith("WARNING")]
+    assert heard.at == pytest.approx(46.5 if answer > 100 else 41.0, abs=1.0)
+
+
+def test_lone_stuck_job_costs_hardly_more_than_its_status(world: Any) -> None:
+    """A progress that doesn't change is asked for ever more rarely."""
+
+    async def scenario() -> None:
+        world.polaris.add("job-1", (-5.0, "running"), progress=lambda now: 0.25)
+        task, _ = world.watch("job-1")
+        await asyncio.sleep(1000)
+        await world.finish(task)
+
+    world.run(scenario())
+
+    assert world.polaris.asked("status") == pytest.approx(100, abs=1)
+    assert world.polaris.asked("progress") <= 9
+
+
+def test_deadline_cancels_the_job_and_then_fires(world: Any) -> None:
+    """At the deadline, not at the next poll; the sentence is the worker's."""
+
+    async def scenario() -> Any:
+        world.polaris.add("job-1", (-5.0, "running"))
+        task, heard = world.watch(
+            "job-1", interval=60.0, deadline=world.epoch(100.0), cancel_on_timeout=True, console_url=URL
+        )
+        await task
+        return heard
+
+    heard = world.run(scenario())
+
+    message = heard.event.pop("message")
+    assert heard.event == {"status": "timeout", "job_id": "job-1", "state": "running"}
+    assert message == timeout_text("it was canceled because cancel_on_timeout=True", console_url=URL)
+    assert world.polaris.canceled == ["job-1"]
+    assert heard.at == pytest.approx(100.0, abs=1.0)
+
+
+def test_deadline_without_cancel_leaves_the_job_alone(world: Any) -> None:
+    """The event says so."""
+
+    async def scenario() -> Any:
+        world.polaris.add("job-1", (-5.0, "running"))
+        task, heard = world.watch("job-1", deadline=world.epoch(100.0))
+        await task
+        return heard
+
+    heard = world.run(scenario())
+
+    assert heard.event["message"] == timeout_text("it runs on, because cancel_on_timeout=False")
+    assert world.polaris.canceled == []
+
+
+@pytest.mark.parametrize("cancel_on_timeout", [True, False])
+def test_job_that_ended_just_before_the_deadline_is_ended(world: Any, cancel_on_timeout: bool) -> None:
+    """No poll has seen the end yet; the trigger looks before it says time-out."""
+
+    async def scenario() -> Any:
+        world.polaris.add("job-1", (-5.0, "running"), (99.0, "completed"))
+        task, heard = world.watch(
+            "job-1", interval=60.0, deadline=world.epoch(100.0), cancel_on_timeout=cancel_on_timeout
+        )
+        await task
+        return heard
+
+    heard = world.run(scenario())
+
+    assert (heard.event["status"], heard.event["state"]) == ("ended", "completed")
+
+
+def test_deadline_that_passed_while_the_triggerer_was_down_is_kept(world: Any) -> None:
+    """It is absolute: a restart neither extends it nor forgets to look at the job first."""
+
+    async def scenario() -> Any:
+        world.polaris.add("late", (-500.0, "running"))
+        world.polaris.add("done", (-500.0, "running"), (-20.0, "completed"))
+        started = [
+            world.watch(job_id, started=world.epoch(-400.0), deadline=world.epoch(-10.0), cancel_on_timeout=True)
+            for job_id in ("late", "done")
+        ]
+        await asyncio.wait([task for task, _ in started])
+        return [heard for _, heard in started]
+
+    late, done = world.run(scenario())
+
+    assert late.event["status"] == "timeout"
+    assert late.event["message"].startswith("Polaris job 'late' had not been seen once at the deadline")
+    assert (done.event["status"], done.event["state"]) == ("ended", "completed")
+    assert late.at < 2.0
+
+
+def test_deadline_holds_while_the_poll_hangs(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait has an alarm of its own, and cancels have threads of their own."""
+
+    async def scenario() -> Any:
+        world.polaris.add("job-1", (-5.0, "running"))
+        task, heard = world.watch("job-1", deadline=world.epoch(100.0), cancel_on_timeout=True)
+        await task
+        return heard
+
+    class Hanging(type(world.threads("x", most=1, stay=True, retry_budget=1.0))):  # type: ignore[misc]
+        async def call(self, settings: Any, work: Any) -> Any:
+            if self.name == "polaris-poll":
+                await asyncio.sleep(10_000)
+            return await super().call(settings, work)
+
+    monkeypatch.setattr(
+        "airflow_provider_polaris.triggers.watcher.TOOLS.threads",
+        lambda name, *, most, stay, retry_budget: Hanging(world, name, retry_budget),
+    )
+    heard = world.run(scenario())
+
+    assert heard.event["status"] == "timeout"
+    assert heard.at == pytest.approx(100.0, abs=1.0)
+
+
+@pytest.mark.parametrize("seconds, problem", [(0.0, "answered 403: not yours"), (600.0, "no answer came within 15 s")])
+def test_deadline_tells_when_the_job_could_not_be_canceled(world: Any, seconds: float, problem: str) -> None:
+    """The event comes all the same, and in time."""
+
+    def refuse(method: str, path: str) -> Any:
+        if method == "POST":
+            world.latency = seconds
+            return world.polaris.answer(403, {"message": "not yours"})
+        return None
+
+    async def scenario() -> Any:
+        world.polaris.failure = refuse
+        world.polaris.add("job-1", (-5.0, "running"))
+        task, heard = world.watch("job-1", deadline=world.epoch(100.0), cancel_on_timeout=True)
+        await task
+        return heard
+
+    heard = world.run(scenario())
+
+    assert "; it could not be canceled: " in heard.event["message"]
+    assert problem in heard.event["message"]
+    assert heard.at <= 100.0 + 15.5
+
+
+def test_each_deadline_is_kept_whichever_was_set_first(world: Any) -> None:
+    """Polls are an hour apart; only the alarms wake anybody."""
+
+    async def scenario() -> list[Any]:
+        started = []
+        for number, deadline in enumerate((500.0, 100.0, 300.0)):
+            world.polaris.add(f"job-{number}", (-5.0, "running"))
+            started.append(world.watch(f"job-{number}", interval=3600.0, deadline=world.epoch(deadline)))
+        await asyncio.wait([task for task, _ in started])
+        return started
+
+    started = world.run(scenario())
+
+    assert [heard.at for _, heard in started] == [pytest.approx(at, abs=1.0) for at in (500.0, 100.0, 300.0)]
+
+
+def test_thousand_deadlines_at_once_fire_a_thousand_events(world: Any) -> None:
+    """One timer serves all of them."""
+
+    async def scenario() -> list[Any]:
+        started = []
+        for number in range(1000):
+            world.polaris.add(f"job-{number}", (-5.0, "running"))
+            started.append(world.watch(f"job-{number}", deadline=world.epoch(100.0), cancel_on_timeout=True))
+        await asyncio.wait([task for task, _ in started])
+        return started
+
+    started = world.run(scenario())
+
+    assert {heard.event["status"] for _, heard in started} == {"timeout"}
+    assert len(world.polaris.canceled) == 1000
+    assert all(heard.at == pytest.approx(100.0, abs=1.0) for _, heard in started)
+
+
+@pytest.mark.parametrize("others", [0, 30], ids=["asked for singly", "found in a list"])
+def test_job_that_stays_pending_is_worth_one_warning(world: Any, trigger_log: Any, others: int) -> None:
+    """It says what Polaris says, and costs no request of its own."""
+    health = {
+        "status": "warn",
+        "code": "insufficient_capacity",
+        "message": "waiting for task slots",
+        "log": [{"timestamp": "2026-11-20T06:05:00Z", "healthStatus": "warn", "code": "c1", "message": "0 of 4"}],
+    }
+
+    async def scenario() -> None:
+        tasks = []
+        for number in range(others):
+            world.polaris.add(f"other-{number}", (-5.0, "running"))
+            tasks.append(world.watch(f"other-{number}")[0])
+        world.polaris.add("job-1", (-5.0, "pending"), stated={"health": health})
+        tasks.append(world.watch("job-1", pending_warning=600.0, console_url=URL)[0])
+        await asyncio.sleep(3000)
+        await world.finish(*tasks)
+
+    world.run(scenario())
+
+    (warning,) = [line for line in trigger_log() if line.startswith("WARNING")]
+    assert warning == (
+        "WARNING Polaris job 'job-1' has been 'pending' for 10 min. Polaris says: health 'warn', code "
+        "'insufficient_capacity', message 'waiting for task slots', log 2026-11-20T06:05:00Z warn c1: '0 of 4'. "
+        f"A pending job waits, usually for resources: look at what else the project is doing. ({URL})"
+    )
+    assert len(world.polaris.requests) == pytest.approx(300, abs=3)
+
+
+def test_job_that_runs_in_time_is_worth_no_warning(world: Any, trigger_log: Any) -> None:
+    """Neither is one whose warning was switched off."""
+
+    async def scenario() -> None:
+        world.polaris.add("job-1", (-5.0, "pending"), (590.0, "running"))
+        world.polaris.add("job-2", (-5.0, "pending"))
+        tasks = [
+            world.watch("job-1", pending_warning=600.0)[0],
+            world.watch("job-2", pending_warning=None)[0],
+        ]
+        await asyncio.sleep(3000)
+        await world.finish(*tasks)
+
+    world.run(scenario())
+
+    assert [line for line in trigger_log() if line.startswith("WARNING")] == []
+    assert world.polaris.asked("describe") == 0
+
+
+def test_last_waiter_out_closes_the_session_and_a_new_one_begins_anew(world: Any) -> None:
+    """Nothing polls when nobody waits; the connection is read again for whoever comes then."""
+
+    async def scenario() -> None:
+        world.polaris.add("job-1", (-5.0, "running"), (35.0, "completed"))
+        task, _ = world.watch("job-1")
+        await task
+        await asyncio.sleep(0)
+        assert world.polaris.sessions == 0
+        requests = len(world.polaris.requests)
+        await asyncio.sleep(1000)
+        assert len(world.polaris.requests) == requests
+        world.polaris.add("job-2", (world.time(), "running"), (world.time() + 5, "completed"))
+        task, heard = world.watch("job-2")
+        await task
+        assert heard.event["state"] == "completed"
+
+    world.run(scenario())
+
+    assert len(world.reads) == 2
+
+
+def test_watcher_logs_nothing_into_the_task_that_came_first(world: Any) -> None:
+    """Its work runs in a context of its own."""
+    from contextvars import ContextVar
+
+    task_of: ContextVar[str] = ContextVar("task_of", default="nobody")
+    seen = []
+
+    async def read(conn_id: str) -> Any:
+        seen.append(task_of.get())
+        return await type(world).read_settings(world, conn_id)
+
+    async def scenario() -> None:
+        world.polaris.failure = lambda method, path: seen.append(task_of.get())
+        world.polaris.add("job-1", (-5.0, "running"), (35.0, "completed"))
+        task_of.set("the first")
+        task, _ = world.watch("job-1")
+        await task
+
+    world.patch_reads(read)
+    world.run(scenario())
+
+    assert len(seen) > 4
+    assert set(seen) == {"nobody"}
+
+
+def test_watchers_of_a_loop_are_forgotten_with_it(world: Any) -> None:
+    """Two loops share nothing, and a loop that is gone leaves nothing behind."""
+    from airflow_provider_polaris.triggers import watcher
+
+    async def take() -> Any:
+        return watcher.watcher_of("polaris_default")
+
+    gc.collect()
+    before = len(watcher._WATCHERS)
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    watchers = [loop.run_until_complete(take()) for loop in (first, second)]
+    assert watchers[0] is not watchers[1]
+    assert first.run_until_complete(take()) is watchers[0]
+    first.close()
+    second.close()
+    del first, second, watchers
+    gc.collect()
+
+    assert len(watcher._WATCHERS) == before
