@@ -34,7 +34,7 @@ e2e: $(READY)  ## every end-to-end scenario on a real Airflow, some 15 minutes
 	$(BIN)/python -m pytest tests/e2e -m e2e
 
 e2e-smoke: $(READY)  ## one Airflow, a handful of scenarios
-	$(BIN)/python -m pytest tests/e2e/test_smoke.py -m e2e
+	$(BIN)/python -m pytest tests/e2e -m smoke
 
 bench: $(READY)  ## what 1 to 10,000 waiting jobs cost, here and in other providers
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group bench

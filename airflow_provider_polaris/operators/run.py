@@ -166,11 +166,16 @@ class JobRun:
 
     def complete(self, event: JobEvent) -> None:
         """
-        Judge the job after the deferral and push the facts.
+        Judge the job after the deferral and push the facts. An event of another job says nothing: wait on, here.
 
         :param event: What the trigger said; checked.
         :raises PolarisError: The job ended badly, or its end was not seen.
         """
+        if event["job_id"] != self.job_id:
+            # SQLite uses the numbers of triggers again, so a late event may be that of the try before a clear.
+            self.log.warning("The event is of Polaris job %r, not of %r.", event["job_id"], self.job_id)
+            self.take_over()
+            return
         if not self.url:
             self._recognise()
         # The trigger kept the deadline. What is left to do is not the job's time.

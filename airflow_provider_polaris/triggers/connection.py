@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 #: A key that was refused is looked up again at most so often, in seconds.
 _REREAD_EVERY: Final = 60.0
+#: How long to wait for Airflow; a triggerer that has just started takes some seconds.
+_READ_SECONDS: Final = 60.0
 
 
 def start_apart(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -93,9 +95,15 @@ class SharedSettings:
         if self._reading is None:
             self._reading = start_apart(self._read_once())
             self._reading.add_done_callback(_retrieve)
-        # Shielded: up to Airflow 3.1 a call to Airflow that is canceled halfway breaks the whole triggerer, because
-        # its answer is taken for that to the next call. Source: TriggerCommsDecoder.asend of Airflow 3.1.8.
-        return await asyncio.shield(self._reading)
+        reading = self._reading
+        # Waited for, but never canceled: up to Airflow 3.1 a call to Airflow that is canceled halfway breaks the whole
+        # triggerer, because its answer is taken for that to the next call. Source: TriggerCommsDecoder.asend of 3.1.8.
+        await asyncio.wait([reading], timeout=_READ_SECONDS)
+        if not reading.done():
+            raise PolarisTransportError(
+                f"connection {self._conn_id!r} can't be read: Airflow gave no answer within {_READ_SECONDS:g} s."
+            )
+        return reading.result()
 
     async def _read_once(self) -> ClientSettings:
         try:

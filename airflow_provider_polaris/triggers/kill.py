@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError
 from airflow_provider_polaris.jobs.state import TERMINAL_STATUSES, normalize_status
+from airflow_provider_polaris.triggers.task_job import job_of
 from airflow_provider_polaris.triggers.task_state import TaskKey, task_states
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ async def cancel_if_killed(ti: Any, job_id: str, canceler: Canceler, *, because:
     Cancel the job of a trigger that was stopped, unless its task waits on; never raises, logs what it does.
 
     Airflow stops a trigger when the task is marked or cleared, but also when the triggerer ends or loses it to another
-    one. The task's state tells which; a state that nobody knows is no reason to cancel.
+    one. The task's state tells which, and for a task that is deferred the job that it waits for now: another one means
+    that it was cleared and deferred again. What nobody knows is no reason to cancel.
 
     :param ti: The trigger's task instance.
     :param job_id: The job.
@@ -90,7 +92,7 @@ async def cancel_if_killed(ti: Any, job_id: str, canceler: Canceler, *, because:
         deferred = None if ti is None else await task_states().is_deferred(TaskKey.of(ti))
         if deferred is None:
             log.warning("The trigger was stopped and Airflow doesn't say why; Polaris job %r runs on.", job_id)
-        elif deferred:
+        elif deferred and (await job_of(TaskKey.of(ti)) or job_id) == job_id:
             log.info("The trigger was stopped, but the task is still deferred; Polaris job %r runs on.", job_id)
         else:
             _log_cancel(await canceler.cancel(job_id), job_id, because, log)
@@ -101,8 +103,8 @@ async def cancel_if_killed(ti: Any, job_id: str, canceler: Canceler, *, because:
 def _log_cancel(result: CancelResult, job_id: str, because: str, log: Any) -> None:
     if result.problem is not None:
         log.warning(
-            "The task is no longer deferred, and Polaris job %r could not be canceled; its status is %r and it may run "
-            "on (jobs that delete data can't be canceled): %s",
+            "The task no longer waits for it, and Polaris job %r could not be canceled; its status is %r and it may "
+            "run on (jobs that delete data can't be canceled): %s",
             job_id,
             result.status or "unknown",
             result.problem,
@@ -111,7 +113,7 @@ def _log_cancel(result: CancelResult, job_id: str, because: str, log: Any) -> No
         log.info("Polaris job %r had ended before it could be canceled, with %r.", job_id, result.status)
     else:
         log.info(
-            "The task is no longer deferred; Polaris was asked to cancel job %r because %s, it is now %r.",
+            "The task no longer waits for it; Polaris was asked to cancel job %r because %s, it is now %r.",
             job_id,
             because,
             result.status,

@@ -27,11 +27,6 @@ from harness.rest import Task  # noqa: E402
 RunDag = Callable[..., Task]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
-    config.addinivalue_line("markers", "smoke: the bounded part of the end-to-end scenarios")
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """Put what Airflow and Polaris have to say into the report of a scenario that failed."""

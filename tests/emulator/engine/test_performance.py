@@ -1,12 +1,11 @@
 """
-What the engine adds to DuckDB's own time, as ratios of medians measured in one run.
+What the engine adds to DuckDB's own time, as ratios of the best times of one run: noise only ever adds.
 
 With two quiet cores the ratios were 1.05 for the rollup and 1.7 for the append; the bounds leave room for noise.
 """
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Iterator
 
@@ -46,14 +45,14 @@ def copy_plain(engine: Engine) -> None:
 
 
 def ratio(ours: Callable[[], object], theirs: Callable[[], object], rounds: int) -> float:
-    """Alternate the two, so that whatever else the machine does hits both; return the ratio of the medians."""
+    """Alternate the two, so that whatever else the machine does hits both; return the ratio of the best times."""
     seconds: dict[bool, list[float]] = {True: [], False: []}
     for _ in range(rounds):
         for mine, work in ((False, theirs), (True, ours)):
             start = time.perf_counter()
             work()
             seconds[mine].append(time.perf_counter() - start)
-    return statistics.median(seconds[True]) / statistics.median(seconds[False])
+    return min(seconds[True]) / min(seconds[False])
 
 
 def rollup_ratio(engine: Engine, rounds: int) -> float:
@@ -96,7 +95,7 @@ def test_append_of_ten_million_rows_takes_less_than_thrice_duckdbs_time(ten_mill
         engine.store.execute("CREATE OR REPLACE TABLE typed AS SELECT * FROM plain")
         engine.store.execute("DROP TABLE typed")
 
-    assert ratio(ours, theirs, rounds=3) < 3
+    assert ratio(ours, theirs, rounds=5) < 3
 
 
 @pytest.mark.performance

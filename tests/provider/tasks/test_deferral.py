@@ -496,6 +496,15 @@ def test_execute_complete_of_a_job_that_only_the_trigger_cannot_see_fails_typed(
         operator().execute_complete(context, event=gave_up, **deferred.kwargs)
 
 
+def test_execute_complete_with_the_event_of_another_job_waits_for_its_own(running, clock, context, task_log):
+    """A late event of the try before a clear doesn't fail this one."""
+    deferred = defer(operator(), context)
+    running.is_now("completed")
+    late = {**event("timeout", "canceled", "the old job was canceled"), "job_id": "old-job"}
+    assert operator().execute_complete(context, event=late, **deferred.kwargs) == JOB
+    assert f"WARNING The event is of Polaris job 'old-job', not of {JOB!r}." in task_log()
+
+
 def test_execute_complete_killed_cancels_the_job(running, clock, context, ti):
     """A kill of the resumed worker reaches the job by what was left before the deferral."""
     deferred = defer(operator(), context)

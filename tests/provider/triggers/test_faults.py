@@ -63,15 +63,16 @@ def test_waiters_outlive_ten_minutes_of_outage(world: Any, count: int, trigger_l
         world.polaris.failure = lambda method, path: (
             world.polaris.answer(503, {"message": "down for maintenance"}) if 35 <= world.time() < 635 else None
         )
-        for job in world.polaris.jobs.values():
-            job.changes.append((300.0, "completed"))
+        for number, job in enumerate(world.polaris.jobs.values()):
+            job.changes.append((900.0 if number % 2 else 300.0, "completed"))
         await wait_all(world, started, 20 * MINUTE)
         return started
 
     started = world.run(scenario())
 
     assert [heard.event["status"] for _, heard in started] == ["ended"] * count
-    assert max(heard.at for _, heard in started) <= 635 + INTERVAL + 2
+    for number, (_, heard) in enumerate(started):
+        assert heard.at <= (900 if number % 2 else 635) + INTERVAL + 2
     in_outage = sum(1 for at, _ in world.polaris.requests if 35 <= at < 635)
     assert in_outage <= 10 * 600 / INTERVAL
     warnings = [line for line in trigger_log() if line.startswith("WARNING")]
@@ -496,6 +497,29 @@ def test_connection_that_can_not_be_read_is_a_failed_poll(world: Any) -> None:
     started = world.run(scenario())
 
     assert [heard.event["state"] for _, heard in started] == ["completed"] * 3
+
+
+def test_airflow_that_gives_no_answer_is_a_failed_poll(world: Any) -> None:
+    """Nobody waits for ever, and the question is not asked again while it is open."""
+
+    async def read(conn_id: str) -> Any:
+        world.reads.append(conn_id)
+        await asyncio.sleep(10_000)
+
+    async def scenario() -> list[Any]:
+        started = many(world, 1)
+        await asyncio.wait([task for task, _ in started], timeout=30 * MINUTE)
+        await asyncio.sleep(10_000)
+        return started
+
+    world.patch_reads(read)
+    ((_, heard),) = world.run(scenario())
+
+    assert heard.event["status"] == "gave_up"
+    assert heard.event["message"].endswith(
+        "connection 'polaris_default' can't be read: Airflow gave no answer within 60 s."
+    )
+    assert len(world.reads) == 1
 
 
 def test_connection_that_is_incomplete_is_told_when_the_budget_is_spent(world: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_polaris.triggers import polaris, task_state
+from airflow_provider_polaris.triggers import polaris, task_job, task_state
 from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 from airflow_provider_polaris.triggers.task_state import TaskKey, questions
 
@@ -22,6 +22,12 @@ class Airflow:
         self.asked: list[int] = []
         self.seconds = 0.05
         self.failure: Exception | None = None
+        self.xcom: Any = None
+
+    async def ask_job(self, key: TaskKey) -> Any:
+        if isinstance(self.xcom, Exception):
+            raise self.xcom
+        return self.xcom
 
     async def ask(self, keys: Any) -> dict[TaskKey, str | None]:
         self.asked.append(len(keys))
@@ -37,6 +43,8 @@ def airflow(world: Any, monkeypatch: pytest.MonkeyPatch) -> Airflow:
     made = Airflow(world)
     monkeypatch.setattr(task_state, "ask_supervisor", made.ask)
     monkeypatch.setattr(task_state, "ask_database", made.ask)
+    monkeypatch.setattr(task_job, "_ask_supervisor", made.ask_job)
+    monkeypatch.setattr(task_job, "_ask_database", made.ask_job)
     return made
 
 
@@ -96,7 +104,7 @@ def test_task_that_is_no_longer_deferred_takes_its_job_along(
     assert seconds <= 4.0
     assert world.reads == ["polaris_default"]
     assert trigger_log()[-1] == (
-        "INFO The task is no longer deferred; Polaris was asked to cancel job 'job-0' because cancel_on_kill=True, it "
+        "INFO The task no longer waits for it; Polaris was asked to cancel job 'job-0' because cancel_on_kill=True, it "
         "is now 'canceled'."
     )
 
@@ -111,6 +119,52 @@ def test_task_that_is_still_deferred_keeps_its_job(
     assert trigger_log()[-1] == (
         "INFO The trigger was stopped, but the task is still deferred; Polaris job 'job-0' runs on."
     )
+
+
+def test_task_that_was_cleared_and_deferred_again_takes_its_old_job_along(
+    world: Any, airflow: Airflow, has_on_kill: bool
+) -> None:
+    """Airflow stops a trigger a second or two after the clear; by then the next try may wait for its own job."""
+    airflow.xcom = {"id": "job-of-the-next-try"}
+    kill(world, airflow, deferred(world, airflow), "deferred", has_on_kill)
+
+    assert world.polaris.canceled == ["job-0"]
+
+
+@pytest.mark.parametrize("xcom", [None, {"id": "job-0"}, {"id": None}, "text", OSError("gone")])
+def test_task_that_waits_for_this_job_or_nobody_knows_keeps_it(
+    world: Any, airflow: Airflow, has_on_kill: bool, xcom: Any
+) -> None:
+    """A retry that resumed the same job, a task without that XCom, an Airflow that doesn't answer."""
+    airflow.xcom = xcom
+    kill(world, airflow, deferred(world, airflow), "deferred", has_on_kill)
+
+    assert world.polaris.canceled == []
+
+
+def test_ask_supervisor_for_the_job_names_the_task(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The XCom of this very task instance, mapped ones included."""
+    task_runner = pytest.importorskip("airflow.sdk.execution_time.task_runner")
+    sent = []
+
+    class Comms:
+        async def asend(self, message: Any) -> Any:
+            sent.append(message.model_dump())
+            return SimpleNamespace(value={"id": "job-7", "status": "pending"})
+
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Comms(), raising=False)
+
+    async def ask() -> str | None:
+        return await task_job.job_of(TaskKey("dag", "run-0", "mapped", 3))
+
+    assert world.run(ask()) == "job-7"
+    assert {name: sent[0][name] for name in ("key", "dag_id", "run_id", "task_id", "map_index")} == {
+        "key": "polaris_job",
+        "dag_id": "dag",
+        "run_id": "run-0",
+        "task_id": "mapped",
+        "map_index": 3,
+    }
 
 
 def test_task_whose_state_nobody_knows_keeps_its_job(
@@ -179,7 +233,7 @@ def test_cancel_that_polaris_refuses_is_told_and_raises_nothing(
     kill(world, airflow, deferred(world, airflow), "failed", has_on_kill)
 
     assert trigger_log()[-1].startswith(
-        "WARNING The task is no longer deferred, and Polaris job 'job-0' could not be canceled; its status is "
+        "WARNING The task no longer waits for it, and Polaris job 'job-0' could not be canceled; its status is "
         "'running' and it may run on (jobs that delete data can't be canceled): POST "
     )
     assert "not this type" in trigger_log()[-1]
@@ -214,6 +268,23 @@ def test_airflows_own_time_out_cancels_too(world: Any, airflow: Airflow, has_on_
     world.run(scenario())
 
     assert world.polaris.canceled == ["job-0", "job-0"]
+
+
+def test_triggerer_that_stops_asks_nothing_where_airflow_says_kill(
+    world: Any, airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow 3.3 calls on_kill for a kill; without it there is nothing to find out, and the process is ending."""
+    monkeypatch.setattr(polaris, "_HAS_ON_KILL", True)
+    trigger = deferred(world, airflow, deadline=world.epoch(1000.0))
+
+    async def scenario() -> None:
+        task, _ = world.run_trigger(trigger)
+        await asyncio.sleep(25.0)
+        await world.finish(task)
+
+    world.run(scenario())
+
+    assert airflow.asked == []
 
 
 def test_triggers_that_are_killed_before_they_ran_cancel_too(world: Any, airflow: Airflow) -> None:

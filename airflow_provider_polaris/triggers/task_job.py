@@ -1,0 +1,56 @@
+"""
+Asks Airflow which job a deferred task waits for now.
+
+Airflow takes a second or two to stop the trigger of a task that was cleared. By then the next try may be deferred as
+well, so "is it still deferred?" is answered with yes for the wrong try; the job that it handed on tells them apart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from airflow_provider_polaris.compat import AIRFLOW_VERSION
+from airflow_provider_polaris.outcome import JOB_XCOM_KEY
+from airflow_provider_polaris.triggers.connection import start_apart
+from airflow_provider_polaris.triggers.task_state import TaskKey
+
+#: The state was asked for before, the cancel comes after, and Airflow allows 30 s for all of it.
+JOB_SECONDS: Final = 5.0
+
+
+async def job_of(key: TaskKey) -> str | None:
+    """
+    Return the id of the job that a task handed on last; None if it handed on none or nobody knows. Never raises.
+
+    :param key: The task instance.
+    """
+    ask = _ask_supervisor if AIRFLOW_VERSION >= (3, 0) else _ask_database
+    # A task that nobody cancels: see SharedSettings.
+    asking = start_apart(ask(key))
+    await asyncio.wait([asking], timeout=JOB_SECONDS)
+    if not asking.done() or asking.cancelled() or asking.exception() is not None:
+        return None
+    facts = asking.result()
+    found = facts.get("id") if isinstance(facts, dict) else None
+    return found if isinstance(found, str) else None
+
+
+async def _ask_supervisor(key: TaskKey) -> Any:
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import GetXCom
+
+    answer: Any = await task_runner.SUPERVISOR_COMMS.asend(GetXCom(key=JOB_XCOM_KEY, **key._asdict()))
+    return getattr(answer, "value", None)
+
+
+async def _ask_database(key: TaskKey) -> Any:
+    from asgiref.sync import sync_to_async
+
+    return await sync_to_async(_read_database)(key)
+
+
+def _read_database(key: TaskKey) -> Any:
+    from airflow.models.xcom import XCom
+
+    return XCom.get_one(key=JOB_XCOM_KEY, **key._asdict())
