@@ -13,7 +13,8 @@ from fastapi import FastAPI
 from airflow_provider_polaris import __version__
 from airflow_provider_polaris.emulator import errors
 from airflow_provider_polaris.emulator.core import Emulator
-from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX, FaultMiddleware
+from airflow_provider_polaris.emulator.fault_middleware import FaultMiddleware
+from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX
 from airflow_provider_polaris.emulator.identity import Clock
 from airflow_provider_polaris.emulator.routes import control, files, jobs, query, tables, token
 from airflow_provider_polaris.emulator.settings import EmulatorSettings

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
+from airflow_provider_polaris.emulator.assumptions import Assumptions
 from airflow_provider_polaris.emulator.catalog import Catalog
+from airflow_provider_polaris.emulator.context import read_context
 from airflow_provider_polaris.emulator.echo import echo_spec, query_text
 from airflow_provider_polaris.emulator.engine import BatchPlan, Column, FileInput, MappingPlan, TableDef, TableInput
 from airflow_provider_polaris.emulator.errors import bad_request, not_implemented
@@ -51,18 +53,20 @@ class Prepared:
     target: TableDef | None
 
 
-def prepare(data: Mapping[str, Any], catalog: Catalog, shelf: Shelf) -> Prepared:
+def prepare(data: Mapping[str, Any], catalog: Catalog, shelf: Shelf, assumed: Assumptions) -> Prepared:
     """
     Check the body of a POST and fill in everything that Polaris fills in.
 
     :param data: The body.
     :param catalog: The tables.
     :param shelf: The uploaded files.
+    :param assumed: How open questions are read.
     :return: The job, not yet stored.
     :raises ApiError: 400 for a job that breaks a rule, 501 for one that the emulator can't run.
     """
     _check_type(data)
     job = parse(BatchJob, data)
+    job = job.model_copy(update={"context": read_context(job.context, assumed)})
     source, columns, source_interval = _read_source(job, catalog, shelf)
     _check_name(job.target.table_name, "target.tableName")
     target = catalog.find(job.target.table_name)
@@ -74,7 +78,7 @@ def prepare(data: Mapping[str, Any], catalog: Catalog, shelf: Shelf) -> Prepared
     _check_partitioning(job)
     partitioning = partitioning_of({"partitionedBy": job.partitioned_by}, target)
     intervals = _check_mode(job, partitioning)
-    mappings, aggregations = read_mappings(job, target, columns, is_table=source["type"] == "table")
+    mappings, aggregations = read_mappings(job, target, columns, source["type"] == "table", assumed)
     check_filter(job.filter_expression, columns)
     check_clustering(job, mappings, aggregations)
     spec = echo_spec(job, source, intervals, mappings)

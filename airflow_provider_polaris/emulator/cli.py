@@ -76,7 +76,7 @@ def connection_line(host: str, port: int, settings: EmulatorSettings) -> str:
         "extra": {
             "project_id": settings.project_id,
             "auth": "api_key",
-            "console_url": f"{base}/__emulator__/jobs/{{job_id}}",
+            "console_url": f"{base}/__emulator__/console?job={{job_id}}&table={{table}}",
         },
     }
     quoted = json.dumps(connection).replace("'", "'\\''")
@@ -84,6 +84,7 @@ def connection_line(host: str, port: int, settings: EmulatorSettings) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from airflow_provider_polaris.emulator.assumptions import ASSUMPTIONS
     from airflow_provider_polaris.emulator.settings import (
         DEFAULT_API_KEY,
         DEFAULT_HOST,
@@ -107,10 +108,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="immediate|polls=N|seconds=S",
         help="how time passes for jobs: done at the next look, at the Nth look, or after S seconds",
     )
+    known = ", ".join(f"{key}={'|'.join(values)}" for key, values in ASSUMPTIONS.items())
+    parser.add_argument(
+        "--assume",
+        action="append",
+        default=argparse.SUPPRESS,
+        metavar="KEY=VALUE",
+        help=f"how to read what the vendor's documents leave open, the default first: {known}; may come several times",
+    )
     return parser
 
 
 def _settings(arguments: argparse.Namespace) -> EmulatorSettings:
+    from airflow_provider_polaris.emulator.assumptions import AssumptionError, Assumptions
     from airflow_provider_polaris.emulator.machine import Progression, ProgressionError
     from airflow_provider_polaris.emulator.settings import EmulatorSettings
 
@@ -118,12 +128,20 @@ def _settings(arguments: argparse.Namespace) -> EmulatorSettings:
         progression = Progression.parse(arguments.progression)
     except ProgressionError as error:
         _parser().error(f"argument --progression: {error}")
+    try:
+        assumptions = Assumptions.parse(getattr(arguments, "assume", ()))
+    except AssumptionError as error:
+        _parser().error(f"argument --assume: {error}")
     for name in ("project_id", "api_key"):
         value = getattr(arguments, name)
         if not value.isascii() or not value.isprintable() or not value.strip() or "/" in value:
             _parser().error(f"argument --{name.replace('_', '-')}: {value!r} is empty or has characters that can't be.")
     return EmulatorSettings(
-        db=arguments.db, project_id=arguments.project_id, api_key=arguments.api_key, progression=progression
+        db=arguments.db,
+        project_id=arguments.project_id,
+        api_key=arguments.api_key,
+        progression=progression,
+        assumptions=assumptions,
     )
 
 
@@ -135,7 +153,11 @@ def _announce(host: str, port: int, settings: EmulatorSettings) -> None:
             file=sys.stderr,
         )
     where = f"in {settings.db!r}" if settings.db else "in memory"
-    print(f"Polaris emulator on {base}, project {settings.project_id}, data {where}, jobs {settings.progression}.")
+    assumed = f", assuming {settings.assumptions}" if str(settings.assumptions) else ""
+    print(
+        f"Polaris emulator on {base}, project {settings.project_id}, data {where}, "
+        f"jobs {settings.progression}{assumed}."
+    )
     print(f"Tables and jobs: {base}/__emulator__/")
     print("For Airflow:")
     print(connection_line(host, port, settings), flush=True)

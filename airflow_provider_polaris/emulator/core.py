@@ -14,7 +14,7 @@ from airflow_provider_polaris.emulator.auth import Authenticator
 from airflow_provider_polaris.emulator.catalog import Catalog
 from airflow_provider_polaris.emulator.engine import Store, Tables
 from airflow_provider_polaris.emulator.errors import not_found
-from airflow_provider_polaris.emulator.faults import Faults
+from airflow_provider_polaris.emulator.fault_rules import Faults
 from airflow_provider_polaris.emulator.identity import Clock
 from airflow_provider_polaris.emulator.queries import Queries
 from airflow_provider_polaris.emulator.registry import JobRegistry
@@ -41,10 +41,10 @@ class Emulator:
         self.tables = Tables(self.store)
         self.catalog = Catalog(self.tables, clock)
         self.shelf = Shelf(self.store, clock)
-        self.jobs = JobRegistry(self.store, self.tables, self.catalog, self.shelf, settings.progression, clock)
+        self.faults = Faults(clock)
+        self.jobs = JobRegistry(self.store, self.tables, self.catalog, self.shelf, self.faults, settings, clock)
         self.queries = Queries(self.store, self.tables, settings.progression, clock, settings.query_page_rows)
         self.authenticator = Authenticator(settings, clock)
-        self.faults = Faults()
 
     def close(self) -> None:
         """Close the database; the emulator can't be used afterwards."""

@@ -1,48 +1,103 @@
 """
-Faults on demand, for testing clients: set, listed and cleared under ``/__emulator__/`` only.
+Faults on demand, for testing clients: set, listed and cleared under ``/__emulator__/`` only; performs no I/O.
+
+This is what can be asked for; :mod:`.fault_rules` keeps it, and :mod:`.fault_middleware` is where it strikes.
 """
 
 from __future__ import annotations
 
-import asyncio
-import re
-import threading
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from fastapi.responses import JSONResponse
 from pydantic import Field
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from airflow_provider_polaris.emulator.errors import bad_request, envelope
+from airflow_provider_polaris.emulator.errors import bad_request
+from airflow_provider_polaris.emulator.machine import EXECUTION_STATUSES
 from airflow_provider_polaris.emulator.wire import WireModel
 
 CONTROL_PREFIX: Final = "/__emulator__"
-#: Key in the scope of a request whose connection the server has to close without an answer.
-DROP_REPLY: Final = "polaris_emulator.drop_reply"
+_DAY: Final = 86_400
 
 
 class Fault(WireModel):
     """
-    One rule.
+    One rule. A field that does not go with the effect is refused.
 
-    :param effect: ``drop_reply``: the request has its effect, the connection closes without an answer. ``status``:
-        the request has no effect and gets this HTTP status. ``latency``: the request waits first.
+    :param effect: ``drop_reply``: the connection closes without an answer. ``status``: the answer has this HTTP
+        status. ``latency``: the request waits first. ``hide_job``: a job that is created is not in the list at first.
         ``job_status``: unfinished jobs make no progress and show ``job_status``.
     :param method: HTTP method that it applies to; None for all.
     :param path: Regular expression that is searched in the path; None for all.
+    :param skip: How many requests that it applies to (``hide_job``: jobs) it lets go first.
     :param times: How often it strikes; None for always. For ``job_status`` replies that show a job's status count.
+    :param takes_effect: For ``drop_reply`` and ``status``, what the request itself does all the same: nothing
+        (``never``), what it asks for (``now``), or that, but later (``later``). Default: ``now`` for ``drop_reply``,
+        ``never`` for ``status``.
+    :param after_seconds: For what is later and for hidden jobs: how long, by the emulator's clock.
+    :param after_requests: The same in further requests of the API, whichever of the two is over first.
+    :param describe: Whether a hidden job can be described, canceled and so on by its id; else all that is a 404.
+    :param status: HTTP status of the answer.
+    :param retry_after: Its header ``Retry-After``.
+    :param seconds: How long ``latency`` waits, in real time.
+    :param job_status: What replies show.
     """
 
-    effect: Literal["drop_reply", "status", "latency", "job_status"]
+    effect: Literal["drop_reply", "status", "latency", "hide_job", "job_status"]
     method: str | None = None
     path: str | None = None
+    skip: int = Field(0, ge=0)
     times: int | None = Field(1, ge=1)
+    takes_effect: Literal["never", "now", "later"] | None = None
+    after_seconds: float | None = Field(None, ge=0, le=_DAY)
+    after_requests: int | None = Field(None, ge=1)
+    describe: bool = True
     status: int = Field(503, ge=400, le=599)
     retry_after: str | None = None
     seconds: float = Field(1.0, ge=0, le=60)
     job_status: str = "unknown"
+
+    @property
+    def request_takes_effect(self) -> Literal["never", "now", "later"]:
+        """What the request itself does, the default resolved."""
+        return self.takes_effect or ("never" if self.effect == "status" else "now")
+
+    def check(self) -> None:
+        """
+        Refuse a rule that makes no sense.
+
+        :raises ApiError: 400 that names the field.
+        """
+        for name, field in Fault.model_fields.items():
+            if name in self.model_fields_set and name not in _FIELDS[self.effect]:
+                raise bad_request(
+                    f"field {field.alias!r} does not go with the effect {self.effect!r}.", str(field.alias)
+                )
+        has_delay = self.after_seconds is not None or self.after_requests is not None
+        if self.effect == "hide_job" and not has_delay:
+            raise bad_request("effect 'hide_job' needs 'afterSeconds' or 'afterRequests'.", "effect")
+        if self.takes_effect == "later" and not has_delay:
+            raise bad_request(
+                "field 'takesEffect' has the value 'later', which needs 'afterSeconds' or 'afterRequests'.",
+                "takesEffect",
+            )
+        if self.effect != "hide_job" and has_delay and self.takes_effect != "later":
+            raise bad_request(
+                "'afterSeconds' and 'afterRequests' need 'takesEffect' with the value 'later'.", "takesEffect"
+            )
+        if self.job_status not in EXECUTION_STATUSES:
+            raise bad_request(f"field 'jobStatus' has the value {self.job_status!r}: no such status.", "jobStatus")
+
+
+_WHICH: Final = frozenset({"effect", "method", "path", "skip", "times"})
+_WHEN: Final = frozenset({"after_seconds", "after_requests"})
+_FIELDS: Final[Mapping[str, frozenset[str]]] = {
+    "drop_reply": _WHICH | _WHEN | {"takes_effect"},
+    "status": _WHICH | _WHEN | {"takes_effect", "status", "retry_after"},
+    "latency": _WHICH | {"seconds"},
+    "hide_job": frozenset({"effect", "skip", "times", "describe"}) | _WHEN,
+    "job_status": frozenset({"effect", "times", "job_status"}),
+}
 
 
 @dataclass
@@ -62,97 +117,11 @@ class Freeze:
         if self.replies is not None:
             self.replies -= 1
 
+    def value(self) -> dict[str, Any]:
+        """Return the rule that it is; ``times`` is what is left."""
+        return {"effect": "job_status", "jobStatus": self.status, "times": self.replies}
+
     @property
     def is_over(self) -> bool:
         """Whether it has been shown as often as it was to be."""
         return self.replies is not None and self.replies <= 0
-
-
-class Faults:
-    """The rules of one emulator, and a count of its requests."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._rules: list[tuple[Fault, re.Pattern[str], list[int]]] = []
-        self._requests: Counter[str] = Counter()
-
-    def add(self, fault: Fault) -> None:
-        """
-        Add a rule; rules strike in the order in which they were added.
-
-        :raises ApiError: 400 for a path that is no regular expression.
-        """
-        try:
-            pattern = re.compile(fault.path or "")
-        except re.error as error:
-            raise bad_request(f"field 'path' has the value {fault.path!r}: {error}.", "path") from None
-        with self._lock:
-            self._rules.append((fault, pattern, []))
-
-    def clear(self) -> None:
-        """Forget all rules."""
-        with self._lock:
-            self._rules.clear()
-
-    def strike(self, method: str, path: str) -> Fault | None:
-        """
-        Count a request and return the rule that strikes it.
-
-        :param method: HTTP method.
-        :param path: Path without the query.
-        :return: None if no rule does.
-        """
-        with self._lock:
-            self._requests[f"{method} {_route(path)}"] += 1
-            for fault, pattern, struck in self._rules:
-                applies = fault.method in (None, method) and pattern.search(path)
-                if applies and (fault.times is None or len(struck) < fault.times):
-                    struck.append(1)
-                    return fault
-        return None
-
-    def requests(self) -> dict[str, int]:
-        """Return how often each method and path was asked, ids left out."""
-        with self._lock:
-            return dict(self._requests)
-
-
-class FaultMiddleware:
-    """Lets the faults strike before and after the application."""
-
-    def __init__(self, app: ASGIApp, faults: Faults) -> None:
-        self._app = app
-        self._faults = faults
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
-        fault = None
-        if scope["type"] == "http" and not scope["path"].startswith(CONTROL_PREFIX):
-            fault = self._faults.strike(scope["method"], scope["path"])
-        if fault is not None and fault.effect == "status":
-            headers = {} if fault.retry_after is None else {"retry-after": fault.retry_after}
-            body = envelope(fault.status, "The emulator was asked to fail this request.")
-            await JSONResponse(body, fault.status, headers)(scope, receive, send)
-            return
-        if fault is not None and fault.effect == "latency":
-            await asyncio.sleep(fault.seconds)
-        if fault is not None and fault.effect == "drop_reply":
-            scope[DROP_REPLY] = True
-            send = _swallow
-        await self._app(scope, receive, send)
-
-
-async def _swallow(_: Message) -> None:
-    return
-
-
-def _route(path: str) -> str:
-    """Return a path without the parts that name one thing."""
-    pieces = path.split("/")
-    if len(pieces) > 3:
-        pieces[3] = "{projectId}"
-    if len(pieces) > 5 and pieces[4] in ("jobs", "tables", "files"):
-        pieces[5] = "{name}"
-    if len(pieces) > 7 and pieces[4] == "query":
-        pieces[7] = "{queryId}"
-    return "/".join(pieces)

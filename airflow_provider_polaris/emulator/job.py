@@ -28,6 +28,7 @@ class Job:
     :param aggregations: Whether each of the spec's mappings is an aggregation, all defaults resolved.
     :param table_id: Id of the target table when the job was made.
     :param body_sha256: Hash of the raw body that the job was made from.
+    :param snapshot: What the engine keeps of the source for a job that has not ended; None if it reads the source.
     :param totals: What a finished job counted; None before.
     """
 
@@ -48,6 +49,7 @@ class Job:
     aggregations: tuple[bool, ...]
     table_id: str | None
     body_sha256: str
+    snapshot: str | None = None
     totals: Mapping[str, Any] | None = None
     log: tuple[Mapping[str, Any], ...] = ()
 
@@ -55,6 +57,11 @@ class Job:
     def is_terminal(self) -> bool:
         """Whether nothing can happen to the job any more."""
         return self.status in TERMINAL_STATUSES
+
+    @property
+    def had_effect(self) -> bool:
+        """Whether the job completed, which is when it has totals, and stored rows."""
+        return bool(self.totals and self.totals["numRowsPersisted"])
 
     @property
     def source(self) -> Mapping[str, Any]:
@@ -78,14 +85,21 @@ class Job:
         return cls(**{**known, "aggregations": tuple(known["aggregations"]), "log": tuple(known["log"])})
 
 
-def summary(job: Job) -> dict[str, Any]:
+def summary(job: Job, *, intervals: bool = True) -> dict[str, Any]:
     """
     Return a job as a list shows it: no spec, no query, no mappings, the source's type and table only.
 
-    DOCUMENTED polaris-sdk 20250425.14.0, BatchJobSummaryResponse. GUESS: ``target.intervals`` is shown.
+    DOCUMENTED polaris-sdk 20250425.14.0, BatchJobSummaryResponse. GUESS: ``target.intervals`` is shown, unless
+    ``summary_intervals`` says otherwise.
+
+    :param job: The job.
+    :param intervals: Whether to show ``target.intervals``.
     """
     source = {key: job.source[key] for key in ("type", "tableName") if key in job.source}
-    return {"source": source, **_common(job)}
+    shown = {"source": source, **_common(job)}
+    if not intervals:
+        del shown["target"]["intervals"]
+    return shown
 
 
 def full(job: Job) -> dict[str, Any]:

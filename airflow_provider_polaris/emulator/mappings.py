@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from airflow_provider_polaris.emulator.assumptions import Assumptions
 from airflow_provider_polaris.emulator.definitions import measures_of
 from airflow_provider_polaris.emulator.echo import COUNT_COLUMN, TIME_COLUMN
 from airflow_provider_polaris.emulator.engine import Column, SqlInvalid, SqlNotSupported, TableDef
@@ -20,7 +21,7 @@ _COUNT_MAPPING: Final = Mapping_.model_validate(
 
 
 def read_mappings(
-    job: BatchJob, target: TableDef | None, columns: Sequence[Column], *, is_table: bool
+    job: BatchJob, target: TableDef | None, columns: Sequence[Column], is_table: bool, assumed: Assumptions
 ) -> tuple[list[Mapping_], list[bool]]:
     """
     Check the mappings of a job, and add what Polaris adds.
@@ -29,6 +30,7 @@ def read_mappings(
     :param target: The target table; None if it has to be created.
     :param columns: Columns of the source.
     :param is_table: Whether the source is a table.
+    :param assumed: How open questions are read.
     :return: The mappings, and for each whether it is an aggregation.
     :raises ApiError: 400.
     """
@@ -50,22 +52,26 @@ def read_mappings(
     if TIME_COLUMN not in names and not is_table:
         # DOCUMENTED https://docs.imply.io/polaris/ingestion-job; api-ingest-table lets table sources leave it out.
         raise bad_request(f"'mappings' has no {TIME_COLUMN!r}: it can be omitted for table sources only.", "mappings")
-    if COUNT_COLUMN not in names and _counts(target, aggregations):
+    if COUNT_COLUMN not in names and _counts(target, aggregations, assumed):
         mappings.append(_COUNT_MAPPING)
         aggregations.append(True)
     return mappings, aggregations
 
 
-def _counts(target: TableDef | None, aggregations: Sequence[bool]) -> bool:
+def _counts(target: TableDef | None, aggregations: Sequence[bool], assumed: Assumptions) -> bool:
     """
     Return whether Polaris adds the number of rolled-up rows.
 
     OBSERVED 2023-09-13 (api-ingest-table) for a new aggregate table. GUESS: for an existing one when it has the
-    column; an explicit mapping takes its place.
+    column, unless ``existing_count`` says otherwise; an explicit mapping takes its place.
     """
     if target is None:
         return any(aggregations)
-    return target.type == "aggregate" and COUNT_COLUMN in measures_of(target)
+    if target.type != "aggregate" or assumed.existing_count == "never":
+        return False
+    # A strict table has declared columns only, whatever is assumed.
+    undeclared = assumed.existing_count == "always" and target.schema_mode == "flexible"
+    return undeclared or COUNT_COLUMN in measures_of(target)
 
 
 def _check_mapping(one: Mapping_, aggregation: bool, columns: Sequence[Column], field: str) -> None:

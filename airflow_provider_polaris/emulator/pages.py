@@ -1,5 +1,5 @@
 """
-The pages that a person reads: an index of tables and jobs, and one page for each job. Plain HTML, no scripts.
+The pages that a person reads: an index of tables and jobs, one page for each. Plain HTML, no scripts.
 """
 
 from __future__ import annotations
@@ -8,7 +8,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, Final
+from urllib.parse import quote
 
+from airflow_provider_polaris.emulator.engine import Segment, Store, Tables, run_query
+from airflow_provider_polaris.emulator.intervals import format_instant
 from airflow_provider_polaris.emulator.job import Job, full
 
 _STYLE: Final = """
@@ -21,6 +24,9 @@ pre { background: #f5f5f5; padding: .8rem; overflow-x: auto; }
 .completed { color: #116329; } .failed { color: #a40e26; } .canceled { color: #7d4e00; }
 a { color: #0550ae; }
 """
+_UP: Final = '<p><a href="/__emulator__/">All tables and jobs</a></p>'
+_MOST_SEGMENTS: Final = 100
+_MOST_ROWS: Final = 20
 
 
 def index_page(tables: Sequence[Mapping[str, Any]], jobs: Sequence[Job]) -> str:
@@ -32,7 +38,7 @@ def index_page(tables: Sequence[Mapping[str, Any]], jobs: Sequence[Job]) -> str:
     """
     table_rows = (
         [
-            _cell(table["name"]),
+            f'<td><a href="/__emulator__/tables/{quote(table["name"], safe="")}">{escape(table["name"])}</a></td>',
             _cell(table["type"]),
             _cell(table["partitioningGranularity"]),
             _number(table["totalRows"]),
@@ -80,7 +86,7 @@ def job_page(job: Job) -> str:
     log_rows = ([_cell(entry[key]) for key in ("timestamp", "healthStatus", "code", "message")] for entry in job.log)
     return _page(
         f"Job {job.id}",
-        '<p><a href="/__emulator__/">All tables and jobs</a></p>'
+        _UP
         + _table([], facts_rows, "")
         + "<h2>Metrics</h2>"
         + _table([], totals_rows, "The job has not completed.")
@@ -89,6 +95,61 @@ def job_page(job: Job) -> str:
         + _table(["Time", "Health", "Code", "Message"], log_rows, "There are no entries.")
         + f"<h2>Specification</h2><pre>{escape(json.dumps(shown['spec'], indent=2, ensure_ascii=False))}</pre>",
     )
+
+
+def table_page(table: Mapping[str, Any], tables: Tables, store: Store) -> str:
+    """
+    Return the page of a table: columns, segments, first rows.
+
+    :param table: The table as describe shows it.
+    :param tables: Where its segments are.
+    :param store: Where its rows are.
+    """
+    name = str(table["name"])
+    facts = {
+        "Type": table["type"],
+        "Partitioned by": table["partitioningGranularity"],
+        "Rows": f"{table['totalRows']:,}",
+        "Segments": f"{table['segmentCount']:,}",
+    }
+    kinds = {column["name"]: column.get("type", "") for column in table["schema"]}
+    column_rows = (
+        [
+            _cell(column["name"]),
+            _cell(column["dataType"]),
+            _cell("discovered" if column["isDiscovered"] else kinds.get(column["name"], "")),
+        ]
+        for column in table["queryableSchema"]
+    )
+    quoted = '"' + name.replace('"', '""') + '"'
+    found = run_query(f'SELECT * FROM {quoted} ORDER BY "__time" LIMIT {_MOST_ROWS}', tables, store)
+    head = [f"<th>{escape(column.name)}</th>" for column in found.columns]
+    value_rows = [[_cell("null" if value is None else value) for value in row] for row in found.rows]
+    return _page(
+        f"Table {name}",
+        _UP
+        + _table([], ([f"<th>{escape(key)}</th>", _cell(value)] for key, value in facts.items()), "")
+        + "<h2>Columns</h2>"
+        + _table(["Name", "Data type", "Kind"], column_rows, "")
+        + _segments("Segments", tables.used_segments(name), "The table is empty.")
+        + _segments("Unused segments", tables.unused_segments(name, limit=_MOST_SEGMENTS + 1), "There are none.")
+        + "<h2>First rows</h2>"
+        + _table([], [head, *value_rows] if value_rows else [], "The table is empty."),
+    )
+
+
+def _segments(heading: str, segments: Sequence[Segment], empty: str) -> str:
+    rows = (
+        [
+            _cell("/".join(map(format_instant, segment.interval))),
+            _cell(segment.version),
+            _number(segment.partition_number),
+            _number(segment.rows),
+        ]
+        for segment in segments[:_MOST_SEGMENTS]
+    )
+    first = f" (the first {_MOST_SEGMENTS})" if len(segments) > _MOST_SEGMENTS else ""
+    return f"<h2>{heading}{first}</h2>" + _table(["Interval", "Version", "#Partition", "#Rows"], rows, empty)
 
 
 def _page(title: str, body: str) -> str:

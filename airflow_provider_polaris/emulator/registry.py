@@ -14,18 +14,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from airflow_provider_polaris.emulator.batch import Prepared, partitioning_of, plan_of, prepare
+from airflow_provider_polaris.emulator.batch import prepare
 from airflow_provider_polaris.emulator.catalog import Catalog
-from airflow_provider_polaris.emulator.engine import JobFault, Store, TableDef, Tables, run_batch
-from airflow_provider_polaris.emulator.engine import plan_columns as engine_plan_columns
+from airflow_provider_polaris.emulator.engine import JobFault, Store, Tables, drop_snapshot
 from airflow_provider_polaris.emulator.errors import bad_request, not_found
+from airflow_provider_polaris.emulator.fault_rules import Faults
 from airflow_provider_polaris.emulator.faults import Freeze
 from airflow_provider_polaris.emulator.identity import NANOSECONDS, Clock, new_job_id
 from airflow_provider_polaris.emulator.job import OK, Job
-from airflow_provider_polaris.emulator.machine import DESIRED_STATUSES, Progression, move
+from airflow_provider_polaris.emulator.machine import DESIRED_STATUSES, move
 from airflow_provider_polaris.emulator.outcome import canceled, completed, failed
+from airflow_provider_polaris.emulator.settings import EmulatorSettings
 from airflow_provider_polaris.emulator.shelf import Shelf
 from airflow_provider_polaris.emulator.wire import JsonBody
+from airflow_provider_polaris.emulator.work import create_target, keep_source, run_job
 
 log = logging.getLogger("airflow_provider_polaris.emulator")
 
@@ -40,20 +42,30 @@ class JobRegistry:
     :param tables: The engine's tables.
     :param catalog: The same tables as the API shows them.
     :param shelf: The uploaded files.
-    :param progression: How time passes.
+    :param faults: Tells which jobs are hidden.
+    :param settings: How time passes, and what is assumed at first.
     :param clock: The time.
     """
 
     def __init__(
-        self, store: Store, tables: Tables, catalog: Catalog, shelf: Shelf, progression: Progression, clock: Clock
+        self,
+        store: Store,
+        tables: Tables,
+        catalog: Catalog,
+        shelf: Shelf,
+        faults: Faults,
+        settings: EmulatorSettings,
+        clock: Clock,
     ) -> None:
         self.lock = threading.RLock()
         self.freeze: Freeze | None = None
+        self.assumed = settings.assumptions
         self._store = store
         self._tables = tables
         self._catalog = catalog
         self._shelf = shelf
-        self._progression = progression
+        self._faults = faults
+        self._progression = settings.progression
         self._clock = clock
         self._jobs = {job.id: job for job in map(Job.from_document, store.documents(_KIND))}
         self._active = [job.id for job in self._jobs.values() if not job.is_terminal]
@@ -73,10 +85,10 @@ class JobRegistry:
         """
         with self.lock:
             self.settle()
-            prepared = prepare(body.data, self._catalog, self._shelf)
+            prepared = prepare(body.data, self._catalog, self._shelf, self.assumed)
             now = self._clock()
             with self._store.transaction():
-                target = prepared.target or self._create_target(prepared, user)
+                target = prepared.target or create_target(prepared, user, self._catalog, self._tables)
                 job = Job(
                     id=new_job_id(now),
                     number=len(self._jobs),
@@ -91,10 +103,12 @@ class JobRegistry:
                     aggregations=prepared.aggregations,
                     table_id=target.id,
                     body_sha256=body.sha256,
+                    snapshot=keep_source(prepared, self.assumed, self._tables),
                 )
                 self._store.put_document(_KIND, job.id, job.document())
             self._jobs[job.id] = job
             self._active.append(job.id)
+            self._faults.job_created(job.id)
             return job
 
     def look(self, job_id: str, *, counts: bool = True) -> Job:
@@ -107,7 +121,7 @@ class JobRegistry:
         """
         with self.lock:
             self.settle(looking_at=(job_id,) if counts else ())
-            job = self._as_shown(self._get(job_id))
+            job = self._as_shown(self._get_shown(job_id))
             if counts:
                 self.count([job])
             return job
@@ -141,7 +155,7 @@ class JobRegistry:
         with self.lock:
             # The job's own due look is this one: with the progression 'immediate' it could never be canceled else.
             self.settle(sparing=job_id if self._progression.kind == "polls" else None)
-            job = self._get(job_id)
+            job = self._get_shown(job_id)
             if desired not in DESIRED_STATUSES:
                 raise bad_request(
                     f"field 'desiredExecutionStatus' has the value {desired!r}: it must be one of "
@@ -186,19 +200,21 @@ class JobRegistry:
         return min(0.99, self._progression.fraction(looks=self._looks.get(job.id, 0), elapsed=elapsed))
 
     def all(self) -> list[Job]:
-        """Return all jobs for a reply that may show their status, in the order of their creation."""
+        """Return all jobs for a reply that lists them, in the order of their creation; no hidden ones."""
         with self.lock:
             self.settle(looking_at=self._jobs.keys())
-            return [self._as_shown(job) for job in self._jobs.values()]
+            return [
+                self._as_shown(job) for job in self._jobs.values() if not self._faults.hides(job.id, describing=False)
+            ]
 
     def known(self) -> list[Job]:
-        """Return all jobs as they are, without letting time pass."""
+        """Return all jobs as they are, hidden ones too, without letting time pass."""
         with self.lock:
             return list(self._jobs.values())
 
     def get(self, job_id: str) -> Job:
         """
-        Return a job as it is, without letting time pass.
+        Return a job as it is, even if it is hidden, without letting time pass.
 
         :raises ApiError: 404.
         """
@@ -210,26 +226,6 @@ class JobRegistry:
         jobs = (self._jobs[job_id] for job_id in self._active)
         return any(table in (job.target_name, job.source.get("tableName")) for job in jobs)
 
-    def _create_target(self, prepared: Prepared, user: Mapping[str, Any]) -> TableDef:
-        spec = prepared.spec
-        try:
-            columns = engine_plan_columns(plan_of(spec, prepared.aggregations), self._tables)
-        except JobFault:
-            columns = ()  # the job will fail with this fault; its table is there all the same
-        measures = {
-            one["columnName"]
-            for one, aggregation in zip(spec["mappings"], prepared.aggregations, strict=True)
-            if aggregation
-        }
-        return self._catalog.create_for_job(
-            spec["target"]["tableName"],
-            partitioning=partitioning_of(spec, None),
-            columns=columns,
-            measures=frozenset(measures),
-            clustering_columns=spec.get("clusteringColumns", ()),
-            user=user,
-        )
-
     def _as_shown(self, job: Job) -> Job:
         if self.freeze is None or self.freeze.is_over or job.is_terminal:
             return job
@@ -240,6 +236,11 @@ class JobRegistry:
             return self._jobs[job_id]
         except KeyError:
             raise not_found("Job", job_id) from None
+
+    def _get_shown(self, job_id: str) -> Job:
+        if self._faults.hides(job_id, describing=True):
+            raise not_found("Job", job_id)
+        return self._get(job_id)
 
     def _advance(self, job: Job, *, is_look: bool) -> None:
         if job.desired == "canceled":
@@ -265,13 +266,10 @@ class JobRegistry:
         return job.created + int(self._progression.amount * fraction * NANOSECONDS)
 
     def _run(self, job: Job, now: int) -> None:
-        # GUESS: the source is read at the end of the job rather than when it was launched.
-        plan = plan_of(job.spec, job.aggregations)
         try:
             with self._store.transaction():
-                totals = run_batch(plan, self._tables, self._store)
-                done = completed(job, totals, now)
-                self._store.put_document(_KIND, job.id, done.document())
+                totals = run_job(job, self.assumed, self._tables, self._store)
+                done = self._write(completed(job, totals, now))
             self._jobs[job.id] = done
         except JobFault as fault:
             self._keep(failed(job, fault.code, fault.message, now))
@@ -281,6 +279,15 @@ class JobRegistry:
             self._keep(failed(job, "internal_error", "The emulator failed; its log has the reason.", now))
 
     def _keep(self, job: Job) -> Job:
-        self._store.put_document(_KIND, job.id, job.document())
+        with self._store.transaction():
+            job = self._write(job)
         self._jobs[job.id] = job
+        return job
+
+    def _write(self, job: Job) -> Job:
+        """Write a job in the transaction of the caller; one that has ended needs its snapshot no more."""
+        if job.is_terminal and job.snapshot is not None:
+            drop_snapshot(job.snapshot, self._tables)
+            job = replace(job, snapshot=None)
+        self._store.put_document(_KIND, job.id, job.document())
         return job

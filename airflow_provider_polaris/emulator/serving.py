@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from airflow_provider_polaris.emulator.app import create_app
 from airflow_provider_polaris.emulator.core import Emulator
-from airflow_provider_polaris.emulator.faults import DROP_REPLY
+from airflow_provider_polaris.emulator.fault_middleware import DROP_REPLY
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
 
 #: Seconds that open requests get when the server stops.

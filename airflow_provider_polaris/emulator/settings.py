@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from airflow_provider_polaris.emulator.assumptions import Assumptions
 from airflow_provider_polaris.emulator.machine import Progression
 
 DEFAULT_HOST: Final = "127.0.0.1"
@@ -29,6 +30,7 @@ class EmulatorSettings:
     :param organization: Realm of the token endpoint.
     :param token_lifetime: Seconds that a token is good for.
     :param progression: How time passes for jobs.
+    :param assumptions: How open questions are read at first; the control plane can change it.
     :param max_body_bytes: Longest JSON body.
     :param max_upload_bytes: Longest file.
     :param query_page_rows: Rows on one page of an asynchronous query's results.
@@ -42,6 +44,7 @@ class EmulatorSettings:
     organization: str = "emulator"
     token_lifetime: float = 300.0  # DOCUMENTED https://docs.imply.io/polaris/oauth: five minutes
     progression: Progression = field(default_factory=Progression)
+    assumptions: Assumptions = field(default_factory=Assumptions)
     max_body_bytes: int = 4 * MEGABYTE  # GUESS: no limit is documented
     max_upload_bytes: int = 2048 * MEGABYTE  # DOCUMENTED https://docs.imply.io/polaris/api-upload: 2 GB
     query_page_rows: int = 10_000  # GUESS: the size of a page is not documented

@@ -73,6 +73,29 @@ class Api:
         assert status < 300, (status, answer)
         return answer
 
+    def control(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Return the status and the JSON body of an answer of the control plane."""
+        response = self.client.request(method, f"/__emulator__{path}", json=body)
+        return response.status_code, response.json()
+
+    def fault(self, **rule: Any) -> None:
+        """Set a fault."""
+        status, answer = self.control("POST", "/faults", rule)
+        assert status == 201, answer
+
+    def listed(self) -> list[str]:
+        """Return the ids of the rollups that the list shows."""
+        return [job["id"] for job in self.ok("GET", "/jobs?targetTableName=Koalas Rollup")["values"]]
+
+    def made(self) -> int:
+        """Return how many jobs there are but for the one that made the source, without a request of the API."""
+        return sum(self.control("GET", "/counters")[1]["jobsByBody"].values()) - 1
+
+    def assume(self, **readings: str) -> None:
+        """Read open questions in another way."""
+        status, answer = self.control("PATCH", "/assumptions", readings)
+        assert status == 200, answer
+
     def submit(self, body: dict[str, Any]) -> str:
         """Create a job and return its id."""
         return str(self.ok("POST", "/jobs", body)["id"])

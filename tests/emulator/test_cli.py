@@ -13,6 +13,7 @@ import urllib.request
 import pytest
 
 from airflow_provider_polaris.emulator import cli
+from airflow_provider_polaris.emulator.assumptions import Assumptions
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
 
 
@@ -40,7 +41,8 @@ def test_process_prints_a_connection_that_works_and_stops_cleanly(number, tmp_pa
         connection = json.loads(shell.stdout)
         assert connection["conn_type"] == "polaris"
         assert connection["extra"]["auth"] == "api_key"
-        assert connection["extra"]["console_url"] == f"{connection['host']}/__emulator__/jobs/{{job_id}}"
+        pattern = f"{connection['host']}/__emulator__/console?job={{job_id}}&table={{table}}"
+        assert connection["extra"]["console_url"] == pattern
         url = f"{connection['host']}/v1/projects/{connection['extra']['project_id']}/jobs"
         headers = {"Authorization": f"Basic {connection['password']}"}
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as response:
@@ -98,6 +100,14 @@ def test_missing_extra_is_one_sentence(capsys, monkeypatch) -> None:
     )
 
 
+def _unknown(text) -> str:
+    return (
+        f"argument --assume: assumption {text!r} is not known; these are: unknown_context=accept|refuse|drop, "
+        "empty_replace=wipe|keep|fail, partial_segment=whole|part, existing_count=declared|never|always, "
+        "source_snapshot=end|post, summary_intervals=show|hide."
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -112,7 +122,8 @@ def test_missing_extra_is_one_sentence(capsys, monkeypatch) -> None:
         (["--port", "x"], "argument --port: x is not a port"),
         (["--project-id", "a/b"], "argument --project-id: 'a/b' is empty or has characters that can't be."),
         (["--api-key", " "], "argument --api-key: ' ' is empty or has characters that can't be."),
-        (["--assume", "J8=x"], "unrecognized arguments: --assume J8=x"),
+        (["--assume", "gravity=off"], _unknown("gravity=off")),
+        (["--assume", "unknown_context=drop", "--assume", "unknown_context"], _unknown("unknown_context")),
     ],
 )
 def test_arguments_that_make_no_sense_exit_with_2(capsys, arguments, message) -> None:
@@ -140,6 +151,18 @@ def test_announcement_warns_of_hosts_that_others_reach(capsys, host, loopback, u
     warning = f"WARNING: {host!r} is not a loopback address: everybody who reaches it and has the key can use it.\n"
     assert printed.err == ("" if loopback else warning)
     assert f'"host": "{url}"' in printed.out
+
+
+def test_assumptions_reach_the_emulator_and_are_announced(capsys) -> None:
+    """The first line says what differs from the defaults, and nothing where nothing does."""
+    arguments = ["--assume", "empty_replace=keep", "--assume", "empty_replace=fail", "--assume", "source_snapshot=end"]
+    settings = cli._settings(cli._parser().parse_args(arguments))
+    assert settings.assumptions == Assumptions(empty_replace="fail")
+    cli._announce("127.0.0.1", 1, settings)
+    cli._announce("127.0.0.1", 1, cli._settings(cli._parser().parse_args([])))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith(", jobs immediate, assuming empty_replace=fail.")
+    assert lines[4].endswith(", jobs immediate.")
 
 
 def test_settings_keep_secrets_out_of_their_repr() -> None:

@@ -1,28 +1,18 @@
-"""The control plane: health, pages, counters, faults. None of it needs a key, none of it is a look at a job."""
+"""The control plane: health, pages, counters. None of it needs a key, none of it is a look at a job."""
 
 from __future__ import annotations
 
-import http.client
+import hashlib
+import json
 
 import pytest
 
 from airflow_provider_polaris import __version__
-from airflow_provider_polaris.emulator.serving import running_emulator
-
-
-def _control(api, method, path, body=None):
-    response = api.client.request(method, f"/__emulator__{path}", json=body)
-    return response.status_code, response.json()
-
-
-def _fault(api, **fault) -> None:
-    status, answer = _control(api, "POST", "/faults", fault)
-    assert status == 201, answer
 
 
 def test_health_answers_without_a_key(api) -> None:
     """Ready, version, project, progression."""
-    assert _control(api, "GET", "/health") == (
+    assert api.control("GET", "/health") == (
         200,
         {
             "status": "ready",
@@ -36,7 +26,7 @@ def test_health_answers_without_a_key(api) -> None:
 def test_health_answers_while_a_job_holds_the_lock(api) -> None:
     """Whoever waits for the emulator isn't kept waiting by what it does."""
     with api.app.state.emulator.jobs.lock, api.app.state.emulator.store.transaction():
-        assert _control(api, "GET", "/health")[0] == 200
+        assert api.control("GET", "/health")[0] == 200
 
 
 def test_pages_show_tables_and_jobs_escaped(koalas) -> None:
@@ -50,10 +40,57 @@ def test_pages_show_tables_and_jobs_escaped(koalas) -> None:
     assert "<script>" not in index + page
     assert "&lt;script&gt;alert(1)" in index
     assert f'<a href="/__emulator__/jobs/{failed["id"]}">' in index
-    assert "<td>Koalas Source</td>" in index
+    assert '<a href="/__emulator__/tables/Koalas%20Source">Koalas Source</a>' in index
     assert "query_not_supported" in page
     assert "SOUNDEX(&quot;city&quot;) || &#x27;&lt;b&gt;&#x27;" in page
     assert koalas.client.get("/__emulator__/jobs/nope").status_code == 404
+
+
+def test_table_page_shows_columns_segments_and_rows_escaped(koalas) -> None:
+    """What a table holds at a glance; names and values are text, never markup, and '#' is a letter like others."""
+    koalas.upload("odd.json", [{"timestamp": "2024-06-01T00:00:00Z", "city": "<b>"}])
+    job = koalas.upload_job('Say "<hi>"', "odd.json")
+    koalas.run({**job, "mappings": [*job["mappings"][:1], {"columnName": "#<i>", "expression": '"city"'}]})
+    page = koalas.client.get("/__emulator__/tables/Say%20%22%3Chi%3E%22").text
+    assert "<h1>Table Say &quot;&lt;hi&gt;&quot;</h1>" in page
+    assert "<td>#&lt;i&gt;</td><td>string</td>" in page
+    assert "<tr><th>__time</th><th>#&lt;i&gt;</th></tr>" in page
+    assert "<tr><td>2024-06-01T00:00:00.000Z</td><td>&lt;b&gt;</td></tr>" in page
+    assert "<td>2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z</td>" in page
+    assert "<h2>Unused segments</h2><p>There are none.</p>" in page
+    assert koalas.client.get("/__emulator__/tables/nope").status_code == 404
+
+
+def test_table_page_tells_measures_from_dimensions_and_lists_what_was_replaced(koalas) -> None:
+    """An aggregate table that was replaced once."""
+    for mode in ("append", "replace"):
+        koalas.run(koalas.rollup(ingestionMode=mode, **({"replaceAll": True} if mode == "replace" else {})))
+    page = koalas.client.get("/__emulator__/tables/Koalas%20Rollup").text
+    assert "<tr><td>city</td><td>string</td><td>dimension</td></tr>" in page
+    assert "<tr><td>__count</td><td>long</td><td>measure</td></tr>" in page
+    used, unused = page.split("<h2>Unused segments</h2>")
+    assert used.count("/2024-06-02T00:00:00.000Z</td>") == unused.count("/2024-06-02T00:00:00.000Z</td>") == 1
+
+
+def test_table_page_of_a_table_without_rows_says_so(api) -> None:
+    """A table is there before its rows are."""
+    api.ok("POST", "/tables", {"name": "t", "type": "detail"})
+    assert "<h2>First rows</h2><p>The table is empty.</p>" in api.client.get("/__emulator__/tables/t").text
+
+
+@pytest.mark.parametrize(
+    ("query", "page"),
+    [
+        ("job=0190&table=Koalas%20Rollup", "jobs/0190"),
+        ("job=&table=Koalas%20Rollup%3F", "tables/Koalas%20Rollup%3F"),
+        ("job=..%2F..&table=", "jobs/..%2F.."),
+        ("job=&table=", ""),
+    ],
+)
+def test_console_leads_to_the_page_of_a_job_or_a_table(api, query, page) -> None:
+    """One pattern serves links to jobs and links to tables, which have no job."""
+    response = api.client.get(f"/__emulator__/console?{query}", follow_redirects=False)
+    assert (response.status_code, response.headers["location"]) == (307, f"/__emulator__/{page}")
 
 
 def test_index_of_an_empty_emulator_says_so(api) -> None:
@@ -68,7 +105,7 @@ def test_counters_count_requests_and_jobs_of_the_same_body(koalas) -> None:
     for _ in range(2):
         koalas.submit(koalas.rollup())
     koalas.ok("GET", "/tables/Koalas Source")
-    status, counters = _control(koalas, "GET", "/counters")
+    status, counters = koalas.control("GET", "/counters")
     assert status == 200
     assert sorted(counters["jobsByBody"].values()) == [1, 2]
     assert counters["requests"]["POST /v1/projects/{projectId}/jobs"] == 3
@@ -76,74 +113,31 @@ def test_counters_count_requests_and_jobs_of_the_same_body(koalas) -> None:
     assert counters["requests"]["GET /v1/projects/{projectId}/jobs/{name}"] == 1
 
 
-def test_fault_status_strikes_before_the_effect_and_as_often_as_asked(koalas) -> None:
-    """429 with Retry-After twice, then the service is itself again; nothing was created meanwhile."""
-    _fault(koalas, effect="status", status=429, retryAfter="7", method="POST", path="/jobs$", times=2)
-    for _ in range(2):
-        response = koalas.client.post(f"{koalas.prefix}/jobs", json=koalas.rollup(), headers=koalas.headers)
-        assert (response.status_code, response.headers["retry-after"]) == (429, "7")
-        assert response.json()["code"] == "TooManyRequests"
-    assert len(koalas.ok("GET", "/jobs")["values"]) == 1
-    assert koalas.call("POST", "/jobs", koalas.rollup())[0] == 201
+def test_counters_tell_jobs_with_effect_from_jobs_without(koalas) -> None:
+    """Of two jobs of one body one was canceled; a job that stored nothing had no effect either."""
+    empty = koalas.rollup(filterExpression="\"city\" = 'Nowhere'")
+    first = koalas.submit(koalas.rollup())
+    koalas.ok("POST", f"/jobs/{first}/status", {"desiredExecutionStatus": "canceled"})
+    for body in (koalas.rollup(), empty):
+        koalas.run(body)
+    counters = koalas.control("GET", "/counters")[1]
+    jobs, effective = counters["jobsByBody"], counters["effectiveJobsByBody"]
+    assert {key: (jobs[key], effective[key]) for key in map(_sha256, (koalas.rollup(), empty))} == {
+        _sha256(koalas.rollup()): (2, 1),
+        _sha256(empty): (1, 0),
+    }
+    assert effective.keys() == jobs.keys()
 
 
-def test_fault_without_end_lasts_until_it_is_cleared(api) -> None:
-    """times=null strikes always; DELETE forgets all."""
-    _fault(api, effect="status", times=None)
-    assert [api.call("GET", "/jobs")[0] for _ in range(3)] == [503, 503, 503]
-    assert _control(api, "DELETE", "/faults") == (200, {})
-    assert api.call("GET", "/jobs")[0] == 200
+def test_counters_do_not_let_time_pass(koalas) -> None:
+    """A job that nobody has looked at is not done yet."""
+    koalas.submit(koalas.rollup())
+    key = _sha256(koalas.rollup())
+    assert koalas.control("GET", "/counters")[1]["effectiveJobsByBody"][key] == 0
+    koalas.ok("GET", "/jobs")
+    assert koalas.control("GET", "/counters")[1]["effectiveJobsByBody"][key] == 1
 
 
-def test_fault_job_status_shows_another_status_and_stops_the_clock(koalas) -> None:
-    """An unknown status for two replies; then the job is done at the next look. Jobs that have ended show theirs."""
-    done = koalas.ok("GET", "/jobs")["values"][0]["id"]
-    job_id = koalas.submit(koalas.rollup())
-    _fault(koalas, effect="job_status", jobStatus="unknown", times=2)
-    assert koalas.ok("GET", f"/jobs/{done}/status") == {"executionStatus": "completed"}
-    assert koalas.ok("GET", "/jobs?executionStatus=unknown")["values"][0]["id"] == job_id
-    statuses = [koalas.ok("GET", f"/jobs/{job_id}/status")["executionStatus"] for _ in range(2)]
-    assert statuses == ["unknown", "completed"]
-
-
-@pytest.mark.parametrize(
-    ("fault", "target"),
-    [
-        ({"effect": "explode"}, "effect"),
-        ({}, "effect"),
-        ({"effect": "status", "status": 200}, "status"),
-        ({"effect": "status", "path": "("}, "path"),
-        ({"effect": "status", "times": 0}, "times"),
-        ({"effect": "latency", "seconds": 1e9}, "seconds"),
-        ({"effect": "job_status", "jobStatus": "gone"}, "jobStatus"),
-    ],
-)
-def test_fault_that_makes_no_sense_is_refused(api, fault, target) -> None:
-    """400 names the field."""
-    status, answer = _control(api, "POST", "/faults", fault)
-    assert (status, answer["target"]) == (400, target)
-    assert api.call("GET", "/jobs")[0] == 200
-
-
-def test_fault_drop_reply_closes_the_connection_after_the_effect(caplog) -> None:
-    """The job exists, and the client has no answer."""
-    with running_emulator() as emulator:
-        host, port = emulator.base_url.removeprefix("http://").split(":")
-        headers = {"Authorization": "Basic pok_emulator", "Content-Type": "application/json"}
-
-        def ask(method, path, body=None):
-            connection = http.client.HTTPConnection(host, int(port), timeout=30)
-            try:
-                connection.request(method, path, body, headers)
-                response = connection.getresponse()
-                return response.status, response.read()
-            finally:
-                connection.close()
-
-        fault = b'{"effect": "drop_reply", "method": "POST", "path": "/tables$"}'
-        assert ask("POST", "/__emulator__/faults", fault)[0] == 201
-        path = f"/v1/projects/{emulator.settings.project_id}/tables"
-        with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
-            ask("POST", path, b'{"name": "t", "type": "detail"}')
-        assert [table.name for table in emulator.emulator.tables.list()] == ["t"]
-        assert ask("POST", path, b'{"name": "t", "type": "detail"}')[0] == 409
+def _sha256(body) -> str:
+    """Return the hash of a body as the test client writes it."""
+    return hashlib.sha256(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()

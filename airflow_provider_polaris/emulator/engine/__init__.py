@@ -33,6 +33,7 @@ from airflow_provider_polaris.emulator.engine.model import (
     TableStats,
 )
 from airflow_provider_polaris.emulator.engine.query import run_query
+from airflow_provider_polaris.emulator.engine.snapshots import drop_snapshot, take_snapshot
 from airflow_provider_polaris.emulator.engine.store import Store
 from airflow_provider_polaris.emulator.engine.tables import Tables
 from airflow_provider_polaris.emulator.sql import Column, SqlInvalid, SqlNotSupported
@@ -56,7 +57,9 @@ __all__ = [
     "TableInput",
     "TableStats",
     "Tables",
+    "drop_snapshot",
     "plan_columns",
     "run_batch",
     "run_query",
+    "take_snapshot",
 ]

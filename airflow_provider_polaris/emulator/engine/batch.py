@@ -37,8 +37,9 @@ def run_batch(plan: BatchPlan, tables: Tables, store: Store) -> BatchTotals:
 
     An append adds segments to the chunks it has rows for. A replace hides every used segment that overlaps its
     intervals, whole, even where a segment is coarser and sticks out (DOCUMENTED
-    https://docs.imply.io/polaris/api-replace-data). GUESS: one without rows hides them all the same and completes, as
-    ``REPLACE`` does since Druid 29, unless the context says ``failOnEmptyInsert``.
+    https://docs.imply.io/polaris/api-replace-data), unless the plan's ``partial_segment`` says otherwise. GUESS: one
+    without rows hides them all the same and completes, as ``REPLACE`` does since Druid 29, unless the context says
+    ``failOnEmptyInsert`` or the plan's ``empty_replace`` says otherwise.
 
     :return: What was counted.
     :raises JobFault: The job failed; the transaction must be rolled back.
@@ -60,9 +61,12 @@ def run_batch(plan: BatchPlan, tables: Tables, store: Store) -> BatchTotals:
         close_source(plan, tables)
         if processed is None:
             processed = persisted
-        if not persisted and plan.context.get("failOnEmptyInsert") in (True, "true"):
+        is_empty_replace = not persisted and plan.mode == "replace"
+        fails = plan.context.get("failOnEmptyInsert") in (True, "true")
+        if not persisted and (fails or (is_empty_replace and plan.empty_replace == "fail")):
             raise JobFault("no_rows_ingested", f"the job produced no rows for table {plan.target!r}.")
-        Load(load, granularity, target, persisted).publish(plan, tables)
+        if not (is_empty_replace and plan.empty_replace == "keep"):
+            Load(load, granularity, target, persisted).publish(plan, tables)
     size = source.size_bytes if source.size_bytes is not None else round(processed * source.row_bytes)
     return BatchTotals(processed, persisted, source.skipped, size)
 

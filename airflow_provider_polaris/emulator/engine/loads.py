@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from airflow_provider_polaris.emulator.engine.chunks import chunk_interval, iso, to_ms
+from airflow_provider_polaris.emulator.engine.cuts import cut
 from airflow_provider_polaris.emulator.engine.model import BatchPlan, JobFault
 from airflow_provider_polaris.emulator.engine.segments import Chunk, written_by
 from airflow_provider_polaris.emulator.engine.sizes import row_bytes
@@ -60,6 +61,8 @@ class Load:
             else:
                 self._check_bounds(plan, chunks, tables)
                 bounds = [(to_ms(start), to_ms(end)) for start, end in plan.intervals]
+                if plan.partial_segment == "part":
+                    cut(self.target, bounds, tables)
                 tables.segments.hide(self.target.number, bounds)
         self._check_mixture(chunks, tables)
         tables.segments.add(self.target.number, chunks)

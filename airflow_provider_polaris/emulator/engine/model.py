@@ -88,10 +88,16 @@ class Segment:
 
 @dataclass(frozen=True)
 class TableInput:
-    """A table as the source of a job; ``interval`` None reads all of it."""
+    """
+    A table as the source of a job.
+
+    :param interval: What is read of it; None reads all.
+    :param snapshot: What :func:`take_snapshot` made, read in place of the table as it is now.
+    """
 
     name: str
     interval: tuple[datetime, datetime] | None = None
+    snapshot: str | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +135,10 @@ class BatchPlan:
     :param clustering_columns: Order in which rows are stored within the load.
     :param max_parse_exceptions: Number of unreadable input lines from which on the job fails, exclusive.
     :param context: The job's query context; ``failOnEmptyInsert`` is honoured.
+    :param empty_replace: What a replace without rows does to what it replaces: it is hidden (``wipe``), stays
+        (``keep``), or the job fails (``fail``).
+    :param partial_segment: What a replace hides of a segment that it overlaps in part: the ``whole`` segment, or the
+        ``part``.
     """
 
     target: str
@@ -142,6 +152,8 @@ class BatchPlan:
     clustering_columns: tuple[str, ...] = ()
     max_parse_exceptions: int = 2_147_483_647
     context: Mapping[str, Any] = field(default_factory=dict)
+    empty_replace: Literal["wipe", "keep", "fail"] = "wipe"
+    partial_segment: Literal["whole", "part"] = "whole"
 
 
 @dataclass(frozen=True)

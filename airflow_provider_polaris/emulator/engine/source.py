@@ -73,13 +73,15 @@ def close_source(plan: BatchPlan, tables: Tables) -> None:
 
 def _open_table(plan: BatchPlan, source: TableInput, tables: Tables) -> Source:
     stored = tables.stored(source.name)
+    totals = tables.segments.totals(stored.number)
+    row_bytes = totals.size_bytes / totals.rows if totals.rows else 0.0
+    if source.snapshot is not None:
+        return Source(f"SELECT * FROM {source.snapshot}", row_bytes)
     conditions = []
     if source.interval is not None:
         conditions += [within('"__time"', [source.interval])]
     if plan.mode == "replace" and not plan.replace_all:
         conditions += [within('"__time"', plan.intervals)]
-    totals = tables.segments.totals(stored.number)
-    row_bytes = totals.size_bytes / totals.rows if totals.rows else 0.0
     return Source(tables.relation_sql(stored, [c for c in conditions if c != "true"]), row_bytes)
 
 

@@ -1,21 +1,24 @@
 """
 ``/__emulator__/``: what Polaris doesn't have. Nothing of it leaks into the emulated API, and it needs no key.
+
+Looking at any of it is not a look at a job: no time passes.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 from airflow_provider_polaris import __version__
+from airflow_provider_polaris.emulator.assumptions import AssumptionError
 from airflow_provider_polaris.emulator.core import TheEmulator
 from airflow_provider_polaris.emulator.errors import bad_request
 from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX, Fault, Freeze
-from airflow_provider_polaris.emulator.machine import EXECUTION_STATUSES
-from airflow_provider_polaris.emulator.pages import index_page, job_page
+from airflow_provider_polaris.emulator.pages import index_page, job_page, table_page
 from airflow_provider_polaris.emulator.wire import parse, read_json
 
 router = APIRouter(prefix=CONTROL_PREFIX)
@@ -34,21 +37,59 @@ async def health(emulator: TheEmulator) -> dict[str, Any]:
 
 @router.get("/")
 def show_index(emulator: TheEmulator) -> HTMLResponse:
-    """Show all tables and jobs. Looking at a page is not a look at a job."""
+    """Show all tables and jobs."""
     return HTMLResponse(index_page(emulator.catalog.summaries(), emulator.jobs.known()))
 
 
 @router.get("/jobs/{job_id}")
 def show_job(job_id: str, emulator: TheEmulator) -> HTMLResponse:
-    """Show one job. Looking at a page is not a look at a job."""
+    """Show one job."""
     return HTMLResponse(job_page(emulator.jobs.get(job_id)))
+
+
+@router.get("/tables/{name}")
+def show_table(name: str, emulator: TheEmulator) -> HTMLResponse:
+    """Show one table."""
+    return HTMLResponse(table_page(emulator.catalog.payload(name), emulator.tables, emulator.store))
+
+
+@router.get("/console")
+def show_console(job: str = "", table: str = "") -> RedirectResponse:
+    """
+    Lead to the page of a job, or else of a table, or else to the index: one pattern for both kinds of links.
+
+    :param job: Id of a job.
+    :param table: Name of a table.
+    """
+    page = f"jobs/{quote(job, safe='')}" if job else f"tables/{quote(table, safe='')}" if table else ""
+    return RedirectResponse(f"{CONTROL_PREFIX}/{page}")
 
 
 @router.get("/counters")
 def counters(emulator: TheEmulator) -> dict[str, Any]:
-    """Return how often each path was asked, and how many jobs each body (by its SHA-256) made."""
-    bodies = Counter(job.body_sha256 for job in emulator.jobs.known())
-    return {"requests": emulator.faults.requests(), "jobsByBody": dict(bodies)}
+    """
+    Return how often each path was asked, and how many jobs each body (by its SHA-256) made.
+
+    ``effectiveJobsByBody`` are those of them that completed with rows by now, ``lateRequests`` the requests that a
+    fault keeps for later.
+    """
+    jobs = emulator.jobs.known()
+    effective = Counter({job.body_sha256: 0 for job in jobs})
+    effective.update(job.body_sha256 for job in jobs if job.had_effect)
+    return {
+        "requests": emulator.faults.requests(),
+        "jobsByBody": dict(Counter(job.body_sha256 for job in jobs)),
+        "effectiveJobsByBody": dict(effective),
+        "lateRequests": emulator.faults.waiting(),
+    }
+
+
+@router.get("/faults")
+async def list_faults(emulator: TheEmulator) -> dict[str, Any]:
+    """Return all rules, each with how often it struck; of ``job_status`` what is left of it."""
+    freeze = emulator.jobs.freeze
+    frozen = [] if freeze is None or freeze.is_over else [freeze.value()]
+    return {"values": emulator.faults.values() + frozen}
 
 
 @router.post("/faults", status_code=201)
@@ -56,18 +97,41 @@ async def add_fault(request: Request, emulator: TheEmulator) -> dict[str, Any]:
     """Add a rule; see :class:`airflow_provider_polaris.emulator.faults.Fault`."""
     body = await read_json(request, emulator.settings.max_body_bytes)
     fault = parse(Fault, body.data)
+    fault.check()
     if fault.effect == "job_status":
-        if fault.job_status not in EXECUTION_STATUSES:
-            raise bad_request(f"field 'jobStatus' has the value {fault.job_status!r}: no such status.", "jobStatus")
         emulator.jobs.freeze = Freeze(fault.job_status, fault.times)
     else:
         emulator.faults.add(fault)
-    return fault.model_dump(by_alias=True)
+    return fault.model_dump(by_alias=True, exclude_unset=True)
 
 
 @router.delete("/faults")
 async def clear_faults(emulator: TheEmulator) -> dict[str, Any]:
-    """Forget all rules."""
+    """Forget all rules and what they left for later; hidden jobs show."""
     emulator.faults.clear()
     emulator.jobs.freeze = None
     return {}
+
+
+@router.get("/assumptions")
+async def show_assumptions(emulator: TheEmulator) -> dict[str, str]:
+    """Return how open questions are read."""
+    return emulator.jobs.assumed.as_dict()
+
+
+@router.patch("/assumptions")
+async def change_assumptions(request: Request, emulator: TheEmulator) -> dict[str, str]:
+    """Read some open questions in another way from now on; all or none of them."""
+    body = await read_json(request, emulator.settings.max_body_bytes)
+    try:
+        emulator.jobs.assumed = emulator.jobs.assumed.changed(body.data)
+    except AssumptionError as error:
+        raise bad_request(str(error), error.key) from None
+    return emulator.jobs.assumed.as_dict()
+
+
+@router.delete("/assumptions")
+async def reset_assumptions(emulator: TheEmulator) -> dict[str, str]:
+    """Read open questions as at the start."""
+    emulator.jobs.assumed = emulator.settings.assumptions
+    return emulator.jobs.assumed.as_dict()

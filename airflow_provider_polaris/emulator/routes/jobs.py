@@ -27,7 +27,8 @@ def list_jobs(request: Request, emulator: TheEmulator, _: TheUser) -> dict[str, 
     with emulator.jobs.lock:
         page, more = wanted.page(emulator.jobs.all())
         emulator.jobs.count(page)
-    return {"values": [summary(job) for job in page], "moreResultsAvailable": more}
+        intervals = emulator.jobs.assumed.summary_intervals == "show"
+    return {"values": [summary(job, intervals=intervals) for job in page], "moreResultsAvailable": more}
 
 
 @router.post("", status_code=201)

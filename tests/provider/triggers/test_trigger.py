@@ -202,6 +202,21 @@ def test_deadline_without_cancel_leaves_the_job_alone(world: Any) -> None:
     assert world.polaris.canceled == []
 
 
+def test_time_out_tells_the_state_at_the_deadline_and_not_that_of_the_last_poll(world: Any) -> None:
+    """The trigger looks once more; who reads the error wants to know whether the job ran at all."""
+
+    async def scenario() -> Any:
+        world.polaris.add("job-1", (-5.0, "pending"), (70.0, "running"))
+        task, heard = world.watch("job-1", interval=60.0, deadline=world.epoch(100.0))
+        await task
+        return heard
+
+    heard = world.run(scenario())
+
+    assert heard.event["state"] == "running"
+    assert heard.event["message"].startswith("Polaris job 'job-1' was still 'running' at the deadline")
+
+
 @pytest.mark.parametrize("cancel_on_timeout", [True, False])
 def test_job_that_ended_just_before_the_deadline_is_ended(world: Any, cancel_on_timeout: bool) -> None:
     """No poll has seen the end yet; the trigger looks before it says time-out."""
