@@ -184,9 +184,28 @@ def test_airflow_that_fails_to_answer_is_no_reason_to_cancel_or_raise(
 ) -> None:
     """Nothing leaves the handler but what came in."""
     airflow.failure = RuntimeError("lost")
-    kill(world, airflow, deferred(world, airflow), "failed", has_on_kill)
+    seconds = kill(world, airflow, deferred(world, airflow), "failed", has_on_kill)
 
     assert world.polaris.canceled == []
+    assert seconds < 1.0
+
+
+def test_task_instance_that_makes_no_sense_raises_nothing(
+    world: Any, airflow: Airflow, trigger_log: Any, has_on_kill: bool
+) -> None:
+    """Whatever Airflow hands over."""
+    trigger = deferred(world, airflow)
+    trigger.task_instance = SimpleNamespace(task_id="hourly")
+
+    async def scenario() -> None:
+        task, _ = world.run_trigger(trigger)
+        await asyncio.sleep(25.0)
+        await stop(task, trigger, has_on_kill)
+
+    world.run(scenario())
+
+    assert world.polaris.canceled == []
+    assert trigger_log()[-1].startswith("WARNING Polaris job 'job-0' may not have been canceled: AttributeError(")
 
 
 def test_airflow_that_never_answers_is_not_waited_for_for_ever(world: Any, airflow: Airflow, has_on_kill: bool) -> None:

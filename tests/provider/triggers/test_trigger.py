@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.jobs.waiting import WaitTracker
+from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 
 START = datetime(2026, 11, 20, 6, tzinfo=timezone.utc)
 URL = "https://acme.app.imply.io/"
@@ -27,8 +28,6 @@ def timeout_text(aftermath: str, console_url: str | None = None) -> str:
 def test_serialize_round_trips_through_airflows_own_encoder() -> None:
     """What Airflow stores encrypted and reads back makes the same trigger; plain JSON scalars, nothing else."""
     from airflow.models.trigger import Trigger
-
-    from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 
     trigger = PolarisJobTrigger(
         "job-1",
@@ -64,8 +63,6 @@ def test_serialize_round_trips_through_airflows_own_encoder() -> None:
 
 def test_bare_trigger_never_cancels() -> None:
     """Both switches are off unless somebody turns them on."""
-    from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
-
     arguments = PolarisJobTrigger("job-1").serialize()[1]
 
     assert arguments["cancel_on_kill"] is False
@@ -94,6 +91,19 @@ def test_trigger_logs_each_change_once_and_fires_one_event(world: Any, trigger_l
         f"INFO Polaris job 'job-1' is 'running', was 'pending', 41 s into the wait ({URL})",
         f"INFO Polaris job 'job-1' is 'failed', was 'running', 5 min into the wait ({URL})",
     ]
+
+
+def test_triggers_share_one_logger(world: Any) -> None:
+    """Airflow would make one for each, and there may be ten thousand."""
+
+    async def scenario() -> None:
+        world.polaris.add("job-1", (-5.0, "running"), (5.0, "completed"))
+        task, _ = world.watch("job-1")
+        await task
+
+    world.run(scenario())
+
+    assert PolarisJobTrigger("job-1").log is PolarisJobTrigger("job-2").log
 
 
 def test_progress_is_asked_for_where_few_wait_and_logged_in_whole_percents(world: Any, trigger_log: Any) -> None:
