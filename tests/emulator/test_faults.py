@@ -157,9 +157,7 @@ def test_late_request_that_fails_harms_nobody(koalas, monkeypatch, caplog) -> No
     monkeypatch.setattr(koalas.app.state.emulator.jobs, "create", fail)
     assert koalas.listed() == []
     ours = [record for record in caplog.records if record.name.startswith("airflow_provider_polaris")]
-    assert [record.getMessage() for record in ours] == [
-        f"POST {koalas.prefix}/jobs failed, which was carried out late"
-    ]
+    assert [record.getMessage() for record in ours] == [f"POST {koalas.prefix}/jobs failed, which was carried out late"]
 
 
 def test_late_cancel_takes_effect_later(make_api) -> None:
