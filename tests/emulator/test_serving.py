@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_polaris.emulator.serving import running_emulator
+from airflow_provider_polaris.emulator.serving import bind, running_emulator
 
 HEADERS = {"Authorization": "Basic pok_emulator", "Content-Type": "application/json"}
 
@@ -36,6 +36,12 @@ def _ask(emulator, method, path, body=None, **options):
         return response.status, json.loads(response.read())
     finally:
         connection.close()
+
+
+def test_bind_sends_answers_without_waiting_for_acknowledgements() -> None:
+    """Else each answer on a connection that is used again comes some 40 ms late."""
+    with bind("127.0.0.1", 0) as listener:
+        assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 
 
 @pytest.mark.parametrize("chunked", [False, True])

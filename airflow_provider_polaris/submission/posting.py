@@ -1,0 +1,174 @@
+"""
+Send a job, once: write it down, POST it, and if nobody knows what came of that, look for it before it is sent again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from airflow_provider_polaris.jobs.errors import (
+    PolarisAmbiguousSubmitError,
+    PolarisApiError,
+    PolarisError,
+    PolarisJobCanceledError,
+    PolarisSpecError,
+    PolarisTransportError,
+)
+from airflow_provider_polaris.jobs.recognition import Wanted, with_marker
+from airflow_provider_polaris.jobs.state import JobState
+from airflow_provider_polaris.submission.attempt import Attempt
+from airflow_provider_polaris.submission.record import MarkerUse, Record
+from airflow_provider_polaris.submission.search import MOST_SUMMARIES, VISIBILITY_WAIT, Search
+
+#: So often a job is sent in one attempt if each time no answer came and no job.
+MOST_POSTS: Final = 3
+
+#: Answers that don't rule out that there is a job: a clash with the present state, too many requests.
+_INCONCLUSIVE: Final = frozenset({409, 429})
+
+
+class Posting:
+    """
+    Sends the job of one attempt.
+
+    :param attempt: What is known.
+    :param before: The record that was found.
+    :param past: Ids of jobs that are done with.
+    """
+
+    def __init__(self, attempt: Attempt, before: Record | None, past: tuple[str, ...]) -> None:
+        self._attempt = attempt
+        self._before = before
+        self._past = past
+        was_refused = before is not None and before.marker == "refused"
+        self._marker: MarkerUse = "none"
+        if attempt.may_be_marked:
+            self._marker = "refused" if was_refused else "sent"
+
+    def run(self) -> tuple[JobState, bool]:
+        """
+        Send the job.
+
+        :return: The job, and whether it had to be looked for.
+        :raises PolarisAmbiguousSubmitError: Nobody knows whether there is a job; a retry will look for it.
+        :raises PolarisGuardError: Nobody can tell whether a job is this task's.
+        :raises PolarisError: There is no job.
+        """
+        doubt: PolarisAmbiguousSubmitError | None = None
+        for _ in range(MOST_POSTS):
+            try:
+                return self._post(self._write()), False
+            except PolarisAmbiguousSubmitError as error:
+                doubt = error
+            assert self._before is not None  # what was sent last, with the marker or without
+            job = self._look(self._before, doubt)
+            if job is not None:
+                return job, True
+            self._attempt.log.info("No job came of the POST whose answer was lost: %s", doubt.__cause__ or doubt)
+        raise PolarisAmbiguousSubmitError(
+            f"{_cause(doubt)} It was sent {MOST_POSTS} times, and each time no job could be found afterwards. A retry "
+            "of this task looks once more before it sends the job again.",
+            spec=self._attempt.spec,
+        ) from doubt
+
+    def _write(self) -> Record:
+        self._attempt.check_alive()
+        record = self._attempt.record(self._before, self._past, self._attempt.clock.now(), self._marker)
+        self._attempt.records.write(record)
+        self._before = record
+        return record
+
+    def _post(self, record: Record) -> JobState:
+        attempt = self._attempt
+        spec = with_marker(attempt.spec, attempt.marker) if record.is_marked else attempt.spec
+        attempt.log.debug("Job spec: %s", spec)
+        try:
+            answer = attempt.hook.submit_job(spec)
+        except PolarisApiError as error:
+            if record.is_marked and error.status == 400:
+                return self._post_unmarked(error)
+            self._note_refusal(record, error)
+            raise
+        except PolarisError as error:
+            self._note_refusal(record, error)
+            raise
+        # The id before anything else: a kill that comes one line later has to find it.
+        attempt.note_job(record, answer["id"])
+        return JobState.from_wire(answer)
+
+    def _post_unmarked(self, refusal: PolarisApiError) -> JobState:
+        """The marker may be what Polaris doesn't like. That is written down first: nobody may expect it in the job."""
+        self._marker = "refused"
+        job = self._post(self._write())
+        self._attempt.log.warning(
+            "Polaris took the job only without the marker that tells this task's jobs from others; set submit_marker "
+            "of connection %r to 'off'. It said: %s",
+            self._attempt.hook.polaris_conn_id,
+            refusal,
+        )
+        return job
+
+    def _note_refusal(self, record: Record, error: PolarisError) -> None:
+        refused = isinstance(error, PolarisApiError) and error.status not in _INCONCLUSIVE
+        if refused or isinstance(error, PolarisTransportError | PolarisSpecError):
+            # What Polaris refuses without the marker, too, says nothing about the marker.
+            self._attempt.records.note(replace(record, sent=None, marker="none"))
+
+    def _look(self, record: Record, doubt: PolarisAmbiguousSubmitError) -> JobState | None:
+        """Return the job that came of a POST without an answer; None if there is none."""
+        attempt = self._attempt
+        # The client may have tried for a while before the POST went out.
+        end = attempt.clock.now() + VISIBILITY_WAIT
+        attempt.log.warning(
+            "Nobody knows whether Polaris accepted the job; this task looks for it, up to %.0f s: %s",
+            VISIBILITY_WAIT.total_seconds(),
+            doubt.__cause__ or doubt,
+        )
+        wanted = Wanted(
+            record.fingerprint,
+            {attempt.marker: record.epoch} if record.is_marked else {},
+            needs_certainty=attempt.adds_rows,
+            was_marked=record.is_marked,
+        )
+        search = Search(attempt.hook, wanted, attempt.place, since=record.since, past=self._past, log=attempt.log)
+        try:
+            outlook = search.until(end, attempt.clock, attempt.is_killed)
+        except PolarisError as error:
+            raise PolarisAmbiguousSubmitError(
+                f"{_cause(doubt)} Nobody knows whether Polaris accepted the job, and it can't be looked for: {error} "
+                "A retry of this task looks for it before it sends it again.",
+                spec=attempt.spec,
+            ) from doubt
+        choice = outlook.choice
+        if choice.job is not None:
+            return self._adopt(record, choice.job.state)
+        if attempt.kill.thrown:
+            raise PolarisAmbiguousSubmitError(
+                f"{_cause(doubt)} The task was killed before it found out whether there is a job. If there is one, it "
+                "runs on; a retry of this task looks for it before it sends it again.",
+                spec=attempt.spec,
+            ) from doubt
+        must_not_repeat = attempt.adds_rows and not attempt.repeat_append
+        if choice.doubtful and (must_not_repeat or not attempt.adds_rows):
+            raise attempt.refusals.doubtful(choice.doubtful) from doubt
+        if not outlook.is_complete and must_not_repeat:
+            raise attempt.refusals.unseen(MOST_SUMMARIES) from doubt
+        return None
+
+    def _adopt(self, record: Record, job: JobState) -> JobState:
+        attempt = self._attempt
+        attempt.note_job(record, job.job_id)
+        if job.desired_status == "canceled" and not attempt.kill.thrown:
+            raise PolarisJobCanceledError(
+                f"Polaris job {job.job_id!r} ({job.purpose}), which this task has just submitted, is {job.status!r} "
+                "and was asked to cancel by somebody else. A retry of this task submits a new one once it has ended.",
+                job_id=job.job_id,
+                state=job.status,
+            )
+        return job
+
+
+def _cause(doubt: PolarisAmbiguousSubmitError | None) -> str:
+    """Return what happened without the advice to look for the job, because that was or will be done."""
+    return str(doubt.__cause__ or doubt) if doubt is not None else ""
