@@ -111,8 +111,8 @@ def recall(memory: type[T], wait: Any) -> T:
     if missing:
         raise PolarisProtocolError(
             f"the task can't go on after its deferral, because it left itself {wait!r}, without {', '.join(missing)}. "
-            "Another version of this provider may have deferred it, and its job may still be running: look at the job "
-            "in Polaris, then clear the task."
+            "Another version of this provider may have deferred it, and its job may still be running: a retry of the "
+            "task goes on with it."
         )
     return memory(**{name: left[name] for name in names})
 

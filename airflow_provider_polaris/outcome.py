@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar
 
 from airflow_provider_polaris.jobs.errors import (
-    PolarisAmbiguousSubmitError,
     PolarisApiError,
     PolarisError,
     PolarisJobError,
@@ -211,13 +210,10 @@ def is_lasting(error: PolarisError) -> bool:
     """
     Whether the next try of the same task would meet the same error, or could do harm.
 
-    What is deterministic is; so are an answer that finds fault with the job spec, and an ambiguous submit, because a
-    retry would submit again and the job may exist.
+    What is deterministic is, and so is an answer that finds fault with the job spec.
 
     :param error: What went wrong.
     """
-    if isinstance(error, PolarisAmbiguousSubmitError):
-        return True
     if isinstance(error, PolarisApiError):
         return error.method == "POST" and error.path.endswith("/jobs") and error.status in _REFUSALS
     return is_deterministic(error)

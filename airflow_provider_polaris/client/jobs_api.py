@@ -18,7 +18,7 @@ _LARGEST_PAGE = 1000
 class JobsApi(Calls):
     """Create, look at and steer jobs."""
 
-    def create_job(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+    def create_job(self, spec: Mapping[str, Any], *, repeat_throttled: bool = True) -> dict[str, Any]:
         """
         Submit a job, once.
 
@@ -27,6 +27,7 @@ class JobsApi(Calls):
         kept may be closing, and then nobody could tell whether the job arrived.
 
         :param spec: The body, in the wire names of the API. Always give ``type``.
+        :param repeat_throttled: Send it again after a 429; False leaves that to the caller.
         :return: The job as Polaris describes it, with ``id``.
         :raises PolarisAmbiguousSubmitError: Sent, and the outcome is unknown: the job may run.
         :raises PolarisApiError: Refused; nothing was submitted.
@@ -40,6 +41,7 @@ class JobsApi(Calls):
             endpoints.CREATE_JOB,
             body=json_body(spec, "job spec"),
             fresh_connection=True,
+            repeat_throttled=repeat_throttled,
             permissions=permissions,
             permission_note=note,
         )

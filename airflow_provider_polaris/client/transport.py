@@ -46,12 +46,14 @@ class Request:
     :param params: Query parameters.
     :param body: None for none.
     :param fresh_connection: Open a new connection rather than take a kept one, which the server may be closing.
+    :param repeat_throttled: Whether it is sent again after a 429.
     """
 
     subject: Subject
     params: Sequence[tuple[str, str]] = ()
     body: Body | None = None
     fresh_connection: bool = False
+    repeat_throttled: bool = True
 
 
 class Transport:
@@ -107,6 +109,7 @@ class Transport:
         params: Params | None = None,
         body: Body | None = None,
         fresh_connection: bool = False,
+        repeat_throttled: bool = True,
         permissions: tuple[str, ...] | None = None,
         permission_note: str = "",
     ) -> Request:
@@ -118,6 +121,7 @@ class Transport:
         :param params: Query parameters.
         :param body: None for none.
         :param fresh_connection: Don't take a kept connection.
+        :param repeat_throttled: Send it again after a 429.
         :param permissions: If the endpoint's own don't suffice for this body.
         :param permission_note: Added to the sentence about permissions.
         :raises PolarisSpecError: The name can't stand in a path.
@@ -135,7 +139,7 @@ class Transport:
             credentials=self._credentials.description(),
             permission_note=permission_note,
         )
-        return Request(subject, tuple(_flatten(params or {})), body, fresh_connection)
+        return Request(subject, tuple(_flatten(params or {})), body, fresh_connection, repeat_throttled)
 
     def call(self, request: Request) -> Answer:
         """
@@ -188,7 +192,7 @@ class Transport:
                 now=self.now(),
                 rng=self._rng,
             )
-            if delay is None:
+            if delay is None or (_is_throttled(outcome) and not request.repeat_throttled):
                 return replace(outcome, attempts=attempt, seconds=elapsed)
             seen = outcome.status if isinstance(outcome, Answer) else outcome.kind.value
             log.info("%s: %s; attempt %d follows in %.1f s", request.subject, seen, attempt + 1, delay)
@@ -253,6 +257,10 @@ def _token_request(settings: ClientSettings) -> Body:
             "client_secret": settings.client_secret or "",
         }
     )
+
+
+def _is_throttled(outcome: Outcome) -> bool:
+    return isinstance(outcome, Answer) and outcome.status == 429
 
 
 def _knows_us(status: int) -> bool:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 AUTH_WORDS = ("api_key", "raw_api_key", "oauth")
+MARKER_WORDS = ("auto", "off")
 DEFAULT_AUTH = "api_key"
+DEFAULT_MARKER = "auto"
 DEFAULT_REQUEST_TIMEOUT = 20
 MAX_REQUEST_TIMEOUT = 600
 
@@ -64,6 +66,15 @@ FIELDS = (
         "Console URL",
         "Where links of tasks point to; {project_id}, {job_id} and {table} are filled in. "
         "Empty: the start page of your organization's console.",
+    ),
+    FormField(
+        "submit_marker",
+        "Mark jobs",
+        "auto: each job carries an entry 'airflow' in its context, by which a retry knows its job for certain. off: "
+        "jobs are sent as written, and a retry adopts none that may be another task's.",
+        kind="choice",
+        default=DEFAULT_MARKER,
+        choices=MARKER_WORDS,
     ),
     FormField(
         "verify",

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_polaris.compat import FORM_COMES_FROM_PROVIDER_INFO, BaseHook
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import ClientSettings, PolarisClient
     from airflow_provider_polaris.hooks.console import Console
+    from airflow_provider_polaris.hooks.settings import ConnectionSettings
 
 
 class PolarisHook(BaseHook):
@@ -23,8 +24,8 @@ class PolarisHook(BaseHook):
     Talk to one Imply Polaris project.
 
     The connection (type ``polaris``) holds the regional API URL in *host*, the API key in *password*, and in *extra*
-    ``project_id``, ``auth``, ``client_id``, ``client_secret``, ``token_url``, ``console_url``, ``verify``, ``proxies``
-    and ``request_timeout``. It is read once, at the first call.
+    ``project_id``, ``auth``, ``client_id``, ``client_secret``, ``token_url``, ``console_url``,
+    ``submit_marker``, ``verify``, ``proxies`` and ``request_timeout``. It is read once, at the first call.
 
     Reading methods repeat a request that failed in passing; see the client for what each raises. All of them raise
     ``PolarisSpecError`` if the connection is incomplete, ``PolarisAuthError`` on 401 and 403,
@@ -85,12 +86,17 @@ class PolarisHook(BaseHook):
 
         :raises PolarisSpecError: The connection is incomplete or malformed.
         """
-        return self._connection[0]
+        return self._connection.client
 
     @property
     def project_id(self) -> str:
         """Id of the project."""
         return self.settings.project_id
+
+    @property
+    def submit_marker(self) -> Literal["auto", "off"]:
+        """Whether operators mark the jobs that they submit, so that a retry knows its job for certain."""
+        return self._connection.submit_marker
 
     def job_url(self, job_id: str, table: str = "") -> str:
         """
@@ -109,16 +115,18 @@ class PolarisHook(BaseHook):
         """
         return self._console.table_url(name)
 
-    def submit_job(self, spec: Mapping[str, Any] | Any) -> dict[str, Any]:
+    def submit_job(self, spec: Mapping[str, Any] | Any, *, repeat_throttled: bool = True) -> dict[str, Any]:
         """
         Create a job; never sends the request twice when the first may have arrived.
 
         :param spec: The wire JSON as a mapping, or a job spec of ``airflow_provider_polaris.jobs``.
+        :param repeat_throttled: Send it again after a 429, once the time is over for which Polaris asked.
         :return: The job as Polaris describes it, ``id`` included.
         :raises PolarisAmbiguousSubmitError: Nobody knows whether the job was created: look for it before trying again.
         :raises PolarisApiError: Polaris refused the job.
         """
-        return self.get_conn().create_job(spec if isinstance(spec, Mapping) else spec.to_wire())
+        body = spec if isinstance(spec, Mapping) else spec.to_wire()
+        return self.get_conn().create_job(body, repeat_throttled=repeat_throttled)
 
     def get_job(self, job_id: str) -> dict[str, Any]:
         """
@@ -251,7 +259,7 @@ class PolarisHook(BaseHook):
         return check_connection(self.polaris_conn_id, lambda: self.settings)
 
     @cached_property
-    def _connection(self) -> tuple[ClientSettings, str | None]:
+    def _connection(self) -> ConnectionSettings:
         from airflow_provider_polaris.hooks.settings import read_connection
 
         return read_connection(self.get_connection(self.polaris_conn_id), self.polaris_conn_id)
@@ -260,5 +268,5 @@ class PolarisHook(BaseHook):
     def _console(self) -> Console:
         from airflow_provider_polaris.hooks.console import Console
 
-        settings, pattern = self._connection
-        return Console(settings.base_url, settings.project_id, pattern)
+        known = self._connection
+        return Console(known.client.base_url, known.client.project_id, known.console_url)

@@ -7,16 +7,37 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_polaris.compat import mask_secret
 from airflow_provider_polaris.hooks.console import check_pattern
-from airflow_provider_polaris.hooks.form import DEFAULT_AUTH, DEFAULT_REQUEST_TIMEOUT, MAX_REQUEST_TIMEOUT
+from airflow_provider_polaris.hooks.form import (
+    DEFAULT_AUTH,
+    DEFAULT_MARKER,
+    DEFAULT_REQUEST_TIMEOUT,
+    MARKER_WORDS,
+    MAX_REQUEST_TIMEOUT,
+)
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import ClientSettings
     from airflow_provider_polaris.compat import Connection
+
+
+@dataclass(frozen=True)
+class ConnectionSettings:
+    """
+    What a connection says.
+
+    :param client: How the client reaches Polaris.
+    :param console_url: Pattern of the console's URLs; None if the connection has none.
+    :param submit_marker: Whether submitted jobs are marked.
+    """
+
+    client: ClientSettings
+    console_url: str | None
+    submit_marker: Literal["auto", "off"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +83,14 @@ class _Extra:
             check_pattern(pattern, self.connection_id)
         return pattern
 
+    def submit_marker(self) -> Literal["auto", "off"]:
+        value = self.values.get("submit_marker")
+        if value in (None, "", DEFAULT_MARKER):
+            return "auto"
+        if value is False or value == "off":  # YAML reads a bare off as false
+            return "off"
+        raise self.refuse("submit_marker", f"is {value!r}: it must be one of {', '.join(map(repr, MARKER_WORDS))}.")
+
     def verify(self) -> bool | str:
         value = self.values.get("verify")
         if isinstance(value, bool):
@@ -97,13 +126,12 @@ class _Extra:
         return value or None  # ClientSettings says what is wrong with anything but an object of texts
 
 
-def read_connection(connection: Connection, connection_id: str) -> tuple[ClientSettings, str | None]:
+def read_connection(connection: Connection, connection_id: str) -> ConnectionSettings:
     """
     Turn a connection into what the client needs, and hide its secrets from the log.
 
     :param connection: The connection as Airflow has it.
     :param connection_id: For the messages.
-    :return: The client's settings, and the pattern of console URLs if the connection has one.
     :raises PolarisSpecError: Something is missing or malformed; the message names connection, field and mend. What a
         field must hold for the client to work (host, key, OAuth client) is checked by ``ClientSettings``.
     """
@@ -127,7 +155,7 @@ def read_connection(connection: Connection, connection_id: str) -> tuple[ClientS
     )
     for secret in (settings.api_key, settings.client_secret):
         _hide(secret)
-    return settings, extra.console_url()
+    return ConnectionSettings(settings, extra.console_url(), extra.submit_marker())
 
 
 def _extra_values(connection: Connection, connection_id: str) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.operators.kill import KillSwitch
     from airflow_provider_polaris.operators.options import Options
     from airflow_provider_polaris.operators.run import JobRun
+    from airflow_provider_polaris.submission import Store
 
 
 class PolarisBaseOperator(BaseOperator):
@@ -35,6 +36,11 @@ class PolarisBaseOperator(BaseOperator):
     :param cancel_on_kill: Cancel the job when the task is killed. (templated)
     :param cancel_on_timeout: Cancel the job when the task gives up. (templated)
     :param fail_on_warning: Fail if the job completed with a warning. (templated)
+    :param durable: Write the job down in Airflow's task state store, where there is one (Airflow 3.3 and newer), so
+        that a retry goes on with it whatever died when. Without, the marker in the job and the list of jobs decide.
+        (templated)
+    :param repeat_append: Submit a job that adds rows also where rows may be in already: after the task was cleared, or
+        where nobody knows what an earlier try did. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -47,6 +53,8 @@ class PolarisBaseOperator(BaseOperator):
         "cancel_on_kill",
         "cancel_on_timeout",
         "fail_on_warning",
+        "durable",
+        "repeat_append",
     )
     operator_extra_links = (PolarisJobLink(), PolarisTableLink())
     ui_color = "#e8f0fb"
@@ -63,6 +71,8 @@ class PolarisBaseOperator(BaseOperator):
         cancel_on_kill: bool | str = True,
         cancel_on_timeout: bool | str = True,
         fail_on_warning: bool | str = False,
+        durable: bool | str = True,
+        repeat_append: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -75,6 +85,8 @@ class PolarisBaseOperator(BaseOperator):
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
         self.fail_on_warning = fail_on_warning
+        self.durable = durable
+        self.repeat_append = repeat_append
         #: Id of the job, from the moment Polaris gave it.
         self.job_id: str | None = None
         self._kill: KillSwitch | None = None
@@ -92,7 +104,10 @@ class PolarisBaseOperator(BaseOperator):
 
     def execute(self, context: Context) -> str:
         """
-        Submit the job, wait for it unless told otherwise, and return its id.
+        Get a job, wait for it unless told otherwise, and return its id.
+
+        A retry goes on with the job of the try before, or takes its result; only a job that failed or was canceled is
+        submitted again. A cleared task ends the old job first and submits a new one, unless that would add rows twice.
 
         :param context: Airflow's context.
         :raises AirflowFailException: A retry would meet the same error again, or could add rows twice.
@@ -132,9 +147,9 @@ class PolarisBaseOperator(BaseOperator):
         """
         from airflow_provider_polaris.deferral import NO_EVENT
 
-        if next_method == NO_EVENT and (job_id := self._pushed_job_id(context)) is not None:
+        if next_method == NO_EVENT and (job_id := self._pushed_facts(context).get("id")):
             return self._attempt(
-                lambda: self._take_up(job_id, context), lambda run: self._take_over(run, next_kwargs or {})
+                lambda: self._take_up(str(job_id), context), lambda run: self._take_over(run, next_kwargs or {})
             )
         return super().resume_execution(next_method, next_kwargs, context)
 
@@ -172,11 +187,6 @@ class PolarisBaseOperator(BaseOperator):
         except Exception as error:
             if isinstance(error, PolarisError) and is_lasting(error):
                 raise AirflowFailException(str(error)) from error
-            if run is not None and run.in_doubt:
-                raise AirflowFailException(
-                    f"{error} The task is not retried, because Polaris job {self.job_id!r} may have added its rows or "
-                    "may still do so, and a retry would add them again: look at the job, then clear the task."
-                ) from error
             raise
         finally:
             if run is not None:
@@ -195,9 +205,12 @@ class PolarisBaseOperator(BaseOperator):
         return self._new_run(as_text(self.polaris_conn_id, "polaris_conn_id"), options, deadline, context)
 
     def _submit(self, run: JobRun, context: Context) -> None:
+        from airflow_provider_polaris.submission import TaskIdentity
+
         run.kill.load(run.hook.settings, cancels=run.options.cancel_on_kill)
-        job = run.submit(self.plan_job(context, run.hook))
-        # The id before anything else: a kill that comes one line later has to find it.
+        spec = self.plan_job(context, run.hook)
+        identity = TaskIdentity.from_context(context, self.retries)
+        job = run.submit(spec, identity, self._store(context) if run.options.durable else None)
         self._job_is(run)
         run.announce(job)
         if not run.options.wait_for_completion and not run.kill.thrown:
@@ -205,17 +218,22 @@ class PolarisBaseOperator(BaseOperator):
         if not run.finish():
             self.defer(**run.deferral())
 
+    def _store(self, context: Context) -> Store | None:
+        store: Store | None = context.get("task_state_store")
+        if store is None:
+            self.log.info(
+                "This Airflow has no task state store (it came with 3.3), so a retry of this task finds its job by its "
+                "marker in Polaris' list of jobs."
+            )
+        return store
+
     def _resume(self, wait: Any, context: Context) -> JobRun:
         from airflow_provider_polaris.deferral import recall
-        from airflow_provider_polaris.jobs.errors import PolarisProtocolError
         from airflow_provider_polaris.operators.options import Options
         from airflow_provider_polaris.operators.run import Handover
 
-        try:
-            handover = recall(Handover, wait)
-            options = recall(Options, handover.options)
-        except PolarisProtocolError as error:
-            raise AirflowFailException(str(error)) from error  # whether a retry does harm isn't known
+        handover = recall(Handover, wait)
+        options = recall(Options, handover.options)
         run = self._new_run(handover.polaris_conn_id, options, None, context)
         run.resume(handover)
         self.job_id = run.job_id
@@ -229,14 +247,9 @@ class PolarisBaseOperator(BaseOperator):
         run.complete(check_event(event))
 
     def _resume_by_event(self, event: Any, context: Context) -> JobRun:
-        from airflow_provider_polaris.jobs.errors import PolarisProtocolError
         from airflow_provider_polaris.triggers.event import check_event
 
-        try:
-            job_id = check_event(event)["job_id"]
-        except PolarisProtocolError as error:
-            raise AirflowFailException(str(error)) from error  # whether a retry does harm isn't known
-        return self._take_up(job_id, context)
+        return self._take_up(check_event(event)["job_id"], context)
 
     def _take_up(self, job_id: str, context: Context) -> JobRun:
         """Go on with a job of which only the id is known; the arguments may have been rendered otherwise before."""
@@ -245,7 +258,8 @@ class PolarisBaseOperator(BaseOperator):
         run = self._begin(context)
         self.job_id = run.job_id = job_id
         run.submitted = attempt_start(context["ti"], run.submitted)
-        run.in_doubt = True
+        facts = self._pushed_facts(context)
+        run.adopted = facts.get("adopted") if facts.get("id") == job_id else None
         return run
 
     def _take_over(self, run: JobRun, next_kwargs: Mapping[str, Any]) -> None:
@@ -287,10 +301,10 @@ class PolarisBaseOperator(BaseOperator):
         self.job_id = run.job_id
         run.kill.job_is(run.job_id, self.log)
 
-    def _pushed_job_id(self, context: Context) -> str | None:
-        """Return the id that this task pushed before it was deferred."""
+    def _pushed_facts(self, context: Context) -> Mapping[str, Any]:
+        """Return what this task pushed before it was deferred; empty if nothing is there."""
         from airflow_provider_polaris.outcome import JOB_XCOM_KEY
 
         ti = context["ti"]
         facts = ti.xcom_pull(task_ids=ti.task_id, key=JOB_XCOM_KEY, map_indexes=ti.map_index)
-        return str(facts["id"]) if isinstance(facts, Mapping) and facts.get("id") else None
+        return facts if isinstance(facts, Mapping) else {}

@@ -65,6 +65,11 @@ class PolarisJobOperator(PolarisBaseOperator):
     :param cancel_on_kill: Cancel the job when the task is killed. (templated)
     :param cancel_on_timeout: Cancel the job when the task gives up. (templated)
     :param fail_on_warning: Fail if the job completed with a warning. (templated)
+    :param durable: Write the job down in Airflow's task state store, where there is one (Airflow 3.3 and newer), so
+        that a retry goes on with it whatever died when. Without, the marker in the job and the list of jobs decide.
+        (templated)
+    :param repeat_append: Submit a job that adds rows also where rows may be in already: after the task was cleared, or
+        where nobody knows what an earlier try did. (templated)
     """
 
     template_fields: Sequence[str] = ("spec", *PolarisBaseOperator.template_fields)

@@ -25,6 +25,8 @@ class Options:
     :param cancel_on_kill: Cancel when killed.
     :param cancel_on_timeout: Cancel at the deadline.
     :param fail_on_warning: A warning is a failure.
+    :param durable: Write the job down in Airflow's task state store.
+    :param repeat_append: Submit where that could add rows twice.
     """
 
     wait_for_completion: bool
@@ -35,6 +37,8 @@ class Options:
     cancel_on_kill: bool
     cancel_on_timeout: bool
     fail_on_warning: bool
+    durable: bool = True
+    repeat_append: bool = False
 
 
 def read_options(operator: PolarisBaseOperator) -> Options:
@@ -56,4 +60,6 @@ def read_options(operator: PolarisBaseOperator) -> Options:
         cancel_on_kill=as_bool(operator.cancel_on_kill, "cancel_on_kill"),
         cancel_on_timeout=as_bool(operator.cancel_on_timeout, "cancel_on_timeout"),
         fail_on_warning=as_bool(operator.fail_on_warning, "fail_on_warning"),
+        durable=as_bool(operator.durable, "durable"),
+        repeat_append=as_bool(operator.repeat_append, "repeat_append"),
     )

@@ -13,13 +13,13 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisJobCanceledError,
     PolarisJobError,
     PolarisJobTimeoutError,
-    PolarisProtocolError,
 )
-from airflow_provider_polaris.jobs.state import JobState, normalize_status
+from airflow_provider_polaris.jobs.state import JobState
 from airflow_provider_polaris.jobs.waiting import WaitTracker
 from airflow_provider_polaris.operators.kill import KillSwitch, cancel_within
 from airflow_provider_polaris.operators.options import Options
 from airflow_provider_polaris.outcome import JOB_XCOM_KEY, JobFacts, conclude, job_facts, look_at_job
+from airflow_provider_polaris.submission import Store, TaskIdentity, submit_once
 from airflow_provider_polaris.waiting import WaitResult, WorkerWait
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 #: At the deadline there is more time than in a signal handler, but Airflow's own limit may be 30 s away.
 _CANCEL_SECONDS: Final = 15.0
-
-#: Running one of these twice leaves what running it once leaves.
-_REPEATABLE_TYPES: Final = frozenset({"delete_data", "restore_data", "drop_table"})
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Handover:
     :param polaris_conn_id: The connection.
     :param url: Page of the job.
     :param submitted: Start of the wait, epoch seconds in UTC.
-    :param in_doubt: As in :class:`JobRun`.
+    :param adopted: As in :class:`JobRun`.
     :param options: Fields of :class:`~.options.Options`.
     """
 
@@ -51,7 +48,7 @@ class Handover:
     polaris_conn_id: str
     url: str
     submitted: float
-    in_doubt: bool
+    adopted: bool
     options: Mapping[str, Any]
 
 
@@ -70,7 +67,7 @@ class JobRun:
     :param submitted: Start of the wait.
     :param job_id: Id of the job, from the moment Polaris gave it.
     :param url: Page of the job.
-    :param in_doubt: Whether a job may have added rows or may still do so, so that a retry could add them twice.
+    :param adopted: Whether the job was found instead of submitted; None if that was forgotten.
     """
 
     hook: PolarisHook
@@ -83,36 +80,41 @@ class JobRun:
     submitted: datetime
     job_id: str = ""
     url: str = ""
-    in_doubt: bool = False
+    adopted: bool | None = False
 
-    def submit(self, spec: Mapping[str, Any]) -> JobState:
+    def submit(self, spec: Mapping[str, Any], identity: TaskIdentity, store: Store | None) -> JobState:
         """
-        Submit the job, unless the task was killed; if it is killed meanwhile, cancel it.
+        Get the task its job: the one that it has from an earlier try, or a new one. If it is killed, cancel it.
 
         :param spec: The JSON object for Polaris.
-        :return: The job as Polaris answered it.
+        :param identity: Which task asks.
+        :param store: Airflow's task state store; None to do without.
+        :return: The job as Polaris described it last.
+        :raises PolarisError: There is no job, or nobody knows; :func:`~..submission.submit_once` says which.
         """
-        if self.kill.thrown:
-            raise PolarisJobCanceledError("the task was killed before it submitted its job.", job_id="")
-        self.log.debug("Job spec: %s", spec)
-        try:
-            job = JobState.from_wire(self.hook.submit_job(spec))
-        except PolarisProtocolError:
-            self.in_doubt = True  # something was accepted
-            raise
-        self.job_id = job.job_id
-        self.in_doubt = _adds_rows(job)
+        submitted = submit_once(
+            spec=spec,
+            identity=identity,
+            store=store,
+            hook=self.hook,
+            clock=self.clock,
+            log=self.log,
+            kill=self.kill,
+            marker=self.hook.submit_marker,
+            repeat_append=self.options.repeat_append,
+        )
+        self.job_id = submitted.job.job_id
+        self.adopted = submitted.is_found
         self.submitted = self.clock.now()
-        return job
+        return submitted.job
 
     def announce(self, job: JobState) -> None:
         """Push the links and what is known of the job, before any wait."""
         self.url = self.hook.job_url(job.job_id, job.target_table or "")
-        self.log.info("Submitted Polaris job %r (%s). See %s", job.job_id, job.purpose, self.url)
         self.ti.xcom_push(key="polaris_job_url", value=self.url)
         if job.target_table:
             self.ti.xcom_push(key="polaris_table_url", value=self.hook.table_url(job.target_table))
-        self._push(job_facts(job, adopted=False))
+        self._push(job_facts(job, adopted=self.adopted))
 
     def finish(self) -> bool:
         """
@@ -138,7 +140,7 @@ class JobRun:
             polaris_conn_id=self.hook.polaris_conn_id,
             url=self.url,
             submitted=self.submitted.timestamp(),
-            in_doubt=self.in_doubt,
+            adopted=bool(self.adopted),
             options=asdict(self.options),
         )
         trigger = PolarisJobTrigger(
@@ -161,7 +163,7 @@ class JobRun:
 
     def resume(self, handover: Handover) -> None:
         """Take up what was left before the deferral."""
-        self.job_id, self.url, self.in_doubt = handover.job_id, handover.url, handover.in_doubt
+        self.job_id, self.url, self.adopted = handover.job_id, handover.url, handover.adopted
         self.submitted = datetime.fromtimestamp(handover.submitted, timezone.utc)
 
     def complete(self, event: JobEvent) -> None:
@@ -185,7 +187,6 @@ class JobRun:
         elif event["status"] == "gave_up":
             result = look_after_giving_up(self.hook, event, self.url)
         else:
-            self.in_doubt = self.in_doubt and not self._ended_without_rows()
             result = WaitResult(
                 error=PolarisJobTimeoutError(
                     event["message"], job_id=self.job_id, state=event["state"], console_url=self.url
@@ -204,13 +205,11 @@ class JobRun:
         self._conclude(self._wait(tracker).until_end(self.options.poll_interval), tracker)
 
     def _recognise(self) -> None:
-        """Learn from the job's echo what was forgotten; without an answer the job counts as one that adds rows."""
+        """Learn from the job's echo what was forgotten."""
         table = ""
         try:
-            job = JobState.from_wire(self.hook.get_job(self.job_id))
-            self.in_doubt, table = _adds_rows(job), job.target_table or ""
+            table = JobState.from_wire(self.hook.get_job(self.job_id)).target_table or ""
         except PolarisError as error:
-            self.in_doubt = True
             self.log.debug("Polaris job %r can't be described: %s", self.job_id, error)
         self.url = self.hook.job_url(self.job_id, table)
 
@@ -236,12 +235,11 @@ class JobRun:
             raise result.error
         if result.state is None:
             raise self._killed()
-        self.in_doubt = self.in_doubt and result.state.status == "completed"
         conclusion = conclude(
             self.hook,
             result.state,
             fail_on_warning=self.options.fail_on_warning,
-            adopted=False,
+            adopted=self.adopted,
             seconds=(self.clock.now() - self.submitted).total_seconds(),
             log=self.log,
         )
@@ -258,7 +256,6 @@ class JobRun:
             return self._look_once(tracker, canceled.status)
         if canceled.problem is not None:
             return WaitResult(error=tracker.timeout_error(f"it could not be canceled: {canceled.problem}"))
-        self.in_doubt = self.in_doubt and not canceled.has_ended
         how = "was" if canceled.has_ended else "was asked to be"
         return WaitResult(error=tracker.timeout_error(f"it {how} canceled because cancel_on_timeout=True"))
 
@@ -271,12 +268,6 @@ class JobRun:
             return WaitResult(error=tracker.timeout_error(f"it was {status!r} and then {look.status!r}"))
         return WaitResult(look.state)
 
-    def _ended_without_rows(self) -> bool:
-        try:
-            return normalize_status(self.hook.get_job_status(self.job_id)) in {"canceled", "failed"}
-        except PolarisError:
-            return False
-
     def _killed(self) -> PolarisJobError:
         result = self.kill.result
         if result is None:
@@ -285,7 +276,6 @@ class JobRun:
             what = f"it could not be canceled: {result.problem}"
         elif result.has_ended:
             what = f"it has ended with {result.status!r}"
-            self.in_doubt = self.in_doubt and result.status == "completed"
         else:
             what = "it was asked to be canceled"
         return PolarisJobCanceledError(
@@ -297,7 +287,3 @@ class JobRun:
 
     def _push(self, facts: JobFacts) -> None:
         self.ti.xcom_push(key=JOB_XCOM_KEY, value=dict(facts))
-
-
-def _adds_rows(job: JobState) -> bool:
-    return not (job.type in _REPEATABLE_TYPES or job.is_replace)

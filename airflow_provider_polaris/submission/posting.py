@@ -4,8 +4,10 @@ Send a job, once: write it down, POST it, and if nobody knows what came of that,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from datetime import timedelta
+from typing import Any, Final
 
 from airflow_provider_polaris.jobs.errors import (
     PolarisAmbiguousSubmitError,
@@ -13,6 +15,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisError,
     PolarisJobCanceledError,
     PolarisSpecError,
+    PolarisThrottledError,
     PolarisTransportError,
 )
 from airflow_provider_polaris.jobs.recognition import Wanted, with_marker
@@ -26,6 +29,9 @@ MOST_POSTS: Final = 3
 
 #: Answers that don't rule out that there is a job: a clash with the present state, too many requests.
 _INCONCLUSIVE: Final = frozenset({409, 429})
+
+#: Comes on top of the wait for which Polaris asks with a 429, so that tasks don't come back together.
+_THROTTLE_SECONDS: Final = 5.0
 
 
 class Posting:
@@ -58,7 +64,7 @@ class Posting:
         doubt: PolarisAmbiguousSubmitError | None = None
         for _ in range(MOST_POSTS):
             try:
-                return self._post(self._write()), False
+                return self._post(self._write())
             except PolarisAmbiguousSubmitError as error:
                 doubt = error
             assert self._before is not None  # what was sent last, with the marker or without
@@ -79,12 +85,12 @@ class Posting:
         self._before = record
         return record
 
-    def _post(self, record: Record) -> JobState:
+    def _post(self, record: Record) -> tuple[JobState, bool]:
         attempt = self._attempt
         spec = with_marker(attempt.spec, attempt.marker) if record.is_marked else attempt.spec
         attempt.log.debug("Job spec: %s", spec)
         try:
-            answer = attempt.hook.submit_job(spec)
+            answer = self._send(record, spec)
         except PolarisApiError as error:
             if record.is_marked and error.status == 400:
                 return self._post_unmarked(error)
@@ -93,21 +99,44 @@ class Posting:
         except PolarisError as error:
             self._note_refusal(record, error)
             raise
+        if isinstance(answer, JobState):
+            return self._adopt(record, answer), True
         # The id before anything else: a kill that comes one line later has to find it.
         attempt.note_job(record, answer["id"])
-        return JobState.from_wire(answer)
+        return JobState.from_wire(answer), False
 
-    def _post_unmarked(self, refusal: PolarisApiError) -> JobState:
+    def _send(self, record: Record, spec: Mapping[str, Any]) -> Mapping[str, Any] | JobState:
+        """Return the answer to the POST or, if it was a 429 and there is a job all the same, that job."""
+        attempt = self._attempt
+        end = attempt.clock.now() + timedelta(seconds=attempt.hook.settings.retry_budget)
+        while True:
+            try:
+                return attempt.hook.submit_job(spec, repeat_throttled=False)
+            except PolarisThrottledError as error:
+                pause = (error.retry_after or 0.0) + _THROTTLE_SECONDS * attempt.clock.jitter()
+                if attempt.clock.now() + timedelta(seconds=pause) > end:
+                    raise
+                attempt.log.info("Polaris asks for patience; the job is sent again in %.0f s: %s", pause, error)
+                attempt.clock.sleep(pause, attempt.is_killed)
+                attempt.check_alive()
+                try:
+                    found = self._search(record).look().choice.job
+                except PolarisError as trouble:
+                    raise error from trouble
+            if found is not None and found.is_certain:
+                return found.state
+
+    def _post_unmarked(self, refusal: PolarisApiError) -> tuple[JobState, bool]:
         """The marker may be what Polaris doesn't like. That is written down first: nobody may expect it in the job."""
         self._marker = "refused"
-        job = self._post(self._write())
+        posted = self._post(self._write())
         self._attempt.log.warning(
             "Polaris took the job only without the marker that tells this task's jobs from others; set submit_marker "
             "of connection %r to 'off'. It said: %s",
             self._attempt.hook.polaris_conn_id,
             refusal,
         )
-        return job
+        return posted
 
     def _note_refusal(self, record: Record, error: PolarisError) -> None:
         refused = isinstance(error, PolarisApiError) and error.status not in _INCONCLUSIVE
@@ -125,15 +154,8 @@ class Posting:
             VISIBILITY_WAIT.total_seconds(),
             doubt.__cause__ or doubt,
         )
-        wanted = Wanted(
-            record.fingerprint,
-            {attempt.marker: record.epoch} if record.is_marked else {},
-            needs_certainty=attempt.adds_rows,
-            was_marked=record.is_marked,
-        )
-        search = Search(attempt.hook, wanted, attempt.place, since=record.since, past=self._past, log=attempt.log)
         try:
-            outlook = search.until(end, attempt.clock, attempt.is_killed)
+            outlook = self._search(record).until(end, attempt.clock, attempt.is_killed)
         except PolarisError as error:
             raise PolarisAmbiguousSubmitError(
                 f"{_cause(doubt)} Nobody knows whether Polaris accepted the job, and it can't be looked for: {error} "
@@ -155,6 +177,16 @@ class Posting:
         if not outlook.is_complete and must_not_repeat:
             raise attempt.refusals.unseen(MOST_SUMMARIES) from doubt
         return None
+
+    def _search(self, record: Record) -> Search:
+        attempt = self._attempt
+        wanted = Wanted(
+            record.fingerprint,
+            {attempt.marker: record.epoch} if record.is_marked else {},
+            needs_certainty=attempt.adds_rows,
+            was_marked=record.is_marked,
+        )
+        return Search(attempt.hook, wanted, attempt.place, since=record.since, past=self._past, log=attempt.log)
 
     def _adopt(self, record: Record, job: JobState) -> JobState:
         attempt = self._attempt

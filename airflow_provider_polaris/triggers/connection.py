@@ -44,8 +44,7 @@ async def read_settings(conn_id: str) -> ClientSettings:
 
     connection = await get_async_connection(conn_id, PolarisHook)
     # In asgiref's thread: it masks secrets, and to do so it calls Airflow in a way that must not block the loop.
-    settings, _ = await sync_to_async(read_connection)(connection, conn_id)
-    return settings
+    return (await sync_to_async(read_connection)(connection, conn_id)).client
 
 
 class SharedSettings:

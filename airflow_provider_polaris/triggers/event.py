@@ -44,7 +44,7 @@ def check_event(event: Mapping[str, Any] | None) -> JobEvent:
     if problem is not None:
         raise PolarisProtocolError(
             f"the trigger's event {event!r} {problem}. The triggerer may run another version of this provider; the "
-            "job may still be running: look at it in Polaris before you clear the task."
+            "job may still be running: a retry of the task goes on with it."
         )
     return cast("JobEvent", event)
 

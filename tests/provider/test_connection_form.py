@@ -18,6 +18,7 @@ NAMES = [
     "client_secret",
     "token_url",
     "console_url",
+    "submit_marker",
     "verify",
     "proxies",
     "request_timeout",

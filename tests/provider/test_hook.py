@@ -150,7 +150,27 @@ def test_settings_request_timeout_takes_numbers_and_their_text(connect, value):
     assert PolarisHook().settings.read_timeout == 90.0
 
 
+@pytest.mark.parametrize(
+    "extra, marker",
+    [
+        ({}, "auto"),
+        ({"submit_marker": ""}, "auto"),
+        ({"submit_marker": "auto"}, "auto"),
+        ({"submit_marker": "off"}, "off"),
+    ],
+)
+def test_submit_marker_is_auto_unless_switched_off(connect, extra, marker):
+    """A form leaves an empty text, a URI leaves nothing, YAML reads a bare off as false."""
+    connect(extra={"project_id": PROJECT, **extra})
+
+    assert PolarisHook().submit_marker == marker
+
+
 WRONG_EXTRAS = {
+    "submit_marker of another word": (
+        {"project_id": PROJECT, "submit_marker": "on"},
+        "extra 'submit_marker' of connection 'polaris_default' is 'on': it must be one of 'auto', 'off'.",
+    ),
     "no project": (
         {},
         (

@@ -133,7 +133,7 @@ class Wire(PolarisHook):
         self.before_cancel: Callable[[], None] = lambda: None
         self.list_errors: list[Exception] = []
 
-    def submit_job(self, spec: Any) -> dict[str, Any]:
+    def submit_job(self, spec: Any, *, repeat_throttled: bool = True) -> dict[str, Any]:
         self.asked.append("POST")
         self.sent.append(spec)
         if self.refuses_markers and "airflow" in (spec.get("context") or {}):
@@ -151,7 +151,7 @@ class Wire(PolarisHook):
         return self._echo(answer)
 
     def _create(self, spec: Any) -> dict[str, Any]:
-        answer = super().submit_job(spec)
+        answer = super().submit_job(spec, repeat_throttled=False)
         self.ours.append(answer["id"])
         self.visible[answer["id"]] = self.clock.now() + timedelta(seconds=self.visible_after)
         return answer

@@ -34,6 +34,8 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
     "503 before the effect": [{"effect": "status", "status": 503}],
     "503 after the effect": [{"effect": "status", "status": 503, "takesEffect": "now"}],
     "503, effect later": [{"effect": "status", "status": 503, "takesEffect": "later", "afterSeconds": 40}],
+    "429 before the effect": [{"effect": "status", "status": 429}],
+    "429 after the effect": [{"effect": "status", "status": 429, "takesEffect": "now"}],
     "hidden from the list": [{"effect": "drop_reply"}, {"effect": "hide_job", "afterSeconds": 50}],
     "hidden from everything": [{"effect": "drop_reply"}, {"effect": "hide_job", "afterSeconds": 50, "describe": False}],
 }

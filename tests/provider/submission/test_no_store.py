@@ -185,7 +185,7 @@ class Deletions:
         task.wire.get_job = self.bodies.__getitem__  # type: ignore[method-assign,assignment]
         task.wire.iter_jobs = lambda **_: iter(list(self.bodies.values()))  # type: ignore[method-assign]
 
-    def submit(self, spec: dict[str, object]) -> dict[str, object]:
+    def submit(self, spec: dict[str, object], *, repeat_throttled: bool) -> dict[str, object]:
         job_id = f"d{len(self.bodies)}"
         created = self.wire.clock.now().isoformat()
         self.bodies[job_id] = {

@@ -70,6 +70,8 @@ def outcome(jobs, clock, triggerer, context, ti, task_log):
     def run(deferrable, then, steps=30.0, **arguments):
         clock.__init__()
         clock.then = then
+        if store := context.get("task_state_store"):
+            store.values.clear()
         ti.pushed.clear()
         lines = len(task_log())
         jobs.server.requests.clear()
@@ -179,8 +181,8 @@ LATE = {
         APPEND,
         {},
         (200, {"executionStatus": "running"}),
-        AirflowFailException,
-        "The task is not retried",
+        PolarisJobTimeoutError,
+        "; it was asked to be canceled",
     ),
 }
 
@@ -223,7 +225,7 @@ class _CanceledByRequest(dict):
     "spec, answer, status, kind",
     [
         (REPLACE, (401, {"message": "key revoked"}), None, PolarisAuthError),
-        (APPEND, (401, {"message": "key revoked"}), None, AirflowFailException),
+        (APPEND, (401, {"message": "key revoked"}), None, PolarisAuthError),
         (REPLACE, None, "unknown", AirflowFailException),
     ],
     ids=["no answers", "no answers, append", "unknown status"],
@@ -330,7 +332,7 @@ def test_deferral_takes_everything_along_as_plain_json_without_secrets(running, 
             "polaris_conn_id": "polaris_default",
             "url": url,
             "submitted": submitted,
-            "in_doubt": False,
+            "adopted": False,
             "options": {
                 "wait_for_completion": True,
                 "deferrable": True,
@@ -340,6 +342,8 @@ def test_deferral_takes_everything_along_as_plain_json_without_secrets(running, 
                 "cancel_on_kill": False,
                 "cancel_on_timeout": True,
                 "fail_on_warning": True,
+                "durable": True,
+                "repeat_append": False,
             },
         }
     }
@@ -408,15 +412,11 @@ def test_execute_complete_takes_nothing_from_templates(running, connect, clock, 
         ({"status": "success"}, "has the status 'success', which is none of ['ended', 'gave_up', 'timeout']"),
     ],
 )
-@pytest.mark.parametrize("spec, kind", [(REPLACE, PolarisProtocolError), (APPEND, AirflowFailException)])
-def test_execute_complete_with_a_strange_event_fails(jobs, clock, context, wrong, words, spec, kind):
-    """No event and one that isn't ours are no success; an append isn't even retried."""
-    jobs.accept(ingestionMode=spec["ingestionMode"])
-    jobs.is_now("running")
-    jobs.has(progress=0.1)
-    deferred = defer(operator(spec=spec), context)
-    jobs.is_now("completed")
-    with pytest.raises(kind) as caught:
+def test_execute_complete_with_a_strange_event_fails(running, clock, context, wrong, words):
+    """No event and one that isn't ours are no success; a retry goes on with the job."""
+    deferred = defer(operator(), context)
+    running.is_now("completed")
+    with pytest.raises(PolarisProtocolError) as caught:
         operator().execute_complete(context, event=wrong, **deferred.kwargs)
     assert words in str(caught.value)
 
@@ -424,9 +424,9 @@ def test_execute_complete_with_a_strange_event_fails(jobs, clock, context, wrong
 @pytest.mark.parametrize(
     "wait, missing", [("text", "without job_id, polaris"), ({"job_id": JOB}, "without polaris_conn")]
 )
-def test_execute_complete_without_what_was_left_fails_without_retry(jobs, clock, context, wait, missing):
-    """Deferred by another version: nobody knows whether a retry does harm."""
-    with pytest.raises(AirflowFailException) as caught:
+def test_execute_complete_without_what_was_left_fails(jobs, clock, context, wait, missing):
+    """Deferred by another version: a retry finds the job by its record or its marker."""
+    with pytest.raises(PolarisProtocolError) as caught:
         operator().execute_complete(context, event=event(), wait=wait)
     assert str(caught.value).startswith(f"the task can't go on after its deferral, because it left itself {wait!r}, ")
     assert missing in str(caught.value)
@@ -448,17 +448,15 @@ def test_execute_complete_with_nothing_but_the_event_goes_by_the_jobs_echo(jobs,
     assert ti.xcom("polaris_job")["status"] == status
 
 
-@pytest.mark.parametrize("mode, kind", [("replace", PolarisJobTimeoutError), ("append", AirflowFailException)])
-def test_execute_complete_with_nothing_but_the_event_knows_an_append(running, clock, context, mode, kind):
-    """Whether a retry does harm is told by the job's echo, too."""
-    running.is_now("running", ingestionMode=mode)
-    with pytest.raises(kind, match="the trigger's words"):
+def test_execute_complete_with_nothing_but_the_event_passes_a_timeout_on(running, clock, context):
+    """What the trigger said stands."""
+    with pytest.raises(PolarisJobTimeoutError, match=r"^the trigger's words$"):
         operator().execute_complete(context, event=event("timeout", "running"))
 
 
-def test_execute_complete_with_nothing_at_all_fails_without_retry(jobs, clock, context):
-    """No event and nothing left: nobody knows which job it was."""
-    with pytest.raises(AirflowFailException, match="the trigger's event None is no JSON object"):
+def test_execute_complete_with_nothing_at_all_fails(jobs, clock, context):
+    """No event and nothing left: here nobody knows which job it was; a retry does."""
+    with pytest.raises(PolarisProtocolError, match="the trigger's event None is no JSON object"):
         operator().execute_complete(context)
     assert jobs.asked == []
 
@@ -520,29 +518,6 @@ def test_execute_complete_killed_cancels_the_job(running, clock, context, ti):
     assert running.asked.count(CANCEL) == 1
 
 
-def test_execute_complete_of_a_failed_append_is_no_longer_in_doubt(jobs, clock, context):
-    """What is known of an append after the deferral decides whether it may be retried."""
-    jobs.accept(ingestionMode="append")
-    jobs.is_now("running", ingestionMode="append")
-    jobs.has(progress=0.1)
-    deferred = defer(operator(spec=APPEND), context)
-    assert wait_of(deferred)["in_doubt"] is True
-    jobs.is_now("failed", ingestionMode="append", health={"status": "error", "code": "internal_error"})
-    with pytest.raises(PolarisJobFailedError):
-        operator().execute_complete(context, event=event(state="failed"), **deferred.kwargs)
-
-
-def test_execute_complete_of_an_append_whose_connection_is_gone_fails_without_retry(jobs, clock, context, monkeypatch):
-    """Whatever goes wrong after the deferral, an append that may have added rows isn't repeated."""
-    jobs.accept(ingestionMode="append")
-    jobs.is_now("running", ingestionMode="append")
-    jobs.has(progress=0.1)
-    deferred = defer(operator(spec=APPEND), context)
-    monkeypatch.delenv("AIRFLOW_CONN_POLARIS_DEFAULT")
-    with pytest.raises(AirflowFailException, match="The task is not retried"):
-        operator().execute_complete(context, event=event(), **deferred.kwargs)
-
-
 REASONS = {"2.11": "Trigger/execution timeout", "3": "Trigger timeout"}
 
 
@@ -588,22 +563,11 @@ def test_resume_without_an_event_takes_a_job_that_has_ended(running, clock, cont
     assert ti.xcom("polaris_job")["status"] == "completed"
 
 
-def test_resume_without_an_event_of_an_append_fails_without_retry(jobs, clock, context):
-    """What kind of job it is comes from its echo."""
-    jobs.accept(ingestionMode="append")
-    jobs.is_now("running", ingestionMode="append")
-    jobs.has(progress=0.1)
-    jobs.cancel_answers(200, {"executionStatus": "running"})
-    defer(operator(spec=APPEND, timeout=100), context)
-    with pytest.raises(AirflowFailException, match="The task is not retried"):
-        operator(timeout=100).resume_execution(**abandoned(), context=context)
-
-
-def test_resume_without_an_event_of_a_job_that_cannot_be_seen_fails_without_retry(running, clock, context):
+def test_resume_without_an_event_of_a_job_that_cannot_be_seen_fails(running, clock, context):
     """A connection that renders differently finds no such job, touches none, and says so."""
     defer(operator(timeout=100), context)
     running.server.answers.clear()
-    with pytest.raises(AirflowFailException, match=r"it could not be canceled: .*404.*The task is not retried"):
+    with pytest.raises(PolarisJobTimeoutError, match=r"it could not be canceled: .*404"):
         operator(timeout=100).resume_execution(**abandoned(), context=context)
 
 

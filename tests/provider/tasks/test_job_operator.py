@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_polaris.compat import AirflowFailException
 from airflow_provider_polaris.jobs.errors import (
+    PolarisAmbiguousSubmitError,
     PolarisAuthError,
     PolarisJobCanceledError,
     PolarisJobFailedError,
@@ -77,7 +78,7 @@ def test_execute_with_a_good_job_submits_waits_and_returns_its_id(jobs, clock, c
     ]
     see = f"{url}/jobs/{JOB}"
     assert task_log() == [
-        f"INFO Submitted Polaris job {JOB!r} (batch into 'Koalas Rollup'). See {see}",
+        f"INFO Submitted Polaris job {JOB!r} (batch into 'Koalas Rollup'), pending. See {see}",
         f"INFO Polaris job {JOB!r} is 'pending' ({see})",
         f"INFO Polaris job {JOB!r} is 'running', was 'pending', 30 s into the wait ({see})",
         f"INFO Polaris job {JOB!r} is 50 % done, 30 s into the wait ({see})",
@@ -208,64 +209,23 @@ def test_execute_with_a_refused_key_raises_it_typed(jobs, clock, context):
         )
 
 
-def test_execute_with_an_ambiguous_submit_fails_without_retry(jobs, clock, context):
-    """Nobody knows whether the job exists, so it must not be submitted again by itself."""
+def test_execute_with_an_ambiguous_submit_that_cannot_be_resolved_is_retried(jobs, clock, context):
+    """Nobody knows whether the job exists: this try looks for it, and so will the next before it submits."""
     jobs.server.answer("POST", "/jobs", 503, {"message": "later"})
-    with pytest.raises(AirflowFailException, match="Nobody knows whether Polaris accepted the job"):
+    jobs.server.answer("GET", "/jobs", 503, {"message": "later"})
+    with pytest.raises(PolarisAmbiguousSubmitError, match="A retry of this task looks for it before it sends it again"):
         operator().execute(context)
-    assert jobs.asked == ["POST jobs"]
+    assert jobs.asked.count("POST jobs") == 1
 
 
-APPEND = {**SPEC, "ingestionMode": "append", "target": {"type": "table", "tableName": "Koalas Rollup"}}
-
-
-def test_execute_that_lost_sight_of_an_append_fails_without_retry(jobs, clock, context, ti):
-    """An append that may still add its rows must not be submitted again by a retry."""
-    jobs.accept(ingestionMode="append")
-    jobs.server.answer("GET", f"/jobs/{JOB}/status", 401, {"message": "key revoked"})
-    with pytest.raises(AirflowFailException) as caught:
-        operator(spec=APPEND).execute(context)
-    assert str(caught.value).endswith(
-        f"See {ti.xcom('polaris_job_url')}. The task is not retried, because Polaris job {JOB!r} may have added its "
-        "rows or may still do so, and a retry would add them again: look at the job, then clear the task."
-    )
-    assert isinstance(caught.value.__cause__, PolarisAuthError)
-
-
-def test_execute_that_lost_sight_of_a_replace_raises_it_typed(jobs, clock, context):
-    """A replace converges, so a retry may submit it again; the class says what went wrong with the polls."""
+def test_execute_that_lost_sight_of_its_job_raises_it_typed(jobs, clock, context):
+    """A retry goes on with the job; the class says what went wrong with the polls."""
     jobs.accept()
     jobs.server.answer("GET", f"/jobs/{JOB}/status", 401, {"message": "key revoked"})
     with pytest.raises(PolarisAuthError) as caught:
         operator().execute(context)
     assert str(caught.value).startswith(f"gave up waiting for Polaris job {JOB!r}, never seen")
     assert sum(clock.sleeps) == 15 * 60
-
-
-def test_execute_with_a_failed_append_is_no_longer_in_doubt(jobs, clock, context):
-    """An append that is known to have failed has added nothing: a retry is allowed."""
-    jobs.accept(ingestionMode="append")
-    jobs.is_now("failed", ingestionMode="append", health={"status": "error", "code": "internal_error"})
-    jobs.has()
-    with pytest.raises(PolarisJobFailedError):
-        operator(spec=APPEND).execute(context)
-
-
-def test_execute_whose_xcom_fails_after_an_append_fails_without_retry(jobs, clock, context, ti, monkeypatch):
-    """An append that completed must not be repeated because Airflow couldn't take its result."""
-    jobs.accept(ingestionMode="append")
-    jobs.is_now("completed", ingestionMode="append")
-    jobs.has(metrics={})
-    push = ti.xcom_push
-
-    def broken(key, value):
-        if key == "polaris_job" and value["status"] == "completed":
-            raise RuntimeError("API server is down.")
-        push(key, value)
-
-    monkeypatch.setattr(ti, "xcom_push", broken)
-    with pytest.raises(AirflowFailException, match=r"^API server is down\. The task is not retried, because"):
-        operator(spec=APPEND).execute(context)
 
 
 @pytest.mark.parametrize(
@@ -314,8 +274,10 @@ def test_execute_writes_rendered_intervals_as_polaris_does(jobs, clock, context)
     restore = {"type": "restore_data", "target": {"type": "table", "tableName": "b"}, "interval": rendered}
     jobs.accept()
     operator(spec=spec, wait_for_completion=False).execute(context)
-    operator(spec=restore, wait_for_completion=False).execute(context)
-    assert jobs.submitted == [
+    operator(spec=restore, wait_for_completion=False, durable=False).execute(context)
+    posted = jobs.posted
+    del posted[0]["context"]
+    assert posted == [
         {
             **spec,
             "source": {
@@ -334,7 +296,7 @@ def test_execute_with_an_unknown_type_passes_it_on_with_a_warning(jobs, clock, c
     """A type that Polaris may have learned since goes through unchecked, and the log says so."""
     jobs.accept(type="compaction")
     operator(spec={"type": "compaction", "x": 1}, wait_for_completion=False).execute(context)
-    assert jobs.submitted == [{"type": "compaction", "x": 1}]
+    assert jobs.posted == [{"type": "compaction", "x": 1}]
     assert task_log()[0] == (
         "WARNING Polaris jobs of type 'compaction' are unknown here; the spec goes to Polaris unchecked."
     )
@@ -407,5 +369,7 @@ def test_templates_cover_every_argument_of_its_own():
         "cancel_on_kill",
         "cancel_on_timeout",
         "fail_on_warning",
+        "durable",
+        "repeat_append",
     }
     assert type(PolarisJobOperator.template_fields) is tuple

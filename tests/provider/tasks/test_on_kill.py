@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from airflow_provider_polaris.compat import AirflowFailException, BaseHook
+from airflow_provider_polaris.compat import BaseHook
 from airflow_provider_polaris.jobs.errors import PolarisJobCanceledError
 from airflow_provider_polaris.operators.kill import cancel_within
 from airflow_provider_polaris.operators.polaris import PolarisJobOperator
@@ -218,18 +218,6 @@ def test_on_kill_of_a_job_that_cannot_be_canceled_says_so(jobs, clock, context, 
         f"WARNING The task was killed, and Polaris job {JOB!r} could not be canceled; its status is 'running' and it "
         "may run on (jobs that delete data can't be canceled): POST /v1/projects/"
     )
-
-
-def test_on_kill_of_an_append_fails_the_task_without_retry(jobs, clock, context):
-    """An append whose cancel is on its way may complete first: no retry by itself."""
-    jobs.accept(ingestionMode="append")
-    jobs.is_now("running", ingestionMode="append")
-    jobs.has(progress=0.1)
-    jobs.cancel_answers(200, {"executionStatus": "running"})
-    task = operator(spec={**REPLACE, "ingestionMode": "append", "target": {"type": "table", "tableName": "b"}})
-    clock.then = lambda count: task.on_kill()
-    with pytest.raises(AirflowFailException, match="The task is not retried"):
-        task.execute(context)
 
 
 def test_cancel_within_comes_back_in_time_from_a_server_that_hangs(jobs):

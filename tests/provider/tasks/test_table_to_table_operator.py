@@ -395,6 +395,6 @@ def test_docstring_describes_every_argument():
 
 def test_arguments_that_do_not_exist_yet_are_refused():
     """An argument that this version has no behaviour for is refused by Airflow, not ignored."""
-    for name in ("durable", "on_empty_source", "on_shrink", "on_conflict", "repeat_append"):
+    for name in ("on_empty_source", "on_shrink", "on_conflict"):
         with pytest.raises((TypeError, AirflowException), match=name):
             operator(**{name: True})

@@ -177,17 +177,6 @@ def test_wait_at_the_deadline_with_a_cancel_that_is_refused_says_so(jobs, clock,
         operator(timeout=30).execute(context)
 
 
-def test_wait_at_the_deadline_of_an_append_fails_without_retry(jobs, clock, context):
-    """An append that was asked to cancel may complete all the same, so that a retry could add its rows twice."""
-    jobs.accept(ingestionMode="append")
-    jobs.is_now("running", ingestionMode="append")
-    jobs.has(progress=0.1)
-    jobs.cancel_answers(200, {"executionStatus": "running"})
-    append = {**REPLACE, "ingestionMode": "append", "target": {"type": "table", "tableName": "b"}}
-    with pytest.raises(AirflowFailException, match="The task is not retried"):
-        operator(spec=append, timeout=30).execute(context)
-
-
 @pytest.mark.parametrize(
     "timeout, execution_timeout, seconds",
     [
