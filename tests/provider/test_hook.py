@@ -157,6 +157,7 @@ def test_settings_request_timeout_takes_numbers_and_their_text(connect, value):
         ({"submit_marker": ""}, "auto"),
         ({"submit_marker": "auto"}, "auto"),
         ({"submit_marker": "off"}, "off"),
+        ({"submit_marker": False}, "off"),
     ],
 )
 def test_submit_marker_is_auto_unless_switched_off(connect, extra, marker):
