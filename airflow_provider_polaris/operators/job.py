@@ -24,11 +24,13 @@ class PolarisJobOperator(PolarisBaseOperator):
     is checked as far as this package knows its type: required fields, intervals, and the rules that Polaris enforces
     with an error or that would lose data. Fields that this package doesn't know are left alone.
 
-    **Retry.** A retry submits the job again. It can't know whether the try before it submitted one that still runs or
-    has completed: after a lost worker, a batch job in ``replace`` mode ends with the same data, one in ``append`` mode
-    (Polaris' default) adds its rows twice. What can't get better by itself, such as a spec that Polaris refuses or a
-    job that failed because of its spec, fails at once without a retry; so does a job that may have added rows when
-    this task lost sight of it.
+    **Retry.** A retry goes on with the job of the try before: it waits for it, or takes its result. Only a job that
+    failed or was canceled is submitted again. If a try lost the answer to its POST, or died before it could read it,
+    the job is looked for and adopted. What can't get better by itself, such as a spec that Polaris refuses or a job
+    that failed because of its spec, fails at once without a retry.
+
+    **Clear.** The old job is canceled if it is still at work; once it has ended, a new one is submitted. A completed
+    job that added rows is not repeated, unless ``repeat_append=True``: mark the task as success if its rows are wanted.
 
     **Where it waits.** In the worker, or with ``deferrable``, after one look, in the triggerer, together with all other
     tasks that wait there through the same connection. Result, errors and log are the same. After a deferral nothing is

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from airflow_provider_polaris.operators.delete_data import PolarisDeleteDataOperator
+from airflow_provider_polaris.operators.drop_table import PolarisDropTableOperator
 from airflow_provider_polaris.operators.job import PolarisJobOperator
+from airflow_provider_polaris.operators.restore_data import PolarisRestoreDataOperator
 from airflow_provider_polaris.operators.table_to_table import PolarisTableToTableOperator
 
-__all__ = ["PolarisJobOperator", "PolarisTableToTableOperator"]
+__all__ = [
+    "PolarisDeleteDataOperator",
+    "PolarisDropTableOperator",
+    "PolarisJobOperator",
+    "PolarisRestoreDataOperator",
+    "PolarisTableToTableOperator",
+]

@@ -45,11 +45,13 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
     found no rows: it has emptied the interval then, and the message says how to restore it. The message has Polaris'
     code, words and log entries; the whole log is copied into the task's log.
 
-    **Retry.** A retry submits the job again. It can't know whether the try before it submitted one that still runs or
-    has completed: after a lost worker, ``replace`` ends with the same data, ``append`` adds its rows twice. What can't
-    get better by itself, such as a spec that is refused or a job that failed because of its spec, fails at once without
-    a retry; so does an append that may have added rows when this task lost sight of it. So does a job of which nobody
-    knows whether Polaris accepted it.
+    **Retry.** A retry goes on with the job of the try before: it waits for it, or takes its result. Only a job that
+    failed or was canceled is submitted again. If a try lost the answer to its POST, or died before it could read it,
+    the job is looked for and adopted. What can't get better by itself, such as a spec that Polaris refuses or a job
+    that failed because of its spec, fails at once without a retry.
+
+    **Clear.** The old job is canceled if it is still at work; once it has ended, a new one is submitted. A completed
+    job that added rows is not repeated, unless ``repeat_append=True``: mark the task as success if its rows are wanted.
 
     **Where it waits.** In the worker, or with ``deferrable``, after one look, in the triggerer, together with all other
     tasks that wait there through the same connection. Result, errors and log are the same. After a deferral nothing is

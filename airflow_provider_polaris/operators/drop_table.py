@@ -1,0 +1,74 @@
+"""The operator that drops a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_polaris.operators.base import PolarisBaseOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.compat import Context
+    from airflow_provider_polaris.hooks.polaris import PolarisHook
+
+
+class PolarisDropTableOperator(PolarisBaseOperator):
+    """
+    Drop a Polaris table with all its data.
+
+    The name has to be given twice, so that a template that renders to another table's name drops nothing. By default
+    the data stays restorable for 30 days, into a table of the same name.
+    Source: docs.imply.io/polaris/data-lifecycle-management, polaris-sdk 20250425.14.0 (``softDelete``).
+
+    **Retry and clear.** A retry goes on with the job of the try before. A task that is cleared after the table is gone
+    fails, because Polaris doesn't know the table.
+
+    **Kill.** Polaris can't cancel a deletion: killed or out of time, the task ends and the job runs on, and the log
+    says so.
+
+    Waiting, deadlines, links and XComs are those of :class:`PolarisJobOperator`, as are the arguments that are not
+    listed here.
+
+    :param table_name: Table to drop. (templated)
+    :param confirm_table_name: The same name once more. (templated)
+    :param permanent: Drop the data for good. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        "table_name",
+        "confirm_table_name",
+        "permanent",
+        *PolarisBaseOperator.template_fields,
+    )
+
+    def __init__(
+        self, *, table_name: str, confirm_table_name: str, permanent: bool | str = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.table_name = table_name
+        self.confirm_table_name = confirm_table_name
+        self.permanent = permanent
+
+    def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:  # noqa: ARG002
+        """Return the job, if the name was given twice."""
+        from airflow_provider_polaris.arguments import as_bool, as_text
+        from airflow_provider_polaris.jobs.errors import PolarisSpecError
+        from airflow_provider_polaris.jobs.rules import check_spec
+        from airflow_provider_polaris.jobs.spec import parse_spec
+
+        name = as_text(self.table_name, "table_name")
+        confirmed = as_text(self.confirm_table_name, "confirm_table_name")
+        if name != confirmed:
+            raise PolarisSpecError(
+                f"table_name is {name!r}, but confirm_table_name is {confirmed!r}: nothing is dropped unless both name "
+                "the same table. Correct the one that is wrong."
+            )
+        spec = parse_spec(
+            {
+                "type": "drop_table",
+                "target": {"type": "table", "tableName": name},
+                "softDelete": not as_bool(self.permanent, "permanent"),
+            }
+        )
+        check_spec(spec)
+        return spec.to_wire()
