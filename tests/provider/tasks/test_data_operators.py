@@ -104,8 +104,8 @@ REFUSED_DELETIONS = {
     "nothing": (
         {},
         (
-            "target.intervals [] is empty, and a delete_data job needs to know what to delete. Name the intervals, or set "
-            "deleteAll to true to delete all data of the table."
+            "target.intervals [] is empty, and a delete_data job needs to know what to delete. Name the intervals, or "
+            "set deleteAll to true to delete all data of the table."
         ),
     ),
     "both": (
@@ -119,8 +119,8 @@ REFUSED_DELETIONS = {
         {"intervals": "2026-11-19T01:00/PT1H"},
         (
             "intervals[0] '2026-11-19T01:00:00.000Z/2026-11-19T02:00:00.000Z' does not fall on the partitions of table "
-            f"'Koalas Source' (day), which are deleted whole: '{DAY}' would be gone. Use that interval or a smaller one "
-            "that falls on partitions. Set allow_unaligned=True to delete it all the same."
+            f"'Koalas Source' (day), which are deleted whole: '{DAY}' would be gone. Use that interval or a smaller "
+            "one that falls on partitions. Set allow_unaligned=True to delete it all the same."
         ),
     ),
     "no interval": (
