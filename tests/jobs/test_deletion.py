@@ -36,8 +36,8 @@ def test_check_deletion_of_whole_partitions_passes(interval: str, partitioning: 
             Granularity.DAY,
             (
                 "intervals[1] '2024-06-01T01:00:00.000Z/2024-06-02T01:00:00.000Z' does not fall on the partitions of "
-                "table 't' (day), which are deleted whole: '2024-06-01T00:00:00.000Z/2024-06-03T00:00:00.000Z' would be "
-                f"gone. Use that interval or a smaller one that falls on partitions. {OVERRIDE}"
+                "table 't' (day), which are deleted whole: '2024-06-01T00:00:00.000Z/2024-06-03T00:00:00.000Z' would "
+                f"be gone. Use that interval or a smaller one that falls on partitions. {OVERRIDE}"
             ),
         ),
         (
