@@ -14,11 +14,15 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from airflow_provider_polaris.jobs.empty_insert import EMPTY_INSERT_KEY
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.interval import Interval
 
 #: Key in a job's ``context`` that says which attempt submitted it. It is no part of what the job asks for.
 MARKER_KEY: Final = "airflow"
+
+#: Keys of the context that don't change what the job asks for: the marker, and a check that may be left out.
+_NOT_ASKED_FOR: Final = frozenset({MARKER_KEY, EMPTY_INSERT_KEY})
 
 #: Hashes of fields by their names. Stored in records: never change how they are made without a new record version.
 Fingerprint = Mapping[str, str]
@@ -133,7 +137,7 @@ def _flat(body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in body.items():
         if name in ("source", "target", "context") and isinstance(value, Mapping):
             for key, inner in value.items():
-                if (name, key) != ("context", MARKER_KEY):
+                if name != "context" or key not in _NOT_ASKED_FOR:
                     yield f"{name}.{key}", inner
         elif name == "mappings" and isinstance(value, Sequence) and all(isinstance(one, Mapping) for one in value):
             yield name, [[one.get("columnName"), one.get("expression")] for one in value]

@@ -56,6 +56,8 @@ class PolarisBaseOperator(BaseOperator):
         "durable",
         "repeat_append",
     )
+    #: Keys in the context of the planned job that are left out, with a warning, if Polaris refuses the job.
+    optional_context: Sequence[str] = ()
     operator_extra_links = (PolarisJobLink(), PolarisTableLink())
     ui_color = "#e8f0fb"
 
@@ -100,6 +102,17 @@ class PolarisBaseOperator(BaseOperator):
         :param hook: For what has to be looked up first.
         :return: The JSON object for Polaris.
         :raises PolarisSpecError: An argument is wrong, or the job would be.
+        """
+
+    def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:
+        """
+        Refuse the job right before it is sent; not called if the task goes on with a job that it has.
+
+        :param spec: The job.
+        :param run: Hook, clock, kill switch and deadline of this attempt.
+        :param earlier_jobs: Ids of this task's jobs that are done with.
+        :raises PolarisGuardError: The job would do harm.
+        :raises AirflowSkipException: There is nothing to do.
         """
 
     def execute(self, context: Context) -> str:
@@ -210,7 +223,13 @@ class PolarisBaseOperator(BaseOperator):
         run.kill.load(run.hook.settings, cancels=run.options.cancel_on_kill)
         spec = self.plan_job(context, run.hook)
         identity = TaskIdentity.from_context(context, self.retries)
-        job = run.submit(spec, identity, self._store(context) if run.options.durable else None)
+        job = run.submit(
+            spec,
+            identity,
+            self._store(context) if run.options.durable else None,
+            guards=lambda earlier: self.guard_job(spec, run, earlier),
+            optional_context=self.optional_context,
+        )
         self._job_is(run)
         run.announce(job)
         if not run.options.wait_for_completion and not run.kill.thrown:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
@@ -82,13 +82,23 @@ class JobRun:
     url: str = ""
     adopted: bool | None = False
 
-    def submit(self, spec: Mapping[str, Any], identity: TaskIdentity, store: Store | None) -> JobState:
+    def submit(
+        self,
+        spec: Mapping[str, Any],
+        identity: TaskIdentity,
+        store: Store | None,
+        *,
+        guards: Callable[[tuple[str, ...]], None],
+        optional_context: Collection[str],
+    ) -> JobState:
         """
         Get the task its job: the one that it has from an earlier try, or a new one. If it is killed, cancel it.
 
         :param spec: The JSON object for Polaris.
         :param identity: Which task asks.
         :param store: Airflow's task state store; None to do without.
+        :param guards: Called right before the POST, if there is one, with the ids of the task's earlier jobs.
+        :param optional_context: Keys of the spec's context that are left out if Polaris refuses the job.
         :return: The job as Polaris described it last.
         :raises PolarisError: There is no job, or nobody knows; :func:`~..submission.submit_once` says which.
         """
@@ -102,6 +112,8 @@ class JobRun:
             kill=self.kill,
             marker=self.hook.submit_marker,
             repeat_append=self.options.repeat_append,
+            guards=guards,
+            optional_context=optional_context,
         )
         self.job_id = submitted.job.job_id
         self.adopted = submitted.is_found

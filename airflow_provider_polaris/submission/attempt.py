@@ -46,6 +46,7 @@ class Attempt:
     :param kill: Thrown when the task is killed.
     :param wants_marker: Whether jobs are to be marked.
     :param repeat_append: Whether rows may be added again.
+    :param optional_context: Keys of the context that may be left out.
     """
 
     spec: Mapping[str, Any]
@@ -57,6 +58,7 @@ class Attempt:
     kill: Kill
     wants_marker: bool
     repeat_append: bool
+    optional_context: frozenset[str] = frozenset()
 
     @cached_property
     def fingerprint(self) -> dict[str, str]:
@@ -87,6 +89,13 @@ class Attempt:
     def project(self) -> str:
         """Id of the project."""
         return self.hook.project_id
+
+    def plain_spec(self) -> dict[str, Any]:
+        """Return the spec without what may be left out of its context; without a context if none is left."""
+        context = self.spec.get("context") or {}
+        context = {name: value for name, value in context.items() if name not in self.optional_context}
+        rest = {name: value for name, value in self.spec.items() if name != "context"}
+        return {**rest, "context": context} if context else rest
 
     @property
     def marker(self) -> str:

@@ -51,6 +51,7 @@ class Posting:
         self._marker: MarkerUse = "none"
         if attempt.may_be_marked:
             self._marker = "refused" if was_refused else "sent"
+        self._spec: Mapping[str, Any] = attempt.spec
 
     def run(self) -> tuple[JobState, bool]:
         """
@@ -87,13 +88,15 @@ class Posting:
 
     def _post(self, record: Record) -> tuple[JobState, bool]:
         attempt = self._attempt
-        spec = with_marker(attempt.spec, attempt.marker) if record.is_marked else attempt.spec
+        spec = with_marker(self._spec, attempt.marker) if record.is_marked else self._spec
         attempt.log.debug("Job spec: %s", spec)
         try:
             answer = self._send(record, spec)
         except PolarisApiError as error:
             if record.is_marked and error.status == 400:
                 return self._post_unmarked(error)
+            if error.status == 400 and self._spec != (plain := attempt.plain_spec()):
+                return self._post_plain(plain, error)
             self._note_refusal(record, error)
             raise
         except PolarisError as error:
@@ -134,6 +137,17 @@ class Posting:
             "Polaris took the job only without the marker that tells this task's jobs from others; set submit_marker "
             "of connection %r to 'off'. It said: %s",
             self._attempt.hook.polaris_conn_id,
+            refusal,
+        )
+        return posted
+
+    def _post_plain(self, plain: Mapping[str, Any], refusal: PolarisApiError) -> tuple[JobState, bool]:
+        """What may be left out of the context may be what Polaris doesn't like."""
+        self._spec = plain
+        posted = self._post(self._write())
+        self._attempt.log.warning(
+            "Polaris took the job only without %s in its context. It said: %s",
+            ", ".join(map(repr, sorted(self._attempt.optional_context))),
             refusal,
         )
         return posted

@@ -7,7 +7,7 @@ nobody knows it is looked for instead of sent again. Waiting, judging and XComs 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -62,7 +62,8 @@ def submit_once(
     kill: Kill,
     marker: Literal["auto", "off"] = "auto",
     repeat_append: bool = False,
-    guards: Callable[[], None] | None = None,
+    guards: Callable[[tuple[str, ...]], None] | None = None,
+    optional_context: Collection[str] = (),
 ) -> Submitted:
     """
     Get a task its job: go on with the one it has, or submit one, and never two.
@@ -79,7 +80,9 @@ def submit_once(
     :param kill: Learns the job's id before anything else happens.
     :param marker: ``auto`` marks jobs so that they can be recognized; ``off`` sends the spec as it is.
     :param repeat_append: Submit where it could add rows twice; a job that is there is gone on with all the same.
-    :param guards: Called right before the first POST, and only then; raises if the job must not be submitted.
+    :param guards: Called right before the first POST, and only then, with the ids of this task's earlier jobs; raises
+        if the job must not be submitted.
+    :param optional_context: Keys of the spec's context that are left out, with a warning, if Polaris refuses the job.
     :raises PolarisGuardError: To submit could add rows twice, or there are jobs between which nobody can choose. A
         retry would find the same.
     :raises PolarisAmbiguousSubmitError: Nobody knows whether there is a job. A retry looks for it.
@@ -96,6 +99,7 @@ def submit_once(
         kill=kill,
         wants_marker=marker == "auto",
         repeat_append=repeat_append,
+        optional_context=frozenset(optional_context),
     )
     try:
         submitted = _submit(attempt, guards)
@@ -107,14 +111,14 @@ def submit_once(
     return submitted
 
 
-def _submit(attempt: Attempt, guards: Callable[[], None] | None) -> Submitted:
+def _submit(attempt: Attempt, guards: Callable[[tuple[str, ...]], None] | None) -> Submitted:
     earlier = Reconciliation(attempt).run()
     if earlier.job is not None:
         _take_up(attempt, earlier, earlier.job)
         return Submitted(earlier.job, earlier.outcome)
     attempt.check_alive()
     if guards is not None:
-        guards()
+        guards(earlier.past)
     job, was_lost = Posting(attempt, earlier.record, earlier.past).run()
     if was_lost:
         _tell(attempt, "Adopted Polaris job %r (%s), %s: it is what came of the POST without an answer. See %s", job)

@@ -62,6 +62,7 @@ SAME = {
         "mappings": [SPEC["mappings"][0], {"columnName": "n", "expression": " COUNT(*)\n", "isAggregation": True}]
     },
     "marker": {"context": {**CONTEXT, "airflow": "0123"}},
+    "check for rows": {"context": {**CONTEXT, "failOnEmptyInsert": True}},
     "order of keys": {"context": {"nested": {"b": 2, "a": 1}, "maxNumTasks": 3}},
     "what Polaris ignores": {"desiredExecutionStatus": "running"},
     "null aggregation": {"mappings": [{**SPEC["mappings"][0], "isAggregation": None}, SPEC["mappings"][1]]},

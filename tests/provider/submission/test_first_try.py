@@ -300,6 +300,40 @@ def test_submit_spec_refused_with_and_without_marker_raises_polaris_words(task: 
     assert "airflow" in task.wire.sent[0]["context"]
 
 
+def test_submit_context_refused_is_sent_without_what_may_be_left_out(
+    task: Task, polaris: Polaris, caplog: pytest.LogCaptureFixture
+) -> None:
+    """First without the marker, then without the key, and what the user wrote stays."""
+    task.wire.posts = [api_error(400, "unknown context parameter"), api_error(400, "unknown context parameter")]
+    spec = polaris.replace(context={"failOnEmptyInsert": True, "maxNumTasks": 2})
+    with caplog.at_level(logging.WARNING, "test.submission"):
+        task.submit(spec, optional_context=("failOnEmptyInsert",))
+    assert [sorted(sent["context"]) for sent in task.wire.sent] == [
+        ["airflow", "failOnEmptyInsert", "maxNumTasks"],
+        ["failOnEmptyInsert", "maxNumTasks"],
+        ["maxNumTasks"],
+    ]
+    assert [record.getMessage() for record in caplog.records] == [
+        (
+            "Polaris took the job only without 'failOnEmptyInsert' in its context. It said: "
+            "POST /v1/projects/p/jobs answered 400: unknown context parameter."
+        ),
+        (
+            "Polaris took the job only without the marker that tells this task's jobs from others; set submit_marker "
+            "of connection 'polaris_default' to 'off'. It said: POST /v1/projects/p/jobs answered 400: unknown context "
+            "parameter."
+        ),
+    ]
+
+
+def test_submit_context_of_the_user_refused_is_not_left_out(task: Task, polaris: Polaris) -> None:
+    """What the user wrote isn't ours to drop."""
+    task.wire.posts = [api_error(400, "unknown context parameter"), api_error(400, "unknown context parameter")]
+    with pytest.raises(PolarisApiError, match="unknown context parameter"):
+        task.submit(polaris.replace(context={"failOnEmptyInsert": True}))
+    assert task.wire.asked == ["POST", "POST"]
+
+
 @pytest.mark.parametrize(
     "error", [api_error(403, "no"), PolarisTransportError("POST /jobs was not sent: refused.")], ids=["403", "unsent"]
 )
@@ -359,7 +393,7 @@ def test_submit_killed_before_the_post_sends_nothing(task: Task, polaris: Polari
     """A task that was killed submits no job."""
     task.kill.thrown = True
     with pytest.raises(PolarisJobCanceledError) as caught:
-        task.submit(polaris.append(), guards=lambda: pytest.fail("a killed task has nothing to check"))
+        task.submit(polaris.append(), guards=lambda _: pytest.fail("a killed task has nothing to check"))
     assert str(caught.value) == "the task was killed before it submitted its job."
     assert task.wire.asked == []
 
@@ -367,7 +401,7 @@ def test_submit_killed_before_the_post_sends_nothing(task: Task, polaris: Polari
 def test_submit_killed_during_guards_sends_nothing(task: Task, polaris: Polaris) -> None:
     """Guards can take minutes."""
 
-    def kill() -> None:
+    def kill(earlier: tuple[str, ...]) -> None:
         task.kill.thrown = True
 
     with pytest.raises(PolarisJobCanceledError):
@@ -427,14 +461,23 @@ def test_submit_guards_run_once_and_before_the_record(task: Task, polaris: Polar
     assert task.store is not None
     task.wire.posts = ["nothing"]
     store = task.store
-    task.submit(polaris.append(), guards=lambda: calls.append(store.record))
-    assert calls == [None]
+    task.submit(polaris.append(), guards=lambda earlier: calls.append((store.record, earlier)))
+    assert calls == [(None, ())]
+
+
+def test_submit_guards_learn_which_jobs_are_the_tasks_own(task: Task, polaris: Polaris) -> None:
+    """An earlier job of the same task is no stranger."""
+    earlier = task.submit(polaris.replace()).job.job_id
+    polaris.running.emulator.jobs.update(earlier, "canceled", polaris.jobs[0].created_by)
+    seen: list[tuple[str, ...]] = []
+    task.retry().submit(polaris.replace(), guards=seen.append)
+    assert seen == [(earlier,)]
 
 
 def test_submit_guard_that_refuses_submits_nothing(task: Task, polaris: Polaris) -> None:
     """A guard's refusal goes to the caller as it is."""
 
-    def guard() -> None:
+    def guard(earlier: tuple[str, ...]) -> None:
         raise PolarisGuardError("the source is empty.")
 
     with pytest.raises(PolarisGuardError, match=r"^the source is empty\.$"):
