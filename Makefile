@@ -3,13 +3,17 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+VENV_211 ?= .venv-2.11
+READY_211 := $(VENV_211)/.ready
 UV_VERSION := 0.13.9
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate --no-emit-package pip \
+	--upgrade --all-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo emulator test e2e e2e-smoke bench lint types format build constraints clean
+.PHONY: help setup demo emulator test e2e e2e-211 e2e-smoke bench lint types format build constraints clean
 
 help:  ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 # Everything is pinned by constraints.txt: Airflow runs only with certain versions of its own dependencies.
 $(READY): pyproject.toml constraints.txt
@@ -17,6 +21,12 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group dev --editable '.[emulator,openlineage]'
 	@touch $(READY)
+
+# The oldest Airflow that is supported, beside the newest one.
+$(READY_211): pyproject.toml constraints-2.11.txt | $(READY)
+	$(PYTHON) -m venv $(VENV_211)
+	$(BIN)/uv pip install --quiet --python $(VENV_211)/bin/python --constraint constraints-2.11.txt --group dev --editable '.[emulator,openlineage]'
+	@touch $(READY_211)
 
 setup: $(READY)  ## make .venv with the package, Airflow and the tools
 
@@ -30,8 +40,11 @@ emulator: $(READY)  ## serve the demo's Polaris, with its pages
 test: $(READY)  ## run all tests
 	$(BIN)/python -m pytest
 
-e2e: $(READY)  ## every end-to-end scenario on a real Airflow, some 15 minutes
+e2e: $(READY)  ## every end-to-end scenario on a real Airflow, some 10 minutes
 	$(BIN)/python -m pytest tests/e2e -m e2e
+
+e2e-211: $(READY_211)  ## the same on Airflow 2.11
+	$(VENV_211)/bin/python -m pytest tests/e2e -m e2e
 
 e2e-smoke: $(READY)  ## one Airflow, a handful of scenarios
 	$(BIN)/python -m pytest tests/e2e -m smoke
@@ -55,9 +68,9 @@ format: $(READY)  ## let ruff mend what it can
 build: $(READY)  ## wheel and sdist in dist/
 	$(BIN)/uv build --python $(BIN)/python
 
-constraints: $(READY)  ## resolve constraints.txt anew
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate --no-emit-package pip \
-		--upgrade --all-extras --group dev --group bench --output-file constraints.txt pyproject.toml
+constraints: $(READY)  ## resolve constraints.txt and constraints-2.11.txt anew
+	$(COMPILE) --group dev --group bench --output-file constraints.txt pyproject.toml
+	echo 'apache-airflow==2.11.*' | $(COMPILE) --group dev --output-file constraints-2.11.txt - pyproject.toml
 
 clean:  ## remove what the other commands made
-	rm -rf $(VENV) .bench .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV_211) .bench .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -46,11 +46,24 @@ class FaultMiddleware:
             fault = self._faults.strike(scope["method"], scope["path"])
         if fault is None:
             await self._app(scope, receive, send)
+        elif fault.effect == "latency" and fault.takes_effect == "now":
+            await self._hold_reply(fault.seconds, scope, receive, send)
         elif fault.effect == "latency":
             await asyncio.sleep(fault.seconds)
             await self._app(scope, receive, send)
         else:
             await self._spoil_reply(fault, scope, receive, send)
+
+    async def _hold_reply(self, seconds: float, scope: Scope, receive: Receive, send: Send) -> None:
+        answer: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            answer.append(message)
+
+        await self._app(scope, receive, keep)
+        await asyncio.sleep(seconds)
+        for message in answer:
+            await send(message)
 
     async def _spoil_reply(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         if fault.request_takes_effect == "now":

@@ -33,13 +33,13 @@ class Fault(WireModel):
     :param times: How often it strikes; None for always. For ``job_status`` replies that show a job's status count.
     :param takes_effect: For ``drop_reply`` and ``status``, what the request itself does all the same: nothing
         (``never``), what it asks for (``now``), or that, but later (``later``). Default: ``now`` for ``drop_reply``,
-        ``never`` for ``status``.
+        ``never`` for ``status``. For ``latency``, ``now`` or nothing: with ``now`` only the answer waits.
     :param after_seconds: For what is later and for hidden jobs: how long, by the emulator's clock.
     :param after_requests: The same in further requests of the API, whichever of the two is over first.
     :param describe: Whether a hidden job can be described, canceled and so on by its id; else all that is a 404.
     :param status: HTTP status of the answer.
     :param retry_after: Its header ``Retry-After``.
-    :param seconds: How long ``latency`` waits, in real time.
+    :param seconds: How long ``latency`` lets the request or its answer wait, in real time.
     :param job_status: What replies show.
     """
 
@@ -73,6 +73,12 @@ class Fault(WireModel):
                 raise bad_request(
                     f"field {field.alias!r} does not go with the effect {self.effect!r}.", str(field.alias)
                 )
+        if self.effect == "latency" and self.takes_effect not in (None, "now"):
+            raise bad_request(
+                f"field 'takesEffect' has the value {self.takes_effect!r}, and what goes with the effect 'latency' is "
+                "'now'.",
+                "takesEffect",
+            )
         has_delay = self.after_seconds is not None or self.after_requests is not None
         if self.effect == "hide_job" and not has_delay:
             raise bad_request("effect 'hide_job' needs 'afterSeconds' or 'afterRequests'.", "effect")
@@ -94,7 +100,7 @@ _WHEN: Final = frozenset({"after_seconds", "after_requests"})
 _FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "drop_reply": _WHICH | _WHEN | {"takes_effect"},
     "status": _WHICH | _WHEN | {"takes_effect", "status", "retry_after"},
-    "latency": _WHICH | {"seconds"},
+    "latency": _WHICH | {"seconds", "takes_effect"},
     "hide_job": frozenset({"effect", "skip", "times", "describe"}) | _WHEN,
     "job_status": frozenset({"effect", "times", "job_status"}),
 }

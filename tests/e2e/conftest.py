@@ -8,9 +8,11 @@ Minutes rather than seconds, so these tests run only where they are asked for: `
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ sys.path.insert(0, str(HERE))  # for the package 'harness'
 
 pytest.register_assert_rewrite("harness")
 from harness.airflow import Airflow  # noqa: E402
+from harness.airflow2 import Airflow2  # noqa: E402
+from harness.airflow3 import Airflow3  # noqa: E402
 from harness.polaris import Polaris  # noqa: E402
 from harness.rest import Task  # noqa: E402
 
@@ -54,8 +58,10 @@ def evidence(fixtures: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="session")
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
-    """Run a real Airflow with one triggerer."""
-    server = Airflow(tmp_path_factory.mktemp("airflow"), HERE / "dags")
+    """Run the Airflow that is installed, with one triggerer."""
+    # Its version by its metadata: nothing of Airflow is imported into the process that judges it.
+    kind = Airflow2 if version("apache-airflow").startswith("2.") else Airflow3
+    server = kind(tmp_path_factory.mktemp("airflow"), HERE / "dags")
     # Whoever ends the tests politely ends what they started, too.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -78,8 +84,8 @@ def polaris(tmp_path: Path) -> Iterator[Polaris]:
 def run_dag(airflow: Airflow, polaris: Polaris, request: pytest.FixtureRequest) -> Iterator[RunDag]:
     """Start a run that uses the Polaris of this test, and return its task; what has not ended later is ended."""
     # In Airflow's database and not in the environment, so that worker and triggerer have to ask for it.
-    connection = {"connection_id": request.node.name, **polaris.connection()}
-    airflow.api.ask("POST", "/api/v2/connections", connection)
+    connection = {"connection_id": re.sub(r"\W+", "_", request.node.name), **polaris.connection()}
+    airflow.api.add_connection(connection)
 
     def run(dag_id: str) -> Task:
         task = airflow.run(dag_id, connection=connection["connection_id"])

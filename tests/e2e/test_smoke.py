@@ -19,7 +19,7 @@ def test_synchronous_run_succeeds(run_dag, polaris):
     check_success(polaris, task)
 
 
-def test_deferred_run_succeeds(run_dag, polaris):
+def test_deferred_run_succeeds(airflow, run_dag, polaris):
     """A task that waits in the triggerer has its link and its job's id while it waits, and ends as if it had not."""
     polaris.hold()
     task = run_dag("deferred")
@@ -28,6 +28,7 @@ def test_deferred_run_succeeds(run_dag, polaris):
     (job,) = polaris.jobs()
     assert task.links()["Polaris Job"] == f"{polaris.url}/__emulator__/jobs/{job['id']}"
     assert task.xcom("polaris_job")["id"] == job["id"]
+    airflow.see_worker_free(task)
     polaris.release()
     task.wait_for("success")
     check_success(polaris, task)

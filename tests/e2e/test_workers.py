@@ -1,9 +1,13 @@
-"""What becomes of a job when the worker that waits for it is told to stop."""
+"""What becomes of a job when the worker that submits it or waits for it is told to stop, or dies."""
 
 from __future__ import annotations
 
+import signal
+
+import psutil
 import pytest
-from harness.checks import cancel_is_asked, check_canceled, see_waiting
+from harness.checks import cancel_is_asked, check_canceled, check_one_job, check_success, see_waiting
+from harness.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -21,3 +25,65 @@ def test_task_marked_failed_while_it_waits_in_the_worker_cancels_job(airflow, ru
     assert task.state() == "failed"
     sentence = f"The task was killed; Polaris was asked to cancel job {job['id']!r}, now 'running'."
     assert sentence in airflow.task_log(task)
+
+
+@pytest.mark.parametrize(
+    ("way", "with_supervisor"),
+    [
+        pytest.param("synchronous_retried", False, id="synchronous", marks=pytest.mark.smoke),
+        pytest.param("deferred_retried", False, id="deferrable"),
+        pytest.param("deferred_retried", True, id="deferrable-with-supervisor"),
+    ],
+)
+def test_worker_killed_between_post_and_record_adopts_job(airflow, run_dag, polaris, way, with_supervisor):
+    """The retry finds the job whose id nobody wrote down, and goes on with it: there is no second one."""
+    polaris.hold()
+    polaris.hold_answer_to_submit()
+    task = run_dag(way)
+    (job,) = eventually(polaris.jobs, bool, within=90, what="a job")
+    kill(task, with_supervisor=with_supervisor)
+    see_in_log(airflow, task, f"Adopted Polaris job {job['id']!r}")
+    if way == "deferred_retried":
+        task.wait_for("deferred")
+        airflow.see_worker_free(task, attempt=2)
+    check_success_of_the_one_job(polaris, task)
+
+
+def test_worker_killed_while_it_waits_goes_on_with_job(airflow, run_dag, polaris):
+    """The retry resumes the job that was written down or, where Airflow has no place for that, finds it."""
+    polaris.hold()
+    task = run_dag("synchronous_retried")
+    task.wait_for("running")
+    see_waiting(polaris)
+    (job,) = polaris.jobs()
+    kill(task, with_supervisor=False)
+    found = "Resumed" if airflow.has_task_state_store else "Adopted"
+    see_in_log(airflow, task, f"{found} Polaris job {job['id']!r}")
+    check_success_of_the_one_job(polaris, task)
+
+
+def kill(task, *, with_supervisor):
+    """Kill the process that runs the task's code, after the one that watches it if that is asked for."""
+    process = psutil.Process(task.pid())
+    victims = [process.parent(), process] if with_supervisor else [process]
+    for victim in victims:
+        victim.send_signal(signal.SIGKILL)
+
+
+def see_in_log(airflow, task, sentence):
+    """Wait until the second attempt says so."""
+    eventually(
+        lambda: airflow.task_log(task, attempt=2),
+        lambda log: sentence in log,
+        within=120,
+        what=f"{sentence!r} in the log of the second attempt",
+    )
+
+
+def check_success_of_the_one_job(polaris, task):
+    """Let the job end, and make sure that the task ends with it and that there is no other one."""
+    see_waiting(polaris)
+    polaris.release()
+    task.wait_for("success")
+    check_success(polaris, task, adopted=True)
+    check_one_job(polaris)

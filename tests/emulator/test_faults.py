@@ -7,6 +7,7 @@ end sees it on a socket.
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import re
@@ -15,6 +16,8 @@ from typing import get_args
 
 import pytest
 
+from airflow_provider_polaris.emulator.fault_middleware import FaultMiddleware
+from airflow_provider_polaris.emulator.fault_rules import Faults
 from airflow_provider_polaris.emulator.faults import Fault
 from airflow_provider_polaris.emulator.serving import running_emulator
 
@@ -213,6 +216,32 @@ def test_clear_forgets_what_was_to_come_and_shows_what_was_hidden(koalas) -> Non
     assert koalas.ok("GET", f"/jobs/{job_id}")["executionStatus"] == "completed"
 
 
+@pytest.mark.parametrize(
+    ("options", "order"),
+    [({}, ["waits 7.0", "effect", "answer"]), ({"takesEffect": "now"}, ["effect", "waits 7.0", "answer"])],
+)
+def test_latency_lets_the_request_or_the_answer_wait(monkeypatch, options, order) -> None:
+    """Whoever gives up meanwhile has asked for nothing, or for what he never hears of."""
+    seen = []
+
+    async def sleep(seconds) -> None:
+        seen.append(f"waits {seconds}")
+
+    async def app(scope, receive, send) -> None:
+        seen.append("effect")
+        await send({"type": "http.response.start", "status": 201, "headers": []})
+
+    async def send(message) -> None:
+        seen.append("answer")
+
+    monkeypatch.setattr("airflow_provider_polaris.emulator.fault_middleware.asyncio.sleep", sleep)
+    faults = Faults(lambda: 0)
+    faults.add(Fault.model_validate({"effect": "latency", "seconds": 7, **options}))
+    scope = {"type": "http", "method": "POST", "path": "/v1/projects/p/jobs"}
+    asyncio.run(FaultMiddleware(app, faults)(scope, None, send))
+    assert seen == order
+
+
 def test_list_of_faults_says_how_often_each_struck(koalas) -> None:
     """As they were set, in their order; of a frozen status what is left of it."""
     rules = [
@@ -255,6 +284,16 @@ _DELAY = "'afterSeconds' and 'afterRequests' need 'takesEffect' with the value '
         ({"effect": "status", "times": 0}, "times", None),
         ({"effect": "status", "skip": -1}, "skip", None),
         ({"effect": "latency", "seconds": 1e9}, "seconds", None),
+        (
+            {"effect": "latency", "takesEffect": "later", "afterSeconds": 5},
+            "afterSeconds",
+            "field 'afterSeconds' does not go with the effect 'latency'.",
+        ),
+        (
+            {"effect": "latency", "takesEffect": "never"},
+            "takesEffect",
+            "field 'takesEffect' has the value 'never', and what goes with the effect 'latency' is 'now'.",
+        ),
         ({"effect": "job_status", "jobStatus": "gone"}, "jobStatus", None),
         ({"effect": "drop_reply", "takesEffect": "soon"}, "takesEffect", None),
         ({"effect": "drop_reply", "afterSeconds": 5}, "takesEffect", _DELAY),

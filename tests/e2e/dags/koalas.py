@@ -5,14 +5,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from airflow.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_polaris.operators.polaris import PolarisTableToTableOperator
 
+#: An append that is submitted twice shows in the rows.
+RETRIED: dict[str, Any] = {"retries": 1, "retry_delay": timedelta(seconds=1), "ingestion_mode": "append"}
 WAYS: dict[str, dict[str, Any]] = {
     "synchronous": {"deferrable": False},
     "deferred": {"deferrable": True},
     "deferred_timeout": {"deferrable": True, "execution_timeout": timedelta(seconds=40)},
+    "synchronous_retried": {"deferrable": False, **RETRIED},
+    "deferred_retried": {"deferrable": True, **RETRIED},
 }
 
 for way, options in WAYS.items():

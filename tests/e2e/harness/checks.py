@@ -6,6 +6,7 @@ from harness.polaris import Polaris
 from harness.rest import Task
 from harness.waiting import eventually
 
+SUBMIT = "POST /v1/projects/{projectId}/jobs"
 CANCEL = "POST /v1/projects/{projectId}/jobs/{name}/status"
 ROLLUP = [
     {"city": "BERLIN", "max_session_length": 30, "__count": 2},
@@ -39,8 +40,21 @@ def check_canceled(polaris: Polaris) -> None:
     eventually(polaris.statuses, lambda seen: seen == [("canceled", "canceled")], within=10, what="the job's end")
 
 
-def check_success(polaris: Polaris, task: Task) -> None:
-    """Make sure that task, links, XComs, job and rows are those of one job that went well and was never canceled."""
+def check_one_job(polaris: Polaris) -> None:
+    """Make sure that one job was asked for, once, and one came of it."""
+    assert polaris.requests()[SUBMIT] == 2  # the source has one as well
+    assert polaris.counters("jobsByBody") == [1, 1]
+    assert polaris.counters("effectiveJobsByBody") == [1, 1]
+
+
+def check_success(polaris: Polaris, task: Task, *, adopted: bool = False) -> None:
+    """
+    Make sure that task, links, XComs, job and rows are those of one job that went well and was never canceled.
+
+    :param polaris: Where it ran.
+    :param task: Whose job it is.
+    :param adopted: Whether an earlier attempt submitted it.
+    """
     (job,) = polaris.jobs()
     assert (job["executionStatus"], job["desiredExecutionStatus"]) == ("completed", "running")
     assert CANCEL not in polaris.requests()
@@ -55,7 +69,7 @@ def check_success(polaris: Polaris, task: Task) -> None:
         "intervals": ["2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"],
         "rows_processed": 3,
         "rows_persisted": 2,
-        "adopted": False,
+        "adopted": adopted,
     }
     assert task.links() == {
         "Polaris Job": f"{polaris.url}/__emulator__/jobs/{job['id']}",

@@ -89,6 +89,10 @@ class Polaris:
         """Let no job make progress: they are running, and a cancel takes effect when they are released."""
         self.fault(effect="job_status", jobStatus="running", times=None)
 
+    def hold_answer_to_submit(self) -> None:
+        """Make the next job at once, and answer a minute later."""
+        self.fault(effect="latency", method="POST", path="/jobs$", takesEffect="now", seconds=60)
+
     def release(self) -> None:
         """Forget all faults: jobs end at the next look, canceled if they were asked to."""
         self._ask("DELETE", "/__emulator__/faults")
@@ -111,6 +115,10 @@ class Polaris:
         """Return how often each method and path was asked so far."""
         counts: dict[str, int] = self._ask("GET", "/__emulator__/counters")["requests"]
         return counts
+
+    def counters(self, name: str) -> list[int]:
+        """Return a counter of jobs, for each body that was sent."""
+        return sorted(self._ask("GET", "/__emulator__/counters")[name].values())
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """Return the rows of a query."""

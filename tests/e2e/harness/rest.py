@@ -1,7 +1,8 @@
-"""Airflow's REST API, as far as the tests need it."""
+"""Airflow's REST API, as far as the tests need it; what differs between its versions is left to subclasses."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +14,17 @@ from harness.waiting import eventually
 ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 
-class RestApi:
+class RestApi(ABC):
     """
     The API of one server, asked as administrator.
 
     :param url: Where it is.
     """
+
+    #: What all its paths begin with.
+    prefix: str
+    #: Where it tells how its components are.
+    health_path: str
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -32,24 +38,45 @@ class RestApi:
     def health(self) -> dict[str, str | None]:
         """Return the status of each component; empty while the server doesn't answer."""
         try:
-            answer = self._http.get(f"{self._url}/api/v2/monitor/health", timeout=10)
+            answer = self._http.get(self._url + self.prefix + self.health_path, timeout=10)
         except requests.RequestException:
             return {}
         return {name: one["status"] for name, one in answer.json().items()} if answer.ok else {}
 
+    @abstractmethod
     def log_in(self) -> None:
-        """Get the token that the other methods need; every visitor is an administrator here."""
-        self._http.headers["Authorization"] = f"Bearer {self.ask('GET', '/auth/token')['access_token']}"
+        """Become an administrator, which all that follows needs."""
 
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """
-        Return the JSON answer to a request.
+    @abstractmethod
+    def run(self, dag_id: str, task_id: str, conf: dict[str, Any]) -> Task:
+        """Start a run and return its task."""
 
-        :raises AssertionError: Any status but 2xx.
-        """
-        answer = self._http.request(method, self._url + path, json=body, timeout=60)
-        assert answer.ok, f"{method} {path} answered {answer.status_code}: {answer.text}"
-        return answer.json() if answer.content else None
+    @abstractmethod
+    def mark(self, task: Task, state: str) -> None:
+        """Do what the button *Mark state as…* does."""
+
+    @abstractmethod
+    def xcom(self, task: Task, key: str) -> Any:
+        """Return the value of an XCom that a task pushed."""
+
+    @abstractmethod
+    def links(self, task: Task) -> dict[str, str | None]:
+        """Return the extra links of a task's page."""
+
+    def clear(self, task: Task) -> None:
+        """Do what the button *Clear* does."""
+        body = {
+            "dry_run": False,
+            "dag_run_id": task.run_id,
+            "task_ids": [task.task_id],
+            "only_failed": False,
+            "reset_dag_runs": True,
+        }
+        self.ask("POST", f"/dags/{task.dag_id}/clearTaskInstances", body)
+
+    def add_connection(self, connection: dict[str, Any]) -> None:
+        """Put a connection into Airflow's database."""
+        self.ask("POST", "/connections", connection)
 
     def knows_dag(self, dag_id: str) -> bool:
         """
@@ -57,14 +84,22 @@ class RestApi:
 
         :raises AssertionError: A DAG file can't be imported.
         """
-        errors = self.ask("GET", "/api/v2/importErrors")["import_errors"]
+        errors = self.ask("GET", "/importErrors")["import_errors"]
         assert not errors, "\n".join(f"{one['filename']}: {one['stack_trace']}" for one in errors)
-        return self._http.get(f"{self._url}/api/v2/dags/{dag_id}", timeout=60).ok
+        return self._http.get(f"{self._url}{self.prefix}/dags/{dag_id}", timeout=60).ok
 
-    def run(self, dag_id: str, task_id: str, conf: dict[str, Any]) -> Task:
-        """Start a run and return its task."""
-        run = self.ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
-        return Task(self, dag_id, run["dag_run_id"], task_id)
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """
+        Return the JSON answer to a request.
+
+        :raises AssertionError: Any status but 2xx.
+        """
+        return self._ask(method, self.prefix + path, body)
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self._http.request(method, self._url + path, json=body, timeout=60)
+        assert answer.ok, f"{method} {path} answered {answer.status_code}: {answer.text}"
+        return answer.json() if answer.content else None
 
 
 @dataclass(frozen=True)
@@ -76,15 +111,26 @@ class Task:
     run_id: str
     task_id: str
 
+    @property
+    def path(self) -> str:
+        """Path of the task instance."""
+        return f"/dags/{self.dag_id}/dagRuns/{self.run_id}/taskInstances/{self.task_id}"
+
     def look(self) -> dict[str, Any]:
         """Return the task instance."""
-        instance: dict[str, Any] = self.api.ask("GET", self._path)
+        instance: dict[str, Any] = self.api.ask("GET", self.path)
         return instance
 
     def state(self) -> str | None:
         """Return the task's state."""
         state: str | None = self.look()["state"]
         return state
+
+    def pid(self) -> int:
+        """Return the id of the process that runs the task's code."""
+        pid = self.look()["pid"]
+        assert isinstance(pid, int), f"{self.dag_id}.{self.task_id} has no process: {self.look()}"
+        return pid
 
     def wait_for(self, *states: str, within: float = 90) -> str:
         """
@@ -94,7 +140,7 @@ class Task:
         """
         state = eventually(
             self.state,
-            lambda seen: seen in states or (seen in ENDED and bool(ENDED & set(states))),
+            lambda seen: seen in states or seen in ENDED,
             within=within,
             what=f"state {' or '.join(states)} of {self.dag_id}.{self.task_id}",
         )
@@ -103,22 +149,16 @@ class Task:
 
     def mark(self, state: str) -> None:
         """Do what the button *Mark state as…* does."""
-        self.api.ask("PATCH", self._path, {"new_state": state})
+        self.api.mark(self, state)
 
     def clear(self) -> None:
         """Do what the button *Clear* does."""
-        body = {"dry_run": False, "dag_run_id": self.run_id, "task_ids": [self.task_id], "only_failed": False}
-        self.api.ask("POST", f"/api/v2/dags/{self.dag_id}/clearTaskInstances", body)
+        self.api.clear(self)
 
     def xcom(self, key: str = "return_value") -> Any:
         """Return the value of an XCom that the task pushed."""
-        return self.api.ask("GET", f"{self._path}/xcomEntries/{key}")["value"]
+        return self.api.xcom(self, key)
 
     def links(self) -> dict[str, str | None]:
         """Return the extra links of the task's page."""
-        links: dict[str, str | None] = self.api.ask("GET", f"{self._path}/links")["extra_links"]
-        return links
-
-    @property
-    def _path(self) -> str:
-        return f"/api/v2/dags/{self.dag_id}/dagRuns/{self.run_id}/taskInstances/{self.task_id}"
+        return self.api.links(self)

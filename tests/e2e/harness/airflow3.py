@@ -1,0 +1,70 @@
+"""How Airflow 3 is run, and its REST API: version 2."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from harness.airflow import Airflow
+from harness.rest import RestApi, Task
+
+
+class RestApi2(RestApi):
+    """Version 2 of the API, open to every visitor who takes a token."""
+
+    prefix = "/api/v2"
+    health_path = "/monitor/health"
+
+    def log_in(self) -> None:
+        """Get a token; every visitor is an administrator here."""
+        self._http.headers["Authorization"] = f"Bearer {self._ask('GET', '/auth/token')['access_token']}"
+
+    def run(self, dag_id: str, task_id: str, conf: dict[str, Any]) -> Task:
+        """Start a run and return its task."""
+        run = self.ask("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
+        return Task(self, dag_id, run["dag_run_id"], task_id)
+
+    def mark(self, task: Task, state: str) -> None:
+        """Do what the button *Mark state as…* does."""
+        self.ask("PATCH", task.path, {"new_state": state})
+
+    def xcom(self, task: Task, key: str) -> Any:
+        """Return the value of an XCom that a task pushed."""
+        return self.ask("GET", f"{task.path}/xcomEntries/{key}")["value"]
+
+    def links(self, task: Task) -> dict[str, str | None]:
+        """Return the extra links of a task's page."""
+        links: dict[str, str | None] = self.ask("GET", f"{task.path}/links")["extra_links"]
+        return links
+
+
+class Airflow3(Airflow):
+    """One installation of Airflow 3."""
+
+    api_class = RestApi2
+    commands = (("api-server",), ("scheduler",), ("dag-processor",))
+    reported = ("scheduler", "triggerer", "dag_processor")
+    has_task_state_store = True  # of 3.3
+
+    def settings(self, url: str, port: int) -> dict[str, str]:
+        """Return what is special in this version's environment."""
+        return {
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(port),
+            "AIRFLOW__API__BASE_URL": url,
+            "AIRFLOW__API__SECRET_KEY": secrets.token_hex(32),
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+            # A process of a task that has ended is often noticed only at the next heartbeat.
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+            # A worker that was killed is missed within half a minute.
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+        }
+
+    def alive_triggerer_jobs(self) -> set[int]:
+        """Return the ids by which Airflow knows the triggerers whose heartbeat it hears."""
+        jobs = self.api.ask("GET", "/jobs?job_type=TriggererJob&is_alive=true")["jobs"]
+        return {job["id"] for job in jobs}
