@@ -121,17 +121,21 @@ def look_after_giving_up(hook: PolarisHook, event: JobEvent, url: str) -> WaitRe
     """
     Look once more at a job that the trigger gave up: it may have ended, or the worker sees why it can't be seen.
 
+    One whose status was last seen as ``unknown``, by either of them, is no case for a retry: nobody knows what it does.
+
     :param hook: Asks Polaris.
     :param event: What the trigger said; its message stays the error's.
     :param url: Page of the job.
     """
-    job_id, message = event["job_id"], event["message"]
+    job_id, status, message = event["job_id"], event["state"], event["message"]
+    failure: PolarisError = PolarisTransportError(message)
     try:
         look = look_at_job(hook, job_id)
+        if look.state is not None:
+            return WaitResult(look.state)
+        status = look.status
     except PolarisError as error:
-        return WaitResult(error=same_kind(error, message))
-    if look.state is not None:
-        return WaitResult(look.state)
-    if is_known_status(look.status):
-        return WaitResult(error=PolarisTransportError(message))
-    return WaitResult(error=PolarisJobFailedError(message, job_id=job_id, state=look.status, console_url=url))
+        failure = same_kind(error, message)
+    if status is None or is_known_status(status):
+        return WaitResult(error=failure)
+    return WaitResult(error=PolarisJobFailedError(message, job_id=job_id, state=status, console_url=url))

@@ -19,8 +19,8 @@ from airflow_provider_polaris.outcome import Progress, log_messages, look_at_job
 if TYPE_CHECKING:
     from airflow_provider_polaris.clock import Clock
     from airflow_provider_polaris.hooks.polaris import PolarisHook
+    from airflow_provider_polaris.jobs.patience import Patience
     from airflow_provider_polaris.jobs.waiting import WaitTracker
-    from airflow_provider_polaris.triggers.patience import Patience
 
 
 @dataclass(frozen=True)

@@ -53,11 +53,16 @@ class Calls:
         field: str,
         key: str,
         params: Params | None = None,
+        keep: frozenset[str] | None = None,
     ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        """Call an endpoint that answers with a list of objects in a field; each must have its key. Return both."""
+        """
+        Call an endpoint that answers with a list of objects in a field; each must have its key. Return both.
+
+        :param keep: Names to keep in all objects of the answer, the outermost too; None keeps everything.
+        """
         request = self._transport.request(endpoint, name=name, params=params)
         answer = self._transport.call(request)
-        data = self._decode(request, answer)
+        data = self._decode(request, answer, keep)
         rows = data.get(field) if isinstance(data, dict) else None
         if not isinstance(rows, list):
             raise self._unreadable(request, answer, f"the body has no list {field!r}")
@@ -107,8 +112,8 @@ class Calls:
         """Call an endpoint whose answer has nothing to say."""
         self._transport.call(self._transport.request(endpoint, name=name))
 
-    def _decode(self, request: Request, answer: Answer) -> Any:
-        data = _loads(answer.body)
+    def _decode(self, request: Request, answer: Answer, keep: frozenset[str] | None = None) -> Any:
+        data = _loads(answer.body, keep)
         if data is _BROKEN:
             raise self._unreadable(request, answer, "the body is not JSON, or is cut off")
         return data
@@ -117,9 +122,11 @@ class Calls:
         return self._transport.failures.unreadable(request.subject, answer, problem)
 
 
-def _loads(body: bytes) -> Any:
+def _loads(body: bytes, keep: frozenset[str] | None = None) -> Any:
+    # Dropped as each object ends: a thousand summaries never exist whole at the same time.
+    hook = None if keep is None else lambda found: {name: found[name] for name in keep if name in found}
     try:
-        return json.loads(body)
+        return json.loads(body, object_hook=hook)
     except (ValueError, RecursionError):
         return _BROKEN
 

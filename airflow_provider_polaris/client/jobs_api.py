@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_polaris.client import endpoints
@@ -95,6 +95,7 @@ class JobsApi(Calls):
         page_size: int = _LARGEST_PAGE,
         limit: int | None = None,
         complete: bool = True,
+        fields: Collection[str] | None = None,
     ) -> Iterator[dict[str, Any]]:
         """
         Yield summaries of jobs, each once, also while jobs come and go.
@@ -112,7 +113,10 @@ class JobsApi(Calls):
         :param sort_order: ``ASC`` or ``DESC``.
         :param page_size: Summaries a request, 1 to 1000.
         :param limit: Yield at most so many.
-        :param complete: Read pages again when rows have shifted past; False bounds the requests instead.
+        :param complete: Read pages again when rows have shifted past; False bounds requests and memory instead: what
+            shifted past is left out, and a job that moves by more than a page may come twice.
+        :param fields: Keep only these names, and ``id``, of each summary and of what is inside: a thousand whole
+            summaries take megabytes. None keeps all.
         """
         _check_page_size(page_size)
         filters = {
@@ -127,9 +131,11 @@ class JobsApi(Calls):
             "sortOrder": sort_order,
         }
 
+        keep = None if fields is None else frozenset((*fields, "id", "values", "moreResultsAvailable"))
+
         def fetch(offset: int, size: int) -> Page:
             params = {**filters, "paginationLimit": size, "paginationOffset": offset}
-            rows, data = self._list(endpoints.LIST_JOBS, field="values", key="id", params=params)
+            rows, data = self._list(endpoints.LIST_JOBS, field="values", key="id", params=params, keep=keep)
             more = data.get("moreResultsAvailable")
             return Page(rows, more if isinstance(more, bool) else None)
 

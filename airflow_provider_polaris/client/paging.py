@@ -51,8 +51,9 @@ def iterate_offsets(
     :param key: Identity of a row.
     :param limit: Yield at most so many; None for all.
     :param overlap: Rows of the page before that are asked for again.
-    :param complete: False never steps back: for a caller who reads the list again soon, and to whom a known number of
-        requests is worth more than the rows that shifted past.
+    :param complete: False never steps back, and remembers no more than a page: for a caller who reads the list again
+        soon, and to whom a known number of requests and little memory are worth more than the rows that shifted past,
+        or one that comes twice because it shifted by more than a page.
     :raises PolarisProtocolError: The list does not end.
     """
     if limit is not None and limit <= 0:
@@ -60,24 +61,30 @@ def iterate_offsets(
     page_size = min(page_size, limit) if limit is not None else page_size
     overlap = min(overlap, page_size // 2)
     seen: set[str] = set()
-    offset = 0
+    yielded = offset = 0
     for _ in range(_MOST_PAGES):
         page = fetch(offset, page_size)
         fresh = [row for row in page.rows if key(row) not in seen]
         if complete and offset > 0 and overlap > 0 and len(fresh) == len(page.rows):
             offset = max(0, offset - page_size)
             continue
+        if not complete:
+            seen.intersection_update([key(row) for row in page.rows])
+        count, more = len(page.rows), page.more
+        del page
         for row in fresh:
             if key(row) in seen:
                 continue
             seen.add(key(row))
             yield row
-            if limit is not None and len(seen) >= limit:
+            yielded += 1
+            if yielded == limit:
                 return
-        if page.more is False or not page.rows or (page.more is None and len(page.rows) < page_size):
+        fresh.clear()  # before the next page comes: two of them take twice the room
+        if more is False or not count or (more is None and count < page_size):
             return
         # A service may cap its pages below what was asked for.
-        offset += max(1, len(page.rows) - overlap)
+        offset += max(1, count - overlap)
     raise PolarisProtocolError(f"a list did not end after {_MOST_PAGES} pages of {page_size} rows.")
 
 

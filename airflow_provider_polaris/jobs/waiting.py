@@ -58,7 +58,7 @@ class WaitTracker:
       the error.
     - A poll without an answer, 401, 403 and 404 included, costs nothing until every poll has failed for
       ``failure_budget``, counted from the first failure in a row. Then it gives up with an error of the last failure's
-      class, its text included.
+      class, its text included; where the last status was ``unknown``, with the error for that.
     - ``deadline`` is compared at each poll; None is no deadline.
 
     :param job_id: For the messages.
@@ -253,6 +253,10 @@ class WaitTracker:
             text += (
                 " Check that the connection points to the project of the job; Polaris deletes completed batch jobs "
                 "older than 90 days once a project has more than 5000."
+            )
+        if self.status is not None and not is_known_status(self.status):
+            return PolarisJobFailedError(
+                self._with_url(text), job_id=self.job_id, state=self.status, console_url=self._console_url
             )
         return same_kind(error, self._with_url(text))
 

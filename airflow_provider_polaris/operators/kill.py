@@ -9,9 +9,10 @@ needs was read before. Source: airflow.sdk.execution_time of Airflow 3.3.2.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_polaris.jobs.cancel import CancelResult
 from airflow_provider_polaris.jobs.errors import PolarisApiError
 from airflow_provider_polaris.jobs.state import TERMINAL_STATUSES, normalize_status
 
@@ -20,24 +21,6 @@ if TYPE_CHECKING:
 
 #: Of Airflow's five seconds, one is left for the log line and the end of the process.
 KILL_SECONDS: Final = 4.0
-
-
-@dataclass(frozen=True)
-class CancelResult:
-    """
-    What came of asking to cancel a job.
-
-    :param status: ``executionStatus`` after that; None if Polaris didn't say.
-    :param problem: Why Polaris didn't take the order; None if it did, or if the job had ended before.
-    """
-
-    status: str | None = None
-    problem: str | None = None
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the job is over."""
-        return self.status is not None and normalize_status(self.status) in TERMINAL_STATUSES
 
 
 def cancel_within(settings: ClientSettings, job_id: str, seconds: float = KILL_SECONDS) -> CancelResult:

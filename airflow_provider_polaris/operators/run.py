@@ -229,7 +229,7 @@ class JobRun:
         return WaitTracker(self.job_id, now=self.submitted, deadline=deadline, console_url=self.url)
 
     def _wait(self, tracker: WaitTracker) -> WorkerWait:
-        from airflow_provider_polaris.triggers.patience import Patience
+        from airflow_provider_polaris.jobs.patience import Patience
 
         return WorkerWait(
             self.hook,

@@ -10,9 +10,9 @@ from airflow_provider_polaris import clock
 from airflow_provider_polaris.compat import AirflowFailException, AirflowSensorTimeout
 from airflow_provider_polaris.deferral import attempt_start, backstop, deadline_of, look_after_giving_up
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisJobTimeoutError
+from airflow_provider_polaris.jobs.patience import Patience
 from airflow_provider_polaris.jobs.waiting import WaitTracker
 from airflow_provider_polaris.outcome import JOB_XCOM_KEY, conclude
-from airflow_provider_polaris.triggers.patience import Patience
 from airflow_provider_polaris.waiting import WaitResult, WorkerWait
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import contextvars
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from airflow_provider_polaris.jobs.errors import PolarisError, PolarisTransportError
+from airflow_provider_polaris.jobs.errors import PolarisAuthError, PolarisError, PolarisTransportError
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import ClientSettings
@@ -27,6 +27,11 @@ def start_apart(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     :param coroutine: What to run.
     """
     return contextvars.Context().run(asyncio.get_running_loop().create_task, coroutine)
+
+
+def is_key_refused(error: object) -> bool:
+    """Whether Polaris doesn't know us (any more), so that the connection is worth another look."""
+    return isinstance(error, PolarisAuthError) and error.status == 401
 
 
 async def read_settings(conn_id: str) -> ClientSettings:
@@ -72,18 +77,21 @@ class SharedSettings:
             return self._settings
         return await self._get_new()
 
-    async def get_newer(self) -> ClientSettings | None:
+    async def get_newer(self, old: ClientSettings) -> ClientSettings | None:
         """
-        Read the connection again, because Polaris refused its key; not too often.
+        Read the connection again, because Polaris refused its key; not too often, and once for all who ask.
 
-        :return: The settings if they are others than before, else None.
+        :param old: The settings with that key.
+        :return: The settings if they are others than those, else None.
         :raises PolarisError: The connection can't be read, or not be used.
         """
+        if self._settings is not None and self._settings is not old:
+            return self._settings
         now = asyncio.get_running_loop().time()
-        if now - self._reread_at < _REREAD_EVERY:
-            return None
-        self._reread_at = now
-        old = self._settings
+        if self._reading is None:
+            if now - self._reread_at < _REREAD_EVERY:
+                return None
+            self._reread_at = now
         new = await self._get_new()
         if new == old:
             self._settings = old  # the very same, so that nobody makes a new client

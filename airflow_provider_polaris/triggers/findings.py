@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisAuthError, PolarisError
+from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError
+from airflow_provider_polaris.triggers.connection import is_key_refused
+from airflow_provider_polaris.triggers.progress import ProgressRounds
 from airflow_provider_polaris.triggers.waiter import Observation, Waiter
 
 _TICKS_REMEMBERED: Final = 30
@@ -19,10 +21,12 @@ class Memory:
 
     :param list_pages: Pages that the list of active jobs took last; None if that is not known or long ago.
     :param lists_refused: Polaris finds fault with the question for a list, so it isn't asked again.
+    :param progress: Asks how far jobs are.
     """
 
     list_pages: int | None = None
     lists_refused: bool = False
+    progress: ProgressRounds = field(default_factory=ProgressRounds)
     _ticks: int = 0
 
     def keep(self, list_pages: int) -> None:
@@ -63,7 +67,7 @@ class Findings:
     @property
     def is_unauthorized(self) -> bool:
         """Whether Polaris doesn't know us (any more)."""
-        return isinstance(self.failure, PolarisAuthError) and self.failure.status == 401
+        return is_key_refused(self.failure)
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ One function for ``on_kill`` of Airflow 3.3 and for the ``CancelledError`` of ol
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from airflow_provider_polaris.jobs.cancel import CancelResult
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError
 from airflow_provider_polaris.jobs.state import TERMINAL_STATUSES, normalize_status
+from airflow_provider_polaris.triggers.connection import is_key_refused
 from airflow_provider_polaris.triggers.task_job import job_of
 from airflow_provider_polaris.triggers.task_state import TaskKey, task_states
 
@@ -18,39 +19,26 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
 
 
-@dataclass(frozen=True)
-class CancelResult:
-    """
-    What came of asking to cancel a job.
-
-    :param status: ``executionStatus`` after that; None if Polaris didn't say.
-    :param problem: Why Polaris didn't take the order; None if it did, or if the job had ended before.
-    """
-
-    status: str | None = None
-    problem: str | None = None
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the job is over."""
-        return self.status in TERMINAL_STATUSES
-
-
 def cancel(client: PolarisClient, job_id: str) -> CancelResult:
     """
-    Ask Polaris to cancel a job; no failure of that is raised.
+    Ask Polaris to cancel a job.
 
     :param client: Asks.
     :param job_id: The job.
+    :raises PolarisAuthError: It refused our key (401); any other failure is in the result.
     """
     try:
         try:
             return CancelResult(normalize_status(client.cancel_job(job_id)))
         except PolarisApiError as error:
+            if is_key_refused(error):
+                raise
             # A job that has ended, or one that can't be canceled: its status tells which.
             status = normalize_status(client.get_job_status(job_id))
             return CancelResult(status, None if status in TERMINAL_STATUSES else str(error))
     except PolarisError as error:
+        if is_key_refused(error):
+            raise
         return CancelResult(problem=str(error))
 
 
@@ -60,10 +48,13 @@ def status_of(client: PolarisClient, job_id: str) -> CancelResult:
 
     :param client: Asks.
     :param job_id: The job.
+    :raises PolarisAuthError: As for :func:`cancel`.
     """
     try:
         return CancelResult(normalize_status(client.get_job_status(job_id)))
     except PolarisError as error:
+        if is_key_refused(error):
+            raise
         return CancelResult(problem=str(error))
 
 

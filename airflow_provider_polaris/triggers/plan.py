@@ -18,7 +18,7 @@ OVERLAP: Final = 10
 FEW: Final = 5
 #: What a tick may cost while there are at most 10,000 jobs: all of them fit into so many pages of the two lists.
 MOST_REQUESTS: Final = 12
-#: More waiters than this get no percent progress.
+#: More waiters than this get no percent progress in the triggerer.
 MOST_WITH_PROGRESS: Final = 10
 #: Jobs that are asked for one by one where lists don't work at all.
 MOST_WITHOUT_LISTS: Final = 50
@@ -91,6 +91,19 @@ def pages_left(waiting: int, requests_made: int) -> int:
 def singles_left(requests_made: int) -> int:
     """Return how many jobs that neither list has may be asked for one by one; at least one."""
     return min(FEW, max(1, MOST_REQUESTS - requests_made))
+
+
+def has_request_for_progress(waiting: int, jobs: int, requests_made: int) -> bool:
+    """
+    Say whether a tick may also ask how far a job is.
+
+    No job costs more than one request an interval, so there is one to spare only where a list has saved it.
+
+    :param waiting: All waiters.
+    :param jobs: Jobs that were due.
+    :param requests_made: What the tick has cost so far.
+    """
+    return waiting <= MOST_WITH_PROGRESS and requests_made < jobs
 
 
 def oldest_creation(started: float, misses: int, today: float) -> float:

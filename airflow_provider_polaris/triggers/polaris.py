@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_polaris.compat import AIRFLOW_VERSION
+from airflow_provider_polaris.jobs.cancel import CancelResult
+from airflow_provider_polaris.jobs.patience import Patience
 from airflow_provider_polaris.jobs.waiting import Verdict, WaitTracker
 from airflow_provider_polaris.outcome import log_messages
 from airflow_provider_polaris.triggers.event import EventStatus, JobEvent
-from airflow_provider_polaris.triggers.kill import CancelResult, cancel_if_killed
-from airflow_provider_polaris.triggers.patience import Patience
+from airflow_provider_polaris.triggers.kill import cancel_if_killed
 from airflow_provider_polaris.triggers.watcher import Watcher, watcher_of
 
 if TYPE_CHECKING:
@@ -100,12 +101,12 @@ class PolarisJobTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield one event."""
         type(self).logger()  # one for all triggers: Airflow would make one for each
-        started = _now() if self.started is None else _instant(self.started)
+        since = _now().timestamp() if self.started is None else self.started  # one number for all three
         deadline = None if self.deadline is None else _instant(self.deadline)
-        tracker = WaitTracker(self.job_id, now=started, deadline=deadline, console_url=self.console_url)
-        patience = Patience(self.pending_warning, started.timestamp())
+        tracker = WaitTracker(self.job_id, now=_instant(since), deadline=deadline, console_url=self.console_url)
+        patience = Patience(self.pending_warning, since)
         self._watcher = watcher = watcher_of(self.polaris_conn_id)
-        waiter = watcher.join(self.job_id, interval=self.poll_interval, started=started.timestamp())
+        waiter = watcher.join(self.job_id, interval=self.poll_interval, started=since)
         try:
             while (event := self._hear(waiter, tracker, patience)) is None and not self._is_late():
                 await waiter.next(self._seconds_left(waiter, patience.due(tracker.status)))

@@ -8,7 +8,7 @@ an end: a job that is missing from a list may have ended, or the list lags behin
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.jobs.errors import (
@@ -30,6 +30,7 @@ from airflow_provider_polaris.jobs.state import (
 )
 from airflow_provider_polaris.triggers import plan
 from airflow_provider_polaris.triggers.findings import Findings, Memory, Moment, fail
+from airflow_provider_polaris.triggers.groups import Group, Groups
 from airflow_provider_polaris.triggers.waiter import Observation, Waiter
 
 if TYPE_CHECKING:
@@ -43,14 +44,11 @@ _ENDED: Final = tuple(sorted(TERMINAL_STATUSES))
 #: A page has a whole number of these, so that the date is looked at just before the next page is asked for.
 _DATE_EVERY: Final = plan.OVERLAP
 
-#: The longest rest between two questions about a progress that doesn't change, in ticks.
-_LONGEST_REST: Final = 32
-
 #: Failures that say nothing of the job that was asked for.
 _EVERYBODYS: Final = (PolarisTransportError, PolarisThrottledError, PolarisAuthError)
 
-#: Waiters for one job.
-Group = list[Waiter]
+#: What a tick needs of a row; whole rows only where somebody asked for the whole state.
+_FIELDS: Final = ("id", "executionStatus", "createdTimestamp")
 
 
 def poll(client: PolarisClient, waiters: Sequence[Waiter], memory: Memory, moment: Moment) -> Findings:
@@ -82,35 +80,38 @@ class _Tick:
         self._moment = moment
         self._now = moment.now
         self._requests = 0
-        self._done: set[str] = set()
+        self._failed: set[str] = set()
         self._server_failed = False
         self._plain: dict[str, Observation] = {}
 
     def run(self) -> None:
-        due = self._groups(waiter for waiter in self._waiters if waiter.is_due(self._now, self._moment.pace))
+        due = Groups(waiter for waiter in self._waiters if waiter.is_due(self._now, self._moment.pace))
+        jobs = len(due)
         if self._memory.lists_refused:
             self._ask_all(due, plan.MOST_WITHOUT_LISTS)
-        elif plan.asks_each(len(due), self._memory.list_pages or plan.pages_of(len(due))):
+        elif plan.asks_each(jobs, self._memory.list_pages or plan.pages_of(jobs)):
             self._memory.fade()
-            self._ask_all(due, len(due))
+            self._ask_all(due, jobs)
         else:
+            del due  # the lists are about all, and both together take twice the room
             try:
                 self._read_lists()
             except PolarisApiError as error:
                 self._memory.lists_refused = 400 <= error.status < 500 and not isinstance(error, _EVERYBODYS)
                 raise
-        self._ask_progress()
+        if plan.has_request_for_progress(len(self._waiters), jobs, self._requests):
+            self._memory.progress.ask(self._client, Groups(self._waiters), self.findings)
 
     def fail(self, error: PolarisError) -> None:
-        """Note a failure that concerns everybody who was due and has no answer yet."""
-        others = (waiter for waiter in self._waiters if waiter.job_id not in self._done)
+        """Note a failure that concerns everybody who is still due; who has an answer of this tick is not."""
+        others = (waiter for waiter in self._waiters if waiter.job_id not in self._failed)
         failed = fail(others, error, self._moment)
         failed.news = self.findings.news + failed.news
         self.findings = failed
 
-    def _ask_all(self, groups: dict[str, Group], most: int) -> None:
+    def _ask_all(self, groups: Groups, most: int) -> None:
         """Ask for each of so many; the turn is with those that had none for longest, for a request may always fail."""
-        for group in sorted(groups.values(), key=lambda group: group[0].attempted)[:most]:
+        for group in sorted(groups, key=lambda group: group[0].attempted)[:most]:
             self._ask(group)
 
     def _ask(self, group: Group) -> None:
@@ -134,7 +135,7 @@ class _Tick:
                 raise  # the second in a row: it isn't the job
             self._server_failed = broken
             self.findings.heed(error)
-            self._done.add(job_id)
+            self._failed.add(job_id)
             for waiter in group:
                 waiter.failing = True
                 self.findings.news.append((waiter, Observation(error=error)))
@@ -144,7 +145,6 @@ class _Tick:
 
     def _saw(self, group: Group, status: str, state: JobState | None = None) -> None:
         """Note a status. The waiter hears of it only if that may change what he thinks."""
-        self._done.add(group[0].job_id)
         status = sys.intern(status)  # one text for ten thousand waiters
         for waiter in group:
             waiter.asked = self._now
@@ -161,24 +161,23 @@ class _Tick:
             self.findings.news.append((waiter, observation))
 
     def _read_lists(self) -> None:
-        wanted = self._groups(self._waiters)
+        wanted = Groups(self._waiters)
         rows = self._find(
             wanted,
             self._list(_ACTIVE, "ASC"),
         )
         self._requests = plan.pages_of(rows)
         self._memory.keep(self._requests)
-        hinted = [group for group in wanted.values() if not group[0].unlisted]
+        hinted = [group[0] for group in wanted if not group[0].unlisted]
         if hinted and not plan.follows_each(len(wanted), self._requests):
-            self._read_ended(wanted, hinted)
+            self._read_ended(wanted, min(_creation(waiter, self._moment.today) for waiter in hinted))
         self._ask_all(wanted, plan.singles_left(self._requests))
-        for group in wanted.values():
+        for group in wanted:
             for waiter in group:
                 waiter.unlisted = waiter.unlisted or waiter.asked == self._now
 
-    def _read_ended(self, wanted: dict[str, Group], hinted: list[Group]) -> None:
+    def _read_ended(self, wanted: Groups, oldest: float) -> None:
         """Look for the missing among the jobs that have ended, back to the oldest of them."""
-        oldest = min(_creation(group[0], self._moment.today) for group in hinted)
         most_rows = plan.rows_of(plan.pages_left(len(self._waiters), self._requests))
         rows = self._find(
             wanted,
@@ -187,19 +186,25 @@ class _Tick:
             most=most_rows,
         )
         self._requests += plan.pages_of(rows)
-        for group in wanted.values():
+        for group in wanted:
             for waiter in group:
                 waiter.misses += 1
 
     def _list(self, statuses: Sequence[str], order: str) -> Iterator[dict[str, Any]]:
         # What shifts past while jobs end by the hundred is found at the next tick; the tick keeps its budget.
+        whole = any(waiter.wants_state for waiter in self._waiters)
         return self._client.iter_jobs(
-            type=_TYPES, execution_status=statuses, sort_order=order, page_size=plan.PAGE_ROWS, complete=False
+            type=_TYPES,
+            execution_status=statuses,
+            sort_order=order,
+            page_size=plan.PAGE_ROWS,
+            complete=False,
+            fields=None if whole else _FIELDS,
         )
 
     def _find(
         self,
-        wanted: dict[str, Group],
+        wanted: Groups,
         rows: Iterator[dict[str, Any]],
         *,
         oldest: float | None = None,
@@ -212,11 +217,9 @@ class _Tick:
         """
         count = 0
         for count, row in enumerate(rows, 1):
-            group = wanted.get(row["id"])
             status = row.get("executionStatus")
-            if group is not None and isinstance(status, str) and status:
-                del wanted[row["id"]]
-                self._found(group, normalize_status(status), row)
+            if row["id"] in wanted and isinstance(status, str) and status:
+                self._found(wanted.take(row["id"]), normalize_status(status), row)
                 if not wanted:
                     break
             if count == most:
@@ -232,40 +235,6 @@ class _Tick:
                 waiter.created = _created(row)
         state = JobState.from_wire(row) if any(waiter.wants_state for waiter in group) else None
         self._saw(group, status, state)
-
-    def _ask_progress(self) -> None:
-        """Ask how far one of the running jobs is, if there are few; never decides or breaks anything."""
-        if len(self._waiters) > plan.MOST_WITH_PROGRESS:
-            return
-        running = [waiter for waiter in self._waiters if waiter.status == "running" and waiter.step > 0]
-        for waiter in running:
-            waiter.rest -= 1
-        if not running:
-            return
-        waiter = min(running, key=lambda waiter: waiter.rest)
-        if waiter.rest >= 0:
-            return
-        try:
-            done = self._client.get_job_progress(waiter.job_id)
-        except PolarisError as error:
-            self.findings.heed(error)
-            done = waiter.percent / 100
-        if done is None:
-            waiter.step = -1
-            return
-        percent = int(done * 100 + 1e-9)
-        waiter.step = 1 if percent != waiter.percent else min(waiter.step * 2, _LONGEST_REST)
-        waiter.rest = waiter.step - 1
-        if percent != waiter.percent:
-            waiter.percent = percent
-            self.findings.news.append((waiter, Observation(progress=done)))
-
-    @staticmethod
-    def _groups(waiters: Iterable[Waiter]) -> dict[str, Group]:
-        groups: dict[str, Group] = {}
-        for waiter in waiters:
-            groups.setdefault(waiter.job_id, []).append(waiter)
-        return groups
 
 
 def _creation(waiter: Waiter, today: float) -> float:

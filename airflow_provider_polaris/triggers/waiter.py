@@ -60,11 +60,8 @@ class Waiter:
         "interval",
         "job_id",
         "misses",
-        "percent",
-        "rest",
         "started",
         "status",
-        "step",
         "unlisted",
         "wants_state",
     )
@@ -92,10 +89,6 @@ class Waiter:
         self.misses = 0
         #: Known to be active although the list of active jobs doesn't have it.
         self.unlisted = False
-        #: Whole percent done, ticks until the next question about it, ticks to rest after that one; -1: never again.
-        self.percent = 0
-        self.rest = 0
-        self.step = 1
 
     def is_due(self, now: float, pace: float) -> bool:
         """

@@ -16,11 +16,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from airflow_provider_polaris.jobs.cancel import CancelResult
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisProtocolError
 from airflow_provider_polaris.triggers.alarms import AT_A_TIME, Alarms
-from airflow_provider_polaris.triggers.connection import SharedSettings, read_settings, start_apart
+from airflow_provider_polaris.triggers.connection import SharedSettings, is_key_refused, read_settings, start_apart
 from airflow_provider_polaris.triggers.findings import Findings, Memory, Moment, fail
-from airflow_provider_polaris.triggers.kill import CancelResult, cancel, status_of
+from airflow_provider_polaris.triggers.kill import cancel, status_of
 from airflow_provider_polaris.triggers.plan import Cadence
 from airflow_provider_polaris.triggers.poll import poll
 from airflow_provider_polaris.triggers.threads import ClientThreads
@@ -135,7 +136,13 @@ class Watcher:
 
     async def _call(self, work: Callable[[PolarisClient], CancelResult]) -> CancelResult:
         try:
-            return await self._cancels.call(await self._settings.get(), work)
+            settings = await self._settings.get()
+            try:
+                return await self._cancels.call(settings, work)
+            except PolarisError as error:
+                if not is_key_refused(error) or (newer := await self._settings.get_newer(settings)) is None:
+                    raise
+            return await self._cancels.call(newer, work)
         except Exception as error:
             return CancelResult(problem=str(error) or repr(error))
 
@@ -173,8 +180,9 @@ class Watcher:
         waiters = list(self._waiters)
         work = partial(poll, waiters=waiters, memory=memory, moment=moment)
         try:
-            findings = await thread.call(await self._settings.get(), work)
-            if findings.is_unauthorized and (newer := await self._settings.get_newer()) is not None:
+            settings = await self._settings.get()
+            findings = await thread.call(settings, work)
+            if findings.is_unauthorized and (newer := await self._settings.get_newer(settings)) is not None:
                 answered = [news for news in findings.news if news[1].error is None]
                 findings = await thread.call(newer, work)
                 findings.news = answered + findings.news

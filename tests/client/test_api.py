@@ -361,6 +361,28 @@ def test_jobs_without_filters_are_all_newest_first(client: PolarisClient, server
     ]
 
 
+def test_jobs_with_fields_are_cut_down_to_them(client: PolarisClient, server: Script) -> None:
+    """The id stays whatever is asked for, and paging goes on; nothing else is kept, inside or outside."""
+    rows = [
+        {"id": f"j{number}", "executionStatus": "running", "health": {"status": "ok"}, "type": "batch"}
+        for number in range(30)
+    ]
+    server.answer(
+        Reply(body={"values": rows[:20], "moreResultsAvailable": True}),
+        Reply(body={"values": rows[10:], "moreResultsAvailable": False}),
+    )
+    assert list(client.iter_jobs(page_size=20, fields=("executionStatus",))) == [
+        {"id": f"j{number}", "executionStatus": "running"} for number in range(30)
+    ]
+
+
+def test_jobs_with_fields_that_have_no_id_are_unreadable(client: PolarisClient, server: Script) -> None:
+    """What is cut off is still checked."""
+    server.answer(Reply(body={"values": [{"executionStatus": "running"}], "moreResultsAvailable": False}))
+    with pytest.raises(PolarisProtocolError, match="an entry of 'values' has no 'id'"):
+        list(client.iter_jobs(fields=("executionStatus",)))
+
+
 def test_jobs_are_paged_with_an_overlap(client: PolarisClient, server: Script) -> None:
     """Pages overlap; rows that come twice are yielded once."""
     rows = [{"id": f"j{number}"} for number in range(30)]

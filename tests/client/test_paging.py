@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -28,8 +29,10 @@ class Listing:
         self.after(len(self.calls))
         return Page(rows, more if self.says_more else None)
 
-    def walk(self, page_size: int = 100, limit: int | None = None) -> list[str]:
-        rows = iterate_offsets(self.fetch, page_size=page_size, key=lambda row: str(row["id"]), limit=limit)
+    def walk(self, page_size: int = 100, limit: int | None = None, *, complete: bool = True) -> list[str]:
+        rows = iterate_offsets(
+            self.fetch, page_size=page_size, key=lambda row: str(row["id"]), limit=limit, complete=complete
+        )
         return [str(row["id"]) for row in rows]
 
 
@@ -46,6 +49,36 @@ def test_offsets_overlap_and_stop_at_the_last_page() -> None:
     listing = Listing(250)
     listing.walk()
     assert listing.calls == [(0, 100), (90, 100), (180, 100)]
+
+
+@pytest.mark.parametrize("size", [0, 1, 99, 100, 101, 190, 250, 1000])
+@pytest.mark.parametrize("limit", [None, 95, 105])
+def test_offsets_without_steps_back_give_each_row_of_a_quiet_list_once(size: int, limit: int | None) -> None:
+    """They remember a page only, and that is enough for the overlap."""
+    listing = Listing(size)
+    assert listing.walk(limit=limit, complete=False) == listing.ids[:limit]
+
+
+def test_offsets_without_steps_back_keep_no_page_while_the_next_one_comes() -> None:
+    """A thousand rows are a megabyte or more, and a list may have dozens of pages."""
+
+    class Row(dict[str, str]):
+        __hash__ = object.__hash__  # type: ignore[assignment]
+
+    listing = Listing(950)
+    alive: weakref.WeakSet[Any] = weakref.WeakSet()
+    most = []
+
+    def fetch(offset: int, size: int) -> Page:
+        most.append(len(alive))
+        page = listing.fetch(offset, size)
+        rows = [Row(row) for row in page.rows]
+        alive.update(rows)
+        return Page(rows, page.more)  # type: ignore[arg-type]
+
+    walk = iterate_offsets(fetch, page_size=100, key=lambda row: str(row["id"]), complete=False)
+    assert [row["id"] for row in walk] == listing.ids
+    assert max(most) <= 1  # the row that was yielded last
 
 
 def test_offsets_with_rows_added_in_front_give_each_row_once() -> None:

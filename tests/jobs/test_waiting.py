@@ -186,6 +186,21 @@ def test_missed_polls_given_up_keep_what_retry_policies_look_at() -> None:
     )
 
 
+def test_missed_after_an_unknown_status_for_the_budget_is_no_case_for_a_retry(tracker: WaitTracker) -> None:
+    """Nobody knows what the job does: the error is that for an unknown status, with the words of the failure."""
+    tracker.saw("unknown", at(0))
+    tracker.missed(PolarisServerError("GET … answered 503.", status=503), at(10))
+    verdict = tracker.missed(PolarisServerError("GET … answered 503.", status=503), at(910))
+    assert verdict.decision == "gave_up"
+    assert isinstance(verdict.error, PolarisJobFailedError)
+    assert verdict.error.state == "unknown"
+    assert is_deterministic(verdict.error)
+    assert str(verdict.error) == (
+        "gave up waiting for Polaris job 'j1', last seen 'unknown': 2 failed polls in a row, for 15 min. "
+        "The job may still be running; it was not canceled. The last poll failed so: GET … answered 503."
+    )
+
+
 def test_missed_with_404_for_the_budget_says_what_a_404_can_mean(tracker: WaitTracker) -> None:
     """A job that stays invisible may be in another project or in the deleted history."""
     error = PolarisNotFoundError("GET … answered 404.", status=404)

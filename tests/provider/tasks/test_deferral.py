@@ -18,6 +18,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisJobFailedError,
     PolarisJobTimeoutError,
     PolarisProtocolError,
+    PolarisServerError,
     PolarisTransportError,
 )
 from airflow_provider_polaris.operators.polaris import PolarisJobOperator
@@ -492,6 +493,21 @@ def test_execute_complete_of_a_job_that_only_the_trigger_cannot_see_fails_typed(
     gave_up = event("gave_up", "running", "gave up waiting: it was no use")
     with pytest.raises(PolarisTransportError, match="gave up waiting: it was no use"):
         operator().execute_complete(context, event=gave_up, **deferred.kwargs)
+
+
+@pytest.mark.parametrize(
+    "state, kind",
+    [("unknown", AirflowFailException), ("pondering", AirflowFailException), ("running", PolarisServerError)],
+)
+def test_execute_complete_of_a_job_that_nobody_can_see_is_retried_only_if_its_status_was_known(
+    running, clock, context, state, kind
+):
+    """The trigger gave up and the worker gets no answer either: a job of unknown fate is no case for a retry."""
+    deferred = defer(operator(), context)
+    running.server.answer(*STATUS, 503, {"message": "maintenance"})
+    with pytest.raises(kind) as caught:
+        operator().execute_complete(context, event=event("gave_up", state, "gave up: no use"), **deferred.kwargs)
+    assert str(caught.value) == "gave up: no use"
 
 
 def test_execute_complete_with_the_event_of_another_job_waits_for_its_own(running, clock, context, task_log):

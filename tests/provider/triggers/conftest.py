@@ -12,6 +12,7 @@ import json
 import logging
 import random
 import selectors
+import warnings
 from bisect import bisect_right
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
@@ -249,9 +250,10 @@ class InlineThreads:
             )
             self.known = settings
         before = len(self.world.polaris.requests)
-        result = work(self.client)
-        await asyncio.sleep(self.world.latency * (len(self.world.polaris.requests) - before))
-        return result
+        try:
+            return work(self.client)
+        finally:
+            await asyncio.sleep(self.world.latency * (len(self.world.polaris.requests) - before))
 
     def close(self) -> None:
         if self.client is not None:
@@ -367,6 +369,16 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     left = asyncio.all_tasks(loop)
     loop.close()
     assert not left, "tasks are left over"
+
+
+@pytest.fixture
+def database_models() -> None:
+    """Load Airflow's models before a test: while they are configured, some versions warn of themselves."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from airflow.models.trigger import Trigger
+
+        Trigger(classpath="", kwargs={})
 
 
 @pytest.fixture

@@ -283,6 +283,30 @@ def test_job_whose_request_always_fails_does_not_keep_the_others_from_their_turn
     assert max(heard.at for _, heard in started[2:]) <= 100 + 3 * INTERVAL
 
 
+def test_job_that_failed_by_itself_hears_nothing_of_what_failed_for_all_in_the_same_tick(world: Any) -> None:
+    """Its own failure is the one that its task will read."""
+    polls = []
+
+    def spoil(method: str, path: str) -> Any:
+        if path == "/jobs/job-1/status":
+            raise requests.ReadTimeout("slow")
+        polls.append(path)
+        return None
+
+    async def scenario() -> list[Any]:
+        started = many(world, 2)
+        world.polaris.failure = spoil
+        del world.polaris.jobs["job-0"]
+        await wait_all(world, started, 20 * MINUTE)
+        return started
+
+    gone, slow = (heard.event["message"] for _, heard in world.run(scenario()))
+
+    assert "Job job-0 not found" in gone
+    assert f"never seen: {len(polls)} failed polls in a row" in gone
+    assert "no answer" in slow
+
+
 def test_lists_that_polaris_refuses_are_replaced_by_single_requests(world: Any) -> None:
     """A 400 for the list is the list's fault: nobody waits for ever because of it."""
 

@@ -258,6 +258,93 @@ def test_cancel_that_polaris_refuses_is_told_and_raises_nothing(
     assert "not this type" in trigger_log()[-1]
 
 
+def rotate_key(world: Any) -> None:
+    """Have Polaris refuse the key of the first connection, and Airflow know a new one from second 20 on."""
+    old = world.key
+
+    async def read_new(conn_id: str) -> Any:
+        if world.time() >= 20.0:
+            world.key = "pok_brandnewbrandnew"
+        return await type(world).read_settings(world, conn_id)
+
+    world.patch_reads(read_new)
+    world.polaris.failure = lambda method, path: (
+        world.polaris.answer(401, {"message": "who are you?"}) if world.key == old and method == "POST" else None
+    )
+
+
+def test_cancel_whose_key_is_refused_reads_the_connection_once_more(
+    world: Any, airflow: Airflow, trigger_log: Any, has_on_kill: bool
+) -> None:
+    """The key was changed after the last poll: the cancel leaves with the new one, and in time."""
+    rotate_key(world)
+    seconds = kill(world, airflow, deferred(world, airflow), "failed", has_on_kill)
+
+    assert world.polaris.canceled == ["job-0"]
+    assert seconds <= 4.0
+    assert len(world.reads) == 2
+    assert trigger_log()[-1].startswith("INFO The task no longer waits for it; Polaris was asked to cancel job 'job-0'")
+
+
+def test_hundred_cancels_whose_key_is_refused_read_the_connection_once_more(
+    world: Any, airflow: Airflow, has_on_kill: bool
+) -> None:
+    """Those that come while it is read, or after, take what the first one read."""
+    rotate_key(world)
+
+    async def scenario() -> None:
+        triggers = [deferred(world, airflow, number) for number in range(100)]
+        tasks = [world.run_trigger(trigger)[0] for trigger in triggers]
+        await asyncio.sleep(25.0)
+        for key in airflow.states:
+            airflow.states[key] = None
+        await asyncio.gather(*(stop(task, trigger, has_on_kill) for task, trigger in zip(tasks, triggers, strict=True)))
+
+    world.run(scenario())
+
+    assert sorted(world.polaris.canceled) == sorted(world.polaris.jobs)
+    assert len(world.reads) == 2
+
+
+def test_cancel_that_hears_late_of_the_refused_key_takes_what_was_read_before(
+    world: Any, airflow: Airflow, has_on_kill: bool
+) -> None:
+    """Another one has read the connection meanwhile, and it is not read again so soon."""
+    rotate_key(world)
+    triggers = [deferred(world, airflow, number) for number in range(2)]
+
+    async def scenario() -> None:
+        tasks = [world.run_trigger(trigger)[0] for trigger in triggers]
+        await asyncio.sleep(25.0)
+        for key in airflow.states:
+            airflow.states[key] = None
+        world.latency = 1.0
+        stops = []
+        for task, trigger in zip(tasks, triggers, strict=True):
+            stops.append(asyncio.ensure_future(stop(task, trigger, has_on_kill)))
+            await asyncio.sleep(0.7)
+        await asyncio.gather(*stops)
+
+    world.run(scenario())
+
+    assert sorted(world.polaris.canceled) == ["job-0", "job-1"]
+    assert len(world.reads) == 2
+
+
+def test_cancel_whose_key_stays_refused_tells_what_polaris_said(
+    world: Any, airflow: Airflow, trigger_log: Any, has_on_kill: bool
+) -> None:
+    """One more look at the connection, no more requests than there are keys, and nothing is raised."""
+    world.polaris.failure = lambda method, path: (
+        world.polaris.answer(401, {"message": "who are you?"}) if method == "POST" else None
+    )
+    kill(world, airflow, deferred(world, airflow), "failed", has_on_kill)
+
+    assert len(world.reads) == 2
+    assert "could not be canceled; its status is 'unknown'" in trigger_log()[-1]
+    assert "answered 401: who are you?" in trigger_log()[-1]
+
+
 def test_job_that_has_ended_meanwhile_needs_no_cancel(
     world: Any, airflow: Airflow, trigger_log: Any, has_on_kill: bool
 ) -> None:
@@ -382,6 +469,7 @@ def test_ask_supervisor_reads_the_states_of_plain_and_mapped_tasks(world: Any, m
     ]
 
 
+@pytest.mark.usefixtures("database_models")
 def test_ask_database_reads_the_states_where_a_triggerer_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before Airflow 3; in a thread, and failures are "unknown"."""
     from sqlalchemy import create_engine, text

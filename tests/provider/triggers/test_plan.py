@@ -9,9 +9,9 @@ from itertools import pairwise
 import pytest
 
 from airflow_provider_polaris.jobs.health import Health
+from airflow_provider_polaris.jobs.patience import Patience
 from airflow_provider_polaris.jobs.state import JobState
 from airflow_provider_polaris.triggers import plan
-from airflow_provider_polaris.triggers.patience import Patience
 
 
 def test_examples_in_the_module_hold() -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 from datetime import datetime, timedelta, timezone
-from importlib import import_module
 from typing import Any
 
 import pytest
@@ -23,42 +21,6 @@ def timeout_text(aftermath: str, console_url: str | None = None) -> str:
     tracker = WaitTracker("job-1", now=START, deadline=START + timedelta(seconds=100), console_url=console_url)
     tracker.saw("running", START)
     return str(tracker.timeout_error(aftermath))
-
-
-def test_serialize_round_trips_through_airflows_own_encoder() -> None:
-    """What Airflow stores encrypted and reads back makes the same trigger; plain JSON scalars, nothing else."""
-    from airflow.models.trigger import Trigger
-
-    trigger = PolarisJobTrigger(
-        "job-1",
-        "polaris_other",
-        12.5,
-        started=1763618400.25,
-        deadline=1763622000.0,
-        cancel_on_timeout=True,
-        cancel_on_kill=True,
-        pending_warning=None,
-        console_url=URL,
-    )
-    classpath, arguments = trigger.serialize()
-    row = Trigger.from_object(trigger)
-    module, _, name = row.classpath.rpartition(".")
-    again = getattr(import_module(module), name)(**row.kwargs)
-
-    assert json.loads(json.dumps(arguments)) == arguments
-    assert all(value is None or isinstance(value, str | int | float | bool) for value in arguments.values())
-    assert again.serialize() == (classpath, arguments)
-    assert arguments == {
-        "job_id": "job-1",
-        "polaris_conn_id": "polaris_other",
-        "poll_interval": 12.5,
-        "started": 1763618400.25,
-        "deadline": 1763622000.0,
-        "cancel_on_timeout": True,
-        "cancel_on_kill": True,
-        "pending_warning": None,
-        "console_url": URL,
-    }
 
 
 def test_bare_trigger_never_cancels() -> None:
@@ -104,77 +66,6 @@ def test_triggers_share_one_logger(world: Any) -> None:
     world.run(scenario())
 
     assert PolarisJobTrigger("job-1").log is PolarisJobTrigger("job-2").log
-
-
-def test_progress_is_asked_for_where_few_wait_and_logged_in_whole_percents(world: Any, trigger_log: Any) -> None:
-    """One request a tick at most, fewer where nothing moves, and none for a type of job that has no progress."""
-
-    async def scenario() -> None:
-        world.polaris.add("moves", (-5.0, "running"), (1000.0, "completed"), progress=lambda now: now / 1000)
-        world.polaris.add("stuck", (-5.0, "running"), (1000.0, "completed"), progress=lambda now: 0.5)
-        world.polaris.add("mute", (-5.0, "running"), (1000.0, "completed"))
-        started = [world.watch(job_id) for job_id in ("moves", "stuck", "mute")]
-        await asyncio.wait([task for task, _ in started])
-
-    world.run(scenario())
-
-    done = [line for line in trigger_log() if "% done" in line]
-    assert len([line for line in done if "'moves'" in line]) == pytest.approx(90, abs=12)
-    assert [line for line in done if "'stuck'" in line] == ["INFO Polaris job 'stuck' is 50 % done, 11 s into the wait"]
-    by_tick = [[kind for kind in tick if "progress" in kind] for tick in world.polaris.polls_by_tick()]
-    assert max(len(tick) for tick in by_tick) == 1
-
-
-def test_progress_is_not_asked_for_where_many_wait(world: Any) -> None:
-    """Eleven waiters get none."""
-
-    async def scenario() -> None:
-        tasks = []
-        for number in range(11):
-            world.polaris.add(f"job-{number}", (-5.0, "running"), progress=lambda now: 0.5)
-            tasks.append(world.watch(f"job-{number}")[0])
-        await asyncio.sleep(100)
-        await world.finish(*tasks)
-
-    world.run(scenario())
-
-    assert world.polaris.asked("progress") == 0
-
-
-@pytest.mark.parametrize("answer", [float("nan"), 7.0, -1.0, 403, 429])
-def test_progress_that_makes_no_sense_or_fails_breaks_nothing(world: Any, trigger_log: Any, answer: float) -> None:
-    """It is telemetry: it never decides. A server that asks us to wait is heeded all the same."""
-
-    async def scenario() -> Any:
-        if answer > 100:
-            world.polaris.failure = lambda method, path: (
-                world.polaris.answer(int(answer), {}, Retry_After="45") if path.endswith("/progress") else None
-            )
-        world.polaris.add("job-1", (-5.0, "running"), (35.0, "completed"), progress=lambda now: answer)
-        task, heard = world.watch("job-1")
-        await task
-        return heard
-
-    heard = world.run(scenario())
-
-    assert heard.event["state"] == "completed"
-    assert not [line for line in trigger_log() if "% done" in line or line.startswith("WARNING")]
-    assert heard.at == pytest.approx(46.5 if answer > 100 else 41.0, abs=1.0)
-
-
-def test_lone_stuck_job_costs_hardly_more_than_its_status(world: Any) -> None:
-    """A progress that doesn't change is asked for ever more rarely."""
-
-    async def scenario() -> None:
-        world.polaris.add("job-1", (-5.0, "running"), progress=lambda now: 0.25)
-        task, _ = world.watch("job-1")
-        await asyncio.sleep(1000)
-        await world.finish(task)
-
-    world.run(scenario())
-
-    assert world.polaris.asked("status") == pytest.approx(100, abs=1)
-    assert world.polaris.asked("progress") <= 9
 
 
 def test_deadline_cancels_the_job_and_then_fires(world: Any) -> None:
