@@ -34,6 +34,12 @@ class Assumptions:
         declares the column, never, or always.
     :param source_snapshot: A job reads its source as it is when the job ends, or as it was when it was posted.
     :param summary_intervals: The list of jobs shows ``target.intervals``, or hides them.
+    :param busy_source: A deletion of what a job reads is refused with a 400, fails, or waits until nobody reads it.
+    :param overlapping_jobs: A job that rewrites what an older one is about to rewrite waits for it, fails, or runs.
+    :param restore_overlap: A restore fails where the table has data, or is refused with a 400.
+    :param empty_restore: A restore that finds nothing completes with a warning, or fails with ``no_rows_ingested``.
+    :param permanent_delete: A permanent deletion reaches softly deleted data in its intervals, or live data only.
+    :param realtime_async: Asynchronous SQL doesn't see real-time rows, or sees them.
     """
 
     unknown_context: Literal["accept", "refuse", "drop"] = "accept"
@@ -42,6 +48,12 @@ class Assumptions:
     existing_count: Literal["declared", "never", "always"] = "declared"
     source_snapshot: Literal["end", "post"] = "end"
     summary_intervals: Literal["show", "hide"] = "show"
+    busy_source: Literal["refuse", "fail", "wait"] = "refuse"
+    overlapping_jobs: Literal["wait", "fail", "free"] = "wait"
+    restore_overlap: Literal["fail", "refuse"] = "fail"
+    empty_restore: Literal["warn", "fail"] = "warn"
+    permanent_delete: Literal["all", "live"] = "all"
+    realtime_async: Literal["hide", "show"] = "hide"
 
     @classmethod
     def parse(cls, texts: Sequence[str]) -> Assumptions:

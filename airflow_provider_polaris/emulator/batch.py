@@ -8,7 +8,6 @@ is read, and what the emulator's SQL can't do, fails the job later.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
 from airflow_provider_polaris.emulator.assumptions import Assumptions
@@ -17,7 +16,7 @@ from airflow_provider_polaris.emulator.context import read_context
 from airflow_provider_polaris.emulator.echo import echo_spec, query_text
 from airflow_provider_polaris.emulator.engine import BatchPlan, Column, FileInput, MappingPlan, TableDef, TableInput
 from airflow_provider_polaris.emulator.errors import bad_request, not_implemented
-from airflow_provider_polaris.emulator.intervals import EARLIEST, LATEST, Interval, IntervalError, parse_interval
+from airflow_provider_polaris.emulator.intervals import EARLIEST, LATEST, Interval, parse_interval
 from airflow_provider_polaris.emulator.mappings import check_clustering, check_filter, read_mappings
 from airflow_provider_polaris.emulator.models import (
     COLUMN_TYPES,
@@ -26,34 +25,16 @@ from airflow_provider_polaris.emulator.models import (
     TableSource,
     UploadedSource,
 )
-from airflow_provider_polaris.emulator.names import table_name_fault
+from airflow_provider_polaris.emulator.prepared import Prepared, check_table_name, find_target, read_interval
 from airflow_provider_polaris.emulator.shelf import Shelf
 from airflow_provider_polaris.emulator.wire import parse
 
-# DOCUMENTED polaris-sdk 20250425.14.0, JobTypeV2 and JobSourceTypeV2
-_OTHER_TYPES: Final = ("sql", "streaming", "delete_data", "drop_table", "restore_data")
+# DOCUMENTED polaris-sdk 20250425.14.0, JobSourceTypeV2
 _OTHER_SOURCES: Final = ("azure", "connection", "inline", "s3")
 _DEFAULT_PARTITIONING: Final = "day"
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """
-    A batch job that passed every check.
-
-    :param spec: The specification as it is echoed.
-    :param query: The SQL that it stands for.
-    :param aggregations: Whether each of its mappings is an aggregation.
-    :param target: The target table; None if it has to be created.
-    """
-
-    spec: dict[str, Any]
-    query: str
-    aggregations: tuple[bool, ...]
-    target: TableDef | None
-
-
-def prepare(data: Mapping[str, Any], catalog: Catalog, shelf: Shelf, assumed: Assumptions) -> Prepared:
+def prepare_batch(data: Mapping[str, Any], catalog: Catalog, shelf: Shelf, assumed: Assumptions) -> Prepared:
     """
     Check the body of a POST and fill in everything that Polaris fills in.
 
@@ -64,12 +45,10 @@ def prepare(data: Mapping[str, Any], catalog: Catalog, shelf: Shelf, assumed: As
     :return: The job, not yet stored.
     :raises ApiError: 400 for a job that breaks a rule, 501 for one that the emulator can't run.
     """
-    _check_type(data)
     job = parse(BatchJob, data)
     job = job.model_copy(update={"context": read_context(job.context, assumed)})
     source, columns, source_interval = _read_source(job, catalog, shelf)
-    _check_name(job.target.table_name, "target.tableName")
-    target = catalog.find(job.target.table_name)
+    target = find_target(job.target, catalog, may_be_missing=True)
     if target is None and not job.create_table_if_not_exists:
         raise bad_request(
             f"table {job.target.table_name!r} does not exist; create it, or set 'createTableIfNotExists' to true.",
@@ -89,7 +68,7 @@ def prepare(data: Mapping[str, Any], catalog: Catalog, shelf: Shelf, assumed: As
         intervals=intervals,
         partitioning=partitioning,
     )
-    return Prepared(spec, query, tuple(aggregations), target)
+    return Prepared(spec, target, query, tuple(aggregations))
 
 
 def partitioning_of(spec: Mapping[str, Any], target: TableDef | None) -> str:
@@ -106,7 +85,7 @@ def plan_of(spec: Mapping[str, Any], aggregations: Sequence[bool]) -> BatchPlan:
     """
     Return what the engine has to do for an echoed specification.
 
-    :param spec: What :func:`prepare` made.
+    :param spec: What :func:`prepare_batch` made.
     :param aggregations: Whether each of its mappings is an aggregation.
     """
     source = spec["source"]
@@ -137,16 +116,6 @@ def plan_of(spec: Mapping[str, Any], aggregations: Sequence[bool]) -> BatchPlan:
     )
 
 
-def _check_type(data: Mapping[str, Any]) -> None:
-    # DOCUMENTED polaris-sdk 20250425.14.0 has no default; GUESS from the vendor's OpenAPI document: it is 'sql'.
-    job_type = data.get("type", "sql")
-    if job_type in _OTHER_TYPES:
-        raise not_implemented(f"jobs of type {job_type!r}", "type")
-    if job_type != "batch":
-        words = _words(("batch", *_OTHER_TYPES))
-        raise bad_request(f"field 'type' has the value {job_type!r}: it must be one of {words}.", "type")
-
-
 def _read_source(
     job: BatchJob, catalog: Catalog, shelf: Shelf
 ) -> tuple[dict[str, Any], tuple[Column, ...], Interval | None]:
@@ -165,11 +134,17 @@ def _read_source(
 def _read_table_source(
     source: TableSource, catalog: Catalog
 ) -> tuple[dict[str, Any], tuple[Column, ...], Interval | None]:
-    _check_name(source.table_name, "source.tableName")
+    check_table_name(source.table_name, "source.tableName")
     table = catalog.find(source.table_name)
     if table is None:
         raise bad_request(f"table {source.table_name!r} does not exist.", "source.tableName")
-    interval = _interval(source.interval, "source.interval")
+    availability = catalog.availability(table)
+    if availability != "available":
+        # DOCUMENTED https://docs.imply.io/polaris/api-ingest-table: it can't be used. GUESS: refused with a 400.
+        raise bad_request(
+            f"table {source.table_name!r} is {availability!r} and can't be a source now.", "source.tableName"
+        )
+    interval = read_interval(source.interval, "source.interval")
     echoed = {"interval": str(interval), "tableName": source.table_name, "type": "table"}
     return echoed, catalog.columns(table), interval
 
@@ -223,7 +198,7 @@ def _check_mode(job: BatchJob, partitioning: str) -> list[Interval]:
         raise bad_request(
             "ingestionMode 'replace' needs either 'target.intervals' or 'replaceAll': true.", "target.intervals"
         )
-    intervals = [_interval(text, "target.intervals") for text in texts]
+    intervals = [read_interval(text, "target.intervals") for text in texts]
     for text, interval in zip(texts, intervals, strict=True):
         if not interval.is_aligned(partitioning):
             raise bad_request(
@@ -231,19 +206,6 @@ def _check_mode(job: BatchJob, partitioning: str) -> list[Interval]:
                 "target.intervals",
             )
     return intervals
-
-
-def _check_name(name: str, field: str) -> None:
-    fault = table_name_fault(name)
-    if fault is not None:
-        raise bad_request(f"table name {name!r} is not valid: {fault}.", field)
-
-
-def _interval(text: str, field: str) -> Interval:
-    try:
-        return parse_interval(text)
-    except IntervalError as error:
-        raise bad_request(f"interval {text!r} is not valid: {error}.", field) from None
 
 
 def _words(words: Sequence[str]) -> str:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from airflow_provider_polaris.emulator.definitions import read_definition
-from airflow_provider_polaris.emulator.engine import Column, TableDef, TableError, Tables, TableStats
+from airflow_provider_polaris.emulator.engine import Column, Segment, TableDef, TableError, Tables, TableStats
 from airflow_provider_polaris.emulator.errors import ApiError, bad_request, not_found
 from airflow_provider_polaris.emulator.identity import Clock, rfc3339
 from airflow_provider_polaris.emulator.intervals import Interval, format_instant
 from airflow_provider_polaris.emulator.models import Table
 from airflow_provider_polaris.emulator.names import table_name_fault
+from airflow_provider_polaris.emulator.upkeep import Upkeep
 from airflow_provider_polaris.emulator.wire import parse
 
 _STATUS: Final[Mapping[str, int]] = {
@@ -32,15 +33,26 @@ class Catalog:
 
     :param tables: The engine's tables.
     :param clock: For creation and modification times.
+    :param upkeep: What of them is precached.
     """
 
-    def __init__(self, tables: Tables, clock: Clock) -> None:
+    def __init__(self, tables: Tables, clock: Clock, upkeep: Upkeep) -> None:
         self._tables = tables
         self._clock = clock
+        self._upkeep = upkeep
+        self.being_dropped: set[str] = set()
 
     def find(self, name: str) -> TableDef | None:
         """Return a table's definition, or None; a name that no table can have is not looked up."""
         return None if table_name_fault(name) else self._tables.get(name)
+
+    def availability(self, table: TableDef) -> str:
+        """
+        Return whether a table's data is there to be queried.
+
+        DOCUMENTED polaris-sdk 20250425.14.0, TableAvailability. GUESS: ``deleting`` while a job drops the table.
+        """
+        return "deleting" if table.name in self.being_dropped else self._upkeep.availability(table)
 
     def columns(self, table: TableDef) -> tuple[Column, ...]:
         """Return all columns that an expression can name, ``__time`` included."""
@@ -156,7 +168,7 @@ class Catalog:
                 "schema",
             )
         try:
-            self._tables.update(new)
+            self._upkeep.apply_policy(self._tables.update(new))
         except TableError as error:
             raise _api_error(error) from None
         return self.payload(name)
@@ -211,27 +223,13 @@ class Catalog:
         """
         Return the segments of a table that were replaced or softly deleted.
 
-        DOCUMENTED polaris-sdk 20250425.14.0, SegmentMetadataResponse.
-
         :raises ApiError: 404.
         """
         if self.find(name) is None:
             raise not_found("Table", name)
         bounds = None if interval is None else (interval.start, interval.end)
         segments = self._tables.unused_segments(name, bounds, limit, last_segment_id, sort_order)
-        return [
-            {
-                "id": segment.id,
-                "tableName": segment.table,
-                "interval": f"{format_instant(segment.interval[0])}/{format_instant(segment.interval[1])}",
-                "version": segment.version,
-                "partitionNumber": segment.partition_number,
-                "sizeBytes": segment.size_bytes,
-                "createdOnTimestamp": format_instant(segment.created),
-                "lastUpdatedOnTimestamp": format_instant(segment.last_updated),
-            }
-            for segment in segments
-        ]
+        return [segment_payload(segment) for segment in segments]
 
     def _summary(self, table: TableDef, stats: TableStats) -> dict[str, Any]:
         attributes = table.attributes
@@ -240,7 +238,7 @@ class Catalog:
             "type": table.type,
             "id": table.id,
             "version": table.version,
-            "availability": "available",
+            "availability": self.availability(table),
             "partitioningGranularity": table.partitioning or "day",
             "schemaMode": table.schema_mode,
             "createdByUser": attributes["createdByUser"],
@@ -250,9 +248,24 @@ class Catalog:
             "segmentCount": stats.segment_count,
             "totalRows": stats.total_rows,
             "totalDataSizeBytes": stats.total_bytes,
-            "precachedDataSizeBytes": stats.total_bytes,
+            "precachedDataSizeBytes": self._upkeep.precached_bytes(table),
         }
-        return row if attributes.get("description") is None else {**row, "description": attributes["description"]}
+        optional = ("description", "storagePolicy")
+        return {**row, **{key: attributes[key] for key in optional if attributes.get(key)}}
+
+
+def segment_payload(segment: Segment) -> dict[str, Any]:
+    """Return a segment as the API shows it. DOCUMENTED polaris-sdk 20250425.14.0, SegmentMetadataResponse."""
+    return {
+        "id": segment.id,
+        "tableName": segment.table,
+        "interval": f"{format_instant(segment.interval[0])}/{format_instant(segment.interval[1])}",
+        "version": segment.version,
+        "partitionNumber": segment.partition_number,
+        "sizeBytes": segment.size_bytes,
+        "createdOnTimestamp": format_instant(segment.created),
+        "lastUpdatedOnTimestamp": format_instant(segment.last_updated),
+    }
 
 
 def _modified(user: Mapping[str, Any], now: str | None) -> dict[str, Any]:

@@ -32,7 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         from airflow_provider_polaris.emulator import engine, serving
         from airflow_provider_polaris.emulator.app import create_app
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == __name__.partition(".")[0]:
+            raise  # a module of this package is missing or broken: installing an extra doesn't help
         return _fail(
             f"the emulator needs {error.name!r}, which is not installed. "
             "Run: pip install 'airflow-provider-polaris[emulator]'"

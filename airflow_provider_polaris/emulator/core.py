@@ -20,6 +20,7 @@ from airflow_provider_polaris.emulator.queries import Queries
 from airflow_provider_polaris.emulator.registry import JobRegistry
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
 from airflow_provider_polaris.emulator.shelf import Shelf
+from airflow_provider_polaris.emulator.upkeep import Upkeep
 from airflow_provider_polaris.emulator.wire import JsonBody, read_json
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -39,11 +40,22 @@ class Emulator:
         self.clock = clock
         self.store = Store(settings.db, now=lambda: _EPOCH + timedelta(microseconds=clock() // 1000))
         self.tables = Tables(self.store)
-        self.catalog = Catalog(self.tables, clock)
+        self.upkeep = Upkeep(self.store, self.tables)
+        self.catalog = Catalog(self.tables, clock, self.upkeep)
         self.shelf = Shelf(self.store, clock)
         self.faults = Faults(clock)
-        self.jobs = JobRegistry(self.store, self.tables, self.catalog, self.shelf, self.faults, settings, clock)
-        self.queries = Queries(self.store, self.tables, settings.progression, clock, settings.query_page_rows)
+        self.jobs = JobRegistry(
+            self.store, self.tables, self.catalog, self.shelf, self.faults, self.upkeep, settings, clock
+        )
+        self.queries = Queries(
+            self.store,
+            self.tables,
+            settings.progression,
+            clock,
+            settings.query_page_rows,
+            seen_by_sync=self.upkeep.seen_by_sync,
+            seen_by_async=lambda _: self.upkeep.seen_by_async(self.jobs.assumed.realtime_async),
+        )
         self.authenticator = Authenticator(settings, clock)
 
     def close(self) -> None:

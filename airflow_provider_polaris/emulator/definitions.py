@@ -18,6 +18,7 @@ from airflow_provider_polaris.emulator.models import (
     TIME_RESOLUTIONS,
     Table,
 )
+from airflow_provider_polaris.emulator.policies import read_policy
 
 _TIME: Final = "__time"
 
@@ -36,8 +37,6 @@ def read_definition(table: Table, name: str, table_id: str, stamps: Mapping[str,
             f"{', '.join(PARTITIONINGS)}.",
             "partitioningGranularity",
         )
-    if table.storage_policy is not None:
-        raise not_implemented("storage policies", "storagePolicy")
     resolution = _time_resolution(table)
     schema = _schema(table)
     attributes: dict[str, Any] = {"schema": schema, **stamps}
@@ -51,6 +50,8 @@ def read_definition(table: Table, name: str, table_id: str, stamps: Mapping[str,
         "queryGranularity": table.query_granularity,
     }
     attributes.update({key: value for key, value in optional.items() if value is not None})
+    if table.storage_policy is not None:
+        attributes["storagePolicy"] = read_policy(table.storage_policy, table.partitioning_granularity)
     return TableDef(
         name=name,
         id=table_id,

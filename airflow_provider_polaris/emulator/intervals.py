@@ -111,6 +111,18 @@ def parse_interval(text: str) -> Interval:
     return Interval(start, end)
 
 
+def before(moment: datetime, period: str) -> datetime:
+    """
+    Go back by an ISO 8601 period; no further than :data:`EARLIEST`.
+
+    :raises IntervalError: Not a period.
+    """
+    try:
+        return _shift(moment, period, -1)
+    except OverflowError:
+        return EARLIEST
+
+
 def parse_instant(text: str) -> datetime:
     """Read an ISO 8601 instant or date, to the millisecond."""
     match = _INSTANT.fullmatch(text)

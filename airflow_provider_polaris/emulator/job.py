@@ -14,6 +14,24 @@ from airflow_provider_polaris.emulator.identity import rfc3339
 from airflow_provider_polaris.emulator.machine import TERMINAL_STATUSES
 
 OK: Mapping[str, Any] = {"status": "ok"}
+# Top-level fields of describe that repeat the specification, by the type of the job.
+_COPIED: Mapping[str, tuple[str, ...]] = {
+    "batch": ("source", "filterExpression", "ingestionMode", "mappings", "maxParseExceptions", "context"),
+    "delete_data": ("deleteAll", "versions"),
+    "drop_table": (),
+    "restore_data": ("interval", "versions"),
+    "streaming": (
+        "source",
+        "mappings",
+        "dimensionExclusions",
+        "useSchemaDiscovery",
+        "filterExpression",
+        "lateMessageRejectionPeriod",
+        "earlyMessageRejectionPeriod",
+        "readFromPoint",
+        "maxParseExceptions",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +42,13 @@ class Job:
     :param number: Counts jobs up in the order of their creation.
     :param created: Nanoseconds since the epoch, like all instants here.
     :param spec: The specification as it is echoed.
-    :param query: The SQL that the job stands for.
+    :param query: The SQL that the job stands for; None if it stands for none.
     :param aggregations: Whether each of the spec's mappings is an aggregation, all defaults resolved.
     :param table_id: Id of the target table when the job was made.
     :param body_sha256: Hash of the raw body that the job was made from.
     :param snapshot: What the engine keeps of the source for a job that has not ended; None if it reads the source.
-    :param totals: What a finished job counted; None before.
+    :param doomed: Why the job will fail when it is due; None if it won't for that.
+    :param totals: What a finished ingestion job counted; None before, and for other jobs.
     """
 
     id: str
@@ -45,11 +64,12 @@ class Job:
     created_by: Mapping[str, Any]
     modified_by: Mapping[str, Any]
     spec: Mapping[str, Any]
-    query: str
+    query: str | None
     aggregations: tuple[bool, ...]
     table_id: str | None
     body_sha256: str
     snapshot: str | None = None
+    doomed: str | None = None
     totals: Mapping[str, Any] | None = None
     log: tuple[Mapping[str, Any], ...] = ()
 
@@ -60,13 +80,15 @@ class Job:
 
     @property
     def had_effect(self) -> bool:
-        """Whether the job completed, which is when it has totals, and stored rows."""
-        return bool(self.totals and self.totals["numRowsPersisted"])
+        """Whether the job completed and stored rows, or deleted some, or brought some back."""
+        if self.totals is not None:
+            return bool(self.totals["numRowsPersisted"])
+        return self.status == "completed" and self.health["status"] == "ok"
 
     @property
     def source(self) -> Mapping[str, Any]:
-        """The source as it is echoed."""
-        source: Mapping[str, Any] = self.spec["source"]
+        """The source as it is echoed; empty for a job that has none."""
+        source: Mapping[str, Any] = self.spec.get("source", {})
         return source
 
     @property
@@ -87,16 +109,18 @@ class Job:
 
 def summary(job: Job, *, intervals: bool = True) -> dict[str, Any]:
     """
-    Return a job as a list shows it: no spec, no query, no mappings, the source's type and table only.
+    Return a job as a list shows it: no spec, no query, no mappings, of the source no more than its name.
 
-    DOCUMENTED polaris-sdk 20250425.14.0, BatchJobSummaryResponse. GUESS: ``target.intervals`` is shown, unless
-    ``summary_intervals`` says otherwise.
+    DOCUMENTED polaris-sdk 20250425.14.0, BatchJobSummaryResponse and those of the other types. GUESS:
+    ``target.intervals`` is shown, unless ``summary_intervals`` says otherwise.
 
     :param job: The job.
     :param intervals: Whether to show ``target.intervals``.
     """
-    source = {key: job.source[key] for key in ("type", "tableName") if key in job.source}
-    shown = {"source": source, **_common(job)}
+    shown = _common(job)
+    if job.source:
+        named = ("type", "tableName", "connectionName")
+        shown = {"source": {key: job.source[key] for key in named if key in job.source}, **shown}
     if not intervals:
         del shown["target"]["intervals"]
     return shown
@@ -107,15 +131,15 @@ def full(job: Job) -> dict[str, Any]:
     Return a job as describe shows it.
 
     OBSERVED 2023-09-13 in the sample of https://docs.imply.io/polaris/api-ingest-table: the keys and their order.
-    GUESS: ``context`` is absent when none was sent.
+    DOCUMENTED polaris-sdk 20250425.14.0, BatchJobResponse and those of the other types: what is copied from the
+    specification. GUESS: ``context`` is absent when none was sent.
     """
     spec = dict(job.spec)
     common = _common(job)
     ending = {key: common.pop(key) for key in ("target", "type", "completedTimestamp", "startedTimestamp")}
-    copied = ("source", "filterExpression", "ingestionMode", "mappings", "maxParseExceptions", "context")
     return {
-        **{key: spec[key] for key in copied if key in spec},
-        "query": job.query,
+        **{key: spec[key] for key in _COPIED[job.type] if key in spec},
+        **({} if job.query is None else {"query": job.query}),
         **common,
         "spec": spec,
         **ending,

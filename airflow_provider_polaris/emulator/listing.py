@@ -14,12 +14,12 @@ from typing import Any, Final
 
 from fastapi import Request
 
+from airflow_provider_polaris.emulator.admission import JOB_TYPES
 from airflow_provider_polaris.emulator.errors import bad_request
 from airflow_provider_polaris.emulator.job import Job
 from airflow_provider_polaris.emulator.machine import EXECUTION_STATUSES
 from airflow_provider_polaris.emulator.wire import number, one_of, several_of
 
-_TYPES: Final = ("batch", "delete_data", "drop_table", "restore_data", "streaming", "sql")
 _HEALTHS: Final = ("ok", "warn", "error")
 _SORT_KEYS: Final[Mapping[str, Callable[[Job], Any]]] = {
     "created_by_user_name": lambda job: job.created_by["username"],
@@ -27,8 +27,8 @@ _SORT_KEYS: Final[Mapping[str, Callable[[Job], Any]]] = {
     "execution_status": lambda job: job.status,
     "last_updated_date_time": lambda job: job.updated,
     "source_name": lambda job: job.source.get("tableName", ""),
-    "source_type": lambda job: job.source["type"],
-    "source_connection_name": lambda _: "",
+    "source_type": lambda job: job.source.get("type", ""),
+    "source_connection_name": lambda job: job.source.get("connectionName", ""),
     "source_table_name": lambda job: job.source.get("tableName", ""),
     "target_table_name": lambda job: job.target_name,
     "type": lambda job: job.type,
@@ -80,7 +80,7 @@ class JobFilter:
         if table_name is not None and not 1 <= len(table_name) <= 255:
             raise bad_request("parameter 'targetTableName' must have 1 to 255 characters.", "targetTableName")
         return cls(
-            types=several_of(request, "type", _TYPES),
+            types=several_of(request, "type", JOB_TYPES),
             statuses=several_of(request, "executionStatus", EXECUTION_STATUSES),
             healths=several_of(request, "healthStatus", _HEALTHS),
             connections=frozenset(request.query_params.getlist("connectionName")),
@@ -111,7 +111,7 @@ class JobFilter:
             (not self.types or job.type in self.types)
             and (not self.statuses or job.status in self.statuses)
             and (not self.healths or job.health["status"] in self.healths)
-            and not self.connections  # no job here reads from a connection
+            and (not self.connections or job.source.get("connectionName") in self.connections)
             and self.table_name in (None, job.target_name)
             and self.table_id in (None, job.table_id)
             and (not self.search or any(self.search in str(_SORT_KEYS[name](job)).lower() for name in _SEARCHED))

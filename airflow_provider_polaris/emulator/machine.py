@@ -26,12 +26,14 @@ TERMINAL_STATUSES: Final = frozenset({"completed", "failed", "canceled"})
 # DOCUMENTED polaris-sdk 20250425.14.0, DesiredJobExecutionStatusV2
 DESIRED_STATUSES: Final = ("running", "canceled", "suspended")
 
-Event = Literal["start", "complete", "fail", "cancel"]
+Event = Literal["start", "complete", "fail", "cancel", "suspend", "resume"]
 
-# GUESS: no source states the moves; these are the ones that the descriptions of the statuses imply for batch jobs.
+# GUESS: no source states the moves; these are the ones that the descriptions of the statuses imply for batch jobs;
+# only streaming jobs are suspended.
 MOVES: Final[Mapping[str, Mapping[Event, str]]] = {
     "pending": {"start": "running", "fail": "failed", "cancel": "canceled"},
-    "running": {"complete": "completed", "fail": "failed", "cancel": "canceled"},
+    "running": {"complete": "completed", "fail": "failed", "cancel": "canceled", "suspend": "suspended"},
+    "suspended": {"resume": "running", "cancel": "canceled"},
     "completed": {},
     "failed": {},
     "canceled": {},
@@ -120,6 +122,10 @@ class Progression:
     def has_started(self, fraction: float) -> bool:
         """Return whether a job that is so far done is running rather than pending."""
         return fraction > 0 if self.kind == "polls" else fraction >= 0.1
+
+    def instant(self, created: int, fraction: float, now: int) -> int:
+        """With ``seconds`` things happened when they were due, not when somebody looked; nanoseconds all."""
+        return now if self.kind == "polls" else created + int(self.amount * fraction * 1_000_000_000)
 
     @property
     def is_immediate(self) -> bool:

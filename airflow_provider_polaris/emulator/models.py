@@ -144,6 +144,84 @@ class BatchJob(WireModel):
     desired_execution_status: str | None = None
 
 
+class DeleteDataJob(WireModel):
+    """A job that deletes data of a table."""
+
+    type: Literal["delete_data"]
+    target: TableTarget
+    delete_all: bool = False
+    soft_delete: bool = False
+    versions: list[str] | None = None
+    desired_execution_status: str | None = None
+
+
+class RestoreDataJob(WireModel):
+    """A job that brings softly deleted data back."""
+
+    type: Literal["restore_data"]
+    target: TableTarget
+    interval: str
+    versions: list[str] | None = None
+    desired_execution_status: str | None = None
+
+
+class DropTableJob(WireModel):
+    """A job that deletes a table."""
+
+    type: Literal["drop_table"]
+    target: TableTarget
+    soft_delete: bool = False
+    desired_execution_status: str | None = None
+
+
+class ConnectionSource(WireModel):
+    """A stream as the source of a job."""
+
+    type: Literal["connection"]
+    connection_name: str = Field(min_length=1)
+    format_settings: dict[str, Any] | None = None
+    input_schema: list[InputField] | None = None
+
+
+class StreamingJob(WireModel):
+    """A streaming ingestion job; the source is read on its own, by its type."""
+
+    type: Literal["streaming"]
+    source: dict[str, Any]
+    target: TableTarget
+    mappings: list[Mapping_] = Field(default_factory=list)
+    filter_expression: str | None = None
+    partitioned_by: str | None = None
+    clustering_columns: list[str] | None = None
+    create_table_if_not_exists: bool = False
+    max_parse_exceptions: int = Field(MAX_INT32, ge=0, le=MAX_INT32)
+    late_message_rejection_period: str = "P30D"
+    early_message_rejection_period: str = "P2000D"
+    read_from_point: Literal["earliest", "latest"] = "latest"
+    replace_running: bool = False
+    use_schema_discovery: bool = False
+    dimension_exclusions: list[str] | None = None
+    enable_upserts: bool = False
+    upsert_key_columns: list[str] | None = None
+    upsert_version_column: str | None = None
+    desired_execution_status: str | None = None
+
+
+class Policy(WireModel):
+    """What of a table is retained, or precached."""
+
+    type: Literal["period", "intervals"]
+    period: str | None = None
+    intervals: list[str] | None = None
+
+
+class StoragePolicy(WireModel):
+    """What becomes of a table's data as it ages."""
+
+    retain: Policy | None = None
+    cached: Policy | None = None
+
+
 class StatusUpdate(WireModel):
     """What somebody wants a job to do."""
 

@@ -33,6 +33,20 @@ def completed(job: Job, totals: BatchTotals, now: int) -> Job:
     return done
 
 
+def changed(job: Job, segments: int, now: int) -> Job:
+    """
+    Return the job as it is once it has completed and deleted or restored segments.
+
+    DOCUMENTED https://docs.imply.io/polaris/ingestion-status-reference: ``no_rows_found`` where a job deleted nothing.
+    GUESS: where it restored nothing, too; dropping an empty table is none. No totals: they are those of ingestion.
+    """
+    done = replace(job, status=move(job.status, "complete"), completed=now)
+    if segments or job.type == "drop_table":
+        return done
+    what = "restoring" if job.type == "restore_data" else "deleting"
+    return _with_health(done, "warn", "no_rows_found", f"The job completed without {what} any rows.", now)
+
+
 def failed(job: Job, code: str, message: str, now: int) -> Job:
     """Return the job as it is once it has failed."""
     return _with_health(_ended(job, "fail"), "error", code, message, now)

@@ -10,7 +10,7 @@ from html import escape
 from typing import Any, Final
 from urllib.parse import quote
 
-from airflow_provider_polaris.emulator.engine import Segment, Store, Tables, run_query
+from airflow_provider_polaris.emulator.engine import EVERYTHING, REALTIME, Segment, Store, Tables, run_query
 from airflow_provider_polaris.emulator.intervals import format_instant
 from airflow_provider_polaris.emulator.job import Job, full
 
@@ -51,7 +51,7 @@ def index_page(tables: Sequence[Mapping[str, Any]], jobs: Sequence[Job]) -> str:
         [
             f'<td><a href="/__emulator__/jobs/{escape(job.id)}">{escape(job.id)}</a></td>',
             _status(job),
-            _cell(f"{job.source.get('tableName', job.source['type'])} → {job.target_name}"),
+            _cell(_path(job)),
             _cell(_interval(job)),
             _number((job.totals or {}).get("numRowsProcessed")),
             _number((job.totals or {}).get("numRowsPersisted")),
@@ -65,7 +65,7 @@ def index_page(tables: Sequence[Mapping[str, Any]], jobs: Sequence[Job]) -> str:
         + _table(["Name", "Type", "Partitioned by", "#Rows", "#Segments"], table_rows, "There are no tables yet.")
         + f"<h2>{heading}</h2>"
         + _table(
-            ["Id", "Status", "From → to", "Replaces", "#Rows in", "#Rows out"], job_rows, "There are no jobs yet."
+            ["Id", "Status", "From → to", "Interval", "#Rows in", "#Rows out"], job_rows, "There are no jobs yet."
         ),
     )
 
@@ -90,7 +90,7 @@ def job_page(job: Job) -> str:
         + _table([], facts_rows, "")
         + "<h2>Metrics</h2>"
         + _table([], totals_rows, "The job has not completed.")
-        + f"<h2>SQL</h2><pre>{escape(job.query)}</pre>"
+        + ("" if job.query is None else f"<h2>SQL</h2><pre>{escape(job.query)}</pre>")
         + "<h2>Log</h2>"
         + _table(["Time", "Health", "Code", "Message"], log_rows, "There are no entries.")
         + f"<h2>Specification</h2><pre>{escape(json.dumps(shown['spec'], indent=2, ensure_ascii=False))}</pre>",
@@ -111,6 +111,9 @@ def table_page(table: Mapping[str, Any], tables: Tables, store: Store) -> str:
         "Partitioned by": table["partitioningGranularity"],
         "Rows": f"{table['totalRows']:,}",
         "Segments": f"{table['segmentCount']:,}",
+        "Availability": table["availability"],
+        "Bytes": f"{table['totalDataSizeBytes']:,}, precached {table['precachedDataSizeBytes']:,}",
+        "Storage policy": json.dumps(table["storagePolicy"]) if "storagePolicy" in table else "keeps everything",
     }
     kinds = {column["name"]: column.get("type", "") for column in table["schema"]}
     column_rows = (
@@ -122,7 +125,8 @@ def table_page(table: Mapping[str, Any], tables: Tables, store: Store) -> str:
         for column in table["queryableSchema"]
     )
     quoted = '"' + name.replace('"', '""') + '"'
-    found = run_query(f'SELECT * FROM {quoted} ORDER BY "__time" LIMIT {_MOST_ROWS}', tables, store)
+    sql = f'SELECT * FROM {quoted} ORDER BY "__time" LIMIT {_MOST_ROWS}'
+    found = run_query(sql, tables, store, seen=lambda _: EVERYTHING)
     head = [f"<th>{escape(column.name)}</th>" for column in found.columns]
     value_rows = [[_cell("null" if value is None else value) for value in row] for row in found.rows]
     return _page(
@@ -131,8 +135,13 @@ def table_page(table: Mapping[str, Any], tables: Tables, store: Store) -> str:
         + _table([], ([f"<th>{escape(key)}</th>", _cell(value)] for key, value in facts.items()), "")
         + "<h2>Columns</h2>"
         + _table(["Name", "Data type", "Kind"], column_rows, "")
-        + _segments("Segments", tables.used_segments(name), "The table is empty.")
-        + _segments("Unused segments", tables.unused_segments(name, limit=_MOST_SEGMENTS + 1), "There are none.")
+        + _segments("Segments", tables.used_segments(name), "There are none.")
+        + _segments("Real-time rows", tables.used_segments(name, seen=REALTIME), "There are none.")
+        + _segments(
+            "Unused segments (replaced or softly deleted)",
+            tables.unused_segments(name, limit=_MOST_SEGMENTS + 1),
+            "There are none.",
+        )
         + "<h2>First rows</h2>"
         + _table([], [head, *value_rows] if value_rows else [], "The table is empty."),
     )
@@ -145,11 +154,14 @@ def _segments(heading: str, segments: Sequence[Segment], empty: str) -> str:
             _cell(segment.version),
             _number(segment.partition_number),
             _number(segment.rows),
+            _number(segment.size_bytes),
+            _cell(format_instant(segment.last_updated)),
         ]
         for segment in segments[:_MOST_SEGMENTS]
     )
     first = f" (the first {_MOST_SEGMENTS})" if len(segments) > _MOST_SEGMENTS else ""
-    return f"<h2>{heading}{first}</h2>" + _table(["Interval", "Version", "#Partition", "#Rows"], rows, empty)
+    headings = ["Interval", "Version", "#Partition", "#Rows", "#Bytes", "Since"]
+    return f"<h2>{heading}{first}</h2>" + _table(headings, rows, empty)
 
 
 def _page(title: str, body: str) -> str:
@@ -184,7 +196,18 @@ def _status(job: Job) -> str:
     return f'<td class="{escape(job.status)}">{escape(job.status)}</td>'
 
 
+def _path(job: Job) -> str:
+    """Say where a job's rows come from and go to, or what else it does to which table."""
+    if not job.source:
+        return f"{job.type} {job.target_name}"
+    named = ("tableName", "connectionName", "type")
+    source = next(str(job.source[key]) for key in named if key in job.source)
+    return f"{source} → {job.target_name}"
+
+
 def _interval(job: Job) -> str:
-    if job.spec["ingestionMode"] == "append":
+    if job.spec.get("ingestionMode") == "append" or job.type == "streaming":
         return "appends"
+    if job.type == "restore_data":
+        return str(job.spec["interval"])
     return ", ".join(job.spec["target"]["intervals"]) or "everything"

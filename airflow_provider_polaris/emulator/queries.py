@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from airflow_provider_polaris.emulator.engine import (
     SqlInvalid,
     SqlNotSupported,
     Store,
+    TableDef,
     Tables,
     run_query,
 )
@@ -26,6 +27,8 @@ from airflow_provider_polaris.emulator.identity import NANOSECONDS, Clock, rfc33
 from airflow_provider_polaris.emulator.machine import Progression
 from airflow_provider_polaris.emulator.models import Sql
 from airflow_provider_polaris.emulator.rows import to_json, types_of
+
+Seen = Callable[[TableDef], str]
 
 _KIND: Final = "query"
 _PAGE_KIND: Final = "query_page"
@@ -68,14 +71,28 @@ class Queries:
     :param progression: How time passes for asynchronous statements; the same as for jobs.
     :param clock: The time.
     :param page_rows: Rows on one page of results.
+    :param seen_by_sync: Tells which segments of a table a synchronous query sees.
+    :param seen_by_async: The same for asynchronous statements.
     """
 
-    def __init__(self, store: Store, tables: Tables, progression: Progression, clock: Clock, page_rows: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        tables: Tables,
+        progression: Progression,
+        clock: Clock,
+        page_rows: int,
+        *,
+        seen_by_sync: Seen,
+        seen_by_async: Seen,
+    ) -> None:
         self._store = store
         self._tables = tables
         self._progression = progression
         self._clock = clock
         self._page_rows = page_rows
+        self._seen_by_sync = seen_by_sync
+        self._seen_by_async = seen_by_async
         self._lock = threading.RLock()
         self._looks: dict[str, int] = {}
 
@@ -91,7 +108,7 @@ class Queries:
             # DOCUMENTED https://docs.imply.io/polaris/api-query: this endpoint takes SELECT only
             raise sql_error(400, "INSERT and REPLACE are not supported by this endpoint.")
         try:
-            return self._execute(request.query, _parameters(request))
+            return self._execute(request.query, _parameters(request), self._seen_by_sync)
         except _QueryError as error:
             raise ApiError(400, str(error.body["errorMessage"]), body=error.body) from None
 
@@ -167,9 +184,9 @@ class Queries:
             self._keep(replace(statement, state="FAILED", finished=self._clock(), error=error))
             return True
 
-    def _execute(self, sql: str, parameters: Sequence[Mapping[str, Any]]) -> QueryResult:
+    def _execute(self, sql: str, parameters: Sequence[Mapping[str, Any]], seen: Seen) -> QueryResult:
         try:
-            return run_query(sql, self._tables, self._store, parameters)
+            return run_query(sql, self._tables, self._store, parameters, seen=seen)
         except SqlInvalid as error:
             raise _QueryError(sql_error_body(error.message)) from None
         except SqlNotSupported as error:
@@ -190,7 +207,7 @@ class Queries:
         if fraction < 1:
             return replace(statement, state="RUNNING" if self._progression.has_started(fraction) else "ACCEPTED")
         try:
-            result = self._execute(statement.sql, statement.parameters)
+            result = self._execute(statement.sql, statement.parameters, self._seen_by_async)
         except _QueryError as error:
             return self._keep(replace(statement, state="FAILED", finished=now, error=error.body))
         pages = [result.rows[i : i + self._page_rows] for i in range(0, len(result.rows), self._page_rows)]

@@ -14,18 +14,22 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from airflow_provider_polaris.emulator.batch import prepare
+from airflow_provider_polaris.emulator.admission import prepare
 from airflow_provider_polaris.emulator.catalog import Catalog
+from airflow_provider_polaris.emulator.conflicts import Ahead, check_conflicts, must_wait
 from airflow_provider_polaris.emulator.engine import JobFault, Store, Tables, drop_snapshot
-from airflow_provider_polaris.emulator.errors import bad_request, not_found
+from airflow_provider_polaris.emulator.errors import not_found
 from airflow_provider_polaris.emulator.fault_rules import Faults
 from airflow_provider_polaris.emulator.faults import Freeze
 from airflow_provider_polaris.emulator.identity import NANOSECONDS, Clock, new_job_id
 from airflow_provider_polaris.emulator.job import OK, Job
-from airflow_provider_polaris.emulator.machine import DESIRED_STATUSES, move
-from airflow_provider_polaris.emulator.outcome import canceled, completed, failed
+from airflow_provider_polaris.emulator.machine import move
+from airflow_provider_polaris.emulator.outcome import canceled, changed, completed, failed
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
 from airflow_provider_polaris.emulator.shelf import Shelf
+from airflow_provider_polaris.emulator.steering import check_desired
+from airflow_provider_polaris.emulator.streams import replaced_streams, steered
+from airflow_provider_polaris.emulator.upkeep import Upkeep
 from airflow_provider_polaris.emulator.wire import JsonBody
 from airflow_provider_polaris.emulator.work import create_target, keep_source, run_job
 
@@ -43,6 +47,7 @@ class JobRegistry:
     :param catalog: The same tables as the API shows them.
     :param shelf: The uploaded files.
     :param faults: Tells which jobs are hidden.
+    :param upkeep: What becomes of the tables as time passes.
     :param settings: How time passes, and what is assumed at first.
     :param clock: The time.
     """
@@ -54,6 +59,7 @@ class JobRegistry:
         catalog: Catalog,
         shelf: Shelf,
         faults: Faults,
+        upkeep: Upkeep,
         settings: EmulatorSettings,
         clock: Clock,
     ) -> None:
@@ -65,11 +71,13 @@ class JobRegistry:
         self._catalog = catalog
         self._shelf = shelf
         self._faults = faults
+        self._upkeep = upkeep
         self._progression = settings.progression
         self._clock = clock
         self._jobs = {job.id: job for job in map(Job.from_document, store.documents(_KIND))}
         self._active = [job.id for job in self._jobs.values() if not job.is_terminal]
         self._looks: dict[str, int] = {}
+        catalog.being_dropped.update(job.target_name for job in self._unfinished() if job.type == "drop_table")
 
     def create(self, body: JsonBody, user: Mapping[str, Any]) -> Job:
         """
@@ -78,21 +86,24 @@ class JobRegistry:
         The target table is created now if it has to be: it stays, whatever becomes of the job (DOCUMENTED
         https://docs.imply.io/polaris/tables).
 
-        :param body: Body of the request.
-        :param user: Who asks.
         :return: The job, pending.
         :raises ApiError: The job breaks a rule; nothing has changed.
         """
         with self.lock:
             self.settle()
-            prepared = prepare(body.data, self._catalog, self._shelf, self.assumed)
+            prepared = prepare(body.data, self._catalog, self._shelf, self._tables, self.assumed)
+            doomed = check_conflicts(prepared.spec, Ahead(self._unfinished()), self.assumed)
+            replaced = replaced_streams(prepared.spec, self._unfinished())
             now = self._clock()
             with self._store.transaction():
+                stopped = [
+                    self._write(replace(one, desired="canceled", updated=now, modified_by=user)) for one in replaced
+                ]
                 target = prepared.target or create_target(prepared, user, self._catalog, self._tables)
                 job = Job(
                     id=new_job_id(now),
                     number=len(self._jobs),
-                    type="batch",
+                    type=prepared.spec["type"],
                     health=OK,
                     created=now,
                     updated=now,
@@ -104,9 +115,10 @@ class JobRegistry:
                     table_id=target.id,
                     body_sha256=body.sha256,
                     snapshot=keep_source(prepared, self.assumed, self._tables),
+                    doomed=doomed,
                 )
-                self._store.put_document(_KIND, job.id, job.document())
-            self._jobs[job.id] = job
+                self._write(job)
+            self._jobs.update({one.id: one for one in (*stopped, job)})
             self._active.append(job.id)
             self._faults.job_created(job.id)
             return job
@@ -143,12 +155,9 @@ class JobRegistry:
         """
         Ask a job to do something; ``canceled`` takes effect with the next look.
 
-        DOCUMENTED polaris-sdk 20250425.14.0: the answer has the present status; suspending and resuming are for
-        streaming jobs. GUESS: a job that has ended can't be asked for anything (400).
+        DOCUMENTED polaris-sdk 20250425.14.0: the answer has the present status.
 
-        :param job_id: Its id.
         :param desired: The desired execution status.
-        :param user: Who asks.
         :return: The job as the reply shows it.
         :raises ApiError: 404, or 400 for what the job can't do.
         """
@@ -156,21 +165,7 @@ class JobRegistry:
             # The job's own due look is this one: with the progression 'immediate' it could never be canceled else.
             self.settle(sparing=job_id if self._progression.kind == "polls" else None)
             job = self._get_shown(job_id)
-            if desired not in DESIRED_STATUSES:
-                raise bad_request(
-                    f"field 'desiredExecutionStatus' has the value {desired!r}: it must be one of "
-                    f"{', '.join(DESIRED_STATUSES)}.",
-                    "desiredExecutionStatus",
-                )
-            if job.is_terminal:
-                raise bad_request(
-                    f"job {job_id!r} is {job.status!r} and can't be {desired!r} any more.", "desiredExecutionStatus"
-                )
-            if desired == "suspended" or (desired == "running" and job.desired != "running"):
-                raise bad_request(
-                    f"job {job_id!r} is of type {job.type!r}: only streaming jobs can be suspended and resumed.",
-                    "desiredExecutionStatus",
-                )
+            check_desired(job, desired)
             if desired != job.desired:
                 job = self._keep(replace(job, desired=desired, updated=self._clock(), modified_by=user))
             job = self._as_shown(job)
@@ -188,9 +183,14 @@ class JobRegistry:
             if self.freeze is not None and not self.freeze.is_over:
                 return
             self.freeze = None
-            for job_id in [one for one in self._active if one != sparing]:
-                self._advance(self._jobs[job_id], is_look=job_id in looking_at)
-            self._active = [one for one in self._active if not self._jobs[one].is_terminal]
+            ahead = Ahead()
+            for job_id in self._active:
+                if job_id != sparing:
+                    self._advance(self._jobs[job_id], ahead, is_look=job_id in looking_at)
+                if not self._jobs[job_id].is_terminal:
+                    ahead.jobs.append(self._jobs[job_id])
+            self._active = [job.id for job in ahead.jobs]
+            self._upkeep.pass_time()
 
     def fraction(self, job: Job) -> float:
         """Return the progress of a job: 1 when it is completed, less before, 0 when it has failed or was canceled."""
@@ -213,18 +213,16 @@ class JobRegistry:
             return list(self._jobs.values())
 
     def get(self, job_id: str) -> Job:
-        """
-        Return a job as it is, even if it is hidden, without letting time pass.
-
-        :raises ApiError: 404.
-        """
+        """Return a job as it is, even if it is hidden, without letting time pass; 404 if there is none."""
         with self.lock:
             return self._get(job_id)
 
     def has_active_jobs(self, table: str) -> bool:
         """Return whether a job that reads or writes a table has not ended."""
-        jobs = (self._jobs[job_id] for job_id in self._active)
-        return any(table in (job.target_name, job.source.get("tableName")) for job in jobs)
+        return any(table in (job.target_name, job.source.get("tableName")) for job in self._unfinished())
+
+    def _unfinished(self) -> list[Job]:
+        return [self._jobs[job_id] for job_id in self._active]
 
     def _as_shown(self, job: Job) -> Job:
         if self.freeze is None or self.freeze.is_over or job.is_terminal:
@@ -242,7 +240,7 @@ class JobRegistry:
             raise not_found("Job", job_id)
         return self._get(job_id)
 
-    def _advance(self, job: Job, *, is_look: bool) -> None:
+    def _advance(self, job: Job, ahead: Ahead, *, is_look: bool) -> None:
         if job.desired == "canceled":
             self._keep(canceled(job, self._clock()))
             return
@@ -252,24 +250,28 @@ class JobRegistry:
         looks = self._looks.get(job.id, 0) + (is_look or self._progression.is_immediate)
         fraction = self._progression.fraction(looks=looks, elapsed=elapsed)
         if job.status == "pending" and self._progression.has_started(fraction):
-            started = self._instant(job, 0.1, now)
+            if must_wait(job, ahead, self.assumed):
+                return
+            started = self._progression.instant(job.created, 0.1, now)
             job = replace(job, status=move(job.status, "start"), started=started)
-            if fraction < 1:
+            if fraction < 1 or job.type == "streaming":
                 self._keep(job)
-        if fraction >= 1:
-            self._run(job, self._instant(job, 1, now))
-
-    def _instant(self, job: Job, fraction: float, now: int) -> int:
-        """With the progression ``seconds`` things happened when they were due, not when somebody looked."""
-        if self._progression.kind == "polls":
-            return now
-        return job.created + int(self._progression.amount * fraction * NANOSECONDS)
+        if job.type == "streaming":
+            moved = steered(job)
+            if moved is not job:
+                self._keep(moved)
+        elif fraction >= 1:
+            self._run(job, self._progression.instant(job.created, 1, now))
 
     def _run(self, job: Job, now: int) -> None:
         try:
+            if job.doomed is not None:
+                raise JobFault("internal_error", job.doomed)
             with self._store.transaction():
-                totals = run_job(job, self.assumed, self._tables, self._store)
-                done = self._write(completed(job, totals, now))
+                result = run_job(job, self.assumed, self._tables, self._store)
+                end = changed(job, result, now) if isinstance(result, int) else completed(job, result, now)
+                done = self._write(end)
+                self._upkeep.job_ended(job)
             self._jobs[job.id] = done
         except JobFault as fault:
             self._keep(failed(job, fault.code, fault.message, now))
@@ -285,9 +287,12 @@ class JobRegistry:
         return job
 
     def _write(self, job: Job) -> Job:
-        """Write a job in the transaction of the caller; one that has ended needs its snapshot no more."""
+        """Write a job in the caller's transaction; one that has ended needs its snapshot no more."""
         if job.is_terminal and job.snapshot is not None:
             drop_snapshot(job.snapshot, self._tables)
             job = replace(job, snapshot=None)
+        if job.type == "drop_table":
+            marked = self._catalog.being_dropped
+            (marked.discard if job.is_terminal else marked.add)(job.target_name)
         self._store.put_document(_KIND, job.id, job.document())
         return job

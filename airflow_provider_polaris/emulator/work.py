@@ -1,5 +1,6 @@
 """
-What a job does to tables: it creates its target, keeps its source, writes its rows. All in the caller's transaction.
+What a job does to tables: it creates its target, keeps its source, writes, deletes or restores rows. All in the
+caller's transaction.
 """
 
 from __future__ import annotations
@@ -9,20 +10,27 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_provider_polaris.emulator.assumptions import Assumptions
-from airflow_provider_polaris.emulator.batch import Prepared, partitioning_of, plan_of
+from airflow_provider_polaris.emulator.batch import partitioning_of, plan_of
 from airflow_provider_polaris.emulator.catalog import Catalog
 from airflow_provider_polaris.emulator.engine import (
     BatchTotals,
+    Column,
     JobFault,
     Store,
     TableDef,
+    TableError,
     TableInput,
     Tables,
+    delete_data,
+    drop_table,
     plan_columns,
+    restore_data,
     run_batch,
     take_snapshot,
 )
+from airflow_provider_polaris.emulator.intervals import parse_interval
 from airflow_provider_polaris.emulator.job import Job
+from airflow_provider_polaris.emulator.prepared import Prepared
 
 
 def create_target(prepared: Prepared, user: Mapping[str, Any], catalog: Catalog, tables: Tables) -> TableDef:
@@ -37,10 +45,12 @@ def create_target(prepared: Prepared, user: Mapping[str, Any], catalog: Catalog,
     :raises ApiError: 400 for a column that no table can have.
     """
     spec = prepared.spec
+    columns: tuple[Column, ...] = ()
     try:
-        columns = plan_columns(plan_of(spec, prepared.aggregations), tables)
+        if spec["type"] == "batch":
+            columns = plan_columns(plan_of(spec, prepared.aggregations), tables)
     except JobFault:
-        columns = ()  # the job will fail with this fault; its table is there all the same
+        pass  # the job will fail with this fault; its table is there all the same
     measures = {
         one["columnName"]
         for one, aggregation in zip(spec["mappings"], prepared.aggregations, strict=True)
@@ -67,22 +77,38 @@ def keep_source(prepared: Prepared, assumed: Assumptions, tables: Tables) -> str
     :param tables: The engine's tables.
     :return: What the engine keeps; None if it keeps nothing.
     """
-    if assumed.source_snapshot == "end":
+    if assumed.source_snapshot == "end" or prepared.spec["type"] != "batch":
         return None
     return take_snapshot(plan_of(prepared.spec, prepared.aggregations), tables)
 
 
-def run_job(job: Job, assumed: Assumptions, tables: Tables, store: Store) -> BatchTotals:
+def run_job(job: Job, assumed: Assumptions, tables: Tables, store: Store) -> BatchTotals | int:
     """
-    Read, map and write the rows of a job.
+    Do what a job is there for.
 
-    :param job: The job.
+    :param job: The job, not a streaming one.
     :param assumed: How open questions are read.
     :param tables: The engine's tables.
     :param store: The database.
-    :return: What was counted.
+    :return: What a batch job counted; of other jobs how many segments they deleted or restored.
     :raises JobFault: The job failed; the transaction must be rolled back.
     """
+    try:
+        if job.type == "batch":
+            return _run_batch(job, assumed, tables, store)
+        if job.type == "delete_data":
+            return _delete(job, assumed, tables)
+        if job.type == "restore_data":
+            return _restore(job, assumed, tables)
+        segments = tables.stats(job.target_name).segment_count
+        drop_table(job.target_name, tables, soft=job.spec["softDelete"])
+        return segments
+    except TableError as error:
+        # GUESS: there is no code for a table that was dropped before the job was due.
+        raise JobFault("internal_error", error.message) from error
+
+
+def _run_batch(job: Job, assumed: Assumptions, tables: Tables, store: Store) -> BatchTotals:
     plan = replace(
         plan_of(job.spec, job.aggregations),
         empty_replace=assumed.empty_replace,
@@ -91,3 +117,26 @@ def run_job(job: Job, assumed: Assumptions, tables: Tables, store: Store) -> Bat
     if isinstance(plan.source, TableInput):
         plan = replace(plan, source=replace(plan.source, snapshot=job.snapshot))
     return run_batch(plan, tables, store)
+
+
+def _delete(job: Job, assumed: Assumptions, tables: Tables) -> int:
+    intervals = [parse_interval(text) for text in job.spec["target"]["intervals"]]
+    versions = job.spec["versions"]
+    return delete_data(
+        job.target_name,
+        None if job.spec["deleteAll"] else [(one.start, one.end) for one in intervals],
+        tables,
+        soft=job.spec["softDelete"],
+        versions=versions,
+        # DOCUMENTED https://docs.imply.io/polaris/api-delete-data: all segments in the interval, or those of some
+        # versions. GUESS: "all" are the softly deleted ones, too, unless 'permanent_delete' says otherwise.
+        unused_too=versions is not None or assumed.permanent_delete == "all",
+    )
+
+
+def _restore(job: Job, assumed: Assumptions, tables: Tables) -> int:
+    interval = parse_interval(job.spec["interval"])
+    segments = restore_data(job.target_name, (interval.start, interval.end), tables, job.spec["versions"])
+    if not segments and assumed.empty_restore == "fail":
+        raise JobFault("no_rows_ingested", f"table {job.target_name!r} has nothing to restore in {interval}.")
+    return segments

@@ -132,6 +132,34 @@ class Api:
         rows: list[dict[str, Any]] = self.ok("POST", "/query/sql", {"query": sql})
         return rows
 
+    def count(self, table: str = "Koalas Source") -> int:
+        """Return the rows that a synchronous query sees."""
+        return int(self.query(f'SELECT COUNT(*) AS "n" FROM "{table}"')[0]["n"])
+
+    def count_async(self, table: str = "Koalas Source") -> int:
+        """Return the rows that an asynchronous query sees."""
+        body = {"query": f'SELECT COUNT(*) AS "n" FROM "{table}"'}
+        query_id = self.ok("POST", "/query/sql/statements", body)["queryId"]
+        assert self.ok("GET", f"/query/sql/statements/{query_id}")["state"] == "SUCCESS"
+        return int(self.ok("GET", f"/query/sql/statements/{query_id}/results")[0]["n"])
+
+    def segments(self, state: str, table: str = "Koalas Source") -> list[tuple[str, str, int]]:
+        """Return day, version and rows of a table's segments in one state."""
+        status, answer = self.control("GET", f"/tables/{table}/segments")
+        assert status == 200, answer
+        return [(one["interval"][:10], one["version"], one["numRows"]) for one in answer[state]]
+
+    def unused(self, table: str = "Koalas Source", **parameters: Any) -> list[dict[str, Any]]:
+        """Return a table's unused segments as the API lists them."""
+        rows: list[dict[str, Any]] = self.ok("GET", f"/tables/{table}/unusedSegments", params=parameters)["values"]
+        return rows
+
+    def policy(self, table: str = "Koalas Source", **policies: Any) -> dict[str, Any]:
+        """Give a table a storage policy, as a client does."""
+        payload = self.ok("GET", f"/tables/{table}")
+        answer: dict[str, Any] = self.ok("PUT", f"/tables/{table}", {**payload, "storagePolicy": policies})
+        return answer
+
     def state(self) -> Any:
         """Return everything that a refused request must leave as it is."""
         return (
@@ -150,6 +178,14 @@ class Api:
             "createTableIfNotExists": True,
             "mappings": KOALA_MAPPINGS,
         }
+
+    @staticmethod
+    def about(kind: str, table: str = "Koalas Source", *intervals: str, **fields: Any) -> dict[str, Any]:
+        """Return a job that deletes, restores or drops, or that streams."""
+        target: dict[str, Any] = {"type": "table", "tableName": table}
+        if intervals:
+            target["intervals"] = list(intervals)
+        return {"type": kind, "target": target, **fields}
 
     @staticmethod
     def rollup(**changes: Any) -> dict[str, Any]:

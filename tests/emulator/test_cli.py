@@ -12,6 +12,7 @@ import urllib.request
 
 import pytest
 
+from airflow_provider_polaris import emulator
 from airflow_provider_polaris.emulator import cli
 from airflow_provider_polaris.emulator.assumptions import Assumptions
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
@@ -100,11 +101,21 @@ def test_missing_extra_is_one_sentence(capsys, monkeypatch) -> None:
     )
 
 
+def test_missing_module_of_the_package_is_not_taken_for_a_missing_extra(monkeypatch) -> None:
+    """Installing an extra would not help; the traceback says which module it is."""
+    monkeypatch.setitem(sys.modules, "airflow_provider_polaris.emulator.serving", None)
+    monkeypatch.delattr(emulator, "serving")
+    with pytest.raises(ModuleNotFoundError, match=r"airflow_provider_polaris\.emulator\.serving"):
+        cli.main([])
+
+
 def _unknown(text) -> str:
     return (
         f"argument --assume: assumption {text!r} is not known; these are: unknown_context=accept|refuse|drop, "
         "empty_replace=wipe|keep|fail, partial_segment=whole|part, existing_count=declared|never|always, "
-        "source_snapshot=end|post, summary_intervals=show|hide."
+        "source_snapshot=end|post, summary_intervals=show|hide, busy_source=refuse|fail|wait, "
+        "overlapping_jobs=wait|fail|free, restore_overlap=fail|refuse, empty_restore=warn|fail, "
+        "permanent_delete=all|live, realtime_async=hide|show."
     )
 
 

@@ -57,7 +57,7 @@ def test_table_page_shows_columns_segments_and_rows_escaped(koalas) -> None:
     assert "<tr><th>__time</th><th>#&lt;i&gt;</th></tr>" in page
     assert "<tr><td>2024-06-01T00:00:00.000Z</td><td>&lt;b&gt;</td></tr>" in page
     assert "<td>2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z</td>" in page
-    assert "<h2>Unused segments</h2><p>There are none.</p>" in page
+    assert "<h2>Unused segments (replaced or softly deleted)</h2><p>There are none.</p>" in page
     assert koalas.client.get("/__emulator__/tables/nope").status_code == 404
 
 
@@ -68,7 +68,7 @@ def test_table_page_tells_measures_from_dimensions_and_lists_what_was_replaced(k
     page = koalas.client.get("/__emulator__/tables/Koalas%20Rollup").text
     assert "<tr><td>city</td><td>string</td><td>dimension</td></tr>" in page
     assert "<tr><td>__count</td><td>long</td><td>measure</td></tr>" in page
-    used, unused = page.split("<h2>Unused segments</h2>")
+    used, unused = page.split("<h2>Unused segments (replaced or softly deleted)</h2>")
     assert used.count("/2024-06-02T00:00:00.000Z</td>") == unused.count("/2024-06-02T00:00:00.000Z</td>") == 1
 
 

@@ -121,8 +121,8 @@ def _refused(api, body, status, message, target):
         (
             {"type": "cron"},
             (
-                "field 'type' has the value 'cron': it must be one of batch, sql, streaming, "
-                "delete_data, drop_table, restore_data."
+                "field 'type' has the value 'cron': it must be one of batch, delete_data, "
+                "drop_table, restore_data, streaming, sql."
             ),
             "type",
         ),
@@ -188,10 +188,6 @@ def test_job_with_sql_that_does_not_parse_is_refused(shared_koalas) -> None:
     [
         ({"type": "sql", "query": "INSERT"}, "The emulator does not implement jobs of type 'sql'.", "type"),
         ({"query": "INSERT"}, "The emulator does not implement jobs of type 'sql'.", "type"),
-        ({"type": "streaming"}, "The emulator does not implement jobs of type 'streaming'.", "type"),
-        ({"type": "delete_data"}, "The emulator does not implement jobs of type 'delete_data'.", "type"),
-        ({"type": "drop_table"}, "The emulator does not implement jobs of type 'drop_table'.", "type"),
-        ({"type": "restore_data"}, "The emulator does not implement jobs of type 'restore_data'.", "type"),
         (
             {"type": "batch", "source": {"type": "s3"}, "target": T},
             "The emulator does not implement sources of type 's3'.",

@@ -44,6 +44,34 @@ def test_restart_keeps_tables_jobs_files_queries_and_rows(make_api, tmp_path) ->
     assert second.ok("GET", "/tables/Koalas Rollup")["totalRows"] == 8
 
 
+def test_restart_keeps_deletions_policies_streams_and_real_time_rows(make_api, tmp_path, clock) -> None:
+    """Also what was dropped softly, and what the control plane said of a table."""
+    db, source = str(tmp_path / "polaris.db"), "Koalas Source"
+    first = make_api(db=db)
+    first.koalas()
+    first.koalas("Dropped")
+    first.policy(cached={"type": "period", "period": "P29D"})
+    first.run(first.about("delete_data", source, "2024-06-01/2024-06-02", softDelete=True))
+    first.run(first.about("drop_table", "Dropped", softDelete=True))
+    first.submit(first.about("streaming", source, source={"type": "connection", "connectionName": "kafka"}))
+    first.control("POST", f"/tables/{source}/realtime", {"rows": [{"__time": "2024-06-02T00:00:00Z"}]})
+    first.control("PATCH", f"/tables/{source}", {"loadSeconds": 60})
+    paths = ("/jobs", "/tables", f"/tables/{source}", f"/tables/{source}/unusedSegments")
+    before = [first.ok("GET", path) for path in paths]
+    segments = first.control("GET", f"/tables/{source}/segments")
+    assert before[2]["availability"] == "unavailable"
+    first.app.state.emulator.close()
+    second = make_api(db=db)
+    assert [second.ok("GET", path) for path in paths] == before
+    assert second.control("GET", f"/tables/{source}/segments") == segments
+    clock.advance(60)
+    assert (second.count(source), second.count_async(source)) == (2, 1)
+    job = second.run(second.about("restore_data", source, interval="2024-06-01/2024-06-02"))
+    assert (job["executionStatus"], second.count_async(source)) == ("completed", 4)
+    second.ok("POST", "/tables", {"name": "Dropped", "type": "detail"})
+    assert len(second.unused("Dropped")) == 2
+
+
 def test_restart_takes_up_jobs_that_were_on_their_way(make_api, tmp_path, clock) -> None:
     """A job that had not ended goes on, a cancel that had not taken effect takes effect."""
     db = str(tmp_path / "polaris.db")

@@ -97,12 +97,6 @@ def test_list_tables_filters(koalas) -> None:
         ),
         ({"type": "aggregate", "timeResolution": "eon"}, 400, None, "timeResolution"),
         ({"description": "x" * 1001}, 400, None, "description"),
-        (
-            {"storagePolicy": {"retain": {"type": "period", "period": "P3M"}}},
-            501,
-            "The emulator does not implement storage policies.",
-            "storagePolicy",
-        ),
     ],
 )
 def test_create_table_that_breaks_a_rule_is_refused(api, changes, status, message, target) -> None:

@@ -16,6 +16,14 @@ time from ``Store(now=...)``.
 from __future__ import annotations
 
 from airflow_provider_polaris.emulator.engine.batch import run_batch
+from airflow_provider_polaris.emulator.engine.deletion import (
+    delete_data,
+    drop_table,
+    expire,
+    find_overlap,
+    purge,
+    restore_data,
+)
 from airflow_provider_polaris.emulator.engine.mappings import plan_columns
 from airflow_provider_polaris.emulator.engine.model import (
     BatchPlan,
@@ -33,12 +41,18 @@ from airflow_provider_polaris.emulator.engine.model import (
     TableStats,
 )
 from airflow_provider_polaris.emulator.engine.query import run_query
+from airflow_provider_polaris.emulator.engine.realtime import add_realtime, hand_over
 from airflow_provider_polaris.emulator.engine.snapshots import drop_snapshot, take_snapshot
 from airflow_provider_polaris.emulator.engine.store import Store
 from airflow_provider_polaris.emulator.engine.tables import Tables
+from airflow_provider_polaris.emulator.engine.visibility import EVERYTHING, PUBLISHED, REALTIME, UNUSED, precached
 from airflow_provider_polaris.emulator.sql import Column, SqlInvalid, SqlNotSupported
 
 __all__ = [
+    "EVERYTHING",
+    "PUBLISHED",
+    "REALTIME",
+    "UNUSED",
     "BatchPlan",
     "BatchTotals",
     "Column",
@@ -57,8 +71,17 @@ __all__ = [
     "TableInput",
     "TableStats",
     "Tables",
+    "add_realtime",
+    "delete_data",
     "drop_snapshot",
+    "drop_table",
+    "expire",
+    "find_overlap",
+    "hand_over",
     "plan_columns",
+    "precached",
+    "purge",
+    "restore_data",
     "run_batch",
     "run_query",
     "take_snapshot",

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from airflow_provider_polaris.emulator.engine.chunks import chunk_interval, iso, to_ms
 from airflow_provider_polaris.emulator.engine.cuts import cut
 from airflow_provider_polaris.emulator.engine.model import BatchPlan, JobFault
-from airflow_provider_polaris.emulator.engine.segments import Chunk, written_by
+from airflow_provider_polaris.emulator.engine.segments import Chunk, overlapping, written_by
 from airflow_provider_polaris.emulator.engine.sizes import row_bytes
 from airflow_provider_polaris.emulator.engine.source import within
 from airflow_provider_polaris.emulator.engine.stored import SEGMENT_COLUMN, StoredTable
@@ -57,15 +57,15 @@ class Load:
             )
         if plan.mode == "replace":
             if plan.replace_all:
-                tables.segments.hide(self.target.number, None)
+                tables.segments.hide(self.target.number)
             else:
                 self._check_bounds(plan, chunks, tables)
                 bounds = [(to_ms(start), to_ms(end)) for start, end in plan.intervals]
                 if plan.partial_segment == "part":
                     cut(self.target, bounds, tables)
-                tables.segments.hide(self.target.number, bounds)
+                tables.segments.hide(self.target.number, overlapping(bounds))
         self._check_mixture(chunks, tables)
-        tables.segments.add(self.target.number, chunks)
+        tables.segments.add(self.target.number, chunks, realtime=plan.realtime)
 
     def _chunks(self, tables: Tables) -> list[Chunk]:
         found = tables.store.execute(

@@ -139,6 +139,7 @@ class BatchPlan:
         (``keep``), or the job fails (``fail``).
     :param partial_segment: What a replace hides of a segment that it overlaps in part: the ``whole`` segment, or the
         ``part``.
+    :param realtime: The rows are not published yet: queries see them, jobs don't.
     """
 
     target: str
@@ -154,6 +155,7 @@ class BatchPlan:
     context: Mapping[str, Any] = field(default_factory=dict)
     empty_replace: Literal["wipe", "keep", "fail"] = "wipe"
     partial_segment: Literal["whole", "part"] = "whole"
+    realtime: bool = False
 
 
 @dataclass(frozen=True)

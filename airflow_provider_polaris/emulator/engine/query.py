@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import duckdb
 
 from airflow_provider_polaris.emulator.engine.datatypes import to_json
 from airflow_provider_polaris.emulator.engine.faults import NOT_PLANNED, duckdb_reason
-from airflow_provider_polaris.emulator.engine.model import QueryFailed, QueryResult
+from airflow_provider_polaris.emulator.engine.model import QueryFailed, QueryResult, TableDef
 from airflow_provider_polaris.emulator.engine.store import Store
 from airflow_provider_polaris.emulator.engine.tables import Tables
 from airflow_provider_polaris.emulator.sql import SqlNotSupported, translate_query
@@ -18,7 +18,12 @@ _BATCH = 10_000
 
 
 def run_query(
-    sql: str, tables: Tables, store: Store, parameters: Sequence[Any] = (), max_rows: int | None = None
+    sql: str,
+    tables: Tables,
+    store: Store,
+    parameters: Sequence[Any] = (),
+    max_rows: int | None = None,
+    seen: Callable[[TableDef], str] | None = None,
 ) -> QueryResult:
     """
     Answer a SELECT in Druid SQL.
@@ -27,12 +32,13 @@ def run_query(
 
     :param parameters: Values of the ``?`` in the query, as the translation takes them.
     :param max_rows: Most rows to return; None for all.
+    :param seen: Tells which segments of a table the query reads; None reads what jobs read.
     :raises SqlInvalid: The query is wrong.
     :raises SqlNotSupported: The query holds something that the emulator can't do.
     :raises QueryFailed: It failed while it ran.
     """
     with store.snapshot() as execute:
-        query = translate_query(sql, table=tables.relation, parameters=parameters)
+        query = translate_query(sql, table=lambda name: tables.relation(name, seen), parameters=parameters)
         try:
             cursor = execute(query.sql, ())
             rows: list[tuple[Any, ...]] = []

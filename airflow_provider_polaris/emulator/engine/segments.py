@@ -1,8 +1,9 @@
 """
 The catalogue of segments: which chunk of which load is live, under which version.
 
-Rows are never moved or changed: replacing, deleting and restoring data only marks segments used or unused, and the
-rows of unused segments stay where they are, hidden.
+Rows are never moved or changed: replacing, soft deletion and restoring only mark segments used or unused, and the rows
+of unused segments stay where they are, hidden. The rows that streaming brought and that are not handed over yet are
+segments too, ``realtime`` ones: neither used nor unused.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from airflow_provider_polaris.emulator.engine.chunks import from_ms, iso, load_base, parse_iso, to_ms
 from airflow_provider_polaris.emulator.engine.model import Segment
 from airflow_provider_polaris.emulator.engine.store import Store
+from airflow_provider_polaris.emulator.engine.visibility import PUBLISHED
 
 _RANGE_LIMIT = 16
 """Up to this many ranges of segment numbers are cheaper as comparisons than as a join with the catalogue."""
@@ -63,31 +65,36 @@ class Segments:
         ((load,),) = self._store.execute("SELECT nextval('polaris_load')")
         return int(load)
 
-    def totals(self, table_number: int) -> LiveTotals:
-        """Sum up the used segments of a table."""
+    def totals(self, table_number: int, seen: str = PUBLISHED) -> LiveTotals:
+        """
+        Sum up segments of a table.
+
+        :param seen: Which; see :mod:`airflow_provider_polaris.emulator.engine.visibility`.
+        """
         ((rows, segments, size, low, high),) = self._store.execute(
             "SELECT coalesce(sum(num_rows), 0)::BIGINT, count(*), coalesce(sum(size_bytes), 0)::BIGINT,"
-            " min(min_ms), max(max_ms) FROM polaris_segment WHERE table_number = ? AND used",
+            f" min(min_ms), max(max_ms) FROM polaris_segment WHERE table_number = ? AND {seen}",
             (table_number,),
         )
         return LiveTotals(rows, segments, size, low, high)
 
-    def filter_sql(self, table_number: int) -> str | None:
+    def filter_sql(self, table_number: int, seen: str = PUBLISHED) -> str | None:
         """
-        Build the condition that hides rows of unused segments.
+        Build the condition that hides rows of segments that a reader doesn't see.
 
+        :param seen: What the reader sees; see :mod:`airflow_provider_polaris.emulator.engine.visibility`.
         :return: None where nothing is to hide: most tables never lost a segment, and pay nothing.
         """
         rows = self._store.execute(
-            "SELECT id, used FROM polaris_segment WHERE table_number = ? ORDER BY id", (table_number,)
+            f"SELECT id, {seen} FROM polaris_segment WHERE table_number = ? ORDER BY id", (table_number,)
         )
-        if all(used for _, used in rows):
+        if all(is_seen for _, is_seen in rows):
             return None
-        runs = [[number for number, _ in group] for used, group in groupby(rows, key=itemgetter(1)) if used]
+        runs = [[number for number, _ in group] for is_seen, group in groupby(rows, key=itemgetter(1)) if is_seen]
         if not runs:
             return "false"
         if len(runs) > _RANGE_LIMIT:
-            return f'"__segment" IN (SELECT id FROM polaris_segment WHERE table_number = {table_number} AND used)'
+            return f'"__segment" IN (SELECT id FROM polaris_segment WHERE table_number = {table_number} AND {seen})'
         return "(" + " OR ".join(f'"__segment" BETWEEN {run[0]} AND {run[-1]}' for run in runs) + ")"
 
     def mixed_with(self, table_number: int, chunks: Sequence[Chunk]) -> tuple[Chunk, IntervalMs] | None:
@@ -109,23 +116,31 @@ class Segments:
                     return chunk, (start, end)
         return None
 
-    def hide(self, table_number: int, intervals: Sequence[IntervalMs] | None) -> int:
+    def hide(self, table_number: int, condition: str = "true", parameters: Sequence[Any] = ()) -> int:
         """
-        Mark as unused every used segment that overlaps one of the intervals, whole.
+        Mark used segments as unused, whole.
 
-        :param intervals: Milliseconds, half-open; None for all of the table.
+        :param condition: Which of them, in SQL; see :func:`overlapping`.
+        :param parameters: Its parameters.
         :return: How many segments were marked.
         """
-        overlap = "" if intervals is None else " AND (" + (_overlaps(intervals) or "false") + ")"
         ((hidden,),) = self._store.execute(
-            f"UPDATE polaris_segment SET used = false, updated_ms = ? WHERE table_number = ? AND used{overlap}",
-            (to_ms(self._store.now()), table_number),
+            f"UPDATE polaris_segment SET used = false, updated_ms = ? WHERE table_number = ? AND used AND {condition}",
+            (to_ms(self._store.now()), table_number, *parameters),
         )
         return int(hidden)
 
-    def add(self, table_number: int, chunks: Sequence[Chunk]) -> None:
+    def show(self, numbers: Sequence[int]) -> None:
+        """Mark unused segments as used, by their numbers."""
+        chosen = ", ".join(map(str, numbers))
+        self._store.execute(
+            f"UPDATE polaris_segment SET used = true, updated_ms = ? WHERE id IN ({chosen})",
+            (to_ms(self._store.now()),),
+        )
+
+    def add(self, table_number: int, chunks: Sequence[Chunk], *, realtime: bool = False) -> None:
         """
-        Enter the chunks of one load as used segments.
+        Enter chunks as used segments, or as real-time ones.
 
         A chunk that already has used segments gets their version and the next partition number; a chunk without gets
         a new version, later than every other of the table, and partition 0.
@@ -144,9 +159,11 @@ class Segments:
         rows = []
         for chunk in chunks:
             version, last = live.get((chunk.start_ms, chunk.end_ms), (fresh, -1))
+            live[chunk.start_ms, chunk.end_ms] = version, last + 1
             rows.append(
                 f"({chunk.number}, {table_number}, {chunk.start_ms}, {chunk.end_ms}, '{version}', {last + 1},"
-                f" {chunk.rows}, {chunk.size_bytes}, {chunk.min_ms}, {chunk.max_ms}, true, {now}, {now})"
+                f" {chunk.rows}, {chunk.size_bytes}, {chunk.min_ms}, {chunk.max_ms}, {not realtime}, {realtime},"
+                f" {now}, {now})"
             )
         if rows:  # numbers and versions made here; one statement, for executemany is slow
             self._store.execute("INSERT INTO polaris_segment VALUES " + ", ".join(rows))
@@ -161,24 +178,34 @@ class Segments:
         return iso(parse_iso(latest) + 1)
 
     def listing(
-        self, table_number: int, table_name: str, *, used: bool, interval: IntervalMs | None = None
+        self, table_number: int, table_name: str, *, seen: str = PUBLISHED, interval: IntervalMs | None = None
     ) -> list[Segment]:
         """
         List segments that overlap an interval, in the order of their ids.
 
+        :param seen: Which; see :mod:`airflow_provider_polaris.emulator.engine.visibility`.
         :param interval: Milliseconds, half-open; None for all.
         """
-        overlap = "" if interval is None else " AND " + _overlaps([interval])
         rows = self._store.execute(
             "SELECT start_ms, end_ms, version, partition_number, num_rows, size_bytes, used, created_ms, updated_ms"
-            f" FROM polaris_segment WHERE table_number = ? AND used = ?{overlap}",
-            (table_number, used),
+            f" FROM polaris_segment WHERE table_number = ? AND {seen} AND"
+            f" {overlapping(None if interval is None else [interval])}",
+            (table_number,),
         )
         return sorted((_segment(table_name, row) for row in rows), key=lambda segment: segment.id)
 
-    def forget(self, table_number: int) -> None:
-        """Remove all segments of a table from the catalogue."""
-        self._store.execute("DELETE FROM polaris_segment WHERE table_number = ?", (table_number,))
+    def forget(self, table_number: int, condition: str = "true", parameters: Sequence[Any] = ()) -> int:
+        """
+        Remove segments of a table from the catalogue.
+
+        :param condition: Which, in SQL.
+        :param parameters: Its parameters.
+        :return: How many there were.
+        """
+        ((forgotten,),) = self._store.execute(
+            f"DELETE FROM polaris_segment WHERE table_number = ? AND {condition}", (table_number, *parameters)
+        )
+        return int(forgotten)
 
 
 def written_by(load: int) -> str:
@@ -188,8 +215,16 @@ def written_by(load: int) -> str:
     return f'"__segment" >= {load_base(load)}'
 
 
-def _overlaps(intervals: Sequence[IntervalMs]) -> str:
-    return " OR ".join(f"(start_ms < {end} AND end_ms > {start})" for start, end in intervals)
+def overlapping(intervals: Sequence[IntervalMs] | None) -> str:
+    """
+    Build the condition that selects the segments that overlap one of the intervals.
+
+    :param intervals: Milliseconds, half-open; None for all segments.
+    """
+    if intervals is None:
+        return "true"
+    terms = [f"(start_ms < {end} AND end_ms > {start})" for start, end in intervals]
+    return "(" + (" OR ".join(terms) or "false") + ")"
 
 
 def _segment(table: str, row: tuple[Any, ...]) -> Segment:

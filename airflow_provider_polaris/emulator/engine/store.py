@@ -20,7 +20,7 @@ import duckdb
 
 from airflow_provider_polaris.emulator.engine.model import StoreError
 
-FORMAT = 1
+FORMAT = 2
 """Layout of the database; a file of another layout is refused."""
 
 _SETTINGS = (
@@ -47,11 +47,11 @@ _SCHEMA = (
     # writers hold the lock anyway.
     "CREATE TABLE polaris_document (kind VARCHAR, key VARCHAR, ordinal BIGINT, body VARCHAR)",
     "CREATE TABLE polaris_blob (key VARCHAR, data BLOB)",
-    "CREATE TABLE polaris_table (number INTEGER, name VARCHAR, body VARCHAR)",
+    "CREATE TABLE polaris_table (number INTEGER, name VARCHAR, dropped BOOLEAN, body VARCHAR)",
     """CREATE TABLE polaris_segment (
         id BIGINT, table_number INTEGER, start_ms BIGINT, end_ms BIGINT, version VARCHAR, partition_number INTEGER,
-        num_rows BIGINT, size_bytes BIGINT, min_ms BIGINT, max_ms BIGINT, used BOOLEAN, created_ms BIGINT,
-        updated_ms BIGINT)""",
+        num_rows BIGINT, size_bytes BIGINT, min_ms BIGINT, max_ms BIGINT, used BOOLEAN, realtime BOOLEAN,
+        created_ms BIGINT, updated_ms BIGINT)""",
 )
 
 

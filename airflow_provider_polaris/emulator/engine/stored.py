@@ -71,6 +71,25 @@ def check_columns(table: str, columns: Sequence[Column]) -> None:
         raise TableError("restricted_column", f"table {table!r} can't have a column {column.name!r}: {why}.")
 
 
+def taken_over(dropped: StoredTable, table: TableDef) -> StoredTable:
+    """
+    Make a new table of one that was softly dropped under its name: the unused segments are then the new table's.
+
+    DOCUMENTED https://docs.imply.io/polaris/api-delete-data: what was softly dropped can be restored. GUESS: into a
+    table of the same name. DOCUMENTED https://docs.imply.io/polaris/manage-deleted-data: values that don't fit the
+    schema become null; here their column is gone.
+    """
+    declared = {column.name.lower(): column for column in table.columns}
+
+    def fits(name: str, duckdb_type: str) -> bool:
+        column = declared.get(name.lower())
+        return column is None or (column.name == name and stored_as(column.data_type) == duckdb_type)
+
+    physical = {name: kind for name, kind in dropped.physical.items() if name == TIME.name or fits(name, kind)}
+    others = tuple(c for c in dropped.columns if c.name != TIME.name and c.name.lower() not in declared)
+    return StoredTable(table, dropped.number, others if table.schema_mode == "flexible" else (), physical)
+
+
 def encode(stored: StoredTable) -> str:
     """Write everything but the number as JSON."""
     definition = {**stored.definition.__dict__, "columns": _pairs(stored.definition.columns)}

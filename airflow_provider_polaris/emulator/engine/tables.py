@@ -7,7 +7,7 @@ into being there with the first job that writes it; until then it reads as null.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from operator import gt, lt
@@ -24,7 +24,9 @@ from airflow_provider_polaris.emulator.engine.stored import (
     check_columns,
     decode,
     encode,
+    taken_over,
 )
+from airflow_provider_polaris.emulator.engine.visibility import EVERYTHING, PUBLISHED, UNUSED
 from airflow_provider_polaris.emulator.sql import Column, TableRelation
 from airflow_provider_polaris.emulator.sql.model import canonical
 from airflow_provider_polaris.emulator.sql.values import quote_name
@@ -54,11 +56,15 @@ class Tables:
         with self.store.transaction():
             if self._find(table.name) is not None:
                 raise TableError("exists", f"table {table.name!r} exists already.")
+            dropped = self._find(table.name, dropped=True)
+            if dropped is not None:
+                self._take_over(dropped, table)
+                return table
             ((number,),) = self.store.execute("SELECT nextval('polaris_table_number')")
             stored = StoredTable(table, int(number), physical={TIME.name: "TIMESTAMP"})
             self.store.execute(f'CREATE TABLE {stored.data_name} ("{SEGMENT_COLUMN}" BIGINT, "{TIME.name}" TIMESTAMP)')
             self.store.execute(
-                "INSERT INTO polaris_table VALUES (?, ?, ?)", (stored.number, table.name, encode(stored))
+                "INSERT INTO polaris_table VALUES (?, ?, false, ?)", (stored.number, table.name, encode(stored))
             )
         return table
 
@@ -73,7 +79,7 @@ class Tables:
 
     def list(self) -> tuple[TableDef, ...]:
         """Read all definitions, the oldest table first."""
-        rows = self.store.execute("SELECT number, body FROM polaris_table ORDER BY number")
+        rows = self.store.execute("SELECT number, body FROM polaris_table WHERE NOT dropped ORDER BY number")
         return tuple(decode(number, body).definition for number, body in rows)
 
     def update(self, table: TableDef) -> TableDef:
@@ -101,7 +107,7 @@ class Tables:
             removed = [c.name for c in old.definition.columns if _differs(c, declared.get(c.name))]
             retyped = [c.name for c in old.discovered if c.name in declared and _differs(c, declared[c.name])]
             gone = [name for name in (*removed, *retyped) if name != TIME.name]
-            if gone and self.segments.totals(old.number).segments:
+            if gone and self.segments.totals(old.number, EVERYTHING).segments:
                 raise TableError(
                     "not_empty",
                     f"column {gone[0]!r} of table {table.name!r} can't be changed or removed: the table has data.",
@@ -114,17 +120,21 @@ class Tables:
             self._write(replace(old, definition=definition, discovered=discovered, physical=physical))
         return definition
 
-    def drop(self, name: str) -> None:
+    def drop(self, name: str, *, soft: bool = False) -> None:
         """
-        Remove a table with its rows, segments and definition.
+        Remove a table with its definition.
 
+        :param soft: Keep its rows for a table that is created under this name later, as unused segments; else they
+            are gone.
         :raises TableError: ``missing``.
         """
         with self.store.transaction():
             stored = self.stored(name)
-            self.store.execute(f"DROP TABLE {stored.data_name}")
-            self.segments.forget(stored.number)
-            self.store.execute("DELETE FROM polaris_table WHERE number = ?", (stored.number,))
+            if soft:
+                self.store.execute("UPDATE polaris_table SET dropped = true WHERE number = ?", (stored.number,))
+                self.segments.hide(stored.number)
+            else:
+                self.remove(stored)
 
     def columns(self, name: str) -> tuple[Column, ...]:
         """
@@ -142,13 +152,14 @@ class Tables:
         """
         return self.stored(name).discovered
 
-    def stats(self, name: str) -> TableStats:
+    def stats(self, name: str, seen: str = PUBLISHED) -> TableStats:
         """
-        Measure a table's live data.
+        Measure a table's data.
 
+        :param seen: Which segments count; see :mod:`airflow_provider_polaris.emulator.engine.visibility`.
         :raises TableError: ``missing``.
         """
-        totals = self.segments.totals(self.stored(name).number)
+        totals = self.segments.totals(self.stored(name).number, seen)
         interval = None
         if totals.min_ms is not None and totals.max_ms is not None:
             interval = (from_ms(totals.min_ms), from_ms(totals.max_ms))
@@ -174,7 +185,7 @@ class Tables:
         """
         stored = self.stored(name)
         bounds = None if interval is None else (to_ms(interval[0]), to_ms(interval[1]))
-        found = self.segments.listing(stored.number, name, used=False, interval=bounds)
+        found = self.segments.listing(stored.number, name, seen=UNUSED, interval=bounds)
         if sort_order == "DESC":
             found.reverse()
         if last_segment_id is not None:
@@ -182,33 +193,41 @@ class Tables:
             found = [segment for segment in found if beyond(segment.id, last_segment_id)]
         return tuple(found[:limit])
 
-    def used_segments(self, name: str, interval: tuple[datetime, datetime] | None = None) -> tuple[Segment, ...]:
+    def used_segments(
+        self, name: str, interval: tuple[datetime, datetime] | None = None, seen: str = PUBLISHED
+    ) -> tuple[Segment, ...]:
         """
-        List the segments that queries and jobs read, in the order of their ids.
+        List the segments that jobs read, or others, in the order of their ids.
 
+        :param seen: Which; see :mod:`airflow_provider_polaris.emulator.engine.visibility`.
         :raises TableError: ``missing``.
         """
         stored = self.stored(name)
         bounds = None if interval is None else (to_ms(interval[0]), to_ms(interval[1]))
-        return tuple(self.segments.listing(stored.number, name, used=True, interval=bounds))
+        return tuple(self.segments.listing(stored.number, name, seen=seen, interval=bounds))
 
-    def relation(self, name: str) -> TableRelation | None:
+    def relation(self, name: str, seen: Callable[[TableDef], str] | None = None) -> TableRelation | None:
         """
-        Describe how to read a table's live rows in DuckDB.
+        Describe how to read a table's rows in DuckDB.
 
+        :param seen: Tells which segments of a table are read; None reads what jobs read.
         :return: None if there is no such table.
         """
         stored = self._find(name)
-        return None if stored is None else TableRelation(f"({self.relation_sql(stored)})", stored.columns)
+        if stored is None:
+            return None
+        rows = self.relation_sql(stored, seen=PUBLISHED if seen is None else seen(stored.definition))
+        return TableRelation(f"({rows})", stored.columns)
 
-    def relation_sql(self, stored: StoredTable, conditions: Sequence[str] = ()) -> str:
+    def relation_sql(self, stored: StoredTable, conditions: Sequence[str] = (), seen: str = PUBLISHED) -> str:
         """
-        Build the SELECT of a table's live rows.
+        Build the SELECT of a table's rows.
 
         :param conditions: More conditions, AND-ed.
+        :param seen: Which segments are read; see :mod:`airflow_provider_polaris.emulator.engine.visibility`.
         """
         selected = ", ".join(_select(stored, column) for column in stored.columns)
-        live = self.segments.filter_sql(stored.number)
+        live = self.segments.filter_sql(stored.number, seen)
         where = " AND ".join([*([live] if live else []), *conditions])
         return f"SELECT {selected} FROM {stored.data_name}" + (f" WHERE {where}" if where else "")
 
@@ -222,6 +241,12 @@ class Tables:
         if found is None:
             raise TableError("missing", f"table {name!r} doesn't exist.")
         return found
+
+    def remove(self, stored: StoredTable) -> None:
+        """Remove a table with its rows and segments for good, in the caller's transaction."""
+        self.store.execute(f"DROP TABLE {stored.data_name}")
+        self.segments.forget(stored.number)
+        self.store.execute("DELETE FROM polaris_table WHERE number = ?", (stored.number,))
 
     def add_columns(self, stored: StoredTable, columns: Sequence[tuple[Column, str]]) -> StoredTable:
         """
@@ -242,9 +267,18 @@ class Tables:
         self._write(changed)
         return changed
 
-    def _find(self, name: str) -> StoredTable | None:
-        rows = self.store.execute("SELECT number, body FROM polaris_table WHERE name = ?", (name,))
+    def _find(self, name: str, *, dropped: bool = False) -> StoredTable | None:
+        rows = self.store.execute(
+            "SELECT number, body FROM polaris_table WHERE name = ? AND dropped = ?", (name, dropped)
+        )
         return decode(*rows[0]) if rows else None
+
+    def _take_over(self, dropped: StoredTable, table: TableDef) -> None:
+        taken = taken_over(dropped, table)
+        for name in dropped.physical.keys() - taken.physical.keys():
+            self.store.execute(f"ALTER TABLE {dropped.data_name} DROP COLUMN {quote_name(name)}")
+        self.store.execute("UPDATE polaris_table SET dropped = false WHERE number = ?", (dropped.number,))
+        self._write(taken)
 
     def _write(self, stored: StoredTable) -> None:
         self.store.execute("UPDATE polaris_table SET body = ? WHERE number = ?", (encode(stored), stored.number))

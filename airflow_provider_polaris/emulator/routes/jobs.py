@@ -66,8 +66,15 @@ def update_job_status(job_id: str, emulator: TheEmulator, user: TheUser, body: T
 
 @router.get("/{job_id}/progress")
 def describe_job_progress(job_id: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
-    """Return how much of a job is done; 1 tells its status, so it counts as a look."""
+    """
+    Return how much of a job is done; 1 tells its status, so it counts as a look.
+
+    DOCUMENTED polaris-sdk 20250425.14.0: 400 for a type of job without progress. GUESS: all but batch jobs.
+    """
     with emulator.jobs.lock:
+        kind = emulator.jobs.look(job_id, counts=False).type
+        if kind != "batch":
+            raise bad_request(f"job {job_id!r} is of type {kind!r}, which has no progress.")
         return {"overallProgress": emulator.jobs.fraction(emulator.jobs.look(job_id))}
 
 
@@ -79,13 +86,15 @@ def describe_job_logs(job_id: str, emulator: TheEmulator, _: TheUser) -> dict[st
 
 @router.get("/{job_id}/metrics")
 def describe_job_metrics(job_id: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
-    """Return what a job counted. GUESS: a job that has not completed has no totals."""
+    """Return what a job counted. GUESS: a job that has not completed, or ingests nothing, has no totals."""
     totals = emulator.jobs.look(job_id, counts=False).totals
     return {} if totals is None else {"totals": dict(totals)}
 
 
 @router.post("/{job_id}/reset")
-def reset_job(job_id: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
-    """Refuse: offsets are a matter of streaming jobs. GUESS: with a 400."""
+def reset_job(job_id: str, emulator: TheEmulator, _: TheUser) -> Response:
+    """Take note: the offsets of streaming jobs are none here. GUESS: a 400 for other jobs, which have none either."""
     job = emulator.jobs.look(job_id, counts=False)
-    raise bad_request(f"job {job_id!r} is of type {job.type!r}: only streaming jobs can be reset.")
+    if job.type != "streaming":
+        raise bad_request(f"job {job_id!r} is of type {job.type!r}: only streaming jobs can be reset.")
+    return Response(status_code=200)

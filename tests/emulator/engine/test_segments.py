@@ -186,7 +186,7 @@ def test_filter_selects_exactly_the_rows_of_used_segments() -> None:
     @settings(max_examples=40, deadline=None)
     def check(used: list[bool]) -> None:
         values = ", ".join(
-            f"({100 + n}, {table}, 0, 1, '', 0, 1, 1, 0, 0, {one is (table == 1)}, 0, 0)"
+            f"({100 + n}, {table}, 0, 1, '', 0, 1, 1, 0, 0, {one is (table == 1)}, false, 0, 0)"
             for n, one in enumerate(used)
             for table in (1, 2)
         )

@@ -204,7 +204,7 @@ def test_store_of_another_format_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
         Store(path)
     assert str(caught.value) == (
-        f"database {path!r} has format 99, and this emulator reads format 1. "
+        f"database {path!r} has format 99, and this emulator reads format 2. "
         "Use the version of the emulator that wrote it, or choose a file that doesn't exist yet."
     )
 

@@ -1,0 +1,105 @@
+"""
+``/__emulator__/tables/{name}``: what a test does to a table that no client of Polaris can.
+
+Needs no key, and is no look at a job.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request
+from pydantic import Field
+
+from airflow_provider_polaris.emulator.catalog import segment_payload
+from airflow_provider_polaris.emulator.core import Emulator, TheEmulator
+from airflow_provider_polaris.emulator.engine import (
+    PUBLISHED,
+    REALTIME,
+    UNUSED,
+    JobFault,
+    TableError,
+    add_realtime,
+    hand_over,
+)
+from airflow_provider_polaris.emulator.errors import bad_request, not_found
+from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX
+from airflow_provider_polaris.emulator.wire import WireModel, parse, read_json
+
+router = APIRouter(prefix=f"{CONTROL_PREFIX}/tables/{{name}}")
+
+
+class Realtime(WireModel):
+    """Rows as they are to be stored."""
+
+    rows: list[dict[str, Any]] = Field(min_length=1)
+
+
+class TableControl(WireModel):
+    """What the control plane says of a table; what isn't sent stays."""
+
+    availability: Literal["available", "unavailable", "deleting"] | None = None
+    load_seconds: float = Field(0, ge=0, le=86_400)
+
+
+@router.get("/segments")
+def list_segments(name: str, emulator: TheEmulator) -> dict[str, Any]:
+    """Return all segments of a table; Polaris lists the unused ones only."""
+    _check(name, emulator)
+    found = {"used": PUBLISHED, "realtime": REALTIME, "unused": UNUSED}
+    return {
+        state: [
+            {**segment_payload(segment), "numRows": segment.rows}
+            for segment in emulator.tables.used_segments(name, seen=seen)
+        ]
+        for state, seen in found.items()
+    }
+
+
+@router.post("/realtime", status_code=201)
+async def stream_rows(name: str, request: Request, emulator: TheEmulator) -> dict[str, Any]:
+    """Add rows as streaming does: queries see them, jobs don't."""
+    body = await read_json(request, emulator.settings.max_body_bytes)
+    rows = parse(Realtime, body.data).rows
+    with emulator.jobs.lock:
+        _check(name, emulator)
+        try:
+            add_realtime(name, rows, emulator.tables)
+        except (JobFault, TableError) as error:
+            raise bad_request(f"the rows can't be stored in table {name!r}: {error.message}", "rows") from None
+        return {"rows": _count(name, emulator)}
+
+
+@router.post("/handoff")
+def hand_off(name: str, emulator: TheEmulator) -> dict[str, Any]:
+    """Make the real-time rows of a table segments, which jobs see."""
+    with emulator.jobs.lock:
+        _check(name, emulator)
+        rows = _count(name, emulator)
+        try:
+            with emulator.store.transaction():
+                segments = hand_over(name, emulator.tables)
+                emulator.upkeep.apply_policy(emulator.tables.stored(name).definition)
+        except JobFault as fault:
+            raise bad_request(fault.message) from None
+    return {"rows": rows, "segments": segments}
+
+
+@router.patch("")
+async def change_table(name: str, request: Request, emulator: TheEmulator) -> dict[str, Any]:
+    """Make a table unavailable, or its segments slow to load."""
+    body = await read_json(request, emulator.settings.max_body_bytes)
+    changes = parse(TableControl, body.data).model_dump(by_alias=True, exclude_unset=True)
+    with emulator.jobs.lock:
+        _check(name, emulator)
+        emulator.upkeep.change_control(name, changes)
+        return emulator.upkeep.control(name)
+
+
+def _check(name: str, emulator: Emulator) -> None:
+    if emulator.catalog.find(name) is None:
+        raise not_found("Table", name)
+
+
+def _count(name: str, emulator: Emulator) -> int:
+    return emulator.tables.stats(name, REALTIME).total_rows
