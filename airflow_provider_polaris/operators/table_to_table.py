@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_polaris.compat import AirflowSkipException
 from airflow_provider_polaris.operators.base import PolarisBaseOperator
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.compat import Context
+    from airflow_provider_polaris.guards import GuardOptions
     from airflow_provider_polaris.hooks.polaris import PolarisHook
     from airflow_provider_polaris.jobs.interval import Interval
+    from airflow_provider_polaris.operators.run import JobRun
 
 
 class PolarisTableToTableOperator(PolarisBaseOperator):
@@ -40,6 +43,17 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
     such, counts that would count the rows of a table that is rolled up already, and more. For that the target table is
     read once in replace mode and where the run gives the interval, and the source table once if the job aggregates and
     ``source_is_rollup`` is not set.
+
+    **Guards.** Right before the job is sent, source and target are looked at once more. In replace mode the rows of
+    both are counted, a query each, because a replace that finds less than was there erases the difference: nothing is
+    submitted if the source has no rows for the job (``on_empty_source``), or if partitions of the target have rows
+    that the source can't give any more (``on_shrink``), such as when an old rollup runs again after its source was aged
+    out. Counts come from asynchronous SQL, which sees all data; where the project has none, synchronous SQL counts only
+    tables that are wholly precached, and else the task fails and says how to choose. The job carries
+    ``failOnEmptyInsert`` in its context, unless Polaris refuses it. The task waits for a source whose data is being
+    loaded and for other jobs on the same partitions (``on_conflict``), and refuses to write what the target's storage
+    policy would drop at once (``on_retention``). Each of these arguments is a template, so one run can be let through
+    by a param: ``on_shrink="{{ params.on_shrink }}"``.
 
     **Failure.** The job fails the task if it fails or is canceled, if its health is an error, and in replace mode if it
     found no rows: it has emptied the interval then, and the message says how to restore it. The message has Polaris'
@@ -105,6 +119,14 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
     :param max_parse_exceptions: How many rows may be unreadable before the job fails; None for Polaris' default.
         (templated)
     :param context: Query context parameters for Polaris. (templated)
+    :param on_empty_source: What to do in replace mode if the job would find no rows: ``fail``, ``skip`` the task, or
+        ``submit`` it, which empties what it replaces. (templated)
+    :param on_shrink: What to do in replace mode if the target has rows that the source can't give any more: ``fail`` or
+        ``submit``. (templated)
+    :param on_conflict: What to do while another job works on the same partitions of the target: ``wait`` or ``fail``.
+        (templated)
+    :param on_retention: What to do if the target's storage policy would drop what the job writes: ``fail`` or
+        ``submit``. (templated)
     :param polaris_conn_id: The connection. (templated)
     :param wait_for_completion: Wait for the job's end and judge it; False ends the task once the job is submitted.
         (templated)
@@ -147,6 +169,10 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
         "clustering_columns",
         "max_parse_exceptions",
         "context",
+        "on_empty_source",
+        "on_shrink",
+        "on_conflict",
+        "on_retention",
         *PolarisBaseOperator.template_fields,
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {
@@ -183,6 +209,10 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
         clustering_columns: Sequence[str] | str | None = None,
         max_parse_exceptions: int | str | None = None,
         context: Mapping[str, Any] | str | None = None,
+        on_empty_source: str = "fail",
+        on_shrink: str = "fail",
+        on_conflict: str = "wait",
+        on_retention: str = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -207,9 +237,52 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
         self.clustering_columns = clustering_columns
         self.max_parse_exceptions = max_parse_exceptions
         self.context = context
+        self.on_empty_source = on_empty_source
+        self.on_shrink = on_shrink
+        self.on_conflict = on_conflict
+        self.on_retention = on_retention
 
     def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:
         """Return the job made from the arguments; see the class for what is refused."""
+        from airflow_provider_polaris.jobs.empty_insert import (
+            EMPTY_INSERT_KEY,
+            has_empty_insert_check,
+            with_empty_insert_check,
+        )
         from airflow_provider_polaris.operators.table_to_table_spec import plan_table_to_table
 
-        return plan_table_to_table(self, context, hook, self.log)
+        may_be_empty = self._guard_options().on_empty_source == "submit"
+        spec = plan_table_to_table(self, context, hook, self.log)
+        if spec["ingestionMode"] != "replace" or may_be_empty or has_empty_insert_check(spec):
+            return spec
+        # Rows that are there when they are counted may be gone when the job is launched.
+        self.optional_context = (EMPTY_INSERT_KEY,)
+        return with_empty_insert_check(spec)
+
+    def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:
+        """Count what would be read and replaced, look for other jobs in the way; see the class."""
+        from airflow_provider_polaris.guards import SourceGuards
+
+        guards = SourceGuards(
+            run.hook,
+            spec,
+            self._guard_options(),
+            clock=run.clock,
+            log=self.log,
+            stop=lambda: run.kill.thrown,
+            deadline=run.deadline,
+            poll_interval=run.options.poll_interval,
+        )
+        decision = guards.check(own_jobs=earlier_jobs)
+        if decision.is_skip:
+            raise AirflowSkipException(decision.reason)
+
+    def _guard_options(self) -> GuardOptions:
+        from airflow_provider_polaris.guards import GuardOptions
+
+        return GuardOptions.read(
+            on_empty_source=self.on_empty_source,
+            on_shrink=self.on_shrink,
+            on_conflict=self.on_conflict,
+            on_retention=self.on_retention,
+        )

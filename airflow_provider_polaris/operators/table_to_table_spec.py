@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_polaris.arguments import (
@@ -98,7 +98,8 @@ def plan_table_to_table(
     spec = parse_spec(body)
     check_spec(
         spec,
-        source=source,
+        # The guards wait for a source that is being loaded.
+        source=None if source is None else replace(source, availability=None),
         target=target,
         target_known_absent=reads_target and target is None,
         allow_finer_partitions=as_bool(operator.allow_finer_partitions, "allow_finer_partitions"),

@@ -1,0 +1,186 @@
+"""
+Ask a table in SQL in a way that misses no row: asynchronously, or synchronously where all rows are at hand.
+
+Asynchronous SQL covers deep storage; a project may not have it (docs.imply.io/polaris/query-async). Synchronous SQL
+sees precached and real-time data only (docs.imply.io/polaris/api-query): too little where a part isn't precached, too
+much where rows have come in that no job can read yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_polaris.guards.limits import Limits, PolarisGuardUnansweredError
+from airflow_provider_polaris.jobs.errors import (
+    PolarisAmbiguousSubmitError,
+    PolarisApiError,
+    PolarisError,
+    PolarisGuardError,
+)
+from airflow_provider_polaris.jobs.retention import TableStorage
+from airflow_provider_polaris.jobs.rollup import quote_identifier
+from airflow_provider_polaris.jobs.state import JobState
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.hooks.polaris import PolarisHook
+
+#: So long a query may take.
+QUERY_LIMIT: Final = timedelta(minutes=10)
+
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 5.0
+#: So often a SELECT is sent of which nobody knows whether it arrived; twice costs money and does no harm.
+_MOST_STARTS: Final = 3
+#: Answers of a project that doesn't have asynchronous SQL, or whose key may not use it.
+_HAS_NONE: Final = frozenset({400, 403, 404, 405, 501})
+#: Segments that are published, as jobs read them. Druid's default, but it matters.
+#: Source: druid.apache.org/docs/latest/multi-stage-query/reference.
+_VIEW_OF_JOBS: Final = {"includeSegmentSource": "NONE"}
+
+
+class Counter:
+    """
+    Runs queries that have to see every row that a job can read.
+
+    :param hook: Asks Polaris.
+    :param limits: How long.
+    :param log: Logger of the task.
+    """
+
+    def __init__(self, hook: PolarisHook, limits: Limits, log: Any) -> None:
+        self._hook = hook
+        self._limits = limits
+        self._log = log
+        #: Why asynchronous SQL is not to be had; None while it is.
+        self._refusal: PolarisApiError | None = None
+
+    def rows(
+        self, sql: str, table: TableStorage, *, context: Mapping[str, Any] | None = None, as_job: bool
+    ) -> list[dict[str, Any]]:
+        """
+        Run a SELECT over one table.
+
+        :param sql: Druid SQL.
+        :param table: The table that it reads.
+        :param context: Query context.
+        :param as_job: It must see no row that a job can't: rows that just came in by streaming. Otherwise it may.
+        :return: A dictionary a row.
+        :raises PolarisGuardError: There is no way to see all rows, and only those.
+        :raises PolarisGuardUnansweredError: The query failed or took too long.
+        :raises PolarisError: As the client raises it.
+        """
+        if self._refusal is None:
+            rows = self._asynchronously(sql, context or {})
+            if rows is not None:
+                return rows
+        self._check_all_at_hand(table, as_job=as_job)
+        return self._hook.query(sql, context=context)
+
+    def _asynchronously(self, sql: str, context: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+        client = self._hook.get_conn()
+        try:
+            query_id = self._start_as_job(sql, context)
+        except PolarisApiError as error:
+            if error.status not in _HAS_NONE:
+                raise
+            self._refusal = error
+            return None
+        try:
+            self._await(query_id)
+        except BaseException:
+            self._cancel(query_id)
+            raise
+        return list(client.iter_query_rows(query_id))
+
+    def _start_as_job(self, sql: str, context: Mapping[str, Any]) -> str:
+        try:
+            return self._start(sql, {**_VIEW_OF_JOBS, **context})
+        except PolarisApiError as error:
+            if error.status != 400:
+                raise
+            query_id = self._start(sql, context)
+            self._log.warning(
+                "Polaris counts rows only without %r, so rows that no job can read yet may be among them. It said: %s",
+                "includeSegmentSource",
+                error,
+            )
+            return query_id
+
+    def _start(self, sql: str, context: Mapping[str, Any]) -> str:
+        for _ in range(_MOST_STARTS):
+            self._limits.check_alive()
+            try:
+                return str(self._hook.get_conn().start_query(sql, context=context)["queryId"])
+            except PolarisAmbiguousSubmitError as error:
+                cause = error.__cause__ or error
+        raise PolarisGuardUnansweredError(
+            f"Polaris didn't answer {_MOST_STARTS} times when it was asked to count rows; nothing was submitted. "
+            f"{cause} A retry asks again."
+        )
+
+    def _await(self, query_id: str) -> None:
+        end = self._limits.end(QUERY_LIMIT)
+        pause = _FIRST_PAUSE
+        while True:
+            answer = self._hook.get_conn().get_query(query_id)
+            state = str(answer["state"]).upper()
+            if state == "SUCCESS":
+                return
+            if state == "FAILED":
+                raise PolarisGuardUnansweredError(
+                    f"Polaris couldn't count rows: query {query_id!r} failed{_reason(answer)}. Nothing was submitted. "
+                    "A retry asks again."
+                )
+            if not self._limits.pause(pause, end):
+                raise PolarisGuardUnansweredError(
+                    f"Polaris couldn't count rows in time: query {query_id!r} is still {state!r} and was canceled. "
+                    "Nothing was submitted. A retry asks again."
+                )
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _cancel(self, query_id: str) -> None:
+        try:
+            self._hook.get_conn().cancel_query(query_id)
+        except PolarisError as error:
+            self._log.debug("Query %r may run on: %s", query_id, error)
+
+    def _check_all_at_hand(self, table: TableStorage, *, as_job: bool) -> None:
+        if not table.is_wholly_precached:
+            raise self._blind(f"table {table.name!r} {table.why_not_precached}")
+        if not as_job:
+            return
+        for row in self._hook.iter_jobs(type=("streaming",), target_table=table.name):
+            stream = JobState.from_wire(row)
+            if not stream.is_terminal:
+                raise self._blind(
+                    f"streaming job {stream.job_id!r} writes to table {table.name!r}, so that it counts rows that no "
+                    "job can read yet"
+                )
+        self._check_total(table)
+
+    def _check_total(self, table: TableStorage) -> None:
+        """Polaris' own number has published rows only."""
+        total = self._hook.get_table(table.name).get("totalRows")
+        answer = self._hook.query(f'SELECT COUNT(*) AS "n" FROM {quote_identifier(table.name)}')
+        seen = answer[0].get("n") if answer else None
+        if isinstance(total, int) and seen != total:
+            raise self._blind(
+                f"it sees {seen} rows in table {table.name!r}, of which Polaris says that {total} can be read by jobs"
+            )
+
+    def _blind(self, why: str) -> PolarisGuardError:
+        return PolarisGuardError(
+            f"the rows that the job would read and replace can't be counted: asynchronous SQL isn't to be had "
+            f"({self._refusal}), and synchronous SQL can't be relied on, because {why}. Nothing was submitted. Have "
+            "asynchronous SQL enabled for the project and allow it to the API key, or let the table precache all its "
+            "data. If you are sure that the source has all rows, run the task with on_empty_source='submit' and "
+            "on_shrink='submit', which counts nothing (on_shrink='{{ params.on_shrink }}' lets one run say so)."
+        )
+
+
+def _reason(answer: Mapping[str, Any]) -> str:
+    details = answer.get("errorDetails")
+    text = details.get("errorMessage") if isinstance(details, Mapping) else None
+    return f": {text!r}" if text else ""
