@@ -111,15 +111,16 @@ class Attempt:
         """Whether the task was killed."""
         return self.kill.thrown
 
-    def check_alive(self, job: str = "it submitted its job") -> None:
+    def check_alive(self, hint: str = "") -> None:
         """
         Stop if the task was killed.
 
-        :param job: What the task was killed before.
+        :param hint: What may run on, for the error.
         :raises PolarisJobCanceledError: It was.
         """
         if self.kill.thrown:
-            raise PolarisJobCanceledError(f"the task was killed before {job}.", job_id="")
+            text = "the task was killed before it submitted its job."
+            raise PolarisJobCanceledError(f"{text} {hint}".rstrip(), job_id="")
 
     def record(self, before: Record | None, past: tuple[str, ...], now: datetime, marker: MarkerUse) -> Record:
         """

@@ -24,7 +24,8 @@ class TaskIdentity:
     :param map_index: Of the mapped task; -1 if it isn't mapped.
     :param epoch: ``max_tries``, which goes up when a finished task is cleared and stays as it is for a retry.
     :param try_number: From 1.
-    :param first_try_of_epoch: Whether no retry has led here; wrong if the task's ``retries`` were changed meanwhile.
+    :param was_cleared: Whether ``max_tries`` has gone up, so that an earlier epoch may have done the work; True also if
+        the task's ``retries`` were lowered meanwhile.
     :param first_try_ever: Whether the task instance has never run before.
     :param run_started: When the run began or, if it had finished, was cleared; None if unknown.
     """
@@ -35,7 +36,7 @@ class TaskIdentity:
     map_index: int
     epoch: int
     try_number: int
-    first_try_of_epoch: bool
+    was_cleared: bool
     first_try_ever: bool
     run_started: datetime | None = None
 
@@ -58,7 +59,7 @@ class TaskIdentity:
             map_index=ti.map_index,
             epoch=ti.max_tries,
             try_number=ti.try_number,
-            first_try_of_epoch=ti.try_number == ti.max_tries - (retries or 0) + 1,
+            was_cleared=ti.max_tries > (retries or 0),
             first_try_ever=ti.try_number <= 1,
             run_started=started if isinstance(started, datetime) and started.tzinfo is not None else None,
         )

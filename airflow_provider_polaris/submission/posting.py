@@ -30,6 +30,9 @@ MOST_POSTS: Final = 3
 #: Answers that don't rule out that there is a job: a clash with the present state, too many requests.
 _INCONCLUSIVE: Final = frozenset({409, 429})
 
+#: So long an attempt goes on to send its job to a Polaris that answers with 429.
+_THROTTLE_LIMIT: Final = timedelta(minutes=5)
+
 #: Comes on top of the wait for which Polaris asks with a 429, so that tasks don't come back together.
 _THROTTLE_SECONDS: Final = 5.0
 
@@ -63,7 +66,13 @@ class Posting:
         :raises PolarisError: There is no job.
         """
         doubt: PolarisAmbiguousSubmitError | None = None
-        for _ in range(MOST_POSTS):
+        for number in range(MOST_POSTS):
+            if doubt is not None:
+                self._attempt.log.info(
+                    "No job came of the POST whose answer was lost, so it is sent again (%d of %d).",
+                    number + 1,
+                    MOST_POSTS,
+                )
             try:
                 return self._post(self._write())
             except PolarisAmbiguousSubmitError as error:
@@ -72,7 +81,6 @@ class Posting:
             job = self._look(self._before, doubt)
             if job is not None:
                 return job, True
-            self._attempt.log.info("No job came of the POST whose answer was lost: %s", doubt.__cause__ or doubt)
         raise PolarisAmbiguousSubmitError(
             f"{_cause(doubt)} It was sent {MOST_POSTS} times, and each time no job could be found afterwards. A retry "
             "of this task looks once more before it sends the job again.",
@@ -109,25 +117,41 @@ class Posting:
         return JobState.from_wire(answer), False
 
     def _send(self, record: Record, spec: Mapping[str, Any]) -> Mapping[str, Any] | JobState:
-        """Return the answer to the POST or, if it was a 429 and there is a job all the same, that job."""
+        """
+        Return the answer to the POST or, if it was a 429 and there is a job all the same, that job.
+
+        The pause after a 429 is so long that a job which came of it would show by its end; nothing is asked meanwhile.
+        """
         attempt = self._attempt
-        end = attempt.clock.now() + timedelta(seconds=attempt.hook.settings.retry_budget)
+        end = attempt.clock.now() + _THROTTLE_LIMIT
         while True:
             try:
                 return attempt.hook.submit_job(spec, repeat_throttled=False)
             except PolarisThrottledError as error:
-                pause = (error.retry_after or 0.0) + _THROTTLE_SECONDS * attempt.clock.jitter()
+                pause = max(error.retry_after or 0.0, VISIBILITY_WAIT.total_seconds())
+                pause += _THROTTLE_SECONDS * attempt.clock.jitter()
                 if attempt.clock.now() + timedelta(seconds=pause) > end:
                     raise
-                attempt.log.info("Polaris asks for patience; the job is sent again in %.0f s: %s", pause, error)
+                attempt.log.info(
+                    "Polaris has too many requests; in %.0f s this task looks whether it took the job all the same, "
+                    "and if not sends it again: %s",
+                    pause,
+                    error,
+                )
                 attempt.clock.sleep(pause, attempt.is_killed)
-                attempt.check_alive()
+                attempt.check_alive(
+                    "Polaris answered its last POST with 429; if it took the job all the same, that runs on, and a "
+                    "retry of this task looks for it."
+                )
                 try:
-                    found = self._search(record).look().choice.job
+                    choice = self._search(record).look().choice
                 except PolarisError as trouble:
                     raise error from trouble
-            if found is not None and found.is_certain:
-                return found.state
+            if choice.job is not None:
+                return choice.job.state
+            if choice.doubtful and self._must_not_repeat:
+                raise attempt.refusals.doubtful(choice.doubtful)
+            self._write()
 
     def _post_unmarked(self, refusal: PolarisApiError) -> tuple[JobState, bool]:
         """The marker may be what Polaris doesn't like. That is written down first: nobody may expect it in the job."""
@@ -185,12 +209,15 @@ class Posting:
                 "runs on; a retry of this task looks for it before it sends it again.",
                 spec=attempt.spec,
             ) from doubt
-        must_not_repeat = attempt.adds_rows and not attempt.repeat_append
-        if choice.doubtful and (must_not_repeat or not attempt.adds_rows):
+        if choice.doubtful and (self._must_not_repeat or not attempt.adds_rows):
             raise attempt.refusals.doubtful(choice.doubtful) from doubt
-        if not outlook.is_complete and must_not_repeat:
+        if not outlook.is_complete and self._must_not_repeat:
             raise attempt.refusals.unseen(MOST_SUMMARIES) from doubt
         return None
+
+    @property
+    def _must_not_repeat(self) -> bool:
+        return self._attempt.adds_rows and not self._attempt.repeat_append
 
     def _search(self, record: Record) -> Search:
         attempt = self._attempt

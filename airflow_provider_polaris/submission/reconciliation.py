@@ -22,6 +22,7 @@ from airflow_provider_polaris.submission.settling import settle
 
 _SECONDS_BETWEEN_LOOKS = 5.0
 _WITHOUT_EFFECT = frozenset({"failed", "canceled"})
+_MAY_RUN_ON = "If an earlier try left a job, it may run on; a retry of this task looks for it."
 
 
 @dataclass(frozen=True)
@@ -99,12 +100,21 @@ class Reconciliation:
         """Return the job; None if Polaris doesn't know it, which proves nothing while it is new."""
         attempt = self._attempt
         end = self._end_of_wait(sent)
+        is_told = False
         while True:
             try:
                 return JobState.from_wire(attempt.hook.get_job(job_id))
             except PolarisNotFoundError:
                 if attempt.clock.now() >= end:
                     return None
+            if not is_told:
+                is_told = True
+                attempt.log.info(
+                    "Polaris doesn't know job %r, which an earlier try of this task submitted. It may be too new to be "
+                    "shown; this task asks again, up to %.0f s.",
+                    job_id,
+                    (end - attempt.clock.now()).total_seconds(),
+                )
             attempt.clock.sleep(_SECONDS_BETWEEN_LOOKS, attempt.is_killed)
             attempt.check_alive()
 
@@ -123,8 +133,7 @@ class Reconciliation:
         )
         place = Place(record.table) if changed else attempt.place
         search = Search(attempt.hook, wanted, place, since=record.since, past=self._past, log=attempt.log)
-        outlook = search.until(self._end_of_wait(sent), attempt.clock, attempt.is_killed)
-        attempt.check_alive()
+        outlook = self._look("was about to submit a job and wrote down no outcome", search, self._end_of_wait(sent))
         return self._judge(outlook, changed, is_clear=is_clear)
 
     def _without_record(self) -> Reconciled:
@@ -132,9 +141,12 @@ class Reconciliation:
         identity, is_durable = attempt.identity, attempt.records.are_durable
         if identity.first_try_ever and not attempt.records.was_unreadable:
             return Reconciled()
-        is_clear = identity.first_try_of_epoch
-        # An append without a marker can't be told from a twin's; a job of a type that takes none can only be compared.
-        may_compare = is_durable or not (attempt.adds_rows or takes_marker(attempt.spec))
+        # Nobody knows whether the first try after a clear came so far as to look at older jobs, so all tries do.
+        is_clear = identity.was_cleared or identity.first_try_ever
+        # With a store, a job that an earlier try sent has its record, unless that was lost: what merely asks for the
+        # same is somebody else's then, and may have done it too early. Only an append has to fear that it is its own.
+        # Without, an append that has no marker can't be told from a twin's; a type that takes none can be compared.
+        may_compare = attempt.adds_rows if is_durable else not (attempt.adds_rows or takes_marker(attempt.spec))
         if not attempt.may_be_marked and (is_clear or not may_compare):
             self._check_may_go_blind()
             return Reconciled()
@@ -150,17 +162,32 @@ class Reconciliation:
         now = attempt.clock.now()
         # With a store, a job that is so young would have its record.
         end = now if is_durable else now + VISIBILITY_WAIT
-        outlook = search.until(end, attempt.clock, attempt.is_killed)
-        attempt.check_alive()
+        outlook = self._look("may have submitted a job of which Airflow has no record", search, end)
         found = outlook.choice.job
+        is_marked = any(each.is_certain for each in outlook.choice.doubtful)
         if found is not None and found.epoch is not None:
             job = self._decide(found.state, found.differences, is_clear=found.epoch != identity.epoch)
-        elif is_clear and not any(each.is_certain for each in outlook.choice.doubtful):
+        elif (is_clear or (is_durable and not attempt.adds_rows)) and not is_marked:
             self._check_may_go_blind()
             job = None
         else:
+            if outlook.is_blind and not is_durable:
+                self._check_may_go_blind()
             job = self._judge(outlook, (), is_clear=is_clear)
         return Reconciled(job, "adopted", None, tuple(self._past), self._settled)
+
+    def _look(self, why: str, search: Search, end: datetime) -> Outlook:
+        attempt = self._attempt
+        seconds = (end - attempt.clock.now()).total_seconds()
+        if seconds > 0:
+            attempt.log.info(
+                "An earlier try of this task %s; this try looks for it, up to %.0f s, before it submits anything.",
+                why,
+                seconds,
+            )
+        outlook = search.until(end, attempt.clock, attempt.is_killed)
+        attempt.check_alive(_MAY_RUN_ON)
+        return outlook
 
     def _check_may_go_blind(self) -> None:
         if self._must_not_repeat(self._attempt.adds_rows):

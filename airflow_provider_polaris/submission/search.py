@@ -24,6 +24,9 @@ VISIBILITY_WAIT: Final = timedelta(seconds=60)
 
 #: A worker's clock and Polaris' may differ by so much.
 _SKEW: Final = timedelta(minutes=10)
+#: A job that is to be taken for ours because it does the same may be older than ours could be by so much only: what it
+#: read may have been incomplete.
+_SKEW_OF_TWINS: Final = timedelta(minutes=1)
 MOST_SUMMARIES: Final = 200
 _MOST_DESCRIBES: Final = 50
 _SECONDS_BETWEEN_LOOKS: Final = 5.0
@@ -57,10 +60,13 @@ class Outlook:
 
     :param choice: The job, or those that may be it.
     :param is_complete: Whether every job that can be ours was looked at.
+    :param is_blind: Whether there are jobs that ask for something else and have no marker, and none that has one: if
+        Polaris doesn't keep markers, ours is among them if our spec has changed.
     """
 
     choice: Choice
     is_complete: bool
+    is_blind: bool = False
 
 
 class Search:
@@ -92,6 +98,7 @@ class Search:
         self._log = log
         self._foreign = set(past)
         self._echoes_markers = False
+        self._has_unmarked_strangers = False
         self._has_warned = False
 
     def until(self, end: datetime, clock: Clock, stop: Callable[[], bool]) -> Outlook:
@@ -134,11 +141,18 @@ class Search:
                 break
             described += 1
             candidate = self._describe(summary.job_id)
-            if candidate is not None:
+            if candidate is not None and not self._is_too_early(candidate):
                 candidates.append(candidate)
         choice = choose(candidates, self._wanted, echoes_markers=self._echoes_markers)
         self._warn(candidates)
-        return Outlook(choice, is_complete)
+        return Outlook(choice, is_complete, self._has_unmarked_strangers and not self._echoes_markers)
+
+    def _is_too_early(self, candidate: Candidate) -> bool:
+        """Whether a job that may be taken up only because it does the same was there before ours could be."""
+        created = candidate.state.created
+        if candidate.is_certain or self._wanted.needs_certainty or created is None or self._since is None:
+            return False
+        return created < self._since - _SKEW_OF_TWINS
 
     def _rows(self) -> Any:
         place = self._place
@@ -161,10 +175,12 @@ class Search:
             job = self._hook.get_job(job_id)
         except PolarisNotFoundError:
             return None
-        self._echoes_markers = self._echoes_markers or marker_in(job) is not None
+        is_marked = marker_in(job) is not None
+        self._echoes_markers = self._echoes_markers or is_marked
         candidate = recognize(job, self._wanted)
         if candidate is None:
             self._foreign.add(job_id)  # what a job asks for never changes
+            self._has_unmarked_strangers = self._has_unmarked_strangers or not is_marked
         return candidate
 
     def _warn(self, candidates: list[Candidate]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
+from airflow_provider_polaris.compat import AIRFLOW_VERSION
 from airflow_provider_polaris.emulator.machine import Progression
 from airflow_provider_polaris.emulator.serving import RunningEmulator, running_emulator
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
@@ -23,6 +24,8 @@ from airflow_provider_polaris.submission import RECORD_KEY, Submitted, TaskIdent
 START = datetime(2026, 11, 20, 6, tzinfo=timezone.utc)
 JOB_SECONDS = 1000.0
 CONNECTION = "polaris_default"
+#: Whether to try with a task state store.
+STORES = [True, False] if AIRFLOW_VERSION >= (3, 3) else [False]
 LOST = "POST /jobs lost its connection before the answer was complete."
 
 
@@ -66,9 +69,11 @@ class FakeClock:
 
 
 class MemoryStore:
-    """Airflow's task state store as far as it is used; keeps JSON."""
+    """Airflow's task state store as far as it is used; keeps JSON. Who needs one is skipped where there is none."""
 
     def __init__(self) -> None:
+        if AIRFLOW_VERSION < (3, 3):
+            pytest.skip("Airflow has a task state store since 3.3")
         self.values: dict[str, str] = {}
         self.before_set: Callable[[Any], None] = lambda value: None
         self.after_set: Callable[[Any], None] = lambda value: None
@@ -143,9 +148,11 @@ class Wire(PolarisHook):
             raise what
         if what == "late":
             self.clock.at(30, lambda: self._create(spec))
-        answer = self._create(spec) if what in ("ok", "lost", "death") else {}
+        answer = self._create(spec) if what in ("ok", "lost", "death", "429 with effect") else {}
         if what == "death":
             raise Death
+        if what == "429 with effect":
+            raise throttled()
         if what != "ok":
             raise lost(spec)
         return self._echo(answer)
@@ -200,11 +207,20 @@ def lost(spec: Any = None) -> PolarisAmbiguousSubmitError:
     return error
 
 
-def api_error(status: int, text: str) -> PolarisApiError:
+def api_error(status: int, text: str, **fields: Any) -> PolarisApiError:
     """Return what the client raises for an answer with an error status."""
     return PolarisApiError.class_for(status)(
-        f"POST /v1/projects/p/jobs answered {status}: {text}.", status=status, method="POST", path="/v1/projects/p/jobs"
+        f"POST /v1/projects/p/jobs answered {status}: {text}.",
+        status=status,
+        method="POST",
+        path="/v1/projects/p/jobs",
+        **fields,
     )
+
+
+def throttled(retry_after: float | None = None) -> PolarisApiError:
+    """Return what the client raises for an answer with the status 429."""
+    return api_error(429, "too many requests", retry_after=retry_after)
 
 
 class Polaris:
@@ -302,7 +318,7 @@ class Task:
             map_index=self.map_index,
             epoch=self.epoch,
             try_number=self.try_number,
-            first_try_of_epoch=self.try_number == self.epoch - self.retries + 1,
+            was_cleared=self.epoch > self.retries,
             first_try_ever=self.try_number == 1,
             run_started=self.run_started,
         )

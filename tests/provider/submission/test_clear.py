@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_polaris.emulator.faults import Freeze
 from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisNotFoundError, PolarisTransportError
 from airflow_provider_polaris.submission.refusals import OVERRIDE
 from tests.provider.submission.conftest import JOB_SECONDS, Death, Polaris, Task, api_error
@@ -30,6 +31,22 @@ def test_clear_job_active_cancels_waits_and_submits(mode: str, task: Task, polar
     assert task.wire.asked == ["describe", "cancel", "status", "POST"]
     assert [job.status for job in polaris.jobs] == ["canceled", "pending"]
     assert polaris.rows() == 3
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_clear_job_that_takes_its_time_to_end_is_waited_for(mode: str, task: Task, polaris: Polaris) -> None:
+    """A cancel is an order, and its end another; the new job is sent after the latter."""
+    old = task.submit(polaris.spec(mode)).job.job_id
+    jobs = polaris.running.emulator.jobs
+    create, before = task.wire._create, []
+    task.wire._create = lambda spec: before.append(jobs.get(old).status) or create(spec)  # type: ignore[method-assign]
+    jobs.freeze = Freeze("running", 5)
+    try:
+        assert task.clear().submit(polaris.spec(mode)).outcome == "settled"
+    finally:
+        jobs.freeze = None
+    assert before == ["canceled"]
+    assert task.wire.clock.slept >= 10  # type: ignore[attr-defined]
 
 
 def test_clear_job_active_that_completes_meanwhile_append_refuses(task: Task, polaris: Polaris) -> None:

@@ -24,24 +24,24 @@ def context(try_number: int, max_tries: int, **changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("try_number", "max_tries", "first_of_epoch", "first_ever"),
+    ("try_number", "max_tries", "was_cleared", "first_ever"),
     [
-        (1, 2, True, True),
+        (1, 2, False, True),
         (2, 2, False, False),
         (3, 2, False, False),
-        (5, 5, False, False),  # its retry
         (4, 5, True, False),  # cleared after try 3
+        (5, 5, True, False),  # its retry
         (3, 4, True, False),  # cleared after try 2
         (2, 3, True, False),  # cleared after try 1
     ],
 )
 def test_from_context_tells_a_clear_from_a_retry(
-    try_number: int, max_tries: int, first_of_epoch: bool, first_ever: bool
+    try_number: int, max_tries: int, was_cleared: bool, first_ever: bool
 ) -> None:
     """Airflow raises max_tries when a finished task is cleared, and not for a retry."""
     identity = TaskIdentity.from_context(context(try_number, max_tries), retries=2)
     assert (identity.epoch, identity.try_number) == (max_tries, try_number)
-    assert (identity.first_try_of_epoch, identity.first_try_ever) == (first_of_epoch, first_ever)
+    assert (identity.was_cleared, identity.first_try_ever) == (was_cleared, first_ever)
 
 
 def test_from_context_names_the_task_instance() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_polaris.jobs.errors import PolarisGuardError
-from tests.provider.submission.conftest import Death, Polaris, Task
+from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisGuardError
+from tests.provider.submission.conftest import Death, Polaris, Task, api_error
 
 MODES = ["append", "replace"]
 
@@ -74,6 +74,27 @@ def test_retry_spec_changed_append_names_the_field(old_task: Task, polaris: Pola
         old_task.retry().submit(polaris.append(filterExpression="\"city\" = 'Oslo'"))
 
 
+@pytest.mark.parametrize("reading", ["drops", "refuses"])
+def test_retry_spec_changed_marker_not_echoed_append_fails_closed(
+    reading: str, old_task: Task, polaris: Polaris
+) -> None:
+    """A job without a marker that asks for something else may be what this task asked for before it changed."""
+    old_task.wire.echoes_markers = reading == "refuses"
+    old_task.wire.refuses_markers = reading == "refuses"
+    die(old_task, polaris.append())
+    with pytest.raises(PolarisGuardError, match="this task has run before"):
+        old_task.retry().submit(polaris.append(filterExpression="\"city\" = 'Oslo'"))
+    assert len(polaris.jobs) == 1
+
+
+def test_retry_among_strangers_append_submits_if_markers_are_echoed(old_task: Task, polaris: Polaris) -> None:
+    """Ours would show its own, whatever it asked for."""
+    other = polaris.append(filterExpression="\"city\" = 'Oslo'")
+    old_task.wire.foreign(other)
+    old_task.wire.foreign({**other, "context": {"airflow": "somebody"}})
+    assert old_task.retry().submit(polaris.append()).outcome == "submitted"
+
+
 def test_retry_spec_changed_replace_settles(old_task: Task, polaris: Polaris) -> None:
     """As with a record."""
     die(old_task, polaris.replace())
@@ -136,11 +157,42 @@ def test_clear_finds_the_old_epochs_job_and_settles_it(mode: str, old_task: Task
     assert polaris.rows() == 3
 
 
-def test_retry_that_airflow_takes_for_a_first_try_of_an_epoch_resumes(old_task: Task, polaris: Polaris) -> None:
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("end", ["active", "completed"])
+def test_retry_after_a_clear_whose_first_try_failed_early_sees_the_old_job(
+    end: str, mode: str, old_task: Task, polaris: Polaris
+) -> None:
+    """The try after the clear could not ask Polaris; the one after that has the same decision before it."""
+    old = old_task.submit(polaris.spec(mode)).job.job_id
+    if end == "completed":
+        polaris.finish()
+    else:
+        old_task.wire.clock.advance(11 * 60)  # type: ignore[attr-defined]
+    old_task.clear().wire.list_errors = [api_error(403, "no")]
+    with pytest.raises(PolarisApiError):
+        old_task.submit(polaris.spec(mode))
+    old_task.retry()
+    if (mode, end) == ("append", "completed"):
+        with pytest.raises(PolarisGuardError, match=old):
+            old_task.submit(polaris.append())
+        return
+    assert old_task.submit(polaris.spec(mode)).outcome == ("settled" if end == "active" else "submitted")
+    new = old_task.retry().submit(polaris.spec(mode))
+    assert (new.outcome, new.job.job_id) == ("adopted", polaris.jobs[1].id)
+
+
+def test_retry_after_a_clear_with_nothing_found_append_refuses(old_task: Task, polaris: Polaris) -> None:
+    """What the clear may not do without a trace of the old job its retry may not either."""
+    old_task.clear().retry()
+    with pytest.raises(PolarisGuardError, match="this task has run before"):
+        old_task.submit(polaris.append())
+
+
+def test_retry_that_airflow_takes_for_a_clear_resumes(old_task: Task, polaris: Polaris) -> None:
     """Fewer retries in a new version of the DAG make a retry look like a clear; the marker knows better."""
     job_id = old_task.submit(polaris.append()).job.job_id
     old_task.retries = 2
-    assert old_task.retry().identity.first_try_of_epoch
+    assert old_task.retry().identity.was_cleared
     submitted = old_task.submit(polaris.append())
     assert (submitted.outcome, submitted.job.job_id) == ("adopted", job_id)
 

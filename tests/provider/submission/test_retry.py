@@ -443,6 +443,55 @@ def test_retry_intent_does_not_adopt_a_twin_from_before(task: Task, polaris: Pol
     assert task.retry().submit(polaris.replace()).outcome == "submitted"
 
 
+@pytest.mark.parametrize(("minutes", "outcome"), [(0.5, "adopted"), (5, "submitted")])
+def test_retry_intent_adopts_no_twin_that_was_there_before_it(
+    minutes: float, outcome: str, task: Task, polaris: Polaris
+) -> None:
+    """What it read may have been incomplete; clocks that differ by a minute at most are allowed for."""
+    task.wire.echoes_markers = False
+    task.wire.foreign(polaris.replace())
+    task.wire.clock.advance(minutes * 60)  # type: ignore[attr-defined]
+    task.wire.posts = [KeyboardInterrupt()]
+    with pytest.raises(KeyboardInterrupt):
+        task.submit(polaris.replace())
+    assert task.retry().submit(polaris.replace()).outcome == outcome
+
+
+def test_retry_append_fears_a_twin_of_minutes_before(task: Task, polaris: Polaris) -> None:
+    """A worker's clock may be wrong by ten minutes, and rows would be there twice."""
+    task.wire.echoes_markers = False
+    foreign = task.wire.foreign(polaris.append())
+    task.wire.clock.advance(5 * 60)  # type: ignore[attr-defined]
+    task.wire.posts = [KeyboardInterrupt()]
+    with pytest.raises(KeyboardInterrupt):
+        task.submit(polaris.append())
+    assert foreign in refusal(task.retry(), polaris.append())
+
+
+@pytest.mark.parametrize("marker", ["auto", "off"])
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_retry_without_record_replace_takes_nobody_elses_job(
+    has_ended: bool, marker: str, task: Task, polaris: Polaris
+) -> None:
+    """The try before failed before it sent anything; a job from the console may have run before its source was full."""
+    task.marker = marker
+    foreign = task.wire.foreign(polaris.replace())
+    if has_ended:
+        polaris.finish()
+    submitted = task.retry().submit(polaris.replace())
+    assert submitted.outcome == "submitted"
+    assert submitted.job.job_id != foreign
+    assert [job.desired for job in polaris.jobs] == ["running", "running"]
+
+
+@pytest.mark.parametrize("marker", ["auto", "off"])
+def test_retry_without_record_append_refuses_what_may_be_its_own(marker: str, task: Task, polaris: Polaris) -> None:
+    """A record can be lost; a job that asks for the same may have added this task's rows."""
+    task.marker = marker
+    foreign = task.wire.foreign(polaris.append())
+    assert foreign in refusal(task.retry(), polaris.append())
+
+
 def test_retry_past_jobs_stay_excluded_over_many_tries(task: Task, polaris: Polaris) -> None:
     """Every job that is done with stays so."""
     ids = []

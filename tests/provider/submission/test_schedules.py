@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import os
+import random
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from airflow_provider_polaris.emulator.serving import RunningEmulator
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisGuardError, PolarisTransportError
 from airflow_provider_polaris.submission import Submitted
-from tests.provider.submission.conftest import Death, FakeClock, MemoryStore, Polaris, Task, Wire, api_error
+from tests.provider.submission.conftest import STORES, Death, FakeClock, MemoryStore, Polaris, Task, Wire, api_error
 
 POSTS: dict[str, Any] = {
     **{what: what for what in ("ok", "lost", "nothing", "late", "death")},
@@ -23,6 +25,8 @@ POSTS: dict[str, Any] = {
 }
 CRASHES = ["none", "none", "before intent", "after intent", "before id", "after id"]
 _TABLES = itertools.count(1)
+SCHEDULES = int(os.environ.get("SCHEDULES", "30"))
+SEED = int(os.environ.get("SCHEDULES_SEED") or random.SystemRandom().getrandbits(32))
 
 
 class Schedule(RuleBasedStateMachine):
@@ -33,7 +37,7 @@ class Schedule(RuleBasedStateMachine):
 
     @initialize(
         mode=st.sampled_from(["append", "replace"]),
-        has_store=st.booleans(),
+        has_store=st.sampled_from(STORES),
         marker=st.sampled_from(["echoed", "echoed", "dropped", "refused", "off"]),
         visible_after=st.sampled_from([0, 0, 10, 25]),
     )
@@ -161,16 +165,18 @@ class Schedule(RuleBasedStateMachine):
 
 
 def test_schedules_keep_one_job(running: RunningEmulator, clock: FakeClock, connect: Any) -> None:
-    """Fifty schedules; a failure prints what reproduces it."""
+    """The protocol alone, a network of its own making; a failure prints what reproduces it."""
+    print(f"{SCHEDULES} schedules; SCHEDULES_SEED={SEED} repeats them")
     connect("polaris_default", host=running.base_url, password="pok_emulator")
     Schedule.running, Schedule.clock = running, clock
     run_state_machine_as_test(
-        Schedule,
+        seed(SEED)(Schedule),
         settings=settings(
-            max_examples=50,
+            max_examples=SCHEDULES,
             stateful_step_count=8,
             deadline=None,
             print_blob=True,
+            database=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
