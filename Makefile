@@ -10,10 +10,10 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-h
 	--upgrade --all-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo emulator test e2e e2e-211 e2e-smoke bench lint types format build constraints clean
+.PHONY: help setup demo demo-aging emulator test schedules-aging schedules e2e e2e-211 e2e-smoke bench lint types format build constraints clean
 
 help:  ## list the commands
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 # Everything is pinned by constraints.txt: Airflow runs only with certain versions of its own dependencies.
 $(READY): pyproject.toml constraints.txt
@@ -33,12 +33,24 @@ setup: $(READY)  ## make .venv with the package, Airflow and the tools
 demo: $(READY)  ## roll three days of Koalas up against a local Polaris
 	$(BIN)/python scripts/demo.py
 
+demo-aging: $(READY)  ## age two of these days out into a smaller table and restore one
+	$(BIN)/python scripts/demo_aging.py
+
 emulator: $(READY)  ## serve the demo's Polaris, with its pages
 	@mkdir -p .demo
 	$(BIN)/polaris-emulator --db .demo/polaris.db
 
 test: $(READY)  ## run all tests
 	$(BIN)/python -m pytest
+
+schedules: $(READY)  ## 1,080 random schedules of faults and crashes, some 10 minutes; SCHEDULES_SEED=N repeats a run
+	SCHEDULES=540 $(BIN)/python -m pytest tests/provider/exactly_once/test_schedules.py tests/provider/submission/test_schedules.py
+
+# SEED=N repeats a run.
+schedules-aging: SEED := $(or $(SEED),$(shell date +%s))
+schedules-aging: $(READY)  ## 300 random schedules of the age-out, some 15 minutes
+	@echo "seed $(SEED)"
+	AGING_SCHEDULES=300 $(BIN)/python -m pytest tests/provider/aging/test_conservation.py --hypothesis-seed=$(SEED)
 
 e2e: $(READY)  ## every end-to-end scenario on a real Airflow, some 10 minutes
 	$(BIN)/python -m pytest tests/e2e -m e2e

@@ -24,6 +24,7 @@ from airflow.providers.common.compat.sdk import (  # type: ignore[attr-defined]
     BaseOperatorLink,  # airflow.models.baseoperatorlink, since 3.0 airflow.sdk
     BaseSensorOperator,  # airflow.sensors.base, since 3.0 airflow.sdk
     PokeReturnValue,  # airflow.sensors.base, since 3.0 airflow.sdk
+    TaskGroup,  # airflow.utils.task_group, since 3.0 airflow.sdk
     conf,  # airflow.configuration; tasks of 3.x see airflow.sdk.configuration
     mask_secret,  # airflow.utils.log.secrets_masker, since 3.0 in the SDK, where it tells the supervisor too
     timezone,  # airflow.utils.timezone, since 3.0 airflow.sdk.timezone
@@ -71,6 +72,7 @@ __all__ = [
     "BaseOperatorLink",
     "BaseSensorOperator",
     "PokeReturnValue",
+    "TaskGroup",
     "conf",
     "mask_secret",
     "read_xcom",

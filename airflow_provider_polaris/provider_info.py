@@ -14,7 +14,9 @@ _PACKAGE = "airflow_provider_polaris"
 
 def get_provider_info() -> dict[str, Any]:
     """
-    Describe the provider: version, connection type with its form, hook, operators, sensors and links.
+    Describe the provider: version, connection type with its form, hook, operators, sensors, links and assets.
+
+    The macros are not among it: Airflow loads a provider's plugins only if told to (see ``plugin.py``).
 
     Source: ``provider_info.schema.json`` and ``provider.yaml.schema.json`` of Airflow 3.3.2.
     """
@@ -46,8 +48,19 @@ def get_provider_info() -> dict[str, Any]:
             f"{_PACKAGE}.links.polaris.PolarisJobLink",
             f"{_PACKAGE}.links.polaris.PolarisTableLink",
         ],
+        "asset-uris": [_asset_uris()],
+        "dataset-uris": [_asset_uris()],  # what Airflow reads before 3.0
     }
 
 
 def _modules(kind: str) -> dict[str, Any]:
     return {"integration-name": _NAME, "python-modules": [f"{_PACKAGE}.{kind}.polaris"]}
+
+
+def _asset_uris() -> dict[str, Any]:
+    return {
+        "schemes": ["polaris"],
+        "handler": f"{_PACKAGE}.assets.sanitize_uri",
+        "factory": f"{_PACKAGE}.assets.table_asset",
+        "to_openlineage_converter": f"{_PACKAGE}.assets.to_openlineage",
+    }

@@ -37,14 +37,17 @@ class Airflow(NamedTuple):
             sync_bag_to_db(bag, "demo", None)
         return bag.dags[dag_id]
 
-    def run(self, dag: Any, day: datetime, *, xcom: tuple[str, str]) -> Any:
+    def run(self, dag: Any, day: datetime, *, xcom: tuple[str, str], params: Mapping[str, Any] | None = None) -> Any:
         """
         Run the DAG for the data interval that starts at ``day`` and lasts a day.
 
         :param xcom: Task id and key of the XCom to give back.
+        :param params: Parameters of the run.
         """
+        conf = None if params is None else dict(params)
         with _output_to(self.log):
-            run = dag.test(logical_date=day + timedelta(days=1))  # a run is due when its interval has ended
+            # A run is due when its interval has ended.
+            run = dag.test(logical_date=day + timedelta(days=1), run_conf=conf)
             task_id, key = xcom
             (task,) = [task for task in run.get_task_instances() if task.task_id == task_id]
             value = task.xcom_pull(task_ids=task_id, key=key)

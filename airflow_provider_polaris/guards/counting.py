@@ -40,6 +40,13 @@ _HAS_NONE: Final = frozenset({400, 403, 404, 405, 501})
 _VIEW_OF_JOBS: Final = {"includeSegmentSource": "NONE"}
 
 
+#: How to do without.
+_ADVICE: Final = (
+    " If you are sure that the source has all rows, run the task with on_empty_source='submit' and on_shrink='submit', "
+    "which counts nothing (on_shrink='{{ params.on_shrink }}' lets one run say so)."
+)
+
+
 class Counter:
     """
     Runs queries that have to see every row that a job can read.
@@ -47,10 +54,12 @@ class Counter:
     :param hook: Asks Polaris.
     :param limits: How long.
     :param log: Logger of the task.
+    :param advice: How to do without counting, as sentences after a blank; empty if there is no way.
     """
 
-    def __init__(self, hook: PolarisHook, limits: Limits, log: Any) -> None:
+    def __init__(self, hook: PolarisHook, limits: Limits, log: Any, *, advice: str = _ADVICE) -> None:
         self._hook = hook
+        self._advice = advice
         self._limits = limits
         self._log = log
         #: Why asynchronous SQL is not to be had; None while it is.
@@ -175,8 +184,7 @@ class Counter:
             f"the rows that the job would read and replace can't be counted: asynchronous SQL isn't to be had "
             f"({self._refusal}), and synchronous SQL can't be relied on, because {why}. Nothing was submitted. Have "
             "asynchronous SQL enabled for the project and allow it to the API key, or let the table precache all its "
-            "data. If you are sure that the source has all rows, run the task with on_empty_source='submit' and "
-            "on_shrink='submit', which counts nothing (on_shrink='{{ params.on_shrink }}' lets one run say so)."
+            f"data.{self._advice}"
         )
 
 

@@ -15,8 +15,9 @@ from typing import Any, Final
 from airflow_provider_polaris.jobs.functions import AGGREGATES, CLOCK, SCALARS
 
 #: Longer texts are unknown: nobody writes them by hand, and reading them would take the worker's time.
-_LONGEST: Final = 100_000
-_KNOWN: Final = AGGREGATES | CLOCK | SCALARS
+LONGEST_EXPRESSION: Final = 100_000
+#: Functions that Polaris is known to have, in upper case.
+KNOWN: Final = AGGREGATES | CLOCK | SCALARS
 #: Functions without parentheses that sqlglot takes for columns.
 _BARE_CLOCK: Final = frozenset({"LOCALTIME", "LOCALTIMESTAMP"})
 _PERIOD_BY_UNIT: Final = {
@@ -89,14 +90,14 @@ def read_expression(expression: str) -> Reading | None:
     """
     from sqlglot import exp
 
-    tree = _parse(expression)
+    tree = parse_sql(expression)
     if tree is None:
         return None
-    calls = list(_calls(tree))
+    calls = list(calls_of(tree))
     return Reading(
         aggregates=tuple(dict.fromkeys(name for name, node in calls if name in AGGREGATES and _aggregates_rows(node))),
         functions=frozenset(name for name, _ in calls),
-        has_unknown_function=any(isinstance(node, exp.Anonymous) and name not in _KNOWN for name, node in calls),
+        has_unknown_function=any(isinstance(node, exp.Anonymous) and name not in KNOWN for name, node in calls),
         counts_rows=any(name == "COUNT" and _aggregates_rows(node) and not _is_distinct(node) for name, node in calls),
         column=_column_name(tree),
         time_floor=_time_floor(tree),
@@ -147,7 +148,7 @@ def first_keyword(statement: str) -> str | None:
     """
     from sqlglot.errors import SqlglotError
 
-    dialect = _dialect()
+    dialect = druid_dialect()
     try:
         tokens = dialect().tokenize(statement)
     except SqlglotError:
@@ -156,7 +157,8 @@ def first_keyword(statement: str) -> str | None:
 
 
 @lru_cache(maxsize=1)
-def _dialect() -> Any:
+def druid_dialect() -> Any:
+    """Return sqlglot's dialect, with what Polaris reads otherwise."""
     from sqlglot.dialects import druid
 
     base: Any = druid.Druid
@@ -170,13 +172,14 @@ def _dialect() -> Any:
     return PolarisDruid
 
 
-def _parse(expression: str) -> Any:
+def parse_sql(expression: str) -> Any:
+    """Return the tree of an expression; None if it can't be read."""
     import sqlglot
     from sqlglot import exp
 
-    if len(expression) > _LONGEST:
+    if len(expression) > LONGEST_EXPRESSION:
         return None
-    dialect = _dialect()  # not in the try: a sqlglot that doesn't fit must not look like an unknown expression
+    dialect = druid_dialect()  # not in the try: a sqlglot that doesn't fit must not look like an unknown expression
     try:
         # As a condition: as a statement, text that begins with a command word is accepted, with a warning in the log.
         return sqlglot.parse_one(expression, read=dialect, into=exp.Condition)
@@ -185,7 +188,7 @@ def _parse(expression: str) -> Any:
         return None
 
 
-def _calls(tree: Any) -> Iterator[tuple[str, Any]]:
+def calls_of(tree: Any) -> Iterator[tuple[str, Any]]:
     """Yield each function call with its upper-case name, in the order written."""
     from sqlglot import exp
 
@@ -195,11 +198,12 @@ def _calls(tree: Any) -> Iterator[tuple[str, Any]]:
         elif isinstance(node, exp.Func) and not isinstance(node, exp.Connector):
             name = "STRING_AGG" if isinstance(node, exp.GroupConcat) else str(node.sql_name()).upper()
             yield name, node
-        elif _is_bare_clock(node):
+        elif is_bare_clock(node):
             yield node.name.upper(), node
 
 
-def _is_bare_clock(node: Any) -> bool:
+def is_bare_clock(node: Any) -> bool:
+    """Whether a column is none, but a function that is written without parentheses."""
     from sqlglot import exp
 
     if not isinstance(node, exp.Column) or node.table or node.this.args.get("quoted"):

@@ -115,6 +115,14 @@ class PolarisBaseOperator(BaseOperator):
         :raises AirflowSkipException: There is nothing to do.
         """
 
+    def check_result(self, run: JobRun) -> None:
+        """
+        Look at what the job has done, once it has ended well; after a deferral, too. A retry comes here again.
+
+        :param run: Id of the job; hook, clock, kill switch and deadline of this attempt.
+        :raises PolarisGuardError: It has done something else than it should have.
+        """
+
     def execute(self, context: Context) -> str:
         """
         Get a job, wait for it unless told otherwise, and return its id.
@@ -196,6 +204,8 @@ class PolarisBaseOperator(BaseOperator):
         try:
             run = begin()
             work(run)
+            if run.is_concluded:
+                self.check_result(run)
             return run.job_id
         except Exception as error:
             if isinstance(error, PolarisError) and is_lasting(error):

@@ -68,6 +68,7 @@ class JobRun:
     :param job_id: Id of the job, from the moment Polaris gave it.
     :param url: Page of the job.
     :param adopted: Whether the job was found instead of submitted; None if that was forgotten.
+    :param is_concluded: Whether the job has ended and was judged a success.
     """
 
     hook: PolarisHook
@@ -81,6 +82,7 @@ class JobRun:
     job_id: str = ""
     url: str = ""
     adopted: bool | None = False
+    is_concluded: bool = False
 
     def submit(
         self,
@@ -258,6 +260,7 @@ class JobRun:
         self._push(conclusion.facts)
         if conclusion.error is not None:
             raise conclusion.error
+        self.is_concluded = True
 
     def _give_up(self, tracker: WaitTracker) -> WaitResult:
         """Cancel at the deadline, if that is wanted; a job that ended just before is judged after all."""

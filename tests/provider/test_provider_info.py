@@ -1,4 +1,4 @@
-"""What Airflow discovers: the provider, its connection type and its links."""
+"""What Airflow discovers: the provider, its connection type, its links and its assets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from importlib.resources import files
 
 import jsonschema
 
-from airflow_provider_polaris import __version__
+from airflow_provider_polaris import __version__, assets
+from airflow_provider_polaris.compat import AIRFLOW_VERSION
 from airflow_provider_polaris.hooks.polaris import PolarisHook
 from airflow_provider_polaris.provider_info import get_provider_info
 
@@ -73,6 +74,15 @@ def test_providers_manager_knows_both_links(providers_manager):
         "airflow_provider_polaris.links.polaris.PolarisJobLink",
         "airflow_provider_polaris.links.polaris.PolarisTableLink",
     }
+
+
+def test_providers_manager_knows_what_to_do_with_assets_of_the_scheme(providers_manager):
+    """Airflow 3 and Airflow 2 read two keys and find the same three functions."""
+    prefix = "dataset" if AIRFLOW_VERSION < (3, 0) else "asset"
+
+    assert getattr(providers_manager, f"{prefix}_uri_handlers")["polaris"] is assets.sanitize_uri
+    assert getattr(providers_manager, f"{prefix}_factories")["polaris"] is assets.table_asset
+    assert getattr(providers_manager, f"{prefix}_to_openlineage_converters")["polaris"] is assets.to_openlineage
 
 
 def test_provider_info_names_only_modules_that_exist():

@@ -1,0 +1,114 @@
+"""
+What there is: tables and their rows by time partition, by evidence that covers deep storage and has no real-time rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_polaris.guards.counting import Counter
+from airflow_provider_polaris.guards.limits import Limits, PolarisGuardUnansweredError
+from airflow_provider_polaris.jobs.aging_plan import AgingPlan, read_counts
+from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisNotFoundError, PolarisSpecError
+from airflow_provider_polaris.jobs.evidence import Count
+from airflow_provider_polaris.jobs.facts import TableFacts
+from airflow_provider_polaris.jobs.granularity import Granularity
+from airflow_provider_polaris.jobs.interval import Interval
+from airflow_provider_polaris.jobs.retention import TableStorage
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.clock import Clock
+    from airflow_provider_polaris.hooks.polaris import PolarisHook
+
+Counts = dict[Interval, Count]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as Polaris describes it."""
+
+    facts: TableFacts
+    storage: TableStorage
+
+
+class Survey:
+    """
+    Asks one project, for one task.
+
+    :param hook: Asks Polaris.
+    :param clock: Time and sleep.
+    :param log: Logger of the task.
+    :param stop: Whether the task was killed.
+    :param deadline: When the task gives up; None for never.
+    :param poll_interval: Seconds between two looks.
+    """
+
+    def __init__(
+        self,
+        hook: PolarisHook,
+        *,
+        clock: Clock,
+        log: Any,
+        stop: Callable[[], bool],
+        deadline: datetime | None,
+        poll_interval: float,
+    ) -> None:
+        self.hook = hook
+        self.limits = Limits(clock, stop, deadline)
+        self.log = log
+        self.poll_interval = poll_interval
+        self._counter = Counter(hook, self.limits, log, advice="")  # nothing is deleted uncounted
+
+    def find(self, name: str) -> Table | None:
+        """Describe a table; None if there is none of that name."""
+        try:
+            payload = self.hook.get_table(name)
+        except PolarisNotFoundError:
+            return None
+        return Table(TableFacts.from_wire(payload), TableStorage.from_wire(payload))
+
+    def source(self, name: str) -> Table:
+        """
+        Describe the table that data is taken from.
+
+        :raises PolarisSpecError: There is none.
+        """
+        table = self.find(name)
+        if table is None:
+            raise PolarisSpecError(
+                f"source_table {name!r} does not exist in project {self.hook.project_id!r}. Check its name and the "
+                f"project of connection {self.hook.polaris_conn_id!r}."
+            )
+        return table
+
+    def count(self, table: Table | None, sql: str, granularity: Granularity, context: Mapping[str, Any]) -> Counts:
+        """
+        Count rows by time partition.
+
+        :param table: What the query reads; None if it doesn't exist, which has no rows.
+        :return: Count of each partition that has rows.
+        :raises PolarisGuardError: There is no way to see all rows that jobs see, and only those.
+        :raises PolarisError: There was no answer.
+        """
+        if table is None:
+            return {}
+        try:
+            rows = self._counter.rows(sql, table.storage, context=context, as_job=True)
+        except (PolarisGuardUnansweredError, PolarisApiError) as error:
+            # Druid doesn't know a table without segments. Source: druid.apache.org/docs/latest/querying/sql.
+            if table.storage.is_empty and not (isinstance(error, PolarisApiError) and error.status != 400):
+                self.log.info("Table %r has no data, by its description.", table.storage.name)
+                return {}
+            raise
+        return read_counts(rows, granularity)
+
+    def count_source(self, plan: AgingPlan) -> Counts:
+        """Count what a plan takes."""
+        return self.count(self.source(plan.source), plan.source_sql(), plan.granularity, plan.context)
+
+    def count_target(self, plan: AgingPlan) -> Counts:
+        """Count what is where the plan puts it."""
+        return self.count(self.find(plan.target), plan.target_sql(), plan.granularity, plan.context)

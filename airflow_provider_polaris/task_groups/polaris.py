@@ -1,0 +1,182 @@
+"""Task groups for users."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_polaris.aging.copy import AgeOutCopyOperator
+from airflow_provider_polaris.aging.delete import AgeOutDeleteOperator
+from airflow_provider_polaris.aging.plan import AgeOutPlanOperator
+from airflow_provider_polaris.aging.prove import AgeOutProveOperator
+from airflow_provider_polaris.compat import TaskGroup
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.jobs.interval import Interval
+
+#: Arguments of the copy that the group decides.
+_DECIDED = frozenset(
+    {
+        "interval",
+        "source_interval",
+        "target_intervals",
+        "ingestion_mode",
+        "replace_all",
+        "allow_self_append",
+        "wait_for_completion",
+        "repeat_append",
+    }
+)
+#: Arguments that all four tasks take.
+_COMMON = frozenset({"poll_interval", "timeout"})
+#: Arguments that the two tasks take that submit a job.
+_OF_JOBS = frozenset({"deferrable", "durable", "pending_warning_after"})
+#: Arguments of Airflow's own TaskGroup.
+_OF_GROUPS = frozenset(
+    {
+        "default_args",
+        "prefix_group_id",
+        "parent_group",
+        "dag",
+        "tooltip",
+        "ui_color",
+        "ui_fgcolor",
+        "add_suffix_on_collision",
+        "group_display_name",
+    }
+)
+
+
+class PolarisAgeOutTaskGroup(TaskGroup):
+    """
+    Move old data into a smaller table: plan, copy, prove, delete.
+
+    .. code-block:: python
+
+        PolarisAgeOutTaskGroup(
+            group_id="age_out",
+            source_table="Koalas Source",
+            target_table="Koalas Archive",
+            older_than="P30D",
+            dimensions={"city": 'UPPER("city")'},
+            measures={"sessions": "COUNT(*)", "max_session_length": 'MAX("session_length")'},
+            rollup_granularity="hour",
+            partitioned_by="day",
+            create_table_if_not_exists=True,
+        )
+
+    **What a run ages.** The time partitions that come of age in its interval: ``older_than`` is counted from the end of
+    the run's interval, never from now, so a backfill ages what the runs of those days would have. Partitions are the
+    coarser of those of source and target; each is taken by exactly one run, so an hourly run of tables with day
+    partitions has something to do once a day and is skipped otherwise. The interval of a run is found as in
+    :class:`PolarisTableToTableOperator`. With ``catch_up`` a run also takes the oldest partitions before that which
+    still have rows; let only one run be active at a time then (``max_active_runs=1``).
+
+    **Plan** counts the source by partition; those without rows were aged already, and if all were, the group is skipped
+    and says so. It fails while a streaming job into the source accepts rows of that age (``on_open_stream``), and where
+    the target has rows that the source may not be able to make again (``on_aged_target``). **Copy** is a
+    :class:`PolarisTableToTableOperator` in replace mode. **Prove** compares both tables by partition: by a measure that
+    counts rows (``COUNT(*)``, or ``SUM("__count")`` of a rolled-up source), by the rows where none are merged, else by
+    the numbers of rows that the copy job tells. **Delete** proves it all once more, deletes softly what is proven, for
+    30 days restorably, and looks at what is gone: whole segments are deleted, and one that reaches further is restored.
+
+    **Evidence** covers deep storage: asynchronous SQL, or synchronous SQL of wholly precached tables. Rows in a
+    stream's memory (real-time rows) are neither copied nor counted nor deleted.
+
+    **Late rows.** A partition that was aged and gets new rows in the source is not aged again by itself: a replace
+    would leave nothing but those. The run's own partitions fail and say how to add them; those of ``catch_up`` are left
+    out with a warning.
+
+    **Retry and clear.** Each task can be retried and cleared at any time; a group that has run changes nothing when it
+    runs again. Rows are deleted only where they were found in the target a moment before.
+
+    Tasks: ``plan``, ``copy``, ``prove`` and ``delete``, which are attributes of the group, too. Arguments that all
+    tasks share, such as ``retries``, go into ``default_args``. XComs: the return values of ``plan`` and ``prove`` have
+    ``intervals`` and ``windows`` (``interval``, ``rows``, ``counted``); ``copy`` and ``delete`` push those of
+    :class:`PolarisTableToTableOperator`. Sources: docs.imply.io/polaris/api-ingest-table, /api-replace-data,
+    /api-delete-data, /manage-deleted-data and /query-async.
+
+    :param group_id: Id of the group, prefix of its tasks'.
+    :param source_table: Table to take data from. (templated)
+    :param target_table: Table that it goes to, another one. (templated)
+    :param older_than: How old data is when it is aged, an ISO 8601 period: ``P30D``, ``P6M``. (templated)
+    :param catch_up: How many of the oldest partitions that still have rows are aged, too. (templated)
+    :param interval: The interval of the run, if it is another one than Airflow's. (templated)
+    :param partition_grain: How long a partition of the run is, where nothing else tells. (templated)
+    :param drop_filtered: With ``filter_expression``: rows that don't pass are deleted without being copied. Else a
+        filter is refused. (templated)
+    :param on_open_stream: What to do while a streaming job into the source accepts rows of that age: ``fail`` or
+        ``continue``. (templated)
+    :param on_aged_target: What to do where the target has rows already and Polaris' list of jobs doesn't show that the
+        source still has all that they were made of: ``fail`` or ``replace``. (templated)
+    :param polaris_conn_id: The connection of all tasks. (templated)
+    :param arguments: Any argument of :class:`PolarisTableToTableOperator` for the copy, but for those that the group
+        decides (intervals and mode); ``poll_interval`` and ``timeout`` are of all tasks, ``deferrable``, ``durable``
+        and ``pending_warning_after`` of copy and delete. And those of Airflow's ``TaskGroup``, such as
+        ``default_args`` and ``tooltip``.
+    """
+
+    def __init__(
+        self,
+        group_id: str,
+        *,
+        source_table: str,
+        target_table: str,
+        older_than: str,
+        catch_up: int | str = 0,
+        interval: str | Interval | None = None,
+        partition_grain: str | None = None,
+        drop_filtered: bool | str = False,
+        on_open_stream: str = "fail",
+        on_aged_target: str = "fail",
+        polaris_conn_id: str = "polaris_default",
+        **arguments: Any,
+    ) -> None:
+        decided = sorted(_DECIDED & set(arguments))
+        if decided:
+            raise TypeError(f"PolarisAgeOutTaskGroup decides {', '.join(decided)} of its copy by itself: leave it out.")
+        own = {name: arguments.pop(name) for name in _OF_GROUPS & set(arguments)}
+        own.setdefault("tooltip", f"Age {source_table} out to {target_table}")
+        super().__init__(group_id=group_id, **own)
+        common = {"polaris_conn_id": polaris_conn_id, **_among(arguments, _COMMON)}
+        with self:
+            self.plan = AgeOutPlanOperator(
+                task_id="plan",
+                source_table=source_table,
+                target_table=target_table,
+                older_than=older_than,
+                catch_up=catch_up,
+                interval=interval,
+                partition_grain=partition_grain,
+                drop_filtered=drop_filtered,
+                on_open_stream=on_open_stream,
+                on_aged_target=on_aged_target,
+                copy_arguments={name: value for name, value in arguments.items() if name not in _COMMON | _OF_JOBS},
+                **common,
+            )
+            first_task = self.plan.task_id
+            self.copy = AgeOutCopyOperator(
+                task_id="copy",
+                source_table=source_table,
+                target_table=target_table,
+                target_intervals=f"{{{{ ti.xcom_pull(task_ids='{first_task}')['intervals'] | tojson }}}}",
+                plan=self.plan.output,
+                first_task=first_task,
+                polaris_conn_id=polaris_conn_id,
+                **arguments,
+            )
+            self.prove = AgeOutProveOperator(
+                task_id="prove", plan=self.plan.output, job_id=self.copy.output, first_task=first_task, **common
+            )
+            self.delete = AgeOutDeleteOperator(
+                task_id="delete",
+                proof=self.prove.output,
+                first_task=first_task,
+                **common,
+                **_among(arguments, _OF_JOBS),
+            )
+            self.plan >> self.copy >> self.prove >> self.delete
+
+
+def _among(arguments: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if name in names}

@@ -1,0 +1,41 @@
+"""
+Move what is older than thirty days from "Koalas Source" to "Koalas Archive", one row an hour and city, a day a run.
+
+Use it where detail data is needed for a while only; rows are deleted once they are proven to be in the archive.
+In the UI look at the return values of "plan" and "prove": what was aged, how many rows, and the job that copied them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from airflow.providers.common.compat.sdk import DAG, Param
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from airflow_provider_polaris.task_groups.polaris import PolarisAgeOutTaskGroup
+
+# [START koalas_age_out]
+with DAG(
+    "koalas_age_out",
+    schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
+    start_date=datetime(2024, 7, 1, tzinfo=timezone.utc),
+    catchup=False,
+    # Who trigger a run by hand may let it through, for this one run.
+    params={"on_aged_target": Param("fail", enum=["fail", "replace"])},
+):
+    PolarisAgeOutTaskGroup(
+        group_id="age_out",
+        source_table="Koalas Source",
+        target_table="Koalas Archive",
+        older_than="P30D",
+        on_aged_target="{{ params.on_aged_target }}",
+        rollup_granularity="hour",
+        partitioned_by="day",
+        dimensions={"city": 'UPPER("city")'},
+        # The number of sessions is also what the copy is proven by.
+        measures={"sessions": "COUNT(*)", "max_session_length": 'MAX("session_length")'},
+        create_table_if_not_exists=True,
+        poll_interval=10,
+        default_args={"retries": 2, "retry_delay": timedelta(minutes=5)},
+    )
+# [END koalas_age_out]
