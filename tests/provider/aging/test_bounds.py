@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
+from airflow_provider_polaris.aging.streams import check_streams
 from airflow_provider_polaris.aging.survey import Survey
+from airflow_provider_polaris.jobs.errors import PolarisGuardError
 from tests.provider.aging.common import AGAIN, DAY, EVENING, MORNING, NOON, RUN, aged, before_request, stream, unproven
 from tests.provider.aging.run import Run
 from tests.provider.aging.world import MAPPINGS, World
@@ -86,10 +89,12 @@ def test_stream_beside_synchronous_sql_is_no_evidence(world) -> None:
     world.load(MORNING)
     world.has_no_asynchronous_sql()
     job = stream(world, "P1D")
+    message = Run(world, RUN).go()
+    assert message.startswith("failed plan: the rows that the job would read and replace can't be counted: ")
     assert (
         f"because streaming job '{job}' writes to table '{world.source}', so that it counts rows that no job can read "
         "yet. Nothing was submitted."
-    ) in Run(world, RUN).go()
+    ) in message
 
 
 def test_stream_without_a_readable_limit_is_refused(world) -> None:
@@ -199,3 +204,21 @@ def test_deferred_tasks_do_the_same(world) -> None:
     assert run.go().startswith(f"failed delete: the deletion from table '{world.source}' took segments that reach ")
     assert run.deferrals == 2
     assert world.numbers(world.source) == {0: 1, 1: 1}
+
+
+class SilentHook:
+    """Lists one stream and doesn't tell what it accepts."""
+
+    def iter_jobs(self, **_: Any) -> list[dict[str, Any]]:
+        return [{"id": "stream", "type": "streaming", "executionStatus": "running"}]
+
+    def get_job(self, job_id: str) -> dict[str, Any]:
+        return {"id": job_id}
+
+
+def test_stream_that_does_not_tell_accepts_thirty_days() -> None:
+    """Polaris' own default."""
+    now = datetime(2024, 7, 1, tzinfo=timezone.utc)
+    check_streams(SilentHook(), "S", now - timedelta(days=30), now)  # type: ignore[arg-type]
+    with pytest.raises(PolarisGuardError, match=r"lateMessageRejectionPeriod 'P30D'"):
+        check_streams(SilentHook(), "S", now - timedelta(days=29), now)  # type: ignore[arg-type]
