@@ -42,7 +42,7 @@ class AgeOutCopyOperator(PolarisTableToTableOperator):
         from airflow_provider_polaris.guards.words import among
         from airflow_provider_polaris.jobs.aging_plan import AgingPlan
         from airflow_provider_polaris.jobs.errors import PolarisGuardError
-        from airflow_provider_polaris.jobs.shrinkage import merge
+        from airflow_provider_polaris.jobs.interval import merge
 
         plan = AgingPlan.from_json(self.plan, "plan")
         survey = survey_of(run, self.log)

@@ -12,7 +12,7 @@ from airflow_provider_polaris.guards.words import among
 from airflow_provider_polaris.jobs.aging import hull
 from airflow_provider_polaris.jobs.aging_history import UnusedSegment, removed_since, unproven
 from airflow_provider_polaris.jobs.errors import PolarisGuardError
-from airflow_provider_polaris.jobs.shrinkage import merge
+from airflow_provider_polaris.jobs.interval import merge
 from airflow_provider_polaris.jobs.state import JobState
 
 if TYPE_CHECKING:

@@ -27,16 +27,16 @@ from airflow_provider_polaris.jobs.aging_plan import (
 from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisSpecError
 from airflow_provider_polaris.jobs.evidence import Count
 from airflow_provider_polaris.jobs.granularity import Granularity
-from airflow_provider_polaris.jobs.interval import Interval
+from airflow_provider_polaris.jobs.interval import Interval, merge
 from airflow_provider_polaris.jobs.period import Period
-from airflow_provider_polaris.jobs.shrinkage import merge
 from airflow_provider_polaris.jobs.spec import BatchJobSpec, parse_spec
 from airflow_provider_polaris.operators.table_to_table import PolarisTableToTableOperator
 from airflow_provider_polaris.operators.table_to_table_spec import plan_table_to_table
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.aging.survey import Counts, Survey, Table
+    from airflow_provider_polaris.aging.survey import Counts, Survey
     from airflow_provider_polaris.compat import Context
+    from airflow_provider_polaris.guards.tables import Table
 
 #: A job can't write more time partitions. Source: druid.apache.org/docs/latest/multi-stage-query/reference (limits).
 _MOST_PARTITIONS: Final = 5_000

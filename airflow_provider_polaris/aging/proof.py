@@ -12,7 +12,7 @@ from airflow_provider_polaris.guards.words import among
 from airflow_provider_polaris.jobs.aging_plan import AgingPlan, make_windows
 from airflow_provider_polaris.jobs.conflicts import works_on
 from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisNotFoundError
-from airflow_provider_polaris.jobs.shrinkage import merge
+from airflow_provider_polaris.jobs.interval import merge
 from airflow_provider_polaris.jobs.state import JobState
 
 if TYPE_CHECKING:

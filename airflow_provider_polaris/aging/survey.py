@@ -5,33 +5,23 @@ What there is: tables and their rows by time partition, by evidence that covers 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_polaris.guards.counting import Counter
-from airflow_provider_polaris.guards.limits import Limits, PolarisGuardUnansweredError
+from airflow_provider_polaris.guards.limits import Limits
+from airflow_provider_polaris.guards.tables import Table, find_table
 from airflow_provider_polaris.jobs.aging_plan import AgingPlan, read_counts
-from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisNotFoundError, PolarisSpecError
+from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.evidence import Count
-from airflow_provider_polaris.jobs.facts import TableFacts
 from airflow_provider_polaris.jobs.granularity import Granularity
 from airflow_provider_polaris.jobs.interval import Interval
-from airflow_provider_polaris.jobs.retention import TableStorage
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.clock import Clock
     from airflow_provider_polaris.hooks.polaris import PolarisHook
 
 Counts = dict[Interval, Count]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table as Polaris describes it."""
-
-    facts: TableFacts
-    storage: TableStorage
 
 
 class Survey:
@@ -64,11 +54,7 @@ class Survey:
 
     def find(self, name: str) -> Table | None:
         """Describe a table; None if there is none of that name."""
-        try:
-            payload = self.hook.get_table(name)
-        except PolarisNotFoundError:
-            return None
-        return Table(TableFacts.from_wire(payload), TableStorage.from_wire(payload))
+        return find_table(self.hook, name)
 
     def source(self, name: str) -> Table:
         """
@@ -95,15 +81,7 @@ class Survey:
         """
         if table is None:
             return {}
-        try:
-            rows = self._counter.rows(sql, table.storage, context=context, as_job=True)
-        except (PolarisGuardUnansweredError, PolarisApiError) as error:
-            # Druid doesn't know a table without segments. Source: druid.apache.org/docs/latest/querying/sql.
-            if table.storage.is_empty and not (isinstance(error, PolarisApiError) and error.status != 400):
-                self.log.info("Table %r has no data, by its description.", table.storage.name)
-                return {}
-            raise
-        return read_counts(rows, granularity)
+        return read_counts(self._counter.rows(sql, table.storage, context=context, as_job=True), granularity)
 
     def count_source(self, plan: AgingPlan) -> Counts:
         """Count what a plan takes."""

@@ -11,20 +11,16 @@ from airflow_provider_polaris.guards.conflict import ConflictGuard, Place
 from airflow_provider_polaris.guards.counting import Counter
 from airflow_provider_polaris.guards.limits import Limits, PolarisGuardUnansweredError
 from airflow_provider_polaris.guards.options import GuardOptions
+from airflow_provider_polaris.guards.tables import Table, find_table
 from airflow_provider_polaris.guards.words import Words
 from airflow_provider_polaris.jobs.conflicts import works_on
 from airflow_provider_polaris.jobs.errors import (
-    PolarisApiError,
     PolarisGuardError,
-    PolarisNotFoundError,
-    PolarisSpecError,
 )
 from airflow_provider_polaris.jobs.evidence import Count, CountPlan, plan_counts
-from airflow_provider_polaris.jobs.facts import TableFacts
 from airflow_provider_polaris.jobs.granularity import Granularity
-from airflow_provider_polaris.jobs.interval import Interval
-from airflow_provider_polaris.jobs.retention import TableStorage
-from airflow_provider_polaris.jobs.shrinkage import Shrinkage, compare, merge
+from airflow_provider_polaris.jobs.interval import Interval, merge
+from airflow_provider_polaris.jobs.shrinkage import Shrinkage, compare
 from airflow_provider_polaris.jobs.spec import BatchJobSpec, TableSource, parse_spec
 
 if TYPE_CHECKING:
@@ -56,12 +52,6 @@ class GuardDecision:
     def is_skip(self) -> bool:
         """Whether the task is to be skipped."""
         return self.action == "skip"
-
-
-@dataclass(frozen=True)
-class _Table:
-    facts: TableFacts
-    storage: TableStorage
 
 
 class SourceGuards:
@@ -125,23 +115,23 @@ class SourceGuards:
         :raises PolarisError: A question wasn't answered.
         """
         source = self._await_source()
-        target = self._read(self._spec.target.table_name)
+        target = find_table(self._hook, self._spec.target.table_name)
         replaces = self._spec.ingestion_mode == "replace"
         counts = replaces and self._options.counts
         self._check_retention(target, self._partitions(target), only_all=counts)
         if self._check_conflicts(target, own_jobs):
             # The jobs that were waited for may have changed both.
             source = self._await_source()
-            target = self._read(self._spec.target.table_name)
+            target = find_table(self._hook, self._spec.target.table_name)
         if not counts:
             return GuardDecision("submit", "No rows were counted.")
         return self._check_rows(source, target)
 
-    def _await_source(self) -> _Table:
+    def _await_source(self) -> Table:
         end = self._limits.end(AVAILABILITY_LIMIT)
         is_told = False
         while True:
-            source = self._read(self._source_name)
+            source = find_table(self._hook, self._source_name)
             if source is None:
                 raise PolarisGuardError(
                     f"source_table {self._source_name!r} does not exist in project {self._hook.project_id!r}. Check "
@@ -165,7 +155,7 @@ class SourceGuards:
                     "task waits again."
                 )
 
-    def _check_conflicts(self, target: _Table | None, own_jobs: Collection[str]) -> bool:
+    def _check_conflicts(self, target: Table | None, own_jobs: Collection[str]) -> bool:
         """Return whether there were other jobs in the way."""
         place = Place(
             table=self._spec.target.table_name,
@@ -179,7 +169,7 @@ class SourceGuards:
             return False
         return guard.wait(self._poll_interval)
 
-    def _check_rows(self, source: _Table, target: _Table | None) -> GuardDecision:
+    def _check_rows(self, source: Table, target: Table | None) -> GuardDecision:
         plan = plan_counts(
             self._spec,
             target=None if target is None else target.facts,
@@ -193,7 +183,7 @@ class SourceGuards:
         if empty.is_empty and self._options.on_empty_source == "fail":
             raise self._words.empty()
         written = self._partitions_of(target)[0]
-        self._check_retention(target, [_widen(bucket, written) for bucket in empty.occupied], only_all=False)
+        self._check_retention(target, [bucket.widen(written) for bucket in empty.occupied], only_all=False)
         if self._options.on_shrink == "submit":
             return self._submit(plan, empty, is_compared=False)
         there = self._count(counter, plan, plan.target_sql, target, as_job=False)
@@ -203,18 +193,11 @@ class SourceGuards:
         return self._submit(plan, found, is_compared=True)
 
     def _count(
-        self, counter: Counter, plan: CountPlan, sql: str, table: _Table | None, *, as_job: bool
+        self, counter: Counter, plan: CountPlan, sql: str, table: Table | None, *, as_job: bool
     ) -> dict[Interval, Count]:
         if table is None:
             return {}
-        try:
-            return plan.read(counter.rows(sql, table.storage, context=plan.context, as_job=as_job))
-        except (PolarisGuardUnansweredError, PolarisApiError) as error:
-            # Druid doesn't know a table without segments. Source: druid.apache.org/docs/latest/querying/sql.
-            if table.storage.is_empty and not (isinstance(error, PolarisApiError) and error.status != 400):
-                self._log.info("Table %r has no data, by its description.", table.storage.name)
-                return {}
-            raise
+        return plan.read(counter.rows(sql, table.storage, context=plan.context, as_job=as_job))
 
     def _submit(self, plan: CountPlan, found: Shrinkage, *, is_compared: bool) -> GuardDecision:
         what = f"{self._source_name!r} has {found.source_rows:,} rows for the job"
@@ -223,7 +206,7 @@ class SourceGuards:
         self._log.info("Counted by %s: %s.", plan.granularity.value, what)
         return GuardDecision("submit", f"{what}.", found.source_rows)
 
-    def _check_retention(self, target: _Table | None, written: Collection[Interval], *, only_all: bool) -> None:
+    def _check_retention(self, target: Table | None, written: Collection[Interval], *, only_all: bool) -> None:
         """Refuse if something that is written would be dropped; with ``only_all``, if everything would."""
         policy = target.storage.retain if target is not None else None
         if policy is None or self._options.on_retention == "submit":
@@ -233,7 +216,7 @@ class SourceGuards:
         if lost and (len(lost) == len(written) or not only_all):
             raise self._words.dropped(policy, merge(lost), now)
 
-    def _partitions(self, target: _Table | None) -> list[Interval]:
+    def _partitions(self, target: Table | None) -> list[Interval]:
         """Return the partitions that the job names; none if it names no bounds."""
         partition = self._partitions_of(target)[0]
         spans = self._spec.target.spans
@@ -249,23 +232,9 @@ class SourceGuards:
                     return []
         return buckets
 
-    def _partitions_of(self, target: _Table | None) -> tuple[Granularity, Granularity]:
+    def _partitions_of(self, target: Table | None) -> tuple[Granularity, Granularity]:
         """Return the partitions that the job writes, and the table's own."""
         own = target.facts.partitioning if target is not None else None
         asked = Granularity(self._spec.partitioned_by) if self._spec.partitioned_by is not None else None
         written = asked or own or Granularity.DAY
         return written, own or written
-
-    def _read(self, name: str) -> _Table | None:
-        try:
-            payload = self._hook.get_table(name)
-        except PolarisNotFoundError:
-            return None
-        return _Table(TableFacts.from_wire(payload), TableStorage.from_wire(payload))
-
-
-def _widen(bucket: Interval, partition: Granularity) -> Interval:
-    try:
-        return bucket.align(partition)
-    except PolarisSpecError:
-        return bucket

@@ -18,9 +18,8 @@ from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.granularity import Granularity
 from airflow_provider_polaris.jobs.instants import floor_to_millisecond
 from airflow_provider_polaris.jobs.interval import Interval
-from airflow_provider_polaris.jobs.state import JobState
+from airflow_provider_polaris.jobs.state import STATUSES_WITHOUT_EFFECT, JobState
 
-_WITHOUT_EFFECT: Final = frozenset({"failed", "canceled"})
 _REMOVING: Final = frozenset({"delete_data", "drop_table"})
 _LOADING: Final = frozenset({"batch", "sql"})
 
@@ -95,7 +94,7 @@ class Past:
         :param only_removals: Only what may have taken rows away.
         """
         for row, state in self._rows:
-            if state.job_id == but or state.status in _WITHOUT_EFFECT:
+            if state.job_id == but or state.status in STATUSES_WITHOUT_EFFECT:
                 continue
             if since is not None and state.is_terminal and state.completed is not None and state.completed < since:
                 continue

@@ -59,15 +59,8 @@ def overlap(ours: tuple[Interval, ...], theirs: tuple[Interval, ...], partition:
     :param theirs: What the other works on.
     :param partition: Partitions of the table; Polaris replaces and deletes whole ones.
     """
-    wide = [_align(each, partition) for each in theirs]
-    return any(_align(mine, partition).overlaps(other) for mine in ours for other in wide)
-
-
-def _align(interval: Interval, partition: Granularity) -> Interval:
-    try:
-        return interval.align(partition)
-    except PolarisSpecError:
-        return interval
+    wide = [each.widen(partition) for each in theirs]
+    return any(mine.widen(partition).overlaps(other) for mine in ours for other in wide)
 
 
 def _moves_time(job: Mapping[str, Any]) -> bool:

@@ -109,7 +109,7 @@ def plan_counts(spec: BatchJobSpec, *, target: TableFacts | None, storage: Table
     asked = None if spec.partitioned_by is None else Granularity(spec.partitioned_by)
     own = (target.partitioning if target is not None else None) or asked or Granularity.DAY
     spans = spec.target.spans if not spec.replace_all else (Interval.ETERNITY,)
-    reach = tuple(_widen(span, own) for span in spans)
+    reach = tuple(span.widen(own) for span in spans)
     events = _events_of_job(spec)
     # A filter on a table that replaces itself says what shall go.
     is_weeding = spec.source.table_name == spec.target.table_name and spec.filter_expression is not None
@@ -237,15 +237,6 @@ def _within(time: str, spans: tuple[Interval, ...]) -> str:
     if Interval.ETERNITY in spans:
         return ""
     return "(" + " OR ".join(f"TIME_IN_INTERVAL({time}, '{span.to_wire()}')" for span in spans) + ")"
-
-
-def _widen(span: Interval, granularity: Granularity) -> Interval:
-    if span == Interval.ETERNITY:
-        return span
-    try:
-        return span.align(granularity)
-    except PolarisSpecError:
-        return span
 
 
 def _whole(row: Mapping[str, Any], name: str) -> int:

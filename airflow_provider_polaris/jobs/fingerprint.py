@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from airflow_provider_polaris.jobs.empty_insert import EMPTY_INSERT_KEY
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
-from airflow_provider_polaris.jobs.interval import Interval
+from airflow_provider_polaris.jobs.interval import Interval, merge
 
 #: Key in a job's ``context`` that says which attempt submitted it. It is no part of what the job asks for.
 MARKER_KEY: Final = "airflow"
@@ -172,16 +172,10 @@ def _sql(text: str) -> str:
 def _union(texts: Sequence[str]) -> list[str]:
     """Return the instants that intervals cover, however they are written and cut."""
     try:
-        intervals = sorted(Interval.parse(text) for text in texts)
+        intervals = [Interval.parse(text) for text in texts]
     except PolarisSpecError:
         return sorted(texts)  # in a notation that is new to us
-    joined: list[Interval] = []
-    for interval in intervals:
-        if joined and interval.start <= joined[-1].end:
-            joined[-1] = Interval(joined[-1].start, max(joined[-1].end, interval.end))
-        else:
-            joined.append(interval)
-    return [interval.to_wire() for interval in joined]
+    return [interval.to_wire() for interval in merge(intervals)]
 
 
 def _without_added_count(echo: Mapping[str, Any]) -> Iterator[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Final
@@ -136,6 +136,20 @@ class Interval:
         """
         return Interval(granularity.floor(self.start), granularity.ceil(self.end))
 
+    def widen(self, granularity: Granularity) -> Interval:
+        """
+        Return what :meth:`align` does, or the interval itself where that would lie beyond the calendar.
+
+        >>> Interval.ETERNITY.widen(Granularity.WEEK) == Interval.ETERNITY
+        True
+        """
+        if self == Interval.ETERNITY:
+            return self
+        try:
+            return self.align(granularity)
+        except PolarisSpecError:
+            return self
+
     def buckets(self, granularity: Granularity) -> Iterator[Interval]:
         """
         Cut the interval at every bucket boundary of ``granularity``, lazily.
@@ -224,6 +238,24 @@ class Interval:
     def intersection(self, other: Interval) -> Interval | None:
         """Return what the two have in common; None if nothing."""
         return Interval(max(self.start, other.start), min(self.end, other.end)) if self.overlaps(other) else None
+
+
+def merge(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+    """
+    Join intervals that touch or overlap.
+
+    >>> merge([Interval.parse("2024-06-02/P1D"), Interval.parse("2024-06-01/P1D")])
+    (<Interval 2024-06-01T00:00:00.000Z/2024-06-03T00:00:00.000Z>,)
+
+    :return: In the order of time.
+    """
+    merged: list[Interval] = []
+    for each in sorted(intervals):
+        if merged and each.start <= merged[-1].end:
+            merged[-1] = Interval(merged[-1].start, max(merged[-1].end, each.end))
+        else:
+            merged.append(each)
+    return tuple(merged)
 
 
 def _split_text(text: str, field: str) -> tuple[str, str]:

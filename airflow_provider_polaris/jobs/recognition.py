@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from airflow_provider_polaris.jobs.fingerprint import MARKER_KEY, Fingerprint, contradictions
-from airflow_provider_polaris.jobs.state import JobState
+from airflow_provider_polaris.jobs.state import STATUSES_WITHOUT_EFFECT, JobState
 
 #: Only these have a ``context``. Source: polaris-sdk 20250425.14.0.
 _MARKED_TYPES: Final = frozenset({"batch", "sql"})
 #: Running one of these twice leaves what running it once leaves.
 _REPEATABLE_TYPES: Final = frozenset({"delete_data", "restore_data", "drop_table"})
-_WITHOUT_EFFECT: Final = frozenset({"failed", "canceled"})
 
 
 def marker_of(*parts: str | int) -> str:
@@ -151,7 +150,7 @@ def choose(candidates: Iterable[Candidate], wanted: Wanted, *, echoes_markers: b
         return _latest(certain)
     if wanted.was_marked and echoes_markers:
         return Choice()
-    alike = [each for each in candidates if each.state.status not in _WITHOUT_EFFECT]
+    alike = [each for each in candidates if each.state.status not in STATUSES_WITHOUT_EFFECT]
     if not wanted.needs_certainty:
         # To adopt one that somebody wants canceled would be to wait for its end.
         alike = [each for each in alike if each.state.desired_status != "canceled"]
@@ -164,7 +163,7 @@ def _latest(certain: list[Candidate]) -> Choice:
     """Several tries of an epoch may have left a job each; of those that have or may have an effect there is one."""
     epoch = max(each.epoch for each in certain if each.epoch is not None)
     ours = [each for each in certain if each.epoch == epoch]
-    effective = [each for each in ours if each.state.status not in _WITHOUT_EFFECT]
+    effective = [each for each in ours if each.state.status not in STATUSES_WITHOUT_EFFECT]
     if len(effective) > 1:
         return Choice(doubtful=tuple(effective))
     return Choice(effective[0] if effective else ours[0])

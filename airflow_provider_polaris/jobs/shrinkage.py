@@ -4,11 +4,11 @@ What a replace would lose: the target's rows against those of the source that co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from airflow_provider_polaris.jobs.evidence import Count, CountPlan
-from airflow_provider_polaris.jobs.interval import Interval
+from airflow_provider_polaris.jobs.interval import Interval, merge
 
 
 @dataclass(frozen=True)
@@ -77,24 +77,6 @@ def compare(plan: CountPlan, source: Mapping[Interval, Count], target: Mapping[I
         fewer_there=sum(target[bucket].events or 0 for bucket in fewer),
         collateral=merge(collateral),
     )
-
-
-def merge(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
-    """
-    Join intervals that touch or overlap.
-
-    >>> merge([Interval.parse("2024-06-02/P1D"), Interval.parse("2024-06-01/P1D")])
-    (<Interval 2024-06-01T00:00:00.000Z/2024-06-03T00:00:00.000Z>,)
-
-    :return: In the order of time.
-    """
-    merged: list[Interval] = []
-    for each in sorted(intervals):
-        if merged and each.start <= merged[-1].end:
-            merged[-1] = Interval(merged[-1].start, max(merged[-1].end, each.end))
-        else:
-            merged.append(each)
-    return tuple(merged)
 
 
 def _is_named(plan: CountPlan, bucket: Interval) -> bool:

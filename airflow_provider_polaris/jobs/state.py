@@ -66,6 +66,9 @@ TERMINAL_STATUSES: Final = frozenset(status for status, info in STATUSES.items()
 #: A job with one of these has not ended.
 ACTIVE_STATUSES: Final = frozenset(STATUSES) - TERMINAL_STATUSES
 
+#: A job with one of these has ended and left the data as it was.
+STATUSES_WITHOUT_EFFECT: Final = frozenset({"failed", "canceled"})
+
 _SPELLINGS: Final = {status: status for status in STATUSES}
 
 # A statement may follow comments and SET statements (docs.imply.io/polaris/sql-ingestion-reference, Apache Druid SQL).

@@ -14,14 +14,19 @@ from typing import Literal
 from airflow_provider_polaris.jobs.errors import PolarisJobTimeoutError, PolarisNotFoundError
 from airflow_provider_polaris.jobs.fingerprint import changed_fields
 from airflow_provider_polaris.jobs.recognition import Wanted, adds_rows, takes_marker
-from airflow_provider_polaris.jobs.state import JobState
+from airflow_provider_polaris.jobs.state import STATUSES_WITHOUT_EFFECT, JobState
 from airflow_provider_polaris.submission.attempt import Attempt
 from airflow_provider_polaris.submission.record import Record
-from airflow_provider_polaris.submission.search import MOST_SUMMARIES, VISIBILITY_WAIT, Outlook, Place, Search
+from airflow_provider_polaris.submission.search import (
+    MOST_SUMMARIES,
+    SECONDS_BETWEEN_LOOKS,
+    VISIBILITY_WAIT,
+    Outlook,
+    Place,
+    Search,
+)
 from airflow_provider_polaris.submission.settling import settle
 
-_SECONDS_BETWEEN_LOOKS = 5.0
-_WITHOUT_EFFECT = frozenset({"failed", "canceled"})
 _MAY_RUN_ON = "If an earlier try left a job, it may run on; a retry of this task looks for it."
 
 
@@ -115,7 +120,7 @@ class Reconciliation:
                     job_id,
                     (end - attempt.clock.now()).total_seconds(),
                 )
-            attempt.clock.sleep(_SECONDS_BETWEEN_LOOKS, attempt.is_killed)
+            attempt.clock.sleep(SECONDS_BETWEEN_LOOKS, attempt.is_killed)
             attempt.check_alive()
 
     def _with_intent(self, record: Record, sent: datetime) -> JobState | None:
@@ -213,7 +218,7 @@ class Reconciliation:
         """Return the job if it is to be gone on with; else see to it that another one may be submitted."""
         attempt = self._attempt
         is_unwanted = job.desired_status == "canceled"
-        if job.status in _WITHOUT_EFFECT:
+        if job.status in STATUSES_WITHOUT_EFFECT:
             self._past.append(job.job_id)
             return None
         if not (is_clear or changed or is_unwanted):

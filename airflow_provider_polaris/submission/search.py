@@ -29,7 +29,8 @@ _SKEW: Final = timedelta(minutes=10)
 _SKEW_OF_TWINS: Final = timedelta(minutes=1)
 MOST_SUMMARIES: Final = 200
 _MOST_DESCRIBES: Final = 50
-_SECONDS_BETWEEN_LOOKS: Final = 5.0
+#: Between two looks for a job that may not be visible yet.
+SECONDS_BETWEEN_LOOKS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class Search:
             else:
                 if is_last or stop() or (outlook.choice.job is not None and outlook.choice.job.is_certain):
                     return outlook
-            clock.sleep(min(_SECONDS_BETWEEN_LOOKS, max(0.0, (end - clock.now()).total_seconds())), stop)
+            clock.sleep(min(SECONDS_BETWEEN_LOOKS, max(0.0, (end - clock.now()).total_seconds())), stop)
 
     def look(self) -> Outlook:
         """Look once: one page of the list, and a description of each job in it that may be ours."""

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_polaris.jobs.evidence import Count, CountPlan
 from airflow_provider_polaris.jobs.granularity import Granularity
-from airflow_provider_polaris.jobs.interval import Interval
-from airflow_provider_polaris.jobs.shrinkage import Shrinkage, compare, merge
+from airflow_provider_polaris.jobs.interval import Interval, merge
+from airflow_provider_polaris.jobs.shrinkage import Shrinkage, compare
 
 ONE, TWO, THREE, FOUR = (Interval.parse(f"2024-06-0{day}/P1D") for day in (1, 2, 3, 4))
 PLAN = CountPlan(Granularity.DAY, (Interval(ONE.start, THREE.end),), (Interval(ONE.start, FOUR.end),), True, "", "", {})
