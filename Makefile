@@ -3,14 +3,17 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-VENV_211 ?= .venv-2.11
-READY_211 := $(VENV_211)/.ready
+# The versions of Airflow that are supported, the oldest first; each has an environment of its own, the newest .venv.
+VERSIONS ?= 2.11 3.0 3.1 3.2 3.3
+NEWEST := 3.3
+OLDEST := 2.11
+environment = $(VENV)$(if $(filter $(NEWEST),$(1)),,-$(1))
 UV_VERSION := 0.13.9
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate --no-emit-package pip \
 	--upgrade --all-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-aging emulator test schedules-aging schedules e2e e2e-211 e2e-smoke bench lint types format build constraints clean
+.PHONY: help setup demo demo-aging ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke compat bench lint types docs format build constraints clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -22,11 +25,11 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group dev --editable '.[emulator,openlineage]'
 	@touch $(READY)
 
-# The oldest Airflow that is supported, beside the newest one.
-$(READY_211): pyproject.toml constraints-2.11.txt | $(READY)
-	$(PYTHON) -m venv $(VENV_211)
-	$(BIN)/uv pip install --quiet --python $(VENV_211)/bin/python --constraint constraints-2.11.txt --group dev --editable '.[emulator,openlineage]'
-	@touch $(READY_211)
+# An older Airflow, beside the newest one.
+$(VENV)-%/.ready: pyproject.toml constraints-%.txt | $(READY)
+	$(PYTHON) -m venv $(VENV)-$*
+	$(BIN)/uv pip install --quiet --python $(VENV)-$*/bin/python --constraint constraints-$*.txt --group dev --editable '.[emulator,openlineage]'
+	@touch $@
 
 setup: $(READY)  ## make .venv with the package, Airflow and the tools
 
@@ -36,12 +39,20 @@ demo: $(READY)  ## roll three days of Koalas up against a local Polaris
 demo-aging: $(READY)  ## age two of these days out into a smaller table and restore one
 	$(BIN)/python scripts/demo_aging.py
 
+ui: $(READY)  ## a local Polaris and a whole Airflow to look at, until Ctrl-C
+	$(BIN)/python scripts/ui.py
+
+pictures: $(READY)  ## take the pictures of README and docs from what `make ui` shows; needs Chromium
+	$(BIN)/python scripts/ui.py --home .demo/pictures --for '$(BIN)/python scripts/pictures.py'
+
 emulator: $(READY)  ## serve the demo's Polaris, with its pages
 	@mkdir -p .demo
 	$(BIN)/polaris-emulator --db .demo/polaris.db
 
+# What measures runs alone.
 test: $(READY)  ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m 'not e2e and not performance' -n auto --dist loadfile
+	$(BIN)/python -m pytest -m performance
 
 schedules: $(READY)  ## 1,080 random schedules of faults and crashes, some 10 minutes; SCHEDULES_SEED=N repeats a run
 	SCHEDULES=540 $(BIN)/python -m pytest tests/provider/exactly_once/test_schedules.py tests/provider/submission/test_schedules.py
@@ -55,11 +66,14 @@ schedules-aging: $(READY)  ## 300 random schedules of the age-out, some 15 minut
 e2e: $(READY)  ## every end-to-end scenario on a real Airflow, some 10 minutes
 	$(BIN)/python -m pytest tests/e2e -m e2e
 
-e2e-211: $(READY_211)  ## the same on Airflow 2.11
-	$(VENV_211)/bin/python -m pytest tests/e2e -m e2e
+e2e-211: $(VENV)-$(OLDEST)/.ready  ## the same on Airflow 2.11
+	$(VENV)-$(OLDEST)/bin/python -m pytest tests/e2e -m e2e
 
 e2e-smoke: $(READY)  ## one Airflow, a handful of scenarios
 	$(BIN)/python -m pytest tests/e2e -m smoke
+
+compat: $(foreach version,$(VERSIONS),$(call environment,$(version))/.ready)  ## the tests on Airflow 2.11 to 3.3; VERSIONS="3.0 3.3" takes some
+	$(BIN)/python scripts/compat.py $(foreach version,$(VERSIONS),$(version)=$(call environment,$(version)))
 
 bench: $(READY)  ## what 1 to 10,000 waiting jobs cost, here and in other providers
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group bench
@@ -73,6 +87,10 @@ lint: $(READY)  ## ruff and the import arrows
 types: $(READY)  ## mypy, strict
 	$(BIN)/python -m mypy
 
+docs: $(READY)  ## the documentation as web pages in site/; a warning is an error
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group docs
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --doctree-dir site/.doctrees docs site
+
 format: $(READY)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -80,9 +98,13 @@ format: $(READY)  ## let ruff mend what it can
 build: $(READY)  ## wheel and sdist in dist/
 	$(BIN)/uv build --python $(BIN)/python
 
-constraints: $(READY)  ## resolve constraints.txt and constraints-2.11.txt anew
-	$(COMPILE) --group dev --group bench --output-file constraints.txt pyproject.toml
+# Pins that an Airflow needs and doesn't ask for itself: without them it installs, and its tasks fail.
+constraints: $(READY)  ## resolve constraints.txt and those of the older versions anew
+	$(COMPILE) --group dev --group bench --group docs --output-file constraints.txt pyproject.toml
 	echo 'apache-airflow==2.11.*' | $(COMPILE) --group dev --output-file constraints-2.11.txt - pyproject.toml
+	printf '%s\n' 'apache-airflow==3.0.*' 'fastapi<0.117' | $(COMPILE) --group dev --output-file constraints-3.0.txt - pyproject.toml
+	printf '%s\n' 'apache-airflow==3.1.*' 'sqlalchemy<2.1' | $(COMPILE) --group dev --output-file constraints-3.1.txt - pyproject.toml
+	printf '%s\n' 'apache-airflow==3.2.*' 'fastapi<0.137' 'svcs<26' | $(COMPILE) --group dev --output-file constraints-3.2.txt - pyproject.toml
 
 clean:  ## remove what the other commands made
-	rm -rf $(VENV) $(VENV_211) .bench .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-* .bench .demo site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -40,6 +40,14 @@ if TYPE_CHECKING:
 #: Major and minor version of the Airflow that runs, e.g. ``(3, 3)``.
 AIRFLOW_VERSION: tuple[int, int] = (int(_airflow_version.split(".")[0]), int(_airflow_version.split(".")[1]))
 
+#: Since 3.3 a task can have a retry policy.
+HAS_RETRY_POLICIES = AIRFLOW_VERSION >= (3, 3)
+if HAS_RETRY_POLICIES:
+    # From Airflow itself, because the oldest common.compat that this package allows doesn't know them.
+    from airflow.sdk import RetryAction, RetryDecision, RetryPolicy
+else:
+    RetryAction = RetryDecision = RetryPolicy = object  # type: ignore[misc,assignment]
+
 #: Since 3.2 the connection form is read from the provider info, and a hook that defines form methods gets a warning.
 FORM_COMES_FROM_PROVIDER_INFO = AIRFLOW_VERSION >= (3, 2)
 
@@ -58,9 +66,54 @@ def read_xcom(ti_key: TaskInstanceKey, key: str) -> Any:
     return XCom.get_value(ti_key=ti_key, key=key)
 
 
+def connection_of_commands(conn_id: str) -> Connection:
+    """
+    Return a connection as Airflow's own commands do: from secrets backends, the environment, or the database.
+
+    Since 3.0 what tasks ask for connections doesn't look into the database in a process that is no task.
+
+    :param conn_id: Its id.
+    :raises AirflowNotFoundException: There is none.
+    """
+    from airflow.models.connection import Connection as StoredConnection
+
+    return StoredConnection.get_connection_from_secrets(conn_id)
+
+
+def outlet_of(outlet_events: Any, uri: str) -> tuple[Any, Any] | None:
+    """
+    Return how a task names an asset as an outlet that may be one that no DAG uses, and the asset that its event is of.
+
+    Airflow 3.1 and newer find a reference by URI among the assets in use, whatever their names, and drop it if there is
+    none. Airflow 3.0 fails the task then, so it is asked before. Airflow 2 drops it, too. Source:
+    TaskInstance.register_asset_changes_in_db of 3.0.6 to 3.3.2, DatasetManager.register_dataset_change of 2.11.2.
+
+    :param outlet_events: Of the context of a task.
+    :param uri: The URI.
+    :return: None if Airflow knows no such asset.
+    """
+    from airflow.providers.common.compat.sdk import Asset
+
+    asset = Asset(uri=uri)
+    if AIRFLOW_VERSION < (3, 0):
+        return asset, asset
+    if AIRFLOW_VERSION >= (3, 1):
+        return Asset.ref(uri=uri), asset
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+
+    try:
+        known = outlet_events[Asset.ref(uri=uri)].key.to_asset()
+    except AirflowRuntimeError as error:
+        if error.error.error is ErrorType.ASSET_NOT_FOUND:
+            return None
+        raise
+    return known, known
+
+
 __all__ = [
     "AIRFLOW_VERSION",
     "FORM_COMES_FROM_PROVIDER_INFO",
+    "HAS_RETRY_POLICIES",
     "AirflowException",
     "AirflowFailException",
     "AirflowNotFoundException",
@@ -72,9 +125,14 @@ __all__ = [
     "BaseOperatorLink",
     "BaseSensorOperator",
     "PokeReturnValue",
+    "RetryAction",
+    "RetryDecision",
+    "RetryPolicy",
     "TaskGroup",
     "conf",
+    "connection_of_commands",
     "mask_secret",
+    "outlet_of",
     "read_xcom",
     "timezone",
 ]

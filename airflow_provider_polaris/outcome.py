@@ -13,14 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar
 
-from airflow_provider_polaris.jobs.errors import (
-    PolarisApiError,
-    PolarisError,
-    PolarisJobError,
-    PolarisSpecError,
-)
+from airflow_provider_polaris import __version__
+from airflow_provider_polaris.jobs.errors import PolarisError, PolarisJobError, PolarisSpecError
 from airflow_provider_polaris.jobs.interval import Interval
-from airflow_provider_polaris.jobs.judgement import is_deterministic, judge
+from airflow_provider_polaris.jobs.judgement import judge
+from airflow_provider_polaris.jobs.prospects import Prospect, prospect_of
 from airflow_provider_polaris.jobs.state import TERMINAL_STATUSES, JobState, LogEntry, normalize_status, parse_log
 
 if TYPE_CHECKING:
@@ -29,9 +26,6 @@ if TYPE_CHECKING:
 
 #: XCom key of :class:`JobFacts`. Stored data and read by users' own code: never rename.
 JOB_XCOM_KEY: Final = "polaris_job"
-
-#: Answers to a POST that find fault with what was sent.
-_REFUSALS: Final = frozenset({400, 413, 415, 422})
 
 #: More of a job's log than this is left to Polaris' own page.
 _MOST_LOG_LINES: Final = 100
@@ -214,9 +208,24 @@ def is_lasting(error: PolarisError) -> bool:
 
     :param error: What went wrong.
     """
-    if isinstance(error, PolarisApiError):
-        return error.method == "POST" and error.path.endswith("/jobs") and error.status in _REFUSALS
-    return is_deterministic(error)
+    return prospect_of(error) is Prospect.LASTING
+
+
+def log_explanation(error: BaseException, log: Any) -> None:
+    """
+    Log where the error is explained, in one line; nothing if it is none of this package.
+
+    :param error: Why the task fails; Airflow's own exception counts as what it was raised from.
+    :param log: Logger of the task.
+    """
+    cause = error if isinstance(error, PolarisError) else error.__cause__
+    if isinstance(cause, PolarisError):
+        log.info(
+            "What %s means and what to do: %s of airflow-provider-polaris %s.",
+            type(cause).__name__,
+            cause.explained_at(),
+            __version__,
+        )
 
 
 def _best_effort(ask: Callable[[], T], what: str, job_id: str, log: Any) -> T | None:

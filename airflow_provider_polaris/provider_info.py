@@ -44,6 +44,7 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": conn_fields(),
             }
         ],
+        "cli": [f"{_PACKAGE}.cli.get_cli_commands"],  # read by 3.2 and newer
         "extra-links": [
             f"{_PACKAGE}.links.polaris.PolarisJobLink",
             f"{_PACKAGE}.links.polaris.PolarisTableLink",

@@ -18,13 +18,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import koalas
-
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
+from airflow_provider_polaris.emulator import koalas
 
 ROOT = Path(__file__).resolve().parent.parent
 PORT = 8099  # where `make emulator` serves too, so that the links of the demo lead somewhere afterwards
-SOURCE, TARGET = "Koalas Source", "Koalas Rollup"
+SOURCE, TARGET = koalas.TABLE, "Koalas Rollup"
 BEGIN = time.monotonic()
 
 
@@ -33,11 +32,12 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def local_polaris(database: Path) -> Iterator[tuple[str, str]]:
+def local_polaris(database: Path, *options: str) -> Iterator[tuple[str, str]]:
     """Run ``polaris-emulator`` for as long as the block lasts; gives its address and its ``AIRFLOW_CONN_...`` value."""
-    port = str(free_port())
+    port = str(free_port(PORT))
     command = [sys.executable, "-m", "airflow_provider_polaris.emulator", "--port", port, "--db", str(database)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    # Its own session: a Ctrl-C is for this script, which stops the server last.
+    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True, start_new_session=True) as server:
         try:
             assert server.stdout is not None
             printed = (re.search(r"AIRFLOW_CONN_POLARIS_DEFAULT='(.*)'", line) for line in server.stdout)
@@ -52,15 +52,15 @@ def local_polaris(database: Path) -> Iterator[tuple[str, str]]:
             server.wait(20)
 
 
-def free_port() -> int:
-    """Return the emulator's usual port, or 0 for any if something else has it."""
+def free_port(wanted: int) -> int:
+    """Return the port, or one that is free if something else has it."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", PORT))
+            probe.bind(("127.0.0.1", wanted))
         except OSError:
-            return 0
-    return PORT
+            probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def wait_for(client: PolarisClient, job: dict[str, Any]) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-import koalas
 from demo import PORT, ROOT, SOURCE, load_source, local_polaris, say
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
+from airflow_provider_polaris.emulator import koalas
 from airflow_provider_polaris.jobs.errors import PolarisNotFoundError
 
 ARCHIVE = "Koalas Archive"

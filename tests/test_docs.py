@@ -9,15 +9,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"<!-- (?P<file>[\w./]+)#(?P<region>\w+) -->\n```python\n(?P<code>.*?)```", re.DOTALL)
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def _region(file: str, region: str) -> str:
     text = (ROOT / file).read_text()
-    return text.split(f"# [START {region}]\n")[1].split(f"# [END {region}]")[0]
+    # Two blank lines go before a marker that follows a function; the page ends with the code.
+    return text.split(f"# [START {region}]\n")[1].split(f"# [END {region}]")[0].rstrip("\n") + "\n"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_python_blocks_equal_the_examples_byte_for_byte(page: Path) -> None:
     """Code on a page is a marked region of a file that the tests run."""
     text = page.read_text()
@@ -27,7 +28,7 @@ def test_python_blocks_equal_the_examples_byte_for_byte(page: Path) -> None:
         assert block["code"] == _region(block["file"], block["region"])
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_relative_links_lead_to_files(page: Path) -> None:
     """A link to a file of the repository finds it."""
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from importlib.metadata import distribution
 from importlib.resources import files
+
+import pytest
 
 import airflow_provider_polaris
 
@@ -25,3 +30,21 @@ def test_package_is_marked_as_typed() -> None:
 def test_metadata_version_equals_the_module() -> None:
     """One place holds the version."""
     assert distribution("airflow-provider-polaris").version == airflow_provider_polaris.__version__
+
+
+@pytest.mark.dag
+@pytest.mark.compat
+def test_airflows_command_line_lists_the_provider_and_tells_its_name() -> None:
+    """Discovery as a user checks it, in a process of its own."""
+
+    def ask(*arguments: str) -> str:
+        command = [sys.executable, "-m", "airflow", "providers", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    # Airflow writes lines of its own before the answer.
+    listed = next(line for line in ask("list", "-o", "json").splitlines() if line.startswith("[{"))
+    found = {each["package_name"]: each for each in json.loads(listed)}
+    assert found["airflow-provider-polaris"]["version"] == airflow_provider_polaris.__version__
+    assert "Imply Polaris" in ask("get", "airflow-provider-polaris", "--full", "-o", "json")

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_polaris.aging.survey import Survey
+from airflow_provider_polaris.counting.limits import PolarisGuardUnansweredError
 from airflow_provider_polaris.guards.conflict import CONFLICT_LIMIT, ConflictGuard, Place
-from airflow_provider_polaris.guards.limits import PolarisGuardUnansweredError
 from airflow_provider_polaris.jobs.state import ACTIVE_STATUSES, JobState
 
 if TYPE_CHECKING:

@@ -59,3 +59,11 @@ class AgeOutCopyOperator(PolarisTableToTableOperator):
         reasons = not_replaceable(survey, plan, counts)
         if reasons:
             raise aged_before(plan.source, plan.target, list(reasons.items()))
+
+    def describe_guards(self) -> Sequence[str]:
+        """Return what the guards look at."""
+        return (
+            f"wait for other jobs that change {self.source_table!r} where it is copied",
+            *super().describe_guards(),
+            "fail if a planned partition has no rows any more, or may have been aged before",
+        )

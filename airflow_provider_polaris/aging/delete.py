@@ -82,6 +82,13 @@ class AgeOutDeleteOperator(PolarisBaseOperator):
             Leftovers(survey, given).check_segments(copied, copied)
             raise AirflowSkipException(str(why)) from None
 
+    def describe_guards(self) -> Sequence[str]:
+        """Return what the guard looks at."""
+        return (
+            "wait for other jobs that change the two tables there, and for those that read the source",
+            "prove once more, by queries, that the target has everything, and fail if it hasn't",
+        )
+
     def check_result(self, run: JobRun) -> None:
         """Look at what the deletion took, and at what it left."""
         from airflow_provider_polaris.aging.conflicts import survey_of

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_polaris.aging.past import Pasts
-from airflow_provider_polaris.guards.limits import PolarisGuardUnansweredError
+from airflow_provider_polaris.counting.limits import PolarisGuardUnansweredError
 from airflow_provider_polaris.guards.words import among
 from airflow_provider_polaris.jobs.aging import hull
 from airflow_provider_polaris.jobs.aging_history import UnusedSegment, removed_since, unproven

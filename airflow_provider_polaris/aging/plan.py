@@ -93,7 +93,7 @@ class AgeOutPlanOperator(AgingTask):
         from airflow_provider_polaris.arguments import as_bool, as_count, as_text, is_none
         from airflow_provider_polaris.jobs.aging import read_age
         from airflow_provider_polaris.jobs.interval import Interval
-        from airflow_provider_polaris.operators.run_interval import interval_of_run
+        from airflow_provider_polaris.run_interval import interval_of_run
 
         if isinstance(self.interval, Interval):
             run = self.interval

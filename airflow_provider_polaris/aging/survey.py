@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.guards.counting import Counter
-from airflow_provider_polaris.guards.limits import Limits
+from airflow_provider_polaris.counting.counter import Counter, Purpose
+from airflow_provider_polaris.counting.limits import Limits
 from airflow_provider_polaris.guards.tables import Table, find_table
 from airflow_provider_polaris.jobs.aging_plan import AgingPlan, read_counts
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
@@ -50,7 +50,7 @@ class Survey:
         self.limits = Limits(clock, stop, deadline)
         self.log = log
         self.poll_interval = poll_interval
-        self._counter = Counter(hook, self.limits, log, advice="")  # nothing is deleted uncounted
+        self._counter = Counter(hook, self.limits, log, purpose=Purpose(advice=""))  # nothing is deleted uncounted
 
     def find(self, name: str) -> Table | None:
         """Describe a table; None if there is none of that name."""

@@ -54,13 +54,14 @@ class AgingTask(BaseOperator):
         :raises PolarisError: Anything else that went wrong.
         """
         from airflow_provider_polaris.jobs.errors import PolarisError
-        from airflow_provider_polaris.outcome import is_lasting
+        from airflow_provider_polaris.outcome import is_lasting, log_explanation
 
         survey: Survey | None = None
         try:
             survey = self._survey(context)
             return self.work(survey, context)
         except PolarisError as error:
+            log_explanation(error, self.log)
             if is_lasting(error):
                 raise AirflowFailException(str(error)) from error
             raise

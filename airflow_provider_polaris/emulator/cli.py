@@ -30,8 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         import python_multipart  # noqa: F401
         import uvicorn  # noqa: F401
 
-        from airflow_provider_polaris.emulator import engine, serving
+        from airflow_provider_polaris.emulator import engine, loading, serving
         from airflow_provider_polaris.emulator.app import create_app
+        from airflow_provider_polaris.emulator.row_files import LoadError
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == __name__.partition(".")[0]:
             raise  # a module of this package is missing or broken: installing an extra doesn't help
@@ -55,6 +56,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             app = create_app(settings)
         except engine.StoreError as error:
             return _fail(str(error))
+        try:
+            # Whoever connects by now waits: nothing is ready before the tables are.
+            for loaded in loading.load_all(app.state.emulator, arguments.load, demo=arguments.seed_demo):
+                print(f"Loaded {loaded.rows:,} rows into {loaded.table!r} by job {loaded.job_id}.", flush=True)
+        except LoadError as error:
+            app.state.emulator.close()
+            return _fail(str(error))
         port = listener.getsockname()[1]
         server = serving.make_server(app, lambda: _announce(arguments.host, port, settings))
 
@@ -70,17 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def connection_line(host: str, port: int, settings: EmulatorSettings) -> str:
     """Return the line that makes Airflow's connection ``polaris_default`` this emulator."""
-    base = f"http://{_url_host(host)}:{port}"
-    connection = {
-        "conn_type": "polaris",
-        "host": base,
-        "password": settings.api_key,
-        "extra": {
-            "project_id": settings.project_id,
-            "auth": "api_key",
-            "console_url": f"{base}/__emulator__/console?job={{job_id}}&table={{table}}",
-        },
-    }
+    from airflow_provider_polaris.emulator.connection import connection_of
+
+    connection = connection_of(f"http://{_url_host(host)}:{port}", settings)
     quoted = json.dumps(connection).replace("'", "'\\''")
     return f"export AIRFLOW_CONN_POLARIS_DEFAULT='{quoted}'"
 
@@ -110,6 +110,16 @@ def _parser() -> argparse.ArgumentParser:
         metavar="immediate|polls=N|seconds=S",
         help="how time passes for jobs: done at the next look, at the Nth look, or after S seconds",
     )
+    parser.add_argument(
+        "--load",
+        action="append",
+        default=[],
+        type=_table_and_file,
+        metavar="TABLE=FILE",
+        help="put a file into a table, in place of the rows that it has: JSON lines, CSV or Parquet, whose time is in "
+        "the column '__time' or 'timestamp'; may come several times, for one table too",
+    )
+    parser.add_argument("--seed-demo", action="store_true", help="put the examples' data into 'Koalas Source'")
     known = ", ".join(f"{key}={'|'.join(values)}" for key, values in ASSUMPTIONS.items())
     parser.add_argument(
         "--assume",
@@ -182,6 +192,17 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text} is not a port")
     return int(text)
+
+
+def _table_and_file(text: str) -> tuple[str, str]:
+    from airflow_provider_polaris.emulator.names import table_name_fault
+
+    table, equals, file = text.partition("=")
+    if not equals or not file:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form TABLE=FILE")
+    if fault := table_name_fault(table):
+        raise argparse.ArgumentTypeError(f"table name {table!r} is not valid: {fault}")
+    return table, file
 
 
 def _fail(message: str) -> int:

@@ -133,7 +133,7 @@ class JobRegistry:
         """
         with self.lock:
             self.settle(looking_at=(job_id,) if counts else ())
-            job = self._as_shown(self._get_shown(job_id))
+            job = self.as_shown(self._get_shown(job_id))
             if counts:
                 self.count([job])
             return job
@@ -168,7 +168,7 @@ class JobRegistry:
             check_desired(job, desired)
             if desired != job.desired:
                 job = self._keep(replace(job, desired=desired, updated=self._clock(), modified_by=user))
-            job = self._as_shown(job)
+            job = self.as_shown(job)
             self.count([job])
             return job
 
@@ -192,6 +192,15 @@ class JobRegistry:
             self._active = [job.id for job in ahead.jobs]
             self._upkeep.pass_time()
 
+    def finish(self, job_id: str) -> Job:
+        """Run a job that is pending to its end, whatever progression and faults say, and return it."""
+        with self.lock:
+            now = self._clock()
+            job = self._get(job_id)
+            self._active.remove(job_id)
+            self._run(replace(job, status=move(job.status, "start"), started=now), now)
+            return self._jobs[job_id]
+
     def fraction(self, job: Job) -> float:
         """Return the progress of a job: 1 when it is completed, less before, 0 when it has failed or was canceled."""
         if job.is_terminal:
@@ -204,7 +213,7 @@ class JobRegistry:
         with self.lock:
             self.settle(looking_at=self._jobs.keys())
             return [
-                self._as_shown(job) for job in self._jobs.values() if not self._faults.hides(job.id, describing=False)
+                self.as_shown(job) for job in self._jobs.values() if not self._faults.hides(job.id, describing=False)
             ]
 
     def known(self) -> list[Job]:
@@ -224,7 +233,8 @@ class JobRegistry:
     def _unfinished(self) -> list[Job]:
         return [self._jobs[job_id] for job_id in self._active]
 
-    def _as_shown(self, job: Job) -> Job:
+    def as_shown(self, job: Job) -> Job:
+        """Return a job with the status that replies show."""
         if self.freeze is None or self.freeze.is_over or job.is_terminal:
             return job
         return replace(job, status=self.freeze.status)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_polaris.guards.limits import Limits, PolarisGuardUnansweredError
+from airflow_provider_polaris.counting.limits import Limits, PolarisGuardUnansweredError
 from airflow_provider_polaris.guards.words import among
 from airflow_provider_polaris.jobs.conflicts import CHANGING_TYPES, is_append, overlap, works_on
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisGuardError, PolarisNotFoundError

@@ -15,7 +15,7 @@ class GuardOptions:
     """
     The arguments as they were meant.
 
-    :param on_empty_source: ``fail``, ``skip`` or ``submit`` if the job would find no rows.
+    :param on_empty_source: ``fail``, ``skip``, ``succeed`` or ``submit`` if the job would find no rows.
     :param on_shrink: ``fail`` or ``submit`` if the job would replace rows that it can't make again.
     :param on_conflict: ``wait`` or ``fail`` while another job works on the same partitions.
     :param on_retention: ``fail`` or ``submit`` if the target's storage policy would drop what the job writes.
@@ -41,7 +41,7 @@ class GuardOptions:
         :raises PolarisSpecError: One has no such value; the sentence names it and all that there are.
         """
         return cls(
-            on_empty_source=_word(on_empty_source, "on_empty_source", "fail", "skip", "submit"),
+            on_empty_source=_word(on_empty_source, "on_empty_source", "fail", "skip", "succeed", "submit"),
             on_shrink=_word(on_shrink, "on_shrink", "fail", "submit"),
             on_conflict=_word(on_conflict, "on_conflict", "wait", "fail"),
             on_retention=_word(on_retention, "on_retention", "fail", "submit"),

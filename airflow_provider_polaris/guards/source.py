@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from airflow_provider_polaris.counting.counter import Counter
+from airflow_provider_polaris.counting.limits import Limits, PolarisGuardUnansweredError
 from airflow_provider_polaris.guards.conflict import ConflictGuard, Place
-from airflow_provider_polaris.guards.counting import Counter
-from airflow_provider_polaris.guards.limits import Limits, PolarisGuardUnansweredError
 from airflow_provider_polaris.guards.options import GuardOptions
 from airflow_provider_polaris.guards.tables import Table, find_table
 from airflow_provider_polaris.guards.words import Words
@@ -39,19 +39,14 @@ class GuardDecision:
     """
     What to do.
 
-    :param action: ``submit`` the job, or ``skip`` the task.
-    :param reason: Why the task is skipped, or what was found, as a sentence.
+    :param action: ``submit`` the job, ``skip`` the task, or let it ``succeed`` without a job.
+    :param reason: Why there is no job, or what was found, as a sentence.
     :param source_rows: Rows that the job should process; None if they weren't counted.
     """
 
-    action: Literal["submit", "skip"]
+    action: Literal["submit", "skip", "succeed"]
     reason: str
     source_rows: int | None = None
-
-    @property
-    def is_skip(self) -> bool:
-        """Whether the task is to be skipped."""
-        return self.action == "skip"
 
 
 class SourceGuards:
@@ -184,11 +179,15 @@ class SourceGuards:
             raise self._words.empty()
         written = self._partitions_of(target)[0]
         self._check_retention(target, [bucket.widen(written) for bucket in empty.occupied], only_all=False)
-        if self._options.on_shrink == "submit":
+        may_succeed = empty.is_empty and self._options.on_empty_source == "succeed"
+        if self._options.on_shrink == "submit" and not may_succeed:
             return self._submit(plan, empty, is_compared=False)
         there = self._count(counter, plan, plan.target_sql, target, as_job=False)
         found = compare(plan, here, there)
-        if found.loses:
+        if may_succeed and not found.target_rows:
+            reason = f"{self._words.nothing_found} Nor are there any to replace, so the task succeeds without a job."
+            return GuardDecision("succeed", reason)
+        if found.loses and self._options.on_shrink == "fail":
             raise self._words.shrunk(found)
         return self._submit(plan, found, is_compared=True)
 

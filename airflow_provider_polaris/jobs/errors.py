@@ -26,7 +26,10 @@ A message is one sentence chain on one line: what, which, why, what next. The ve
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+#: Page on which each error is explained, under its name. Whoever publishes the documentation writes the address here.
+EXPLANATIONS: Final = "docs/troubleshooting.md"
 
 
 class PolarisError(Exception):
@@ -34,6 +37,19 @@ class PolarisError(Exception):
 
     #: Whether the same call may succeed later with nothing changed. Retry code asks this and nothing else.
     retryable: ClassVar[bool] = False
+
+    @classmethod
+    def explained_at(cls) -> str:
+        """
+        Return where the documentation says what this error means and what to do.
+
+        A class whose name doesn't begin with Polaris is explained as the class that it is made of.
+
+        >>> PolarisGuardError.explained_at()
+        'docs/troubleshooting.md#polarisguarderror'
+        """
+        name = next(base.__name__ for base in cls.__mro__ if base.__name__.startswith("Polaris"))
+        return f"{EXPLANATIONS}#{name.lower()}"
 
 
 class PolarisSpecError(PolarisError, ValueError):

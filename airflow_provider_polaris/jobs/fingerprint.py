@@ -98,7 +98,7 @@ def contradictions(ours: Fingerprint, job: Mapping[str, Any]) -> tuple[str, ...]
     :param ours: Fingerprint of what was asked for.
     :param job: The job as Polaris describes it.
     """
-    echo = _echo(job)
+    echo = echoed_spec(job)
     theirs = {name: {_digest(value)} for name, value in _fields(echo).items()}
     theirs.setdefault("mappings", {""}).update(_digest(each) for each in _without_added_count(echo))
     always = {"type", *_ALWAYS_COMPARED.get(str(echo.get("type")), ())}
@@ -112,7 +112,7 @@ def contradictions(ours: Fingerprint, job: Mapping[str, Any]) -> tuple[str, ...]
     return tuple(sorted(different))
 
 
-def _echo(job: Mapping[str, Any]) -> dict[str, Any]:
+def echoed_spec(job: Mapping[str, Any]) -> dict[str, Any]:
     """Return one spec made of a description, which has some fields twice and some only in ``spec``."""
     inner = job.get("spec")
     spec = dict(inner) if isinstance(inner, Mapping) else {}

@@ -126,7 +126,7 @@ def statement_lineage(query: str, source_columns: Collection[str] | None = None)
     """
     from sqlglot import exp
 
-    target, tree = _select_of(query)
+    target, tree = _select_of(query, "SELECT")
     if target is None or not isinstance(tree, exp.Select) or tree.find(exp.With, exp.Join, exp.Lateral) is not None:
         return None
     origin = tree.find(exp.From)
@@ -144,6 +144,39 @@ def statement_lineage(query: str, source_columns: Collection[str] | None = None)
         if isinstance(item, exp.Alias | exp.Column)
     }
     return StatementLineage(str(table.name), target, columns)
+
+
+def tables_read(query: str) -> tuple[str, ...] | None:
+    """
+    Return the tables that an ``INSERT INTO`` or ``REPLACE INTO`` reads, also where their columns get mixed.
+
+    >>> tables_read('INSERT INTO t WITH w AS (SELECT * FROM "raw") SELECT a FROM w JOIN u ON w.x = u.x')
+    ('raw', 'u')
+
+    :param query: The statement of a SQL job.
+    :return: Each once, sorted; without files, lookups and system tables. None if it can't be parsed.
+    """
+    from sqlglot import exp
+    from sqlglot.optimizer.scope import traverse_scope
+
+    target, tree = _select_of(query, "SELECT", "WITH")
+    if target is None or not isinstance(tree, exp.Query):
+        return None
+    try:
+        # A scope knows which names are those of a WITH, also where one hides a table.
+        sources = [source for scope in traverse_scope(tree) for source in scope.sources.values()]
+    except Exception:
+        return None
+    tables = (source for source in sources if isinstance(source, exp.Table))
+    return tuple(
+        sorted(
+            {
+                str(table.name)
+                for table in tables
+                if isinstance(table.this, exp.Identifier) and table.db in ("", _SCHEMA)
+            }
+        )
+    )
 
 
 def _sources(
@@ -168,7 +201,7 @@ def _sources(
     return tuple(ColumnSource(name, kind) for name, kind in kinds.items())
 
 
-def _select_of(query: str) -> tuple[str | None, Any]:
+def _select_of(query: str, *openings: str) -> tuple[str | None, Any]:
     """Cut the ``SELECT`` out of a statement, because sqlglot doesn't read Druid's ``OVERWRITE`` and ``PARTITIONED``."""
     import sqlglot
 
@@ -182,14 +215,14 @@ def _select_of(query: str) -> tuple[str | None, Any]:
         if words[0] not in ("INSERT", "REPLACE") or words[1] != "INTO":
             return None, None
         name = 4 if words[3] == "." else 2
-        start = words.index("SELECT")
-        if words[name + 1] not in ("SELECT", "OVERWRITE"):
+        start = next(index for index, word in enumerate(words) if word in openings)
+        if words[name + 1] not in (*openings, "OVERWRITE"):
             return None, None
         end = next((index for index, word in enumerate(words) if word in ("PARTITIONED", "CLUSTERED")), len(words))
         text = query[tokens[start].start : tokens[end - 1].end + 1]
         return tokens[name].text, sqlglot.parse_one(text, read=dialect)
     except Exception:
-        # As in expressions: whatever a parser throws at a user's text, an IndexError of ours included, means unknown.
+        # As in expressions: whatever a parser throws at a user's text, a StopIteration of ours included, means unknown.
         return None, None
 
 

@@ -59,7 +59,7 @@ def check_spec(
     :param derived_interval: The interval was taken from the run, not written by the user: it must be aligned in append
         mode too.
     :param interval_hint: Time zone of the timetable (``Europe/Berlin`` or ``+02:00``), to name it where it is the
-    cause.
+        cause.
     :raises PolarisSpecError: The first rule that is broken: field, value, rule, mend.
     """
     if isinstance(spec, SqlJobSpec):

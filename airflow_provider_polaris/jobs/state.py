@@ -118,6 +118,7 @@ class JobState:
     :param source_interval: ``source.interval`` as sent by Polaris.
     :param ingestion_mode: ``append`` or ``replace``; None for other jobs and in lists.
     :param query: SQL of a sql job, or the SQL that Polaris made of a batch job.
+    :param body: All that Polaris sent.
     """
 
     job_id: str
@@ -136,6 +137,7 @@ class JobState:
     source_interval: str | None = None
     ingestion_mode: str | None = None
     query: str | None = field(default=None, repr=False)
+    body: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_wire(cls, body: Mapping[str, Any]) -> JobState:
@@ -179,6 +181,7 @@ class JobState:
             source_interval=text_or_none(source.get("interval")),
             ingestion_mode=text_or_none(body.get("ingestionMode")) or text_or_none(spec.get("ingestionMode")),
             query=text_or_none(body.get("query")) or text_or_none(spec.get("query")),
+            body=body,
         )
 
     @property

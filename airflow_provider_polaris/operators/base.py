@@ -7,7 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.compat import AIRFLOW_VERSION, AirflowFailException, BaseOperator, conf
+from airflow_provider_polaris.compat import (
+    AIRFLOW_VERSION,
+    AirflowFailException,
+    AirflowSkipException,
+    BaseOperator,
+    conf,
+)
 from airflow_provider_polaris.links.polaris import PolarisJobLink, PolarisTableLink
 
 if TYPE_CHECKING:
@@ -15,6 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
     from airflow_provider_polaris.operators.kill import KillSwitch
     from airflow_provider_polaris.operators.options import Options
+    from airflow_provider_polaris.operators.outlets import Change
     from airflow_provider_polaris.operators.run import JobRun
     from airflow_provider_polaris.submission import Store
 
@@ -92,6 +99,9 @@ class PolarisBaseOperator(BaseOperator):
         #: Id of the job, from the moment Polaris gave it.
         self.job_id: str | None = None
         self._kill: KillSwitch | None = None
+        self._rendered_with: Context | None = None
+        #: The attempt, for what is told about it when it is over.
+        self._run: JobRun | None = None
 
     @abstractmethod
     def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:
@@ -112,7 +122,8 @@ class PolarisBaseOperator(BaseOperator):
         :param run: Hook, clock, kill switch and deadline of this attempt.
         :param earlier_jobs: Ids of this task's jobs that are done with.
         :raises PolarisGuardError: The job would do harm.
-        :raises AirflowSkipException: There is nothing to do.
+        :raises NothingToDo: All is as it should be, so the task succeeds without a job.
+        :raises AirflowSkipException: The task is to be skipped.
         """
 
     def check_result(self, run: JobRun) -> None:
@@ -123,21 +134,52 @@ class PolarisBaseOperator(BaseOperator):
         :raises PolarisGuardError: It has done something else than it should have.
         """
 
-    def execute(self, context: Context) -> str:
+    def describe_guards(self) -> Sequence[str]:
+        """Return what :meth:`guard_job` looks at, for a dry run: what the task would do, a line each."""
+        return ()
+
+    def dry_run(self, context: Context | None = None) -> None:
         """
-        Get a job, wait for it unless told otherwise, and return its id.
+        Log the request that the task would make, the SQL that it stands for, and what its tables are like.
+
+        Nothing is submitted, counted or written; Polaris is asked for the tables, and a line says if it can't be.
+        ``airflow tasks test --dry-run`` calls this before Airflow 3, which has no such option; there,
+        ``airflow tasks test DAG TASK DATE --env-vars '{"POLARIS_DRY_RUN": "true"}'`` does. Name a date that has no run:
+        Airflow 3 keeps the state in which any ``tasks test`` leaves a task, skipped in this case.
+
+        :param context: Airflow's context; by default the one with which the arguments were rendered.
+        :raises PolarisSpecError: As :meth:`execute`.
+        """
+        from airflow_provider_polaris.operators.dry_run import dry_run
+
+        dry_run(self, context or self._rendered_with or {})
+
+    def render_template(self, content: Any, context: Context, *args: Any, **kwargs: Any) -> Any:
+        """Render as Airflow does, and keep the context, because Airflow gives :meth:`dry_run` none."""
+        self._rendered_with = context
+        return super().render_template(content, context, *args, **kwargs)
+
+    def execute(self, context: Context) -> str | None:
+        """
+        Get a job, wait for it unless told otherwise, and return its id; None if none is needed.
 
         A retry goes on with the job of the try before, or takes its result; only a job that failed or was canceled is
         submitted again. A cleared task ends the old job first and submits a new one, unless that would add rows twice.
 
         :param context: Airflow's context.
         :raises AirflowFailException: A retry would meet the same error again, or could add rows twice.
+        :raises AirflowSkipException: There is nothing to do, or this is a dry run (see :meth:`dry_run`).
         :raises PolarisError: Anything else that went wrong; retries and retry policies see its class.
         :raises TaskDeferred: The job goes on, and the triggerer waits for it.
         """
-        return self._attempt(lambda: self._begin(context), lambda run: self._submit(run, context))
+        from airflow_provider_polaris.operators.dry_run import is_dry_run_wanted
 
-    def execute_complete(self, context: Context, event: Any = None, wait: Any = None) -> str:
+        if is_dry_run_wanted():
+            self.dry_run(context)
+            raise AirflowSkipException("This was a dry run, because POLARIS_DRY_RUN is set; nothing was submitted.")
+        return self._attempt(context, lambda: self._begin(context), lambda run: self._submit(run, context))
+
+    def execute_complete(self, context: Context, event: Any = None, wait: Any = None) -> str | None:
         """
         Judge the job after the deferral and return its id, as :meth:`execute` would have done.
 
@@ -151,8 +193,10 @@ class PolarisBaseOperator(BaseOperator):
         :raises PolarisError: As :meth:`execute`.
         """
         if wait is None:
-            return self._attempt(lambda: self._resume_by_event(event, context), lambda run: self._complete(run, event))
-        return self._attempt(lambda: self._resume(wait, context), lambda run: self._complete(run, event))
+            return self._attempt(
+                context, lambda: self._resume_by_event(event, context), lambda run: self._complete(run, event)
+            )
+        return self._attempt(context, lambda: self._resume(wait, context), lambda run: self._complete(run, event))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """
@@ -170,7 +214,9 @@ class PolarisBaseOperator(BaseOperator):
 
         if next_method == NO_EVENT and (job_id := self._pushed_facts(context).get("id")):
             return self._attempt(
-                lambda: self._take_up(str(job_id), context), lambda run: self._take_over(run, next_kwargs or {})
+                context,
+                lambda: self._take_up(str(job_id), context),
+                lambda run: self._take_over(run, next_kwargs or {}),
             )
         return super().resume_execution(next_method, next_kwargs, context)
 
@@ -184,6 +230,19 @@ class PolarisBaseOperator(BaseOperator):
             super().pre_execute(context)
             restart_timer(self, context["ti"], CLOCK.now())
 
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002
+        """
+        Return what the job has read and written, column by column; OpenLineage asks for it when the task has ended.
+
+        Airflow's provider takes the same for a task that has failed. See
+        :func:`~airflow_provider_polaris.lineage.task_lineage` for the facets.
+
+        :param task_instance: Not needed.
+        """
+        from airflow_provider_polaris.lineage import task_lineage
+
+        return task_lineage(self._run, self.log)
+
     def on_kill(self) -> None:
         """
         Cancel the job, because the task was killed or ran into ``execution_timeout``.
@@ -193,21 +252,25 @@ class PolarisBaseOperator(BaseOperator):
         if self._kill is not None:
             self._kill.throw(self.log)
 
-    def _attempt(self, begin: Callable[[], JobRun], work: Callable[[JobRun], None]) -> str:
+    def _attempt(self, context: Context, begin: Callable[[], JobRun], work: Callable[[JobRun], None]) -> str | None:
         """Do one attempt's work and turn what is no use to retry into Airflow's exception for that."""
         from airflow_provider_polaris.jobs.errors import PolarisError
         from airflow_provider_polaris.operators.kill import KillSwitch
-        from airflow_provider_polaris.outcome import is_lasting
+        from airflow_provider_polaris.operators.outlets import Change
+        from airflow_provider_polaris.outcome import is_lasting, log_explanation
 
         self._kill = KillSwitch()
         run: JobRun | None = None
         try:
-            run = begin()
+            self._run = run = begin()
             work(run)
             if run.is_concluded:
                 self.check_result(run)
-            return run.job_id
+            if run.state is not None and run.facts is not None:
+                self._announce_change(run, Change.by_job(run.state, run.facts), context)
+            return run.job_id or None
         except Exception as error:
+            log_explanation(error, self.log)
             if isinstance(error, PolarisError) and is_lasting(error):
                 raise AirflowFailException(str(error)) from error
             raise
@@ -228,18 +291,28 @@ class PolarisBaseOperator(BaseOperator):
         return self._new_run(as_text(self.polaris_conn_id, "polaris_conn_id"), options, deadline, context)
 
     def _submit(self, run: JobRun, context: Context) -> None:
+        from airflow_provider_polaris.operators.dry_run import is_task_test, show_request
+        from airflow_provider_polaris.operators.outlets import Change
+        from airflow_provider_polaris.operators.run import NothingToDo
         from airflow_provider_polaris.submission import TaskIdentity
 
         run.kill.load(run.hook.settings, cancels=run.options.cancel_on_kill)
         spec = self.plan_job(context, run.hook)
+        if is_task_test(context):
+            show_request(self, spec, run.hook)
         identity = TaskIdentity.from_context(context, self.retries)
-        job = run.submit(
-            spec,
-            identity,
-            self._store(context) if run.options.durable else None,
-            guards=lambda earlier: self.guard_job(spec, run, earlier),
-            optional_context=self.optional_context,
-        )
+        try:
+            job = run.submit(
+                spec,
+                identity,
+                self._store(context) if run.options.durable else None,
+                guards=lambda earlier: self.guard_job(spec, run, earlier),
+                optional_context=self.optional_context,
+            )
+        except NothingToDo as reason:
+            self.log.info("%s", reason)
+            self._announce_change(run, Change.without_job(spec), context)
+            return
         self._job_is(run)
         run.announce(job)
         if not run.options.wait_for_completion and not run.kill.thrown:
@@ -329,6 +402,11 @@ class PolarisBaseOperator(BaseOperator):
     def _job_is(self, run: JobRun) -> None:
         self.job_id = run.job_id
         run.kill.job_is(run.job_id, self.log)
+
+    def _announce_change(self, run: JobRun, change: Change | None, context: Context) -> None:
+        from airflow_provider_polaris.operators.outlets import announce_change
+
+        announce_change(self, context, change, run.hook.settings)
 
     def _pushed_facts(self, context: Context) -> Mapping[str, Any]:
         """Return what this task pushed before it was deferred; empty if nothing is there."""

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 _CANCEL_SECONDS: Final = 15.0
 
 
+class NothingToDo(Exception):  # noqa: N818
+    """The task succeeds without a job: everything is as it should be."""
+
+
 @dataclass(frozen=True)
 class Handover:
     """
@@ -69,6 +73,8 @@ class JobRun:
     :param url: Page of the job.
     :param adopted: Whether the job was found instead of submitted; None if that was forgotten.
     :param is_concluded: Whether the job has ended and was judged a success.
+    :param state: The job as Polaris described it last; None if it hasn't in this process.
+    :param facts: What went to XCom last.
     """
 
     hook: PolarisHook
@@ -83,6 +89,8 @@ class JobRun:
     url: str = ""
     adopted: bool | None = False
     is_concluded: bool = False
+    state: JobState | None = None
+    facts: JobFacts | None = None
 
     def submit(
         self,
@@ -124,11 +132,13 @@ class JobRun:
 
     def announce(self, job: JobState) -> None:
         """Push the links and what is known of the job, before any wait."""
+        self.state = job
         self.url = self.hook.job_url(job.job_id, job.target_table or "")
         self.ti.xcom_push(key="polaris_job_url", value=self.url)
         if job.target_table:
             self.ti.xcom_push(key="polaris_table_url", value=self.hook.table_url(job.target_table))
-        self._push(job_facts(job, adopted=self.adopted))
+        self.facts = job_facts(job, adopted=self.adopted)
+        self._push(self.facts)
 
     def finish(self) -> bool:
         """
@@ -257,6 +267,7 @@ class JobRun:
             seconds=(self.clock.now() - self.submitted).total_seconds(),
             log=self.log,
         )
+        self.state, self.facts = result.state, conclusion.facts
         self._push(conclusion.facts)
         if conclusion.error is not None:
             raise conclusion.error

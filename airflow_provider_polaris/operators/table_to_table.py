@@ -89,12 +89,17 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
     :param target_table: Table to write. (templated)
     :param interval: ISO 8601 interval to read and, in replace mode, to replace: ``2025-06-01/2025-06-02``,
         ``2025-06-01/P1D``, or what ``{{ data_interval_start }}/{{ data_interval_end }}`` renders. None takes the
-        interval of the run, in append mode too. (templated)
+        interval of the run, in append mode too, and so does a param without a value (``{{ params.interval }}``).
+        (templated)
     :param source_interval: Interval to read, if it is another one. (templated)
     :param target_intervals: Interval or intervals to replace, if they are others; alone they restrict what is read,
         too, because Polaris reads no other rows. (templated)
     :param partition_grain: How long a partition of the run is (``hour``, ``P1D``), where neither the schedule's rollup
         window nor the partition key nor a cron expression tells it. (templated)
+    :param lookback: How much earlier the interval begins, for data that comes late: an ISO 8601 period (``P1D``, by the
+        calendar for ``P1M``). Each run re-rolls that much before its own interval, in one job, from the source as it is
+        then; ``on_shrink`` looks at all of it. In whole partitions, in replace mode, and not with ``replace_all``,
+        ``source_interval`` or ``target_intervals``. Runs that overlap wait for each other. (templated)
     :param ingestion_mode: ``replace`` or ``append``. Polaris' own default is ``append``, which doubles data when a task
         runs twice. (templated)
     :param replace_all: Replace everything in the target by everything in the source (or in ``source_interval``),
@@ -119,8 +124,9 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
     :param max_parse_exceptions: How many rows may be unreadable before the job fails; None for Polaris' default.
         (templated)
     :param context: Query context parameters for Polaris. (templated)
-    :param on_empty_source: What to do in replace mode if the job would find no rows: ``fail``, ``skip`` the task, or
-        ``submit`` it, which empties what it replaces. (templated)
+    :param on_empty_source: What to do in replace mode if the job would find no rows: ``fail``, ``skip`` the task, let
+        it ``succeed`` without a job where the target has no rows either (a quiet hour; its asset event comes all the
+        same), or ``submit`` the job, which empties what it replaces. (templated)
     :param on_shrink: What to do in replace mode if the target has rows that the source can't give any more: ``fail`` or
         ``submit``. (templated)
     :param on_conflict: What to do while another job works on the same partitions of the target: ``wait`` or ``fail``.
@@ -154,6 +160,7 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
         "source_interval",
         "target_intervals",
         "partition_grain",
+        "lookback",
         "ingestion_mode",
         "replace_all",
         "mappings",
@@ -194,6 +201,7 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
         source_interval: str | Interval | None = None,
         target_intervals: Sequence[str | Interval] | str | Interval | None = None,
         partition_grain: str | None = None,
+        lookback: str | None = None,
         ingestion_mode: str = "replace",
         replace_all: bool | str = False,
         mappings: Sequence[Mapping[str, Any]] | str | None = None,
@@ -222,6 +230,7 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
         self.source_interval = source_interval
         self.target_intervals = target_intervals
         self.partition_grain = partition_grain
+        self.lookback = lookback
         self.ingestion_mode = ingestion_mode
         self.replace_all = replace_all
         self.mappings = mappings
@@ -262,6 +271,7 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
     def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:
         """Count what would be read and replaced, look for other jobs in the way; see the class."""
         from airflow_provider_polaris.guards import SourceGuards
+        from airflow_provider_polaris.operators.run import NothingToDo
 
         guards = SourceGuards(
             run.hook,
@@ -274,8 +284,18 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
             poll_interval=run.options.poll_interval,
         )
         decision = guards.check(own_jobs=earlier_jobs)
-        if decision.is_skip:
+        if decision.action == "skip":
             raise AirflowSkipException(decision.reason)
+        if decision.action == "succeed":
+            raise NothingToDo(decision.reason)
+
+    def describe_guards(self) -> Sequence[str]:
+        """Return what the guards look at."""
+        from airflow_provider_polaris.operators.dry_run_guards import describe_source_guards
+
+        return describe_source_guards(
+            self._guard_options(), self.ingestion_mode, source=self.source_table, target=self.target_table
+        )
 
     def _guard_options(self) -> GuardOptions:
         from airflow_provider_polaris.guards import GuardOptions

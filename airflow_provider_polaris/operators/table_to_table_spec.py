@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,9 @@ from airflow_provider_polaris.jobs.interval import Interval
 from airflow_provider_polaris.jobs.rollup import build_mappings
 from airflow_provider_polaris.jobs.rules import check_spec
 from airflow_provider_polaris.jobs.spec import parse_spec
-from airflow_provider_polaris.operators.run_interval import RunInterval, interval_of_run, timetable_zone
+from airflow_provider_polaris.operators.dry_run_hook import TableNotSeenError
+from airflow_provider_polaris.operators.lookback import Lookback, read_lookback
+from airflow_provider_polaris.run_interval import RunInterval, interval_of_run, timetable_zone
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
@@ -39,11 +42,15 @@ class Spans:
     :param source: Interval of the source; None for all of it.
     :param targets: Intervals of the target; empty in append mode and to replace all.
     :param run: The interval of the run, if one of the two is it.
+    :param lookback: How much earlier than it, or than the argument ``interval``, both begin.
+    :param without: What both would be without it.
     """
 
     source: Interval | None
     targets: tuple[Interval, ...]
     run: RunInterval | None = None
+    lookback: Lookback | None = None
+    without: Interval | None = None
 
 
 def plan_table_to_table(
@@ -69,13 +76,13 @@ def plan_table_to_table(
         raise PolarisSpecError(f"ingestion_mode {quote(mode)} is neither 'replace' nor 'append'.")
     replace_all = as_bool(operator.replace_all, "replace_all")
     spans = plan_spans(operator, context, mode=mode, replace_all=replace_all)
-    if spans.run is not None:
-        log.info("Interval %s, from %s.", spans.run.interval, spans.run.origin)
+    _tell(spans, log)
 
-    target = None
-    reads_target = mode == "replace" or spans.run is not None
-    if reads_target:
-        target = _read_table(hook, target_name)
+    target, is_target_absent = None, False
+    if mode == "replace" or spans.run is not None:
+        with suppress(TableNotSeenError):
+            target = _read_table(hook, target_name)
+            is_target_absent = target is None
     source = _source_facts(operator, hook, source_name, target if target_name == source_name else None)
     body: dict[str, Any] = {
         "type": "batch",
@@ -96,17 +103,24 @@ def plan_table_to_table(
     if spans.targets:
         body["target"]["intervals"] = [interval.to_wire() for interval in spans.targets]
     spec = parse_spec(body)
-    check_spec(
-        spec,
+    facts: dict[str, Any] = {
         # The guards wait for a source that is being loaded.
-        source=None if source is None else replace(source, availability=None),
-        target=target,
-        target_known_absent=reads_target and target is None,
-        allow_finer_partitions=as_bool(operator.allow_finer_partitions, "allow_finer_partitions"),
-        allow_self_append=as_bool(operator.allow_self_append, "allow_self_append"),
-        derived_interval=spans.run is not None,
-        interval_hint=timetable_zone(context),
-    )
+        "source": None if source is None else replace(source, availability=None),
+        "target": target,
+        "target_known_absent": is_target_absent,
+        "allow_finer_partitions": as_bool(operator.allow_finer_partitions, "allow_finer_partitions"),
+        "allow_self_append": as_bool(operator.allow_self_append, "allow_self_append"),
+        "derived_interval": spans.run is not None,
+        "interval_hint": timetable_zone(context),
+    }
+    try:
+        check_spec(spec, **facts)
+    except PolarisSpecError as error:
+        if spans.lookback is None or spans.without is None or not _passes(body, spans.without, facts):
+            raise
+        raise PolarisSpecError(
+            f"{error} Without lookback {quote(spans.lookback.text)} it does: look back by whole partitions."
+        ) from None
     return spec.to_wire()
 
 
@@ -122,7 +136,7 @@ def plan_spans(
     :param replace_all: Whether all of the target is replaced.
     :raises PolarisSpecError: An interval can't be read, has no use, or can't be found.
     """
-    interval = _interval(operator.interval, "interval")
+    interval = None if is_none(operator.interval) else _interval(operator.interval, "interval")
     source = _interval(operator.source_interval, "source_interval")
     texts = operator.target_intervals
     listed = [texts] if isinstance(texts, Interval) else as_list(texts, "target_intervals")
@@ -130,6 +144,13 @@ def plan_spans(
         span
         for index, text in enumerate(listed or ())
         if (span := _interval("" if text is None else text, f"target_intervals[{index}]")) is not None
+    )
+    apart = {"source_interval": source, "target_intervals": listed}
+    lookback = read_lookback(
+        operator.lookback,
+        mode=mode,
+        replace_all=replace_all,
+        set_apart=[name for name, value in apart.items() if value is not None],
     )
     wants_source = source is None
     wants_targets = mode == "replace" and not replace_all and listed is None
@@ -150,10 +171,33 @@ def plan_spans(
         grain = None if is_none(operator.partition_grain) else as_text(operator.partition_grain, "partition_grain")
         run = interval_of_run(context, partition_grain=grain)
         interval = run.interval
+    without = interval
+    if interval is not None and lookback is not None:
+        interval = lookback.extend(interval)
     if interval is not None:
         source = interval if wants_source else source
         targets = (interval,) if wants_targets else targets
-    return Spans(source, targets, run)
+    return Spans(source, targets, run, lookback, without)
+
+
+def _tell(spans: Spans, log: Any) -> None:
+    """Log where the interval comes from, unless it is what the user wrote."""
+    if spans.lookback is not None:
+        origin = "the argument" if spans.run is None else spans.run.origin
+        log.info("Interval %s, from %s and %s of lookback.", spans.source, origin, spans.lookback.text)
+    elif spans.run is not None:
+        log.info("Interval %s, from %s.", spans.run.interval, spans.run.origin)
+
+
+def _passes(body: Mapping[str, Any], interval: Interval, facts: Mapping[str, Any]) -> bool:
+    """Whether the job would be fine with another interval."""
+    text = interval.to_wire()
+    source, target = {**body["source"], "interval": text}, {**body["target"], "intervals": [text]}
+    try:
+        check_spec(parse_spec({**body, "source": source, "target": target}), **facts)
+    except PolarisSpecError:
+        return False
+    return True
 
 
 def _interval(value: Any, field: str) -> Interval | None:
@@ -213,7 +257,10 @@ def _source_facts(
         return TableFacts(name, "aggregate" if said else "detail")
     if not _aggregates(operator):
         return None
-    facts = _read_table(hook, name)
+    try:
+        facts = _read_table(hook, name)
+    except TableNotSeenError:
+        return None
     if facts is None:
         raise PolarisSpecError(
             f"source_table {quote(name)} does not exist in project {hook.project_id!r}. Check its name and the "

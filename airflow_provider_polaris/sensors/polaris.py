@@ -1,26 +1,28 @@
-"""The sensor that waits for one Polaris job, whoever submitted it."""
+"""The sensor that waits for one Polaris job, whoever submitted it; the other one can be imported from here too."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.compat import (
     AIRFLOW_VERSION,
     AirflowFailException,
-    AirflowSensorTimeout,
-    AirflowSkipException,
     BaseSensorOperator,
     conf,
 )
 from airflow_provider_polaris.links.polaris import PolarisJobLink
+from airflow_provider_polaris.sensors.data import PolarisDataSensor
+from airflow_provider_polaris.sensors.ends import lasting_errors_fail, skips
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.compat import Context
     from airflow_provider_polaris.jobs.errors import PolarisError
     from airflow_provider_polaris.sensors.watch import JobWatch
+
+__all__ = ["PolarisDataSensor", "PolarisJobSensor"]
 
 #: How long a job may be missing (404) before a sensor in reschedule mode takes it for gone.
 _MISSING_GRACE: Final = timedelta(minutes=15)
@@ -104,7 +106,7 @@ class PolarisJobSensor(BaseSensorOperator):
         """
         from airflow_provider_polaris.arguments import as_bool
 
-        with _lasting_errors_fail():
+        with lasting_errors_fail(self.log):
             defers = as_bool(self.deferrable, "deferrable")
             if self._watch is None:
                 self._watch = self._begin(context, remembers_pokes=defers or not self.reschedule)
@@ -136,7 +138,7 @@ class PolarisJobSensor(BaseSensorOperator):
         from airflow_provider_polaris.sensors.watch import JobWatch, Memory
         from airflow_provider_polaris.triggers.event import check_event
 
-        with self._skips(), _lasting_errors_fail():
+        with skips(self), lasting_errors_fail(self.log):
             if wait is None:
                 self._begin(context).complete(check_event(event))
                 return
@@ -158,7 +160,7 @@ class PolarisJobSensor(BaseSensorOperator):
         from airflow_provider_polaris.deferral import NO_EVENT, is_timeout
 
         if next_method == NO_EVENT:
-            with self._skips(), _lasting_errors_fail():
+            with skips(self), lasting_errors_fail(self.log):
                 watch = self._begin(context)
                 if watch.look():
                     return None
@@ -225,31 +227,3 @@ class PolarisJobSensor(BaseSensorOperator):
         # Before Airflow 3 the start of a rescheduled task stays that of its first poke.
         first_poke: datetime | None = ask(context) if ask is not None else ti.start_date
         return first_poke
-
-    @contextmanager
-    def _skips(self) -> Iterator[None]:
-        """Skip where Airflow would skip a sensor in the worker; after a deferral not all its versions do."""
-        try:
-            yield
-        except AirflowSkipException:
-            raise
-        except Exception as error:
-            if self.soft_fail and isinstance(error, AirflowFailException | AirflowSensorTimeout):
-                raise AirflowSkipException("Skipping due to soft_fail is set to True.") from error
-            if self.never_fail:
-                raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
-            raise
-
-
-@contextmanager
-def _lasting_errors_fail() -> Iterator[None]:
-    """Turn what is no use to retry into Airflow's exception for that."""
-    from airflow_provider_polaris.jobs.errors import PolarisError
-    from airflow_provider_polaris.outcome import is_lasting
-
-    try:
-        yield
-    except PolarisError as error:
-        if is_lasting(error):
-            raise AirflowFailException(str(error)) from error
-        raise

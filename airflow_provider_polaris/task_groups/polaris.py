@@ -10,6 +10,8 @@ from airflow_provider_polaris.aging.delete import AgeOutDeleteOperator
 from airflow_provider_polaris.aging.plan import AgeOutPlanOperator
 from airflow_provider_polaris.aging.prove import AgeOutProveOperator
 from airflow_provider_polaris.compat import TaskGroup
+from airflow_provider_polaris.task_groups.backfill import PolarisBackfillTaskGroup
+from airflow_provider_polaris.task_groups.own_arguments import take_group_arguments
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.interval import Interval
@@ -20,6 +22,7 @@ _DECIDED = frozenset(
         "interval",
         "source_interval",
         "target_intervals",
+        "lookback",
         "ingestion_mode",
         "replace_all",
         "allow_self_append",
@@ -31,20 +34,8 @@ _DECIDED = frozenset(
 _COMMON = frozenset({"poll_interval", "timeout"})
 #: Arguments that the two tasks take that submit a job.
 _OF_JOBS = frozenset({"deferrable", "durable", "pending_warning_after"})
-#: Arguments of Airflow's own TaskGroup.
-_OF_GROUPS = frozenset(
-    {
-        "default_args",
-        "prefix_group_id",
-        "parent_group",
-        "dag",
-        "tooltip",
-        "ui_color",
-        "ui_fgcolor",
-        "add_suffix_on_collision",
-        "group_display_name",
-    }
-)
+
+__all__ = ["PolarisAgeOutTaskGroup", "PolarisBackfillTaskGroup"]
 
 
 class PolarisAgeOutTaskGroup(TaskGroup):
@@ -135,8 +126,7 @@ class PolarisAgeOutTaskGroup(TaskGroup):
         decided = sorted(_DECIDED & set(arguments))
         if decided:
             raise TypeError(f"PolarisAgeOutTaskGroup decides {', '.join(decided)} of its copy by itself: leave it out.")
-        own = {name: arguments.pop(name) for name in _OF_GROUPS & set(arguments)}
-        own.setdefault("tooltip", f"Age {source_table} out to {target_table}")
+        own = take_group_arguments(arguments, tooltip=f"Age {source_table} out to {target_table}")
         super().__init__(group_id=group_id, **own)
         common = {"polaris_conn_id": polaris_conn_id, **_among(arguments, _COMMON)}
         with self:

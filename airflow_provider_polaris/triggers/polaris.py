@@ -1,4 +1,8 @@
-"""The trigger that waits for one Polaris job; however many there are, one watcher polls for all of them."""
+"""
+The trigger that waits for one Polaris job; however many there are, one watcher polls for all of them.
+
+The other triggers can be imported from here too.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +18,16 @@ from airflow_provider_polaris.jobs.cancel import CancelResult
 from airflow_provider_polaris.jobs.patience import Patience
 from airflow_provider_polaris.jobs.waiting import Verdict, WaitTracker
 from airflow_provider_polaris.outcome import log_messages
+from airflow_provider_polaris.triggers.data import PolarisDataTrigger
 from airflow_provider_polaris.triggers.event import EventStatus, JobEvent
 from airflow_provider_polaris.triggers.kill import cancel_if_killed
+from airflow_provider_polaris.triggers.table_updated import PolarisTableUpdatedTrigger
 from airflow_provider_polaris.triggers.watcher import Watcher, watcher_of
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.triggers.waiter import Observation, Waiter
+
+__all__ = ["PolarisDataTrigger", "PolarisJobTrigger", "PolarisTableUpdatedTrigger"]
 
 #: At the deadline: Airflow's own limit may be 30 s away.
 _CANCEL_SECONDS: Final = 15.0

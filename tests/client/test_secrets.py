@@ -98,7 +98,7 @@ def test_errors_and_logs_of_answers_have_no_secret(
     token = Reply(body={"access_token": TOKEN, "expires_in": 300})
     oauth = {"client_id": "i", "client_secret": SECRET, "token_url": f"{server.url}/token"}
     fields = oauth if auth == "oauth" else {"client_secret": SECRET}
-    client = make_client(auth=auth, retry_budget=1, read_timeout=0.1, **fields)
+    client = make_client(auth=auth, retry_budget=1, read_timeout=5, **fields)
     if reply.status == 401 and auth == "oauth":
         server.answer(token, reply, token, reply)
     else:

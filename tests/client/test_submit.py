@@ -66,7 +66,7 @@ def test_submit_opens_a_connection_of_its_own(client: PolarisClient, server: Scr
         (
             Reply(act="hang"),
             (
-                f"POST {JOBS} got no answer from NETLOC within 0.2 s. Raise request_timeout in connection "
+                f"POST {JOBS} got no answer from NETLOC within 1 s. Raise request_timeout in connection "
                 "'polaris_default' if it needs longer."
             ),
             PolarisTransportError,
@@ -131,7 +131,7 @@ def test_submit_with_an_unknown_outcome_is_ambiguous_and_sent_once(
 ) -> None:
     """The service may have the job: one request, no retry, and a sentence that says where to look."""
     server.answer(reply)
-    error = submit(make_client(read_timeout=0.2))
+    error = submit(make_client(read_timeout=1))
     assert isinstance(error, PolarisAmbiguousSubmitError)
     netloc = repr(server.url.removeprefix("http://"))
     happened = happened.replace("NETLOC", netloc).replace("URL", repr(server.url))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -57,6 +58,47 @@ def test_process_prints_a_connection_that_works_and_stops_cleanly(number, tmp_pa
         process.wait()
     assert (process.returncode, out, err) == (0, "", "")
     assert [path.name for path in tmp_path.iterdir()] == ["it's.db"]
+
+
+def test_process_has_loaded_everything_when_it_says_that_it_is_ready(tmp_path) -> None:
+    """What --load and --seed-demo ask for is printed first, and there for the first request, as jobs."""
+    (tmp_path / "events=1.csv").write_text("timestamp,n\n2024-06-01T00:00:00Z,1\n2024-06-02T00:00:00Z,2\n")
+    arguments = ["--port", "0", "--progression", "seconds=3600", "--seed-demo", "--load", "events=events=1.csv"]
+    command = [sys.executable, "-m", "airflow_provider_polaris.emulator", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+    try:
+        lines = [process.stdout.readline() for _ in range(3)]
+        url = re.search(r"http://[0-9.:]+", lines[2])[0] + "/v1/projects/00000000-0000-4000-8000-000000000001"
+        found = {}
+        for path in ("tables", "jobs"):
+            request = urllib.request.Request(f"{url}/{path}", headers={"Authorization": "Basic pok_emulator"})
+            with urllib.request.urlopen(request, timeout=30) as response:
+                found[path] = json.loads(response.read())["values"]
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+    assert {table["name"]: table["totalRows"] for table in found["tables"]} == {"Koalas Source": 100_000, "events": 2}
+    ids = [job["id"] for job in reversed(found["jobs"])]
+    assert lines[:2] == [
+        f"Loaded 100,000 rows into 'Koalas Source' by job {ids[0]}.\n",
+        f"Loaded 2 rows into 'events' by job {ids[1]}.\n",
+    ]
+
+
+def test_file_that_can_not_be_loaded_is_one_sentence(capsys, tmp_path) -> None:
+    """Exit code 1, file and line; nothing is served, and the database is closed."""
+    path = tmp_path / "events.json"
+    path.write_text('{"__time": 0}\n{"__time": "soon"}\n')
+    db = tmp_path / "polaris.db"
+    code, message = _refused(capsys, "--port", "0", "--db", str(db), "--load", f"events={path}")
+    assert (code, message) == (
+        1,
+        (
+            f"polaris-emulator: file {str(path)!r}, line 2: column '__time' is 'soon', which is no time. Write ISO "
+            "8601, such as '2024-06-01T00:00:00Z', or milliseconds since 1970."
+        ),
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["events.json", "polaris.db"]
 
 
 def test_port_that_is_taken_is_one_sentence(capsys) -> None:
@@ -133,6 +175,9 @@ def _unknown(text) -> str:
         (["--port", "x"], "argument --port: x is not a port"),
         (["--project-id", "a/b"], "argument --project-id: 'a/b' is empty or has characters that can't be."),
         (["--api-key", " "], "argument --api-key: ' ' is empty or has characters that can't be."),
+        (["--load", "events"], "argument --load: 'events' is not of the form TABLE=FILE"),
+        (["--load", "events="], "argument --load: 'events=' is not of the form TABLE=FILE"),
+        (["--load", "a/b=c.csv"], "argument --load: table name 'a/b' is not valid: it contains '/'"),
         (["--assume", "gravity=off"], _unknown("gravity=off")),
         (["--assume", "unknown_context=drop", "--assume", "unknown_context"], _unknown("unknown_context")),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 SOURCE = "Koalas Source"
@@ -202,10 +204,14 @@ def test_table_page_shows_versions_real_time_rows_and_the_policy(koalas) -> None
     koalas.policy(cached={"type": "period", "period": "P29D"})
     koalas.run(koalas.about("delete_data", SOURCE, DAY, softDelete=True))
     page = koalas.client.get("/__emulator__/tables/Koalas%20Source").text
-    live, rest = page.split("<h2>Real-time rows</h2>")
-    realtime, unused = rest.split("<h2>Unused segments (replaced or softly deleted)</h2>")
-    assert "<td>2024-06-02T00:00:00.000Z/2024-06-03T00:00:00.000Z</td><td>2024-07-01T00:00:00.123Z</td>" in live
-    assert "<td>2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z</td><td>2024-07-01T00:00:00.123Z</td>" in unused
-    assert realtime.count("<tr><td>") == 2
-    assert "<th>Storage policy</th><td>{&quot;cached&quot;" in live
-    assert "<td>delete_data Koalas Source</td>" in koalas.client.get("/__emulator__/").text
+    assert "<dt>Storage policy</dt><dd>{&quot;cached&quot;" in page
+    listed = {}
+    for lane in ("live", "realtime", "deleted"):
+        _, found = page.split(f'<details id="{lane}">')
+        table, _, _ = found.partition("</details>")
+        listed[lane] = re.findall(r'<tr><td><span class="interval">(.*?)</span>.*?<td>(2024-07-01T[^<]*)</td>', table)
+    version = "2024-07-01T00:00:00.123Z"
+    assert listed["live"] == [("2024-06-02/2024-06-03", version)]
+    assert listed["deleted"] == [("2024-06-01/2024-06-02", version)]
+    assert len(listed["realtime"]) == 2
+    assert ">Delete data: Koalas Source</a>" in koalas.client.get("/__emulator__/").text

@@ -15,6 +15,7 @@ from airflow_provider_polaris.jobs.lineage import (
     column_lineage,
     expression_lineage,
     statement_lineage,
+    tables_read,
 )
 from airflow_provider_polaris.jobs.spec import BatchJobSpec, parse_spec
 
@@ -262,9 +263,32 @@ def test_statement_lineage_of_what_is_not_one_table_is_unknown(query: str):
     assert statement_lineage(query) is None
 
 
+@pytest.mark.parametrize(
+    "query, tables",
+    [
+        ('INSERT INTO t SELECT a FROM "druid"."b a" PARTITIONED BY DAY', ("b a",)),
+        ("REPLACE INTO t OVERWRITE WHERE (a > 1) SELECT a FROM s JOIN (SELECT b FROM u) ON s.a = u.b", ("s", "u")),
+        (
+            "REPLACE INTO t OVERWRITE ALL WITH s AS (SELECT a FROM s) SELECT a FROM s UNION ALL SELECT b FROM t",
+            ("s", "t"),
+        ),
+        ("INSERT INTO t WITH w AS (SELECT 1 AS a) SELECT a FROM w WHERE a IN (SELECT b FROM u)", ("u",)),
+        ("INSERT INTO t SELECT a FROM s, lookup.l, TABLE(EXTERN('{}', '{}')) EXTEND (b VARCHAR)", ("s",)),
+        ("INSERT INTO t SELECT a FROM s, lookup.l, INFORMATION_SCHEMA.TABLES", ("s",)),
+        ("INSERT INTO t SELECT 1 AS a PARTITIONED BY ALL", ()),
+        ("SELECT a FROM s", None),
+        ("INSERT INTO t SELECT a FROM (", None),
+        ("", None),
+    ],
+)
+def test_tables_read_of_each_form_of_statement(query: str, tables: tuple[str, ...] | None):
+    """Joins, subqueries and names of a WITH that hide tables are told apart; what is no table is left out."""
+    assert tables_read(query) == tables
+
+
 def test_examples_in_the_docstrings_hold():
     """The documentation of the module is run."""
-    assert doctest.testmod(lineage) == doctest.TestResults(failed=0, attempted=4)
+    assert doctest.testmod(lineage) == doctest.TestResults(failed=0, attempted=5)
 
 
 def test_import_of_lineage_loads_no_sqlglot():

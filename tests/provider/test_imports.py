@@ -20,11 +20,13 @@ HEAVY = {
     "fastapi",
     "wtforms",
     "flask_appbuilder",
+    "openlineage",
     "airflow_provider_polaris.client",
     "airflow_provider_polaris.emulator",
     "airflow_provider_polaris.hooks.check",
     "airflow_provider_polaris.hooks.settings",
     "airflow_provider_polaris.jobs.spec",
+    "airflow_provider_polaris.lineage",
 }
 
 _SCRIPT = """

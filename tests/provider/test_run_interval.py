@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.interval import Interval
-from airflow_provider_polaris.operators.run_interval import interval_of_run, timetable_zone
+from airflow_provider_polaris.run_interval import interval_of_run, timetable_zone
 
 UTC = timezone.utc
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
@@ -76,8 +76,11 @@ def test_interval_of_run_with_empty_data_interval_names_the_timetable():
         interval_of_run(context(cron("0 6 * * *"), **data_interval(DAY, DAY)))
     assert str(caught.value) == (
         "this run's data interval is empty: it starts and ends at 2026-11-20T00:00:00.000Z, as runs of a plain cron "
-        "schedule do since Airflow 3. Schedule the DAG with CronDataIntervalTimetable('0 6 * * *', timezone='UTC') "
-        "or with partitions (CronPartitionTimetable, PartitionedAssetTimetable), or set interval='START/END'."
+        "schedule do since Airflow 3. Two lines in the DAG file give each run its period:\n"
+        "    from airflow.timetables.interval import CronDataIntervalTimetable\n"
+        "    schedule=CronDataIntervalTimetable('0 6 * * *', timezone='UTC'),\n"
+        "Or schedule it with partitions (CronPartitionTimetable, PartitionedAssetTimetable), or set "
+        "interval='START/END'."
     )
 
 
@@ -252,10 +255,14 @@ def test_interval_of_run_on_the_day_the_clocks_change_is_the_local_day(values):
     assert interval_of_run(values).interval == Interval.parse("2026-03-28T23:00Z/2026-03-29T22:00Z")
 
 
-def test_interval_of_run_with_key_but_no_date_reads_it_in_the_zone_of_the_timetable():
-    """A key is written on the wall clock of the timetable."""
-    values = context(cron("0 0 * * *", "Europe/Berlin"), partition_key="2026-06-01")
-    assert interval_of_run(values).interval == Interval.parse("2026-05-31T22:00Z/2026-06-01T22:00Z")
+@pytest.mark.parametrize("version, key", [((3, 3), "2026-06-01"), ((3, 2), "2026-05-31"), ((3, 2), "2026-05-31T22")])
+def test_interval_of_run_with_key_but_no_date_reads_it_as_airflow_writes_it(version, key, monkeypatch):
+    """A cron timetable writes its key on its own wall clock, but on that of UTC in Airflow 3.2."""
+    monkeypatch.setattr("airflow_provider_polaris.run_interval.AIRFLOW_VERSION", version)
+    values = context(cron("0 0 * * *", "Europe/Berlin"), partition_key=key)
+    grain = "day" if "T" in key else None
+    found = interval_of_run(values, partition_grain=grain).interval
+    assert found == Interval.parse("2026-05-31T22:00Z/2026-06-01T22:00Z")
 
 
 def test_interval_of_run_hourly_in_the_repeated_hour_is_one_hour():

@@ -1,24 +1,21 @@
 """
 ``/__emulator__/``: what Polaris doesn't have. Nothing of it leaks into the emulated API, and it needs no key.
 
-Looking at any of it is not a look at a job: no time passes.
+Looking at any of it is not a look at a job: no time passes. The pages are in :mod:`.console`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse
 
 from airflow_provider_polaris import __version__
 from airflow_provider_polaris.emulator.assumptions import AssumptionError
 from airflow_provider_polaris.emulator.core import TheEmulator
 from airflow_provider_polaris.emulator.errors import bad_request
 from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX, Fault, Freeze
-from airflow_provider_polaris.emulator.pages import index_page, job_page, table_page
 from airflow_provider_polaris.emulator.wire import parse, read_json
 
 router = APIRouter(prefix=CONTROL_PREFIX)
@@ -33,36 +30,6 @@ async def health(emulator: TheEmulator) -> dict[str, Any]:
         "projectId": emulator.settings.project_id,
         "progression": str(emulator.settings.progression),
     }
-
-
-@router.get("/")
-def show_index(emulator: TheEmulator) -> HTMLResponse:
-    """Show all tables and jobs."""
-    return HTMLResponse(index_page(emulator.catalog.summaries(), emulator.jobs.known()))
-
-
-@router.get("/jobs/{job_id}")
-def show_job(job_id: str, emulator: TheEmulator) -> HTMLResponse:
-    """Show one job."""
-    return HTMLResponse(job_page(emulator.jobs.get(job_id)))
-
-
-@router.get("/tables/{name}")
-def show_table(name: str, emulator: TheEmulator) -> HTMLResponse:
-    """Show one table."""
-    return HTMLResponse(table_page(emulator.catalog.payload(name), emulator.tables, emulator.store))
-
-
-@router.get("/console")
-def show_console(job: str = "", table: str = "") -> RedirectResponse:
-    """
-    Lead to the page of a job, or else of a table, or else to the index: one pattern for both kinds of links.
-
-    :param job: Id of a job.
-    :param table: Name of a table.
-    """
-    page = f"jobs/{quote(job, safe='')}" if job else f"tables/{quote(table, safe='')}" if table else ""
-    return RedirectResponse(f"{CONTROL_PREFIX}/{page}")
 
 
 @router.get("/counters")

@@ -47,7 +47,7 @@ class Airflow(ABC):
     def __init__(self, home: Path, dags: Path) -> None:
         self.home = home
         port, worker_logs = free_ports(2)
-        url = f"http://127.0.0.1:{port}"
+        self.url = url = f"http://127.0.0.1:{port}"
         self.api = self.api_class(url)
         self.components: list[ProcessTree] = []
         self._environment = {
@@ -81,6 +81,10 @@ class Airflow(ABC):
     @abstractmethod
     def alive_triggerer_jobs(self) -> set[int]:
         """Return the ids by which Airflow knows the triggerers whose heartbeat it hears."""
+
+    def set_environment(self, **values: str) -> None:
+        """Give variables to the processes that are started from now on."""
+        self._environment.update(values)
 
     def start(self) -> None:
         """

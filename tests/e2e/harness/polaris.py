@@ -22,13 +22,12 @@ KOALAS = [
     {"timestamp": "2024-06-01T01:20:00Z", "city": "Oslo", "session_length": 5},
     {"timestamp": "2024-06-02T02:00:00Z", "city": "Oslo", "session_length": 7},
 ]
-INGEST = {
+INGEST: dict[str, Any] = {
     "type": "batch",
     "ingestionMode": "append",
     "createTableIfNotExists": True,
     "source": {
         "type": "uploaded",
-        "fileList": ["koalas.json"],
         "inputSchema": [
             {"name": "timestamp", "dataType": "string"},
             {"name": "city", "dataType": "string"},
@@ -66,7 +65,7 @@ class Polaris:
         self._http.headers["Authorization"] = f"Basic {KEY}"
         try:
             self.url = self._address()
-            self._load()
+            self.append(KOALAS, "koalas.json")
         except BaseException:
             self.stop()
             raise
@@ -138,12 +137,14 @@ class Polaris:
         assert found is not None
         return found[1]
 
-    def _load(self) -> None:
-        content = "".join(json.dumps(row) + "\n" for row in KOALAS)
-        self._api("POST", "/files", files={"file": ("koalas.json", content)})
-        job = self._api("POST", "/jobs", json=INGEST)
+    def append(self, rows: list[dict[str, Any]], file: str) -> str:
+        """Append rows to the source, from a file of this name, and return the job."""
+        content = "".join(json.dumps(row) + "\n" for row in rows)
+        self._api("POST", "/files", files={"file": (file, content)})
+        job = self._api("POST", "/jobs", json={**INGEST, "source": {**INGEST["source"], "fileList": [file]}})
         status = self._api("GET", f"/jobs/{job['id']}/status")["executionStatus"]
         assert status == "completed", status
+        return str(job["id"])
 
     def _api(self, method: str, path: str, **options: Any) -> Any:
         return self._ask(method, f"/v1/projects/{PROJECT}{path}", **options)

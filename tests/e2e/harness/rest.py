@@ -90,14 +90,19 @@ class RestApi(ABC):
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """
-        Return the JSON answer to a request.
+        Return the JSON answer to a request, which is repeated while others write to Airflow's SQLite.
 
         :raises AssertionError: Any status but 2xx.
         """
         return self._ask(method, self.prefix + path, body)
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self._http.request(method, self._url + path, json=body, timeout=60)
+        answer = eventually(
+            lambda: self._http.request(method, self._url + path, json=body, timeout=120),
+            lambda seen: not (seen.status_code == 500 and '"Database error"' in seen.text),
+            within=60,
+            what=f"an answer to {method} {path}",
+        )
         assert answer.ok, f"{method} {path} answered {answer.status_code}: {answer.text}"
         return answer.json() if answer.content else None
 

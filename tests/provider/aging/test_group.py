@@ -12,8 +12,8 @@ from airflow_provider_polaris.aging.delete import AgeOutDeleteOperator
 from airflow_provider_polaris.aging.plan import AgeOutPlanOperator
 from airflow_provider_polaris.aging.prove import AgeOutProveOperator
 from airflow_provider_polaris.aging.task import AgingTask
-from airflow_provider_polaris.compat import AirflowException
-from airflow_provider_polaris.task_groups import polaris
+from airflow_provider_polaris.compat import AirflowException, TaskGroup
+from airflow_provider_polaris.task_groups import own_arguments
 from airflow_provider_polaris.task_groups.polaris import PolarisAgeOutTaskGroup
 from tests.provider.aging.world import FIRST
 
@@ -99,5 +99,5 @@ def test_every_argument_of_the_group_is_described() -> None:
     own = [name for name in inspect.signature(PolarisAgeOutTaskGroup.__init__).parameters if name != "self"]
     for name in own:
         assert f":param {name}:" in PolarisAgeOutTaskGroup.__doc__
-    known = set(inspect.signature(polaris.TaskGroup.__init__).parameters)
-    assert {"default_args", "tooltip", "prefix_group_id", "dag"} <= known & polaris._OF_GROUPS
+    known = set(inspect.signature(TaskGroup.__init__).parameters)
+    assert {"default_args", "tooltip", "prefix_group_id", "dag"} <= known & own_arguments.OF_GROUPS

@@ -173,7 +173,7 @@ class World:
     def attempt(self, spec: dict[str, Any], **options: str) -> GuardDecision:
         """Do what a task does: ask the guards, then run the job."""
         decision = self.check(spec, **options)
-        if not decision.is_skip:
+        if decision.action == "submit":
             self.run(spec)
         return decision
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_polaris.counting.counter import Counter
+from airflow_provider_polaris.counting.limits import Limits
 from airflow_provider_polaris.guards import PolarisGuardUnansweredError
-from airflow_provider_polaris.guards.counting import Counter
-from airflow_provider_polaris.guards.limits import Limits
 from airflow_provider_polaris.jobs.errors import PolarisConflictError, PolarisGuardError, PolarisJobCanceledError
 from airflow_provider_polaris.jobs.retention import TableStorage
 from tests.provider.guards.conftest import DAY, LOG, TWO_DAYS, World
@@ -176,7 +176,7 @@ def test_rows_answer_always_lost_is_no_refusal(world: World) -> None:
     world.control("POST", "/faults", {"effect": "drop_reply", "method": "POST", "path": "/statements$", "times": 3})
     with pytest.raises(PolarisGuardUnansweredError) as caught:
         count(world)
-    start = "Polaris didn't answer 3 times when it was asked to count rows; nothing was submitted. "
+    start = "Polaris didn't answer 3 times when it was asked to count rows. Nothing was submitted. "
     assert str(caught.value).startswith(start)
     assert str(caught.value).endswith(" A retry asks again.")
 

@@ -109,6 +109,30 @@ def test_check_empty_source_skip_skips(world: World) -> None:
     assert len(world.rows()) == 1
 
 
+def test_check_empty_source_succeed_needs_no_job_where_the_target_is_empty_too(world: World) -> None:
+    """A quiet day is done without a job, whether rows may be lost or not: there are none."""
+    world.load("2024-06-01T01:10:00Z")
+    world.attempt(world.rollup())
+    for on_shrink in ("fail", "submit"):
+        decision = world.attempt(world.rollup(SECOND), on_empty_source="succeed", on_shrink=on_shrink)
+        assert decision.action == "succeed"
+        assert decision.reason == (
+            f"the source {world.source!r} has no rows in {SECOND!r}. Nor are there any to replace, so the task "
+            "succeeds without a job."
+        )
+    assert len(world.rows()) == 1
+
+
+def test_check_empty_source_succeed_over_rows_is_for_on_shrink_to_say(world: World) -> None:
+    """What the target has isn't left standing as if it were right, nor erased unasked."""
+    world.load("2024-06-01T01:10:00Z")
+    world.attempt(world.rollup())
+    world.forget("TRUE")
+    what = f"{DAY!r} has rows there and none in the source {world.source!r}"
+    assert world.refusal(world.rollup(), on_empty_source="succeed") == shrunk(world, what)
+    assert world.check(world.rollup(), on_empty_source="succeed", on_shrink="submit").action == "submit"
+
+
 def test_check_empty_source_submit_passes_where_nothing_is_lost(world: World) -> None:
     """An empty day may be loaded, but not over rows: that is for ``on_shrink`` to say."""
     world.load("2024-06-01T01:10:00Z")
@@ -212,7 +236,7 @@ def test_check_source_absent_refuses(world: World) -> None:
 @pytest.mark.parametrize(
     "argument, value, known",
     [
-        ("on_empty_source", "Ignore", "'fail', 'skip' or 'submit'"),
+        ("on_empty_source", "Ignore", "'fail', 'skip', 'succeed' or 'submit'"),
         ("on_shrink", "skip", "'fail' or 'submit'"),
         ("on_conflict", "submit", "'wait' or 'fail'"),
         ("on_retention", "wait", "'fail' or 'submit'"),

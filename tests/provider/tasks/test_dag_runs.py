@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from datetime import datetime, timezone
 
@@ -11,6 +10,7 @@ import pytest
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
 from airflow_provider_polaris.compat import AIRFLOW_VERSION
+from tests.dag_store import store
 
 pytestmark = pytest.mark.dag
 
@@ -80,23 +80,6 @@ def run(dag, day):
             return dag.test(execution_date=day)
         store(dag)
         return dag.test(logical_date=day)
-
-
-def store(dag):
-    """Put a DAG into the database, which Airflow 3 wants before it runs one."""
-    from airflow.models.dagbundle import DagBundleModel
-    from airflow.utils.session import create_session
-
-    try:
-        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-    except ImportError:
-        from airflow.models.dagbag import DagBag, sync_bag_to_db
-    with create_session() as session:
-        if not session.get(DagBundleModel, "testing"):
-            session.add(DagBundleModel(name="testing"))
-    bag = DagBag(os.devnull)
-    bag.bag_dag(dag)
-    sync_bag_to_db(bag, "testing", None)
 
 
 def build(deferrable):

@@ -182,7 +182,8 @@ class Polaris:
         key = (self.clock() - self.lag, self.changed, query["sortOrder"], tuple(sorted(types)), tuple(sorted(statuses)))
         if self._list[0] != key:
             self._list = (key, self._matching(*key[2:], now=key[0]))
-        found = self._list[1]
+        table = query.get("targetTableName")
+        found = [row for row in self._list[1] if table in (None, row[0].stated.get("target", {}).get("tableName"))]
         rows = [job.body(status) for job, status in found[offset : offset + limit]]
         return answer(200, {"values": rows, "moreResultsAvailable": len(found) > offset + limit})
 

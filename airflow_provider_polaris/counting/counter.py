@@ -8,11 +8,12 @@ much where rows have come in that no job can read yet.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from airflow_provider_polaris.guards.limits import Limits, PolarisGuardUnansweredError
+from airflow_provider_polaris.counting.limits import Limits, PolarisGuardUnansweredError
 from airflow_provider_polaris.jobs.errors import (
     PolarisAmbiguousSubmitError,
     PolarisApiError,
@@ -24,7 +25,7 @@ from airflow_provider_polaris.jobs.rollup import quote_identifier
 from airflow_provider_polaris.jobs.state import JobState
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.hooks.polaris import PolarisHook
+    from airflow_provider_polaris.client import PolarisClient
 
 #: So long a query may take.
 QUERY_LIMIT: Final = timedelta(minutes=10)
@@ -40,11 +41,38 @@ _HAS_NONE: Final = frozenset({400, 403, 404, 405, 501})
 _VIEW_OF_JOBS: Final = {"includeSegmentSource": "NONE"}
 
 
-#: How to do without.
-_ADVICE: Final = (
-    " If you are sure that the source has all rows, run the task with on_empty_source='submit' and on_shrink='submit', "
-    "which counts nothing (on_shrink='{{ params.on_shrink }}' lets one run say so)."
-)
+@dataclass(frozen=True)
+class Purpose:
+    """
+    Why rows are counted, for the errors.
+
+    :param rows: Which rows.
+    :param aftermath: What was not done, as a sentence after a blank; empty if nothing was to be done.
+    :param advice: How to do without counting, as sentences after a blank; empty if there is no way.
+    """
+
+    rows: str = "the rows that the job would read and replace"
+    aftermath: str = " Nothing was submitted."
+    advice: str = (
+        " If you are sure that the source has all rows, run the task with on_empty_source='submit' and "
+        "on_shrink='submit', which counts nothing (on_shrink='{{ params.on_shrink }}' lets one run say so)."
+    )
+
+
+class Asks(Protocol):
+    """Who asks Polaris: a hook, or what is made of a client."""
+
+    def get_conn(self) -> PolarisClient:
+        """Return the client."""
+
+    def query(self, sql: str, *, context: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Run a SELECT."""
+
+    def iter_jobs(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """List jobs."""
+
+    def get_table(self, name: str) -> dict[str, Any]:
+        """Describe a table."""
 
 
 class Counter:
@@ -54,12 +82,12 @@ class Counter:
     :param hook: Asks Polaris.
     :param limits: How long.
     :param log: Logger of the task.
-    :param advice: How to do without counting, as sentences after a blank; empty if there is no way.
+    :param purpose: What for.
     """
 
-    def __init__(self, hook: PolarisHook, limits: Limits, log: Any, *, advice: str = _ADVICE) -> None:
+    def __init__(self, hook: Asks, limits: Limits, log: Any, *, purpose: Purpose = Purpose()) -> None:
         self._hook = hook
-        self._advice = advice
+        self._purpose = purpose
         self._limits = limits
         self._log = log
         #: Why asynchronous SQL is not to be had; None while it is.
@@ -137,7 +165,7 @@ class Counter:
             except PolarisAmbiguousSubmitError as error:
                 cause = error.__cause__ or error
         raise PolarisGuardUnansweredError(
-            f"Polaris didn't answer {_MOST_STARTS} times when it was asked to count rows; nothing was submitted. "
+            f"Polaris didn't answer {_MOST_STARTS} times when it was asked to count rows.{self._purpose.aftermath} "
             f"{cause} A retry asks again."
         )
 
@@ -151,13 +179,13 @@ class Counter:
                 return
             if state == "FAILED":
                 raise PolarisGuardUnansweredError(
-                    f"Polaris couldn't count rows: query {query_id!r} failed{_reason(answer)}. Nothing was submitted. "
-                    "A retry asks again."
+                    f"Polaris couldn't count rows: query {query_id!r} failed{_reason(answer)}."
+                    f"{self._purpose.aftermath} A retry asks again."
                 )
             if not self._limits.pause(pause, end):
                 raise PolarisGuardUnansweredError(
-                    f"Polaris couldn't count rows in time: query {query_id!r} is still {state!r} and was canceled. "
-                    "Nothing was submitted. A retry asks again."
+                    f"Polaris couldn't count rows in time: query {query_id!r} is still {state!r} and was canceled."
+                    f"{self._purpose.aftermath} A retry asks again."
                 )
             pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -193,10 +221,10 @@ class Counter:
 
     def _blind(self, why: str) -> PolarisGuardError:
         return PolarisGuardError(
-            f"the rows that the job would read and replace can't be counted: asynchronous SQL isn't to be had "
-            f"({self._refusal}), and synchronous SQL can't be relied on, because {why}. Nothing was submitted. Have "
-            "asynchronous SQL enabled for the project and allow it to the API key, or let the table precache all its "
-            f"data.{self._advice}"
+            f"{self._purpose.rows} can't be counted: asynchronous SQL isn't to be had ({self._refusal}), and "
+            f"synchronous SQL can't be relied on, because {why}.{self._purpose.aftermath} Have asynchronous SQL "
+            "enabled for the project and allow it to the API key, or let the table precache all its data."
+            f"{self._purpose.advice}"
         )
 
 

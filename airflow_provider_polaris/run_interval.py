@@ -4,9 +4,10 @@ The interval of a run: what a task without an ``interval`` argument works on.
 Pure reading of Airflow's context: no request, no clock, and nothing of it is changed. In this order: the data interval
 of the run, if it has one that is not empty; else its partition. Half-open and in UTC.
 
-Source: airflow.sdk.definitions.timetables and partition_mappers of Airflow 3.3.2, and runs of it: a plain cron schedule
-gives an empty data interval; a partitioned run has a partition_key, mostly a partition_date, and neither a logical
-date nor a data interval; nothing in the context says where a partition ends.
+Source: the timetables and partition mappers of Airflow 2.11.2, 3.2.2 and 3.3.2, and runs of them: since Airflow 3 a
+plain cron schedule gives an empty data interval; a partitioned run has a partition_key, mostly a partition_date, and
+neither a logical date nor a data interval; nothing in the context says where a partition ends. Airflow 3.2 tells a task
+the key only, and in it a cron timetable writes UTC.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 
+from airflow_provider_polaris.compat import AIRFLOW_VERSION
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.granularity import Granularity
 from airflow_provider_polaris.jobs.instants import as_utc, format_instant
 from airflow_provider_polaris.jobs.interval import Interval
+
+_MILLISECOND = timedelta(milliseconds=1)
 
 #: Airflow's rollup windows, by class name: they have a twin on the scheduler's side, and subclasses count too.
 _GRAIN_OF_WINDOW: Mapping[str, str] = {
@@ -76,7 +80,7 @@ def interval_of_run(context: Mapping[str, Any], *, partition_grain: str | None =
     run = context.get("dag_run")
     key = context.get("partition_key") or getattr(run, "partition_key", None)
     date = context.get("partition_date") or getattr(run, "partition_date", None)
-    timetable = getattr(context.get("dag"), "timetable", None)
+    timetable = _timetable_of(context)
     if key is not None or date is not None:
         return _interval_of_partition(key, date, timetable, partition_grain)
     if start is None or end is None:
@@ -85,13 +89,7 @@ def interval_of_run(context: Mapping[str, Any], *, partition_grain: str | None =
             "hand or by an asset may have. Set interval='START/END', or trigger the run with a logical date that has "
             "a data interval or with a partition key."
         )
-    expression = getattr(timetable, "expression", None) or "0 0 * * *"
-    raise PolarisSpecError(
-        f"this run's data interval is empty: it starts and ends at {format_instant(start)}, as runs of a plain cron "
-        f"schedule do since Airflow 3. Schedule the DAG with CronDataIntervalTimetable({expression!r}, "
-        "timezone='UTC') or with partitions (CronPartitionTimetable, PartitionedAssetTimetable), or set "
-        "interval='START/END'."
-    )
+    raise PolarisSpecError(_empty(start, timetable))
 
 
 def timetable_zone(context: Mapping[str, Any]) -> str | None:
@@ -100,17 +98,55 @@ def timetable_zone(context: Mapping[str, Any]) -> str | None:
 
     :param context: Airflow's context of the task.
     """
-    zone = _zone_of(getattr(context.get("dag"), "timetable", None))
+    zone = _zone_of(_timetable_of(context))
     return None if zone is None else str(getattr(zone, "name", None) or getattr(zone, "key", None) or zone)
+
+
+def _timetable_of(context: Mapping[str, Any]) -> Any:
+    """Return what schedules the DAG; of AssetOrTimeSchedule (DatasetOrTimeSchedule in 2.11) the part that is time."""
+    timetable = getattr(context.get("dag"), "timetable", None)
+    return getattr(timetable, "timetable", timetable)
+
+
+def _field(timetable: Any, name: str) -> Any:
+    """Return what a timetable was made with: public in the classes of airflow.sdk, underscored in the scheduler's."""
+    return getattr(timetable, name, None) or getattr(timetable, f"_{name}", None)
+
+
+def _empty(at: datetime, timetable: Any) -> str:
+    """Say why a data interval is empty, and show the two lines that give each run its period, if there are such."""
+    expression, delta = _field(timetable, "expression"), _field(timetable, "delta")
+    empty = f"this run's data interval is empty: it starts and ends at {format_instant(at)}"
+    if expression is None and delta is None:
+        kind = "without a schedule" if timetable is None else f"with {type(timetable).__name__}"
+        return (
+            f"{empty}, as that of a DAG {kind} may be. Set interval='START/END', for example "
+            "interval='{{ params.interval }}', or schedule the DAG with data intervals or partitions."
+        )
+    if expression is not None:
+        what, name, made = "cron schedule", "CronDataIntervalTimetable", f"{expression!r}, timezone='UTC'"
+    else:
+        what, name, made = "timedelta", "DeltaDataIntervalTimetable", repr(delta)
+    return (
+        f"{empty}, as runs of a plain {what} do since Airflow 3. Two lines in the DAG file give each run its period:\n"
+        f"    from airflow.timetables.interval import {name}\n"
+        f"    schedule={name}({made}),\n"
+        "Or schedule it with partitions (CronPartitionTimetable, PartitionedAssetTimetable), or set "
+        "interval='START/END'."
+    )
 
 
 def _interval_of_partition(
     key: str | None, date: datetime | None, timetable: Any, partition_grain: str | None
 ) -> RunInterval:
     zone = _zone_of(timetable) or timezone.utc
-    key_start, key_grain = _read_key(key)
+    key_start, key_grain = _read_key(key, _field(timetable, "key_format"))
+    expression = _field(timetable, "expression")
     if date is None and key_start is not None:
         date = key_start.replace(tzinfo=zone)
+        if expression is not None and AIRFLOW_VERSION < (3, 3):
+            # There a cron timetable writes its key in UTC, whatever its zone, and tells a task no date.
+            date = _cron_step(key_start.replace(tzinfo=timezone.utc) - _MILLISECOND, expression, zone).end
     what = f"partition {key!r}" if key is not None or date is None else f"partition_date {format_instant(date)}"
     if date is None:
         raise PolarisSpecError(
@@ -128,8 +164,18 @@ def _interval_of_partition(
     if (window := _window_grain(timetable)) is not None:
         return RunInterval(_bucket(at, Granularity.parse(window), zone), f"{what}, of one {window} by its window")
     if key_grain is not None:
-        return RunInterval(_bucket(at, Granularity.parse(key_grain), zone), f"{what}, of one {key_grain} by its key")
-    if (expression := getattr(timetable, "expression", None)) is not None:
+        grain = Granularity.parse(key_grain)
+        bucket = _bucket(at, grain, zone)
+        if expression is not None:
+            following = _cron_step(bucket.end - _MILLISECOND, expression, zone).end
+            if _bucket(following, grain, zone).start > bucket.end:
+                raise PolarisSpecError(
+                    f"{what} looks like one {key_grain}, but the next by cron {expression!r} is of "
+                    f"{format_instant(following)}, so that the time between would be in no partition. Set "
+                    f"partition_grain, to {key_grain!r} if that is meant, or set interval='START/END'."
+                )
+        return RunInterval(bucket, f"{what}, of one {key_grain} by its key")
+    if expression is not None:
         return RunInterval(_cron_step(at, expression, zone), f"{what}, up to the next by cron {expression!r}")
     raise PolarisSpecError(
         f"{what} doesn't say how long it is: the schedule has no rollup window and no cron expression, and a key down "
@@ -138,8 +184,12 @@ def _interval_of_partition(
     )
 
 
-def _read_key(key: str | None) -> tuple[datetime | None, str | None]:
-    """Return the naive start that a partition key names and the grain that its shape tells."""
+def _read_key(key: str | None, key_format: str | None) -> tuple[datetime | None, str | None]:
+    """
+    Return the naive start that a partition key names and the grain that its shape tells.
+
+    :param key_format: The timetable's own, for a key of no known shape: Airflow 3.2 tells a task no partition date.
+    """
     if not isinstance(key, str):
         return None, None
     try:
@@ -150,6 +200,8 @@ def _read_key(key: str | None) -> tuple[datetime | None, str | None]:
         for pattern, shape, grain in _KEY_SHAPES:
             if pattern.fullmatch(key):
                 return datetime.strptime(key, shape), grain  # noqa: DTZ007
+        if key_format is not None:
+            return datetime.strptime(key, key_format).replace(tzinfo=None), None  # noqa: DTZ007
     except ValueError:  # the shape of a date, but none, such as '2025-13'
         return None, None
     return None, None

@@ -1,4 +1,6 @@
-"""Make the demo's detail data: the vendor page's "Koalas Source" schema, the same rows at every call."""
+"""
+The demo's detail data, the same rows at every call: "Koalas Source" of docs.imply.io/polaris/api-ingest-table.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+TABLE = "Koalas Source"
 DAYS = tuple(datetime(2024, 6, day, tzinfo=timezone.utc) for day in (1, 2, 3))
 ROWS = 100_000
 CITIES = (

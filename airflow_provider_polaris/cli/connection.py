@@ -1,0 +1,64 @@
+"""Connections of Airflow for commands, and ``airflow polaris test``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_polaris.cli.running import CommandError
+from airflow_provider_polaris.cli.screen import Screen
+from airflow_provider_polaris.compat import AirflowNotFoundException, connection_of_commands
+from airflow_provider_polaris.hooks.polaris import PolarisHook
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.compat import Connection
+
+
+class CommandHook(PolarisHook):
+    """The hook of a command, which finds connections where Airflow's own commands find them."""
+
+    @classmethod
+    def get_connection(cls, conn_id: str) -> Connection:
+        """
+        Return a connection.
+
+        :raises CommandError: There is none of this id.
+        """
+        try:
+            return connection_of_commands(conn_id)
+        except AirflowNotFoundException:
+            raise CommandError(
+                f"there is no connection {conn_id!r}. Make it in Airflow's UI or with 'airflow connections add', set "
+                f"AIRFLOW_CONN_{conn_id.upper()}, or name another one with --conn-id."
+            ) from None
+
+
+@contextmanager
+def connected(conn_id: str) -> Iterator[PolarisHook]:
+    """
+    Give a hook, and close it at the end.
+
+    :param conn_id: The connection.
+    :raises CommandError: There is no such connection.
+    :raises PolarisSpecError: It is not complete.
+    """
+    hook = CommandHook(conn_id)
+    try:
+        _ = hook.settings  # so that a connection that can't be read is the first thing to be said
+        yield hook
+    finally:
+        hook.close()
+
+
+def test(arguments: Any, screen: Screen) -> int:
+    """Try a connection; exit code 0 if jobs can be managed."""
+    with connected(arguments.conn_id) as hook:
+        works, message = hook.test_connection()
+    if arguments.output == "json":
+        screen.say_json({"connection": arguments.conn_id, "works": works, "message": message})
+    elif works:
+        screen.say(message)
+    else:
+        raise CommandError(message)
+    return 0 if works else 1

@@ -1,0 +1,184 @@
+"""
+The commands with their arguments, once for both command lines; standard library only, and performs no I/O.
+"""
+
+from __future__ import annotations
+
+import math
+from argparse import ArgumentTypeError
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+HELP: Final = "Look at Imply Polaris through a connection of Airflow"
+
+#: Exit codes of ``jobs watch``, beside 0 for a job that succeeded and 1 for a job that could not be watched.
+JOB_FAILED: Final = 3
+JOB_CANCELED: Final = 4
+TIMED_OUT: Final = 124  # as timeout(1)
+INTERRUPTED: Final = 130  # as a shell reports Ctrl-C
+
+
+@dataclass(frozen=True)
+class Argument:
+    """
+    One argument.
+
+    :param flags: As ``add_argument`` of argparse takes them.
+    :param options: The same.
+    """
+
+    flags: tuple[str, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Command:
+    """
+    One command.
+
+    :param function: ``module:function`` below this package; it takes arguments and screen, and returns an exit code.
+    :param description: More than ``help``; None for the same.
+    """
+
+    name: str
+    help: str
+    function: str
+    arguments: tuple[Argument, ...]
+    description: str | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Commands with a common word before them."""
+
+    name: str
+    help: str
+    commands: tuple[Command | Group, ...]
+    description: str | None = None
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ArgumentTypeError(f"{text!r} is not a positive number")
+    return number
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+_CONNECTION: Final = Argument(
+    ("--conn-id",), {"default": "polaris_default", "metavar": "ID", "help": "connection (default: polaris_default)"}
+)
+_OUTPUT: Final = Argument(
+    ("--output", "-o"), {"default": "table", "choices": ("table", "json"), "help": "for people (default) or programs"}
+)
+_JOB: Final = Argument(("job_id",), {"metavar": "JOB_ID", "help": "id of the job"})
+
+_JOBS: Final = Group(
+    "jobs",
+    "Jobs of the connection's project",
+    (
+        Command(
+            "list",
+            "List jobs, newest first",
+            "jobs:list_jobs",
+            (
+                Argument(
+                    ("--status",),
+                    {
+                        "action": "append",
+                        "metavar": "STATUS",
+                        "help": "only jobs with this execution status, such as running; may come several times",
+                    },
+                ),
+                Argument(("--table",), {"metavar": "NAME", "help": "only jobs that write to this table"}),
+                Argument(
+                    ("--type",),
+                    {
+                        "action": "append",
+                        "metavar": "TYPE",
+                        "help": "only jobs of this type, such as batch; may repeat",
+                    },
+                ),
+                Argument(
+                    ("--limit",),
+                    {"type": _count, "default": 25, "metavar": "N", "help": "at most so many (default: 25)"},
+                ),
+                _CONNECTION,
+                _OUTPUT,
+            ),
+        ),
+        Command(
+            "watch",
+            "Wait for a job, with a progress bar",
+            "watch:watch_job",
+            (
+                _JOB,
+                Argument(
+                    ("--poll-interval",),
+                    {"type": _positive, "default": 5.0, "metavar": "SECONDS", "help": "between two looks (default: 5)"},
+                ),
+                Argument(
+                    ("--timeout",),
+                    {"type": _positive, "metavar": "SECONDS", "help": "stop watching after so long; the job goes on"},
+                ),
+                Argument(
+                    ("--fail-on-warning",),
+                    {"action": "store_true", "help": "count a job that completed with a warning as failed"},
+                ),
+                _CONNECTION,
+                _OUTPUT,
+            ),
+            f"Wait for a job and tell how it ended. Exit code: 0 it succeeded, {JOB_FAILED} it failed or counts as "
+            f"failed, {JOB_CANCELED} it was canceled, {TIMED_OUT} the time was up, {INTERRUPTED} Ctrl-C, 1 it can't be "
+            "watched. Ctrl-C leaves the job alone.",
+        ),
+        Command("cancel", "Ask Polaris to cancel a job", "jobs:cancel_job", (_JOB, _CONNECTION, _OUTPUT)),
+        Command("sql", "Show the SQL that a job stands for", "jobs:show_sql", (_JOB, _CONNECTION, _OUTPUT)),
+    ),
+)
+
+COMMANDS: Final[tuple[Command | Group, ...]] = (
+    Command(
+        "test",
+        "Test a connection and its permissions",
+        "connection:test",
+        (_CONNECTION, _OUTPUT),
+        "Make one call each for jobs, tables and SQL, as the Test button of the connection does. Exit code 0 if jobs "
+        "can be managed.",
+    ),
+    Command(
+        "validate",
+        "Check files with job specs",
+        "validate:validate",
+        (
+            Argument(
+                ("files",), {"nargs": "+", "metavar": "FILE", "help": "JSON of a job spec; - reads standard input"}
+            ),
+            Argument(
+                ("--interval",),
+                {
+                    "default": "2024-01-01/2024-01-02",
+                    "metavar": "START/END",
+                    "help": "data interval that stands in for the templates of a file (default: 2024-01-01/2024-01-02)",
+                },
+            ),
+            Argument(
+                ("--param",),
+                {"action": "append", "default": [], "metavar": "NAME=VALUE", "help": "param for templates; may repeat"},
+            ),
+            _OUTPUT,
+        ),
+        "Apply every rule that an operator applies before it submits a job, but for those that need to know the "
+        "tables. Needs no connection. Exit code 0 if all files are right.",
+    ),
+    _JOBS,
+)

@@ -1,0 +1,76 @@
+"""``airflow polaris jobs list``, ``cancel`` and ``sql``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_polaris.cli.connection import connected
+from airflow_provider_polaris.cli.running import CommandError
+from airflow_provider_polaris.cli.screen import Screen
+from airflow_provider_polaris.jobs.instants import format_instant
+from airflow_provider_polaris.jobs.state import JobState
+
+_HEADER = ("ID", "TYPE", "TABLE", "STATUS", "HEALTH", "CREATED", "SECONDS")
+
+
+def list_jobs(arguments: Any, screen: Screen) -> int:
+    """Print jobs, newest first."""
+    with connected(arguments.conn_id) as hook:
+        found = list(
+            hook.iter_jobs(
+                execution_status=arguments.status or (),
+                target_table=arguments.table,
+                type=arguments.type or (),
+                page_size=min(arguments.limit, 1000),
+                limit=arguments.limit,
+            )
+        )
+    if arguments.output == "json":
+        screen.say_json(found)
+        return 0
+    screen.say_table(_HEADER, [_row(JobState.from_wire(job)) for job in found])
+    if len(found) == arguments.limit:
+        screen.tell(f"The newest {len(found)}; there may be more: raise --limit.")
+    return 0
+
+
+def cancel_job(arguments: Any, screen: Screen) -> int:
+    """Ask for a cancel, of a job that has not ended."""
+    with connected(arguments.conn_id) as hook:
+        job = JobState.from_wire(hook.get_job(arguments.job_id))
+        if job.is_terminal:
+            raise CommandError(f"{_named(job)} has ended: it is {job.status!r}, and there is nothing to cancel.")
+        status = hook.cancel_job(job.job_id)
+    if arguments.output == "json":
+        screen.say_json({"id": job.job_id, "status": status})
+    else:
+        screen.say(f"{_named(job)} is asked to cancel; it is {status!r} now.")
+    return 0
+
+
+def show_sql(arguments: Any, screen: Screen) -> int:
+    """Print the SQL that Polaris shows for a job, or else what the package makes of its spec."""
+    from airflow_provider_polaris.jobs.statement import job_statement
+
+    with connected(arguments.conn_id) as hook:
+        job = JobState.from_wire(hook.get_job(arguments.job_id))
+    sql = job.query or job_statement(job.body.get("spec") or {})
+    if sql is None:
+        raise CommandError(f"{_named(job)} has no SQL: Druid SQL has no statement that does what it does.")
+    if arguments.output == "json":
+        screen.say_json({"id": job.job_id, "sql": sql})
+    else:
+        screen.say(sql)
+    return 0
+
+
+def _row(job: JobState) -> tuple[Any, ...]:
+    health = None if job.health is None else job.health.code or job.health.status
+    created = None if job.created is None else format_instant(job.created)[:19].replace("T", " ") + "Z"
+    seconds = None if job.seconds is None else f"{job.seconds:.1f}"
+    status = f"{job.status} (canceling)" if job.is_canceling else job.status
+    return job.job_id, job.type, job.target_table, status, health, created, seconds
+
+
+def _named(job: JobState) -> str:
+    return f"Polaris job {job.job_id!r} ({job.purpose})"

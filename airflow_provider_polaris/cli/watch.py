@@ -1,0 +1,159 @@
+"""``airflow polaris jobs watch``: looks at a job until it ends. Never cancels it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any, Final
+
+from airflow_provider_polaris.cli.connection import connected
+from airflow_provider_polaris.cli.definition import INTERRUPTED, JOB_CANCELED, JOB_FAILED, TIMED_OUT
+from airflow_provider_polaris.cli.running import CommandError
+from airflow_provider_polaris.cli.screen import Screen
+from airflow_provider_polaris.clock import CLOCK
+from airflow_provider_polaris.hooks.polaris import PolarisHook
+from airflow_provider_polaris.jobs.errors import PolarisError, PolarisJobCanceledError
+from airflow_provider_polaris.jobs.state import JobState
+from airflow_provider_polaris.jobs.waiting import Verdict, WaitTracker
+from airflow_provider_polaris.outcome import Look, conclude, look_at_job
+
+_MINUTE: Final = timedelta(minutes=1)
+
+
+def watch_job(arguments: Any, screen: Screen) -> int:
+    """Watch a job; the exit code says how it ended."""
+    with connected(arguments.conn_id) as hook:
+        first = JobState.from_wire(hook.get_job(arguments.job_id))
+        watcher = _Watcher(hook, first, screen, arguments.timeout)
+        try:
+            state = watcher.until_end(arguments.poll_interval)
+        except KeyboardInterrupt:
+            screen.tell(f"Stopped watching; Polaris job {first.job_id!r} goes on, and was {watcher.status!r} last.")
+            return INTERRUPTED
+        if state is None:
+            screen.tell(f"polaris: {watcher.timed_out()}")
+            return TIMED_OUT
+        return _conclude(hook, state, arguments, screen)
+
+
+class _Watcher:
+    """
+    One job as a terminal sees it.
+
+    :param hook: Asks Polaris.
+    :param job: The job as it was at first.
+    :param screen: Where to show it.
+    :param timeout: Seconds after which the wait ends; None for no limit.
+    """
+
+    def __init__(self, hook: PolarisHook, job: JobState, screen: Screen, timeout: float | None) -> None:
+        self._hook = hook
+        self._screen = screen
+        self._begin = CLOCK.now()
+        self._timeout = timeout
+        self._has_progress = True
+        self._fraction: float | None = None
+        self._tracker = WaitTracker(
+            job.job_id,
+            now=self._begin,
+            deadline=None if timeout is None else self._begin + timedelta(seconds=timeout),
+            console_url=hook.job_url(job.job_id, job.target_table or ""),
+        )
+
+    @property
+    def status(self) -> str | None:
+        """What was seen last."""
+        return self._tracker.status
+
+    def until_end(self, poll_interval: float) -> JobState | None:
+        """
+        Look until the job has ended.
+
+        :param poll_interval: Seconds between two looks.
+        :return: The job; None if the time was up before.
+        :raises CommandError: Nobody can say what became of the job.
+        """
+        while True:
+            look = self._look()
+            if look is not None:
+                return look.state
+            now = CLOCK.now()
+            self._screen.show_bar(self.status or "?", self._fraction, (now - self._begin).total_seconds())
+            delay = poll_interval
+            if self._tracker.deadline is not None:
+                delay = min(delay, max((self._tracker.deadline - now).total_seconds(), 0.0))
+            CLOCK.sleep(delay, lambda: False)
+
+    def timed_out(self) -> str:
+        """Return the sentence for a wait whose time was up."""
+        return (
+            f"Polaris job {self._tracker.job_id!r} is still {self.status!r} after {self._timeout:g} s and goes on. "
+            "Watch it again, or longer with --timeout."
+        )
+
+    def _look(self) -> Look | None:
+        """Return the end of the wait: with a state if the job has ended, without if the time is up; None to go on."""
+        try:
+            look = look_at_job(self._hook, self._tracker.job_id)
+        except PolarisError as error:
+            verdict = self._tracker.missed(error, CLOCK.now())
+            self._report(verdict)
+            return Look("") if verdict.decision == "deadline" else None
+        verdict = self._tracker.saw(look.status, CLOCK.now())
+        self._report(verdict)
+        if verdict.decision == "ended" and look.state is not None:
+            return look
+        if verdict.decision == "deadline":
+            return Look(look.status)
+        if look.status == "running" and self._has_progress:
+            self._ask_progress()
+        return None
+
+    def _report(self, verdict: Verdict) -> None:
+        for level, text in verdict.messages:
+            # A terminal shows the status in the bar.
+            if level > logging.INFO or not self._screen.has_bar:
+                self._screen.tell(text)
+        if verdict.decision == "gave_up":
+            raise CommandError(str(verdict.error))
+
+    def _ask_progress(self) -> None:
+        try:
+            self._fraction = self._hook.get_job_progress(self._tracker.job_id)
+        except PolarisError:
+            return  # the next look tells whether something is wrong
+        self._has_progress = self._fraction is not None
+        messages = self._tracker.progress(self._fraction, CLOCK.now())
+        if not self._screen.has_bar:
+            for _, text in messages:
+                self._screen.tell(text)
+
+
+def _conclude(hook: PolarisHook, state: JobState, arguments: Any, screen: Screen) -> int:
+    screen.clear()
+    log = logging.Logger("polaris")  # noqa: LOG001  # of this command alone: no configuration of logging reaches it
+    log.addHandler(_ScreenHandler(screen, arguments.output))
+    conclusion = conclude(hook, state, fail_on_warning=arguments.fail_on_warning, adopted=None, seconds=None, log=log)
+    error = conclusion.error
+    if arguments.output == "json":
+        facts: dict[str, Any] = {name: value for name, value in conclusion.facts.items() if name != "adopted"}
+        screen.say_json({**facts, "error": None if error is None else str(error)})
+    if error is None:
+        return 0
+    screen.tell(f"polaris: {error}")
+    return JOB_CANCELED if isinstance(error, PolarisJobCanceledError) else JOB_FAILED
+
+
+class _ScreenHandler(logging.Handler):
+    """Shows what is logged at the end: how it went is the result, all else a message."""
+
+    def __init__(self, screen: Screen, output: str) -> None:
+        super().__init__(logging.INFO)
+        self._screen = screen
+        self._output = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno == logging.INFO and self._output == "table":
+            self._screen.say(record.getMessage())
+        elif record.levelno > logging.INFO:
+            self._screen.tell(record.getMessage())

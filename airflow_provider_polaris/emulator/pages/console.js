@@ -1,0 +1,68 @@
+// Keeps a page up to date: asks for it again and takes over the parts that are marked data-live. Parts that did not
+// change are left alone, so that focus, selection and what a person has opened stay as they are.
+"use strict";
+(() => {
+  const seconds = Number(document.body.dataset.refresh);
+  if (!seconds) return;
+  const live = [...document.querySelectorAll("[data-live]")];
+  const last = new Map(live.map((part) => [part, part.innerHTML]));
+  const following = document.getElementById("following");
+  const liveness = document.getElementById("liveness");
+  const pause = document.getElementById("pause");
+  const usual = liveness.textContent;
+
+  const say = (text) => {
+    if (liveness.textContent !== text) liveness.textContent = text;
+  };
+
+  const replace = (part, other) => {
+    const focused = part.contains(document.activeElement) ? document.activeElement : null;
+    const open = [...part.querySelectorAll("details[open]")].map((one) => one.id);
+    part.replaceChildren(...other.childNodes);
+    for (const one of part.querySelectorAll("details")) one.open = open.includes(one.id);
+    if (!focused) return;
+    const same = focused.id
+      ? document.getElementById(focused.id)
+      : [...part.querySelectorAll("a")].find((one) => one.href === focused.href);
+    (same || document.getElementById("main")).focus({ preventScroll: true });
+  };
+
+  const takeOver = (text) => {
+    const fresh = new DOMParser().parseFromString(text, "text/html");
+    for (const part of live) {
+      const other = fresh.getElementById(part.id);
+      if (!other || other.innerHTML === last.get(part)) continue;
+      last.set(part, other.innerHTML);
+      replace(part, other);
+    }
+    document.title = fresh.title;
+    return Boolean(fresh.body.dataset.refresh);
+  };
+
+  const ask = async () => {
+    if (document.hidden || pause.ariaPressed === "true") return true;
+    try {
+      const answer = await fetch(location.href, { cache: "no-store" });
+      const text = await answer.text();
+      say(usual);
+      if (answer.ok) return takeOver(text);
+      location.reload();
+      return false;
+    } catch {
+      say("The emulator does not answer; this page goes on trying.");
+      return true;
+    }
+  };
+
+  const turn = async () => {
+    if (await ask()) setTimeout(turn, seconds * 1000);
+    else following.hidden = true;
+  };
+
+  pause.addEventListener("click", () => {
+    pause.ariaPressed = String(pause.ariaPressed !== "true");
+    say(pause.ariaPressed === "true" ? "This page is paused." : usual);
+  });
+  following.hidden = false;
+  setTimeout(turn, seconds * 1000);
+})();

@@ -1,0 +1,175 @@
+"""
+The console's pages under ``/__emulator__/``: they need no key, and none of them is a look at a job.
+
+They change one thing, a job that a person cancels; that is refused unless it comes from one of these pages.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from airflow_provider_polaris import __version__
+from airflow_provider_polaris.emulator.core import Emulator, TheEmulator
+from airflow_provider_polaris.emulator.errors import ApiError
+from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX
+from airflow_provider_polaris.emulator.pages import (
+    HEADERS,
+    JobQuery,
+    Site,
+    error_page,
+    index_page,
+    job_page,
+    jobs_page,
+    table_page,
+)
+from airflow_provider_polaris.emulator.pages.job_words import job_href, table_href
+
+router = APIRouter(prefix=CONTROL_PREFIX)
+
+#: Who cancels jobs here, as replies of the API name those who change a job.
+_USER: Final[Mapping[str, Any]] = {
+    "username": "console-user",
+    "userId": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{CONTROL_PREFIX}/console")),
+}
+
+
+@router.get("/")
+def show_index(emulator: TheEmulator) -> Response:
+    """Show all tables and the newest jobs."""
+    return _answer(
+        emulator,
+        lambda site: index_page(
+            site, emulator.catalog.summaries(), [emulator.jobs.as_shown(job) for job in emulator.jobs.known()]
+        ),
+    )
+
+
+@router.get("/jobs")
+def show_jobs(request: Request, emulator: TheEmulator) -> Response:
+    """Show a page of the jobs that fit the filters."""
+    query = JobQuery.from_parameters(request.query_params)
+    return _answer(
+        emulator,
+        lambda site: jobs_page(
+            site,
+            [emulator.jobs.as_shown(job) for job in emulator.jobs.known()],
+            [table.name for table in emulator.tables.list()],
+            query,
+        ),
+    )
+
+
+@router.get("/jobs/{job_id}")
+def show_job(job_id: str, emulator: TheEmulator) -> Response:
+    """Show one job."""
+
+    def render(site: Site) -> str:
+        job = emulator.jobs.as_shown(emulator.jobs.get(job_id))
+        known = frozenset(table.name for table in emulator.tables.list())
+        return job_page(site, job, emulator.jobs.fraction(job), emulator.settings.progression, known)
+
+    return _answer(emulator, render)
+
+
+@router.post("/jobs/{job_id}/cancel")
+def cancel_job(job_id: str, request: Request, emulator: TheEmulator) -> Response:
+    """Cancel a job as the API does, for a person without a key; then show it."""
+    try:
+        reason = foreign(request.headers)
+        if reason is not None:
+            raise ApiError(
+                403,
+                f"Job {job_id!r} was not canceled: {reason}. Only the pages of this console may cancel a job without a "
+                "key. Open the job's page and use its button, or send the request to the API, with a key.",
+            )
+        with emulator.jobs.lock:
+            emulator.jobs.update(job_id, "canceled", _USER)
+            # As the next request of the API would: nobody else may be there to make one.
+            emulator.jobs.settle()
+    except ApiError as error:
+        return _refusal(emulator, error)
+    return RedirectResponse(job_href(job_id), status_code=303)
+
+
+@router.get("/tables/{name}")
+def show_table(name: str, emulator: TheEmulator) -> Response:
+    """Show one table."""
+    return _answer(
+        emulator,
+        lambda site: table_page(
+            site,
+            emulator.catalog.payload(name),
+            emulator.tables,
+            emulator.store,
+            has_active_jobs=emulator.jobs.has_active_jobs(name),
+        ),
+    )
+
+
+@router.get("/console")
+def show_console(job: str = "", table: str = "") -> RedirectResponse:
+    """
+    Lead to the page of a job, or else of a table, or else to the index: one pattern for both kinds of links.
+
+    :param job: Id of a job.
+    :param table: Name of a table.
+    """
+    return RedirectResponse(job_href(job) if job else table_href(table) if table else f"{CONTROL_PREFIX}/")
+
+
+def foreign(headers: Mapping[str, str]) -> str | None:
+    """
+    Say why a request does not come from one of the console's pages.
+
+    Browsers tell which page a form was on, and pages can't change what they tell. Sec-Fetch-Site is not sent to plain
+    HTTP beyond this machine; Origin always is, with every POST.
+
+    :param headers: Headers of the request.
+    :return: None if it does.
+    """
+    site, origin, host = headers.get("sec-fetch-site"), headers.get("origin"), headers.get("host")
+    if site is not None:
+        return None if site == "same-origin" else f"the request comes from another site (Sec-Fetch-Site is {site!r})"
+    if origin is None:
+        return "the request does not tell where it comes from (it has neither Sec-Fetch-Site nor Origin)"
+    return None if urlsplit(origin).netloc == host else f"the request comes from {origin!r}, and this is {host!r}"
+
+
+def _answer(emulator: Emulator, render: Callable[[Site], str]) -> Response:
+    """Render a page while nothing moves."""
+    with emulator.jobs.lock:
+        if emulator.settings.progression.kind == "seconds":
+            # The clock moves these jobs, whoever asks.
+            emulator.jobs.settle()
+        try:
+            return HTMLResponse(render(_site(emulator)), headers=dict(HEADERS))
+        except ApiError as error:
+            return _refusal(emulator, error)
+
+
+def _refusal(emulator: Emulator, error: ApiError) -> Response:
+    title = "Not found" if error.status == 404 else "Refused"
+    return HTMLResponse(error_page(_site(emulator), title, error.message), error.status, dict(HEADERS))
+
+
+def _site(emulator: Emulator) -> Site:
+    settings = emulator.settings
+    return Site(settings.project_id, __version__, str(settings.progression), _notice(emulator))
+
+
+def _notice(emulator: Emulator) -> str | None:
+    """Say what the control plane was told to do wrong."""
+    told = []
+    freeze = emulator.jobs.freeze
+    if freeze is not None and not freeze.is_over:
+        told.append(f"A fault makes jobs that have not ended stand still and show {freeze.status!r}.")
+    rules = [one for one in emulator.faults.values() if (times := one.get("times", 1)) is None or one["struck"] < times]
+    if rules:
+        told.append(f"Faults that are set and not used up: {', '.join(one['effect'] for one in rules)}.")
+    return " ".join(told) or None

@@ -1,0 +1,160 @@
+"""When a failed task is worth another try, and when: a retry policy for Airflow 3.3 and newer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_polaris.compat import HAS_RETRY_POLICIES, RetryAction, RetryDecision, RetryPolicy
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.compat import Context
+    from airflow_provider_polaris.jobs.errors import PolarisError
+
+#: Causes of causes that are looked at; errors chain in a circle if somebody makes them.
+_DEEPEST: Final = 20
+
+
+@dataclass(frozen=True)
+class PolarisRetryPolicy(RetryPolicy):
+    """
+    Decide by what went wrong, for any operator or sensor of this package that has ``retries``.
+
+    .. code-block:: python
+
+        PolarisTableToTableOperator(..., retries=5, retry_policy=PolarisRetryPolicy())
+
+    The policy can end a task's tries early and set the wait before the next one; it can't add to ``retries``. What it
+    decides, and what happens without it (any Airflow before 3.3, where it can't be used, included):
+
+    ======================================================== ========================= ================================
+    What went wrong                                          With the policy           Without
+    ======================================================== ========================= ================================
+    Wrong spec or argument, refused by a guard or by Polaris fails at once             the same: Airflow isn't asked
+    Job failed by its spec or its data, or wrote nothing     fails at once             the same
+    403: a permission is missing                             fails at once             retries after ``retry_delay``
+    429: too many requests                                   retries when Polaris said retries after ``retry_delay``
+    No answer, 5xx, an answer to the POST that was lost      retries, growing delay    retries after ``retry_delay``
+    Job failed by ``internal_error`` or a code not known     retries, growing delay    retries after ``retry_delay``
+    Job still ``pending`` at the deadline: no capacity       retries, growing delay    retries after ``retry_delay``
+    A guard waited in vain for a table, a job or a count     retries, growing delay    retries after ``retry_delay``
+    401: a key that is just being replaced, or a wrong one   retries, ``retry_delay``  retries after ``retry_delay``
+    404, 409, job canceled or at work at the deadline        retries, ``retry_delay``  retries after ``retry_delay``
+    Anything that this package didn't raise                  retries, ``retry_delay``  retries after ``retry_delay``
+    ======================================================== ========================= ================================
+
+    Before 3.3 ``retry_exponential_backoff=True`` and ``max_retry_delay`` come nearest to the growing delay; nothing
+    stands in for failing at once on 403.
+
+    Where another exception was raised ``from`` one of this package's errors, that error decides.
+
+    :param first_delay: Wait before the first retry, where the delay grows; each next one is twice as long.
+    :param longest_delay: At most so long. What Polaris asks for with a 429 may be longer.
+    :raises PolarisSpecError: This Airflow has no retry policies, or the delays make no sense.
+    """
+
+    first_delay: timedelta = timedelta(minutes=1)
+    longest_delay: timedelta = timedelta(minutes=30)
+
+    def __post_init__(self) -> None:
+        from airflow_provider_polaris.compat import AIRFLOW_VERSION
+        from airflow_provider_polaris.jobs.errors import PolarisSpecError
+
+        if not HAS_RETRY_POLICIES:
+            major, minor = AIRFLOW_VERSION
+            raise PolarisSpecError(
+                f"PolarisRetryPolicy needs Airflow 3.3 or newer, and this is Airflow {major}.{minor}. "
+                "Leave retry_policy out: wrong specs and data errors fail at once all the same, everything else is "
+                "retried after retry_delay; retry_exponential_backoff=True lets that grow."
+            )
+        for name in ("first_delay", "longest_delay"):
+            value: Any = getattr(self, name)
+            if not isinstance(value, timedelta) or value <= timedelta():
+                raise PolarisSpecError(
+                    f"{name} {value!r} is no length of time to wait. Write a timedelta, such as timedelta(minutes=1)."
+                )
+        if self.first_delay > self.longest_delay:
+            raise PolarisSpecError(
+                f"first_delay {self.first_delay} is longer than longest_delay {self.longest_delay}. Set longest_delay "
+                "to as much or more."
+            )
+
+    def evaluate(
+        self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
+    ) -> RetryDecision:
+        """
+        Decide; Airflow calls this in the worker, except where the task raised ``AirflowFailException``.
+
+        :param exception: Why the task failed.
+        :param try_number: Of this try, from 1.
+        :param max_tries: As Airflow counts them; goes up when the task is cleared.
+        :param context: Airflow's context; None if there is none.
+        :return: Each decision about an error of this package has a reason, which Airflow logs and shows with the retry.
+        """
+        from airflow_provider_polaris.jobs.prospects import Prospect, prospect_of
+
+        error = _polaris_error(exception)
+        if error is None:
+            return RetryDecision.default()
+        kind = type(error).__name__
+        prospect = prospect_of(error)
+        if prospect is Prospect.LASTING:
+            return RetryDecision.fail(f"{kind}: the next try would meet the same error or do harm, so there is none.")
+        if prospect is Prospect.DENIED:
+            return RetryDecision.fail(
+                f"{kind}: a permission is missing, which no retry mends. Grant it, then clear the task."
+            )
+        if prospect is Prospect.OPEN:
+            return RetryDecision(
+                RetryAction.DEFAULT,
+                reason=f"{kind}: nobody can tell whether it passes, so the task's own retries and retry_delay count.",
+            )
+        asked = getattr(error, "retry_after", None) if prospect is Prospect.THROTTLED else None
+        if asked:
+            return RetryDecision.retry(
+                timedelta(seconds=asked), f"{kind}: Polaris has too many requests and asked to wait {asked:g} s."
+            )
+        delay = self._delay(_failures(try_number, max_tries, context))
+        why = "Polaris has too many requests" if prospect is Prospect.THROTTLED else "this passes by itself"
+        return RetryDecision.retry(delay, f"{kind}: {why}, so the task tries again in {delay.total_seconds():g} s.")
+
+    def serialize(self) -> dict[str, Any]:
+        """Return the policy in JSON."""
+        return {
+            "__type": "PolarisRetryPolicy",
+            "first_delay": self.first_delay.total_seconds(),
+            "longest_delay": self.longest_delay.total_seconds(),
+        }
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> PolarisRetryPolicy:
+        """
+        Return the policy that was serialized.
+
+        :param data: What :meth:`serialize` returned.
+        """
+        return cls(timedelta(seconds=data["first_delay"]), timedelta(seconds=data["longest_delay"]))
+
+    def _delay(self, failures: int) -> timedelta:
+        longest = self.longest_delay.total_seconds()
+        # Tries have no limit, but numbers have one.
+        return timedelta(seconds=min(self.first_delay.total_seconds() * 2.0 ** min(failures - 1, 100), longest))
+
+
+def _polaris_error(exception: BaseException | None) -> PolarisError | None:
+    """Return the exception, or the nearest of its causes, that this package raised; None if there is none."""
+    from airflow_provider_polaris.jobs.errors import PolarisError
+
+    for _ in range(_DEEPEST):
+        if exception is None or isinstance(exception, PolarisError):
+            return exception
+        exception = exception.__cause__
+    return None
+
+
+def _failures(try_number: int, max_tries: int, context: Context | None) -> int:
+    """Return how often the task has failed since it was started or cleared; at least once."""
+    retries = getattr((context or {}).get("task"), "retries", None)
+    before_the_clear = max(0, max_tries - retries) if isinstance(retries, int) else 0
+    return max(1, try_number - before_the_clear)

@@ -1,0 +1,196 @@
+"""The sensor that waits until a table holds data, so that a rollup doesn't run before its stream has landed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_polaris.compat import AIRFLOW_VERSION, BaseSensorOperator, conf
+from airflow_provider_polaris.sensors.ends import lasting_errors_fail, skips
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.compat import Context
+    from airflow_provider_polaris.jobs.interval import Interval
+    from airflow_provider_polaris.sensors.data_wait import DataWait
+
+
+class PolarisDataSensor(BaseSensorOperator):
+    """
+    Wait until a table holds data up to an instant, or a minimum of rows in an interval.
+
+    It sees what a job would read: rows that a stream has brought count when Polaris has published them as segments,
+    which is later than queries show them (docs.imply.io/polaris/api-ingest-table: a job reads no streaming rows that
+    come in while it runs). It asks in asynchronous SQL, which a project may have to enable and which is billed by query
+    (docs.imply.io/polaris/query-async); synchronous SQL only takes its place where it sees the same rows.
+
+    **What is waited for.** By default a row at most ``slack`` before the end of the run's interval, which a table that
+    is filled in the order of time has when the interval is complete. ``up_to`` names another instant. With ``min_rows``
+    a number of rows in the run's interval, or in ``interval``; with ``up_to`` as well, both. Neither proves that no
+    row comes late. A single row whose time lies in the future meets ``up_to``: narrow ``filter_expression`` where
+    that happens. A table that doesn't exist (yet) has no rows.
+
+    **Where it waits.** With ``deferrable``, after one look, in the triggerer: one query for all that wait for the same
+    table there through the same connection. Else in the worker, all the time in ``poke`` mode, or in ``reschedule``
+    mode in a process of its own for each poke. One log line when what it sees changes.
+
+    **Failures.** Looks without an answer (401 and 403 included) are tolerated until all of them have failed for 15
+    minutes; in ``reschedule`` mode, where a poke knows nothing of the ones before it, until the ``timeout``. A filter
+    that Polaris refuses, or a project in which published rows can't be told from others, fails the sensor at once and
+    without a retry. A retry begins anew; a killed sensor leaves nothing behind but a query that ends by itself.
+
+    **XCom.** No return value. ``polaris_data`` when the data is there: ``{"table": …, "newest": …, "rows": …}``, with
+    the time of the newest row and the number of rows in the interval; None where they weren't looked for.
+
+    :param table: The table. (templated)
+    :param up_to: Wait for a row at most ``slack`` before this instant, or later: ISO 8601 or a datetime, UTC unless it
+        has an offset. None for the end of ``interval``, unless there is ``min_rows``. (templated)
+    :param interval: ISO 8601. None for the run's data interval, or its partition. (templated)
+    :param min_rows: Wait for at least so many stored rows in the interval; in a rolled-up table a row stands for
+        several events. (templated)
+    :param filter_expression: SQL condition over the columns, without ``WHERE``: only such rows count. (templated)
+    :param slack: ISO 8601 period, how far before ``up_to`` the newest row may be: not every minute has a row.
+        (templated)
+    :param partition_grain: Length of the run's partition, such as ``hour``, where the DAG doesn't tell. (templated)
+    :param polaris_conn_id: The connection. (templated)
+    :param deferrable: Wait in the triggerer and leave the worker to others. The default is Airflow's ``[operators]
+        default_deferrable``. (templated)
+    :param poke_interval: Seconds between two looks, in the triggerer too.
+    :param timeout: Airflow's own: seconds from the first poke, over reschedules too. In the triggerer
+        ``execution_timeout`` less 30 s (at least half of it) counts as well.
+    """
+
+    template_fields: Sequence[str] = (
+        "table",
+        "up_to",
+        "interval",
+        "min_rows",
+        "filter_expression",
+        "slack",
+        "partition_grain",
+        "polaris_conn_id",
+        "deferrable",
+    )
+    template_fields_renderers = {"filter_expression": "sql"}  # noqa: RUF012  # Airflow's own declaration
+    ui_color = "#e8f0fb"
+
+    def __init__(
+        self,
+        *,
+        table: str,
+        up_to: str | datetime | None = None,
+        interval: str | Interval | None = None,
+        min_rows: int | str | None = None,
+        filter_expression: str | None = None,
+        slack: str = "PT5M",
+        partition_grain: str | None = None,
+        polaris_conn_id: str = "polaris_default",
+        deferrable: bool | str = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poke_interval: float | timedelta = 60,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(poke_interval=poke_interval, **kwargs)
+        self.table = table
+        self.up_to = up_to
+        self.interval = interval
+        self.min_rows = min_rows
+        self.filter_expression = filter_expression
+        self.slack = slack
+        self.partition_grain = partition_grain
+        self.polaris_conn_id = polaris_conn_id
+        self.deferrable = deferrable
+        self._wait: DataWait | None = None
+
+    def poke(self, context: Context) -> bool:
+        """
+        Look at the table once.
+
+        :param context: Airflow's context.
+        :return: Whether the data is there.
+        :raises AirflowFailException: An argument is wrong, or what is asked can't be told.
+        :raises PolarisError: The wait was given up.
+        :raises TaskDeferred: The data isn't there, and the triggerer waits for it.
+        """
+        from airflow_provider_polaris.arguments import as_bool
+
+        with lasting_errors_fail(self.log):
+            defers = as_bool(self.deferrable, "deferrable")
+            if self._wait is None:
+                self._wait = self._begin(context)
+            if self._wait.look():
+                return True
+        if defers:
+            self.defer(**self._wait.deferral(self.execution_timeout))
+        return False
+
+    def execute_complete(self, context: Context, event: Any = None, wait: Any = None) -> None:
+        """
+        End the wait after the deferral, as a poke would have done.
+
+        Takes nothing from templated arguments, which Airflow has rendered anew.
+
+        :param context: Airflow's context.
+        :param event: What the trigger said.
+        :param wait: What the sensor left itself; None from ``airflow dags test``, which forgets it (seen in Airflow
+            2.11.2 and 3.3.2), and the arguments are read again.
+        :raises AirflowFailException: What is asked can't be told.
+        :raises AirflowSkipException: In its place with ``soft_fail``.
+        :raises PolarisError: The wait was given up.
+        """
+        from airflow_provider_polaris.triggers.data import check_data_event
+
+        with skips(self), lasting_errors_fail(self.log):
+            (self._begin(context) if wait is None else self._recall(context, wait)).complete(check_data_event(event))
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """
+        Go on after a deferral; Airflow calls this.
+
+        If no event came, because the time is up, no triggerer was there or the trigger broke, there is a last look.
+
+        :param next_method: What to go on with.
+        :param next_kwargs: Its arguments.
+        :param context: Airflow's context.
+        """
+        from airflow_provider_polaris.deferral import NO_EVENT, is_timeout
+
+        if next_method == NO_EVENT:
+            with skips(self), lasting_errors_fail(self.log):
+                wait = self._begin(context)
+                if wait.look():
+                    return None
+                if is_timeout(next_kwargs):
+                    wait.time_out()
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    if AIRFLOW_VERSION < (3, 0):
+
+        def pre_execute(self, context: Any) -> None:
+            """Start the timer of ``execution_timeout`` anew after a deferral, as Airflow 3 does."""
+            from airflow_provider_polaris.clock import CLOCK
+            from airflow_provider_polaris.deferral import restart_timer
+
+            super().pre_execute(context)
+            restart_timer(self, context["ti"], CLOCK.now())
+
+    def _begin(self, context: Context) -> DataWait:
+        from airflow_provider_polaris.arguments import as_text
+        from airflow_provider_polaris.hooks.polaris import PolarisHook
+        from airflow_provider_polaris.sensors.data_wait import DataWait, Memory, read_condition
+
+        conn_id = as_text(self.polaris_conn_id, "polaris_conn_id")
+        memory = Memory(
+            condition=read_condition(self, context).to_json(),
+            polaris_conn_id=conn_id,
+            poll_interval=self.poke_interval,
+            timeout=self.timeout,
+        )
+        return DataWait(PolarisHook(conn_id), memory, context["ti"], self.log)
+
+    def _recall(self, context: Context, wait: Any) -> DataWait:
+        from airflow_provider_polaris.deferral import recall
+        from airflow_provider_polaris.hooks.polaris import PolarisHook
+        from airflow_provider_polaris.sensors.data_wait import DataWait, Memory
+
+        memory = recall(Memory, wait)
+        return DataWait(PolarisHook(memory.polaris_conn_id), memory, context["ti"], self.log)

@@ -1,0 +1,212 @@
+"""One wait for data, in one process: before a deferral, after it, or without one; and what its arguments mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_polaris import clock
+from airflow_provider_polaris.arguments import as_count, as_optional_text, as_text, is_none
+from airflow_provider_polaris.compat import AirflowFailException, AirflowSensorTimeout
+from airflow_provider_polaris.counting import Limits
+from airflow_provider_polaris.deferral import attempt_start, deadline_of
+from airflow_provider_polaris.jobs.errors import PolarisSpecError, PolarisTransportError
+from airflow_provider_polaris.jobs.expression_rules import check_filter
+from airflow_provider_polaris.jobs.instants import (
+    OPEN_END,
+    UnreadableInstantError,
+    as_utc,
+    format_instant,
+    parse_instant,
+    quote,
+)
+from airflow_provider_polaris.jobs.interval import Interval
+from airflow_provider_polaris.jobs.period import Period
+from airflow_provider_polaris.outcome import log_messages
+from airflow_provider_polaris.run_interval import interval_of_run
+from airflow_provider_polaris.triggers.data_condition import DataCondition
+from airflow_provider_polaris.triggers.data_look import look
+from airflow_provider_polaris.triggers.data_tracker import DataTracker, is_lasting
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.hooks.polaris import PolarisHook
+    from airflow_provider_polaris.sensors.data import PolarisDataSensor
+    from airflow_provider_polaris.triggers.data import DataEvent
+
+DATA_XCOM_KEY: Final = "polaris_data"
+
+
+@dataclass(frozen=True)
+class Memory:
+    """
+    What the sensor wants to know; it leaves this to itself when it is deferred, so it is plain JSON.
+
+    :param condition: What is waited for, as JSON.
+    :param polaris_conn_id: The connection.
+    :param poll_interval: Seconds.
+    :param timeout: The sensor's own, in seconds.
+    """
+
+    condition: Mapping[str, Any]
+    polaris_conn_id: str
+    poll_interval: float
+    timeout: float
+
+
+class DataWait:
+    """
+    The wait.
+
+    :param hook: Asks Polaris.
+    :param memory: What is wanted.
+    :param ti: Task instance, for XCom.
+    :param log: Logger of the task.
+    """
+
+    def __init__(self, hook: PolarisHook, memory: Memory, ti: Any, log: Any) -> None:
+        self._hook = hook
+        self._memory = memory
+        self._ti = ti
+        self._log = log
+        self._condition = DataCondition.from_json(memory.condition)
+        self._tracker = DataTracker(self._condition)
+        self._limits = Limits(clock.CLOCK, lambda: False, None)
+
+    def look(self) -> bool:
+        """
+        Look once.
+
+        :return: Whether the data is there.
+        :raises AirflowFailException: No look will ever tell.
+        :raises PolarisError: The wait was given up.
+        """
+        found = look(self._hook, [self._condition], limits=self._limits, log=self._log)[0]
+        self._hook.close()  # until the next look, which is a minute away
+        verdict = self._tracker.take(found, clock.CLOCK.now())
+        log_messages(self._log, verdict.messages)
+        if verdict.error is not None:
+            if is_lasting(verdict.error):
+                raise AirflowFailException(str(verdict.error)) from verdict.error
+            raise verdict.error
+        if verdict.decision != "met":
+            return False
+        seen = self._tracker.seen
+        assert seen is not None
+        self._push(None if seen.newest is None else format_instant(seen.newest), seen.rows)
+        return True
+
+    def deferral(self, execution_timeout: timedelta | None) -> dict[str, Any]:
+        """
+        Return the arguments with which the sensor is deferred.
+
+        :param execution_timeout: Airflow's limit, which counts if it comes before the sensor's own.
+        """
+        from airflow_provider_polaris.triggers.data import PolarisDataTrigger
+
+        memory, now = self._memory, clock.CLOCK.now()
+        deadline = deadline_of(attempt_start(self._ti, now), timedelta(seconds=memory.timeout), execution_timeout)
+        assert deadline is not None
+        trigger = PolarisDataTrigger(
+            polaris_conn_id=memory.polaris_conn_id, poll_interval=memory.poll_interval, **memory.condition
+        )
+        return {
+            "trigger": trigger,
+            "method_name": "execute_complete",
+            "kwargs": {"wait": asdict(memory)},
+            "timeout": max(deadline - now, timedelta()),
+        }
+
+    def complete(self, event: DataEvent) -> None:
+        """
+        End the wait after the deferral.
+
+        :param event: What the trigger said; checked.
+        :raises AirflowFailException: No wait would help.
+        :raises PolarisTransportError: The wait was given up.
+        """
+        if event["status"] == "met":
+            self._push(event["newest"], event["rows"])
+        elif event["is_lasting"]:
+            raise AirflowFailException(event["message"])
+        else:
+            raise PolarisTransportError(event["message"])
+
+    def time_out(self) -> None:
+        """
+        Say that the time is over.
+
+        :raises AirflowSensorTimeout: Always.
+        """
+        seen = self._tracker.seen
+        what = "It was not seen once." if seen is None else self._condition.describe(seen)
+        raise AirflowSensorTimeout(
+            f"the data of table {self._condition.table!r} was not there when the sensor's time was over. {what} Raise "
+            "timeout= (or execution_timeout=), or find out why the data is late."
+        )
+
+    def _push(self, newest: str | None, rows: int | None) -> None:
+        facts = {"table": self._condition.table, "newest": newest, "rows": rows}
+        self._ti.xcom_push(key=DATA_XCOM_KEY, value=facts)
+
+
+def read_condition(sensor: PolarisDataSensor, context: Any) -> DataCondition:
+    """
+    Return what the rendered arguments of a sensor ask for.
+
+    :param sensor: The sensor.
+    :param context: Airflow's context.
+    :raises PolarisSpecError: An argument is wrong, or the run has no interval.
+    """
+    table = as_text(sensor.table, "table")
+    filter_expression = as_optional_text(sensor.filter_expression, "filter_expression")
+    check_filter(filter_expression)
+    min_rows = as_count(sensor.min_rows, "min_rows")
+    if min_rows == 0:
+        raise PolarisSpecError("min_rows 0 is there at once. Wait for 1 or more, or leave the sensor out.")
+    up_to = None if is_none(sensor.up_to) else _instant(sensor.up_to)
+    interval = None if is_none(sensor.interval) else _interval(sensor.interval)
+    if up_to is not None and interval is not None and min_rows is None:
+        raise PolarisSpecError(
+            f"up_to {format_instant(up_to)!r} and interval {interval.to_wire()!r} both say until when data has to be "
+            "there. Pass one of them, or min_rows too, which is counted in the interval."
+        )
+    if interval is None and (up_to is None or min_rows is not None):
+        interval = interval_of_run(context, partition_grain=_grain(sensor.partition_grain)).interval
+    if up_to is None and min_rows is None and interval is not None:
+        up_to = interval.end
+    if up_to is not None:
+        up_to = _before(up_to, as_text(sensor.slack, "slack"))
+    return DataCondition(table, up_to, interval if min_rows is not None else None, min_rows, filter_expression)
+
+
+def _interval(value: Any) -> Interval:
+    return value if isinstance(value, Interval) else Interval.parse(as_text(value, "interval"))
+
+
+def _instant(value: Any) -> datetime:
+    try:
+        instant = as_utc(value) if isinstance(value, datetime) else parse_instant(as_text(value, "up_to").strip())
+    except UnreadableInstantError as error:
+        raise PolarisSpecError(f"up_to {quote(value)} {error}.") from None
+    if instant >= OPEN_END:
+        raise PolarisSpecError(f"up_to {quote(value)} lies after the year 4999: no data is ever there.")
+    return instant
+
+
+def _before(up_to: datetime, slack: str) -> datetime:
+    period = Period.parse(slack)
+    try:
+        earlier = (-period).add_to(up_to)
+    except OverflowError:
+        raise PolarisSpecError(
+            f"up_to {format_instant(up_to)!r} less slack {slack!r} lies before the year 1."
+        ) from None
+    if earlier > up_to:
+        raise PolarisSpecError(f"slack {slack!r} is negative. Write a period such as 'PT5M', or 'PT0S' for none.")
+    return earlier
+
+
+def _grain(value: Any) -> str | None:
+    return as_optional_text(None if is_none(value) else value, "partition_grain")

@@ -1,0 +1,234 @@
+"""A long interval in many jobs: plan the pieces, then load each by a task of its own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from airflow_provider_polaris.aging.task import AgingTask
+from airflow_provider_polaris.compat import TaskGroup, conf
+from airflow_provider_polaris.operators.table_to_table import PolarisTableToTableOperator
+from airflow_provider_polaris.task_groups.own_arguments import take_group_arguments
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.aging.survey import Survey
+    from airflow_provider_polaris.compat import Context
+    from airflow_provider_polaris.jobs.interval import Interval
+
+#: Arguments of the operator that the group decides.
+_DECIDED = frozenset({"source_interval", "target_intervals", "lookback", "replace_all", "task_id"})
+
+
+class PolarisBackfillTaskGroup(TaskGroup):
+    """
+    Load a long interval piece by piece, each by a job of its own: plan, load.
+
+    .. code-block:: python
+
+        PolarisBackfillTaskGroup(
+            group_id="backfill",
+            source_table="Koalas Source",
+            target_table="Koalas Rollup",
+            interval="{{ params.interval }}",
+            split_by="month",
+            dimensions={"city": 'UPPER("city")'},
+            measures={"max_session_length": 'MAX("session_length")'},
+            rollup_granularity="hour",
+            create_table_if_not_exists=True,
+        )
+
+    **Plan** cuts the interval at the boundaries of ``split_by`` in UTC; the first and the last piece are shorter where
+    the interval begins or ends in the middle of one. In replace mode it makes sure that every piece falls on the
+    target's partitions, and that the job is one that Polaris takes, before any job is sent. It reads the target table,
+    and the source table if the job aggregates.
+
+    **Load** is a :class:`PolarisTableToTableOperator`, mapped over the pieces: each has its own job, record, guards,
+    retries and page, and its interval as its name. Clear one to load one piece again, or ``plan`` with its downstream
+    tasks to load all.
+
+    **How many at once.** Pieces share no partition, so no job waits for another of the group: as many are at work as
+    ``max_active_tis_per_dagrun`` says. How many Polaris runs side by side is not documented; those that wait for
+    resources there are ``pending``, so more than a few may gain nothing and make the scheduled jobs wait. A job from
+    elsewhere on the partitions of a piece is waited for (``on_conflict``). With ``deferrable`` no worker waits.
+
+    **Without the group**, for an interval that is known when the DAG file is read:
+    ``PolarisTableToTableOperator.partial(...).expand(interval=[str(each) for each in year.split(Granularity.MONTH)])``.
+
+    Tasks: ``plan`` and ``load``, which are attributes of the group, too. Arguments that both tasks share, such as
+    ``retries``, go into ``default_args``. XComs: ``plan`` returns the intervals, as text; ``load`` pushes those of
+    :class:`PolarisTableToTableOperator`. Sources: docs.imply.io/polaris/api-replace-data, polaris-sdk 20250425.14.0
+    (``pending``), and Airflow's ``[core] max_map_length``.
+
+    :param group_id: Id of the group, prefix of its tasks'.
+    :param source_table: Table to read. (templated)
+    :param target_table: Table to write. (templated)
+    :param interval: ISO 8601 interval to load (``2024/P1Y``); None takes the interval of the run. (templated)
+    :param split_by: What one job loads: Polaris' word (``month``) or an ISO 8601 period (``P1M``); whole partitions of
+        the target. At most 1024 pieces come of it, or as many as ``[core] max_map_length`` says. (templated)
+    :param partition_grain: How long a partition of the run is, where nothing else tells. (templated)
+    :param max_active_tis_per_dagrun: How many jobs at once.
+    :param polaris_conn_id: The connection of both tasks. (templated)
+    :param arguments: Any argument of :class:`PolarisTableToTableOperator` for the jobs, but for those that the group
+        decides (other intervals, ``lookback``, ``replace_all``). And those of Airflow's ``TaskGroup``, such as
+        ``default_args`` and ``tooltip``.
+    """
+
+    def __init__(
+        self,
+        group_id: str,
+        *,
+        source_table: str,
+        target_table: str,
+        interval: str | Interval | None = None,
+        split_by: str = "month",
+        partition_grain: str | None = None,
+        max_active_tis_per_dagrun: int | None = 2,
+        polaris_conn_id: str = "polaris_default",
+        **arguments: Any,
+    ) -> None:
+        decided = sorted(_DECIDED & set(arguments))
+        if decided:
+            raise TypeError(f"PolarisBackfillTaskGroup decides {', '.join(decided)} of its jobs itself: leave it out.")
+        own = take_group_arguments(arguments, tooltip=f"Load {target_table} from {source_table} by the {split_by}")
+        super().__init__(group_id=group_id, **own)
+        job = {"source_table": source_table, "target_table": target_table, **arguments}
+        of_jobs = inspect.signature(PolarisTableToTableOperator.__init__).parameters
+        with self:
+            self.plan = BackfillPlanOperator(
+                task_id="plan",
+                interval=interval,
+                split_by=split_by,
+                partition_grain=partition_grain,
+                job_arguments={name: value for name, value in job.items() if name in of_jobs},
+                polaris_conn_id=polaris_conn_id,
+            )
+            self.load = PolarisTableToTableOperator.partial(
+                task_id="load",
+                **{
+                    "map_index_template": "{{ task.interval }}",
+                    **job,
+                    "max_active_tis_per_dagrun": max_active_tis_per_dagrun,
+                    "polaris_conn_id": polaris_conn_id,
+                },
+            ).expand(interval=self.plan.output)
+
+
+class BackfillPlanOperator(AgingTask):
+    """
+    Cut an interval into pieces and check them; changes nothing. See :class:`PolarisBackfillTaskGroup`.
+
+    Return value: the pieces as Polaris writes intervals, in the order of time.
+
+    :param interval: Interval to cut; None for that of the run. (templated)
+    :param split_by: Where to cut. (templated)
+    :param partition_grain: Length of the run's partition. (templated)
+    :param job_arguments: Arguments of the jobs. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        "interval",
+        "split_by",
+        "partition_grain",
+        "job_arguments",
+        *AgingTask.template_fields,
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"job_arguments": "json"}
+
+    def __init__(
+        self,
+        *,
+        interval: str | Interval | None = None,
+        split_by: str = "month",
+        partition_grain: str | None = None,
+        job_arguments: Mapping[str, Any],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.interval = interval
+        self.split_by = split_by
+        self.partition_grain = partition_grain
+        self.job_arguments = job_arguments
+
+    def work(self, survey: Survey, context: Context) -> list[str]:
+        """Return the pieces."""
+        from airflow_provider_polaris.arguments import as_text
+        from airflow_provider_polaris.jobs.granularity import Granularity
+
+        whole = self._whole(context)
+        step = Granularity.parse(as_text(self.split_by, "split_by"), field="split_by")
+        pieces = _cut(whole, step)
+        self._check(pieces, whole, step, survey, context)
+        self.log.info("Interval %s in %d pieces by the %s, a job each.", whole, len(pieces), step.value)
+        return [piece.to_wire() for piece in pieces]
+
+    def _whole(self, context: Context) -> Interval:
+        from airflow_provider_polaris.arguments import as_text, is_none
+        from airflow_provider_polaris.jobs.interval import Interval
+        from airflow_provider_polaris.run_interval import interval_of_run
+
+        if isinstance(self.interval, Interval):
+            return self.interval
+        if not is_none(self.interval):
+            return Interval.parse(cast("str", self.interval))
+        grain = None if is_none(self.partition_grain) else as_text(self.partition_grain, "partition_grain")
+        found = interval_of_run(context, partition_grain=grain)
+        self.log.info("Interval %s, from %s.", found.interval, found.origin)
+        return found.interval
+
+    def _check(self, pieces: Sequence[Interval], whole: Interval, step: Any, survey: Survey, context: Context) -> None:
+        """Refuse jobs that the next task would refuse; it makes them of the same arguments."""
+        from airflow_provider_polaris.jobs.errors import PolarisSpecError
+
+        if self.job_arguments.get("ingestion_mode", "replace") != "replace":
+            self._plan({"interval": whole}, survey, context)
+            return
+        try:
+            self._plan({"target_intervals": pieces}, survey, context)
+        except PolarisSpecError as error:
+            if len(pieces) == 1 or not self._passes(whole, survey, context):
+                raise
+            raise PolarisSpecError(
+                f"{error} The interval as a whole does, so it is split_by {step.value!r} that cuts through partitions: "
+                "split by a coarser one."
+            ) from None
+
+    def _passes(self, whole: Interval, survey: Survey, context: Context) -> bool:
+        from airflow_provider_polaris.jobs.errors import PolarisSpecError
+
+        try:
+            self._plan({"target_intervals": [whole]}, survey, context)
+        except PolarisSpecError:
+            return False
+        return True
+
+    def _plan(self, intervals: Mapping[str, Any], survey: Survey, context: Context) -> None:
+        from airflow_provider_polaris.operators.table_to_table_spec import plan_table_to_table
+
+        parameters = inspect.signature(PolarisTableToTableOperator.__init__).parameters.values()
+        defaults = {each.name: each.default for each in parameters if each.default is not inspect.Parameter.empty}
+        operator = cast(
+            "PolarisTableToTableOperator", SimpleNamespace(**{**defaults, **self.job_arguments, **intervals})
+        )
+        plan_table_to_table(operator, cast("Any", context), survey.hook, survey.log)
+
+
+def _cut(whole: Interval, step: Any) -> list[Interval]:
+    """
+    Cut an interval at the boundaries of ``step``.
+
+    :raises PolarisSpecError: Into more pieces than Airflow makes tasks of.
+    """
+    from airflow_provider_polaris.jobs.errors import PolarisSpecError
+    from airflow_provider_polaris.jobs.instants import quote
+
+    most = conf.getint("core", "max_map_length", fallback=1024)
+    pieces = list(islice(whole.buckets(step), most + 1))
+    if len(pieces) > most:
+        raise PolarisSpecError(
+            f"interval {quote(whole.to_wire())} split by {step.value!r} makes more than {most} pieces, and Airflow "
+            "makes no more tasks of one ([core] max_map_length). Use a coarser split_by, or a shorter interval."
+        )
+    return pieces

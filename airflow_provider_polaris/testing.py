@@ -1,0 +1,92 @@
+"""
+For tests of your own DAGs: a Polaris that runs in the test process.
+
+.. code-block:: python
+
+    def test_my_dag(polaris_emulator):
+        polaris_emulator.load("events", [{"__time": "2024-06-01T00:30:00Z", "city": "Cairns"}])
+        my_dag.test(logical_date=datetime(2024, 6, 2, tzinfo=timezone.utc))  # the run that has 1 June
+        assert polaris_emulator.query('SELECT COUNT(*) AS "n" FROM "events_hourly"') == [{"n": 1}]
+
+Before Airflow 3 the argument is ``execution_date``; ``dag.test()`` wants Airflow's database (``airflow db migrate``).
+
+pytest finds the fixture by itself once the package is installed with its extra ``emulator``. Each test gets an emulator
+of its own, on a free port of 127.0.0.1, and ``AIRFLOW_CONN_POLARIS_DEFAULT`` leads to it until the test ends; with
+pytest-socket allow that address: ``--allow-hosts=127.0.0.1``. A marker changes its ways::
+
+    @pytest.mark.polaris_emulator(progression="polls=2", assume={"empty_replace": "keep"}, conn_id="polaris_eu")
+
+pytest imports this module in every run, so it imports nothing of the emulator, and nothing of Airflow, before a test
+asks for the fixture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.emulator.handle import PolarisEmulator as PolarisEmulator
+
+_MARKER = "polaris_emulator"
+_OPTIONS = ("progression", "assume", "conn_id")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line(
+        "markers",
+        f"{_MARKER}(progression='immediate', assume={{}}, conn_id='polaris_default'): "
+        "how the emulator of the fixture behaves",
+    )
+
+
+@pytest.fixture(name=_MARKER)
+def _polaris_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[PolarisEmulator]:
+    """A Polaris that runs in this process for one test, with an Airflow connection that leads to it."""
+    options = _options(request)
+    try:
+        from airflow_provider_polaris.emulator.handle import PolarisEmulator, read_settings
+        from airflow_provider_polaris.emulator.serving import running_emulator
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == __name__.partition(".")[0]:
+            raise  # a module of this package is missing or broken: installing an extra doesn't help
+        pytest.fail(
+            f"the fixture 'polaris_emulator' needs {error.name!r}, which is not installed. "
+            "Run: pip install 'airflow-provider-polaris[emulator]'",
+            pytrace=False,
+        )
+    conn_id = str(options.pop("conn_id", "polaris_default"))
+    try:
+        settings = read_settings(**options)
+    except ValueError as error:
+        pytest.fail(f"marker {_MARKER!r}: {error}", pytrace=False)
+    with running_emulator(settings) as running:
+        emulator = PolarisEmulator(running)
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", emulator.connection_json)
+        yield emulator
+
+
+def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Put together what the markers of a test say, the nearest one first."""
+    options: dict[str, Any] = {}
+    for marker in request.node.iter_markers(_MARKER):
+        unknown = sorted(marker.kwargs.keys() - set(_OPTIONS))
+        if marker.args or unknown:
+            said = repr(marker.args[0]) if marker.args else repr(unknown[0])
+            pytest.fail(
+                f"marker {_MARKER!r} doesn't know {said}: it takes {', '.join(_OPTIONS)}, by name.", pytrace=False
+            )
+        options = {**marker.kwargs, **options}
+    return options
+
+
+def __getattr__(name: str) -> Any:
+    """Give ``PolarisEmulator``, for annotations, when somebody asks for it."""
+    if name == "PolarisEmulator":
+        from airflow_provider_polaris.emulator.handle import PolarisEmulator
+
+        return PolarisEmulator
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

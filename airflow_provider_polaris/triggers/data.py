@@ -1,0 +1,126 @@
+"""The trigger that waits until a table holds data; all that wait for the same table share its looks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final, Literal, TypedDict, cast
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_polaris.jobs.errors import PolarisProtocolError
+from airflow_provider_polaris.jobs.instants import format_instant
+from airflow_provider_polaris.outcome import log_messages
+from airflow_provider_polaris.triggers.data_condition import DataCondition
+from airflow_provider_polaris.triggers.data_tracker import DataTracker, is_lasting
+from airflow_provider_polaris.triggers.data_watch import data_watch_of
+
+_STATUSES: Final = ("met", "gave_up")
+
+
+class DataEvent(TypedDict):
+    """
+    Payload of the one event that the trigger fires.
+
+    ``met``: the table holds what was waited for; ``newest`` and ``rows`` are what was found, None where it wasn't
+    looked for. ``gave_up``: ``message`` says why, and ``is_lasting`` whether another wait would meet the same.
+    """
+
+    status: Literal["met", "gave_up"]
+    newest: str | None
+    rows: int | None
+    message: str
+    is_lasting: bool
+
+
+class PolarisDataTrigger(BaseTrigger):
+    """
+    Wait in the triggerer until a table holds data, and fire one :class:`DataEvent`. Keeps no deadline: Airflow does.
+
+    All triggers of a process that wait for the same table through the same connection share one query, at the interval
+    of the most impatient of them.
+
+    :param table: The table.
+    :param polaris_conn_id: The connection.
+    :param poll_interval: Seconds between two looks.
+    :param up_to: Wait for a row of this instant or later, ISO 8601.
+    :param interval: Where ``min_rows`` are counted, ISO 8601.
+    :param min_rows: Wait for at least so many rows.
+    :param filter: Only rows that meet this SQL condition count.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        polaris_conn_id: str = "polaris_default",
+        poll_interval: float = 60.0,
+        *,
+        up_to: str | None = None,
+        interval: str | None = None,
+        min_rows: int | None = None,
+        filter: str | None = None,  # noqa: A002  # the name of the field
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's
+        self.polaris_conn_id = polaris_conn_id
+        self.poll_interval = poll_interval
+        self.condition = DataCondition.from_json(
+            {"table": table, "up_to": up_to, "interval": interval, "min_rows": min_rows, "filter": filter}
+        )
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments: JSON scalars, no secret."""
+        return (
+            "airflow_provider_polaris.triggers.data.PolarisDataTrigger",
+            {
+                "polaris_conn_id": self.polaris_conn_id,
+                "poll_interval": self.poll_interval,
+                **self.condition.to_json(),
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, and yield one event."""
+        from airflow_provider_polaris.clock import CLOCK
+
+        tracker = DataTracker(self.condition)
+        watch = data_watch_of(self.polaris_conn_id, self.condition.table)
+        waiter = watch.join(self.condition, self.poll_interval)
+        try:
+            while True:
+                found = await waiter.inbox.get()
+                verdict = tracker.take(found, CLOCK.now())
+                log_messages(self.log, verdict.messages)
+                if verdict.decision != "wait":
+                    break
+        finally:
+            watch.leave(waiter)
+        seen, error = tracker.seen, verdict.error
+        event: DataEvent = {
+            "status": verdict.decision,
+            "newest": None if seen is None or seen.newest is None else format_instant(seen.newest),
+            "rows": None if seen is None else seen.rows,
+            "message": f"the data of table {self.condition.table!r} is there" if error is None else str(error),
+            "is_lasting": error is not None and is_lasting(error),
+        }
+        yield TriggerEvent(dict(event))  # type: ignore[no-untyped-call]  # Airflow's
+
+
+def check_data_event(event: Mapping[str, Any] | None) -> DataEvent:
+    """
+    Return an event that can be relied on.
+
+    :param event: What Airflow handed to the task.
+    :raises PolarisProtocolError: It is none of ours, or not whole.
+    """
+    if (
+        isinstance(event, Mapping)
+        and event.get("status") in _STATUSES
+        and isinstance(event.get("message"), str)
+        and isinstance(event.get("is_lasting"), bool)
+        and isinstance(event.get("newest"), str | None)
+        and isinstance(event.get("rows"), int | None)
+    ):
+        return cast("DataEvent", event)
+    raise PolarisProtocolError(
+        f"the trigger's event {event!r} is none of a PolarisDataTrigger. The triggerer may run another version of this "
+        "provider; a retry of the task waits again."
+    )

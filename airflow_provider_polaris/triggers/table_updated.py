@@ -1,0 +1,152 @@
+"""The trigger for asset watchers: fires when a job of whatever origin has changed a table."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Mapping
+from contextlib import aclosing
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.providers.common.compat.triggers import BaseEventTrigger
+from airflow.triggers.base import TriggerEvent
+
+from airflow_provider_polaris.arguments import as_bool, as_seconds, as_text
+from airflow_provider_polaris.jobs.errors import PolarisSpecError
+from airflow_provider_polaris.triggers.table_cursor import Interest
+from airflow_provider_polaris.triggers.table_ledger import TableLedger
+from airflow_provider_polaris.triggers.table_lists import DELETING_TYPE, WRITING_TYPES, describe
+from airflow_provider_polaris.triggers.table_memory import CursorStore
+from airflow_provider_polaris.triggers.table_watch import LookProducer, TableWatch, watch_of
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.jobs.state import JobState
+    from airflow_provider_polaris.triggers.table_cursor import Look
+
+#: So many jobs of an event are told one by one, the newest.
+_MOST_TOLD: Final = 20
+
+
+class PolarisTableUpdatedTrigger(BaseEventTrigger):
+    """
+    Fire when a job has written to a table, whoever submitted it: Airflow, the console, another tool.
+
+    For an asset watcher::
+
+        trigger = PolarisTableUpdatedTrigger("events")
+        Asset("polaris://…/events", watchers=[AssetWatcher(name="events", trigger=trigger)])
+
+    Every job of type ``batch``, ``sql`` or ``restore_data`` counts that gets the status ``completed``, one that stored
+    no row included. Streaming jobs never complete, and a dropped table is no update. Rows of a stream therefore fire
+    nothing: wait for them with :class:`~airflow_provider_polaris.sensors.polaris.PolarisDataSensor`.
+
+    **Event.** One for all jobs that have completed since the poll before, however many they are::
+
+        {"table": …, "project": …, "job_id": …, "count": 2, "jobs": [{"id": …, "type": …, "intervals": […],
+         "rows": …, "created": …, "completed": …}, …]}
+
+    ``jobs`` are the last twenty, in the order of their end, ``count`` says how many there were, and ``job_id`` is the
+    last one. ``intervals`` are ISO 8601 in UTC, as Polaris writes them, and None where the job may have changed all of
+    the table; ``rows`` are those that it stored, None if nobody knows. A DAG finds it in
+    ``triggering_asset_events[asset][i].extra["payload"]``.
+
+    **Polling.** All watchers of a triggerer that use the same connection and interval share one poll: a request for
+    the jobs that run and one for those that have completed, and two more for each job that is told. While Polaris
+    doesn't answer, polls go on, with one line in the triggerer's log at the begin and at the end; what completed
+    meanwhile fires then.
+
+    **Once.** From Airflow 3.3 on, what was reported is kept in the state of the asset, written when the event is in
+    Airflow's database. A triggerer that stops, dies or moves the trigger to another one loses no event, and repeats one
+    only if it dies in the second or two between the two writes; its jobs have the same ids then. What completes while
+    the DAG is paused fires when it isn't any more, in one event.
+
+    **Begin.** The first time, only what completes from then on fires. So it is after each restart on Airflow 3.0 to
+    3.2, which keep no state for assets: what completed while no triggerer ran is lost there, and each watcher polls by
+    itself. Airflow 2 has no asset watchers.
+
+    :param table: Name of the table.
+    :param polaris_conn_id: The connection.
+    :param poll_interval: Seconds between two polls.
+    :param include_deletions: Fire for ``delete_data`` jobs too, which only take rows away, such as those of an age-out.
+    :raises PolarisSpecError: An argument is wrong.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        polaris_conn_id: str = "polaris_default",
+        poll_interval: float = 60.0,
+        *,
+        include_deletions: bool = False,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's
+        self.table = as_text(table, "table")
+        self.polaris_conn_id = as_text(polaris_conn_id, "polaris_conn_id")
+        self.poll_interval = _seconds(poll_interval)
+        self.include_deletions = as_bool(include_deletions, "include_deletions")
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments: JSON scalars, no secret."""
+        return (
+            "airflow_provider_polaris.triggers.polaris.PolarisTableUpdatedTrigger",
+            {
+                "table": self.table,
+                "polaris_conn_id": self.polaris_conn_id,
+                "poll_interval": self.poll_interval,
+                "include_deletions": self.include_deletions,
+            },
+        )
+
+    def shared_stream_key(self) -> Hashable:
+        """Return what triggers have in common that share a poll; Airflow 3.3 asks."""
+        return ("polaris table updates", self.polaris_conn_id, self.poll_interval)
+
+    @classmethod
+    def create_shared_stream_producer(cls, kwargs: Mapping[str, Any]) -> LookProducer:  # type: ignore[override]
+        """Return the poll, which hears when events are stored; Airflow 3.3 asks for it once for all who share it."""
+        return LookProducer(watch_of(kwargs["polaris_conn_id"], kwargs["poll_interval"]))
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Look]) -> AsyncIterator[TriggerEvent]:
+        """Yield an event for each look that has news of the table; Airflow 3.3 calls this in place of :meth:`run`."""
+        watch = watch_of(self.polaris_conn_id, self.poll_interval)
+        async with aclosing(self._events(shared_stream, watch)) as events:
+            async for event in events:
+                yield event
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Poll for this table alone, and yield the events; Airflow before 3.3 calls this."""
+        watch = TableWatch(self.polaris_conn_id, self.poll_interval, table=self.table)
+        async with aclosing(watch.settled_looks()) as looks, aclosing(self._events(looks, watch)) as events:
+            async for event in events:
+                yield event
+
+    async def _events(self, looks: AsyncIterator[Look], watch: TableWatch) -> AsyncGenerator[TriggerEvent, None]:
+        types = WRITING_TYPES | {DELETING_TYPE} if self.include_deletions else WRITING_TYPES
+        interest = Interest(self.table, types)
+        store = CursorStore(getattr(self, "asset_state_store", None), self.polaris_conn_id, interest)
+        ledger = TableLedger(interest, watch, store, self.log)
+        try:
+            async for look in looks:
+                jobs = await ledger.take(look)
+                # Before the event is fired: once it is stored, this is done, whether we are asked for more or not.
+                ledger.save_when_stored(look)
+                if jobs:
+                    yield TriggerEvent(await self._payload(jobs, look, watch))  # type: ignore[no-untyped-call]
+        finally:
+            ledger.close()
+
+    async def _payload(self, jobs: list[JobState], look: Look, watch: TableWatch) -> dict[str, Any]:
+        told = jobs[-_MOST_TOLD:]
+        return {
+            "table": self.table,
+            "project": look.project,
+            "job_id": jobs[-1].job_id,
+            "count": len(jobs),
+            "jobs": await watch.call(partial(describe, jobs=told)),
+        }
+
+
+def _seconds(value: Any) -> float:
+    seconds = as_seconds(value, "poll_interval")
+    if seconds is None:
+        raise PolarisSpecError("poll_interval is None: it needs a number of seconds, such as 60.")
+    return seconds

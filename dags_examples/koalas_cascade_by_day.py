@@ -1,0 +1,70 @@
+"""
+Roll "Koalas Source" up by the hour, by the day and by the month in one DAG, one day of data a run.
+
+Use it where Airflow has no partitions (before 3.3), or where a day is soon enough; runs go in order, one at a time.
+In the UI look at "is_end_of_month", which is skipped to success on the last day only, and at each task's Polaris link.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG, task
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from airflow_provider_polaris.operators.polaris import PolarisTableToTableOperator
+
+# [START koalas_cascade_by_day]
+#: How measures of finer rows add up.
+AGAIN = {"sessions": 'SUM("sessions")', "max_session_length": 'MAX("max_session_length")'}
+
+with DAG(
+    "koalas_cascade_by_day",
+    schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
+    start_date=datetime(2024, 6, 1, tzinfo=timezone.utc),
+    catchup=False,
+    # The month is made of what the days before have left.
+    max_active_runs=1,
+    default_args={
+        "retries": 2,
+        "retry_delay": timedelta(minutes=5),
+        "create_table_if_not_exists": True,
+        "on_empty_source": "succeed",
+        "dimensions": ["city"],
+        "poll_interval": 10,
+    },
+):
+    hours = PolarisTableToTableOperator(
+        task_id="hours",
+        source_table="Koalas Source",
+        target_table="Koalas Hourly",
+        rollup_granularity="hour",
+        partitioned_by="hour",
+        measures={"sessions": "COUNT(*)", "max_session_length": 'MAX("session_length")'},
+    )
+    day = PolarisTableToTableOperator(
+        task_id="day",
+        source_table="Koalas Hourly",
+        target_table="Koalas Daily",
+        rollup_granularity="day",
+        partitioned_by="day",
+        measures=AGAIN,
+    )
+
+    @task.short_circuit
+    def is_end_of_month(data_interval_end: Any = None) -> bool:
+        """Return whether the next day is the first of a month."""
+        return bool(data_interval_end.day == 1)
+
+    month = PolarisTableToTableOperator(
+        task_id="month",
+        interval="{{ macros.polaris.interval(macros.polaris.floor(data_interval_start, 'month'), data_interval_end) }}",
+        source_table="Koalas Daily",
+        target_table="Koalas Monthly",
+        rollup_granularity="month",
+        partitioned_by="month",
+        measures=AGAIN,
+    )
+    hours >> day >> is_end_of_month() >> month
+# [END koalas_cascade_by_day]

@@ -1,0 +1,31 @@
+"""A DAG that runs whenever any job, of whatever origin, has written to a table. Airflow 3 and newer."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from airflow.sdk import DAG, AssetWatcher, task
+
+from airflow_provider_polaris.assets import table_asset
+from airflow_provider_polaris.triggers.polaris import PolarisTableUpdatedTrigger
+
+# [START on_table_change]
+SOURCE = table_asset(
+    "Koalas Source",
+    host="acme.us-east-1.aws.api.imply.io",
+    project_id="00000000-0000-4000-8000-000000000001",
+    watchers=[AssetWatcher(name="koalas_source", trigger=PolarisTableUpdatedTrigger("Koalas Source"))],
+)
+
+with DAG("on_table_change", schedule=[SOURCE], start_date=datetime(2024, 6, 1, tzinfo=timezone.utc)):
+
+    @task
+    def tell(triggering_asset_events: Any = None) -> None:
+        """Name the jobs that have written."""
+        for event in triggering_asset_events[SOURCE]:
+            for job in event.extra["payload"]["jobs"]:
+                print(job["id"], job["intervals"], job["rows"])
+
+    tell()
+# [END on_table_change]

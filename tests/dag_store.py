@@ -1,0 +1,39 @@
+"""Puts DAGs into Airflow's database, where Airflow 3 wants them before it runs one in a test."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from airflow_provider_polaris.compat import AIRFLOW_VERSION
+
+
+def store(dag: Any) -> None:
+    """
+    Store a DAG, as the scheduler of each version does.
+
+    :param dag: The DAG.
+    """
+    if AIRFLOW_VERSION < (3, 0):
+        dag.sync_to_db()
+        return
+    from airflow.models.dagbundle import DagBundleModel
+    from airflow.utils.session import create_session
+
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # before 3.2
+        from airflow.models.dagbag import DagBag
+    with create_session() as session:
+        if not session.get(DagBundleModel, "testing"):
+            session.add(DagBundleModel(name="testing"))
+    bag = DagBag(os.devnull)
+    bag.bag_dag(dag)
+    if AIRFLOW_VERSION < (3, 1):
+        bag.sync_to_db("testing", None)
+        return
+    try:
+        from airflow.dag_processing.dagbag import sync_bag_to_db
+    except ImportError:
+        from airflow.models.dagbag import sync_bag_to_db
+    sync_bag_to_db(bag, "testing", None)

@@ -1,0 +1,286 @@
+"""The console in a real browser: what a person with a keyboard, a phone, no script or a dark room gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import requests
+
+from airflow_provider_polaris.emulator.machine import Progression
+from airflow_provider_polaris.emulator.serving import RunningEmulator, running_emulator
+from airflow_provider_polaris.emulator.settings import EmulatorSettings
+from tests.emulator.conftest import KOALAS, Api, Clock
+from tests.emulator.pages.browser import BINARY, Chromium, Page, chromium
+
+pytestmark = pytest.mark.skipif(BINARY is None, reason="needs Chromium: the package chromium, or Chrome, on the PATH")
+
+ODD = "<script>alert(1)<|script>"
+TARGET = "Koalas Rollup"
+# The lowest contrast between a text and what is behind it.
+CONTRAST = """(() => {
+  const rgb = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((c) => (c /= 255) <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
+  let worst = [21, ""];
+  for (const e of document.body.querySelectorAll("*")) {
+    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+    if (!own || !e.checkVisibility() || e.closest("script, .skip, option")) continue;
+    let behind = e;
+    while (behind && rgb(getComputedStyle(behind).backgroundColor)[3] === 0) behind = behind.parentElement;
+    const style = getComputedStyle(e);
+    const pair = [e instanceof SVGElement ? style.fill : style.color, getComputedStyle(behind).backgroundColor];
+    const [high, low] = pair.map((c) => light(rgb(c))).sort((a, b) => b - a);
+    const ratio = (high + .05) / (low + .05);
+    if (ratio < worst[0]) worst = [ratio, e.outerHTML.slice(0, 80)];
+  }
+  return worst;
+})()"""
+
+
+@dataclass
+class Console:
+    """An emulator with a table, a failed job and one that runs, and a browser that has not opened anything yet."""
+
+    running: RunningEmulator
+    clock: Clock
+    page: Page
+    failed: str
+    held: str
+
+    def status(self) -> dict[str, Any]:
+        """Return the job that runs, as the API shows it."""
+        return call(self.running, "GET", f"/jobs/{self.held}")
+
+    @property
+    def pages(self) -> dict[str, str]:
+        """Every kind of page."""
+        return {
+            "index": "/",
+            "jobs": "/jobs",
+            "failed": f"/jobs/{self.failed}",
+            "held": f"/jobs/{self.held}",
+            "table": "/tables/Koalas%20Rollup",
+        }
+
+
+def call(running: RunningEmulator, method: str, path: str, body: Any = None, **options: Any) -> dict[str, Any]:
+    """Return what the API answers."""
+    headers = {"Authorization": f"Basic {running.settings.api_key}"}
+    answer = requests.request(method, running.project_url + path, json=body, headers=headers, timeout=30, **options)
+    assert answer.ok, answer.text
+    result: dict[str, Any] = answer.json()
+    return result
+
+
+@contextmanager
+def filled(clock: Clock) -> Iterator[tuple[RunningEmulator, str, str]]:
+    """Run an emulator with something of everything in it."""
+    settings = EmulatorSettings(progression=Progression.parse("seconds=10"))
+    with running_emulator(settings, clock=clock) as running:
+
+        def run(body: dict[str, Any]) -> str:
+            job = call(running, "POST", "/jobs", body)
+            clock.advance(11)
+            return str(job["id"])
+
+        content = "".join(f"{row}\n" for row in KOALAS).replace("'", '"').encode()
+        call(running, "POST", "/files", files={"file": ("koalas.json", content)})
+        run(Api.upload_job("Koalas Source", "koalas.json"))
+        run(Api.rollup())
+        run(Api.rollup(ingestionMode="replace", replaceAll=True))
+        run(Api.about("delete_data", TARGET, "2024-06-02T00:00:00Z/2024-06-03T00:00:00Z", softDelete=True))
+        failed = run(Api.rollup(mappings=[{"columnName": "c", "expression": 'SOUNDEX("city")'}]))
+        run(Api.rollup(target={"type": "table", "tableName": ODD}))
+        held = str(call(running, "POST", "/jobs", Api.rollup())["id"])
+        clock.advance(4)
+        yield running, failed, held
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory) -> Iterator[Chromium]:
+    """One browser for all tests."""
+    with chromium(tmp_path_factory.mktemp("chromium")) as one:
+        yield one
+
+
+@pytest.fixture
+def console(browser) -> Iterator[Console]:
+    """A console of each test's own."""
+    clock = Clock()
+    with filled(clock) as (running, failed, held):
+        page = Page(browser, running.base_url)
+        yield Console(running, clock, page, failed, held)
+        page.close()
+
+
+def test_pages_on_a_phone_fit_and_the_browser_has_nothing_to_complain_about(console) -> None:
+    """Nothing sticks out to the right, on small and large ones; no script fails and nothing is blocked."""
+    for width in (320, 360, 390, 430):
+        console.page.resize(width)
+        wide = {}
+        for name, path in console.pages.items():
+            console.page.open(path)
+            wide[name] = console.page.run("document.documentElement.scrollWidth")
+        assert wide == dict.fromkeys(console.pages, width)
+    assert console.page.complaints() == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_can_be_read_in_light_and_dark(console, scheme) -> None:
+    """Contrast as WCAG AA wants it for small letters, 4.5 to 1."""
+    console.page.scheme(scheme)
+    for path in console.pages.values():
+        console.page.open(path)
+        ratio, where = console.page.run(CONTRAST)
+        assert ratio >= 4.5, (path, where, ratio)
+
+
+def test_pages_name_everything_that_can_have_the_focus(console) -> None:
+    """A screen reader has something to say of each link, field, button and box that scrolls."""
+    for path in console.pages.values():
+        console.page.open(path)
+        nodes = console.page.call("Accessibility.getFullAXTree")["nodes"]
+        focusable = [
+            node
+            for node in nodes
+            if any(one["name"] == "focusable" and one["value"]["value"] for one in node.get("properties", ()))
+            and node["role"]["value"] not in ("RootWebArea", "main")
+        ]
+        assert len(focusable) > 4
+        assert [node["role"]["value"] for node in focusable if not node.get("name", {}).get("value")] == []
+
+
+def test_keyboard_skips_to_the_content_and_shows_where_the_focus_is(console) -> None:
+    """The first stop is the way past the navigation; every stop has an outline."""
+    page = console.page
+    page.open(f"/jobs/{console.held}")
+    assert page.tab() == "Skip to content"
+    assert page.run("document.activeElement.getBoundingClientRect().top >= 0")
+    page.enter()
+    assert page.run("document.activeElement.id") == "main"
+    stops = []
+    for _ in range(6):
+        stops.append(page.tab())
+        assert page.run("getComputedStyle(document.activeElement).outlineStyle") != "none", stops
+    assert stops == ["Cancel job", "Koalas Source", "Koalas Rollup", "SQL", "Specification", "Pause"]
+
+
+def test_job_page_follows_the_job_without_being_loaded_again(console) -> None:
+    """The script takes over what has changed, leaves the rest alone, and stops when the job has ended."""
+    page = console.page
+    page.open(f"/jobs/{console.held}")
+    assert page.run("document.title") == "40% running: Koalas Source → Koalas Rollup · Polaris emulator"
+    assert page.run("document.querySelector('progress').value") == 40
+    page.run("window.here = true, document.getElementById('cancel').focus()")
+    console.clock.advance(3)
+    page.until("document.querySelector('progress')?.value === 70")
+    assert page.run("document.activeElement.id") == "cancel"
+    console.clock.advance(4)
+    page.until("document.querySelector('.badge.completed')")
+    assert page.run("[window.here, document.activeElement.id]") == [True, "main"]
+    assert page.run("document.querySelector('#metrics .tile').textContent") == "4rows processed"
+    page.until("document.getElementById('following').hidden")
+    assert page.complaints() == []
+
+
+def test_table_page_keeps_open_what_a_person_has_opened(console) -> None:
+    """A new segment comes in; the list that is open stays open, with the focus on it."""
+    page = console.page
+    page.open("/tables/Koalas%20Rollup")
+    page.run("document.getElementById('live-summary').focus()")
+    page.enter()
+    console.clock.advance(7)
+    page.until("document.getElementById('live-summary').textContent === 'Live segments (3)'")
+    assert page.run("[document.getElementById('live').open, document.activeElement.id]") == [True, "live-summary"]
+
+
+def test_page_that_is_paused_asks_for_nothing_until_it_goes_on(console) -> None:
+    """For those whom changes disturb. The page's own clock runs faster here."""
+    page = console.page
+    page.open("/")
+    page.run("window.asked = 0, window.fetch = () => { window.asked += 1; return new Promise(() => {}) }")
+    press = "document.getElementById('pause').click(), document.getElementById('liveness').textContent"
+    assert page.run(press) == "This page is paused."
+    turns = "let left = 3; window.setTimeout = (turn) => left-- ? Promise.resolve().then(turn) : done(window.asked)"
+    assert page.run(f"new Promise(done => {{ {turns} }})") == 0
+    assert page.run(press) == "This page shows changes by itself, every 2 seconds."
+
+
+def test_page_of_a_table_that_is_dropped_says_that_it_is_gone(console) -> None:
+    """What follows a table doesn't go on showing what isn't there."""
+    page = console.page
+    page.open("/tables/Koalas%20Rollup")
+    console.clock.advance(11)
+    call(console.running, "POST", "/jobs", Api.about("drop_table", TARGET))
+    with page.leaving():
+        console.clock.advance(11)
+    assert page.run("document.querySelector('h1').textContent") == "Not found"
+
+
+def test_job_page_without_script_asks_to_be_loaded_again(console) -> None:
+    """What the script does, the browser does."""
+    console.page.call("Emulation.setScriptExecutionDisabled", value=True)
+    console.page.open(f"/jobs/{console.held}")
+    planned = console.page.wait_for("Page.frameScheduledNavigation")
+    assert (planned["reason"], planned["delay"]) == ("metaTagRefresh", 5)
+
+
+def test_cancel_button_by_keyboard_without_script_cancels(console) -> None:
+    """One form, one button."""
+    page = console.page
+    page.call("Emulation.setScriptExecutionDisabled", value=True)
+    page.open(f"/jobs/{console.held}")
+    page.run("document.getElementById('cancel').focus()")
+    with page.leaving():
+        page.enter()
+    assert page.run("document.querySelector('.status .badge').textContent") == "canceled"
+    job = console.status()
+    assert (job["executionStatus"], job["lastModifiedBy"]["username"]) == ("canceled", "console-user")
+
+
+def test_cancel_form_of_another_site_is_refused_and_says_why(console) -> None:
+    """A page somewhere on the web must not cancel jobs on this machine."""
+    page = console.page
+    action = f"{console.running.base_url}/__emulator__/jobs/{console.held}/cancel"
+    frame = page.call("Page.getFrameTree")["frameTree"]["frame"]["id"]
+    page.call("Page.setDocumentContent", frameId=frame, html=f'<form method="post" action="{action}"></form>')
+    with page.leaving():
+        page.run("document.forms[0].submit()")
+    assert page.run("document.querySelector('.callout').textContent") == (
+        f"Job '{console.held}' was not canceled: the request comes from another site (Sec-Fetch-Site is 'cross-site'). "
+        "Only the pages of this console may cancel a job without a key. Open the job's page and use its button, or "
+        "send the request to the API, with a key."
+    )
+    assert console.status()["executionStatus"] == "running"
+
+
+def test_filters_by_keyboard_find_the_failed_job(console) -> None:
+    """A form with labels; Enter sends it."""
+    page = console.page
+    page.open("/jobs")
+    page.run("document.getElementById('text').focus()")
+    page.call("Input.insertText", text="SOUNDEX")
+    with page.leaving():
+        page.enter()
+    assert page.run("[...document.querySelectorAll('tbody .id')].map(e => e.textContent)") == [console.failed]
+    assert page.run("document.getElementById('text').value") == "SOUNDEX"
+
+
+def test_table_named_like_a_script_is_text_and_the_policy_blocks_what_slips_in(console) -> None:
+    """Escaped as a name; and were something not escaped one day, the browser would still not run it."""
+    page = console.page
+    page.open("/")
+    with page.leaving():
+        page.run("[...document.links].find(one => one.textContent.includes('script')).click()")
+    assert page.run("document.querySelector('h1').textContent") == ODD
+    assert page.complaints() == []
+    page.run(
+        "document.body.insertAdjacentHTML('beforeend', '<img src=\"data:,\" onerror=\"window.ran = 1\">');"
+        " new Promise(done => document.images[0].addEventListener('error', done))"
+    )
+    assert page.run("window.ran") is None
+    assert "Content Security Policy" in page.complaints()[0]

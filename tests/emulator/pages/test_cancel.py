@@ -1,0 +1,114 @@
+"""The cancel button: what it does, for which jobs it is there, and whom it refuses."""
+
+from __future__ import annotations
+
+import pytest
+
+ADVICE = (
+    "Only the pages of this console may cancel a job without a key. Open the job&#x27;s page and use its button, or "
+    "send the request to the API, with a key."
+)
+OURS = {"sec-fetch-site": "same-origin"}
+
+
+def cancel(api, job: str, headers: dict[str, str]) -> tuple[int, str]:
+    """Return the status and the page, or where it leads."""
+    response = api.client.post(f"/__emulator__/jobs/{job}/cancel", headers=headers, follow_redirects=False)
+    return response.status_code, response.headers.get("location", response.text)
+
+
+@pytest.mark.parametrize("progression", ["immediate", "polls=3", "seconds=10"])
+@pytest.mark.parametrize("headers", [OURS, {"origin": "http://testserver"}])
+def test_cancel_from_a_page_of_the_console_takes_effect_at_once(make_api, show, progression, headers) -> None:
+    """Whatever moves the jobs; browsers that don't tell the site tell the origin."""
+    api = make_api(progression)
+    api.koalas()
+    job = api.submit(api.rollup())
+    assert '<button type="submit" class="danger" id="cancel">Cancel job</button>' in show(api, f"/jobs/{job}")
+    assert cancel(api, job, headers) == (303, f"/__emulator__/jobs/{job}")
+    page = show(api, f"/jobs/{job}")
+    assert '<p class="status" role="status"><span class="badge canceled">canceled</span></p>' in page
+    assert "<dt>Asked to be</dt><dd>canceled by console-user</dd>" in page
+    assert "<form" not in page
+    shown = api.ok("GET", f"/jobs/{job}")
+    assert (shown["executionStatus"], shown["lastModifiedBy"]["username"]) == ("canceled", "console-user")
+
+
+def test_cancel_does_not_count_as_a_look_at_other_jobs(make_api) -> None:
+    """With polls they stay where their clients have brought them."""
+    api = make_api("polls=2")
+    api.koalas()
+    other = api.submit(api.rollup())
+    assert cancel(api, api.submit(api.rollup()), OURS)[0] == 303
+    assert api.ok("GET", f"/jobs/{other}/status") == {"executionStatus": "running"}
+    assert api.ok("GET", f"/jobs/{other}/status") == {"executionStatus": "completed"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        (
+            {"sec-fetch-site": "cross-site"},
+            "the request comes from another site (Sec-Fetch-Site is &#x27;cross-site&#x27;)",
+        ),
+        (
+            {"sec-fetch-site": "same-site"},
+            "the request comes from another site (Sec-Fetch-Site is &#x27;same-site&#x27;)",
+        ),
+        (
+            {"sec-fetch-site": "cross-site", "origin": "http://testserver"},
+            "the request comes from another site (Sec-Fetch-Site is &#x27;cross-site&#x27;)",
+        ),
+        (
+            {"origin": "https://evil.example"},
+            "the request comes from &#x27;https://evil.example&#x27;, and this is &#x27;testserver&#x27;",
+        ),
+        ({"origin": "null"}, "the request comes from &#x27;null&#x27;, and this is &#x27;testserver&#x27;"),
+        ({}, "the request does not tell where it comes from (it has neither Sec-Fetch-Site nor Origin)"),
+    ],
+)
+def test_cancel_from_elsewhere_is_refused_and_says_why(make_api, headers, reason) -> None:
+    """A page on the web can send forms to this machine; the job goes on."""
+    api = make_api("polls=9")
+    api.koalas()
+    job = api.submit(api.rollup())
+    status, page = cancel(api, job, headers)
+    assert status == 403
+    assert (
+        f'<h1>Refused</h1><p class="callout error">Job &#x27;{job}&#x27; was not canceled: {reason}. {ADVICE}</p>'
+        in page
+    )
+    assert api.ok("GET", f"/jobs/{job}")["desiredExecutionStatus"] == "running"
+
+
+def test_cancel_of_a_job_that_has_ended_says_so(koalas, show) -> None:
+    """It ended between the page and the click; of a job that never was there is nothing to say."""
+    job = koalas.run(koalas.rollup())["id"]
+    status, page = cancel(koalas, job, OURS)
+    assert status == 400
+    assert (
+        f"job &#x27;{job}&#x27; is &#x27;completed&#x27; and can&#x27;t be &#x27;canceled&#x27; any more.</p>" in page
+    )
+    status, page = cancel(koalas, "nope", OURS)
+    assert status == 404
+    assert "Job &#x27;nope&#x27; does not exist.</p>" in page
+
+
+def test_cancel_of_a_job_that_a_fault_holds_waits_and_says_so(koalas, show) -> None:
+    """The wish is there, the job stands still; it can't be wished twice."""
+    job = koalas.submit(koalas.rollup())
+    koalas.fault(effect="job_status", jobStatus="running", times=None)
+    assert cancel(koalas, job, OURS)[0] == 303
+    page = show(koalas, f"/jobs/{job}")
+    assert '<span class="badge running">running</span> <span class="badge canceled">canceling</span>' in page
+    assert "<form" not in page
+
+
+def test_cancel_is_not_offered_for_what_the_api_can_not_cancel(koalas, show) -> None:
+    """Deletions run to their end; streams run until they are canceled."""
+    koalas.fault(effect="job_status", jobStatus="running", times=None)
+    deletion = koalas.submit(koalas.about("delete_data", deleteAll=True))
+    page = show(koalas, f"/jobs/{deletion}")
+    assert '<span class="badge running">running</span>' in page
+    assert "<form" not in page
+    assert "<progress" not in page

@@ -1,0 +1,216 @@
+"""The pages of tables and jobs, and of what isn't there."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+
+import pytest
+
+
+def card(page: str, heading: str) -> str:
+    """Return the part of a page under a heading."""
+    found = re.search(rf"<section[^>]*><h2>{re.escape(heading)}</h2>(.*?)</section>", page, re.DOTALL)
+    assert found is not None, heading
+    return found[1]
+
+
+def test_pages_show_tables_and_jobs_escaped(koalas, show) -> None:
+    """SQL, log, specification and names; what came from outside is text, never markup."""
+    koalas.run(koalas.rollup(target={"type": "table", "tableName": "<script>alert(1)<script>"}))
+    mappings = [{"columnName": "c", "expression": "SOUNDEX(\"city\") || '<b>'"}]
+    failed = koalas.run(koalas.rollup(mappings=mappings))
+    index, page = show(koalas, "/"), show(koalas, f"/jobs/{failed['id']}")
+    assert (index + page).count("<script>") == 2, "the script of each page, and no other"
+    assert "&lt;script&gt;alert(1)" in index
+    assert f'<a href="/__emulator__/jobs/{failed["id"]}">' in index
+    assert '<a href="/__emulator__/tables/Koalas%20Source">Koalas Source</a>' in index
+    assert '<span class="badge failed">failed</span>' in page
+    assert '<p class="callout error"><b>query_not_supported</b> mapping of column &#x27;c&#x27;: ' in page
+    assert "query_not_supported" in card(page, "Log")
+    assert "SOUNDEX(&quot;city&quot;) || &#x27;&lt;b&gt;&#x27;" in card(page, "SQL")
+    assert "SOUNDEX(\\&quot;city\\&quot;) || &#x27;&lt;b&gt;&#x27;" in card(page, "Specification")
+
+
+def test_job_page_of_a_completed_job_shows_what_it_counted(koalas, show) -> None:
+    """Who, when, how long, from where to where, the context, and the totals; nothing to cancel, nothing to wait for."""
+    job_id = koalas.submit(koalas.rollup(context={"marker": "<m>"}))
+    koalas.clock.advance(75)
+    koalas.finish(job_id)
+    page = show(koalas, f"/jobs/{job_id}")
+    details = card(page, "Details")
+    assert '<dt>From</dt><dd><a href="/__emulator__/tables/Koalas%20Source">Koalas Source</a></dd>' in details
+    assert '<dt>Table</dt><dd><a href="/__emulator__/tables/Koalas%20Rollup">Koalas Rollup</a></dd>' in details
+    assert "<dt>Created by</dt><dd>api-key-pok_...</dd>" in details
+    assert ">2024-07-01 00:01:15 UTC</time></dd></div><div><dt>Ran for</dt><dd>0.0 s</dd>" in details
+    assert "<dt>marker</dt><dd>&lt;m&gt;</dd>" in details
+    assert '<b>4</b><span>rows processed</span></div><div class="tile"><b>4</b><span>rows persisted' in page
+    assert "<progress" not in page
+    assert "<form" not in page
+    assert "http-equiv" not in page
+
+
+def test_job_page_of_a_job_without_rows_warns(koalas, show) -> None:
+    """It has completed, and that is not all there is to say."""
+    job = koalas.run(koalas.rollup(filterExpression="\"city\" = 'Nowhere'"))
+    page = show(koalas, f"/jobs/{job['id']}")
+    assert '<span class="badge completed">completed</span> <span class="badge warn">no_rows_found</span>' in page
+    assert "<b>no_rows_found</b> The job completed without ingesting any rows.</p>" in page
+
+
+def test_job_page_names_what_is_not_ingested_in_words(koalas, show) -> None:
+    """Deletions, restores and streams have neither a source nor metrics; a table that is gone has no page."""
+    interval = "2024-06-01T00:00:00Z/2024-06-02T00:00:00Z"
+    jobs = {
+        "delete": koalas.run(koalas.about("delete_data", "Koalas Source", interval, softDelete=True)),
+        "restore": koalas.run(koalas.about("restore_data", interval=interval)),
+        "drop": koalas.run(koalas.about("drop_table")),
+    }
+    pages = {name: show(koalas, f"/jobs/{job['id']}") for name, job in jobs.items()}
+    assert [re.findall("<h1>(.*?)</h1>", page) for page in pages.values()] == [
+        ["Delete data: Koalas Source"],
+        ["Restore data: Koalas Source"],
+        ["Drop table: Koalas Source"],
+    ]
+    for name in ("delete", "restore"):
+        assert "<dt>Interval</dt><dd>2024-06-01/2024-06-02</dd>" in pages[name]
+        assert "Only ingestion jobs that completed have any." in card(pages[name], "Metrics")
+    assert "<dt>Table</dt><dd>Koalas Source (no such table)</dd>" in pages["drop"]
+
+
+def test_job_page_of_uploaded_files_names_them(koalas, show) -> None:
+    """One by its name, several by their number."""
+    koalas.upload("more.json", [{"timestamp": "2024-06-03T00:00:00Z"}])
+    several = koalas.run(koalas.upload_job("Koalas Source", "Koalas Source.json", "more.json"))
+    assert "<h1>2 files → Koalas Source</h1>" in show(koalas, f"/jobs/{several['id']}")
+    assert ">Koalas Source.json → Koalas Source</a>" in show(koalas, "/jobs")
+
+
+def test_table_page_shows_columns_segments_and_rows_escaped(koalas, show) -> None:
+    """What a table holds at a glance; names and values are text, never markup, and '#' is a letter like others."""
+    koalas.upload("odd.json", [{"timestamp": "2024-06-01T00:00:00Z", "city": "<b>"}])
+    job = koalas.upload_job('Say "<hi>"', "odd.json")
+    koalas.run({**job, "mappings": [*job["mappings"][:1], {"columnName": "#<i>", "expression": '"city"'}]})
+    page = show(koalas, "/tables/Say%20%22%3Chi%3E%22")
+    assert "<h1>Say &quot;&lt;hi&gt;&quot;</h1>" in page
+    assert "<td>#&lt;i&gt;</td><td>string</td><td>declared</td>" in card(page, "Columns")
+    rows = card(page, "First rows")
+    assert '<th scope="col">__time</th><th scope="col">#&lt;i&gt;</th>' in rows
+    assert '<td class="interval">2024-06-01T00:00:00.000Z</td><td>&lt;b&gt;</td>' in rows
+    assert '<span class="interval">2024-06-01/2024-06-02</span>' in card(page, "Segments")
+    assert "Replaced" not in page
+
+
+def test_table_page_tells_measures_from_dimensions_and_replaced_from_deleted(koalas, show) -> None:
+    """Three segments of one version each: live, replaced by it, and deleted with nothing at its place."""
+    for mode in ("append", "replace"):
+        koalas.run(koalas.rollup(ingestionMode=mode, **({"replaceAll": True} if mode == "replace" else {})))
+    koalas.run(
+        koalas.about("delete_data", "Koalas Rollup", "2024-06-02T00:00:00Z/2024-06-03T00:00:00Z", softDelete=True)
+    )
+    page = show(koalas, "/tables/Koalas%20Rollup")
+    columns, segments = card(page, "Columns"), card(page, "Segments")
+    assert "<td>city</td><td>string</td><td>dimension</td>" in columns
+    assert "<td>__count</td><td>long</td><td>measure</td>" in columns
+    # Of the second day both versions are gone, and nothing is at their place.
+    for name, days in {"Live": ["01"], "Replaced": ["01"], "Deleted": ["02", "02"]}.items():
+        listed = re.search(rf"<details[^>]*><summary[^>]*>{name} segments \((\d)\)</summary>(.*?)</details>", segments)
+        assert listed is not None, name
+        assert int(listed[1]) == len(days)
+        assert re.findall(r"interval\">2024-06-(\d\d)/", listed[2]) == days
+    assert segments.count('<th scope="col">Kept until</th>') == 2
+    assert ">2024-07-31 00:00:00 UTC</time>" in segments, "thirty days after the deletion"
+
+
+def test_table_page_shows_realtime_rows(koalas, show) -> None:
+    """What streaming brought is a lane of its own, and among the first rows."""
+    rows = [{"__time": "2020-01-01T00:00:00Z", "city": None, "session": "R", "session_length": 1234}]
+    koalas.control("POST", "/tables/Koalas Source/realtime", {"rows": rows})
+    page = show(koalas, "/tables/Koalas%20Source")
+    assert '<summary id="realtime-summary">Real-time segments (1)</summary>' in page
+    assert '<td class="muted"><i>null</i></td><td>R</td><td class="number">1234</td>' in page
+
+
+def test_table_page_of_a_table_without_rows_says_so(api, show) -> None:
+    """A table is there before its rows are."""
+    api.ok("POST", "/tables", {"name": "t", "type": "detail"})
+    page = show(api, "/tables/t")
+    assert '<p class="muted">The table is empty.</p>' in page
+    assert '<p class="muted">The table has no segments.</p>' in page
+
+
+def test_table_page_says_which_part_is_precached_and_whether_it_is_available(koalas, show) -> None:
+    """A table that loads is not what it seems."""
+    koalas.control("PATCH", "/tables/Koalas Source", {"loadSeconds": 30, "availability": "unavailable"})
+    details = card(show(koalas, "/tables/Koalas%20Source"), "Details")
+    assert '<span class="badge unavailable">unavailable</span>' in details
+    assert "0 bytes precached" in details
+
+
+def test_pages_of_an_empty_emulator_say_so(api, show) -> None:
+    """The pages are there before anything else is."""
+    assert "There are no tables yet." in show(api, "/")
+    assert "There are no jobs yet." in show(api, "/")
+    assert "There are no jobs yet." in show(api, "/jobs")
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/jobs/%3Cb%3E", "Job &#x27;&lt;b&gt;&#x27; does not exist."),
+        ("/tables/nope", "Table &#x27;nope&#x27; does not exist."),
+    ],
+)
+def test_pages_of_what_is_not_there_say_so_in_html(api, path, message) -> None:
+    """A link may outlive what it leads to; who follows it is a person."""
+    response = api.client.get(f"/__emulator__{path}")
+    assert (response.status_code, response.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert f'<h1>Not found</h1><p class="callout error">{message}</p>' in response.text
+
+
+@pytest.mark.parametrize(
+    ("query", "page"),
+    [
+        ("job=0190&table=Koalas%20Rollup", "jobs/0190"),
+        ("job=&table=Koalas%20Rollup%3F", "tables/Koalas%20Rollup%3F"),
+        ("job=..%2F..&table=", "jobs/..%2F.."),
+        ("job=&table=", ""),
+    ],
+)
+def test_console_leads_to_the_page_of_a_job_or_a_table(api, query, page) -> None:
+    """One pattern serves links to jobs and links to tables, which have no job."""
+    response = api.client.get(f"/__emulator__/console?{query}", follow_redirects=False)
+    assert (response.status_code, response.headers["location"]) == (307, f"/__emulator__/{page}")
+
+
+def test_pages_allow_the_browser_their_own_style_and_script_only(api) -> None:
+    """The policy names exactly what stands in the page, by its hash."""
+    for path in ("/", "/jobs", "/jobs/nope"):
+        response = api.client.get(f"/__emulator__{path}")
+        found = {name: re.search(f"<{name}>(.*?)</{name}>", response.text, re.DOTALL) for name in ("style", "script")}
+        hashes = {
+            name: base64.b64encode(hashlib.sha256(one[1].encode()).digest()).decode()
+            for name, one in found.items()
+            if one
+        }
+        assert response.headers["content-security-policy"] == (
+            f"default-src 'none'; style-src 'sha256-{hashes['style']}'; script-src 'sha256-{hashes['script']}'; "
+            "connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        )
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["cache-control"] == "no-store"
+
+
+def test_pages_say_which_faults_are_set(koalas, show) -> None:
+    """Who wonders why a job stands still reads why; a rule that is used up is not worth a word."""
+    assert 'class="callout' not in show(koalas, "/")
+    koalas.fault(effect="status", status=503, path="/tables$")
+    koalas.fault(effect="latency", seconds=0, times=None)
+    koalas.fault(effect="job_status", jobStatus="running", times=2)
+    assert (
+        '<p class="callout warn">A fault makes jobs that have not ended stand still and show &#x27;running&#x27;. '
+        "Faults that are set and not used up: status, latency.</p>"
+    ) in show(koalas, "/jobs")
+    assert koalas.call("GET", "/tables")[0] == 503
+    assert "Faults that are set and not used up: latency.</p>" in show(koalas, "/jobs")

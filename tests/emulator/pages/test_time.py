@@ -1,0 +1,93 @@
+"""Looking at a page is no look at a job; only the clock moves jobs meanwhile, where it is the clock that does."""
+
+from __future__ import annotations
+
+import re
+
+PATHS = ("/", "/jobs", "/jobs/{job}", "/tables/Koalas%20Source")
+
+
+def state(page: str) -> tuple[list[str], list[str]]:
+    """Return the badges and the percentage on a page."""
+    return re.findall(r'class="badge [a-z]*">(\w+)<', page), re.findall(r'<span class="percent">(.*?)</span>', page)
+
+
+def test_pages_with_polls_leave_the_looks_of_a_job_alone(make_api, show) -> None:
+    """However often a person reloads: the third look of the client finds the job done, and no other."""
+    api = make_api("polls=3")
+    api.koalas()
+    job = api.submit(api.rollup())
+    seen = []
+    for looks in range(4):
+        for path in PATHS * 3:
+            show(api, path.format(job=job))
+        seen.append(state(show(api, f"/jobs/{job}")))
+        if looks < 3:
+            api.ok("GET", f"/jobs/{job}/status")
+    assert seen == [
+        (["pending"], ["0 %"]),
+        (["running"], ["33 %"]),
+        (["running"], ["67 %"]),
+        (["completed"], []),
+    ]
+
+
+def test_pages_with_immediate_leave_a_job_pending(koalas, show) -> None:
+    """The next request of the API finds it done, not the next page; the page says so."""
+    job = koalas.submit(koalas.rollup())
+    for path in PATHS:
+        show(koalas, path.format(job=job))
+    page = show(koalas, f"/jobs/{job}")
+    assert state(page) == (["pending"], ["0 %"])
+    assert "Here a job ends with the next request to the API. Looking at this page is none." in page
+    assert koalas.ok("GET", f"/jobs/{job}/status") == {"executionStatus": "completed"}
+
+
+def test_pages_with_seconds_show_jobs_as_the_clock_has_them(make_api, show) -> None:
+    """Nobody but the person looks, and the job ends when it is due."""
+    api = make_api("seconds=10")
+    api.koalas()
+    job = api.submit(api.rollup())
+    seen = []
+    for _ in range(4):
+        seen.append(state(show(api, f"/jobs/{job}")))
+        api.clock.advance(4)
+    assert seen == [(["pending"], ["0 %"]), (["running"], ["40 %"]), (["running"], ["80 %"]), (["completed"], [])]
+    assert "<dt>Ran for</dt><dd>9.0 s</dd>" in show(api, f"/jobs/{job}")
+
+
+def test_pages_under_a_job_status_fault_show_what_replies_show(koalas, show) -> None:
+    """And do not use the fault up."""
+    job = koalas.submit(koalas.rollup())
+    koalas.fault(effect="job_status", jobStatus="running", times=1)
+    for _ in range(3):
+        assert state(show(koalas, f"/jobs/{job}")) == (["running"], ["0 %"])
+        assert state(show(koalas, "/jobs?status=running"))[0] == ["running"]
+    assert koalas.ok("GET", f"/jobs/{job}/status") == {"executionStatus": "running"}
+    assert state(show(koalas, f"/jobs/{job}"))[0] == ["pending"]
+
+
+def test_pages_refresh_while_something_is_unfinished(koalas, show) -> None:
+    """By the browser only then; by the script always, but for a job that has ended, which never changes."""
+    job = koalas.submit(koalas.rollup())
+    follows = '<body data-refresh="2">'
+    refreshing = '<noscript><meta http-equiv="refresh" content="5"></noscript>'
+    for path in PATHS:
+        page = show(koalas, path.format(job=job))
+        assert refreshing in page, path
+        assert follows in page, path
+    koalas.finish(job)
+    for path in PATHS:
+        page = show(koalas, path.format(job=job))
+        assert refreshing not in page, path
+        assert (follows in page) == ("{job}" not in path), path
+
+
+def test_pages_are_no_requests_of_the_api(koalas, show) -> None:
+    """Counters and faults don't notice a person who looks."""
+    koalas.fault(effect="status", status=503)
+    before = koalas.control("GET", "/counters")[1]["requests"]
+    for path in PATHS[:2]:
+        show(koalas, path)
+    assert koalas.control("GET", "/counters")[1]["requests"] == before
+    assert koalas.call("GET", "/jobs")[0] == 503

@@ -1,0 +1,136 @@
+"""What earlier releases left behind is understood: an upgrade may come while tasks wait, retry or age data out."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_polaris.deferral import recall
+from airflow_provider_polaris.jobs.aging_plan import AgingPlan
+from airflow_provider_polaris.jobs.fingerprint import changed_fields, fingerprint
+from airflow_provider_polaris.operators.kill import KillSwitch
+from airflow_provider_polaris.operators.polaris import PolarisJobOperator
+from airflow_provider_polaris.sensors.polaris import PolarisDataSensor
+from airflow_provider_polaris.sensors.watch import Memory
+from airflow_provider_polaris.submission.record import RECORD_KEY, Records
+from airflow_provider_polaris.triggers.data import check_data_event
+from airflow_provider_polaris.triggers.event import check_event
+from airflow_provider_polaris.triggers.table_cursor import Cursor
+from tests.upgrade.forms import HERE, VERSION, forms, identity
+
+RELEASES = sorted(path for path in HERE.iterdir() if path.is_dir() and path.name[0].isdigit())
+
+pytestmark = pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.name)
+
+
+def left(release: Path, name: str) -> Any:
+    return json.loads((release / f"{name}.json").read_text())
+
+
+def test_release_in_the_tree_leaves_what_was_written_down(release: Path) -> None:
+    """Who changes a stored form notices here; before the release the files are written anew, afterwards never."""
+    if release.name != VERSION:
+        pytest.skip("an earlier release")
+
+    assert {path.stem: left(release, path.stem) for path in release.glob("*.json")} == forms()
+
+
+def test_trigger_rows_make_the_same_triggers(release: Path) -> None:
+    """A triggerer of the new version takes up what the old one was waiting for; arguments may only be added."""
+    for row in left(release, "triggers"):
+        module, _, name = row["classpath"].rpartition(".")
+        classpath, kwargs = getattr(import_module(module), name)(**row["kwargs"]).serialize()
+
+        assert classpath == row["classpath"]
+        assert {key: kwargs[key] for key in row["kwargs"]} == row["kwargs"]
+
+
+def test_deferred_tasks_have_the_method_that_they_go_on_with(release: Path) -> None:
+    """Airflow's database names the method, and passes the event and what was left."""
+    for place, deferral in left(release, "deferrals").items():
+        module, _, name = place.rpartition(".")
+        method = getattr(getattr(import_module(f"airflow_provider_polaris.{module}"), name), deferral["method_name"])
+
+        signature(method).bind(None, {}, event={}, **deferral["kwargs"])
+
+
+def test_deferred_operator_goes_on_with_its_job(release: Path) -> None:
+    """Nothing of the attempt is lost: the job, the place in the console, the way of waiting."""
+    left_by_operator = left(release, "deferrals")["operators.polaris.PolarisJobOperator"]["kwargs"]["wait"]
+    operator = PolarisJobOperator(task_id="load", spec={})
+    operator._kill = KillSwitch()
+
+    run = operator._resume(left_by_operator, {"ti": None})  # type: ignore[typeddict-item]
+
+    assert (run.job_id, run.url, run.submitted.timestamp()) == ("job-1", left_by_operator["url"], 1795154400.0)
+    assert {name: getattr(run.options, name) for name in left_by_operator["options"]} == left_by_operator["options"]
+
+
+def test_deferred_job_sensor_goes_on_with_its_job(release: Path) -> None:
+    """The sensor finds all that it wants to know."""
+    left_by_sensor = left(release, "deferrals")["sensors.polaris.PolarisJobSensor"]["kwargs"]["wait"]
+
+    memory = recall(Memory, left_by_sensor)
+
+    assert {name: getattr(memory, name) for name in left_by_sensor} == left_by_sensor
+
+
+def test_deferred_data_sensor_ends_with_what_the_trigger_found(release: Path) -> None:
+    """The condition is read again and the finding handed on."""
+    pushed: dict[str, Any] = {}
+    ti = SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))
+    waiting = left(release, "deferrals")["sensors.polaris.PolarisDataSensor"]["kwargs"]["wait"]
+
+    PolarisDataSensor(task_id="wait", table="other").execute_complete(
+        {"ti": ti},  # type: ignore[typeddict-item]
+        left(release, "data_events")[0],
+        waiting,
+    )
+
+    assert pushed == {"polaris_data": {"table": "Koalas Source", "newest": "2026-11-20T06:00:00Z", "rows": 12}}
+
+
+def test_events_of_an_older_triggerer_pass_the_check(release: Path) -> None:
+    """Workers are often newer than the triggerer for a while."""
+    for event in left(release, "job_events"):
+        assert check_event(event) == event
+    for event in left(release, "data_events"):
+        assert check_data_event(event) == event
+
+
+def test_records_are_read_with_all_they_say(release: Path) -> None:
+    """A record that counts as missing would make a retry search for its job, or refuse to append."""
+    for stored in left(release, "records"):
+        records = Records(SimpleNamespace(get=lambda key, default=None, stored=stored: {RECORD_KEY: stored}[key]), None)  # type: ignore[arg-type]
+
+        record = records.load()
+
+        assert record is not None
+        assert {name: record.to_json()[name] for name in stored} == stored
+
+
+def test_cursor_of_a_watched_table_is_read(release: Path) -> None:
+    """A cursor that can't be read would let what completed during the upgrade go unnoticed."""
+    stored = left(release, "table_cursor")
+
+    assert Cursor.from_json(stored).to_json() == stored
+
+
+def test_plans_of_an_age_out_in_progress_are_read(release: Path) -> None:
+    """The tasks that come after the upgrade go on with what the ones before it handed on."""
+    for stored in left(release, "aging_plans"):
+        assert AgingPlan.from_json(stored, "plan").to_json() == stored
+
+
+def test_jobs_at_polaris_are_recognised(release: Path) -> None:
+    """Another marker or another fingerprint of the same spec would make a retry submit a second job, or refuse."""
+    known = left(release, "at_polaris")
+
+    assert identity(known["task"]).marker(*known["place"]) == known["marker"]
+    assert changed_fields(known["fingerprint"], fingerprint(known["spec"])) == ()
