@@ -13,7 +13,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-h
 	--upgrade --all-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-aging ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke compat bench lint types docs format build constraints clean
+.PHONY: help setup demo demo-aging ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke compat bench lint types docs format build release-check constraints clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -97,6 +97,9 @@ format: $(READY)  ## let ruff mend what it can
 
 build: $(READY)  ## wheel and sdist in dist/
 	$(BIN)/uv build --python $(BIN)/python
+
+release-check: $(READY)  ## build, let twine check, and run a DAG from the wheel in a new environment, about a minute
+	$(BIN)/python scripts/release_check.py
 
 # Pins that an Airflow needs and doesn't ask for itself: without them it installs, and its tasks fail.
 constraints: $(READY)  ## resolve constraints.txt and those of the older versions anew

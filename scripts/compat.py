@@ -48,7 +48,7 @@ class Result(NamedTuple):
     def line(self) -> str:
         verdict = "ok    " if self.ok else "FAILED"
         if self.passed is None:
-            return f"Airflow {self.version:<8}{verdict}  the tests did not run{self.seconds:>24.0f} s"
+            return f"Airflow {self.version:<8}{verdict}  the tests did not run"
         counts = f"{self.passed:>6} passed{self.failed:>5} failed{self.skipped:>5} skipped"
         return f"Airflow {self.version:<8}{verdict}{counts}{self.seconds:>7.0f} s"
 

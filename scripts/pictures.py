@@ -59,7 +59,11 @@ class Photographer:
                 self.take("failed")
                 raise SystemExit(f"{selector!r} {text!r} is not there; see {FOLDER / 'failed.png'}.")
             time.sleep(0.3)
-        self._page.run(f"({found}).click()")
+        time.sleep(1)  # what is drawn anew while data comes in takes no click
+        self._page.run(f"({found}).scrollIntoView({{block: 'center'}})")
+        box = self._page.run(f"(b => [b.x + b.width / 2, b.y + b.height / 2])(({found}).getBoundingClientRect())")
+        for kind in ("mousePressed", "mouseReleased"):
+            self._page.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
 
     def take(self, name: str, width: int = 1280, height: int = 800) -> None:
         """Write ``docs/pictures/NAME.png``."""
@@ -111,11 +115,12 @@ def main() -> None:
         task = f"{AIRFLOW}/dags/koalas_rollup/runs/{urllib.parse.quote(run)}/tasks"
         camera.go(f"{task}/wait", "completed")
         camera.take("task-log")
-        camera.go(f"{task}/rollup", "Polaris Job")
+        camera.go(f"{task}/rollup/details", "Polaris Job")
         camera.take("task-links")
         camera.go(f"{AIRFLOW}/connections", "polaris_default")
         camera.click("button[aria-label*='Edit']")
-        camera.see("Project ID")
+        camera.click("button", "Extra Fields")
+        camera.see("Project")
         camera.take("connection-form", height=1300)
         page.close()
 

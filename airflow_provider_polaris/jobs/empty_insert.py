@@ -28,20 +28,6 @@ def with_empty_insert_check(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {**spec, "context": {EMPTY_INSERT_KEY: True, **(spec.get("context") or {})}}
 
 
-def without_empty_insert_check(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Return a copy of a spec without the key, for a Polaris that refuses it; a context that is empty then goes, too.
-
-    >>> without_empty_insert_check({"type": "batch", "context": {"failOnEmptyInsert": True}})
-    {'type': 'batch'}
-
-    :param spec: The JSON object for Polaris.
-    """
-    context = {name: value for name, value in (spec.get("context") or {}).items() if name != EMPTY_INSERT_KEY}
-    rest = {name: value for name, value in spec.items() if name != "context"}
-    return {**rest, "context": context} if context else rest
-
-
 def has_empty_insert_check(spec: Mapping[str, Any]) -> bool:
     """Whether a spec has the key, whoever put it there."""
     context = spec.get("context")

@@ -117,29 +117,6 @@ def find_aggregates(expression: str) -> tuple[str, ...]:
     return reading.aggregates if reading else ()
 
 
-def uses_function(expression: str, *names: str) -> bool:
-    """
-    Whether an expression calls one of the functions ``names`` (any case).
-
-    :return: False if the expression can't be parsed.
-    """
-    reading = read_expression(expression)
-    return reading is not None and not reading.functions.isdisjoint(name.upper() for name in names)
-
-
-def time_floor_period(expression: str) -> str | None:
-    """
-    Return the period to which an expression rounds a time down.
-
-    >>> time_floor_period("TIME_FLOOR(__time, 'PT1H')"), time_floor_period('FLOOR("__time" TO DAY)')
-    ('PT1H', 'P1D')
-
-    :return: ISO 8601 period as written; None if the expression is no rounding down or can't be parsed.
-    """
-    reading = read_expression(expression)
-    return reading.time_floor.period if reading and reading.time_floor else None
-
-
 def first_keyword(statement: str) -> str | None:
     """
     Return the first word of a SQL statement in upper case, comments skipped.

@@ -92,8 +92,18 @@ class TableLedger:
             self._log.info("Table %r is watched from where the watch ended.", self._interest.table)
         else:
             self._cursor = Cursor.at(look, self._interest)
-            self._log.info("Table %r is watched from now on.", self._interest.table)
+            self._log.info("Table %r is watched from now on.%s", self._interest.table, self._forgets)
         return True
+
+    @property
+    def _forgets(self) -> str:
+        """What an Airflow means that has no place for the cursor."""
+        if self._store.is_there:
+            return ""
+        return (
+            " This Airflow keeps no state of assets (it came with 3.3), so what completes while no triggerer runs "
+            "fires nothing."
+        )
 
     async def _ask(self, missing: frozenset[str]) -> Mapping[str, JobState | None]:
         if not missing:

@@ -9,7 +9,6 @@ import pytest
 from airflow_provider_polaris.jobs.empty_insert import (
     has_empty_insert_check,
     with_empty_insert_check,
-    without_empty_insert_check,
 )
 
 
@@ -25,13 +24,6 @@ def test_with_check_users_own_value_stays() -> None:
     """Who wrote the key himself is heeded."""
     spec = {"type": "batch", "context": {"failOnEmptyInsert": False}}
     assert with_empty_insert_check(spec) == spec
-
-
-def test_without_check_takes_the_key_out() -> None:
-    """What was put in goes out again, and nothing else."""
-    spec = {"type": "batch", "context": {"maxNumTasks": 3}}
-    assert without_empty_insert_check(with_empty_insert_check(spec)) == spec
-    assert without_empty_insert_check(with_empty_insert_check({"type": "batch"})) == {"type": "batch"}
 
 
 @pytest.mark.parametrize(

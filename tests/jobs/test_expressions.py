@@ -16,8 +16,6 @@ from airflow_provider_polaris.jobs.expressions import (
     find_aggregates,
     first_keyword,
     read_expression,
-    time_floor_period,
-    uses_function,
 )
 from airflow_provider_polaris.jobs.functions import AGGREGATES, CLOCK, SCALARS
 
@@ -183,13 +181,6 @@ def test_read_expression_clock_functions_are_named(expression: str, names: tuple
     assert reading.clock_functions == names
 
 
-def test_uses_function_takes_any_case() -> None:
-    """Names are compared as SQL does."""
-    assert uses_function("time_floor(__time, 'PT1H')", "Time_Floor", "x")
-    assert not uses_function("'TIME_FLOOR(1)'", "TIME_FLOOR")
-    assert not uses_function("TIME_FLOOR(", "TIME_FLOOR")
-
-
 @pytest.mark.parametrize(
     "expression, floor",
     [
@@ -219,7 +210,6 @@ def test_read_expression_time_floor_is_read_in_each_spelling(expression: str, fl
 
     assert reading is not None
     assert reading.time_floor == floor
-    assert time_floor_period(expression) == (floor.period if floor else None)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +235,6 @@ def test_read_expression_that_cannot_be_parsed_is_unknown_and_silent(
     with caplog.at_level(logging.DEBUG):
         assert read_expression(expression) is None
         assert find_aggregates(expression) == ()
-        assert time_floor_period(expression) is None
 
     assert not caplog.records
     assert capfd.readouterr() == ("", "")

@@ -53,6 +53,24 @@ _SPEC = {
     "context": {"sqlTimeZone": "UTC"},
 }
 
+#: What Polaris fills in where it is left out counts as left out.
+_ALL_DEFAULTS = {
+    "type": "batch",
+    "ingestionMode": "append",
+    "createTableIfNotExists": False,
+    "replaceAll": False,
+    "maxParseExceptions": 2147483647,
+    "source": {"type": "table", "tableName": "Koalas Source", "interval": Interval.ETERNITY.to_wire()},
+    "target": {"type": "table", "tableName": "Koalas Copy"},
+    "mappings": [{"columnName": "__time", "expression": '  "__time"  '}],
+}
+_DELETION = {
+    "type": "delete_data",
+    "deleteAll": False,
+    "softDelete": False,
+    "target": {"type": "table", "tableName": "Koalas Source", "intervals": ["2026-11-19/P1D", "2026-11-20/P1D"]},
+}
+
 
 def forms() -> dict[str, Any]:
     """Return it by the name of its file, as JSON."""
@@ -65,8 +83,7 @@ def forms() -> dict[str, Any]:
         "table_cursor": Cursor(_PROJECT, _BEGIN, frozenset({"job-2"}), {"job-1": _BEGIN}).to_json(),
         "aging_plans": [_aging_plan(job).to_json() for job in (None, "job-1")],
         "at_polaris": {
-            "spec": _SPEC,
-            "fingerprint": fingerprint(_SPEC),
+            "jobs": [{"spec": spec, "fingerprint": fingerprint(spec)} for spec in (_SPEC, _ALL_DEFAULTS, _DELETION)],
             "task": ["dag", "manual__2026-11-20", "rollup", -1, 2],
             "place": [_API, _PROJECT],
             "marker": _TASK.marker(_API, _PROJECT),

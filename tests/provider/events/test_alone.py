@@ -44,6 +44,17 @@ def test_run_fires_each_update_once(world: World) -> None:  # noqa: F811
     assert told == [["short"], ["long"]]
 
 
+def test_run_says_once_that_nothing_is_kept(world: World, lines: Any) -> None:  # noqa: F811
+    """Who looks why an update fired nothing finds the reason in the triggerer's log."""
+    world.run(hear(PolarisTableUpdatedTrigger(TABLE), 200))
+
+    (line,) = lines()
+    assert line == (
+        f"INFO Table {TABLE!r} is watched from now on. This Airflow keeps no state of assets (it came with 3.3), so "
+        "what completes while no triggerer runs fires nothing."
+    )
+
+
 def test_run_asks_for_its_own_table_only(world: World) -> None:  # noqa: F811
     """Whoever polls alone reads no page of the jobs of others."""
     for number in range(1000):

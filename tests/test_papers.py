@@ -1,0 +1,99 @@
+"""What the papers for contributors say is so: commands exist, and what enforces an invariant is there."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = set(re.findall(r"^([a-z0-9-]+):.*## ", MAKEFILE, re.MULTILINE))
+VERSIONS = re.search(r"^VERSIONS \?= (.+)$", MAKEFILE, re.MULTILINE)[1].split()  # type: ignore[index]
+
+
+def code_of(page: Path) -> list[str]:
+    """Return each line of code blocks, without its comment, and each piece of code in the text."""
+    text = page.read_text()
+    blocks = re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line] + re.findall(r"`([^`\n]+)`", text)
+
+
+def test_commands_of_contributing_exist() -> None:
+    """Whoever copies a line gets what it promises."""
+    seen = set()
+    for code in code_of(ROOT / "CONTRIBUTING.md"):
+        command, *arguments = code.split()
+        if command == "make":
+            wanted = [each for each in re.sub(r'VERSIONS="[^"]*"', "", code).split()[1:] if "=" not in each]
+            assert set(wanted) <= TARGETS, code
+            seen |= set(wanted)
+        elif command == ".venv/bin/python":
+            assert arguments[0] == "-m", code
+            module = arguments[1].replace(".", "/")
+            assert arguments[1] == "pytest" or (ROOT / f"{module}.py").is_file(), code
+            for path in (each for each in arguments[2:] if each.startswith("tests")):
+                assert (ROOT / path).exists(), code
+    assert {"setup", "test", "lint", "types", "format", "docs", "compat", "e2e", "release-check"} <= seen
+
+
+@pytest.mark.parametrize("target", sorted(TARGETS))
+def test_target_is_one_that_make_knows(target: str) -> None:
+    """A list that is printed and a rule that runs are the same; nothing is run here."""
+    done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert re.search(rf"^\.PHONY:.* {target}( |$)", MAKEFILE, re.MULTILINE), f"{target} is not among the .PHONY"
+
+
+def test_each_version_of_the_matrix_has_pins_of_its_own() -> None:
+    """The newest has constraints.txt, each older one the file that bears its name."""
+    for version in VERSIONS:
+        pins = ROOT / ("constraints.txt" if version == VERSIONS[-1] else f"constraints-{version}.txt")
+        assert re.search(rf"^apache-airflow=={re.escape(version)}\.\d+$", pins.read_text(), re.MULTILINE), pins.name
+    assert sorted(path.name for path in ROOT.glob("constraints-*.txt")) == sorted(
+        f"constraints-{version}.txt" for version in VERSIONS[:-1]
+    )
+    assert f"NEWEST := {VERSIONS[-1]}\nOLDEST := {VERSIONS[0]}\n" in MAKEFILE
+
+
+ROWS = re.findall(r"^\| \*\*(.+?)\| (.+) \|$", (ROOT / "INVARIANTS.md").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("enforced_by", [row[1] for row in ROWS], ids=[row[0].split("**")[0] for row in ROWS])
+def test_what_enforces_an_invariant_is_there(enforced_by: str) -> None:
+    """A test that was renamed or deleted takes its invariant along, unless somebody notices."""
+    contracts = re.findall(r'contract "([^"]+)"', enforced_by)
+    tests = re.findall(r"`([^`]+)`", enforced_by)
+    assert contracts or tests
+    for name in contracts:
+        assert f'name = "{name}"' in (ROOT / "pyproject.toml").read_text(), name
+    for test in tests:
+        file, _, function = test.partition("::")
+        tree = ast.parse((ROOT / file).read_text())
+        names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+        assert function in names if function else any(name.startswith("test_") for name in names), test
+
+
+def test_every_line_of_the_invariants_says_what_enforces_it() -> None:
+    """A table row that the test above doesn't read would be a wish."""
+    text = (ROOT / "INVARIANTS.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("|") and not line.startswith(("|---", "| invariant"))]
+
+    assert len(ROWS) == len(rows) > 20
+
+
+def test_airflows_moved_names_come_from_one_module() -> None:
+    """No module but compat.py tries one place of Airflow's and then another."""
+    for path in (ROOT / "airflow_provider_polaris").rglob("*.py"):
+        if path.name == "compat.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Try):
+                modules = [each.module or "" for each in ast.walk(node) if isinstance(each, ast.ImportFrom)]
+                moved = [name for name in modules if name.split(".")[0] == "airflow"]
+                assert len(moved) < 2, f"{path.name}:{node.lineno} {moved}"
