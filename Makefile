@@ -51,7 +51,7 @@ emulator: $(READY)  ## serve the demo's Polaris, with its pages
 
 # What measures runs alone.
 test: $(READY)  ## run all tests
-	$(BIN)/python -m pytest -m 'not e2e and not performance' -n auto --dist loadfile
+	$(BIN)/python -m pytest -m 'not e2e and not performance' -n auto --dist worksteal
 	$(BIN)/python -m pytest -m performance
 
 schedules: $(READY)  ## 1,080 random schedules of faults and crashes, some 10 minutes; SCHEDULES_SEED=N repeats a run

@@ -136,6 +136,7 @@ def test_waiting_in_real_threads_takes_one_connection_and_leaves_nothing(server:
     asyncio.run(until(no_polaris_threads))
 
 
+@pytest.mark.performance
 def test_watcher_of_ten_thousand_never_holds_up_the_loop(
     server: Server, connect: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
