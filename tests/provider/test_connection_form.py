@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import subprocess
 import sys
 import types
+import warnings
 from typing import NamedTuple
 
 import pytest
@@ -37,35 +40,50 @@ class Form(NamedTuple):
     placeholders: dict[str, str]
 
 
-@pytest.fixture
-def airflow_form(providers_manager):
+#: What Airflow 3 gives its user interface. A process reads the hooks once, and 3.1 has the form only if this is the
+#: first time, so a process of its own asks.
+ASK = """
+import json, sys
+from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+(ours,) = (each for each in HookMetaService.hook_meta_data() if each.connection_type == "polaris")
+json.dump(ours.model_dump(), open(sys.argv[1], "w"))
+"""
+
+
+@pytest.fixture(scope="module")
+def airflow_form(tmp_path_factory):
     """Return what the running Airflow's own form has of ours."""
     if AIRFLOW_VERSION < (3, 0):
-        widgets = {name: info for name, info in providers_manager.connection_form_widgets.items() if "polaris" in name}
-        behaviour = providers_manager.field_behaviours["polaris"]
-        return Form(
-            [info.field_name for info in widgets.values()],
-            [info.field_name for info in widgets.values() if info.is_sensitive],
-            list(behaviour["hidden_fields"]),
-            behaviour["relabeling"],
-            {name: text for name, text in behaviour["placeholders"].items() if "__" not in name},
-        )
+        return _form_of_airflow_2()
     if AIRFLOW_VERSION < (3, 1) and not importlib.util.find_spec("flask_appbuilder"):
         pytest.skip("Airflow 3.0 shows the fields of no provider where its FAB provider isn't installed")
-    from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
-
-    (ours,) = (each for each in HookMetaService.hook_meta_data() if each.connection_type == "polaris")
-    # Airflow 3.1 leaves modules behind that it can't find a second time.
-    for name in [name for name, module in sys.modules.items() if getattr(module, "__spec__", None) is None]:
-        if name.partition(".")[0] in {"flask_appbuilder", "flask_babel", "wtforms"}:
-            del sys.modules[name]
-    standard = {name: field for name, field in ours.standard_fields.model_dump().items() if field}
+    file = tmp_path_factory.mktemp("form") / "form.json"
+    subprocess.run([sys.executable, "-c", ASK, str(file)], check=True, capture_output=True, timeout=120)
+    ours = json.loads(file.read_text())
+    standard = {name: field for name, field in ours["standard_fields"].items() if field}
     return Form(
-        list(ours.extra_fields),
-        [name for name, field in ours.extra_fields.items() if field["schema"].get("format") == "password"],
+        list(ours["extra_fields"]),
+        [name for name, field in ours["extra_fields"].items() if field["schema"].get("format") == "password"],
         [name.removeprefix("url_") for name, field in standard.items() if field["hidden"]],
         {name: field["title"] for name, field in standard.items() if field["title"]},
         {name: field["placeholder"] for name, field in standard.items() if field["placeholder"]},
+    )
+
+
+def _form_of_airflow_2():
+    from airflow.providers_manager import ProvidersManager
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # other providers' hooks
+        manager = ProvidersManager()
+        widgets = [info for name, info in manager.connection_form_widgets.items() if name.startswith("extra__polaris")]
+        behaviour = manager.field_behaviours["polaris"]
+    return Form(
+        [info.field_name for info in widgets],
+        [info.field_name for info in widgets if info.is_sensitive],
+        list(behaviour["hidden_fields"]),
+        behaviour["relabeling"],
+        {name: text for name, text in behaviour["placeholders"].items() if "__" not in name},
     )
 
 
