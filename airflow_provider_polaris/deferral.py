@@ -73,20 +73,6 @@ def backstop(deadline: datetime | None, now: datetime) -> timedelta | None:
     return None if deadline is None else max(deadline - now, timedelta()) + _BACKSTOP
 
 
-def restart_timer(task: Any, ti: Any, now: datetime) -> None:
-    """
-    Give a task that resumes its whole ``execution_timeout`` again, as Airflow 3 does.
-
-    Before, the time of the deferral counts, and a task that gets its worker late isn't even told how its job ended.
-
-    :param task: The task as it is about to run.
-    :param ti: Its task instance.
-    :param now: The present.
-    """
-    if task.execution_timeout is not None and getattr(ti, "next_method", None) is not None:
-        task.execution_timeout += now - attempt_start(ti, now)
-
-
 def is_timeout(next_kwargs: Mapping[str, Any] | None) -> bool:
     """
     Whether Airflow resumes a task without an event because its time is up; else the trigger broke.

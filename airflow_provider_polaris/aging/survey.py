@@ -50,7 +50,7 @@ class Survey:
         self.limits = Limits(clock, stop, deadline)
         self.log = log
         self.poll_interval = poll_interval
-        self._counter = Counter(hook, self.limits, log, purpose=Purpose(advice=""))  # nothing is deleted uncounted
+        self._counter = Counter(hook.get_conn, self.limits, log, purpose=Purpose(advice=""))  # no delete uncounted
 
     def find(self, name: str) -> Table | None:
         """Describe a table; None if there is none of that name."""

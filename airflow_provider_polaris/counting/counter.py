@@ -8,10 +8,10 @@ much where rows have come in that no job can read yet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.counting.limits import Limits, PolarisGuardUnansweredError
 from airflow_provider_polaris.jobs.errors import (
@@ -59,34 +59,20 @@ class Purpose:
     )
 
 
-class Asks(Protocol):
-    """Who asks Polaris: a hook, or what is made of a client."""
-
-    def get_conn(self) -> PolarisClient:
-        """Return the client."""
-
-    def query(self, sql: str, *, context: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Run a SELECT."""
-
-    def iter_jobs(self, **filters: Any) -> Iterator[dict[str, Any]]:
-        """List jobs."""
-
-    def get_table(self, name: str) -> dict[str, Any]:
-        """Describe a table."""
-
-
 class Counter:
     """
     Runs queries that have to see every row that a job can read.
 
-    :param hook: Asks Polaris.
+    :param connect: Returns the client.
     :param limits: How long.
     :param log: Logger of the task.
     :param purpose: What for.
     """
 
-    def __init__(self, hook: Asks, limits: Limits, log: Any, *, purpose: Purpose = Purpose()) -> None:
-        self._hook = hook
+    def __init__(
+        self, connect: Callable[[], PolarisClient], limits: Limits, log: Any, *, purpose: Purpose = Purpose()
+    ) -> None:
+        self._connect = connect
         self._purpose = purpose
         self._limits = limits
         self._log = log
@@ -125,10 +111,10 @@ class Counter:
             if rows is not None:
                 return rows
         self._check_all_at_hand(table, as_job=as_job)
-        return self._hook.query(sql, context=context)
+        return self._connect().query(sql, context=context)
 
     def _asynchronously(self, sql: str, context: Mapping[str, Any]) -> list[dict[str, Any]] | None:
-        client = self._hook.get_conn()
+        client = self._connect()
         try:
             query_id = self._start_as_job(sql, context)
         except PolarisApiError as error:
@@ -161,7 +147,7 @@ class Counter:
         for _ in range(_MOST_STARTS):
             self._limits.check_alive()
             try:
-                return str(self._hook.get_conn().start_query(sql, context=context)["queryId"])
+                return str(self._connect().start_query(sql, context=context)["queryId"])
             except PolarisAmbiguousSubmitError as error:
                 cause = error.__cause__ or error
         raise PolarisGuardUnansweredError(
@@ -173,7 +159,7 @@ class Counter:
         end = self._limits.end(QUERY_LIMIT)
         pause = _FIRST_PAUSE
         while True:
-            answer = self._hook.get_conn().get_query(query_id)
+            answer = self._connect().get_query(query_id)
             state = str(answer["state"]).upper()
             if state == "SUCCESS":
                 return
@@ -191,7 +177,7 @@ class Counter:
 
     def _cancel(self, query_id: str) -> None:
         try:
-            self._hook.get_conn().cancel_query(query_id)
+            self._connect().cancel_query(query_id)
         except PolarisError as error:
             self._log.debug("Query %r may run on: %s", query_id, error)
 
@@ -200,7 +186,7 @@ class Counter:
             raise self._blind(f"table {table.name!r} {table.why_not_precached}")
         if not as_job:
             return
-        for row in self._hook.iter_jobs(type=("streaming",), target_table=table.name):
+        for row in self._connect().iter_jobs(type=("streaming",), target_table=table.name):
             stream = JobState.from_wire(row)
             if not stream.is_terminal:
                 raise self._blind(
@@ -211,8 +197,8 @@ class Counter:
 
     def _check_total(self, table: TableStorage) -> None:
         """Polaris' own number has published rows only."""
-        total = self._hook.get_table(table.name).get("totalRows")
-        answer = self._hook.query(f'SELECT COUNT(*) AS "n" FROM {quote_identifier(table.name)}')
+        total = self._connect().get_table(table.name).get("totalRows")
+        answer = self._connect().query(f'SELECT COUNT(*) AS "n" FROM {quote_identifier(table.name)}')
         seen = answer[0].get("n") if answer else None
         if isinstance(total, int) and seen != total:
             raise self._blind(

@@ -170,7 +170,7 @@ class SourceGuards:
             target=None if target is None else target.facts,
             storage=None if target is None else target.storage,
         )
-        counter = Counter(self._hook, self._limits, self._log)
+        counter = Counter(self._hook.get_conn, self._limits, self._log)
         here = self._count(counter, plan, plan.source_sql, source, as_job=True)
         empty = compare(plan, here, {})
         if empty.is_empty and self._options.on_empty_source == "skip":

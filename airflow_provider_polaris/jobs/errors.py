@@ -200,3 +200,7 @@ class PolarisJobCanceledError(PolarisJobError):
 
 class PolarisJobTimeoutError(PolarisJobError):
     """The job was not done at the deadline."""
+
+
+#: Failures that say nothing of the job or table that was asked for: the next question would meet them as well.
+EVERYBODYS_ERRORS: Final = (PolarisTransportError, PolarisThrottledError, PolarisAuthError)

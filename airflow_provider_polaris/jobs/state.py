@@ -23,6 +23,7 @@ __all__ = [
     "NO_ROWS_FOUND",
     "STATUSES",
     "TERMINAL_STATUSES",
+    "WRITING_TYPES",
     "Health",
     "JobState",
     "LogEntry",
@@ -31,6 +32,10 @@ __all__ = [
     "normalize_status",
     "parse_log",
 ]
+
+
+#: Jobs that put rows into a table and end. Streaming jobs don't end, and who drops a table updates nothing.
+WRITING_TYPES: Final = frozenset({"batch", "sql", "restore_data"})
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
@@ -92,7 +93,7 @@ class _Job:
     def facts(self) -> Mapping[str, Any] | None:
         return self.attempt.facts if self.is_completed and self.state.type in ("batch", "sql") else None
 
-    @property
+    @cached_property
     def sources(self) -> list[TableAddress]:
         from airflow_provider_polaris.lineage.job import sources_of
 

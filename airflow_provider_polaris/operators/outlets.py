@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.assets import table_address
 from airflow_provider_polaris.compat import outlet_of
+from airflow_provider_polaris.jobs.state import WRITING_TYPES
 from airflow_provider_polaris.submission import TaskIdentity
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.state import JobState
     from airflow_provider_polaris.operators.base import PolarisBaseOperator
     from airflow_provider_polaris.outcome import JobFacts
-
-#: Jobs that leave rows for others to read. Who wants to hear of a deletion names the table as an outlet.
-WRITING_TYPES: Final = frozenset({"batch", "sql", "restore_data"})
 
 #: More events of one table since a run was due are not looked through.
 _MOST_EVENTS: Final = 1_000
@@ -57,6 +55,7 @@ class Change:
         """
         if state.target_table is None:
             return None
+        # Who wants to hear of a deletion names the table as an outlet.
         is_news = state.type in WRITING_TYPES and state.status == "completed"
         return cls(state.target_table, state.source_table, facts, tuple(facts["intervals"] or ()), is_news)
 

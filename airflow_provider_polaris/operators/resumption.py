@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.compat import AIRFLOW_VERSION, BaseOperator
+from airflow_provider_polaris.compat import BaseOperator
+from airflow_provider_polaris.execution_timer import FreshTimer
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.compat import Context
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.operators.run import JobRun
 
 
-class ResumingOperator(BaseOperator):
+class ResumingOperator(FreshTimer, BaseOperator):
     """Takes up what was left before a deferral; what an attempt is, :class:`~.base.PolarisBaseOperator` knows."""
 
     job_id: str | None
@@ -76,16 +77,6 @@ class ResumingOperator(BaseOperator):
                 lambda run: self._take_over(run, next_kwargs or {}),
             )
         return super().resume_execution(next_method, next_kwargs, context)
-
-    if AIRFLOW_VERSION < (3, 0):
-
-        def pre_execute(self, context: Any) -> None:
-            """Start the timer of ``execution_timeout`` anew after a deferral, as Airflow 3 does."""
-            from airflow_provider_polaris.clock import CLOCK
-            from airflow_provider_polaris.deferral import restart_timer
-
-            super().pre_execute(context)
-            restart_timer(self, context["ti"], CLOCK.now())
 
     def _resume(self, wait: Any, context: Context) -> JobRun:
         from airflow_provider_polaris.deferral import recall

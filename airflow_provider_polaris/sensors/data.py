@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.compat import AIRFLOW_VERSION, BaseSensorOperator, conf
+from airflow_provider_polaris.compat import BaseSensorOperator, conf
+from airflow_provider_polaris.execution_timer import FreshTimer
 from airflow_provider_polaris.sensors.ends import lasting_errors_fail, skips
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.sensors.data_wait import DataWait
 
 
-class PolarisDataSensor(BaseSensorOperator):
+class PolarisDataSensor(FreshTimer, BaseSensorOperator):
     """
     Wait until a table holds data up to an instant, or a minimum of rows in an interval.
 
@@ -162,16 +163,6 @@ class PolarisDataSensor(BaseSensorOperator):
                 if is_timeout(next_kwargs):
                     wait.time_out()
         return super().resume_execution(next_method, next_kwargs, context)
-
-    if AIRFLOW_VERSION < (3, 0):
-
-        def pre_execute(self, context: Any) -> None:
-            """Start the timer of ``execution_timeout`` anew after a deferral, as Airflow 3 does."""
-            from airflow_provider_polaris.clock import CLOCK
-            from airflow_provider_polaris.deferral import restart_timer
-
-            super().pre_execute(context)
-            restart_timer(self, context["ti"], CLOCK.now())
 
     def _begin(self, context: Context) -> DataWait:
         from airflow_provider_polaris.arguments import as_text

@@ -82,7 +82,7 @@ class DataWait:
         :raises AirflowFailException: No look will ever tell.
         :raises PolarisError: The wait was given up.
         """
-        found = look(self._hook, [self._condition], limits=self._limits, log=self._log)[0]
+        found = look(self._hook.get_conn, [self._condition], limits=self._limits, log=self._log)[0]
         self._hook.close()  # until the next look, which is a minute away
         verdict = self._tracker.take(found, clock.CLOCK.now())
         log_messages(self._log, verdict.messages)

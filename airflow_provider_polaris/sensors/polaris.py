@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.compat import (
-    AIRFLOW_VERSION,
     AirflowFailException,
     BaseSensorOperator,
     conf,
 )
+from airflow_provider_polaris.execution_timer import FreshTimer
 from airflow_provider_polaris.links.polaris import PolarisJobLink
 from airflow_provider_polaris.sensors.data import PolarisDataSensor
 from airflow_provider_polaris.sensors.ends import lasting_errors_fail, skips
@@ -31,7 +31,7 @@ _MISSING_GRACE: Final = timedelta(minutes=15)
 _LATE_POKE: Final = 15.0
 
 
-class PolarisJobSensor(BaseSensorOperator):
+class PolarisJobSensor(FreshTimer, BaseSensorOperator):
     """
     Wait for a Polaris job to end; fail if it ended badly. Never submits, never cancels.
 
@@ -167,16 +167,6 @@ class PolarisJobSensor(BaseSensorOperator):
                 if is_timeout(next_kwargs):
                     watch.time_out()
         return super().resume_execution(next_method, next_kwargs, context)
-
-    if AIRFLOW_VERSION < (3, 0):
-
-        def pre_execute(self, context: Any) -> None:
-            """Start the timer of ``execution_timeout`` anew after a deferral, as Airflow 3 does."""
-            from airflow_provider_polaris.clock import CLOCK
-            from airflow_provider_polaris.deferral import restart_timer
-
-            super().pre_execute(context)
-            restart_timer(self, context["ti"], CLOCK.now())
 
     def _begin(self, context: Context, *, remembers_pokes: bool = True) -> JobWatch:
         from airflow_provider_polaris.arguments import as_bool, as_seconds, as_text

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from airflow_provider_polaris.jobs.errors import PolarisAuthError, PolarisError, PolarisTransportError
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import ClientSettings
+    from airflow_provider_polaris.client import ClientSettings, PolarisClient
+    from airflow_provider_polaris.triggers.threads import ClientThreads
 
 T = TypeVar("T")
 
@@ -66,6 +67,22 @@ class SharedSettings:
         self._settings: ClientSettings | None = None
         self._reading: asyncio.Task[ClientSettings] | None = None
         self._reread_at = float("-inf")
+
+    async def call(self, threads: ClientThreads, work: Callable[[PolarisClient], T]) -> T:
+        """
+        Ask Polaris in a thread; once more with the newer key, if there is one and the old was refused.
+
+        :param threads: Where to ask.
+        :param work: Given the client.
+        :raises PolarisError: As ``work`` raises it, or the connection can't be read, or not be used.
+        """
+        settings = await self.get()
+        try:
+            return await threads.call(settings, work)
+        except PolarisError as error:
+            if not is_key_refused(error) or (newer := await self.get_newer(settings)) is None:
+                raise
+        return await threads.call(newer, work)
 
     async def get(self) -> ClientSettings:
         """

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_polaris.counting import Asks, Counter, Limits, PolarisGuardUnansweredError, Purpose
+from airflow_provider_polaris.counting import Counter, Limits, PolarisGuardUnansweredError, Purpose
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError, PolarisGuardError, PolarisNotFoundError
 from airflow_provider_polaris.jobs.retention import TableStorage
 from airflow_provider_polaris.triggers.data_condition import DataCondition, Seen, select
@@ -20,41 +20,16 @@ _CONTEXT: Final = {"sqlTimeZone": "UTC"}
 _MOST: Final = 20
 
 
-class ClientAsks:
-    """
-    Makes a client into what the counter asks.
-
-    :param client: The client.
-    """
-
-    def __init__(self, client: PolarisClient) -> None:
-        self._client = client
-
-    def get_conn(self) -> PolarisClient:
-        """Return the client."""
-        return self._client
-
-    def query(self, sql: str, *, context: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Run a SELECT."""
-        return self._client.query(sql, context=context)
-
-    def iter_jobs(self, **filters: Any) -> Iterator[dict[str, Any]]:
-        """List jobs."""
-        return self._client.iter_jobs(**filters)
-
-    def get_table(self, name: str) -> dict[str, Any]:
-        """Describe a table."""
-        return self._client.get_table(name)
-
-
-def look(asks: Asks, conditions: Sequence[DataCondition], *, limits: Limits, log: Any) -> list[Seen | PolarisError]:
+def look(
+    connect: Callable[[], PolarisClient], conditions: Sequence[DataCondition], *, limits: Limits, log: Any
+) -> list[Seen | PolarisError]:
     """
     Look at a table as a job would read it: rows that a stream has just brought don't count before they are published.
 
     One query for all conditions; one for each if Polaris finds fault with the query, so that nobody suffers from a
     filter that isn't his.
 
-    :param asks: Asks Polaris.
+    :param connect: Returns the client.
     :param conditions: All on the same table.
     :param limits: How long.
     :param log: Takes a warning if Polaris counts otherwise.
@@ -62,12 +37,12 @@ def look(asks: Asks, conditions: Sequence[DataCondition], *, limits: Limits, log
     """
     table = conditions[0].table
     try:
-        storage = TableStorage.from_wire(asks.get_table(table))
+        storage = TableStorage.from_wire(connect().get_table(table))
     except PolarisNotFoundError:
         return [Seen(False) for _ in conditions]
     except PolarisError as error:
         return [error for _ in conditions]
-    counter = Counter(asks, limits, log, purpose=_PURPOSE)
+    counter = Counter(connect, limits, log, purpose=_PURPOSE)
     found: list[Seen | PolarisError] = []
     for start in range(0, len(conditions), _MOST):
         found += _look(counter, conditions[start : start + _MOST], storage)

@@ -19,14 +19,13 @@ from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError, 
 from airflow_provider_polaris.triggers import watcher
 from airflow_provider_polaris.triggers.connection import SharedSettings, is_key_refused, start_apart
 from airflow_provider_polaris.triggers.data_condition import DataCondition, Seen
-from airflow_provider_polaris.triggers.data_look import ClientAsks, look
-from airflow_provider_polaris.triggers.plan import Cadence
+from airflow_provider_polaris.triggers.data_look import look
+from airflow_provider_polaris.triggers.pause import pause
+from airflow_provider_polaris.triggers.plan import Cadence, is_due
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
 
-#: Seconds in which a request may be repeated: enough for a connection that was reset, the rest is for the next look.
-_RETRIES: Final = 2.0
 _THREADS: Final = 8
 
 Found = list[Seen | PolarisError]
@@ -43,7 +42,7 @@ class Line:
         tools = watcher.TOOLS
         self.rng = tools.rng
         self._settings = SharedSettings(conn_id, tools.read_settings)
-        self._threads = tools.threads("polaris-data", most=_THREADS, stay=False, retry_budget=_RETRIES)
+        self._threads = tools.threads("polaris-data", most=_THREADS, stay=False, retry_budget=watcher.POLL_RETRIES)
 
     async def look(self, conditions: Sequence[DataCondition]) -> Found:
         """
@@ -79,15 +78,6 @@ class DataWaiter:
         self.interval = interval
         self.inbox: asyncio.Queue[Seen | PolarisError] = asyncio.Queue()
         self.asked: float | None = None
-
-    def is_due(self, now: float, pace: float) -> bool:
-        """
-        Whether the next tick would be too late for the next look.
-
-        :param now: The present, on the event loop's clock.
-        :param pace: Seconds to the next tick.
-        """
-        return self.asked is None or now + pace - self.asked > self.interval * 1.1
 
 
 class DataWatch:
@@ -128,28 +118,15 @@ class DataWatch:
         loop = asyncio.get_running_loop()
         cadence = Cadence(self._line.rng)
         while True:
-            pace = await self._sleep(cadence)
+            pace = await pause(cadence, self._bell, lambda: min(waiter.interval for waiter in self._waiters))
             began = loop.time()
             errors = await self._tick(began, pace)
             hold = [error.retry_after for error in errors if isinstance(error, PolarisApiError) and error.retry_after]
             cadence.ticked(began, loop.time(), failed=bool(errors), hold=max(hold, default=None))
 
-    async def _sleep(self, cadence: Cadence) -> float:
-        """Return when the next tick is due, with the seconds to the one after it."""
-        loop = asyncio.get_running_loop()
-        while True:
-            self._bell.clear()
-            interval = min(waiter.interval for waiter in self._waiters)
-            seconds = cadence.next(loop.time(), interval) - loop.time()
-            if seconds <= 0:
-                return cadence.pace(interval)
-            timer = loop.call_later(seconds, self._bell.set)
-            await self._bell.wait()
-            timer.cancel()
-
     async def _tick(self, now: float, pace: float) -> list[PolarisError]:
         """Look for those whose turn it is, and tell them; return what failed."""
-        due = [waiter for waiter in self._waiters if waiter.is_due(now, pace)]
+        due = [waiter for waiter in self._waiters if is_due(waiter, now, pace)]
         conditions = list(dict.fromkeys(waiter.condition for waiter in due))
         if not conditions:
             return []
@@ -164,7 +141,7 @@ def _work(client: PolarisClient, conditions: Sequence[DataCondition]) -> Found:
     from airflow_provider_polaris.clock import CLOCK
 
     log: Any = logging.getLogger(__name__)
-    return look(ClientAsks(client), conditions, limits=Limits(CLOCK, lambda: False, None), log=log)
+    return look(lambda: client, conditions, limits=Limits(CLOCK, lambda: False, None), log=log)
 
 
 _Lines = WeakValueDictionary[str, Line]

@@ -8,6 +8,7 @@ from typing import Final
 
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError
 from airflow_provider_polaris.triggers.connection import is_key_refused
+from airflow_provider_polaris.triggers.plan import is_due
 from airflow_provider_polaris.triggers.progress import ProgressRounds
 from airflow_provider_polaris.triggers.waiter import Observation, Waiter
 
@@ -97,7 +98,7 @@ def fail(waiters: Iterable[Waiter], error: PolarisError, moment: Moment) -> Find
     findings.heed(error)
     observation = Observation(error=error)
     for waiter in waiters:
-        if waiter.is_due(moment.now, moment.pace):
+        if is_due(waiter, moment.now, moment.pace):
             waiter.failing = True
             findings.news.append((waiter, observation))
     return findings

@@ -8,7 +8,7 @@ each job, or lists, a thousand jobs a request, of the active jobs and of those t
 from __future__ import annotations
 
 import random
-from typing import Final
+from typing import Final, Protocol
 
 #: Rows of a page of a list, and how many of them are asked for again with the next one.
 PAGE_ROWS: Final = 1000
@@ -104,6 +104,24 @@ def has_request_for_progress(waiting: int, jobs: int, requests_made: int) -> boo
     :param requests_made: What the tick has cost so far.
     """
     return waiting <= MOST_WITH_PROGRESS and requests_made < jobs
+
+
+class Patron(Protocol):
+    """Who waits for answers: the seconds between two that he wants, and when the last was asked for."""
+
+    interval: float
+    asked: float | None
+
+
+def is_due(patron: Patron, now: float, pace: float) -> bool:
+    """
+    Say whether the next tick would be too late for somebody's next look.
+
+    :param patron: Who waits.
+    :param now: The present, on the event loop's clock.
+    :param pace: Seconds to the next tick.
+    """
+    return patron.asked is None or now + pace - patron.asked > patron.interval * 1.1
 
 
 def oldest_creation(started: float, misses: int, today: float) -> float:

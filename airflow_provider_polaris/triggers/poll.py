@@ -12,13 +12,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.jobs.errors import (
+    EVERYBODYS_ERRORS,
     PolarisApiError,
-    PolarisAuthError,
     PolarisError,
     PolarisProtocolError,
     PolarisServerError,
-    PolarisThrottledError,
-    PolarisTransportError,
 )
 from airflow_provider_polaris.jobs.instants import UnreadableInstantError, parse_instant
 from airflow_provider_polaris.jobs.state import (
@@ -43,9 +41,6 @@ _ENDED: Final = tuple(sorted(TERMINAL_STATUSES))
 
 #: A page has a whole number of these, so that the date is looked at just before the next page is asked for.
 _DATE_EVERY: Final = plan.OVERLAP
-
-#: Failures that say nothing of the job that was asked for.
-_EVERYBODYS: Final = (PolarisTransportError, PolarisThrottledError, PolarisAuthError)
 
 #: What a tick needs of a row; whole rows only where somebody asked for the whole state.
 _FIELDS: Final = ("id", "executionStatus", "createdTimestamp")
@@ -85,7 +80,7 @@ class _Tick:
         self._plain: dict[str, Observation] = {}
 
     def run(self) -> None:
-        due = Groups(waiter for waiter in self._waiters if waiter.is_due(self._now, self._moment.pace))
+        due = Groups(waiter for waiter in self._waiters if plan.is_due(waiter, self._now, self._moment.pace))
         jobs = len(due)
         if self._memory.lists_refused:
             self._ask_all(due, plan.MOST_WITHOUT_LISTS)
@@ -97,7 +92,7 @@ class _Tick:
             try:
                 self._read_lists()
             except PolarisApiError as error:
-                self._memory.lists_refused = 400 <= error.status < 500 and not isinstance(error, _EVERYBODYS)
+                self._memory.lists_refused = 400 <= error.status < 500 and not isinstance(error, EVERYBODYS_ERRORS)
                 raise
         if plan.has_request_for_progress(len(self._waiters), jobs, self._requests):
             self._memory.progress.ask(self._client, Groups(self._waiters), self.findings)
@@ -128,7 +123,7 @@ class _Tick:
             else:
                 status = normalize_status(self._client.get_job_status(job_id))
         except PolarisError as error:
-            if isinstance(error, _EVERYBODYS):
+            if isinstance(error, EVERYBODYS_ERRORS):
                 raise
             broken = isinstance(error, PolarisServerError | PolarisProtocolError)
             if broken and self._server_failed:

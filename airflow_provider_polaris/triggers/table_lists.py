@@ -13,23 +13,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.jobs.conflicts import works_on
 from airflow_provider_polaris.jobs.errors import (
-    PolarisAuthError,
+    EVERYBODYS_ERRORS,
     PolarisError,
     PolarisNotFoundError,
     PolarisProtocolError,
-    PolarisThrottledError,
-    PolarisTransportError,
 )
 from airflow_provider_polaris.jobs.instants import format_instant
 from airflow_provider_polaris.jobs.interval import Interval
-from airflow_provider_polaris.jobs.state import ACTIVE_STATUSES, JobState
+from airflow_provider_polaris.jobs.state import ACTIVE_STATUSES, WRITING_TYPES, JobState
 from airflow_provider_polaris.triggers.table_cursor import LAG, Look
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
 
-#: Jobs that put rows into a table and end. Streaming jobs don't end, and who drops a table updates nothing.
-WRITING_TYPES: Final = frozenset({"batch", "sql", "restore_data"})
 #: The job that takes rows away.
 DELETING_TYPE: Final = "delete_data"
 #: So many jobs are asked for one by one at each poll; those that are left have their turn at the next.
@@ -41,8 +37,6 @@ _ACTIVE: Final = tuple(sorted(ACTIVE_STATUSES))
 _PAGE_ROWS: Final = 200
 #: What is looked at of a row, besides its id.
 _FIELDS: Final = ("type", "executionStatus", "createdTimestamp", "completedTimestamp", "target", "tableName")
-#: Failures that the next question would meet as well.
-_EVERYBODYS: Final = (PolarisTransportError, PolarisThrottledError, PolarisAuthError)
 
 
 def read_look(client: PolarisClient, *, number: int, since: datetime | None, table: str | None) -> Look:
@@ -86,7 +80,7 @@ def ask(client: PolarisClient, job_ids: Iterable[str]) -> dict[str, JobState | N
             answers[job_id] = JobState.from_wire(client.get_job(job_id))
         except PolarisNotFoundError:
             answers[job_id] = None
-        except _EVERYBODYS:
+        except EVERYBODYS_ERRORS:
             break
         except PolarisError:
             continue
@@ -120,7 +114,7 @@ def describe(client: PolarisClient, jobs: Sequence[JobState]) -> list[dict[str, 
                 rows = client.get_job_metrics(job.job_id).get("numRowsPersisted")
                 known["rows"] = rows if isinstance(rows, int) else None
             except PolarisError as error:
-                answers = not isinstance(error, _EVERYBODYS)
+                answers = not isinstance(error, EVERYBODYS_ERRORS)
         found.append(known)
     return found
 

@@ -12,9 +12,10 @@ from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_polaris.arguments import as_bool, as_seconds, as_text
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
+from airflow_provider_polaris.jobs.state import WRITING_TYPES
 from airflow_provider_polaris.triggers.table_cursor import Interest
 from airflow_provider_polaris.triggers.table_ledger import TableLedger
-from airflow_provider_polaris.triggers.table_lists import DELETING_TYPE, WRITING_TYPES, describe
+from airflow_provider_polaris.triggers.table_lists import DELETING_TYPE, describe
 from airflow_provider_polaris.triggers.table_memory import CursorStore
 from airflow_provider_polaris.triggers.table_watch import LookProducer, TableWatch, watch_of
 

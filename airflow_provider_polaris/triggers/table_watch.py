@@ -12,12 +12,12 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError, PolarisProtocolError
 from airflow_provider_polaris.triggers import watcher
-from airflow_provider_polaris.triggers.connection import SharedSettings, is_key_refused
+from airflow_provider_polaris.triggers.connection import SharedSettings
 from airflow_provider_polaris.triggers.plan import Cadence
 from airflow_provider_polaris.triggers.table_cursor import Look
 from airflow_provider_polaris.triggers.table_lists import read_look
@@ -30,9 +30,6 @@ T = TypeVar("T")
 Save = Callable[[], Awaitable[None]]
 
 log = logging.getLogger(__name__)
-
-#: Seconds in which a request may be repeated: enough for a connection that was reset, the rest is for the next poll.
-_RETRIES: Final = 2.0
 
 
 class TableWatch:
@@ -88,14 +85,8 @@ class TableWatch:
         :raises PolarisError: As ``work`` raises it, or the connection can't be used.
         """
         if self._threads is None:
-            self._threads = self._tools.threads("polaris-tables", most=1, stay=True, retry_budget=_RETRIES)
-        settings = await self._settings.get()
-        try:
-            return await self._threads.call(settings, work)
-        except PolarisError as error:
-            if not is_key_refused(error) or (newer := await self._settings.get_newer(settings)) is None:
-                raise
-        return await self._threads.call(newer, work)
+            self._threads = self._tools.threads("polaris-tables", most=1, stay=True, retry_budget=watcher.POLL_RETRIES)
+        return await self._settings.call(self._threads, work)
 
     def save_when_stored(self, look: Look, save: Save) -> None:
         """

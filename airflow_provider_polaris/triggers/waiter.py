@@ -90,15 +90,6 @@ class Waiter:
         #: Known to be active although the list of active jobs doesn't have it.
         self.unlisted = False
 
-    def is_due(self, now: float, pace: float) -> bool:
-        """
-        Whether the next tick would be too late for the next look.
-
-        :param now: The present, on the watcher's clock.
-        :param pace: Seconds to the next tick.
-        """
-        return self.asked is None or now + pace - self.asked > self.interval * 1.1
-
     def tell(self, observation: Observation) -> None:
         """Put an observation into the inbox and wake the owner."""
         if self._inbox is None:

@@ -19,9 +19,10 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from airflow_provider_polaris.jobs.cancel import CancelResult
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisProtocolError
 from airflow_provider_polaris.triggers.alarms import AT_A_TIME, Alarms
-from airflow_provider_polaris.triggers.connection import SharedSettings, is_key_refused, read_settings, start_apart
+from airflow_provider_polaris.triggers.connection import SharedSettings, read_settings, start_apart
 from airflow_provider_polaris.triggers.findings import Findings, Memory, Moment, fail
 from airflow_provider_polaris.triggers.kill import cancel, status_of
+from airflow_provider_polaris.triggers.pause import pause
 from airflow_provider_polaris.triggers.plan import Cadence
 from airflow_provider_polaris.triggers.poll import poll
 from airflow_provider_polaris.triggers.threads import ClientThreads
@@ -30,8 +31,8 @@ from airflow_provider_polaris.triggers.waiter import Waiter
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import ClientSettings, PolarisClient
 
-#: Seconds in which a poll may repeat a request: enough for a connection that was reset, no delay for the next tick.
-_POLL_RETRIES: Final = 2.0
+#: Seconds in which a poll may repeat a request: enough for a connection that was reset, the rest is for the next tick.
+POLL_RETRIES: Final = 2.0
 #: A cancel has no next tick. Airflow's own limit for a kill is 30 s.
 _CANCEL_RETRIES: Final = 10.0
 _CANCEL_THREADS: Final = 8
@@ -136,42 +137,23 @@ class Watcher:
 
     async def _call(self, work: Callable[[PolarisClient], CancelResult]) -> CancelResult:
         try:
-            settings = await self._settings.get()
-            try:
-                return await self._cancels.call(settings, work)
-            except PolarisError as error:
-                if not is_key_refused(error) or (newer := await self._settings.get_newer(settings)) is None:
-                    raise
-            return await self._cancels.call(newer, work)
+            return await self._settings.call(self._cancels, work)
         except Exception as error:
             return CancelResult(problem=str(error) or repr(error))
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
-        thread = self._tools.threads("polaris-poll", most=1, stay=True, retry_budget=_POLL_RETRIES)
+        thread = self._tools.threads("polaris-poll", most=1, stay=True, retry_budget=POLL_RETRIES)
         cadence, memory = Cadence(self._tools.rng), Memory()
         try:
             while True:
-                pace = await self._sleep(cadence)
+                pace = await pause(cadence, self._bell, lambda: min(self._intervals))
                 began = loop.time()
                 findings = await self._tick(thread, memory, pace)
                 cadence.ticked(began, loop.time(), failed=findings.has_failures, hold=findings.hold)
                 await self._spread(findings)
         finally:
             thread.close()
-
-    async def _sleep(self, cadence: Cadence) -> float:
-        """Return when the next tick is due, with the seconds to the one after it."""
-        loop = asyncio.get_running_loop()
-        while True:
-            self._bell.clear()
-            interval = min(self._intervals)
-            seconds = cadence.next(loop.time(), interval) - loop.time()
-            if seconds <= 0:
-                return cadence.pace(interval)
-            timer = loop.call_later(seconds, self._bell.set)
-            await self._bell.wait()
-            timer.cancel()
 
     async def _tick(self, thread: ClientThreads, memory: Memory, pace: float) -> Findings:
         from airflow_provider_polaris.clock import CLOCK

@@ -110,9 +110,9 @@ def test_all_who_wait_for_a_table_share_one_query(world: World, monkeypatch: pyt
 
     asked: list[list[DataCondition]] = []
 
-    def look(asks: Any, conditions: list[DataCondition], **options: Any) -> Any:
+    def look(connect: Any, conditions: list[DataCondition], **options: Any) -> Any:
         asked.append(conditions)
-        return data_look.look(asks, conditions, **options)
+        return data_look.look(connect, conditions, **options)
 
     monkeypatch.setattr(data_watch, "look", look)
 

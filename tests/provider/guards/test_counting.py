@@ -20,7 +20,7 @@ SYNCHRONOUS = "POST /query/sql"
 
 
 def counter(world: World) -> Counter:
-    return Counter(world.hook, Limits(world.clock, lambda: world.stop(), world.deadline), LOG)  # type: ignore[arg-type]
+    return Counter(world.hook.get_conn, Limits(world.clock, lambda: world.stop(), world.deadline), LOG)
 
 
 def storage(world: World, **changes: Any) -> TableStorage:
