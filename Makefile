@@ -13,7 +13,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-h
 	--upgrade --all-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-aging ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke compat bench lint types docs format build release-check constraints clean
+.PHONY: help setup demo demo-aging ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke compat bench lint types docs format build release-check changelog constraints clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -100,6 +100,9 @@ build: $(READY)  ## wheel and sdist in dist/
 
 release-check: $(READY)  ## build, let twine check, and run a DAG from the wheel in a new environment, about a minute
 	$(BIN)/python scripts/release_check.py
+
+changelog: $(READY)  ## show what is not released yet
+	@$(BIN)/towncrier build --draft --version Unreleased
 
 # Pins that an Airflow needs and doesn't ask for itself: without them it installs, and its tasks fail.
 constraints: $(READY)  ## resolve constraints.txt and those of the older versions anew

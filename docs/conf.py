@@ -9,7 +9,10 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from airflow_provider_polaris import __version__
@@ -65,6 +68,19 @@ def find_by_short_name(app: Any, env: Any, node: Any, contnode: Any) -> Any:
     return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, full)
 
 
+def write_changelog(_app: Any, docname: str, source: list[str]) -> None:
+    """Make the page of what was released and, before it, of what wasn't yet."""
+    if docname != "changelog":
+        return
+    root = Path(__file__).resolve().parent.parent
+    command = [sys.executable, "-m", "towncrier", "build", "--draft", "--version", "Unreleased", "--dir", str(root)]
+    draft = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    head, marker, released = (root / "CHANGELOG.md").read_text().partition("<!-- towncrier release notes start -->\n")
+    assert marker
+    source[0] = f"{head}\n{draft}\n{released}"
+
+
 def setup(app: Any) -> None:
     """Hook in."""
+    app.connect("source-read", write_changelog)
     app.connect("missing-reference", find_by_short_name)

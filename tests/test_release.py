@@ -116,7 +116,24 @@ def test_twine_finds_nothing_to_complain_about(dist: Path) -> None:
 
 
 def test_version_is_semantic_and_the_changelog_knows_it() -> None:
-    """Three numbers; what is not released yet stands under Unreleased."""
+    """Three numbers; what is not released yet stands in changes/, and what is released has a section."""
     assert re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc|\.dev)\d+)?", __version__)
-    sections = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert sections[0] == "Unreleased" or sections[0].startswith(f"{__version__} ")
+    sections = re.findall(r"^## (\S+) ", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert list((ROOT / "changes").glob("*.md")) or sections[:1] == [__version__]
+
+
+def test_changelog_gets_each_change_whole() -> None:
+    """A file with a name that means nothing to the tool would be left out without a word."""
+    changes = sorted((ROOT / "changes").glob("*.md"))
+    done = subprocess.run(
+        [sys.executable, "-m", "towncrier", "build", "--draft", "--version", "Unreleased", "--dir", str(ROOT)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+    entries = re.findall(r"^- (.+(?:\n  .+)*)", done.stdout, re.MULTILINE)
+    assert sorted(re.sub(r"\n *", " ", entry) for entry in entries) == sorted(
+        path.read_text().strip().replace("\n", " ") for path in changes
+    )
