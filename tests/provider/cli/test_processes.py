@@ -50,7 +50,13 @@ def test_process_that_is_interrupted_leaves_the_job_alone(polaris_emulator) -> N
     job_id = hook.submit_job(ROLLUP)["id"]
     hook.close()
     command = [*MODULE, "jobs", "watch", job_id, "--poll-interval", "600"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+
+    def hear_interrupts() -> None:
+        # What a shell starts in the background ignores them, and so would all that it starts.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, preexec_fn=hear_interrupts) as process:
         try:
             for line in process.stderr:
                 if "is 'running'" in line:
