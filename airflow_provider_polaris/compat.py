@@ -2,7 +2,8 @@
 Every import that differs between Airflow 2.11 and the newest Airflow, in one place; holds no behaviour of its own.
 
 ``airflow.providers.common.compat.sdk`` knows where each name lives and resolves it without a deprecation warning, so
-it is the only source here. The rest of the package imports Airflow's names from this module and from nowhere else.
+it is the source here, but for what it learned too late. The rest of the package imports Airflow's names from this
+module and from nowhere else.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from airflow.providers.common.compat.sdk import (  # type: ignore[attr-defined]
     PokeReturnValue,  # airflow.sensors.base, since 3.0 airflow.sdk
     TaskGroup,  # airflow.utils.task_group, since 3.0 airflow.sdk
     conf,  # airflow.configuration; tasks of 3.x see airflow.sdk.configuration
-    mask_secret,  # airflow.utils.log.secrets_masker, since 3.0 in the SDK, where it tells the supervisor too
     timezone,  # airflow.utils.timezone, since 3.0 airflow.sdk.timezone
 )
 
@@ -39,6 +39,12 @@ if TYPE_CHECKING:
 
 #: Major and minor version of the Airflow that runs, e.g. ``(3, 3)``.
 AIRFLOW_VERSION: tuple[int, int] = (int(_airflow_version.split(".")[0]), int(_airflow_version.split(".")[1]))
+
+# From Airflow itself, because the oldest common.compat that this package allows doesn't know it.
+if AIRFLOW_VERSION >= (3, 0):
+    from airflow.sdk.log import mask_secret  # tells the supervisor, too
+else:
+    from airflow.utils.log.secrets_masker import mask_secret  # type: ignore[no-redef]
 
 #: Since 3.3 a task can have a retry policy.
 HAS_RETRY_POLICIES = AIRFLOW_VERSION >= (3, 3)

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow.providers.common.compat.triggers import BaseEventTrigger
+from airflow.triggers import base
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_polaris.arguments import as_bool, as_seconds, as_text
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 #: So many jobs of an event are told one by one, the newest.
 _MOST_TOLD: Final = 20
 
+#: What may stand in an asset watcher; Airflow 2 has no such thing, and there this trigger is one like others.
+_EventTrigger: Any = getattr(base, "BaseEventTrigger", base.BaseTrigger)
 
-class PolarisTableUpdatedTrigger(BaseEventTrigger):
+
+class PolarisTableUpdatedTrigger(_EventTrigger):
     """
     Fire when a job has written to a table, whoever submitted it: Airflow, the console, another tool.
 
@@ -79,7 +82,7 @@ class PolarisTableUpdatedTrigger(BaseEventTrigger):
         *,
         include_deletions: bool = False,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's
+        super().__init__()
         self.table = as_text(table, "table")
         self.polaris_conn_id = as_text(polaris_conn_id, "polaris_conn_id")
         self.poll_interval = _seconds(poll_interval)
@@ -102,7 +105,7 @@ class PolarisTableUpdatedTrigger(BaseEventTrigger):
         return ("polaris table updates", self.polaris_conn_id, self.poll_interval)
 
     @classmethod
-    def create_shared_stream_producer(cls, kwargs: Mapping[str, Any]) -> LookProducer:  # type: ignore[override]
+    def create_shared_stream_producer(cls, kwargs: Mapping[str, Any]) -> LookProducer:
         """Return the poll, which hears when events are stored; Airflow 3.3 asks for it once for all who share it."""
         return LookProducer(watch_of(kwargs["polaris_conn_id"], kwargs["poll_interval"]))
 

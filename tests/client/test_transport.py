@@ -266,10 +266,12 @@ def test_broken_connection_has_its_sentence(make_client: MakeClient, server: Scr
 def test_impossible_host_has_its_sentence(make_client: MakeClient) -> None:
     """A label that no DNS knows is an address problem, and is not tried again."""
     host = f"{'a' * 70}.example.org"
+    with pytest.raises(UnicodeError) as reason:
+        host.encode("idna")
     with pytest.raises(PolarisTransportError) as caught:
         make_client(base_url=f"https://{host}").get_job_status("j1")
     assert str(caught.value) == (
-        f"GET {STATUS} was not sent: the address can't be used (label empty or too long). Check host ({host!r}) and "
+        f"GET {STATUS} was not sent: the address can't be used ({reason.value}). Check host ({host!r}) and "
         "proxies in connection 'polaris_default'."
     )
 
