@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.compat import AirflowFailException, BaseOperator
+from airflow_provider_polaris.compat import BaseOperator
+from airflow_provider_polaris.failing import lasting_errors_fail
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.aging.survey import Survey
@@ -53,21 +55,10 @@ class AgingTask(BaseOperator):
         :raises AirflowSkipException: There is nothing to do.
         :raises PolarisError: Anything else that went wrong.
         """
-        from airflow_provider_polaris.jobs.errors import PolarisError
-        from airflow_provider_polaris.outcome import is_lasting, log_explanation
-
-        survey: Survey | None = None
-        try:
+        with lasting_errors_fail(self.log):
             survey = self._survey(context)
-            return self.work(survey, context)
-        except PolarisError as error:
-            log_explanation(error, self.log)
-            if is_lasting(error):
-                raise AirflowFailException(str(error)) from error
-            raise
-        finally:
-            if survey is not None:
-                survey.hook.close()
+            with closing(survey.hook):
+                return self.work(survey, context)
 
     def on_kill(self) -> None:
         """End whatever is waited for."""

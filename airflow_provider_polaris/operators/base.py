@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.compat import AirflowFailException, AirflowSkipException, conf
+from airflow_provider_polaris.compat import AirflowSkipException, conf
+from airflow_provider_polaris.failing import lasting_errors_fail
 from airflow_provider_polaris.links.polaris import PolarisJobLink, PolarisTableLink
 from airflow_provider_polaris.operators.resumption import ResumingOperator
 
@@ -93,6 +95,8 @@ class PolarisBaseOperator(ResumingOperator):
         self.repeat_append = repeat_append
         #: Id of the job, from the moment Polaris gave it.
         self.job_id: str | None = None
+        #: Whether the task has told where job and table can be seen; None if it didn't run here from its start.
+        self.has_pushed_links: bool | None = None
         self._kill: KillSwitch | None = None
         self._rendered_with: Context | None = None
         #: The attempt, for what is told about it when it is over.
@@ -169,6 +173,7 @@ class PolarisBaseOperator(ResumingOperator):
         """
         from airflow_provider_polaris.operators.dry_run import is_dry_run_wanted
 
+        self.has_pushed_links = False
         if is_dry_run_wanted():
             self.dry_run(context)
             raise AirflowSkipException("This was a dry run, because POLARIS_DRY_RUN is set; nothing was submitted.")
@@ -198,29 +203,19 @@ class PolarisBaseOperator(ResumingOperator):
 
     def _attempt(self, context: Context, begin: Callable[[], JobRun], work: Callable[[JobRun], None]) -> str | None:
         """Do one attempt's work and turn what is no use to retry into Airflow's exception for that."""
-        from airflow_provider_polaris.jobs.errors import PolarisError
         from airflow_provider_polaris.operators.kill import KillSwitch
         from airflow_provider_polaris.operators.outlets import Change
-        from airflow_provider_polaris.outcome import is_lasting, log_explanation
 
         self._kill = KillSwitch()
-        run: JobRun | None = None
-        try:
+        with lasting_errors_fail(self.log):
             self._run = run = begin()
-            work(run)
-            if run.is_concluded:
-                self.check_result(run)
-            if run.state is not None and run.facts is not None:
-                self._announce_change(run, Change.by_job(run.state, run.facts), context)
-            return run.job_id or None
-        except Exception as error:
-            log_explanation(error, self.log)
-            if isinstance(error, PolarisError) and is_lasting(error):
-                raise AirflowFailException(str(error)) from error
-            raise
-        finally:
-            if run is not None:
-                run.hook.close()
+            with closing(run.hook):
+                work(run)
+                if run.is_concluded:
+                    self.check_result(run)
+                if run.state is not None and run.facts is not None:
+                    self._announce_change(run, Change.by_job(run.state, run.facts), context)
+                return run.job_id or None
 
     def _begin(self, context: Context) -> JobRun:
         from airflow_provider_polaris.arguments import as_text
@@ -258,6 +253,7 @@ class PolarisBaseOperator(ResumingOperator):
             self._announce_change(run, Change.without_job(spec), context)
             return
         self._job_is(run)
+        self.has_pushed_links = True
         run.announce(job)
         if not run.options.wait_for_completion and not run.kill.thrown:
             return

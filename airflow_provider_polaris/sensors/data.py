@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_polaris.compat import BaseSensorOperator, conf
 from airflow_provider_polaris.execution_timer import FreshTimer
-from airflow_provider_polaris.sensors.ends import lasting_errors_fail, skips
+from airflow_provider_polaris.failing import lasting_errors_fail
+from airflow_provider_polaris.sensors.ends import skips
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.compat import Context

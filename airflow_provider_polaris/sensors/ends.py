@@ -1,4 +1,4 @@
-"""How a sensor of this package ends other than well, the same in worker and after a deferral."""
+"""When a sensor of this package is skipped, the same in worker and after a deferral."""
 
 from __future__ import annotations
 
@@ -25,23 +25,4 @@ def skips(sensor: Any) -> Iterator[None]:
             raise AirflowSkipException("Skipping due to soft_fail is set to True.") from error
         if sensor.never_fail:
             raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
-        raise
-
-
-@contextmanager
-def lasting_errors_fail(log: Any) -> Iterator[None]:
-    """
-    Turn what is no use to retry into Airflow's exception for that, and log where the error is explained.
-
-    :param log: Logger of the task.
-    """
-    from airflow_provider_polaris.jobs.errors import PolarisError
-    from airflow_provider_polaris.outcome import is_lasting, log_explanation
-
-    try:
-        yield
-    except (AirflowFailException, PolarisError) as error:
-        log_explanation(error, log)
-        if isinstance(error, PolarisError) and is_lasting(error):
-            raise AirflowFailException(str(error)) from error
         raise

@@ -13,9 +13,10 @@ from airflow_provider_polaris.compat import (
     conf,
 )
 from airflow_provider_polaris.execution_timer import FreshTimer
+from airflow_provider_polaris.failing import lasting_errors_fail
 from airflow_provider_polaris.links.polaris import PolarisJobLink
 from airflow_provider_polaris.sensors.data import PolarisDataSensor
-from airflow_provider_polaris.sensors.ends import lasting_errors_fail, skips
+from airflow_provider_polaris.sensors.ends import skips
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.compat import Context
@@ -92,6 +93,8 @@ class PolarisJobSensor(FreshTimer, BaseSensorOperator):
         self.fail_on_warning = fail_on_warning
         self.deferrable = deferrable
         self.pending_warning_after = pending_warning_after
+        #: As an operator's: whether the sensor has told where the job can be seen.
+        self.has_pushed_links: bool | None = None
         self._watch: JobWatch | None = None
 
     def poke(self, context: Context) -> bool:
@@ -174,11 +177,13 @@ class PolarisJobSensor(FreshTimer, BaseSensorOperator):
         from airflow_provider_polaris.hooks.polaris import PolarisHook
         from airflow_provider_polaris.sensors.watch import JobWatch, Memory
 
+        self.has_pushed_links = False
         job_id = as_text(self.job_id, "job_id")
         pending = as_seconds(self.pending_warning_after, "pending_warning_after")
         fail_on_warning = as_bool(self.fail_on_warning, "fail_on_warning")
         hook = PolarisHook(as_text(self.polaris_conn_id, "polaris_conn_id"))
         url = hook.job_url(job_id)
+        self.has_pushed_links = True
         context["ti"].xcom_push(key="polaris_job_url", value=url)
         now = CLOCK.now()
         first_poke = now if remembers_pokes else self._first_poke(context) or now

@@ -98,18 +98,16 @@ class Posting:
         attempt = self._attempt
         spec = with_marker(self._spec, attempt.marker) if record.is_marked else self._spec
         attempt.log.debug("Job spec: %s", spec)
+        refusal: PolarisApiError | None = None
         try:
             answer = self._send(record, spec)
-        except PolarisApiError as error:
-            if record.is_marked and error.status == 400:
-                return self._post_unmarked(error)
-            if error.status == 400 and self._spec != (plain := attempt.plain_spec()):
-                return self._post_plain(plain, error)
-            self._note_refusal(record, error)
-            raise
         except PolarisError as error:
-            self._note_refusal(record, error)
-            raise
+            if not (isinstance(error, PolarisApiError) and error.status == 400 and self._has_additions(record)):
+                self._note_refusal(record, error)
+                raise
+            refusal = error
+        if refusal is not None:  # here, so that the next refusal doesn't drag this one along
+            return self._post_unmarked(refusal) if record.is_marked else self._post_plain(refusal)
         if isinstance(answer, JobState):
             return self._adopt(record, answer), True
         # The id before anything else: a kill that comes one line later has to find it.
@@ -165,9 +163,13 @@ class Posting:
         )
         return posted
 
-    def _post_plain(self, plain: Mapping[str, Any], refusal: PolarisApiError) -> tuple[JobState, bool]:
+    def _has_additions(self, record: Record) -> bool:
+        """Whether this package has put something into the job's context, which Polaris may not like."""
+        return record.is_marked or self._spec != self._attempt.plain_spec()
+
+    def _post_plain(self, refusal: PolarisApiError) -> tuple[JobState, bool]:
         """What may be left out of the context may be what Polaris doesn't like."""
-        self._spec = plain
+        self._spec = self._attempt.plain_spec()
         posted = self._post(self._write())
         self._attempt.log.warning(
             "Polaris took the job only without %s in its context. It said: %s",

@@ -295,6 +295,7 @@ def test_submit_spec_refused_with_and_without_marker_raises_polaris_words(task: 
     with pytest.raises(PolarisApiError, match="'No Such Table' does not exist") as caught:
         task.submit(spec)
     assert caught.value.status == 400
+    assert caught.value.__context__ is None, "the refusal of the marked job would stand above it in the log"
     assert task.wire.asked == ["POST", "POST"]
     task.retry().submit(polaris.append())
     assert "airflow" in task.wire.sent[0]["context"]

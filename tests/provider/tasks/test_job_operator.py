@@ -31,6 +31,35 @@ def operator(**arguments):
     return PolarisJobOperator(**{"task_id": "job", "spec": SPEC, **arguments})
 
 
+def test_links_of_a_task_that_failed_without_a_job_ask_airflow_nothing(jobs, context, monkeypatch):
+    """Airflow would log an error for each XCom that isn't there, below the one that matters."""
+    monkeypatch.setattr("airflow_provider_polaris.links.polaris.read_xcom", lambda ti_key, key: f"read {key}")
+    task = operator(spec={"type": "batch"})
+    links = [link.get_link(task, ti_key=context["ti"]) for link in task.operator_extra_links]
+    assert links == ["read polaris_job_url", "read polaris_table_url"], "of a task that ran elsewhere"
+
+    with pytest.raises(AirflowFailException):
+        task.execute(context)
+
+    assert [link.get_link(task, ti_key=context["ti"]) for link in task.operator_extra_links] == ["", ""]
+
+
+def test_links_of_a_task_that_has_a_job_are_read(jobs, clock, context, monkeypatch):
+    """What was pushed is what Airflow stores again at the end."""
+    monkeypatch.setattr("airflow_provider_polaris.links.polaris.read_xcom", lambda ti_key, key: f"read {key}")
+    jobs.accept()
+    jobs.is_now("failed")
+    task = operator()
+
+    with pytest.raises(PolarisJobFailedError):
+        task.execute(context)
+
+    assert [link.get_link(task, ti_key=context["ti"]) for link in task.operator_extra_links] == [
+        "read polaris_job_url",
+        "read polaris_table_url",
+    ]
+
+
 def test_execute_with_a_good_job_submits_waits_and_returns_its_id(jobs, clock, context, ti, task_log):
     """A job that completes: one POST of exactly the spec, XComs, one log line for each thing that happened."""
     jobs.accept()
