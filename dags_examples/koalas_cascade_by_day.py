@@ -1,7 +1,7 @@
 """
 Roll "Koalas Source" up by the hour, by the day and by the month in one DAG, one day of data a run.
 
-Use it where Airflow has no partitions (before 3.3), or where a day is soon enough; runs go in order, one at a time.
+Use it before Airflow 3.3, which rolls partitions up, or where a day is soon enough; runs go in order, one at a time.
 In the UI look at "is_end_of_month", which is skipped to success on the last day only, and at each task's Polaris link.
 """
 

@@ -86,6 +86,16 @@ def test_every_example_is_run_somewhere() -> None:
         assert f'"{path.stem}"' in text or f'"{path.name}"' in text, f"{path.name} is not run by {where or 'this file'}"
 
 
+def test_first_example_of_a_day_runs(airflow_db, polaris) -> None:
+    """One row an hour and city, with their number and the longest session."""
+    succeed("koalas_first", "2024-06-02")
+    assert rows(polaris, "Koalas Hours", "__time", "city", "sessions", "longest") == [
+        ("2024-06-01T01:00:00.000Z", "Oslo", 1, 40_000),
+        ("2024-06-01T01:00:00.000Z", "Perth", 1, 40_000),
+        ("2024-06-01T02:00:00.000Z", "Oslo", 1, 80_000),
+    ]
+
+
 def test_job_spec_of_a_day_runs(airflow_db, polaris) -> None:
     """Only sessions of a minute or more."""
     succeed("koalas_job_spec", "2024-06-02")
