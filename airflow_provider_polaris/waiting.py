@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_polaris.jobs.errors import PolarisError
+from airflow_provider_polaris.jobs.see import see
 from airflow_provider_polaris.jobs.state import JobState
 from airflow_provider_polaris.outcome import Progress, log_messages, look_at_job
 
@@ -126,4 +127,4 @@ class WorkerWait:
             return
         warning = self._patience.warning(job, now.timestamp())
         if warning is not None:
-            self._log.warning("%s (%s)", warning, self._hook.job_url(job.job_id, job.target_table or ""))
+            self._log.warning("%s", see(warning, self._hook.job_url(job.job_id, job.target_table or "")))

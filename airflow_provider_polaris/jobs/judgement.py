@@ -18,6 +18,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisJobFailedError,
     PolarisSpecError,
 )
+from airflow_provider_polaris.jobs.see import see
 from airflow_provider_polaris.jobs.state import NO_ROWS_FOUND, JobState, LogEntry
 
 _MOST_LOG_ENTRIES: Final = 3
@@ -72,11 +73,9 @@ def judge(
         _log_sentence(state, logs),
         mend,
     ]
-    if console_url:
-        parts.append(f"See {console_url}.")
     error_class = PolarisJobCanceledError if state.status == "canceled" else PolarisJobFailedError
     return error_class(
-        " ".join(part for part in parts if part),
+        see(" ".join(part for part in parts if part), console_url),
         job_id=state.job_id,
         state=state.status,
         code=state.health.code if state.health is not None else None,

@@ -20,6 +20,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisNotFoundError,
 )
 from airflow_provider_polaris.jobs.instants import as_utc
+from airflow_provider_polaris.jobs.see import see
 from airflow_provider_polaris.jobs.state import STATUSES, TERMINAL_STATUSES, is_known_status, normalize_status
 
 Decision = Literal["wait", "ended", "deadline", "gave_up"]
@@ -186,7 +187,7 @@ class WaitTracker:
         if self._failing_since is not None:
             text += f" There were {_failed_polls(self._failures)} in a row, the last one so: {self._last_failure}"
         return PolarisJobTimeoutError(
-            self._with_url(text), job_id=self.job_id, state=self.status, console_url=self._console_url
+            see(text, self._console_url), job_id=self.job_id, state=self.status, console_url=self._console_url
         )
 
     def _is_late(self, now: datetime) -> bool:
@@ -239,7 +240,7 @@ class WaitTracker:
             "and mark or clear the task once the job has ended."
         )
         return PolarisJobFailedError(
-            self._with_url(text), job_id=self.job_id, state=self.status, console_url=self._console_url
+            see(text, self._console_url), job_id=self.job_id, state=self.status, console_url=self._console_url
         )
 
     def _unanswered_error(self, error: PolarisError, span: timedelta) -> PolarisError:
@@ -256,15 +257,12 @@ class WaitTracker:
             )
         if self.status is not None and not is_known_status(self.status):
             return PolarisJobFailedError(
-                self._with_url(text), job_id=self.job_id, state=self.status, console_url=self._console_url
+                see(text, self._console_url), job_id=self.job_id, state=self.status, console_url=self._console_url
             )
-        return same_kind(error, self._with_url(text))
+        return same_kind(error, see(text, self._console_url))
 
     def _message(self, level: int, text: str) -> Message:
-        return level, f"Polaris job {self.job_id!r} {text}" + (f" ({self._console_url})" if self._console_url else "")
-
-    def _with_url(self, text: str) -> str:
-        return f"{text} See {self._console_url}." if self._console_url else text
+        return level, see(f"Polaris job {self.job_id!r} {text}", self._console_url)
 
 
 def same_kind(error: PolarisError, message: str) -> PolarisError:

@@ -14,6 +14,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisJobError,
     PolarisJobTimeoutError,
 )
+from airflow_provider_polaris.jobs.see import see
 from airflow_provider_polaris.jobs.state import JobState
 from airflow_provider_polaris.jobs.waiting import WaitTracker
 from airflow_provider_polaris.operators.kill import KillSwitch, cancel_within
@@ -305,7 +306,7 @@ class JobRun:
         else:
             what = "it was asked to be canceled"
         return PolarisJobCanceledError(
-            f"the task was killed while Polaris job {self.job_id!r} was at work; {what}. See {self.url}.",
+            see(f"the task was killed while Polaris job {self.job_id!r} was at work; {what}.", self.url),
             job_id=self.job_id,
             state=None if result is None else result.status,
             console_url=self.url,

@@ -11,6 +11,7 @@ from airflow_provider_polaris.compat import AirflowFailException, AirflowSensorT
 from airflow_provider_polaris.deferral import attempt_start, backstop, deadline_of, look_after_giving_up
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisJobTimeoutError
 from airflow_provider_polaris.jobs.patience import Patience
+from airflow_provider_polaris.jobs.see import see
 from airflow_provider_polaris.jobs.waiting import WaitTracker
 from airflow_provider_polaris.outcome import JOB_XCOM_KEY, conclude
 from airflow_provider_polaris.waiting import WaitResult, WorkerWait
@@ -145,11 +146,11 @@ class JobWatch:
         """
         status = status or self._tracker.status
         seen = "had not been seen once" if status is None else f"was still {status!r}"
-        raise AirflowSensorTimeout(
+        text = (
             f"Polaris job {self._memory.job_id!r} {seen} when the sensor's timeout of {self._memory.timeout:g} s was "
-            "over; it runs on, because a sensor cancels nothing. Raise timeout= or find out why the job takes so long. "
-            f"See {self._memory.url}."
+            "over; it runs on, because a sensor cancels nothing. Raise timeout= or find out why the job takes so long."
         )
+        raise AirflowSensorTimeout(see(text, self._memory.url))
 
     def _judge(self, result: WaitResult) -> None:
         if result.error is not None:

@@ -16,6 +16,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_polaris.compat import AIRFLOW_VERSION
 from airflow_provider_polaris.jobs.cancel import CancelResult
 from airflow_provider_polaris.jobs.patience import Patience
+from airflow_provider_polaris.jobs.see import see
 from airflow_provider_polaris.jobs.waiting import Verdict, WaitTracker
 from airflow_provider_polaris.outcome import log_messages
 from airflow_provider_polaris.triggers.data import PolarisDataTrigger
@@ -159,7 +160,7 @@ class PolarisJobTrigger(BaseTrigger):
         if observation.state is not None:
             warning = patience.warning(observation.state, now.timestamp())
             if warning is not None:
-                self.log.warning("%s%s", warning, f" ({self.console_url})" if self.console_url else "")
+                self.log.warning("%s", see(warning, self.console_url))
         return verdict
 
     async def _give_up(self, watcher: Watcher, tracker: WaitTracker) -> JobEvent:

@@ -82,7 +82,7 @@ def test_judge_failed_job_tells_code_words_time_log_and_next_step() -> None:
         "'Cannot use \"ts\"\\nin \\'x\\''. "
         "Its log says: 'column not found' (planner); 'started'. "
         "Rewrite the expression or query that Polaris can't run. A retry would fail in the same way. "
-        f"See {URL}."
+        f"See {URL}"
     )
     assert (error.job_id, error.state, error.code, error.console_url) == ("j1", "failed", "query_not_supported", URL)
 
@@ -150,7 +150,7 @@ def test_judge_canceled_job_names_who_changed_it() -> None:
     assert str(error) == (
         "Polaris job 'j1' (batch into 'events_hourly') was canceled after 12 s, last changed by 'ann@example.com': "
         "'Job was canceled.'. Find out who canceled it and why, then clear the task to submit the job again. "
-        f"See {URL}."
+        f"See {URL}"
     )
     assert (error.state, error.code) == ("canceled", "canceled")
 
@@ -197,7 +197,7 @@ def test_judge_replace_without_rows_fails_and_names_the_way_back(
     error = error_of(job(health=health, mode="replace"), metrics=metrics, seconds=3, console_url=URL)
     assert type(error) is PolarisJobFailedError
     assert str(error) == (
-        f"Polaris job 'j1' (batch into 'events_hourly') completed after 3 s, but {reason}. {RESTORE} See {URL}."
+        f"Polaris job 'j1' (batch into 'events_hourly') completed after 3 s, but {reason}. {RESTORE} See {URL}"
     )
     assert is_deterministic(error)
 

@@ -65,12 +65,12 @@ def test_saw_logs_one_line_a_change_and_none_a_poll(tracker: WaitTracker) -> Non
 def test_messages_carry_the_console_url() -> None:
     """With a page to look at, each line and each error names it."""
     tracker = WaitTracker("j1", now=START, deadline=at(60), console_url=URL)
-    assert tracker.saw("running", at(0)).messages == (info(f"is 'running' ({URL})"),)
+    assert tracker.saw("running", at(0)).messages == (info(f"is 'running'. See {URL}"),)
     error = tracker.saw("running", at(60)).error
     assert isinstance(error, PolarisJobTimeoutError)
     assert str(error) == (
         "Polaris job 'j1' was still 'running' at the deadline 2025-01-01T00:01:00Z, 60 s into the wait. "
-        f"Raise timeout= or execution_timeout=, whichever set the deadline, or split the interval. See {URL}."
+        f"Raise timeout= or execution_timeout=, whichever set the deadline, or split the interval. See {URL}"
     )
     assert (error.job_id, error.state, error.console_url) == ("j1", "running", URL)
 
@@ -182,7 +182,7 @@ def test_missed_polls_given_up_keep_what_retry_policies_look_at() -> None:
     assert (error.status, error.code, error.request_id, error.method) == (401, "Unauthenticated", "r1", "GET")
     assert str(error) == (
         "gave up waiting for Polaris job 'j1', never seen: 1 failed poll in a row, for 0 s. "
-        f"The job may still be running; it was not canceled. The last poll failed so: GET … answered 401. See {URL}."
+        f"The job may still be running; it was not canceled. The last poll failed so: GET … answered 401. See {URL}"
     )
 
 

@@ -60,9 +60,9 @@ def test_watch_of_a_job_that_succeeds_ends_with_0(polaris_emulator, submit, run,
     assert (done.code, clock.slept) == (0, [7.0])
     assert done.out == f"Polaris job {job_id!r} completed: 2 rows read, 1 rows stored. See {where}\n"
     assert done.err == (
-        f"Polaris job {job_id!r} is 'running' ({where})\n"
-        f"Polaris job {job_id!r} is 75 % done, 0 s into the wait ({where})\n"
-        f"Polaris job {job_id!r} is 'completed', was 'running', 7 s into the wait ({where})\n"
+        f"Polaris job {job_id!r} is 'running'. See {where}\n"
+        f"Polaris job {job_id!r} is 75 % done, 0 s into the wait. See {where}\n"
+        f"Polaris job {job_id!r} is 'completed', was 'running', 7 s into the wait. See {where}\n"
     )
 
 

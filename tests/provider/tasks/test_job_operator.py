@@ -108,10 +108,10 @@ def test_execute_with_a_good_job_submits_waits_and_returns_its_id(jobs, clock, c
     see = f"{url}/jobs/{JOB}"
     assert task_log() == [
         f"INFO Submitted Polaris job {JOB!r} (batch into 'Koalas Rollup'), pending. See {see}",
-        f"INFO Polaris job {JOB!r} is 'pending' ({see})",
-        f"INFO Polaris job {JOB!r} is 'running', was 'pending', 30 s into the wait ({see})",
-        f"INFO Polaris job {JOB!r} is 50 % done, 30 s into the wait ({see})",
-        f"INFO Polaris job {JOB!r} is 'completed', was 'running', 90 s into the wait ({see})",
+        f"INFO Polaris job {JOB!r} is 'pending'. See {see}",
+        f"INFO Polaris job {JOB!r} is 'running', was 'pending', 30 s into the wait. See {see}",
+        f"INFO Polaris job {JOB!r} is 50 % done, 30 s into the wait. See {see}",
+        f"INFO Polaris job {JOB!r} is 'completed', was 'running', 90 s into the wait. See {see}",
         f"INFO Polaris job {JOB!r} completed: 100,000 rows read, 240 rows stored. See {see}",
     ]
 
@@ -144,7 +144,7 @@ def test_execute_with_a_job_that_failed_by_its_spec_fails_without_retry(jobs, cl
     assert str(caught.value) == (
         f"Polaris job {JOB!r} (batch into 'Koalas Rollup') failed after 0 s with 'query_not_supported': \"No such "
         "function 'FOO'\". Its log says: 'FOO at 1:8' (query_not_supported). Rewrite the expression or query that "
-        f"Polaris can't run. A retry would fail in the same way. See {url}."
+        f"Polaris can't run. A retry would fail in the same way. See {url}"
     )
     assert isinstance(caught.value.__cause__, PolarisJobFailedError)
     assert (
@@ -173,7 +173,7 @@ def test_execute_with_a_canceled_job_raises_it_typed(jobs, clock, context, ti):
     assert str(caught.value) == (
         f"Polaris job {JOB!r} (batch into 'Koalas Rollup') was canceled after 0 s, last changed by 'kim@example.com'. "
         "Find out who canceled it and why, then clear the task to submit the job again. "
-        f"See {ti.xcom('polaris_job_url')}."
+        f"See {ti.xcom('polaris_job_url')}"
     )
 
 

@@ -70,7 +70,7 @@ def test_on_kill_while_waiting_cancels_and_ends_the_wait(jobs, clock, context, t
         task.execute(context)
     assert str(caught.value) == (
         f"the task was killed while Polaris job {JOB!r} was at work; it was asked to be canceled. "
-        f"See {ti.xcom('polaris_job_url')}."
+        f"See {ti.xcom('polaris_job_url')}"
     )
     assert jobs.asked.count(CANCEL) == 1
     assert jobs.asked[-1] == CANCEL

@@ -44,10 +44,10 @@ def test_execute_waits_until_the_job_has_completed(jobs, airflow_sleeps, context
         "adopted": None,
     }
     assert [line for line in task_log() if "Success criteria" not in line] == [
-        f"INFO Polaris job {JOB!r} is 'pending' ({url})",
-        f"INFO Polaris job {JOB!r} is 'running', was 'pending', 30 s into the wait ({url})",
-        f"INFO Polaris job {JOB!r} is 25 % done, 30 s into the wait ({url})",
-        f"INFO Polaris job {JOB!r} is 'completed', was 'running', 60 s into the wait ({url})",
+        f"INFO Polaris job {JOB!r} is 'pending'. See {url}",
+        f"INFO Polaris job {JOB!r} is 'running', was 'pending', 30 s into the wait. See {url}",
+        f"INFO Polaris job {JOB!r} is 25 % done, 30 s into the wait. See {url}",
+        f"INFO Polaris job {JOB!r} is 'completed', was 'running', 60 s into the wait. See {url}",
         f"INFO Polaris job {JOB!r} completed: 7 rows read, 2 rows stored. See {url}",
     ]
     assert not any(request.startswith("POST") for request in jobs.asked)

@@ -143,7 +143,7 @@ def test_wait_at_the_deadline_cancels_and_says_so(jobs, clock, context, ti, canc
     assert str(caught.value) == (
         f"Polaris job {JOB!r} was still 'running' at the deadline 2026-11-20T06:01:40Z, 100 s into the wait; "
         f"{aftermath}. Raise timeout= or execution_timeout=, whichever set the deadline, or split the interval. "
-        f"See {ti.xcom('polaris_job_url')}."
+        f"See {ti.xcom('polaris_job_url')}"
     )
     assert clock.sleeps == [30, 30, 30, 10]
     assert jobs.asked.count(f"POST jobs/{JOB}/status") == (1 if answer else 0)

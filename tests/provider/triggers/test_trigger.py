@@ -49,9 +49,9 @@ def test_trigger_logs_each_change_once_and_fires_one_event(world: Any, trigger_l
         "message": "Polaris job 'job-1' has ended with 'failed'",
     }
     assert trigger_log() == [
-        f"INFO Polaris job 'job-1' is 'pending' ({URL})",
-        f"INFO Polaris job 'job-1' is 'running', was 'pending', 41 s into the wait ({URL})",
-        f"INFO Polaris job 'job-1' is 'failed', was 'running', 5 min into the wait ({URL})",
+        f"INFO Polaris job 'job-1' is 'pending'. See {URL}",
+        f"INFO Polaris job 'job-1' is 'running', was 'pending', 41 s into the wait. See {URL}",
+        f"INFO Polaris job 'job-1' is 'failed', was 'running', 5 min into the wait. See {URL}",
     ]
 
 
@@ -265,7 +265,7 @@ def test_job_that_stays_pending_is_worth_one_warning(world: Any, trigger_log: An
     assert warning == (
         "WARNING Polaris job 'job-1' has been 'pending' for 10 min. Polaris says: health 'warn', code "
         "'insufficient_capacity', message 'waiting for task slots', log 2026-11-20T06:05:00Z warn c1: '0 of 4'. "
-        f"A pending job waits, usually for resources: look at what else the project is doing. ({URL})"
+        f"A pending job waits, usually for resources: look at what else the project is doing. See {URL}"
     )
     assert len(world.polaris.requests) == pytest.approx(300, abs=3)
 
