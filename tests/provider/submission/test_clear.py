@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -91,11 +92,18 @@ def test_clear_job_completed_append_refuses_unless_told_to_repeat(task: Task, po
     assert polaris.rows() == 6
 
 
-def test_clear_with_repeat_append_repeats_once(task: Task, polaris: Polaris) -> None:
+def test_clear_with_repeat_append_repeats_once(task: Task, polaris: Polaris, caplog: pytest.LogCaptureFixture) -> None:
     """A retry after the repeat goes on with the repeated job, though the parameter still stands."""
-    task.submit(polaris.append())
+    first = task.submit(polaris.append()).job.job_id
     polaris.finish()
-    again = task.clear().submit(polaris.append(), repeat_append=True).job.job_id
+    with caplog.at_level(logging.WARNING, "test.submission"):
+        again = task.clear().submit(polaris.append(), repeat_append=True).job.job_id
+    assert caplog.messages == [
+        (
+            f"Polaris job {first!r}, which this task submitted before, has completed, and its rows are in; a new job "
+            "adds them once more, because repeat_append=True says so."
+        )
+    ]
     assert task.retry().submit(polaris.append(), repeat_append=True).job.job_id == again
     assert polaris.rows() == 6
 
