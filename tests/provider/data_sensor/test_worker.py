@@ -90,8 +90,8 @@ def test_project_that_does_not_exist_is_no_table_that_may_come(
         f"WARNING Table {world.source!r} can't be looked at; the wait goes on for 15 min without an answer: {said}"
     )
     assert str(caught.value) == (
-        f"gave up looking at table {world.source!r}: 16 looks in a row found no answer, for 15 min. The last one failed "
-        f"so: {said}"
+        f"gave up looking at table {world.source!r}: 16 looks in a row found no answer, for 15 min. The last one "
+        f"failed so: {said}"
     )
 
 
