@@ -17,6 +17,14 @@ from airflow_provider_polaris.compat import AIRFLOW_VERSION, BaseSensorOperator
 
 JOB = "018a90ac-0758-762b-b502-c5b1293302fe"
 START = datetime(2026, 11, 20, 6, tzinfo=timezone.utc)
+#: The spec of a replace.
+REPLACE = {
+    "type": "batch",
+    "source": {"type": "table", "tableName": "a"},
+    "target": {"type": "table", "tableName": "b", "intervals": ["2026-11-19/2026-11-20"]},
+    "ingestionMode": "replace",
+    "mappings": [{"columnName": "city", "expression": '"city"'}],
+}
 
 
 class FakeClock:
@@ -242,6 +250,15 @@ def jobs(server: Any, connect: Any, monkeypatch: pytest.MonkeyPatch) -> Jobs:
     )
     connect(host=server.url)
     return Jobs(server)
+
+
+@pytest.fixture
+def running(jobs: Jobs) -> Jobs:
+    """Have a replace that runs until told otherwise."""
+    jobs.accept()
+    jobs.is_now("running")
+    jobs.has(metrics={"numRowsProcessed": 7, "numRowsPersisted": 2}, progress=0.1)
+    return jobs
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ from airflow_provider_polaris.guards import GuardDecision, GuardOptions
 from airflow_provider_polaris.jobs.errors import PolarisGuardError
 from airflow_provider_polaris.operators.polaris import PolarisTableToTableOperator
 
-JOB = "018a90ac-0758-762b-b502-c5b1293302fe"
-
 
 def operator(**arguments):
     return PolarisTableToTableOperator(

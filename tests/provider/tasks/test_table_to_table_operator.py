@@ -17,7 +17,6 @@ from airflow_provider_polaris.jobs.interval import Interval
 from airflow_provider_polaris.jobs.spec import ColumnMapping
 from airflow_provider_polaris.operators.polaris import PolarisTableToTableOperator
 
-JOB = "018a90ac-0758-762b-b502-c5b1293302fe"
 DAY = "2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z"
 TARGET = "GET tables/Koalas%20Rollup"
 SOURCE = "GET tables/Koalas%20Source"
