@@ -262,6 +262,24 @@ def running(jobs: Jobs) -> Jobs:
 
 
 @pytest.fixture
+def tables(jobs: Jobs) -> Jobs:
+    """Let source and target exist, and jobs be accepted."""
+    jobs.table("Koalas Source")
+    jobs.table("Koalas Rollup", type="aggregate")
+    jobs.accept()
+    return jobs
+
+
+@pytest.fixture
+def unguarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the look at the tables' rows to the tests of the guards."""
+    from airflow_provider_polaris.guards import GuardDecision
+
+    submit = GuardDecision("submit", "not counted.")
+    monkeypatch.setattr("airflow_provider_polaris.guards.SourceGuards.check", lambda self, own_jobs: submit)
+
+
+@pytest.fixture
 def triggerer(jobs: Jobs, clock: FakeClock) -> Triggerer:
     """Return the stand-in for Airflow's triggerer."""
     return Triggerer(jobs, clock)
