@@ -88,6 +88,16 @@ def server() -> Iterator[ScriptedServer]:
     thread.join()
 
 
+@pytest.fixture(scope="session")
+def airflow_db() -> None:
+    """Make Airflow's tables."""
+    from airflow.utils.db import initdb
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        initdb()
+
+
 @pytest.fixture
 def providers_manager() -> Iterator[ProvidersManager]:
     """
