@@ -16,7 +16,12 @@ from airflow_provider_polaris.client import ClientSettings, PolarisClient
 from airflow_provider_polaris.compat import AIRFLOW_VERSION
 from airflow_provider_polaris.emulator.serving import RunningEmulator
 from airflow_provider_polaris.hooks.polaris import PolarisHook
-from airflow_provider_polaris.jobs.errors import PolarisAmbiguousSubmitError, PolarisApiError, PolarisTransportError
+from airflow_provider_polaris.jobs.errors import (
+    PolarisAmbiguousSubmitError,
+    PolarisApiError,
+    PolarisGuardError,
+    PolarisTransportError,
+)
 from airflow_provider_polaris.submission import RECORD_KEY, Submitted, TaskIdentity, submit_once
 from tests.provider.submission.koalas import koalas_emulator
 
@@ -26,6 +31,9 @@ CONNECTION = "polaris_default"
 #: Whether to try with a task state store.
 STORES = [True, False] if AIRFLOW_VERSION >= (3, 3) else [False]
 LOST = "POST /jobs lost its connection before the answer was complete."
+MODES = ["append", "replace"]
+#: Changes a spec: one of its three rows is left.
+FILTER = {"filterExpression": "\"city\" <> 'Oslo'"}
 
 
 class Death(BaseException):
@@ -353,6 +361,14 @@ class Task:
         self.wire.asked.clear()
         self.wire.sent.clear()
         self.kill = FakeKill(self.wire)
+
+
+def refusal(task: Task, spec: Any, **options: Any) -> str:
+    """Return the sentence with which a submit is refused; nothing may have been sent."""
+    with pytest.raises(PolarisGuardError) as caught:
+        task.submit(spec, **options)
+    assert "POST" not in task.wire.asked
+    return str(caught.value)
 
 
 @pytest.fixture(scope="module")
