@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -225,8 +224,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 
 @pytest.fixture
-def airflow_sleeps(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> FakeClock:
-    """Let Airflow's own loop sleep on the fake clock."""
+def airflow_sleeps(monkeypatch: pytest.MonkeyPatch, clock: Any) -> Any:
+    """Let Airflow's own loop for sensors sleep on the fake clock."""
     module = sys.modules[BaseSensorOperator.__module__]
 
     class FakeTime:
@@ -238,8 +237,8 @@ def airflow_sleeps(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> FakeClo
 
 
 @pytest.fixture
-def jobs(server: Any, connect: Any, monkeypatch: pytest.MonkeyPatch) -> Jobs:
-    """Return the scripted jobs of the default connection, whose client gives up at the first failure."""
+def no_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let clients give up at the first failure: they would wait in real time."""
     from airflow_provider_polaris.client import ClientSettings
 
     from_host = ClientSettings.from_host.__func__  # type: ignore[attr-defined]
@@ -248,6 +247,11 @@ def jobs(server: Any, connect: Any, monkeypatch: pytest.MonkeyPatch) -> Jobs:
         "from_host",
         classmethod(lambda cls, host, **values: from_host(cls, host, retry_budget=0.0, **values)),
     )
+
+
+@pytest.fixture
+def jobs(server: Any, connect: Any, no_retries: None) -> Jobs:
+    """Return the scripted jobs of the default connection, whose client gives up at the first failure."""
     connect(host=server.url)
     return Jobs(server)
 
@@ -300,20 +304,10 @@ def context(ti: FakeTI) -> dict[str, Any]:
 
 
 @pytest.fixture
-def task_log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
+def task_log(logged: Any) -> Any:
     """Return a function that gives what operators and sensors logged, as ``LEVEL text``."""
     from airflow_provider_polaris.operators.base import PolarisBaseOperator
     from airflow_provider_polaris.sensors.polaris import PolarisJobSensor
 
-    logger = logging.getLogger("test.task")
-    for owner in (PolarisBaseOperator, PolarisJobSensor):
-        monkeypatch.setattr(owner, "log", property(lambda self: logger))
-    with caplog.at_level(logging.DEBUG, logger="test.task"):
-        yield lambda: [
-            f"{record.levelname} {record.getMessage()}"
-            for record in caplog.records
-            if record.name == "test.task"
-            and record.levelno > logging.DEBUG
-            and "cannot be called outside" not in record.getMessage()  # Airflow's own remark
-            and "has no task state store" not in record.getMessage()  # before Airflow 3.3
-        ]
+    before_3_3 = "has no task state store"
+    return logged(PolarisBaseOperator, PolarisJobSensor, without=(before_3_3,))
