@@ -47,10 +47,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)  # the outermost, so that an expected failure is none
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     """Say what became of the emulator's jobs where a test failed that used it."""
     report: pytest.TestReport = (yield).get_result()
-    if report.failed and call.when != "teardown" and (emulator := item.stash.get(_IN_USE, None)) is not None:
+    if report.failed and (emulator := item.stash.get(_IN_USE, None)) is not None:
         report.sections.append((_MARKER, emulator.report()))
 
 

@@ -156,9 +156,7 @@ def test_test_that_passes_or_does_not_use_the_fixture_has_no_section(pytester) -
 
 def test_strict_expected_failure_that_passes_has_a_section(pytester) -> None:
     """It is a failure like any other."""
-    pytester.makepyfile(
-        "import pytest\n@pytest.mark.xfail(strict=True)\ndef test_it(polaris_emulator):\n    pass\n"
-    )
+    pytester.makepyfile("import pytest\n@pytest.mark.xfail(strict=True)\ndef test_it(polaris_emulator):\n    pass\n")
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([SECTION, "no job was submitted"], consecutive=True)
