@@ -11,6 +11,8 @@ environment = $(VENV)$(if $(filter $(NEWEST),$(1)),,-$(1))
 UV_VERSION := 0.13.9
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate --no-emit-package pip \
 	--upgrade --all-extras
+# The oldest Airflow is tested with the oldest versions that pyproject.toml allows of what else is imported.
+FLOORS = $(shell sed -nE '/^dependencies/,/^openlineage/ s/^    "(.+)>=([0-9]+\.[0-9]+\.[0-9]+)",$$/\1==\2/p' pyproject.toml)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-aging ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke compat bench lint types docs format build release-check changelog constraints clean
@@ -107,7 +109,7 @@ changelog: $(READY)  ## show what is not released yet
 # Pins that an Airflow needs and doesn't ask for itself: without them it installs, and its tasks fail.
 constraints: $(READY)  ## resolve constraints.txt and those of the older versions anew
 	$(COMPILE) --group dev --group bench --group docs --output-file constraints.txt pyproject.toml
-	echo 'apache-airflow==2.11.*' | $(COMPILE) --group dev --output-file constraints-2.11.txt - pyproject.toml
+	printf '%s\n' 'apache-airflow==2.11.*' $(FLOORS) | $(COMPILE) --group dev --output-file constraints-2.11.txt - pyproject.toml
 	printf '%s\n' 'apache-airflow==3.0.*' 'fastapi<0.117' | $(COMPILE) --group dev --output-file constraints-3.0.txt - pyproject.toml
 	printf '%s\n' 'apache-airflow==3.1.*' 'sqlalchemy<2.1' | $(COMPILE) --group dev --output-file constraints-3.1.txt - pyproject.toml
 	printf '%s\n' 'apache-airflow==3.2.*' 'fastapi<0.137' 'svcs<26' | $(COMPILE) --group dev --output-file constraints-3.2.txt - pyproject.toml

@@ -61,6 +61,20 @@ def test_each_version_of_the_matrix_has_pins_of_its_own() -> None:
     assert f"NEWEST := {VERSIONS[-1]}\nOLDEST := {VERSIONS[0]}\n" in MAKEFILE
 
 
+def test_oldest_airflow_is_tested_with_the_oldest_dependencies() -> None:
+    """A floor in pyproject.toml that nothing runs on is a guess; names that came later make the package unusable."""
+    text = (ROOT / "pyproject.toml").read_text()
+    block = text[text.index("\ndependencies") : text.index("[project.entry-points")]
+    floors = dict(re.findall(r'"([a-z-]+)>=([0-9.]+)"', block))
+    pinned = dict(
+        re.findall(r"^([a-z-]+)==([0-9.]+)$", (ROOT / f"constraints-{VERSIONS[0]}.txt").read_text(), re.MULTILINE)
+    )
+
+    assert len(floors) == 11
+    assert floors.pop("apache-airflow") == VERSIONS[0]
+    assert {name: pinned.get(name) for name in floors} == floors
+
+
 ROWS = re.findall(r"^\| \*\*(.+?)\| (.+) \|$", (ROOT / "INVARIANTS.md").read_text(), re.MULTILINE)
 
 

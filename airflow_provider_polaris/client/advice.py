@@ -90,6 +90,8 @@ def advise(
     :param location: Where a redirect points, secrets masked.
     """
     connection = f"connection {settings.connection_name!r}"
+    if status in (400, 422) and _is_submission(subject):
+        return "No job was made of it, nor will be the next time: correct what Polaris names."
     if status == 401:
         return (
             f"Polaris does not accept {subject.credentials}: it may be wrong, expired, revoked or of another "
@@ -117,6 +119,10 @@ def advise(
     if status >= 500:
         return "The service, or something in front of it, failed."
     return ""
+
+
+def _is_submission(subject: Subject) -> bool:
+    return subject.method == "POST" and subject.path.endswith("/jobs")
 
 
 def _permission(subject: Subject) -> str:

@@ -119,6 +119,12 @@ class SourceGuards:
             source = self._await_source()
             target = find_table(self._hook, self._spec.target.table_name)
         if not counts:
+            if replaces:
+                self._log.info(
+                    "No rows were counted, because on_empty_source='submit' and on_shrink='submit' say so: nobody looks "
+                    "what table %r loses.",
+                    self._spec.target.table_name,
+                )
             return GuardDecision("submit", "No rows were counted.")
         return self._check_rows(source, target)
 
@@ -202,6 +208,10 @@ class SourceGuards:
         what = f"{self._source_name!r} has {found.source_rows:,} rows for the job"
         if is_compared:
             what += f", which replaces {found.target_rows:,} rows of {self._spec.target.table_name!r}"
+        else:
+            what += (
+                f"; what {self._spec.target.table_name!r} loses was not counted, because on_shrink='submit' says so"
+            )
         self._log.info("Counted by %s: %s.", plan.granularity.value, what)
         return GuardDecision("submit", f"{what}.", found.source_rows)
 

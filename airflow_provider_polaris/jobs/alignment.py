@@ -36,6 +36,7 @@ class _Partition:
     granularity: Granularity
     origin: str
     is_the_tables_own: bool = False
+    is_default: bool = False
 
 
 def check_alignment(
@@ -81,7 +82,7 @@ def _partitions(
         asked = _Partition(Granularity(spec.partitioned_by), "partitionedBy of the job")
     if target is None or target.partitioning is None:
         if asked is None and target_known_absent:
-            return [_Partition(Granularity.DAY, "the default of a new table")]
+            return [_Partition(Granularity.DAY, "the default of a new table", is_default=True)]
         return [asked] if asked else []
     own = _Partition(target.partitioning, f"the partitioning of table {target.name!r}", is_the_tables_own=True)
     if asked is None or asked.granularity is own.granularity:
@@ -126,7 +127,9 @@ def _check_interval(
 
 
 def _finer_sentence(interval: Interval, partition: _Partition, spec: BatchJobSpec) -> str:
-    """Offer the way past the table's own partitioning, where the interval falls on the job's finer one."""
+    """Offer finer partitions, on which the interval falls: of a new table, or of the job if it has asked for them."""
+    if partition.is_default and interval.is_aligned(Granularity.HOUR):
+        return f" Or make the new table with partitionedBy {Granularity.HOUR.value!r}."
     if not partition.is_the_tables_own or spec.partitioned_by is None:
         return ""
     asked = Granularity(spec.partitioned_by)

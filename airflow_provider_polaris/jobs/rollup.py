@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.expression_rules import COUNT_OF_EVENTS
+from airflow_provider_polaris.jobs.expressions import read_expression
 from airflow_provider_polaris.jobs.granularity import Granularity
 from airflow_provider_polaris.jobs.instants import quote
 from airflow_provider_polaris.jobs.spec import ColumnMapping
@@ -38,6 +39,7 @@ def build_mappings(
     columns = _columns(dimensions)
     aggregates = _named_expressions("measures", measures or {})
     _check_names(columns, aggregates)
+    _check_kinds(columns, aggregates)
     mappings = []
     if rollup_granularity is not None:
         mappings.append(ColumnMapping(column_name="__time", expression=_time_floor(rollup_granularity)))
@@ -121,6 +123,24 @@ def _check_names(columns: Mapping[str, str], aggregates: Mapping[str, str]) -> N
             raise PolarisSpecError(
                 f"measures has {quote(name)}, which is a dimension already. Give the measure another name, "
                 f"such as {quote('sum_' + name)}."
+            )
+
+
+def _check_kinds(columns: Mapping[str, str], aggregates: Mapping[str, str]) -> None:
+    """Say it in the words of the shorthand; the rules for specs would speak of mappings, which nobody wrote."""
+    for name, text in columns.items():
+        reading = read_expression(text)
+        if reading is not None and reading.aggregates:
+            raise PolarisSpecError(
+                f"dimensions[{name!r}] {quote(text)} aggregates with {' and '.join(reading.aggregates)}, and a "
+                "dimension is a value of a single row. Move it to measures."
+            )
+    for name, text in aggregates.items():
+        reading = read_expression(text)
+        if reading is not None and reading.is_surely_scalar:
+            raise PolarisSpecError(
+                f"measures[{name!r}] {quote(text)} has no aggregate function. Aggregate, for example with MAX(...), or "
+                "move it to dimensions."
             )
 
 

@@ -10,6 +10,7 @@ Source: polaris-sdk 20250425.14.0 (fields, defaults), docs.imply.io/polaris/api-
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -239,8 +240,9 @@ def parse_spec(body: Mapping[str, Any]) -> JobSpec:
     """
     Read a job spec as the API takes it (wire names), and check its shape.
 
-    Fields that we don't know are kept and sent. One that is a known field in another spelling (``soft_delete``) is
-    refused, because Polaris would ignore it. Whether the job makes sense is for
+    Fields that we don't know are kept and sent. One that looks like a known field, which isn't there, in another
+    spelling (``soft_delete``, ``filterExpresion``) is refused: Polaris would ignore it, and without its filter a job
+    replaces more than it should. Whether the job makes sense is for
     :func:`~airflow_provider_polaris.jobs.rules.check_spec`.
 
     >>> parse_spec({"type": "drop_table", "target": {"type": "table", "tableName": "old"}}).to_wire()["softDelete"]
@@ -278,18 +280,24 @@ def parse_spec(body: Mapping[str, Any]) -> JobSpec:
 
 
 def _misspelt(model: WireModel, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield path and right name of each unknown field that differs from a known one only in case, ``_`` or ``-``."""
+    """Yield path and right name of each unknown field that is a known one but for case, ``_``, ``-`` or a letter."""
     fields = type(model).model_fields
     wire_names = {_bare(str(field.alias)): str(field.alias) for field in fields.values()}
+    missing = [_bare(str(field.alias)) for name, field in fields.items() if name not in model.model_fields_set]
     for name in model.model_extra or ():
-        if _bare(name) in wire_names:
-            yield path + name, wire_names[_bare(name)]
+        for near in [each for each in wire_names if each == _bare(name)] or _near(_bare(name), missing):
+            yield path + name, wire_names[near]
     for name, field in fields.items():
         value = getattr(model, name)
         for index, part in enumerate(value if isinstance(value, tuple) else (value,)):
             if isinstance(part, WireModel):
                 position = f"[{index}]" if isinstance(value, tuple) else ""
                 yield from _misspelt(part, f"{path}{field.alias}{position}.")
+
+
+def _near(name: str, others: list[str]) -> list[str]:
+    # Of a name of ten letters one may be wrong, one missing, or one too many.
+    return get_close_matches(name, others, n=1, cutoff=0.9)
 
 
 def _bare(name: str) -> str:

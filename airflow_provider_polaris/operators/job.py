@@ -22,7 +22,8 @@ class PolarisJobOperator(PolarisBaseOperator):
     The spec goes to Polaris as it is, but for one thing: an interval in a notation that Polaris may not read, such as
     what ``{{ data_interval_start }}/{{ data_interval_end }}`` renders, is written as Polaris does. Before that the spec
     is checked as far as this package knows its type: required fields, intervals, and the rules that Polaris enforces
-    with an error or that would lose data. Fields that this package doesn't know are left alone.
+    with an error or that would lose data. Fields that this package doesn't know are left alone,
+    unless they look like one that it knows, misspelt.
 
     **Retry.** A retry goes on with the job of the try before: it waits for it, or takes its result. Only a job that
     failed or was canceled is submitted again. If a try lost the answer to its POST, or died before it could read it,

@@ -233,6 +233,12 @@ class Reconciliation:
             job = replace(job, status=status or "unknown")
         if job.status == "completed" and must_not_repeat:
             raise attempt.refusals.completed(job, _reason(changed, is_clear=is_clear))
+        if job.status == "completed" and attempt.adds_rows:
+            attempt.log.warning(
+                "Polaris job %r, which this task submitted before, has completed, and its rows are in; a new job adds "
+                "them once more, because repeat_append=True says so.",
+                job.job_id,
+            )
         self._past.append(job.job_id)
         return None
 

@@ -42,13 +42,15 @@ async def read_settings(conn_id: str) -> ClientSettings:
     :param conn_id: The connection.
     :raises PolarisSpecError: It is incomplete or malformed.
     """
-    from airflow.providers.common.compat.connection import get_async_connection
     from asgiref.sync import sync_to_async
 
     from airflow_provider_polaris.hooks.polaris import PolarisHook
     from airflow_provider_polaris.hooks.settings import read_connection
 
-    connection = await get_async_connection(conn_id, PolarisHook)
+    if hasattr(PolarisHook, "aget_connection"):  # since Airflow 3.0
+        connection = await PolarisHook.aget_connection(conn_id)
+    else:
+        connection = await sync_to_async(PolarisHook.get_connection)(conn_id)
     # In asgiref's thread: it masks secrets, and to do so it calls Airflow in a way that must not block the loop.
     return (await sync_to_async(read_connection)(connection, conn_id)).client
 

@@ -35,18 +35,26 @@ def look(
     :param log: Takes a warning if Polaris counts otherwise.
     :return: What was found, or why not, for each condition.
     """
-    table = conditions[0].table
     try:
-        storage = TableStorage.from_wire(connect().get_table(table))
-    except PolarisNotFoundError:
-        return [Seen(False) for _ in conditions]
+        storage = _describe(connect(), conditions[0].table)
     except PolarisError as error:
         return [error for _ in conditions]
+    if storage is None:
+        return [Seen(False) for _ in conditions]
     counter = Counter(connect, limits, log, purpose=_PURPOSE)
     found: list[Seen | PolarisError] = []
     for start in range(0, len(conditions), _MOST):
         found += _look(counter, conditions[start : start + _MOST], storage)
     return found
+
+
+def _describe(client: PolarisClient, table: str) -> TableStorage | None:
+    """Return None if there is no such table; that there is no such project is an error, which no wait mends."""
+    try:
+        return TableStorage.from_wire(client.get_table(table))
+    except PolarisNotFoundError:
+        next(client.iter_tables(), None)
+        return None
 
 
 def _look(counter: Counter, conditions: Sequence[DataCondition], storage: TableStorage) -> list[Seen | PolarisError]:

@@ -220,7 +220,10 @@ def test_submit_to_nobody_is_tried_again_and_not_ambiguous(
                 },
             ),
             PolarisApiError,
-            f"POST {JOBS} answered 400 'BadArgument': Invalid job (target.intervals[0]: is not aligned).",
+            (
+                f"POST {JOBS} answered 400 'BadArgument': Invalid job (target.intervals[0]: is not aligned). No job "
+                "was made of it, nor will be the next time: correct what Polaris names."
+            ),
         ),
         (
             Reply(403, {"code": "AccessDenied", "message": "Access denied."}),

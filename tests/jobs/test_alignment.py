@@ -60,9 +60,10 @@ def test_replace_interval_inside_a_day_of_a_new_table_is_refused() -> None:
     """A table to be created is partitioned by day unless the job says otherwise."""
     assert refusal(replace(EIGHT_HOURS), target_known_absent=True) == (
         f"target.intervals[0] '{EIGHT_HOURS}' does not fall on 'day' boundaries (the default of a new table): "
-        f"{ERASES}. "
-        f"Use '{ITS_DAY}', the nearest aligned interval."
+        f"{ERASES}. Use '{ITS_DAY}', the nearest aligned interval. Or make the new table with partitionedBy 'hour'."
     )
+    half_an_hour = "2022-06-01T00:00:00.000Z/2022-06-01T00:30:00.000Z"
+    assert refusal(replace(half_an_hour), target_known_absent=True).endswith(", the nearest aligned interval.")
     check_spec(replace("2022-06-01/2022-06-09"), target_known_absent=True)
     check_spec(replace(EIGHT_HOURS, partitionedBy="eight_hour"), target_known_absent=True)
 

@@ -152,6 +152,20 @@ WORDS = (
             "measures has 'n', which is a dimension already. Give the measure another name, such as 'sum_n'.",
         ),
         (
+            {"dimensions": {"longest": 'MAX("n")'}},
+            (
+                "dimensions['longest'] 'MAX(\"n\")' aggregates with MAX, and a dimension is a value of a single row. "
+                "Move it to measures."
+            ),
+        ),
+        (
+            {"dimensions": ["city"], "measures": {"n": '"n"'}},
+            (
+                "measures['n'] '\"n\"' has no aggregate function. Aggregate, for example with MAX(...), or move it to "
+                "dimensions."
+            ),
+        ),
+        (
             {"dimensions": ["n"], "rollup_granularity": "hourly"},
             (
                 f"rollup_granularity 'hourly' is not a granularity of Polaris. Use one of {WORDS}, "

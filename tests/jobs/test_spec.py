@@ -158,6 +158,21 @@ REFUSED: list[tuple[Any, str]] = [
         {**BATCH, "target": {**TARGET, "Intervals": []}},
         "target.Intervals of the batch job is not a field of Polaris, which would ignore it. Write 'intervals'.",
     ),
+    (
+        {**BATCH, "ingestonMode": "replace"},
+        "ingestonMode of the batch job is not a field of Polaris, which would ignore it. Write 'ingestionMode'.",
+    ),
+    (
+        {**BATCH, "filterExpressions": "\"city\" = 'Oslo'"},
+        (
+            "filterExpressions of the batch job is not a field of Polaris, which would ignore it. "
+            "Write 'filterExpression'."
+        ),
+    ),
+    (
+        {**BATCH, "source": {**SOURCE, "intervals": "2024/2025"}},
+        "source.intervals of the batch job is not a field of Polaris, which would ignore it. Write 'interval'.",
+    ),
 ]
 
 
@@ -178,6 +193,13 @@ def test_parse_spec_of_a_huge_value_shortens_it() -> None:
     assert str(caught.value) == (
         f"context '{'x' * 119}… (10000002 characters) of the batch job is not an object. Write it as {{...}}."
     )
+
+
+def test_parse_spec_keeps_what_is_like_a_field_that_is_there() -> None:
+    """Who wrote the known one didn't mistype it: the other is one that the API has learned."""
+    body = {**BATCH, "filterExpression": "\"city\" = 'Oslo'", "filterExpressions": []}
+
+    assert parse_spec(body).to_wire()["filterExpressions"] == []
 
 
 def test_parse_spec_unknown_fields_are_kept_at_every_level() -> None:

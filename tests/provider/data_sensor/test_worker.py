@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_polaris.compat import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 from airflow_provider_polaris.counting import PolarisGuardUnansweredError
-from airflow_provider_polaris.jobs.errors import PolarisServerError
+from airflow_provider_polaris.jobs.errors import PolarisNotFoundError, PolarisServerError
 from tests.provider.data_sensor.conftest import FakeTI, publish, sensor
 from tests.provider.guards.conftest import World
 
@@ -66,6 +66,33 @@ def test_min_rows_are_counted_in_the_interval_and_by_the_filter(
         f"INFO The {name} is there: 3 rows {where}.",
     ]
     assert ti.xcom("polaris_data") == {"table": world.source, "newest": None, "rows": 3}
+
+
+def test_project_that_does_not_exist_is_no_table_that_may_come(
+    world: World, context: dict[str, Any], connect: Callable[..., None], lines: Callable[[], list[str]]
+) -> None:
+    """Else a sensor with a mistyped project would wait for days and say that all is well."""
+    project = "00000000-0000-4000-8000-00000000000f"
+    connect(
+        "elsewhere",
+        host=world.running.base_url,
+        password=world.running.settings.api_key,
+        extra={"project_id": project},
+    )
+    with pytest.raises(PolarisNotFoundError) as caught:
+        sensor(world, polaris_conn_id="elsewhere").execute(context)
+
+    said = (
+        f"GET /v1/projects/{project}/tables answered 404 'NotFound': Project {project!r} does not exist. Check "
+        f"project_id {project!r} and host {world.running.base_url!r} in connection 'elsewhere'."
+    )
+    assert lines()[0] == (
+        f"WARNING Table {world.source!r} can't be looked at; the wait goes on for 15 min without an answer: {said}"
+    )
+    assert str(caught.value) == (
+        f"gave up looking at table {world.source!r}: 16 looks in a row found no answer, for 15 min. The last one "
+        f"failed so: {said}"
+    )
 
 
 def test_table_that_comes_later_is_waited_for(

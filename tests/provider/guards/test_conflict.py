@@ -80,6 +80,10 @@ def test_check_other_job_wait_waits_for_its_end(busy: World, caplog: pytest.LogC
         f"Waiting, because {named}'pending') works on the same partitions of {busy.target!r}.",
         f"Waiting, because {named}'running') works on the same partitions of {busy.target!r}.",
         f"No other job works on these partitions of {busy.target!r} any more.",
+        (
+            "No rows were counted, because on_empty_source='submit' and on_shrink='submit' say so: nobody looks what "
+            f"table {busy.target!r} loses."
+        ),
     ]
 
 

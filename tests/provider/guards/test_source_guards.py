@@ -92,7 +92,10 @@ def test_check_shrink_submit_passes(world: World) -> None:
     world.attempt(world.rollup())
     world.forget(AFTERNOON)
     decision = world.attempt(world.rollup(), on_shrink="submit")
-    assert decision.reason == f"{world.source!r} has 1 rows for the job."
+    assert decision.reason == (
+        f"{world.source!r} has 1 rows for the job; what {world.target!r} loses was not counted, because "
+        "on_shrink='submit' says so."
+    )
     assert len(world.rows()) == 1
 
 

@@ -91,11 +91,17 @@ def test_clear_job_completed_append_refuses_unless_told_to_repeat(task: Task, po
     assert polaris.rows() == 6
 
 
-def test_clear_with_repeat_append_repeats_once(task: Task, polaris: Polaris) -> None:
+def test_clear_with_repeat_append_repeats_once(task: Task, polaris: Polaris, caplog: pytest.LogCaptureFixture) -> None:
     """A retry after the repeat goes on with the repeated job, though the parameter still stands."""
-    task.submit(polaris.append())
+    first = task.submit(polaris.append()).job.job_id
     polaris.finish()
     again = task.clear().submit(polaris.append(), repeat_append=True).job.job_id
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        (
+            f"Polaris job {first!r}, which this task submitted before, has completed, and its rows are in; a new job "
+            "adds them once more, because repeat_append=True says so."
+        )
+    ]
     assert task.retry().submit(polaris.append(), repeat_append=True).job.job_id == again
     assert polaris.rows() == 6
 
