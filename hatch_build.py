@@ -1,4 +1,4 @@
-"""Puts the example DAGs into the wheel, as Airflow's own providers do, and into no editable installation."""
+"""Puts the example DAGs and the troubleshooting page into the wheel, and into no editable installation."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-class ExampleDags(BuildHookInterface):  # type: ignore[type-arg]
+class Copies(BuildHookInterface):  # type: ignore[type-arg]
     """The hook."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Add the folder; hatchling calls this before it builds."""
+        """Add them; hatchling calls this before it builds."""
         if version == "standard":
-            build_data["force_include"]["dags_examples"] = "airflow_provider_polaris/example_dags"
+            build_data["force_include"] |= {
+                "dags_examples": "airflow_provider_polaris/example_dags",  # as Airflow's own providers have theirs
+                "docs/troubleshooting.md": "airflow_provider_polaris/troubleshooting.md",  # for `explain`
+            }

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar
 
-from airflow_provider_polaris import __version__
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisJobError, PolarisSpecError
 from airflow_provider_polaris.jobs.interval import Interval
 from airflow_provider_polaris.jobs.judgement import judge
@@ -213,19 +212,14 @@ def is_lasting(error: PolarisError) -> bool:
 
 def log_explanation(error: BaseException, log: Any) -> None:
     """
-    Log where the error is explained, in one line; nothing if it is none of this package.
+    Log what explains the error, in one line; nothing if it is none of this package.
 
     :param error: Why the task fails; Airflow's own exception counts as what it was raised from.
     :param log: Logger of the task.
     """
     cause = error if isinstance(error, PolarisError) else error.__cause__
     if isinstance(cause, PolarisError):
-        log.info(
-            "What %s means and what to do: %s of airflow-provider-polaris %s.",
-            type(cause).__name__,
-            cause.explained_at(),
-            __version__,
-        )
+        log.info("What %s means and what to do: %s", type(cause).__name__, cause.explained_by())
 
 
 def _best_effort(ask: Callable[[], T], what: str, job_id: str, log: Any) -> T | None:

@@ -16,13 +16,15 @@ pytest-socket allow that address: ``--allow-hosts=127.0.0.1``. A marker changes 
 
     @pytest.mark.polaris_emulator(progression="polls=2", assume={"empty_replace": "keep"}, conn_id="polaris_eu")
 
+The report of a test that failed has a section of its own: its newest jobs, and the requests that were refused.
+
 pytest imports this module in every run, so it imports nothing of the emulator, and nothing of Airflow, before a test
 asks for the fixture.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 _MARKER = "polaris_emulator"
 _OPTIONS = ("progression", "assume", "conn_id")
+_IN_USE: pytest.StashKey[PolarisEmulator] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,6 +44,14 @@ def pytest_configure(config: pytest.Config) -> None:
         f"{_MARKER}(progression='immediate', assume={{}}, conn_id='polaris_default'): "
         "how the emulator of the fixture behaves",
     )
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)  # the outermost, so that an expected failure is none
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
+    """Say what became of the emulator's jobs where a test failed that used it."""
+    report: pytest.TestReport = (yield).get_result()
+    if report.failed and (emulator := item.stash.get(_IN_USE, None)) is not None:
+        report.sections.append((_MARKER, emulator.report()))
 
 
 @pytest.fixture(name=_MARKER)
@@ -64,9 +75,10 @@ def _polaris_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
     except ValueError as error:
         pytest.fail(f"marker {_MARKER!r}: {error}", pytrace=False)
     with running_emulator(settings) as running:
-        emulator = PolarisEmulator(running)
+        request.node.stash[_IN_USE] = emulator = PolarisEmulator(running)
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", emulator.connection_json)
         yield emulator
+        del request.node.stash[_IN_USE]
 
 
 def _options(request: pytest.FixtureRequest) -> dict[str, Any]:

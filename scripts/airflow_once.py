@@ -43,16 +43,19 @@ class Airflow(NamedTuple):
 
         :param xcom: Task id and key of the XCom to give back.
         :param params: Parameters of the run.
+        :raises SystemExit: It failed; the message has what each failed task raised last.
         """
         conf = None if params is None else dict(params)
-        with _output_to(self.log):
+        with _output_to(self.log), _failed_tasks() as failed:
             # A run is due when its interval has ended.
             run = dag.test(logical_date=day + timedelta(days=1), run_conf=conf)
             task_id, key = xcom
             (task,) = [task for task in run.get_task_instances() if task.task_id == task_id]
             value = task.xcom_pull(task_ids=task_id, key=key)
         if run.state != "success":
-            raise SystemExit(f"The run for {day:%Y-%m-%d} ended {run.state!s}; see {self.log}.")
+            told = [f"Task {task_id!r} failed: {error}" for task_id, error in failed.items()]
+            ended = f"The run for {day:%Y-%m-%d} ended {run.state!s}. Its log is {self.log}."
+            raise SystemExit("\n".join(["", *told, ended]))
         return value
 
 
@@ -81,6 +84,31 @@ def start(home: Path, environment: Mapping[str, str]) -> Airflow:
 
         initdb()
     return Airflow(__version__, log)
+
+
+@contextlib.contextmanager
+def _failed_tasks() -> Iterator[dict[str, str]]:
+    """Give a dictionary that gets what each failed task of this process raised, the last try's, by task id."""
+    from airflow.listeners import hookimpl
+    from airflow.sdk.listener import get_listener_manager
+
+    failed: dict[str, str] = {}
+
+    class Listener:
+        """What Airflow calls at the end of a task."""
+
+        @hookimpl
+        def on_task_instance_failed(self, task_instance: Any, error: BaseException | str | None) -> None:
+            name = f"{type(error).__name__}: " if isinstance(error, BaseException) else ""
+            failed[task_instance.task_id] = f"{name}{error}"
+
+    listeners = get_listener_manager().pm
+    listener = Listener()
+    listeners.register(listener)
+    try:
+        yield failed
+    finally:
+        listeners.unregister(listener)
 
 
 @contextlib.contextmanager

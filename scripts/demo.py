@@ -8,7 +8,9 @@ Nothing is prepared or remembered: every number printed is read back from the em
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from typing import Any
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
 from airflow_provider_polaris.emulator import koalas
+from airflow_provider_polaris.jobs.errors import PolarisNotFoundError
 
 ROOT = Path(__file__).resolve().parent.parent
 PORT = 8099  # where `make emulator` serves too, so that the links of the demo lead somewhere afterwards
@@ -63,7 +66,15 @@ def free_port(wanted: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(client: PolarisClient, job: dict[str, Any]) -> dict[str, Any]:
+def emulator_command(database: Path) -> str:
+    """Return what serves a database again, as one types it in the repository's directory."""
+    bin_folder = Path(os.path.abspath(sys.executable)).parent  # not resolved: a virtual environment's is a link
+    words = [bin_folder / "polaris-emulator", database]
+    emulator, file = (shlex.quote(str(word.relative_to(ROOT) if word.is_relative_to(ROOT) else word)) for word in words)
+    return f"{emulator} --db {file}"
+
+
+def wait_for(client: PolarisClient, job: dict[str, Any]) -> None:
     """Poll until the job has ended; bounded."""
     for _ in range(600):
         if client.get_job_status(job["id"]) in {"completed", "failed", "canceled"}:
@@ -72,7 +83,6 @@ def wait_for(client: PolarisClient, job: dict[str, Any]) -> dict[str, Any]:
     ended = client.get_job(job["id"])
     if ended["executionStatus"] != "completed":
         raise SystemExit(f"Job {job['id']} {ended['executionStatus']}: {ended['health']}")
-    return client.get_job_metrics(job["id"])
 
 
 def load_source(client: PolarisClient, home: Path) -> int:
@@ -107,6 +117,16 @@ def load_source(client: PolarisClient, home: Path) -> int:
     )
     wait_for(client, job)
     return int(client.get_table(SOURCE)["totalRows"])
+
+
+def drop_leftover(client: PolarisClient) -> None:
+    """Drop a rollup table without rows: it is of a run that failed, and may have no rollup if its measure was wrong."""
+    try:
+        rows = client.get_table(TARGET)["totalRows"]
+    except PolarisNotFoundError:
+        return
+    if not rows:
+        wait_for(client, client.create_job({"type": "drop_table", "target": {"type": "table", "tableName": TARGET}}))
 
 
 def run_airflow(connection: str, home: Path) -> list[dict[str, Any]]:
@@ -159,6 +179,7 @@ def main() -> None:
         ) as client:
             source_rows = load_source(client, home)
             say(f"{SOURCE!r} holds {source_rows:,} rows. Starting Airflow …")
+            drop_leftover(client)
             jobs = run_airflow(connection, home)
             report(client, jobs, source_rows)
     print(

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from demo import PORT, ROOT, SOURCE, load_source, local_polaris, say
+from demo import PORT, ROOT, SOURCE, emulator_command, load_source, local_polaris, say
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
 from airflow_provider_polaris.emulator import koalas
@@ -98,8 +98,10 @@ def main() -> None:
             run(client, connection, home)
     print(
         f"""What to try next
-  polaris-emulator --db {database}   serve this Polaris again, with its pages
-  dags_examples/koalas_age_out.py   the DAG that aged; run a day again: it says that there is nothing to do
+  {emulator_command(database)}
+                                     serve this Polaris again; its pages are at http://127.0.0.1:{PORT}/__emulator__/
+  dags_examples/koalas_age_out.py    the DAG that aged
+  dags_examples/restore_interval.py  the DAG that brought the day back
 """
     )
     say("Done.")

@@ -57,10 +57,27 @@ def test_wheel_holds_the_package_the_examples_and_its_papers_and_nothing_else(wh
     """No test, no script, no file of a build or of a demo gets into a user's site-packages."""
     expected = {f"{PACKAGE}/{name}" for name in files_below(ROOT / PACKAGE)}
     expected |= {f"{PACKAGE}/example_dags/{path.name}" for path in (ROOT / "dags_examples").glob("*.py")}
+    expected.add(f"{PACKAGE}/troubleshooting.md")
     expected |= {f"{INFO}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")}
 
     assert set(wheel.namelist()) == expected
     assert f"{PACKAGE}/py.typed" in expected
+
+
+def test_wheel_explains_errors_without_the_repository(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    """The command that the log of a failed task names finds the page that the wheel has of its own."""
+    assert wheel.read(f"{PACKAGE}/troubleshooting.md") == (ROOT / "docs" / "troubleshooting.md").read_bytes()
+    wheel.extractall(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", PACKAGE, "explain", "PolarisGuardError"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("PolarisGuardError\n\nA guard refused to go on")
 
 
 def test_wheel_has_the_examples_as_they_are(wheel: zipfile.ZipFile) -> None:
@@ -94,12 +111,12 @@ def test_sdist_makes_the_same_wheel_and_has_what_the_tests_need(dist: Path, tmp_
         }
 
 
-def test_editable_installation_has_no_copy_of_the_examples() -> None:
+def test_editable_installation_has_no_copies() -> None:
     """A copy in site-packages would grow old there."""
     names = [path.as_posix() for path in distribution("airflow-provider-polaris").files or ()]
 
     assert any("editable" in name for name in names), "the tests want an editable installation, as make setup has it"
-    assert [name for name in names if "example_dags" in name] == []
+    assert [name for name in names if "example_dags" in name or name.endswith("troubleshooting.md")] == []
 
 
 def test_twine_finds_nothing_to_complain_about(dist: Path) -> None:

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 HELP: Final = "Look at Imply Polaris through a connection of Airflow"
 
+#: Exit code of arguments that make no sense, argparse's own.
+WRONG_ARGUMENTS: Final = 2
 #: Exit codes of ``jobs watch``, beside 0 for a job that succeeded and 1 for a job that could not be watched.
 JOB_FAILED: Final = 3
 JOB_CANCELED: Final = 4
@@ -179,6 +181,23 @@ COMMANDS: Final[tuple[Command | Group, ...]] = (
         ),
         "Apply every rule that an operator applies before it submits a job, but for those that need to know the "
         "tables. Needs no connection. Exit code 0 if all files are right.",
+    ),
+    Command(
+        "explain",
+        "Say what an error means and what to do",
+        "explain:explain",
+        (
+            Argument(
+                ("error",),
+                {
+                    "nargs": "?",
+                    "metavar": "ERROR",
+                    "help": "its class, or a part of that, such as PolarisGuardError or guard; without: all there are",
+                },
+            ),
+        ),
+        "Print the entries of the troubleshooting page whose name has the word. Needs no connection. Exit code "
+        f"{WRONG_ARGUMENTS} if there is none.",
     ),
     _JOBS,
 )

@@ -28,6 +28,9 @@ def list_jobs(arguments: Any, screen: Screen) -> int:
     if arguments.output == "json":
         screen.say_json(found)
         return 0
+    if not found:
+        screen.tell("No jobs match.")
+        return 0
     screen.say_table(_HEADER, [_row(JobState.from_wire(job)) for job in found])
     if len(found) == arguments.limit:
         screen.tell(f"The newest {len(found)}; there may be more: raise --limit.")

@@ -16,6 +16,7 @@ from airflow_provider_polaris.emulator.core import Emulator
 from airflow_provider_polaris.emulator.fault_middleware import FaultMiddleware
 from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX
 from airflow_provider_polaris.emulator.identity import Clock
+from airflow_provider_polaris.emulator.refusals import RefusalMiddleware
 from airflow_provider_polaris.emulator.routes import console, control, files, jobs, query, table_control, tables, token
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
 
@@ -51,6 +52,7 @@ def create_app(settings: EmulatorSettings | None = None, *, clock: Clock = time.
     app.state.emulator = emulator
     errors.install(app)
     app.add_middleware(FaultMiddleware, faults=emulator.faults)
+    app.add_middleware(RefusalMiddleware, refusals=emulator.refusals)  # around the faults, which refuse too
     for module in (console, control, table_control, files, jobs, query, tables, token):
         app.include_router(module.router)
     return app

@@ -17,6 +17,7 @@ from airflow_provider_polaris.emulator.errors import not_found
 from airflow_provider_polaris.emulator.fault_rules import Faults
 from airflow_provider_polaris.emulator.identity import Clock
 from airflow_provider_polaris.emulator.queries import Queries
+from airflow_provider_polaris.emulator.refusals import Refusals
 from airflow_provider_polaris.emulator.registry import JobRegistry
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
 from airflow_provider_polaris.emulator.shelf import Shelf
@@ -44,6 +45,7 @@ class Emulator:
         self.catalog = Catalog(self.tables, clock, self.upkeep)
         self.shelf = Shelf(self.store, clock)
         self.faults = Faults(clock)
+        self.refusals = Refusals()
         self.jobs = JobRegistry(
             self.store, self.tables, self.catalog, self.shelf, self.faults, self.upkeep, settings, clock
         )

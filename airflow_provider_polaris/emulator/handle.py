@@ -2,7 +2,8 @@
 An emulator in the hands of a test: give it data and faults, look at what became of it.
 
 Looking never counts as a look at a job: a job that needs two polls needs two of the code under test. Everything but
-``load`` first lets the time pass that is due, as any request does.
+``load`` and ``report`` first lets the time pass that is due, as any request does. What raises for a mistake of the test
+hides its own frame, so that pytest shows the test's line.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from airflow_provider_polaris.emulator.faults import Fault, Freeze
 from airflow_provider_polaris.emulator.job import full
 from airflow_provider_polaris.emulator.loading import load_file, load_rows
 from airflow_provider_polaris.emulator.machine import Progression, ProgressionError
+from airflow_provider_polaris.emulator.report import report
+from airflow_provider_polaris.emulator.row_files import LoadError
 from airflow_provider_polaris.emulator.serving import RunningEmulator
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
 from airflow_provider_polaris.emulator.wire import parse
@@ -38,6 +41,7 @@ class PolarisEmulator:
     def __init__(self, running: RunningEmulator) -> None:
         self._running = running
         self._emulator = running.emulator
+        self._loads: set[str] = set()
 
     @property
     def url(self) -> str:
@@ -73,9 +77,16 @@ class PolarisEmulator:
         :return: How many rows were stored.
         :raises LoadError: A row or the table is not right; the message says which and why.
         """
-        if isinstance(rows, (str, PathLike)):
-            return load_file(self._emulator, table, Path(rows), mode=mode).rows
-        return load_rows(self._emulator, table, rows, mode=mode).rows
+        __tracebackhide__ = True
+        try:
+            if isinstance(rows, (str, PathLike)):
+                loaded = load_file(self._emulator, table, Path(rows), mode=mode)
+            else:
+                loaded = load_rows(self._emulator, table, rows, mode=mode)
+        except LoadError as error:
+            raise error.with_traceback(None) from None
+        self._loads.add(loaded.job_id)
+        return loaded.rows
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """
@@ -84,6 +95,7 @@ class PolarisEmulator:
         :param sql: Druid SQL; table names with blanks in double quotes.
         :raises ValueError: The query is wrong, or beyond what the emulator knows.
         """
+        __tracebackhide__ = True
         self._emulator.jobs.settle()
         try:
             result = run_query(sql, self._emulator.tables, self._emulator.store)
@@ -122,6 +134,7 @@ class PolarisEmulator:
         :param fields: The fault's fields, in snake case.
         :raises ValueError: A field is not known, has a wrong value, or doesn't go with the effect.
         """
+        __tracebackhide__ = True
         try:
             fault = parse(Fault, {"effect": effect, **{to_camel(name): value for name, value in fields.items()}})
             fault.check()
@@ -143,11 +156,20 @@ class PolarisEmulator:
 
         :param status: What each of them shows, such as ``pending``, ``running`` or ``unknown``.
         """
+        __tracebackhide__ = True
         self.fault("job_status", job_status=status, times=None)
 
     def release(self) -> None:
         """Let held jobs go on."""
         self._emulator.jobs.freeze = None
+
+    def report(self) -> str:
+        """
+        Return the newest jobs and the requests that were refused last, in a few lines; lets no time pass.
+
+        pytest shows it where a test fails.
+        """
+        return report(self._emulator, self._loads)
 
 
 def read_settings(*, progression: str = "immediate", assume: Mapping[str, str] | None = None) -> EmulatorSettings:

@@ -28,8 +28,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-#: Page on which each error is explained, under its name. Whoever publishes the documentation writes the address here.
-EXPLANATIONS: Final = "docs/troubleshooting.md"
+#: Command that explains each error by its name; needs nothing but this package.
+EXPLAIN: Final = "python -m airflow_provider_polaris explain"
 
 
 class PolarisError(Exception):
@@ -39,17 +39,17 @@ class PolarisError(Exception):
     retryable: ClassVar[bool] = False
 
     @classmethod
-    def explained_at(cls) -> str:
+    def explained_by(cls) -> str:
         """
-        Return where the documentation says what this error means and what to do.
+        Return the command that says what this error means and what to do.
 
         A class whose name doesn't begin with Polaris is explained as the class that it is made of.
 
-        >>> PolarisGuardError.explained_at()
-        'docs/troubleshooting.md#polarisguarderror'
+        >>> PolarisGuardError.explained_by()
+        'python -m airflow_provider_polaris explain PolarisGuardError'
         """
         name = next(base.__name__ for base in cls.__mro__ if base.__name__.startswith("Polaris"))
-        return f"{EXPLANATIONS}#{name.lower()}"
+        return f"{EXPLAIN} {name}"
 
 
 class PolarisSpecError(PolarisError, ValueError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -36,3 +38,45 @@ def test_demo_run_twice_ends_with_the_same_table(tmp_path: Path) -> None:
     first = _run(tmp_path)
     assert "'Koalas Source' 100,000 rows  →  'Koalas Rollup' 864 rows that count 100,000 events" in first
     assert _result(_run(tmp_path)) == _result(first)
+
+
+@pytest.mark.dag
+def test_demo_whose_measure_is_broken_says_so_and_can_be_mended(tmp_path: Path) -> None:
+    """A newcomer changes a measure, as the demo proposes, misspells it, reads why, and mends it."""
+    for folder in ("scripts", "dags_examples"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    dag = tmp_path / "dags_examples" / "koalas_rollup.py"
+    right = dag.read_text()
+    dag.write_text(right.replace('MAX("session_length")', 'MAXX("session_length")'))
+    command = [sys.executable, str(tmp_path / "scripts" / "demo.py"), "--home", ".demo"]
+
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+
+    assert done.returncode == 1
+    why, where = done.stderr.strip().splitlines()
+    assert re.fullmatch(
+        r"Task 'wait' failed: AirflowFailException: Polaris job '.+' \(batch into 'Koalas Rollup'\) failed with "
+        r"'query_not_supported': .+ function 'MAXX' is not supported\..+",
+        why,
+    )
+    assert where == "The run for 2024-06-01 ended failed. Its log is .demo/airflow/airflow.log."
+    assert "Task failed with exception" in (tmp_path / ".demo" / "airflow" / "airflow.log").read_text()
+
+    dag.write_text(right)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "'Koalas Rollup' 864 rows that count 100,000 events" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("interpreter", "database", "command"),
+    [
+        (".venv/bin/python", ".demo/aging.db", ".venv/bin/polaris-emulator --db .demo/aging.db"),
+        ("/opt/my tools/bin/python", "/tmp/a.db", "'/opt/my tools/bin/polaris-emulator' --db /tmp/a.db"),
+    ],
+)
+def test_command_that_is_printed_works_in_the_repository(monkeypatch, interpreter, database, command) -> None:
+    """No environment is active there, so the command needs its folder; what is elsewhere is named in full."""
+    emulator_command = runpy.run_path(str(ROOT / "scripts" / "demo.py"))["emulator_command"]
+    monkeypatch.setattr(sys, "executable", str(ROOT / interpreter))
+    assert emulator_command(Path(database)) == command

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -36,3 +37,8 @@ def test_demo_shrinks_the_table_and_restores_a_day(tmp_path: Path) -> None:
     ]
     before, after = re.search(r"([\d,]+) bytes before, ([\d,]+) after", done.stdout).groups()  # type: ignore[union-attr]
     assert int(after.replace(",", "")) < int(before.replace(",", "")) / 2
+
+    (command,) = re.findall(r"^  (\S+/polaris-emulator --db .*)$", done.stdout, re.MULTILINE)
+    words = shlex.split(command)
+    assert words[-1] == str(tmp_path / "aging.db")
+    subprocess.run([*words, "--help"], cwd=ROOT, capture_output=True, timeout=60, check=True)

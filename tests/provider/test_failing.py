@@ -7,7 +7,6 @@ import traceback
 
 import pytest
 
-from airflow_provider_polaris import __version__
 from airflow_provider_polaris.compat import AirflowFailException
 from airflow_provider_polaris.failing import lasting_errors_fail
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisSpecError, PolarisTransportError
@@ -31,8 +30,7 @@ def test_error_that_a_retry_would_meet_again_fails_for_good_with_one_traceback(c
     assert [(record.levelname, record.getMessage(), record.exc_info is None) for record in caplog.records] == [
         (
             "INFO",
-            "What PolarisSpecError means and what to do: docs/troubleshooting.md#polarisspecerror of "
-            f"airflow-provider-polaris {__version__}.",
+            ("What PolarisSpecError means and what to do: python -m airflow_provider_polaris explain PolarisSpecError"),
             True,
         ),
         ("DEBUG", "How it came to that:", False),

@@ -9,9 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-import urllib.request
 from pathlib import Path
-from urllib.error import HTTPError
 
 import pytest
 
@@ -19,21 +17,9 @@ from airflow_provider_polaris import testing
 from airflow_provider_polaris.compat import AIRFLOW_VERSION
 from airflow_provider_polaris.emulator.row_files import LoadError
 from airflow_provider_polaris.testing import PolarisEmulator
+from tests.testing.client import EVENTS, ROLLUP, ask, submit
 
 pytest_plugins = ["pytester"]
-
-EVENTS = [{"__time": f"2024-06-01T00:0{minute}:00Z", "city": "Cairns", "n": minute} for minute in range(3)]
-ROLLUP = {
-    "type": "batch",
-    "source": {"type": "table", "tableName": "events"},
-    "target": {"type": "table", "tableName": "hourly"},
-    "createTableIfNotExists": True,
-    "mappings": [
-        {"columnName": "__time", "expression": "TIME_FLOOR(\"__time\", 'PT1H')"},
-        {"columnName": "events", "expression": "COUNT(*)", "isAggregation": True},
-    ],
-}
-
 
 MY_DAGS = """
 from datetime import datetime, timezone
@@ -56,41 +42,21 @@ with DAG("hourly", schedule=every_day, start_date=datetime(2024, 6, 1, tzinfo=ti
 """
 
 
-def _ask(emulator: PolarisEmulator, method: str, path: str, body: object = None) -> tuple[int, object]:
-    """Ask as a client does that knows nothing but the connection."""
-    connection = emulator.connection
-    url = f"{connection['host']}/v1/projects/{connection['extra']['project_id']}{path}"
-    headers = {"Authorization": f"Basic {connection['password']}", "Content-Type": "application/json"}
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, headers, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return response.status, json.loads(response.read())
-    except HTTPError as error:
-        return error.code, json.loads(error.read())
-
-
-def _submit(emulator: PolarisEmulator) -> str:
-    status, job = _ask(emulator, "POST", "/jobs", ROLLUP)
-    assert status == 201, job
-    return job["id"]
-
-
 def _status(emulator: PolarisEmulator, job_id: str) -> str:
-    return _ask(emulator, "GET", f"/jobs/{job_id}/status")[1]["executionStatus"]
+    return ask(emulator, "GET", f"/jobs/{job_id}/status")[1]["executionStatus"]
 
 
 def test_fixture_answers_at_the_connection_that_airflow_finds(polaris_emulator) -> None:
     """The variable of the default connection leads to it."""
     assert json.loads(os.environ["AIRFLOW_CONN_POLARIS_DEFAULT"]) == polaris_emulator.connection
     assert polaris_emulator.connection["host"] == polaris_emulator.url
-    assert _ask(polaris_emulator, "GET", "/jobs") == (200, {"values": [], "moreResultsAvailable": False})
+    assert ask(polaris_emulator, "GET", "/jobs") == (200, {"values": [], "moreResultsAvailable": False})
 
 
 def test_fixture_runs_jobs_over_what_it_loaded(polaris_emulator) -> None:
     """Load, submit, wait, query: the shortest test of a rollup."""
     assert polaris_emulator.load("events", EVENTS) == 3
-    job_id = _submit(polaris_emulator)
+    job_id = submit(polaris_emulator)
     assert _status(polaris_emulator, job_id) == "completed"
     assert polaris_emulator.query('SELECT "__time", "events" FROM "hourly"') == [
         {"__time": "2024-06-01T00:00:00.000Z", "events": 3}
@@ -113,7 +79,7 @@ def test_fixture_runs_jobs_over_what_it_loaded(polaris_emulator) -> None:
 def test_fixture_sees_what_a_job_did_that_nobody_polled(polaris_emulator, look) -> None:
     """A DAG that doesn't wait for its job is tested as any other."""
     polaris_emulator.load("events", EVENTS)
-    _submit(polaris_emulator)
+    submit(polaris_emulator)
     assert look(polaris_emulator)
 
 
@@ -137,7 +103,7 @@ def test_fixture_has_nothing_of_the_test_before(polaris_emulator) -> None:
 def test_fixture_looks_without_counting_as_a_look(polaris_emulator) -> None:
     """Three polls of the client end the job, however often the test looks in between."""
     polaris_emulator.load("events", EVENTS)
-    job_id = _submit(polaris_emulator)
+    job_id = submit(polaris_emulator)
     seen = []
     for _ in range(3):
         seen.append(_status(polaris_emulator, job_id))
@@ -152,7 +118,7 @@ def test_fixture_holds_jobs_and_lets_them_go(polaris_emulator) -> None:
     """A held job shows what it was told to show."""
     polaris_emulator.load("events", EVENTS)
     polaris_emulator.hold()
-    job_id = _submit(polaris_emulator)
+    job_id = submit(polaris_emulator)
     assert [_status(polaris_emulator, job_id) for _ in range(3)] == ["running"] * 3
     polaris_emulator.hold("unknown")
     assert _status(polaris_emulator, job_id) == "unknown"
@@ -164,17 +130,17 @@ def test_fixture_faults_strike_and_are_forgotten(polaris_emulator) -> None:
     """A refusal for each of the next two jobs, one of which is forgiven."""
     polaris_emulator.load("events", EVENTS)
     polaris_emulator.fault("status", method="POST", path="/jobs$", status=429, retry_after="7", times=2)
-    assert _ask(polaris_emulator, "POST", "/jobs", ROLLUP)[0] == 429
+    assert ask(polaris_emulator, "POST", "/jobs", ROLLUP)[0] == 429
     polaris_emulator.hold()
     polaris_emulator.clear_faults()
-    assert _status(polaris_emulator, _submit(polaris_emulator)) == "completed"
+    assert _status(polaris_emulator, submit(polaris_emulator)) == "completed"
 
 
 @pytest.mark.polaris_emulator(assume={"unknown_context": "refuse"}, conn_id="polaris_eu")
 def test_fixture_marker_sets_assumptions_and_connection(polaris_emulator, monkeypatch) -> None:
     """The connection has the id that the DAG names, and the other one is not set."""
     polaris_emulator.load("events", EVENTS)
-    status, answer = _ask(polaris_emulator, "POST", "/jobs", {**ROLLUP, "context": {"mine": 1}})
+    status, answer = ask(polaris_emulator, "POST", "/jobs", {**ROLLUP, "context": {"mine": 1}})
     assert (status, answer["target"]) == (400, "context.mine")
     assert json.loads(os.environ["AIRFLOW_CONN_POLARIS_EU"]) == polaris_emulator.connection
     assert "AIRFLOW_CONN_POLARIS_DEFAULT" not in os.environ

@@ -1,4 +1,4 @@
-"""The log of a task that fails names the entry of the documentation that explains its error."""
+"""The log of a task that fails names the command that explains its error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 
 import pytest
 
-from airflow_provider_polaris import __version__
 from airflow_provider_polaris.aging.task import AgingTask
 from airflow_provider_polaris.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_polaris.jobs.errors import PolarisAuthError
@@ -17,10 +16,7 @@ from tests.provider.tasks.conftest import JOB, REPLACE
 
 
 def line(name: str) -> str:
-    return (
-        f"INFO What {name} means and what to do: docs/troubleshooting.md#{name.lower()} "
-        f"of airflow-provider-polaris {__version__}."
-    )
+    return f"INFO What {name} means and what to do: python -m airflow_provider_polaris explain {name}"
 
 
 def test_operator_that_fails_for_good_names_the_entry_of_the_cause(jobs, clock, context, task_log) -> None:
