@@ -101,7 +101,7 @@ def test_table_page_shows_columns_segments_and_rows_escaped(koalas, show) -> Non
     rows = card(page, "First rows")
     assert '<th scope="col">__time</th><th scope="col">#&lt;i&gt;</th>' in rows
     assert '<td class="interval">2024-06-01T00:00:00.000Z</td><td>&lt;b&gt;</td>' in rows
-    assert '<span class="interval">2024-06-01/2024-06-02</span>' in card(page, "Segments")
+    assert '<span class="interval">2024-06-01/<wbr>2024-06-02</span>' in card(page, "Segments")
     assert "Replaced" not in page
 
 
