@@ -121,8 +121,8 @@ class SourceGuards:
         if not counts:
             if replaces:
                 self._log.info(
-                    "No rows were counted, because on_empty_source='submit' and on_shrink='submit' say so: nobody looks "
-                    "what table %r loses.",
+                    "No rows were counted, because on_empty_source='submit' and on_shrink='submit' say so: nobody "
+                    "looks what table %r loses.",
                     self._spec.target.table_name,
                 )
             return GuardDecision("submit", "No rows were counted.")
@@ -209,9 +209,7 @@ class SourceGuards:
         if is_compared:
             what += f", which replaces {found.target_rows:,} rows of {self._spec.target.table_name!r}"
         else:
-            what += (
-                f"; what {self._spec.target.table_name!r} loses was not counted, because on_shrink='submit' says so"
-            )
+            what += f"; what {self._spec.target.table_name!r} loses was not counted, because on_shrink='submit' says so"
         self._log.info("Counted by %s: %s.", plan.granularity.value, what)
         return GuardDecision("submit", f"{what}.", found.source_rows)
 

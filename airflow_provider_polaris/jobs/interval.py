@@ -304,8 +304,8 @@ def _check_order(start: datetime, end: datetime, field: str, text: str) -> None:
         raise PolarisSpecError(
             f"{field} {quote(text)} is empty: the end is not part of it, so it must lie at least a millisecond after "
             "the start. End with the first instant after the data; "
-            "one day is '2024-06-01/2024-06-02' or '2024-06-01/P1D'. If it is the data interval of an Airflow run: those "
-            "of a plain cron schedule are empty since Airflow 3, those of CronDataIntervalTimetable are not."
+            "one day is '2024-06-01/2024-06-02' or '2024-06-01/P1D'. If it is the data interval of an Airflow run: "
+            "those of a plain cron schedule are empty since Airflow 3, those of CronDataIntervalTimetable are not."
         )
     if start > end:
         raise PolarisSpecError(

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.compat import BaseOperator
-from airflow_provider_polaris.execution_timer import FreshTimer
+from airflow_provider_polaris.compat import AIRFLOW_VERSION, BaseOperator
+from airflow_provider_polaris.execution_timer import restart_timer
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.compat import Context
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.operators.run import JobRun
 
 
-class ResumingOperator(FreshTimer, BaseOperator):
+class ResumingOperator(BaseOperator):
     """Takes up what was left before a deferral; what an attempt is, :class:`~.base.PolarisBaseOperator` knows."""
 
     job_id: str | None
@@ -77,6 +77,9 @@ class ResumingOperator(FreshTimer, BaseOperator):
                 lambda run: self._take_over(run, next_kwargs or {}),
             )
         return super().resume_execution(next_method, next_kwargs, context)
+
+    if AIRFLOW_VERSION < (3, 0):
+        pre_execute = restart_timer
 
     def _resume(self, wait: Any, context: Context) -> JobRun:
         from airflow_provider_polaris.deferral import recall

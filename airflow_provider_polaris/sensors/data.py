@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.compat import BaseSensorOperator, conf
-from airflow_provider_polaris.execution_timer import FreshTimer
+from airflow_provider_polaris.compat import AIRFLOW_VERSION, BaseSensorOperator, conf
+from airflow_provider_polaris.execution_timer import restart_timer
 from airflow_provider_polaris.failing import lasting_errors_fail
 from airflow_provider_polaris.sensors.ends import skips
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.sensors.data_wait import DataWait
 
 
-class PolarisDataSensor(FreshTimer, BaseSensorOperator):
+class PolarisDataSensor(BaseSensorOperator):
     """
     Wait until a table holds data up to an instant, or a minimum of rows in an interval.
 
@@ -164,6 +164,9 @@ class PolarisDataSensor(FreshTimer, BaseSensorOperator):
                 if is_timeout(next_kwargs):
                     wait.time_out()
         return super().resume_execution(next_method, next_kwargs, context)
+
+    if AIRFLOW_VERSION < (3, 0):
+        pre_execute = restart_timer
 
     def _begin(self, context: Context) -> DataWait:
         from airflow_provider_polaris.arguments import as_text

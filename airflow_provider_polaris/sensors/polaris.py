@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.compat import (
+    AIRFLOW_VERSION,
     AirflowFailException,
     BaseSensorOperator,
     conf,
 )
-from airflow_provider_polaris.execution_timer import FreshTimer
+from airflow_provider_polaris.execution_timer import restart_timer
 from airflow_provider_polaris.failing import lasting_errors_fail
 from airflow_provider_polaris.links.polaris import PolarisJobLink
 from airflow_provider_polaris.sensors.data import PolarisDataSensor
@@ -32,7 +33,7 @@ _MISSING_GRACE: Final = timedelta(minutes=15)
 _LATE_POKE: Final = 15.0
 
 
-class PolarisJobSensor(FreshTimer, BaseSensorOperator):
+class PolarisJobSensor(BaseSensorOperator):
     """
     Wait for a Polaris job to end; fail if it ended badly. Never submits, never cancels.
 
@@ -170,6 +171,9 @@ class PolarisJobSensor(FreshTimer, BaseSensorOperator):
                 if is_timeout(next_kwargs):
                     watch.time_out()
         return super().resume_execution(next_method, next_kwargs, context)
+
+    if AIRFLOW_VERSION < (3, 0):
+        pre_execute = restart_timer
 
     def _begin(self, context: Context, *, remembers_pokes: bool = True) -> JobWatch:
         from airflow_provider_polaris.arguments import as_bool, as_seconds, as_text
