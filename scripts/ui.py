@@ -20,10 +20,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from demo import ROOT, free_port, local_polaris, say
+from demo import PORT, ROOT, free_port, local_polaris, say
 
 #: Seconds until all parts of Airflow are healthy; several times what two busy cores need.
 PATIENCE = 300
+AIRFLOW_PORT = 8080
 PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 #: Runs that are there to be looked at: DAG and logical date.
 SHOWN = (("koalas_rollup", "2024-06-02T00:00:00Z"), ("koalas_rollup", "2024-06-03T00:00:00Z"))
@@ -44,13 +45,14 @@ class Airflow:
     def __init__(self, home: Path, connection: str) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self.home = home
-        self.url = f"http://127.0.0.1:{free_port(8080)}"
+        self.url = f"http://127.0.0.1:{free_port(AIRFLOW_PORT)}"
         self._connection = connection
         self._token = ""
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__DEFAULT_WRAP": "True",  # the lines of a log are longer than most screens are wide
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": self.url.rpartition(":")[2],
             "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags_examples"),
@@ -143,6 +145,12 @@ def until(look: Any, what: str) -> None:
     raise SystemExit(f"Not within {PATIENCE} s: {what}.")
 
 
+def tell_if_moved(what: str, port: int, url: str) -> None:
+    """Say where something answers if it is not at its usual port."""
+    if not url.endswith(f":{port}"):
+        say(f"Port {port} is taken, so {what} answers at {url}.")
+
+
 def stop(process: subprocess.Popen[bytes]) -> None:
     """Stop Airflow with all that it has started: politely, then not."""
     process.send_signal(signal.SIGINT)
@@ -167,8 +175,10 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have started this with SIGINT ignored
         signal.signal(number, leave)
     with suppress(KeyboardInterrupt), local_polaris(home / "ui.db", "--seed-demo", *SLOWLY) as (polaris, connection):
+        tell_if_moved("the emulator", PORT, polaris)
         say(f"Polaris is up at {polaris}/__emulator__/ with 'Koalas Source'.")
         airflow = Airflow(home / "airflow-ui", connection)
+        tell_if_moved("Airflow", AIRFLOW_PORT, airflow.url)
         airflow.prepare()
         say("Airflow's database has the connection 'polaris_default'; starting Airflow …")
         with airflow.running():

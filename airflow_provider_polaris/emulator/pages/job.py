@@ -144,7 +144,10 @@ def _facts(job: Job, known_tables: frozenset[str]) -> Html:
     ]
     if job.desired != "running":
         values.append(("Asked to be", joined(job.desired, " by ", job.modified_by["username"])))
-    values += [(key, str(value)) for key, value in job.spec.get("context", {}).items()]
+    values += [
+        (key, tag("code", value if isinstance(value, str) else json.dumps(value)))
+        for key, value in job.spec.get("context", {}).items()
+    ]
     return facts(values)
 
 

@@ -38,7 +38,7 @@ def test_pages_show_tables_and_jobs_escaped(koalas, show) -> None:
 
 def test_job_page_of_a_completed_job_shows_what_it_counted(koalas, show) -> None:
     """Who, when, how long, from where to where, the context, and the totals; nothing to cancel, nothing to wait for."""
-    job_id = koalas.submit(koalas.rollup(context={"marker": "<m>"}))
+    job_id = koalas.submit(koalas.rollup(context={"marker": "<m>", "failOnEmptyInsert": True}))
     koalas.clock.advance(75)
     koalas.finish(job_id)
     page = show(koalas, f"/jobs/{job_id}")
@@ -47,7 +47,8 @@ def test_job_page_of_a_completed_job_shows_what_it_counted(koalas, show) -> None
     assert '<dt>Table</dt><dd><a href="/__emulator__/tables/Koalas%20Rollup">Koalas Rollup</a></dd>' in details
     assert "<dt>Created by</dt><dd>api-key-pok_...</dd>" in details
     assert ">2024-07-01 00:01:15 UTC</time></dd></div><div><dt>Ran for</dt><dd>0.0 s</dd>" in details
-    assert "<dt>marker</dt><dd>&lt;m&gt;</dd>" in details
+    assert "<dt>marker</dt><dd><code>&lt;m&gt;</code></dd>" in details
+    assert "<dt>failOnEmptyInsert</dt><dd><code>true</code></dd>" in details
     assert '<b>4</b><span>rows processed</span></div><div class="tile"><b>4</b><span>rows persisted' in page
     assert "<progress" not in page
     assert "<form" not in page
