@@ -14,7 +14,9 @@ FORMS = "Write it as 'start/end' or 'start/period', for example '2024-06-01/2024
 SWAP = "is reversed: the end must be after the start. Swap the two, or pass data_interval_start and data_interval_end."
 EMPTY = (
     "is empty: the end is not part of it, so it must lie at least a millisecond after the start. "
-    "End with the first instant after the data; one day is '2024-06-01/2024-06-02' or '2024-06-01/P1D'."
+    "End with the first instant after the data; one day is '2024-06-01/2024-06-02' or '2024-06-01/P1D'. "
+    "If it is the data interval of an Airflow run: those of a plain cron schedule are empty since Airflow 3, "
+    "those of CronDataIntervalTimetable are not."
 )
 
 

@@ -20,23 +20,22 @@ from tests.jobs.specs import DAY, FILES, MAPPINGS, TIME_FROM_FILE, batch, events
         (
             batch(target=table(intervals=[DAY])),
             (
-                "target.intervals ['2024-06-01/2024-06-02'] can't go with ingestionMode 'append', which replaces "
-                "nothing. "
-                "Leave them out, or set ingestionMode to 'replace'."
+                "target.intervals ['2024-06-01/2024-06-02'] can't go with ingestionMode 'append' (the default), which "
+                "replaces nothing. Set ingestionMode to 'replace', or leave them out."
             ),
         ),
         (
-            batch(replaceAll=True),
+            batch(replaceAll=True, ingestionMode="append"),
             (
                 "replaceAll True can't go with ingestionMode 'append', which replaces nothing. "
-                "Leave it out, or set ingestionMode to 'replace'."
+                "Set ingestionMode to 'replace', or leave it out."
             ),
         ),
         (
             batch(ingestionMode="replace"),
             (
-                "target.intervals [] is empty, and ingestionMode 'replace' needs to know what to replace. "
-                "Name the intervals, or set replaceAll to true to replace all data of the table."
+                "target.intervals is missing or empty, and ingestionMode 'replace' needs to know what to replace. Name "
+                "the intervals. Only who means to lose all other data of the table sets replaceAll to true."
             ),
         ),
         (

@@ -42,8 +42,8 @@ def test_validate_of_several_files_says_something_about_each(write, run) -> None
     done = run("validate", write("a.json", BAD), write("b.json", ROLLUP), write("c.json", sql))
     assert (done.code, done.out) == (1, "b.json: a valid batch job for table 'hourly'.\nc.json: a valid sql job.\n")
     assert done.err == (
-        "a.json: target.intervals [] is empty, and ingestionMode 'replace' needs to know what to replace. Name the "
-        "intervals, or set replaceAll to true to replace all data of the table.\n"
+        "a.json: target.intervals is missing or empty, and ingestionMode 'replace' needs to know what to replace. Name "
+        "the intervals. Only who means to lose all other data of the table sets replaceAll to true.\n"
     )
 
 

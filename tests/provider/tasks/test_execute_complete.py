@@ -165,6 +165,6 @@ def test_execute_complete_killed_cancels_the_job(running, clock, context, ti):
         task.execute_complete(context, event=event(), **deferred.kwargs)
     assert str(caught.value) == (
         f"the task was killed while Polaris job {JOB!r} was at work; it was asked to be canceled. "
-        f"See {ti.xcom('polaris_job_url')}."
+        f"See {ti.xcom('polaris_job_url')}"
     )
     assert running.asked.count(CANCEL) == 1

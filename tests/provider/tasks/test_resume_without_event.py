@@ -30,7 +30,7 @@ def test_resume_without_an_event_at_the_deadline_cancels_in_the_worker(running, 
     assert str(caught.value) == (
         f"Polaris job {JOB!r} was still 'running' at the deadline 2026-11-20T06:01:40Z, 100 s into the wait; it was "
         "canceled because cancel_on_timeout=True. Raise timeout= or execution_timeout=, whichever set the deadline, or "
-        f"split the interval. See {ti.xcom('polaris_job_url')}."
+        f"split the interval. See {ti.xcom('polaris_job_url')}"
     )
     assert running.asked.count(CANCEL) == 1
     assert clock.sleeps == []

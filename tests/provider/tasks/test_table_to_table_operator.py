@@ -318,7 +318,7 @@ def test_execute_with_an_argument_that_makes_no_job_says_why(tables, clock, cont
         ({"source_interval": "soon"}, "source_interval 'soon'"),
         ({"target_intervals": ["2026-11-19/P1D", "x"]}, "target_intervals[1] 'x'"),
         ({"target_intervals": [None]}, "target_intervals[0] '' is empty."),
-        ({"target_intervals": []}, "target.intervals [] is empty"),
+        ({"target_intervals": []}, "target.intervals is missing or empty"),
         ({"partitioned_by": "fortnight"}, "partitioned_by 'fortnight' is not a granularity of Polaris."),
         ({"rollup_granularity": "fortnight"}, "rollup_granularity 'fortnight' is not a granularity of Polaris."),
         ({"dimensions": "city"}, "dimensions 'city' is a str"),
