@@ -173,6 +173,8 @@ class Counter:
                     f"Polaris couldn't count rows in time: query {query_id!r} is still {state!r} and was canceled."
                     f"{self._purpose.aftermath} A retry asks again."
                 )
+            if pause < _LONGEST_PAUSE <= 2 * pause:
+                self._log.info("Polaris is still counting rows (query %r is %r).", query_id, state)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _cancel(self, query_id: str) -> None:

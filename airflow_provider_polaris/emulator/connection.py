@@ -22,6 +22,6 @@ def connection_of(base_url: str, settings: EmulatorSettings) -> dict[str, Any]:
         "extra": {
             "project_id": settings.project_id,
             "auth": "api_key",
-            "console_url": f"{base_url}/__emulator__/console?job={{job_id}}&table={{table}}",
+            "console_url": f"{base_url}/__emulator__/console/{{job_id}}/{{table}}",
         },
     }

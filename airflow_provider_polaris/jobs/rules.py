@@ -128,15 +128,16 @@ def _check_target(spec: BatchJobSpec, facts: TableFacts | None, known_absent: bo
 def _check_mode(spec: BatchJobSpec, derived_interval: bool) -> None:
     intervals = list(spec.target.intervals or ())
     if spec.ingestion_mode == "append":
+        mode = "ingestionMode 'append'" + ("" if "ingestion_mode" in spec.model_fields_set else " (the default)")
         if intervals:
             raise PolarisSpecError(
-                f"target.intervals {quote(intervals)} can't go with ingestionMode 'append', which replaces nothing. "
-                "Leave them out, or set ingestionMode to 'replace'."
+                f"target.intervals {quote(intervals)} can't go with {mode}, which replaces nothing. "
+                "Set ingestionMode to 'replace', or leave them out."
             )
         if spec.replace_all:
             raise PolarisSpecError(
-                "replaceAll True can't go with ingestionMode 'append', which replaces nothing. "
-                "Leave it out, or set ingestionMode to 'replace'."
+                f"replaceAll True can't go with {mode}, which replaces nothing. "
+                "Set ingestionMode to 'replace', or leave it out."
             )
         return
     if intervals and spec.replace_all:
@@ -146,8 +147,8 @@ def _check_mode(spec: BatchJobSpec, derived_interval: bool) -> None:
         )
     if not intervals and not spec.replace_all:
         raise PolarisSpecError(
-            "target.intervals [] is empty, and ingestionMode 'replace' needs to know what to replace. "
-            "Name the intervals, or set replaceAll to true to replace all data of the table."
+            "target.intervals is missing or empty, and ingestionMode 'replace' needs to know what to replace. Name the "
+            "intervals. Only who means to lose all other data of the table sets replaceAll to true."
         )
     if spec.replace_all and derived_interval and isinstance(spec.source, TableSource):
         raise PolarisSpecError(

@@ -230,9 +230,11 @@ class PolarisBaseOperator(ResumingOperator):
         return self._new_run(as_text(self.polaris_conn_id, "polaris_conn_id"), options, deadline, context)
 
     def _submit(self, run: JobRun, context: Context) -> None:
-        from airflow_provider_polaris.operators.dry_run import is_task_test, show_request
+        from airflow_provider_polaris.jobs.errors import PolarisApiError
+        from airflow_provider_polaris.operators.dry_run import is_task_test, show_problems, show_request
         from airflow_provider_polaris.operators.outlets import Change
         from airflow_provider_polaris.operators.run import NothingToDo
+        from airflow_provider_polaris.outcome import is_lasting
         from airflow_provider_polaris.submission import TaskIdentity
 
         run.kill.load(run.hook.settings, cancels=run.options.cancel_on_kill)
@@ -248,6 +250,10 @@ class PolarisBaseOperator(ResumingOperator):
                 guards=lambda earlier: self.guard_job(spec, run, earlier),
                 optional_context=self.optional_context,
             )
+        except PolarisApiError as error:
+            if is_lasting(error):
+                show_problems(spec, run.hook.polaris_conn_id, self.log)
+            raise
         except NothingToDo as reason:
             self.log.info("%s", reason)
             self._announce_change(run, Change.without_job(spec), context)

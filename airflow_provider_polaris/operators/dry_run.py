@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -97,6 +98,27 @@ def show_request(operator: PolarisBaseOperator, spec: Mapping[str, Any], hook: P
         operator.log.info("%s", _NO_SQL.format(kind=spec.get("type")))
     else:
         operator.log.info("%s", _block("The SQL that it stands for, in UTC:", [statement]))
+
+
+def show_problems(spec: Mapping[str, Any], conn_id: str, log: Any) -> None:
+    """
+    Log what tables and columns have to do with a job that Polaris has refused; nothing if they tell nothing.
+
+    :param spec: The JSON object that was refused.
+    :param conn_id: The connection.
+    :param log: Logger of the task.
+    """
+    from airflow_provider_polaris.operators.dry_run_checks import TableChecks
+    from airflow_provider_polaris.operators.dry_run_hook import DryRunHook
+
+    try:
+        with closing(DryRunHook(conn_id)) as hook:
+            problems = [finding.text for finding in TableChecks(hook, spec).run() if finding.is_problem]
+    except Exception as error:  # Polaris' own words are about to be raised, and must be
+        log.debug("What the tables have to do with it can't be told: %r", error)
+        return
+    if problems:
+        log.error("%s", _block("Polaris refuses the job. Its tables tell what may be the reason:", problems))
 
 
 def _check_tables(spec: Mapping[str, Any], hook: DryRunHook, log: Any) -> str:

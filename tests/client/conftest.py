@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -21,6 +22,11 @@ from airflow_provider_polaris.client import ClientSettings, PolarisClient
 
 KEY = "pok_Zq7secretQ9xW"
 NOON = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
+#: Where the project is.
+P = "/v1/projects/p1"
+JOB = {"id": "j1", "executionStatus": "running"}
+TABLE = {"name": "t", "type": "detail"}
+FILE = {"name": "f.json", "id": "1"}
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,10 @@ class Seen:
     @property
     def json(self) -> Any:
         return json.loads(self.body)
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        return parse_qsl(urlsplit(self.path).query, keep_blank_values=True)
 
 
 class Script:

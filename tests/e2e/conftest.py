@@ -25,6 +25,7 @@ pytest.register_assert_rewrite("harness")
 from harness.airflow import Airflow  # noqa: E402
 from harness.airflow2 import Airflow2  # noqa: E402
 from harness.airflow3 import Airflow3  # noqa: E402
+from harness.checks import see_waiting  # noqa: E402
 from harness.polaris import Polaris  # noqa: E402
 from harness.rest import Task  # noqa: E402
 
@@ -97,3 +98,17 @@ def run_dag(airflow: Airflow, polaris: Polaris, request: pytest.FixtureRequest) 
     for task in run.tasks:  # type: ignore[attr-defined]
         if task.state() not in ("success", "failed"):
             task.mark("failed")
+
+
+@pytest.fixture
+def waiting_task(run_dag: RunDag, polaris: Polaris) -> RunDag:
+    """Start a run whose job goes on until Polaris is told to release it, and return its task when it waits for that."""
+
+    def run(dag_id: str, state: str = "deferred") -> Task:
+        polaris.hold()
+        task = run_dag(dag_id)
+        task.wait_for(state)
+        see_waiting(polaris)
+        return task
+
+    return run

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from harness.checks import cancel_is_asked, check_canceled, check_success, see_waiting
+from harness.checks import cancel_is_asked, check_canceled, check_success
 
 pytestmark = [pytest.mark.e2e, pytest.mark.smoke]
 
 
-def test_synchronous_run_succeeds(run_dag, polaris):
+def test_synchronous_run_succeeds(waiting_task, polaris):
     """A task that waits in the worker ends with the job, its links, its XComs and its rows."""
-    polaris.hold()
-    task = run_dag("synchronous")
-    task.wait_for("running")
-    see_waiting(polaris)
+    task = waiting_task("synchronous", "running")
     polaris.release()
     task.wait_for("success")
     check_success(polaris, task)
 
 
-def test_deferred_run_succeeds(airflow, run_dag, polaris):
+def test_deferred_run_succeeds(airflow, waiting_task, polaris):
     """A task that waits in the triggerer has its link and its job's id while it waits, and ends as if it had not."""
-    polaris.hold()
-    task = run_dag("deferred")
-    task.wait_for("deferred")
-    see_waiting(polaris)
+    task = waiting_task("deferred")
     (job,) = polaris.jobs()
     assert task.links()["Polaris Job"] == f"{polaris.url}/__emulator__/jobs/{job['id']}"
     assert task.xcom("polaris_job")["id"] == job["id"]
@@ -34,24 +28,18 @@ def test_deferred_run_succeeds(airflow, run_dag, polaris):
     check_success(polaris, task)
 
 
-def test_task_marked_failed_while_deferred_cancels_job(run_dag, polaris):
+def test_task_marked_failed_while_deferred_cancels_job(waiting_task, polaris):
     """Marking the task failed cancels its job."""
-    polaris.hold()
-    task = run_dag("deferred")
-    task.wait_for("deferred")
-    see_waiting(polaris)
+    task = waiting_task("deferred")
     task.mark("failed")
     cancel_is_asked(polaris)
     check_canceled(polaris)
     assert task.state() == "failed"
 
 
-def test_task_cleared_while_deferred_cancels_old_job(run_dag, polaris):
+def test_task_cleared_while_deferred_cancels_old_job(waiting_task, polaris):
     """Clearing the task cancels its job; the new one that the next attempt submits is left alone."""
-    polaris.hold()
-    task = run_dag("deferred")
-    task.wait_for("deferred")
-    see_waiting(polaris)
+    task = waiting_task("deferred")
     task.clear()
     cancel_is_asked(polaris)
     polaris.release()

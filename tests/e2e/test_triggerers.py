@@ -36,17 +36,8 @@ def wait_for_other_owner(task, before):
     )
 
 
-def test_triggerer_killed_and_restarted_while_waiting_succeeds(airflow, run_dag, polaris):
-    """A triggerer that dies with all its processes takes no job with it; the next one waits on."""
-    polaris.hold()
-    task = run_dag("deferred")
-    task.wait_for("deferred")
-    see_waiting(polaris)
-    before = owner(task)
-    (triggerer,) = airflow.triggerers()
-    triggerer.kill()
-    airflow.start_triggerer()
-    wait_for_other_owner(task, before)
+def job_runs_on_and_ends_well(polaris, task):
+    """Make sure that somebody waits for the job and that nobody wants it canceled; let it end, and the task with it."""
     see_waiting(polaris)
     assert polaris.statuses() == [("running", "running")]
     polaris.release()
@@ -54,12 +45,20 @@ def test_triggerer_killed_and_restarted_while_waiting_succeeds(airflow, run_dag,
     check_success(polaris, task)
 
 
-def test_triggerer_stopped_politely_while_waiting_succeeds(airflow, run_dag, polaris):
+def test_triggerer_killed_and_restarted_while_waiting_succeeds(airflow, waiting_task, polaris):
+    """A triggerer that dies with all its processes takes no job with it; the next one waits on."""
+    task = waiting_task("deferred")
+    before = owner(task)
+    (triggerer,) = airflow.triggerers()
+    triggerer.kill()
+    airflow.start_triggerer()
+    wait_for_other_owner(task, before)
+    job_runs_on_and_ends_well(polaris, task)
+
+
+def test_triggerer_stopped_politely_while_waiting_succeeds(airflow, waiting_task, polaris):
     """A triggerer that is shut down, as in every deployment, cancels no job; the next one waits on."""
-    polaris.hold()
-    task = run_dag("deferred")
-    task.wait_for("deferred")
-    see_waiting(polaris)
+    task = waiting_task("deferred")
     before = owner(task)
     (triggerer,) = airflow.triggerers()
     triggerer.terminate()
@@ -67,19 +66,12 @@ def test_triggerer_stopped_politely_while_waiting_succeeds(airflow, run_dag, pol
     triggerer.kill()
     airflow.start_triggerer()
     wait_for_other_owner(task, before)
-    see_waiting(polaris)
-    assert polaris.statuses() == [("running", "running")]
-    polaris.release()
-    task.wait_for("success")
-    check_success(polaris, task)
+    job_runs_on_and_ends_well(polaris, task)
 
 
-def test_triggerer_frozen_until_its_trigger_moved_cancels_nothing(airflow, run_dag, polaris):
+def test_triggerer_frozen_until_its_trigger_moved_cancels_nothing(airflow, waiting_task, polaris):
     """A triggerer that comes back from a pause finds its trigger gone, and leaves the job to the other triggerer."""
-    polaris.hold()
-    task = run_dag("deferred")
-    task.wait_for("deferred")
-    see_waiting(polaris)
+    task = waiting_task("deferred")
     before = owner(task)
     (frozen,) = airflow.triggerers()
     airflow.start_triggerer()
@@ -92,19 +84,12 @@ def test_triggerer_frozen_until_its_trigger_moved_cancels_nothing(airflow, run_d
         frozen.thaw()
     told = "The trigger was stopped, but the task is still deferred"
     eventually(lambda: airflow.task_log(task), lambda log: told in log, within=60, what="the end of the old trigger")
-    see_waiting(polaris)
-    assert polaris.statuses() == [("running", "running")]
-    polaris.release()
-    task.wait_for("success")
-    check_success(polaris, task)
+    job_runs_on_and_ends_well(polaris, task)
 
 
-def test_task_cleared_and_deferred_again_behind_a_frozen_triggerer_cancels_old_job_only(airflow, run_dag, polaris):
+def test_task_cleared_and_deferred_again_behind_a_frozen_triggerer_cancels_old_job_only(airflow, waiting_task, polaris):
     """The next attempt cancels the old job itself; a triggerer that hears of the clear later leaves its job alone."""
-    polaris.hold()
-    task = run_dag("deferred")
-    task.wait_for("deferred")
-    see_waiting(polaris)
+    task = waiting_task("deferred")
     (triggerer,) = airflow.triggerers()
     triggerer.freeze()
     try:

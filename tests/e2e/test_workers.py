@@ -12,12 +12,9 @@ from harness.waiting import eventually
 pytestmark = pytest.mark.e2e
 
 
-def test_task_marked_failed_while_it_waits_in_the_worker_cancels_job(airflow, run_dag, polaris):
+def test_task_marked_failed_while_it_waits_in_the_worker_cancels_job(airflow, waiting_task, polaris):
     """Airflow stops the task's process, and the job is canceled on the way out."""
-    polaris.hold()
-    task = run_dag("synchronous")
-    task.wait_for("running")
-    see_waiting(polaris)
+    task = waiting_task("synchronous", "running")
     (job,) = polaris.jobs()
     task.mark("failed")
     cancel_is_asked(polaris)
@@ -49,12 +46,9 @@ def test_worker_killed_between_post_and_record_adopts_job(airflow, run_dag, pola
     check_success_of_the_one_job(polaris, task)
 
 
-def test_worker_killed_while_it_waits_goes_on_with_job(airflow, run_dag, polaris):
+def test_worker_killed_while_it_waits_goes_on_with_job(airflow, waiting_task, polaris):
     """The retry resumes the job that was written down or, where Airflow has no place for that, finds it."""
-    polaris.hold()
-    task = run_dag("synchronous_retried")
-    task.wait_for("running")
-    see_waiting(polaris)
+    task = waiting_task("synchronous_retried", "running")
     (job,) = polaris.jobs()
     kill(task, with_supervisor=False)
     found = "Resumed" if airflow.has_task_state_store else "Adopted"

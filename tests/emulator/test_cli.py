@@ -43,7 +43,7 @@ def test_process_prints_a_connection_that_works_and_stops_cleanly(number, tmp_pa
         connection = json.loads(shell.stdout)
         assert connection["conn_type"] == "polaris"
         assert connection["extra"]["auth"] == "api_key"
-        pattern = f"{connection['host']}/__emulator__/console?job={{job_id}}&table={{table}}"
+        pattern = f"{connection['host']}/__emulator__/console/{{job_id}}/{{table}}"
         assert connection["extra"]["console_url"] == pattern
         url = f"{connection['host']}/v1/projects/{connection['extra']['project_id']}/jobs"
         headers = {"Authorization": f"Basic {connection['password']}"}

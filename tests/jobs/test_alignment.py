@@ -16,6 +16,7 @@ from airflow_provider_polaris.jobs.granularity import Granularity
 from airflow_provider_polaris.jobs.interval import Interval
 from airflow_provider_polaris.jobs.rules import check_spec
 from airflow_provider_polaris.jobs.spec import JobSpec, parse_spec
+from tests.jobs.specs import refusal
 
 DAY = "2024-06-01/2024-06-02"
 MONTH = "2024-06-01/2024-07-01"
@@ -48,12 +49,6 @@ def partitioned(granularity: Granularity | None) -> TableFacts:
 
 def floor(period: str) -> str:
     return f"TIME_FLOOR(\"__time\", '{period}')"
-
-
-def refusal(spec: JobSpec, **facts: Any) -> str:
-    with pytest.raises(PolarisSpecError) as caught:
-        check_spec(spec, **facts)
-    return str(caught.value)
 
 
 def test_replace_interval_inside_a_day_of_a_new_table_is_refused() -> None:

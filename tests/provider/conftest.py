@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -88,6 +89,16 @@ def server() -> Iterator[ScriptedServer]:
     thread.join()
 
 
+@pytest.fixture(scope="session")
+def airflow_db() -> None:
+    """Make Airflow's tables."""
+    from airflow.utils.db import initdb
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        initdb()
+
+
 @pytest.fixture
 def providers_manager() -> Iterator[ProvidersManager]:
     """
@@ -100,6 +111,27 @@ def providers_manager() -> Iterator[ProvidersManager]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield ProvidersManager()
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Callable[[], list[str]]]:
+    """Return a function that listens to the logs of classes, and returns one that gives the lines, ``LEVEL text``."""
+
+    def listen(*owners: type, without: tuple[str, ...] = ()) -> Callable[[], list[str]]:
+        logger = logging.getLogger("test.logged")
+        for owner in owners:
+            monkeypatch.setattr(owner, "log", property(lambda self: logger))
+        caplog.set_level(logging.DEBUG, logger.name)
+        remarks = ("cannot be called outside", *without)  # the first is Airflow's own
+        return lambda: [
+            f"{record.levelname} {record.getMessage()}"
+            for record in caplog.records
+            if record.name == logger.name
+            and record.levelno > logging.DEBUG
+            and not any(remark in record.getMessage() for remark in remarks)
+        ]
+
+    return listen
 
 
 @pytest.fixture

@@ -19,16 +19,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def airflow_db():
-    """Make Airflow's tables."""
-    from airflow.utils.db import initdb
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        initdb()
-
-
 @pytest.fixture
 def polaris(connect):
     """Run an emulator and point the default connection to it; return a function that makes its next POSTs fail."""

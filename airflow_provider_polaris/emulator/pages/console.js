@@ -1,5 +1,5 @@
 // Keeps a page up to date: asks for it again and takes over the parts that are marked data-live. Parts that did not
-// change are left alone, so that focus, selection and what a person has opened stay as they are.
+// change are left alone, so that focus, selection and what a person has opened or scrolled stay as they are.
 "use strict";
 (() => {
   const seconds = Number(document.body.dataset.refresh);
@@ -15,15 +15,21 @@
     if (liveness.textContent !== text) liveness.textContent = text;
   };
 
+  const boxes = (part) => [...part.querySelectorAll(".scroll")];
+
   const replace = (part, other) => {
     const focused = part.contains(document.activeElement) ? document.activeElement : null;
     const open = [...part.querySelectorAll("details[open]")].map((one) => one.id);
+    const scrolled = new Map(boxes(part).map((one) => [one.ariaLabel, one.scrollLeft]));
     part.replaceChildren(...other.childNodes);
     for (const one of part.querySelectorAll("details")) one.open = open.includes(one.id);
+    for (const one of boxes(part)) one.scrollLeft = scrolled.get(one.ariaLabel) || 0;
     if (!focused) return;
     const same = focused.id
       ? document.getElementById(focused.id)
-      : [...part.querySelectorAll("a")].find((one) => one.href === focused.href);
+      : [...part.querySelectorAll("a, .scroll")].find(
+          (one) => one.href === focused.href && one.ariaLabel === focused.ariaLabel,
+        );
     (same || document.getElementById("main")).focus({ preventScroll: true });
   };
 

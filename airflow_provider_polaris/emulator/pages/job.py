@@ -180,11 +180,11 @@ def _amount(key: str, value: int) -> str:
 def _log(job: Job) -> Html:
     rows = (
         [
-            cell(when(str(entry["timestamp"]))),
-            cell(entry["healthStatus"]),
-            cell(entry["code"]),
-            cell(entry["message"], class_="wide"),
+            cell(when(str(entry["timestamp"])), label="Time"),
+            cell(entry["healthStatus"], label="Health"),
+            cell(entry["code"], label="Code"),
+            cell(entry["message"], label="Message"),
         ]
         for entry in job.log
     )
-    return grid("Log", ["Time", "Health", "Code", "Message"], rows, "There are no entries.")
+    return grid("Log", ["Time", "Health", "Code", "Message"], rows, "There are no entries.", stacks="log")

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX
 from airflow_provider_polaris.emulator.job import Job
-from airflow_provider_polaris.emulator.pages.markup import Html, cell, grid, instant, number, short, tag
+from airflow_provider_polaris.emulator.pages.markup import Html, cell, grid, instant, number, reach, short, tag
 
 _KINDS = {
     "batch": "Batch ingestion",
@@ -73,7 +73,7 @@ def reach_of(job: Job) -> str:
 def job_table(label: str, jobs: Sequence[Job], empty: str) -> Html:
     """Return a table of jobs, in this order."""
     return grid(
-        label, ["Job", "Status", "Interval", "#Rows in", "#Rows out", "Created"], _rows(jobs), empty, stacks=True
+        label, ["Job", "Status", "Interval", "#Rows in", "#Rows out", "Created"], _rows(jobs), empty, stacks="jobs"
     )
 
 
@@ -87,7 +87,7 @@ def _rows(jobs: Iterable[Job]) -> Iterable[Sequence[Html]]:
                 label="Job",
             ),
             cell(badge(job), label="Status"),
-            cell(tag("span", reach_of(job), class_="interval"), label="Interval"),
+            cell(reach(reach_of(job)), label="Interval"),
             number(totals.get("numRowsProcessed"), label="Rows in"),
             number(totals.get("numRowsPersisted"), label="Rows out"),
             cell(instant(job.created), label="Created"),

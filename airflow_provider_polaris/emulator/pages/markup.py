@@ -70,19 +70,20 @@ def heading(name: str, *, is_number: bool = False) -> Html:
 
 
 def grid(
-    label: str, headings: Sequence[str], rows: Iterable[Sequence[Html]], empty: str, *, stacks: bool = False
+    label: str, headings: Sequence[str], rows: Iterable[Sequence[Html]], empty: str, *, stacks: str | None = None
 ) -> Html:
     """
-    Return a table that scrolls sideways where it is too wide.
+    Return a table that scrolls sideways where it is too wide; its first column stays where it is.
 
     :param label: What it is a table of.
     :param headings: Cells of the first row, or their texts; ``#`` in front of a text means a column of numbers.
     :param rows: Cells, see :func:`cell` and :func:`number`.
     :param empty: What to say if there are no rows.
-    :param stacks: Whether each row becomes a block of its own on a phone; its cells then need labels.
+    :param stacks: Name of the layout in which each row becomes a block of its own on a phone; its cells then need
+        labels. None for a table that scrolls there, too.
     """
     # A block is no row any more to a screen reader, unless its role says so.
-    role = "row" if stacks else None
+    role, group, whole = (None, None, None) if stacks is None else ("row", "rowgroup", "table")
     lines = [tag("tr", *row, role=role) for row in rows]
     if not lines:
         return tag("p", empty, class_="muted")
@@ -90,9 +91,9 @@ def grid(
         one if isinstance(one, Html) else heading(one.removeprefix("#"), is_number=one.startswith("#"))
         for one in headings
     )
-    parts = (tag("thead", tag("tr", *head, role=role)), tag("tbody", *lines, role="rowgroup" if stacks else None))
-    table = tag("table", *parts, role="table" if stacks else None, class_="stacks" if stacks else None)
-    return scroller(label, table)
+    parts = (tag("thead", tag("tr", *head, role=role)), tag("tbody", *lines, role=group))
+    class_ = None if stacks is None else f"stacks {stacks}"
+    return scroller(label, tag("table", *parts, role=whole, class_=class_))
 
 
 def scroller(label: str, content: Html) -> Html:
@@ -161,6 +162,16 @@ def instant(nanoseconds: int | None) -> Html:
 def when(text: str) -> Html:
     """Return an instant that is written as RFC 3339 in UTC, to the second."""
     return tag("time", f"{text[:10]} {text[11:19]} UTC", datetime=text, title=text)
+
+
+def reach(text: str) -> Html:
+    """
+    Return intervals that may wrap between their ends, and nowhere else.
+
+    >>> reach("2024-06-01/2024-06-02")
+    '<span class="interval">2024-06-01/<wbr>2024-06-02</span>'
+    """
+    return tag("span", Html(escape(text).replace("/", "/<wbr>")), class_="interval")
 
 
 def duration(nanoseconds: int) -> str:

@@ -31,6 +31,7 @@ from airflow_provider_polaris.emulator.pages.markup import (
     grouped,
     heading,
     number,
+    reach,
     size,
     span,
     tag,
@@ -135,7 +136,7 @@ def _segment_table(label: str, segments: Sequence[Segment], since: str) -> Html:
     headings = ["Interval", "#Rows", "#Size", "Version", "#Partition", since, *ends]
     rows = (
         [
-            cell(tag("span", span(segment.interval), class_="interval")),
+            cell(reach(span(segment.interval))),
             number(segment.rows),
             cell(size(segment.size_bytes), class_="number"),
             cell(segment.version),

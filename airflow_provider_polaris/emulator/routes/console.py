@@ -112,14 +112,14 @@ def show_table(name: str, emulator: TheEmulator) -> Response:
     )
 
 
-@router.get("/console")
-def show_console(job: str = "", table: str = "") -> RedirectResponse:
+@router.get("/console/{target:path}")
+def show_console(target: str) -> RedirectResponse:
     """
     Lead to the page of a job, or else of a table, or else to the index: one pattern for both kinds of links.
 
-    :param job: Id of a job.
-    :param table: Name of a table.
+    :param target: ``JOB_ID/TABLE``, of which each may be empty; an id has no slash, a name may have some.
     """
+    job, _, table = target.partition("/")
     return RedirectResponse(job_href(job) if job else table_href(table) if table else f"{CONTROL_PREFIX}/")
 
 

@@ -129,6 +129,45 @@ def test_pages_on_a_phone_fit_and_the_browser_has_nothing_to_complain_about(cons
     assert console.page.complaints() == []
 
 
+def test_page_of_nothing_with_a_long_name_fits_on_a_phone(console) -> None:
+    """A name without a blank is broken where the line ends."""
+    console.page.resize(320)
+    console.page.open(f"/tables/{'Koalas_' * 30}")
+    assert console.page.run("document.querySelector('h1').textContent") == "Not found"
+    assert console.page.run("document.documentElement.scrollWidth") == 320
+
+
+def test_tables_on_a_phone_keep_each_row_on_one_line_and_the_first_column_in_sight(console) -> None:
+    """Segments and values of rows: nothing is squeezed, and keys scroll the box."""
+    page = console.page
+    page.resize(390)
+    page.open("/tables/Koalas%20Rollup")
+    page.run("document.querySelectorAll('details').forEach(one => one.open = true)")
+    heights = page.run("[...document.querySelectorAll('tbody tr')].map(one => one.offsetHeight)")
+    assert len(heights) == 11
+    assert max(heights) < 40
+    page.run("window.box = document.querySelector('#live .scroll'), box.focus()")
+    page.run("void (window.scrolled = new Promise(done => box.addEventListener('scrollend', done, {once: true})))")
+    page.press("ArrowRight", 39)
+    page.run("window.scrolled.then(() => null)")
+    assert page.run("box.scrollLeft") > 0
+    for row in ("thead th", "tbody td"):
+        assert page.run(f"box.querySelector('{row}').getBoundingClientRect().x - box.getBoundingClientRect().x") == 0
+
+
+def test_log_on_a_phone_shows_whole_messages(console) -> None:
+    """Lines under each other: when, how it is, the code, and below them the message."""
+    page = console.page
+    page.resize(390)
+    page.open(f"/jobs/{console.failed}")
+    assert page.run("document.querySelector('#log .scroll').scrollWidth <= document.querySelector('#log').clientWidth")
+    *_, message = page.run(
+        "[...document.querySelectorAll('#log td')].map(one => [one.textContent, one.getBoundingClientRect().right])"
+    )
+    assert message[0] == "mapping of column 'c': function 'SOUNDEX' is not supported."
+    assert message[1] < 390
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_texts_can_be_read_in_light_and_dark(console, scheme) -> None:
     """Contrast as WCAG AA wants it for small letters, 4.5 to 1."""
@@ -169,6 +208,24 @@ def test_keyboard_skips_to_the_content_and_shows_where_the_focus_is(console) -> 
     assert stops == ["Cancel job", "Koalas Source", "Koalas Rollup", "SQL", "Specification", "Pause"]
 
 
+def test_every_stop_of_the_keyboard_on_every_page_is_outlined_and_in_sight(console) -> None:
+    """No link, field, button or box that scrolls takes the focus without showing it."""
+    page = console.page
+    page.resize(390)
+    look = "(e => [getComputedStyle(e).outlineStyle, e.getBoundingClientRect()])(document.activeElement)"
+    shown = f"(([style, box]) => style === 'solid' && box.bottom > 0 && box.top < innerHeight)({look})"
+    for path in (*console.pages.values(), "/jobs/nope"):
+        page.open(path)
+        stops = page.run(
+            "[...document.querySelectorAll('a[href], button, input, select, summary, [tabindex=\"0\"]')]"
+            ".filter(one => one.checkVisibility()).length"
+        )
+        assert stops >= 7, path
+        for number in range(stops):
+            assert page.tab(), (path, number)
+            assert page.run(shown), (path, number, page.run("document.activeElement.outerHTML.slice(0, 80)"))
+
+
 def test_job_page_follows_the_job_without_being_loaded_again(console) -> None:
     """The script takes over what has changed, leaves the rest alone, and stops when the job has ended."""
     page = console.page
@@ -196,6 +253,17 @@ def test_table_page_keeps_open_what_a_person_has_opened(console) -> None:
     console.clock.advance(7)
     page.until("document.getElementById('live-summary').textContent === 'Live segments (3)'")
     assert page.run("[document.getElementById('live').open, document.activeElement.id]") == [True, "live-summary"]
+
+
+def test_table_page_keeps_where_a_person_has_scrolled_to(console) -> None:
+    """New rows come in; the box stays scrolled, with the focus on it."""
+    page = console.page
+    page.resize(390)
+    page.open("/tables/Koalas%20Rollup")
+    page.run("window.box = document.querySelector('#rows .scroll'), box.focus(), box.scrollLeft = 30")
+    console.clock.advance(7)
+    page.until("document.querySelector('#rows .scroll') !== box")
+    assert page.run("(one => [one.ariaLabel, one.scrollLeft])(document.activeElement)") == ["First rows", 30]
 
 
 def test_page_that_is_paused_asks_for_nothing_until_it_goes_on(console) -> None:

@@ -12,7 +12,7 @@ from airflow_provider_polaris.emulator.pages.markup import Html, cell, facts, gr
 
 def test_examples_of_the_docstrings_hold() -> None:
     """What the docstrings show is what happens."""
-    assert doctest.testmod(markup) == doctest.TestResults(failed=0, attempted=5)
+    assert doctest.testmod(markup) == doctest.TestResults(failed=0, attempted=6)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,9 @@ import re
 
 import pytest
 
+from airflow_provider_polaris.emulator.connection import connection_of
+from airflow_provider_polaris.hooks.console import Console
+
 
 def card(page: str, heading: str) -> str:
     """Return the part of a page under a heading."""
@@ -98,7 +101,7 @@ def test_table_page_shows_columns_segments_and_rows_escaped(koalas, show) -> Non
     rows = card(page, "First rows")
     assert '<th scope="col">__time</th><th scope="col">#&lt;i&gt;</th>' in rows
     assert '<td class="interval">2024-06-01T00:00:00.000Z</td><td>&lt;b&gt;</td>' in rows
-    assert '<span class="interval">2024-06-01/2024-06-02</span>' in card(page, "Segments")
+    assert '<span class="interval">2024-06-01/<wbr>2024-06-02</span>' in card(page, "Segments")
     assert "Replaced" not in page
 
 
@@ -170,17 +173,20 @@ def test_pages_of_what_is_not_there_say_so_in_html(api, path, message) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "page"),
+    ("link", "address", "page"),
     [
-        ("job=0190&table=Koalas%20Rollup", "jobs/0190"),
-        ("job=&table=Koalas%20Rollup%3F", "tables/Koalas%20Rollup%3F"),
-        ("job=..%2F..&table=", "jobs/..%2F.."),
-        ("job=&table=", ""),
+        (lambda to: to.job_url("0190", "Koalas Rollup"), "0190/Koalas%20Rollup", "jobs/0190"),
+        (lambda to: to.job_url("0190"), "0190/", "jobs/0190"),
+        (lambda to: to.table_url("Koalas/Rollup?"), "/Koalas%2FRollup%3F", "tables/Koalas%2FRollup%3F"),
+        (lambda to: to.table_url(""), "/", ""),
     ],
 )
-def test_console_leads_to_the_page_of_a_job_or_a_table(api, query, page) -> None:
-    """One pattern serves links to jobs and links to tables, which have no job."""
-    response = api.client.get(f"/__emulator__/console?{query}", follow_redirects=False)
+def test_console_leads_to_the_page_of_a_job_or_a_table(api, link, address, page) -> None:
+    """One pattern serves links to jobs, with and without their table, and links to tables, which have no job."""
+    pattern = connection_of("http://testserver", api.settings)["extra"]["console_url"]
+    url = link(Console("http://testserver", api.settings.project_id, pattern))
+    assert url == f"http://testserver/__emulator__/console/{address}"
+    response = api.client.get(url, follow_redirects=False)
     assert (response.status_code, response.headers["location"]) == (307, f"/__emulator__/{page}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -63,15 +62,9 @@ def world(make_world: Callable[..., World]) -> World:
 
 
 @pytest.fixture
-def said(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
+def said(logged: Any) -> Any:
     """Return a function that gives what the tasks logged, as ``LEVEL text``."""
     from airflow_provider_polaris.aging.task import AgingTask
     from airflow_provider_polaris.operators.base import PolarisBaseOperator
 
-    logger = logging.getLogger("test.aging")
-    for owner in (PolarisBaseOperator, AgingTask):
-        monkeypatch.setattr(owner, "log", property(lambda self: logger))
-    with caplog.at_level(logging.INFO, logger="test.aging"):
-        yield lambda: [
-            f"{record.levelname} {record.getMessage()}" for record in caplog.records if record.name == "test.aging"
-        ]
+    return logged(PolarisBaseOperator, AgingTask)

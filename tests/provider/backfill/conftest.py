@@ -16,16 +16,6 @@ from tests.dag_store import store
 RUN_DATE = datetime(2026, 11, 20, tzinfo=timezone.utc)
 
 
-@pytest.fixture(scope="session")
-def airflow_db() -> None:
-    """Make Airflow's tables."""
-    from airflow.utils.db import initdb
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        initdb()
-
-
 @pytest.fixture
 def polaris(connect: Any) -> Iterator[PolarisClient]:
     """Run an emulator whose "Koalas Source" has rows at the begin and the end of each month of 2024 and one after."""

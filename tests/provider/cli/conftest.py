@@ -36,14 +36,12 @@ Run = Callable[..., Done]
 
 
 @pytest.fixture(scope="package", autouse=True)
-def airflow_db() -> None:
+def missing_key_told(airflow_db: None) -> None:
     """Make Airflow's tables, and let it complain about its missing key before a test looks at stderr."""
     from airflow.models.crypto import get_fernet
-    from airflow.utils.db import initdb
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        initdb()
         get_fernet()
 
 

@@ -49,7 +49,7 @@ def clock(monkeypatch):
 
 
 def _where(emulator, job_id) -> str:
-    return f"{emulator.url}/__emulator__/console?job={job_id}&table=hourly"
+    return f"{emulator.url}/__emulator__/console/{job_id}/hourly"
 
 
 def test_watch_of_a_job_that_succeeds_ends_with_0(polaris_emulator, submit, run, clock) -> None:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-import sys
-from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from airflow_provider_polaris.client import ClientSettings
-from airflow_provider_polaris.compat import BaseSensorOperator
 from airflow_provider_polaris.sensors.polaris import PolarisDataSensor
 from airflow_provider_polaris.triggers.data import PolarisDataTrigger
 from tests.provider.guards.conftest import FakeClock, World, clock, guard_clock, instant, world  # noqa: F401  # the fixtures
-from tests.provider.tasks.conftest import FakeTI
+from tests.provider.tasks.conftest import FakeTI, airflow_sleeps, no_retries, ti  # noqa: F401  # the fixtures
 
 NOON = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 
@@ -34,51 +29,18 @@ def sensor(world: World, **arguments: Any) -> PolarisDataSensor:  # noqa: F811
 
 
 @pytest.fixture(autouse=True)
-def _package_clock(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    """Let package and Airflow's own loop for sensors sleep on the fake clock."""
+def _only_the_fake_clock(clock, monkeypatch, airflow_sleeps, no_retries) -> None:  # noqa: F811
+    """Let package and Airflow's own loop for sensors sleep on the fake clock, and nothing sleep in real time."""
     monkeypatch.setattr("airflow_provider_polaris.clock.CLOCK", clock)
 
-    class FakeTime:
-        sleep = staticmethod(lambda seconds: clock.sleep(seconds, lambda: False))
-        monotonic = staticmethod(lambda: clock.now().timestamp())
-
-    monkeypatch.setattr(sys.modules[BaseSensorOperator.__module__], "time", FakeTime)
-
-
-@pytest.fixture(autouse=True)
-def _no_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let clients give up at the first failure: they would wait in real time."""
-    from_host = ClientSettings.from_host.__func__  # type: ignore[attr-defined]
-    monkeypatch.setattr(
-        ClientSettings,
-        "from_host",
-        classmethod(lambda cls, host, **values: from_host(cls, host, retry_budget=0.0, **values)),
-    )
-
 
 @pytest.fixture
-def ti() -> FakeTI:
-    """Return a task instance that remembers its XComs."""
-    return FakeTI()
-
-
-@pytest.fixture
-def context(ti: FakeTI) -> dict[str, Any]:
+def context(ti: FakeTI) -> dict[str, Any]:  # noqa: F811
     """Return the context of a run with the data interval of the morning."""
     return {"ti": ti, "data_interval_start": NOON - timedelta(hours=12), "data_interval_end": NOON}
 
 
 @pytest.fixture
-def lines(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
+def lines(logged: Any) -> Any:
     """Return a function that gives what sensors and triggers logged, as ``LEVEL text``."""
-    logger = logging.getLogger("test.data")
-    for owner in (PolarisDataSensor, PolarisDataTrigger):
-        monkeypatch.setattr(owner, "log", property(lambda self: logger))
-    with caplog.at_level(logging.INFO, logger="test.data"):
-        yield lambda: [
-            f"{record.levelname} {record.getMessage()}"
-            for record in caplog.records
-            if record.name == "test.data"
-            and "Success criteria met" not in record.getMessage()  # Airflow's own remarks
-            and "cannot be called outside" not in record.getMessage()
-        ]
+    return logged(PolarisDataSensor, PolarisDataTrigger, without=("Success criteria met",))  # Airflow's own

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_polaris.compat import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 from airflow_provider_polaris.deferral import NO_EVENT
@@ -22,6 +21,7 @@ from airflow_provider_polaris.triggers.data_condition import DataCondition
 from tests.provider.data_sensor.conftest import FakeTI, publish, sensor
 from tests.provider.guards.conftest import World
 from tests.provider.tasks.conftest import through_airflow
+from tests.provider.tasks.deferral import defer
 
 STATEMENTS = "POST /query/sql/statements"
 UP_TO = "2024-06-01T11:55:00.000Z"
@@ -57,12 +57,6 @@ def met(newest: str | None, rows: int | None, world: World) -> dict[str, Any]:
         "message": f"the data of table {world.source!r} is there",
         "is_lasting": False,
     }
-
-
-def defer(task: Any, context: dict[str, Any]) -> TaskDeferred:
-    with pytest.raises(TaskDeferred) as caught:
-        task.execute(context)
-    return caught.value
 
 
 def test_deferred_sensor_ends_as_in_the_worker(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
@@ -62,19 +61,11 @@ def context() -> dict[str, Any]:
 
 
 @pytest.fixture
-def said(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
+def said(logged: Any) -> Any:
     """Return a function that gives what operators logged so far, as ``LEVEL text``."""
     from airflow_provider_polaris.operators.base import PolarisBaseOperator
 
-    logger = logging.getLogger("test.dry_run")
-    monkeypatch.setattr(PolarisBaseOperator, "log", property(lambda self: logger))
-    with caplog.at_level(logging.INFO, logger="test.dry_run"):
-        yield lambda: [
-            f"{each.levelname} {each.getMessage()}"
-            for each in caplog.records
-            if each.name == "test.dry_run"
-            and "cannot be called outside" not in each.getMessage()  # Airflow's own remark
-        ]
+    return logged(PolarisBaseOperator)
 
 
 @pytest.fixture

@@ -20,16 +20,6 @@ VARIABLE = ["--env-vars", '{"POLARIS_DRY_RUN": "true"}']
 WAYS = [VARIABLE] if AIRFLOW_VERSION >= (3, 0) else [VARIABLE, ["--dry-run"]]
 
 
-@pytest.fixture(scope="module")
-def airflow_db():
-    """Make Airflow's tables."""
-    from airflow.utils.db import initdb
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        initdb()
-
-
 @pytest.fixture
 def task_test(airflow_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Return a function that tests a task of a DAG by Airflow's command line."""

@@ -21,6 +21,7 @@ from airflow_provider_polaris.triggers.polaris import PolarisTableUpdatedTrigger
 from tests.provider.triggers.conftest import World, world  # noqa: F401  # the fixture
 
 TABLE = "Koalas Source"
+WATCHED = f"{TABLE} asset"
 
 
 @dataclass
@@ -151,6 +152,14 @@ class Airflow:
         """Add a job by the times of its changes."""
         target = {"type": "table", "tableName": table}
         self.world.polaris.add(job_id, *changes, stated={"type": kind, "target": target, **stated})
+
+
+def start(airflow: Airflow, *tables: str, **options: Any) -> Triggerer:
+    """Start a triggerer that watches tables, each for an asset of its own."""
+    triggerer = airflow.triggerer()
+    for table in tables or (TABLE,):
+        triggerer.watch(PolarisTableUpdatedTrigger(table, **options), f"{table} asset")
+    return triggerer
 
 
 @pytest.fixture

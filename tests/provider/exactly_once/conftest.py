@@ -17,12 +17,11 @@ import pytest
 from airflow.providers.common.compat.sdk import Stats, TaskDeferred
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
-from airflow_provider_polaris.emulator.machine import Progression
-from airflow_provider_polaris.emulator.serving import RunningEmulator, running_emulator
-from airflow_provider_polaris.emulator.settings import EmulatorSettings
+from airflow_provider_polaris.emulator.serving import RunningEmulator
 from airflow_provider_polaris.operators.base import PolarisBaseOperator
 from airflow_provider_polaris.operators.polaris import PolarisJobOperator, PolarisTableToTableOperator
-from tests.provider.submission.conftest import CONNECTION, FakeClock, MemoryStore, load_koalas
+from tests.provider.submission.conftest import CONNECTION, FakeClock, MemoryStore
+from tests.provider.submission.koalas import koalas_emulator
 from tests.provider.tasks.conftest import FakeTI, through_airflow
 
 JOB_SECONDS = 300.0
@@ -285,12 +284,7 @@ def module_clock() -> FakeClock:
 @pytest.fixture(scope="module")
 def running(module_clock: FakeClock) -> Iterator[RunningEmulator]:
     """An emulator whose jobs take 300 s of fake time, with the table 'Koalas Source'."""
-    settings = EmulatorSettings(progression=Progression.parse(f"seconds={JOB_SECONDS:g}"))
-    with running_emulator(settings, clock=module_clock.nanoseconds) as running:
-        with PolarisClient(ClientSettings.from_host(running.project_url, api_key=settings.api_key)) as client:
-            load_koalas(client)
-        module_clock.advance(JOB_SECONDS + 1)
-        running.emulator.jobs.settle()
+    with koalas_emulator(module_clock, JOB_SECONDS) as running:
         yield running
 
 

@@ -12,14 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from airflow_provider_polaris.client import ClientSettings, PolarisClient
+from airflow_provider_polaris.client import PolarisClient
 from airflow_provider_polaris.emulator.assumptions import ASSUMPTIONS, Assumptions
-from airflow_provider_polaris.emulator.machine import Progression
-from airflow_provider_polaris.emulator.serving import running_emulator
-from airflow_provider_polaris.emulator.settings import EmulatorSettings
 from tests.provider.exactly_once.conftest import JOB_SECONDS
 from tests.provider.exactly_once.schedules import ROUNDS, SETUPS, Round, Schedule, Setup
-from tests.provider.submission.conftest import FakeClock, load_koalas
+from tests.provider.submission.conftest import FakeClock
+from tests.provider.submission.koalas import koalas_emulator
 
 #: In all; as many for each kind of job under each reading of what becomes of the marker.
 SCHEDULES = int(os.environ.get("SCHEDULES", "27"))
@@ -70,14 +68,7 @@ def test_schedules_keep_one_job_for_one_epoch(
     """Never two jobs with an effect, never a success without its rows; a failure prints what reproduces it."""
     count = max(1, SCHEDULES // 9)
     tell(f"\n{count} schedules of {kind}, unknown_context={reading}; SCHEDULES_SEED={SEED} repeats them")
-    emulator = EmulatorSettings(
-        progression=Progression.parse(f"seconds={JOB_SECONDS:g}"), assumptions=Assumptions(unknown_context=reading)
-    )
-    with running_emulator(emulator, clock=clock.nanoseconds) as running:
-        with PolarisClient(ClientSettings.from_host(running.project_url, api_key=emulator.api_key)) as client:
-            load_koalas(client)
-        clock.advance(JOB_SECONDS + 1)
-
+    with koalas_emulator(clock, JOB_SECONDS, assumptions=Assumptions(unknown_context=reading)) as running:
         drawn: Counter[str] = Counter()
 
         @seed(SEED)

@@ -17,7 +17,7 @@ from typing import Any
 
 warnings.simplefilter("ignore")  # Airflow's own
 
-from tests.provider.tasks.test_dag_runs import run  # noqa: E402
+from tests.dag_runs import run  # noqa: E402
 
 DAY = datetime(2024, 6, 1, tzinfo=timezone.utc)
 INTERVAL = "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_polaris.client import ClientSettings, PolarisClient
-from tests.provider.tasks.test_dag_runs import INGEST, ROWS
+from tests.dag_runs import INGEST, polaris
+
+__all__ = ["polaris"]
 
 pytest.importorskip("airflow.providers.openlineage")
 pytestmark = pytest.mark.dag
@@ -20,37 +20,12 @@ ROOT = Path(__file__).parents[3]
 PROJECT = "00000000-0000-4000-8000-000000000001"
 
 
-@pytest.fixture(scope="module")
-def airflow_db():
-    """Make Airflow's tables."""
-    from airflow.utils.db import initdb
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        initdb()
-
-
 @pytest.fixture
-def polaris(connect, tmp_path):
-    """Run an emulator that has the source table, and point the default connection to it."""
-    serving = pytest.importorskip("airflow_provider_polaris.emulator.serving")
-    from airflow_provider_polaris.emulator.machine import Progression
-    from airflow_provider_polaris.emulator.settings import EmulatorSettings
-
-    with serving.running_emulator(EmulatorSettings(progression=Progression.parse("polls=3"))) as emulator:
-        settings = emulator.settings
-        connect(host=emulator.base_url, password=settings.api_key, extra={"project_id": settings.project_id})
-        file = tmp_path / "koalas.json"
-        file.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-        client_settings = ClientSettings.from_host(
-            emulator.base_url, project_id=settings.project_id, api_key=settings.api_key
-        )
-        with PolarisClient(client_settings) as client:
-            client.upload_file(file)
-            job = client.create_job(INGEST)
-            statuses = [client.get_job_status(job["id"]) for _ in range(5)]
-            assert statuses[-1] == "completed"
-            yield client
+def source(polaris):
+    """Load the file into the source table."""
+    job = polaris.create_job(INGEST)
+    statuses = [polaris.get_job_status(job["id"]) for _ in range(5)]
+    assert statuses[-1] == "completed"
 
 
 def last_events(path: Path) -> dict[str, dict[str, Any]]:
@@ -91,7 +66,7 @@ def column(namespace: str, name: str, *transformations: dict[str, Any]) -> dict[
     }
 
 
-def test_runs_tell_openlineage_what_the_jobs_did(airflow_db, polaris, tmp_path, monkeypatch):
+def test_runs_tell_openlineage_what_the_jobs_did(airflow_db, polaris, source, tmp_path, monkeypatch):
     """Waiting and deferred tasks say the same, a failed job says why, and a task outlives lineage that breaks."""
     file, states = tmp_path / "events.jsonl", tmp_path / "states.json"
     transport = {"type": "file", "log_file_path": str(file), "append": True}
@@ -140,13 +115,13 @@ def test_runs_tell_openlineage_what_the_jobs_did(airflow_db, polaris, tmp_path, 
             column(here, "city", groups),
         ],
     }
-    source = table(here, "Koalas Source", columns, inputFacets={"inputStatistics": {"rowCount": 3, "size": 63}})
+    read = table(here, "Koalas Source", columns, inputFacets={"inputStatistics": {"rowCount": 3, "size": 63}})
     overwritten = {"lifecycleStateChange": {"lifecycleStateChange": "OVERWRITE"}}
     written = {"__time": "timestamp", "city": "string", "longest": "long", "__count": "long"}
     for task_id in ("waiting", "deferred"):
         event, job = events[task_id], jobs[f"Koalas {task_id}"]
         assert event["eventType"] == "COMPLETE"
-        assert event["inputs"] == [source]
+        assert event["inputs"] == [read]
         assert event["outputs"] == [
             table(
                 here,
@@ -177,7 +152,7 @@ def test_runs_tell_openlineage_what_the_jobs_did(airflow_db, polaris, tmp_path, 
 
     broken = events["broken"]
     assert broken["eventType"] == "COMPLETE"
-    assert broken["inputs"] == [source]
+    assert broken["inputs"] == [read]
     assert broken["outputs"] == [
         table(here, "Koalas broken", written, facets=overwritten, outputFacets={"outputStatistics": {"rowCount": 2}})
     ]

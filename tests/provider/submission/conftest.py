@@ -14,12 +14,16 @@ import pytest
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
 from airflow_provider_polaris.compat import AIRFLOW_VERSION
-from airflow_provider_polaris.emulator.machine import Progression
-from airflow_provider_polaris.emulator.serving import RunningEmulator, running_emulator
-from airflow_provider_polaris.emulator.settings import EmulatorSettings
+from airflow_provider_polaris.emulator.serving import RunningEmulator
 from airflow_provider_polaris.hooks.polaris import PolarisHook
-from airflow_provider_polaris.jobs.errors import PolarisAmbiguousSubmitError, PolarisApiError, PolarisTransportError
+from airflow_provider_polaris.jobs.errors import (
+    PolarisAmbiguousSubmitError,
+    PolarisApiError,
+    PolarisGuardError,
+    PolarisTransportError,
+)
 from airflow_provider_polaris.submission import RECORD_KEY, Submitted, TaskIdentity, submit_once
+from tests.provider.submission.koalas import koalas_emulator
 
 START = datetime(2026, 11, 20, 6, tzinfo=timezone.utc)
 JOB_SECONDS = 1000.0
@@ -27,6 +31,9 @@ CONNECTION = "polaris_default"
 #: Whether to try with a task state store.
 STORES = [True, False] if AIRFLOW_VERSION >= (3, 3) else [False]
 LOST = "POST /jobs lost its connection before the answer was complete."
+MODES = ["append", "replace"]
+#: Changes a spec: one of its three rows is left.
+FILTER = {"filterExpression": "\"city\" <> 'Oslo'"}
 
 
 class Death(BaseException):
@@ -356,6 +363,14 @@ class Task:
         self.kill = FakeKill(self.wire)
 
 
+def refusal(task: Task, spec: Any, **options: Any) -> str:
+    """Return the sentence with which a submit is refused; nothing may have been sent."""
+    with pytest.raises(PolarisGuardError) as caught:
+        task.submit(spec, **options)
+    assert "POST" not in task.wire.asked
+    return str(caught.value)
+
+
 @pytest.fixture(scope="module")
 def module_clock() -> FakeClock:
     return FakeClock()
@@ -364,45 +379,8 @@ def module_clock() -> FakeClock:
 @pytest.fixture(scope="module")
 def running(module_clock: FakeClock) -> Iterator[RunningEmulator]:
     """An emulator whose jobs take 1,000 s of fake time, with the table 'Koalas Source'."""
-    settings = EmulatorSettings(progression=Progression.parse(f"seconds={JOB_SECONDS:g}"))
-    with running_emulator(settings, clock=module_clock.nanoseconds) as running:
-        with PolarisClient(ClientSettings.from_host(running.project_url, api_key=settings.api_key)) as client:
-            load_koalas(client)
-        module_clock.advance(JOB_SECONDS + 1)
-        running.emulator.jobs.settle()
+    with koalas_emulator(module_clock, JOB_SECONDS) as running:
         yield running
-
-
-def load_koalas(client: PolarisClient) -> None:
-    """Make the source of three rows the way a user does."""
-    import io
-
-    rows = [
-        {"timestamp": f"2024-06-0{day}T00:10:00Z", "city": city}
-        for day, city in ((1, "Berlin"), (1, "Oslo"), (2, "Oslo"))
-    ]
-    content = "".join(json.dumps(row) + "\n" for row in rows).encode()
-    client.upload_file(io.BytesIO(content), name="koalas.json")
-    client.create_job(
-        {
-            "type": "batch",
-            "source": {
-                "type": "uploaded",
-                "fileList": ["koalas.json"],
-                "inputSchema": [
-                    {"name": "timestamp", "dataType": "string"},
-                    {"name": "city", "dataType": "string"},
-                ],
-                "formatSettings": {"format": "nd-json"},
-            },
-            "target": {"type": "table", "tableName": "Koalas Source"},
-            "createTableIfNotExists": True,
-            "mappings": [
-                {"columnName": "__time", "expression": 'TIME_PARSE("timestamp")'},
-                {"columnName": "city", "expression": '"city"'},
-            ],
-        }
-    )
 
 
 _TABLES = itertools.count(1)

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from airflow_provider_polaris.emulator.faults import Freeze
-from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisNotFoundError, PolarisTransportError
+from airflow_provider_polaris.jobs.errors import PolarisNotFoundError, PolarisTransportError
 from airflow_provider_polaris.submission.refusals import OVERRIDE
-from tests.provider.submission.conftest import JOB_SECONDS, Death, Polaris, Task, api_error
-
-MODES = ["append", "replace"]
-
-
-def refusal(task: Task, spec: Any, **options: Any) -> str:
-    """Return the sentence with which a submit is refused; nothing may have been sent."""
-    with pytest.raises(PolarisGuardError) as caught:
-        task.submit(spec, **options)
-    assert "POST" not in task.wire.asked
-    return str(caught.value)
+from tests.provider.submission.conftest import JOB_SECONDS, MODES, Death, Polaris, Task, api_error, refusal
 
 
 @pytest.mark.parametrize("mode", MODES)

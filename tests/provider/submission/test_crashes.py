@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.jobs.errors import PolarisGuardError
-from tests.provider.submission.conftest import Death, MemoryStore, Polaris, Task, Wire
+from tests.provider.submission.conftest import MODES, Death, MemoryStore, Polaris, Task, Wire
 
 
 def die(*_: Any) -> None:
@@ -70,36 +70,48 @@ def recorded(task: Task) -> None:
 STEPS = [before_record, after_record, post_sent, reply_lost, reply_lost_job_late, id_not_recorded, recorded]
 
 
-@pytest.mark.parametrize("has_ended", [False, True], ids=["active", "completed"])
-@pytest.mark.parametrize("has_store", [True, False], ids=["store", "no-store"])
-@pytest.mark.parametrize("mode", ["append", "replace"])
-@pytest.mark.parametrize("step", STEPS)
+def every_crash(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a test for every step, for both modes, with and without a store, before and after the job's end."""
+    test = pytest.mark.parametrize("step", STEPS)(test)
+    test = pytest.mark.parametrize("mode", MODES)(test)
+    test = pytest.mark.parametrize("has_store", [True, False], ids=["store", "no-store"])(test)
+    return pytest.mark.parametrize("has_ended", [False, True], ids=["active", "completed"])(test)
+
+
+def crashed(
+    step: Callable[[Task], None], mode: str, has_store: bool, has_ended: bool, wire: Wire, polaris: Polaris
+) -> Task:
+    """Return a task whose worker died at a step; what disturbed it is over."""
+    task = Task(wire, polaris, MemoryStore() if has_store else None)
+    step(task)
+    with pytest.raises(Death):
+        task.submit(polaris.spec(mode))
+    task.wire.list_errors = []
+    if task.store is not None:
+        task.store.before_set = task.store.after_set = lambda value: None
+    if has_ended:
+        polaris.finish()
+    return task
+
+
+@every_crash
 def test_crash_retry_leaves_exactly_one_job(
     step: Callable[[Task], None], mode: str, has_store: bool, has_ended: bool, wire: Wire, polaris: Polaris
 ) -> None:
     """Whatever the step, the retry goes on with the job that is there, or submits the one that isn't."""
-    task = Task(wire, polaris, MemoryStore() if has_store else None)
-    crash(step, task, polaris.spec(mode))
-    if has_ended:
-        polaris.finish()
+    task = crashed(step, mode, has_store, has_ended, wire, polaris)
     submitted = task.retry().submit(polaris.spec(mode))
     assert [job.id for job in polaris.effective] == [submitted.job.job_id]
     assert len(polaris.jobs) == 1
     assert polaris.rows() == 3
 
 
-@pytest.mark.parametrize("has_ended", [False, True], ids=["active", "completed"])
-@pytest.mark.parametrize("has_store", [True, False], ids=["store", "no-store"])
-@pytest.mark.parametrize("mode", ["append", "replace"])
-@pytest.mark.parametrize("step", STEPS)
+@every_crash
 def test_crash_clear_leaves_the_rows_right(
     step: Callable[[Task], None], mode: str, has_store: bool, has_ended: bool, wire: Wire, polaris: Polaris
 ) -> None:
     """After a clear there is one job with an effect, or the append was refused and the rows aren't there twice."""
-    task = Task(wire, polaris, MemoryStore() if has_store else None)
-    crash(step, task, polaris.spec(mode))
-    if has_ended:
-        polaris.finish()
+    task = crashed(step, mode, has_store, has_ended, wire, polaris)
     jobs = len(polaris.effective)
     task.clear()
     try:
@@ -111,12 +123,3 @@ def test_crash_clear_leaves_the_rows_right(
         assert is_repeat or not has_trace
     assert len([job for job in polaris.effective if job.status != "completed"]) <= 1
     assert polaris.rows() in ((0, 3) if mode == "append" else (3,))
-
-
-def crash(step: Callable[[Task], None], task: Task, spec: Any) -> None:
-    step(task)
-    with pytest.raises(Death):
-        task.submit(spec)
-    task.wire.list_errors = []
-    if task.store is not None:
-        task.store.before_set = task.store.after_set = lambda value: None

@@ -9,11 +9,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_polaris.client import ClientSettings, PolarisClient
 from airflow_provider_polaris.emulator.assumptions import Assumptions
-from airflow_provider_polaris.emulator.machine import Progression
-from airflow_provider_polaris.emulator.serving import RunningEmulator, running_emulator
-from airflow_provider_polaris.emulator.settings import EmulatorSettings
+from airflow_provider_polaris.emulator.serving import RunningEmulator
 from airflow_provider_polaris.hooks.polaris import PolarisHook
 from airflow_provider_polaris.jobs.errors import PolarisGuardError
 from tests.provider.submission.conftest import (
@@ -24,8 +21,8 @@ from tests.provider.submission.conftest import (
     Polaris,
     Task,
     Wire,
-    load_koalas,
 )
+from tests.provider.submission.koalas import koalas_emulator
 
 FAULTS: dict[str, list[dict[str, Any]]] = {
     "reply dropped after the effect": [{"effect": "drop_reply"}],
@@ -80,16 +77,9 @@ def test_submit_disturbed_leaves_one_job(rules: list[dict[str, Any]], mode: str,
 def other_reading(request: pytest.FixtureRequest, connect: Any) -> Iterator[tuple[str, Task, Polaris]]:
     """A task on a Polaris that refuses keys of the context that it doesn't know, or drops them."""
     clock = FakeClock()
-    settings = EmulatorSettings(
-        progression=Progression.parse(f"seconds={JOB_SECONDS:g}"),
-        assumptions=Assumptions(unknown_context=request.param),
-    )
-    with running_emulator(settings, clock=clock.nanoseconds) as running:
-        with PolarisClient(ClientSettings.from_host(running.project_url, api_key=settings.api_key)) as client:
-            load_koalas(client)
+    with koalas_emulator(clock, JOB_SECONDS, assumptions=Assumptions(unknown_context=request.param)) as running:
         polaris = Polaris(running, clock, "Koalas Rollup")
-        polaris.finish()
-        connect(CONNECTION, host=running.base_url, password=settings.api_key)
+        connect(CONNECTION, host=running.base_url, password=running.settings.api_key)
         wire = Wire(clock)
         yield request.param, Task(wire, polaris, MemoryStore()), polaris
         wire.close()

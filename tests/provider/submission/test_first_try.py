@@ -15,9 +15,8 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisTransportError,
 )
 from airflow_provider_polaris.submission.refusals import OVERRIDE
-from tests.provider.submission.conftest import LOST, Polaris, Task, api_error
+from tests.provider.submission.conftest import LOST, MODES, Polaris, Task, api_error
 
-MODES = ["append", "replace"]
 LOOK_AGAIN = "A retry of this task looks for it before it sends it again."
 
 
@@ -130,40 +129,42 @@ def test_submit_only_look_alikes_of_others_submits(mode: str, task: Task, polari
     assert submitted.job.job_id == polaris.jobs[2].id
 
 
+def two_look_alikes(task: Task, polaris: Polaris, spec: Any) -> tuple[str, str]:
+    """Submit where two jobs ask for the same without a marker; return how the refusal must begin, and the refusal."""
+    task.wire.echoes_markers = False
+    foreign = task.wire.foreign(spec)
+    task.wire.posts = ["lost"]
+    with pytest.raises(PolarisGuardError) as caught:
+        task.submit(spec)
+    assert len(polaris.jobs) == 2
+    ours = polaris.jobs[1].id
+    begin = (
+        f"an earlier POST of this task may have made a job, and Polaris jobs {ours!r} (batch into {polaris.table!r}, "
+        f"'pending') and {foreign!r} (batch into {polaris.table!r}, 'pending') ask for the same without a marker that "
+        "tells whose job it is. "
+    )
+    return begin, str(caught.value)
+
+
 @pytest.mark.parametrize("marker", ["auto", "off"])
 def test_submit_two_look_alikes_without_marker_append_refuses(marker: str, task: Task, polaris: Polaris) -> None:
     """Nobody can tell which of two jobs is ours; the error names both."""
-    task.marker, task.wire.echoes_markers = marker, False
-    foreign = task.wire.foreign(polaris.append())
-    task.wire.posts = ["lost"]
-    with pytest.raises(PolarisGuardError) as caught:
-        task.submit(polaris.append())
-    ours = polaris.jobs[1].id
-    assert str(caught.value) == (
-        f"an earlier POST of this task may have made a job, and Polaris jobs {ours!r} (batch into {polaris.table!r}, "
-        f"'pending') and {foreign!r} (batch into {polaris.table!r}, 'pending') ask for the same without a marker that "
-        "tells whose job it is. To take another task's job for this one's would lose rows, and to submit could add "
-        "rows twice. Nothing more was submitted. Find out in the Polaris console which job is this task's: once it has "
-        f"completed, mark the task as success. {OVERRIDE}"
+    task.marker = marker
+    begin, message = two_look_alikes(task, polaris, polaris.append())
+    assert message == begin + (
+        "To take another task's job for this one's would lose rows, and to submit could add rows twice. Nothing more "
+        "was submitted. Find out in the Polaris console which job is this task's: once it has completed, mark the "
+        f"task as success. {OVERRIDE}"
     )
-    assert len(polaris.jobs) == 2
 
 
 def test_submit_two_look_alikes_without_marker_replace_refuses(task: Task, polaris: Polaris) -> None:
     """A replace doesn't choose either; the error names both."""
-    task.wire.echoes_markers = False
-    foreign = task.wire.foreign(polaris.replace())
-    task.wire.posts = ["lost"]
-    with pytest.raises(PolarisGuardError) as caught:
-        task.submit(polaris.replace())
-    ours = polaris.jobs[1].id
-    assert str(caught.value) == (
-        f"an earlier POST of this task may have made a job, and Polaris jobs {ours!r} (batch into {polaris.table!r}, "
-        f"'pending') and {foreign!r} (batch into {polaris.table!r}, 'pending') ask for the same without a marker that "
-        "tells whose job it is. Nothing more was submitted. Find out in the Polaris console which job is this task's, "
-        "cancel what is not wanted, wait until the others have ended, then clear the task."
+    begin, message = two_look_alikes(task, polaris, polaris.replace())
+    assert message == begin + (
+        "Nothing more was submitted. Find out in the Polaris console which job is this task's, cancel what is not "
+        "wanted, wait until the others have ended, then clear the task."
     )
-    assert len(polaris.jobs) == 2
 
 
 def test_submit_look_alike_without_marker_waits_for_a_second_one(task: Task, polaris: Polaris) -> None:

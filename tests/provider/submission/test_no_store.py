@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisGuardError
-from tests.provider.submission.conftest import Death, Polaris, Task, api_error
-
-MODES = ["append", "replace"]
+from tests.provider.submission.conftest import MODES, Death, Polaris, Task, api_error
 
 
 def die(task: Task, spec: object) -> None:

@@ -13,9 +13,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisThrottledError,
     PolarisTransportError,
 )
-from tests.provider.submission.conftest import Death, Polaris, Task, throttled
-
-MODES = ["append", "replace"]
+from tests.provider.submission.conftest import MODES, Death, Polaris, Task, throttled
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -17,6 +16,14 @@ from airflow_provider_polaris.compat import AIRFLOW_VERSION, BaseSensorOperator
 
 JOB = "018a90ac-0758-762b-b502-c5b1293302fe"
 START = datetime(2026, 11, 20, 6, tzinfo=timezone.utc)
+#: The spec of a replace.
+REPLACE = {
+    "type": "batch",
+    "source": {"type": "table", "tableName": "a"},
+    "target": {"type": "table", "tableName": "b", "intervals": ["2026-11-19/2026-11-20"]},
+    "ingestionMode": "replace",
+    "mappings": [{"columnName": "city", "expression": '"city"'}],
+}
 
 
 class FakeClock:
@@ -217,8 +224,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 
 @pytest.fixture
-def airflow_sleeps(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> FakeClock:
-    """Let Airflow's own loop sleep on the fake clock."""
+def airflow_sleeps(monkeypatch: pytest.MonkeyPatch, clock: Any) -> Any:
+    """Let Airflow's own loop for sensors sleep on the fake clock."""
     module = sys.modules[BaseSensorOperator.__module__]
 
     class FakeTime:
@@ -230,8 +237,8 @@ def airflow_sleeps(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> FakeClo
 
 
 @pytest.fixture
-def jobs(server: Any, connect: Any, monkeypatch: pytest.MonkeyPatch) -> Jobs:
-    """Return the scripted jobs of the default connection, whose client gives up at the first failure."""
+def no_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let clients give up at the first failure: they would wait in real time."""
     from airflow_provider_polaris.client import ClientSettings
 
     from_host = ClientSettings.from_host.__func__  # type: ignore[attr-defined]
@@ -240,8 +247,40 @@ def jobs(server: Any, connect: Any, monkeypatch: pytest.MonkeyPatch) -> Jobs:
         "from_host",
         classmethod(lambda cls, host, **values: from_host(cls, host, retry_budget=0.0, **values)),
     )
+
+
+@pytest.fixture
+def jobs(server: Any, connect: Any, no_retries: None) -> Jobs:
+    """Return the scripted jobs of the default connection, whose client gives up at the first failure."""
     connect(host=server.url)
     return Jobs(server)
+
+
+@pytest.fixture
+def running(jobs: Jobs) -> Jobs:
+    """Have a replace that runs until told otherwise."""
+    jobs.accept()
+    jobs.is_now("running")
+    jobs.has(metrics={"numRowsProcessed": 7, "numRowsPersisted": 2}, progress=0.1)
+    return jobs
+
+
+@pytest.fixture
+def tables(jobs: Jobs) -> Jobs:
+    """Let source and target exist, and jobs be accepted."""
+    jobs.table("Koalas Source")
+    jobs.table("Koalas Rollup", type="aggregate")
+    jobs.accept()
+    return jobs
+
+
+@pytest.fixture
+def unguarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the look at the tables' rows to the tests of the guards."""
+    from airflow_provider_polaris.guards import GuardDecision
+
+    submit = GuardDecision("submit", "not counted.")
+    monkeypatch.setattr("airflow_provider_polaris.guards.SourceGuards.check", lambda self, own_jobs: submit)
 
 
 @pytest.fixture
@@ -265,20 +304,10 @@ def context(ti: FakeTI) -> dict[str, Any]:
 
 
 @pytest.fixture
-def task_log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
+def task_log(logged: Any) -> Any:
     """Return a function that gives what operators and sensors logged, as ``LEVEL text``."""
     from airflow_provider_polaris.operators.base import PolarisBaseOperator
     from airflow_provider_polaris.sensors.polaris import PolarisJobSensor
 
-    logger = logging.getLogger("test.task")
-    for owner in (PolarisBaseOperator, PolarisJobSensor):
-        monkeypatch.setattr(owner, "log", property(lambda self: logger))
-    with caplog.at_level(logging.DEBUG, logger="test.task"):
-        yield lambda: [
-            f"{record.levelname} {record.getMessage()}"
-            for record in caplog.records
-            if record.name == "test.task"
-            and record.levelno > logging.DEBUG
-            and "cannot be called outside" not in record.getMessage()  # Airflow's own remark
-            and "has no task state store" not in record.getMessage()  # before Airflow 3.3
-        ]
+    before_3_3 = "has no task state store"
+    return logged(PolarisBaseOperator, PolarisJobSensor, without=(before_3_3,))

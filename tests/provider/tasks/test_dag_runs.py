@@ -2,84 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import warnings
 from datetime import datetime, timezone
 
 import pytest
 
-from airflow_provider_polaris.client import ClientSettings, PolarisClient
-from airflow_provider_polaris.compat import AIRFLOW_VERSION
-from tests.dag_store import store
+from tests.dag_runs import INGEST, polaris, run
+from tests.provider.conftest import airflow_db
+
+__all__ = ["INGEST", "airflow_db", "polaris", "run"]  # for other tests, too
 
 pytestmark = pytest.mark.dag
-
-ROWS = [
-    {"timestamp": "2024-06-01T00:10:00Z", "city": "Berlin", "session_length": 10},
-    {"timestamp": "2024-06-01T00:50:00Z", "city": "berlin", "session_length": 30},
-    {"timestamp": "2024-06-01T01:20:00Z", "city": "Oslo", "session_length": 5},
-    {"timestamp": "2024-06-02T02:00:00Z", "city": "Oslo", "session_length": 7},
-]
-INGEST = {
-    "type": "batch",
-    "source": {
-        "type": "uploaded",
-        "fileList": ["koalas.json"],
-        "inputSchema": [
-            {"name": "timestamp", "dataType": "string"},
-            {"name": "city", "dataType": "string"},
-            {"name": "session_length", "dataType": "long"},
-        ],
-        "formatSettings": {"format": "nd-json"},
-    },
-    "target": {"type": "table", "tableName": "Koalas Source"},
-    "createTableIfNotExists": True,
-    "mappings": [
-        {"columnName": "__time", "expression": 'TIME_PARSE("timestamp")'},
-        {"columnName": "city", "expression": '"city"'},
-        {"columnName": "session_length", "expression": '"session_length"'},
-    ],
-}
-
-
-@pytest.fixture(scope="module")
-def airflow_db():
-    """Make Airflow's tables."""
-    from airflow.utils.db import initdb
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        initdb()
-
-
-@pytest.fixture
-def polaris(connect, tmp_path):
-    """Run an emulator that has the source file, and point the default connection to it."""
-    serving = pytest.importorskip("airflow_provider_polaris.emulator.serving")
-    from airflow_provider_polaris.emulator.machine import Progression
-    from airflow_provider_polaris.emulator.settings import EmulatorSettings
-
-    with serving.running_emulator(EmulatorSettings(progression=Progression.parse("polls=3"))) as emulator:
-        settings = emulator.settings
-        connect(host=emulator.base_url, password=settings.api_key, extra={"project_id": settings.project_id})
-        file = tmp_path / "koalas.json"
-        file.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-        client_settings = ClientSettings.from_host(
-            emulator.base_url, project_id=settings.project_id, api_key=settings.api_key
-        )
-        with PolarisClient(client_settings) as client:
-            client.upload_file(file)
-            yield client
-
-
-def run(dag, day):
-    """Run a DAG for a day in this process and return its run."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Airflow's own, from inside a run
-        if AIRFLOW_VERSION < (3, 0):
-            return dag.test(execution_date=day)
-        store(dag)
-        return dag.test(logical_date=day)
 
 
 def build(deferrable):

@@ -13,8 +13,8 @@ from airflow_provider_polaris.operators.polaris import (
     PolarisDropTableOperator,
     PolarisRestoreDataOperator,
 )
+from tests.provider.tasks.conftest import JOB
 
-JOB = "018a90ac-0758-762b-b502-c5b1293302fe"
 TABLE = "Koalas Source"
 DAY = "2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z"
 NEXT_DAY = "2026-11-20T00:00:00.000Z/2026-11-21T00:00:00.000Z"

@@ -12,16 +12,7 @@ from airflow_provider_polaris.jobs.errors import PolarisAuthError
 from airflow_provider_polaris.operators.polaris import PolarisJobOperator
 from airflow_provider_polaris.sensors.polaris import PolarisJobSensor
 from airflow_provider_polaris.task_groups.backfill import BackfillPlanOperator
-
-JOB = "018a90ac-0758-762b-b502-c5b1293302fe"
-
-REPLACE = {
-    "type": "batch",
-    "source": {"type": "table", "tableName": "a"},
-    "target": {"type": "table", "tableName": "b", "intervals": ["2026-11-19/2026-11-20"]},
-    "ingestionMode": "replace",
-    "mappings": [{"columnName": "city", "expression": '"city"'}],
-}
+from tests.provider.tasks.conftest import JOB, REPLACE
 
 
 def line(name: str) -> str:

@@ -7,31 +7,7 @@ import pytest
 from airflow_provider_polaris.compat import AIRFLOW_VERSION, AirflowFailException, AirflowSkipException
 from airflow_provider_polaris.guards import GuardDecision, GuardOptions
 from airflow_provider_polaris.jobs.errors import PolarisGuardError
-from airflow_provider_polaris.operators.polaris import PolarisTableToTableOperator
-
-JOB = "018a90ac-0758-762b-b502-c5b1293302fe"
-
-
-def operator(**arguments):
-    return PolarisTableToTableOperator(
-        **{
-            "task_id": "rollup",
-            "source_table": "Koalas Source",
-            "target_table": "Koalas Rollup",
-            "dimensions": ["city"],
-            "wait_for_completion": False,
-            **arguments,
-        }
-    )
-
-
-@pytest.fixture
-def tables(jobs):
-    """Let source and target exist, and jobs be accepted."""
-    jobs.table("Koalas Source")
-    jobs.table("Koalas Rollup", type="aggregate")
-    jobs.accept()
-    return jobs
+from tests.provider.tasks.table_to_table import operator
 
 
 @pytest.fixture

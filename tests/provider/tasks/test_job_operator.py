@@ -15,8 +15,8 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisSpecError,
 )
 from airflow_provider_polaris.operators.polaris import PolarisJobOperator
+from tests.provider.tasks.conftest import JOB
 
-JOB = "018a90ac-0758-762b-b502-c5b1293302fe"
 SPEC = {
     "type": "batch",
     "source": {"type": "table", "tableName": "Koalas Source"},

@@ -8,50 +8,14 @@ from types import SimpleNamespace
 import pendulum
 import pytest
 
-from airflow_provider_polaris.compat import AirflowFailException
-from airflow_provider_polaris.guards import GuardDecision
 from airflow_provider_polaris.jobs.interval import Interval
-from airflow_provider_polaris.operators.polaris import PolarisTableToTableOperator
+from tests.provider.tasks.table_to_table import operator, refusal
+
+pytestmark = pytest.mark.usefixtures("unguarded")
 
 UTC = timezone.utc
 #: The data interval of the fixture ``context``.
 DAY = "2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z"
-
-
-def operator(**arguments):
-    return PolarisTableToTableOperator(
-        **{
-            "task_id": "rollup",
-            "source_table": "Koalas Source",
-            "target_table": "Koalas Rollup",
-            "dimensions": ["city"],
-            "wait_for_completion": False,
-            **arguments,
-        }
-    )
-
-
-@pytest.fixture(autouse=True)
-def unguarded(monkeypatch):
-    """Leave the look at the tables' rows to the tests of the guards."""
-    submit = GuardDecision("submit", "not counted.")
-    monkeypatch.setattr("airflow_provider_polaris.guards.SourceGuards.check", lambda self, own_jobs: submit)
-
-
-@pytest.fixture
-def tables(jobs):
-    """Let source and target exist, and jobs be accepted."""
-    jobs.table("Koalas Source")
-    jobs.table("Koalas Rollup")
-    jobs.accept()
-    return jobs
-
-
-def refusal(task, context):
-    """Return the sentence with which a task fails before it submits anything."""
-    with pytest.raises(AirflowFailException) as caught:
-        task.execute(context)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize(

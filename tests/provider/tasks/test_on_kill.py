@@ -13,15 +13,8 @@ from airflow_provider_polaris.compat import BaseHook
 from airflow_provider_polaris.jobs.errors import PolarisJobCanceledError
 from airflow_provider_polaris.operators.kill import cancel_within
 from airflow_provider_polaris.operators.polaris import PolarisJobOperator
+from tests.provider.tasks.conftest import JOB, REPLACE
 
-JOB = "018a90ac-0758-762b-b502-c5b1293302fe"
-REPLACE = {
-    "type": "batch",
-    "source": {"type": "table", "tableName": "a"},
-    "target": {"type": "table", "tableName": "b", "intervals": ["2026-11-19/2026-11-20"]},
-    "ingestionMode": "replace",
-    "mappings": [{"columnName": "city", "expression": '"city"'}],
-}
 CANCEL = f"POST jobs/{JOB}/status"
 
 

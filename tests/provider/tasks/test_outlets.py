@@ -13,8 +13,8 @@ from airflow_provider_polaris.assets import table_asset
 from airflow_provider_polaris.compat import AIRFLOW_VERSION
 from airflow_provider_polaris.guards import GuardDecision
 from airflow_provider_polaris.operators.polaris import PolarisJobOperator, PolarisTableToTableOperator
+from tests.provider.tasks.conftest import JOB
 
-JOB = "018a90ac-0758-762b-b502-c5b1293302fe"
 PROJECT = "00000000-0000-4000-8000-000000000001"
 DAY = "2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z"
 EXTRA = {"job_id": JOB, "interval": DAY, "rows": 3, "bytes": 99, "partition_key": None}

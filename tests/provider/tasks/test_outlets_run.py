@@ -9,9 +9,10 @@ import pytest
 
 from airflow_provider_polaris.assets import table_asset
 from airflow_provider_polaris.compat import AIRFLOW_VERSION
-from tests.provider.tasks.test_dag_runs import INGEST, airflow_db, polaris, run, store
+from tests.dag_runs import INGEST, polaris, run
+from tests.dag_store import store
 
-__all__ = ["airflow_db", "polaris"]
+__all__ = ["polaris"]
 
 pytestmark = pytest.mark.dag
 

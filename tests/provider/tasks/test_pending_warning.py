@@ -8,20 +8,13 @@ import pytest
 
 from airflow_provider_polaris.operators.polaris import PolarisJobOperator
 from airflow_provider_polaris.sensors.polaris import PolarisJobSensor
+from tests.provider.tasks.conftest import JOB, REPLACE
 
-JOB = "018a90ac-0758-762b-b502-c5b1293302fe"
-SPEC = {
-    "type": "batch",
-    "source": {"type": "table", "tableName": "a"},
-    "target": {"type": "table", "tableName": "b", "intervals": ["2026-11-19/2026-11-20"]},
-    "ingestionMode": "replace",
-    "mappings": [{"columnName": "city", "expression": '"city"'}],
-}
 HEALTH = {"status": "warn", "code": "insufficient_capacity", "message": "waiting for task slots"}
 
 
 def operator(**arguments):
-    return PolarisJobOperator(**{"task_id": "job", "spec": SPEC, "deferrable": False, **arguments})
+    return PolarisJobOperator(**{"task_id": "job", "spec": REPLACE, "deferrable": False, **arguments})
 
 
 def sensor(**arguments):

@@ -6,15 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_provider_polaris.compat import (
-    AIRFLOW_VERSION,
-    AirflowFailException,
-    AirflowSkipException,
-)
+from airflow_provider_polaris.compat import AIRFLOW_VERSION, AirflowFailException, AirflowSkipException
 from airflow_provider_polaris.jobs.errors import PolarisAuthError, PolarisJobFailedError
 from airflow_provider_polaris.sensors.polaris import PolarisJobSensor
-
-JOB = "018a90ac-0758-762b-b502-c5b1293302fe"
+from tests.provider.tasks.conftest import JOB
 
 
 def sensor(**arguments):

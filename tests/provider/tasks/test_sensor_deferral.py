@@ -16,29 +16,17 @@ from airflow_provider_polaris.compat import (
 )
 from airflow_provider_polaris.jobs.errors import PolarisAuthError, PolarisJobTimeoutError, PolarisProtocolError
 from airflow_provider_polaris.sensors.polaris import PolarisJobSensor
-
-JOB = "018a90ac-0758-762b-b502-c5b1293302fe"
-STATUS = ("GET", f"/jobs/{JOB}/status")
+from tests.provider.tasks.conftest import JOB
+from tests.provider.tasks.deferral import STATUS, defer, event
 
 
 def sensor(**arguments):
     return PolarisJobSensor(**{"task_id": "job", "job_id": JOB, "deferrable": True, **arguments})
 
 
-def defer(task, context):
-    """Run a task until it is deferred; return the deferral."""
-    with pytest.raises(TaskDeferred) as caught:
-        task.execute(context)
-    return caught.value
-
-
-def event(status="ended", state="completed", message="the trigger's words"):
-    return {"status": status, "job_id": JOB, "state": state, "message": message}
-
-
 @pytest.fixture
 def running(jobs):
-    """Have a job that runs until told otherwise."""
+    """Have a job that runs until told otherwise; nothing can be submitted."""
     jobs.is_now("running")
     jobs.has(metrics={"numRowsProcessed": 7, "numRowsPersisted": 2}, progress=0.1)
     return jobs

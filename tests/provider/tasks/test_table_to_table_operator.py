@@ -10,55 +10,23 @@ from types import SimpleNamespace
 import pendulum
 import pytest
 
-from airflow_provider_polaris.compat import AirflowFailException
-from airflow_provider_polaris.guards import GuardDecision
 from airflow_provider_polaris.jobs.errors import PolarisAuthError
 from airflow_provider_polaris.jobs.interval import Interval
 from airflow_provider_polaris.jobs.spec import ColumnMapping
 from airflow_provider_polaris.operators.polaris import PolarisTableToTableOperator
+from tests.provider.tasks import table_to_table
+from tests.provider.tasks.table_to_table import refusal
 
-JOB = "018a90ac-0758-762b-b502-c5b1293302fe"
+pytestmark = pytest.mark.usefixtures("unguarded")
+
 DAY = "2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z"
 TARGET = "GET tables/Koalas%20Rollup"
 SOURCE = "GET tables/Koalas%20Source"
 
 
 def operator(**arguments):
-    return PolarisTableToTableOperator(
-        **{
-            "task_id": "rollup",
-            "source_table": "Koalas Source",
-            "target_table": "Koalas Rollup",
-            "dimensions": ["city"],
-            "measures": {"max_session_length": 'MAX("session_length")'},
-            "rollup_granularity": "hour",
-            "wait_for_completion": False,
-            **arguments,
-        }
-    )
-
-
-@pytest.fixture(autouse=True)
-def unguarded(monkeypatch):
-    """Leave the look at the tables' rows to the tests of the guards."""
-    submit = GuardDecision("submit", "not counted.")
-    monkeypatch.setattr("airflow_provider_polaris.guards.SourceGuards.check", lambda self, own_jobs: submit)
-
-
-@pytest.fixture
-def tables(jobs):
-    """Let source and target exist, and jobs be accepted."""
-    jobs.table("Koalas Source")
-    jobs.table("Koalas Rollup", type="aggregate")
-    jobs.accept()
-    return jobs
-
-
-def refusal(task, context):
-    """Return the sentence with which a task fails before it submits anything."""
-    with pytest.raises(AirflowFailException) as caught:
-        task.execute(context)
-    return str(caught.value)
+    measures = {"max_session_length": 'MAX("session_length")'}
+    return table_to_table.operator(**{"measures": measures, "rollup_granularity": "hour", **arguments})
 
 
 def test_execute_with_the_shorthand_replaces_the_runs_interval(tables, clock, context, task_log):

@@ -11,16 +11,9 @@ from airflow_provider_polaris.compat import AirflowFailException
 from airflow_provider_polaris.deferral import deadline_of
 from airflow_provider_polaris.jobs.errors import PolarisJobTimeoutError
 from airflow_provider_polaris.operators.polaris import PolarisJobOperator
+from tests.provider.tasks.conftest import JOB, REPLACE
 
-JOB = "018a90ac-0758-762b-b502-c5b1293302fe"
 START = datetime(2026, 11, 20, 6, tzinfo=timezone.utc)
-REPLACE = {
-    "type": "batch",
-    "source": {"type": "table", "tableName": "a"},
-    "target": {"type": "table", "tableName": "b", "intervals": ["2026-11-19/2026-11-20"]},
-    "ingestionMode": "replace",
-    "mappings": [{"columnName": "city", "expression": '"city"'}],
-}
 
 
 def operator(**arguments):

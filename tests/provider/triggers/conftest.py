@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import random
 import selectors
 import warnings
@@ -383,13 +382,8 @@ def database_models() -> None:
 
 
 @pytest.fixture
-def trigger_log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
+def trigger_log(logged: Any) -> Any:
     """Return a function that gives what triggers logged, as ``LEVEL text``."""
     from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 
-    logger = logging.getLogger("test.trigger")
-    monkeypatch.setattr(PolarisJobTrigger, "log", property(lambda self: logger))
-    with caplog.at_level(logging.INFO, logger="test.trigger"):
-        yield lambda: [
-            f"{record.levelname} {record.getMessage()}" for record in caplog.records if record.name == "test.trigger"
-        ]
+    return logged(PolarisJobTrigger)
