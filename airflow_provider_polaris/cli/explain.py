@@ -31,8 +31,6 @@ def explain(arguments: Any, screen: Screen) -> int:
     # As a log or a link has it: "package.module.PolarisGuardError:", "troubleshooting.md#polarisguarderror".
     word = re.split(r"[.#/]", arguments.error.strip(" .:#"))[-1].lower()
     found = [name for name in entries if word and word in name.lower()]
-    if word in (name.lower() for name in found):
-        found = [name for name in found if name.lower() == word]
     if not found:
         screen.tell(f"polaris: nothing is known of {arguments.error!r}. There are:\n\n{_overview(page, entries)}")
         return WRONG_ARGUMENTS

@@ -79,6 +79,8 @@ class RefusalMiddleware:
                 status = message["status"]
             elif status >= 400:
                 body.extend(message.get("body", b""))
+                if not message.get("more_body"):
+                    self._note(scope, status, _message(bytes(body)))  # before the client can go on
             await send(message)
 
         try:
@@ -87,8 +89,6 @@ class RefusalMiddleware:
             # The answer to what nobody foresaw is made further out.
             self._note(scope, 500, f"The emulator failed: {error!r}")
             raise
-        if status >= 400:
-            self._note(scope, status, _message(bytes(body)))
 
     def _note(self, scope: Scope, status: int, message: str) -> None:
         self._refusals.add(Refusal(scope["method"], scope["path"], status, message))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
 
+from airflow_provider_polaris.emulator.refusals import RefusalMiddleware, Refusals
 from tests.testing.client import EVENTS, ROLLUP, ask, submit
 
 pytest_plugins = ["pytester"]
@@ -170,3 +172,21 @@ def test_traceback_of_a_mistake_ends_at_the_line_of_the_test(pytester, call, err
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([f">       {call}".replace("[", "[[]"), f"test_it.py:2: {error}"])
     assert re.findall(r"^(\S+\.py):\d+: ", result.stdout.str(), re.MULTILINE) == ["test_it.py"]
+
+
+def test_refusal_is_noted_before_the_client_has_it() -> None:
+    """A test that goes on at once would miss the one that matters."""
+    refusals = Refusals()
+    noted = []
+
+    async def refuse(scope, receive, send) -> None:
+        await send({"type": "http.response.start", "status": 400})
+        await send({"type": "http.response.body", "body": b'{"message": ', "more_body": True})
+        await send({"type": "http.response.body", "body": b'"no"}'})
+
+    async def send(message) -> None:
+        noted.append([refusal.message for refusal, _ in refusals.values()])
+
+    scope = {"type": "http", "method": "GET", "path": "/v1/jobs"}
+    asyncio.run(RefusalMiddleware(refuse, refusals)(scope, None, send))
+    assert noted == [[], [], ["no"]]

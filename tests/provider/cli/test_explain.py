@@ -88,7 +88,7 @@ def page(monkeypatch, tmp_path) -> None:
     ],
 )
 def test_explain_prints_the_entry_as_text(page, run, word) -> None:
-    """As it is written in a log, a link or a hurry; a whole name means that class and no other."""
+    """As it is written in a log, a link or a hurry."""
     done = run("explain", word)
     assert (done.code, done.out, done.err) == (0, KOALA, "")
 
