@@ -35,10 +35,10 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def local_polaris(database: Path, *options: str) -> Iterator[tuple[str, str]]:
+def local_polaris(database: Path, *options: str, port: int | None = None) -> Iterator[tuple[str, str]]:
     """Run ``polaris-emulator`` for as long as the block lasts; gives its address and its ``AIRFLOW_CONN_...`` value."""
-    port = str(free_port(PORT))
-    command = [sys.executable, "-m", "airflow_provider_polaris.emulator", "--port", port, "--db", str(database)]
+    port = free_port(PORT) if port is None else port
+    command = [sys.executable, "-m", "airflow_provider_polaris.emulator", "--port", str(port), "--db", str(database)]
     # Its own session: a Ctrl-C is for this script, which stops the server last.
     with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True, start_new_session=True) as server:
         try:
@@ -165,14 +165,24 @@ def report(client: PolarisClient, jobs: list[dict[str, Any]], source_rows: int) 
         print("  " + "  ".join(str(row[name]).ljust(width) for name, width in widths.items()).rstrip())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def read_arguments(about: str) -> argparse.Namespace:
+    """Read what a demo is told, and make its folder."""
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--home", type=Path, default=Path(".demo"), help="where everything is kept (default: .demo)")
-    home: Path = parser.parse_args().home
-    home.mkdir(parents=True, exist_ok=True)
+    parser.add_argument(
+        "--port", type=int, help=f"port of the local Polaris, 0 for any (default: {PORT} or, if that is taken, any)"
+    )
+    arguments = parser.parse_args()
+    arguments.home.mkdir(parents=True, exist_ok=True)
+    return arguments
+
+
+def main() -> None:
+    arguments = read_arguments(__doc__)
+    home: Path = arguments.home
     say("Starting a local Polaris …")
     database = home / "polaris.db"
-    with local_polaris(database) as (address, connection):
+    with local_polaris(database, port=arguments.port) as (address, connection):
         say(f"It answers at {address}, its database is {database}")
         with PolarisClient(
             ClientSettings.from_host(address, project_id="00000000-0000-4000-8000-000000000001", api_key="pok_emulator")

@@ -6,13 +6,12 @@ Every number printed is read back from the emulator's API. It starts with a new 
 
 from __future__ import annotations
 
-import argparse
 import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from demo import PORT, ROOT, SOURCE, emulator_command, load_source, local_polaris, say
+from demo import PORT, ROOT, SOURCE, emulator_command, load_source, local_polaris, read_arguments, say
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
 from airflow_provider_polaris.emulator import koalas
@@ -81,15 +80,13 @@ def run(client: PolarisClient, connection: str, home: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--home", type=Path, default=Path(".demo"), help="where everything is kept (default: .demo)")
-    home: Path = parser.parse_args().home
-    home.mkdir(parents=True, exist_ok=True)
+    arguments = read_arguments(__doc__)
+    home: Path = arguments.home
     database = home / "aging.db"
     for old in home.glob("aging.db*"):
         old.unlink()
     say("Starting a local Polaris …")
-    with local_polaris(database) as (address, connection):
+    with local_polaris(database, port=arguments.port) as (address, connection):
         settings = ClientSettings.from_host(
             address, project_id="00000000-0000-4000-8000-000000000001", api_key="pok_emulator"
         )

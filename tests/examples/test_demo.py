@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def _run(home: Path) -> str:
     done = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "demo.py"), "--home", str(home)],
+        [sys.executable, str(ROOT / "scripts" / "demo.py"), "--home", str(home), "--port", "0"],
         capture_output=True,
         text=True,
         timeout=300,
@@ -48,7 +48,7 @@ def test_demo_whose_measure_is_broken_says_so_and_can_be_mended(tmp_path: Path) 
     dag = tmp_path / "dags_examples" / "koalas_rollup.py"
     right = dag.read_text()
     dag.write_text(right.replace('MAX("session_length")', 'MAXX("session_length")'))
-    command = [sys.executable, str(tmp_path / "scripts" / "demo.py"), "--home", ".demo"]
+    command = [sys.executable, str(tmp_path / "scripts" / "demo.py"), "--home", ".demo", "--port", "0"]
 
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
 

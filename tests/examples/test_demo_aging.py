@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_demo_shrinks_the_table_and_restores_a_day(tmp_path: Path) -> None:
     """Rows are in one table or in the other, fewer bytes in both, and the restored day is back."""
     done = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "demo_aging.py"), "--home", str(tmp_path)],
+        [sys.executable, str(ROOT / "scripts" / "demo_aging.py"), "--home", str(tmp_path), "--port", "0"],
         capture_output=True,
         text=True,
         timeout=300,
