@@ -212,13 +212,16 @@ def is_lasting(error: PolarisError) -> bool:
 
 def log_explanation(error: BaseException, log: Any) -> None:
     """
-    Log what explains the error, in one line; nothing if it is none of this package.
+    Log the error and what explains it, a line each; nothing if it is none of this package.
+
+    Airflow prints the error, too, but below a traceback, and its page cuts long lines of those.
 
     :param error: Why the task fails; Airflow's own exception counts as what it was raised from.
     :param log: Logger of the task.
     """
     cause = error if isinstance(error, PolarisError) else error.__cause__
     if isinstance(cause, PolarisError):
+        log.error("%s", cause)
         log.info("What %s means and what to do: %s", type(cause).__name__, cause.explained_by())
 
 

@@ -103,9 +103,8 @@ def submit_once(
     )
     try:
         submitted = _submit(attempt, guards)
-    except PolarisGuardError as refusal:
+    except PolarisGuardError:
         count("refused", log)
-        log.error("Refused to submit: %s", refusal)
         raise
     count(submitted.outcome, log)
     return submitted

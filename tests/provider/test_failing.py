@@ -28,6 +28,7 @@ def test_error_that_a_retry_would_meet_again_fails_for_good_with_one_traceback(c
     assert printed.startswith("airflow_provider_polaris.jobs.errors.PolarisSpecError: interval is empty. Set one.\n")
     assert printed.count("Traceback (most recent call last)") == 1
     assert [(record.levelname, record.getMessage(), record.exc_info is None) for record in caplog.records] == [
+        ("ERROR", "interval is empty. Set one.", True),
         (
             "INFO",
             ("What PolarisSpecError means and what to do: python -m airflow_provider_polaris explain PolarisSpecError"),

@@ -204,12 +204,13 @@ def test_looks_without_an_answer_are_tolerated_for_a_quarter_of_an_hour(
         f"gave up looking at table {world.source!r}: 16 looks in a row found no answer, for 15 min. The last one "
         "failed so: "
     )
-    first, away_line, back, away_again, explained = lines()
+    first, away_line, back, away_again, said, explained = lines()
     assert first.startswith("INFO Waiting")
     start = f"WARNING Table {world.source!r} can't be looked at; the wait goes on for 15 min without an answer: "
     assert away_line.startswith(start)
     assert back == f"INFO Table {world.source!r} can be looked at again."
     assert away_again.startswith(start)
+    assert said == f"ERROR {caught.value}"
     assert explained.startswith("INFO What PolarisServerError means and what to do: ")
 
 

@@ -79,7 +79,6 @@ CASES: dict[str, tuple[Callable[[Task, Polaris], Any], str, str]] = {
         "settled",
         "Submitted Polaris job {1!r} (batch into {table!r}), pending, in the place of job {0!r}. See {url}/{1}",
     ),
-    "refused": (refused, "refused", "Refused to submit: Polaris job {0!r}"),
 }
 
 
@@ -103,6 +102,15 @@ def test_submit_tells_once_how_it_went(
     assert sum(record.getMessage().startswith(line[:8]) for record in caplog.records) <= 2
     assert counted[-1] == f"polaris.submit.{counter}"
     assert len(counted) == task.try_number
+
+
+def test_submit_that_is_refused_is_counted(
+    task: Task, polaris: Polaris, counted: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is wrong is told by who fails the task with it."""
+    refused(task, polaris)
+    assert counted[-1] == "polaris.submit.refused"
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 @pytest.fixture

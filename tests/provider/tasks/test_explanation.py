@@ -23,15 +23,18 @@ def test_operator_that_fails_for_good_names_the_entry_of_the_cause(jobs, clock, 
     """Airflow shows AirflowFailException; the line is about what is behind it."""
     with pytest.raises(AirflowFailException):
         PolarisJobOperator(task_id="job", spec={"type": "batch"}).execute(context)
-    assert task_log()[-1] == line("PolarisSpecError")
+    assert task_log()[-2:] == [
+        "ERROR source of the batch job is missing, and Polaris requires it. Add it. There are 2 such mistakes in all.",
+        line("PolarisSpecError"),
+    ]
 
 
 def test_operator_that_may_be_retried_names_the_entry(jobs, clock, context, task_log) -> None:
     """What passes through typed is explained, too."""
     jobs.server.answer("POST", "/jobs", 401, {"message": "no"})
-    with pytest.raises(PolarisAuthError):
+    with pytest.raises(PolarisAuthError) as caught:
         PolarisJobOperator(task_id="job", spec=REPLACE, durable=False).execute(context)
-    assert task_log()[-1] == line("PolarisAuthError")
+    assert task_log()[-2:] == [f"ERROR {caught.value}", line("PolarisAuthError")]
 
 
 def test_sensor_of_a_failed_job_names_the_entry_of_the_cause(jobs, clock, context, task_log) -> None:

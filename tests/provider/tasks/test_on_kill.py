@@ -68,7 +68,7 @@ def test_on_kill_while_waiting_cancels_and_ends_the_wait(jobs, clock, context, t
     assert jobs.asked.count(CANCEL) == 1
     assert jobs.asked[-1] == CANCEL
     assert len(jobs.submitted) == 1
-    assert task_log()[-2] == f"INFO The task was killed; Polaris was asked to cancel job {JOB!r}, now 'running'."
+    assert task_log()[-3] == f"INFO The task was killed; Polaris was asked to cancel job {JOB!r}, now 'running'."
 
 
 def test_on_kill_during_the_post_cancels_the_job_as_soon_as_it_has_an_id(jobs, clock, context, task_log):
@@ -158,7 +158,7 @@ def test_on_kill_without_cancel_on_kill_leaves_the_job_alone(jobs, clock, contex
     with pytest.raises(PolarisJobCanceledError, match="it runs on, because cancel_on_kill=False"):
         task.execute(context)
     assert CANCEL not in jobs.asked
-    assert task_log()[-2] == f"INFO The task was killed; Polaris job {JOB!r} runs on, because cancel_on_kill=False."
+    assert task_log()[-3] == f"INFO The task was killed; Polaris job {JOB!r} runs on, because cancel_on_kill=False."
 
 
 def test_on_kill_twice_cancels_once(jobs, clock, context):
@@ -194,7 +194,7 @@ def test_on_kill_of_a_job_that_has_ended_says_so(jobs, clock, context, task_log)
     clock.then = kill
     with pytest.raises(PolarisJobCanceledError, match="it has ended with 'completed'"):
         task.execute(context)
-    assert task_log()[-2] == f"INFO The task was killed; Polaris job {JOB!r} had ended before, with 'completed'."
+    assert task_log()[-3] == f"INFO The task was killed; Polaris job {JOB!r} had ended before, with 'completed'."
 
 
 def test_on_kill_of_a_job_that_cannot_be_canceled_says_so(jobs, clock, context, task_log):
@@ -207,7 +207,7 @@ def test_on_kill_of_a_job_that_cannot_be_canceled_says_so(jobs, clock, context, 
     clock.then = lambda count: task.on_kill()
     with pytest.raises(PolarisJobCanceledError, match="it could not be canceled"):
         task.execute(context)
-    assert task_log()[-2].startswith(
+    assert task_log()[-3].startswith(
         f"WARNING The task was killed, and Polaris job {JOB!r} could not be canceled; its status is 'running' and it "
         "may run on (jobs that delete data can't be canceled): POST /v1/projects/"
     )

@@ -58,7 +58,7 @@ def test_poke_of_a_failed_job_fails_at_once(jobs, clock, context, ti, task_log):
         f"Polaris job {JOB!r} (batch into 'Koalas Rollup') failed with 'internal_error': 'boom'."
     )
     assert isinstance(caught.value.__cause__, PolarisJobFailedError)
-    assert task_log()[-2] == f"ERROR Log of Polaris job {JOB!r}: error x: 'worker lost'"
+    assert task_log()[-3] == f"ERROR Log of Polaris job {JOB!r}: error x: 'worker lost'"
     assert ti.xcom("polaris_job")["status"] == "failed"
 
 
