@@ -18,17 +18,17 @@ _LASTING = frozenset({501, 505})
 class LossKind(Enum):
     """Why no (whole) answer came; each has a sentence of its own in ``failures``."""
 
-    DNS = "dns"
-    REFUSED = "refused"
-    CONNECT = "connect"
-    CONNECT_TIMEOUT = "connect_timeout"
-    CERTIFICATE = "certificate"
-    TLS = "tls"
-    PROXY = "proxy"
-    READ_TIMEOUT = "read_timeout"
-    BROKEN = "broken"
-    ADDRESS = "address"
-    SETUP = "setup"
+    DNS = "unknown host"
+    REFUSED = "connection refused"
+    CONNECT = "no connection"
+    CONNECT_TIMEOUT = "no connection in time"
+    CERTIFICATE = "certificate not trusted"
+    TLS = "TLS failed"
+    PROXY = "proxy failed"
+    READ_TIMEOUT = "none in time"
+    BROKEN = "connection broken"
+    ADDRESS = "wrong address"
+    SETUP = "wrong settings"
 
 
 @dataclass(frozen=True)

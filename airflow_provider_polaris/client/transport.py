@@ -194,8 +194,11 @@ class Transport:
             )
             if delay is None or (_is_throttled(outcome) and not request.repeat_throttled):
                 return replace(outcome, attempts=attempt, seconds=elapsed)
-            seen = outcome.status if isinstance(outcome, Answer) else outcome.kind.value
-            log.info("%s: %s; attempt %d follows in %.1f s", request.subject, seen, attempt + 1, delay)
+            if isinstance(outcome, Answer):
+                seen = f"answered {outcome.status}"
+            else:
+                seen = f"got no answer ({outcome.kind.value})"
+            log.info("%s %s; attempt %d follows in %.1f s", request.subject, seen, attempt + 1, delay)
             self._sleep(delay)
 
     def _attempt(self, request: Request, header: str | None) -> Outcome:

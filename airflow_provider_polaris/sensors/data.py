@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.compat import AIRFLOW_VERSION, BaseSensorOperator, conf
+from airflow_provider_polaris.compat import AIRFLOW_VERSION, AirflowSensorTimeout, BaseSensorOperator, conf
 from airflow_provider_polaris.execution_timer import restart_timer
 from airflow_provider_polaris.failing import lasting_errors_fail
 from airflow_provider_polaris.sensors.ends import skips
@@ -124,6 +124,20 @@ class PolarisDataSensor(BaseSensorOperator):
         if defers:
             self.defer(**self._wait.deferral(self.execution_timeout))
         return False
+
+    def execute(self, context: Context) -> Any:
+        """
+        Wait as Airflow's sensors do, and say at the time-out what was seen last; Airflow says how long it was.
+
+        :param context: Airflow's context.
+        :raises AirflowSensorTimeout: The time is over.
+        """
+        try:
+            return super().execute(context)
+        except AirflowSensorTimeout:
+            if self._wait is not None:
+                self.log.error("%s", self._wait.last_words())
+            raise
 
     def execute_complete(self, context: Context, event: Any = None, wait: Any = None) -> None:
         """

@@ -139,9 +139,15 @@ class DataWait:
 
         :raises AirflowSensorTimeout: Always.
         """
-        seen = self._tracker.seen
+        raise AirflowSensorTimeout(self.last_words())
+
+    def last_words(self) -> str:
+        """Return what to say when the time is over."""
+        seen, failure = self._tracker.seen, self._tracker.failure
         what = "It was not seen once." if seen is None else self._condition.describe(seen)
-        raise AirflowSensorTimeout(
+        if failure is not None:
+            what += f" The last look failed so: {failure}"
+        return (
             f"the data of table {self._condition.table!r} was not there when the sensor's time was over. {what} Raise "
             "timeout= (or execution_timeout=), or find out why the data is late."
         )

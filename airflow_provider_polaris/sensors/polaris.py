@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_polaris.compat import (
     AIRFLOW_VERSION,
     AirflowFailException,
+    AirflowSensorTimeout,
     BaseSensorOperator,
     conf,
 )
@@ -121,6 +122,20 @@ class PolarisJobSensor(BaseSensorOperator):
         if self.reschedule:
             self._check_missing(self._watch.failure, context)
         return False
+
+    def execute(self, context: Context) -> Any:
+        """
+        Wait as Airflow's sensors do, and say at the time-out how the job was last; Airflow says how long it was.
+
+        :param context: Airflow's context.
+        :raises AirflowSensorTimeout: The time is over.
+        """
+        try:
+            return super().execute(context)
+        except AirflowSensorTimeout:
+            if self._watch is not None:
+                self.log.error("%s", self._watch.last_words())
+            raise
 
     def execute_complete(self, context: Context, event: Any = None, wait: Any = None) -> None:
         """

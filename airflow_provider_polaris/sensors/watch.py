@@ -144,13 +144,21 @@ class JobWatch:
         :param status: The last status seen, if it was not seen here.
         :raises AirflowSensorTimeout: Always.
         """
+        raise AirflowSensorTimeout(self.last_words(status))
+
+    def last_words(self, status: str | None = None) -> str:
+        """
+        Return what to say when the time is over.
+
+        :param status: The last status seen, if it was not seen here.
+        """
         status = status or self._tracker.status
         seen = "had not been seen once" if status is None else f"was still {status!r}"
         text = (
             f"Polaris job {self._memory.job_id!r} {seen} when the sensor's timeout of {self._memory.timeout:g} s was "
             "over; it runs on, because a sensor cancels nothing. Raise timeout= or find out why the job takes so long."
         )
-        raise AirflowSensorTimeout(see(text, self._memory.url))
+        return see(text, self._memory.url)
 
     def _judge(self, result: WaitResult) -> None:
         if result.error is not None:

@@ -42,6 +42,8 @@ class DataTracker:
     def __init__(self, condition: DataCondition) -> None:
         #: What was found last; None before the first answer.
         self.seen: Seen | None = None
+        #: Why the last look found nothing; None if it found something.
+        self.failure: PolarisError | None = None
         self._condition = condition
         self._failing_since: datetime | None = None
         self._failures = 0
@@ -60,7 +62,7 @@ class DataTracker:
         messages: list[Message] = []
         if self._failing_since is not None:
             messages.append((logging.INFO, f"Table {self._condition.table!r} can be looked at again."))
-        self._failing_since, self._failures, self._told = None, 0, ()
+        self._failing_since, self._failures, self._told, self.failure = None, 0, (), None
         if seen != self.seen:
             messages.append((logging.INFO, self._condition.describe(seen)))
         self.seen = seen
@@ -69,6 +71,7 @@ class DataTracker:
     def _missed(self, error: PolarisError, now: datetime) -> DataVerdict:
         if is_lasting(error):
             return DataVerdict("gave_up", error=error)
+        self.failure = error
         since = self._failing_since = self._failing_since or now
         self._failures += 1
         name = f"Table {self._condition.table!r}"

@@ -122,8 +122,8 @@ def test_get_retry_is_logged_once_a_wait(
     server.answer(Reply(503), Reply(act="drop"), RUNNING)
     client.get_job_status("j1")
     assert caplog.messages == [
-        f"GET {STATUS}: 503; attempt 2 follows in 0.5 s",
-        f"GET {STATUS}: broken; attempt 3 follows in 1.0 s",
+        f"GET {STATUS} answered 503; attempt 2 follows in 0.5 s",
+        f"GET {STATUS} got no answer (connection broken); attempt 3 follows in 1.0 s",
     ]
 
 

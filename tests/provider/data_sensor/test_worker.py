@@ -114,11 +114,25 @@ def test_table_that_comes_later_is_waited_for(
     ]
 
 
-def test_timeout_says_how_far_the_data_is(world: World, context: dict[str, Any]) -> None:
-    """Airflow ends the wait in the worker; soft_fail skips."""
+def test_timeout_says_how_far_the_data_is(
+    world: World, context: dict[str, Any], lines: Callable[[], list[str]]
+) -> None:
+    """Airflow ends the wait in the worker and knows only how long it was; soft_fail skips."""
     world.load("2024-06-01T10:00:00Z")
     with pytest.raises(AirflowSensorTimeout):
         sensor(world, timeout=100).execute(context)
+    wanted = "newest row 2024-06-01T10:00:00.000Z, wanted 2024-06-01T11:55:00.000Z or later"
+    late = (
+        f"ERROR the data of table {world.source!r} was not there when the sensor's time was over. Waiting for data of "
+        f"table {world.source!r}: {wanted}."
+    )
+    mend = " Raise timeout= (or execution_timeout=), or find out why the data is late."
+    assert lines()[-1] == late + mend
+    world.control("POST", "/faults", {"effect": "status", "status": 500, "path": "/tables/", "times": 100})
+    with pytest.raises(AirflowSensorTimeout):
+        sensor(world, timeout=100).execute(context)
+    assert " It was not seen once. The last look failed so: GET /v1/projects/" in lines()[-1]
+    world.control("DELETE", "/faults")
     with pytest.raises(AirflowSkipException):
         sensor(world, timeout=100, soft_fail=True).execute(context)
 

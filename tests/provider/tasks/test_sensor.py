@@ -6,7 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_provider_polaris.compat import AIRFLOW_VERSION, AirflowFailException, AirflowSkipException
+from airflow_provider_polaris.compat import (
+    AIRFLOW_VERSION,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+)
 from airflow_provider_polaris.jobs.errors import PolarisAuthError, PolarisJobFailedError
 from airflow_provider_polaris.sensors.polaris import PolarisJobSensor
 from tests.provider.tasks.conftest import JOB
@@ -46,6 +51,20 @@ def test_execute_waits_until_the_job_has_completed(jobs, airflow_sleeps, context
         f"INFO Polaris job {JOB!r} completed: 7 rows read, 2 rows stored. See {url}",
     ]
     assert not any(request.startswith("POST") for request in jobs.asked)
+
+
+def test_timeout_in_the_worker_says_how_the_job_was(jobs, airflow_sleeps, context, ti, task_log):
+    """Airflow's own error tells nothing of the job."""
+    jobs.is_now("running")
+
+    with pytest.raises(AirflowSensorTimeout):
+        sensor(timeout=100).execute(context)
+
+    assert task_log()[-1] == (
+        f"ERROR Polaris job {JOB!r} was still 'running' when the sensor's timeout of 100 s was over; it runs on, "
+        "because a sensor cancels nothing. Raise timeout= or find out why the job takes so long. "
+        f"See {ti.xcom('polaris_job_url')}"
+    )
 
 
 def test_poke_of_a_failed_job_fails_at_once(jobs, clock, context, ti, task_log):
