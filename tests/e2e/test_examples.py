@@ -43,6 +43,9 @@ def examples(tmp_path_factory: pytest.TempPathFactory):
     for name in ("koalas_cascade.py", "koalas_recascade.py", "koalas_watch.py", "koalas_after_stream.py"):
         text = (FOLDER / name).read_text().replace("127.0.0.1:8099", polaris.url.removeprefix("http://"))
         (dags / name).write_text(text.replace("_interval=60", "_interval=1"))
+    guarded = (FOLDER.parent / "docs" / "examples" / "guarded_rollup.py").read_text()
+    guarded = guarded.replace("Koalas Rollup", "Koalas Guarded").replace("deferrable=True", "poll_interval=1")
+    (dags / "guarded_rollup.py").write_text(guarded)
     home = folder / "airflow"
     home.mkdir()
     airflow = Airflow3(home, dags)
@@ -194,6 +197,43 @@ def test_recipe_carries_one_corrected_hour_through(examples: Examples) -> None:
     attempt = examples.ask("GET", task)["try_number"]
     log = json.dumps(examples.ask("GET", f"{task}/logs/{attempt}?full_content=true"))
     assert f"DAG 'koalas_cascade_day', run '{day['dag_run_id']}'" in log
+
+
+def test_run_that_a_guard_refused_is_let_through_when_it_is_repeated(examples: Examples) -> None:
+    """The target counts more events than the source has; a backfill repeats the run with another param, as told."""
+    mappings = [
+        {"columnName": "__time", "expression": "TIME_FLOOR(\"__time\", 'PT1H')"},
+        {"columnName": "city", "expression": '"city"'},
+        {"columnName": "sessions", "expression": "COUNT(*)", "isAggregation": True},
+    ]
+    for _ in range(2):
+        examples.polaris.copy_day("2024-06-02", "Koalas Guarded", mappings)
+    span = {"dag_id": "guarded_rollup", "from_date": "2024-06-02T00:00:00Z", "to_date": "2024-06-02T00:00:00Z"}
+    eventually(lambda: examples.airflow.api.knows_dag("guarded_rollup"), bool, within=120, what="guarded_rollup")
+
+    def end(try_number: int) -> tuple[str, str, int]:
+        tasks = examples.ask("GET", "/dags/guarded_rollup/dagRuns/~/taskInstances")["task_instances"]
+        tasks = [task for task in tasks if task["dag_run_id"].startswith("backfill")]  # others begin by the schedule
+        ended = [task for task in tasks if task["try_number"] == try_number and task["state"] in ("success", "failed")]
+        return (ended[0]["dag_run_id"], ended[0]["state"], len(tasks)) if ended else ("", "", 0)
+
+    examples.ask("POST", "/backfills", span)
+    run, state, _ = eventually(lambda: end(1), lambda seen: seen[1], within=120, what="the end of the run")
+    assert state == "failed"
+    log = json.dumps(examples.ask("GET", f"/dags/guarded_rollup/dagRuns/{run}/taskInstances/rollup/logs/1"))
+    assert "explain PolarisGuardError" in log
+
+    eventually(
+        lambda: [each["completed_at"] for each in examples.ask("GET", "/backfills?dag_id=guarded_rollup")["backfills"]],
+        all,
+        within=120,
+        what="the end of the backfill",
+    )
+    opened = {"reprocess_behavior": "failed", "dag_run_conf": {"on_shrink": "submit"}}
+    examples.ask("POST", "/backfills", {**span, **opened})
+    again = eventually(lambda: end(2), lambda seen: seen[1], within=120, what="the end of the repeated run")
+    assert again == (run, "success", 1)
+    assert [row[2] for row in examples.sessions("Koalas Guarded")] == [1]
 
 
 def restart_triggerer(airflow: Airflow3, *, between: Callable[[], None] = lambda: None) -> None:

@@ -146,6 +146,20 @@ class Polaris:
         assert status == "completed", status
         return str(job["id"])
 
+    def copy_day(self, day: str, table: str, mappings: list[dict[str, Any]]) -> None:
+        """Append a day of the source to a table, which is made if it isn't there."""
+        spec = {
+            "type": "batch",
+            "ingestionMode": "append",
+            "createTableIfNotExists": True,
+            "source": {"type": "table", "tableName": "Koalas Source", "interval": f"{day}/P1D"},
+            "target": {"type": "table", "tableName": table},
+            "mappings": mappings,
+        }
+        job = self._api("POST", "/jobs", json=spec)
+        status = self._api("GET", f"/jobs/{job['id']}/status")["executionStatus"]
+        assert status == "completed", status
+
     def _api(self, method: str, path: str, **options: Any) -> Any:
         return self._ask(method, f"/v1/projects/{PROJECT}{path}", **options)
 
