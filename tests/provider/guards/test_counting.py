@@ -223,13 +223,17 @@ def query_id(text: str) -> str:
     return text.partition("query '")[2].partition("'")[0]
 
 
-def test_rows_query_too_slow_is_canceled(slow_world: World) -> None:
-    """A count that takes longer than ten minutes is given up, and the query is canceled."""
+def test_rows_query_too_slow_is_canceled(slow_world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """A count that takes longer than ten minutes is given up and its query canceled; one line says that it counts."""
     world = slow_world
+    caplog.set_level(logging.INFO, LOG.name)
     table = TableStorage(world.source, "available")
     with pytest.raises(PolarisGuardUnansweredError) as caught:
         counter(world).rows("SELECT 1", table, as_job=True)
     query = query_id(str(caught.value))
+    assert [record.getMessage() for record in caplog.records if record.name == LOG.name] == [
+        f"Polaris is still counting rows (query {query!r} is 'ACCEPTED')."
+    ]
     assert str(caught.value) == (
         f"Polaris couldn't count rows in time: query {query!r} is still 'RUNNING' and was canceled. Nothing was "
         "submitted. A retry asks again."
