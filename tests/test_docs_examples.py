@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_polaris.compat import AIRFLOW_VERSION
 from tests.examples.test_examples_parse import _parse
-from tests.provider.tasks.test_dag_runs import airflow_db
+from tests.provider.conftest import airflow_db
 
 __all__ = ["airflow_db"]
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from airflow_provider_polaris.client.redact import without_userinfo
 from airflow_provider_polaris.client.retry import Loss, LossKind
 from airflow_provider_polaris.client.settings import ClientSettings
+from airflow_provider_polaris.jobs.prospects import is_submission
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def advise(
     :param location: Where a redirect points, secrets masked.
     """
     connection = f"connection {settings.connection_name!r}"
-    if status in (400, 422) and _is_submission(subject):
+    if status in (400, 422) and is_submission(subject.method, subject.path):
         return "No job was made of it, nor will be the next time: correct what Polaris names."
     if status == 401:
         return (
@@ -119,10 +120,6 @@ def advise(
     if status >= 500:
         return "The service, or something in front of it, failed."
     return ""
-
-
-def _is_submission(subject: Subject) -> bool:
-    return subject.method == "POST" and subject.path.endswith("/jobs")
 
 
 def _permission(subject: Subject) -> str:

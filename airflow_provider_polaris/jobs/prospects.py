@@ -65,5 +65,15 @@ def prospect_of(error: PolarisError) -> Prospect:
     return Prospect.OPEN
 
 
+def is_submission(method: str, path: str) -> bool:
+    """
+    Whether a request was to make a job.
+
+    :param method: HTTP method.
+    :param path: Without a query.
+    """
+    return method == "POST" and path.endswith("/jobs")
+
+
 def _finds_fault_with_job(error: PolarisApiError) -> bool:
-    return error.method == "POST" and error.path.endswith("/jobs") and error.status in _REFUSALS
+    return is_submission(error.method, error.path) and error.status in _REFUSALS

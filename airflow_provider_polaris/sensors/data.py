@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.compat import AIRFLOW_VERSION, AirflowSensorTimeout, BaseSensorOperator, conf
+from airflow_provider_polaris.compat import AIRFLOW_VERSION, BaseSensorOperator, conf
 from airflow_provider_polaris.execution_timer import restart_timer
 from airflow_provider_polaris.failing import lasting_errors_fail
-from airflow_provider_polaris.sensors.ends import skips
+from airflow_provider_polaris.sensors.ends import last_words, skips
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.compat import Context
@@ -132,12 +132,8 @@ class PolarisDataSensor(BaseSensorOperator):
         :param context: Airflow's context.
         :raises AirflowSensorTimeout: The time is over.
         """
-        try:
+        with last_words(self.log, lambda: self._wait):
             return super().execute(context)
-        except AirflowSensorTimeout:
-            if self._wait is not None:
-                self.log.error("%s", self._wait.last_words())
-            raise
 
     def execute_complete(self, context: Context, event: Any = None, wait: Any = None) -> None:
         """

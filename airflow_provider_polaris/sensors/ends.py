@@ -1,12 +1,28 @@
-"""When a sensor of this package is skipped, the same in worker and after a deferral."""
+"""How a sensor of this package ends where it doesn't succeed: its last words, and when it is skipped."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from airflow_provider_polaris.compat import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+
+
+@contextmanager
+def last_words(log: Any, wait: Callable[[], Any]) -> Iterator[None]:
+    """
+    Say at the time-out in the worker what was seen last; Airflow's own error says only how long it was.
+
+    :param log: Logger of the task.
+    :param wait: Returns what has ``last_words()``; None before the first look.
+    """
+    try:
+        yield
+    except AirflowSensorTimeout:
+        if (waiting := wait()) is not None:
+            log.error("%s", waiting.last_words())
+        raise
 
 
 @contextmanager

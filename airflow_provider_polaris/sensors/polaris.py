@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_polaris.compat import (
     AIRFLOW_VERSION,
     AirflowFailException,
-    AirflowSensorTimeout,
     BaseSensorOperator,
     conf,
 )
@@ -18,7 +17,7 @@ from airflow_provider_polaris.execution_timer import restart_timer
 from airflow_provider_polaris.failing import lasting_errors_fail
 from airflow_provider_polaris.links.polaris import PolarisJobLink
 from airflow_provider_polaris.sensors.data import PolarisDataSensor
-from airflow_provider_polaris.sensors.ends import skips
+from airflow_provider_polaris.sensors.ends import last_words, skips
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.compat import Context
@@ -130,12 +129,8 @@ class PolarisJobSensor(BaseSensorOperator):
         :param context: Airflow's context.
         :raises AirflowSensorTimeout: The time is over.
         """
-        try:
+        with last_words(self.log, lambda: self._watch):
             return super().execute(context)
-        except AirflowSensorTimeout:
-            if self._watch is not None:
-                self.log.error("%s", self._watch.last_words())
-            raise
 
     def execute_complete(self, context: Context, event: Any = None, wait: Any = None) -> None:
         """

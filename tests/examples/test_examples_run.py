@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
+from tests.dag_runs import INGEST, run
 from tests.examples.test_examples_parse import EXAMPLES, _parse
-from tests.provider.tasks.test_dag_runs import INGEST, airflow_db, run
+from tests.provider.conftest import airflow_db
 
 __all__ = ["airflow_db"]
 

@@ -10,17 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.cli import main
-
-ROLLUP: dict[str, Any] = {
-    "type": "batch",
-    "source": {"type": "table", "tableName": "events"},
-    "target": {"type": "table", "tableName": "hourly"},
-    "createTableIfNotExists": True,
-    "mappings": [
-        {"columnName": "__time", "expression": "TIME_FLOOR(\"__time\", 'PT1H')"},
-        {"columnName": "events", "expression": "COUNT(*)", "isAggregation": True},
-    ],
-}
+from tests.testing.client import ROLLUP
 
 
 @dataclass(frozen=True)

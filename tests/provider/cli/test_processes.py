@@ -43,7 +43,7 @@ def test_airflows_process_ends_with_the_commands_exit_code(polaris_emulator) -> 
 def test_process_that_is_interrupted_leaves_the_job_alone(polaris_emulator) -> None:
     """Ctrl-C in the middle of a sleep: exit code 130, no traceback."""
     from airflow_provider_polaris.hooks.polaris import PolarisHook
-    from tests.provider.cli.conftest import ROLLUP
+    from tests.testing.client import ROLLUP
 
     polaris_emulator.load("events", [{"__time": 0}])
     hook = PolarisHook()

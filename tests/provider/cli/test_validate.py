@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.provider.cli.conftest import ROLLUP
+from tests.testing.client import ROLLUP
 
 BAD = {**ROLLUP, "ingestionMode": "replace"}
 

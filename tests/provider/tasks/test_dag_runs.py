@@ -7,9 +7,8 @@ from datetime import datetime, timezone
 import pytest
 
 from tests.dag_runs import INGEST, polaris, run
-from tests.provider.conftest import airflow_db
 
-__all__ = ["INGEST", "airflow_db", "polaris", "run"]  # for other tests, too
+__all__ = ["polaris"]  # the fixture
 
 pytestmark = pytest.mark.dag
 
