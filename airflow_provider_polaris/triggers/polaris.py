@@ -21,7 +21,7 @@ from airflow_provider_polaris.jobs.waiting import Verdict, WaitTracker
 from airflow_provider_polaris.outcome import log_messages
 from airflow_provider_polaris.triggers.data import PolarisDataTrigger
 from airflow_provider_polaris.triggers.event import EventStatus, JobEvent
-from airflow_provider_polaris.triggers.kill import cancel_if_killed
+from airflow_provider_polaris.triggers.kill import cancel_if_killed, prepare_kill
 from airflow_provider_polaris.triggers.table_updated import PolarisTableUpdatedTrigger
 from airflow_provider_polaris.triggers.watcher import Watcher, watcher_of
 
@@ -49,8 +49,10 @@ class PolarisJobTrigger(BaseTrigger):
     **Deadline.** Absolute, so that a restart of the triggerer doesn't move it. A job that has ended by then is
     ``ended``. Else it is canceled, if ``cancel_on_timeout``, and then the event is fired: no worker is needed for it.
 
-    **Kill.** With ``cancel_on_kill`` the job is canceled when Airflow stops the trigger and says that the task is no
-    longer deferred (it was marked or cleared). When the triggerer stops or loses its triggers, the job runs on.
+    **Kill.** With ``cancel_on_kill`` the job is canceled when Airflow stops the trigger and says that the task no
+    longer waits for it: the task failed, succeeded, was skipped, removed or cleared, or waits for another job. Until
+    Airflow gives such an answer, the triggerer goes on asking for up to an hour, also after this trigger has ended.
+    When the triggerer stops or loses its triggers, the job runs on.
 
     :param job_id: The job.
     :param polaris_conn_id: The connection.
@@ -115,6 +117,8 @@ class PolarisJobTrigger(BaseTrigger):
         tracker = WaitTracker(self.job_id, now=_instant(since), deadline=deadline, console_url=self.console_url)
         patience = Patience(self.pending_warning, since)
         self._watcher = watcher = watcher_of(self.polaris_conn_id)
+        if self.cancel_on_kill or self.cancel_on_timeout:
+            prepare_kill(self.task_instance)
         waiter = watcher.join(self.job_id, interval=self.poll_interval, started=since)
         try:
             while (event := self._hear(waiter, tracker, patience)) is None and not self._is_late():
@@ -133,7 +137,7 @@ class PolarisJobTrigger(BaseTrigger):
         yield TriggerEvent(dict(event))  # type: ignore[no-untyped-call]  # Airflow's
 
     async def on_kill(self) -> None:
-        """Cancel the job if that is wanted and the task is no longer deferred; Airflow 3.3 calls this."""
+        """Cancel the job if that is wanted and the task no longer waits for it; Airflow 3.3 calls this."""
         await self._kill()
 
     def _hear(self, waiter: Waiter, tracker: WaitTracker, patience: Patience) -> JobEvent | None:
@@ -187,7 +191,12 @@ class PolarisJobTrigger(BaseTrigger):
             return
         self._killed = True
         watcher = self._watcher or watcher_of(self.polaris_conn_id)
-        await cancel_if_killed(self.task_instance, self.job_id, watcher, because=f"{flag}=True", log=self.log)
+        seconds = None
+        if self.deadline is not None and not self.cancel_on_timeout:
+            seconds = self.deadline - _now().timestamp()
+        await cancel_if_killed(
+            self.task_instance, self.job_id, watcher, because=f"{flag}=True", log=self.log, seconds=seconds
+        )
 
     def _is_late(self) -> bool:
         return self.deadline is not None and _now().timestamp() >= self.deadline
