@@ -114,7 +114,7 @@ class OpenQuestions:
         except Exception as error:
             line = Line(logging.WARNING, f"Polaris job {job_id!r} may not have been canceled: {error!r}")
         if not question.is_attended:
-            _LOG.log(line.level, "The trigger of %s was stopped. %s", key, line.text)
+            _LOG.log(line.level, "Stopped trigger of %s: %s", key, line.text)
         return line
 
     async def _settle(self, question: Question) -> Line:
