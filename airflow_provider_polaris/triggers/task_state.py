@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
@@ -46,7 +46,7 @@ class TaskKey(NamedTuple):
 
 #: State by task, None for "no status", which a cleared task has; who is missing is unknown.
 States = dict[TaskKey, str | None]
-Query = Callable[[Sequence[TaskKey]], Awaitable[States]]
+Query = Callable[[Sequence[TaskKey]], Coroutine[Any, Any, States]]
 
 
 class NoAnswerError(Exception):

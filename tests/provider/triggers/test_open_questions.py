@@ -399,8 +399,8 @@ def test_cancel_that_polaris_never_answers_is_given_up_after_an_hour(
 
     (line,) = triggerer_log()
     assert line.startswith(
-        f"WARNING {STOPPED}The task no longer waits for it, and Polaris job 'job-0' could not be canceled in 3600 s; it "
-        "may run on, and the next try or a clear of the task settles it. Polaris could not be asked to cancel it: "
+        f"WARNING {STOPPED}The task no longer waits for it, and Polaris job 'job-0' could not be canceled in 3600 s; "
+        "it may run on, and the next try or a clear of the task settles it. Polaris could not be asked to cancel it: "
     )
     assert "503" in line
 
