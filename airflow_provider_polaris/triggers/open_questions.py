@@ -102,12 +102,12 @@ class OpenQuestions:
         key, job_id = question.key, question.job_id
         try:
             line = await self._settle(question)
-        except (asyncio.CancelledError, GeneratorExit):
+        except asyncio.CancelledError:
             _LOG.warning(
-                "The triggerer ends, and whether %s still waits for Polaris job %r is unknown (%s). The job may run "
-                "on; the next try or a clear of the task settles it.",
-                key,
+                "The triggerer ends, and Polaris job %r of %s may run on, because the question whether the task still "
+                "waits for it is open: %s. The next try or a clear of the task settles it.",
                 job_id,
+                key,
                 question.last,
             )
             raise

@@ -197,8 +197,9 @@ def test_triggerer_that_ends_with_open_questions_names_the_jobs(
 
     assert world.polaris.canceled == []
     assert sorted(triggerer_log()) == [
-        f"WARNING The triggerer ends, and whether task rollup.hourly ({run}) still waits for Polaris job {job!r} is "
-        f"unknown (Airflow couldn't be asked for the task's state: OSError('busy')). {SETTLES}"
+        f"WARNING The triggerer ends, and Polaris job {job!r} of task rollup.hourly ({run}) may run on, because the "
+        "question whether the task still waits for it is open: Airflow couldn't be asked for the task's state: "
+        "OSError('busy'). The next try or a clear of the task settles it."
         for run, job in (("run run-0", "job-0"), ("run run-1, map index 3", "job-1"))
     ]
 
@@ -220,8 +221,9 @@ def test_triggerer_that_ends_while_a_trigger_waits_for_its_answer_names_the_job(
 
     (line,) = triggerer_log()
     assert line == (
-        "WARNING The triggerer ends, and whether task rollup.hourly (run run-0) still waits for Polaris job 'job-0' is "
-        f"unknown (Airflow gave no answer yet). {SETTLES}"
+        "WARNING The triggerer ends, and Polaris job 'job-0' of task rollup.hourly (run run-0) may run on, because the "
+        "question whether the task still waits for it is open: Airflow gave no answer yet. The next try or a clear of "
+        "the task settles it."
     )
 
 
