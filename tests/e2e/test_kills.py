@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness.checks import see_waiting
 from harness.fleet import Fleet, busy_cores
 from harness.polaris import Polaris
+from harness.rest import Task
 from harness.waiting import eventually
 
 pytestmark = pytest.mark.e2e
@@ -23,6 +25,15 @@ def polaris(tmp_path: Path) -> Iterator[Polaris]:
     server = Polaris(tmp_path / "polaris.log", slow=True)
     yield server
     server.stop()
+
+
+@pytest.fixture
+def deferred_task(run_dag, polaris) -> Task:
+    """Return a task that waits for a job."""
+    task = run_dag("deferred")
+    task.wait_for("deferred")
+    see_waiting(polaris)
+    return task
 
 
 @pytest.fixture
@@ -79,3 +90,20 @@ def test_tasks_marked_and_cleared_behind_a_busy_triggerer_cancel_their_jobs(airf
     }
     running = {table for table in tables if jobs[table][-1]["desiredExecutionStatus"] == "running"}
     assert running == {*cleared, *left}
+
+
+def test_triggerer_that_ends_with_an_open_question_names_the_job(airflow, run_dag, polaris, deferred_task):
+    """A run that was deleted leaves no task to ask for: its job runs on, and the triggerer's own log says so."""
+    (job,) = polaris.jobs()
+    (triggerer,) = airflow.triggerers()
+    airflow.api.ask("DELETE", f"/dags/{deferred_task.dag_id}/dagRuns/{deferred_task.run_id}")
+    run_dag.tasks.remove(deferred_task)
+    told = "nothing proves yet that the task no longer waits for Polaris job"
+    eventually(lambda: airflow.task_log(deferred_task), lambda log: told in log, within=120, what="an open question")
+    triggerer.terminate()
+    triggerer.wait(60)
+    triggerer.kill()
+    airflow.start_triggerer()
+    (line,) = (line for line in triggerer.log.read_text().splitlines() if "The triggerer ends" in line)
+    assert f"Polaris job '{job['id']}' of task deferred.rollup (run {deferred_task.run_id}) may run on" in line
+    assert polaris.statuses() == [("running", "running")]

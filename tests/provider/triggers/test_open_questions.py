@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.jobs.cancel import CancelResult
-from airflow_provider_polaris.triggers import open_questions, task_state
+from airflow_provider_polaris.triggers import open_questions, polaris, task_state
 from airflow_provider_polaris.triggers.open_questions import MOST_QUESTIONS, OpenQuestions, Question
 from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 from airflow_provider_polaris.triggers.task_state import NoAnswerError, TaskKey, TaskStates
@@ -73,6 +73,23 @@ def test_state_that_takes_a_minute_cancels_the_job_after_its_trigger_has_ended(
     assert world.polaris.canceled == ["job-0"]
     assert trigger_log()[-1] == still_open("Airflow gave no answer yet")
     assert triggerer_log() == [CANCELED]
+
+
+def test_answer_within_ten_seconds_is_logged_once_in_the_task(
+    world: Any, airflow: Airflow, trigger_log: Any, triggerer_log: Any, has_on_kill: bool
+) -> None:
+    """The trigger still waits, so the line is not repeated in the triggerer's own log."""
+    trigger = deferred(world, airflow)
+    airflow.seconds = 9.0
+
+    async def scenario() -> None:
+        mark(airflow, trigger, "failed")
+        await stop_waiting(world, trigger, has_on_kill)
+
+    world.run(scenario())
+
+    assert trigger_log()[-1] == CANCELED.replace(STOPPED, "")
+    assert triggerer_log() == []
 
 
 def test_state_that_fails_five_times_cancels_the_job_at_the_sixth(
@@ -431,8 +448,11 @@ def test_failure_after_the_deadline_is_no_proof_where_the_job_outlives_it(
     )
 
 
-def test_first_trigger_asks_once_so_that_airflow_has_loaded_what_a_kill_needs(world: Any, airflow: Airflow) -> None:
+def test_first_trigger_asks_once_so_that_airflow_has_loaded_what_a_kill_needs(
+    world: Any, airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One question for all triggers, none for those that never cancel, and no trigger waits for its answer."""
+    monkeypatch.setattr(polaris, "_HAS_ON_KILL", True)
     airflow.seconds = 60.0
     free = deferred(world, airflow, 0, cancel_on_kill=False, cancel_on_timeout=False)
     triggers = [deferred(world, airflow, number) for number in range(1, 4)]
@@ -453,8 +473,11 @@ def test_first_trigger_asks_once_so_that_airflow_has_loaded_what_a_kill_needs(wo
     assert airflow.asked == [1]
 
 
-def test_warm_up_that_fails_is_nobodys_concern(world: Any, airflow: Airflow, caplog: pytest.LogCaptureFixture) -> None:
+def test_warm_up_that_fails_is_nobodys_concern(
+    world: Any, airflow: Airflow, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing is logged, not even when the answer is thrown away."""
+    monkeypatch.setattr(polaris, "_HAS_ON_KILL", True)
     airflow.failure = OSError("busy")
 
     async def scenario() -> None:
