@@ -121,20 +121,30 @@ async def cancel_if_killed(
 
 
 async def _attend(question: Question, asking: asyncio.Task[Line], log: Any) -> None:
-    """Log what comes of a question while Airflow lets the trigger wait; without a result, leave it open."""
+    """
+    Log what comes of a question while Airflow lets the trigger wait; without a result, leave it open and log that.
+
+    Airflow 3.3 cancels a trigger again in each of its rounds, so ``on_kill`` has a second or two. Source:
+    TriggerRunner.cancel_triggers of 3.3.2.
+    """
     try:
         await asyncio.wait([asking], timeout=PROOF_SECONDS)
         if question.is_proven:
             await asyncio.wait([asking], timeout=CANCEL_SECONDS)
     finally:
         question.is_attended = False
-        if asking.done() and not asking.cancelled():
+        if not asking.done():
+            _log_open(question, log)
+        elif not asking.cancelled():
             line = asking.result()
             log.log(line.level, "%s", line.text)
-    if asking.done():
-        return
+
+
+def _log_open(question: Question, log: Any) -> None:
+    level = logging.WARNING if question.is_unanswered else logging.INFO
     if question.is_proven:
-        log.warning(
+        log.log(
+            level,
             "The task no longer waits for Polaris job %r, and the job is not canceled yet: %s. The triggerer goes on "
             "trying; its own log has the result. If the triggerer ends before, the job may run on.",
             question.job_id,
@@ -142,7 +152,7 @@ async def _attend(question: Question, asking: asyncio.Task[Line], log: Any) -> N
         )
     else:
         log.log(
-            logging.WARNING if question.is_unanswered else logging.INFO,
+            level,
             "The trigger was stopped, and nothing proves yet that the task no longer waits for Polaris job %r: %s. The "
             "triggerer goes on asking, for an hour at most, and cancels the job on proof; its own log has the result. "
             "If the triggerer ends before, the job may run on.",

@@ -65,8 +65,8 @@ class Question:
     seconds: float | None = None
     #: What the last answer was, for the log.
     last: str = "Airflow gave no answer yet"
-    #: Whether that was no answer at all.
-    is_unanswered: bool = True
+    #: Whether Airflow or Polaris failed to answer last.
+    is_unanswered: bool = False
     #: Whether it proved the end of the wait, so that all that is missing is the cancel.
     is_proven: bool = False
     #: Whether the trigger still waits, and logs the result in its task's log.
@@ -158,10 +158,10 @@ class OpenQuestions:
             )
         if state != _DEFERRED and state not in PROOFS:
             return None
-        question.is_proven = True
+        question.is_proven, question.last = True, "Polaris gave no answer yet"
         result = await question.cancel(job_id)
         if result.again:
-            question.last = f"Polaris could not be asked to cancel it: {result.problem}"
+            question.last, question.is_unanswered = f"Polaris could not be asked to cancel it: {result.problem}", True
             return None
         return _canceled(result, job_id, question.because)
 

@@ -30,7 +30,7 @@ def polaris(tmp_path: Path) -> Iterator[Polaris]:
 @pytest.fixture
 def deferred_task(run_dag, polaris) -> Task:
     """Return a task that waits for a job."""
-    task = run_dag("deferred")
+    task = run_dag("fleet")
     task.wait_for("deferred")
     see_waiting(polaris)
     return task
@@ -105,5 +105,5 @@ def test_triggerer_that_ends_with_an_open_question_names_the_job(airflow, run_da
     triggerer.kill()
     airflow.start_triggerer()
     (line,) = (line for line in triggerer.log.read_text().splitlines() if "The triggerer ends" in line)
-    assert f"Polaris job '{job['id']}' of task deferred.rollup (run {deferred_task.run_id}) may run on" in line
+    assert f"Polaris job '{job['id']}' of task fleet.rollup (run {deferred_task.run_id}) may run on" in line
     assert polaris.statuses() == [("running", "running")]

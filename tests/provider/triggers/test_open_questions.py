@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_polaris.jobs.cancel import CancelResult
 from airflow_provider_polaris.triggers import open_questions, polaris, task_state
-from airflow_provider_polaris.triggers.open_questions import MOST_QUESTIONS, OpenQuestions, Question
+from airflow_provider_polaris.triggers.open_questions import MOST_QUESTIONS, Question
 from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 from airflow_provider_polaris.triggers.task_state import NoAnswerError, TaskKey, TaskStates
 from tests.provider.triggers.kills import Airflow, deferred, end_triggerer, stop, stop_waiting
@@ -42,7 +42,7 @@ def mark(airflow: Airflow, trigger: PolarisJobTrigger, state: str | None) -> Non
     airflow.states[TaskKey.of(trigger.task_instance)] = state
 
 
-def still_open(why: str, level: str = "WARNING") -> str:
+def still_open(why: str, level: str) -> str:
     """Return the last line of a trigger whose question stays open."""
     return (
         f"{level} The trigger was stopped, and nothing proves yet that the task no longer waits for Polaris job "
@@ -71,7 +71,7 @@ def test_state_that_takes_a_minute_cancels_the_job_after_its_trigger_has_ended(
     world.run(scenario())
 
     assert world.polaris.canceled == ["job-0"]
-    assert trigger_log()[-1] == still_open("Airflow gave no answer yet")
+    assert trigger_log()[-1] == still_open("Airflow gave no answer yet", "INFO")
     assert triggerer_log() == [CANCELED]
 
 
@@ -116,7 +116,7 @@ def test_state_that_fails_five_times_cancels_the_job_at_the_sixth(
     assert len(airflow.asked) == 6
     assert world.polaris.canceled == ["job-0"]
     assert trigger_log()[-1] == still_open(
-        "Airflow couldn't be asked for the task's state: OSError('database is locked')"
+        "Airflow couldn't be asked for the task's state: OSError('database is locked')", "WARNING"
     )
     assert triggerer_log() == [CANCELED]
 
@@ -143,22 +143,58 @@ def test_loop_that_is_blocked_for_twenty_seconds_loses_no_question(
     assert world.polaris.canceled == ["job-0"]
 
 
-def test_question_survives_airflows_limit_for_on_kill(
-    world: Any, airflow: Airflow, triggerer_log: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("failure", [None, OSError("busy")])
+def test_trigger_that_airflow_cancels_again_leaves_its_question_open(
+    world: Any, airflow: Airflow, trigger_log: Any, triggerer_log: Any, failure: Exception | None, has_on_kill: bool
 ) -> None:
-    """Airflow cancels ``on_kill`` when its time is up; the question is no part of it."""
+    """Airflow cancels a trigger in every round until it has ended: the handler ends, its question doesn't."""
     trigger = deferred(world, airflow)
 
     async def scenario() -> None:
+        task, _ = world.run_trigger(trigger)
+        await asyncio.sleep(25.0)
         mark(airflow, trigger, "failed")
-        airflow.seconds = 60.0
-        with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(trigger.on_kill(), 3.0)
-        await asyncio.sleep(70.0)
+        airflow.seconds, airflow.failure = (3.0, None) if failure is None else (0.5, failure)
+        stopping = asyncio.ensure_future(stop(task, trigger, has_on_kill))
+        await asyncio.sleep(1.0)
+        (stopping if has_on_kill else task).cancel("user-action")
+        await asyncio.wait([stopping])
+        assert world.polaris.canceled == []
+        airflow.failure = None
+        await asyncio.sleep(10.0)
 
     world.run(scenario())
 
     assert world.polaris.canceled == ["job-0"]
+    assert trigger_log()[-1] == (
+        still_open("Airflow gave no answer yet", "INFO")
+        if failure is None
+        else still_open("Airflow couldn't be asked for the task's state: OSError('busy')", "WARNING")
+    )
+    assert triggerer_log() == [CANCELED]
+
+
+def test_trigger_that_is_cut_off_during_its_cancel_says_so(
+    world: Any, airflow: Airflow, trigger_log: Any, triggerer_log: Any
+) -> None:
+    """What is missing then is Polaris' answer."""
+    trigger = deferred(world, airflow)
+    mark(airflow, trigger, "failed")
+    world.latency = 3.0
+
+    async def scenario() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(trigger.on_kill(), 1.0)
+        await asyncio.sleep(10.0)
+
+    world.run(scenario())
+
+    (line,) = trigger_log()
+    assert line == (
+        "INFO The task no longer waits for Polaris job 'job-0', and the job is not canceled yet: Polaris gave no "
+        "answer yet. The triggerer goes on trying; its own log has the result. If the triggerer ends before, the job may run "
+        "on."
+    )
     assert triggerer_log() == [CANCELED]
 
 
@@ -292,7 +328,9 @@ def test_job_of_the_task_that_airflow_fails_to_tell_is_asked_for_again(
     world.run(scenario())
 
     assert world.polaris.canceled == (["job-0"] if other == "job-1" else [])
-    assert trigger_log() == [still_open("Airflow couldn't be asked which job the task waits for: OSError('gone')")]
+    assert trigger_log() == [
+        still_open("Airflow couldn't be asked which job the task waits for: OSError('gone')", "WARNING")
+    ]
     assert triggerer_log() == [CANCELED if other == "job-1" else DEFERRED]
 
 
@@ -550,19 +588,27 @@ def test_ask_supervisor_keeps_what_other_requests_answered(world: Any, monkeypat
         world.run(task_state.ask_supervisor(keys[:1]))
 
 
-def test_failure_of_our_own_closes_the_question_with_a_line(world: Any, airflow: Airflow, trigger_log: Any) -> None:
-    """Nothing leaves ``on_kill`` but a line in the log."""
+@pytest.mark.parametrize("seconds, attended", [(1.0, True), (20.0, False)])
+def test_failure_of_our_own_closes_the_question_with_a_line(
+    world: Any, airflow: Airflow, trigger_log: Any, triggerer_log: Any, seconds: float, attended: bool
+) -> None:
+    """Nothing leaves ``on_kill``, or the question that outlives it, but a line in a log."""
 
     async def broken(job_id: str) -> CancelResult:
         raise ValueError(job_id)
 
     trigger = deferred(world, airflow)
     mark(airflow, trigger, "failed")
+    airflow.seconds = seconds
     trigger._watcher = SimpleNamespace(cancel=broken)  # type: ignore[assignment]
 
-    async def scenario() -> OpenQuestions:
+    async def scenario() -> None:
         await trigger.on_kill()
-        return open_questions.open_questions()
+        await asyncio.sleep(20.0)
+        assert len(open_questions.open_questions()) == 0
 
-    assert len(world.run(scenario())) == 0
-    assert trigger_log() == ["WARNING Polaris job 'job-0' may not have been canceled: ValueError('job-0')"]
+    world.run(scenario())
+
+    line = "Polaris job 'job-0' may not have been canceled: ValueError('job-0')"
+    assert (f"WARNING {line}" in trigger_log()) is attended
+    assert triggerer_log() == ([] if attended else [f"WARNING {STOPPED}{line}"])
