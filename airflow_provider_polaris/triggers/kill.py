@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from airflow_provider_polaris.jobs.cancel import CancelResult
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError
@@ -83,16 +83,15 @@ def prepare_kill(ti: Any) -> None:
         task_states().warm_up(TaskKey.of(ti))
 
 
-async def cancel_if_killed(
+def ask_why(
     ti: Any, job_id: str, canceler: Canceler, *, because: str, log: Any, seconds: float | None = None
-) -> None:
+) -> Asking | None:
     """
-    Cancel the job of a trigger that was stopped, if its task no longer waits for it; never raises, logs what it does.
+    Begin to find out why a trigger was stopped, and cancel its job if the task no longer waits for it.
 
     Airflow stops a trigger when the task is marked or cleared, but also when the triggerer ends or loses it to another
-    one. The task's state tells which, and for a task that is deferred the job that it waits for now. What is not
-    settled within ten seconds stays open: the triggerer asks on after this returns, and logs the result in its own log.
-    See :mod:`~airflow_provider_polaris.triggers.open_questions`.
+    one. The task's state tells which, and for a task that is deferred the job that it waits for now. The question
+    outlives the trigger. See :mod:`~airflow_provider_polaris.triggers.open_questions`. Returns at once, never raises.
 
     :param ti: The trigger's task instance.
     :param job_id: The job.
@@ -100,43 +99,57 @@ async def cancel_if_killed(
     :param because: Which argument wants it, for the log.
     :param log: Logger of the task.
     :param seconds: Seconds until the task's deadline, if the job must run on after that; else None.
+    :return: What :func:`attend` takes; None if there is nothing to ask, which the log says.
     """
     if ti is None:
         log.warning("The trigger was stopped and Airflow doesn't say why; Polaris job %r runs on.", job_id)
-        return
+        return None
     try:
         question = Question(TaskKey.of(ti), job_id, canceler.cancel, because, seconds)
-        asking = open_questions().open(question)
-        if asking is None:
-            log.warning(
-                "The trigger was stopped, and Airflow is not asked why: %d such questions are open already. Polaris "
-                "job %r may run on; the next try or a clear of the task settles it.",
-                MOST_QUESTIONS,
-                job_id,
-            )
-            return
-        await _attend(question, asking, log)
-    except Exception as error:
+    except Exception as error:  # a task instance that makes no sense
         log.warning("Polaris job %r may not have been canceled: %r", job_id, error)
+        return None
+    task = open_questions().open(question)
+    if task is None:
+        log.warning(
+            "The trigger was stopped, and Airflow is not asked why: %d such questions are open already. Polaris job %r "
+            "may run on; the next try or a clear of the task settles it.",
+            MOST_QUESTIONS,
+            job_id,
+        )
+        return None
+    return Asking(question, task)
 
 
-async def _attend(question: Question, asking: asyncio.Task[Line], log: Any) -> None:
+class Asking(NamedTuple):
+    """A question that was opened, and the task whose result is the line that closes it."""
+
+    question: Question
+    task: asyncio.Task[Line]
+
+
+async def attend(asking: Asking, log: Any) -> None:
     """
     Log what comes of a question while Airflow lets the trigger wait; without a result, leave it open and log that.
 
     Airflow 3.3 cancels a trigger again in each of its rounds, so ``on_kill`` has a second or two. Source:
     TriggerRunner.cancel_triggers of 3.3.2.
+
+    :param asking: The question.
+    :param log: Logger of the task.
     """
+    question, task = asking
+    question.is_attended = True
     try:
-        await asyncio.wait([asking], timeout=PROOF_SECONDS)
+        await asyncio.wait([task], timeout=PROOF_SECONDS)
         if question.is_proven:
-            await asyncio.wait([asking], timeout=CANCEL_SECONDS)
+            await asyncio.wait([task], timeout=CANCEL_SECONDS)
     finally:
         question.is_attended = False
-        if not asking.done():
+        if not task.done():
             _log_open(question, log)
-        elif not asking.cancelled():
-            line = asking.result()
+        elif not task.cancelled():
+            line = task.result()
             log.log(line.level, "%s", line.text)
 
 

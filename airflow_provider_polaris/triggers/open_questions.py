@@ -70,7 +70,7 @@ class Question:
     #: Whether it proved the end of the wait, so that all that is missing is the cancel.
     is_proven: bool = False
     #: Whether the trigger still waits, and logs the result in its task's log.
-    is_attended: bool = True
+    is_attended: bool = False
 
 
 class OpenQuestions:

@@ -21,7 +21,7 @@ from airflow_provider_polaris.jobs.waiting import Verdict, WaitTracker
 from airflow_provider_polaris.outcome import log_messages
 from airflow_provider_polaris.triggers.data import PolarisDataTrigger
 from airflow_provider_polaris.triggers.event import EventStatus, JobEvent
-from airflow_provider_polaris.triggers.kill import cancel_if_killed, prepare_kill
+from airflow_provider_polaris.triggers.kill import Asking, ask_why, attend, prepare_kill
 from airflow_provider_polaris.triggers.table_updated import PolarisTableUpdatedTrigger
 from airflow_provider_polaris.triggers.watcher import Watcher, watcher_of
 
@@ -33,6 +33,8 @@ __all__ = ["PolarisDataTrigger", "PolarisJobTrigger", "PolarisTableUpdatedTrigge
 #: At the deadline: Airflow's own limit may be 30 s away.
 _CANCEL_SECONDS: Final = 15.0
 _HAS_ON_KILL: Final = AIRFLOW_VERSION >= (3, 3)
+#: What a trigger is canceled with before ``on_kill``. Source: jobs/triggerer_job_runner.py of Airflow 3.3.2.
+_USER_ACTION: Final = "__airflow_user_action__"
 
 
 class PolarisJobTrigger(BaseTrigger):
@@ -91,6 +93,7 @@ class PolarisJobTrigger(BaseTrigger):
         self.console_url = console_url
         self._watcher: Watcher | None = None
         self._killed = False
+        self._asking: Asking | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments: JSON scalars, no secret."""
@@ -126,8 +129,11 @@ class PolarisJobTrigger(BaseTrigger):
             if event is None:
                 waiter.leave()
                 event = await self._give_up(watcher, tracker)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as stopped:
             waiter.leave()
+            if stopped.args == (_USER_ACTION,):
+                # At once: Airflow writes a log line before on_kill, and may cancel us again before that is done.
+                self._ask_why()
             # Airflow 3.3 calls on_kill after this, but not when it is its own time-out that stops us.
             if not _HAS_ON_KILL or self._is_late():
                 await self._kill()
@@ -186,17 +192,25 @@ class PolarisJobTrigger(BaseTrigger):
 
     async def _kill(self) -> None:
         """Cancel the job if its task was killed. After the deadline that is a matter of ``cancel_on_timeout``."""
+        asking = self._asking or self._ask_why()
+        self._asking = None
+        if asking is not None:
+            await attend(asking, self.log)
+
+    def _ask_why(self) -> Asking | None:
+        """Ask why the trigger was stopped, once and if the job is to be canceled for it; don't wait for the answer."""
         flag = "cancel_on_timeout" if self._is_late() else "cancel_on_kill"
         if not getattr(self, flag) or self._killed:
-            return
+            return None
         self._killed = True
         watcher = self._watcher or watcher_of(self.polaris_conn_id)
         seconds = None
         if self.deadline is not None and not self.cancel_on_timeout:
             seconds = self.deadline - _now().timestamp()
-        await cancel_if_killed(
+        self._asking = ask_why(
             self.task_instance, self.job_id, watcher, because=f"{flag}=True", log=self.log, seconds=seconds
         )
+        return self._asking
 
     def _is_late(self) -> bool:
         return self.deadline is not None and _now().timestamp() >= self.deadline

@@ -11,6 +11,9 @@ import pytest
 from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 from airflow_provider_polaris.triggers.task_state import TaskKey
 
+#: What Airflow cancels a trigger with before it calls ``on_kill``.
+USER_ACTION = "__airflow_user_action__"
+
 
 class Airflow:
     """What Airflow knows of tasks."""
@@ -59,7 +62,7 @@ def deferred(world: Any, airflow: Airflow, number: int = 0, **options: Any) -> P
 
 async def stop(task: asyncio.Task[None], trigger: PolarisJobTrigger, has_on_kill: bool) -> None:
     """Stop a trigger as Airflow does when its task is none of its business any more."""
-    task.cancel("user-action")
+    task.cancel(USER_ACTION)
     with pytest.raises(asyncio.CancelledError):
         await task
     if has_on_kill:

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import gc
 import logging
+import warnings
 import weakref
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -13,12 +14,13 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_polaris.compat import AIRFLOW_VERSION
 from airflow_provider_polaris.jobs.cancel import CancelResult
 from airflow_provider_polaris.triggers import open_questions, polaris, task_state
 from airflow_provider_polaris.triggers.open_questions import MOST_QUESTIONS, Question
 from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 from airflow_provider_polaris.triggers.task_state import NoAnswerError, TaskKey, TaskStates
-from tests.provider.triggers.kills import Airflow, deferred, end_triggerer, stop, stop_waiting
+from tests.provider.triggers.kills import USER_ACTION, Airflow, deferred, end_triggerer, stop, stop_waiting
 
 STOPPED = "Stopped trigger of task rollup.hourly (run run-0): "
 CANCELED = (
@@ -157,7 +159,7 @@ def test_trigger_that_airflow_cancels_again_leaves_its_question_open(
         airflow.seconds, airflow.failure = (3.0, None) if failure is None else (0.5, failure)
         stopping = asyncio.ensure_future(stop(task, trigger, has_on_kill))
         await asyncio.sleep(1.0)
-        (stopping if has_on_kill else task).cancel("user-action")
+        (stopping if has_on_kill else task).cancel(USER_ACTION)
         await asyncio.wait([stopping])
         assert world.polaris.canceled == []
         airflow.failure = None
@@ -171,6 +173,35 @@ def test_trigger_that_airflow_cancels_again_leaves_its_question_open(
         if failure is None
         else still_open("Airflow couldn't be asked for the task's state: OSError('busy')", "WARNING")
     )
+    assert triggerer_log() == [CANCELED]
+
+
+@pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="without on_kill")
+@pytest.mark.usefixtures("database_models")
+def test_message_of_a_kill_is_that_of_airflow() -> None:
+    """It is Airflow's own and may change; ``on_kill`` works without it, unless Airflow is cut off before."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from airflow.jobs import triggerer_job_runner
+
+    assert triggerer_job_runner._USER_ACTION_CANCEL_MSG == polaris._USER_ACTION == USER_ACTION
+
+
+def test_trigger_that_airflow_cancels_again_before_on_kill_has_its_question_asked(
+    world: Any, airflow: Airflow, triggerer_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow 3.3 logs a line first and may be cut off in that; then ``on_kill`` is never called."""
+    monkeypatch.setattr(polaris, "_HAS_ON_KILL", True)
+    trigger = deferred(world, airflow)
+
+    async def scenario() -> None:
+        await stop_waiting(world, trigger, has_on_kill=False)
+        mark(airflow, trigger, "failed")
+        await asyncio.sleep(10.0)
+
+    world.run(scenario())
+
+    assert world.polaris.canceled == ["job-0"]
     assert triggerer_log() == [CANCELED]
 
 
@@ -192,8 +223,8 @@ def test_trigger_that_is_cut_off_during_its_cancel_says_so(
     (line,) = trigger_log()
     assert line == (
         "INFO The task no longer waits for Polaris job 'job-0', and the job is not canceled yet: Polaris gave no "
-        "answer yet. The triggerer goes on trying; its own log has the result. If the triggerer ends before, the job may run "
-        "on."
+        "answer yet. The triggerer goes on trying; its own log has the result. If the triggerer ends before, the job "
+        "may run on."
     )
     assert triggerer_log() == [CANCELED]
 
@@ -388,7 +419,7 @@ def test_ten_thousand_questions_are_open_at_most(world: Any, airflow: Airflow, t
         assert MOST_QUESTIONS == 10_000
         keys = [TaskKey("rollup", f"run-{number}", "hourly", -1) for number in range(MOST_QUESTIONS)]
         for number, key in enumerate(keys):
-            question = Question(key, f"job-{number}", cancel, "cancel_on_kill=True", is_attended=False)
+            question = Question(key, f"job-{number}", cancel, "cancel_on_kill=True")
             assert questions.open(question) is not None
         trigger = deferred(world, airflow, MOST_QUESTIONS)
         await trigger.on_kill()
@@ -543,15 +574,16 @@ def test_jobs_of_tasks_are_asked_for_eight_at_once(world: Any, airflow: Airflow)
     assert len(world.polaris.canceled) == 100
 
 
-def test_request_that_hangs_for_ever_does_not_hold_up_the_next_one(world: Any) -> None:
-    """After five minutes its tasks have no answer, and those that came meanwhile are asked for."""
+def test_request_that_hangs_does_not_hold_up_the_next_one(world: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """After five minutes its tasks have no answer, those that came meanwhile are asked for, and its end is nothing."""
     asked = []
     keys = [TaskKey("rollup", f"run-{number}", "hourly", -1) for number in range(2)]
 
     async def query(wanted: Any) -> Any:
         asked.append(list(wanted))
         if len(asked) == 1:
-            await asyncio.sleep(40_000.0)
+            await asyncio.sleep(1000.0)
+            raise OSError("too late")
         return dict.fromkeys(wanted, "failed")
 
     async def scenario() -> None:
@@ -563,11 +595,13 @@ def test_request_that_hangs_for_ever_does_not_hold_up_the_next_one(world: Any) -
             await first
         assert await second == "failed"
         assert world.time() == pytest.approx(300.0)
-        await end_triggerer()
+        await asyncio.sleep(1000.0)
+        gc.collect()
 
     world.run(scenario())
 
     assert asked == [[keys[0]], [keys[1]]]
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
 
 
 def test_ask_supervisor_keeps_what_other_requests_answered(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
