@@ -14,10 +14,12 @@ class CancelResult:
 
     :param status: ``executionStatus`` after that; None if Polaris didn't say.
     :param problem: Why Polaris didn't take the order; None if it did, or if the job had ended before.
+    :param again: Whether the same request may succeed later: Polaris gave no answer, or throttled us.
     """
 
     status: str | None = None
     problem: str | None = None
+    again: bool = False
 
     @property
     def has_ended(self) -> bool:

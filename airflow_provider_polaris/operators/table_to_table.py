@@ -77,9 +77,10 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
     task two minutes later and the worker does it.
 
     **Kill.** Marking the task failed or clearing it cancels the job, unless ``cancel_on_kill=False``: from the worker
-    within four seconds; from the triggerer once Airflow says that the task is no longer deferred, so that a triggerer
-    may be restarted or replaced. A worker can't tell a kill from other polite ends of its process, such as an evicted
-    pod, which cancel the job as well: prefer ``deferrable`` where that happens.
+    within four seconds; from the triggerer once Airflow says that the task no longer waits for it, so that a triggerer
+    may be restarted or replaced. The triggerer goes on asking for up to an hour. A worker can't tell a kill from other
+    polite ends of its process, such as an evicted pod, which cancel the job as well: prefer ``deferrable`` where that
+    happens.
 
     **XCom.** Return value: the job's id. ``polaris_job``: ``id``, ``status``, ``intervals``, ``rows_processed``,
     ``rows_persisted``, ``bytes``, ``seconds``, ``adopted``, None where unknown; pushed when the job is submitted and

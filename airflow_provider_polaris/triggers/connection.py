@@ -30,6 +30,27 @@ def start_apart(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     return contextvars.Context().run(asyncio.get_running_loop().create_task, coroutine)
 
 
+async def answer_within(seconds: float, asking: Coroutine[Any, Any, T]) -> T:
+    """
+    Ask Airflow, and wait for its answer for a limited time.
+
+    The request is never canceled, not even with the task that waits for it: up to Airflow 3.1 a call to Airflow that is
+    canceled halfway breaks the whole triggerer, because the next call takes its answer. Source:
+    TriggerCommsDecoder.asend of 3.1.8.
+
+    :param seconds: The limit.
+    :param asking: The request; it goes on in a context of its own when the time is up, and its answer is dropped.
+    :raises TimeoutError: Airflow gave no answer in time, or lost the connection to the triggerer.
+    :raises Exception: The request failed.
+    """
+    task = start_apart(asking)
+    task.add_done_callback(_retrieve)
+    await asyncio.wait([task], timeout=seconds)
+    if not task.done() or task.cancelled():
+        raise TimeoutError(f"Airflow gave no answer within {seconds:g} s")
+    return task.result()
+
+
 def is_key_refused(error: object) -> bool:
     """Whether Polaris doesn't know us (any more), so that the connection is worth another look."""
     return isinstance(error, PolarisAuthError) and error.status == 401

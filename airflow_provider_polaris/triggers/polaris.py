@@ -21,7 +21,7 @@ from airflow_provider_polaris.jobs.waiting import Verdict, WaitTracker
 from airflow_provider_polaris.outcome import log_messages
 from airflow_provider_polaris.triggers.data import PolarisDataTrigger
 from airflow_provider_polaris.triggers.event import EventStatus, JobEvent
-from airflow_provider_polaris.triggers.kill import cancel_if_killed
+from airflow_provider_polaris.triggers.kill import Asking, ask_why, attend, prepare_kill
 from airflow_provider_polaris.triggers.table_updated import PolarisTableUpdatedTrigger
 from airflow_provider_polaris.triggers.watcher import Watcher, watcher_of
 
@@ -33,6 +33,8 @@ __all__ = ["PolarisDataTrigger", "PolarisJobTrigger", "PolarisTableUpdatedTrigge
 #: At the deadline: Airflow's own limit may be 30 s away.
 _CANCEL_SECONDS: Final = 15.0
 _HAS_ON_KILL: Final = AIRFLOW_VERSION >= (3, 3)
+#: What a trigger is canceled with before ``on_kill``. Source: jobs/triggerer_job_runner.py of Airflow 3.3.2.
+_USER_ACTION: Final = "__airflow_user_action__"
 
 
 class PolarisJobTrigger(BaseTrigger):
@@ -49,8 +51,10 @@ class PolarisJobTrigger(BaseTrigger):
     **Deadline.** Absolute, so that a restart of the triggerer doesn't move it. A job that has ended by then is
     ``ended``. Else it is canceled, if ``cancel_on_timeout``, and then the event is fired: no worker is needed for it.
 
-    **Kill.** With ``cancel_on_kill`` the job is canceled when Airflow stops the trigger and says that the task is no
-    longer deferred (it was marked or cleared). When the triggerer stops or loses its triggers, the job runs on.
+    **Kill.** With ``cancel_on_kill`` the job is canceled when Airflow stops the trigger and says that the task no
+    longer waits for it: the task failed, succeeded, was skipped, removed or cleared, or waits for another job. Until
+    Airflow gives such an answer, the triggerer goes on asking for up to an hour, also after this trigger has ended.
+    When the triggerer stops or loses its triggers, the job runs on.
 
     :param job_id: The job.
     :param polaris_conn_id: The connection.
@@ -89,6 +93,7 @@ class PolarisJobTrigger(BaseTrigger):
         self.console_url = console_url
         self._watcher: Watcher | None = None
         self._killed = False
+        self._asking: Asking | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments: JSON scalars, no secret."""
@@ -115,6 +120,8 @@ class PolarisJobTrigger(BaseTrigger):
         tracker = WaitTracker(self.job_id, now=_instant(since), deadline=deadline, console_url=self.console_url)
         patience = Patience(self.pending_warning, since)
         self._watcher = watcher = watcher_of(self.polaris_conn_id)
+        if self.cancel_on_kill or self.cancel_on_timeout:
+            prepare_kill(self.task_instance)
         waiter = watcher.join(self.job_id, interval=self.poll_interval, started=since)
         try:
             while (event := self._hear(waiter, tracker, patience)) is None and not self._is_late():
@@ -122,8 +129,11 @@ class PolarisJobTrigger(BaseTrigger):
             if event is None:
                 waiter.leave()
                 event = await self._give_up(watcher, tracker)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as stopped:
             waiter.leave()
+            if stopped.args == (_USER_ACTION,):
+                # At once: Airflow writes a log line before on_kill, and may cancel us again before that is done.
+                self._ask_why()
             # Airflow 3.3 calls on_kill after this, but not when it is its own time-out that stops us.
             if not _HAS_ON_KILL or self._is_late():
                 await self._kill()
@@ -133,7 +143,7 @@ class PolarisJobTrigger(BaseTrigger):
         yield TriggerEvent(dict(event))  # type: ignore[no-untyped-call]  # Airflow's
 
     async def on_kill(self) -> None:
-        """Cancel the job if that is wanted and the task is no longer deferred; Airflow 3.3 calls this."""
+        """Cancel the job if that is wanted and the task no longer waits for it; Airflow 3.3 calls this."""
         await self._kill()
 
     def _hear(self, waiter: Waiter, tracker: WaitTracker, patience: Patience) -> JobEvent | None:
@@ -182,12 +192,25 @@ class PolarisJobTrigger(BaseTrigger):
 
     async def _kill(self) -> None:
         """Cancel the job if its task was killed. After the deadline that is a matter of ``cancel_on_timeout``."""
+        asking = self._asking or self._ask_why()
+        self._asking = None
+        if asking is not None:
+            await attend(asking, self.log)
+
+    def _ask_why(self) -> Asking | None:
+        """Ask why the trigger was stopped, once and if the job is to be canceled for it; don't wait for the answer."""
         flag = "cancel_on_timeout" if self._is_late() else "cancel_on_kill"
         if not getattr(self, flag) or self._killed:
-            return
+            return None
         self._killed = True
         watcher = self._watcher or watcher_of(self.polaris_conn_id)
-        await cancel_if_killed(self.task_instance, self.job_id, watcher, because=f"{flag}=True", log=self.log)
+        seconds = None
+        if self.deadline is not None and not self.cancel_on_timeout:
+            seconds = self.deadline - _now().timestamp()
+        self._asking = ask_why(
+            self.task_instance, self.job_id, watcher, because=f"{flag}=True", log=self.log, seconds=seconds
+        )
+        return self._asking
 
     def _is_late(self) -> bool:
         return self.deadline is not None and _now().timestamp() >= self.deadline

@@ -7,31 +7,29 @@ well, so "is it still deferred?" is answered with yes for the wrong try; the job
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Final
 
 from airflow_provider_polaris.compat import AIRFLOW_VERSION
 from airflow_provider_polaris.outcome import JOB_XCOM_KEY
-from airflow_provider_polaris.triggers.connection import start_apart
-from airflow_provider_polaris.triggers.task_state import TaskKey
+from airflow_provider_polaris.triggers.connection import answer_within
+from airflow_provider_polaris.triggers.task_state import NoAnswerError, TaskKey
 
-#: The state was asked for before, the cancel comes after, and Airflow allows 30 s for all of it.
-JOB_SECONDS: Final = 5.0
+#: How long one request may take, in seconds.
+JOB_SECONDS: Final = 30.0
 
 
 async def job_of(key: TaskKey) -> str | None:
     """
-    Return the id of the job that a task handed on last; None if it handed on none or nobody knows. Never raises.
+    Return the id of the job that a task handed on last; None if it handed on none.
 
     :param key: The task instance.
+    :raises NoAnswerError: Airflow gave no answer.
     """
     ask = _ask_supervisor if AIRFLOW_VERSION >= (3, 0) else _ask_database
-    # A task that nobody cancels: see SharedSettings.
-    asking = start_apart(ask(key))
-    await asyncio.wait([asking], timeout=JOB_SECONDS)
-    if not asking.done() or asking.cancelled() or asking.exception() is not None:
-        return None
-    facts = asking.result()
+    try:
+        facts = await answer_within(JOB_SECONDS, ask(key))
+    except Exception as error:
+        raise NoAnswerError(f"Airflow couldn't be asked which job the task waits for: {error!r}") from error
     found = facts.get("id") if isinstance(facts, dict) else None
     return found if isinstance(found, str) else None
 

@@ -1,5 +1,5 @@
 """
-Asks Airflow whether a task is still deferred, for many tasks in few questions.
+Asks Airflow for the states of tasks, for many tasks in few questions.
 
 A trigger is also stopped when it merely moves to another triggerer (a restart, or no heartbeat for half a minute), and
 Airflow doesn't say why it stops. Its ``on_kill`` is no proof either: a triggerer that slept through the move calls it.
@@ -11,21 +11,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from airflow_provider_polaris.compat import AIRFLOW_VERSION
-from airflow_provider_polaris.triggers.connection import start_apart
+from airflow_provider_polaris.triggers.connection import answer_within, start_apart
 
-#: How long to wait for Airflow. Its own limit for ``on_kill`` is 30 s, and the cancel comes after this.
-STATE_SECONDS: Final = 10.0
+#: How long one request to Airflow may take, in seconds. Loaded machines need a minute; this is for requests that hang.
+STATE_SECONDS: Final = 300.0
 
 #: Pairs of run and task a question; the answer comes for all combinations, and a URL has its limits.
 _MOST_PAIRS: Final = 100
-
-_DEFERRED: Final = "deferred"
 
 
 class TaskKey(NamedTuple):
@@ -41,10 +39,18 @@ class TaskKey(NamedTuple):
         """Return the key of what Airflow gave a trigger as its task instance."""
         return cls(ti.dag_id, ti.run_id, ti.task_id, ti.map_index if ti.map_index is not None else -1)
 
+    def __str__(self) -> str:
+        index = "" if self.map_index < 0 else f", map index {self.map_index}"
+        return f"task {self.dag_id}.{self.task_id} (run {self.run_id}{index})"
+
 
 #: State by task, None for "no status", which a cleared task has; who is missing is unknown.
 States = dict[TaskKey, str | None]
-Query = Callable[[Sequence[TaskKey]], Awaitable[States]]
+Query = Callable[[Sequence[TaskKey]], Coroutine[Any, Any, States]]
+
+
+class NoAnswerError(Exception):
+    """Raised when Airflow doesn't tell the state of a task; the message says why and is for the log."""
 
 
 class TaskStates:
@@ -56,35 +62,62 @@ class TaskStates:
 
     def __init__(self, query: Query) -> None:
         self._query = query
-        self._asking: list[tuple[TaskKey, asyncio.Future[bool | None]]] = []
+        self._asking: list[tuple[TaskKey, asyncio.Future[str | None]]] = []
         self._task: asyncio.Task[None] | None = None
+        self._is_warm = False
 
-    async def is_deferred(self, key: TaskKey) -> bool | None:
+    async def state(self, key: TaskKey) -> str | None:
         """
-        Return whether a task is deferred now; None if nobody knows. Never raises.
+        Return the state of a task; None if it has none, as a task that was cleared.
 
         :param key: The task instance.
+        :raises NoAnswerError: Airflow gave no answer, or doesn't list the task.
         """
-        future: asyncio.Future[bool | None] = asyncio.get_running_loop().create_future()
+        return await self._ask(key)
+
+    def warm_up(self, key: TaskKey) -> None:
+        """
+        Ask once and drop the answer, so that nothing has to be loaded when an answer is needed; returns at once.
+
+        The first request to Airflow makes the supervisor of an Airflow 3 triggerer load the whole execution API, with
+        FastAPI and ``starlette.testclient`` (which ``svcs.fastapi`` imports), and Airflow 2 load its models. That takes
+        seconds, on a busy machine many of them. Source: ``in_process_api_server`` in jobs/triggerer_job_runner.py.
+
+        :param key: Any task instance.
+        """
+        if not self._is_warm:
+            self._is_warm = True
+            self._ask(key).add_done_callback(asyncio.Future.exception)
+
+    def _ask(self, key: TaskKey) -> asyncio.Future[str | None]:
+        future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._asking.append((key, future))
         if self._task is None:
             # A task that nobody cancels: see SharedSettings.
             self._task = start_apart(self._answer_all())
-        await asyncio.wait([future], timeout=STATE_SECONDS)
-        return future.result() if future.done() else None
+        return future
 
     async def _answer_all(self) -> None:
         try:
             while self._asking:
                 batch, self._asking = self._asking, []
-                states: States = {}
-                with contextlib.suppress(Exception):  # unknown, then
-                    states = await self._query(sorted({key for key, _ in batch}))
+                states, problem = await self._answer(sorted({key for key, _ in batch}))
                 for key, future in batch:
-                    if not future.done():
-                        future.set_result(states[key] == _DEFERRED if key in states else None)
+                    if future.done():
+                        continue
+                    if key in states:
+                        future.set_result(states[key])
+                    else:
+                        future.set_exception(NoAnswerError(problem))
         finally:
             self._task = None
+
+    async def _answer(self, keys: Sequence[TaskKey]) -> tuple[States, str]:
+        """Return what Airflow says, and why the rest is unknown."""
+        try:
+            return await answer_within(STATE_SECONDS, self._query(keys)), "Airflow didn't tell the task's state"
+        except Exception as error:
+            return {}, f"Airflow couldn't be asked for the task's state: {error!r}"
 
 
 _BY_LOOP: WeakKeyDictionary[asyncio.AbstractEventLoop, TaskStates] = WeakKeyDictionary()
@@ -125,24 +158,33 @@ async def ask_supervisor(keys: Sequence[TaskKey]) -> States:
     """
     Ask Airflow 3 through the triggerer's own line.
 
-    Directly and not through ``RuntimeTaskInstance.get_task_states``, which blocks and would need a thread.
+    Directly and not through ``RuntimeTaskInstance.get_task_states``, which blocks and would need a thread. A request
+    that fails leaves its tasks out of the answer. The imports cost nothing: a triggerer has done them before it runs
+    its first trigger.
 
     :param keys: Sorted.
+    :raises Exception: All requests failed.
     """
     from airflow.sdk.execution_time import task_runner
     from airflow.sdk.execution_time.comms import GetTaskStates
 
     states: States = {}
+    problem: Exception | None = None
     for question in questions(keys):
-        answer: Any = await task_runner.SUPERVISOR_COMMS.asend(
-            GetTaskStates(dag_id=question.dag_id, run_ids=question.run_ids, task_ids=question.task_ids)
-        )
+        message = GetTaskStates(dag_id=question.dag_id, run_ids=question.run_ids, task_ids=question.task_ids)
+        try:
+            answer: Any = await task_runner.SUPERVISOR_COMMS.asend(message)
+        except Exception as error:
+            problem = error
+            continue
         for key in question.keys:
             of_run = answer.task_states.get(key.run_id, {})
             # Airflow writes the instances of a mapped task so.
             name = key.task_id if key.map_index < 0 else f"{key.task_id}_{key.map_index}"
             if name in of_run:
                 states[key] = of_run[name]
+    if problem is not None and not states:
+        raise problem
     return states
 
 

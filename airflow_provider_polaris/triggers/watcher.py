@@ -139,7 +139,7 @@ class Watcher:
         try:
             return await self._settings.call(self._cancels, work)
         except Exception as error:
-            return CancelResult(problem=str(error) or repr(error))
+            return CancelResult(problem=str(error) or repr(error), again=getattr(error, "retryable", False))
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()

@@ -51,12 +51,14 @@ class Polaris:
     Asked without the package's own client, so that what is judged is not the judge.
 
     :param log: File for what it prints.
+    :param slow: Whether jobs run for hours unless they are canceled; then the table has the examples' rows.
     """
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, *, slow: bool = False) -> None:
+        options = ["--progression", "seconds=100000", "--seed-demo"] if slow else []
         self.process = ProcessTree(
             "polaris-emulator",
-            [sys.executable, "-m", "airflow_provider_polaris.emulator", "--port", "0"],
+            [sys.executable, "-m", "airflow_provider_polaris.emulator", "--port", "0", *options],
             {**os.environ, "PYTHONUNBUFFERED": "1"},
             log,
         )
@@ -65,7 +67,8 @@ class Polaris:
         self._http.headers["Authorization"] = f"Basic {KEY}"
         try:
             self.url = self._address()
-            self.append(KOALAS, "koalas.json")
+            if not slow:
+                self.append(KOALAS, "koalas.json")
         except BaseException:
             self.stop()
             raise
@@ -99,6 +102,12 @@ class Polaris:
     def fault(self, **rule: Any) -> None:
         """Add a fault; see ``airflow_provider_polaris.emulator.faults.Fault``."""
         self._ask("POST", "/__emulator__/faults", json=rule)
+
+    def summaries(self) -> list[dict[str, Any]]:
+        """Return up to 1,000 jobs as the list has them, the oldest first."""
+        query = {"sortColumn": "created_date_time", "sortOrder": "ASC", "paginationLimit": "1000"}
+        values: list[dict[str, Any]] = self._api("GET", "/jobs", params=query)["values"]
+        return values
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return all jobs but the one that made the source, the oldest first, as described."""

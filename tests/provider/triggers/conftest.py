@@ -21,6 +21,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from tests.provider.triggers.kills import Airflow
+
 PROJECT = "00000000-0000-4000-8000-000000000001"
 START = datetime(2026, 11, 20, 6, tzinfo=timezone.utc)
 ACTIVE = {"pending", "running", "idle", "suspended", "unknown"}
@@ -387,3 +389,21 @@ def trigger_log(logged: Any) -> Any:
     from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 
     return logged(PolarisJobTrigger)
+
+
+@pytest.fixture
+def airflow(world: World, monkeypatch: pytest.MonkeyPatch) -> Airflow:
+    """Stand between the triggers and Airflow's database."""
+    made = Airflow(world)
+    monkeypatch.setattr("airflow_provider_polaris.triggers.task_state.ask_supervisor", made.ask)
+    monkeypatch.setattr("airflow_provider_polaris.triggers.task_state.ask_database", made.ask)
+    monkeypatch.setattr("airflow_provider_polaris.triggers.task_job._ask_supervisor", made.ask_job)
+    monkeypatch.setattr("airflow_provider_polaris.triggers.task_job._ask_database", made.ask_job)
+    return made
+
+
+@pytest.fixture(params=[True, False], ids=["on_kill", "CancelledError"])
+def has_on_kill(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Run as in Airflow 3.3, and as before."""
+    monkeypatch.setattr("airflow_provider_polaris.triggers.polaris._HAS_ON_KILL", request.param)
+    return bool(request.param)

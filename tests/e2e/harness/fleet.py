@@ -1,0 +1,111 @@
+"""Many tasks that wait at once, each for a job into a table of its own, and the load beside which they do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from harness.airflow import Airflow
+from harness.polaris import Polaris
+from harness.rest import Task
+from harness.waiting import eventually
+
+DAG_ID = "fleet"
+_PAGE = 100
+_LOOP = "while True: pass"
+
+
+class Fleet:
+    """
+    One run of the DAG for each task.
+
+    :param airflow: Where they run.
+    :param polaris: Where their jobs are.
+    :param connection: Airflow's connection to it.
+    :param size: How many there are.
+    """
+
+    def __init__(self, airflow: Airflow, polaris: Polaris, connection: str, size: int) -> None:
+        self._airflow = airflow
+        self._polaris = polaris
+        self.tasks = {
+            table: airflow.run(DAG_ID, connection=connection, table=table)
+            for table in (f"Fleet {number}" for number in range(size))
+        }
+
+    def tables(self) -> Sequence[str]:
+        """Return the tables, one for each task."""
+        return list(self.tasks)
+
+    def instances(self) -> dict[str, dict[str, Any]]:
+        """Return the task instance of each table."""
+        by_run: dict[str, dict[str, Any]] = {}
+        for offset in range(0, 100 * _PAGE, _PAGE):
+            path = f"/dags/{DAG_ID}/dagRuns/~/taskInstances?limit={_PAGE}&offset={offset}&order_by=id"
+            found = self._airflow.api.ask("GET", path)["task_instances"]
+            by_run.update({one["dag_run_id"]: one for one in found})
+            if len(found) < _PAGE:
+                break
+        return {table: by_run[task.run_id] for table, task in self.tasks.items() if task.run_id in by_run}
+
+    def wait_until(self, accept: Callable[[dict[str, Any]], bool], *, within: float, what: str) -> None:
+        """
+        Wait until all task instances are accepted.
+
+        :raises AssertionError: Time is up; has how many are in which state.
+        """
+        eventually(
+            lambda: Counter(
+                (one["state"], (one["triggerer_job"] or {}).get("id"), accept(one)) for one in self.instances().values()
+            ),
+            lambda seen: sum(seen.values()) == len(self.tasks) and all(accepted for *_, accepted in seen),
+            within=within,
+            what=what,
+        )
+
+    def wait_for_triggerer(self, triggerer: int, *, within: float) -> None:
+        """Wait until this triggerer has the triggers of all tasks."""
+        self.wait_until(
+            lambda one: one["state"] == "deferred" and (one["triggerer_job"] or {}).get("id") == triggerer,
+            within=within,
+            what=f"all triggers in triggerer {triggerer}",
+        )
+
+    def jobs(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the jobs of each table as the list has them, the oldest first."""
+        jobs: dict[str, list[dict[str, Any]]] = {table: [] for table in self.tasks}
+        for job in self._polaris.summaries():
+            if job["target"]["tableName"] in jobs:
+                jobs[job["target"]["tableName"]].append(job)
+        return jobs
+
+    def end(self) -> None:
+        """Mark what has not ended, so that it doesn't wait on in the next scenario."""
+        for table, one in self.instances().items():
+            if one["state"] not in ("success", "failed"):
+                self.task(table).mark("failed")
+
+    def task(self, table: str) -> Task:
+        """Return the task of a table."""
+        return self.tasks[table]
+
+
+@contextmanager
+def busy_cores(loops: int) -> Iterator[None]:
+    """
+    Keep cores busy.
+
+    :param loops: How many.
+    """
+    processes = [subprocess.Popen([sys.executable, "-c", _LOOP], env=dict(os.environ)) for _ in range(loops)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait(10)
