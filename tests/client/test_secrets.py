@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from airflow_provider_polaris.client import PolarisClient
-from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisTransportError
+from airflow_provider_polaris.jobs.errors import PolarisForeignAnswerError, PolarisTransportError
 from tests.client.conftest import KEY, MakeClient, Reply, Script
 
 SECRET = "s3cret/s3cret+"
@@ -139,7 +139,7 @@ def test_errors_of_a_proxy_that_answers_have_no_secret(
     """A proxy of the environment may print whom it does not know on its own page."""
     monkeypatch.setenv("http_proxy", server.url.replace("http://", f"http://me:{quote(PROXY_PASSWORD, safe='')}@"))
     server.answer(Reply(407, {"message": f"no user me:{PROXY_PASSWORD}"}))
-    with pytest.raises(PolarisApiError, match=r"answered 407: no user \*\*\*\.$") as caught:
+    with pytest.raises(PolarisForeignAnswerError, match=r"begins '\{\"message\": \"no user \*\*\*\"\}'\.") as caught:
         make_client(base_url="http://polaris.example.org").get_job("j1")
     assert_silent(texts(caught.value))
     assert_silent(loud.messages)

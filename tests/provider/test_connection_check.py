@@ -73,14 +73,14 @@ def test_check_missing_query_permission_passes_and_says_so(hook, server):
 
 def test_check_jobs_alone_pass_and_both_others_are_named(hook, server):
     """The least that counts as working."""
-    server.answer("GET", "/tables", 403, {})
+    server.answer("GET", "/tables", 403, {"message": "not yours"})
     server.answer("POST", "/query/sql", 403, FORBIDDEN)
 
     assert hook.test_connection() == (
         True,
         (
             f"Reached project '{PROJECT}' at {server.url}: ManageIngestionJobs works. "
-            "ViewTables doesn't work (403), so tables can't be looked up. "
+            "ViewTables doesn't work (403 'not yours'), so tables can't be looked up. "
             "AccessQueries doesn't work (403 'not allowed'), so no SQL query can be run."
         ),
     )
