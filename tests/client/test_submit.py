@@ -30,8 +30,8 @@ SPEC: dict[str, Any] = {
 }
 CREATED = Reply(201, {"id": "0191", "type": "batch", "executionStatus": "pending"})
 DOUBT = (
-    "Nobody knows whether Polaris accepted the job: it may be running. Before you send it again, by a retry or by "
-    "clearing the task, look at the newest jobs of table 'Koalas Rollup' that were created since "
+    "Nobody knows whether Polaris accepted the job: it may be running. The client doesn't look for it. Before you "
+    "send it again, look at the newest jobs of table 'Koalas Rollup' that were created since "
     "2024-06-01T12:00:00.000Z: if it is among them, its rows would be added twice."
 )
 
