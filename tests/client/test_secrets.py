@@ -12,7 +12,8 @@ from urllib.parse import quote
 import pytest
 
 from airflow_provider_polaris.client import PolarisClient
-from airflow_provider_polaris.jobs.errors import PolarisForeignAnswerError, PolarisTransportError
+from airflow_provider_polaris.client.spellings import Spellings
+from airflow_provider_polaris.jobs.errors import PolarisError, PolarisForeignAnswerError, PolarisTransportError
 from tests.client.conftest import KEY, MakeClient, Reply, Script
 
 SECRET = "s3cret/s3cret+"
@@ -110,6 +111,49 @@ def test_errors_and_logs_of_answers_have_no_secret(
     assert_silent(texts(caught.value), known)
     assert_silent(loud.messages)
     assert len(server.seen) >= 1
+
+
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "percent": lambda text: "".join(f"%{byte:02x}" for byte in text.encode()),
+    "base64-of-percent": lambda text: base64.b64encode(quote(f"{text}/{text}", safe="").encode()).decode(),
+    "html": lambda text: "".join(f"&#{ord(character)};" for character in text),
+    "json": lambda text: "".join(f"\\u{ord(character):04x}" for character in text),
+    "twice": lambda text: quote("".join(f"%{byte:02X}" for byte in text.encode())),
+    "half": lambda text: text[: len(text) // 2 + 2],
+}
+
+
+@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
+@pytest.mark.parametrize("before", [0, 60, 290, 1990])
+@pytest.mark.parametrize("status", [400, 401, 404, 500])
+def test_errors_have_no_secret_in_any_spelling(
+    status: int,
+    before: int,
+    spell: Callable[[str], str],
+    make_client: MakeClient,
+    server: Script,
+    loud: pytest.LogCaptureFixture,
+) -> None:
+    """Wherever it stands in an answer, and wherever our own sentence is cut."""
+    echo = f"{'x ' * (before // 2)}{spell(KEY)}"
+    page = f"<html><title>{echo}</title><p>{echo}</p></html>".encode()
+    client = make_client(retry_budget=0)
+    secrets = Spellings([KEY])
+    for reply in (
+        Reply(status, {"code": echo, "message": echo, "details": [{"target": echo, "message": echo}]}),
+        Reply(status, f'{{"code": "{echo}", "message": "{echo}"}}'.encode()),
+        Reply(status, page, {"Content-Type": f"text/html; {echo[-80:]}", "X-Request-Id": echo[-80:]}),
+        Reply(status, echo.encode(), {"Content-Type": "text/plain"}),
+        Reply(302, headers={"Location": f"https://example.org/?key={echo[-80:]}".replace(" ", "")}),
+    ):
+        server.answer(reply)
+        with pytest.raises(PolarisError) as caught:
+            client.get_job("j1")
+        assert [
+            text for text in (str(caught.value), *map(str, vars(caught.value).values())) if secrets.find(text)
+        ] == []
+        assert_silent(texts(caught.value))
+    assert_silent(loud.messages)
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
