@@ -116,6 +116,11 @@ REFUSALS = {
         {"code": "NotFound", "message": "project not found"},
         f"{JOBS} answered 404 'NotFound': project not found. Check project_id '{PROJECT}' and host ",
     ),
+    "a proxy": (
+        404,
+        b"<html><title>Welcome</title></html>",
+        f"{JOBS} answered 404, but this isn't Polaris' API: host '127.0.0.1:",
+    ),
     "maintenance": (503, {"message": "maintenance"}, f"{JOBS} answered 503: maintenance. "),
     "not Polaris": (200, b"<html><title>Welcome</title></html>", f"{JOBS} answered 200 but the body is not JSON"),
 }
