@@ -66,10 +66,14 @@ def is_polaris_error(status: int, headers: Mapping[str, str], body: bytes) -> bo
     return status in _OF_THE_GATEWAY and _has_text(data, "message") and data.keys() <= _GATEWAY_FIELDS
 
 
-def is_token_error(status: int, headers: Mapping[str, str], body: bytes) -> bool:  # noqa: ARG001 (an ErrorForm)
-    """Return whether an error has the form that a token endpoint uses: ``error`` as a text (RFC 6749, section 5.2)."""
+def is_token_error(status: int, headers: Mapping[str, str], body: bytes) -> bool:
+    """
+    Return whether an error has a form that a token endpoint uses.
+
+    That is ``error`` as a text (RFC 6749, section 5.2), or the form of Polaris, whose gateway may stand before it.
+    """
     data = _object(body)
-    return data is not None and _has_text(data, "error")
+    return data is not None and (_has_text(data, "error") or is_polaris_error(status, headers, body))
 
 
 def _object(body: bytes) -> Mapping[str, Any] | None:

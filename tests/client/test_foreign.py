@@ -245,9 +245,12 @@ def test_number_counts_as_code_only_if_it_is_the_status() -> None:
 
 
 def test_token_error_needs_the_word_of_the_standard() -> None:
-    """RFC 6749 requires error; a description is optional."""
+    """RFC 6749 requires error; the gateway before the endpoint may answer as Polaris does."""
     assert is_token_error(400, {}, b'{"error": "invalid_client"}')
+    assert is_token_error(404, {}, b'{"code": "NotFound", "message": "no realm"}')
+    assert is_token_error(401, {}, b'{"message": "no"}')
     assert not is_token_error(400, {}, b'{"message": "no"}')
+    assert not is_token_error(400, {}, b"no")
 
 
 def test_first_words_are_those_that_a_browser_shows() -> None:
