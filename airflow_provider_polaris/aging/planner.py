@@ -175,10 +175,11 @@ class Planner:
     def _count(self, plan: AgingPlan, source: Table, window: Interval) -> Counts:
         """Return what the source has, of the window and of the oldest partitions before it."""
         survey = self._survey
-        counts = survey.count(source, plan.source_sql(), plan.granularity, plan.context)
+        words = plan.source_words
+        counts = survey.count(source, plan.source_sql(), plan.granularity, plan.context, words)
         if self._wishes.catch_up:
             sql = oldest_sql(plan.source, plan.granularity, plan.way.source, window, self._wishes.catch_up, plan.filter)
-            counts = {**survey.count(source, sql, plan.granularity, plan.context), **counts}
+            counts = {**survey.count(source, sql, plan.granularity, plan.context, words), **counts}
         if len(counts) > _MOST_PARTITIONS:
             raise PolarisGuardError(
                 f"{len(counts):,} time partitions ({plan.granularity.value}) would be aged at once, and a job can "

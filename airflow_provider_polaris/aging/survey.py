@@ -70,23 +70,40 @@ class Survey:
             )
         return table
 
-    def count(self, table: Table | None, sql: str, granularity: Granularity, context: Mapping[str, Any]) -> Counts:
+    def count(
+        self,
+        table: Table | None,
+        sql: str,
+        granularity: Granularity,
+        context: Mapping[str, Any],
+        words: Mapping[str, str] | None = None,
+    ) -> Counts:
         """
         Count rows by time partition.
 
         :param table: What the query reads; None if it doesn't exist, which has no rows.
+        :param words: What of the SQL the user wrote, by the name of the argument.
         :return: Count of each partition that has rows.
+        :raises PolarisSpecError: Polaris finds these words wrong.
         :raises PolarisGuardError: There is no way to see all rows that jobs see, and only those.
         :raises PolarisError: There was no answer.
         """
         if table is None:
             return {}
-        return read_counts(self._counter.rows(sql, table.storage, context=context, as_job=True), granularity)
+        rows = self._counter.rows(sql, table.storage, context=context, as_job=True, words=words)
+        return read_counts(rows, granularity)
 
     def count_source(self, plan: AgingPlan) -> Counts:
         """Count what a plan takes."""
-        return self.count(self.source(plan.source), plan.source_sql(), plan.granularity, plan.context)
+        source = self.source(plan.source)
+        return self.count(source, plan.source_sql(), plan.granularity, plan.context, plan.source_words)
 
-    def count_target(self, plan: AgingPlan) -> Counts:
-        """Count what is where the plan puts it."""
-        return self.count(self.find(plan.target), plan.target_sql(), plan.granularity, plan.context)
+    def count_target(self, plan: AgingPlan, *, is_copied: bool = False) -> Counts:
+        """
+        Count what is where the plan puts it.
+
+        :param is_copied: The copy has written there, so a column that Polaris doesn't know is one that it doesn't know
+            yet, and a retry asks again.
+        """
+        words = None if is_copied else plan.target_words
+        return self.count(self.find(plan.target), plan.target_sql(), plan.granularity, plan.context, words)

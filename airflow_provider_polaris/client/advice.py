@@ -78,6 +78,25 @@ def describe_loss(subject: Subject, loss: Loss, settings: ClientSettings) -> str
     return sentences[loss.kind]
 
 
+def describe_foreign(answered: str, service: str, *, netloc: str, content_type: str, words: str, check: str) -> str:
+    """
+    Return what to make of an error that the service itself didn't write.
+
+    :param answered: Request and status.
+    :param service: What should have answered.
+    :param netloc: Host and port that were asked.
+    :param content_type: Of the answer; empty if it has none.
+    :param words: How the text of the answer begins; empty if it has no text.
+    :param check: What to check.
+    """
+    kind = repr(content_type) if content_type else "no content type"
+    page = f"the text begins {words!r}" if words else "the body has no text"
+    return (
+        f"{answered}, but this isn't {service}: host {netloc!r} sent {kind}, and {page}. A proxy, an ingress or "
+        f"another service answered in its place: {check}."
+    )
+
+
 def advise(
     subject: Subject, status: int, settings: ClientSettings, *, wait: float | None = None, location: str = ""
 ) -> str:

@@ -10,9 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 _LONGEST = 300
+_LONGEST_WORDS = 100
 _LONGEST_SENTENCE = 2000
 _MOST_DETAILS = 5
 _DEEPEST = 4
+_LONGEST_PAGE = 10_000
+_MARKUP = re.compile(r"<(!doctype|html|head|body|title|h1|p)\b", re.IGNORECASE)
+_UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
 _TITLE = re.compile(r"<(title|h1)[^>]*>(.*?)</\1\s*>", re.IGNORECASE | re.DOTALL)
 
 
@@ -128,6 +133,18 @@ def _no_json(text: str, content_type: str) -> Envelope:
     if "json" in content_type.lower():
         return Envelope(remark=f"broken JSON: {shorten(one_line(text))!r}")
     return Envelope(text=shorten(one_line(text)))
+
+
+def first_words(body: bytes) -> str:
+    """
+    Return how the text of a page begins, on one line; empty if it has no text.
+
+    :param body: The bytes; tags, scripts and styles of a HTML page are left out.
+    """
+    text = body.decode("utf-8", "replace")[:_LONGEST_PAGE]
+    if _MARKUP.search(text):
+        text = html.unescape(_TAG.sub(" ", _UNSEEN.sub(" ", text)))
+    return shorten(one_line(text), _LONGEST_WORDS)
 
 
 def one_line(text: str) -> str:

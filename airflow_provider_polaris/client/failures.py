@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
-from airflow_provider_polaris.client.advice import Subject, advise, describe_loss
-from airflow_provider_polaris.client.envelope import read_envelope
+from airflow_provider_polaris.client.advice import Subject, advise, describe_foreign, describe_loss
+from airflow_provider_polaris.client.envelope import first_words, one_line, read_envelope, shorten
 from airflow_provider_polaris.client.redact import Redactor
 from airflow_provider_polaris.client.retry import Answer, Loss, LossKind, Outcome, retry_after
 from airflow_provider_polaris.client.settings import ClientSettings
@@ -17,10 +18,16 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisApiError,
     PolarisAuthError,
     PolarisError,
+    PolarisForeignAnswerError,
     PolarisProtocolError,
     PolarisSpecError,
     PolarisTransportError,
 )
+
+#: Statuses that something in front of the service may answer for it, in a form of its own.
+_ANSWERED_BY_EDGES: Final = frozenset({401, 403, 413})
+#: Statuses by which a token endpoint refuses client credentials.
+_CREDENTIALS_REFUSED: Final = frozenset({400, 401, 403})
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,9 @@ class Failures:
         """
         if isinstance(outcome, Loss):
             return self._transport_error(subject, outcome, doubt)
+        if outcome.is_foreign:
+            meaning = advise(subject, outcome.status, self.settings) if outcome.status in _ANSWERED_BY_EDGES else ""
+            return self._foreign_error(subject, outcome, str(subject), "Polaris' API", "host", meaning, doubt)
         advice = advise(
             subject,
             outcome.status,
@@ -60,15 +70,30 @@ class Failures:
         return self._api_error(kind, str(subject), advice, subject, outcome, now=now)
 
     def token_error(self, subject: Subject, outcome: Outcome, *, now: datetime) -> PolarisError:
-        """Return the error for a token endpoint that gave no token; parameters as in :meth:`error`."""
-        if isinstance(outcome, Loss) or outcome.status not in (400, 401, 403):
+        """
+        Return the error for a token endpoint that gave no token; parameters as in :meth:`error`.
+
+        A refusal is a 401 to the caller, whatever its own status is: RFC 6749 lets the endpoint answer bad client
+        credentials with 400, and a 404 of the endpoint must not be taken for a job or table that doesn't exist.
+        """
+        if isinstance(outcome, Loss):
             return self.error(subject, outcome, now=now)
-        # RFC 6749 lets the endpoint answer bad client credentials with 400 as well as with 401.
-        advice = (
+        head = f"the token endpoint {subject.url}"
+        credentials = (
             f"Check client_id {self.settings.client_id!r} and client_secret in connection "
             f"{self.settings.connection_name!r}."
         )
-        return self._api_error(PolarisAuthError, f"the token endpoint {subject.url}", advice, subject, outcome, now=now)
+        if outcome.is_foreign:
+            meaning = credentials if outcome.status in _CREDENTIALS_REFUSED else ""
+            return self._foreign_error(subject, outcome, head, "an OAuth token endpoint", "token_url", meaning)
+        if not 400 <= outcome.status < 500 or outcome.status in (408, 429):
+            return self.error(subject, outcome, now=now)
+        advice = credentials
+        if outcome.status not in _CREDENTIALS_REFUSED:
+            advice = f"Check token_url in connection {self.settings.connection_name!r}."
+        error = self._api_error(PolarisAuthError, head, advice, subject, outcome, now=now)
+        error.status = 401
+        return error
 
     def unreadable(self, subject: Subject, answer: Answer, problem: str) -> PolarisProtocolError:
         """Return the error for a success that can't be read."""
@@ -125,6 +150,24 @@ class Failures:
             request_id=request_id,
             retry_after=retry_after(answer.headers, now),
         )
+
+    def _foreign_error(
+        self, subject: Subject, answer: Answer, head: str, service: str, field: str, meaning: str, doubt: str = ""
+    ) -> PolarisForeignAnswerError:
+        """Return the error for an answer that the service itself didn't write."""
+        page = self.redact(answer.body.decode("utf-8", "replace")).encode("utf-8", "replace")
+        message = describe_foreign(
+            f"{head} answered {answer.status}",
+            service,
+            netloc=urlsplit(subject.url).netloc,
+            content_type=shorten(one_line(self.redact(answer.headers.get("Content-Type") or "")), 100),
+            words=self.redact(first_words(page)),
+            check=f"check {field} and proxies in connection {self.settings.connection_name!r}",
+        )
+        message = f"{message}{f' It may also mean: {meaning}' if meaning else ''} {doubt}".rstrip()
+        if answer.attempts > 1:
+            message += f" Gave up after {_attempts(answer)}."
+        return PolarisForeignAnswerError(message, status=answer.status)
 
     def _transport_error(self, subject: Subject, loss: Loss, doubt: str) -> PolarisError:
         message = f"{describe_loss(subject, loss, self.settings)} {doubt}".rstrip()

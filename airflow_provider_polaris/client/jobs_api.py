@@ -188,8 +188,8 @@ def _doubt(spec: Mapping[str, Any], since: str) -> str:
     appends = kind == "batch" and spec.get("ingestionMode", "append") != "replace"
     harm = "its rows would be added twice" if appends else "it would run twice"
     return (
-        "Nobody knows whether Polaris accepted the job: it may be running. Before you send it again, by a retry or by "
-        f"clearing the task, look at the newest jobs {which} that were created since {since}: if it is among them, "
+        "Nobody knows whether Polaris accepted the job: it may be running. The client doesn't look for it. Before you "
+        f"send it again, look at the newest jobs {which} that were created since {since}: if it is among them, "
         f"{harm}."
     )
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 import threading
 from collections import deque
 from collections.abc import Iterable
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
+
+from airflow_provider_polaris.client.spellings import Spellings, TooMuchWorkError
 
 MASK = "***"
 #: Shorter ones are no secrets, and masking them would garble every sentence.
 _SHORTEST = 4
+#: Characters of a text that are searched; what is shown of one is far shorter.
+_LONGEST = 100_000
 
 
 class Redactor:
     """
-    Replace known secrets, in each form in which they travel, by ``***``.
+    Replace known secrets, however they are spelt, by ``***``.
+
+    Percent, HTML, JSON and Unicode escapes and base64 are undone before secrets are looked for, up to four times over,
+    and recognizable parts of a secret that a cut has left are masked too. Mask a text before you cut it all the same.
 
     :param secrets: Secrets in the clear; None and very short ones are ignored.
     """
@@ -25,38 +31,41 @@ class Redactor:
         self._fixed = tuple(secret for secret in secrets if secret and len(secret) >= _SHORTEST)
         # The present token and two that went before: an answer may still speak of those.
         self._passing: deque[str] = deque(maxlen=3)
-        self._forms = _all_forms(self._fixed)
+        self._spellings = Spellings(self._fixed)
 
     def add_passing(self, secret: str) -> None:
         """Mask this one too from now on: a token that was just fetched. Only the last three are kept."""
         with self._lock:
             self._passing.append(secret)
-            self._forms = _all_forms((*self._fixed, *self._passing))
+            self._spellings = Spellings((*self._fixed, *self._passing))
 
     def __call__(self, text: str) -> str:
-        """Return the text without any of the secrets."""
-        for form in self._forms:
-            text = text.replace(form, MASK)
-        return text
+        """
+        Return the text without any of the secrets.
+
+        A text of more than 100,000 characters is cut there, and one that was made to be expensive is masked whole.
+        """
+        more = f"… ({len(text)} characters)" if len(text) > _LONGEST else ""
+        text = text[:_LONGEST]
+        try:
+            places = self._spellings.find(text)
+        except TooMuchWorkError:
+            return MASK
+        return _mask(text, places) + more
 
     def __repr__(self) -> str:
-        return f"Redactor({len(self._forms)} forms)"
+        return f"Redactor({len(self._fixed) + len(self._passing)} secrets)"
 
 
-def _all_forms(secrets: Iterable[str]) -> tuple[str, ...]:
-    # Longest first: a short form may be a part of a long one.
-    return tuple(sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True))
-
-
-def _forms(secret: str) -> Iterable[str]:
-    """Return the ways in which a secret may turn up: as it is, in a URL, in a Basic header."""
-    yield secret
-    yield quote(secret, safe="")
-    for text in (secret, f"{secret}:"):
-        raw = text.encode("utf-8", "surrogatepass")
-        for encoded in (base64.b64encode(raw), base64.urlsafe_b64encode(raw)):
-            yield encoded.decode("ascii")
-            yield encoded.decode("ascii").rstrip("=")
+def _mask(text: str, places: Iterable[tuple[int, int]]) -> str:
+    """Replace each place, and what overlaps, by one mask."""
+    pieces: list[str] = []
+    last = 0
+    for begin, end in sorted(places):
+        if begin >= last:
+            pieces += (text[last:begin], MASK)
+        last = max(last, end)
+    return "".join((*pieces, text[last:]))
 
 
 def url_secrets(url: str) -> tuple[str, ...]:

@@ -41,6 +41,7 @@ class Answer:
     :param body: The bytes, decompressed.
     :param attempts: How many requests it took.
     :param seconds: From the first attempt to the answer.
+    :param is_foreign: An error that doesn't have the form of the service's own: something else has answered.
     """
 
     status: int
@@ -49,6 +50,7 @@ class Answer:
     body: bytes = field(repr=False)
     attempts: int = 1
     seconds: float = 0.0
+    is_foreign: bool = False
 
     @property
     def is_success(self) -> bool:
@@ -131,7 +133,8 @@ def may_try_again(outcome: Outcome, *, repeatable: bool) -> bool:
         return repeatable or not outcome.sent
     if outcome.status == 429:
         return True
-    return repeatable and (outcome.status in _PASSING or is_passing_server_error(outcome.status))
+    is_passing = outcome.is_foreign or outcome.status in _PASSING or is_passing_server_error(outcome.status)
+    return repeatable and is_passing
 
 
 def is_passing_server_error(status: int) -> bool:
@@ -143,11 +146,12 @@ def is_ambiguous(outcome: Outcome) -> bool:
     """
     Say whether a request may have taken effect although no success was seen.
 
-    Refusals (4xx but 408, redirects but 303 "see other", 501) are clear; what can't have been sent is clear too.
+    Refusals (4xx but 408, redirects but 303 "see other", 501) are clear; what can't have been sent is clear too. A
+    refusal by something else than the service proves nothing: the request may have passed it.
     """
     if isinstance(outcome, Loss):
         return outcome.sent
-    return outcome.status in (303, 408) or is_passing_server_error(outcome.status)
+    return outcome.is_foreign or outcome.status in (303, 408) or is_passing_server_error(outcome.status)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -21,8 +21,9 @@ from airflow_provider_polaris.client.endpoints import Endpoint, path_of
 from airflow_provider_polaris.client.failures import Failures
 from airflow_provider_polaris.client.hosts import is_loopback
 from airflow_provider_polaris.client.loss import REQUEST_ERRORS, classify
+from airflow_provider_polaris.client.own_errors import ErrorForm, is_foreign, is_polaris_error, is_token_error
 from airflow_provider_polaris.client.redact import Redactor, url_secrets
-from airflow_provider_polaris.client.retry import Answer, Outcome, RetryPolicy, is_ambiguous
+from airflow_provider_polaris.client.retry import Answer, Loss, Outcome, RetryPolicy, is_ambiguous
 from airflow_provider_polaris.client.settings import ClientSettings
 from airflow_provider_polaris.jobs.errors import PolarisError
 
@@ -47,6 +48,7 @@ class Request:
     :param body: None for none.
     :param fresh_connection: Open a new connection rather than take a kept one, which the server may be closing.
     :param repeat_throttled: Whether it is sent again after a 429.
+    :param error_form: What errors of the service look like; an error of another form isn't its answer.
     """
 
     subject: Subject
@@ -54,6 +56,14 @@ class Request:
     body: Body | None = None
     fresh_connection: bool = False
     repeat_throttled: bool = True
+    error_form: ErrorForm = is_polaris_error
+
+    def judge(self, outcome: Outcome) -> Outcome:
+        """Return the outcome, marked as foreign if the service itself didn't write it."""
+        if isinstance(outcome, Loss):
+            return outcome
+        foreign = is_foreign(outcome.status, outcome.headers, outcome.body, self.error_form)
+        return replace(outcome, is_foreign=True) if foreign else outcome
 
 
 class Transport:
@@ -175,13 +185,15 @@ class Transport:
         while True:
             attempt += 1
             header = credentials.header() if credentials else None
-            outcome = self._attempt(request, header)
+            outcome = request.judge(self._attempt(request, header))
             if credentials and header and isinstance(outcome, Answer):
-                if outcome.status == 401 and not asked_again and credentials.refused(header):
-                    # A 401 means that nothing was carried out, so even a POST may follow with the other header.
+                # A 401 of the service means that nothing was carried out, so even a POST may follow with the other
+                # header. A foreign 401 means nothing.
+                may_follow = request.subject.repeatable or not outcome.is_foreign
+                if outcome.status == 401 and may_follow and not asked_again and credentials.refused(header):
                     asked_again = True
                     continue
-                if _knows_us(outcome.status):
+                if _knows_us(outcome):
                     credentials.accepted(header)
             elapsed = self._clock() - started
             delay = self._policy.delay(
@@ -195,7 +207,7 @@ class Transport:
             if delay is None or (_is_throttled(outcome) and not request.repeat_throttled):
                 return replace(outcome, attempts=attempt, seconds=elapsed)
             if isinstance(outcome, Answer):
-                seen = f"answered {outcome.status}"
+                seen = f"answered {outcome.status}{', not in the form of the service' if outcome.is_foreign else ''}"
             else:
                 seen = f"got no answer ({outcome.kind.value})"
             log.info("%s %s; attempt %d follows in %.1f s", request.subject, seen, attempt + 1, delay)
@@ -240,7 +252,8 @@ class Transport:
             read_timeout=self.settings.read_timeout,
             credentials=f"the OAuth client in connection {self.settings.connection_name!r}",
         )
-        outcome = self._repeat(Request(subject, body=_token_request(self.settings)), None)
+        request = Request(subject, body=_token_request(self.settings), error_form=is_token_error)
+        outcome = self._repeat(request, None)
         if isinstance(outcome, Answer) and outcome.is_success:
             return outcome.body
         raise self.failures.token_error(subject, outcome, now=self.now())
@@ -266,9 +279,10 @@ def _is_throttled(outcome: Outcome) -> bool:
     return isinstance(outcome, Answer) and outcome.status == 429
 
 
-def _knows_us(status: int) -> bool:
-    """Whether a status shows that the credentials were read and taken; a gateway may say 429 or 5xx before that."""
-    return 200 <= status < 300 or (400 <= status < 500 and status not in (401, 408, 429))
+def _knows_us(answer: Answer) -> bool:
+    """Whether an answer shows that the credentials were read and taken; a gateway may say 429 or 5xx before that."""
+    is_refusal = 400 <= answer.status < 500 and answer.status not in (401, 408, 429)
+    return answer.is_success or (is_refusal and not answer.is_foreign)
 
 
 def _flatten(params: Params) -> list[tuple[str, str]]:

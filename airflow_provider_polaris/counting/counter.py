@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_polaris.counting.faults import Fault
 from airflow_provider_polaris.counting.limits import Limits, PolarisGuardUnansweredError
 from airflow_provider_polaris.jobs.errors import (
     PolarisAmbiguousSubmitError,
@@ -59,6 +60,20 @@ class Purpose:
     )
 
 
+class _WrongQuery(Exception):  # noqa: N818 (never leaves this module)
+    """
+    Polaris finds the query wrong.
+
+    :param fault: Why.
+    :param error: What to raise if that isn't the user's doing.
+    """
+
+    def __init__(self, fault: Fault, error: PolarisError) -> None:
+        super().__init__()
+        self.fault = fault
+        self.error = error
+
+
 class Counter:
     """
     Runs queries that have to see every row that a job can read.
@@ -80,7 +95,13 @@ class Counter:
         self._refusal: PolarisApiError | None = None
 
     def rows(
-        self, sql: str, table: TableStorage, *, context: Mapping[str, Any] | None = None, as_job: bool
+        self,
+        sql: str,
+        table: TableStorage,
+        *,
+        context: Mapping[str, Any] | None = None,
+        as_job: bool,
+        words: Mapping[str, str] | None = None,
     ) -> list[dict[str, Any]]:
         """
         Run a SELECT over one table.
@@ -89,13 +110,15 @@ class Counter:
         :param table: The table that it reads.
         :param context: Query context.
         :param as_job: It must see no row that a job can't: rows that just came in by streaming. Otherwise it may.
+        :param words: What of the SQL the user wrote, by the name of the argument.
         :return: A dictionary a row.
+        :raises PolarisSpecError: Polaris finds the user's words wrong; the sentence names the argument.
         :raises PolarisGuardError: There is no way to see all rows, and only those.
         :raises PolarisGuardUnansweredError: The query failed or took too long.
         :raises PolarisError: As the client raises it.
         """
         try:
-            return self._rows(sql, table, context, as_job=as_job)
+            return self._rows_unless_wrong(sql, table, context, as_job=as_job, words=words or {})
         except (PolarisGuardUnansweredError, PolarisApiError) as error:
             # Druid doesn't know a table without segments. Source: druid.apache.org/docs/latest/querying/sql.
             if table.is_empty and not (isinstance(error, PolarisApiError) and error.status != 400):
@@ -103,23 +126,55 @@ class Counter:
                 return []
             raise
 
+    def _rows_unless_wrong(
+        self,
+        sql: str,
+        table: TableStorage,
+        context: Mapping[str, Any] | None,
+        *,
+        as_job: bool,
+        words: Mapping[str, str],
+    ) -> list[dict[str, Any]]:
+        try:
+            return self._rows(sql, table, context, as_job=as_job, has_words=bool(words))
+        except _WrongQuery as wrong:
+            found = wrong
+        # Out of the handler, so that the error has no context.
+        if table.is_empty:
+            raise found.error
+        if found.fault.passes(table):
+            raise PolarisGuardUnansweredError(
+                f"Polaris couldn't count rows: it doesn't know table or column yet and says {found.fault.reason!r}."
+                f"{self._purpose.aftermath} A retry asks again."
+            )
+        raise found.fault.of_words(words, table, self._purpose.aftermath) or found.error
+
     def _rows(
-        self, sql: str, table: TableStorage, context: Mapping[str, Any] | None, *, as_job: bool
+        self, sql: str, table: TableStorage, context: Mapping[str, Any] | None, *, as_job: bool, has_words: bool
     ) -> list[dict[str, Any]]:
         if self._refusal is None:
-            rows = self._asynchronously(sql, context or {})
+            rows = self._asynchronously(sql, context or {}, has_words=has_words)
             if rows is not None:
                 return rows
         self._check_all_at_hand(table, as_job=as_job)
-        return self._connect().query(sql, context=context)
+        try:
+            return self._connect().query(sql, context=context)
+        except PolarisApiError as error:
+            fault = Fault.of_refusal(error)
+            if not fault.is_of_query:
+                raise
+            raise _WrongQuery(fault, error) from None
 
-    def _asynchronously(self, sql: str, context: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    def _asynchronously(self, sql: str, context: Mapping[str, Any], *, has_words: bool) -> list[dict[str, Any]] | None:
         client = self._connect()
         try:
             query_id = self._start_as_job(sql, context)
         except PolarisApiError as error:
             if error.status not in _HAS_NONE:
                 raise
+            fault = Fault.of_refusal(error)
+            if has_words and error.status == 400 and fault.is_of_query:
+                raise _WrongQuery(fault, error) from None
             self._refusal = error
             return None
         try:
@@ -164,10 +219,13 @@ class Counter:
             if state == "SUCCESS":
                 return
             if state == "FAILED":
-                raise PolarisGuardUnansweredError(
-                    f"Polaris couldn't count rows: query {query_id!r} failed{_reason(answer)}."
-                    f"{self._purpose.aftermath} A retry asks again."
+                fault = Fault.of_failure(answer)
+                said = f": {fault.reason!r}" if fault.reason else ""
+                unanswered = PolarisGuardUnansweredError(
+                    f"Polaris couldn't count rows: query {query_id!r} failed{said}.{self._purpose.aftermath} A retry "
+                    "asks again."
                 )
+                raise _WrongQuery(fault, unanswered) if fault.is_of_query else unanswered
             if not self._limits.pause(pause, end):
                 raise PolarisGuardUnansweredError(
                     f"Polaris couldn't count rows in time: query {query_id!r} is still {state!r} and was canceled."
@@ -214,9 +272,3 @@ class Counter:
             "enabled for the project and allow it to the API key, or let the table precache all its data."
             f"{self._purpose.advice}"
         )
-
-
-def _reason(answer: Mapping[str, Any]) -> str:
-    details = answer.get("errorDetails")
-    text = details.get("errorMessage") if isinstance(details, Mapping) else None
-    return f": {text!r}" if text else ""

@@ -104,6 +104,7 @@ class SourceGuards:
 
         :param own_jobs: Ids of the jobs that the same task submitted before.
         :return: Submit or skip.
+        :raises PolarisSpecError: Polaris finds filter_expression or a mapping wrong. A retry would find the same.
         :raises PolarisGuardError: The job must not be sent; the sentence says what to do. A retry would find the same.
         :raises PolarisGuardUnansweredError: It was waited for in vain; a retry waits again.
         :raises PolarisJobCanceledError: The task was killed meanwhile.
@@ -177,7 +178,7 @@ class SourceGuards:
             storage=None if target is None else target.storage,
         )
         counter = Counter(self._hook.get_conn, self._limits, self._log)
-        here = self._count(counter, plan, plan.source_sql, source, as_job=True)
+        here = self._count(counter, plan, plan.source_sql, source, as_job=True, words=plan.source_words)
         empty = compare(plan, here, {})
         if empty.is_empty and self._options.on_empty_source == "skip":
             return GuardDecision("skip", f"{self._words.nothing_found} The task is skipped, as on_empty_source says.")
@@ -198,11 +199,18 @@ class SourceGuards:
         return self._submit(plan, found, is_compared=True)
 
     def _count(
-        self, counter: Counter, plan: CountPlan, sql: str, table: Table | None, *, as_job: bool
+        self,
+        counter: Counter,
+        plan: CountPlan,
+        sql: str,
+        table: Table | None,
+        *,
+        as_job: bool,
+        words: Mapping[str, str] | None = None,
     ) -> dict[Interval, Count]:
         if table is None:
             return {}
-        return plan.read(counter.rows(sql, table.storage, context=plan.context, as_job=as_job))
+        return plan.read(counter.rows(sql, table.storage, context=plan.context, as_job=as_job, words=words))
 
     def _submit(self, plan: CountPlan, found: Shrinkage, *, is_compared: bool) -> GuardDecision:
         what = f"{self._source_name!r} has {found.source_rows:,} rows for the job"

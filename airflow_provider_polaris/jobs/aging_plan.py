@@ -187,6 +187,16 @@ class AgingPlan:
         """Count the source by time partition."""
         return count_sql(self.source, self.granularity, self.way.source, self.spans, self.filter)
 
+    @property
+    def source_words(self) -> dict[str, str]:
+        """What of :meth:`source_sql` the user wrote, by the name of the argument."""
+        return {} if self.filter is None else {"filter_expression": self.filter}
+
+    @property
+    def target_words(self) -> dict[str, str]:
+        """What of :meth:`target_sql` the user wrote, likewise."""
+        return {"the measure that counts rows": self.way.target} if self.way.kind == "measure" else {}
+
     def target_sql(self) -> str:
         """Count the target by time partition."""
         return count_sql(self.target, self.granularity, self.way.target, self.spans)

@@ -16,6 +16,7 @@ A message is one sentence chain on one line: what, which, why, what next. The ve
     │   ├─ PolarisThrottledError         429
     │   └─ PolarisServerError            5xx
     ├─ PolarisProtocolError              an answer that we can't read
+    │   └─ PolarisForeignAnswerError     an error that isn't Polaris' own: a proxy, a wrong host; retryable
     ├─ PolarisAmbiguousSubmitError       a POST whose outcome nobody knows
     └─ PolarisJobError                   the job ended badly
         ├─ PolarisJobFailedError
@@ -68,6 +69,24 @@ class PolarisTransportError(PolarisError):
 
 class PolarisProtocolError(PolarisError):
     """An answer came that is not what the API promises (not JSON, a required field missing)."""
+
+
+class PolarisForeignAnswerError(PolarisProtocolError):
+    """
+    Something else answered in Polaris' place: a proxy, an ingress under maintenance, a wrong host.
+
+    An error status counts as Polaris' word only in Polaris' own form of an error. This one has another form, so it says
+    nothing about the job, table or key that the request was about. Like a 503, it is retried.
+
+    :param message: The whole sentence.
+    :param status: HTTP status of the answer.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class PolarisApiError(PolarisError):

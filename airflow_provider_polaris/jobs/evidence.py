@@ -11,7 +11,7 @@ interval filters the source).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import Any, Final
@@ -59,6 +59,7 @@ class CountPlan:
     :param source_sql: Counts what the job would read.
     :param target_sql: Counts what is there.
     :param context: Query context, so that the counts see what the job sees.
+    :param source_words: What of ``source_sql`` the user wrote, by the name of the argument.
     """
 
     granularity: Granularity
@@ -68,6 +69,7 @@ class CountPlan:
     source_sql: str
     target_sql: str
     context: Mapping[str, Any]
+    source_words: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, rows: Iterable[Mapping[str, Any]]) -> dict[Interval, Count]:
         """
@@ -135,7 +137,19 @@ def plan_counts(spec: BatchJobSpec, *, target: TableFacts | None, storage: Table
             "sqlTimeZone": "UTC",
             **{key: value for key, value in (spec.context or {}).items() if key in _VIEW_KEYS},
         },
+        source_words=_words(spec, time),
     )
+
+
+def _words(spec: BatchJobSpec, time: _Time) -> dict[str, str]:
+    """Return what the user wrote into the query over the source, by the name of the argument."""
+    words = {} if spec.filter_expression is None else {"filter_expression": spec.filter_expression}
+    for mapping in spec.mappings:
+        is_time = mapping.column_name == "__time" and time.is_moved
+        is_count = mapping.column_name == _COUNT and mapping.is_aggregation
+        if is_time or is_count:
+            words[f"the mapping of {mapping.column_name!r}"] = mapping.expression
+    return words
 
 
 @dataclass(frozen=True)

@@ -47,17 +47,25 @@ class TableFacts:
                 f"{quote(dict(payload))}. Look for a newer version of this package."
             )
         declared = _columns(payload.get("schema"))
-        stored = _columns(payload.get("queryableSchema"))
-        names = frozenset(column["name"] for column in declared + stored)
         availability = payload.get("availability")
         return cls(
             name=name,
             type=kind.lower(),
             partitioning=_partitioning(payload.get("partitioningGranularity")),
             availability=availability if isinstance(availability, str) else None,
-            columns=names or None,
+            columns=column_names(payload) or None,
             measures=frozenset(column["name"] for column in declared if column.get("type") == "measure"),
         )
+
+
+def column_names(payload: Mapping[str, Any]) -> frozenset[str]:
+    """
+    Return the names of a table's columns, declared and stored ones; empty if its description lists none.
+
+    :param payload: The answer to ``GET /tables/{name}``.
+    """
+    listed = _columns(payload.get("schema")) + _columns(payload.get("queryableSchema"))
+    return frozenset(column["name"] for column in listed)
 
 
 def _columns(value: Any) -> list[Mapping[str, Any]]:

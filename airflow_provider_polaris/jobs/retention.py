@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
+from airflow_provider_polaris.jobs.facts import column_names
 from airflow_provider_polaris.jobs.granularity import Granularity
 from airflow_provider_polaris.jobs.instants import OPEN_START
 from airflow_provider_polaris.jobs.interval import Interval
@@ -79,6 +80,7 @@ class TableStorage:
     :param has_cached_policy: Only a part of the data is precached.
     :param is_loading: Less is precached than there is.
     :param is_empty: By its own description the table has no segment and no row.
+    :param columns: Names of the columns, ``__time`` included; empty if the description lists none.
     :param time_resolution: What the table itself rounds time down to; None if it doesn't say, or in a way of its own.
     """
 
@@ -89,6 +91,7 @@ class TableStorage:
     is_loading: bool = False
     is_empty: bool = False
     time_resolution: Granularity | None = Granularity.MILLISECOND
+    columns: frozenset[str] = frozenset()
 
     @classmethod
     def from_wire(cls, payload: Mapping[str, Any]) -> TableStorage:
@@ -109,6 +112,7 @@ class TableStorage:
             is_loading=isinstance(total, int) and isinstance(precached, int) and precached < total,
             is_empty=payload.get("segmentCount") == 0 and payload.get("totalRows") in (0, None),
             time_resolution=_time_resolution(payload),
+            columns=column_names(payload),
         )
 
     @property

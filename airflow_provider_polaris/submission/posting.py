@@ -85,7 +85,7 @@ class Posting:
             f"{_cause(doubt)} It was sent {MOST_POSTS} times, and each time no job could be found afterwards. A retry "
             "of this task looks once more before it sends the job again.",
             spec=self._attempt.spec,
-        ) from doubt
+        ) from _lost(doubt)
 
     def _write(self) -> Record:
         self._attempt.check_alive()
@@ -192,7 +192,7 @@ class Posting:
         attempt.log.warning(
             "Nobody knows whether Polaris accepted the job; this task looks for it, up to %.0f s: %s",
             VISIBILITY_WAIT.total_seconds(),
-            doubt.__cause__ or doubt,
+            _lost(doubt) or doubt,
         )
         try:
             outlook = self._search(record).until(end, attempt.clock, attempt.is_killed)
@@ -201,7 +201,7 @@ class Posting:
                 f"{_cause(doubt)} Nobody knows whether Polaris accepted the job, and it can't be looked for: {error} "
                 "A retry of this task looks for it before it sends it again.",
                 spec=attempt.spec,
-            ) from doubt
+            ) from _lost(doubt)
         choice = outlook.choice
         if choice.job is not None:
             return self._adopt(record, choice.job.state)
@@ -210,11 +210,11 @@ class Posting:
                 f"{_cause(doubt)} The task was killed before it found out whether there is a job. If there is one, it "
                 "runs on; a retry of this task looks for it before it sends it again.",
                 spec=attempt.spec,
-            ) from doubt
+            ) from _lost(doubt)
         if choice.doubtful and (self._must_not_repeat or not attempt.adds_rows):
-            raise attempt.refusals.doubtful(choice.doubtful) from doubt
+            raise attempt.refusals.doubtful(choice.doubtful) from _lost(doubt)
         if not outlook.is_complete and self._must_not_repeat:
-            raise attempt.refusals.unseen(MOST_SUMMARIES) from doubt
+            raise attempt.refusals.unseen(MOST_SUMMARIES) from _lost(doubt)
         return None
 
     @property
@@ -244,6 +244,15 @@ class Posting:
         return job
 
 
+def _lost(doubt: PolarisAmbiguousSubmitError | None) -> BaseException | None:
+    """
+    Return what happened to the POST, as the cause of another error.
+
+    Not the client's own error: it tells whoever uses the client alone to look for the job, which the task does itself.
+    """
+    return None if doubt is None else doubt.__cause__
+
+
 def _cause(doubt: PolarisAmbiguousSubmitError | None) -> str:
     """Return what happened without the advice to look for the job, because that was or will be done."""
-    return str(doubt.__cause__ or doubt) if doubt is not None else ""
+    return str(_lost(doubt) or doubt) if doubt is not None else ""

@@ -7,7 +7,12 @@ import contextvars
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from airflow_provider_polaris.jobs.errors import PolarisAuthError, PolarisError, PolarisTransportError
+from airflow_provider_polaris.jobs.errors import (
+    PolarisAuthError,
+    PolarisError,
+    PolarisForeignAnswerError,
+    PolarisTransportError,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import ClientSettings, PolarisClient
@@ -52,8 +57,12 @@ async def answer_within(seconds: float, asking: Coroutine[Any, Any, T]) -> T:
 
 
 def is_key_refused(error: object) -> bool:
-    """Whether Polaris doesn't know us (any more), so that the connection is worth another look."""
-    return isinstance(error, PolarisAuthError) and error.status == 401
+    """
+    Return whether the error may mean that the key is no longer valid, so that the connection is worth reading again.
+
+    A 401 that isn't in Polaris' form counts too: what Polaris answers to a wrong key is not documented for every case.
+    """
+    return isinstance(error, PolarisAuthError | PolarisForeignAnswerError) and error.status == 401
 
 
 async def read_settings(conn_id: str) -> ClientSettings:

@@ -6,7 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.counting import Counter, Limits, PolarisGuardUnansweredError, Purpose
-from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError, PolarisGuardError, PolarisNotFoundError
+from airflow_provider_polaris.jobs.errors import (
+    PolarisApiError,
+    PolarisError,
+    PolarisGuardError,
+    PolarisNotFoundError,
+    PolarisSpecError,
+)
 from airflow_provider_polaris.jobs.retention import TableStorage
 from airflow_provider_polaris.triggers.data_condition import DataCondition, Seen, select
 
@@ -59,7 +65,9 @@ def _describe(client: PolarisClient, table: str) -> TableStorage | None:
 
 def _look(counter: Counter, conditions: Sequence[DataCondition], storage: TableStorage) -> list[Seen | PolarisError]:
     try:
-        rows = counter.rows(select(conditions), storage, context=_CONTEXT, as_job=True)
+        filters = [each.filter for each in conditions if each.filter is not None]
+        words = {"filter_expression": filters[0]} if filters else {}  # with more than one, each is asked by itself
+        rows = counter.rows(select(conditions), storage, context=_CONTEXT, as_job=True, words=words)
         row = rows[0] if rows else None
         return [condition.read(row, number) for number, condition in enumerate(conditions)]
     except PolarisError as error:
@@ -71,4 +79,4 @@ def _look(counter: Counter, conditions: Sequence[DataCondition], storage: TableS
 def _may_be_of_one(error: PolarisError) -> bool:
     if isinstance(error, PolarisApiError):
         return error.status == 400
-    return isinstance(error, PolarisGuardError | PolarisGuardUnansweredError)
+    return isinstance(error, PolarisSpecError | PolarisGuardError | PolarisGuardUnansweredError)

@@ -27,6 +27,7 @@ from airflow_provider_polaris.jobs.state import (
     normalize_status,
 )
 from airflow_provider_polaris.triggers import plan
+from airflow_provider_polaris.triggers.connection import is_key_refused
 from airflow_provider_polaris.triggers.findings import Findings, Memory, Moment, fail
 from airflow_provider_polaris.triggers.groups import Group, Groups
 from airflow_provider_polaris.triggers.waiter import Observation, Waiter
@@ -123,7 +124,7 @@ class _Tick:
             else:
                 status = normalize_status(self._client.get_job_status(job_id))
         except PolarisError as error:
-            if isinstance(error, EVERYBODYS_ERRORS):
+            if isinstance(error, EVERYBODYS_ERRORS) or is_key_refused(error):
                 raise
             broken = isinstance(error, PolarisServerError | PolarisProtocolError)
             if broken and self._server_failed:

@@ -39,6 +39,11 @@ class Reply:
     act: str = "answer"
 
 
+def refusal(status: int, message: str = "no") -> Reply:
+    """Return a refusal in Polaris' own form, without which a status says nothing about the request."""
+    return Reply(status, {"code": "Refused", "message": message})
+
+
 @dataclass(frozen=True)
 class Seen:
     """One request as it arrived."""

@@ -16,7 +16,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisNotFoundError,
     PolarisSpecError,
 )
-from tests.client.conftest import FILE, JOB, TABLE, MakeClient, P, Reply, Script
+from tests.client.conftest import FILE, JOB, TABLE, MakeClient, P, Reply, Script, refusal
 
 Call = Callable[[PolarisClient], Any]
 
@@ -238,10 +238,10 @@ def test_forbidden_names_the_permission(call: Call, needs: str, client: PolarisC
 )
 def test_conflict_says_what_to_do(call: Call, advice: str, client: PolarisClient, server: Script) -> None:
     """409 means something else for each operation."""
-    server.answer(Reply(409, {"message": "x"}))
+    server.answer(refusal(409, "x"))
     with pytest.raises(PolarisConflictError) as caught:
         call(client)
-    assert str(caught.value).endswith(f" answered 409: x. {advice}")
+    assert str(caught.value).endswith(f" answered 409 'Refused': x. {advice}")
 
 
 def test_unused_segments_are_walked_by_cursor(client: PolarisClient, server: Script) -> None:

@@ -14,7 +14,7 @@ from airflow_provider_polaris.client.auth import ApiKeyCredentials, HeaderAuth, 
 from airflow_provider_polaris.client.redact import Redactor
 from airflow_provider_polaris.client.settings import ClientSettings
 from airflow_provider_polaris.jobs.errors import PolarisAuthError, PolarisProtocolError, PolarisTransportError
-from tests.client.conftest import KEY, MakeClient, Reply, Script, Time
+from tests.client.conftest import KEY, MakeClient, Reply, Script, Time, refusal
 
 ENCODED = "Basic " + base64.b64encode(f"{KEY}:".encode()).decode()
 RAW = f"Basic {KEY}"
@@ -88,7 +88,7 @@ def test_api_key_form_is_not_settled_by_a_failing_gateway(client: PolarisClient,
 
 def test_api_key_known_but_not_allowed_is_a_known_form(client: PolarisClient, server: Script) -> None:
     """403 in the other form means that it was understood."""
-    server.answer(UNAUTHORIZED, Reply(403), RUNNING)
+    server.answer(UNAUTHORIZED, refusal(403), RUNNING)
     with pytest.raises(PolarisAuthError) as caught:
         client.get_job_status("j1")
     assert caught.value.status == 403

@@ -13,27 +13,27 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisProtocolError,
     PolarisSpecError,
 )
-from tests.client.conftest import JOB, Reply, Script
+from tests.client.conftest import JOB, Reply, Script, refusal
 
 
 def test_progress_of_a_type_that_has_none_is_none(client: PolarisClient, server: Script) -> None:
     """400 means that this type of job does not say; anything else is an error."""
-    server.answer(Reply(400), Reply(404))
+    server.answer(refusal(400), refusal(404))
     assert client.get_job_progress("j1") is None
     with pytest.raises(PolarisNotFoundError):
         client.get_job_progress("j1")
 
 
-@pytest.mark.parametrize("refusal", [400, 409])
-def test_cancel_of_a_job_that_has_ended_is_its_status(refusal: int, client: PolarisClient, server: Script) -> None:
+@pytest.mark.parametrize("status", [400, 409])
+def test_cancel_of_a_job_that_has_ended_is_its_status(status: int, client: PolarisClient, server: Script) -> None:
     """Too late is no error: the status says how it ended."""
-    server.answer(Reply(refusal), Reply(body={"executionStatus": "completed"}))
+    server.answer(refusal(status), Reply(body={"executionStatus": "completed"}))
     assert client.cancel_job("j1") == "completed"
 
 
 def test_cancel_that_is_refused_while_running_is_the_refusal(client: PolarisClient, server: Script) -> None:
     """Deletion jobs can't be canceled; that has to be heard."""
-    server.answer(Reply(400, {"message": "cannot update deletion job"}), Reply(body={"executionStatus": "running"}))
+    server.answer(refusal(400, "cannot update deletion job"), Reply(body={"executionStatus": "running"}))
     with pytest.raises(PolarisApiError, match="cannot update deletion job"):
         client.cancel_job("j1")
 

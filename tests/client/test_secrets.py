@@ -12,7 +12,8 @@ from urllib.parse import quote
 import pytest
 
 from airflow_provider_polaris.client import PolarisClient
-from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisTransportError
+from airflow_provider_polaris.client.spellings import Spellings
+from airflow_provider_polaris.jobs.errors import PolarisError, PolarisForeignAnswerError, PolarisTransportError
 from tests.client.conftest import KEY, MakeClient, Reply, Script
 
 SECRET = "s3cret/s3cret+"
@@ -112,6 +113,49 @@ def test_errors_and_logs_of_answers_have_no_secret(
     assert len(server.seen) >= 1
 
 
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "percent": lambda text: "".join(f"%{byte:02x}" for byte in text.encode()),
+    "base64-of-percent": lambda text: base64.b64encode(quote(f"{text}/{text}", safe="").encode()).decode(),
+    "html": lambda text: "".join(f"&#{ord(character)};" for character in text),
+    "json": lambda text: "".join(f"\\u{ord(character):04x}" for character in text),
+    "twice": lambda text: quote("".join(f"%{byte:02X}" for byte in text.encode())),
+    "half": lambda text: text[: len(text) // 2 + 2],
+}
+
+
+@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
+@pytest.mark.parametrize("before", [0, 60, 290, 1990])
+@pytest.mark.parametrize("status", [400, 401, 404, 500])
+def test_errors_have_no_secret_in_any_spelling(
+    status: int,
+    before: int,
+    spell: Callable[[str], str],
+    make_client: MakeClient,
+    server: Script,
+    loud: pytest.LogCaptureFixture,
+) -> None:
+    """Wherever it stands in an answer, and wherever our own sentence is cut."""
+    echo = f"{'x ' * (before // 2)}{spell(KEY)}"
+    page = f"<html><title>{echo}</title><p>{echo}</p></html>".encode()
+    client = make_client(retry_budget=0)
+    secrets = Spellings([KEY])
+    for reply in (
+        Reply(status, {"code": echo, "message": echo, "details": [{"target": echo, "message": echo}]}),
+        Reply(status, f'{{"code": "{echo}", "message": "{echo}"}}'.encode()),
+        Reply(status, page, {"Content-Type": f"text/html; {echo[-80:]}", "X-Request-Id": echo[-80:]}),
+        Reply(status, echo.encode(), {"Content-Type": "text/plain"}),
+        Reply(302, headers={"Location": f"https://example.org/?key={echo[-80:]}".replace(" ", "")}),
+    ):
+        server.answer(reply)
+        with pytest.raises(PolarisError) as caught:
+            client.get_job("j1")
+        assert [
+            text for text in (str(caught.value), *map(str, vars(caught.value).values())) if secrets.find(text)
+        ] == []
+        assert_silent(texts(caught.value))
+    assert_silent(loud.messages)
+
+
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_errors_of_connections_have_no_secret(
     call: Callable[[PolarisClient], Any], make_client: MakeClient, closed_url: str, loud: pytest.LogCaptureFixture
@@ -139,7 +183,7 @@ def test_errors_of_a_proxy_that_answers_have_no_secret(
     """A proxy of the environment may print whom it does not know on its own page."""
     monkeypatch.setenv("http_proxy", server.url.replace("http://", f"http://me:{quote(PROXY_PASSWORD, safe='')}@"))
     server.answer(Reply(407, {"message": f"no user me:{PROXY_PASSWORD}"}))
-    with pytest.raises(PolarisApiError, match=r"answered 407: no user \*\*\*\.$") as caught:
+    with pytest.raises(PolarisForeignAnswerError, match=r"begins '\{\"message\": \"no user \*\*\*\"\}'\.") as caught:
         make_client(base_url="http://polaris.example.org").get_job("j1")
     assert_silent(texts(caught.value))
     assert_silent(loud.messages)

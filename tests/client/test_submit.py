@@ -19,7 +19,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisThrottledError,
     PolarisTransportError,
 )
-from tests.client.conftest import MakeClient, Reply, Script, Time
+from tests.client.conftest import MakeClient, Reply, Script, Time, refusal
 
 JOBS = "/v1/projects/p1/jobs"
 SPEC: dict[str, Any] = {
@@ -30,8 +30,8 @@ SPEC: dict[str, Any] = {
 }
 CREATED = Reply(201, {"id": "0191", "type": "batch", "executionStatus": "pending"})
 DOUBT = (
-    "Nobody knows whether Polaris accepted the job: it may be running. Before you send it again, by a retry or by "
-    "clearing the task, look at the newest jobs of table 'Koalas Rollup' that were created since "
+    "Nobody knows whether Polaris accepted the job: it may be running. The client doesn't look for it. Before you "
+    "send it again, look at the newest jobs of table 'Koalas Rollup' that were created since "
     "2024-06-01T12:00:00.000Z: if it is among them, its rows would be added twice."
 )
 
@@ -253,26 +253,26 @@ def test_submit_to_nobody_is_tried_again_and_not_ambiguous(
             ),
         ),
         (
-            Reply(413, b"<html><title>413 Request Entity Too Large</title></html>", {"Content-Type": "text/html"}),
+            refusal(413, "too large"),
             PolarisApiError,
             (
-                f"POST {JOBS} answered 413 with the HTML page '413 Request Entity Too Large'. The body is larger than "
+                f"POST {JOBS} answered 413 'Refused': too large. The body is larger than "
                 f"the "
                 "service takes: send less at a time."
             ),
         ),
         (
-            Reply(415),
+            refusal(415, "not JSON"),
             PolarisApiError,
             (
-                f"POST {JOBS} answered 415 with an empty body. Something on the way may have changed the Content-Type "
+                f"POST {JOBS} answered 415 'Refused': not JSON. Something on the way may have changed the Content-Type "
                 "header: check proxies in connection 'polaris_default'."
             ),
         ),
         (
-            Reply(501, {"message": "streaming jobs"}),
+            refusal(501, "streaming jobs"),
             PolarisApiError,
-            f"POST {JOBS} answered 501: streaming jobs. The service at URL does not offer this.",
+            f"POST {JOBS} answered 501 'Refused': streaming jobs. The service at URL does not offer this.",
         ),
         (
             Reply(307, headers={"Location": "https://elsewhere.example.org/jobs"}),

@@ -18,7 +18,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisThrottledError,
     PolarisTransportError,
 )
-from tests.client.conftest import MakeClient, Reply, Script, Time
+from tests.client.conftest import MakeClient, Reply, Script, Time, refusal
 
 RUNNING = Reply(body={"executionStatus": "running"})
 STATUS = "/v1/projects/p1/jobs/j1/status"
@@ -130,7 +130,7 @@ def test_get_retry_is_logged_once_a_wait(
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 415, 501])
 def test_get_after_a_lasting_failure_is_not_sent_again(status: int, client: PolarisClient, server: Script) -> None:
     """What will not change is reported at once."""
-    server.answer(Reply(status))
+    server.answer(refusal(status))
     with pytest.raises(PolarisApiError) as caught:
         client.get_job_status("j1")
     assert len(server.seen) == 1

@@ -73,14 +73,14 @@ def test_check_missing_query_permission_passes_and_says_so(hook, server):
 
 def test_check_jobs_alone_pass_and_both_others_are_named(hook, server):
     """The least that counts as working."""
-    server.answer("GET", "/tables", 403, {})
+    server.answer("GET", "/tables", 403, {"message": "not yours"})
     server.answer("POST", "/query/sql", 403, FORBIDDEN)
 
     assert hook.test_connection() == (
         True,
         (
             f"Reached project '{PROJECT}' at {server.url}: ManageIngestionJobs works. "
-            "ViewTables doesn't work (403), so tables can't be looked up. "
+            "ViewTables doesn't work (403 'not yours'), so tables can't be looked up. "
             "AccessQueries doesn't work (403 'not allowed'), so no SQL query can be run."
         ),
     )
@@ -115,6 +115,11 @@ REFUSALS = {
         404,
         {"code": "NotFound", "message": "project not found"},
         f"{JOBS} answered 404 'NotFound': project not found. Check project_id '{PROJECT}' and host ",
+    ),
+    "a proxy": (
+        404,
+        b"<html><title>Welcome</title></html>",
+        f"{JOBS} answered 404, but this isn't Polaris' API: host '127.0.0.1:",
     ),
     "maintenance": (503, {"message": "maintenance"}, f"{JOBS} answered 503: maintenance. "),
     "not Polaris": (200, b"<html><title>Welcome</title></html>", f"{JOBS} answered 200 but the body is not JSON"),

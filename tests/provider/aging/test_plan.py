@@ -58,6 +58,28 @@ def test_filter_is_refused_unless_the_rest_may_go(world) -> None:
     assert (world.numbers(world.source), world.numbers(world.target)) == ({}, {0: 1})
 
 
+def test_filter_that_polaris_refuses_is_named(world) -> None:
+    """A wrong column in the filter is the user's to correct, so the task fails without a retry."""
+    world.load(MORNING)
+    message = Run(world, RUN, filter_expression='"ctiy" IS NULL', drop_filtered=True).go()
+    start, _, end = message.partition(": Polaris says ")
+    assert start == f"failed plan: filter_expression doesn't work on table '{world.source}'"
+    assert end.startswith("\"Column 'ctiy' not found in any table; known are ")
+
+
+def test_measure_that_the_target_does_not_have_is_named(world) -> None:
+    """Rows of the target can't be counted by a measure that it doesn't have."""
+    world.load(MORNING)
+    assert Run(world, RUN).go() == "success"
+    world.load(MORNING)
+    mappings = [{**each, "columnName": "number"} if each["expression"] == "COUNT(*)" else each for each in MAPPINGS]
+    message = Run(world, RUN, mappings=mappings).go()
+    start, _, end = message.partition(": Polaris says ")
+    assert start == f"failed plan: the measure that counts rows doesn't work on table '{world.target}'"
+    assert end.startswith("\"Column 'number' not found in any table; known are ")
+    assert " It reads 'SUM(\"number\")'. Nothing was submitted. Correct it: " in end
+
+
 def test_time_that_moves_is_refused(world) -> None:
     """Nobody could tell whether all rows have arrived."""
     world.load(MORNING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisTransportError,
 )
 from airflow_provider_polaris.submission.refusals import OVERRIDE
-from tests.provider.submission.conftest import LOST, MODES, Polaris, Task, api_error
+from tests.provider.submission.conftest import LOST, MODES, Polaris, Task, api_error, lost
 
 LOOK_AGAIN = "A retry of this task looks for it before it sends it again."
 
@@ -382,6 +383,28 @@ def test_submit_lost_and_list_out_of_order_leaves_it_to_the_retry(task: Task, po
     )
     assert task.retry().submit(polaris.append()).outcome == "adopted"
     assert len(polaris.jobs) == 1
+
+
+@pytest.mark.parametrize("case", ["blind", "no job", "killed", "doubtful"])
+def test_submit_lost_tells_one_story_in_the_whole_traceback(case: str, task: Task, polaris: Polaris) -> None:
+    """The client's advice to look for the job by hand stays out: this task and its retries look for it."""
+    spec = polaris.append()
+    task.wire.posts = ["lost"]
+    if case == "blind":
+        task.wire.list_errors = [api_error(403, "no")]
+    elif case == "no job":
+        task.wire.posts = [lost(), lost(), lost()]
+    elif case == "killed":
+        task.wire.posts = [lost()]
+        task.wire.clock.at(1, lambda: setattr(task.kill, "thrown", True))
+    else:
+        task.wire.echoes_markers = False
+        task.wire.foreign(spec)
+    with pytest.raises((PolarisAmbiguousSubmitError, PolarisGuardError)) as caught:
+        task.submit(spec)
+    told = "".join(traceback.format_exception(caught.value))
+    assert LOST in told
+    assert "Look for it." not in told
 
 
 def test_submit_lost_and_list_out_of_order_for_a_moment_adopts(task: Task, polaris: Polaris) -> None:

@@ -134,7 +134,7 @@ def test_poke_in_reschedule_mode_takes_a_failing_poll_for_no_result(jobs, clock,
 
 def test_poke_in_reschedule_mode_gives_up_a_job_that_is_not_there(jobs, clock, context, ti):
     """A wrong id is found out 15 minutes after the first poke, not at the sensor's timeout."""
-    jobs.server.answer("GET", f"/jobs/{JOB}/status", 404, {"message": "no such job"})
+    jobs.server.answer("GET", f"/jobs/{JOB}/status", 404, {"code": "NotFound", "message": "no such job"})
     ti.first_poke = clock.now() - timedelta(minutes=14)
     assert sensor(mode="reschedule").poke(context) is False
     ti.first_poke = None

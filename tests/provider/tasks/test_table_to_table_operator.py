@@ -6,12 +6,15 @@ import inspect
 import json
 from datetime import datetime, timezone
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import pendulum
 import pytest
 
-from airflow_provider_polaris.jobs.errors import PolarisAuthError
+from airflow_provider_polaris.client.retry import RetryPolicy
+from airflow_provider_polaris.jobs.errors import PolarisAuthError, PolarisForeignAnswerError
 from airflow_provider_polaris.jobs.interval import Interval
+from airflow_provider_polaris.jobs.prospects import Prospect, prospect_of
 from airflow_provider_polaris.jobs.spec import ColumnMapping
 from airflow_provider_polaris.operators.polaris import PolarisTableToTableOperator
 from tests.provider.tasks import table_to_table
@@ -247,6 +250,20 @@ def test_execute_without_permission_to_see_tables_raises_it_typed(jobs, clock, c
     jobs.server.answer("GET", "/tables/Koalas%20Rollup", 403, {"message": "no"})
     with pytest.raises(PolarisAuthError):
         operator().execute(context)
+
+
+@pytest.mark.parametrize("table", ["Koalas Source", "Koalas Rollup"])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409])
+def test_execute_behind_a_proxy_that_answers_by_itself_is_left_to_retries(
+    status, table, tables, clock, context, monkeypatch
+):
+    """A page in place of Polaris says neither that a table doesn't exist nor that something is not allowed."""
+    monkeypatch.setattr(RetryPolicy, "delay", lambda self, outcome, **known: None)
+    tables.server.answer("GET", f"/tables/{quote(table)}", status, b"<html><h1>Under maintenance</h1></html>")
+    with pytest.raises(PolarisForeignAnswerError, match="and the text begins 'Under maintenance'") as caught:
+        operator().execute(context)
+    assert prospect_of(caught.value) is Prospect.PASSING
+    assert tables.submitted == []
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_clock_sleep_ends_within_half_a_second_of_being_told(monkeypatch):
 def test_wait_survives_polls_without_an_answer(jobs, clock, context, task_log):
     """A failing service and a job that isn't visible yet cost one line each, not the task."""
     jobs.accept()
-    jobs.server.answer("GET", f"/jobs/{JOB}/status", 404, {"message": "not yet"})
+    jobs.server.answer("GET", f"/jobs/{JOB}/status", 404, {"code": "NotFound", "message": "not yet"})
     jobs.has(metrics={})
 
     def then(count: int) -> None:

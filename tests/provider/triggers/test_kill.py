@@ -226,7 +226,7 @@ def test_cancel_that_polaris_refuses_is_told_and_raises_nothing(
 ) -> None:
     """Jobs that delete data can't be canceled."""
     world.polaris.failure = lambda method, path: (
-        world.polaris.answer(400, {"message": "not this type"}) if method == "POST" else None
+        world.polaris.answer(400, {"code": "BadRequest", "message": "not this type"}) if method == "POST" else None
     )
     kill(world, airflow, deferred(world, airflow), "failed", has_on_kill)
 

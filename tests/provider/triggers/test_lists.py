@@ -139,7 +139,7 @@ def test_job_that_is_gone_is_no_failure_of_the_others(world: Any, trigger_log: A
 def test_lists_that_polaris_refuses_are_replaced_by_single_requests(world: Any) -> None:
     """A 400 for the list is the list's fault: nobody waits for ever because of it."""
     world.polaris.failure = lambda method, path: (
-        world.polaris.answer(400, {"message": "no such type"}) if path == "/jobs" else None
+        world.polaris.answer(400, {"code": "BadRequest", "message": "no such type"}) if path == "/jobs" else None
     )
     started = watch_many(world, 30, 5 * MINUTE, completed=50.0)
 
