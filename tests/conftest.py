@@ -6,6 +6,13 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.emulator.serving import EmulatorServer
 
 _HOME = tempfile.mkdtemp(prefix="airflow-test-home-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
@@ -17,3 +24,12 @@ os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
 os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"sqlite:///{_HOME}/airflow.db"
 # Without it Airflow 2.11 warns, and warnings are errors.
 os.environ["AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY"] = "True"
+
+
+@pytest.fixture(scope="session")
+def emulator_server() -> Iterator[EmulatorServer]:
+    """Run a server whose emulators last as long as a test wants."""
+    from airflow_provider_polaris.emulator.serving import EmulatorServer
+
+    with EmulatorServer() as server:
+        yield server
