@@ -8,6 +8,8 @@ from urllib.error import HTTPError
 
 from airflow_provider_polaris.testing import PolarisEmulator
 
+#: Arguments of a pytest inside a test: without the cache, and without a plugin that takes seconds to load.
+BARE = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 EVENTS = [{"__time": f"2024-06-01T00:0{minute}:00Z", "city": "Cairns", "n": minute} for minute in range(3)]
 ROLLUP = {
     "type": "batch",
