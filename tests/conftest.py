@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.skipped import pytest_terminal_summary as pytest_terminal_summary  # a hook of pytest
+
 if TYPE_CHECKING:
     from airflow_provider_polaris.emulator.serving import EmulatorServer
 

@@ -14,9 +14,9 @@ from airflow_provider_polaris.emulator.machine import Progression
 from airflow_provider_polaris.emulator.serving import RunningEmulator, running_emulator
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
 from tests.emulator.conftest import KOALAS, Api, Clock
-from tests.emulator.pages.browser import BINARY, Chromium, Page, chromium
+from tests.emulator.pages.browser import Chromium, Page, chromium, needs_chromium
 
-pytestmark = pytest.mark.skipif(BINARY is None, reason="needs Chromium: the package chromium, or Chrome, on the PATH")
+pytestmark = needs_chromium
 
 ODD = "<script>alert(1)<|script>"
 TARGET = "Koalas Rollup"
