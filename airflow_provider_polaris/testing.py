@@ -12,9 +12,9 @@ Before Airflow 3 the argument is ``execution_date``; ``dag.test()`` wants Airflo
 
 pytest finds the fixture by itself once the package is installed with its extra ``emulator``. Each test gets an emulator
 of its own, on a free port of 127.0.0.1, and ``AIRFLOW_CONN_POLARIS_DEFAULT`` leads to it until the test ends; with
-pytest-socket allow that address: ``--allow-hosts=127.0.0.1``. One server, in one thread, runs the emulators of all tests
-of a session (with pytest-xdist: of a worker); the first test that asks for the fixture starts it. The port closes with
-its test, so a request that comes late reaches no other test. A marker sets the emulator's options::
+pytest-socket allow that address: ``--allow-hosts=127.0.0.1``. One server, in one thread, runs the emulators of all
+tests of a session (with pytest-xdist: of a worker); the first test that asks for the fixture starts it. The port closes
+with its test, so a request that comes late reaches no other test. A marker sets the emulator's options::
 
     @pytest.mark.polaris_emulator(progression="polls=2", assume={"empty_replace": "keep"}, conn_id="polaris_eu")
 
@@ -73,7 +73,8 @@ def _polaris_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
     options = _options(request)
     try:
         from airflow_provider_polaris.emulator.handle import PolarisEmulator, read_settings
-        from airflow_provider_polaris.emulator.serving import EmulatorServer
+
+        server: EmulatorServer = request.getfixturevalue(_SERVER)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == __name__.partition(".")[0]:
             raise  # a module of this package is missing or broken: installing an extra doesn't help
@@ -87,7 +88,6 @@ def _polaris_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
         settings = read_settings(**options)
     except ValueError as error:
         pytest.fail(f"marker {_MARKER!r}: {error}", pytrace=False)
-    server: EmulatorServer = request.getfixturevalue(_SERVER)
     with server.emulator(settings) as running:
         request.node.stash[_IN_USE] = emulator = PolarisEmulator(running)
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", emulator.connection_json)

@@ -128,7 +128,7 @@ class EmulatorServer:
     One server in a thread of this process, and any number of emulators behind it, each on a port of its own.
 
     A connection belongs to the emulator whose port it was made to. A request that comes late, even on a connection
-    that was kept alive, never reaches another emulator. Use it as a context manager; leaving the block stops the thread.
+    that was kept alive, never reaches another emulator. It is a context manager; leaving the block stops the thread.
     """
 
     def __init__(self) -> None:

@@ -32,7 +32,7 @@ def _address(emulator) -> tuple[str, int]:
 
 
 def _ask(emulator, method, path, body=None, **options):
-    connection = http.client.HTTPConnection(*_address(emulator), timeout=60)
+    connection = http.client.HTTPConnection(*_address(emulator), timeout=120)
     try:
         target = f"/v1/projects/{emulator.settings.project_id}{path}"
         connection.request(method, target, body, HEADERS, **options)
@@ -61,7 +61,7 @@ def test_body_of_ten_megabytes_gets_its_answer(emulator, chunked) -> None:
 
 def test_body_that_ends_early_does_no_harm(emulator, capfd) -> None:
     """A client that goes away in the middle of its body leaves no trace, not even in the log."""
-    with socket.create_connection(_address(emulator), timeout=30) as client:
+    with socket.create_connection(_address(emulator), timeout=120) as client:
         path = f"/v1/projects/{emulator.settings.project_id}/tables"
         head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {HEADERS['Authorization']}\r\n"
         client.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 999\r\n\r\n{{".encode())
@@ -126,7 +126,7 @@ def test_emulators_of_one_server_share_a_thread_and_nothing_else(emulator_server
 
 def test_answers_of_a_server_with_many_emulators_have_a_date(emulator) -> None:
     """As those of a server for one have, and as HTTP wants it."""
-    connection = http.client.HTTPConnection(*_address(emulator), timeout=60)
+    connection = http.client.HTTPConnection(*_address(emulator), timeout=120)
     connection.request("GET", "/__emulator__/health")
     response = connection.getresponse()
     assert response.read()
@@ -137,15 +137,15 @@ def test_answers_of_a_server_with_many_emulators_have_a_date(emulator) -> None:
 def test_connection_that_was_kept_alive_ends_with_its_emulator(emulator_server) -> None:
     """Neither it nor a new one to the old port reaches the next emulator."""
     with emulator_server.emulator() as one:
-        connection = http.client.HTTPConnection(*_address(one), timeout=60)
+        connection = http.client.HTTPConnection(*_address(one), timeout=120)
         target = f"/v1/projects/{one.settings.project_id}/tables"
         connection.request("GET", target, headers=HEADERS)
         assert connection.getresponse().read() == b'{"values":[]}'
         kept = connection.sock
     with emulator_server.emulator() as other:
         assert kept.recv(1) == b""
+        connection.close()
         with pytest.raises(ConnectionRefusedError):
-            connection.close()
             connection.request("POST", target, TABLE, HEADERS)
         assert _ask(other, "GET", "/tables") == (200, {"values": []})
         assert list(other.emulator.faults.requests()) == ["GET /v1/projects/{projectId}/tables"]
@@ -203,6 +203,6 @@ def test_server_that_does_not_start_is_said_so(monkeypatch) -> None:
     monkeypatch.setattr(serving, "_PATIENCE", 0)
     server = EmulatorServer()
     monkeypatch.setattr(server._ready, "wait", lambda timeout: False)
-    with pytest.raises(RuntimeError, match="the emulator did not start within 0 seconds; its log has the reason."):
+    with pytest.raises(RuntimeError, match=r"^the emulator did not start within 0 seconds; its log has the reason\.$"):
         server.__enter__()
     server.__exit__()

@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 import uvicorn
@@ -332,10 +331,11 @@ def test_fixture_starts_one_server_for_all_tests_of_a_session(pytester, monkeypa
         import json, os, threading, urllib.request
         import pytest
         seen = []
+        others = set(threading.enumerate())
         def thread():
-            (found,) = (each for each in threading.enumerate() if each.name == "polaris-emulator" and each not in OTHERS)
+            new = set(threading.enumerate()) - others
+            (found,) = (each for each in new if each.name == "polaris-emulator")
             return found
-        OTHERS = set(threading.enumerate())
         @pytest.mark.parametrize("number", range(5))
         def test_state(polaris_emulator, number):
             assert polaris_emulator.jobs() == []

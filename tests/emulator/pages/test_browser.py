@@ -70,7 +70,7 @@ class Console:
 def call(running: RunningEmulator, method: str, path: str, body: Any = None, **options: Any) -> dict[str, Any]:
     """Return what the API answers."""
     headers = {"Authorization": f"Basic {running.settings.api_key}"}
-    answer = requests.request(method, running.project_url + path, json=body, headers=headers, timeout=30, **options)
+    answer = requests.request(method, running.project_url + path, json=body, headers=headers, timeout=120, **options)
     assert answer.ok, answer.text
     result: dict[str, Any] = answer.json()
     return result
