@@ -14,6 +14,9 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-h
 # The oldest Airflow is tested with the oldest versions that pyproject.toml allows of what else is imported.
 FLOORS = $(shell sed -nE '/^dependencies/,/^openlineage/ s/^    "(.+)>=([0-9]+\.[0-9]+\.[0-9]+)",$$/\1==\2/p' pyproject.toml)
 
+# Where Python may not keep compiled modules, each process of the tests compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-aging ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke compat bench lint types docs format build release-check changelog constraints clean
 
@@ -51,10 +54,8 @@ emulator: $(READY)  ## serve the demo's Polaris, with its pages
 	@mkdir -p .demo
 	$(BIN)/polaris-emulator --db .demo/polaris.db
 
-# What measures runs alone.
 test: $(READY)  ## run all tests
-	$(BIN)/python -m pytest -m 'not e2e and not performance' -n auto --dist worksteal
-	$(BIN)/python -m pytest -m performance
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 schedules: $(READY)  ## 1,080 random schedules of faults and crashes, some 10 minutes; SCHEDULES_SEED=N repeats a run
 	SCHEDULES=540 $(BIN)/python -m pytest tests/provider/exactly_once/test_schedules.py tests/provider/submission/test_schedules.py
@@ -77,8 +78,9 @@ e2e-smoke: $(READY)  ## one Airflow, a handful of scenarios
 compat: $(foreach version,$(VERSIONS),$(call environment,$(version))/.ready)  ## the tests on Airflow 2.11 to 3.3; VERSIONS="3.0 3.3" takes some
 	$(BIN)/python scripts/compat.py $(foreach version,$(VERSIONS),$(version)=$(call environment,$(version)))
 
-bench: $(READY)  ## what 1 to 10,000 waiting jobs cost, here and in other providers
+bench: $(READY)  ## what imports, the emulator's jobs and 1 to 10,000 waiting jobs cost, here and in other providers
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group bench
+	$(BIN)/python scripts/bench_small.py
 	$(BIN)/python scripts/bench.py
 
 lint: $(READY)  ## ruff and the import arrows

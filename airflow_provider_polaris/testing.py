@@ -12,7 +12,9 @@ Before Airflow 3 the argument is ``execution_date``; ``dag.test()`` wants Airflo
 
 pytest finds the fixture by itself once the package is installed with its extra ``emulator``. Each test gets an emulator
 of its own, on a free port of 127.0.0.1, and ``AIRFLOW_CONN_POLARIS_DEFAULT`` leads to it until the test ends; with
-pytest-socket allow that address: ``--allow-hosts=127.0.0.1``. A marker changes its ways::
+pytest-socket allow that address: ``--allow-hosts=127.0.0.1``. One server, in one thread, runs the emulators of all
+tests of a session (with pytest-xdist: of a worker); the first test that asks for the fixture starts it. The port closes
+with its test, so a request that comes late reaches no other test. A marker sets the emulator's options::
 
     @pytest.mark.polaris_emulator(progression="polls=2", assume={"empty_replace": "keep"}, conn_id="polaris_eu")
 
@@ -31,8 +33,10 @@ import pytest
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.emulator.handle import PolarisEmulator as PolarisEmulator
+    from airflow_provider_polaris.emulator.serving import EmulatorServer
 
 _MARKER = "polaris_emulator"
+_SERVER = "_polaris_emulator_server"
 _OPTIONS = ("progression", "assume", "conn_id")
 _IN_USE: pytest.StashKey[PolarisEmulator] = pytest.StashKey()
 
@@ -54,13 +58,23 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
         report.sections.append((_MARKER, emulator.report()))
 
 
+@pytest.fixture(scope="session", name=_SERVER)
+def _server() -> Iterator[EmulatorServer]:
+    """The server of all emulators of a session."""
+    from airflow_provider_polaris.emulator.serving import EmulatorServer
+
+    with EmulatorServer() as server:
+        yield server
+
+
 @pytest.fixture(name=_MARKER)
 def _polaris_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[PolarisEmulator]:
     """A Polaris that runs in this process for one test, with an Airflow connection that leads to it."""
     options = _options(request)
     try:
         from airflow_provider_polaris.emulator.handle import PolarisEmulator, read_settings
-        from airflow_provider_polaris.emulator.serving import running_emulator
+
+        server: EmulatorServer = request.getfixturevalue(_SERVER)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == __name__.partition(".")[0]:
             raise  # a module of this package is missing or broken: installing an extra doesn't help
@@ -74,7 +88,7 @@ def _polaris_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
         settings = read_settings(**options)
     except ValueError as error:
         pytest.fail(f"marker {_MARKER!r}: {error}", pytrace=False)
-    with running_emulator(settings) as running:
+    with server.emulator(settings) as running:
         request.node.stash[_IN_USE] = emulator = PolarisEmulator(running)
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", emulator.connection_json)
         yield emulator

@@ -31,7 +31,7 @@ LEFT_OUT = (
     "tests/provider/aging/test_conservation.py",
 )
 #: Airflow 3.1 takes many seconds for each task that a test runs, so few of these tests are marked for the matrix.
-CHOICE = "not e2e and not performance and (not dag or compat)"
+CHOICE = "not e2e and (not dag or compat)"
 
 
 class Result(NamedTuple):

@@ -6,6 +6,16 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.skipped import pytest_terminal_summary as pytest_terminal_summary  # a hook of pytest
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.emulator.serving import EmulatorServer
 
 _HOME = tempfile.mkdtemp(prefix="airflow-test-home-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
@@ -15,5 +25,20 @@ os.environ["AIRFLOW_HOME"] = _HOME
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
 os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"sqlite:///{_HOME}/airflow.db"
+# A backstop for a busy machine: Airflow's own is 30 seconds.
+os.environ["AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT"] = "600"
 # Without it Airflow 2.11 warns, and warnings are errors.
 os.environ["AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY"] = "True"
+
+# No test judges a duration: how long an example takes says something about the machine.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+
+
+@pytest.fixture(scope="session")
+def emulator_server() -> Iterator[EmulatorServer]:
+    """Run a server whose emulators last as long as a test wants."""
+    from airflow_provider_polaris.emulator.serving import EmulatorServer
+
+    with EmulatorServer() as server:
+        yield server

@@ -35,7 +35,7 @@ def _server() -> Iterator[int]:
 
 
 def _ask(port: int, what: str) -> Any:
-    with urlopen(f"http://127.0.0.1:{port}/__bench__/{what}", timeout=10) as answer:
+    with urlopen(f"http://127.0.0.1:{port}/__bench__/{what}", timeout=120) as answer:
         return json.load(answer)
 
 
@@ -44,14 +44,13 @@ async def _wait_for_three(port: int) -> tuple[bench_side.Waiters, list[float]]:
     first = _ask(port, "add?count=3")
     await waiters.join(first, 3, 0)
     ends = _ask(port, f"end?first={first}&count=3&seconds=0.3")
-    for _ in range(200):
+    for _ in range(2400):  # two minutes: a backstop
         if not waiters.waiting:
             break
         await asyncio.sleep(0.05)
     return waiters, ends
 
 
-@pytest.mark.performance
 def test_waiters_on_three_jobs_see_each_end_and_are_noted_by_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """Our trigger runs against the benchmark's server, whose ledger holds its requests and not the benchmark's own."""
     with _server() as port:

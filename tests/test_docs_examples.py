@@ -55,7 +55,7 @@ def test_tests_of_the_page_on_testing_pass(airflow_db: None, tmp_path: Path) -> 
         env={**os.environ, "AIRFLOW__CORE__DAGS_FOLDER": str(dags)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert ran.returncode == 0, ran.stdout[-5000:] + ran.stderr[-2000:]
     assert "4 passed" in ran.stdout

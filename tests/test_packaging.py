@@ -39,7 +39,7 @@ def test_airflows_command_line_lists_the_provider_and_tells_its_name() -> None:
 
     def ask(*arguments: str) -> str:
         command = [sys.executable, "-m", "airflow", "providers", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -16,9 +16,9 @@ sys.path.append(str(SCRIPTS))  # its modules import each other as scripts do
 import pictures  # noqa: E402
 
 from airflow_provider_polaris.emulator.serving import running_emulator  # noqa: E402
-from tests.emulator.pages.browser import BINARY, Page, chromium  # noqa: E402
+from tests.emulator.pages.browser import Page, chromium, needs_chromium  # noqa: E402
 
-pytestmark = pytest.mark.skipif(BINARY is None, reason="needs Chromium: the package chromium, or Chrome, on the PATH")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")

@@ -98,7 +98,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
-    timeout = 5
+    timeout = 120
     wbufsize = -1  # head and body in one packet: two would wait for a delayed acknowledgement
 
     def handle_any(self) -> None:
@@ -108,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
         data = reply.body
         raw = data if isinstance(data, bytes) else b"" if data is None else json.dumps(data).encode()
         if reply.act == "hang":
-            script.released.wait(5)
+            script.released.wait(120)
         if reply.act == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         if reply.act in ("hang", "reset", "drop"):
@@ -143,7 +143,7 @@ def serve(context: ssl.SSLContext | None = None) -> Iterator[_Server]:
     finally:
         httpd.shutdown()
         httpd.server_close()
-        thread.join(5)
+        thread.join(120)
 
 
 @contextmanager

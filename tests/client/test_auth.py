@@ -215,7 +215,7 @@ def test_oauth_threads_share_one_token_request() -> None:
     def fetch() -> bytes:
         fetched.append(1)
         entered.set()
-        assert go.wait(5)
+        assert go.wait(120)
         return b'{"access_token": "tok-1111", "expires_in": 300}'
 
     settings = ClientSettings(
@@ -226,10 +226,10 @@ def test_oauth_threads_share_one_token_request() -> None:
     threads = [threading.Thread(target=lambda: found.append(credentials.header())) for _ in range(4)]
     for thread in threads:
         thread.start()
-    assert entered.wait(5)
+    assert entered.wait(120)
     go.set()
     for thread in threads:
-        thread.join(5)
+        thread.join(120)
     assert (found, fetched) == (["Bearer tok-1111"] * 4, [1])
 
 

@@ -116,7 +116,7 @@ def test_submit_with_a_handshake_that_hangs_was_not_sent(make_client: MakeClient
         )
         with pytest.raises(PolarisTransportError) as caught:
             client.create_job(SPEC)
-        thread.join(5)
+        thread.join(120)
         for connection in held:
             connection.close()
         assert str(caught.value) == (

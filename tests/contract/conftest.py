@@ -41,7 +41,7 @@ class Vendor:
         self.emulator = emulator
         # Retries would hide a fault of the emulator, and wait.
         self.client = sdk.ProjectClient.from_endpoint(
-            emulator.settings.project_id, emulator.base_url, emulator.settings.api_key, retry_total=0, timeout=30
+            emulator.settings.project_id, emulator.base_url, emulator.settings.api_key, retry_total=0, timeout=120
         )
 
     def call(self, operation: Any, *arguments: Any, **options: Any) -> Any:

@@ -15,7 +15,7 @@ import pytest
 from harness.airflow3 import Airflow3
 from harness.polaris import KOALAS, Polaris
 from harness.rest import Task
-from harness.waiting import eventually
+from harness.waiting import PATIENCE, eventually
 
 pytestmark = [
     pytest.mark.e2e,
@@ -95,7 +95,7 @@ class Examples:
         found = self._all(f"/dags/{dag_id}/dagRuns", "dag_runs")
         return {run["partition_key"]: run for run in found if (run["partition_key"] or "").startswith(MONTH)}
 
-    def see(self, dag_id: str, *keys: str, within: float) -> list[dict[str, Any]]:
+    def see(self, dag_id: str, *keys: str, within: float = PATIENCE) -> list[dict[str, Any]]:
         """Wait until the runs of these partitions have succeeded, and return them."""
 
         def ended() -> list[dict[str, Any]]:
@@ -123,15 +123,15 @@ def at(run: dict[str, Any], name: str) -> datetime:
 def test_backfill_of_hours_fires_day_and_month_in_order(examples: Examples) -> None:
     """The hours of a day are backfilled: then the day is rolled up, and then the month, of which it was the last."""
     for dag_id in ("koalas_cascade_hour", "koalas_cascade_day", "koalas_cascade_month"):
-        eventually(lambda dag=dag_id: examples.airflow.api.knows_dag(dag), bool, within=120, what=dag_id)
+        eventually(lambda dag=dag_id: examples.airflow.api.knows_dag(dag), bool, what=dag_id)
     daily = examples.asset_id("Koalas Daily")
     for day in JUNE[len(DAYS) :]:
         examples.ask("POST", "/assets/events", {"asset_id": daily, "partition_key": day})
     span = {"from_date": f"{HOURS[0]}Z", "to_date": f"{HOURS[-1]}Z"}
     examples.ask("POST", "/backfills", {"dag_id": "koalas_cascade_hour", "max_active_runs": 8, **span})
     examples.see("koalas_cascade_hour", *HOURS, within=600 * len(DAYS))
-    examples.see("koalas_cascade_day", *DAYS, within=120)
-    examples.see("koalas_cascade_month", MONTH, within=120)
+    examples.see("koalas_cascade_day", *DAYS)
+    examples.see("koalas_cascade_month", MONTH)
 
     # By their tasks: Airflow notes the end of a run some time after that of its last task, which is what leads on.
     hours, days, months = (examples.tasks(f"koalas_cascade_{each}") for each in ("hour", "day", "month"))
@@ -173,7 +173,6 @@ def test_recipe_carries_one_corrected_hour_through(examples: Examples) -> None:
     state = eventually(
         lambda: examples.ask("GET", f"/dags/koalas_recascade/dagRuns/{recipe['dag_run_id']}")["state"],
         lambda seen: seen in ("success", "failed"),
-        within=300,
         what="the end of the recipe",
     )
     assert state == "success"
@@ -209,7 +208,7 @@ def test_run_that_a_guard_refused_is_let_through_when_it_is_repeated(examples: E
     for _ in range(2):
         examples.polaris.copy_day("2024-06-02", "Koalas Guarded", mappings)
     span = {"dag_id": "guarded_rollup", "from_date": "2024-06-02T00:00:00Z", "to_date": "2024-06-02T00:00:00Z"}
-    eventually(lambda: examples.airflow.api.knows_dag("guarded_rollup"), bool, within=120, what="guarded_rollup")
+    eventually(lambda: examples.airflow.api.knows_dag("guarded_rollup"), bool, what="guarded_rollup")
 
     def end(try_number: int) -> tuple[str, str, int]:
         tasks = examples.ask("GET", "/dags/guarded_rollup/dagRuns/~/taskInstances")["task_instances"]
@@ -218,7 +217,7 @@ def test_run_that_a_guard_refused_is_let_through_when_it_is_repeated(examples: E
         return (ended[0]["dag_run_id"], ended[0]["state"], len(tasks)) if ended else ("", "", 0)
 
     examples.ask("POST", "/backfills", span)
-    run, state, _ = eventually(lambda: end(1), lambda seen: seen[1], within=120, what="the end of the run")
+    run, state, _ = eventually(lambda: end(1), lambda seen: seen[1], what="the end of the run")
     assert state == "failed"
     log = json.dumps(examples.ask("GET", f"/dags/guarded_rollup/dagRuns/{run}/taskInstances/rollup/logs/1"))
     assert "explain PolarisGuardError" in log
@@ -226,12 +225,11 @@ def test_run_that_a_guard_refused_is_let_through_when_it_is_repeated(examples: E
     eventually(
         lambda: [each["completed_at"] for each in examples.ask("GET", "/backfills?dag_id=guarded_rollup")["backfills"]],
         all,
-        within=120,
         what="the end of the backfill",
     )
     opened = {"reprocess_behavior": "failed", "dag_run_conf": {"on_shrink": "submit"}}
     examples.ask("POST", "/backfills", {**span, **opened})
-    again = eventually(lambda: end(2), lambda seen: seen[1], within=120, what="the end of the repeated run")
+    again = eventually(lambda: end(2), lambda seen: seen[1], what="the end of the repeated run")
     assert again == (run, "success", 1)
     assert [row[2] for row in examples.sessions("Koalas Guarded")] == [1]
 
@@ -247,11 +245,10 @@ def restart_triggerer(airflow: Airflow3, *, between: Callable[[], None] = lambda
 def test_watcher_starts_one_run_for_each_job_across_a_triggerer_restart(examples: Examples) -> None:
     """A job before the triggerer is killed, one while there is none, one after: each is told once, none is lost."""
     airflow, polaris = examples.airflow, examples.polaris
-    eventually(lambda: airflow.api.knows_dag("koalas_watch"), bool, within=120, what="koalas_watch")
+    eventually(lambda: airflow.api.knows_dag("koalas_watch"), bool, what="koalas_watch")
     eventually(
         lambda: polaris.requests().get("GET /v1/projects/{projectId}/jobs", 0),
         lambda seen: seen > 2,
-        within=120,
         what="polls of the watcher",
     )
 
@@ -269,19 +266,18 @@ def test_watcher_starts_one_run_for_each_job_across_a_triggerer_restart(examples
         return json.dumps(examples.ask("GET", f"/assets/{assets[0]['id']}/state-store"))
 
     jobs = [load(1)]
-    eventually(told, lambda seen: jobs[0] in seen, within=60, what="the first event")
+    eventually(told, lambda seen: jobs[0] in seen, what="the first event")
     # Between the event and this it may be told once more, as the trigger says.
-    eventually(remembered, lambda seen: jobs[0] in seen, within=60, what="the memory of it")
+    eventually(remembered, lambda seen: jobs[0] in seen, what="the memory of it")
     restart_triggerer(airflow, between=lambda: jobs.append(load(2)))
-    eventually(told, lambda seen: jobs[1] in seen, within=180, what="the event of the job that nobody saw end")
+    eventually(told, lambda seen: jobs[1] in seen, what="the event of the job that nobody saw end")
     jobs.append(load(3))
-    eventually(told, lambda seen: jobs[2] in seen, within=60, what="the third event")
+    eventually(told, lambda seen: jobs[2] in seen, what="the third event")
     assert [told().count(job) for job in jobs] == [1, 1, 1]
     assert sorted(set(told()), key=told().index) == told()
     counted = eventually(
         lambda: {(row["__time"], row["sessions"]) for row in polaris.query('SELECT * FROM "Koalas Cities"')},
         lambda seen: ("2024-05-01T00:00:00.000Z", 3) in seen,
-        within=120,
         what="the rollup of the third load",
     )
     assert counted
@@ -290,7 +286,7 @@ def test_watcher_starts_one_run_for_each_job_across_a_triggerer_restart(examples
 def test_sensor_waits_across_a_triggerer_restart_and_its_rollup_runs_once(examples: Examples) -> None:
     """The day isn't complete; the triggerer is killed; then the end of the day lands."""
     airflow, polaris = examples.airflow, examples.polaris
-    eventually(lambda: airflow.api.knows_dag("koalas_after_stream"), bool, within=120, what="koalas_after_stream")
+    eventually(lambda: airflow.api.knows_dag("koalas_after_stream"), bool, what="koalas_after_stream")
     run = examples.ask("POST", "/dags/koalas_after_stream/dagRuns", {"logical_date": "2024-07-11T00:00:00Z"})
     landed = Task(airflow.api, "koalas_after_stream", run["dag_run_id"], "landed")
     landed.wait_for("deferred")
@@ -298,7 +294,7 @@ def test_sensor_waits_across_a_triggerer_restart_and_its_rollup_runs_once(exampl
     restart_triggerer(airflow)
     assert landed.state() == "deferred"
     polaris.append([{**KOALAS[0], "timestamp": "2024-07-10T23:55:00Z"}], "night.json")
-    landed.wait_for("success", within=180)
+    landed.wait_for("success")
     assert landed.xcom("polaris_data")["newest"] == "2024-07-10T23:55:00.000Z"
     Task(airflow.api, "koalas_after_stream", run["dag_run_id"], "rollup").wait_for("success")
     assert landed.look()["try_number"] == 1

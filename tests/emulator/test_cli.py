@@ -47,12 +47,12 @@ def test_process_prints_a_connection_that_works_and_stops_cleanly(number, tmp_pa
         assert connection["extra"]["console_url"] == pattern
         url = f"{connection['host']}/v1/projects/{connection['extra']['project_id']}/jobs"
         headers = {"Authorization": f"Basic {connection['password']}"}
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as response:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=120) as response:
             assert json.loads(response.read()) == {"values": [], "moreResultsAvailable": False}
         assert lines[0].startswith(f"Polaris emulator on {connection['host']}, project ")
         assert lines[1] == f"Tables and jobs: {connection['host']}/__emulator__/\n"
         os.kill(process.pid, number)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
     finally:
         process.kill()
         process.wait()
@@ -72,11 +72,11 @@ def test_process_has_loaded_everything_when_it_says_that_it_is_ready(tmp_path) -
         found = {}
         for path in ("tables", "jobs"):
             request = urllib.request.Request(f"{url}/{path}", headers={"Authorization": "Basic pok_emulator"})
-            with urllib.request.urlopen(request, timeout=30) as response:
+            with urllib.request.urlopen(request, timeout=120) as response:
                 found[path] = json.loads(response.read())["values"]
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
     assert {table["name"]: table["totalRows"] for table in found["tables"]} == {"Koalas Source": 100_000, "events": 2}
     ids = [job["id"] for job in reversed(found["jobs"])]
     assert lines[:2] == [

@@ -338,7 +338,7 @@ def test_dropped_reply_closes_the_connection(caplog) -> None:
         headers = {"Authorization": "Basic pok_emulator", "Content-Type": "application/json"}
 
         def ask(method, path, body=None):
-            connection = http.client.HTTPConnection(host, int(port), timeout=30)
+            connection = http.client.HTTPConnection(host, int(port), timeout=120)
             try:
                 connection.request(method, path, body and json.dumps(body), headers)
                 response = connection.getresponse()

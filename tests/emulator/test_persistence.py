@@ -143,7 +143,7 @@ class Process:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.url = self.process.stdout.readline().split(" on ")[1].split(",")[0] + PREFIX
 
-    def call(self, method, path, body=None, *, content_type="application/json", timeout=60):
+    def call(self, method, path, body=None, *, content_type="application/json", timeout=300):
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, method=method)
         request.add_header("Authorization", "Basic pok_emulator")

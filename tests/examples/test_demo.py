@@ -19,7 +19,7 @@ def _run(home: Path) -> str:
         [sys.executable, str(ROOT / "scripts" / "demo.py"), "--home", str(home), "--port", "0"],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -50,7 +50,7 @@ def test_demo_whose_measure_is_broken_says_so_and_can_be_mended(tmp_path: Path) 
     dag.write_text(right.replace('MAX("session_length")', 'MAXX("session_length")'))
     command = [sys.executable, str(tmp_path / "scripts" / "demo.py"), "--home", ".demo", "--port", "0"]
 
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=900, check=False)
 
     assert done.returncode == 1
     why, where = done.stderr.strip().splitlines()
@@ -63,7 +63,7 @@ def test_demo_whose_measure_is_broken_says_so_and_can_be_mended(tmp_path: Path) 
     assert "Task failed with exception" in (tmp_path / ".demo" / "airflow" / "airflow.log").read_text()
 
     dag.write_text(right)
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "'Koalas Rollup' 864 rows that count 100,000 events" in done.stdout
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_polaris.jobs.aging import aged_interval, hull, partitions_in_common, read_age
@@ -61,7 +61,6 @@ def copy(*mappings: dict) -> BatchJobSpec:
 BUCKETS = [each for each in Granularity if each not in (Granularity.ALL, Granularity.MILLISECOND)]
 
 
-@settings(deadline=None)
 @given(
     start=st.integers(946684800, 1893456000).map(lambda second: datetime.fromtimestamp(second, timezone.utc)),
     steps=st.lists(st.integers(1, 60 * 24 * 40), min_size=1, max_size=12),

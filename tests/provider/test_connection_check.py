@@ -31,7 +31,7 @@ def hook(connect, server):
 
 def sentence_of_the_client(hook) -> str:
     """Return what the client itself says when it lists jobs once."""
-    settings = replace(hook.settings, connect_timeout=3.0, retry_budget=0.0)
+    settings = replace(hook.settings, connect_timeout=30.0, retry_budget=0.0)
     with PolarisClient(settings) as client, pytest.raises(PolarisError) as caught:
         next(client.iter_jobs(page_size=1, limit=1))
     return str(caught.value)

@@ -58,7 +58,7 @@ def airflow_form(tmp_path_factory):
     if AIRFLOW_VERSION < (3, 1) and not importlib.util.find_spec("flask_appbuilder"):
         pytest.skip("Airflow 3.0 shows the fields of no provider where its FAB provider isn't installed")
     file = tmp_path_factory.mktemp("form") / "form.json"
-    subprocess.run([sys.executable, "-c", ASK, str(file)], check=True, capture_output=True, timeout=120)
+    subprocess.run([sys.executable, "-c", ASK, str(file)], check=True, capture_output=True, timeout=300)
     ours = json.loads(file.read_text())
     standard = {name: field for name, field in ours["standard_fields"].items() if field}
     return Form(

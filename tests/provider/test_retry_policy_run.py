@@ -31,7 +31,7 @@ def polaris(connect):
 
         def fail(**fault: Any) -> None:
             rule = {"effect": "status", "method": "POST", "path": "/jobs$", "times": None, **fault}
-            assert requests.post(f"{emulator.base_url}/__emulator__/faults", json=rule, timeout=10).ok
+            assert requests.post(f"{emulator.base_url}/__emulator__/faults", json=rule, timeout=120).ok
 
         yield fail
 

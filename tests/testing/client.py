@@ -8,6 +8,8 @@ from urllib.error import HTTPError
 
 from airflow_provider_polaris.testing import PolarisEmulator
 
+#: Arguments of a pytest inside a test: without the cache, and without a plugin that takes seconds to load.
+BARE = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 EVENTS = [{"__time": f"2024-06-01T00:0{minute}:00Z", "city": "Cairns", "n": minute} for minute in range(3)]
 ROLLUP = {
     "type": "batch",
@@ -29,7 +31,7 @@ def ask(emulator: PolarisEmulator, method: str, path: str, body: object = None) 
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, headers, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=120) as response:
             return response.status, json.loads(response.read())
     except HTTPError as error:
         return error.code, json.loads(error.read())

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
+import uvicorn
 
 from airflow_provider_polaris import testing
 from airflow_provider_polaris.compat import AIRFLOW_VERSION
 from airflow_provider_polaris.emulator.row_files import LoadError
 from airflow_provider_polaris.testing import PolarisEmulator
-from tests.testing.client import EVENTS, ROLLUP, ask, submit
+from tests.testing.client import BARE, EVENTS, ROLLUP, ask, submit
 
 pytest_plugins = ["pytester"]
 
@@ -218,7 +217,7 @@ def test_example_of_the_docstring_runs_under_pytest_socket(pytester, monkeypatch
     pytester.makepyfile(
         test_example=f"from datetime import datetime, timezone\n\nfrom my_dags import my_dag\n\n\n{_example()}",
     )
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess(*BARE)
     result.assert_outcomes(passed=1)
 
 
@@ -244,7 +243,7 @@ def test_marker_that_makes_no_sense_is_one_sentence(pytester, marker, message) -
     pytester.makepyfile(
         f"import pytest\n@pytest.mark.polaris_emulator({marker})\ndef test_it(polaris_emulator):\n    raise KeyError\n"
     )
-    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result = pytester.runpytest_inprocess(*BARE)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([message.replace("[", "[[]")])
     result.stdout.no_fnmatch_line("*testing.py*")
@@ -254,7 +253,7 @@ def test_missing_extra_is_one_sentence(pytester) -> None:
     """It says what to install."""
     pytester.makeconftest("import sys\nsys.modules['duckdb'] = None\n")
     pytester.makepyfile("def test_it(polaris_emulator):\n    raise KeyError\n")
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess(*BARE)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(
         [
@@ -270,7 +269,7 @@ def test_missing_module_of_the_package_is_not_taken_for_a_missing_extra(pytester
     """Installing an extra would not help; the traceback says which module it is."""
     pytester.makeconftest("import sys\nsys.modules['airflow_provider_polaris.emulator.handle'] = None\n")
     pytester.makepyfile("def test_it(polaris_emulator):\n    raise KeyError\n")
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess(*BARE)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["E * ModuleNotFoundError: *airflow_provider_polaris.emulator.handle*"])
 
@@ -289,23 +288,107 @@ def test_marker_of_a_test_wins_over_that_of_its_module(pytester) -> None:
             assert "AIRFLOW_CONN_MINE" in os.environ
         """
     )
-    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+    pytester.runpytest_inprocess(*BARE).assert_outcomes(passed=1)
 
 
 def test_fixture_leaves_nothing_behind(pytester) -> None:
-    """Thread, port and variable are gone when the test is over, also after a failure."""
+    """Port and variable are gone when the test is over, the thread when all are, also after a failure."""
     others = set(threading.enumerate())
     pytester.makepyfile(
         """
+        import os, socket
         from pathlib import Path
+        import pytest
         def test_it(polaris_emulator):
             Path("url").write_text(polaris_emulator.url)
             raise KeyError
+        def test_afterwards():
+            assert "AIRFLOW_CONN_POLARIS_DEFAULT" not in os.environ
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", int(Path("url").read_text().rpartition(":")[2])), timeout=60)
         """
     )
-    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(failed=1)
-    port = int(Path("url").read_text().rpartition(":")[2])
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port), timeout=5)
+    pytester.runpytest_inprocess(*BARE).assert_outcomes(failed=1, passed=1)
     assert "polaris-emulator" not in {thread.name for thread in threading.enumerate() if thread not in others}
-    assert "AIRFLOW_CONN_POLARIS_DEFAULT" not in os.environ
+
+
+def test_fixture_starts_one_server_for_all_tests_of_a_session(pytester, monkeypatch) -> None:
+    """Each has its state, its port and its options all the same, and none that doesn't ask for it starts one."""
+    started = []
+    startup = uvicorn.Server.startup
+
+    async def count(server, sockets=None):
+        started.append(server)
+        await startup(server, sockets)
+
+    monkeypatch.setattr(uvicorn.Server, "startup", count)
+    pytester.makepyfile(test_a="def test_without():\n    pass\n")
+    pytester.runpytest_inprocess(*BARE).assert_outcomes(passed=1)
+    assert started == []
+
+    pytester.makepyfile(
+        test_b="""
+        import json, os, threading, urllib.request
+        import pytest
+        seen = []
+        others = set(threading.enumerate())
+        def thread():
+            new = set(threading.enumerate()) - others
+            (found,) = (each for each in new if each.name == "polaris-emulator")
+            return found
+        @pytest.mark.parametrize("number", range(5))
+        def test_state(polaris_emulator, number):
+            assert polaris_emulator.jobs() == []
+            polaris_emulator.load("events", [{"__time": 0}])
+            polaris_emulator.fault("status", times=None)
+            polaris_emulator.hold()
+            seen.append((polaris_emulator.url, thread()))
+        @pytest.mark.polaris_emulator(progression="polls=7", conn_id="mine")
+        def test_options(polaris_emulator):
+            with urllib.request.urlopen(polaris_emulator.url + "/__emulator__/health") as answer:
+                assert json.loads(answer.read())["progression"] == "polls=7"
+            assert json.loads(os.environ["AIRFLOW_CONN_MINE"])["host"] == polaris_emulator.url
+            seen.append((polaris_emulator.url, thread()))
+        """,
+        test_c="""
+        import test_b
+        def test_of_another_module(polaris_emulator):
+            assert polaris_emulator.report() == "no job was submitted"
+            urls, threads = zip(*test_b.seen, (polaris_emulator.url, test_b.thread()))
+            assert len(set(urls)) == 7
+            assert len(set(threads)) == 1
+        """,
+    )
+    pytester.runpytest_inprocess(*BARE).assert_outcomes(passed=8)
+    assert len(started) == 1
+
+
+def test_fixture_hears_nothing_of_the_test_before(pytester) -> None:
+    """A connection that is kept alive and a thread that goes on asking end with the test that made them."""
+    pytester.makepyfile(
+        """
+        import http.client
+        import pytest
+        left = []
+        def ask(emulator, connection):
+            connection.request("POST", f"/v1/projects/{emulator.connection['extra']['project_id']}/tables", b"{}",
+                {"Authorization": f"Basic {emulator.connection['password']}", "Content-Type": "application/json"})
+            response = connection.getresponse()
+            return response.status, response.read()
+        def test_first(polaris_emulator):
+            port = int(polaris_emulator.url.rpartition(":")[2])
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            left.extend((polaris_emulator, connection))
+            assert ask(*left)[0] == 400
+            assert connection.sock is not None
+        def test_second(polaris_emulator):
+            emulator, connection = left
+            for _ in range(2):  # on the connection that was kept alive, then on a new one
+                with pytest.raises(OSError):
+                    ask(emulator, connection)
+                connection.close()
+            assert polaris_emulator._emulator.faults.requests() == {}
+            assert polaris_emulator.report() == "no job was submitted"
+        """
+    )
+    pytester.runpytest_inprocess(*BARE).assert_outcomes(passed=2)

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from airflow_provider_polaris.emulator.refusals import RefusalMiddleware, Refusals
-from tests.testing.client import EVENTS, ROLLUP, ask, submit
+from tests.testing.client import BARE, EVENTS, ROLLUP, ask, submit
 
 pytest_plugins = ["pytester"]
 
@@ -125,7 +125,7 @@ def test_failed_test_has_a_section(pytester, when) -> None:
             act(polaris_emulator)
         """
     )
-    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result = pytester.runpytest_inprocess(*BARE)
     result.assert_outcomes(**{"failed" if when == "call" else "errors": 1})
     result.stdout.fnmatch_lines(["a long log", SECTION, "jobs, the newest last:", "* -> 'events'  completed,*"])
     result.stdout.fnmatch_lines(["no job was submitted", "*= short test summary info =*"], consecutive=True)
@@ -151,7 +151,7 @@ def test_test_that_passes_or_does_not_use_the_fixture_has_no_section(pytester) -
             pass
         """
     )
-    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-rA")
+    result = pytester.runpytest_inprocess(*BARE, "-rA")
     result.assert_outcomes(passed=2, xfailed=1, failed=1, errors=1)
     result.stdout.no_fnmatch_line(SECTION)
 
@@ -159,7 +159,7 @@ def test_test_that_passes_or_does_not_use_the_fixture_has_no_section(pytester) -
 def test_strict_expected_failure_that_passes_has_a_section(pytester) -> None:
     """It is a failure like any other."""
     pytester.makepyfile("import pytest\n@pytest.mark.xfail(strict=True)\ndef test_it(polaris_emulator):\n    pass\n")
-    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result = pytester.runpytest_inprocess(*BARE)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([SECTION, "no job was submitted"], consecutive=True)
 
@@ -168,7 +168,7 @@ def test_strict_expected_failure_that_passes_has_a_section(pytester) -> None:
 def test_traceback_of_a_mistake_ends_at_the_line_of_the_test(pytester, call, error) -> None:
     """What the emulator does inside says nothing to who wrote that line."""
     pytester.makepyfile(test_it=f"def test_it(polaris_emulator):\n    {call}\n")
-    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result = pytester.runpytest_inprocess(*BARE)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([f">       {call}".replace("[", "[[]"), f"test_it.py:2: {error}"])
     assert re.findall(r"^(\S+\.py):\d+: ", result.stdout.str(), re.MULTILINE) == ["test_it.py"]

@@ -14,7 +14,7 @@ RETRIED: dict[str, Any] = {"retries": 1, "retry_delay": timedelta(seconds=1), "i
 WAYS: dict[str, dict[str, Any]] = {
     "synchronous": {"deferrable": False},
     "deferred": {"deferrable": True},
-    "deferred_timeout": {"deferrable": True, "execution_timeout": timedelta(seconds=40)},
+    "deferred_timeout": {"deferrable": True, "execution_timeout": timedelta(seconds=60)},
     "synchronous_retried": {"deferrable": False, **RETRIED},
     "deferred_retried": {"deferrable": True, **RETRIED},
 }

@@ -64,8 +64,8 @@ class Airflow2(Airflow):
             "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",
             "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.basic_auth",
             "AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY": "True",
-            # A worker that was killed is missed within half a minute.
-            "AIRFLOW__SCHEDULER__SCHEDULER_ZOMBIE_TASK_THRESHOLD": "20",
+            # A worker that was killed is missed within a minute.
+            "AIRFLOW__SCHEDULER__SCHEDULER_ZOMBIE_TASK_THRESHOLD": "40",
             "AIRFLOW__SCHEDULER__ZOMBIE_DETECTION_INTERVAL": "5",
             "AIRFLOW__WEBSERVER__BASE_URL": url,
             "AIRFLOW__WEBSERVER__SECRET_KEY": secrets.token_hex(32),

@@ -59,8 +59,8 @@ class Airflow3(Airflow):
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
             # A process of a task that has ended is often noticed only at the next heartbeat.
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-            # A worker that was killed is missed within half a minute.
-            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+            # A worker that was killed is missed within a minute.
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "40",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
         }
 

@@ -20,15 +20,15 @@ def see_waiting(polaris: Polaris) -> None:
     def looks() -> int:
         return sum(count for name, count in polaris.requests().items() if name.startswith("GET "))
 
-    eventually(polaris.jobs, bool, within=60, what="a job")
+    eventually(polaris.jobs, bool, what="a job")
     before = looks()
-    eventually(looks, lambda seen: seen >= before + 3, within=60, what="three looks at the job")
+    eventually(looks, lambda seen: seen >= before + 3, what="three looks at the job")
 
 
 def cancel_is_asked(polaris: Polaris) -> None:
     """Wait until the first job was asked to cancel, and make sure that no other one was."""
     first, *others = eventually(
-        polaris.statuses, lambda seen: ("running", "canceled") in seen, within=60, what="a request to cancel the job"
+        polaris.statuses, lambda seen: ("running", "canceled") in seen, what="a request to cancel the job"
     )
     assert first == ("running", "canceled")
     assert {desired for _, desired in others} <= {"running"}
@@ -37,7 +37,7 @@ def cancel_is_asked(polaris: Polaris) -> None:
 def check_canceled(polaris: Polaris) -> None:
     """Let jobs go on, and make sure that there is one and that it ends canceled."""
     polaris.release()
-    eventually(polaris.statuses, lambda seen: seen == [("canceled", "canceled")], within=10, what="the job's end")
+    eventually(polaris.statuses, lambda seen: seen == [("canceled", "canceled")], what="the job's end")
 
 
 def check_one_job(polaris: Polaris) -> None:

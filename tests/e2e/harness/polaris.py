@@ -142,7 +142,7 @@ class Polaris:
             self.process.check_runs()
             return re.search(r"Polaris emulator on (http://127\.0\.0\.1:\d+)", self.process.log.read_text())
 
-        found = eventually(printed, bool, within=60, what="the emulator's address")
+        found = eventually(printed, bool, what="the emulator's address")
         assert found is not None
         return found[1]
 
@@ -173,6 +173,6 @@ class Polaris:
         return self._ask(method, f"/v1/projects/{PROJECT}{path}", **options)
 
     def _ask(self, method: str, path: str, **options: Any) -> Any:
-        answer = self._http.request(method, self.url + path, timeout=20, **options)
+        answer = self._http.request(method, self.url + path, timeout=120, **options)
         assert answer.ok, f"{method} {path} answered {answer.status_code}: {answer.text}"
         return answer.json()

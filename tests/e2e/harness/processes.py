@@ -7,6 +7,7 @@ do) and when their parent dies, so it tells whose they are.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,6 +16,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
+
+#: How often a signal is sent again to those that are still there, ten times a second.
+_TIMES = 600
 
 
 class ProcessTree:
@@ -71,8 +75,16 @@ class ProcessTree:
         return [one for one in psutil.process_iter() if _session_of(one.pid) == self.pid and _lives(one)]
 
     def freeze(self) -> None:
-        """Stop them all with SIGSTOP."""
-        self._signal(signal.SIGSTOP)
+        """
+        Stop them all with SIGSTOP, those too that are started meanwhile.
+
+        :raises AssertionError: One runs on.
+        """
+        for _ in range(_TIMES):
+            if not self._signal(signal.SIGSTOP, without=psutil.STATUS_STOPPED):
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"{self.name} could not be frozen")
 
     def thaw(self) -> None:
         """Let them go on."""
@@ -88,13 +100,13 @@ class ProcessTree:
 
         :raises AssertionError: One lives on.
         """
-        for _ in range(100):
+        for _ in range(_TIMES):
             if not self._signal(signal.SIGKILL):
                 break
             time.sleep(0.1)
         assert self.members() == [], f"{self.name} could not be killed"
         self._is_killed = True
-        self._process.wait(10)
+        self._process.wait(60)
 
     def tail(self, lines: int = 60, without: str = "\0") -> str:
         """
@@ -106,10 +118,13 @@ class ProcessTree:
         text = self.log.read_text(errors="replace")
         return "\n".join([line for line in text.splitlines() if without not in line][-lines:])
 
-    def _signal(self, number: signal.Signals) -> int:
-        members = self.members()
+    def _signal(self, number: signal.Signals, without: str | None = None) -> int:
+        """Send a signal to the members that are not in a state; return how many these are."""
+        members = [one for one in self.members() if _state(one) != without]
         for one in members:
-            one.send_signal(number)
+            # Its parent may have ended it meanwhile: gunicorn replaces a child that was frozen.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.send_signal(number)
         return len(members)
 
 
@@ -121,7 +136,11 @@ def _session_of(pid: int) -> int | None:
 
 
 def _lives(process: psutil.Process) -> bool:
+    return _state(process) not in (None, psutil.STATUS_ZOMBIE)
+
+
+def _state(process: psutil.Process) -> str | None:
     try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
+        return str(process.status())
     except psutil.NoSuchProcess:
-        return False
+        return None

@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from harness.waiting import eventually
+from harness.waiting import PATIENCE, eventually
 
 #: States that a task leaves only when somebody clears it.
 ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
@@ -86,7 +86,7 @@ class RestApi(ABC):
         """
         errors = self.ask("GET", "/importErrors")["import_errors"]
         assert not errors, "\n".join(f"{one['filename']}: {one['stack_trace']}" for one in errors)
-        return self._http.get(f"{self._url}{self.prefix}/dags/{dag_id}", timeout=60).ok
+        return self._http.get(f"{self._url}{self.prefix}/dags/{dag_id}", timeout=120).ok
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """
@@ -101,7 +101,6 @@ class RestApi(ABC):
             lambda: self._http.request(method, self._url + path, json=body, timeout=120),
             # SQLite may be busy, and 3.3.2 can't list events of assets while a run that one has made has not begun.
             lambda seen: seen.status_code != 500 or not (method == "GET" or '"Database error"' in seen.text),
-            within=60,
             what=f"an answer to {method} {path}",
         )
         assert answer.ok, f"{method} {path} answered {answer.status_code}: {answer.text}"
@@ -138,7 +137,7 @@ class Task:
         assert isinstance(pid, int), f"{self.dag_id}.{self.task_id} has no process: {self.look()}"
         return pid
 
-    def wait_for(self, *states: str, within: float = 90) -> str:
+    def wait_for(self, *states: str, within: float = PATIENCE) -> str:
         """
         Wait until the task has one of these states.
 

@@ -8,15 +8,18 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+#: Seconds that anything gets: many times what it takes, for a machine that has other work to do.
+PATIENCE = 300
 
-def eventually(look: Callable[[], T], accept: Callable[[T], bool], *, within: float, what: str) -> T:
+
+def eventually(look: Callable[[], T], accept: Callable[[T], bool], *, what: str, within: float = PATIENCE) -> T:
     """
     Look until what is seen is accepted, and return it.
 
     :param look: Called twice a second.
     :param accept: Whether what was seen is it.
-    :param within: Seconds until this gives up.
     :param what: What is waited for; subject of the error's sentence.
+    :param within: Seconds until this gives up.
     :raises AssertionError: Time is up; has what was seen last.
     """
     end = time.monotonic() + within

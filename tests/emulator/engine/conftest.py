@@ -124,11 +124,11 @@ def engine(store: Store, clock: Clock) -> Engine:
 
 
 @pytest.fixture
-def open_engine(clock: Clock) -> Iterator[Callable[[str], Engine]]:
-    """Open engines on files; all are closed at the end."""
+def open_engine(clock: Clock) -> Iterator[Callable[[str | None], Engine]]:
+    """Open engines on files, or in memory; all are closed at the end."""
     opened: list[Store] = []
 
-    def make(path: str) -> Engine:
+    def make(path: str | None) -> Engine:
         opened.append(Store(path, now=clock))
         return Engine(opened[-1], clock)
 

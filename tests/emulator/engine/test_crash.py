@@ -80,7 +80,7 @@ for nth in points:
 def run_child(folder: Path, points: str) -> dict[int, int]:
     """Run the job once for each point, each on a copy of the same database; return how each process ended."""
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(folder), points], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", CHILD, str(folder), points], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     return {int(line.split()[0]): int(line.split()[1]) for line in done.stdout.splitlines()}

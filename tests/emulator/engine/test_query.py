@@ -115,6 +115,6 @@ def test_query_of_another_thread_does_not_wait_for_a_writer(loaded: Engine) -> N
         assert ask(loaded, 'SELECT COUNT(*) FROM "Koalas Source"') == [(10,)]
         reader = threading.Thread(target=read)
         reader.start()
-        reader.join(10)
+        reader.join(120)
         assert seen == [(5,)]
     assert ask(loaded, 'SELECT COUNT(*) FROM "Koalas Source"') == [(10,)]

@@ -102,7 +102,7 @@ def test_snapshot_sees_what_was_committed_when_it_began(store: Store) -> None:
     with store.snapshot():
         writer = threading.Thread(target=store.put_document, args=("job", "a", {"n": 2}))
         writer.start()
-        writer.join(10)
+        writer.join(120)
         assert not writer.is_alive()
         assert store.get_document("job", "a") == {"n": 1}
     assert store.get_document("job", "a") == {"n": 2}
@@ -138,7 +138,7 @@ def test_transactions_of_many_threads_lose_no_update(store: Store) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert store.get_document("counter", "n") == {"n": 40}
 
 

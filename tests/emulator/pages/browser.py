@@ -15,9 +15,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.skipped import WANTING
+
 BINARY = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-PATIENCE = 30
-"""Seconds that the browser may take for an answer."""
+REQUIRED = "POLARIS_REQUIRE_BROWSER"
+"""Variable that lets tests fail without Chromium; else they are skipped."""
+PATIENCE = 120
+"""Seconds that the browser may take for an answer; a backstop for a busy machine."""
+_NAME = "Chromium (Debian package chromium)"
+
+needs_chromium = pytest.mark.skipif(BINARY is None and not os.environ.get(REQUIRED), reason=WANTING + _NAME)
 
 # Chromium reads commands from descriptor 3 and writes answers to 4, whatever numbers the pipes have here.
 _WIRE = """
@@ -197,7 +206,8 @@ def chromium(home: Path) -> Iterator[Chromium]:
 
     :param home: Directory for what it writes.
     """
-    assert BINARY is not None
+    if BINARY is None:
+        raise RuntimeError(f"There is no {_NAME}, and {REQUIRED} is set.")
     read_command, commands = os.pipe()
     answers, write_answer = os.pipe()
     wire = [sys.executable, "-I", "-S", "-c", _WIRE, str(read_command), str(write_answer)]

@@ -14,9 +14,9 @@ from airflow_provider_polaris.emulator.machine import Progression
 from airflow_provider_polaris.emulator.serving import RunningEmulator, running_emulator
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
 from tests.emulator.conftest import KOALAS, Api, Clock
-from tests.emulator.pages.browser import BINARY, Chromium, Page, chromium
+from tests.emulator.pages.browser import Chromium, Page, chromium, needs_chromium
 
-pytestmark = pytest.mark.skipif(BINARY is None, reason="needs Chromium: the package chromium, or Chrome, on the PATH")
+pytestmark = needs_chromium
 
 ODD = "<script>alert(1)<|script>"
 TARGET = "Koalas Rollup"
@@ -70,7 +70,7 @@ class Console:
 def call(running: RunningEmulator, method: str, path: str, body: Any = None, **options: Any) -> dict[str, Any]:
     """Return what the API answers."""
     headers = {"Authorization": f"Basic {running.settings.api_key}"}
-    answer = requests.request(method, running.project_url + path, json=body, headers=headers, timeout=30, **options)
+    answer = requests.request(method, running.project_url + path, json=body, headers=headers, timeout=120, **options)
     assert answer.ok, answer.text
     result: dict[str, Any] = answer.json()
     return result

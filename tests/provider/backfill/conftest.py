@@ -57,7 +57,7 @@ def polaris(connect: Any) -> Iterator[PolarisClient]:
 def _control(base_url: str, path: str, body: Any) -> None:
     import requests
 
-    answer = requests.post(f"{base_url}/__emulator__{path}", json=body, timeout=10)
+    answer = requests.post(f"{base_url}/__emulator__{path}", json=body, timeout=120)
     assert answer.ok, answer.text
 
 

@@ -24,7 +24,7 @@ def test_process_lists_jobs_as_clean_json(polaris_emulator, command) -> None:
     """Nothing but the result is on stdout, whatever Airflow logs at its start."""
     polaris_emulator.load("events", [{"__time": 0}])
     done = subprocess.run(
-        [*command, "jobs", "list", "-o", "json"], capture_output=True, text=True, timeout=120, check=False
+        [*command, "jobs", "list", "-o", "json"], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     assert [job["id"] for job in json.loads(done.stdout)] == [polaris_emulator.jobs()[0]["id"]]
@@ -33,7 +33,7 @@ def test_process_lists_jobs_as_clean_json(polaris_emulator, command) -> None:
 @needs_airflow_3_2
 def test_airflows_process_ends_with_the_commands_exit_code(polaris_emulator) -> None:
     """Airflow doesn't look at what a command returns, so it has to be said otherwise."""
-    done = subprocess.run([*AIRFLOW, "jobs", "watch", "x"], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([*AIRFLOW, "jobs", "watch", "x"], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 1
     assert AIRFLOW_VERSION < (3, 3) or done.stdout == ""
     assert done.stderr.splitlines()[-1].startswith("polaris: GET /v1/projects/")
@@ -62,7 +62,7 @@ def test_process_that_is_interrupted_leaves_the_job_alone(polaris_emulator) -> N
                 if "is 'running'" in line:
                     break
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=300)
         finally:
             process.kill()
     assert (process.returncode, out) == (130, "")

@@ -38,7 +38,7 @@ async def first_event(trigger: PolarisDataTrigger) -> Any:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
+    for _ in range(12_000):  # two minutes: a backstop
         if condition():
             return
         await asyncio.sleep(0.01)
@@ -46,7 +46,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def run(scenario: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run(asyncio.wait_for(scenario, 60))
+    return asyncio.run(asyncio.wait_for(scenario, 300))
 
 
 def met(newest: str | None, rows: int | None, world: World) -> dict[str, Any]:

@@ -258,14 +258,14 @@ class Airflow:
         async def run() -> list[Any]:
             return [event.payload async for event in self._new_trigger(arguments).run()]
 
-        (event,) = await asyncio.wait_for(run(), 30)
+        (event,) = await asyncio.wait_for(run(), 120)
         return event
 
     async def _abandoned(self, arguments: dict[str, Any]) -> None:
         """Run the trigger until it has looked, then stop it as a triggerer that goes away does."""
         run = asyncio.create_task(anext(self._new_trigger(arguments).run()))
         start = self.clock.now()
-        for _ in range(1000):
+        for _ in range(24_000):  # two minutes: a backstop
             if self.clock.now() - start >= timedelta(seconds=100):
                 break
             await asyncio.sleep(0.005)

@@ -187,7 +187,7 @@ class World:
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """Ask the emulator for what Polaris doesn't have."""
-        answer = requests.request(method, f"{self.running.base_url}/__emulator__{path}", json=body, timeout=10)
+        answer = requests.request(method, f"{self.running.base_url}/__emulator__{path}", json=body, timeout=120)
         assert answer.ok, answer.text
         return answer.json()
 

@@ -77,7 +77,7 @@ def test_runs_tell_openlineage_what_the_jobs_did(airflow_db, polaris, source, tm
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
 
     assert done.returncode == 0, done.stderr

@@ -174,7 +174,7 @@ class Triggerer:
         answers = self._jobs.server.answers
         self._jobs.server.answers = _Ticking(answers, lambda: self._clock.sleep(self.step, lambda: False))
         try:
-            event = asyncio.run(asyncio.wait_for(_only_event(trigger), 30))
+            event = asyncio.run(asyncio.wait_for(_only_event(trigger), 120))
         finally:
             self._jobs.server.answers = answers
         return deferred.method_name, through_airflow({**deferred.kwargs, "event": event})

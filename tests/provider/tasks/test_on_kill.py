@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 
 import pytest
 
@@ -113,7 +112,7 @@ def test_on_kill_from_a_signal_handler_interrupts_a_request(jobs, clock, context
 
     def send():
         os.kill(os.getpid(), signal.SIGUSR1)
-        handled.wait(5)
+        handled.wait(120)
 
     jobs.server.answers = HookedAnswers(jobs.server.answers, interrupted, send)
     before = signal.signal(signal.SIGUSR1, handle)
@@ -217,15 +216,16 @@ def test_cancel_within_comes_back_in_time_from_a_server_that_hangs(jobs):
     """A server that takes the request and never answers costs the given time and no more."""
     from airflow_provider_polaris.hooks.polaris import PolarisHook
 
-    release = threading.Event()
+    release, released = threading.Event(), []
     jobs.cancel_answers(200, {"executionStatus": "running"})
-    jobs.server.answers = HookedAnswers(jobs.server.answers, ("POST", f"/jobs/{JOB}/status"), lambda: release.wait(10))
-    settings = PolarisHook().settings
-    begin = time.monotonic()
-    result = cancel_within(settings, JOB, 0.4)
-    took = time.monotonic() - begin
+
+    def hang() -> None:
+        released.append(release.wait(120))
+
+    jobs.server.answers = HookedAnswers(jobs.server.answers, ("POST", f"/jobs/{JOB}/status"), hang)
+    result = cancel_within(PolarisHook().settings, JOB, 0.4)
+    assert released == []
     release.set()
-    assert took < 2
     assert result.status is None
     assert result.problem
 
@@ -234,13 +234,13 @@ def test_cancel_within_comes_back_in_time_from_what_has_no_time_limit(jobs, monk
     """Name look-up, for one, can hang for minutes; it is left behind."""
     from airflow_provider_polaris.hooks.polaris import PolarisHook
 
-    release = threading.Event()
-    monkeypatch.setattr("airflow_provider_polaris.operators.kill._cancel", lambda *arguments: release.wait(10))
-    begin = time.monotonic()
+    release, released = threading.Event(), []
+    monkeypatch.setattr(
+        "airflow_provider_polaris.operators.kill._cancel", lambda *arguments: released.append(release.wait(120))
+    )
     result = cancel_within(PolarisHook().settings, JOB, 0.1)
-    took = time.monotonic() - begin
+    assert released == []
     release.set()
-    assert took < 2
     assert result.problem == "no answer came within 0.1 s"
 
 

@@ -69,7 +69,6 @@ def client_of(pages: list[bytes]) -> PolarisClient:
     )
 
 
-@pytest.mark.performance
 def test_tick_takes_about_as_much_as_one_page_has_text() -> None:
     """Neither a page of whole summaries nor a second page is ever in memory, however long the list."""
     count = 5 * (ROWS - 10) + 10
@@ -95,7 +94,6 @@ def test_tick_takes_about_as_much_as_one_page_has_text() -> None:
     assert most <= 2.3 * len(pages[0])
 
 
-@pytest.mark.performance
 def test_waiter_takes_less_than_three_kilobytes(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of it: the trigger, Airflow's task and asyncio's, and what the watcher knows."""
     count = 1000

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import gc
 import io
 import json
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -102,8 +100,8 @@ async def consume(trigger: PolarisJobTrigger) -> dict[str, Any]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something, for ten seconds at most."""
-    for _ in range(2000):
+    """Wait for something, for two minutes at most."""
+    for _ in range(24_000):
         if condition():
             return
         await asyncio.sleep(0.005)
@@ -134,40 +132,6 @@ def test_waiting_in_real_threads_takes_one_connection_and_leaves_nothing(server:
     assert server.connections == 1
     assert set(server.requests) == {"GET /jobs"}
     asyncio.run(until(no_polaris_threads))
-
-
-@pytest.mark.performance
-def test_watcher_of_ten_thousand_never_holds_up_the_loop(
-    server: Server, connect: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Asyncio's own debug mode finds no slow callback, neither while they wait nor when all jobs end at once."""
-    connect(host=server.url)
-    server.running = [f"job-{number}" for number in range(10_000)]
-    quiet = logging.getLogger("test.quiet")
-    quiet.setLevel(logging.CRITICAL)
-    monkeypatch.setattr(PolarisJobTrigger, "log", property(lambda self: quiet))
-
-    async def scenario() -> list[Any]:
-        tasks = []
-        for number, job_id in enumerate(server.running):
-            tasks.append(asyncio.create_task(consume(PolarisJobTrigger(job_id, poll_interval=1.0))))
-            if number % 100 == 0:
-                await asyncio.sleep(0)
-        await until(lambda: len(server.requests) >= 22)
-        server.running, server.ended = [], server.running
-        return await asyncio.gather(*tasks)
-
-    gc.disable()  # its pauses, with the tracebacks of ten thousand tasks of the debug mode, are none of ours
-    try:
-        with caplog.at_level(logging.WARNING, logger="asyncio"):
-            events = asyncio.run(scenario(), debug=True)
-    finally:
-        gc.enable()
-
-    assert {event["state"] for event in events} == {"completed"}
-    # Ours run in one task and a few callbacks; any other may be slow on a machine that is busy.
-    slow = [record.getMessage() for record in caplog.records if record.name == "asyncio"]
-    assert [line for line in slow if "triggers/watcher.py" in line or "triggers/alarms.py" in line] == []
 
 
 def test_client_threads_do_as_much_at_once_as_they_may_and_no_more(server: Server) -> None:
@@ -247,7 +211,7 @@ def test_work_goes_on_when_its_caller_stops_waiting_and_even_when_the_loop_is_go
     done = []
 
     def work(client: Any) -> None:
-        assert release.wait(10)
+        assert release.wait(120)
         done.append(client)
 
     async def scenario() -> None:
@@ -274,14 +238,14 @@ from airflow_provider_polaris.triggers.threads import ClientThreads
 async def main():
     threads = ClientThreads("polaris-test", most=1, stay=True, retry_budget=1.0)
     settings = ClientSettings("http://127.0.0.1:9", "p", api_key="pok_0123456789abcdef")
-    task = asyncio.create_task(threads.call(settings, lambda client: time.sleep(60)))
+    task = asyncio.create_task(threads.call(settings, lambda client: time.sleep(3600)))
     await asyncio.sleep(0.05)
     task.cancel()
 
 asyncio.run(main())
 print("over")
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=50, check=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=True)
 
     assert done.stdout.splitlines()[-1] == "over"
 
