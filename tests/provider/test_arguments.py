@@ -20,6 +20,7 @@ from airflow_provider_polaris.operators.polaris import (
 from airflow_provider_polaris.sensors.polaris import PolarisDataSensor
 
 QUOTES = "Write it in quotes; if another task returns it, return it as text there."
+GRANULARITIES = f"{', '.join(each.value for each in Granularity)}, or the ISO 8601 period of one, such as 'PT1H'"
 FORMS = "Write it as 'start/end' or 'start/period', for example '2024-06-01/2024-06-02' or '2024-06-01/P1D'."
 
 
@@ -137,8 +138,7 @@ def test_number_in_the_place_of_text_fails_the_task_at_once(
         ),
         (
             {"partitioned_by": 1},
-            "partitioned_by 1 is not a granularity of Polaris. "
-            f"Use one of {', '.join(each.value for each in Granularity)}, or the ISO 8601 period of one, such as 'PT1H'.",
+            f"partitioned_by 1 is not a granularity of Polaris. Use one of {GRANULARITIES}.",
         ),
     ],
 )

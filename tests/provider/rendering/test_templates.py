@@ -166,7 +166,7 @@ def test_native_template_of_a_value_in_a_spec_is_that_value() -> None:
         "versions": "{{ params.list }}",
         "new": {"number": "{{ params.n }}", "text": "{{ params.text }}"},
         "parameters": [
-            {"type": "BIGINT", "value": "{{ params.n }}"},
+            {"type": "INT", "value": "{{ params.n }}"},
             {"type": "VARCHAR", "value": "{{ params.text }}"},
         ],
     }
