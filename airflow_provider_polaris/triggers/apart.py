@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.triggers.waiter import Waiter
 
 MOST_THREADS: Final = 4
+#: What was asked for so short a share of the time between two ticks ago has had its turn.
+_SAME_TICK: Final = 0.1
 #: A request that takes longer counts as a failed poll at each tick, while its answer is still waited for.
 _LONGEST_SECONDS: Final = 60.0
 
@@ -87,8 +89,10 @@ class Apart:
         for job_id, group in groups.items():
             if job_id in self._errands:
                 self._complain(job_id, now)
-            elif any(is_due(waiter, now, pace) for waiter in group):
+            elif any(is_due(waiter, now, pace) and now - waiter.attempted > _SAME_TICK * pace for waiter in group):
                 whole = any(waiter.wants_state for waiter in group)
+                for waiter in group:
+                    waiter.attempted = now
                 self._errands[job_id] = loop.create_task(self._ask(job_id, self._jobs[job_id], whole=whole))
 
     def stop(self) -> None:

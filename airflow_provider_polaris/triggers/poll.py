@@ -103,6 +103,8 @@ class _Tick:
         #: Jobs whose requests failed since the last one that was answered, and whether one ever was.
         self._in_a_row = 0
         self._has_answers = False
+        #: Jobs that failed before any was answered.
+        self._doubtful: list[str] = []
         self._plain: dict[str, Observation] = {}
 
     def run(self) -> None:
@@ -167,6 +169,9 @@ class _Tick:
 
     def _answered(self) -> None:
         self._in_a_row, self._has_answers = 0, True
+        for job_id in self._doubtful:
+            self.findings.suspects.setdefault(job_id, 0.0)
+        self._doubtful.clear()
 
     def _suspect(self, job_id: str, error: PolarisError) -> None:
         """Have a job asked for apart from the others if the service works for them, or asked to leave it alone."""
@@ -176,6 +181,8 @@ class _Tick:
         wait = error.retry_after if isinstance(error, PolarisApiError) else None
         if wait or self._has_answers:
             self.findings.suspects[job_id] = wait or 0.0
+        else:
+            self._doubtful.append(job_id)
 
     def _saw(self, group: Group, status: str, state: JobState | None) -> None:
         plain = self._plain.setdefault(status, Observation(status))

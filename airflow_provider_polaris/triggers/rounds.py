@@ -72,13 +72,14 @@ class Rounds:
         pace = await pause(self._cadence, self._bell, shortest)
         began = loop.time()
         self._replies = []
-        self._apart.ask(self._waiters, pace)
         findings = await self._tick(pace)
         self._cadence.ticked(began, loop.time(), failed=findings.has_failures, hold=findings.hold)
         await _spread(findings.news)
         replies, self._replies = self._replies, None
         for reply, asked in replies:
             self._take_reply(reply, asked)
+        if findings.hold is None:
+            self._apart.ask(self._waiters, pace)
 
     def close(self) -> None:
         """Wait for no answer any more."""
@@ -130,6 +131,9 @@ class Rounds:
             return False
         if turn.is_status:
             self._apart.add(turn.job_id, moment.now)
+            for waiter in self._waiters:
+                if waiter.job_id == turn.job_id:
+                    waiter.attempted = float("-inf")  # not answered, so it is asked for at once
             self._apart.ask(self._waiters, moment.pace)
         return not turn.is_status or turn.findings.has_read_lists
 
