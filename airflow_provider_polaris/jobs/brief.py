@@ -18,10 +18,16 @@ def shorten(text: str, longest: int) -> str:
     """
     Cut a text that is too long, and say how long it was.
 
-    >>> shorten("completed", 200), shorten("B" * 5_000_000, 3)
+    >>> shorten("completed", 200), shorten("B" * 5_000_000, 25)
     ('completed', 'BBB… (5000000 characters)')
+
+    :param text: The text.
+    :param longest: Characters of the result, what is said about the cut included; 25 or more.
     """
-    return text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)"
+    if len(text) <= longest:
+        return text
+    remark = f"… ({len(text)} characters)"
+    return text[: longest - len(remark)] + remark
 
 
 def brief(error: E) -> E:

@@ -23,7 +23,7 @@ LOOK_SECONDS: Final = 1.0
 #: Seconds that a tick may take. Twelve pages of a list take some seconds in all.
 TICK_SECONDS: Final = 120.0
 #: Threads that may be left behind at a time. While there are so many, a tick waits for its requests.
-MOST_LEFT: Final = 4
+MOST_LEFT: Final = 8
 
 
 class Lane:

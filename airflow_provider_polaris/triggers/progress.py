@@ -45,6 +45,8 @@ class ProgressRounds:
 
     def __init__(self) -> None:
         self._jobs: dict[str, _Known] = {}
+        #: Rounds to do without a question, because the answer to one didn't come.
+        self._rest = 0
 
     def ask(self, client: PolarisClient, groups: Groups, findings: Findings, turn: Turn) -> None:
         """
@@ -53,14 +55,16 @@ class ProgressRounds:
         :param client: Asks.
         :param groups: All who wait; other jobs are forgotten.
         :param findings: Takes what is news.
-        :param turn: Of the tick. If the loop takes it because the answer doesn't come, the job isn't asked about again.
+        :param turn: Of the tick. If the loop takes it because the answer doesn't come, the job isn't asked about again,
+            and no other one for 32 rounds.
         :raises TurnOverError: The loop has taken the turn.
         """
         self._jobs = {group[0].job_id: self._jobs.get(group[0].job_id) or _Known() for group in groups}
         running = [group for group in groups if group[0].status == "running" and self._known(group).has_progress]
         for group in running:
             self._known(group).rest -= 1
-        if not running:
+        self._rest -= 1
+        if not running or self._rest >= 0:
             return
         group = min(running, key=lambda group: self._known(group).rest)
         if self._known(group).rest < 0:
@@ -71,9 +75,10 @@ class ProgressRounds:
 
     def _ask(self, client: PolarisClient, group: Group, findings: Findings, turn: Turn) -> None:
         known = self._known(group)
-        known.has_progress = False
+        known.has_progress, self._rest = False, _LONGEST_REST
         with turn.request(group[0].job_id):
             done, error = _progress(client, group[0].job_id)
+        self._rest = 0
         if error is not None:
             findings.heed(error)
             done = known.percent / 100
