@@ -50,7 +50,7 @@ class PolarisRetryPolicy(RetryPolicy):
     Where another exception was raised ``from`` one of this package's errors, that error decides.
 
     :param first_delay: Wait before the first retry, where the delay grows; each next one is twice as long.
-    :param longest_delay: At most so long. What Polaris asks for with a 429 may be longer.
+    :param longest_delay: At most so long. What Polaris asks for with a 429 may be longer, up to two hours.
     :raises PolarisSpecError: This Airflow has no retry policies, or the delays make no sense.
     """
 
@@ -92,6 +92,7 @@ class PolarisRetryPolicy(RetryPolicy):
         :param context: Airflow's context; None if there is none.
         :return: Each decision about an error of this package has a reason, which Airflow logs and shows with the retry.
         """
+        from airflow_provider_polaris.jobs.errors import bounded_wait
         from airflow_provider_polaris.jobs.prospects import Prospect, prospect_of
 
         error = _polaris_error(exception)
@@ -110,7 +111,7 @@ class PolarisRetryPolicy(RetryPolicy):
                 RetryAction.DEFAULT,
                 reason=f"{kind}: nobody can tell whether it passes, so the task's own retries and retry_delay count.",
             )
-        asked = getattr(error, "retry_after", None) if prospect is Prospect.THROTTLED else None
+        asked = bounded_wait(getattr(error, "retry_after", None)) if prospect is Prospect.THROTTLED else None
         if asked:
             return RetryDecision.retry(
                 timedelta(seconds=asked), f"{kind}: Polaris has too many requests and asked to wait {asked:g} s."

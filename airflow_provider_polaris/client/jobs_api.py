@@ -95,6 +95,7 @@ class JobsApi(Calls):
         page_size: int = _LARGEST_PAGE,
         limit: int | None = None,
         complete: bool = True,
+        most_pages: int | None = None,
         fields: Collection[str] | None = None,
     ) -> Iterator[dict[str, Any]]:
         """
@@ -115,8 +116,10 @@ class JobsApi(Calls):
         :param limit: Yield at most so many.
         :param complete: Read pages again when rows have shifted past; False bounds requests and memory instead: what
             shifted past is left out, and a job that moves by more than a page may come twice.
+        :param most_pages: Send at most so many requests; None for 1000.
         :param fields: Keep only these names, and ``id``, of each summary and of what is inside: a thousand whole
             summaries take megabytes. None keeps all.
+        :raises PolarisProtocolError: Polaris promises further pages after the last of them.
         """
         _check_page_size(page_size)
         filters = {
@@ -140,7 +143,12 @@ class JobsApi(Calls):
             return Page(rows, more if isinstance(more, bool) else None)
 
         return iterate_offsets(
-            fetch, page_size=page_size, key=lambda row: str(row["id"]), limit=limit, complete=complete
+            fetch,
+            page_size=page_size,
+            key=lambda row: str(row["id"]),
+            limit=limit,
+            complete=complete,
+            most_pages=most_pages,
         )
 
     def update_job_status(self, job_id: str, desired: str) -> str:

@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from enum import Enum
+from typing import Final
+
+from airflow_provider_polaris.jobs.errors import bounded_wait
 
 #: 4xx that speak of the moment and not of the request.
 _PASSING = frozenset({408, 429})
 #: 5xx that will be the same next time: not implemented, HTTP version not supported.
 _LASTING = frozenset({501, 505})
+#: Characters of a date in a header; a longer text is none.
+_LONGEST_DATE: Final = 64
 
 
 class LossKind(Enum):
@@ -109,7 +114,7 @@ class RetryPolicy:
         :param repeatable: Whether the service may see the request twice.
         :param attempt: Number of that attempt, from 1.
         :param elapsed: Seconds since the first attempt began.
-        :param now: For a ``Retry-After`` that is a date.
+        :param now: For a ``Retry-After`` that is a date, in an answer without one.
         :param rng: For the jitter.
         :return: None if the call ends here.
         """
@@ -158,19 +163,28 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """
     Read ``Retry-After`` in both of its forms (RFC 9110, section 10.2.3).
 
+    A date is measured by the ``Date`` of the same answer, because the clocks of the two machines may differ.
+
     :param headers: Of the answer.
-    :param now: Aware; the present, for the form that is a date.
-    :return: Seconds, never negative; None if the header is missing or can't be read.
+    :param now: Aware; the present, for an answer that has no date of its own.
+    :return: Seconds, from 0 to :data:`~airflow_provider_polaris.jobs.errors.LONGEST_WAIT`; None if the header is
+        missing or can't be read.
     """
     text = (headers.get("Retry-After") or "").strip()
-    if not text:
-        return None
     if text.isascii() and text.isdigit():
-        return float(text[:9])
+        return bounded_wait(float(text[:9]))
+    moment = _date(text)
+    if moment is None:
+        return None
+    return bounded_wait((moment - (_date(headers.get("Date") or "") or now)).total_seconds())
+
+
+def _date(text: str) -> datetime | None:
+    """Return the aware instant of a header, None if it is no date."""
+    if len(text) > _LONGEST_DATE:
+        return None
     try:
         moment = parsedate_to_datetime(text)
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return max(0.0, (moment - now).total_seconds())
+    return moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment

@@ -26,11 +26,31 @@ A message is one sentence chain on one line: what, which, why, what next. The ve
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
+#: Seconds that ``Retry-After`` can ask for; a longer wait counts as this one.
+LONGEST_WAIT: Final = 7200.0
+
 #: Command that explains each error by its name; needs nothing but this package.
 EXPLAIN: Final = "python -m airflow_provider_polaris explain"
+
+
+def bounded_wait(seconds: float | None) -> float | None:
+    """
+    Return how many seconds of a wait that the service asks for are respected.
+
+    The client, the watcher and the retry policy all decide by this. Each may wait less, none waits longer.
+
+    >>> [bounded_wait(asked) for asked in (None, 30.0, -5.0, 315_360_000.0, math.nan)]
+    [None, 30.0, 0.0, 7200.0, None]
+
+    :param seconds: What the service asks for; None for nothing.
+    """
+    if seconds is None or math.isnan(seconds):
+        return None
+    return min(max(0.0, seconds), LONGEST_WAIT)
 
 
 class PolarisError(Exception):
@@ -100,7 +120,7 @@ class PolarisApiError(PolarisError):
     :param method: HTTP method of the request.
     :param path: Path of the request, without host and query.
     :param request_id: The ``X-Request-Id`` of the answer, if any.
-    :param retry_after: Seconds that the server asked us to wait, if it did.
+    :param retry_after: Seconds that the server asked us to wait, if it did; see :func:`bounded_wait`.
     """
 
     def __init__(
@@ -122,7 +142,7 @@ class PolarisApiError(PolarisError):
         self.method = method
         self.path = path
         self.request_id = request_id
-        self.retry_after = retry_after
+        self.retry_after = bounded_wait(retry_after)
 
     @staticmethod
     def class_for(status: int) -> type[PolarisApiError]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from airflow_provider_polaris.jobs.brief import LONGEST_TEXT, shorten
 from airflow_provider_polaris.jobs.state import JobState
 
 _PENDING: Final = "pending"
@@ -56,9 +57,10 @@ class Patience:
         if due is None or self._since is None or now < due:
             return None
         self._seconds = None
+        said = shorten(_said_about(job), LONGEST_TEXT)
         return (
-            f"Polaris job {job.job_id!r} has been 'pending' for {(now - self._since) / 60:.0f} min. "
-            f"{_said_about(job)} A pending job waits, usually for resources: look at what else the project is doing."
+            f"Polaris job {job.job_id!r} has been 'pending' for {(now - self._since) / 60:.0f} min. {said} "
+            "A pending job waits, usually for resources: look at what else the project is doing."
         )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from airflow_provider_polaris.jobs.brief import LONGEST_WORD, shorten
 from airflow_provider_polaris.jobs.errors import PolarisProtocolError
 from airflow_provider_polaris.jobs.health import NO_ROWS_FOUND, Health, LogEntry, parse_log, text_or_none
 from airflow_provider_polaris.jobs.instants import UnreadableInstantError, parse_instant, quote
@@ -85,12 +86,12 @@ _REPLACE: Final = re.compile(
 
 def normalize_status(text: str) -> str:
     """
-    Return a status in the vendor's spelling; one that we don't know comes back as it is.
+    Return a status in the vendor's spelling; one that we don't know comes back as it is, but shortened.
 
     >>> normalize_status("COMPLETED"), normalize_status("Hibernating")
     ('completed', 'Hibernating')
     """
-    text = text.strip()
+    text = shorten(text.strip(), LONGEST_WORD)
     # The table's own text, so that ten thousand waiters share it.
     return _SPELLINGS.get(text.lower(), text)
 

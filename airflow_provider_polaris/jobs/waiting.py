@@ -30,6 +30,8 @@ Message = tuple[int, str]
 
 #: How long after the start of the wait a 404 is nothing to warn about: a new job may not be visible everywhere yet.
 _YOUNG: Final = timedelta(minutes=2)
+#: Abnormal statuses, and kinds of failures in a row, that one wait warns of.
+_MOST_TOLD: Final = 10
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,8 @@ class WaitTracker:
         when = "" if self.status is None else f", {_span(now - self._start)} into the wait"
         messages = [self._message(logging.INFO, f"is {status!r}{was}{when}")]
         info = STATUSES.get(status)
-        if (info is None or info.is_abnormal) and status not in self._statuses_told:
+        is_told = status in self._statuses_told or len(self._statuses_told) >= _MOST_TOLD
+        if (info is None or info.is_abnormal) and not is_told:
             self._statuses_told += (status,)
             meaning = f"a job that {info.meaning}" if info is not None else "a status that this provider doesn't know"
             wait = (
@@ -223,7 +226,7 @@ class WaitTracker:
         is_young = isinstance(error, PolarisNotFoundError) and now - self._start < _YOUNG
         # Not the text: it may hold a request id, and then each poll would be worth a line.
         key = (type(error), getattr(error, "status", None), getattr(error, "code", None), is_young)
-        if key in self._failures_told:
+        if key in self._failures_told or len(self._failures_told) >= _MOST_TOLD:
             return ()
         self._failures_told += (key,)
         if is_young:

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, TypedDict, cast
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_polaris.jobs.brief import LONGEST_TEXT, shorten
 from airflow_provider_polaris.jobs.errors import PolarisProtocolError
 from airflow_provider_polaris.jobs.instants import format_instant
 from airflow_provider_polaris.outcome import log_messages
@@ -94,11 +95,12 @@ class PolarisDataTrigger(BaseTrigger):
         finally:
             watch.leave(waiter)
         seen, error = tracker.seen, verdict.error
+        message = f"the data of table {self.condition.table!r} is there" if error is None else str(error)
         event: DataEvent = {
             "status": verdict.decision,
             "newest": None if seen is None or seen.newest is None else format_instant(seen.newest),
             "rows": None if seen is None else seen.rows,
-            "message": f"the data of table {self.condition.table!r} is there" if error is None else str(error),
+            "message": shorten(message, LONGEST_TEXT),
             "is_lasting": error is not None and is_lasting(error),
         }
         yield TriggerEvent(dict(event))  # type: ignore[no-untyped-call]  # Airflow's

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.counting import Counter, Limits, PolarisGuardUnansweredError, Purpose
+from airflow_provider_polaris.jobs.brief import brief
 from airflow_provider_polaris.jobs.errors import (
     PolarisApiError,
     PolarisError,
     PolarisGuardError,
     PolarisNotFoundError,
+    PolarisProtocolError,
     PolarisSpecError,
 )
 from airflow_provider_polaris.jobs.retention import TableStorage
 from airflow_provider_polaris.triggers.data_condition import DataCondition, Seen, select
+from airflow_provider_polaris.triggers.single import broken
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
@@ -24,6 +29,8 @@ _PURPOSE: Final = Purpose(rows="the rows of the table that a job could read", af
 _CONTEXT: Final = {"sqlTimeZone": "UTC"}
 #: So many conditions are put into one query.
 _MOST: Final = 20
+#: So long a look may take in all; a query has a limit of its own.
+_LONGEST: Final = timedelta(minutes=15)
 
 
 def look(
@@ -41,10 +48,11 @@ def look(
     :param log: Takes a warning if Polaris counts otherwise.
     :return: What was found, or why not, for each condition.
     """
+    limits = replace(limits, deadline=limits.end(_LONGEST))
     try:
         storage = _describe(connect(), conditions[0].table)
     except PolarisError as error:
-        return [error for _ in conditions]
+        return [brief(error) for _ in conditions]
     if storage is None:
         return [Seen(False) for _ in conditions]
     counter = Counter(connect, limits, log, purpose=_PURPOSE)
@@ -69,14 +77,27 @@ def _look(counter: Counter, conditions: Sequence[DataCondition], storage: TableS
         words = {"filter_expression": filters[0]} if filters else {}  # with more than one, each is asked by itself
         rows = counter.rows(select(conditions), storage, context=_CONTEXT, as_job=True, words=words)
         row = rows[0] if rows else None
-        return [condition.read(row, number) for number, condition in enumerate(conditions)]
-    except PolarisError as error:
-        if len(conditions) == 1 or not _may_be_of_one(error):
-            return [error for _ in conditions]
+        return [_read(condition, row, number) for number, condition in enumerate(conditions)]
+    except PolarisError as known:
+        error = known
+    except Exception as unknown:
+        error = broken(f"the answer about table {storage.name!r} can't be read", unknown)
+    if len(conditions) == 1 or not _may_be_of_one(error):
+        return [brief(error) for _ in conditions]
     return [each for condition in conditions for each in _look(counter, [condition], storage)]
+
+
+def _read(condition: DataCondition, row: Mapping[str, Any] | None, number: int) -> Seen | PolarisError:
+    """Return what was found for one condition, whatever stands in the columns of the others."""
+    try:
+        return condition.read(row, number)
+    except PolarisError as error:
+        return brief(error)
 
 
 def _may_be_of_one(error: PolarisError) -> bool:
     if isinstance(error, PolarisApiError):
         return error.status == 400
-    return isinstance(error, PolarisSpecError | PolarisGuardError | PolarisGuardUnansweredError)
+    return isinstance(
+        error, PolarisSpecError | PolarisGuardError | PolarisGuardUnansweredError | PolarisProtocolError
+    )

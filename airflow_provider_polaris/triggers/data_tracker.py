@@ -12,6 +12,8 @@ from airflow_provider_polaris.jobs.waiting import Message, same_kind
 from airflow_provider_polaris.triggers.data_condition import DataCondition, Seen
 
 _BUDGET: Final = timedelta(minutes=15)
+#: Kinds of failures in a row that one wait warns of.
+_MOST_TOLD: Final = 10
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class DataTracker:
             return DataVerdict("gave_up", error=same_kind(error, text))
         # Not the text: it may hold a request id, and then each look would be worth a line.
         key = (type(error), getattr(error, "status", None), getattr(error, "code", None))
-        if key in self._told:
+        if key in self._told or len(self._told) >= _MOST_TOLD:
             return DataVerdict("wait")
         self._told += (key,)
         text = f"{name} can't be looked at; the wait goes on for 15 min without an answer: {error}"

@@ -1,8 +1,8 @@
 """
 One look at a table for all who wait for its data, on an event loop and through a connection.
 
-The watch lives on the loop; threads ask, eight at most for a connection. It logs nothing: each waiter logs what he
-hears.
+The watch lives on the loop; threads ask, eight at most for a connection. It logs nothing: each waiter logs what it
+hears. Who got no answer the last time is looked for apart, in two more threads, so that it holds up nobody else.
 """
 
 from __future__ import annotations
@@ -15,18 +15,21 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from airflow_provider_polaris.counting import Limits
-from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError, PolarisProtocolError
+from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError
 from airflow_provider_polaris.triggers import watcher
 from airflow_provider_polaris.triggers.connection import SharedSettings, is_key_refused, start_apart
 from airflow_provider_polaris.triggers.data_condition import DataCondition, Seen
 from airflow_provider_polaris.triggers.data_look import look
+from airflow_provider_polaris.triggers.findings import is_for_all
 from airflow_provider_polaris.triggers.pause import pause
-from airflow_provider_polaris.triggers.plan import Cadence, is_due
+from airflow_provider_polaris.triggers.plan import LONGEST_HOLD, Cadence, is_due
+from airflow_provider_polaris.triggers.single import broken
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
 
 _THREADS: Final = 8
+_THREADS_APART: Final = 2
 
 Found = list[Seen | PolarisError]
 
@@ -42,27 +45,31 @@ class Line:
         tools = watcher.TOOLS
         self.rng = tools.rng
         self._settings = SharedSettings(conn_id, tools.read_settings)
-        self._threads = tools.threads("polaris-data", most=_THREADS, stay=False, retry_budget=watcher.POLL_RETRIES)
+        retries = watcher.POLL_RETRIES
+        self._threads = tools.threads("polaris-data", most=_THREADS, stay=False, retry_budget=retries)
+        self._apart = tools.threads("polaris-data-apart", most=_THREADS_APART, stay=False, retry_budget=retries)
 
-    async def look(self, conditions: Sequence[DataCondition]) -> Found:
+    async def look(self, conditions: Sequence[DataCondition], *, apart: bool = False) -> Found:
         """
         Look at a table; failures are what was found.
 
         :param conditions: All on the same table.
+        :param apart: Use the threads for those that got no answer the last time.
         """
         work = partial(_work, conditions=conditions)
+        threads = self._apart if apart else self._threads
         try:
             settings = await self._settings.get()
-            found: Found = await self._threads.call(settings, work)
+            found: Found = await threads.call(settings, work)
             if any(is_key_refused(each) for each in found):
                 newer = await self._settings.get_newer(settings)
-                found = found if newer is None else await self._threads.call(newer, work)
+                found = found if newer is None else await threads.call(newer, work)
             return found
         except PolarisError as error:
             return [error for _ in conditions]
         except Exception as error:
-            broken = PolarisProtocolError(f"the look for all waiting tasks broke: {error!r}.")
-            return [broken for _ in conditions]
+            failure = broken("the look for all waiting tasks broke", error)
+            return [failure for _ in conditions]
 
 
 class DataWaiter:
@@ -78,6 +85,8 @@ class DataWaiter:
         self.interval = interval
         self.inbox: asyncio.Queue[Seen | PolarisError] = asyncio.Queue()
         self.asked: float | None = None
+        #: The last look found no answer.
+        self.is_failing = False
 
 
 class DataWatch:
@@ -92,6 +101,9 @@ class DataWatch:
         self._waiters: dict[DataWaiter, None] = {}
         self._bell = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        #: The look apart that is under way, and when the next one may begin.
+        self._errand: asyncio.Task[None] | None = None
+        self._errand_at = float("-inf")
 
     def join(self, condition: DataCondition, interval: float) -> DataWaiter:
         """
@@ -113,6 +125,8 @@ class DataWatch:
         if not self._waiters and self._task is not None:
             self._task.cancel()
             self._task = None
+            if self._errand is not None:
+                self._errand.cancel()
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
@@ -120,21 +134,38 @@ class DataWatch:
         while True:
             pace = await pause(cadence, self._bell, lambda: min(waiter.interval for waiter in self._waiters))
             began = loop.time()
-            errors = await self._tick(began, pace)
-            hold = [error.retry_after for error in errors if isinstance(error, PolarisApiError) and error.retry_after]
-            cadence.ticked(began, loop.time(), failed=bool(errors), hold=max(hold, default=None))
+            hold = await self._tick(began, pace)
+            failed = any(waiter.is_failing for waiter in self._waiters)
+            cadence.ticked(began, loop.time(), failed=failed, hold=hold)
 
-    async def _tick(self, now: float, pace: float) -> list[PolarisError]:
-        """Look for those whose turn it is, and tell them; return what failed."""
+    async def _tick(self, now: float, pace: float) -> float | None:
+        """Look for those whose turn it is, and tell them; return how many seconds Polaris asked to wait, if it did."""
         due = [waiter for waiter in self._waiters if is_due(waiter, now, pace)]
-        conditions = list(dict.fromkeys(waiter.condition for waiter in due))
+        failing = [waiter for waiter in due if waiter.is_failing]
+        if failing and self._errand is None and now >= self._errand_at:
+            self._errand = asyncio.get_running_loop().create_task(self._look_apart(failing, now))
+        return await self._look([waiter for waiter in due if not waiter.is_failing], now)
+
+    async def _look_apart(self, waiters: Sequence[DataWaiter], now: float) -> None:
+        try:
+            hold = await self._look(waiters, now, apart=True)
+            self._errand_at = now + min(hold or 0.0, LONGEST_HOLD)
+        finally:
+            self._errand = None
+
+    async def _look(self, waiters: Sequence[DataWaiter], now: float, *, apart: bool = False) -> float | None:
+        conditions = list(dict.fromkeys(waiter.condition for waiter in waiters))
         if not conditions:
-            return []
-        found = dict(zip(conditions, await self._line.look(conditions), strict=True))
-        for waiter in due:
+            return None
+        found = dict(zip(conditions, await self._line.look(conditions, apart=apart), strict=True))
+        for waiter in waiters:
             waiter.asked = now
+            waiter.is_failing = isinstance(found[waiter.condition], PolarisError)
             waiter.inbox.put_nowait(found[waiter.condition])
-        return [each for each in found.values() if isinstance(each, PolarisError)]
+        errors = [each for each in found.values() if isinstance(each, PolarisApiError)]
+        # One failure among others is a matter of its condition.
+        is_of_all = len(errors) == len(found)
+        return max((each.retry_after or 0.0 for each in errors if is_of_all or is_for_all(each)), default=0.0) or None
 
 
 def _work(client: PolarisClient, conditions: Sequence[DataCondition]) -> Found:

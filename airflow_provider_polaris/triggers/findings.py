@@ -6,13 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError
+from airflow_provider_polaris.jobs.brief import brief
+from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisAuthError, PolarisError, PolarisThrottledError
 from airflow_provider_polaris.triggers.connection import is_key_refused
 from airflow_provider_polaris.triggers.plan import is_due
 from airflow_provider_polaris.triggers.progress import ProgressRounds
 from airflow_provider_polaris.triggers.waiter import Observation, Waiter
 
 _TICKS_REMEMBERED: Final = 30
+#: The longest rest of lists that don't work, in ticks.
+_LONGEST_REST: Final = 32
 
 
 @dataclass
@@ -29,10 +32,25 @@ class Memory:
     lists_refused: bool = False
     progress: ProgressRounds = field(default_factory=ProgressRounds)
     _ticks: int = 0
+    _rest: int = 0
+    _next_rest: int = 1
 
     def keep(self, list_pages: int) -> None:
         """Note how long the list is."""
-        self.list_pages, self._ticks = list_pages, 0
+        self.list_pages, self._ticks, self._next_rest = list_pages, 0, 1
+
+    def rest_lists(self) -> None:
+        """Do without lists in the next tick, because they don't end or can't be read; in twice as many each time."""
+        self._rest, self._next_rest = self._next_rest, min(2 * self._next_rest, _LONGEST_REST)
+
+    def end_rest(self) -> None:
+        """Read lists again in the next tick: single requests don't work either."""
+        self._rest = 0
+
+    def can_read_lists(self) -> bool:
+        """Say whether this tick may read lists; counts the tick."""
+        self._rest -= 1
+        return not self.lists_refused and self._rest < 0
 
     def fade(self) -> None:
         """Forget in time how long it was: it may have become shorter."""
@@ -48,27 +66,48 @@ class Findings:
 
     :param news: What is worth telling whom: changes, failures and what was asked for.
     :param failure: Why nobody else got an answer; None for a tick that went well.
-    :param hold: ``Retry-After`` in seconds, if Polaris asked for it.
+    :param hold: ``Retry-After`` in seconds, if Polaris asked for it and meant everybody.
+    :param suspects: Jobs whose own request failed though others were answered, or that were asked to wait; with the
+        seconds to wait. Each is asked for apart from the others from now on.
+    :param has_read_lists: Whether single requests were only for the jobs that lists don't have.
+    :param has_told_failures: Whether failures were told and taken out of ``news`` already.
     """
 
     news: list[tuple[Waiter, Observation]] = field(default_factory=list)
     failure: PolarisError | None = None
     hold: float | None = None
+    suspects: dict[str, float] = field(default_factory=dict)
+    has_read_lists: bool = False
+    has_told_failures: bool = False
 
     @property
     def has_failures(self) -> bool:
         """Whether somebody got no answer."""
-        return self.failure is not None or any(observation.error is not None for _, observation in self.news)
+        return (
+            self.has_told_failures
+            or self.failure is not None
+            or any(observation.error is not None for _, observation in self.news)
+        )
 
-    def heed(self, error: PolarisError) -> None:
-        """Note how long Polaris asked us to wait, if it did."""
-        if isinstance(error, PolarisApiError) and error.retry_after is not None:
+    def heed(self, error: PolarisError, *, of_all: bool = False) -> None:
+        """
+        Note how long Polaris asked us to wait, if it did and meant everybody.
+
+        :param error: What it answered.
+        :param of_all: The request was for everybody. Otherwise only 429, 401 and 403 concern more than one job.
+        """
+        if isinstance(error, PolarisApiError) and error.retry_after is not None and (of_all or is_for_all(error)):
             self.hold = max(self.hold or 0.0, error.retry_after)
 
     @property
     def is_unauthorized(self) -> bool:
         """Whether Polaris doesn't know us (any more)."""
         return is_key_refused(self.failure)
+
+
+def is_for_all(error: PolarisError) -> bool:
+    """Whether an answer to a request for one job concerns all jobs of the connection."""
+    return isinstance(error, PolarisThrottledError | PolarisAuthError) or is_key_refused(error)
 
 
 @dataclass(frozen=True)
@@ -88,12 +127,13 @@ class Moment:
 
 def fail(waiters: Iterable[Waiter], error: PolarisError, moment: Moment) -> Findings:
     """
-    Return the findings of a tick that could not even begin.
+    Return the findings of a tick in which something failed for all who are due.
 
     :param waiters: All.
     :param error: Why.
     :param moment: When this tick is.
     """
+    error = brief(error)
     findings = Findings(failure=error)
     findings.heed(error)
     observation = Observation(error=error)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import random
 from typing import Final, Protocol
 
+from airflow_provider_polaris.jobs.errors import bounded_wait
+
 #: Rows of a page of a list, and how many of them are asked for again with the next one.
 PAGE_ROWS: Final = 1000
 OVERLAP: Final = 10
@@ -31,7 +33,7 @@ _GATHERING: Final = 1.0
 #: After a failure nobody waits longer than this for the next try.
 _FAILURE_INTERVAL: Final = 60.0
 #: A server that asks for more is asked again after this, or nobody would see a budget run out.
-_LONGEST_HOLD: Final = 600.0
+LONGEST_HOLD: Final = 600.0
 
 #: A newcomer's job was created at most so long before the wait began, unless it isn't found there.
 _USUAL_AGE: Final = 600.0
@@ -86,6 +88,18 @@ def pages_left(waiting: int, requests_made: int) -> int:
     :param requests_made: What the tick has cost so far.
     """
     return max(1, max(MOST_REQUESTS, pages_of(waiting) + 1) - requests_made)
+
+
+def most_pages(waiting: int) -> int:
+    """
+    Return how many pages of the active jobs a tick may read: room for as many jobs that nobody waits for.
+
+    >>> [most_pages(waiting) for waiting in (6, 1000, 10_000)]
+    [12, 12, 22]
+
+    :param waiting: All jobs that are waited for.
+    """
+    return max(MOST_REQUESTS, 2 * pages_of(waiting))
 
 
 def singles_left(requests_made: int) -> int:
@@ -181,6 +195,17 @@ class Cadence:
         sway = self._sway * min(_JITTER_SHARE * pace, _JITTER_SECONDS)
         return max(self._began + pace + sway, self._ended + pace / 10, self._held_until)
 
+    def hold(self, now: float, seconds: float) -> None:
+        """
+        Put the next tick off because Polaris asked for it.
+
+        :param now: The present.
+        :param seconds: ``Retry-After``; ten minutes at most.
+        """
+        # Those that were sent away together shall not come back together.
+        wait = min(bounded_wait(seconds) or 0.0, LONGEST_HOLD) + self._rng.uniform(0.0, 1.0)
+        self._held_until = max(self._held_until, now + wait)
+
     def ticked(self, began: float, ended: float, *, failed: bool, hold: float | None) -> None:
         """
         Take note of a tick.
@@ -193,5 +218,4 @@ class Cadence:
         self._began, self._ended, self._failed = began, ended, failed
         self._sway = self._rng.uniform(-1.0, 1.0)
         if hold is not None:
-            # Those that were sent away together shall not come back together.
-            self._held_until = ended + min(hold, _LONGEST_HOLD) + self._rng.uniform(0.0, 1.0)
+            self.hold(ended, hold)

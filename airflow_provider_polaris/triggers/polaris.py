@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_polaris.compat import AIRFLOW_VERSION
+from airflow_provider_polaris.jobs.brief import LONGEST_TEXT, LONGEST_WORD, shorten
 from airflow_provider_polaris.jobs.cancel import CancelResult
 from airflow_provider_polaris.jobs.patience import Patience
 from airflow_provider_polaris.jobs.see import see
@@ -228,7 +229,9 @@ class PolarisJobTrigger(BaseTrigger):
         return self._event("ended", state, f"Polaris job {self.job_id!r} has ended with {state!r}")
 
     def _event(self, status: EventStatus, state: str | None, message: str) -> JobEvent:
-        return {"status": status, "job_id": self.job_id, "state": state, "message": message}
+        # What is stored in Airflow's database has a bounded size, whatever the service wrote.
+        state = None if state is None else shorten(state, LONGEST_WORD)
+        return {"status": status, "job_id": self.job_id, "state": state, "message": shorten(message, LONGEST_TEXT)}
 
 
 async def _within(seconds: float, work: Any) -> CancelResult:

@@ -7,8 +7,8 @@ an end: a job that is missing from a list may have ended, or the list lags behin
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.jobs.errors import (
@@ -16,20 +16,15 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisApiError,
     PolarisError,
     PolarisProtocolError,
-    PolarisServerError,
+    PolarisTransportError,
 )
 from airflow_provider_polaris.jobs.instants import UnreadableInstantError, parse_instant
-from airflow_provider_polaris.jobs.state import (
-    ACTIVE_STATUSES,
-    TERMINAL_STATUSES,
-    JobState,
-    is_known_status,
-    normalize_status,
-)
+from airflow_provider_polaris.jobs.state import ACTIVE_STATUSES, TERMINAL_STATUSES, JobState, normalize_status
 from airflow_provider_polaris.triggers import plan
-from airflow_provider_polaris.triggers.connection import is_key_refused
-from airflow_provider_polaris.triggers.findings import Findings, Memory, Moment, fail
+from airflow_provider_polaris.triggers.findings import Findings, Memory, Moment, fail, is_for_all
 from airflow_provider_polaris.triggers.groups import Group, Groups
+from airflow_provider_polaris.triggers.single import ask, brief_state, broken, is_of_service, missed, saw
+from airflow_provider_polaris.triggers.turn import Turn, TurnOverError
 from airflow_provider_polaris.triggers.waiter import Observation, Waiter
 
 if TYPE_CHECKING:
@@ -47,7 +42,20 @@ _DATE_EVERY: Final = plan.OVERLAP
 _FIELDS: Final = ("id", "executionStatus", "createdTimestamp")
 
 
-def poll(client: PolarisClient, waiters: Sequence[Waiter], memory: Memory, moment: Moment) -> Findings:
+#: Single requests that fail in a row before the tick ends: where no job was answered before, and where one was.
+_FAILURES_OF_ALL: Final = 2
+_FAILURES_IN_A_ROW: Final = 5
+
+
+def poll(
+    client: PolarisClient,
+    waiters: Sequence[Waiter],
+    memory: Memory,
+    moment: Moment,
+    *,
+    turn: Turn | None = None,
+    apart: Collection[str] = (),
+) -> Findings:
     """
     Ask Polaris; a failure that concerns all is a finding, not an exception.
 
@@ -55,59 +63,85 @@ def poll(client: PolarisClient, waiters: Sequence[Waiter], memory: Memory, momen
     :param waiters: Those that had joined before.
     :param memory: From the tick before; is updated.
     :param moment: When this tick is.
+    :param turn: The event loop takes it to end a tick that hangs in a request. Then nothing is changed any more, and
+        the findings up to that request are those of the turn.
+    :param apart: Jobs that are asked for elsewhere, and here only looked for in lists.
     """
-    tick = _Tick(client, waiters, memory, moment)
+    tick = _Tick(client, waiters, memory, moment, turn or Turn(), apart)
     try:
         tick.run()
+    except TurnOverError:
+        pass
     except PolarisError as error:
         tick.fail(error)
     except Exception as error:
         # Ours, then. What was found before must still be told, and nobody may wait for ever.
-        tick.fail(PolarisProtocolError(f"the poll for all waiting tasks broke: {error!r}."))
+        tick.fail(broken("the poll for all waiting tasks broke", error))
     return tick.findings
 
 
 class _Tick:
-    def __init__(self, client: PolarisClient, waiters: Sequence[Waiter], memory: Memory, moment: Moment) -> None:
-        self.findings = Findings()
+    def __init__(
+        self,
+        client: PolarisClient,
+        waiters: Sequence[Waiter],
+        memory: Memory,
+        moment: Moment,
+        turn: Turn,
+        apart: Collection[str],
+    ) -> None:
+        self.findings = turn.findings
         self._client = client
         self._waiters = waiters
         self._memory = memory
         self._moment = moment
         self._now = moment.now
+        self._turn = turn
+        self._apart = apart
         self._requests = 0
         self._failed: set[str] = set()
-        self._server_failed = False
+        #: Jobs whose requests failed since the last one that was answered, and whether one ever was.
+        self._in_a_row = 0
+        self._has_answers = False
+        #: Jobs that failed before any was answered.
+        self._doubtful: list[str] = []
         self._plain: dict[str, Observation] = {}
 
     def run(self) -> None:
-        due = Groups(waiter for waiter in self._waiters if plan.is_due(waiter, self._now, self._moment.pace))
+        due = Groups(waiter for waiter in self._waiters if self._is_due(waiter))
         jobs = len(due)
-        if self._memory.lists_refused:
-            self._ask_all(due, plan.MOST_WITHOUT_LISTS)
-        elif plan.asks_each(jobs, self._memory.list_pages or plan.pages_of(jobs)):
+        if plan.asks_each(jobs, self._memory.list_pages or plan.pages_of(jobs)):
             self._memory.fade()
             self._ask_all(due, jobs)
+        elif not self._memory.can_read_lists():
+            self._ask_all(due, plan.MOST_WITHOUT_LISTS)
         else:
             del due  # the lists are about all, and both together take twice the room
-            try:
-                self._read_lists()
-            except PolarisApiError as error:
-                self._memory.lists_refused = 400 <= error.status < 500 and not isinstance(error, EVERYBODYS_ERRORS)
-                raise
+            self._read_lists()
         if plan.has_request_for_progress(len(self._waiters), jobs, self._requests):
-            self._memory.progress.ask(self._client, Groups(self._waiters), self.findings)
+            self._memory.progress.ask(self._client, Groups(self._waiters), self.findings, self._turn)
 
     def fail(self, error: PolarisError) -> None:
         """Note a failure that concerns everybody who is still due; who has an answer of this tick is not."""
+        self._memory.end_rest()  # it isn't the lists
         others = (waiter for waiter in self._waiters if waiter.job_id not in self._failed)
-        failed = fail(others, error, self._moment)
-        failed.news = self.findings.news + failed.news
-        self.findings = failed
+        failed = fail((waiter for waiter in others if waiter.job_id not in self._apart), error, self._moment)
+        self.findings.failure = failed.failure
+        self.findings.news += failed.news
+        self.findings.heed(error)
+
+    def _is_due(self, waiter: Waiter) -> bool:
+        return waiter.job_id not in self._apart and plan.is_due(waiter, self._now, self._moment.pace)
 
     def _ask_all(self, groups: Groups, most: int) -> None:
-        """Ask for each of so many; the turn is with those that had none for longest, for a request may always fail."""
-        for group in sorted(groups, key=lambda group: group[0].attempted)[:most]:
+        """
+        Ask for each of so many; the turn is with those that had none for longest, for a request may always fail.
+
+        Those that failed before come last, so that they cost the others nothing.
+        """
+        waiting = (group for group in groups if group[0].job_id not in self._apart)
+        turns = sorted(waiting, key=lambda group: group[0].attempted)[:most]
+        for group in sorted(turns, key=lambda group: group[0].failing):
             self._ask(group)
 
     def _ask(self, group: Group) -> None:
@@ -116,77 +150,83 @@ class _Tick:
         for waiter in group:
             waiter.attempted = self._now
         self._requests += 1
-        state = None
-        try:
-            if any(waiter.wants_state for waiter in group):
-                state = JobState.from_wire(self._client.get_job(job_id))
-                status = state.status
-            else:
-                status = normalize_status(self._client.get_job_status(job_id))
-        except PolarisError as error:
-            if isinstance(error, EVERYBODYS_ERRORS) or is_key_refused(error):
-                raise
-            broken = isinstance(error, PolarisServerError | PolarisProtocolError)
-            if broken and self._server_failed:
-                raise  # the second in a row: it isn't the job
-            self._server_failed = broken
-            self.findings.heed(error)
-            self._failed.add(job_id)
-            for waiter in group:
-                waiter.failing = True
-                self.findings.news.append((waiter, Observation(error=error)))
+        with self._turn.request(job_id, is_status=True):
+            reply = ask(self._client, job_id, whole=any(waiter.wants_state for waiter in group))
+        error = reply.error
+        if error is None:
+            self._answered()
+            self._saw(group, str(reply.status), reply.state)
             return
-        self._server_failed = False
-        self._saw(group, status, state)
+        if is_for_all(error):
+            raise error
+        if is_of_service(error):
+            self._in_a_row += 1
+            if self._in_a_row >= (_FAILURES_IN_A_ROW if self._has_answers else _FAILURES_OF_ALL):
+                raise error  # it isn't the job
+        self._failed.add(job_id)
+        self.findings.news += missed(group, error)
+        self._suspect(job_id, error)
 
-    def _saw(self, group: Group, status: str, state: JobState | None = None) -> None:
-        """Note a status. The waiter hears of it only if that may change what he thinks."""
-        status = sys.intern(status)  # one text for ten thousand waiters
-        for waiter in group:
-            waiter.asked = self._now
-            waiter.misses = 0
-            wanted = state if waiter.wants_state else None
-            if status == waiter.status and not waiter.failing and wanted is None and is_known_status(status):
-                continue
-            waiter.status, waiter.failing = status, False
-            if wanted is None:
-                observation = self._plain.setdefault(status, Observation(status))
-            else:
-                waiter.wants_state = False
-                observation = Observation(status, state=wanted)
-            self.findings.news.append((waiter, observation))
+    def _answered(self) -> None:
+        self._in_a_row, self._has_answers = 0, True
+        for job_id in self._doubtful:
+            self.findings.suspects.setdefault(job_id, 0.0)
+        self._doubtful.clear()
+
+    def _suspect(self, job_id: str, error: PolarisError) -> None:
+        """Have a job asked for apart from the others if the service works for them, or asked to leave it alone."""
+        if not is_of_service(error):
+            self._answered()
+            return
+        wait = error.retry_after if isinstance(error, PolarisApiError) else None
+        if wait or self._has_answers:
+            self.findings.suspects[job_id] = wait or 0.0
+        else:
+            self._doubtful.append(job_id)
+
+    def _saw(self, group: Group, status: str, state: JobState | None) -> None:
+        plain = self._plain.setdefault(status, Observation(status))
+        self.findings.news += saw(group, status, state, self._now, plain=plain)
 
     def _read_lists(self) -> None:
+        """Look for all jobs in the lists, and ask for a few that are in none; for more where lists don't work."""
+        self.findings.has_read_lists = True
         wanted = Groups(self._waiters)
-        rows = self._find(
-            wanted,
-            self._list(_ACTIVE, "ASC"),
-        )
-        self._requests = plan.pages_of(rows)
-        self._memory.keep(self._requests)
-        hinted = [group[0] for group in wanted if not group[0].unlisted]
-        if hinted and not plan.follows_each(len(wanted), self._requests):
-            self._read_ended(wanted, min(_creation(waiter, self._moment.today) for waiter in hinted))
+        try:
+            self._search_lists(wanted)
+        except PolarisApiError as error:
+            self._memory.lists_refused = 400 <= error.status < 500 and not isinstance(error, EVERYBODYS_ERRORS)
+            self.findings.heed(error, of_all=True)
+            raise
+        except (PolarisTransportError, PolarisProtocolError):
+            # Endless, odd, or too slow. If single requests fail as well, that is told.
+            self._memory.rest_lists()
+            self._ask_all(wanted, plan.MOST_WITHOUT_LISTS)
+            return
+        self._has_answers = True
         self._ask_all(wanted, plan.singles_left(self._requests))
         for group in wanted:
             for waiter in group:
                 waiter.unlisted = waiter.unlisted or waiter.asked == self._now
 
-    def _read_ended(self, wanted: Groups, oldest: float) -> None:
+    def _search_lists(self, wanted: Groups) -> None:
+        rows = self._find(wanted, self._list(_ACTIVE, "ASC", plan.most_pages(len(self._waiters))))
+        self._requests = plan.pages_of(rows)
+        self._memory.keep(self._requests)
+        hinted = [group[0] for group in wanted if not group[0].unlisted]
+        if hinted and not plan.follows_each(len(wanted), self._requests):
+            self._search_ended(wanted, min(_creation(waiter, self._moment.today) for waiter in hinted))
+
+    def _search_ended(self, wanted: Groups, oldest: float) -> None:
         """Look for the missing among the jobs that have ended, back to the oldest of them."""
-        most_rows = plan.rows_of(plan.pages_left(len(self._waiters), self._requests))
-        rows = self._find(
-            wanted,
-            self._list(_ENDED, "DESC"),
-            oldest=oldest,
-            most=most_rows,
-        )
+        most = plan.pages_left(len(self._waiters), self._requests)
+        rows = self._find(wanted, self._list(_ENDED, "DESC", most), oldest=oldest, most=plan.rows_of(most))
         self._requests += plan.pages_of(rows)
         for group in wanted:
             for waiter in group:
                 waiter.misses += 1
 
-    def _list(self, statuses: Sequence[str], order: str) -> Iterator[dict[str, Any]]:
+    def _list(self, statuses: Sequence[str], order: str, most_pages: int) -> Iterator[dict[str, Any]]:
         # What shifts past while jobs end by the hundred is found at the next tick; the tick keeps its budget.
         whole = any(waiter.wants_state for waiter in self._waiters)
         return self._client.iter_jobs(
@@ -194,6 +234,7 @@ class _Tick:
             execution_status=statuses,
             sort_order=order,
             page_size=plan.PAGE_ROWS,
+            most_pages=most_pages,
             complete=False,
             fields=None if whole else _FIELDS,
         )
@@ -212,9 +253,9 @@ class _Tick:
         :return: Rows read.
         """
         count = 0
-        for count, row in enumerate(rows, 1):
+        for count, row in enumerate(self._in_turn(rows), 1):
             status = row.get("executionStatus")
-            if row["id"] in wanted and isinstance(status, str) and status:
+            if row["id"] in wanted and isinstance(status, str) and status.strip():
                 self._found(wanted.take(row["id"]), normalize_status(status), row)
                 if not wanted:
                     break
@@ -224,12 +265,21 @@ class _Tick:
                 break
         return count
 
+    def _in_turn(self, rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Give the turn away while rows are read; a few at a time, which a page has a whole number of."""
+        count = _DATE_EVERY
+        while count == _DATE_EVERY:
+            with self._turn.request():
+                some = list(islice(rows, _DATE_EVERY))
+            count = len(some)
+            yield from some
+
     def _found(self, group: Group, status: str, row: dict[str, Any]) -> None:
         for waiter in group:
             waiter.unlisted = False
             if waiter.created is None:
                 waiter.created = _created(row)
-        state = JobState.from_wire(row) if any(waiter.wants_state for waiter in group) else None
+        state = brief_state(row) if any(waiter.wants_state for waiter in group) else None
         self._saw(group, status, state)
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: A cursor that is kept is this much behind at most, so that a restart doesn't read years of jobs.
 _LONGEST_UNSAVED: Final = timedelta(hours=1)
 
+#: The longest rest of a job that gets no answer, in looks.
+_LONGEST_REST: Final = 16
+
 
 class TableLedger:
     """
@@ -40,6 +43,8 @@ class TableLedger:
         self._saved: Cursor | None = None
         self._has_news = False
         self._is_store_failing = False
+        #: Jobs that got no answer: how many looks to do without them, and how many after the next failure.
+        self._rests: dict[str, tuple[int, int]] = {}
 
     async def take(self, look: Look) -> list[JobState]:
         """
@@ -106,12 +111,19 @@ class TableLedger:
         )
 
     async def _ask(self, missing: frozenset[str]) -> Mapping[str, JobState | None]:
-        if not missing:
+        """Ask for jobs that a look doesn't have; for those that got no answer ever more rarely."""
+        self._rests = {job_id: (left - 1, step) for job_id, (left, step) in self._rests.items() if job_id in missing}
+        due = {job_id for job_id in missing if self._rests.get(job_id, (0, 1))[0] <= 0}
+        if not due:
             return {}
         try:
-            return await self._watch.call(partial(ask, job_ids=missing))
+            answers, failed = await self._watch.call(partial(ask, job_ids=due, last=frozenset(self._rests)))
         except PolarisError:
             return {}  # they have their turn at the next look
+        for job_id in failed:
+            step = self._rests.get(job_id, (0, 1))[1]
+            self._rests[job_id] = (step, min(2 * step, _LONGEST_REST))
+        return answers
 
     async def _without_told(self, news: list[JobState]) -> list[JobState]:
         """Leave out what another triggerer has told meanwhile, which Airflow gave this trigger to."""

@@ -7,10 +7,11 @@ A list gives neither the intervals of an append nor any rows, so the few jobs th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_polaris.jobs.brief import LONGEST_WORD, shorten
 from airflow_provider_polaris.jobs.conflicts import works_on
 from airflow_provider_polaris.jobs.errors import (
     EVERYBODYS_ERRORS,
@@ -21,6 +22,7 @@ from airflow_provider_polaris.jobs.errors import (
 from airflow_provider_polaris.jobs.instants import format_instant
 from airflow_provider_polaris.jobs.interval import Interval
 from airflow_provider_polaris.jobs.state import ACTIVE_STATUSES, WRITING_TYPES, JobState
+from airflow_provider_polaris.triggers.findings import is_for_all
 from airflow_provider_polaris.triggers.table_cursor import LAG, Look
 
 if TYPE_CHECKING:
@@ -35,6 +37,12 @@ _TYPES: Final = tuple(sorted({*WRITING_TYPES, DELETING_TYPE}))
 _ACTIVE: Final = tuple(sorted(ACTIVE_STATUSES))
 #: Nearly always a handful of jobs is looked at.
 _PAGE_ROWS: Final = 200
+#: Pages of each list that a look reads: 20,000 jobs.
+_MOST_PAGES: Final = 100
+#: Intervals of a job that an event tells one by one; more count as all of the table.
+_MOST_INTERVALS: Final = 100
+#: Requests about single jobs that may fail in a row before the rest is left to the next look.
+_MOST_FAILURES: Final = 2
 #: What is looked at of a row, besides its id.
 _FIELDS: Final = ("type", "executionStatus", "createdTimestamp", "completedTimestamp", "target", "tableName")
 
@@ -66,25 +74,34 @@ def read_look(client: PolarisClient, *, number: int, since: datetime | None, tab
     return Look(number, project, active, tuple(completed), None)
 
 
-def ask(client: PolarisClient, job_ids: Iterable[str]) -> dict[str, JobState | None]:
+def ask(
+    client: PolarisClient, job_ids: Iterable[str], *, last: Collection[str] = ()
+) -> tuple[dict[str, JobState | None], set[str]]:
     """
     Describe jobs one by one.
 
     :param client: Asks.
     :param job_ids: The jobs; no more than :data:`MOST_ASKED` are asked for.
-    :return: By id, None for a job that Polaris doesn't know (any more). Who got no answer isn't in it.
+    :param last: Those that got no answer before; the others come first.
+    :return: Jobs by id, None for one that Polaris doesn't know (any more); and the ids of those whose requests failed.
+        Who wasn't asked for is in neither.
     """
     answers: dict[str, JobState | None] = {}
-    for job_id in sorted(job_ids)[:MOST_ASKED]:
+    failed: set[str] = set()
+    in_a_row = 0
+    for job_id in sorted(job_ids, key=lambda job_id: (job_id in last, job_id))[:MOST_ASKED]:
         try:
             answers[job_id] = JobState.from_wire(client.get_job(job_id))
         except PolarisNotFoundError:
             answers[job_id] = None
-        except EVERYBODYS_ERRORS:
-            break
-        except PolarisError:
+        except Exception as error:
+            failed.add(job_id)
+            in_a_row += 1
+            if in_a_row == _MOST_FAILURES or (isinstance(error, PolarisError) and is_for_all(error)):
+                break
             continue
-    return answers
+        in_a_row = 0
+    return answers, failed
 
 
 def describe(client: PolarisClient, jobs: Sequence[JobState]) -> list[dict[str, Any]]:
@@ -102,7 +119,7 @@ def describe(client: PolarisClient, jobs: Sequence[JobState]) -> list[dict[str, 
     for job in jobs:
         known: dict[str, Any] = {
             "id": job.job_id,
-            "type": job.type,
+            "type": shorten(job.type, LONGEST_WORD),
             "intervals": None,
             "rows": None,
             "created": None if job.created is None else format_instant(job.created),
@@ -113,7 +130,7 @@ def describe(client: PolarisClient, jobs: Sequence[JobState]) -> list[dict[str, 
                 known["intervals"] = _intervals(client, job)
                 rows = client.get_job_metrics(job.job_id).get("numRowsPersisted")
                 known["rows"] = rows if isinstance(rows, int) else None
-            except PolarisError as error:
+            except Exception as error:
                 answers = not isinstance(error, EVERYBODYS_ERRORS)
         found.append(known)
     return found
@@ -126,6 +143,7 @@ def _filters(statuses: tuple[str, ...], order: str, table: str | None) -> dict[s
         "target_table": table,
         "sort_order": order,
         "page_size": _PAGE_ROWS,
+        "most_pages": _MOST_PAGES,
         "fields": _FIELDS,
     }
 
@@ -133,11 +151,14 @@ def _filters(statuses: tuple[str, ...], order: str, table: str | None) -> dict[s
 def _states(rows: Iterator[dict[str, Any]]) -> Iterator[JobState]:
     for row in rows:
         try:
-            yield JobState.from_wire(row)
+            state = JobState.from_wire(row)
         except PolarisProtocolError:
             continue  # a row without a status; the others count
+        if len(state.job_id) <= LONGEST_WORD:  # what is longer is no id, and would end up in Airflow's database
+            yield state
 
 
 def _intervals(client: PolarisClient, job: JobState) -> list[str] | None:
     found = works_on(client.get_job(job.job_id), is_whole=True) or ()
-    return [each.to_wire() for each in found if each != Interval.ETERNITY] or None
+    told = [each.to_wire() for each in found if each != Interval.ETERNITY]
+    return told if 0 < len(told) <= _MOST_INTERVALS else None

@@ -12,13 +12,15 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError, PolarisProtocolError
+from airflow_provider_polaris.jobs.brief import LONGEST_TEXT, shorten
+from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError, PolarisTransportError
 from airflow_provider_polaris.triggers import watcher
 from airflow_provider_polaris.triggers.connection import SharedSettings
 from airflow_provider_polaris.triggers.plan import Cadence
+from airflow_provider_polaris.triggers.single import broken
 from airflow_provider_polaris.triggers.table_cursor import Look
 from airflow_provider_polaris.triggers.table_lists import read_look
 from airflow_provider_polaris.triggers.threads import ClientThreads
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Save = Callable[[], Awaitable[None]]
+
+#: Seconds that a look, or the questions about its jobs, may take.
+_CALL_SECONDS: Final = 300.0
 
 log = logging.getLogger(__name__)
 
@@ -84,9 +89,17 @@ class TableWatch:
         :param work: Given the client.
         :raises PolarisError: As ``work`` raises it, or the connection can't be used.
         """
-        if self._threads is None:
-            self._threads = self._tools.threads("polaris-tables", most=1, stay=True, retry_budget=watcher.POLL_RETRIES)
-        return await self._settings.call(self._threads, work)
+        threads = self._threads
+        if threads is None:
+            threads = self._tools.threads("polaris-tables", most=1, stay=True, retry_budget=watcher.POLL_RETRIES)
+            self._threads = threads
+        try:
+            return await asyncio.wait_for(self._settings.call(threads, work), _CALL_SECONDS)
+        except asyncio.TimeoutError:  # another class before Python 3.11
+            threads.close()  # the thread ends with its request, and the next call has a new one
+            if self._threads is threads:
+                self._threads = None
+            raise PolarisTransportError(f"Polaris has not answered for {_CALL_SECONDS:g} s.") from None
 
     def save_when_stored(self, look: Look, save: Save) -> None:
         """
@@ -120,8 +133,8 @@ class TableWatch:
             look = await self.call(partial(read_look, number=self._number, since=since, table=self._table))
         except PolarisError as known:
             error = known
-        except Exception as broken:
-            error = PolarisProtocolError(f"the poll for watched tables broke: {broken!r}.")
+        except Exception as unknown:
+            error = broken("the poll for watched tables broke", unknown)
         else:
             self._told_about(None)
             return look, None
@@ -137,7 +150,7 @@ class TableWatch:
                 "Connection %r: the finished jobs can't be listed, so no watched table fires an event. Polls go on, "
                 "and what ends meanwhile will be seen. %s",
                 self._conn_id,
-                error,
+                shorten(str(error), LONGEST_TEXT),
             )
         elif error is None and self._failing_since is not None:
             log.info(

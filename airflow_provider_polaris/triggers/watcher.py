@@ -1,8 +1,9 @@
 """
 One poll for all waiters of an event loop and a connection.
 
-The watcher lives on the loop and asks nothing itself: a thread does, and up to eight more cancel. It logs nothing, for
-what it learns concerns many tasks: each waiter logs what he hears.
+The watcher lives on the loop and asks nothing itself: a thread does. Up to four more threads ask for jobs that would
+hold up the others, and up to eight cancel. The watcher logs nothing, because what it learns concerns many tasks: each
+waiter logs what it hears.
 """
 
 from __future__ import annotations
@@ -16,23 +17,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from airflow_provider_polaris.jobs.brief import LONGEST_TEXT, shorten
 from airflow_provider_polaris.jobs.cancel import CancelResult
-from airflow_provider_polaris.jobs.errors import PolarisError, PolarisProtocolError
-from airflow_provider_polaris.triggers.alarms import AT_A_TIME, Alarms
+from airflow_provider_polaris.triggers.alarms import Alarms
 from airflow_provider_polaris.triggers.connection import SharedSettings, read_settings, start_apart
-from airflow_provider_polaris.triggers.findings import Findings, Memory, Moment, fail
 from airflow_provider_polaris.triggers.kill import cancel, status_of
-from airflow_provider_polaris.triggers.pause import pause
-from airflow_provider_polaris.triggers.plan import Cadence
 from airflow_provider_polaris.triggers.poll import poll
+from airflow_provider_polaris.triggers.rounds import POLL_RETRIES, Rounds
 from airflow_provider_polaris.triggers.threads import ClientThreads
 from airflow_provider_polaris.triggers.waiter import Waiter
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import ClientSettings, PolarisClient
 
-#: Seconds in which a poll may repeat a request: enough for a connection that was reset, the rest is for the next tick.
-POLL_RETRIES: Final = 2.0
 #: A cancel has no next tick. Airflow's own limit for a kill is 30 s.
 _CANCEL_RETRIES: Final = 10.0
 _CANCEL_THREADS: Final = 8
@@ -54,6 +51,8 @@ class Tools:
 
 
 TOOLS = Tools()
+
+__all__ = ["POLL_RETRIES", "TOOLS", "Tools", "Watcher", "watcher_of"]
 
 
 class Watcher:
@@ -139,46 +138,16 @@ class Watcher:
         try:
             return await self._settings.call(self._cancels, work)
         except Exception as error:
-            return CancelResult(problem=str(error) or repr(error), again=getattr(error, "retryable", False))
+            problem = shorten(str(error) or repr(error), LONGEST_TEXT)
+            return CancelResult(problem=problem, again=getattr(error, "retryable", False))
 
     async def _watch(self) -> None:
-        loop = asyncio.get_running_loop()
-        thread = self._tools.threads("polaris-poll", most=1, stay=True, retry_budget=POLL_RETRIES)
-        cadence, memory = Cadence(self._tools.rng), Memory()
+        rounds = Rounds(self._waiters, self._settings, self._tools, self._bell, poll)
         try:
             while True:
-                pace = await pause(cadence, self._bell, lambda: min(self._intervals))
-                began = loop.time()
-                findings = await self._tick(thread, memory, pace)
-                cadence.ticked(began, loop.time(), failed=findings.has_failures, hold=findings.hold)
-                await self._spread(findings)
+                await rounds.next(lambda: min(self._intervals))
         finally:
-            thread.close()
-
-    async def _tick(self, thread: ClientThreads, memory: Memory, pace: float) -> Findings:
-        from airflow_provider_polaris.clock import CLOCK
-
-        moment = Moment(asyncio.get_running_loop().time(), pace, CLOCK.now().timestamp())
-        waiters = list(self._waiters)
-        work = partial(poll, waiters=waiters, memory=memory, moment=moment)
-        try:
-            settings = await self._settings.get()
-            findings = await thread.call(settings, work)
-            if findings.is_unauthorized and (newer := await self._settings.get_newer(settings)) is not None:
-                answered = [news for news in findings.news if news[1].error is None]
-                findings = await thread.call(newer, work)
-                findings.news = answered + findings.news
-            return findings
-        except PolarisError as error:
-            return fail(waiters, error, moment)
-        except Exception as error:
-            return fail(waiters, PolarisProtocolError(f"the poll for all waiting tasks broke: {error!r}."), moment)
-
-    async def _spread(self, findings: Findings) -> None:
-        for number, (waiter, observation) in enumerate(findings.news, 1):
-            waiter.tell(observation)
-            if number % AT_A_TIME == 0:
-                await asyncio.sleep(0)
+            rounds.close()
 
 
 #: The inner values are weak because a watcher's task knows its loop: those who wait keep their watcher alive.

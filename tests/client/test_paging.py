@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -182,3 +184,97 @@ def test_offsets_not_complete_read_no_page_twice_when_rows_vanish() -> None:
     rows = iterate_offsets(listing.fetch, page_size=100, key=lambda row: str(row["id"]), complete=False)
     assert len({row["id"] for row in rows}) == 300
     assert [offset for offset, _ in listing.calls] == [0, 90, 180]
+
+
+class Endless:
+    """A list that never ends; counts the pages."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.pages = 0
+        self._ids = count()
+
+    def fetch(self, offset: int, size: int) -> Page:
+        self.pages += 1
+        assert self.pages <= 2000, "the walk never ends"
+        if self.kind == "new ids":
+            names = [f"n{next(self._ids)}" for _ in range(size)]
+        elif self.kind == "same page":
+            names = [f"n{number}" for number in range(size)]
+        elif self.kind == "cycle":
+            names = [f"n{(offset + number) % 500}" for number in range(size)]
+        else:
+            names = [f"n{offset + number}" for number in range(3 if self.kind == "short pages" else size)]
+        return Page([{"id": name} for name in names], True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "pages", "problem"),
+    [
+        ("new ids", 102, "a list can't be read: 51 of its pages had no row in common with the page before."),
+        ("same page", 21, "a list repeats itself: 20 pages in a row had no row that was new."),
+        ("cycle", 26, "a list repeats itself: 20 pages in a row had no row that was new."),
+        ("short pages", 1000, "a list did not end after 1000 pages of 100 rows."),
+        ("honest", 1000, "a list did not end after 1000 pages of 100 rows."),
+    ],
+)
+def test_offsets_of_any_endless_list_end(kind: str, pages: int, problem: str) -> None:
+    """However the list avoids an end, the walk ends after a known number of requests."""
+    endless = Endless(kind)
+    rows = iterate_offsets(endless.fetch, page_size=100, key=lambda row: str(row["id"]))
+    with pytest.raises(PolarisProtocolError) as caught:
+        deque(rows, maxlen=0)
+    assert (str(caught.value), endless.pages) == (problem, pages)
+
+
+@pytest.mark.parametrize("kind", ["new ids", "same page", "cycle", "short pages", "honest"])
+@pytest.mark.parametrize("complete", [True, False])
+def test_offsets_read_no_more_pages_than_their_reader_takes(kind: str, complete: bool) -> None:
+    """The rows of the pages that were read are yielded before the error."""
+    endless = Endless(kind)
+    rows = iterate_offsets(
+        endless.fetch, page_size=100, key=lambda row: str(row["id"]), complete=complete, most_pages=12
+    )
+    first = next(rows)
+    with pytest.raises(PolarisProtocolError) as caught:
+        deque(rows, maxlen=0)
+    assert first["id"] == "n0"
+    assert str(caught.value) == "a list did not end after 12 pages of 100 rows."
+    assert endless.pages == 12
+
+
+def test_offsets_of_a_list_that_ends_with_the_last_page_that_is_allowed_are_no_error() -> None:
+    """The bound is on pages that are promised, not on those that were read."""
+    listing = Listing(190)
+    rows = iterate_offsets(listing.fetch, page_size=100, key=lambda row: str(row["id"]), most_pages=2)
+    assert len(list(rows)) == 190
+
+
+@pytest.mark.parametrize("cycle", [2, 3, 7])
+def test_cursor_that_goes_round_is_an_error(cycle: int) -> None:
+    """A service whose pages lead back to the first one is found out after one round."""
+    pages = []
+
+    def fetch(last: str | None, size: int) -> list[dict[str, Any]]:
+        pages.append(last)
+        start = 0 if last is None else int(last[1:]) + 1
+        return [{"id": f"s{(start + number) % (cycle * size)}"} for number in range(size)]
+
+    rows = iterate_cursor(fetch, page_size=2, key=lambda row: str(row["id"]))
+    with pytest.raises(PolarisProtocolError) as caught:
+        list(rows)
+    assert str(caught.value) == f"a list repeats its page after 's{2 * cycle - 1}'."
+    assert len(pages) == cycle + 1
+
+
+def test_cursor_of_a_list_without_end_is_an_error() -> None:
+    """Ever new rows end after a thousand pages."""
+    numbers = count()
+    rows = iterate_cursor(
+        lambda last, size: [{"id": f"s{next(numbers)}"} for _ in range(size)],
+        page_size=2,
+        key=lambda row: str(row["id"]),
+    )
+    with pytest.raises(PolarisProtocolError) as caught:
+        deque(rows, maxlen=0)
+    assert str(caught.value) == "a list did not end after 1000 pages of 2 rows."

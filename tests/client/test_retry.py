@@ -69,7 +69,13 @@ def test_outcome_decides_whether_to_try_again(outcome: Outcome, repeatable: bool
         ("Saturday, 01-Jun-24 12:00:30 GMT", 30.0),
         ("Sat, 01 Jun 2024 11:59:00 GMT", 0.0),
         ("Sat, 01 Jun 2024 14:00:10 +0200", 10.0),
-        ("99999999999999", 999999999.0),
+        ("99999999999999", 7200.0),
+        ("9" * 400, 7200.0),
+        ("Fri, 01 Jun 2299 12:00:00 GMT", 7200.0),
+        ("Sat, 01 Jun 2024 12:00:00 +9999999999", None),
+        ("Sat, 01 Jun 2024 12:00:00 " + "G" * 60_000, None),
+        ("nan", None),
+        ("inf", None),
         ("-3", None),
         ("1.5", None),
         ("soon", None),
@@ -80,6 +86,22 @@ def test_outcome_decides_whether_to_try_again(outcome: Outcome, repeatable: bool
 def test_retry_after_is_read_in_both_forms(value: str, seconds: float | None) -> None:
     """Seconds and dates count, the past is now, nonsense is nothing."""
     assert retry_after({"Retry-After": value}, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("date", "value", "seconds"),
+    [
+        ("Sat, 01 Jun 2030 12:00:00 GMT", "Sat, 01 Jun 2030 12:00:30 GMT", 30.0),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 01 Jan 1970 00:00:07 GMT", 7.0),
+        ("Sat, 01 Jun 2030 12:00:00 GMT", "30", 30.0),
+        ("Sat, 01 Jun 2030 12:00:00 GMT", "Sat, 01 Jun 2024 12:00:30 GMT", 0.0),
+        ("the day before", "Sat, 01 Jun 2024 12:00:30 GMT", 30.0),
+        ("", "Sat, 01 Jun 2024 12:00:30 GMT", 30.0),
+    ],
+)
+def test_retry_after_that_is_a_date_is_measured_by_the_answers_own_clock(date: str, value: str, seconds: float) -> None:
+    """The clock of the service may be years off; without a readable Date of its own, ours counts."""
+    assert retry_after({"Date": date, "Retry-After": value}, NOW) == seconds
 
 
 def test_delay_doubles_to_a_cap_under_full_jitter() -> None:

@@ -93,6 +93,18 @@ TABLE: list[tuple[PolarisError, str, float | None, str]] = [
         "Polaris has too many requests and asked to wait 7200 s.",
     ),
     (
+        refused(PolarisThrottledError, 429, retry_after=315_360_000.0),
+        "retry",
+        7200,
+        "Polaris has too many requests and asked to wait 7200 s.",
+    ),
+    (
+        refused(PolarisThrottledError, 429, retry_after=-60.0),
+        "retry",
+        60,
+        "Polaris has too many requests, so the task tries again in 60 s.",
+    ),
+    (
         refused(PolarisThrottledError, 429),
         "retry",
         60,

@@ -101,3 +101,31 @@ def test_job_that_polaris_forgets_is_asked_for_once(airflow: Airflow) -> None:
 
     assert airflow.told() == []
     assert polaris.asked("describe") == 1
+
+
+def test_missing_job_that_gets_no_answer_is_asked_for_ever_more_rarely(airflow: Airflow) -> None:
+    """Its description always fails: the others fire, and it costs a request in every sixteenth look at last."""
+    polaris = airflow.world.polaris
+    asked: list[float] = []
+    airflow.job("job-0", (10.0, "running"))
+    airflow.job("job-1", (10.0, "running"), (3000.0, "completed"))
+
+    def spoil(method: str, path: str) -> object:
+        if path != "/jobs/job-0":
+            return None
+        asked.append(airflow.world.time())
+        return polaris.answer(500, {}, Retry_After="315360000")
+
+    async def scenario() -> None:
+        triggerer = start(airflow)
+        await asyncio.sleep(100)
+        polaris.jobs["job-0"].changes.append((100.0, "suspicious"))  # so that no list has it
+        polaris.failure = spoil
+        await asyncio.sleep(3600)
+        await triggerer.stop()
+
+    airflow.world.run(scenario())
+
+    assert airflow.told() == [["job-1"]]
+    looks = {round(at, -1) for at in asked}
+    assert 3 <= len(looks) <= 10
