@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from airflow_provider_polaris.client.advice import Subject, advise, describe_loss
-from airflow_provider_polaris.client.envelope import read_envelope
+from airflow_provider_polaris.client.envelope import read_envelope, shorten
 from airflow_provider_polaris.client.redact import Redactor
 from airflow_provider_polaris.client.retry import Answer, Loss, LossKind, Outcome, retry_after
 from airflow_provider_polaris.client.settings import ClientSettings
@@ -21,6 +21,10 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisSpecError,
     PolarisTransportError,
 )
+
+#: Longest code and request id, and longest text of the vendor, that an error carries.
+_LONGEST_LABEL = 200
+_LONGEST_TEXT = 10_000
 
 
 @dataclass(frozen=True)
@@ -103,8 +107,8 @@ class Failures:
         # Masked before it is read as well as after: a text that is cut short could end in half a key.
         body = self.redact(answer.body.decode("utf-8", "replace")).encode("utf-8", "replace")
         envelope = read_envelope(body, answer.headers.get("Content-Type") or "")
-        code = self.redact(envelope.code) if envelope.code else None
-        request_id = self.redact(answer.headers.get("X-Request-Id") or "") or None
+        code = shorten(self.redact(envelope.code), _LONGEST_LABEL) if envelope.code else None
+        request_id = shorten(self.redact(answer.headers.get("X-Request-Id") or ""), _LONGEST_LABEL) or None
         said = f"{head} answered {answer.status}{f' {code!r}' if code else ''}"
         if sentence := envelope.sentence():
             said += f": {self.redact(sentence)}"
@@ -119,7 +123,7 @@ class Failures:
             message,
             status=answer.status,
             code=code,
-            vendor_message=self.redact(envelope.text) if envelope.text else None,
+            vendor_message=shorten(self.redact(envelope.text), _LONGEST_TEXT) if envelope.text else None,
             method=subject.method,
             path=subject.path,
             request_id=request_id,
@@ -130,6 +134,8 @@ class Failures:
         message = f"{describe_loss(subject, loss, self.settings)} {doubt}".rstrip()
         if loss.kind is LossKind.SETUP:
             return PolarisSpecError(message)
+        if loss.kind is LossKind.UNACCEPTABLE:
+            return PolarisProtocolError(message)
         if loss.attempts > 1:
             message += f" Gave up after {_attempts(loss)}."
         return PolarisTransportError(message)

@@ -12,8 +12,12 @@ Row = dict[str, Any]
 
 #: So many rows of the page before are asked for again.
 OVERLAP = 10
-#: No list that is read to an end has so many; a server that never ends would keep us for ever.
-_MOST_PAGES = 10_000
+#: A list ends with an error beyond so many pages or rows: far more than a project has (Polaris deletes finished jobs
+#: after 90 days once a project has more than 5000), and few enough that a list without end costs seconds.
+MOST_PAGES = 10_000
+MOST_ROWS = 500_000
+#: So many pages in a row without a row that is new end it too: the service ignores the offset.
+_MOST_REPEATS = 100
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,8 @@ def iterate_offsets(
     page_size = min(page_size, limit) if limit is not None else page_size
     overlap = min(overlap, page_size // 2)
     seen: set[str] = set()
-    yielded = offset = 0
-    for _ in range(_MOST_PAGES):
+    yielded = offset = repeats = 0
+    for _ in range(MOST_PAGES):
         page = fetch(offset, page_size)
         fresh = [row for row in page.rows if key(row) not in seen]
         if complete and offset > 0 and overlap > 0 and len(fresh) == len(page.rows):
@@ -70,6 +74,9 @@ def iterate_offsets(
             continue
         if not complete:
             seen.intersection_update([key(row) for row in page.rows])
+        repeats = 0 if fresh else repeats + 1
+        if repeats > _MOST_REPEATS:
+            raise PolarisProtocolError(f"a list repeats its rows: {repeats} pages in a row had no new one.")
         count, more = len(page.rows), page.more
         del page
         for row in fresh:
@@ -80,12 +87,13 @@ def iterate_offsets(
             yielded += 1
             if yielded == limit:
                 return
+            _check_rows(yielded)
         fresh.clear()  # before the next page comes: two of them take twice the room
         if more is False or not count or (more is None and count < page_size):
             return
         # A service may cap its pages below what was asked for.
         offset += max(1, count - overlap)
-    raise PolarisProtocolError(f"a list did not end after {_MOST_PAGES} pages of {page_size} rows.")
+    raise PolarisProtocolError(f"a list did not end after {MOST_PAGES} pages of {page_size} rows.")
 
 
 def iterate_cursor(
@@ -101,15 +109,21 @@ def iterate_cursor(
     """
     last: str | None = None
     seen: set[str] = set()
-    for _ in range(_MOST_PAGES):
+    for _ in range(MOST_PAGES):
         rows = fetch(last, page_size)
         for row in rows:
             if key(row) not in seen:
                 seen.add(key(row))
+                _check_rows(len(seen))
                 yield row
         if len(rows) < page_size:
             return
         if key(rows[-1]) == last:
             raise PolarisProtocolError(f"a list repeats its page after {last!r}.")
         last = key(rows[-1])
-    raise PolarisProtocolError(f"a list did not end after {_MOST_PAGES} pages of {page_size} rows.")
+    raise PolarisProtocolError(f"a list did not end after {MOST_PAGES} pages of {page_size} rows.")
+
+
+def _check_rows(count: int) -> None:
+    if count > MOST_ROWS:
+        raise PolarisProtocolError(f"a list did not end after {MOST_ROWS} rows.")
