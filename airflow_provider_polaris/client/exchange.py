@@ -71,9 +71,10 @@ class Exchange(Timeout):
         self._limit = limit
 
     def hasten(self, *, connect: float, read: float, limit: float) -> None:
-        """Replace the limits by others; the deadline still counts from the creation of this object."""
+        """Replace the limits by others, with the deadline counted from now."""
         super().__init__(connect=connect, read=read)
         self._limit = limit
+        self._started = self._clock()
 
     @property
     def allowed(self) -> float:
