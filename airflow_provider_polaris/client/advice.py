@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from airflow_provider_polaris.client.envelope import shorten
 from airflow_provider_polaris.client.hosts import host_of
 from airflow_provider_polaris.client.redact import without_userinfo
 from airflow_provider_polaris.client.retry import Loss, LossKind
@@ -120,7 +121,7 @@ def advise(
         asked = f" The service asks to wait {wait:g} s." if wait is not None else ""
         return f"Too many requests for this project or key.{asked}"
     if 300 <= status < 400:
-        target = host_of(location)
+        target = shorten(host_of(location), 100)
         to = f" to host {target!r}" if target else ""
         return f"The Polaris API does not redirect, so the redirect{to} was not followed: check host in {connection}."
     if status in (405, 406, 501, 505):
