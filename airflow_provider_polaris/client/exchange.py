@@ -146,6 +146,12 @@ class _Answer(http.client.HTTPResponse):
         if exchange is not None:
             self.fp = io.BufferedReader(_BoundedReader(self.fp.detach(), sock, exchange))
 
+    def begin(self) -> None:
+        """Read status line and headers; without the cookies, which the standard library fails to parse if hostile."""
+        super().begin()
+        for name in ("Set-Cookie", "Set-Cookie2"):
+            del self.headers[name]
+
 
 class _BoundedConnection(HTTPConnection):
     """Base of the connections: each step on the socket gets no more time than the exchange has left."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 
 import requests
@@ -24,13 +23,12 @@ class PolarisSession(requests.Session):
     """
     Send requests within the limits of an :class:`Exchange`, which is given as ``timeout``.
 
-    It follows no redirect and doesn't look at one, keeps no cookie, and sends nothing for a loopback address to the
-    proxies of the environment: a proxy can't reach this machine's loopback.
+    It follows no redirect and doesn't look at one, and its adapters hand it no cookies. For a loopback address it
+    ignores the proxies of the environment: a proxy can't reach this machine's loopback.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("https://", "http://"):
             self.mount(scheme, BoundedAdapter())
 
