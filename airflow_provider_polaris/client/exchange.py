@@ -157,7 +157,7 @@ class _BoundedConnection(HTTPConnection):
     """Base of the connections: each step on the socket gets no more time than the exchange has left."""
 
     #: http.client reads the answer of a proxy to CONNECT through it too.
-    response_class = _Answer  # type: ignore[assignment]
+    response_class = _Answer
 
     def connect(self) -> None:
         """Connect, to the proxy and through it if there is one."""
@@ -191,7 +191,8 @@ class _BoundedConnection(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         options = self.socket_options
-        self.socket_options = _OptionsPerAddress(options or ())
+        per_address: Any = _OptionsPerAddress(options or ())
+        self.socket_options = per_address
         try:
             return super()._new_conn()
         finally:
@@ -240,7 +241,7 @@ class _BoundedReader(io.RawIOBase):
             self._sock.settimeout(seconds)
             self._set = seconds
         try:
-            count = self._raw.readinto(buffer) or 0  # type: ignore[attr-defined]
+            count = self._raw.readinto(buffer) or 0
         except TimeoutError:
             if seconds != self._granted:
                 raise self._exchange.expired() from None

@@ -40,7 +40,7 @@ class PolarisSession(requests.Session):
     ) -> Any:
         """Add proxies and CA bundle of the environment, unless the address is a loopback."""
         self.trust_env = not is_loopback(url)
-        return super().merge_environment_settings(url, proxies, stream, verify, cert)  # type: ignore[arg-type]
+        return super().merge_environment_settings(url, proxies, stream, verify, cert)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """

@@ -241,7 +241,7 @@ class Transport:
                 data=body,
                 headers=headers,
                 auth=HeaderAuth(header),
-                timeout=exchange,
+                timeout=exchange,  # type: ignore[arg-type]  # the stubs don't know that urllib3's own are taken
                 # A redirect would turn a POST into a GET or carry the key to another host.
                 allow_redirects=False,
                 # A copy: requests adds the environment's proxies to the dict that it is given.
