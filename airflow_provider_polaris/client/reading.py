@@ -16,7 +16,8 @@ LONGEST_TEXT: Final = 1000
 
 _TO_ZEROS: Final = bytes.maketrans(b"123456789", b"0" * 9)
 _MANY_DIGITS: Final = b"0" * (LONGEST_NUMBER + 1)
-_ALL_BUT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_TO_SQUARE: Final = bytes.maketrans(b"{}", b"[]")
+_ALL_BUT_BRACKETS_AND_QUOTES: Final = bytes(set(range(256)) - set(b'[]{}"'))
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,14 @@ def read_json(body: bytes, keep: Collection[str] | None = None) -> Any:
     hook = None if keep is None else lambda found: {name: found[name] for name in keep if name in found}
     integer = _integer if _MANY_DIGITS in body.translate(_TO_ZEROS) else None
     try:
-        data = json.loads(body, object_hook=hook, parse_int=integer, parse_float=_float, parse_constant=_constant)
+        # UTF-8 only, as RFC 8259 wants it: json.loads would take UTF-16 too, in which a bracket may be half a letter.
+        text = body.decode("utf-8-sig")
+        data = json.loads(text, object_hook=hook, parse_int=integer, parse_float=_float, parse_constant=_constant)
     except OverflowError:
         return Unreadable("the body has a number that is too large to compute with")
     except (ValueError, RecursionError):
         return Unreadable("the body is not JSON, or is cut off")
-    if _may_be_deep(body) and _is_deep(data):
+    if _is_deep(body):
         return Unreadable(f"the body nests more than {DEEPEST} levels")
     return data
 
@@ -91,28 +94,13 @@ def _constant(name: str) -> None:
     raise ValueError(name)  # NaN and Infinity, which JSON does not know
 
 
-def _may_be_deep(body: bytes) -> bool:
-    """Remove pairs of brackets, the innermost first, once for each level; brackets in texts can only add suspicion."""
-    brackets = body.translate(None, _ALL_BUT_BRACKETS)
-    for _ in range(DEEPEST):
-        if len(brackets) <= DEEPEST:
+def _is_deep(body: bytes) -> bool:
+    """Say whether valid JSON nests too deeply."""
+    marks = body.replace(rb"\\", b"").replace(rb"\"", b"").translate(_TO_SQUARE, _ALL_BUT_BRACKETS_AND_QUOTES)
+    marks = marks.replace(b'""', b"")  # texts without brackets, which are nearly all
+    brackets = b"".join(marks.split(b'"')[::2])
+    for _ in range(DEEPEST):  # remove the innermost level each time
+        if not brackets:
             return False
-        before = len(brackets)
-        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
-        if len(brackets) == before:
-            break
-    return len(brackets) > DEEPEST
-
-
-def _is_deep(data: Any) -> bool:
-    level = [data] if isinstance(data, (dict, list)) else []
-    for _ in range(DEEPEST):
-        level = [
-            value
-            for container in level
-            for value in (container.values() if isinstance(container, dict) else container)
-            if isinstance(value, (dict, list))
-        ]
-        if not level:
-            return False
-    return True
+        brackets = brackets.replace(b"[]", b"")
+    return bool(brackets)

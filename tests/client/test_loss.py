@@ -9,6 +9,7 @@ import pytest
 import requests
 import urllib3.exceptions
 
+from airflow_provider_polaris.client.exchange import AnswerError, DeadlineError
 from airflow_provider_polaris.client.loss import classify
 from airflow_provider_polaris.client.redact import Redactor
 from airflow_provider_polaris.client.retry import LossKind
@@ -39,12 +40,19 @@ TIMED_OUT = requests.ReadTimeout(urllib3.exceptions.ReadTimeoutError(None, None,
         (TypeError("no host"), None, LossKind.ADDRESS, False),
         (requests.exceptions.InvalidSchema("socks"), None, LossKind.ADDRESS, False),
         (OSError("invalid path"), None, LossKind.SETUP, False),
+        (requests.exceptions.InvalidHeader("Content-Length"), True, LossKind.BROKEN, True),
+        (requests.exceptions.InvalidURL("bad"), True, LossKind.BROKEN, True),
+        (requests.exceptions.InvalidURL("bad"), False, LossKind.ADDRESS, False),
+        (ValueError("read length must be non-negative"), True, LossKind.BROKEN, True),
+        (requests.ConnectionError(DeadlineError("45 s")), True, LossKind.DEADLINE, True),
+        (requests.ReadTimeout(DeadlineError("45 s")), False, LossKind.DEADLINE, False),
+        (urllib3.exceptions.ProtocolError("broken", AnswerError("large")), True, LossKind.UNACCEPTABLE, True),
     ],
 )
 def test_loss_has_its_kind_and_says_whether_it_was_sent(
     error: BaseException, known: bool | None, kind: LossKind, sent: bool
 ) -> None:
-    """The body outranks the exception: what was not begun can't have arrived."""
+    """What is known of the request outranks the exception: what was not begun can't have arrived."""
     loss = classify(error, sent=known, redact=NOTHING)
     assert (loss.kind, loss.sent) == (kind, sent)
 

@@ -182,3 +182,43 @@ def test_offsets_not_complete_read_no_page_twice_when_rows_vanish() -> None:
     rows = iterate_offsets(listing.fetch, page_size=100, key=lambda row: str(row["id"]), complete=False)
     assert len({row["id"] for row in rows}) == 300
     assert [offset for offset, _ in listing.calls] == [0, 90, 180]
+
+
+def test_offsets_that_the_service_ignores_are_an_error() -> None:
+    """A hundred pages without a new row end the walk, long before the bound on pages."""
+    calls: list[int] = []
+
+    def fetch(offset: int, size: int) -> Page:
+        calls.append(offset)
+        return Page([{"id": "same"}], True)
+
+    with pytest.raises(PolarisProtocolError) as caught:
+        list(iterate_offsets(fetch, page_size=5, key=lambda row: str(row["id"])))
+    assert str(caught.value) == "a list repeats its rows: 101 pages in a row had no new one."
+    assert len(calls) == 102
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_offsets_end_at_the_bound_on_rows(complete: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list that always has new rows ends with an error, and what came before it was yielded."""
+    monkeypatch.setattr("airflow_provider_polaris.client.paging.MOST_ROWS", 95)
+    listing = Listing(1000)
+    rows = iterate_offsets(listing.fetch, page_size=20, key=lambda row: str(row["id"]), complete=complete)
+    seen: list[str] = []
+    with pytest.raises(PolarisProtocolError) as caught:
+        seen.extend(str(row["id"]) for row in rows)
+    assert str(caught.value) == "a list did not end after 95 rows."
+    assert len(listing.calls) <= 11
+
+
+def test_cursor_ends_at_the_bound_on_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same for a list that is read by its last row."""
+    monkeypatch.setattr("airflow_provider_polaris.client.paging.MOST_ROWS", 95)
+
+    def fetch(last: str | None, size: int) -> list[dict[str, Any]]:
+        start = 0 if last is None else int(last) + 1
+        return [{"id": str(number)} for number in range(start, start + size)]
+
+    with pytest.raises(PolarisProtocolError) as caught:
+        list(iterate_cursor(fetch, page_size=20, key=lambda row: str(row["id"])))
+    assert str(caught.value) == "a list did not end after 95 rows."
