@@ -65,14 +65,29 @@ def test_oldest_airflow_is_tested_with_the_oldest_dependencies() -> None:
     """A floor in pyproject.toml that nothing runs on is a guess; names that came later make the package unusable."""
     text = (ROOT / "pyproject.toml").read_text()
     block = text[text.index("\ndependencies") : text.index("[project.entry-points")]
-    floors = dict(re.findall(r'"([a-z-]+)>=([0-9.]+)"', block))
+    floors = dict(re.findall(r'"([a-z0-9-]+)>=([0-9.]+)"', block))
     pinned = dict(
-        re.findall(r"^([a-z-]+)==([0-9.]+)$", (ROOT / f"constraints-{VERSIONS[0]}.txt").read_text(), re.MULTILINE)
+        re.findall(r"^([a-z0-9-]+)==([0-9.]+)$", (ROOT / f"constraints-{VERSIONS[0]}.txt").read_text(), re.MULTILINE)
     )
 
-    assert len(floors) == 11
+    assert len(floors) == 14
     assert floors.pop("apache-airflow") == VERSIONS[0]
     assert {name: pinned.get(name) for name in floors} == floors
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        ("requests", (2, 32, 4)),  # CVE-2024-47081
+        ("urllib3", (2, 6, 3)),  # CVE-2025-66418, CVE-2025-66471, CVE-2026-21441: unpacking without a bound
+        ("starlette", (0, 47, 2)),  # CVE-2025-54121
+        ("h11", (0, 16, 0)),  # CVE-2025-43859
+    ],
+)
+def test_dependency_starts_above_its_known_holes(name: str, version: tuple[int, ...]) -> None:
+    """What speaks HTTP is installed in no version that is known to be open."""
+    (floor,) = re.findall(rf'"{name}>=([0-9.]+)"', (ROOT / "pyproject.toml").read_text())
+    assert tuple(map(int, floor.split("."))) >= version
 
 
 ROWS = re.findall(r"^\| \*\*(.+?)\| (.+) \|$", (ROOT / "INVARIANTS.md").read_text(), re.MULTILINE)

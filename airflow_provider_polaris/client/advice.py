@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from airflow_provider_polaris.client.envelope import shorten
+from airflow_provider_polaris.client.hosts import host_of
 from airflow_provider_polaris.client.redact import without_userinfo
 from airflow_provider_polaris.client.retry import Loss, LossKind
 from airflow_provider_polaris.client.settings import ClientSettings
@@ -69,6 +71,13 @@ def describe_loss(subject: Subject, loss: Loss, settings: ClientSettings) -> str
         f"Check proxies in {where} and HTTPS_PROXY in the environment.",
         LossKind.READ_TIMEOUT: f"{subject} got no answer from {netloc!r} within {subject.read_timeout:g} s. "
         f"Raise request_timeout in {where} if it needs longer.",
+        LossKind.DEADLINE: f"{subject} failed: the answer from {netloc!r} was not complete after {loss.reason}. "
+        f"Raise request_timeout in {where} if it needs longer."
+        if loss.sent
+        else f"{unsent} the connection to {netloc!r} was not complete after {loss.reason}. "
+        f"Check host and proxies in {where}.",
+        LossKind.UNACCEPTABLE: f"{subject} got an answer from {netloc!r} that can't be used: {loss.reason}. "
+        f"Check that it is the Polaris API and that no proxy answers in its place.",
         LossKind.ADDRESS: f"{unsent} the address can't be used ({loss.reason}). "
         f"Check host ({netloc!r}) and proxies in {where}.",
         LossKind.SETUP: f"{unsent} {loss.reason}. "
@@ -131,7 +140,7 @@ def advise(
         asked = f" The service asks to wait {wait:g} s." if wait is not None else ""
         return f"Too many requests for this project or key.{asked}"
     if 300 <= status < 400:
-        target = urlsplit(location).hostname
+        target = shorten(host_of(location), 100)
         to = f" to host {target!r}" if target else ""
         return f"The Polaris API does not redirect, so the redirect{to} was not followed: check host in {connection}."
     if status in (405, 406, 501, 505):

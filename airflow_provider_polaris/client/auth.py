@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 import requests
 from requests.auth import AuthBase
 
+from airflow_provider_polaris.client.reading import read_json
 from airflow_provider_polaris.client.redact import Redactor
 from airflow_provider_polaris.client.settings import ClientSettings
 from airflow_provider_polaris.jobs.errors import PolarisProtocolError
@@ -20,6 +20,10 @@ log = logging.getLogger("airflow_provider_polaris.client")
 
 #: Tokens live five minutes (docs.imply.io/polaris/oauth); for an answer that does not say.
 _TOKEN_SECONDS = 300.0
+#: Longest life that is believed; none is that long.
+_LONGEST_SECONDS = 86_400.0
+#: Longest token that fits into a header of a usual server.
+_LONGEST_TOKEN = 16 * 1024
 #: Renew this long before the end, but use a token for at least half of its life.
 _MARGIN_SECONDS = 60.0
 
@@ -174,14 +178,13 @@ class OAuthCredentials:
 
 def _read_token(body: bytes) -> tuple[str, float] | None:
     """Take token and life time in seconds out of an answer (RFC 6749, section 5.1); None if there is no token."""
-    try:
-        data: Any = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+    data: Any = read_json(body)
     token = data.get("access_token") if isinstance(data, Mapping) else None
-    if not isinstance(token, str) or not token or not all("!" <= char <= "~" for char in token):
+    if not isinstance(token, str) or not 0 < len(token) <= _LONGEST_TOKEN:
+        return None
+    if not all("!" <= char <= "~" for char in token):
         return None
     seconds = data.get("expires_in")
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < float("inf"):
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
         seconds = _TOKEN_SECONDS
-    return token, float(seconds)
+    return token, float(min(seconds, _LONGEST_SECONDS))

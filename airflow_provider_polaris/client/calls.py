@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
-from typing import Any, Final
+from typing import Any
 
 from airflow_provider_polaris.client.body import Body
 from airflow_provider_polaris.client.endpoints import Endpoint
+from airflow_provider_polaris.client.reading import LONGEST_TEXT, Unreadable, kind_of, problem_of_text, read_json
 from airflow_provider_polaris.client.retry import Answer, is_ambiguous
 from airflow_provider_polaris.client.transport import Params, Request, Transport
 from airflow_provider_polaris.jobs.errors import PolarisError
-
-_BROKEN: Final = object()
 
 
 class Calls:
@@ -35,14 +33,14 @@ class Calls:
         body: Body | None = None,
         required: str | None = None,
     ) -> dict[str, Any]:
-        """Call an endpoint that answers with a JSON object, which must have the required field."""
+        """Call an endpoint that answers with a JSON object, whose required field must be a short text."""
         request = self._transport.request(endpoint, name=name, params=params, body=body)
         answer = self._transport.call(request)
         data = self._decode(request, answer)
         if not isinstance(data, dict):
-            raise self._unreadable(request, answer, f"the body is {_kind(data)}, not an object")
-        if required is not None and not data.get(required):
-            raise self._unreadable(request, answer, f"the body has no {required!r}")
+            raise self._unreadable(request, answer, f"the body is {kind_of(data)}, not an object")
+        if required is not None and (problem := problem_of_text(data.get(required), required)):
+            raise self._unreadable(request, answer, problem)
         return data
 
     def _list(
@@ -69,6 +67,9 @@ class Calls:
         for row in rows:
             if not isinstance(row, dict) or not isinstance(row.get(key), str):
                 raise self._unreadable(request, answer, f"an entry of {field!r} has no {key!r}")
+            if len(row[key]) > LONGEST_TEXT:
+                problem = problem_of_text(row[key], key)
+                raise self._unreadable(request, answer, f"an entry of {field!r} is wrong: {problem}")
         return rows, data
 
     def _rows(
@@ -98,10 +99,14 @@ class Calls:
         failures = self._transport.failures
         error: PolarisError
         if isinstance(outcome, Answer) and outcome.is_success:
-            data = _loads(outcome.body)
-            if isinstance(data, dict) and isinstance(data.get(required), str) and data[required]:
+            data = read_json(outcome.body)
+            if isinstance(data, Unreadable):
+                problem = data.problem
+            elif not isinstance(data, dict):
+                problem = f"the body is {kind_of(data)}, not an object"
+            elif not (problem := problem_of_text(data.get(required), required)):
                 return data
-            error = failures.unreadable(request.subject, outcome, f"the body has no {required!r}")
+            error = failures.unreadable(request.subject, outcome, problem)
         else:
             error = self._transport.error(request, outcome)
             if not is_ambiguous(outcome):
@@ -113,29 +118,15 @@ class Calls:
         self._transport.call(self._transport.request(endpoint, name=name))
 
     def _decode(self, request: Request, answer: Answer, keep: frozenset[str] | None = None) -> Any:
-        data = _loads(answer.body, keep)
-        if data is _BROKEN:
-            raise self._unreadable(request, answer, "the body is not JSON, or is cut off")
+        data = read_json(answer.body, keep)
+        if isinstance(data, Unreadable):
+            raise self._unreadable(request, answer, data.problem)
         return data
 
     def _unreadable(self, request: Request, answer: Answer, problem: str) -> PolarisError:
         return self._transport.failures.unreadable(request.subject, answer, problem)
 
 
-def _loads(body: bytes, keep: frozenset[str] | None = None) -> Any:
-    # Dropped as each object ends: a thousand summaries never exist whole at the same time.
-    hook = None if keep is None else lambda found: {name: found[name] for name in keep if name in found}
-    try:
-        return json.loads(body, object_hook=hook)
-    except (ValueError, RecursionError):
-        return _BROKEN
-
-
 def instant_text(moment: datetime) -> str:
     """Write an aware moment as ``2024-06-01T00:00:00.000Z``."""
     return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _kind(data: Any) -> str:
-    names = {list: "an array", str: "a text", type(None): "null"}
-    return names.get(type(data), "a number")

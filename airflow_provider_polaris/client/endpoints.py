@@ -24,6 +24,17 @@ QUERY_SECONDS: Final = 75.0
 #: Up to 2 GB a file (docs.imply.io/polaris/api-upload): the answer may come long after the last byte.
 UPLOAD_SECONDS: Final = 300.0
 
+# The largest answers, in bytes after decompression: well above what the service sends, and little enough that one
+# answer can't fill the memory of a worker, or of a triggerer that everybody shares.
+#: One status, number or acknowledgement; an OAuth token too.
+STATUS_BYTES: Final = 1024 * 1024
+#: One job with its spec, one table, one asynchronous query, the log of a job.
+OBJECT_BYTES: Final = 16 * 1024 * 1024
+#: A page of up to a thousand summaries, or all tables of a project.
+LIST_BYTES: Final = 64 * 1024 * 1024
+#: The rows of a query. A larger result is read page by page with an asynchronous query.
+ROWS_BYTES: Final = 256 * 1024 * 1024
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -36,6 +47,7 @@ class Endpoint:
     :param repeatable: Whether seeing the request twice does no harm, so that it may be sent again after any failure.
     :param noun: What the variable part names.
     :param read_seconds: Shortest sensible read time-out.
+    :param answer_bytes: Largest body of a success, after decompression.
     """
 
     method: str
@@ -44,37 +56,45 @@ class Endpoint:
     repeatable: bool = True
     noun: str = ""
     read_seconds: float = 0.0
+    answer_bytes: int = STATUS_BYTES
 
 
-LIST_JOBS = Endpoint("GET", "/jobs", (_JOBS,))
-CREATE_JOB = Endpoint("POST", "/jobs", (_JOBS,), repeatable=False)
-GET_JOB = Endpoint("GET", "/jobs/{name}", (_JOBS,), noun="job")
+LIST_JOBS = Endpoint("GET", "/jobs", (_JOBS,), answer_bytes=LIST_BYTES)
+CREATE_JOB = Endpoint("POST", "/jobs", (_JOBS,), repeatable=False, answer_bytes=OBJECT_BYTES)
+GET_JOB = Endpoint("GET", "/jobs/{name}", (_JOBS,), noun="job", answer_bytes=OBJECT_BYTES)
 GET_JOB_STATUS = Endpoint("GET", "/jobs/{name}/status", (_JOBS,), noun="job")
 GET_JOB_PROGRESS = Endpoint("GET", "/jobs/{name}/progress", (_JOBS,), noun="job")
-GET_JOB_LOGS = Endpoint("GET", "/jobs/{name}/logs", (_JOBS,), noun="job")
+GET_JOB_LOGS = Endpoint("GET", "/jobs/{name}/logs", (_JOBS,), noun="job", answer_bytes=OBJECT_BYTES)
 GET_JOB_METRICS = Endpoint("GET", "/jobs/{name}/metrics", (_JOBS,), noun="job")
 # Asking twice for one status is asking for it once.
 UPDATE_JOB_STATUS = Endpoint("POST", "/jobs/{name}/status", (_JOBS,), noun="job")
 RESET_JOB = Endpoint("POST", "/jobs/{name}/reset", (_JOBS,), repeatable=False, noun="job")
 
-LIST_TABLES = Endpoint("GET", "/tables", (_VIEW_TABLES,))
-GET_TABLE = Endpoint("GET", "/tables/{name}", (_VIEW_TABLES,), noun="table")
-CREATE_TABLE = Endpoint("POST", "/tables", (_TABLES,), repeatable=False)
-UPDATE_TABLE = Endpoint("PUT", "/tables/{name}", (_TABLES,), repeatable=False, noun="table")
-UNUSED_SEGMENTS = Endpoint("GET", "/tables/{name}/unusedSegments", (_VIEW_TABLES,), noun="table")
+LIST_TABLES = Endpoint("GET", "/tables", (_VIEW_TABLES,), answer_bytes=LIST_BYTES)
+GET_TABLE = Endpoint("GET", "/tables/{name}", (_VIEW_TABLES,), noun="table", answer_bytes=OBJECT_BYTES)
+CREATE_TABLE = Endpoint("POST", "/tables", (_TABLES,), repeatable=False, answer_bytes=OBJECT_BYTES)
+UPDATE_TABLE = Endpoint("PUT", "/tables/{name}", (_TABLES,), repeatable=False, noun="table", answer_bytes=OBJECT_BYTES)
+UNUSED_SEGMENTS = Endpoint(
+    "GET", "/tables/{name}/unusedSegments", (_VIEW_TABLES,), noun="table", answer_bytes=LIST_BYTES
+)
 
-LIST_FILES = Endpoint("GET", "/files", (_FILES,))
+LIST_FILES = Endpoint("GET", "/files", (_FILES,), answer_bytes=LIST_BYTES)
 UPLOAD_FILE = Endpoint("POST", "/files", (_FILES,), repeatable=False, read_seconds=UPLOAD_SECONDS)
 GET_FILE = Endpoint("GET", "/files/{name}", (_FILES,), noun="file")
 DELETE_FILE = Endpoint("DELETE", "/files/{name}", (_FILES,), repeatable=False, noun="file")
 
 # SELECT only, so it may be asked again.
-QUERY = Endpoint("POST", "/query/sql", (_QUERY,), read_seconds=QUERY_SECONDS)
+QUERY = Endpoint("POST", "/query/sql", (_QUERY,), read_seconds=QUERY_SECONDS, answer_bytes=ROWS_BYTES)
 # May be INSERT or REPLACE, and each is billed.
-START_QUERY = Endpoint("POST", "/query/sql/statements", (_QUERY, _JOBS), repeatable=False)
-GET_QUERY = Endpoint("GET", "/query/sql/statements/{name}", (_QUERY, _JOBS), noun="query")
+START_QUERY = Endpoint("POST", "/query/sql/statements", (_QUERY, _JOBS), repeatable=False, answer_bytes=OBJECT_BYTES)
+GET_QUERY = Endpoint("GET", "/query/sql/statements/{name}", (_QUERY, _JOBS), noun="query", answer_bytes=OBJECT_BYTES)
 QUERY_ROWS = Endpoint(
-    "GET", "/query/sql/statements/{name}/results", (_QUERY, _JOBS), noun="query", read_seconds=QUERY_SECONDS
+    "GET",
+    "/query/sql/statements/{name}/results",
+    (_QUERY, _JOBS),
+    noun="query",
+    read_seconds=QUERY_SECONDS,
+    answer_bytes=ROWS_BYTES,
 )
 CANCEL_QUERY = Endpoint("DELETE", "/query/sql/statements/{name}", (_QUERY, _JOBS), noun="query")
 

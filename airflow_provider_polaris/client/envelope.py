@@ -75,17 +75,23 @@ def read_envelope(body: bytes, content_type: str) -> Envelope:
 
 
 def _from_object(data: Mapping[str, Any]) -> Envelope:
-    nested = data.get("error")
-    if isinstance(nested, Mapping):
-        return _from_object(nested)
+    while isinstance(nested := data.get("error"), Mapping):
+        data = nested
     code = _first(data, "errorCode", "code")
     text = _first(data, "errorMessage", "message", "error_description", "error", "detail", "title")
     if code is None and isinstance(nested, str) and nested != text:
         code = nested  # {"error": "invalid_client", "error_description": "..."}
     details = list(_details(data, 0))
     if code is None and text is None and not details:
-        return Envelope(remark=f"the body {shorten(json.dumps(data, ensure_ascii=False))!r}")
+        return Envelope(remark=f"the body {shorten(_json_text(data))!r}")
     return Envelope(code=code, text=text, details=tuple(dict.fromkeys(details))[:_MOST_DETAILS])
+
+
+def _json_text(data: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(data, ensure_ascii=False)
+    except RecursionError:
+        return "(an object that nests too deeply)"
 
 
 def _details(data: Mapping[str, Any], depth: int) -> list[str]:

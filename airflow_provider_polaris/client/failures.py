@@ -28,6 +28,9 @@ from airflow_provider_polaris.jobs.errors import (
 _ANSWERED_BY_EDGES: Final = frozenset({401, 403, 413})
 #: Statuses by which a token endpoint refuses client credentials.
 _CREDENTIALS_REFUSED: Final = frozenset({400, 401, 403})
+#: Longest code and request id, and longest text of the vendor, that an error carries.
+_LONGEST_LABEL = 200
+_LONGEST_TEXT = 10_000
 
 
 @dataclass(frozen=True)
@@ -128,8 +131,8 @@ class Failures:
         # Masked before it is read as well as after: a text that is cut short could end in half a key.
         body = self.redact(answer.body.decode("utf-8", "replace")).encode("utf-8", "replace")
         envelope = read_envelope(body, answer.headers.get("Content-Type") or "")
-        code = self.redact(envelope.code) if envelope.code else None
-        request_id = self.redact(answer.headers.get("X-Request-Id") or "") or None
+        code = shorten(self.redact(envelope.code), _LONGEST_LABEL) if envelope.code else None
+        request_id = shorten(self.redact(answer.headers.get("X-Request-Id") or ""), _LONGEST_LABEL) or None
         said = f"{head} answered {answer.status}{f' {code!r}' if code else ''}"
         if sentence := envelope.sentence():
             said += f": {self.redact(sentence)}"
@@ -144,7 +147,7 @@ class Failures:
             message,
             status=answer.status,
             code=code,
-            vendor_message=self.redact(envelope.text) if envelope.text else None,
+            vendor_message=shorten(self.redact(envelope.text), _LONGEST_TEXT) if envelope.text else None,
             method=subject.method,
             path=subject.path,
             request_id=request_id,
@@ -173,6 +176,8 @@ class Failures:
         message = f"{describe_loss(subject, loss, self.settings)} {doubt}".rstrip()
         if loss.kind is LossKind.SETUP:
             return PolarisSpecError(message)
+        if loss.kind is LossKind.UNACCEPTABLE:
+            return PolarisProtocolError(message)
         if loss.attempts > 1:
             message += f" Gave up after {_attempts(loss)}."
         return PolarisTransportError(message)

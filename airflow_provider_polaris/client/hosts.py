@@ -7,6 +7,9 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
+
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 
 _API_SUFFIX = ".api.imply.io"
@@ -53,9 +56,9 @@ def parse_host(host: str, *, connection_name: str) -> PastedHost:
             "take it out and put the API key into the password field."
         )
     if not _SCHEME.match(text):
-        text = f"{'http' if _is_loopback(_split(f'//{text}', text, where).hostname) else 'https'}://{text}"
+        text = f"{'http' if _is_loopback(_name(_split(f'//{text}', text, where))) else 'https'}://{text}"
     parts = _split(text, host.strip(), where)
-    name = parts.hostname or ""
+    name = _name(parts)
     shown = repr(host.strip())
     if parts.scheme not in ("http", "https"):
         raise PolarisSpecError(f"host {shown} {where} starts with {parts.scheme!r}: only https (or http) is spoken.")
@@ -76,13 +79,31 @@ def parse_host(host: str, *, connection_name: str) -> PastedHost:
 
 def organization_of(base_url: str) -> str | None:
     """Return the organization in ``ORG.REGION.CLOUD.api.imply.io``; None for any other host."""
-    name = urlsplit(base_url).hostname or ""
+    name = host_of(base_url).removesuffix(".")
     return name.split(".", 1)[0] if name.endswith(_API_SUFFIX) else None
 
 
-def is_loopback(base_url: str) -> bool:
-    """Whether the URL stays on this machine."""
-    return _is_loopback(urlsplit(base_url).hostname)
+def is_loopback(url: str) -> bool:
+    """Whether a request to the URL stays on this machine."""
+    return _is_loopback(host_of(url))
+
+
+def is_clear_text(url: str) -> bool:
+    """Whether a request to the URL would leave this machine unencrypted."""
+    return not url.lower().startswith("https://") and not is_loopback(url)
+
+
+def host_of(url: str) -> str:
+    """
+    Return the host of a URL in lower case, without brackets; empty if there is none.
+
+    The parser is the one of the library that connects, so the two can't disagree about the host.
+    """
+    try:
+        host = parse_url(url).host or ""
+    except LocationParseError:
+        return ""
+    return host.lower().strip("[]")
 
 
 def _refuse_other_hosts(name: str, scheme: str, shown: str, where: str) -> None:
@@ -97,8 +118,11 @@ def _refuse_other_hosts(name: str, scheme: str, shown: str, where: str) -> None:
             f"host {shown} {where} is the organization-wide API, which knows no jobs: the regional host is "
             f"{name.removesuffix(_API_SUFFIX)}.REGION.CLOUD.api.imply.io. {_WHERE}"
         )
-    if scheme == "http" and name.endswith(".imply.io"):
-        raise PolarisSpecError(f"host {shown} {where} would send the API key unencrypted: use https.")
+    if scheme == "http" and not _is_loopback(name):
+        raise PolarisSpecError(
+            f"host {shown} {where} would send the credentials unencrypted: use https. Only a loopback address such as "
+            "127.0.0.1 may use http."
+        )
 
 
 def _split(url: str, original: str, where: str) -> SplitResult:
@@ -110,17 +134,22 @@ def _split(url: str, original: str, where: str) -> SplitResult:
     return parts
 
 
+def _name(parts: SplitResult) -> str:
+    """Return the host without a trailing dot, which means the same and would hide what the name ends with."""
+    return (parts.hostname or "").removesuffix(".")
+
+
 def _authority(text: str) -> str:
     """Return the part that may hold user name and host."""
     return re.split(r"[/?#]", _SCHEME.sub("", text), maxsplit=1)[0]
 
 
-def _is_loopback(name: str | None) -> bool:
-    if not name:
-        return False
-    if name == "localhost" or name.endswith(".localhost"):
+def _is_loopback(name: str) -> bool:
+    if name in ("localhost", "localhost."):
         return True
     try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
+        address = ipaddress.ip_address(name)
+    except ValueError:  # 127.1 and 2130706433 too: what they mean depends on the resolver
         return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback

@@ -68,7 +68,9 @@ class JobsApi(Calls):
             if error.status == 400:
                 return None
             raise
-        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return None
+        return min(max(float(value), 0.0), 1.0)
 
     def get_job_logs(self, job_id: str) -> list[dict[str, Any]]:
         """Return a job's log entries ``{timestamp, healthStatus, code, message}`` as they come; may be empty."""

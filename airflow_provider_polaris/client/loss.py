@@ -11,6 +11,7 @@ import requests
 import urllib3.exceptions
 
 from airflow_provider_polaris.client.envelope import one_line, shorten
+from airflow_provider_polaris.client.exchange import AnswerError, DeadlineError
 from airflow_provider_polaris.client.redact import Redactor
 from airflow_provider_polaris.client.retry import Loss, LossKind
 
@@ -33,25 +34,32 @@ _BEFORE_SENDING = frozenset(
 _MOST = 30
 
 
-def classify(error: BaseException, *, body_started: bool | None, redact: Redactor) -> Loss:
+def classify(error: BaseException, *, sent: bool | None, redact: Redactor) -> Loss:
     """
     Say why a request got no answer and whether it can have arrived.
 
     :param error: What the request raised.
-    :param body_started: Whether a byte of the body was handed to the connection; None if the request has none.
-        A request with a body can't be acted on before its body is there, so this outranks the exception.
+    :param sent: Whether a byte of the request, or of its body if it has one, may have left; this outranks the
+        exception. None if that isn't known: then the exception decides.
     :param redact: Masks secrets in the reason.
     """
     chain = tuple(_chain(error))
-    kind = _kind(error, chain, body_started)
-    sent = kind not in _BEFORE_SENDING if body_started is None else body_started
+    kind = _kind(error, chain, sent)
+    if sent is None:
+        sent = kind not in _BEFORE_SENDING
+    elif sent and kind in _BEFORE_SENDING:
+        kind = LossKind.BROKEN  # an answer that the libraries can't take apart raises what a wrong address raises
     return Loss(kind, _reason(kind, chain, redact), sent)
 
 
-def _kind(error: BaseException, chain: tuple[BaseException, ...], body_started: bool | None) -> LossKind:
+def _kind(error: BaseException, chain: tuple[BaseException, ...], sent: bool | None) -> LossKind:
     def has(*types: type[BaseException]) -> bool:
         return any(isinstance(link, types) for link in chain)
 
+    if has(AnswerError):
+        return LossKind.UNACCEPTABLE
+    if has(DeadlineError):
+        return LossKind.DEADLINE
     # Most specific first: a proxy that can't be resolved is a proxy problem, a refusal is also a NewConnectionError.
     if has(requests.exceptions.InvalidProxyURL):
         return LossKind.ADDRESS
@@ -69,7 +77,7 @@ def _kind(error: BaseException, chain: tuple[BaseException, ...], body_started: 
         return LossKind.CONNECT_TIMEOUT
     if has(urllib3.exceptions.ReadTimeoutError, requests.ReadTimeout, TimeoutError):
         # A TLS handshake that hangs is reported as a read time-out too.
-        return LossKind.CONNECT_TIMEOUT if body_started is False else LossKind.READ_TIMEOUT
+        return LossKind.CONNECT_TIMEOUT if sent is False else LossKind.READ_TIMEOUT
     if has(ssl.SSLError, requests.exceptions.SSLError):
         return LossKind.TLS
     if isinstance(error, (ValueError, TypeError)):  # InvalidURL and its like are ValueErrors
@@ -98,6 +106,9 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _reason(kind: LossKind, chain: tuple[BaseException, ...], redact: Redactor) -> str:
     """Return the shortest text that still says why: the innermost one."""
+    for link in chain:
+        if isinstance(link, (AnswerError, DeadlineError)):
+            return redact(str(link))
     for link in reversed(chain):
         if isinstance(link, ssl.SSLCertVerificationError) and link.verify_message:
             return link.verify_message

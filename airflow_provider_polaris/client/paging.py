@@ -13,7 +13,7 @@ Row = dict[str, Any]
 #: So many rows of the page before are asked for again.
 OVERLAP = 10
 #: No list that is read to an end has so many: a million jobs, and Polaris keeps some thousands.
-_MOST_PAGES = 1000
+MOST_PAGES = 1000
 #: So many pages may bring no row that is new, or none of the rows before them, because the list changes meanwhile.
 _MOST_BARREN = 20
 _MOST_STEPS_BACK = 50
@@ -68,7 +68,7 @@ def iterate_offsets(
     overlap = min(overlap, page_size // 2)
     seen: set[str] = set()
     yielded = offset = barren = steps_back = 0
-    most_pages = _MOST_PAGES if most_pages is None else most_pages
+    most_pages = MOST_PAGES if most_pages is None else most_pages
     for _ in range(most_pages):
         page = fetch(offset, page_size)
         fresh = [row for row in page.rows if key(row) not in seen]
@@ -116,7 +116,7 @@ def iterate_cursor(
     """
     last: str | None = None
     seen: set[str] = set()
-    for _ in range(_MOST_PAGES):
+    for _ in range(MOST_PAGES):
         rows = fetch(last, page_size)
         fresh = [row for row in rows if key(row) not in seen]
         for row in fresh:
@@ -128,4 +128,4 @@ def iterate_cursor(
         if not fresh:
             raise PolarisProtocolError(f"a list repeats its page after {last!r}.")
         last = key(rows[-1])
-    raise PolarisProtocolError(f"a list did not end after {_MOST_PAGES} pages of {page_size} rows.")
+    raise PolarisProtocolError(f"a list did not end after {MOST_PAGES} pages of {page_size} rows.")

@@ -8,6 +8,8 @@ from typing import Any
 from airflow_provider_polaris.client import endpoints
 from airflow_provider_polaris.client.body import json_body
 from airflow_provider_polaris.client.calls import Calls
+from airflow_provider_polaris.client.paging import MOST_PAGES
+from airflow_provider_polaris.jobs.errors import PolarisProtocolError
 
 
 class QueriesApi(Calls):
@@ -71,11 +73,14 @@ class QueriesApi(Calls):
 
         :param query_id: Its id.
         :raises PolarisNotFoundError: No such query, or it has no rows to give (not done, failed, canceled).
+        :raises PolarisProtocolError: It has more than 10,000 pages.
         """
         result = self.get_query(query_id).get("result")
         listed = result.get("pages") if isinstance(result, dict) else None
         pages = [page["id"] for page in listed or () if isinstance(page, dict) and isinstance(page.get("id"), int)]
         # Without a list of pages the service sends all rows in one answer.
+        if len(pages) > MOST_PAGES:
+            raise PolarisProtocolError(f"query {query_id!r} has {len(pages)} pages, more than {MOST_PAGES}.")
         for page in pages or [None]:
             params = {"page": page, "resultFormat": "object"}
             yield from self._rows(endpoints.QUERY_ROWS, query_id, params=params)

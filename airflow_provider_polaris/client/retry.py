@@ -31,6 +31,8 @@ class LossKind(Enum):
     TLS = "TLS failed"
     PROXY = "proxy failed"
     READ_TIMEOUT = "none in time"
+    DEADLINE = "not complete in time"
+    UNACCEPTABLE = "answer not accepted"
     BROKEN = "connection broken"
     ADDRESS = "wrong address"
     SETUP = "wrong settings"
@@ -133,7 +135,7 @@ def may_try_again(outcome: Outcome, *, repeatable: bool) -> bool:
     A request that must not be seen twice is tried again only if it can't have arrived, or was refused with a 429.
     """
     if isinstance(outcome, Loss):
-        if outcome.kind in (LossKind.CERTIFICATE, LossKind.ADDRESS, LossKind.SETUP):
+        if outcome.kind in (LossKind.CERTIFICATE, LossKind.ADDRESS, LossKind.SETUP, LossKind.UNACCEPTABLE):
             return False
         return repeatable or not outcome.sent
     if outcome.status == 429:

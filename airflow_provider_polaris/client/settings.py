@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from airflow_provider_polaris import __version__
-from airflow_provider_polaris.client.hosts import organization_of, parse_host
+from airflow_provider_polaris.client.hosts import is_clear_text, is_loopback, organization_of, parse_host
 from airflow_provider_polaris.client.redact import url_secrets, without_userinfo
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 
@@ -43,6 +43,9 @@ class ClientSettings:
     :param retry_budget: Seconds from the first attempt after which no new attempt of a call starts; 0 tries once.
     :param connection_name: Name of the Airflow connection, for messages.
     :param user_agent: ``User-Agent`` header.
+    :param exchange_timeout: Seconds for one whole request and its answer, from the start of the connection to the last
+        byte. None derives it: ``connect_timeout`` + 2 x the read time-out of the call, and one second more for each
+        64 KiB sent or received, so a large file may take its time and a service that drips may not.
     :raises PolarisSpecError: A value is missing or impossible.
     """
 
@@ -60,6 +63,7 @@ class ClientSettings:
     retry_budget: float = 60.0
     connection_name: str = "polaris_default"
     user_agent: str = f"airflow-provider-polaris/{__version__}"
+    exchange_timeout: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", self.base_url.rstrip("/"))
@@ -69,10 +73,12 @@ class ClientSettings:
                 f"connection {self.connection_name!r} has no project id: set the extra 'project_id', or paste a host "
                 "that goes on with /v1/projects/PROJECT_ID."
             )
+        self._check_base_url()
         self._check_credentials()
         self._check_proxies()
-        for name in ("connect_timeout", "read_timeout"):
-            self._check_number(name, zero_allowed=False)
+        for name in ("connect_timeout", "read_timeout", "exchange_timeout"):
+            if name != "exchange_timeout" or self.exchange_timeout is not None:
+                self._check_number(name, zero_allowed=False)
         self._check_number("retry_budget", zero_allowed=True)
 
     @classmethod
@@ -110,6 +116,13 @@ class ClientSettings:
         """Return each secret in the clear, for masking; proxy passwords included."""
         proxies = (secret for url in (self.proxies or {}).values() for secret in url_secrets(url))
         return tuple(secret for secret in (self.api_key, self.client_secret, *proxies) if secret)
+
+    def _check_base_url(self) -> None:
+        if is_clear_text(self.base_url):
+            raise PolarisSpecError(
+                f"host {without_userinfo(self.base_url)!r} of connection {self.connection_name!r} would send the "
+                "credentials unencrypted: use https. Only a loopback address such as 127.0.0.1 may use http."
+            )
 
     def _check_credentials(self) -> None:
         name = self.connection_name
@@ -154,6 +167,11 @@ class ClientSettings:
                 f"token_url {without_userinfo(self.token_url)!r} of connection {name!r} has a user name or password "
                 "in it: use client_id and client_secret."
             )
+        if self.token_url is not None and is_clear_text(self.token_url):
+            raise PolarisSpecError(
+                f"token_url {self.token_url!r} of connection {name!r} would send the client_secret unencrypted: use "
+                "https. Only a loopback address such as 127.0.0.1 may use http."
+            )
 
     def _check_proxies(self) -> None:
         if self.proxies is None:
@@ -172,6 +190,19 @@ class ClientSettings:
                     "as http://proxy.example.com:3128."
                 )
         object.__setattr__(self, "proxies", dict(self.proxies))
+        self._check_clear_text_proxies()
+
+    def _check_clear_text_proxies(self) -> None:
+        """Refuse a proxy that would get a plain http request, which only a loopback may get."""
+        urls = [self.base_url, *([self.oauth_token_url] if self.auth == "oauth" else [])]
+        if all(url.lower().startswith("https://") for url in urls):
+            return
+        for key, proxy in (self.proxies or {}).items():
+            if key.partition("://")[0] in ("http", "all") and not is_loopback(proxy):
+                raise PolarisSpecError(
+                    f"proxy {without_userinfo(proxy)!r} of connection {self.connection_name!r} would get the "
+                    "credentials unencrypted, because the host or token_url uses http: use https or remove the proxy."
+                )
 
     def _check_number(self, name: str, *, zero_allowed: bool) -> None:
         value = getattr(self, name)

@@ -17,13 +17,14 @@ import requests
 from airflow_provider_polaris.client.advice import Subject
 from airflow_provider_polaris.client.auth import ApiKeyCredentials, Credentials, HeaderAuth, OAuthCredentials
 from airflow_provider_polaris.client.body import Body, form_body
-from airflow_provider_polaris.client.endpoints import Endpoint, path_of
+from airflow_provider_polaris.client.endpoints import STATUS_BYTES, Endpoint, path_of
+from airflow_provider_polaris.client.exchange import Exchange
 from airflow_provider_polaris.client.failures import Failures
-from airflow_provider_polaris.client.hosts import is_loopback
 from airflow_provider_polaris.client.loss import REQUEST_ERRORS, classify
 from airflow_provider_polaris.client.own_errors import ErrorForm, is_foreign, is_polaris_error, is_token_error
 from airflow_provider_polaris.client.redact import Redactor, url_secrets
 from airflow_provider_polaris.client.retry import Answer, Loss, Outcome, RetryPolicy, is_ambiguous
+from airflow_provider_polaris.client.session import ACCEPTED_ENCODINGS, PolarisSession
 from airflow_provider_polaris.client.settings import ClientSettings
 from airflow_provider_polaris.jobs.errors import PolarisError
 
@@ -49,6 +50,7 @@ class Request:
     :param fresh_connection: Open a new connection rather than take a kept one, which the server may be closing.
     :param repeat_throttled: Whether it is sent again after a 429.
     :param error_form: What errors of the service look like; an error of another form isn't its answer.
+    :param answer_bytes: Largest body of a success, decompressed.
     """
 
     subject: Subject
@@ -57,6 +59,7 @@ class Request:
     fresh_connection: bool = False
     repeat_throttled: bool = True
     error_form: ErrorForm = is_polaris_error
+    answer_bytes: int = STATUS_BYTES
 
     def judge(self, outcome: Outcome) -> Outcome:
         """Return the outcome, marked as foreign if the service itself didn't write it."""
@@ -71,7 +74,8 @@ class Transport:
     A session with credentials, time limits and retries; for one thread at a time.
 
     :param settings: Where to and how.
-    :param session: Used instead of a new one; its adapters must not retry by themselves.
+    :param session: Used instead of a new one; its adapters must not retry by themselves. Only a
+        :class:`PolarisSession` has a deadline for the whole exchange and a bound for the size of an answer.
     :param clock: Monotonic seconds.
     :param now: The present, aware.
     :param sleep: Waits between attempts.
@@ -97,7 +101,7 @@ class Transport:
         self._redact = Redactor((*settings.secrets(), *environment))
         self.failures = Failures(settings, self._redact)
         self._policy = RetryPolicy(budget=settings.retry_budget)
-        self._session = session or self._new_session()
+        self._session = session or PolarisSession()
         self._credentials: Credentials
         if settings.auth == "oauth":
             self._credentials = OAuthCredentials(settings, fetch=self._fetch_token, clock=clock, redact=self._redact)
@@ -149,7 +153,14 @@ class Transport:
             credentials=self._credentials.description(),
             permission_note=permission_note,
         )
-        return Request(subject, tuple(_flatten(params or {})), body, fresh_connection, repeat_throttled)
+        return Request(
+            subject,
+            tuple(_flatten(params or {})),
+            body,
+            fresh_connection,
+            repeat_throttled,
+            endpoint.answer_bytes,
+        )
 
     def call(self, request: Request) -> Answer:
         """
@@ -220,9 +231,20 @@ class Transport:
             body.rewind()
         if request.fresh_connection:
             self._session.close()
-        headers = {"Accept": "application/json", "User-Agent": self.settings.user_agent}
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": ACCEPTED_ENCODINGS,
+            "User-Agent": self.settings.user_agent,
+        }
         if body is not None:
             headers["Content-Type"] = body.content_type
+        exchange = Exchange(
+            connect=self.settings.connect_timeout,
+            read=request.subject.read_timeout,
+            limit=self.settings.exchange_timeout,
+            answer_bytes=request.answer_bytes,
+            clock=self._clock,
+        )
         try:
             response = self._session.request(
                 request.subject.method,
@@ -231,7 +253,7 @@ class Transport:
                 data=body,
                 headers=headers,
                 auth=HeaderAuth(header),
-                timeout=(self.settings.connect_timeout, request.subject.read_timeout),
+                timeout=exchange,  # type: ignore[arg-type]  # the stubs don't know that urllib3's own are taken
                 # A redirect would turn a POST into a GET or carry the key to another host.
                 allow_redirects=False,
                 # A copy: requests adds the environment's proxies to the dict that it is given.
@@ -240,7 +262,9 @@ class Transport:
             )
             return Answer(response.status_code, response.headers, response.content)
         except REQUEST_ERRORS as exc:
-            return classify(exc, body_started=body.started if body is not None else None, redact=self._redact)
+            # A request with a body can't be acted on before its body is there.
+            sent = body.started if body is not None else exchange.sent
+            return classify(exc, sent=sent, redact=self._redact)
 
     def _fetch_token(self) -> bytes:
         """Buy a token with the client credentials (docs.imply.io/polaris/oauth)."""
@@ -257,12 +281,6 @@ class Transport:
         if isinstance(outcome, Answer) and outcome.is_success:
             return outcome.body
         raise self.failures.token_error(subject, outcome, now=self.now())
-
-    def _new_session(self) -> requests.Session:
-        session = requests.Session()
-        # A proxy of the environment can't reach our loopback: it would look for the emulator on its own machine.
-        session.trust_env = not is_loopback(self.settings.base_url)
-        return session
 
 
 def _token_request(settings: ClientSettings) -> Body:

@@ -15,7 +15,11 @@ from typing import Any
 import requests
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
-from airflow_provider_polaris.client.hosts import is_loopback
+from airflow_provider_polaris.client.exchange import Exchange
+from airflow_provider_polaris.client.loss import REQUEST_ERRORS, classify
+from airflow_provider_polaris.client.redact import Redactor
+from airflow_provider_polaris.client.retry import LossKind
+from airflow_provider_polaris.client.session import PolarisSession
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisAuthError, PolarisError
 
 #: Seconds for the whole check: somebody looks at a spinning button, and proxies in front of a UI end a request at 30 s.
@@ -53,7 +57,7 @@ class _TooSlowError(PolarisError):
     """No answer within the time that the check has, which is less than tasks have."""
 
 
-class _HurriedSession(requests.Session):
+class _HurriedSession(PolarisSession):
     """
     Cuts the time limits of every request short, those that the client grants to slow operations included.
 
@@ -64,7 +68,6 @@ class _HurriedSession(requests.Session):
 
     def __init__(self, settings: ClientSettings, deadline: float, clock: Callable[[], float]) -> None:
         super().__init__()
-        self.trust_env = not is_loopback(settings.base_url)  # as the client does for a session of its own
         self._settings = settings
         self._deadline = deadline
         self._clock = clock
@@ -72,16 +75,25 @@ class _HurriedSession(requests.Session):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send with what is left of the time, but not less than a second."""
         left = max(1.0, self._deadline - self._clock())
-        read_seconds = min(READ_SECONDS, left)
-        kwargs["timeout"] = (min(CONNECT_SECONDS, left), read_seconds)
+        connect, read = min(CONNECT_SECONDS, left), min(READ_SECONDS, left)
+        limit = min(connect + read, left)
+        exchange: Exchange = kwargs["timeout"]
+        exchange.hasten(connect=connect, read=read, limit=limit)
         try:
             return super().send(request, **kwargs)
-        except requests.ReadTimeout:
-            raise _TooSlowError(
-                f"{self._settings.base_url} took the request and gave no answer within {read_seconds:g} s, which is as "
-                f"long as this check waits: try again, and if it stays so, check host and proxies in connection "
-                f"{self._settings.connection_name!r}."
-            ) from None
+        except REQUEST_ERRORS as error:
+            kind = classify(error, sent=exchange.sent, redact=Redactor()).kind
+            if kind is LossKind.READ_TIMEOUT:
+                raise self._too_slow(f"no answer within {read:g} s") from None
+            if kind is LossKind.DEADLINE and exchange.sent:
+                raise self._too_slow(f"no complete answer within {limit:g} s") from None
+            raise
+
+    def _too_slow(self, what: str) -> _TooSlowError:
+        return _TooSlowError(
+            f"{self._settings.base_url} took the request and gave {what}, which is as long as this check waits: try "
+            f"again, and if it stays so, check host and proxies in connection {self._settings.connection_name!r}."
+        )
 
 
 def check_connection(

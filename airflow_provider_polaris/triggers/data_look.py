@@ -98,6 +98,4 @@ def _read(condition: DataCondition, row: Mapping[str, Any] | None, number: int) 
 def _may_be_of_one(error: PolarisError) -> bool:
     if isinstance(error, PolarisApiError):
         return error.status == 400
-    return isinstance(
-        error, PolarisSpecError | PolarisGuardError | PolarisGuardUnansweredError | PolarisProtocolError
-    )
+    return isinstance(error, PolarisSpecError | PolarisGuardError | PolarisGuardUnansweredError | PolarisProtocolError)

@@ -252,3 +252,29 @@ def test_auth_objects_show_no_secret() -> None:
     settings = ClientSettings(base_url="https://a.b.c.api.imply.io", project_id="p", api_key=KEY)
     assert repr(ApiKeyCredentials(settings)) == "ApiKeyCredentials('polaris_default', auth='api_key')"
     assert repr(HeaderAuth(RAW)) == "HeaderAuth(***)"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "life"),
+    [(300, 240.0), (b"1e300", 86_340.0), (b"9" * 308, 86_340.0), (-1, 240.0), (b"true", 240.0), (b'"300"', 240.0)],
+)
+def test_oauth_token_lives_a_day_at_most(seconds: int | bytes, life: float) -> None:
+    """A life of 300 digits is neither believed nor computed with."""
+    now = [0.0]
+    fetched: list[float] = []
+
+    def fetch() -> bytes:
+        fetched.append(now[0])
+        return (
+            b'{"access_token": "tok-1111", "expires_in": '
+            + (seconds if isinstance(seconds, bytes) else b"%d" % seconds)
+            + b"}"
+        )
+
+    settings = ClientSettings(
+        base_url="https://a.b.c.api.imply.io", project_id="p", auth="oauth", client_id="i", client_secret=SECRET
+    )
+    credentials = OAuthCredentials(settings, fetch=fetch, clock=lambda: now[0], redact=Redactor())
+    for now[0] in (0.0, life - 1, life):
+        credentials.header()
+    assert fetched == [0.0, life]

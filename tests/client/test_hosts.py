@@ -36,7 +36,15 @@ def from_host(host: str, project_id: str | None = PROJECT) -> ClientSettings:
         ("127.0.0.1:8099", "http://127.0.0.1:8099"),
         ("localhost:8099/", "http://localhost:8099"),
         ("[::1]:8099", "http://[::1]:8099"),
-        ("http://polaris-emulator:8099", "http://polaris-emulator:8099"),
+        (f"https://{HOST}.", f"https://{HOST}"),
+        (f"{HOST}.:8443/v1/projects", f"https://{HOST}:8443"),
+        ("localhost.:8099", "http://localhost:8099"),
+        ("http://LOCALHOST.", "http://localhost"),
+        ("http://127.0.0.1.:8099", "http://127.0.0.1:8099"),
+        ("127.8.9.1", "http://127.8.9.1"),
+        ("http://[::ffff:127.0.0.1]:8099", "http://[::ffff:127.0.0.1]:8099"),
+        ("https://polaris-emulator:8099", "https://polaris-emulator:8099"),
+        ("127.1", "https://127.1"),
         ("https://eu.azure.example.org", "https://eu.azure.example.org"),
     ],
 )
@@ -98,7 +106,19 @@ def test_host_and_project_id_that_agree_are_accepted() -> None:
         (
             f"http://{HOST}",
             "p1",
-            f"host 'http://{HOST}' of connection 'polaris_default' would send the API key unencrypted: use https.",
+            (
+                f"host 'http://{HOST}' of connection 'polaris_default' would send the credentials unencrypted: use "
+                "https. Only a loopback address such as 127.0.0.1 may use http."
+            ),
+        ),
+        (
+            "https://acme.app.imply.io./",
+            "p1",
+            (
+                "host 'https://acme.app.imply.io./' of connection 'polaris_default' is the Polaris console, not its "
+                "API: "
+                f"the API's host is acme.REGION.CLOUD.api.imply.io. {WHERE}"
+            ),
         ),
         (
             f"https://{KEY}:@{HOST}",
@@ -156,3 +176,62 @@ def test_host_that_is_nonsense_is_refused(host: str) -> None:
     """Nothing but a spec error comes out, whatever is typed."""
     with pytest.raises(PolarisSpecError, match="of connection 'polaris_default'"):
         from_host(host)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://{HOST}",
+        f"http://{HOST}.",
+        f"HTTP://{HOST.upper()}:80",
+        "http://polaris-emulator:8099",
+        "http://localhost.example.org",
+        "http://evil.localhost",
+        "http://127.0.0.1.example.org",
+        "http://127.1",
+        "http://2130706433",
+        "http://0x7f.1",
+        "http://0.0.0.0",
+        "http://10.0.0.1",
+        "http://[::ffff:10.0.0.1]",
+        "http://[fe80::1]",
+        "http://１２７.0.0.1",
+        "http:/127.0.0.1",
+    ],
+)
+def test_clear_text_leaves_this_machine_in_no_spelling(url: str) -> None:
+    """Only what is a loopback address for certain may use http, as host and as token_url."""
+    with pytest.raises(PolarisSpecError):
+        from_host(url)
+    with pytest.raises(PolarisSpecError, match="unencrypted"):
+        ClientSettings(url, "p1", api_key=KEY)
+    with pytest.raises(PolarisSpecError, match=r"unencrypted|is not an http\(s\) URL"):
+        ClientSettings(
+            f"https://{HOST}", "p1", auth="oauth", client_id="c", client_secret="s3cret-s3cret", token_url=f"{url}/t"
+        )
+
+
+@pytest.mark.parametrize("url", [r"http://example.org\@localhost", "http://example.org@localhost", "http://[localhost"])
+def test_clear_text_is_judged_by_the_host_that_is_connected_to(url: str) -> None:
+    """A user name, a backslash or a broken bracket doesn't make another host a loopback."""
+    with pytest.raises(PolarisSpecError):
+        from_host(url)
+    with pytest.raises(PolarisSpecError):
+        ClientSettings(
+            f"https://{HOST}", "p1", auth="oauth", client_id="c", client_secret="s3cret-s3cret", token_url=url
+        )
+
+
+@pytest.mark.parametrize("key", ["http", "all", "http://127.0.0.1", "all://127.0.0.1"])
+def test_clear_text_goes_to_no_proxy_elsewhere(key: str) -> None:
+    """A plain request to a loopback may only pass a proxy on this machine."""
+    with pytest.raises(PolarisSpecError) as caught:
+        ClientSettings(
+            "http://127.0.0.1:1", "p1", api_key=KEY, proxies={"https": "p:1", key: "http://me:pw12@proxy:3128"}
+        )
+    assert str(caught.value) == (
+        "proxy 'http://***@proxy:3128' of connection 'polaris_default' would get the credentials unencrypted, because "
+        "the host or token_url uses http: use https or remove the proxy."
+    )
+    assert ClientSettings(f"https://{HOST}", "p1", api_key=KEY, proxies={key: "http://proxy:3128"}).proxies
+    assert ClientSettings("http://127.0.0.1:1", "p1", api_key=KEY, proxies={key: "127.0.0.1:3128"}).proxies

@@ -24,6 +24,18 @@ def test_progress_of_a_type_that_has_none_is_none(client: PolarisClient, server:
         client.get_job_progress("j1")
 
 
+@pytest.mark.parametrize(
+    ("value", "progress"),
+    [(b"0.5", 0.5), (b"1", 1.0), (b"1.5", 1.0), (b"-3", 0.0), (b"1" + b"0" * 307, 1.0), (b"true", None), (b"{}", None)],
+)
+def test_progress_is_a_number_from_0_to_1(
+    value: bytes, progress: float | None, client: PolarisClient, server: Script
+) -> None:
+    """Whatever the service counts, nobody has to show more than all of it."""
+    server.answer(Reply(body=b'{"overallProgress": ' + value + b"}"))
+    assert client.get_job_progress("j1") == progress
+
+
 @pytest.mark.parametrize("status", [400, 409])
 def test_cancel_of_a_job_that_has_ended_is_its_status(status: int, client: PolarisClient, server: Script) -> None:
     """Too late is no error: the status says how it ended."""

@@ -9,6 +9,7 @@ import pytest
 import requests
 import urllib3.exceptions
 
+from airflow_provider_polaris.client.exchange import AnswerError, DeadlineError
 from airflow_provider_polaris.client.loss import classify
 from airflow_provider_polaris.client.redact import Redactor
 from airflow_provider_polaris.client.retry import LossKind
@@ -18,7 +19,7 @@ TIMED_OUT = requests.ReadTimeout(urllib3.exceptions.ReadTimeoutError(None, None,
 
 
 @pytest.mark.parametrize(
-    ("error", "body_started", "kind", "sent"),
+    ("error", "known", "kind", "sent"),
     [
         (requests.ConnectTimeout("x"), None, LossKind.CONNECT_TIMEOUT, False),
         (TIMED_OUT, None, LossKind.READ_TIMEOUT, True),
@@ -39,13 +40,20 @@ TIMED_OUT = requests.ReadTimeout(urllib3.exceptions.ReadTimeoutError(None, None,
         (TypeError("no host"), None, LossKind.ADDRESS, False),
         (requests.exceptions.InvalidSchema("socks"), None, LossKind.ADDRESS, False),
         (OSError("invalid path"), None, LossKind.SETUP, False),
+        (requests.exceptions.InvalidHeader("Content-Length"), True, LossKind.BROKEN, True),
+        (requests.exceptions.InvalidURL("bad"), True, LossKind.BROKEN, True),
+        (requests.exceptions.InvalidURL("bad"), False, LossKind.ADDRESS, False),
+        (ValueError("read length must be non-negative"), True, LossKind.BROKEN, True),
+        (requests.ConnectionError(DeadlineError("45 s")), True, LossKind.DEADLINE, True),
+        (requests.ReadTimeout(DeadlineError("45 s")), False, LossKind.DEADLINE, False),
+        (urllib3.exceptions.ProtocolError("broken", AnswerError("large")), True, LossKind.UNACCEPTABLE, True),
     ],
 )
 def test_loss_has_its_kind_and_says_whether_it_was_sent(
-    error: BaseException, body_started: bool | None, kind: LossKind, sent: bool
+    error: BaseException, known: bool | None, kind: LossKind, sent: bool
 ) -> None:
-    """The body outranks the exception: what was not begun can't have arrived."""
-    loss = classify(error, body_started=body_started, redact=NOTHING)
+    """What is known of the request outranks the exception: what was not begun can't have arrived."""
+    loss = classify(error, sent=known, redact=NOTHING)
     assert (loss.kind, loss.sent) == (kind, sent)
 
 
@@ -53,7 +61,7 @@ def test_loss_reason_is_the_innermost_text_masked() -> None:
     """The layers of requests and urllib3 are peeled off, and secrets masked before anything is cut."""
     inner = ConnectionResetError(104, "Connection reset by hunter22")
     error = requests.ConnectionError(urllib3.exceptions.ProtocolError("Connection aborted.", inner))
-    loss = classify(error, body_started=True, redact=Redactor(["hunter22"]))
+    loss = classify(error, sent=True, redact=Redactor(["hunter22"]))
     assert loss.reason == "[Errno 104] Connection reset by ***"
 
 
@@ -61,4 +69,4 @@ def test_loss_of_an_error_that_wraps_itself_ends() -> None:
     """A cycle of causes is walked once."""
     error = requests.ConnectionError("round")
     error.__context__ = ValueError(error)
-    assert classify(error, body_started=None, redact=NOTHING).reason == "round"
+    assert classify(error, sent=None, redact=NOTHING).reason == "round"

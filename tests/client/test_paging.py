@@ -141,7 +141,7 @@ def test_offsets_of_page_size_one_work() -> None:
 
 def test_offsets_of_a_list_without_end_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that always says more can't keep us for ever."""
-    monkeypatch.setattr("airflow_provider_polaris.client.paging._MOST_PAGES", 20)
+    monkeypatch.setattr("airflow_provider_polaris.client.paging.MOST_PAGES", 20)
     rows = iterate_offsets(
         lambda offset, size: Page([{"id": "same"}], True), page_size=5, key=lambda row: str(row["id"])
     )

@@ -178,13 +178,13 @@ def test_errors_of_connections_have_no_secret(
 
 
 def test_errors_of_a_proxy_that_answers_have_no_secret(
-    make_client: MakeClient, server: Script, monkeypatch: pytest.MonkeyPatch, loud: pytest.LogCaptureFixture
+    make_client: MakeClient, server: Script, closed_url: str, loud: pytest.LogCaptureFixture
 ) -> None:
-    """A proxy of the environment may print whom it does not know on its own page."""
-    monkeypatch.setenv("http_proxy", server.url.replace("http://", f"http://me:{quote(PROXY_PASSWORD, safe='')}@"))
+    """A proxy may print whom it does not know on its own page."""
+    proxy = server.url.replace("http://", f"http://me:{quote(PROXY_PASSWORD, safe='')}@")
     server.answer(Reply(407, {"message": f"no user me:{PROXY_PASSWORD}"}))
     with pytest.raises(PolarisForeignAnswerError, match=r"begins '\{\"message\": \"no user \*\*\*\"\}'\.") as caught:
-        make_client(base_url="http://polaris.example.org").get_job("j1")
+        make_client(base_url=closed_url, proxies={"http": proxy}).get_job("j1")
     assert_silent(texts(caught.value))
     assert_silent(loud.messages)
 

@@ -103,18 +103,16 @@ def test_submit_opens_a_connection_of_its_own(client: PolarisClient, server: Scr
         (
             Reply(201, b'{"id": "01'),
             (
-                f"POST {JOBS} answered 201 but the body has no 'id'. Check that URL is the Polaris API and that no "
-                f"proxy "
-                "answers in its place."
+                f"POST {JOBS} answered 201 but the body is not JSON, or is cut off. Check that URL is the Polaris API "
+                "and that no proxy answers in its place."
             ),
             PolarisError,
         ),
         (
             Reply(200, b"<html>Welcome</html>"),
             (
-                f"POST {JOBS} answered 200 but the body has no 'id'. Check that URL is the Polaris API and that no "
-                f"proxy "
-                "answers in its place."
+                f"POST {JOBS} answered 200 but the body is not JSON, or is cut off. Check that URL is the Polaris API "
+                "and that no proxy answers in its place."
             ),
             PolarisError,
         ),

@@ -8,8 +8,10 @@ import socket
 from pathlib import Path
 
 import pytest
+import requests
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
+from airflow_provider_polaris.client.exchange import BoundedAdapter
 from airflow_provider_polaris.jobs.errors import (
     PolarisApiError,
     PolarisProtocolError,
@@ -168,6 +170,10 @@ def test_answer_that_is_a_login_page_is_a_protocol_error(client: PolarisClient, 
         ("x", "the body is a text, not an object"),
         (b"null", "the body is null, not an object"),
         ({}, "the body has no 'executionStatus'"),
+        ({"executionStatus": {"a": 1}}, "its 'executionStatus' is an object, not a text"),
+        ({"executionStatus": "B" * 500_000}, "its 'executionStatus' has 500000 characters, more than 1000"),
+        ({"executionStatus": "running", "n": 10**400}, "the body has a number that is too large to compute with"),
+        (b'{"executionStatus": "running", "n": NaN}', "the body is not JSON, or is cut off"),
         (b"[" * 100_000, "the body is not JSON, or is cut off"),
         (b'{"executionStatus": "\xff"}', "the body is not JSON, or is cut off"),
     ],
@@ -288,13 +294,14 @@ def test_missing_ca_bundle_is_a_spec_error(make_client: MakeClient) -> None:
 
 
 def test_proxy_of_the_connection_is_used(make_client: MakeClient, server: Script) -> None:
-    """A plain request goes to the proxy with its whole URL and the proxy's own credentials."""
-    server.answer(RUNNING)
-    proxies = {"http": server.url.replace("http://", "http://me:hunter22@")}
-    client = make_client(base_url="http://polaris.example.org", proxies=proxies)
-    assert client.get_job_status("j1") == "running"
-    assert server.seen[0].path == f"http://polaris.example.org{STATUS}"
+    """The proxy is asked for a tunnel, with its own credentials and not with those for Polaris."""
+    server.answer(Reply(407))
+    proxies = {"https": server.url.replace("http://", "http://me:hunter22@")}
+    with pytest.raises(PolarisTransportError):
+        make_client(base_url="https://polaris.example.org", proxies=proxies, retry_budget=0).get_job_status("j1")
+    assert [(seen.method, seen.path) for seen in server.seen] == [("CONNECT", "polaris.example.org:443")]
     assert server.seen[0].headers["Proxy-Authorization"] == "Basic bWU6aHVudGVyMjI="
+    assert "Authorization" not in server.seen[0].headers
 
 
 def test_proxy_that_refuses_the_tunnel_has_its_sentence(make_client: MakeClient, server: Script) -> None:
@@ -324,22 +331,30 @@ def test_proxy_of_the_environment_is_used_elsewhere(
     make_client: MakeClient, server: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without proxies in the connection the environment decides."""
-    monkeypatch.setenv("http_proxy", server.url)
-    server.answer(RUNNING)
-    assert make_client(base_url="http://polaris.example.org").get_job_status("j1") == "running"
+    monkeypatch.setenv("https_proxy", server.url)
+    server.answer(Reply(407))
+    with pytest.raises(PolarisTransportError):
+        make_client(base_url="https://polaris.example.org", retry_budget=0).get_job_status("j1")
+    assert [(seen.method, seen.path) for seen in server.seen] == [("CONNECT", "polaris.example.org:443")]
 
 
 def test_netrc_does_not_replace_the_key(
-    make_client: MakeClient, server: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_client: MakeClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The library would take a matching ~/.netrc entry over our header."""
     netrc = tmp_path / "netrc"
     netrc.write_text("default login wrong password wrong\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    monkeypatch.setenv("http_proxy", server.url)
-    server.answer(RUNNING)
-    make_client(base_url="http://polaris.example.org").get_job_status("j1")
-    assert server.seen[0].headers["Authorization"] == "Basic cG9rX1pxN3NlY3JldFE5eFc6"
+    sent: list[str | bytes | None] = []
+
+    def send(self: BoundedAdapter, request: requests.PreparedRequest, **_: object) -> None:
+        sent.append(request.headers["Authorization"])
+        raise requests.ConnectionError("enough")
+
+    monkeypatch.setattr(BoundedAdapter, "send", send)
+    with pytest.raises(PolarisTransportError):
+        make_client(base_url="https://polaris.example.org", retry_budget=0).get_job_status("j1")
+    assert sent == ["Basic cG9rX1pxN3NlY3JldFE5eFc6"]
 
 
 def test_client_in_with_statement_can_be_closed_twice(server: Script) -> None:

@@ -11,6 +11,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from airflow_provider_polaris.client import PolarisClient
+from airflow_provider_polaris.client.exchange import BoundedAdapter
 from airflow_provider_polaris.hooks import check
 from airflow_provider_polaris.hooks.polaris import PolarisHook
 from airflow_provider_polaris.jobs.errors import PolarisError
@@ -220,7 +221,8 @@ def time_limits(monkeypatch):
     send = requests.Session.send
 
     def record(self, request, **kwargs):
-        limits.append(kwargs["timeout"])
+        exchange = kwargs["timeout"]
+        limits.append((exchange.connect_timeout, exchange.read_timeout, exchange.allowed))
         return send(self, request, **kwargs)
 
     monkeypatch.setattr(requests.Session, "send", record)
@@ -231,7 +233,7 @@ def test_check_gives_every_request_seconds_and_not_minutes(hook, time_limits):
     """A connection may allow minutes, and the client gives SQL more than a minute; the button waits for neither."""
     check.check_connection("polaris_default", lambda: hook.settings, clock=Clock(100.0))
 
-    assert time_limits == [(3.0, 5.0)] * 3
+    assert time_limits == [(3.0, 5.0, 8.0)] * 3
 
 
 def test_check_late_requests_get_what_is_left_of_the_time(hook, time_limits):
@@ -240,7 +242,7 @@ def test_check_late_requests_get_what_is_left_of_the_time(hook, time_limits):
 
     check.check_connection("polaris_default", lambda: hook.settings, clock=clock)
 
-    assert time_limits == [(3.0, 5.0), (2.0, 2.0), (1.0, 1.0)]
+    assert time_limits == [(3.0, 5.0, 8.0), (2.0, 2.0, 2.0), (1.0, 1.0, 1.0)]
 
 
 def test_check_when_time_is_over_says_what_was_not_tried(hook, server):
@@ -262,6 +264,7 @@ def test_check_unanswered_query_is_unknown_and_not_missing(hook, server, monkeyp
 
     def silent_for_sql(self, request, **kwargs):
         if request.url.endswith("/query/sql"):
+            kwargs["timeout"].sent = True
             raise requests.ReadTimeout("timed out")
         return send(self, request, **kwargs)
 
@@ -273,6 +276,26 @@ def test_check_unanswered_query_is_unknown_and_not_missing(hook, server, monkeyp
             f"Reached project '{PROJECT}' at {server.url}: ManageIngestionJobs and ViewTables work. AccessQueries is "
             f"unknown, because {server.url} took the request and gave no answer within 5 s, which is as long as this "
             "check waits: try again, and if it stays so, check host and proxies in connection 'polaris_default'."
+        ),
+    )
+
+
+def test_check_answer_that_drips_is_given_up(connect, monkeypatch):
+    """Bytes that come one by one don't keep the user waiting for longer than the limit of one request."""
+    monkeypatch.setattr(BoundedAdapter, "send", lambda self, request, **kwargs: drip(kwargs["timeout"]))
+
+    def drip(exchange):
+        exchange.sent = True
+        raise exchange.expired()
+
+    connect()
+
+    assert PolarisHook().test_connection() == (
+        False,
+        (
+            "https://acme.us-east-1.aws.api.imply.io took the request and gave no complete answer within 8 s, which is "
+            "as long as this check waits: try again, and if it stays so, check host and proxies in connection "
+            "'polaris_default'."
         ),
     )
 

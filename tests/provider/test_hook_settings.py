@@ -78,7 +78,7 @@ def test_settings_pasted_project_url_needs_no_project_field(connect):
     ("uri", "base_url"),
     [
         (f"polaris://:{KEY}@127.0.0.1:8099/?project_id={PROJECT}", "http://127.0.0.1:8099"),
-        (f"polaris://:{KEY}@polaris.example.com:8443/http?project_id={PROJECT}", "http://polaris.example.com:8443"),
+        (f"polaris://:{KEY}@polaris.example.com:8443/https?project_id={PROJECT}", "https://polaris.example.com:8443"),
         (
             f"polaris://:{KEY}@acme.us-east-1.aws.api.imply.io?project_id={PROJECT}",
             "https://acme.us-east-1.aws.api.imply.io",
