@@ -6,7 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.counting import Counter, Limits, PolarisGuardUnansweredError, Purpose
-from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError, PolarisGuardError, PolarisNotFoundError
+from airflow_provider_polaris.jobs.errors import (
+    PolarisApiError,
+    PolarisError,
+    PolarisGuardError,
+    PolarisNotFoundError,
+    PolarisSpecError,
+)
 from airflow_provider_polaris.jobs.retention import TableStorage
 from airflow_provider_polaris.triggers.data_condition import DataCondition, Seen, select
 
@@ -71,4 +77,4 @@ def _look(counter: Counter, conditions: Sequence[DataCondition], storage: TableS
 def _may_be_of_one(error: PolarisError) -> bool:
     if isinstance(error, PolarisApiError):
         return error.status == 400
-    return isinstance(error, PolarisGuardError | PolarisGuardUnansweredError)
+    return isinstance(error, PolarisGuardError | PolarisGuardUnansweredError | PolarisSpecError)
