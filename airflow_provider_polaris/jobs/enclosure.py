@@ -38,7 +38,7 @@ _STRAY: Final = {
         "'/*' starts a comment that has no end, has another '/*' in it, or begins with '/**' or '/*+'",
         "Write comments as '-- ...'.",
     ),
-    "*/": ("'*/' ends a comment that was not begun", "Take it out."),
+    "*/": ("'*/' ends a comment that has no start", "Take it out."),
     ";": ("';' ends the statement", "Take it out."),
     "'": ("the string that begins with this quote has no end", "Close it; write a quote inside a string twice."),
     '"': (

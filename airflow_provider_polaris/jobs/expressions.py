@@ -226,7 +226,7 @@ def _reason(text: str, errors: Sequence[Mapping[str, Any]]) -> tuple[str, int | 
     if not word:
         return "it has no value and no condition", None
     at = text.find(before + word + after)
-    return f"{quote(word)} doesn't fit in there", at + len(before) if at >= 0 else None
+    return f"unexpected {quote(word)}", at + len(before) if at >= 0 else None
 
 
 def calls_of(tree: Any) -> Iterator[tuple[str, Any]]:
