@@ -107,7 +107,6 @@ class AgeOutPlanOperator(AgingTask):
             run = found.interval
         source, target = as_text(self.source_table, "source_table"), as_text(self.target_table, "target_table")
         check_table_name(source, "source_table")
-        check_table_name(target, "target_table")
         return Wishes(
             source=source,
             target=target,
