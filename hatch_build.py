@@ -14,6 +14,7 @@ class Copies(BuildHookInterface):  # type: ignore[type-arg]
         """Add them; hatchling calls this before it builds."""
         if version == "standard":
             build_data["force_include"] |= {
-                "dags_examples": "airflow_provider_polaris/example_dags",  # as Airflow's own providers have theirs
+                # As Airflow's own providers have theirs, but with an .airflowignore, so that they are no bundle.
+                "dags_examples": "airflow_provider_polaris/example_dags",
                 "docs/troubleshooting.md": "airflow_provider_polaris/troubleshooting.md",  # for `explain`
             }

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -103,7 +104,10 @@ def try_wheel(wheel: Path, constraints: Path, home: Path) -> None:
     if not Path(place).is_relative_to(home):
         raise SystemExit(f"The package came from {place} and not from the wheel.")
     say(f"All {count} modules can be imported")
-    environment["AIRFLOW__CORE__DAGS_FOLDER"] = f"{place}/example_dags"
+    dags = home / "dags"  # Airflow loads nothing from the package's own folder
+    dags.mkdir()
+    shutil.copy(Path(place) / "example_dags" / f"{DAG}.py", dags)
+    environment["AIRFLOW__CORE__DAGS_FOLDER"] = str(dags)
     airflow = bin_folder / "airflow"
     run([airflow, "db", "migrate"], home, environment)
     found = run([airflow, "providers", "list", "-o", "plain"], home, environment)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_polaris import __version__
+from tests.examples.test_examples_parse import _parse
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "airflow_provider_polaris"
@@ -84,6 +85,22 @@ def test_wheel_has_the_examples_as_they_are(wheel: zipfile.ZipFile) -> None:
     """They are copied into DAG folders, so each is the file that the tests have run."""
     for path in (ROOT / "dags_examples").glob("*.py"):
         assert wheel.read(f"{PACKAGE}/example_dags/{path.name}") == path.read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")  # Airflow's call of pathspec
+@pytest.mark.parametrize("syntax", ["glob", "regexp"])
+def test_examples_of_the_wheel_are_no_bundle_of_airflows(
+    wheel: zipfile.ZipFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, syntax: str
+) -> None:
+    """With load_examples a copied example is the only DAG of its id, however Airflow reads .airflowignore."""
+    monkeypatch.setenv("AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX", syntax)
+    wheel.extractall(tmp_path)
+    folder = tmp_path / PACKAGE / "example_dags"
+
+    bundle = _parse(folder)
+    assert (bundle.dags, bundle.import_errors) == ({}, {})
+    (folder / ".airflowignore").unlink()
+    assert "koalas_first" in _parse(folder).dags
 
 
 def test_wheel_has_the_licence_and_the_entry_points(wheel: zipfile.ZipFile) -> None:

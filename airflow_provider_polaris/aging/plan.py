@@ -93,6 +93,7 @@ class AgeOutPlanOperator(AgingTask):
         from airflow_provider_polaris.arguments import as_bool, as_count, as_text, is_none
         from airflow_provider_polaris.jobs.aging import read_age
         from airflow_provider_polaris.jobs.interval import Interval
+        from airflow_provider_polaris.jobs.names import check_table_name
         from airflow_provider_polaris.run_interval import interval_of_run
 
         if isinstance(self.interval, Interval):
@@ -104,9 +105,11 @@ class AgeOutPlanOperator(AgingTask):
             found = interval_of_run(context, partition_grain=grain)
             self.log.info("Interval of the run %s, from %s.", found.interval, found.origin)
             run = found.interval
+        source, target = as_text(self.source_table, "source_table"), as_text(self.target_table, "target_table")
+        check_table_name(source, "source_table")
         return Wishes(
-            source=as_text(self.source_table, "source_table"),
-            target=as_text(self.target_table, "target_table"),
+            source=source,
+            target=target,
             age=read_age(as_text(self.older_than, "older_than")),
             run=run,
             catch_up=as_count(self.catch_up, "catch_up") or 0,

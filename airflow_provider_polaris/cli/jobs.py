@@ -8,6 +8,7 @@ from airflow_provider_polaris.cli.connection import connected
 from airflow_provider_polaris.cli.running import CommandError
 from airflow_provider_polaris.cli.screen import Screen
 from airflow_provider_polaris.jobs.instants import format_instant
+from airflow_provider_polaris.jobs.names import check_table_name
 from airflow_provider_polaris.jobs.state import JobState
 
 _HEADER = ("ID", "TYPE", "TABLE", "STATUS", "HEALTH", "CREATED", "SECONDS")
@@ -15,6 +16,8 @@ _HEADER = ("ID", "TYPE", "TABLE", "STATUS", "HEALTH", "CREATED", "SECONDS")
 
 def list_jobs(arguments: Any, screen: Screen) -> int:
     """Print jobs, newest first."""
+    if arguments.table is not None:
+        check_table_name(arguments.table, "--table")
     with connected(arguments.conn_id) as hook:
         found = list(
             hook.iter_jobs(

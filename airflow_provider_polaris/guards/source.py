@@ -14,6 +14,7 @@ from airflow_provider_polaris.guards.options import GuardOptions
 from airflow_provider_polaris.guards.tables import Table, find_table
 from airflow_provider_polaris.guards.words import Words
 from airflow_provider_polaris.jobs.conflicts import works_on
+from airflow_provider_polaris.jobs.enclosure import check_expression
 from airflow_provider_polaris.jobs.errors import (
     PolarisGuardError,
 )
@@ -104,16 +105,19 @@ class SourceGuards:
 
         :param own_jobs: Ids of the jobs that the same task submitted before.
         :return: Submit or skip.
-        :raises PolarisSpecError: Polaris finds filter_expression or a mapping wrong. A retry would find the same.
+        :raises PolarisSpecError: Polaris rejects filter_expression or a mapping, or the filter cannot stand in the
+            queries, in which case nothing was asked. A retry would find the same.
         :raises PolarisGuardError: The job must not be sent; the sentence says what to do. A retry would find the same.
         :raises PolarisGuardUnansweredError: It was waited for in vain; a retry waits again.
         :raises PolarisJobCanceledError: The task was killed meanwhile.
         :raises PolarisError: A question wasn't answered.
         """
-        source = self._await_source()
-        target = find_table(self._hook, self._spec.target.table_name)
         replaces = self._spec.ingestion_mode == "replace"
         counts = replaces and self._options.counts
+        if counts and self._spec.filter_expression is not None:
+            check_expression(self._spec.filter_expression, "filter_expression")
+        source = self._await_source()
+        target = find_table(self._hook, self._spec.target.table_name)
         self._check_retention(target, self._partitions(target), only_all=counts)
         if self._check_conflicts(target, own_jobs):
             # The jobs that were waited for may have changed both.

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
+from airflow_provider_polaris.jobs.enclosure import enclose
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.evidence import Count, CountPlan
 from airflow_provider_polaris.jobs.expressions import read_expression
@@ -211,6 +212,7 @@ def count_sql(
     :param counted: SQL of what is counted besides rows.
     :param spans: Where.
     :param condition: Of rows; None for all.
+    :raises PolarisSpecError: The condition is not one SQL expression.
     """
     return (
         f'SELECT TIME_FLOOR("__time", \'{granularity.period}\', NULL, \'UTC\') AS "bucket", COUNT(*) AS "n", '
@@ -274,4 +276,4 @@ def make_windows(counts: Mapping[Interval, Count]) -> tuple[Window, ...]:
 
 def _where(spans: Sequence[Interval], condition: str | None) -> str:
     within = " OR ".join(f"TIME_IN_INTERVAL(\"__time\", '{span.to_wire()}')" for span in spans)
-    return f"({within})" + (f"\n  AND (\n{condition}\n)" if condition is not None else "")
+    return f"({within})" + (f"\n  AND {enclose(condition, 'filter_expression')}" if condition is not None else "")

@@ -16,7 +16,9 @@ from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import Any, Final
 
+from airflow_provider_polaris.jobs.enclosure import enclose
 from airflow_provider_polaris.jobs.errors import PolarisProtocolError, PolarisSpecError
+from airflow_provider_polaris.jobs.expression_rules import COUNT_OF_EVENTS
 from airflow_provider_polaris.jobs.expressions import Reading, read_expression
 from airflow_provider_polaris.jobs.facts import TableFacts
 from airflow_provider_polaris.jobs.granularity import Granularity
@@ -27,6 +29,7 @@ from airflow_provider_polaris.jobs.rollup import quote_identifier
 from airflow_provider_polaris.jobs.spec import BatchJobSpec, TableSource
 
 _COUNT: Final = "__count"
+_ROWS: Final = "COUNT(*)"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 #: A job can't write more time partitions. Source: druid.apache.org/docs/latest/multi-stage-query/reference (limits).
 _MOST_BUCKETS: Final = 5_000
@@ -106,6 +109,7 @@ def plan_counts(spec: BatchJobSpec, *, target: TableFacts | None, storage: Table
     :param spec: A table-to-table job in replace mode.
     :param target: The target; None if it doesn't exist.
     :param storage: Likewise.
+    :raises PolarisSpecError: The filter, or the expression of ``__time`` or ``__count``, is not one SQL expression.
     """
     assert isinstance(spec.source, TableSource)
     asked = None if spec.partitioned_by is None else Granularity(spec.partitioned_by)
@@ -125,7 +129,7 @@ def plan_counts(spec: BatchJobSpec, *, target: TableFacts | None, storage: Table
     if time.is_moved or spec.replace_all:
         where.append(_within('"__time"', (spec.source.span,)))
     if spec.filter_expression is not None:
-        where.append(f"(\n{spec.filter_expression}\n)")
+        where.append(enclose(spec.filter_expression, "filter_expression"))
     return CountPlan(
         granularity=granularity,
         spans=spans,
@@ -168,18 +172,19 @@ class _Time:
 
     @classmethod
     def of(cls, spec: BatchJobSpec) -> _Time:
-        for mapping in spec.mappings:
+        for index, mapping in enumerate(spec.mappings):
             if mapping.column_name == "__time":
-                return cls._of_expression(mapping.expression, read_expression(mapping.expression))
+                field = f"mappings[{index}].expression"
+                return cls._of_expression(mapping.expression, field, read_expression(mapping.expression))
         return cls('"__time"', False, Granularity.MILLISECOND)
 
     @classmethod
-    def _of_expression(cls, text: str, reading: Reading | None) -> _Time:
+    def _of_expression(cls, text: str, field: str, reading: Reading | None) -> _Time:
         if reading is not None and reading.column == "__time":
             return cls('"__time"', False, Granularity.MILLISECOND)
         floor = reading.time_floor if reading is not None else None
         if floor is None or not floor.of_time or floor.has_origin:
-            return cls(f"({text})", True, None)
+            return cls(enclose(text, field, in_line=True), True, None)
         try:
             return cls('"__time"', False, Granularity.parse(floor.period))
         except PolarisSpecError:
@@ -217,23 +222,25 @@ def _number_of_buckets(spans: tuple[Interval, ...], granularity: Granularity) ->
 
 def _events_of_job(spec: BatchJobSpec) -> str | None:
     """Return how the job counts events, as SQL over the source; None if it doesn't."""
-    for mapping in spec.mappings:
+    for index, mapping in enumerate(spec.mappings):
         if mapping.column_name == _COUNT:
-            return mapping.expression if mapping.is_aggregation else None
-    return "COUNT(*)"
+            if not mapping.is_aggregation or mapping.expression in (_ROWS, COUNT_OF_EVENTS.expression):
+                return mapping.expression if mapping.is_aggregation else None
+            return enclose(mapping.expression, f"mappings[{index}].expression", in_line=True)
+    return _ROWS
 
 
 def _events_of_table(spec: BatchJobSpec, target: TableFacts) -> str | None:
     """Return how many events the target's rows stand for, as SQL; None if nobody knows."""
     if target.type != "aggregate":
-        return None if any(mapping.is_aggregation for mapping in spec.mappings) else "COUNT(*)"
+        return None if any(mapping.is_aggregation for mapping in spec.mappings) else _ROWS
     has_count = target.columns is not None and _COUNT in target.columns
     return f"SUM({quote_identifier(_COUNT)})" if has_count else None
 
 
 def _select(table: str, granularity: Granularity, time: str, events: str | None, where: list[str]) -> str:
-    columns = ['COUNT(*) AS "n"']
-    if events not in (None, "COUNT(*)"):
+    columns = [f'{_ROWS} AS "n"']
+    if events not in (None, _ROWS):
         columns.append(f'{events} AS "events"')
     group = ""
     if granularity is not Granularity.ALL:

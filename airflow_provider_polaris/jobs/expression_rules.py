@@ -1,7 +1,7 @@
 """
 What a batch job's mappings and filter must obey; performs no I/O.
 
-Expressions that can't be parsed are left to Polaris.
+Expressions that can't be parsed are left to Polaris, but for those that would end outside their place in a statement.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import re
 from typing import Final
 
+from airflow_provider_polaris.jobs.enclosure import check_confined
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.expressions import Reading, read_expression
 from airflow_provider_polaris.jobs.facts import TableFacts
@@ -57,21 +58,24 @@ def check_mappings(spec: BatchJobSpec, *, source: TableFacts | None, target: Tab
         _check_no_column_lost(spec, target or source)
 
 
-def check_filter(expression: str | None) -> None:
+def check_filter(expression: str | None, field: str = "filterExpression") -> None:
     """
-    Check ``filterExpression``.
+    Check the condition on rows.
 
+    :param expression: The condition; None for none.
+    :param field: What it is called where the user wrote it.
     :raises PolarisSpecError: One sentence that names field, value, rule and mend.
     """
     if expression is None:
         return
-    shown = f"filterExpression {quote(expression)}"
+    shown = f"{field} {quote(expression)}"
     if not expression.strip():
         raise PolarisSpecError(f"{shown} is blank. Leave it out to take all rows.")
     if re.match(r"where\b", expression.strip(), re.IGNORECASE):
         raise PolarisSpecError(
             f"{shown} begins with WHERE, which Polaris adds itself. Write {quote(expression.strip()[5:].strip())}."
         )
+    check_confined(expression, field)
     reading = read_expression(expression)
     if reading is None:
         return
@@ -89,6 +93,7 @@ def _check_mapping(mapping: ColumnMapping, path: str, source: TableFacts | None,
     shown = f"{path}.expression {quote(mapping.expression)}"
     if not mapping.expression.strip():
         raise PolarisSpecError(f"{shown} is blank. Write a SQL expression, such as '\"city\"'.")
+    check_confined(mapping.expression, f"{path}.expression")
     reading = read_expression(mapping.expression)
     if reading is None:
         return

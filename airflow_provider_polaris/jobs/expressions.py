@@ -7,12 +7,13 @@ sqlglot is imported inside functions because importing an operator must stay che
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 from airflow_provider_polaris.jobs.functions import AGGREGATES, CLOCK, SCALARS
+from airflow_provider_polaris.jobs.instants import quote
 
 #: Longer texts are unknown: nobody writes them by hand, and reading them would take the worker's time.
 LONGEST_EXPRESSION: Final = 100_000
@@ -145,24 +146,87 @@ def druid_dialect() -> Any:
             # sqlglot has classes with fixed arguments for the functions it knows: ANY_VALUE("x", 10), fine in Druid, is
             # an error to it. Without that table every function keeps the name and arguments it is written with.
             FUNCTIONS: dict[str, Any] = {}  # noqa: RUF012
+            FUNCTION_PARSERS: dict[str, Any] = {  # noqa: RUF012
+                "JSON_VALUE": _parse_json_value,  # sqlglot 27 has none of its own
+                **base.parser_class.FUNCTION_PARSERS,
+                "POSITION": _parse_position,
+            }
 
     return PolarisDruid
 
 
-def parse_sql(expression: str) -> Any:
-    """Return the tree of an expression; None if it can't be read."""
-    import sqlglot
+def _parse_json_value(parser: Any) -> Any:
+    """Read ``JSON_VALUE(expr, path [RETURNING type])``; the type is nothing that anybody here asks for."""
     from sqlglot import exp
 
+    arguments = parser._parse_csv(parser._parse_bitwise)
+    if parser._match_text_seq("RETURNING"):
+        parser._parse_types()
+    return exp.Anonymous(this="JSON_VALUE", expressions=arguments)
+
+
+def _parse_position(parser: Any) -> Any:
+    """Read ``POSITION(text IN expr [FROM index])``, of which sqlglot doesn't know the last part."""
+    from sqlglot.tokens import TokenType
+
+    call = parser._parse_position()
+    if parser._match(TokenType.FROM):
+        call.set("position", parser._parse_bitwise())
+    return call
+
+
+def parse_sql(expression: str) -> Any:
+    """Return the tree of an expression; None if it can't be read."""
     if len(expression) > LONGEST_EXPRESSION:
         return None
-    dialect = druid_dialect()  # not in the try: a sqlglot that doesn't fit must not look like an unknown expression
+    druid_dialect()  # not in the try: a sqlglot that doesn't fit must not look like an unknown expression
     try:
-        # As a condition: as a statement, text that begins with a command word is accepted, with a warning in the log.
-        return sqlglot.parse_one(expression, read=dialect, into=exp.Condition)
+        return _parse(expression)
     except Exception:
         # Whatever a parser throws at a user's text (its own errors, RecursionError, ...) means the same: unknown.
         return None
+
+
+def why_no_expression(text: str) -> tuple[str, int | None] | None:
+    """
+    Return why a text is not one SQL expression, and the index where that shows, if it is known.
+
+    :param text: Text whose brackets and quotes are in order.
+    :return: None if it is one, and if that can't be told: the text is too long or nested too deeply to be parsed.
+    """
+    from sqlglot import exp
+    from sqlglot.errors import ParseError, SqlglotError
+
+    if len(text) > LONGEST_EXPRESSION:
+        return None
+    druid_dialect()
+    try:
+        tree = _parse(text)
+    except ParseError as error:
+        return _reason(text, error.errors)
+    except SqlglotError:
+        return "it can't be cut into words", None
+    except Exception:
+        return None
+    return ("'*' is no value", text.find("*")) if isinstance(tree, exp.Star) else None
+
+
+def _parse(text: str) -> Any:
+    import sqlglot
+    from sqlglot import exp
+
+    # As a condition: as a statement, text that begins with a command word is accepted, with a warning in the log.
+    return sqlglot.parse_one(text, read=druid_dialect(), into=exp.Condition)
+
+
+def _reason(text: str, errors: Sequence[Mapping[str, Any]]) -> tuple[str, int | None]:
+    """Say in our own words what sqlglot found: its words name classes of its code."""
+    found = errors[0] if errors else {}
+    before, word, after = (str(found.get(part) or "") for part in ("start_context", "highlight", "end_context"))
+    if not word:
+        return "it has no value and no condition", None
+    at = text.find(before + word + after)
+    return f"unexpected {quote(word)}", at + len(before) if at >= 0 else None
 
 
 def calls_of(tree: Any) -> Iterator[tuple[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from airflow_provider_polaris.jobs.enclosure import check_confined
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.expression_rules import COUNT_OF_EVENTS
 from airflow_provider_polaris.jobs.expressions import read_expression
@@ -129,6 +130,7 @@ def _check_names(columns: Mapping[str, str], aggregates: Mapping[str, str]) -> N
 def _check_kinds(columns: Mapping[str, str], aggregates: Mapping[str, str]) -> None:
     """Say it in the words of the shorthand; the rules for specs would speak of mappings, which nobody wrote."""
     for name, text in columns.items():
+        check_confined(text, f"dimensions[{name!r}]")
         reading = read_expression(text)
         if reading is not None and reading.aggregates:
             raise PolarisSpecError(
@@ -136,6 +138,7 @@ def _check_kinds(columns: Mapping[str, str], aggregates: Mapping[str, str]) -> N
                 "dimension is a value of a single row. Move it to measures."
             )
     for name, text in aggregates.items():
+        check_confined(text, f"measures[{name!r}]")
         reading = read_expression(text)
         if reading is not None and reading.is_surely_scalar:
             raise PolarisSpecError(

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from airflow_provider_polaris.jobs.enclosure import find_flaw
 from airflow_provider_polaris.jobs.expressions import find_aggregates
 from airflow_provider_polaris.jobs.granularity import Granularity
 from airflow_provider_polaris.jobs.instants import OPEN_START, format_instant
@@ -50,13 +51,14 @@ def job_statement(spec: Mapping[str, Any]) -> str | None:
 
     :param spec: The JSON object for Polaris, or the spec that Polaris echoes.
     :return: For a sql job its ``query``, untouched. None for a job that no SQL stands for (``delete_data``,
-        ``restore_data``, ``drop_table``: Druid SQL has no DELETE and no DROP), and for a spec that can't be read.
+        ``restore_data``, ``drop_table``: Druid SQL has no DELETE and no DROP), for a spec that can't be read, and for
+        one with an expression that would end outside its place in the statement.
     """
     try:
         job = parse_spec(spec)
         if isinstance(job, SqlJobSpec):
             return job.query if job.query.strip() else None
-        return _batch_statement(job) if isinstance(job, BatchJobSpec) else None
+        return _batch_statement(job) if isinstance(job, BatchJobSpec) and not _is_torn(job) else None
     except Exception:
         # A spec can be odd in ways that only Polaris knows; what can't be told for sure is not told.
         return None
@@ -105,6 +107,11 @@ def _batch_statement(job: BatchJobSpec) -> str | None:
     if job.clustering_columns:
         lines.append("CLUSTERED BY " + ", ".join(map(quote_identifier, job.clustering_columns)))
     return "\n".join(lines)
+
+
+def _is_torn(job: BatchJobSpec) -> bool:
+    texts = (job.filter_expression or "", *(mapping.expression for mapping in job.mappings))
+    return any(find_flaw(text) is not None for text in texts)
 
 
 def _aggregates(column: ColumnMapping) -> bool:

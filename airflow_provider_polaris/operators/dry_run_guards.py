@@ -8,7 +8,9 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.guards import GuardOptions
 
 
-def describe_source_guards(options: GuardOptions, mode: str, source: str, target: str) -> list[str]:
+def describe_source_guards(
+    options: GuardOptions, mode: str, source: str, target: str, condition: str | None = None
+) -> list[str]:
     """
     Say what the guards of a job from table to table look at.
 
@@ -16,7 +18,11 @@ def describe_source_guards(options: GuardOptions, mode: str, source: str, target
     :param mode: ``replace`` or ``append``.
     :param source: Table that the job reads.
     :param target: Table that it writes.
+    :param condition: Its filter.
     """
+    from airflow_provider_polaris.jobs.enclosure import check_expression
+    from airflow_provider_polaris.jobs.errors import PolarisSpecError
+
     empty = {
         "fail": "fail if there are none",
         "skip": "be skipped if there are none",
@@ -37,6 +43,11 @@ def describe_source_guards(options: GuardOptions, mode: str, source: str, target
         return [*lines, "count nothing, because the job appends"]
     if not options.counts:
         return [*lines, "count nothing, because on_empty_source and on_shrink are 'submit'"]
+    try:
+        if condition is not None:
+            check_expression(condition, "filter_expression")
+    except PolarisSpecError as error:
+        return [f"fail, because {error}"]
     lines.append(
         f"count the rows of {source!r} for the job, by a query, and {empty} "
         f"(on_empty_source={options.on_empty_source!r})"

@@ -292,10 +292,15 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
 
     def describe_guards(self) -> Sequence[str]:
         """Return what the guards look at."""
+        from airflow_provider_polaris.arguments import as_optional_text
         from airflow_provider_polaris.operators.dry_run_guards import describe_source_guards
 
         return describe_source_guards(
-            self._guard_options(), self.ingestion_mode, source=self.source_table, target=self.target_table
+            self._guard_options(),
+            self.ingestion_mode,
+            source=self.source_table,
+            target=self.target_table,
+            condition=as_optional_text(self.filter_expression, "filter_expression"),
         )
 
     def _guard_options(self) -> GuardOptions:

@@ -18,10 +18,12 @@ from airflow_provider_polaris.arguments import (
     is_none,
 )
 from airflow_provider_polaris.jobs.errors import PolarisNotFoundError, PolarisSpecError
+from airflow_provider_polaris.jobs.expression_rules import check_filter
 from airflow_provider_polaris.jobs.facts import TableFacts
 from airflow_provider_polaris.jobs.granularity import Granularity
 from airflow_provider_polaris.jobs.instants import quote
 from airflow_provider_polaris.jobs.interval import Interval
+from airflow_provider_polaris.jobs.names import check_table_name
 from airflow_provider_polaris.jobs.rollup import build_mappings
 from airflow_provider_polaris.jobs.rules import check_spec
 from airflow_provider_polaris.jobs.spec import parse_spec
@@ -71,6 +73,10 @@ def plan_table_to_table(
     """
     source_name = as_text(operator.source_table, "source_table")
     target_name = as_text(operator.target_table, "target_table")
+    check_table_name(source_name, "source_table")
+    check_table_name(target_name, "target_table")
+    filter_expression = as_optional_text(operator.filter_expression, "filter_expression")
+    check_filter(filter_expression, "filter_expression")
     mode = as_text(operator.ingestion_mode, "ingestion_mode")
     if mode not in ("replace", "append"):
         raise PolarisSpecError(f"ingestion_mode {quote(mode)} is neither 'replace' nor 'append'.")
@@ -92,7 +98,7 @@ def plan_table_to_table(
         "replaceAll": replace_all,
         "createTableIfNotExists": as_bool(operator.create_table_if_not_exists, "create_table_if_not_exists"),
         "mappings": _mappings(operator, source),
-        "filterExpression": as_optional_text(operator.filter_expression, "filter_expression"),
+        "filterExpression": filter_expression,
         "partitionedBy": _granularity(operator.partitioned_by, "partitioned_by"),
         "clusteringColumns": as_list(operator.clustering_columns, "clustering_columns"),
         "maxParseExceptions": as_count(operator.max_parse_exceptions, "max_parse_exceptions"),

@@ -12,6 +12,7 @@ from airflow_provider_polaris.arguments import as_count, as_optional_text, as_te
 from airflow_provider_polaris.compat import AirflowFailException, AirflowSensorTimeout
 from airflow_provider_polaris.counting import Limits
 from airflow_provider_polaris.deferral import attempt_start, deadline_of
+from airflow_provider_polaris.jobs.enclosure import check_expression
 from airflow_provider_polaris.jobs.errors import PolarisSpecError, PolarisTransportError
 from airflow_provider_polaris.jobs.expression_rules import check_filter
 from airflow_provider_polaris.jobs.instants import (
@@ -23,6 +24,7 @@ from airflow_provider_polaris.jobs.instants import (
     quote,
 )
 from airflow_provider_polaris.jobs.interval import Interval
+from airflow_provider_polaris.jobs.names import check_table_name
 from airflow_provider_polaris.jobs.period import Period
 from airflow_provider_polaris.outcome import log_messages
 from airflow_provider_polaris.run_interval import interval_of_run
@@ -166,8 +168,11 @@ def read_condition(sensor: PolarisDataSensor, context: Any) -> DataCondition:
     :raises PolarisSpecError: An argument is wrong, or the run has no interval.
     """
     table = as_text(sensor.table, "table")
+    check_table_name(table, "table")
     filter_expression = as_optional_text(sensor.filter_expression, "filter_expression")
-    check_filter(filter_expression)
+    check_filter(filter_expression, "filter_expression")
+    if filter_expression is not None:
+        check_expression(filter_expression, "filter_expression")
     min_rows = as_count(sensor.min_rows, "min_rows")
     if min_rows == 0:
         raise PolarisSpecError("min_rows 0 is there at once. Wait for 1 or more, or leave the sensor out.")

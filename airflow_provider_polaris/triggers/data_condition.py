@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
+from airflow_provider_polaris.jobs.enclosure import enclose
 from airflow_provider_polaris.jobs.errors import PolarisProtocolError
 from airflow_provider_polaris.jobs.instants import (
     OPEN_END,
@@ -93,6 +94,7 @@ class DataCondition:
         Return what the SELECT asks for this condition.
 
         :param number: Makes the names of the columns.
+        :raises PolarisSpecError: The filter is not one SQL expression.
         """
         columns = []
         if self.up_to is not None:
@@ -150,7 +152,7 @@ class DataCondition:
     def _filter(self, span: Interval) -> str:
         terms = [f"TIME_IN_INTERVAL(\"__time\", '{span.to_wire()}')"]
         if self.filter is not None:
-            terms.append(f"(\n{self.filter}\n)")  # on lines of its own, because it may end in a comment
+            terms.append(enclose(self.filter, "filter_expression"))
         return f"FILTER (WHERE {' AND '.join(terms)})"
 
 
@@ -159,6 +161,7 @@ def select(conditions: Sequence[DataCondition]) -> str:
     Return the SQL that looks at all conditions on a table at once.
 
     :param conditions: At least one; all on the same table.
+    :raises PolarisSpecError: A filter is not one SQL expression.
     """
     columns = [column for number, condition in enumerate(conditions) for column in condition.columns(number)]
     spans = merge(span for condition in conditions for span in condition.windows)

@@ -12,6 +12,7 @@ from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_polaris.arguments import as_bool, as_seconds, as_text
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
+from airflow_provider_polaris.jobs.names import check_table_name
 from airflow_provider_polaris.jobs.state import WRITING_TYPES
 from airflow_provider_polaris.triggers.table_cursor import Interest
 from airflow_provider_polaris.triggers.table_ledger import TableLedger
@@ -84,6 +85,7 @@ class PolarisTableUpdatedTrigger(_EventTrigger):
     ) -> None:
         super().__init__()
         self.table = as_text(table, "table")
+        check_table_name(self.table, "table")
         self.polaris_conn_id = as_text(polaris_conn_id, "polaris_conn_id")
         self.poll_interval = _seconds(poll_interval)
         self.include_deletions = as_bool(include_deletions, "include_deletions")

@@ -316,6 +316,16 @@ def test_plan_counts_both_tables_by_partition() -> None:
     )
 
 
+def test_count_with_a_filter_that_is_not_one_expression_is_refused() -> None:
+    """The filter comes from the task before, and no row outside of the plan may count as a proof."""
+    with pytest.raises(PolarisSpecError) as caught:
+        plan(filter="1=1) OR (1=1").source_sql()
+    assert str(caught.value) == (
+        "filter_expression is not one SQL expression: ')' closes no bracket of the expression, at line 1, column 4, "
+        "near '1=1) OR (1=1'. Correct the brackets."
+    )
+
+
 def test_oldest_partitions_are_asked_for_in_one_query() -> None:
     """From the beginning of time up to the window."""
     assert oldest_sql("S", Granularity.DAY, "COUNT(*)", span(DAY), 3, None) == (

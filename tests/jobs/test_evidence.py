@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_polaris.jobs.errors import PolarisProtocolError
+from airflow_provider_polaris.jobs.errors import PolarisProtocolError, PolarisSpecError
 from airflow_provider_polaris.jobs.evidence import Count, CountPlan, plan_counts
 from airflow_provider_polaris.jobs.facts import TableFacts
 from airflow_provider_polaris.jobs.granularity import Granularity
@@ -193,3 +193,44 @@ def test_read_a_single_bucket_is_all_of_time() -> None:
     counts = plan(spec(replaceAll=True, partitionedBy="all", mappings=(moved,)))
     assert counts.source_sql == 'SELECT COUNT(*) AS "n"\nFROM "fr""om"'
     assert counts.read([{"n": 5}]) == {Interval.ETERNITY: Count(5, 5)}
+
+
+@pytest.mark.parametrize(
+    "changes, field, place",
+    [
+        (
+            {"filterExpression": "1=1) OR (1=1"},
+            "filter_expression",
+            "')' closes no bracket of the expression, at line 1",
+        ),
+        ({"filterExpression": '"a" = 1 "b"'}, "filter_expression", "unexpected '\"b\"', at line 1"),
+        (
+            {"mappings": (CITY, {"columnName": "__time", "expression": '"t") OR ("u"'})},
+            "mappings[1].expression",
+            "')' closes no bracket of the expression, at line 1",
+        ),
+        (
+            {"mappings": ({"columnName": "__count", "expression": 'SUM("n"), "city"', "isAggregation": True},)},
+            "mappings[0].expression",
+            "unexpected ',', at line 1",
+        ),
+    ],
+)
+def test_plan_with_a_text_that_is_not_one_expression_is_refused(
+    changes: dict[str, Any], field: str, place: str
+) -> None:
+    """Filter, time and count become part of the queries; none of them may say more than its own part."""
+    with pytest.raises(PolarisSpecError) as caught:
+        plan(spec(DAY, **changes), COUNTED)
+    assert str(caught.value).startswith(f"{field} is not one SQL expression: {place}")
+
+
+def test_plan_puts_count_and_time_of_the_user_into_brackets() -> None:
+    """A comment at their end takes nothing of the query with it."""
+    count = {"columnName": "__count", "expression": 'SUM("n") -- mine', "isAggregation": True}
+    moved = {"columnName": "__time", "expression": '"t" -- mine'}
+    counts = plan(spec(DAY, mappings=(moved, count)), COUNTED)
+    assert counts.source_sql.startswith(
+        'SELECT TIME_FLOOR((\n"t" -- mine\n), \'P1D\') AS "bucket", '
+        'COUNT(*) AS "n", (\nSUM("n") -- mine\n) AS "events"\n'
+    )

@@ -51,6 +51,13 @@ from tests.jobs.specs import COUNT, MAPPINGS, batch, events, mapping, refusal
             ),
         ),
         (
+            mapping('"x") FROM "other" --'),
+            (
+                "mappings[0].expression is not one SQL expression: ')' closes no bracket of the expression, at line 1, "
+                'column 4, near \'"x") FROM "other" --\'. Correct the brackets.'
+            ),
+        ),
+        (
             mapping('1 + AVG("x")', marked=True),
             (
                 "mappings[0].expression '1 + AVG(\"x\")' uses AVG, which can't be stored: merged rows would hold an "
@@ -193,6 +200,13 @@ def test_check_spec_second_rollup_that_counts_events_passes(spec: JobSpec, kind:
                 "freezes when "
                 "the job begins, so that a retry gives other rows. "
                 "Write a literal made from the data interval, such as TIMESTAMP '2024-06-01 00:00:00'."
+            ),
+        ),
+        (
+            "1=1) OR (1=1",
+            (
+                "filterExpression is not one SQL expression: ')' closes no bracket of the expression, at line 1, "
+                "column 4, near '1=1) OR (1=1'. Correct the brackets."
             ),
         ),
         (

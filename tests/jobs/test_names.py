@@ -24,6 +24,29 @@ from airflow_provider_polaris.jobs.rules import check_table_name
         ("a/b", "f 'a/b' contains '/', which Polaris refuses. Write 'a_b', for example."),
         ("a\U0001f428", "f 'a🐨' contains the emoji '\\U0001f428', which Polaris refuses. Take it out."),
         ("a\ud800", "f 'a\\ud800' contains the surrogate '\\ud800', which Polaris refuses. Take it out."),
+        *(
+            (
+                f"a{sign}b",
+                (
+                    f"f {f'a{sign}b'!r} contains {shown}, which can't be seen and makes the name look like another. "
+                    "Take it out."
+                ),
+            )
+            for sign, shown in [
+                ("\u202e", "U+202E (RIGHT-TO-LEFT OVERRIDE)"),
+                ("\u2066", "U+2066 (LEFT-TO-RIGHT ISOLATE)"),
+                ("\u061c", "U+061C (ARABIC LETTER MARK)"),
+                ("\u200b", "U+200B (ZERO WIDTH SPACE)"),
+                ("\u200d", "U+200D (ZERO WIDTH JOINER)"),
+                ("\ufeff", "U+FEFF (ZERO WIDTH NO-BREAK SPACE)"),
+                ("\u00ad", "U+00AD (SOFT HYPHEN)"),
+                ("\u034f", "U+034F (COMBINING GRAPHEME JOINER)"),
+                ("\u3164", "U+3164 (HANGUL FILLER)"),
+                ("\ufe00", "U+FE00 (VARIATION SELECTOR-1)"),
+                ("\U000e0041", "U+E0041 (TAG LATIN CAPITAL LETTER A)"),
+                ("\U000e0fff", "U+E0FFF (no name)"),
+            ]
+        ),
         (
             "x" * 256,
             f"f '{'x' * 119}… (258 characters) has 256 characters; Polaris takes at most 255. Choose a shorter name.",

@@ -166,6 +166,20 @@ WORDS = (
             ),
         ),
         (
+            {"dimensions": {"n": '"n" //'}},
+            (
+                "dimensions['n'] is not one SQL expression: '//' starts a comment in Druid SQL, at line 1, column 5, "
+                "near '\"n\" //'. Write comments as '-- ...'."
+            ),
+        ),
+        (
+            {"measures": {"n": 'SUM("n")) FROM "other" --'}},
+            (
+                "measures['n'] is not one SQL expression: ')' closes no bracket of the expression, at line 1, column "
+                '9, near \'SUM("n")) FROM "other" --\'. Correct the brackets.'
+            ),
+        ),
+        (
             {"dimensions": ["n"], "rollup_granularity": "hourly"},
             (
                 f"rollup_granularity 'hourly' is not a granularity of Polaris. Use one of {WORDS}, "

@@ -203,6 +203,8 @@ def test_statement_of_a_sql_job_is_its_query():
         batch(partitionedBy="fortnight"),
         batch(mappings=[{"columnName": "a"}]),
         batch(target=None),
+        batch(filterExpression="1=1) OR (1=1"),
+        batch(mappings=[{"columnName": "a", "expression": '"a") FROM "other" --'}]),
     ],
     ids=lambda spec: json.dumps(spec)[:60],
 )

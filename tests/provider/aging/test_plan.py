@@ -112,6 +112,15 @@ def test_source_that_does_not_exist_is_refused(world) -> None:
     )
 
 
+@pytest.mark.parametrize("argument", ["source_table", "target_table"])
+def test_name_that_deceives_is_refused(world, argument) -> None:
+    """What the log shows is what is copied and deleted."""
+    assert Run(world, RUN, **{argument: "a\u200bb"}).go() == (
+        f"failed plan: {argument} 'a\\u200bb' contains U+200B (ZERO WIDTH SPACE), which can't be seen and makes the "
+        "name look like another. Take it out."
+    )
+
+
 @pytest.mark.parametrize(
     "argument, otherwise", [("on_open_stream", "continue"), ("on_aged_target", "replace")], ids=["stream", "target"]
 )

@@ -113,6 +113,19 @@ def test_list_of_a_table_or_a_status_leaves_the_rest_out(submit, run) -> None:
     assert len(json.loads(run("jobs", "list", *both, "-o", "json").out)) == 2
 
 
+def test_list_of_a_table_whose_name_deceives_is_refused(run) -> None:
+    """The name on the screen would not be the one that was asked for."""
+    done = run("jobs", "list", "--table", "hour\u200bly")
+    assert (done.code, done.out, done.err) == (
+        1,
+        "",
+        (
+            "polaris: --table 'hour\\u200bly' contains U+200B (ZERO WIDTH SPACE), which can't be seen and makes the "
+            "name look like another. Take it out.\n"
+        ),
+    )
+
+
 def test_list_without_any_job_says_so(submit, run) -> None:
     """A header alone leaves one to wonder; for programs an empty list is an answer."""
     submit()

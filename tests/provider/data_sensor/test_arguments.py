@@ -78,6 +78,31 @@ def test_explicit_instant_needs_no_interval_of_the_run() -> None:
     ("arguments", "sentence"),
     [
         ({"table": ""}, "table is '': it needs a value. Check the template that makes it."),
+        (
+            {"table": "a\u200bb"},
+            (
+                "table 'a\\u200bb' contains U+200B (ZERO WIDTH SPACE), which can't be seen and makes the name look "
+                "like another. Take it out."
+            ),
+        ),
+        (
+            {"filter_expression": "1=1) OR (1=1"},
+            (
+                "filter_expression is not one SQL expression: ')' closes no bracket of the expression, at line 1, "
+                "column 4, near '1=1) OR (1=1'. Correct the brackets."
+            ),
+        ),
+        (
+            {"filter_expression": '"a" = '},
+            (
+                "filter_expression is not one SQL expression: unexpected '=', at line 1, column 5, near '\"a\" = '. "
+                "Write one value or condition."
+            ),
+        ),
+        (
+            {"filter_expression": "WHERE TRUE"},
+            "filter_expression 'WHERE TRUE' begins with WHERE, which Polaris adds itself. Write 'TRUE'.",
+        ),
         ({"min_rows": "-1"}, "min_rows '-1' is not a whole number from 0 on."),
         ({"min_rows": 0}, "min_rows 0 is there at once. Wait for 1 or more, or leave the sensor out."),
         (

@@ -148,6 +148,24 @@ def test_filter_that_polaris_refuses_fails_its_own_task_only(world: World) -> No
     assert "Column 'no_such_column' not found in any table" in refused["message"]
 
 
+def test_filter_that_leaves_its_brackets_is_never_sent(world: World) -> None:
+    """A row of a trigger that an earlier release wrote may have any filter; it fails its own task only."""
+    world.load("2024-06-01T11:59:00Z")
+
+    async def scenario() -> list[Any]:
+        bad = trigger(world, filter="1=1) OR (1=1")
+        return list(await asyncio.gather(first_event(bad), first_event(trigger(world))))
+
+    refused, fine = run(scenario())
+
+    assert fine == met("2024-06-01T11:59:00.000Z", None, world)
+    assert (refused["status"], refused["is_lasting"]) == ("gave_up", True)
+    assert refused["message"] == (
+        "filter_expression is not one SQL expression: ')' closes no bracket of the expression, at line 1, column 4, "
+        "near '1=1) OR (1=1'. Correct the brackets."
+    )
+
+
 def test_connection_that_cannot_be_read_is_given_up_in_time(
     world: World, monkeypatch: pytest.MonkeyPatch, context: dict[str, Any]
 ) -> None:

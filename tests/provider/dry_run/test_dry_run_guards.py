@@ -55,6 +55,17 @@ def test_guards_are_described_as_their_options_say(mode, options, lines):
     assert describe_source_guards(GuardOptions.read(**options), mode, source="a", target="b") == lines
 
 
+def test_filter_by_which_nothing_can_be_counted_is_said_to_fail():
+    """The task would fail before it asks anything, so nothing else is listed."""
+    lines = describe_source_guards(GuardOptions.read(), "replace", source="a", target="b", condition="((")
+    assert lines == [
+        (
+            "fail, because filter_expression is not one SQL expression: '(' is never closed, at line 1, column 2, near "
+            "'(('. Correct the brackets."
+        )
+    ]
+
+
 def test_guards_of_an_age_out_are_described_with_what_comes_on_top():
     """The copy adds its own to those of any copy; the deletion proves again."""
     from airflow_provider_polaris.aging.copy import AgeOutCopyOperator

@@ -91,6 +91,13 @@ def test_triggers_share_a_poll_by_connection_and_interval() -> None:
     [
         ({"table": ""}, "table is '': it needs a value. Check the template that makes it."),
         (
+            {"table": "a\u202eb"},
+            (
+                "table 'a\\u202eb' contains U+202E (RIGHT-TO-LEFT OVERRIDE), which can't be seen and makes the name "
+                "look like another. Take it out."
+            ),
+        ),
+        (
             {"table": "t", "polaris_conn_id": None},
             "polaris_conn_id is None: it needs a value. Check the template that makes it.",
         ),

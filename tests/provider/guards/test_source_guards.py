@@ -162,6 +162,15 @@ def test_check_filter_drops_all_counts_as_empty(world: World) -> None:
     assert world.refusal(spec) == empty(world, which=" that pass filter_expression")
 
 
+@pytest.mark.parametrize("text", ["1=1) OR (1=1", '"city" = ', "(1=1"])
+def test_check_filter_that_is_not_one_expression_asks_nothing(world: World, text: str) -> None:
+    """What the guards would count isn't what the filter says, so they don't wait for the source either."""
+    with pytest.raises(PolarisSpecError, match=r"^filter_expression is not one SQL expression: "):
+        world.check(world.rollup(filterExpression=text))
+    with pytest.raises(PolarisGuardError, match="does not exist"):
+        world.check(world.rollup(filterExpression=text), on_empty_source="submit", on_shrink="submit")
+
+
 def test_check_filter_narrowed_refuses(world: World) -> None:
     """A rollup with a new filter doesn't replace the rows that it drops."""
     world.load("2024-06-01T01:10:00Z", "2024-06-01T02:10:00Z")

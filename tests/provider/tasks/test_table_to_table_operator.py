@@ -385,3 +385,35 @@ def test_docstring_describes_every_argument():
     """The class documents each argument that it takes, the inherited ones included."""
     for name in PolarisTableToTableOperator.template_fields:
         assert f":param {name}:" in PolarisTableToTableOperator.__doc__, name
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (
+            {"filter_expression": "1=1) OR (1=1"},
+            (
+                "filter_expression is not one SQL expression: ')' closes no bracket of the expression, at line 1, "
+                "column 4, near '1=1) OR (1=1'. Correct the brackets."
+            ),
+        ),
+        (
+            {"source_table": "a\u200bb"},
+            (
+                "source_table 'a\\u200bb' contains U+200B (ZERO WIDTH SPACE), which can't be seen and makes the name "
+                "look like another. Take it out."
+            ),
+        ),
+        (
+            {"target_table": "a\u202eb"},
+            (
+                "target_table 'a\\u202eb' contains U+202E (RIGHT-TO-LEFT OVERRIDE), which can't be seen and makes the "
+                "name look like another. Take it out."
+            ),
+        ),
+    ],
+)
+def test_execute_with_a_filter_or_name_that_deceives_asks_nothing(tables, clock, context, arguments, sentence):
+    """Refused under the name of the argument, before any request."""
+    assert refusal(operator(**arguments), context) == sentence
+    assert tables.asked == []
