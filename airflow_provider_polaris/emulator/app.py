@@ -17,10 +17,12 @@ from airflow_provider_polaris.emulator import errors
 from airflow_provider_polaris.emulator.core import Emulator
 from airflow_provider_polaris.emulator.fault_middleware import FaultMiddleware
 from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX
+from airflow_provider_polaris.emulator.hosts import Hosts
 from airflow_provider_polaris.emulator.identity import Clock
 from airflow_provider_polaris.emulator.refusals import RefusalMiddleware
 from airflow_provider_polaris.emulator.routes import console, control, files, jobs, query, table_control, tables, token
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
+from airflow_provider_polaris.emulator.web_guard import WebGuard
 
 
 def create_app(settings: EmulatorSettings | None = None, *, clock: Clock = time.time_ns) -> FastAPI:
@@ -54,7 +56,8 @@ def create_app(settings: EmulatorSettings | None = None, *, clock: Clock = time.
     app.state.emulator = emulator
     errors.install(app)
     app.add_middleware(FaultMiddleware, faults=emulator.faults)
-    app.add_middleware(RefusalMiddleware, refusals=emulator.refusals)  # around the faults, which refuse too
+    app.add_middleware(WebGuard, hosts=Hosts(emulator.settings.allowed_hosts))
+    app.add_middleware(RefusalMiddleware, refusals=emulator.refusals)  # around the others, which refuse too
     app.router.routes += _routes()
     return app
 

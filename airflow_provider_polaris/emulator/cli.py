@@ -6,7 +6,6 @@ missing extra can be reported in one sentence.
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import json
 import os
 import signal
@@ -100,6 +99,15 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--host", default=DEFAULT_HOST, help="address to listen on")
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        type=_host_name,
+        metavar="NAME",
+        help="answer requests to this name, too, such as a service of docker-compose; loopback and --host are always "
+        "answered; may come several times",
+    )
     parser.add_argument("--port", default=DEFAULT_PORT, type=_port, help="port to listen on; 0 takes a free one")
     parser.add_argument("--db", metavar="FILE", help="keep everything in this file; without it, in memory")
     parser.add_argument("--project-id", default=DEFAULT_PROJECT_ID, metavar="ID", help="id of the project")
@@ -154,12 +162,15 @@ def _settings(arguments: argparse.Namespace) -> EmulatorSettings:
         api_key=arguments.api_key,
         progression=progression,
         assumptions=assumptions,
+        allowed_hosts=(arguments.host, *arguments.allow_host),
     )
 
 
 def _announce(host: str, port: int, settings: EmulatorSettings) -> None:
+    from airflow_provider_polaris.emulator.hosts import is_loopback
+
     base = f"http://{_url_host(host)}:{port}"
-    if not _is_loopback(host):
+    if not is_loopback(host):
         print(
             f"WARNING: {host!r} is not a loopback address: everybody who reaches it and has the key can use it.",
             file=sys.stderr,
@@ -181,11 +192,13 @@ def _url_host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _host_name(text: str) -> str:
+    from airflow_provider_polaris.emulator.hosts import host_name
+
+    name = host_name(f"[{text}]" if ":" in text else text)
+    if name is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name or an address. Write it without scheme and port")
+    return name
 
 
 def _port(text: str) -> int:

@@ -11,7 +11,8 @@ from typing import Final
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from airflow_provider_polaris.emulator.errors import envelope
+from airflow_provider_polaris.emulator.bodies import drain, read_whole
+from airflow_provider_polaris.emulator.errors import ApiError, envelope
 from airflow_provider_polaris.emulator.fault_rules import Faults, LateRequest
 from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX, Fault
 
@@ -68,11 +69,16 @@ class FaultMiddleware:
     async def _spoil_reply(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         if fault.request_takes_effect == "now":
             await self._app(scope, receive, _swallow)
-        else:
-            # Read to its end in any case: a connection that closes with unread data is reset, not closed.
-            body = await _read(receive)
-            if body is not None and fault.request_takes_effect == "later":
+        elif fault.request_takes_effect == "later":
+            try:
+                body = await read_whole(receive)
+            except ApiError as error:
+                await JSONResponse(error.envelope(), error.status, {"connection": "close"})(scope, receive, send)
+                return
+            if body is not None:
                 self._faults.postpone(scope, body, fault)
+        else:
+            await drain(receive)
         if fault.effect == "drop_reply":
             scope[DROP_REPLY] = True
             return
@@ -95,15 +101,3 @@ class FaultMiddleware:
 
 async def _swallow(_: Message) -> None:
     return
-
-
-async def _read(receive: Receive) -> bytes | None:
-    """Return the body of a request; None if the client has gone before its end."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += message.get("body", b"")
-        if not message.get("more_body"):
-            return bytes(body)

@@ -31,6 +31,8 @@ class EmulatorSettings:
     :param token_lifetime: Seconds that a token is good for.
     :param progression: How time passes for jobs.
     :param assumptions: How open questions are read at first; the control plane can change it.
+    :param allowed_hosts: Names and addresses beside loopback that requests may be sent to; ``0.0.0.0`` or ``::`` stands
+        for every address.
     :param max_body_bytes: Longest JSON body.
     :param max_upload_bytes: Longest file.
     :param query_page_rows: Rows on one page of an asynchronous query's results.
@@ -45,6 +47,7 @@ class EmulatorSettings:
     token_lifetime: float = 300.0  # DOCUMENTED https://docs.imply.io/polaris/oauth: five minutes
     progression: Progression = field(default_factory=Progression)
     assumptions: Assumptions = field(default_factory=Assumptions)
+    allowed_hosts: tuple[str, ...] = ()
     max_body_bytes: int = 4 * MEGABYTE  # GUESS: no limit is documented
     max_upload_bytes: int = 2048 * MEGABYTE  # DOCUMENTED https://docs.imply.io/polaris/api-upload: 2 GB
     query_page_rows: int = 10_000  # GUESS: the size of a page is not documented

@@ -55,7 +55,7 @@ class Api:
         self.settings = settings
         self.clock = clock
         self.app = create_app(settings, clock=clock)
-        self.client = TestClient(self.app, raise_server_exceptions=False)
+        self.client = TestClient(self.app, "http://127.0.0.1:8099", raise_server_exceptions=False)
         self.prefix = f"/v1/projects/{settings.project_id}"
         self.headers = {"Authorization": f"Basic {settings.api_key}"}
 

@@ -175,6 +175,13 @@ def _unknown(text) -> str:
         (["--port", "x"], "argument --port: x is not a port"),
         (["--project-id", "a/b"], "argument --project-id: 'a/b' is empty or has characters that can't be."),
         (["--api-key", " "], "argument --api-key: ' ' is empty or has characters that can't be."),
+        *(
+            (
+                ["--allow-host", host],
+                f"argument --allow-host: {host!r} is not a name or an address. Write it without scheme and port",
+            )
+            for host in ("", "http://polaris", "polaris:8099", "cafe:80", "a b", "*", "u@polaris")
+        ),
         (["--load", "events"], "argument --load: 'events' is not of the form TABLE=FILE"),
         (["--load", "events="], "argument --load: 'events=' is not of the form TABLE=FILE"),
         (["--load", "a/b=c.csv"], "argument --load: table name 'a/b' is not valid: it contains '/'"),
@@ -219,6 +226,13 @@ def test_assumptions_reach_the_emulator_and_are_announced(capsys) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith(", jobs immediate, assuming empty_replace=fail.")
     assert lines[4].endswith(", jobs immediate.")
+
+
+def test_host_and_allowed_hosts_reach_the_emulator() -> None:
+    """What it listens on is a name that it answers to."""
+    arguments = ["--host", "0.0.0.0", "--allow-host", "Polaris.", "--allow-host", "fd00::1"]
+    settings = cli._settings(cli._parser().parse_args(arguments))
+    assert settings.allowed_hosts == ("0.0.0.0", "polaris", "fd00::1")
 
 
 def test_settings_keep_secrets_out_of_their_repr() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -81,12 +80,12 @@ def show_job(job_id: str, emulator: TheEmulator) -> Response:
 def cancel_job(job_id: str, request: Request, emulator: TheEmulator) -> Response:
     """Cancel a job as the API does, for a person without a key; then show it."""
     try:
-        reason = foreign(request.headers)
-        if reason is not None:
+        if not is_from_a_page(request.headers):
             raise ApiError(
                 403,
-                f"Job {job_id!r} was not canceled: {reason}. Only the pages of this console may cancel a job without a "
-                "key. Open the job's page and use its button, or send the request to the API, with a key.",
+                f"Job {job_id!r} was not canceled: the request doesn't come from a page of this console, and no other "
+                "may cancel a job without a key. Open the job's page and use its button, or send the request to the "
+                "API, with a key.",
             )
         with emulator.jobs.lock:
             emulator.jobs.update(job_id, "canceled", _USER)
@@ -123,22 +122,16 @@ def show_console(target: str) -> RedirectResponse:
     return RedirectResponse(job_href(job) if job else table_href(table) if table else f"{CONTROL_PREFIX}/")
 
 
-def foreign(headers: Mapping[str, str]) -> str | None:
+def is_from_a_page(headers: Mapping[str, str]) -> bool:
     """
-    Say why a request does not come from one of the console's pages.
+    Return whether a request comes from a page of the console, and from nothing else.
 
-    Browsers tell which page a form was on, and pages can't change what they tell. Sec-Fetch-Site is not sent to plain
-    HTTP beyond this machine; Origin always is, with every POST.
+    That other sites are kept out is up to :class:`.WebGuard`. Here clients that are no browsers are, too.
 
-    :param headers: Headers of the request.
-    :return: None if it does.
+    :param headers: Headers of a request that the guard has let in.
     """
-    site, origin, host = headers.get("sec-fetch-site"), headers.get("origin"), headers.get("host")
-    if site is not None:
-        return None if site == "same-origin" else f"the request comes from another site (Sec-Fetch-Site is {site!r})"
-    if origin is None:
-        return "the request does not tell where it comes from (it has neither Sec-Fetch-Site nor Origin)"
-    return None if urlsplit(origin).netloc == host else f"the request comes from {origin!r}, and this is {host!r}"
+    site = headers.get("sec-fetch-site")
+    return "origin" in headers if site is None else site == "same-origin"
 
 
 def _answer(emulator: Emulator, render: Callable[[Site], str]) -> Response:

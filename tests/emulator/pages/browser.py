@@ -48,6 +48,7 @@ _SWITCHES = (
     "--disable-extensions",
     "--no-first-run",
     "--no-proxy-server",
+    "--host-resolver-rules=MAP rebound.example 127.0.0.1",  # a name that its owner leads to this machine
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,6 +66,12 @@ class Console:
             "held": f"/jobs/{self.held}",
             "table": "/tables/Koalas%20Rollup",
         }
+
+
+def elsewhere(page: Page, html: str) -> None:
+    """Show a page that is not the console's."""
+    frame = page.call("Page.getFrameTree")["frameTree"]["frame"]["id"]
+    page.call("Page.setDocumentContent", frameId=frame, html=html)
 
 
 def call(running: RunningEmulator, method: str, path: str, body: Any = None, **options: Any) -> dict[str, Any]:
@@ -310,20 +317,64 @@ def test_cancel_button_by_keyboard_without_script_cancels(console) -> None:
     assert (job["executionStatus"], job["lastModifiedBy"]["username"]) == ("canceled", "console-user")
 
 
-def test_cancel_form_of_another_site_is_refused_and_says_why(console) -> None:
+def test_form_of_another_site_is_refused_and_says_why(console) -> None:
     """A page somewhere on the web must not cancel jobs on this machine."""
     page = console.page
     action = f"{console.running.base_url}/__emulator__/jobs/{console.held}/cancel"
-    frame = page.call("Page.getFrameTree")["frameTree"]["frame"]["id"]
-    page.call("Page.setDocumentContent", frameId=frame, html=f'<form method="post" action="{action}"></form>')
+    elsewhere(page, f'<form method="post" action="{action}"></form>')
     with page.leaving():
         page.run("document.forms[0].submit()")
-    assert page.run("document.querySelector('.callout').textContent") == (
-        f"Job '{console.held}' was not canceled: the request comes from another site (Sec-Fetch-Site is 'cross-site'). "
-        "Only the pages of this console may cancel a job without a key. Open the job's page and use its button, or "
-        "send the request to the API, with a key."
-    )
+    host = console.running.base_url.removeprefix("http://")
+    assert json.loads(page.run("document.querySelector('pre').textContent")) == {
+        "code": "Forbidden",
+        "message": f"The request comes from a page of 'null', and this is {host!r}. "
+        "Web pages of other sites can't use the emulator.",
+    }
     assert console.status()["executionStatus"] == "running"
+
+
+def test_script_of_another_site_changes_and_reads_nothing(console) -> None:
+    """Requests without preflight, with one, and what a page can embed: nothing takes effect, nothing is shown."""
+    page = console.page
+    base = console.running.base_url
+    elsewhere(page, "<p>evil</p>")
+    before = console.running.emulator.faults.values()
+    page.run(f"""Promise.allSettled([
+        fetch("{base}/__emulator__/tables/Koalas%20Rollup/handoff", {{method: "POST", mode: "no-cors"}}),
+        fetch("{base}/__emulator__/faults", {{method: "POST", mode: "no-cors", body: '{{"effect": "status"}}'}}),
+        fetch("{base}/__emulator__/faults", {{method: "DELETE"}}),
+        fetch("{base}/__emulator__/faults", {{method: "POST", headers: {{"Content-Type": "application/json"}},
+            body: '{{"effect": "status"}}'}}),
+    ])""")
+    assert console.running.emulator.faults.values() == before
+    read = f"fetch('{base}/__emulator__/counters').then(a => a.text(), e => e.name)"
+    assert page.run(read) == "TypeError"
+    loads = "new Promise(done => {{ const e = document.createElement('{0}'); e.onload = () => done(true);"
+    loads += " e.onerror = () => done(false); e.src = '{1}/__emulator__/counters'; document.body.append(e) }})"
+    assert page.run(loads.format("script", base)) is False
+
+
+def test_link_of_another_site_leads_to_the_job(console) -> None:
+    """Airflow's pages are another site, and have links to the console."""
+    page = console.page
+    elsewhere(page, f'<a href="{console.running.base_url}/__emulator__/console/{console.held}/x">job</a>')
+    with page.leaving():
+        page.run("document.links[0].click()")
+    assert console.held in page.run("document.querySelector('h1').parentElement.textContent")
+
+
+def test_page_of_a_rebound_name_shows_nothing(console) -> None:
+    """A page that gives its own domain this machine's address gets the reason, and no data."""
+    page = console.page
+    port = console.running.base_url.rpartition(":")[2]
+    with page.leaving():
+        page.call("Page.navigate", url=f"http://rebound.example:{port}/__emulator__/tables/Koalas%20Rollup")
+    assert json.loads(page.run("document.querySelector('pre').textContent")) == {
+        "code": "MisdirectedRequest",
+        "message": "Host 'rebound.example' is not one that this emulator serves, so the request may come from a web "
+        "page of another site. Start the emulator with --allow-host rebound.example, or ask for it as 127.0.0.1 or "
+        "localhost.",
+    }
 
 
 def test_filters_by_keyboard_find_the_failed_job(console) -> None:

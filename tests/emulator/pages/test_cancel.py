@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-ADVICE = (
-    "Only the pages of this console may cancel a job without a key. Open the job&#x27;s page and use its button, or "
-    "send the request to the API, with a key."
-)
 OURS = {"sec-fetch-site": "same-origin"}
+OURS_ORIGIN = "http://127.0.0.1:8099"
 
 
 def cancel(api, job: str, headers: dict[str, str]) -> tuple[int, str]:
@@ -18,7 +15,7 @@ def cancel(api, job: str, headers: dict[str, str]) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("progression", ["immediate", "polls=3", "seconds=10"])
-@pytest.mark.parametrize("headers", [OURS, {"origin": "http://testserver"}])
+@pytest.mark.parametrize("headers", [OURS, {"origin": OURS_ORIGIN}])
 def test_cancel_from_a_page_of_the_console_takes_effect_at_once(make_api, show, progression, headers) -> None:
     """Whatever moves the jobs; browsers that don't tell the site tell the origin."""
     api = make_api(progression)
@@ -44,40 +41,19 @@ def test_cancel_does_not_count_as_a_look_at_other_jobs(make_api) -> None:
     assert api.ok("GET", f"/jobs/{other}/status") == {"executionStatus": "completed"}
 
 
-@pytest.mark.parametrize(
-    ("headers", "reason"),
-    [
-        (
-            {"sec-fetch-site": "cross-site"},
-            "the request comes from another site (Sec-Fetch-Site is &#x27;cross-site&#x27;)",
-        ),
-        (
-            {"sec-fetch-site": "same-site"},
-            "the request comes from another site (Sec-Fetch-Site is &#x27;same-site&#x27;)",
-        ),
-        (
-            {"sec-fetch-site": "cross-site", "origin": "http://testserver"},
-            "the request comes from another site (Sec-Fetch-Site is &#x27;cross-site&#x27;)",
-        ),
-        (
-            {"origin": "https://evil.example"},
-            "the request comes from &#x27;https://evil.example&#x27;, and this is &#x27;testserver&#x27;",
-        ),
-        ({"origin": "null"}, "the request comes from &#x27;null&#x27;, and this is &#x27;testserver&#x27;"),
-        ({}, "the request does not tell where it comes from (it has neither Sec-Fetch-Site nor Origin)"),
-    ],
-)
-def test_cancel_from_elsewhere_is_refused_and_says_why(make_api, headers, reason) -> None:
-    """A page on the web can send forms to this machine; the job goes on."""
+@pytest.mark.parametrize("headers", [{}, {"sec-fetch-site": "none"}, {"sec-fetch-site": "none", "origin": OURS_ORIGIN}])
+def test_cancel_that_no_page_sends_is_refused_and_says_why(make_api, headers) -> None:
+    """The control plane needs no key, so a client that is no page of the console can't cancel; the job goes on."""
     api = make_api("polls=9")
     api.koalas()
     job = api.submit(api.rollup())
     status, page = cancel(api, job, headers)
     assert status == 403
     assert (
-        f'<h1>Refused</h1><p class="callout error">Job &#x27;{job}&#x27; was not canceled: {reason}. {ADVICE}</p>'
-        in page
-    )
+        f'<h1>Refused</h1><p class="callout error">Job &#x27;{job}&#x27; was not canceled: the request doesn&#x27;t '
+        "come from a page of this console, and no other may cancel a job without a key. Open the job&#x27;s page and "
+        "use its button, or send the request to the API, with a key.</p>"
+    ) in page
     assert api.ok("GET", f"/jobs/{job}")["desiredExecutionStatus"] == "running"
 
 

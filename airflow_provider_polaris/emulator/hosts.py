@@ -1,0 +1,74 @@
+"""
+The names that an emulator answers to, and how a ``Host`` header is read; performs no I/O.
+
+A web page can give its own domain the address of this machine (DNS rebinding). Its requests then reach the emulator
+and the browser counts them as same-origin, but their ``Host`` still is the page's domain.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from typing import Final
+
+_LOOPBACK_NAME: Final = "localhost"
+_AUTHORITY: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?", re.ASCII)
+
+
+def host_name(authority: str) -> str | None:
+    """
+    Return the name or address in the value of a ``Host`` header, without port, brackets, case and a trailing dot.
+
+    :param authority: ``NAME``, ``NAME:PORT``, ``[ADDRESS]`` or ``[ADDRESS]:PORT``.
+    :return: None for anything else, such as user information or an empty value.
+    """
+    match = _AUTHORITY.fullmatch(authority)
+    if match is None:
+        return None
+    name: str = match["name"]
+    if name.startswith("["):
+        address = _address(name.strip("[]"))
+        return None if address is None else str(address)
+    return name.lower().removesuffix(".") or None
+
+
+class Hosts:
+    """
+    The hosts that are served: loopback, and those that the emulator was told.
+
+    An address that isn't loopback is served only by an emulator that listens on all addresses (``0.0.0.0`` or ``::``):
+    a page can't rebind an address, only a name.
+
+    :param told: Names and addresses, in any case, an address of IPv6 without brackets.
+    """
+
+    def __init__(self, told: Iterable[str] = ()) -> None:
+        self._told = frozenset(host.lower().removesuffix(".") for host in told)
+        self._any_address = any(is_wildcard(host) for host in self._told)
+
+    def serves(self, name: str) -> bool:
+        """Return whether requests to a host are answered; ``name`` is what :func:`host_name` returns."""
+        if name == _LOOPBACK_NAME or name in self._told:
+            return True
+        address = _address(name)
+        return address is not None and (address.is_loopback or self._any_address)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a name or address leads to this machine only."""
+    address = _address(host)
+    return host == _LOOPBACK_NAME if address is None else address.is_loopback
+
+
+def is_wildcard(host: str) -> bool:
+    """Return whether an address stands for all addresses of this machine."""
+    address = _address(host)
+    return address is not None and address.is_unspecified
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None

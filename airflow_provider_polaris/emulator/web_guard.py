@@ -1,0 +1,112 @@
+"""
+Keeps web pages of other sites out: a developer's browser reaches the emulator, and so does every page in it.
+
+Clients that are no browsers send neither ``Origin`` nor ``Sec-Fetch-Site`` and pass; pages can't leave these out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from airflow_provider_polaris.emulator.bodies import drain
+from airflow_provider_polaris.emulator.errors import envelope
+from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX
+from airflow_provider_polaris.emulator.hosts import Hosts, host_name
+
+#: Headers of every answer that doesn't set them itself: no frame shows it, no other site embeds it.
+SAFE_HEADERS: Final[Mapping[str, str]] = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+}
+#: What Sec-Fetch-Site says of a page of the emulator itself, and of an address that a person typed.
+_OUR_SITE: Final = ("same-origin", "none")
+
+
+class WebGuard:
+    """
+    Refuses requests to unknown hosts and requests of other sites, in the envelope of the API.
+
+    :param app: What answers the others.
+    :param hosts: The hosts that are served.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Hosts) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SAFE_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        refusal = self._refusal(scope)
+        if refusal is None:
+            await self._app(scope, receive, guarded)
+        else:
+            status, reason = refusal
+            await drain(receive)
+            await JSONResponse(envelope(status, reason), status, {"connection": "close"})(scope, receive, guarded)
+
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        """Return the status and the reason of a refusal; None for a request that is let in."""
+        headers = Headers(scope=scope)
+        if not scope["path"].startswith("/"):
+            return (
+                400,
+                f"The request asks for {scope['path']!r}, which is not a path. Don't use the emulator as a proxy.",
+            )
+        hosts = headers.getlist("host")
+        if len(hosts) != 1:
+            return 400, f"The request has {len(hosts)} Host headers, and needs one."
+        name = host_name(hosts[0])
+        if name is None:
+            return 400, f"The Host header {hosts[0]!r} is not of the form NAME:PORT."
+        if not self._hosts.serves(name):
+            return 421, (
+                f"Host {name!r} is not one that this emulator serves, so the request may come from a web page of "
+                f"another site. Start the emulator with --allow-host {name}, or ask for it as 127.0.0.1 or localhost."
+            )
+        foreign = _foreign_site(scope, headers, hosts[0])
+        return None if foreign is None else (403, f"{foreign} Web pages of other sites can't use the emulator.")
+
+
+def _foreign_site(scope: Scope, headers: Headers, host: str) -> str | None:
+    """
+    Say which other site a request comes from.
+
+    Browsers send Origin with every POST and with what scripts read across sites. Sec-Fetch-Site comes with every
+    request, but not to plain HTTP beyond this machine.
+
+    :return: One sentence; None if the request comes from no browser, from a page of the emulator, or from a link.
+    """
+    for origin in headers.getlist("origin"):
+        if origin.partition("://")[2].lower() != host.lower():
+            return f"The request comes from a page of {origin!r}, and this is {host!r}."
+    for site in headers.getlist("sec-fetch-site"):
+        if site not in _OUR_SITE and not _is_link(scope, headers):
+            return f"The request comes from a page of another site (Sec-Fetch-Site is {site!r})."
+    return None
+
+
+def _is_link(scope: Scope, headers: Headers) -> bool:
+    """Return whether a person follows a link to the console, as Airflow's pages have one."""
+    return (
+        scope["method"] == "GET"
+        and scope["path"].startswith(f"{CONTROL_PREFIX}/")
+        and headers.getlist("sec-fetch-mode") == ["navigate"]
+        and headers.getlist("sec-fetch-dest") == ["document"]
+    )
