@@ -18,7 +18,7 @@ FLOORS = $(shell sed -nE '/^dependencies/,/^openlineage/ s/^    "(.+)>=([0-9]+\.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-aging ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke compat bench lint types docs format build release-check changelog constraints clean
+.PHONY: help setup demo demo-aging ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke compat druid druid-stop bench lint types docs format build release-check changelog constraints clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -78,6 +78,14 @@ e2e-smoke: $(READY)  ## one Airflow, a handful of scenarios
 compat: $(foreach version,$(VERSIONS),$(call environment,$(version))/.ready)  ## the tests on Airflow 2.11 to 3.3; VERSIONS="3.0 3.3" takes some
 	$(BIN)/python scripts/compat.py $(foreach version,$(VERSIONS),$(version)=$(call environment,$(version)))
 
+# 27 has the multi-stage query engine, which runs jobs; 33 has the SQL of today without that engine.
+DRUID ?= 27 33
+druid:  ## start a real Apache Druid 27 and 33 on loopback; DRUID=27 starts one. Needs Java 17 and Maven
+	$(PYTHON) scripts/druid start $(DRUID)
+
+druid-stop:  ## stop them; their data stays in .druid
+	$(PYTHON) scripts/druid stop $(DRUID)
+
 bench: $(READY)  ## what imports, the emulator's jobs and 1 to 10,000 waiting jobs cost, here and in other providers
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group bench
 	$(BIN)/python scripts/bench_small.py
@@ -116,5 +124,5 @@ constraints: $(READY)  ## resolve constraints.txt and those of the older version
 	printf '%s\n' 'apache-airflow==3.1.*' 'sqlalchemy<2.1' | $(COMPILE) --group dev --output-file constraints-3.1.txt - pyproject.toml
 	printf '%s\n' 'apache-airflow==3.2.*' 'fastapi<0.137' 'svcs<26' | $(COMPILE) --group dev --output-file constraints-3.2.txt - pyproject.toml
 
-clean:  ## remove what the other commands made
-	rm -rf $(VENV) $(VENV)-* .bench .demo site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: druid-stop  ## remove what the other commands made
+	rm -rf $(VENV) $(VENV)-* .bench .demo .druid site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,98 @@
+"""The scripts that start a real Druid: their configuration, and what they say where Java or Maven is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "scripts" / "druid"
+
+
+@pytest.fixture
+def scripts(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Import the scripts as they import each other: from their own folder."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+
+    def load(name: str) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
+        spec.loader.exec_module(module)
+        return module
+
+    load("configuration")
+    return load("cluster")
+
+
+@pytest.mark.parametrize("number", ["27", "33"])
+def test_every_address_of_the_configuration_is_loopback(scripts: Any, number: str) -> None:
+    """No process of the cluster listens on or connects to another machine."""
+    configuration = sys.modules["configuration"]
+    texts = configuration.files(configuration.VERSIONS[number], Path("/home/druid"))
+
+    addresses = {found for text in texts.values() for found in re.findall(r"(?<![\w.])(?:\d+\.){3}\d+", text)}
+    assert addresses == {"127.0.0.1"}
+    assert "druid.bindOnHost=true" in texts["common.runtime.properties"]
+    assert "clientPortAddress=127.0.0.1" in texts["zoo.cfg"]
+
+
+def test_versions_share_no_port(scripts: Any) -> None:
+    """Both versions can run at the same time."""
+    configuration = sys.modules["configuration"]
+    names = (*configuration.PROCESSES, "derby")
+
+    ports = [version.port(name) for version in configuration.VERSIONS.values() for name in names]
+    assert len(ports) == len(set(ports)) == 14
+
+
+def test_missing_java_is_named(scripts: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine without Java gets one sentence."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+
+    with pytest.raises(scripts.ClusterError) as raised:
+        scripts.check_java()
+    assert str(raised.value) == "Druid needs Java 17, and no java is found. Install it, or set JAVA_HOME."
+
+
+def test_old_java_is_named(scripts: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A Java that Druid does not run on is named with its version."""
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+
+    with pytest.raises(scripts.ClusterError) as raised:
+        scripts.check_java()
+    assert str(raised.value) == (
+        f'Druid needs Java 17 or newer; {java} is openjdk version "11.0.2" 2019-01-15. Set JAVA_HOME.'
+    )
+
+
+def test_missing_maven_is_named(scripts: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine without Maven gets one sentence."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(scripts.ClusterError) as raised:
+        scripts.check_maven()
+    assert str(raised.value) == "Druid's jars are fetched by Maven, and no mvn is found. Install Maven 3.8 or newer."
+
+
+def test_process_of_somebody_else_is_not_ours(scripts: Any, tmp_path: Path) -> None:
+    """An id that the system has given to another process is never signaled."""
+    configuration = sys.modules["configuration"]
+    cluster = scripts.Cluster(configuration.VERSIONS["27"], tmp_path)
+    (tmp_path / "pids").mkdir()
+    (tmp_path / "pids" / "broker").write_text("1")
+
+    assert not cluster.is_running("broker")
+    assert cluster.stop() == []
