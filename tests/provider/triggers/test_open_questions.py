@@ -493,6 +493,68 @@ def test_cancel_that_polaris_never_answers_is_given_up_after_an_hour(
     assert "503" in line
 
 
+def test_cancel_that_needs_a_connection_which_airflow_fails_to_read_is_repeated(
+    world: Any, airflow: Airflow, triggerer_log: Any
+) -> None:
+    """A trigger that never ran has read no connection yet."""
+    trigger = deferred(world, airflow)
+    mark(airflow, trigger, "failed")
+
+    async def read(conn_id: str) -> Any:
+        if world.time() < 20.0:
+            raise OSError("database is locked")
+        return await type(world).read_settings(world, conn_id)
+
+    world.patch_reads(read)
+
+    async def scenario() -> None:
+        await trigger.on_kill()
+        assert world.polaris.canceled == []
+        await asyncio.sleep(60.0)
+
+    world.run(scenario())
+
+    assert world.polaris.canceled == ["job-0"]
+    assert triggerer_log() == [CANCELED]
+
+
+def test_proof_that_a_later_answer_takes_back_cancels_nothing(world: Any, airflow: Airflow, triggerer_log: Any) -> None:
+    """While Polaris is away the task is cleared and resumes its job: each request to cancel has a proof of its own."""
+    trigger = deferred(world, airflow)
+    mark(airflow, trigger, "failed")
+    world.polaris.failure = lambda method, path: (
+        world.polaris.answer(503, {"message": "away"}) if world.time() < 60.0 else None
+    )
+
+    async def scenario() -> None:
+        await trigger.on_kill()
+        mark(airflow, trigger, "running")
+        await asyncio.sleep(3600.0)
+
+    world.run(scenario())
+
+    assert world.polaris.canceled == []
+    (line,) = triggerer_log()
+    assert line == (
+        f"INFO {STOPPED}In 3600 s no answer proved that the task no longer waits for Polaris job 'job-0' (the last: "
+        f"the task's state is 'running'). {SETTLES}"
+    )
+
+
+def test_trigger_that_is_stopped_twice_asks_once(world: Any, airflow: Airflow) -> None:
+    """Past its deadline it asks by itself, and Airflow may call ``on_kill`` as well."""
+    trigger = deferred(world, airflow)
+    mark(airflow, trigger, "failed")
+
+    async def scenario() -> None:
+        await trigger.on_kill()
+        await trigger.on_kill()
+
+    world.run(scenario())
+
+    assert airflow.asked == [1]
+
+
 def test_failure_after_the_deadline_is_no_proof_where_the_job_outlives_it(
     world: Any, airflow: Airflow, triggerer_log: Any
 ) -> None:
