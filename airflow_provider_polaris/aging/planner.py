@@ -251,7 +251,7 @@ def not_replaceable(survey: Survey, plan: AgingPlan, counts: Counts) -> dict[Int
     """
     if plan.may_replace:
         return {}
-    there = survey.count_target(plan)
+    there = survey.count_target(plan, plan.target_words)
     pasts = Pasts(survey.hook, plan.source, plan.target, plan.granularity)
     found = {}
     for bucket in sorted(set(counts) & set(there)):

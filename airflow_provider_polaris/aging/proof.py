@@ -117,7 +117,7 @@ class Prover:
         wrong: str | None = ""
         for look in range(1, _MOST_LOOKS + 1):
             # The source comes last: what comes in now is noticed.
-            target = self._survey.count_target(self._plan, is_copied=True)
+            target = self._survey.count_target(self._plan)
             source = self._survey.count_source(self._plan)
             if not source:
                 raise AlreadyAged(

@@ -98,12 +98,11 @@ class Survey:
         source = self.source(plan.source)
         return self.count(source, plan.source_sql(), plan.granularity, plan.context, plan.source_words)
 
-    def count_target(self, plan: AgingPlan, *, is_copied: bool = False) -> Counts:
+    def count_target(self, plan: AgingPlan, words: Mapping[str, str] | None = None) -> Counts:
         """
         Count what is where the plan puts it.
 
-        :param is_copied: The copy has written there, so a column that Polaris doesn't know is one that it doesn't know
-            yet, and a retry asks again.
+        :param words: The plan's :attr:`~.AgingPlan.target_words` before the copy. After it a column that Polaris
+            doesn't know is one that it doesn't know yet, because the copy wrote it, so a retry asks again.
         """
-        words = None if is_copied else plan.target_words
         return self.count(self.find(plan.target), plan.target_sql(), plan.granularity, plan.context, words)
