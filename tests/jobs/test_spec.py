@@ -77,7 +77,10 @@ REFUSED: list[tuple[Any, str]] = [
     ),
     (
         {"type": "batch", "souce": SOURCE, "target": TARGET},
-        "source of the batch job is missing, and Polaris requires it. 'souce' is not a field of Polaris: write 'source'.",
+        (
+            "source of the batch job is missing, and Polaris requires it. "
+            "'souce' is not a field of Polaris: write 'source'."
+        ),
     ),
     (
         {**BATCH, "mappings": [{"columName": "a", "expression": '"a"'}]},
