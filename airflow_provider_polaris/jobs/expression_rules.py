@@ -16,6 +16,7 @@ from airflow_provider_polaris.jobs.expressions import Reading, read_expression
 from airflow_provider_polaris.jobs.facts import TableFacts
 from airflow_provider_polaris.jobs.instants import quote
 from airflow_provider_polaris.jobs.spec import BatchJobSpec, ColumnMapping, TableSource, UploadedSource
+from airflow_provider_polaris.jobs.spelling import hint
 
 _COUNT: Final = "__count"
 _TIME: Final = "__time"
@@ -33,6 +34,8 @@ def check_mappings(spec: BatchJobSpec, *, source: TableFacts | None, target: Tab
     :raises PolarisSpecError: One sentence that names field, value, rule and mend.
     """
     if not spec.mappings:
+        if slip := hint("mappings", spec.model_extra or ()):
+            raise PolarisSpecError(f"mappings of the batch job is missing, so the job would write no column. {slip}")
         raise PolarisSpecError(
             "mappings [] is empty: Polaris ignores columns that are not mapped, so the job would write none. "
             'Map each column to keep, for example {"columnName": "city", "expression": "\\"city\\""}.'

@@ -10,7 +10,6 @@ Source: polaris-sdk 20250425.14.0 (fields, defaults), docs.imply.io/polaris/api-
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -36,6 +35,7 @@ from airflow_provider_polaris.jobs.sources import (
     UploadedSource,
     interval_text,
 )
+from airflow_provider_polaris.jobs.spelling import bare, hint, misspelt
 from airflow_provider_polaris.jobs.wire import WireModel, spec_error
 
 __all__ = [
@@ -259,7 +259,8 @@ def parse_spec(body: Mapping[str, Any]) -> JobSpec:
     kind = body.get("type")
     if kind is None:
         raise PolarisSpecError(
-            f"type of the job spec is missing, and Polaris may take it for a SQL job without one. Write one of {known}."
+            f"type of the job spec is missing, and Polaris may take it for a SQL job without one. Write one of "
+            f"{known}. {hint('type', body)}".rstrip()
         )
     if kind == "streaming":
         raise PolarisSpecError(
@@ -280,25 +281,17 @@ def parse_spec(body: Mapping[str, Any]) -> JobSpec:
 
 
 def _misspelt(model: WireModel, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield path and right name of each unknown field that is a known one but for case, ``_``, ``-`` or a letter."""
+    """Yield path and right name of each unknown field that is a known one but for case, ``_``, ``-`` or a slip."""
     fields = type(model).model_fields
-    wire_names = {_bare(str(field.alias)): str(field.alias) for field in fields.values()}
-    missing = [_bare(str(field.alias)) for name, field in fields.items() if name not in model.model_fields_set]
+    wire_names = {bare(str(field.alias)): str(field.alias) for field in fields.values()}
+    missing = [str(field.alias) for name, field in fields.items() if name not in model.model_fields_set]
     for name in model.model_extra or ():
-        for near in [each for each in wire_names if each == _bare(name)] or _near(_bare(name), missing):
-            yield path + name, wire_names[near]
+        meant = wire_names.get(bare(name)) or misspelt(name, missing)
+        if meant is not None:
+            yield path + name, meant
     for name, field in fields.items():
         value = getattr(model, name)
         for index, part in enumerate(value if isinstance(value, tuple) else (value,)):
             if isinstance(part, WireModel):
                 position = f"[{index}]" if isinstance(value, tuple) else ""
                 yield from _misspelt(part, f"{path}{field.alias}{position}.")
-
-
-def _near(name: str, others: list[str]) -> list[str]:
-    # Of a name of ten letters one may be wrong, one missing, or one too many.
-    return get_close_matches(name, others, n=1, cutoff=0.9)
-
-
-def _bare(name: str) -> str:
-    return name.replace("_", "").replace("-", "").lower()

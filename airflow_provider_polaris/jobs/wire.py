@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.instants import quote
+from airflow_provider_polaris.jobs.spelling import hint
 
 if TYPE_CHECKING:
     from pydantic._internal._model_construction import ModelMetaclass
@@ -89,11 +90,14 @@ def spec_error(error: ValidationError, subject: str) -> PolarisSpecError:
         return PolarisSpecError(f"{reason}{more}")
     path = _path(first["loc"])
     if first["type"] == "missing":
-        return PolarisSpecError(f"{path} of the {subject} is missing, and Polaris requires it. Add it.{more}")
+        mend = hint(str(first["loc"][-1]), first["input"]) or "Add it."
+        return PolarisSpecError(f"{path} of the {subject} is missing, and Polaris requires it. {mend}{more}")
     if first["type"] == "literal_error":
         rule, mend = "is not a value that Polaris knows", f"Write {first['ctx']['expected']}."
     else:
         rule, mend = _RULES.get(first["type"], (f"is refused: {first['msg']}", "Correct it."))
+        if first["type"] == "union_tag_not_found" and isinstance(first["input"], Mapping):
+            mend = hint("type", first["input"]) or mend
     return PolarisSpecError(f"{path} {quote(first['input'])} of the {subject} {rule}. {mend}{more}")
 
 

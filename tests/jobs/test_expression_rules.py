@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_polaris.jobs.facts import TableFacts
 from airflow_provider_polaris.jobs.rules import check_spec
-from airflow_provider_polaris.jobs.spec import JobSpec
+from airflow_provider_polaris.jobs.spec import JobSpec, parse_spec
 from tests.jobs.specs import COUNT, MAPPINGS, batch, events, mapping, refusal
 
 # Mappings
@@ -20,6 +20,13 @@ from tests.jobs.specs import COUNT, MAPPINGS, batch, events, mapping, refusal
             (
                 "mappings [] is empty: Polaris ignores columns that are not mapped, so the job would write none. "
                 'Map each column to keep, for example {"columnName": "city", "expression": "\\"city\\""}.'
+            ),
+        ),
+        (
+            parse_spec({**batch(mappings=None).to_wire(), "mappings": None, "maping": MAPPINGS}),
+            (
+                "mappings of the batch job is missing, so the job would write no column. 'maping' is not a field of "
+                "Polaris: write 'mappings'."
             ),
         ),
         (

@@ -61,6 +61,60 @@ REFUSED: list[tuple[Any, str]] = [
         {**BATCH, "source": {"type": "table"}},
         "source.tableName of the batch job is missing, and Polaris requires it. Add it.",
     ),
+    *(
+        (
+            {**BATCH, "source": {"type": "table", slip: "events"}},
+            (
+                "source.tableName of the batch job is missing, and Polaris requires it. "
+                f"{slip!r} is not a field of Polaris: write 'tableName'."
+            ),
+        )
+        for slip in ("tableNmae", "table_name", "TABLENAME", "tablName", "table")
+    ),
+    (
+        {**BATCH, "source": {"type": "table", "name": "events", "intervall": "2024/2025"}},
+        "source.tableName of the batch job is missing, and Polaris requires it. Add it.",
+    ),
+    (
+        {"type": "batch", "souce": SOURCE, "target": TARGET},
+        (
+            "source of the batch job is missing, and Polaris requires it. "
+            "'souce' is not a field of Polaris: write 'source'."
+        ),
+    ),
+    (
+        {**BATCH, "mappings": [{"columName": "a", "expression": '"a"'}]},
+        (
+            "mappings[0].columnName of the batch job is missing, and Polaris requires it. "
+            "'columName' is not a field of Polaris: write 'columnName'."
+        ),
+    ),
+    (
+        {"type": "restore_data", "target": TARGET, "intervals": ["2024/2025"]},
+        (
+            "interval of the restore_data job is missing, and Polaris requires it. "
+            "'intervals' is not a field of Polaris: write 'interval'."
+        ),
+    ),
+    (
+        {"tpye": "batch", "source": SOURCE, "target": TARGET},
+        (
+            "type of the job spec is missing, and Polaris may take it for a SQL job without one. "
+            "Write one of batch, sql, delete_data, restore_data, drop_table. "
+            "'tpye' is not a field of Polaris: write 'type'."
+        ),
+    ),
+    (
+        {**BATCH, "source": {"typ": "table", "tableName": "events"}},
+        (
+            "source {'typ': 'table', 'tableName': 'events'} of the batch job is not an object with a type. "
+            "'typ' is not a field of Polaris: write 'type'."
+        ),
+    ),
+    (
+        {**BATCH, "contetx": {}},
+        "contetx of the batch job is not a field of Polaris, which would ignore it. Write 'context'.",
+    ),
     (
         {**BATCH, "source": "events"},
         "source 'events' of the batch job is not an object with a type. Write it as {\"type\": ..., ...}.",
