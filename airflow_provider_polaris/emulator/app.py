@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute
 from airflow_provider_polaris import __version__
 from airflow_provider_polaris.emulator import errors
 from airflow_provider_polaris.emulator.core import Emulator
+from airflow_provider_polaris.emulator.engine import StorageError
 from airflow_provider_polaris.emulator.fault_middleware import FaultMiddleware
 from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX
 from airflow_provider_polaris.emulator.hosts import Hosts
@@ -55,6 +56,7 @@ def create_app(settings: EmulatorSettings | None = None, *, clock: Clock = time.
     )
     app.state.emulator = emulator
     errors.install(app)
+    app.add_exception_handler(StorageError, console.show_storage_error)
     app.add_middleware(FaultMiddleware, faults=emulator.faults)
     app.add_middleware(WebGuard, hosts=Hosts(emulator.settings.allowed_hosts))
     app.add_middleware(RefusalMiddleware, refusals=emulator.refusals)  # around the others, which refuse too

@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Whoever connects by now waits: nothing is ready before the tables are.
             for loaded in loading.load_all(app.state.emulator, arguments.load, demo=arguments.seed_demo):
                 print(f"Loaded {loaded.rows:,} rows into {loaded.table!r} by job {loaded.job_id}.", flush=True)
-        except LoadError as error:
+        except (LoadError, engine.StoreError) as error:
             app.state.emulator.close()
             return _fail(str(error))
         port = listener.getsockname()[1]

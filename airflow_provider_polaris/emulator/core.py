@@ -66,9 +66,14 @@ class Emulator:
 
 
 def the_emulator(request: Request) -> Emulator:
-    """Return the emulator that a request came to."""
+    """
+    Return the emulator that a request came to.
+
+    :raises StorageError: Its database failed for good: what is in memory may be more than what is stored.
+    """
     emulator = request.app.state.emulator
     assert isinstance(emulator, Emulator)
+    emulator.store.check()
     return emulator
 
 

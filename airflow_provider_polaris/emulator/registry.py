@@ -1,9 +1,10 @@
 """
 All jobs of the project: creation, the passing of time, cancellation.
 
-Time passes when somebody asks: every request first settles the jobs that are due. A job's rows and the document that
-says it is finished are one transaction, so a process that is killed leaves both or neither. The looks that a job had
-(progression ``polls=N``) live in memory only: after a restart they count from zero.
+Time passes when somebody asks: every request first moves the jobs that are due, or the oldest of them if there are
+many. A job's rows and the document that says it is finished are one transaction, so a process that is killed leaves
+both or neither. The looks that a job had (progression ``polls=N``) live in memory only: after a restart they count from
+zero.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, Final
 from airflow_provider_polaris.emulator.admission import prepare
 from airflow_provider_polaris.emulator.catalog import Catalog
 from airflow_provider_polaris.emulator.conflicts import Ahead, check_conflicts, must_wait
-from airflow_provider_polaris.emulator.engine import JobFault, Store, Tables, drop_snapshot
+from airflow_provider_polaris.emulator.engine import JobFault, StorageError, Store, Tables, drop_snapshot
 from airflow_provider_polaris.emulator.errors import not_found
 from airflow_provider_polaris.emulator.fault_rules import Faults
 from airflow_provider_polaris.emulator.faults import Freeze
@@ -36,6 +37,8 @@ from airflow_provider_polaris.emulator.work import create_target, keep_source, r
 log = logging.getLogger("airflow_provider_polaris.emulator")
 
 _KIND: Final = "job"
+#: Jobs that one request moves: more of them would keep everybody else waiting.
+PORTION: Final = 25
 
 
 class JobRegistry:
@@ -90,7 +93,7 @@ class JobRegistry:
         :raises ApiError: The job breaks a rule; nothing has changed.
         """
         with self.lock:
-            self.settle()
+            self.pass_time()
             prepared = prepare(body.data, self._catalog, self._shelf, self._tables, self.assumed)
             doomed = check_conflicts(prepared.spec, Ahead(self._unfinished()), self.assumed)
             replaced = replaced_streams(prepared.spec, self._unfinished())
@@ -132,7 +135,7 @@ class JobRegistry:
         :raises ApiError: 404.
         """
         with self.lock:
-            self.settle(looking_at=(job_id,) if counts else ())
+            self.pass_time(asked_for=(job_id,), looking_at=(job_id,) if counts else ())
             job = self.as_shown(self._get_shown(job_id))
             if counts:
                 self.count([job])
@@ -163,7 +166,8 @@ class JobRegistry:
         """
         with self.lock:
             # The job's own due look is this one: with the progression 'immediate' it could never be canceled else.
-            self.settle(sparing=job_id if self._progression.kind == "polls" else None)
+            spared = job_id if self._progression.kind == "polls" else None
+            self._move_due(most=PORTION, asked_for=(job_id,), sparing=spared)
             job = self._get_shown(job_id)
             check_desired(job, desired)
             if desired != job.desired:
@@ -172,24 +176,44 @@ class JobRegistry:
             self.count([job])
             return job
 
-    def settle(self, *, looking_at: Collection[str] = (), sparing: str | None = None) -> None:
-        """
-        Let time pass: move every job that is due, the oldest first.
+    def settle(self) -> None:
+        """Let time pass: move every job that is due, the oldest first, however long it takes."""
+        self._move_due(most=None)
 
-        :param looking_at: Ids of the jobs whose status the coming reply may show.
-        :param sparing: Id of a job that is left as it is.
+    def pass_time(self, *, asked_for: Collection[str] = (), looking_at: Collection[str] = ()) -> None:
         """
+        Let time pass for a request: move jobs that are due, the oldest first, and no more than :data:`PORTION`.
+
+        :param asked_for: Ids of jobs that are moved in any case, unless they wait for others.
+        :param looking_at: Ids of the jobs whose status the coming reply may show.
+        """
+        self._move_due(most=PORTION, asked_for=asked_for, looking_at=looking_at)
+
+    def _move_due(
+        self,
+        *,
+        most: int | None,
+        asked_for: Collection[str] = (),
+        looking_at: Collection[str] = (),
+        sparing: str | None = None,
+    ) -> None:
         with self.lock:
             if self.freeze is not None and not self.freeze.is_over:
                 return
             self.freeze = None
             ahead = Ahead()
-            for job_id in self._active:
-                if job_id != sparing:
-                    self._advance(self._jobs[job_id], ahead, is_look=job_id in looking_at)
-                if not self._jobs[job_id].is_terminal:
-                    ahead.jobs.append(self._jobs[job_id])
-            self._active = [job.id for job in ahead.jobs]
+            moved = 0
+            try:
+                for job_id in self._active:
+                    job = self._jobs[job_id]
+                    if job_id != sparing and (most is None or moved < most or job_id in asked_for):
+                        self._advance(job, ahead, is_look=job_id in looking_at)
+                        moved += self._jobs[job_id] is not job
+                    if not self._jobs[job_id].is_terminal:
+                        ahead.jobs.append(self._jobs[job_id])
+            finally:
+                # Also if the database fails between two jobs: what has ended must not run again.
+                self._active = [job_id for job_id in self._active if not self._jobs[job_id].is_terminal]
             self._upkeep.pass_time()
 
     def finish(self, job_id: str) -> Job:
@@ -209,9 +233,13 @@ class JobRegistry:
         return min(0.99, self._progression.fraction(looks=self._looks.get(job.id, 0), elapsed=elapsed))
 
     def all(self) -> list[Job]:
-        """Return all jobs for a reply that lists them, in the order of their creation; no hidden ones."""
+        """
+        Return all jobs for a reply that lists them, in the order of their creation; no hidden ones.
+
+        Where more jobs are due than a request moves, the youngest of them are as they were.
+        """
         with self.lock:
-            self.settle(looking_at=self._jobs.keys())
+            self.pass_time(looking_at=self._jobs.keys())
             return [
                 self.as_shown(job) for job in self._jobs.values() if not self._faults.hides(job.id, describing=False)
             ]
@@ -285,6 +313,9 @@ class JobRegistry:
             self._jobs[job.id] = done
         except JobFault as fault:
             self._keep(failed(job, fault.code, fault.message, now))
+        except StorageError as failure:
+            # Raises the failure again, and leaves the job as it is, where not even this can be written.
+            self._keep(failed(job, "internal_error", f"The emulator failed: {failure}", now))
         except Exception:
             log.exception("job %s failed for a reason that Polaris has no code for", job.id)
             # DOCUMENTED https://docs.imply.io/polaris/ingestion-status-reference: internal_error

@@ -125,8 +125,13 @@ def test_database_that_is_none_is_one_sentence(capsys, tmp_path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("not a database\n" * 1000)
     code, message = _refused(capsys, "--port", "0", "--db", str(path))
-    assert code == 1
-    assert message.startswith(f"polaris-emulator: database {str(path)!r} can't be opened: ")
+    assert (code, message) == (
+        1,
+        (
+            f"polaris-emulator: file {str(path)!r} is no DuckDB database: it doesn't begin like one. "
+            "Choose a file that doesn't exist yet."
+        ),
+    )
     assert path.read_text() == "not a database\n" * 1000
 
 

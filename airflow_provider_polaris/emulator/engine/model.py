@@ -231,3 +231,16 @@ class QueryFailed(Exception):  # noqa: N818  # reads as what happened
 
 class StoreError(Exception):
     """The database file can't be opened: in use by another process, not a database, of another format."""
+
+
+class StorageError(StoreError):
+    """
+    The database can't be read or written: its disk is full, it is read-only or damaged.
+
+    :param message: One sentence: which file, why, what to do.
+    :param is_final: Whether nothing can be read or written any more until the emulator starts again.
+    """
+
+    def __init__(self, message: str, *, is_final: bool = False) -> None:
+        super().__init__(message)
+        self.is_final = is_final

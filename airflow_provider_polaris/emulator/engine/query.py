@@ -36,14 +36,16 @@ def run_query(
     :raises SqlInvalid: The query is wrong.
     :raises SqlNotSupported: The query holds something that the emulator can't do.
     :raises QueryFailed: It failed while it ran.
+    :raises StorageError: The file of the database, or its disk, failed.
     """
     with store.snapshot() as execute:
         query = translate_query(sql, table=lambda name: tables.relation(name, seen), parameters=parameters)
         try:
-            cursor = execute(query.sql, ())
             rows: list[tuple[Any, ...]] = []
-            while (max_rows is None or len(rows) <= max_rows) and (batch := cursor.fetchmany(_BATCH)):
-                rows += (tuple(to_json(value) for value in row) for row in batch)
+            with store.failures_named():
+                cursor = execute(query.sql, ())
+                while (max_rows is None or len(rows) <= max_rows) and (batch := cursor.fetchmany(_BATCH)):
+                    rows += (tuple(to_json(value) for value in row) for row in batch)
         except NOT_PLANNED as error:
             raise SqlNotSupported(f"the query can't be planned: {duckdb_reason(error)}") from error
         except duckdb.Error as error:

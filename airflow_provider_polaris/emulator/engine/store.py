@@ -7,35 +7,22 @@ Knows nothing of tables, jobs or queries. Starts no thread and reads no file but
 from __future__ import annotations
 
 import json
-import tempfile
 import threading
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from airflow_provider_polaris.emulator.engine.model import StoreError
+from airflow_provider_polaris.emulator.engine.model import StorageError, StoreError
+from airflow_provider_polaris.emulator.engine.storage import connect, failure_of, opening_error
 
 FORMAT = 2
 """Layout of the database; a file of another layout is refused."""
 
-_SETTINGS = (
-    "SET GLOBAL TimeZone = 'UTC'",
-    # Nothing is fetched or read behind the caller's back, whatever SQL gets through the translator. Extensions
-    # that the package needs (icu, json) are part of DuckDB's wheels.
-    "SET autoinstall_known_extensions = false",
-    "SET autoload_known_extensions = false",
-    "SET python_enable_replacements = false",
-    # Beyond its memory limit (DuckDB's own default, most of the machine or container) it spills here, not into the
-    # folder that the emulator was started in.
-    "SET temp_directory = '{spill}'",
-    "SET enable_external_access = false",
-    "SET lock_configuration = true",
-)
+# The zone is a setting of an extension, and is there only once the database is open.
+_SETTINGS = ("SET GLOBAL TimeZone = 'UTC'", "SET lock_configuration = true")
 
 _SCHEMA = (
     "CREATE TABLE polaris_format (format INTEGER)",
@@ -83,7 +70,7 @@ class Store:
 
     :param path: Database file, made if missing; None keeps everything in memory.
     :param now: Clock for creation and update times of segments; aware datetimes.
-    :raises StoreError: The file can't be opened, or isn't a database of this emulator.
+    :raises StoreError: The file can't be opened or written, or isn't a database of this emulator.
     """
 
     def __init__(self, path: str | None = None, *, now: Callable[[], datetime] = utc_now) -> None:
@@ -92,19 +79,16 @@ class Store:
         self._lock = threading.RLock()
         self._local = _ThreadState()
         self._doomed = False
+        self._failed: str | None = None
+        self._connection = connect(path)
         try:
-            self._connection = duckdb.connect(path or ":memory:")
-        except duckdb.Error as error:
-            raise StoreError(_open_message(path, error)) from error
-        try:
-            spill = Path(tempfile.gettempdir()) / f"polaris-emulator-{uuid.uuid4().hex}"  # made only when needed
             for setting in _SETTINGS:
-                self._connection.execute(setting.format(spill=str(spill).replace("'", "''")))
+                self._connection.execute(setting)
             self._create_or_check_schema()
+            self._prove_writable()
         except duckdb.Error as error:
-            # Open already in this process: DuckDB shares it, and its settings are locked.
             self._connection.close()
-            raise StoreError(_open_message(path, error)) from error
+            raise opening_error(path, error) from error
         except BaseException:
             self._connection.close()
             raise
@@ -128,6 +112,40 @@ class Store:
                 "Use the version of the emulator that wrote it, or choose a file that doesn't exist yet."
             )
 
+    def _prove_writable(self) -> None:
+        """Write something: a full disk is refused at the start, not when the first job ends."""
+        if self.path:
+            with self.transaction():
+                self.execute("UPDATE polaris_format SET format = format")
+            self.execute("CHECKPOINT")
+
+    def check(self) -> None:
+        """
+        Say whether the database can be used.
+
+        :raises StorageError: It can't, since something failed for good.
+        """
+        if self._failed is not None:
+            raise StorageError(self._failed, is_final=True)
+
+    @contextmanager
+    def failures_named(self) -> Iterator[None]:
+        """
+        Turn errors of DuckDB that say something about the file or its disk into :class:`StorageError`.
+
+        :raises StorageError: Also at once if an earlier failure was final.
+        """
+        self.check()
+        try:
+            yield
+        except duckdb.Error as error:
+            failure = failure_of(self.path, error)
+            if failure is None:
+                raise
+            if failure.is_final:
+                self._failed = str(failure)
+            raise failure from error
+
     def close(self) -> None:
         """Close the database; calling it twice does no harm."""
         with self._lock:
@@ -141,11 +159,13 @@ class Store:
 
         :param sql: One DuckDB statement; values go through ``parameters``.
         :return: All rows; empty for a statement that returns none.
-        :raises duckdb.Error: As DuckDB raises it.
+        :raises StorageError: The file or its disk failed.
+        :raises duckdb.Error: Anything else, as DuckDB raises it.
         """
         if self._local.cursor is not None:
-            return _run(self._local.cursor, sql, parameters)
-        with self._lock:
+            with self.failures_named():
+                return _run(self._local.cursor, sql, parameters)
+        with self._lock, self.failures_named():
             return _run(self._connection, sql, parameters)
 
     @contextmanager
@@ -170,14 +190,14 @@ class Store:
                     self._doomed = True
                     raise
                 return
-            self._connection.execute("BEGIN TRANSACTION")
+            self.execute("BEGIN TRANSACTION")
             self._local.writing, self._doomed = True, False
             try:
                 yield
                 if self._doomed:
                     msg = "an inner transaction failed: let its exception leave the outer one too"
                     raise RuntimeError(msg)
-                self._connection.execute("COMMIT")
+                self.execute("COMMIT")
             except BaseException:
                 self._roll_back()
                 raise
@@ -204,9 +224,10 @@ class Store:
         if self._local.writing:
             yield self._connection.execute
             return
-        cursor = self._connection.cursor()
-        cursor.execute("BEGIN TRANSACTION READ ONLY")
-        cursor.execute("FROM polaris_format").fetchall()  # DuckDB fixes the state with the first look at a table
+        with self.failures_named():
+            cursor = self._connection.cursor()
+            cursor.execute("BEGIN TRANSACTION READ ONLY")
+            cursor.execute("FROM polaris_format").fetchall()  # DuckDB fixes the state with the first look at a table
         self._local.cursor = cursor
         try:
             yield cursor.execute
@@ -274,11 +295,3 @@ class Store:
 
 def _run(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     return connection.execute(sql, parameters or None).fetchall()
-
-
-def _open_message(path: str | None, error: duckdb.Error) -> str:
-    reason = str(error).splitlines()[0]
-    return (
-        f"database {path!r} can't be opened: {reason!r}. "
-        "Stop the process that uses it, or choose another file (its folder must exist)."
-    )

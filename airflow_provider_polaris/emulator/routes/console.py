@@ -6,16 +6,17 @@ They change one thing, a job that a person cancels; that is refused unless it co
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from airflow_provider_polaris import __version__
 from airflow_provider_polaris.emulator.core import Emulator, TheEmulator
-from airflow_provider_polaris.emulator.errors import ApiError
+from airflow_provider_polaris.emulator.errors import ApiError, envelope
 from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX
 from airflow_provider_polaris.emulator.pages import (
     HEADERS,
@@ -28,6 +29,8 @@ from airflow_provider_polaris.emulator.pages import (
     table_page,
 )
 from airflow_provider_polaris.emulator.pages.job_words import job_href, table_href
+
+log = logging.getLogger("airflow_provider_polaris.emulator")
 
 router = APIRouter(prefix=CONTROL_PREFIX)
 
@@ -90,7 +93,7 @@ def cancel_job(job_id: str, request: Request, emulator: TheEmulator) -> Response
         with emulator.jobs.lock:
             emulator.jobs.update(job_id, "canceled", _USER)
             # As the next request of the API would: nobody else may be there to make one.
-            emulator.jobs.settle()
+            emulator.jobs.pass_time(asked_for=(job_id,))
     except ApiError as error:
         return _refusal(emulator, error)
     return RedirectResponse(job_href(job_id), status_code=303)
@@ -134,12 +137,23 @@ def is_from_a_page(headers: Mapping[str, str]) -> bool:
     return "origin" in headers if site is None else site == "same-origin"
 
 
+def show_storage_error(request: Request, error: Exception) -> Response:
+    """Say that the database can't be read or written: on a page where a person looks, else in the envelope."""
+    log.error("%s %s failed: %s", request.method, request.url.path, error)
+    message = f"The emulator can't answer: {error}"
+    if request.url.path.startswith(CONTROL_PREFIX) and "text/html" in request.headers.get("accept", ""):
+        return HTMLResponse(
+            error_page(_site(request.app.state.emulator), "The database failed", message), 500, dict(HEADERS)
+        )
+    return JSONResponse(envelope(500, message), 500)
+
+
 def _answer(emulator: Emulator, render: Callable[[Site], str]) -> Response:
     """Render a page while nothing moves."""
     with emulator.jobs.lock:
         if emulator.settings.progression.kind == "seconds":
             # The clock moves these jobs, whoever asks.
-            emulator.jobs.settle()
+            emulator.jobs.pass_time()
         try:
             return HTMLResponse(render(_site(emulator)), headers=dict(HEADERS))
         except ApiError as error:

@@ -158,18 +158,6 @@ def test_store_reopened_has_everything(tmp_path: Path) -> None:
     again.close()
 
 
-def test_store_on_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
-    """A wrong --db is a sentence, and the file stays as it is."""
-    path = tmp_path / "notes.txt"
-    path.write_text("dear diary\n" * 1000)
-    with pytest.raises(StoreError) as caught:
-        Store(str(path))
-    message = str(caught.value)
-    assert message.startswith(f"database {str(path)!r} can't be opened: ")
-    assert message.endswith(". Stop the process that uses it, or choose another file (its folder must exist).")
-    assert path.read_text().startswith("dear diary")
-
-
 def test_store_on_somebody_elses_database_says_so(tmp_path: Path) -> None:
     """The emulator doesn't add its tables to a database of something else."""
     path = str(tmp_path / "other.duckdb")

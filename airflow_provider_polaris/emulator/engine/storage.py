@@ -1,0 +1,141 @@
+"""
+The file of a database: how DuckDB opens it, and what DuckDB's errors say about the file and its disk.
+
+DuckDB gets its settings with the call that opens the file: before them it would fetch an extension for a file of
+another program (SQLite) or for a path with a prefix (``md:``).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import tempfile
+import uuid
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from airflow_provider_polaris.emulator.engine.model import StorageError, StoreError
+
+#: Nothing is fetched, and no code is loaded. What the package needs (icu, json, parquet) is part of DuckDB's wheels.
+NO_EXTENSIONS: Final[dict[str, Any]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_unsigned_extensions": "false",
+    "python_enable_replacements": "false",
+}
+_MEMORY: Final = ":memory:"
+_MAGIC: Final = b"DUCK"
+_SQLITE: Final = b"SQLite format 3\0"
+
+
+def _texts(*names: str) -> tuple[str, ...]:
+    """Return what the system says for its errors; DuckDB repeats it. Not every system has all of them."""
+    return tuple(os.strerror(number) for name in names if (number := getattr(errno, name, None)) is not None)
+
+
+_FULL: Final = (*_texts("ENOSPC", "EDQUOT"), "There is not enough space on the disk")
+_READ_ONLY: Final = _texts("EROFS", "EACCES", "EPERM")
+# OBSERVED with DuckDB 1.4.0 and 2.0.0: files that were cut, and files with bytes that were overwritten.
+_DAMAGED: Final = (*_texts("EIO"), "Corrupt ", "Could not read enough bytes", "Failure while replaying WAL")
+_INVALIDATED: Final = "database has been invalidated"
+_ORIGINAL: Final = 'Original error: "'
+
+
+def connect(path: str | None) -> duckdb.DuckDBPyConnection:
+    """
+    Open a database, extensions and access to all other files switched off.
+
+    :param path: Database file, made if missing; None keeps everything in memory.
+    :raises StoreError: It can't be opened, or is no database.
+    """
+    place = _MEMORY
+    if path and path != _MEMORY:
+        # As an absolute path it has no prefix that DuckDB has an extension for.
+        place = os.path.abspath(os.path.expanduser(path))
+        _check_is_database(path, place)
+    settings = {
+        **NO_EXTENSIONS,
+        "enable_external_access": "false",
+        # Beyond its memory limit (DuckDB's own default, most of the machine or container) it spills here, not into the
+        # folder that the emulator was started in.
+        "temp_directory": str(Path(tempfile.gettempdir()) / f"polaris-emulator-{uuid.uuid4().hex}"),
+    }
+    try:
+        return duckdb.connect(place, config=settings)
+    except duckdb.Error as error:
+        raise opening_error(path, error) from error
+
+
+def opening_error(path: str | None, error: duckdb.Error) -> StoreError:
+    """Return why a database can't be opened, as one sentence."""
+    failure = failure_of(path, error)
+    if failure is not None:
+        return StoreError(str(failure))
+    return StoreError(
+        f"{_named(path)} can't be opened: {_first_line(error)!r}. "
+        "Stop the process that uses it, or choose another file (its folder must exist)."
+    )
+
+
+def failure_of(path: str | None, error: duckdb.Error) -> StorageError | None:
+    """
+    Tell what an error says about the file or its disk.
+
+    :param path: The database file; None for one in memory, which uses the disk beyond its memory limit only.
+    :return: None for an error that says nothing about them.
+    """
+    # Errors of other kinds may repeat text of a user.
+    if type(error) is not duckdb.Error and not isinstance(
+        error, (duckdb.IOException, duckdb.FatalException, duckdb.SerializationException, duckdb.TransactionException)
+    ):
+        return None
+    text = str(error)
+    is_final = isinstance(error, duckdb.FatalException) or _INVALIDATED in text
+    what, reason = _named(path), _first_line(error)
+    if any(one in text for one in _FULL):
+        folder = os.path.dirname(os.path.abspath(path)) if path else tempfile.gettempdir()
+        then = ", then start the emulator again" if is_final else ""
+        message = f"{what} can't be written, because the disk is full: {reason!r}. Free space for {folder!r}{then}."
+    elif any(one in text for one in _READ_ONLY):
+        message = (
+            f"{what} can't be written, because the file or its folder is read-only: {reason!r}. "
+            "Make both writable, or choose another file."
+        )
+    elif any(one in text for one in _DAMAGED):
+        message = f"{what} is damaged: {reason!r}. Restore it from a copy, or choose a file that doesn't exist yet."
+    elif is_final:
+        message = f"{what} can't be used any more: {reason!r}. Start the emulator again."
+    else:
+        return None
+    return StorageError(message, is_final=is_final)
+
+
+def _check_is_database(path: str, place: str) -> None:
+    try:
+        if not stat.S_ISREG(os.stat(place).st_mode):
+            raise StoreError(f"{path!r} is not a file. Choose a file that doesn't exist yet.")
+        with open(place, "rb") as file:
+            head = file.read(16)
+    except OSError:
+        return  # it doesn't exist, or DuckDB says why it can't be read
+    if head[8:12] == _MAGIC:
+        return
+    why = "doesn't begin like one"
+    if not head:
+        why = "is empty"
+    elif head == _SQLITE:
+        why = "begins like a SQLite database"
+    raise StoreError(f"file {path!r} is no DuckDB database: it {why}. Choose a file that doesn't exist yet.")
+
+
+def _named(path: str | None) -> str:
+    return f"database {path!r}" if path else "the database in memory"
+
+
+def _first_line(error: duckdb.Error) -> str:
+    """Return the reason without what follows it: advice for users of DuckDB, a stack of calls."""
+    text = str(error)
+    return text.rpartition(_ORIGINAL)[2].partition("\n")[0].removesuffix('"').strip()
