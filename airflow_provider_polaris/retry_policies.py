@@ -36,6 +36,7 @@ class PolarisRetryPolicy(RetryPolicy):
     403: a permission is missing                             fails at once             retries after ``retry_delay``
     429: too many requests                                   retries when Polaris said retries after ``retry_delay``
     No answer, 5xx, an answer to the POST that was lost      retries, growing delay    retries after ``retry_delay``
+    An error that a proxy or a wrong host sent               retries, growing delay    retries after ``retry_delay``
     Job failed by ``internal_error`` or a code not known     retries, growing delay    retries after ``retry_delay``
     Job still ``pending`` at the deadline: no capacity       retries, growing delay    retries after ``retry_delay``
     A guard waited in vain for a table, a job or a count     retries, growing delay    retries after ``retry_delay``
