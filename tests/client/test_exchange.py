@@ -226,14 +226,18 @@ def test_proxy_that_drips_its_answer_to_connect_ends_at_the_deadline(time: Time,
     client = make_client(
         time, base_url="https://polaris.example.org", proxies={"https": "http://127.0.0.1:3128"}, exchange_timeout=20.0
     )
+    unsent = (
+        "was not sent: the connection to 'polaris.example.org' was not complete after 20 s. Check host and proxies in "
+        "connection 'polaris_default'."
+    )
     with pytest.raises(PolarisTransportError) as caught:
         client.create_job({"type": "sql"})
-    assert str(caught.value) == (
-        "POST /v1/projects/p1/jobs was not sent: the connection to 'polaris.example.org' was not complete after 20 s. "
-        "Check host and proxies in connection 'polaris_default'."
-    )
-    assert network.sockets[0].sent.startswith(b"CONNECT polaris.example.org:443 HTTP/1.")
+    assert str(caught.value) == f"POST /v1/projects/p1/jobs {unsent}"
     assert time.elapsed <= 20.0
+    with pytest.raises(PolarisTransportError) as caught:
+        client.get_job_status("j1")
+    assert str(caught.value) == f"GET {STATUS} {unsent}"
+    assert all(sock.sent.startswith(b"CONNECT polaris.example.org:443 HTTP/1.") for sock in network.sockets)
 
 
 def test_tls_within_tls_is_read_within_the_deadline(time: Time, monkeypatch: pytest.MonkeyPatch) -> None:

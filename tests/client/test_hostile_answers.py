@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
+from airflow_provider_polaris.client.envelope import read_envelope
 from airflow_provider_polaris.client.exchange import Exchange
 from airflow_provider_polaris.client.reading import LONGEST_TEXT
 from airflow_provider_polaris.client.transport import Transport
@@ -300,3 +301,14 @@ def test_every_call_gets_generated_answers() -> None:
     """The calls are found by looking at the client, so a new one can't be forgotten."""
     assert len(CALLS) >= 24
     assert {"create_job", "get_job_status", "iter_jobs", "upload_file", "query", "iter_query_rows"} <= set(CALLS)
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [('{"error":', "}"), ('{"x":', "}"), ('{"details":[', "]}"), ('{"innererror":', "}"), ("[", "]")],
+)
+def test_error_of_any_depth_is_read(opening: str, closing: str) -> None:
+    """Just below the depth at which parsing fails, nothing else fails either."""
+    for depth in range(700, 1100):
+        body = f'{opening * depth}"x"{closing * depth}'.encode()
+        assert len(read_envelope(body, "application/json").remark or "") < 1000
