@@ -12,8 +12,8 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent / "e2e"))  # for the package 'harness', as the scenarios' conftest does
 
-from harness.processes import ProcessTree  # noqa: E402
-from harness.waiting import eventually  # noqa: E402
+from harness.processes import ProcessTree
+from harness.waiting import eventually
 
 PARENT = """
 import subprocess, sys
