@@ -38,7 +38,6 @@ settings.load_profile("any machine")
 @pytest.fixture(scope="session")
 def emulator_server() -> Iterator[EmulatorServer]:
     """Run a server whose emulators last as long as a test wants."""
-    from airflow_provider_polaris.emulator.serving import EmulatorServer
-
-    with EmulatorServer() as server:
+    serving = pytest.importorskip("airflow_provider_polaris.emulator.serving")
+    with serving.EmulatorServer() as server:
         yield server

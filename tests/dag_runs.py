@@ -40,13 +40,12 @@ INGEST = {
 
 
 @pytest.fixture
-def polaris(connect, tmp_path):
+def polaris(connect, tmp_path, emulator_server):
     """Run an emulator that has the source file, and point the default connection to it."""
-    serving = pytest.importorskip("airflow_provider_polaris.emulator.serving")
     from airflow_provider_polaris.emulator.machine import Progression
     from airflow_provider_polaris.emulator.settings import EmulatorSettings
 
-    with serving.running_emulator(EmulatorSettings(progression=Progression.parse("polls=3"))) as emulator:
+    with emulator_server.emulator(EmulatorSettings(progression=Progression.parse("polls=3"))) as emulator:
         settings = emulator.settings
         connect(host=emulator.base_url, password=settings.api_key, extra={"project_id": settings.project_id})
         file = tmp_path / "koalas.json"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.emulator.machine import Progression
-from airflow_provider_polaris.emulator.serving import RunningEmulator, running_emulator
+from airflow_provider_polaris.emulator.serving import EmulatorServer, RunningEmulator
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
 
 sdk = pytest.importorskip("polaris.sdk.client")
@@ -161,10 +161,10 @@ def check(model: Any, raw: Any, path: str = "$") -> None:
 
 
 @pytest.fixture
-def vendor(request: pytest.FixtureRequest) -> Iterator[Vendor]:
+def vendor(request: pytest.FixtureRequest, emulator_server: EmulatorServer) -> Iterator[Vendor]:
     """The vendor's client of an emulator with the table 'Koalas Source'; parametrize it for another progression."""
     progression = Progression.parse(getattr(request, "param", "immediate"))
-    with running_emulator(EmulatorSettings(progression=progression)) as emulator:
+    with emulator_server.emulator(EmulatorSettings(progression=progression)) as emulator:
         vendor = Vendor(emulator)
         try:
             vendor.load_koalas()

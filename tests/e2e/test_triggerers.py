@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 
 import pytest
+from harness.airflow import TRIGGERER_SILENCE
 from harness.checks import cancel_is_asked, check_success, see_waiting
 from harness.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.e2e
 
-#: Airflow gives the triggers of a triggerer that is silent for 30 s to another one.
-FREEZE_SECONDS = 40
+#: Longer than a triggerer may be silent before its triggers are another one's.
+FREEZE_SECONDS = TRIGGERER_SILENCE + 10
 
 
 @pytest.fixture(autouse=True)

@@ -20,12 +20,11 @@ pytestmark = [
 
 
 @pytest.fixture
-def polaris(connect):
+def polaris(connect, emulator_server):
     """Run an emulator and point the default connection to it; return a function that makes its next POSTs fail."""
-    serving = pytest.importorskip("airflow_provider_polaris.emulator.serving")
     from airflow_provider_polaris.emulator.settings import EmulatorSettings
 
-    with serving.running_emulator(EmulatorSettings()) as emulator:
+    with emulator_server.emulator(EmulatorSettings()) as emulator:
         settings = emulator.settings
         connect(host=emulator.base_url, password=settings.api_key, extra={"project_id": settings.project_id})
 

@@ -23,6 +23,9 @@ from harness.processes import ProcessTree
 from harness.rest import RestApi, Task
 from harness.waiting import eventually
 
+#: Seconds after which a triggerer that is silent loses its triggers to another one. Airflow's own is 30, and on a busy
+#: machine a triggerer that works was silent for 34.
+TRIGGERER_SILENCE = 60
 #: Seconds until all components are healthy; several times what two busy cores need.
 _START_SECONDS = 600
 
@@ -62,6 +65,7 @@ class Airflow(ABC):
             # On loaded machines a write takes longer than SQLite's 5 s, and the scheduler ends when it is locked out.
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout=60",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
+            "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": str(TRIGGERER_SILENCE),
             "NO_COLOR": "1",
             "NO_PROXY": "127.0.0.1,localhost",
             "no_proxy": "127.0.0.1,localhost",

@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from typing import Any
 
-from harness.airflow import Airflow
+from harness.airflow import TRIGGERER_SILENCE, Airflow
 from harness.rest import RestApi, Task
 
 USER = PASSWORD = "admin"
@@ -86,6 +86,7 @@ class Airflow2(Airflow):
         with closing(sqlite3.connect(f"file:{self.home / 'airflow.db'}?mode=ro", uri=True, timeout=30)) as database:
             rows = database.execute(
                 "SELECT id FROM job WHERE job_type = 'TriggererJob' AND state = 'running'"
-                " AND latest_heartbeat > datetime('now', '-30 seconds')"
+                " AND latest_heartbeat > datetime('now', ?)",
+                (f"-{TRIGGERER_SILENCE} seconds",),
             )
             return {number for (number,) in rows}

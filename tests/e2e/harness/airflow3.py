@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from harness.airflow import Airflow
+from harness.airflow import TRIGGERER_SILENCE, Airflow
 from harness.rest import RestApi, Task
 
 
@@ -57,6 +57,8 @@ class Airflow3(Airflow):
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+            # A triggerer that was frozen is not to miss its own heartbeats on top.
+            "AIRFLOW__TRIGGERER__RUNNER_HEALTH_CHECK_THRESHOLD": str(3 * TRIGGERER_SILENCE),
             # A process of a task that has ended is often noticed only at the next heartbeat.
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             # A worker that was killed is missed within a minute.

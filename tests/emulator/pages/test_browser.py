@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from airflow_provider_polaris.emulator.machine import Progression
-from airflow_provider_polaris.emulator.serving import RunningEmulator, running_emulator
+from airflow_provider_polaris.emulator.serving import EmulatorServer, RunningEmulator
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
 from tests.emulator.conftest import KOALAS, Api, Clock
 from tests.emulator.pages.browser import Chromium, Page, chromium, needs_chromium
@@ -84,10 +84,10 @@ def call(running: RunningEmulator, method: str, path: str, body: Any = None, **o
 
 
 @contextmanager
-def filled(clock: Clock) -> Iterator[tuple[RunningEmulator, str, str]]:
+def filled(server: EmulatorServer, clock: Clock) -> Iterator[tuple[RunningEmulator, str, str]]:
     """Run an emulator with something of everything in it."""
     settings = EmulatorSettings(progression=Progression.parse("seconds=10"))
-    with running_emulator(settings, clock=clock) as running:
+    with server.emulator(settings, clock=clock) as running:
 
         def run(body: dict[str, Any]) -> str:
             job = call(running, "POST", "/jobs", body)
@@ -115,10 +115,10 @@ def browser(tmp_path_factory) -> Iterator[Chromium]:
 
 
 @pytest.fixture
-def console(browser) -> Iterator[Console]:
+def console(browser, emulator_server) -> Iterator[Console]:
     """A console of each test's own."""
     clock = Clock()
-    with filled(clock) as (running, failed, held):
+    with filled(emulator_server, clock) as (running, failed, held):
         page = Page(browser, running.base_url)
         yield Console(running, clock, page, failed, held)
         page.close()

@@ -17,13 +17,12 @@ RUN_DATE = datetime(2026, 11, 20, tzinfo=timezone.utc)
 
 
 @pytest.fixture
-def polaris(connect: Any) -> Iterator[PolarisClient]:
+def polaris(connect: Any, emulator_server: Any) -> Iterator[PolarisClient]:
     """Run an emulator whose "Koalas Source" has rows at the begin and the end of each month of 2024 and one after."""
     from airflow_provider_polaris.emulator.machine import Progression
-    from airflow_provider_polaris.emulator.serving import running_emulator
     from airflow_provider_polaris.emulator.settings import EmulatorSettings
 
-    with running_emulator(EmulatorSettings(progression=Progression.parse("polls=1"))) as emulator:
+    with emulator_server.emulator(EmulatorSettings(progression=Progression.parse("polls=1"))) as emulator:
         settings = emulator.settings
         connect(host=emulator.base_url, password=settings.api_key, extra={"project_id": settings.project_id})
         made = ClientSettings.from_host(emulator.base_url, project_id=settings.project_id, api_key=settings.api_key)

@@ -45,7 +45,7 @@ def build(deferrable):
             params={"name": "Rollup", "wait": False},
         )
         wait = PolarisJobSensor(
-            task_id="wait", job_id=rollup.output, deferrable=deferrable, poke_interval=0.1, timeout=60
+            task_id="wait", job_id=rollup.output, deferrable=deferrable, poke_interval=0.1, timeout=600
         )
         ingest >> rollup >> wait
     return dag
