@@ -159,7 +159,7 @@ class Transport:
             body,
             fresh_connection,
             repeat_throttled,
-            endpoint.answer_bytes,
+            answer_bytes=endpoint.answer_bytes,
         )
 
     def call(self, request: Request) -> Answer:
