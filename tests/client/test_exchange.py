@@ -30,7 +30,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisAmbiguousSubmitError,
     PolarisApiError,
     PolarisError,
-    PolarisNotFoundError,
+    PolarisForeignAnswerError,
     PolarisProtocolError,
     PolarisServerError,
     PolarisTransportError,
@@ -411,12 +411,12 @@ def test_token_that_is_too_large_is_refused(time: Time, wire: MakeWire) -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [("404 Not Found", PolarisNotFoundError), ("503 Busy", PolarisServerError), ("302 Found", PolarisApiError)],
+    [("404 Not Found", PolarisForeignAnswerError), ("503 Busy", PolarisServerError), ("302 Found", PolarisApiError)],
 )
 def test_error_that_is_too_large_keeps_its_type(
-    status: str, kind: type[PolarisApiError], time: Time, wire: MakeWire
+    status: str, kind: type[PolarisApiError | PolarisForeignAnswerError], time: Time, wire: MakeWire
 ) -> None:
-    """The status tells what happened; of the body a beginning is enough."""
+    """The status tells what happened; a 404 whose body is cut can't be told to be the service's own."""
     network = wire(lambda _: iter([answer({"code": "A" * 4 * 2**20}, status)]))
     with pytest.raises(kind) as caught:
         make_client(time).get_job_status("j1")
@@ -428,14 +428,14 @@ def test_error_that_is_too_large_keeps_its_type(
 
 def test_error_carries_nothing_that_is_long(time: Time, wire: MakeWire) -> None:
     """A code, a request id and a text of the service are shortened before anybody writes them."""
-    body = {"code": "C" * 500_000, "message": "M" * 300_000}
+    body = {"code": "C" * 50_000, "message": "M" * 30_000}
     wire(lambda _: iter([answer(body, "500 Bad", f"X-Request-Id: {'R' * 60_000}\r\n")]))
     with pytest.raises(PolarisServerError) as caught:
         make_client(time).get_job_status("j1")
     error = caught.value
-    assert error.code == f"{'C' * 200}… (500000 characters)"
+    assert error.code == f"{'C' * 200}… (50000 characters)"
     assert error.request_id == f"{'R' * 200}… (60000 characters)"
-    assert error.vendor_message == f"{'M' * 10_000}… (300000 characters)"
+    assert error.vendor_message == f"{'M' * 10_000}… (30000 characters)"
     assert len(str(error)) < 4000
 
 
@@ -452,11 +452,16 @@ def test_encoding_that_was_not_asked_for_is_refused(encoding: str, time: Time, w
     )
 
 
-def test_error_with_an_encoding_that_was_not_asked_for_keeps_its_type(time: Time, wire: MakeWire) -> None:
+def test_error_with_an_encoding_that_was_not_asked_for_is_not_read(time: Time, wire: MakeWire) -> None:
     """Its body is not read at all."""
     wire(lambda _: iter([answer(b"????", "404 Not Found", "Content-Encoding: br\r\n")]))
-    with pytest.raises(PolarisNotFoundError, match=f"^GET {STATUS} answered 404 with an empty body"):
+    with pytest.raises(PolarisForeignAnswerError) as caught:
         make_client(time).get_job_status("j1")
+    assert str(caught.value) == (
+        f"GET {STATUS} answered 404, but this isn't Polaris' API: host '127.0.0.1:9' sent no content type, and the "
+        "body has no text. A proxy, an ingress or another service answered in its place: check host and proxies in "
+        "connection 'polaris_default'."
+    )
 
 
 @pytest.mark.parametrize(

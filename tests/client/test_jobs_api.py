@@ -26,12 +26,20 @@ def test_progress_of_a_type_that_has_none_is_none(client: PolarisClient, server:
 
 @pytest.mark.parametrize(
     ("value", "progress"),
-    [(b"0.5", 0.5), (b"1", 1.0), (b"1.5", 1.0), (b"-3", 0.0), (b"1" + b"0" * 307, 1.0), (b"true", None), (b"{}", None)],
+    [
+        (b"0.5", 0.5),
+        (b"1", 1.0),
+        (b"1.5", None),
+        (b"-3", None),
+        (b"1" + b"0" * 307, None),
+        (b"true", None),
+        (b"{}", None),
+    ],
 )
 def test_progress_is_a_number_from_0_to_1(
     value: bytes, progress: float | None, client: PolarisClient, server: Script
 ) -> None:
-    """Whatever the service counts, nobody has to show more than all of it."""
+    """A value outside of the range is not shown as a percentage."""
     server.answer(Reply(body=b'{"overallProgress": ' + value + b"}"))
     assert client.get_job_progress("j1") == progress
 

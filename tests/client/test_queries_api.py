@@ -63,8 +63,8 @@ def test_query_rows_without_pages_are_read_at_once(client: PolarisClient, server
 
 def test_query_rows_of_too_many_pages_are_an_error(client: PolarisClient, server: Script) -> None:
     """A megabyte of page numbers is no megabyte of requests."""
-    server.answer(Reply(body={"state": "SUCCESS", "result": {"pages": [{"id": 0}] * 10_001}}))
+    server.answer(Reply(body={"state": "SUCCESS", "result": {"pages": [{"id": 0}] * 1001}}))
     with pytest.raises(PolarisProtocolError) as caught:
         next(client.iter_query_rows("q1"))
-    assert str(caught.value) == "query 'q1' has 10001 pages, more than 10000."
+    assert str(caught.value) == "query 'q1' has 1001 pages, more than 1000."
     assert len(server.seen) == 1
