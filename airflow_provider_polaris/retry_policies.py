@@ -93,7 +93,6 @@ class PolarisRetryPolicy(RetryPolicy):
         :param context: Airflow's context; None if there is none.
         :return: Each decision about an error of this package has a reason, which Airflow logs and shows with the retry.
         """
-        from airflow_provider_polaris.jobs.errors import bounded_wait
         from airflow_provider_polaris.jobs.prospects import Prospect, prospect_of
 
         error = _polaris_error(exception)
@@ -112,7 +111,7 @@ class PolarisRetryPolicy(RetryPolicy):
                 RetryAction.DEFAULT,
                 reason=f"{kind}: nobody can tell whether it passes, so the task's own retries and retry_delay count.",
             )
-        asked = bounded_wait(getattr(error, "retry_after", None)) if prospect is Prospect.THROTTLED else None
+        asked = getattr(error, "retry_after", None) if prospect is Prospect.THROTTLED else None
         if asked:
             return RetryDecision.retry(
                 timedelta(seconds=asked), f"{kind}: Polaris has too many requests and asked to wait {asked:g} s."

@@ -165,10 +165,11 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """
     Read ``Retry-After`` in both of its forms (RFC 9110, section 10.2.3).
 
-    A date is measured by the ``Date`` of the same answer, because the clocks of the two machines may differ.
+    A date is measured by the ``Date`` of the same answer, because the clocks of the two machines may differ. Where that
+    gives no sensible wait, two parts of the service have different clocks, and ours counts.
 
     :param headers: Of the answer.
-    :param now: Aware; the present, for an answer that has no date of its own.
+    :param now: Aware; the present by our clock.
     :return: Seconds, from 0 to :data:`~airflow_provider_polaris.jobs.errors.LONGEST_WAIT`; None if the header is
         missing or can't be read.
     """
@@ -178,7 +179,11 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     moment = _date(text)
     if moment is None:
         return None
-    return bounded_wait((moment - (_date(headers.get("Date") or "") or now)).total_seconds())
+    sent = _date(headers.get("Date") or "")
+    seconds = None if sent is None else (moment - sent).total_seconds()
+    if seconds is None or seconds != bounded_wait(seconds):
+        seconds = (moment - now).total_seconds()
+    return bounded_wait(seconds)
 
 
 def _date(text: str) -> datetime | None:

@@ -134,14 +134,9 @@ class _Tick:
         return waiter.job_id not in self._apart and plan.is_due(waiter, self._now, self._moment.pace)
 
     def _ask_all(self, groups: Groups, most: int) -> None:
-        """
-        Ask for each of so many; the turn is with those that had none for longest, for a request may always fail.
-
-        Those that failed before come last, so that they cost the others nothing.
-        """
+        """Ask for each of so many; the turn is with those that had none for longest, for a request may always fail."""
         waiting = (group for group in groups if group[0].job_id not in self._apart)
-        turns = sorted(waiting, key=lambda group: group[0].attempted)[:most]
-        for group in sorted(turns, key=lambda group: group[0].failing):
+        for group in sorted(waiting, key=lambda group: group[0].attempted)[:most]:
             self._ask(group)
 
     def _ask(self, group: Group) -> None:

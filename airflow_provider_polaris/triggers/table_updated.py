@@ -51,8 +51,8 @@ class PolarisTableUpdatedTrigger(_EventTrigger):
 
     ``jobs`` are the last twenty, in the order of their end, ``count`` says how many there were, and ``job_id`` is the
     last one. ``intervals`` are ISO 8601 in UTC, as Polaris writes them, and None where the job may have changed all of
-    the table; ``rows`` are those that it stored, None if nobody knows. A DAG finds it in
-    ``triggering_asset_events[asset][i].extra["payload"]``.
+    the table, or more than a hundred intervals; ``rows`` are those that it stored, None if nobody knows. A DAG finds
+    it in ``triggering_asset_events[asset][i].extra["payload"]``.
 
     **Polling.** All watchers of a triggerer that use the same connection and interval share one poll: a request for
     the jobs that run and one for those that have completed, and two more for each job that is told. While Polaris

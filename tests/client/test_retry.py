@@ -94,13 +94,16 @@ def test_retry_after_is_read_in_both_forms(value: str, seconds: float | None) ->
         ("Sat, 01 Jun 2030 12:00:00 GMT", "Sat, 01 Jun 2030 12:00:30 GMT", 30.0),
         ("Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 01 Jan 1970 00:00:07 GMT", 7.0),
         ("Sat, 01 Jun 2030 12:00:00 GMT", "30", 30.0),
-        ("Sat, 01 Jun 2030 12:00:00 GMT", "Sat, 01 Jun 2024 12:00:30 GMT", 0.0),
+        ("Sat, 01 Jun 2030 12:00:00 GMT", "Sat, 01 Jun 2024 12:00:30 GMT", 30.0),
+        ("Sat, 01 Jun 2030 12:00:00 GMT", "Sat, 01 Jun 2024 11:00:00 GMT", 0.0),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", "Sat, 01 Jun 2024 12:00:30 GMT", 30.0),
+        ("Sat, 01 Jun 2030 12:00:00 GMT", "Fri, 01 Jun 2299 12:00:00 GMT", 7200.0),
         ("the day before", "Sat, 01 Jun 2024 12:00:30 GMT", 30.0),
         ("", "Sat, 01 Jun 2024 12:00:30 GMT", 30.0),
     ],
 )
 def test_retry_after_that_is_a_date_is_measured_by_the_answers_own_clock(date: str, value: str, seconds: float) -> None:
-    """The clock of the service may be years off; without a readable Date of its own, ours counts."""
+    """The clock of the service may be years off; without a Date that fits, ours counts."""
     assert retry_after({"Date": date, "Retry-After": value}, NOW) == seconds
 
 

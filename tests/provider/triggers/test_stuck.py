@@ -10,6 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -257,14 +258,40 @@ def test_nothing_large_is_parsed_or_logged_on_the_event_loop(
     assert max(len(record.getMessage()) for record in caplog.records) < 5000
 
 
-def test_watch_that_ends_leaves_no_task_though_a_request_hangs(service: Service) -> None:
+@pytest.mark.parametrize("most_left", [8, 0], ids=["apart", "in the tick"])
+def test_watch_that_ends_leaves_no_task_though_a_request_hangs(
+    service: Service, monkeypatch: pytest.MonkeyPatch, most_left: int
+) -> None:
     """The last waiter leaves: nothing waits for the answer any more, on the loop."""
+    monkeypatch.setattr(lane, "MOST_LEFT", most_left)
     service.answers["bad"] = HANG
 
     async def scenario() -> None:
         async with waiting("bad", "good"):
-            await until(lambda: service.asked["bad"] >= 2)
+            await until(lambda: service.asked["bad"] >= (2 if most_left else 1))
         await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
         assert not service.release.is_set()
+
+    asyncio.run(scenario())
+
+
+def test_tick_waits_for_its_request_once_too_many_threads_are_left_behind(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads don't multiply; whoever waits goes on as soon as one of them returns."""
+    monkeypatch.setattr(lane, "MOST_LEFT", 2)
+    names = [f"bad-{number}" for number in range(3)]
+    service.answers.update(dict.fromkeys(names, HANG))
+
+    async def scenario() -> None:
+        async with waiting(*names, "good") as events:
+            await until(lambda: all(service.asked[name] for name in names))
+            looks = count()
+            await until(lambda: next(looks) == 50)  # while the loop looks at the tick again and again
+            assert polaris_threads().count("polaris-poll") == 3
+            assert service.asked["good"] == 0
+            service.answers["good"] = "completed"
+            service.release.set()
+            await until(lambda: len(events) == 4)
 
     asyncio.run(scenario())
