@@ -44,8 +44,13 @@ def read_json(body: bytes, keep: Collection[str] | None = None) -> Any:
     integer = _integer if _MANY_DIGITS in body.translate(_TO_ZEROS) else None
     try:
         # UTF-8 only, as RFC 8259 wants it: json.loads would take UTF-16 too, in which a bracket may be half a letter.
-        text = body.decode("utf-8-sig")
-        data = json.loads(text, object_hook=hook, parse_int=integer, parse_float=_float, parse_constant=_constant)
+        data = json.loads(
+            body.decode("utf-8-sig"),
+            object_hook=hook,
+            parse_int=integer,
+            parse_float=_float,
+            parse_constant=_constant,
+        )
     except OverflowError:
         return Unreadable("the body has a number that is too large to compute with")
     except (ValueError, RecursionError):
