@@ -25,6 +25,8 @@ class RestApi(ABC):
     prefix: str
     #: Where it tells how its components are.
     health_path: str
+    #: Parameter that gives the pages of a list of task instances one order; empty where the list has no other.
+    order: str
 
     def __init__(self, url: str) -> None:
         self._url = url
