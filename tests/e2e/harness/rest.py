@@ -76,6 +76,10 @@ class RestApi(ABC):
         }
         self.ask("POST", f"/dags/{task.dag_id}/clearTaskInstances", body)
 
+    def set_slots(self, slots: int) -> None:
+        """Let so many tasks run at once."""
+        self.ask("PATCH", "/pools/default_pool?update_mask=slots", {"name": "default_pool", "slots": slots})
+
     def add_connection(self, connection: dict[str, Any]) -> None:
         """Put a connection into Airflow's database."""
         self.ask("POST", "/connections", connection)
