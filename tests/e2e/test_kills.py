@@ -37,6 +37,14 @@ def deferred_task(run_dag, polaris) -> Task:
 
 
 @pytest.fixture
+def no_slots(airflow, deferred_task) -> Iterator[None]:
+    """Let no task run."""
+    airflow.api.set_slots(0)
+    yield
+    airflow.api.set_slots(128)
+
+
+@pytest.fixture
 def fleet(airflow, polaris) -> Iterator[Fleet]:
     """Return tasks that are all deferred, each with a job that runs."""
     airflow.api.add_connection({"connection_id": "fleet", **polaris.connection()})
@@ -92,18 +100,22 @@ def test_tasks_marked_and_cleared_behind_a_busy_triggerer_cancel_their_jobs(airf
     assert running == {*cleared, *left}
 
 
-def test_triggerer_that_ends_with_an_open_question_names_the_job(airflow, run_dag, polaris, deferred_task):
-    """A run that was deleted leaves no task to ask for: its job runs on, and the triggerer's own log says so."""
+def test_triggerer_that_ends_with_an_open_question_names_the_job(airflow, polaris, deferred_task, no_slots):
+    """A task that was cleared and waits for a slot may resume its job: the job runs on, and the last words name it."""
     (job,) = polaris.jobs()
     (triggerer,) = airflow.triggerers()
-    airflow.api.ask("DELETE", f"/dags/{deferred_task.dag_id}/dagRuns/{deferred_task.run_id}")
-    run_dag.tasks.remove(deferred_task)
-    told = "nothing proves yet that the task no longer waits for Polaris job"
-    eventually(lambda: airflow.task_log(deferred_task), lambda log: told in log, within=120, what="an open question")
+    triggerer.freeze()
+    try:
+        deferred_task.clear()
+        deferred_task.wait_for("scheduled")
+    finally:
+        triggerer.thaw()
+    told = f"no longer waits for Polaris job '{job['id']}': the task's state is 'scheduled'"
+    eventually(lambda: airflow.task_log(deferred_task), lambda log: told in log, within=60, what="an open question")
     triggerer.terminate()
     triggerer.wait(60)
     triggerer.kill()
     airflow.start_triggerer()
     (line,) = (line for line in triggerer.log.read_text().splitlines() if "The triggerer ends" in line)
     assert f"Polaris job '{job['id']}' of task fleet.rollup (run {deferred_task.run_id}) may run on" in line
-    assert polaris.statuses() == [("running", "running")]
+    assert [job["desiredExecutionStatus"] for job in polaris.jobs()] == ["running"]

@@ -62,8 +62,7 @@ class Airflow(ABC):
             "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__PARALLELISM": "4",
-            # On loaded machines a write takes longer than SQLite's 5 s, and the scheduler ends when it is locked out.
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout=60",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._database(),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": str(TRIGGERER_SILENCE),
             "NO_COLOR": "1",
@@ -99,7 +98,7 @@ class Airflow(ABC):
         """
         self.prepare()
         for arguments in self.commands:
-            self._start(arguments[0], *arguments)
+            self._start(arguments[0], *arguments, **self._patience(arguments[0]))
         self.start_triggerer()
         self._wait_until_healthy()
         self.api.log_in()
@@ -179,6 +178,19 @@ class Airflow(ABC):
         folder = self.home / "logs" / f"dag_id={task.dag_id}" / f"run_id={task.run_id}" / f"task_id={task.task_id}"
         files = sorted(folder.glob(f"attempt={attempt}.log*"))
         return "\n".join(f"--- {file.name}\n{file.read_text(errors='replace')}" for file in files)
+
+    def _database(self, query: str = "") -> str:
+        return f"sqlite:///{self.home / 'airflow.db'}{query}"
+
+    def _patience(self, component: str) -> dict[str, str]:
+        """
+        Return how long a component waits for the database, if it differs.
+
+        The scheduler ends when it is locked out, and on a loaded machine the API server locks out everybody, itself
+        included, for as long as it waits itself: SQLite's 5 s.
+        """
+        patient = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._database("?timeout=60")}
+        return patient if component == "scheduler" else {}
 
     def _start(self, name: str, *arguments: str, **environment: str) -> ProcessTree:
         component = ProcessTree(

@@ -18,6 +18,7 @@ class RestApi1(RestApi):
 
     prefix = "/api/v1"
     health_path = "/health"
+    order = ""
 
     def log_in(self) -> None:
         """Say who we are from now on."""

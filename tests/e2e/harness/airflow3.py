@@ -14,6 +14,7 @@ class RestApi2(RestApi):
 
     prefix = "/api/v2"
     health_path = "/monitor/health"
+    order = "&order_by=id"
 
     def log_in(self) -> None:
         """Get a token; every visitor is an administrator here."""

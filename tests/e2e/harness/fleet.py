@@ -46,8 +46,9 @@ class Fleet:
         """Return the task instance of each table."""
         by_run: dict[str, dict[str, Any]] = {}
         for offset in range(0, 100 * _PAGE, _PAGE):
-            path = f"/dags/{DAG_ID}/dagRuns/~/taskInstances?limit={_PAGE}&offset={offset}&order_by=id"
-            found = self._airflow.api.ask("GET", path)["task_instances"]
+            api = self._airflow.api
+            path = f"/dags/{DAG_ID}/dagRuns/~/taskInstances?limit={_PAGE}&offset={offset}{api.order}"
+            found = api.ask("GET", path)["task_instances"]
             by_run.update({one["dag_run_id"]: one for one in found})
             if len(found) < _PAGE:
                 break

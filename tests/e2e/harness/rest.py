@@ -25,6 +25,8 @@ class RestApi(ABC):
     prefix: str
     #: Where it tells how its components are.
     health_path: str
+    #: Parameter that gives the pages of a list of task instances one order; empty where the list has no other.
+    order: str
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -73,6 +75,10 @@ class RestApi(ABC):
             "reset_dag_runs": True,
         }
         self.ask("POST", f"/dags/{task.dag_id}/clearTaskInstances", body)
+
+    def set_slots(self, slots: int) -> None:
+        """Let so many tasks run at once."""
+        self.ask("PATCH", "/pools/default_pool?update_mask=slots", {"name": "default_pool", "slots": slots})
 
     def add_connection(self, connection: dict[str, Any]) -> None:
         """Put a connection into Airflow's database."""
