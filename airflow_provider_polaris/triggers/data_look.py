@@ -77,4 +77,4 @@ def _look(counter: Counter, conditions: Sequence[DataCondition], storage: TableS
 def _may_be_of_one(error: PolarisError) -> bool:
     if isinstance(error, PolarisApiError):
         return error.status == 400
-    return isinstance(error, PolarisGuardError | PolarisGuardUnansweredError | PolarisSpecError)
+    return isinstance(error, PolarisSpecError | PolarisGuardError | PolarisGuardUnansweredError)
