@@ -36,6 +36,9 @@ _GRAIN_OF_WINDOW: Mapping[str, str] = {
     "YearWindow": "year",
 }
 
+#: Airflow's timetables whose runs have a period, by class name as well.
+_INTERVAL_TIMETABLES = frozenset({"CronDataIntervalTimetable", "DeltaDataIntervalTimetable"})
+
 #: Shapes of a partition key: pattern, how to read it, what it says about the grain. A key down to the second says
 #: nothing: it is how Airflow writes every partition date unless told otherwise.
 _KEY_SHAPES: tuple[tuple[re.Pattern[str], str, str | None], ...] = (
@@ -98,8 +101,7 @@ def timetable_zone(context: Mapping[str, Any]) -> str | None:
 
     :param context: Airflow's context of the task.
     """
-    zone = _zone_of(_timetable_of(context))
-    return None if zone is None else str(getattr(zone, "name", None) or getattr(zone, "key", None) or zone)
+    return _zone_name(_timetable_of(context))
 
 
 def _timetable_of(context: Mapping[str, Any]) -> Any:
@@ -114,7 +116,7 @@ def _field(timetable: Any, name: str) -> Any:
 
 
 def _empty(at: datetime, timetable: Any) -> str:
-    """Say why a data interval is empty, and show the two lines that give each run its period, if there are such."""
+    """Say why a data interval is empty, and what to change: the schedule only if it gives no intervals."""
     expression, delta = _field(timetable, "expression"), _field(timetable, "delta")
     empty = f"this run's data interval is empty: it starts and ends at {format_instant(at)}"
     if expression is None and delta is None:
@@ -123,8 +125,15 @@ def _empty(at: datetime, timetable: Any) -> str:
             f"{empty}, as that of a DAG {kind} may be. Set interval='START/END', for example "
             "interval='{{ params.interval }}', or schedule the DAG with data intervals or partitions."
         )
+    if _gives_intervals(timetable):
+        return (
+            f"{empty}, although {type(timetable).__name__} gives intervals: a run that is triggered by hand while the "
+            "clocks change may have none. Leave the schedule as it is. Set interval='START/END' for this run, for "
+            "example interval='{{ params.interval }}', or trigger it with another logical date."
+        )
     if expression is not None:
-        what, name, made = "cron schedule", "CronDataIntervalTimetable", f"{expression!r}, timezone='UTC'"
+        zone = _zone_name(timetable) or "UTC"
+        what, name, made = "cron schedule", "CronDataIntervalTimetable", f"{expression!r}, timezone={zone!r}"
     else:
         what, name, made = "timedelta", "DeltaDataIntervalTimetable", repr(delta)
     return (
@@ -134,6 +143,12 @@ def _empty(at: datetime, timetable: Any) -> str:
         "Or schedule it with partitions (CronPartitionTimetable, PartitionedAssetTimetable), or set "
         "interval='START/END'."
     )
+
+
+def _gives_intervals(timetable: Any) -> bool:
+    """Whether a timetable is made to give runs a period: by its class, or by the length that it was given."""
+    names = {each.__name__ for each in type(timetable).__mro__}
+    return not names.isdisjoint(_INTERVAL_TIMETABLES) or bool(_field(timetable, "interval"))
 
 
 def _interval_of_partition(
@@ -269,6 +284,11 @@ def _window_grain(timetable: Any) -> str | None:
             "partition is unknown. Set partition_grain to one of them, or set interval='START/END'."
         )
     return grains.pop() if grains else None
+
+
+def _zone_name(timetable: Any) -> str | None:
+    zone = _zone_of(timetable)
+    return None if zone is None else str(getattr(zone, "name", None) or getattr(zone, "key", None) or zone)
 
 
 def _zone_of(timetable: Any) -> tzinfo | None:

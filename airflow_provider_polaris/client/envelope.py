@@ -43,7 +43,7 @@ class Envelope:
         if self.details:
             more = "; ".join(one_line(detail).rstrip(". ") for detail in self.details)
             text = f"{text.rstrip('. ')} ({more})" if text else more
-        return shorten(text.rstrip(". "), _LONGEST_SENTENCE)
+        return _without_middle(text.rstrip(". "), _LONGEST_SENTENCE)
 
 
 def read_envelope(body: bytes, content_type: str) -> Envelope:
@@ -161,3 +161,9 @@ def one_line(text: str) -> str:
 def shorten(text: str, longest: int = _LONGEST) -> str:
     """Cut a text, saying so."""
     return text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)"
+
+
+def _without_middle(text: str, longest: int) -> str:
+    """Cut a text where it is least likely to give its reason: some services say it before the SQL, some after it."""
+    half = longest // 2
+    return text if len(text) <= longest else f"{text[:half]}… ({len(text)} characters) …{text[-half:]}"

@@ -34,6 +34,9 @@ _CODES: Final[Mapping[int, str]] = {
     503: "ServiceUnavailable",
 }
 
+#: So long a message may be, in characters.
+_LONGEST_MESSAGE: Final = 1000
+
 
 class ApiError(Exception):
     """
@@ -59,7 +62,7 @@ class ApiError(Exception):
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.message = message
+        self.message = _bounded(message)
         self.target = target
         self.details = details
         self.headers = headers
@@ -122,9 +125,15 @@ def sql_error_body(
         "errorCode": code,
         "persona": persona,
         "category": category,
-        "errorMessage": message,
+        "errorMessage": _bounded(message),
         "context": {},
     }
+
+
+def _bounded(message: str) -> str:
+    """Leave out the middle of a message that repeats a large value; the reason stands at its end."""
+    half = _LONGEST_MESSAGE // 2
+    return message if len(message) <= _LONGEST_MESSAGE else f"{message[:half]} ... {message[-half:]}"
 
 
 def install(app: FastAPI) -> None:

@@ -19,6 +19,9 @@ _COUNT_MAPPING: Final = Mapping_.model_validate(
     {"columnName": COUNT_COLUMN, "expression": "COUNT(*)", "isAggregation": True}
 )
 
+#: Longer expressions are not repeated in messages.
+_LONGEST_SHOWN: Final = 200
+
 
 def read_mappings(
     job: BatchJob, target: TableDef | None, columns: Sequence[Column], is_table: bool, assumed: Assumptions
@@ -81,16 +84,16 @@ def _check_mapping(one: Mapping_, aggregation: bool, columns: Sequence[Column], 
     except SqlNotSupported:
         return  # the job fails with query_not_supported
     except SqlInvalid as error:
-        raise bad_request(f"expression {one.expression!r} is not valid: {error}", f"{field}.expression") from None
+        raise bad_request(f"{_shown(one.expression)} is not valid: {error}", f"{field}.expression") from None
     if expression.is_aggregate and not aggregation:
         raise bad_request(
-            f"expression {one.expression!r} aggregates, but column {one.column_name!r} is not a measure; "
+            f"{_shown(one.expression)} aggregates, but column {one.column_name!r} is not a measure; "
             "set 'isAggregation' to true.",
             f"{field}.isAggregation",
         )
     if aggregation and not expression.is_aggregate:
         raise bad_request(
-            f"expression {one.expression!r} does not aggregate, but column {one.column_name!r} is a measure.",
+            f"{_shown(one.expression)} does not aggregate, but column {one.column_name!r} is a measure.",
             f"{field}.expression",
         )
 
@@ -139,7 +142,7 @@ def check_filter(text: str | None, columns: Sequence[Column]) -> None:
     except SqlNotSupported:
         return  # the job fails with query_not_supported
     except SqlInvalid as error:
-        raise bad_request(f"expression {text!r} is not valid: {error}", "filterExpression") from None
+        raise bad_request(f"{_shown(text)} is not valid: {error}", "filterExpression") from None
 
 
 def check_clustering(job: BatchJob, mappings: Sequence[Mapping_], aggregations: Sequence[bool]) -> None:
@@ -153,3 +156,10 @@ def check_clustering(job: BatchJob, mappings: Sequence[Mapping_], aggregations: 
         # DOCUMENTED polaris-sdk 20250425.14.0: dimensions only. GUESS: they have to be mapped.
         if name != TIME_COLUMN and kinds.get(name, True):
             raise bad_request(f"column {name!r} is not a mapped dimension.", "clusteringColumns")
+
+
+def _shown(expression: str) -> str:
+    """Name an expression in a message: a long one would hide the reason, which shows the place that is wrong."""
+    if len(expression) > _LONGEST_SHOWN:
+        return f"expression of {len(expression)} characters"
+    return f"expression {expression!r}"

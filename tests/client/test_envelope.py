@@ -95,6 +95,12 @@ def test_envelope_of_a_long_text_is_shortened() -> None:
     assert len(read({"message": "y" * 9000}).sentence()) < 2100
 
 
+def test_envelope_of_a_long_text_keeps_a_reason_at_either_end() -> None:
+    """Some services write the reason before the SQL, some after it."""
+    sentence = read({"message": f"before {'y' * 3_000_000} after"}).sentence()
+    assert sentence == f"before {'y' * 993}… (3000013 characters) …{'y' * 994} after"
+
+
 def test_envelope_nested_without_end_is_read() -> None:
     """Neither depth nor number of details can break it."""
     deep = b'{"innererror":' * 50_000 + b"{}" + b"}" * 50_000

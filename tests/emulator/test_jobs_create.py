@@ -176,6 +176,40 @@ def test_job_that_names_an_unknown_column_is_refused(shared_koalas, field, chang
     assert shared_koalas.state() == before
 
 
+LONG = "\"city\" <> 'x' AND " * 50_000
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"filterExpression": LONG + "\"cty\" = 'y'"},
+            "expression of 900011 characters is not valid: Column 'cty' not found in any table; known are '__time', ",
+        ),
+        (
+            {"filterExpression": LONG + LONG + "TRUE"},
+            "expression of 1800004 characters is not valid: the SQL has 1800004 characters, more than the 1000000 that",
+        ),
+        (
+            {"filterExpression": LONG + "(\"city\" = 'y'] AND " + "TRUE AND " * 1000},
+            (
+                "expression of 909019 characters is not valid: '... \"city\" <> \\'x\\' AND \"city\" <> \\'x\\' AND "
+                "(\"city\" = \\'y\\'] AND TRUE AND TRUE AND TRUE AND TRUE AND TRUE AND ...' does not parse: Expecting "
+                ") (line 1, column 900014)"
+            ),
+        ),
+        ({"source": {"type": "table", "tableName": "c" * 100_000}}, "table name 'ccc"),
+    ],
+    ids=["column", "too long", "syntax", "name"],
+)
+def test_long_expression_is_refused_with_the_reason_and_not_repeated(shared_koalas, change, message) -> None:
+    """A megabyte of SQL hides no reason; an excerpt shows the place that is wrong."""
+    status, answer = shared_koalas.call("POST", "/jobs", shared_koalas.rollup(**change))
+    assert status == 400
+    assert answer["message"].startswith(message)
+    assert len(answer["message"]) < 1100
+
+
 def test_job_with_sql_that_does_not_parse_is_refused(shared_koalas) -> None:
     """The expression is quoted in the message."""
     status, answer = shared_koalas.call("POST", "/jobs", shared_koalas.rollup(filterExpression="city = ("))

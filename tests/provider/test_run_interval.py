@@ -84,6 +84,52 @@ def test_interval_of_run_with_empty_data_interval_names_the_timetable():
     )
 
 
+def test_interval_of_run_with_empty_data_interval_keeps_the_zone_of_the_schedule():
+    """The lines to paste don't move the schedule by hours."""
+    with pytest.raises(PolarisSpecError) as caught:
+        interval_of_run(context(cron("0 2 * * *", "America/New_York"), **data_interval(DAY, DAY)))
+    assert "    schedule=CronDataIntervalTimetable('0 2 * * *', timezone='America/New_York'),\n" in str(caught.value)
+
+
+class CronDataIntervalTimetable(SimpleNamespace):
+    """Has the name of Airflow's."""
+
+
+class NightlyTimetable(CronDataIntervalTimetable):
+    """A user's own."""
+
+
+class DeltaDataIntervalTimetable(SimpleNamespace):
+    """Has the name of Airflow's."""
+
+
+class CronTriggerTimetable(SimpleNamespace):
+    """Has the name of Airflow's."""
+
+
+@pytest.mark.parametrize(
+    "timetable",
+    [
+        CronDataIntervalTimetable(expression="0 2 * * *", timezone="America/New_York"),
+        CronDataIntervalTimetable(_expression="0 2 * * *", _timezone=UTC),
+        NightlyTimetable(expression="0 2 * * *", timezone="America/New_York"),
+        DeltaDataIntervalTimetable(delta=timedelta(days=1)),
+        CronTriggerTimetable(expression="0 2 * * *", timezone="UTC", interval=timedelta(days=1)),
+    ],
+    ids=lambda timetable: type(timetable).__name__,
+)
+def test_interval_of_run_that_is_empty_by_way_of_exception_leaves_the_schedule_alone(timetable):
+    """A schedule that gives intervals is right as it is; one run is not."""
+    with pytest.raises(PolarisSpecError) as caught:
+        interval_of_run(context(timetable, **data_interval(DAY, DAY)))
+    assert str(caught.value) == (
+        "this run's data interval is empty: it starts and ends at 2026-11-20T00:00:00.000Z, although "
+        f"{type(timetable).__name__} gives intervals: a run that is triggered by hand while the clocks change may have "
+        "none. Leave the schedule as it is. Set interval='START/END' for this run, for example "
+        "interval='{{ params.interval }}', or trigger it with another logical date."
+    )
+
+
 def test_interval_of_run_with_empty_data_interval_and_partition_takes_the_partition():
     """An empty data interval doesn't hide a partition."""
     found = interval_of_run(context(**data_interval(DAY, DAY), partition_key="2026-11-19"))

@@ -24,6 +24,7 @@ _SPECIAL_FORMS = ("CAST", "EXTRACT", "TRIM", "SUBSTRING", "CEIL", "FLOOR")
 MAX_LENGTH = 1_000_000
 """Longest text that is parsed, in characters; a mapping has a few hundred."""
 
+_LONGEST_EXCERPT = 120
 
 DruidParser: Any = Druid.parser_class
 
@@ -86,7 +87,7 @@ def parse_one(text: str) -> exp.Expression:
     except RecursionError:
         raise SqlInvalid("the SQL is nested too deeply") from None
     except SqlglotError as error:
-        raise SqlInvalid(f"{_shorten(text)} does not parse: {_reason(error)}") from None
+        raise SqlInvalid(f"{_excerpt(text, error)} does not parse: {_reason(error)}") from None
     if not nodes:
         raise SqlInvalid("the SQL is empty")
     if len(nodes) > 1:
@@ -128,6 +129,16 @@ def _reason(error: SqlglotError) -> str:
     return str(error).splitlines()[0]
 
 
+def _excerpt(text: str, error: SqlglotError) -> str:
+    """Return a short text as it is, and of a long one what stands around the place that is wrong."""
+    details = getattr(error, "errors", None)
+    if len(text) <= _LONGEST_EXCERPT or not details:
+        return _shorten(text)
+    before, after = str(details[0]["start_context"]), str(details[0]["end_context"])
+    around = f"...{before[-50:]}{details[0]['highlight']}{after[:50]}..."
+    return repr(" ".join(around.split()))
+
+
 def _shorten(text: str) -> str:
     flat = " ".join(text.split())
-    return repr(flat if len(flat) <= 120 else f"{flat[:117]}...")
+    return repr(flat if len(flat) <= _LONGEST_EXCERPT else f"{flat[: _LONGEST_EXCERPT - 3]}...")
