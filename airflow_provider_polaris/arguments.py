@@ -74,18 +74,22 @@ def as_seconds(value: Any, field: str) -> float | None:
 
 def as_text(value: Any, field: str) -> str:
     """
-    Read a text that must be there.
+    Read a text that must be there. A number is refused: ``2024_06`` without quotes is 202406, another name.
 
-    :param value: The rendered argument; an integer, as a native template may make of a name, counts as text.
+    :param value: The rendered argument.
     :param field: Its name, for the error.
-    :raises PolarisSpecError: It is missing, empty, or the text ``None`` of a template without a value.
+    :raises PolarisSpecError: It is no text; or it is missing, empty, or the text ``None`` of a template without a
+        value.
     """
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
     if is_none(value) or (isinstance(value, str) and not value.strip()):
         raise PolarisSpecError(f"{field} is {quote(value)}: it needs a value. Check the template that makes it.")
     if not isinstance(value, str):
-        raise PolarisSpecError(f"{field} {quote(value)} is a {type(value).__name__}, not text.")
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        kind = "number" if is_number else type(value).__name__
+        raise PolarisSpecError(
+            f"{field} {quote(value)} is a {kind}, not text. Write it in quotes; if another task returns it, return it "
+            "as text there."
+        )
     return value
 
 

@@ -89,7 +89,10 @@ class PolarisDeleteDataOperator(PolarisBaseOperator):
 
         name = as_text(self.table_name, "table_name")
         intervals = [self.intervals] if isinstance(self.intervals, Interval) else as_list(self.intervals, "intervals")
-        spans = [Interval.parse(str(text), field=f"intervals[{index}]") for index, text in enumerate(intervals or ())]
+        spans = [
+            each if isinstance(each, Interval) else Interval.parse(each, field=f"intervals[{index}]")
+            for index, each in enumerate(intervals or ())
+        ]
         target = {"type": "table", "tableName": name}
         spec = parse_spec(
             {

@@ -55,11 +55,14 @@ class PolarisRestoreDataOperator(PolarisBaseOperator):
         from airflow_provider_polaris.jobs.rules import check_spec
         from airflow_provider_polaris.jobs.spec import parse_spec
 
+        interval = self.interval
+        if not isinstance(interval, Interval):
+            interval = Interval.parse(as_text(interval, "interval"), field="interval")
         spec = parse_spec(
             {
                 "type": "restore_data",
                 "target": {"type": "table", "tableName": as_text(self.table_name, "table_name")},
-                "interval": Interval.parse(as_text(str(self.interval), "interval"), field="interval").to_wire(),
+                "interval": interval.to_wire(),
                 "versions": as_list(self.versions, "versions"),
             }
         )
