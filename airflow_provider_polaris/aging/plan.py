@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow_provider_polaris.aging.task import AgingTask
 from airflow_provider_polaris.compat import AirflowSkipException
@@ -97,8 +97,8 @@ class AgeOutPlanOperator(AgingTask):
 
         if isinstance(self.interval, Interval):
             run = self.interval
-        elif self.interval is not None:
-            run = Interval.parse(self.interval)
+        elif not is_none(self.interval):
+            run = Interval.parse(cast("str", self.interval))
         else:
             grain = None if is_none(self.partition_grain) else as_text(self.partition_grain, "partition_grain")
             found = interval_of_run(context, partition_grain=grain)

@@ -8,15 +8,15 @@ from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.compat import BaseOperator
 from airflow_provider_polaris.failing import lasting_errors_fail
+from airflow_provider_polaris.rendering import RendersTexts
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.aging.survey import Survey
     from airflow_provider_polaris.compat import Context
 
 
-class AgingTask(BaseOperator):
+class AgingTask(RendersTexts):
     """
     Ask Polaris, change nothing; a retry or a clear asks again.
 

@@ -83,16 +83,6 @@ class PolarisJobOperator(PolarisBaseOperator):
         super().__init__(**kwargs)
         self.spec = spec
 
-    def render_template(self, content: Any, *args: Any, **kwargs: Any) -> Any:
-        """
-        Render as Airflow does, but take only the argument ``spec`` itself for the name of a file.
-
-        A text inside a spec that ends in ``.json``, such as an uploaded file's name, is data.
-        """
-        if isinstance(content, str) and content.endswith(tuple(self.template_ext)) and content is not self.spec:
-            content += "{##}"  # an empty Jinja comment, which renders to nothing
-        return super().render_template(content, *args, **kwargs)
-
     def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:  # noqa: ARG002
         """Return the spec, checked, and unchanged but for the notation of intervals."""
         from airflow_provider_polaris.arguments import as_bool, as_mapping

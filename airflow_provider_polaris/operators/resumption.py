@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.compat import AIRFLOW_VERSION, BaseOperator
+from airflow_provider_polaris.compat import AIRFLOW_VERSION
 from airflow_provider_polaris.execution_timer import restart_timer
+from airflow_provider_polaris.rendering import RendersTexts
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.compat import Context
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.operators.run import JobRun
 
 
-class ResumingOperator(BaseOperator):
+class ResumingOperator(RendersTexts):
     """Takes up what was left before a deferral; what an attempt is, :class:`~.base.PolarisBaseOperator` knows."""
 
     job_id: str | None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_polaris.compat import AIRFLOW_VERSION, BaseSensorOperator, conf
 from airflow_provider_polaris.execution_timer import restart_timer
 from airflow_provider_polaris.failing import lasting_errors_fail
+from airflow_provider_polaris.rendering import RendersTexts
 from airflow_provider_polaris.sensors.ends import last_words, skips
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.sensors.data_wait import DataWait
 
 
-class PolarisDataSensor(BaseSensorOperator):
+class PolarisDataSensor(RendersTexts, BaseSensorOperator):
     """
     Wait until a table holds data up to an instant, or a minimum of rows in an interval.
 

@@ -16,6 +16,7 @@ from airflow_provider_polaris.compat import (
 from airflow_provider_polaris.execution_timer import restart_timer
 from airflow_provider_polaris.failing import lasting_errors_fail
 from airflow_provider_polaris.links.polaris import PolarisJobLink
+from airflow_provider_polaris.rendering import RendersTexts
 from airflow_provider_polaris.sensors.data import PolarisDataSensor
 from airflow_provider_polaris.sensors.ends import last_words, skips
 
@@ -33,7 +34,7 @@ _MISSING_GRACE: Final = timedelta(minutes=15)
 _LATE_POKE: Final = 15.0
 
 
-class PolarisJobSensor(BaseSensorOperator):
+class PolarisJobSensor(RendersTexts, BaseSensorOperator):
     """
     Wait for a Polaris job to end; fail if it ended badly. Never submits, never cancels.
 
