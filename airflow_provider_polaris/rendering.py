@@ -1,12 +1,15 @@
 """
-How the arguments of all operators and sensors are rendered: in one way, whatever the DAG says, where text is meant.
+Render the templated arguments of all operators and sensors so that a text stays what the user wrote.
 
 With ``render_template_as_native_obj`` Airflow evaluates each text as a Python literal, one without a template included:
-table ``2024_06`` becomes 202406, and ``'city'`` loses its quotes. So it is done here. A text without template marks is
-left alone. A template becomes text where text is meant. Elsewhere, with native rendering, it becomes the value that its
-expression has, but no text is evaluated.
+table ``2024_06`` becomes 202406, and ``'city'`` loses its quotes. This module replaces that rendering:
 
-Performs no I/O but to read a template file.
+- A text without template marks skips Jinja.
+- Where text is meant, a template gives text, whatever the DAG says.
+- Elsewhere, a native DAG gets the value of the template's expression. A text is read as a list, an object, a number or
+  a truth value only where nothing else can be meant.
+
+Performs no I/O except to read a template file.
 """
 
 from __future__ import annotations
@@ -34,7 +37,11 @@ _READABLE: Final[dict[Kind, tuple[type, ...]]] = {
 
 
 class RendersTexts(BaseOperator):
-    """Base of all operators and sensors; a sensor names it before Airflow's own base class."""
+    """
+    Base of all operators and sensors; :mod:`airflow_provider_polaris.meanings` says what each argument means.
+
+    A sensor names this class before Airflow's own base class.
+    """
 
     #: Meaning of the argument that is being rendered.
     _meaning: Meaning = OPEN
@@ -42,7 +49,7 @@ class RendersTexts(BaseOperator):
     def _do_render_template_fields(
         self, parent: Any, template_fields: Iterable[str], context: Context, *args: Any, **kwargs: Any
     ) -> None:
-        """Render as Airflow does, which calls this for mapped tasks, too; but know which argument it is."""
+        """Render each field as Airflow does, with its meaning at hand. Airflow calls this for mapped tasks, too."""
         outer = self._meaning
         for name in template_fields:
             self._meaning = ARGUMENTS.get(name, OPEN) if parent is self else OPEN
@@ -83,7 +90,7 @@ class RendersTexts(BaseOperator):
     def _render_inside(
         self, meaning: Meaning, value: Any, context: Context, environment: jinja2.Environment, seen: set[int]
     ) -> Any:
-        """Walk as Airflow's own ``render_template`` does."""
+        """Visit the same values as Airflow's own ``render_template``."""
 
         def inner(part: Any, key: Any = None) -> Any:
             return self._render_inside(meaning.at(key), part, context, environment, seen)
@@ -112,13 +119,13 @@ class RendersTexts(BaseOperator):
         # Jinja removes a final newline by default.
         environment = environment.overlay(keep_trailing_newline=True)
         if is_native:
-            environment.concat = _text_of if kind is Kind.TEXT else _value_of  # type: ignore[assignment]
+            environment.concat = _text_of if kind is Kind.TEXT else _value_of  # type: ignore[method-assign]
         value = _render(environment, text, context)
         return _read(value, _READABLE[kind]) if is_native and kind in _READABLE and isinstance(value, str) else value
 
 
 def _has_marks(text: str, environment: jinja2.Environment) -> bool:
-    """Whether Jinja would find anything to do; a DAG can have marks of its own."""
+    """Return whether a text has template marks, which a DAG can redefine."""
     marks = (
         environment.block_start_string,
         environment.variable_start_string,
@@ -130,7 +137,7 @@ def _has_marks(text: str, environment: jinja2.Environment) -> bool:
 
 
 def _render(environment: jinja2.Environment, text: str, context: Context) -> Any:
-    """Render without a copy of Airflow's context in a plain dict, which would compute or warn; as Airflow does it."""
+    """Render as Airflow does: ``Template.render`` would read every value of the context, and some of them warn."""
     template = environment.from_string(text)
     known: Any = copy.copy(context)
     known.update((name, value) for name, value in template.globals.items() if name not in known)
@@ -146,7 +153,7 @@ def _text_of(nodes: Iterable[Any]) -> str:
 
 
 def _value_of(nodes: Iterable[Any]) -> Any:
-    """Return the value of a template that is one expression, else text; jinja2's own function evaluates the text."""
+    """Return the value of a template that is one expression, else text; jinja2's own function evaluates that text."""
     from jinja2 import Undefined
 
     parts = list(nodes)

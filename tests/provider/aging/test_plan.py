@@ -158,3 +158,9 @@ def test_real_time_rows_are_neither_counted_nor_deleted(world) -> None:
     world.load(NOON, handed_over=False)
     assert Run(world, RUN).go() == "success"
     assert (world.numbers(world.source), world.numbers(world.target)) == ({1: 1}, {0: 1})
+
+
+def test_param_without_a_value_means_the_interval_of_the_run(world) -> None:
+    """A template makes the text None of it, with native rendering, too."""
+    world.load(MORNING)
+    assert Run(world, RUN, interval="None").go() == "success"

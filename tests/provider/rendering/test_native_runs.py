@@ -88,7 +88,6 @@ def test_number_in_the_place_of_a_name_drops_nothing(airflow_db: Any, polaris: A
     assert list(polaris.iter_jobs()) == []
 
 
-@pytest.mark.compat
 def test_texts_reach_polaris_as_they_are_written(airflow_db: Any, polaris: Any) -> None:
     """Quotes, numbers and final newlines in expressions; lists and objects of params, truth values and numbers."""
     with DAG(
@@ -147,7 +146,6 @@ def test_texts_reach_polaris_as_they_are_written(airflow_db: Any, polaris: Any) 
     ]
 
 
-@pytest.mark.compat
 def test_task_group_hands_texts_on_as_they_are_written(airflow_db: Any, polaris: Any) -> None:
     """Its mapped tasks have names and constants as the group was given them."""
     with DAG("native_group", params={"measures": {"n": "COUNT(*)"}}, **COMMON) as dag:

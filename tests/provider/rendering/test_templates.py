@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from jinja2 import StrictUndefined, UndefinedError
+from jinja2.exceptions import SecurityError
 
 from airflow_provider_polaris.compat import AIRFLOW_VERSION
 from airflow_provider_polaris.operators.polaris import (
@@ -75,6 +76,26 @@ def test_template_of_a_number_is_text_where_text_is_meant(native: bool) -> None:
         "target": {"tableName": "1"},
         "mappings": [{"expression": "1"}],
     }
+    arguments = {"filter_expression": "{{ params.n }}", "dimensions": {"a": "{{ params.n }}"}}
+    assert rendered(BackfillPlanOperator, "job_arguments", arguments, native, n=1) == {
+        "filter_expression": "1",
+        "dimensions": {"a": "1"},
+    }
+
+
+@both
+def test_macros_of_the_dag_are_there_and_the_context_wins(native: bool) -> None:
+    """As in Airflow."""
+    operator = render(
+        PolarisDropTableOperator,
+        {"run": "context"},
+        native=native,
+        dag_arguments={"user_defined_macros": {"month": lambda: "2024_06", "run": "macro"}},
+        table_name="{{ month() }}",
+        confirm_table_name="{{ run }}",
+        timeout="{{ month() }}",
+    )
+    assert (operator.table_name, operator.confirm_table_name, operator.timeout) == ("2024_06", "context", "2024_06")
 
 
 @both
@@ -263,12 +284,12 @@ def test_values_that_a_mapped_task_resolved_are_not_rendered(native: bool) -> No
 def test_other_containers_and_objects_with_fields_are_rendered(native: bool) -> None:
     """As Airflow renders them; in an object of the user's own, texts stay texts, too."""
     pair = namedtuple("pair", "a b")  # a plain one, as Airflow knows them
-    inner = SimpleNamespace(template_fields=("interval", "n"), interval="{{ params.p }}", n="2024_06")
+    inner = SimpleNamespace(template_fields=("interval", "n"), interval="{{ params.v }}", n="2024_06")
     context = {"pair": pair("{{ params.p }}", "1"), "tuple": ("{{ params.p }}",), "set": {"{{ params.p }}"}, "x": inner}
-    found = rendered(PolarisTableToTableOperator, "context", context, native, p="2024_06")
+    found = rendered(PolarisTableToTableOperator, "context", context, native, p="2024_06", v=[1])
     assert found == {"pair": pair("2024_06", "1"), "tuple": ("2024_06",), "set": {"2024_06"}, "x": inner}
     assert type(found["pair"]) is pair
-    assert (inner.interval, inner.n) == ("2024_06", "2024_06")
+    assert (inner.interval, inner.n) == ([1] if native else "[1]", "2024_06")
 
 
 @both
@@ -330,17 +351,24 @@ def test_what_a_task_says_of_its_rendering_wins(native: bool) -> None:
 
 
 @both
+def test_text_is_rendered_in_the_sandbox(native: bool) -> None:
+    """By the environment that isn't native, whatever the DAG says."""
+    with pytest.raises(SecurityError, match="access to attribute '__class__' of 'str' object is unsafe"):
+        rendered(PolarisDropTableOperator, "table_name", "{{ params.p.__class__ }}", native, p="x")
+
+
+@both
 def test_task_without_a_dag_is_rendered_the_same_way(native: bool) -> None:
     """With the environment that it is given."""
     from jinja2.nativetypes import NativeEnvironment
     from jinja2.sandbox import SandboxedEnvironment
 
     operator = PolarisDropTableOperator(
-        task_id="drop", table_name=MACRO, confirm_table_name="2024_06", timeout="{{ params.n }}"
+        task_id="drop", table_name=MACRO, confirm_table_name="{{ params.n }}", timeout="{{ params.n }}"
     )
     environment = NativeEnvironment() if native else SandboxedEnvironment()
     operator.render_template_fields({"params": {"p": "2024_06", "n": 5}}, environment)
-    assert (operator.table_name, operator.confirm_table_name) == ("2024_06", "2024_06")
+    assert (operator.table_name, operator.confirm_table_name) == ("2024_06", "5")
     assert operator.timeout == (5 if native else "5")
 
 
@@ -348,4 +376,5 @@ def test_rendering_outside_of_the_fields_keeps_texts() -> None:
     """A subclass may call it itself."""
     operator = make(PolarisDropTableOperator, native=True)
     context = {"params": {"p": "2024_06", "v": [1]}}
+    operator._do_render_template_fields(operator, ("table_name",), context, operator.get_template_env(), set())
     assert operator.render_template(["{{ params.p }}", "1", "{{ params.v }}"], context) == ["2024_06", "1", [1]]
