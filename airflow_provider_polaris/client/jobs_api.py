@@ -70,7 +70,7 @@ class JobsApi(Calls):
             raise
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return None
-        return min(max(float(value), 0.0), 1.0)
+        return float(value)
 
     def get_job_logs(self, job_id: str) -> list[dict[str, Any]]:
         """Return a job's log entries ``{timestamp, healthStatus, code, message}`` as they come; may be empty."""
