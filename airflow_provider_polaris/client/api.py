@@ -29,7 +29,10 @@ class PolarisClient(JobsApi, TablesApi, FilesApi, QueriesApi):
     must not happen twice (submit a job, create a table, upload a file ...) goes out again only if it can't have
     arrived or was refused with a 429. Any call may raise :class:`PolarisApiError` or one of its subclasses for an
     answer with an error status, :class:`PolarisTransportError` for no answer, and :class:`PolarisProtocolError` for
-    one that can't be read; no message has a secret in it.
+    one that can't be read or is too large; no message has a secret in it.
+
+    Every request ends: ``settings.exchange_timeout`` bounds it from the connection to the last byte of the answer, and
+    :mod:`~airflow_provider_polaris.client.endpoints` the size of its answer.
 
     Use one client in one thread; :meth:`close` it, or use it in a ``with`` statement.
 

@@ -178,7 +178,8 @@ class _BoundedConnection(HTTPConnection):
         if exchange is None or self.sock is None:
             return super().send(data)
         seconds = exchange.seconds(self.timeout)
-        self.sock.settimeout(seconds)
+        if seconds != self.sock.gettimeout():
+            self.sock.settimeout(seconds)
         exchange.sent = True
         try:
             super().send(data)

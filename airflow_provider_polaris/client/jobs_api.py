@@ -70,7 +70,7 @@ class JobsApi(Calls):
             raise
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return None
-        return float(value) if 0 <= value <= 1 else None
+        return float(value)
 
     def get_job_logs(self, job_id: str) -> list[dict[str, Any]]:
         """Return a job's log entries ``{timestamp, healthStatus, code, message}`` as they come; may be empty."""

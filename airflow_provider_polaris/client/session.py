@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
+from functools import cache
 from typing import Any, Final
 
 import requests
@@ -39,7 +40,7 @@ class PolarisSession(requests.Session):
         self, url: Any, proxies: MutableMapping[str, str] | None, stream: Any, verify: Any, cert: Any
     ) -> Any:
         """Add proxies and CA bundle of the environment, unless the address is a loopback."""
-        self.trust_env = not is_loopback(url)
+        self.trust_env = not _is_loopback("/".join(url.split("/", 3)[:3]))
         return super().merge_environment_settings(url, proxies, stream, verify, cert)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
@@ -64,6 +65,10 @@ class PolarisSession(requests.Session):
             return response
         finally:
             CURRENT.reset(token)
+
+
+#: Asked before each request, of the same few origins.
+_is_loopback = cache(is_loopback)
 
 
 def _read(response: requests.Response, exchange: Exchange) -> bytes:

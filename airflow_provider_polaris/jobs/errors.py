@@ -82,13 +82,13 @@ class PolarisGuardError(PolarisError):
 
 
 class PolarisTransportError(PolarisError):
-    """No answer came: name look-up, connection, TLS or time-out."""
+    """No answer came, or no whole one in time: name look-up, connection, TLS or time-out."""
 
     retryable = True
 
 
 class PolarisProtocolError(PolarisError):
-    """An answer came that is not what the API promises (not JSON, a required field missing)."""
+    """An answer came that is not what the API promises (not JSON, a required field missing, too large)."""
 
 
 class PolarisForeignAnswerError(PolarisProtocolError):

@@ -114,9 +114,7 @@ def test_progress_that_makes_no_sense_or_fails_breaks_nothing(world: Any, trigge
     async def scenario() -> Any:
         if answer > 100:
             world.polaris.failure = lambda method, path: (
-                world.polaris.answer(int(answer), {"message": "no"}, Retry_After="45")
-                if path.endswith("/progress")
-                else None
+                world.polaris.answer(int(answer), {}, Retry_After="45") if path.endswith("/progress") else None
             )
         others = wait_for_others(world, 6)
         world.polaris.add("job-1", (-5.0, "running"), (35.0, "completed"), progress=lambda now: answer)
@@ -133,7 +131,7 @@ def test_progress_that_makes_no_sense_or_fails_breaks_nothing(world: Any, trigge
     assert heard.at == pytest.approx(46.5 if answer > 100 else 41.0, abs=1.0)
 
 
-@pytest.mark.parametrize("done", [0.25, float("nan")])
+@pytest.mark.parametrize("done", [0.25, 7.0, float("nan")])
 def test_progress_that_does_not_change_is_asked_for_ever_more_rarely(world: Any, done: float) -> None:
     """Every other tick, every fourth, at last every thirty-second; so is one that makes no sense."""
 
