@@ -170,7 +170,7 @@ def _parse_json_value(parser: Any) -> Any:
 
 def _parse_position(parser: Any) -> Any:
     """Read ``POSITION(text IN expr [FROM index])``, of which sqlglot doesn't know the last part."""
-    from sqlglot.tokens import TokenType
+    from sqlglot import TokenType
 
     call = parser._parse_position()
     if parser._match(TokenType.FROM):
