@@ -19,6 +19,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisGuardError,
 )
 from airflow_provider_polaris.jobs.evidence import Count, CountPlan, plan_counts
+from airflow_provider_polaris.jobs.expression_rules import misread_constants
 from airflow_provider_polaris.jobs.granularity import Granularity
 from airflow_provider_polaris.jobs.interval import Interval, merge
 from airflow_provider_polaris.jobs.shrinkage import Shrinkage, compare
@@ -117,6 +118,9 @@ class SourceGuards:
         if counts and self._spec.filter_expression is not None:
             check_expression(self._spec.filter_expression, "filter_expression")
         source = self._await_source()
+        for sentence in misread_constants(self._spec, source.facts.columns or ()):
+            if sentence not in misread_constants(self._spec):  # of those the operator has warned
+                self._log.warning("%s", sentence)
         target = find_table(self._hook, self._spec.target.table_name)
         self._check_retention(target, self._partitions(target), only_all=counts)
         if self._check_conflicts(target, own_jobs):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from typing import Final
 
 from airflow_provider_polaris.jobs.enclosure import check_confined
@@ -59,6 +60,26 @@ def check_mappings(spec: BatchJobSpec, *, source: TableFacts | None, target: Tab
         _check_automatic_count(spec, source)
     if isinstance(spec.source, TableSource) and spec.source.table_name == spec.target.table_name:
         _check_no_column_lost(spec, target or source)
+
+
+def misread_constants(job: BatchJobSpec, columns: Collection[str] = ()) -> list[str]:
+    """
+    Say which mappings write a constant that may be meant for a column, because it has the name of one.
+
+    :param job: The job.
+    :param columns: Columns of the source, to compare constants with as well as with the name of their own mapping.
+    :return: A sentence for each.
+    """
+    sentences = []
+    for mapping in job.mappings:
+        reading = read_expression(mapping.expression)
+        name = None if reading is None else reading.constant
+        if name is not None and (name == mapping.column_name or name in columns):
+            sentences.append(
+                f"Column {mapping.column_name!r} gets the text {name!r} in every row, because single quotes make a "
+                f"text in SQL. If the column {name!r} of the source is meant, write its name in double quotes."
+            )
+    return sentences
 
 
 def check_filter(expression: str | None, field: str = "filterExpression") -> None:

@@ -62,6 +62,7 @@ class Reading:
     :param counts_rows: It has a ``COUNT`` without ``DISTINCT``.
     :param column: Name of the column, if the expression is nothing but a column.
     :param time_floor: See :class:`TimeFloor`; None if the expression is no rounding down of a time.
+    :param constant: The text, if the expression is nothing but a text in single quotes.
     """
 
     aggregates: tuple[str, ...]
@@ -70,6 +71,7 @@ class Reading:
     counts_rows: bool
     column: str | None
     time_floor: TimeFloor | None
+    constant: str | None
 
     @property
     def clock_functions(self) -> tuple[str, ...]:
@@ -102,6 +104,7 @@ def read_expression(expression: str) -> Reading | None:
         counts_rows=any(name == "COUNT" and _aggregates_rows(node) and not _is_distinct(node) for name, node in calls),
         column=_column_name(tree),
         time_floor=_time_floor(tree),
+        constant=str(tree.unnest().name) if _is_text(tree.unnest()) else None,
     )
 
 
@@ -167,7 +170,7 @@ def _parse_json_value(parser: Any) -> Any:
 
 def _parse_position(parser: Any) -> Any:
     """Read ``POSITION(text IN expr [FROM index])``, of which sqlglot doesn't know the last part."""
-    from sqlglot.tokens import TokenType
+    from sqlglot import TokenType
 
     call = parser._parse_position()
     if parser._match(TokenType.FROM):

@@ -90,8 +90,10 @@ def spec_error(error: ValidationError, subject: str) -> PolarisSpecError:
         return PolarisSpecError(f"{reason}{more}")
     path = _path(first["loc"])
     if first["type"] == "missing":
-        mend = hint(str(first["loc"][-1]), first["input"]) or "Add it."
-        return PolarisSpecError(f"{path} of the {subject} is missing, and Polaris requires it. {mend}{more}")
+        absent = f"{path} of the {subject}"
+        if slip := hint(str(first["loc"][-1]), first["input"]):
+            return PolarisSpecError(f"{absent} is missing, and Polaris requires it. {slip}{more}")
+        return PolarisSpecError(f"{absent} is missing, and Polaris requires it. Add it.{more}")
     if first["type"] == "literal_error":
         rule, mend = "is not a value that Polaris knows", f"Write {first['ctx']['expected']}."
     else:

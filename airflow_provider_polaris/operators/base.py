@@ -231,6 +231,7 @@ class PolarisBaseOperator(ResumingOperator):
 
     def _submit(self, run: JobRun, context: Context) -> None:
         from airflow_provider_polaris.jobs.errors import PolarisApiError
+        from airflow_provider_polaris.operators.constants import warn_of_constants
         from airflow_provider_polaris.operators.dry_run import is_task_test, show_problems, show_request
         from airflow_provider_polaris.operators.outlets import Change
         from airflow_provider_polaris.operators.run import NothingToDo
@@ -239,6 +240,7 @@ class PolarisBaseOperator(ResumingOperator):
 
         run.kill.load(run.hook.settings, cancels=run.options.cancel_on_kill)
         spec = self.plan_job(context, run.hook)
+        warn_of_constants(spec, self.log)
         if is_task_test(context):
             show_request(self, spec, run.hook)
         identity = TaskIdentity.from_context(context, self.retries)

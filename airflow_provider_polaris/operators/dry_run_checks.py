@@ -12,8 +12,15 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from airflow_provider_polaris.jobs.errors import PolarisError, PolarisNotFoundError, PolarisProtocolError
+from airflow_provider_polaris.jobs.errors import (
+    PolarisError,
+    PolarisNotFoundError,
+    PolarisProtocolError,
+    PolarisSpecError,
+)
+from airflow_provider_polaris.jobs.expression_rules import misread_constants
 from airflow_provider_polaris.jobs.facts import TableFacts
+from airflow_provider_polaris.jobs.spec import BatchJobSpec, parse_spec
 from airflow_provider_polaris.operators.dry_run_flow import Flow, flow_of
 from airflow_provider_polaris.operators.dry_run_hook import TableNotSeenError
 
@@ -79,6 +86,7 @@ class TableChecks:
             if source is not None:
                 flow = flow_of(self._spec, _facts(source).columns)
                 yield from _check_reads(flow, source)
+        yield from _check_constants(self._spec, source)
         if flow.target is None:
             return
         target = self._table(flow.target)
@@ -164,6 +172,17 @@ def _check_reads(flow: Flow, source: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(f"{flow.source!r} has the columns {_columns(found)}, which the job reads.")
     if unread:
         yield Finding(f"the columns that {_and(unread)} reads can't be told for sure, so they were not checked.")
+
+
+def _check_constants(spec: Mapping[str, Any], source: Mapping[str, Any] | None) -> Iterator[Finding]:
+    try:
+        job = parse_spec(spec)
+    except PolarisSpecError:
+        return  # a type of job that this package doesn't know
+    if isinstance(job, BatchJobSpec):
+        known = None if source is None else _facts(source).columns
+        for sentence in misread_constants(job, known or ()):
+            yield Finding(sentence, is_problem=True)
 
 
 def _check_writes(flow: Flow, source: Mapping[str, Any] | None, target: Mapping[str, Any]) -> Iterator[Finding]:

@@ -62,6 +62,22 @@ def test_expression_that_nobody_can_read_is_said_to_be_unchecked(tables, finding
     ]
 
 
+def test_constant_that_has_the_name_of_a_column_is_a_problem(tables, findings):
+    """Single quotes make a text; neither its own name nor the name of another column is likely to be one."""
+    tables.has("Raw", city="string", length="long")
+    operator = copy(dimensions={"city": "'city'", "size": "('length')", "kind": "'raw'", "code": "UPPER('city')"})
+    assert findings(operator)[2:4] == [
+        (
+            "! Column 'city' gets the text 'city' in every row, because single quotes make a text in SQL. If the "
+            "column 'city' of the source is meant, write its name in double quotes."
+        ),
+        (
+            "! Column 'size' gets the text 'length' in every row, because single quotes make a text in SQL. If the "
+            "column 'length' of the source is meant, write its name in double quotes."
+        ),
+    ]
+
+
 def test_time_column_is_there_though_it_is_not_declared(tables, findings):
     """Every table has it, listed or not."""
     tables.has("Raw")(schema=[{"name": "city", "dataType": "string"}])

@@ -162,6 +162,20 @@ def test_check_filter_drops_all_counts_as_empty(world: World) -> None:
     assert world.refusal(spec) == empty(world, which=" that pass filter_expression")
 
 
+def test_check_constant_named_like_a_column_of_the_source_warns(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Of a constant with the name of its own column the operator has warned already."""
+    world.load("2024-06-01T01:10:00Z")
+    constants = {"place": "'city'", "city": "'city'", "kind": "'raw'"}
+    mappings = [{"columnName": name, "expression": text} for name, text in constants.items()]
+    world.check(world.rollup(mappings=mappings))
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        (
+            "Column 'place' gets the text 'city' in every row, because single quotes make a text in SQL. If the column "
+            "'city' of the source is meant, write its name in double quotes."
+        )
+    ]
+
+
 @pytest.mark.parametrize("text", ["1=1) OR (1=1", '"city" = ', "(1=1"])
 def test_check_filter_that_is_not_one_expression_asks_nothing(world: World, text: str) -> None:
     """What the guards would count isn't what the filter says, so they don't wait for the source either."""

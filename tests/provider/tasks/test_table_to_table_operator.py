@@ -417,3 +417,15 @@ def test_execute_with_a_filter_or_name_that_deceives_asks_nothing(tables, clock,
     """Refused under the name of the argument, before any request."""
     assert refusal(operator(**arguments), context) == sentence
     assert tables.asked == []
+
+
+def test_execute_with_a_constant_named_like_its_column_warns_once(tables, clock, context, task_log):
+    """The job is what was written; whoever reads the log sees that single quotes make a text."""
+    operator(dimensions={"city": "'city'", "kind": "'raw'", "town": '"city"'}).execute(context)
+    assert [line for line in task_log() if line.startswith("WARNING")] == [
+        (
+            "WARNING Column 'city' gets the text 'city' in every row, because single quotes make a text in SQL. If the "
+            "column 'city' of the source is meant, write its name in double quotes."
+        )
+    ]
+    assert len(tables.submitted) == 1
