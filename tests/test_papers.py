@@ -75,7 +75,6 @@ def test_oldest_airflow_is_tested_with_the_oldest_dependencies() -> None:
     assert {name: pinned.get(name) for name in floors} == floors
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize(
     ("name", "version"),
     [
@@ -91,14 +90,11 @@ def test_dependency_starts_above_its_known_holes(name: str, version: tuple[int, 
     assert tuple(map(int, floor.split("."))) >= version
 
 
-ROWS = re.findall(r"^\| \*\*(.+?)\| (.+) \|$", (ROOT / "INVARIANTS.md").read_text(), re.MULTILINE)
-=======
 #: Papers whose tables say in their last column which test holds the row.
 HELD = ("INVARIANTS.md", "SECURITY.md")
 ROWS = [
     row for paper in HELD for row in re.findall(r"^\| \*\*(.+?)\| (.+) \|$", (ROOT / paper).read_text(), re.MULTILINE)
 ]
->>>>>>> filters
 
 
 @pytest.mark.parametrize("enforced_by", [row[1] for row in ROWS], ids=[row[0].split("**")[0] for row in ROWS])
