@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_polaris.client.envelope import shorten
 from airflow_provider_polaris.client.hosts import host_of
+from airflow_provider_polaris.client.http_settings import HttpSettings
 from airflow_provider_polaris.client.redact import without_userinfo
 from airflow_provider_polaris.client.retry import Loss, LossKind
 from airflow_provider_polaris.client.settings import ClientSettings
@@ -47,7 +48,7 @@ class Subject:
         return f"{self.method} {self.path}"
 
 
-def describe_loss(subject: Subject, loss: Loss, settings: ClientSettings) -> str:
+def describe_loss(subject: Subject, loss: Loss, settings: HttpSettings) -> str:
     """Return what happened and what to check, one pair of sentences for each kind of loss."""
     parts = urlsplit(subject.url)
     host, netloc = parts.hostname or "", parts.netloc
@@ -77,7 +78,7 @@ def describe_loss(subject: Subject, loss: Loss, settings: ClientSettings) -> str
         else f"{unsent} the connection to {netloc!r} was not complete after {loss.reason}. "
         f"Check host and proxies in {where}.",
         LossKind.UNACCEPTABLE: f"{subject} got an answer from {netloc!r} that can't be used: {loss.reason}. "
-        f"Check that it is the Polaris API and that no proxy answers in its place.",
+        f"Check that it is Polaris' API and that no proxy answers in its place.",
         LossKind.ADDRESS: f"{unsent} the address can't be used ({loss.reason}). "
         f"Check host ({netloc!r}) and proxies in {where}.",
         LossKind.SETUP: f"{unsent} {loss.reason}. "
@@ -178,7 +179,7 @@ def _not_found(subject: Subject, settings: ClientSettings) -> str:
     return f"Check project_id {project!r} and host {settings.base_url!r} in connection {settings.connection_name!r}."
 
 
-def _proxy(scheme: str, settings: ClientSettings) -> str:
+def _proxy(scheme: str, settings: HttpSettings) -> str:
     """Name the proxy if the connection sets it, without its password."""
     proxies: Mapping[str, Any] = settings.proxies or {}
     url = proxies.get(scheme) or proxies.get("all")

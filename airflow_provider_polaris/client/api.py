@@ -9,8 +9,13 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from airflow_provider_polaris.client.advice import advise
+from airflow_provider_polaris.client.auth import ApiKeyCredentials, Credentials, OAuthCredentials
+from airflow_provider_polaris.client.endpoints import Endpoint, path_of
 from airflow_provider_polaris.client.files_api import FilesApi
+from airflow_provider_polaris.client.http_settings import ServiceRules
 from airflow_provider_polaris.client.jobs_api import JobsApi
+from airflow_provider_polaris.client.own_errors import is_polaris_error, is_token_error
 from airflow_provider_polaris.client.queries_api import QueriesApi
 from airflow_provider_polaris.client.settings import ClientSettings
 from airflow_provider_polaris.client.tables_api import TablesApi
@@ -54,7 +59,8 @@ class PolarisClient(JobsApi, TablesApi, FilesApi, QueriesApi):
         sleep: Callable[[float], None] = time.sleep,
         rng: random.Random | None = None,
     ) -> None:
-        super().__init__(Transport(settings, session=session, clock=clock, now=now, sleep=sleep, rng=rng))
+        rules = polaris_rules(settings)
+        super().__init__(Transport(settings, rules, session=session, clock=clock, now=now, sleep=sleep, rng=rng))
         self.settings = settings
 
     def close(self) -> None:
@@ -71,3 +77,22 @@ class PolarisClient(JobsApi, TablesApi, FilesApi, QueriesApi):
 
     def __repr__(self) -> str:
         return f"PolarisClient({self.settings.base_url!r}, project_id={self.settings.project_id!r})"
+
+
+def polaris_rules(settings: ClientSettings) -> ServiceRules:
+    """Return what Polaris decides about requests and answers of one project."""
+
+    def write_path(endpoint: Endpoint, name: str | None) -> str:
+        return path_of(endpoint, settings.project_id, name)
+
+    def make_credentials(transport: Transport) -> Credentials:
+        if settings.auth != "oauth":
+            return ApiKeyCredentials(settings)
+        return OAuthCredentials(
+            settings,
+            fetch=lambda: transport.fetch_token(settings),
+            clock=transport.clock,
+            redact=transport.redact,
+        )
+
+    return ServiceRules("Polaris' API", write_path, make_credentials, advise, is_polaris_error, is_token_error)

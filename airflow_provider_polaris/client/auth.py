@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import requests
 from requests.auth import AuthBase
 
+from airflow_provider_polaris.client.http_settings import OAuthSettings
 from airflow_provider_polaris.client.reading import read_json
 from airflow_provider_polaris.client.redact import Redactor
 from airflow_provider_polaris.client.settings import ClientSettings
@@ -131,7 +132,7 @@ class OAuthCredentials:
     """
 
     def __init__(
-        self, settings: ClientSettings, *, fetch: Callable[[], bytes], clock: Callable[[], float], redact: Redactor
+        self, settings: OAuthSettings, *, fetch: Callable[[], bytes], clock: Callable[[], float], redact: Redactor
     ) -> None:
         self._fetch = fetch
         self._clock = clock

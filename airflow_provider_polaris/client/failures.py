@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from airflow_provider_polaris.client.advice import Subject, advise, describe_foreign, describe_loss
+from airflow_provider_polaris.client.advice import Subject, describe_foreign, describe_loss
 from airflow_provider_polaris.client.envelope import first_words, one_line, read_envelope, shorten
+from airflow_provider_polaris.client.http_settings import HttpSettings, OAuthSettings, ServiceRules
 from airflow_provider_polaris.client.redact import Redactor
 from airflow_provider_polaris.client.retry import Answer, Loss, LossKind, Outcome, retry_after
-from airflow_provider_polaris.client.settings import ClientSettings
 from airflow_provider_polaris.jobs.errors import (
     PolarisAmbiguousSubmitError,
     PolarisApiError,
@@ -39,10 +39,12 @@ class Failures:
     Makes the errors of one client.
 
     :param settings: For names and limits in sentences.
+    :param rules: What the service calls itself, and what it advises.
     :param redact: Applied to everything that came from outside.
     """
 
-    settings: ClientSettings
+    settings: HttpSettings
+    rules: ServiceRules
     redact: Redactor = field(repr=False)
 
     def error(self, subject: Subject, outcome: Outcome, *, now: datetime, doubt: str = "") -> PolarisError:
@@ -57,9 +59,10 @@ class Failures:
         if isinstance(outcome, Loss):
             return self._transport_error(subject, outcome, doubt)
         if outcome.is_foreign:
-            meaning = advise(subject, outcome.status, self.settings) if outcome.status in _ANSWERED_BY_EDGES else ""
-            return self._foreign_error(subject, outcome, str(subject), "Polaris' API", "host", meaning, doubt)
-        advice = advise(
+            is_edge = outcome.status in _ANSWERED_BY_EDGES
+            meaning = self.rules.advise(subject, outcome.status, self.settings) if is_edge else ""
+            return self._foreign_error(subject, outcome, str(subject), self.rules.api, "host", meaning, doubt)
+        advice = self.rules.advise(
             subject,
             outcome.status,
             self.settings,
@@ -72,7 +75,9 @@ class Failures:
             kind = PolarisApiError  # will be so next time too, hence not the retryable class
         return self._api_error(kind, str(subject), advice, subject, outcome, now=now)
 
-    def token_error(self, subject: Subject, outcome: Outcome, *, now: datetime) -> PolarisError:
+    def token_error(
+        self, subject: Subject, outcome: Outcome, settings: OAuthSettings, *, now: datetime
+    ) -> PolarisError:
         """
         Return the error for a token endpoint that gave no token; parameters as in :meth:`error`.
 
@@ -83,8 +88,7 @@ class Failures:
             return self.error(subject, outcome, now=now)
         head = f"the token endpoint {subject.url}"
         credentials = (
-            f"Check client_id {self.settings.client_id!r} and client_secret in connection "
-            f"{self.settings.connection_name!r}."
+            f"Check client_id {settings.client_id!r} and client_secret in connection {self.settings.connection_name!r}."
         )
         if outcome.is_foreign:
             meaning = credentials if outcome.status in _CREDENTIALS_REFUSED else ""
@@ -101,8 +105,8 @@ class Failures:
     def unreadable(self, subject: Subject, answer: Answer, problem: str) -> PolarisProtocolError:
         """Return the error for a success that can't be read."""
         return PolarisProtocolError(
-            f"{subject} answered {answer.status} but {problem}. Check that {self.settings.base_url!r} is the Polaris "
-            "API and that no proxy answers in its place."
+            f"{subject} answered {answer.status} but {problem}. Check that {self.settings.base_url!r} is "
+            f"{self.rules.api} and that no proxy answers in its place."
         )
 
     def ambiguous(

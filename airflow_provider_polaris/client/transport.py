@@ -15,17 +15,17 @@ from urllib.request import getproxies
 import requests
 
 from airflow_provider_polaris.client.advice import Subject
-from airflow_provider_polaris.client.auth import ApiKeyCredentials, Credentials, HeaderAuth, OAuthCredentials
+from airflow_provider_polaris.client.auth import Credentials, HeaderAuth
 from airflow_provider_polaris.client.body import Body, form_body
-from airflow_provider_polaris.client.endpoints import STATUS_BYTES, Endpoint, path_of
+from airflow_provider_polaris.client.endpoints import STATUS_BYTES, Endpoint
 from airflow_provider_polaris.client.exchange import Exchange
 from airflow_provider_polaris.client.failures import Failures
+from airflow_provider_polaris.client.http_settings import HttpSettings, OAuthSettings, ServiceRules
 from airflow_provider_polaris.client.loss import REQUEST_ERRORS, classify
-from airflow_provider_polaris.client.own_errors import ErrorForm, is_foreign, is_polaris_error, is_token_error
+from airflow_provider_polaris.client.own_errors import ErrorForm, is_foreign
 from airflow_provider_polaris.client.redact import Redactor, url_secrets
 from airflow_provider_polaris.client.retry import Answer, Loss, Outcome, RetryPolicy, is_ambiguous
 from airflow_provider_polaris.client.session import ACCEPTED_ENCODINGS, PolarisSession
-from airflow_provider_polaris.client.settings import ClientSettings
 from airflow_provider_polaris.jobs.errors import PolarisError
 
 log = logging.getLogger("airflow_provider_polaris.client")
@@ -45,20 +45,20 @@ class Request:
     One request, complete but for its ``Authorization``.
 
     :param subject: Method, place, and what sentences need.
+    :param error_form: What errors of the service look like; an error of another form isn't its answer.
     :param params: Query parameters.
     :param body: None for none.
     :param fresh_connection: Open a new connection rather than take a kept one, which the server may be closing.
     :param repeat_throttled: Whether it is sent again after a 429.
-    :param error_form: What errors of the service look like; an error of another form isn't its answer.
     :param answer_bytes: Largest body of a success, decompressed.
     """
 
     subject: Subject
+    error_form: ErrorForm
     params: Sequence[tuple[str, str]] = ()
     body: Body | None = None
     fresh_connection: bool = False
     repeat_throttled: bool = True
-    error_form: ErrorForm = is_polaris_error
     answer_bytes: int = STATUS_BYTES
 
     def judge(self, outcome: Outcome) -> Outcome:
@@ -74,6 +74,7 @@ class Transport:
     A session with credentials, time limits and retries; for one thread at a time.
 
     :param settings: Where to and how.
+    :param rules: What the service decides.
     :param session: Used instead of a new one; its adapters must not retry by themselves. Only a
         :class:`PolarisSession` has a deadline for the whole exchange and a bound for the size of an answer.
     :param clock: Monotonic seconds.
@@ -84,7 +85,8 @@ class Transport:
 
     def __init__(
         self,
-        settings: ClientSettings,
+        settings: HttpSettings,
+        rules: ServiceRules,
         *,
         session: requests.Session | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -93,20 +95,17 @@ class Transport:
         rng: random.Random | None = None,
     ) -> None:
         self.settings = settings
+        self.rules = rules
         self.now = now
-        self._clock = clock
+        self.clock = clock
         self._sleep = sleep
         self._rng = rng or random.Random()
         environment = (secret for url in getproxies().values() for secret in url_secrets(url))
-        self._redact = Redactor((*settings.secrets(), *environment))
-        self.failures = Failures(settings, self._redact)
+        self.redact = Redactor((*settings.secrets(), *environment))
+        self.failures = Failures(settings, rules, self.redact)
         self._policy = RetryPolicy(budget=settings.retry_budget)
         self._session = session or PolarisSession()
-        self._credentials: Credentials
-        if settings.auth == "oauth":
-            self._credentials = OAuthCredentials(settings, fetch=self._fetch_token, clock=clock, redact=self._redact)
-        else:
-            self._credentials = ApiKeyCredentials(settings)
+        self._credentials = rules.credentials(self)
 
     def __repr__(self) -> str:
         return f"Transport({self.settings.base_url!r})"
@@ -140,7 +139,7 @@ class Transport:
         :param permission_note: Added to the sentence about permissions.
         :raises PolarisSpecError: The name can't stand in a path.
         """
-        path = path_of(endpoint, self.settings.project_id, name)
+        path = self.rules.path_of(endpoint, name)
         subject = Subject(
             method=endpoint.method,
             path=path,
@@ -155,6 +154,7 @@ class Transport:
         )
         return Request(
             subject,
+            self.rules.error_form,
             tuple(_flatten(params or {})),
             body,
             fresh_connection,
@@ -190,7 +190,7 @@ class Transport:
         return self._repeat(request, self._credentials)
 
     def _repeat(self, request: Request, credentials: Credentials | None) -> Outcome:
-        started = self._clock()
+        started = self.clock()
         attempt = 0
         asked_again = False
         while True:
@@ -206,7 +206,7 @@ class Transport:
                     continue
                 if _knows_us(outcome):
                     credentials.accepted(header)
-            elapsed = self._clock() - started
+            elapsed = self.clock() - started
             delay = self._policy.delay(
                 outcome,
                 repeatable=request.subject.repeatable,
@@ -243,7 +243,7 @@ class Transport:
             read=request.subject.read_timeout,
             limit=self.settings.exchange_timeout,
             answer_bytes=request.answer_bytes,
-            clock=self._clock,
+            clock=self.clock,
         )
         try:
             response = self._session.request(
@@ -264,26 +264,31 @@ class Transport:
         except REQUEST_ERRORS as exc:
             # A request with a body can't be acted on before its body is there.
             sent = body.started if body is not None else exchange.sent
-            return classify(exc, sent=sent, redact=self._redact)
+            return classify(exc, sent=sent, redact=self.redact)
 
-    def _fetch_token(self) -> bytes:
-        """Buy a token with the client credentials (docs.imply.io/polaris/oauth)."""
-        url = self.settings.oauth_token_url
+    def fetch_token(self, settings: OAuthSettings) -> bytes:
+        """
+        Get a token with the client credentials, and return the body of the answer (docs.imply.io/polaris/oauth).
+
+        :param settings: Client and token endpoint.
+        :raises PolarisError: The endpoint gave no token; the subclass says why.
+        """
+        url = settings.oauth_token_url
         subject = Subject(
             method="POST",
             path=urlsplit(url).path,
             url=url,
-            read_timeout=self.settings.read_timeout,
-            credentials=f"the OAuth client in connection {self.settings.connection_name!r}",
+            read_timeout=settings.read_timeout,
+            credentials=f"the OAuth client in connection {settings.connection_name!r}",
         )
-        request = Request(subject, body=_token_request(self.settings), error_form=is_token_error)
+        request = Request(subject, self.rules.token_error_form, body=_token_request(settings))
         outcome = self._repeat(request, None)
         if isinstance(outcome, Answer) and outcome.is_success:
             return outcome.body
-        raise self.failures.token_error(subject, outcome, now=self.now())
+        raise self.failures.token_error(subject, outcome, settings, now=self.now())
 
 
-def _token_request(settings: ClientSettings) -> Body:
+def _token_request(settings: OAuthSettings) -> Body:
     return form_body(
         {
             "grant_type": "client_credentials",

@@ -447,7 +447,7 @@ def test_encoding_that_was_not_asked_for_is_refused(encoding: str, time: Time, w
         make_client(time).get_job_status("j1")
     assert str(caught.value) == (
         f"GET {STATUS} got an answer from '127.0.0.1:9' that can't be used: its Content-Encoding is "
-        f"{encoding[:100]!r}, and only gzip and deflate are accepted. Check that it is the Polaris API and that no "
+        f"{encoding[:100]!r}, and only gzip and deflate are accepted. Check that it is Polaris' API and that no "
         "proxy answers in its place."
     )
 

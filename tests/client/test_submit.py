@@ -103,7 +103,7 @@ def test_submit_opens_a_connection_of_its_own(client: PolarisClient, server: Scr
         (
             Reply(201, b'{"id": "01'),
             (
-                f"POST {JOBS} answered 201 but the body is not JSON, or is cut off. Check that URL is the Polaris API "
+                f"POST {JOBS} answered 201 but the body is not JSON, or is cut off. Check that URL is Polaris' API "
                 "and that no proxy answers in its place."
             ),
             PolarisError,
@@ -111,7 +111,7 @@ def test_submit_opens_a_connection_of_its_own(client: PolarisClient, server: Scr
         (
             Reply(200, b"<html>Welcome</html>"),
             (
-                f"POST {JOBS} answered 200 but the body is not JSON, or is cut off. Check that URL is the Polaris API "
+                f"POST {JOBS} answered 200 but the body is not JSON, or is cut off. Check that URL is Polaris' API "
                 "and that no proxy answers in its place."
             ),
             PolarisError,

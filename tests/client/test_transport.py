@@ -186,7 +186,7 @@ def test_answer_of_another_shape_is_a_protocol_error(
     with pytest.raises(PolarisProtocolError) as caught:
         client.get_job_status("j1")
     assert str(caught.value) == (
-        f"GET {STATUS} answered 200 but {problem}. Check that {server.url!r} is the Polaris API and that no proxy "
+        f"GET {STATUS} answered 200 but {problem}. Check that {server.url!r} is Polaris' API and that no proxy "
         "answers in its place."
     )
 
