@@ -116,6 +116,7 @@ def test_triggerer_that_ends_with_an_open_question_names_the_job(airflow, polari
     triggerer.wait(60)
     triggerer.kill()
     airflow.start_triggerer()
-    (line,) = (line for line in triggerer.log.read_text().splitlines() if "The triggerer ends" in line)
+    lines = triggerer.log.read_text().splitlines()
+    (line,) = (line for line in lines if "The triggerer ends" in line and job["id"] in line)
     assert f"Polaris job '{job['id']}' of task fleet.rollup (run {deferred_task.run_id}) may run on" in line
     assert [job["desiredExecutionStatus"] for job in polaris.jobs()] == ["running"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import random
 import selectors
 import warnings
@@ -407,3 +408,11 @@ def has_on_kill(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     """Run as in Airflow 3.3, and as before."""
     monkeypatch.setattr("airflow_provider_polaris.triggers.polaris._HAS_ON_KILL", request.param)
     return bool(request.param)
+
+
+@pytest.fixture
+def triggerer_log(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """Return a function that gives what the triggerer's own log has of questions, as ``LEVEL text``."""
+    name = "airflow_provider_polaris.triggers.open_questions"
+    caplog.set_level(logging.INFO, name)
+    return lambda: [f"{one.levelname} {one.getMessage()}" for one in caplog.records if one.name == name]

@@ -14,6 +14,15 @@ from airflow_provider_polaris.triggers.task_state import TaskKey
 #: What Airflow cancels a trigger with before it calls ``on_kill``.
 USER_ACTION = "__airflow_user_action__"
 
+#: What the triggerer's own log has of the first task.
+STOPPED = "Stopped trigger of task rollup.hourly (run run-0): "
+CANCELED = (
+    f"INFO {STOPPED}The task no longer waits for it; Polaris was asked to cancel job 'job-0' because "
+    "cancel_on_kill=True, it is now 'canceled'."
+)
+DEFERRED = f"INFO {STOPPED}The trigger was stopped, but the task is still deferred; Polaris job 'job-0' runs on."
+SETTLES = "The job may run on; the next try or a clear of the task settles it."
+
 
 class Airflow:
     """What Airflow knows of tasks."""
@@ -83,3 +92,17 @@ async def end_triggerer() -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def mark(airflow: Airflow, trigger: PolarisJobTrigger, state: str | None) -> None:
+    """Give the task of a trigger another state."""
+    airflow.states[TaskKey.of(trigger.task_instance)] = state
+
+
+def still_open(why: str, level: str) -> str:
+    """Return the last line of a trigger whose question stays open."""
+    return (
+        f"{level} The trigger was stopped, and nothing proves yet that the task no longer waits for Polaris job "
+        f"'job-0': {why}. The triggerer goes on asking, for an hour at most, and cancels the job on proof; its own log "
+        "has the result. If the triggerer ends before, the job may run on."
+    )
