@@ -30,7 +30,7 @@ async def read_whole(receive: Receive) -> bytes | None:
     """
     Return the body of a request; None if the client has gone before its end.
 
-    :raises ApiError: 413 for a body of more than :data:`MOST_BYTES`, which is read to its end all the same.
+    :raises ApiError: 413 for a body of more than :data:`MOST_BYTES`; as much again is read, so that the client sees it.
     """
     body = bytearray()
     while True:
@@ -38,10 +38,12 @@ async def read_whole(receive: Receive) -> bytes | None:
         if message["type"] == "http.disconnect":
             return None
         body += message.get("body", b"")
+        more = message.get("more_body", False)
         if len(body) > MOST_BYTES:
-            await drain(receive)
-            raise ApiError(413, f"The body is longer than {MOST_BYTES} bytes, which is most that is kept for later.")
-        if not message.get("more_body"):
+            if more:
+                await drain(receive)
+            raise ApiError(413, f"The body is longer than {MOST_BYTES} bytes, and no more is kept for later.")
+        if not more:
             return bytes(body)
 
 

@@ -5,10 +5,11 @@ Uploaded files: the Files API's staging area. Contents are blobs of the store, m
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from airflow_provider_polaris.emulator.engine import Store
 from airflow_provider_polaris.emulator.errors import ApiError, bad_request, not_found, not_implemented
@@ -66,6 +67,7 @@ _COMPRESSION_SUFFIXES: Final[Mapping[str, str]] = {
 }
 _READABLE_DATA: Final = ("nd-json",)
 _READABLE_COMPRESSION: Final = ("none", "gz", "bz2", "xz")
+_PIECE: Final = 1024 * 1024
 _SPACE_BYTES: Final = 1 << 40  # GUESS: the size of the staging area is not documented
 
 
@@ -85,7 +87,7 @@ class Shelf:
     def put(
         self,
         name: str,
-        content: bytes,
+        content: bytes | BinaryIO,
         *,
         user: Mapping[str, Any],
         data_format: str | None = None,
@@ -96,7 +98,7 @@ class Shelf:
         Store a file.
 
         :param name: Its name; unique.
-        :param content: Its bytes, stored as they came.
+        :param content: Its bytes, stored as they came; a file is read in pieces, twice.
         :param user: Who asks.
         :param data_format: Said by the client; None looks at the name, then at the media type.
         :param compression_format: Said by the client; None looks at the name.
@@ -111,13 +113,15 @@ class Shelf:
         chosen = data_format or detected_data
         if chosen is None:
             raise bad_request(f"the data format of file {name!r} can't be told; set 'dataFormat'.", "dataFormat")
+        file = io.BytesIO(content) if isinstance(content, bytes) else content
+        size, digest = _measure(file)
         metadata = {
             "id": str(uuid.uuid4()),
             "name": name,
-            "sizeBytes": len(content),
+            "sizeBytes": size,
             "dataFormat": chosen,
             "compressionFormat": compression_format or detected_compression,
-            "digest": {"algo": "md5", "hash": hashlib.md5(content, usedforsecurity=False).hexdigest()},
+            "digest": {"algo": "md5", "hash": digest},
             "uploadedBy": dict(user),
             "uploadedOnDatetime": rfc3339(self._clock()),
         }
@@ -125,7 +129,7 @@ class Shelf:
             if self.find(name) is not None:
                 # DOCUMENTED https://docs.imply.io/polaris/api-upload
                 raise ApiError(409, f"File {name!r} exists already.")
-            self._store.put_blob(name, content)
+            self._store.put_blob(name, file)
             self._store.put_document(_KIND, name, metadata)
         return metadata
 
@@ -205,6 +209,16 @@ class Shelf:
         for file in files:
             if file["compressionFormat"] not in _READABLE_COMPRESSION:
                 raise not_implemented(f"files compressed with {file['compressionFormat']!r}", "source.fileList")
+
+
+def _measure(file: BinaryIO) -> tuple[int, str]:
+    """Return size and MD5 of a file, which is at its beginning afterwards."""
+    digest = hashlib.md5(usedforsecurity=False)
+    while data := file.read(_PIECE):
+        digest.update(data)
+    size = file.tell()
+    file.seek(0)
+    return size, digest.hexdigest()
 
 
 def detect(name: str, media_type: str | None) -> tuple[str | None, str]:

@@ -69,8 +69,24 @@ async def read_json(request: Request, limit: int) -> JsonBody:
     return JsonBody(data, hashlib.sha256(raw).hexdigest())
 
 
+def check_encoding(request: Request) -> None:
+    """
+    Refuse a body that is compressed: it would be read as it is.
+
+    :raises ApiError: 415.
+    """
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise ApiError(415, f"content encoding {encoding!r} is not supported; send the body as it is.")
+
+
 async def read_bytes(request: Request, limit: int) -> bytes:
-    """Read the body of a request, or refuse it with 413 when it is longer than ``limit`` bytes."""
+    """
+    Read the body of a request in pieces.
+
+    :raises ApiError: 413 when it is longer than ``limit`` bytes, 415 when it is compressed.
+    """
+    check_encoding(request)
     body = bytearray()
     length = 0
     headers: dict[str, str] = {}

@@ -107,6 +107,52 @@ def test_upload_that_is_too_long_is_refused(make_api) -> None:
     assert _put(api, "a.json", b"x" * 10)[0] == 201
 
 
+def test_upload_of_unknown_length_is_refused_when_it_is_too_long(make_api) -> None:
+    """A client that doesn't announce a length gets 413, too."""
+    api = make_api(max_upload_bytes=10)
+
+    def chunks():
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.json"\r\n\r\n'
+        for _ in range(32):
+            yield b"y" * 65_536
+        yield b"\r\n--x--\r\n"
+
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    assert api.call("POST", "/files", content=chunks(), headers=headers) == (
+        413,
+        {"code": "PayloadTooLarge", "message": "The file is longer than 10 bytes."},
+    )
+    assert api.ok("GET", "/files")["files"] == []
+
+
+def test_upload_with_many_fields_is_refused(api) -> None:
+    """Fields are in memory, and none is read."""
+    status, answer = api.call(
+        "POST", "/files", files={"file": ("a.json", b"{}")}, data={f"f{n}": "x" for n in range(11)}
+    )
+    assert (status, answer) == (
+        400,
+        {"code": "BadRequest", "message": "Too many fields. Maximum number of fields is 10."},
+    )
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate, gzip"])
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/files"), ("POST", "/jobs"), ("POST", "/query/sql"), ("PUT", "/tables/t")]
+)
+def test_body_that_is_compressed_is_refused(api, method, path, encoding) -> None:
+    """It is not unpacked, so there is nothing to blow up."""
+    media_type = "multipart/form-data; boundary=x" if path == "/files" else "application/json"
+    headers = {"Content-Encoding": encoding, "Content-Type": media_type}
+    assert api.call(method, path, content=gzip.compress(b"{}"), headers=headers) == (
+        415,
+        {
+            "code": "UnsupportedMediaType",
+            "message": f"content encoding {encoding!r} is not supported; send the body as it is.",
+        },
+    )
+
+
 def test_list_files_filters_sorts_and_pages(api) -> None:
     """Newest first by default; the space counts all files."""
     for name, content in (("b.json", b"1"), ("a.json", b"333"), ("c.csv", b"22")):

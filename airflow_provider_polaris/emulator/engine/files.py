@@ -23,6 +23,16 @@ from airflow_provider_polaris.emulator.sql.values import quote_name, quote_text
 _PIECE = 8 * 1024 * 1024
 """Bytes that are read into memory at once; a longer line makes a longer piece."""
 
+LONGEST_LINE = 64 * 1024 * 1024
+"""Bytes of a line; a file with a longer one fails the job, before the line is in memory."""
+
+MOST_UNPACKED = 200
+"""How many times its size a file may unpack to; one that unpacks to more fails the job. Generated events were 8 to 23
+times as large as their archive (gzip, bzip2), in the most regular case 107 times (xz)."""
+
+_UNPACKED_ANYWAY = 64 * 1024 * 1024
+"""Bytes that a file may unpack to, however small it is."""
+
 _STAGING = "staged_rows"
 _UTF8_BOM = b"\xef\xbb\xbf"
 
@@ -62,10 +72,13 @@ def stage_files(source: FileInput, store: Store, max_parse_exceptions: int) -> S
     rows = skipped = size = 0
     suspicious = False
     for name in source.names:
-        blob = store.get_blob(name)
+        blob = store.open_blob(name)
         if blob is None:
             raise JobFault("cannot_parse_source", f"file {name!r} doesn't exist.")
         for piece in _pieces(name, blob):
+            if piece.isspace():
+                size += len(piece)
+                continue
             text, lines, undecodable = _decode(piece)
             ((read,),) = store.execute(insert, (text,))
             size += len(piece)
@@ -147,36 +160,50 @@ _READERS = {
 }
 
 
-def _pieces(name: str, blob: bytes) -> Iterator[bytes]:
-    """Decompress and cut at line ends, so that a large file never is in memory as text at once."""
+def _pieces(name: str, blob: io.BufferedReader) -> Iterator[bytes]:
+    """
+    Decompress and cut at line ends, so that a large file never is in memory as text at once.
+
+    GUESS: Polaris' own limits to the length of a line and to what a file unpacks to are not documented.
+    """
     pending: list[bytes] = []  # of a line that is longer than what was read so far
-    first = True
+    held = unpacked = 0
     try:
         with _open(blob) as stream:
             while data := stream.read(_PIECE):
-                if first:
-                    data, first = data.removeprefix(_UTF8_BOM), False
+                if not unpacked:
+                    data = data.removeprefix(_UTF8_BOM)
+                unpacked += len(data)
+                if unpacked > max(_UNPACKED_ANYWAY, MOST_UNPACKED * blob.tell()):
+                    raise JobFault(
+                        "cannot_parse_source", f"file {name!r} unpacks to more than {MOST_UNPACKED} times its size."
+                    )
                 head, newline, tail = data.rpartition(b"\n")
                 if newline:
                     yield b"".join([*pending, head, newline])
-                    pending = [tail]
+                    pending, held = [tail], len(tail)
                 else:
                     pending.append(data)
+                    held += len(data)
+                if held > LONGEST_LINE:
+                    raise JobFault(
+                        "cannot_parse_source", f"file {name!r} has a line of more than {LONGEST_LINE} bytes."
+                    )
     except (EOFError, OSError, lzma.LZMAError, ValueError) as error:
         raise JobFault("cannot_parse_source", f"file {name!r} can't be decompressed: {str(error)!r}.") from error
     if any(pending):
         yield b"".join(pending)
 
 
-def _open(blob: bytes) -> io.BufferedIOBase:
-    stream = io.BytesIO(blob)
-    if blob.startswith(b"\x1f\x8b"):
-        return gzip.GzipFile(fileobj=stream)
-    if blob.startswith(b"BZh"):
-        return bz2.BZ2File(stream)
-    if blob.startswith(b"\xfd7zXZ\x00"):
-        return lzma.LZMAFile(stream)
-    return stream
+def _open(blob: io.BufferedReader) -> io.BufferedIOBase:
+    head = blob.peek()
+    if head.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=blob)
+    if head.startswith(b"BZh"):
+        return bz2.BZ2File(blob)
+    if head.startswith(b"\xfd7zXZ\x00"):
+        return lzma.LZMAFile(blob)
+    return blob
 
 
 def _decode(piece: bytes) -> tuple[str, int, int]:

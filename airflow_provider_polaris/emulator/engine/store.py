@@ -6,12 +6,14 @@ Knows nothing of tables, jobs or queries. Starts no thread and reads no file but
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from typing import Any
+from itertools import count
+from typing import Any, BinaryIO, Final
 
 import duckdb
 
@@ -20,6 +22,11 @@ from airflow_provider_polaris.emulator.engine.storage import connect, failure_of
 
 FORMAT = 2
 """Layout of the database; a file of another layout is refused."""
+
+BLOB_PIECE: Final = 8 * 1024 * 1024
+"""Bytes of a blob that are in memory at once."""
+
+_BUFFER: Final = 1024 * 1024
 
 # The zone is a setting of an extension, and is there only once the database is open.
 _SETTINGS = ("SET GLOBAL TimeZone = 'UTC'", "SET lock_configuration = true")
@@ -273,24 +280,75 @@ class Store:
         rows = self.execute("SELECT body FROM polaris_document WHERE kind = ? ORDER BY ordinal", (kind,))
         return [json.loads(body) for (body,) in rows]
 
-    def put_blob(self, key: str, data: bytes) -> None:
-        """Write a blob, in place of an older one with this key."""
+    def put_blob(self, key: str, content: bytes | BinaryIO) -> None:
+        """
+        Write a blob, in place of an older one with this key; a file is read in pieces.
+
+        :param key: Its name; no other blob's name begins with it and a slash.
+        """
+        file = io.BytesIO(content) if isinstance(content, bytes) else content
         with self.transaction():
             self.delete_blob(key)
-            self.execute("INSERT INTO polaris_blob VALUES (?, ?)", (key, data))
+            data = file.read(BLOB_PIECE)
+            if len(data) < BLOB_PIECE:
+                self.execute("INSERT INTO polaris_blob VALUES (?, ?)", (key, data))
+                return
+            for number in count():
+                self.execute("INSERT INTO polaris_blob VALUES (?, ?)", (_piece_key(key, number), data))
+                data = file.read(BLOB_PIECE)
+                if not data:
+                    return
 
-    def get_blob(self, key: str) -> bytes | None:
+    def open_blob(self, key: str) -> io.BufferedReader | None:
         """
-        Read a blob.
+        Read a blob, in pieces.
 
-        :return: Its bytes, or None if there is none.
+        :return: A file in the caller's transaction or snapshot; None if there is no such blob.
         """
+        first = self._piece(key)
+        if first is None:
+            first = self._piece(_piece_key(key, 0))
+        return None if first is None else io.BufferedReader(_BlobFile(self, key, first), _BUFFER)
+
+    def _piece(self, key: str) -> bytes | None:
         rows = self.execute("SELECT data FROM polaris_blob WHERE key = ?", (key,))
         return rows[0][0] if rows else None
 
     def delete_blob(self, key: str) -> None:
         """Forget a blob; nothing happens if there is none."""
-        self.execute("DELETE FROM polaris_blob WHERE key = ?", (key,))
+        self.execute("DELETE FROM polaris_blob WHERE key = ? OR starts_with(key, ?)", (key, f"{key}/"))
+
+
+class _BlobFile(io.RawIOBase):
+    """The pieces of a blob as one file, of which one is in memory."""
+
+    def __init__(self, store: Store, key: str, first: bytes) -> None:
+        self._store = store
+        self._key = key
+        self._data = memoryview(first)
+        self._number = 0
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._data:
+            self._number += 1
+            self._data = memoryview(self._store._piece(_piece_key(self._key, self._number)) or b"")
+        length = min(len(buffer), len(self._data))
+        buffer[:length] = self._data[:length]
+        self._data = self._data[length:]
+        self._position += length
+        return length
+
+    def tell(self) -> int:
+        return self._position
+
+
+def _piece_key(key: str, number: int) -> str:
+    # A blob of several pieces has none under the key alone: a version without pieces must not take the first for all.
+    return f"{key}/{number}"
 
 
 def _run(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:

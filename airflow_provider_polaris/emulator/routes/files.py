@@ -11,14 +11,18 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 
+from airflow_provider_polaris.emulator.bodies import LimitedBody
 from airflow_provider_polaris.emulator.core import TheEmulator, TheUser
 from airflow_provider_polaris.emulator.errors import ApiError, bad_request
 from airflow_provider_polaris.emulator.shelf import COMPRESSION_FORMATS, DATA_FORMATS, SORT_COLUMNS
-from airflow_provider_polaris.emulator.wire import number, one_of
+from airflow_provider_polaris.emulator.wire import check_encoding, number, one_of
 
 router = APIRouter(prefix="/v1/projects/{project_id}/files")
 _FORM_OVERHEAD = 1 << 20
+#: Fields of a form beside the file, of which none is read; each is in memory.
+_MOST_FIELDS = 10
 
 
 @router.get("")
@@ -43,25 +47,33 @@ async def upload_file(request: Request, emulator: TheEmulator, user: TheUser) ->
         "data_format": _word(request, "dataFormat", DATA_FORMATS),
         "compression_format": _word(request, "compressionFormat", COMPRESSION_FORMATS),
     }
+    check_encoding(request)
     limit = emulator.settings.max_upload_bytes
+    too_long = ApiError(413, f"The file is longer than {limit} bytes.", headers={"connection": "close"})
     length = request.headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > limit + _FORM_OVERHEAD:
-        raise ApiError(413, f"The file is longer than {limit} bytes.", headers={"connection": "close"})
-    async with request.form(max_files=1) as form:
+        raise too_long
+    body = LimitedBody(request.receive, limit + _FORM_OVERHEAD)
+    try:
+        form = await Request(request.scope, body).form(max_files=1, max_fields=_MOST_FIELDS)
+    except HTTPException as error:
+        raise (too_long if body.is_too_long else error) from None
+    try:
         part = form.get("file")
         if not isinstance(part, UploadFile):
             raise bad_request("The form has no file in the part 'file'.", "file")
-        content = await part.read(limit + 1)
-        if len(content) > limit:
-            raise ApiError(413, f"The file is longer than {limit} bytes.")
+        if (part.size or 0) > limit:
+            raise too_long
         return await run_in_threadpool(
             emulator.shelf.put,
             part.filename or "",
-            content,
+            part.file,
             user=user,
             media_type=part.content_type,
             **formats,
         )
+    finally:
+        await form.close()
 
 
 @router.get("/{name}")

@@ -25,6 +25,9 @@ MAX_LENGTH = 1_000_000
 """Longest text that is parsed, in characters; a mapping has a few hundred."""
 
 _LONGEST_EXCERPT = 120
+MAX_TOKENS = 20_000
+"""Most words and signs of a text that is parsed: a list of 10,000 values. Beyond that, planning a text of such columns,
+conditions or joins takes minutes."""
 
 DruidParser: Any = Druid.parser_class
 
@@ -82,8 +85,12 @@ def parse_one(text: str) -> exp.Expression:
         raise SqlInvalid(f"the SQL has {len(text)} characters, more than the {MAX_LENGTH} that are read")
     if "\0" in text:
         raise SqlInvalid("the SQL contains a null byte")
+    dialect = PolarisSql()
     try:
-        nodes: list[Any] = [node for node in PolarisSql().parse(text) if node is not None]
+        tokens = dialect.tokenize(text)
+        if len(tokens) > MAX_TOKENS:
+            raise SqlInvalid(f"the SQL has {len(tokens)} words and signs, more than the {MAX_TOKENS} that are read")
+        nodes: list[Any] = [node for node in dialect.parser().parse(tokens, text) if node is not None]
     except RecursionError:
         raise SqlInvalid("the SQL is nested too deeply") from None
     except SqlglotError as error:

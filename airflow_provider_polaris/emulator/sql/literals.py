@@ -12,6 +12,9 @@ from airflow_provider_polaris.emulator.sql.model import SqlInvalid, SqlNotSuppor
 from airflow_provider_polaris.emulator.sql.values import Sql, quote_text
 
 _NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_LONGEST_NUMBER = 1000
+"""Characters of a number; a double has at most 309 digits in front of its point."""
+
 _UNIT_PERIODS = {
     "SECOND": "PT{}S",
     "MINUTE": "PT{}M",
@@ -77,6 +80,8 @@ def number(written: str) -> Sql:
     """
     if not _NUMBER.fullmatch(written):
         raise SqlInvalid(f"Numeric literal {written!r} is not understood")
+    if len(written) > _LONGEST_NUMBER:
+        raise SqlInvalid(f"Numeric literal of {len(written)} characters is not understood")
     if written.lstrip("-").isdigit():
         value = int(written)
         if not -(2**63) <= value < 2**63:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 
 from sqlglot import exp
 
@@ -46,11 +47,14 @@ def output_name(name: str, index: int, outermost: bool) -> str:
 
 def unique(names: Sequence[str]) -> list[str]:
     """Tell equal names apart as Calcite does: ``a``, ``a0``, ``a1``."""
-    result: list[str] = []
+    used: dict[str, None] = {}
+    numbers: dict[str, Iterator[int]] = {}
     for name in names:
-        candidates = (name, *(f"{name}{number}" for number in range(len(names))))
-        result.append(next(candidate for candidate in candidates if candidate not in result))
-    return result
+        candidate = name
+        while candidate in used:
+            candidate = f"{name}{next(numbers.setdefault(name, count()))}"
+        used[candidate] = None
+    return list(used)
 
 
 def finished(value: Sql) -> Sql:

@@ -26,6 +26,7 @@ from airflow_provider_polaris.emulator.sql.values import SCALAR, Sql, common_typ
 _STATEMENT = re.compile(
     r"\s*(INSERT|REPLACE|DELETE|UPDATE|MERGE|CREATE|ALTER|DROP|TRUNCATE|EXPLAIN|DESCRIBE|SHOW|SET)\b", re.IGNORECASE
 )
+_LONGEST_ORDINAL = 9
 _TAIL = ("order", "limit", "offset")
 _FROM = ("from", "from_")
 _WITH = ("with", "with_")
@@ -270,6 +271,8 @@ def _ordinal(node: exp.Expression, columns: int, clause: str) -> int | None:
     """Read ``GROUP BY 1``; None if it is no ordinal."""
     if not isinstance(node, exp.Literal) or node.is_string:
         return None
-    if not str(node.this).isdigit() or not 1 <= int(node.this) <= columns:
-        raise SqlInvalid(f"{clause} ordinal {node.this} is not between 1 and {columns}")
-    return int(node.this) - 1
+    text = str(node.this)
+    # int() fails for thousands of digits.
+    if not text.isdecimal() or len(text) > _LONGEST_ORDINAL or not 1 <= int(text) <= columns:
+        raise SqlInvalid(f"{clause} ordinal {text[:20]} is not between 1 and {columns}")
+    return int(text) - 1

@@ -90,8 +90,8 @@ def _checked(call: Call) -> str:
         raise _refuse(call, "'&&'")
     try:
         re.compile(pattern)
-    except re.error as error:
-        raise call.refuse(f"with the pattern {pattern!r}: {error}") from None
+    except (re.error, OverflowError, ValueError) as error:  # the latter two for repetitions of very many digits
+        raise call.refuse(f"with the pattern {pattern[:200]!r}: {error}") from None
     return result
 
 

@@ -11,6 +11,9 @@ from __future__ import annotations
 from airflow_provider_polaris.emulator.sql.call import Call, Table
 from airflow_provider_polaris.emulator.sql.values import Sql, boolean, long, quote_text, string
 
+_LONGEST = 16_777_216
+"""Characters of the longest text that ``REPEAT`` makes."""
+
 
 def upper(call: Call) -> Sql:
     """``UPPER(text)``."""
@@ -91,8 +94,14 @@ def reverse(call: Call) -> Sql:
 
 
 def repeat(call: Call) -> Sql:
-    """``REPEAT(text[, count])``, once by default."""
-    return string(f"repeat({call.text(0)}, {_not_negative(call, 1)})")
+    """``REPEAT(text[, count])``, once by default; a result that would be too long is refused before it is made."""
+    text, count = call.text(0), _not_negative(call, 1)
+    message = quote_text(f"function '{call.name}' is not supported with a result of more than {_LONGEST} characters")
+    # The check is in the argument: DuckDB may work out a constant call even where a condition leaves it out.
+    return string(
+        f"repeat({text}, CASE WHEN length({text}) > {_LONGEST} // greatest({count}, 1) THEN error({message})"
+        f" ELSE {count} END)"
+    )
 
 
 def lpad(call: Call) -> Sql:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_polaris.emulator.engine import BatchTotals, Column, FileInput, JobFault, MappingPlan
+from airflow_provider_polaris.emulator.engine import BatchTotals, Column, FileInput, JobFault, MappingPlan, files
 
 from .conftest import COLUMNS, FILE_MAPPINGS, ROWS, SCHEMA, Engine, day
 
@@ -258,3 +258,84 @@ def test_file_larger_than_a_piece_is_read_whole(engine: Engine, monkeypatch: pyt
     rows = [("2024-06-01T00:00:00.000Z", "x" * (n * 7 % 200), n) for n in range(200)]
     assert engine.load("events", rows, max_parse_exceptions=0).rows_persisted == 200
     assert engine.rows("events") == sorted(rows)
+
+
+FILES = "airflow_provider_polaris.emulator.engine.files"
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
+def test_line_without_end_fails_the_job_before_it_is_in_memory(
+    engine: Engine, pack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line, the file, and how long a line may be; what was read of it is little more than that."""
+    monkeypatch.setattr(f"{FILES}._PIECE", 1000)
+    monkeypatch.setattr(f"{FILES}.LONGEST_LINE", 10_000)
+    read: list[int] = []
+    _open = files._open
+
+    class Counting:
+        def __init__(self, blob: Any) -> None:
+            self.stream = _open(blob)
+
+        def __enter__(self) -> Counting:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.stream.close()
+
+        def read(self, size: int) -> bytes:
+            read.append(size)
+            return self.stream.read(size)
+
+    monkeypatch.setattr(f"{FILES}._open", Counting)
+    with pytest.raises(JobFault) as caught:
+        ingest(engine, pack(GOOD + b'\n{"city": "' + b"x" * 1_000_000 + b'"}'))
+    assert (caught.value.code, caught.value.message) == (
+        "cannot_parse_source",
+        "file 'f0' has a line of more than 10000 bytes.",
+    )
+    assert sum(read) <= 10_000 + len(GOOD) + 2000
+    assert engine.rows("events") == []
+
+
+@pytest.mark.parametrize("filling", [b"\n", b"{}\n", b" "])
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_archive_that_unpacks_to_far_more_fails_the_job(
+    engine: Engine, pack: Any, filling: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bomb is recognised while it is unpacked."""
+    monkeypatch.setattr(f"{FILES}._UNPACKED_ANYWAY", 100_000)
+    monkeypatch.setattr(f"{FILES}._PIECE", 10_000)
+    bomb = pack(filling * 4_000_000)
+    with pytest.raises(JobFault) as caught:
+        ingest(engine, bomb)
+    assert (caught.value.code, caught.value.message) == (
+        "cannot_parse_source",
+        "file 'f0' unpacks to more than 200 times its size.",
+    )
+
+
+def test_small_archive_may_unpack_to_far_more(engine: Engine) -> None:
+    """Equal rows are packed best, and tests have them."""
+    content = GOOD.split(b"\n")[0] + b"\n"
+    packed = gzip.compress(content * 20_000)
+    assert len(packed) * files.MOST_UNPACKED < len(content) * 20_000
+    assert ingest(engine, packed).rows_persisted == 20_000
+
+
+def test_blank_lines_cost_no_statement(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Millions of them are passed over, and counted as bytes."""
+    monkeypatch.setattr(f"{FILES}._PIECE", 1000)
+    executed: list[str] = []
+    execute = engine.store.execute
+    monkeypatch.setattr(engine.store, "execute", lambda sql, *more: executed.append(sql) or execute(sql, *more))
+    totals = ingest(engine, b"\n" * 1_000_000 + GOOD)
+    assert (totals.rows_persisted, totals.bytes_processed) == (5, 1_000_000 + len(GOOD))
+    assert sum(sql.startswith("INSERT INTO staged_rows") for sql in executed) <= 3
+
+
+def test_file_in_several_pieces_is_read_as_one(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An archive is cut wherever a piece ends."""
+    monkeypatch.setattr("airflow_provider_polaris.emulator.engine.store.BLOB_PIECE", 50)
+    assert ingest(engine, gzip.compress(GOOD), GOOD).rows_persisted == 10
+    assert engine.rows("events") == sorted([*ROWS, *ROWS])

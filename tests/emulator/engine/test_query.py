@@ -118,3 +118,22 @@ def test_query_of_another_thread_does_not_wait_for_a_writer(loaded: Engine) -> N
         reader.join(120)
         assert seen == [(5,)]
     assert ask(loaded, 'SELECT COUNT(*) FROM "Koalas Source"') == [(10,)]
+
+
+@pytest.mark.parametrize("text", ["'abcdefghij'", "UPPER('abcdefghij')", '"city"'])
+def test_repeat_of_too_much_fails_before_it_is_made(loaded: Engine, text: str) -> None:
+    """A short expression must not fill the memory, whether DuckDB works it out while it plans or while it runs."""
+    with pytest.raises(QueryFailed) as caught:
+        ask(loaded, f'SELECT LENGTH(REPEAT({text}, 2000000000)) FROM "Koalas Source"')
+    assert caught.value.message == (
+        "the query failed: Invalid Input Error: function 'REPEAT' is not supported with a result of more than 16777216 "
+        "characters."
+    )
+
+
+def test_repeat_up_to_its_limit_is_made(loaded: Engine) -> None:
+    """Nothing is NULL, and none is none."""
+    sql = (
+        "SELECT LENGTH(REPEAT('ab', 8388608)), REPEAT('x', 0), REPEAT(CAST(NULL AS VARCHAR), 5), REPEAT('', 2000000000)"
+    )
+    assert ask(loaded, sql) == [(16_777_216, "", None, "")]

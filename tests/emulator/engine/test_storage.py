@@ -168,7 +168,7 @@ def test_block_that_is_damaged_is_told_when_it_is_read(tmp_path: Path) -> None:
     store = Store(str(path))
     for _ in range(2):
         with pytest.raises(StorageError) as caught:
-            store.get_blob("x")
+            store.open_blob("x")
         assert str(caught.value).startswith(f"database {str(path)!r} is damaged: ")
     store.put_document("job", "a", {})
     store.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -44,10 +45,51 @@ def test_blob_replaced_and_deleted_reads_as_last_written(store: Store) -> None:
     """A blob has one content, any bytes."""
     store.put_blob("f", b"old")
     store.put_blob("f", bytes(range(256)))
-    assert store.get_blob("f") == bytes(range(256))
+    assert store.open_blob("f").read() == bytes(range(256))
 
     store.delete_blob("f")
-    assert store.get_blob("f") is None
+    assert store.open_blob("f") is None
+
+
+class Recorded(io.BytesIO):
+    """A file that records how much of it is read at once."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.sizes: list[int | None] = []
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.sizes.append(size)
+        return super().read(size)
+
+
+@pytest.mark.parametrize("length", [0, 1, 9, 10, 11, 20, 105])
+def test_blob_of_a_file_is_written_and_read_in_pieces(store: Store, length: int, monkeypatch: Any) -> None:
+    """No more than a piece is in memory; what is read is what was written, however it ends."""
+    monkeypatch.setattr("airflow_provider_polaris.emulator.engine.store.BLOB_PIECE", 10)
+    content = bytes(range(length))
+    store.put_blob("f", b"z" * 200)
+    store.put_blob("other", b"y" * 200)
+    file = Recorded(content)
+    store.put_blob("f", file)
+    assert set(file.sizes) == {10}
+    assert max((len(data) for (data,) in store.execute("SELECT data FROM polaris_blob")), default=0) <= 10
+    blob = store.open_blob("f")
+    assert blob is not None
+    assert blob.read() == content
+    store.delete_blob("f")
+    assert store.open_blob("f") is None
+    other = store.open_blob("other")
+    assert other is not None
+    assert other.read() == b"y" * 200
+
+
+def test_blob_of_an_older_version_is_read(store: Store) -> None:
+    """It is in one piece, however long."""
+    store.execute("INSERT INTO polaris_blob VALUES ('f', ?)", (b"x" * 20_000_000,))
+    blob = store.open_blob("f")
+    assert blob is not None
+    assert blob.read() == b"x" * 20_000_000
 
 
 def test_transaction_left_by_an_exception_changes_nothing(store: Store) -> None:
@@ -63,7 +105,7 @@ def test_transaction_left_by_an_exception_changes_nothing(store: Store) -> None:
     with pytest.raises(KeyError):
         work()
     assert store.get_document("job", "a") == {"n": 1}
-    assert store.get_blob("f") is None
+    assert store.open_blob("f") is None
 
 
 def test_transaction_with_a_swallowed_inner_failure_refuses_to_commit(store: Store) -> None:
@@ -154,7 +196,7 @@ def test_store_reopened_has_everything(tmp_path: Path) -> None:
 
     again = Store(path)
     assert [doc["id"] for doc in again.documents("job")] == ["b", "a"]
-    assert again.get_blob("f") == b"\0\1"
+    assert again.open_blob("f").read() == b"\0\1"
     again.close()
 
 
