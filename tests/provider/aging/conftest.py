@@ -8,21 +8,21 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.emulator.machine import Progression
-from airflow_provider_polaris.emulator.serving import RunningEmulator, running_emulator
+from airflow_provider_polaris.emulator.serving import EmulatorServer, RunningEmulator
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
 from tests.provider.aging.world import Clock, World
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def aging_clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(scope="session")
-def polaris(aging_clock: Clock) -> Iterator[RunningEmulator]:
+@pytest.fixture
+def polaris(emulator_server: EmulatorServer, aging_clock: Clock) -> Iterator[RunningEmulator]:
     """An emulator whose jobs take a second of fake time."""
     settings = EmulatorSettings(progression=Progression.parse("seconds=1"))
-    with running_emulator(settings, clock=aging_clock.nanoseconds) as running:
+    with emulator_server.emulator(settings, clock=aging_clock.nanoseconds) as running:
         yield running
 
 

@@ -16,7 +16,7 @@ import requests
 
 from airflow_provider_polaris.client import PolarisClient
 from airflow_provider_polaris.emulator.machine import Progression
-from airflow_provider_polaris.emulator.serving import RunningEmulator, running_emulator
+from airflow_provider_polaris.emulator.serving import EmulatorServer, RunningEmulator
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
 from airflow_provider_polaris.guards import GuardDecision, GuardOptions, SourceGuards
 from airflow_provider_polaris.hooks.polaris import PolarisHook
@@ -248,30 +248,24 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
 _NUMBERS = itertools.count(1)
 
 
-@pytest.fixture(scope="session")
-def guard_clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture(scope="session")
-def instant(guard_clock: FakeClock) -> Iterator[RunningEmulator]:
+@pytest.fixture
+def instant(emulator_server: EmulatorServer, clock: FakeClock) -> Iterator[RunningEmulator]:
     """An emulator whose jobs and queries are done at the next look."""
-    with running_emulator(EmulatorSettings(), clock=guard_clock.nanoseconds) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def slow(guard_clock: FakeClock) -> Iterator[RunningEmulator]:
-    """An emulator whose jobs and queries take 1,000 s of fake time."""
-    settings = EmulatorSettings(progression=Progression.parse("seconds=1000"))
-    with running_emulator(settings, clock=guard_clock.nanoseconds) as running:
+    with emulator_server.emulator(EmulatorSettings(), clock=clock.nanoseconds) as running:
         yield running
 
 
 @pytest.fixture
-def clock(guard_clock: FakeClock) -> FakeClock:
-    guard_clock.reset()
-    return guard_clock
+def slow(emulator_server: EmulatorServer, clock: FakeClock) -> Iterator[RunningEmulator]:
+    """An emulator whose jobs and queries take 1,000 s of fake time."""
+    settings = EmulatorSettings(progression=Progression.parse("seconds=1000"))
+    with emulator_server.emulator(settings, clock=clock.nanoseconds) as running:
+        yield running
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 def _world(running: RunningEmulator, clock: FakeClock, connect: Any) -> Iterator[World]:
