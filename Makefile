@@ -58,13 +58,13 @@ test: $(READY)  ## run all tests
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 schedules: $(READY)  ## 1,080 random schedules of faults and crashes, some 10 minutes; SCHEDULES_SEED=N repeats a run
-	SCHEDULES=540 $(BIN)/python -m pytest tests/provider/exactly_once/test_schedules.py tests/provider/submission/test_schedules.py
+	SCHEDULES=540 $(BIN)/python -m pytest tests/exactly_once/test_schedules.py tests/operators/submission/test_schedules.py
 
 # SEED=N repeats a run.
 schedules-aging: SEED := $(or $(SEED),$(shell date +%s))
 schedules-aging: $(READY)  ## 300 random schedules of the age-out, some 15 minutes
 	@echo "seed $(SEED)"
-	AGING_SCHEDULES=300 $(BIN)/python -m pytest tests/provider/aging/test_conservation.py --hypothesis-seed=$(SEED)
+	AGING_SCHEDULES=300 $(BIN)/python -m pytest tests/task_groups/age_out/test_conservation.py --hypothesis-seed=$(SEED)
 
 e2e: $(READY)  ## every end-to-end scenario on a real Airflow, some 10 minutes
 	$(BIN)/python -m pytest tests/e2e -m e2e

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import SplitResult, quote_from_bytes, unquote_to_bytes, urlsplit
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
-from airflow_provider_polaris.jobs.instants import quote
-from airflow_provider_polaris.jobs.names import check_table_name
+from airflow_provider_polaris.jobs.tables.name import check_table_name
+from airflow_provider_polaris.jobs.time.instant import quote
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset as OpenLineageDataset

@@ -21,7 +21,7 @@ def get_provider_info() -> dict[str, Any]:
     Source: ``provider_info.schema.json`` and ``provider.yaml.schema.json`` of Airflow 3.3.2.
     """
     from airflow_provider_polaris import __version__
-    from airflow_provider_polaris.hooks.form import conn_fields, ui_field_behaviour
+    from airflow_provider_polaris.hooks.connection_form import conn_fields, ui_field_behaviour
 
     return {
         "package-name": "airflow-provider-polaris",

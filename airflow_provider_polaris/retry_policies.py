@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_polaris.compat import HAS_RETRY_POLICIES, RetryAction, RetryDecision, RetryPolicy
+from airflow_provider_polaris.runtime.compat import HAS_RETRY_POLICIES, RetryAction, RetryDecision, RetryPolicy
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.compat import Context
     from airflow_provider_polaris.jobs.errors import PolarisError
+    from airflow_provider_polaris.runtime.compat import Context
 
 #: Causes of causes that are looked at; errors chain in a circle if somebody makes them.
 _DEEPEST: Final = 20
@@ -59,8 +59,8 @@ class PolarisRetryPolicy(RetryPolicy):
     longest_delay: timedelta = timedelta(minutes=30)
 
     def __post_init__(self) -> None:
-        from airflow_provider_polaris.compat import AIRFLOW_VERSION
         from airflow_provider_polaris.jobs.errors import PolarisSpecError
+        from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 
         if not HAS_RETRY_POLICIES:
             major, minor = AIRFLOW_VERSION
@@ -93,7 +93,7 @@ class PolarisRetryPolicy(RetryPolicy):
         :param context: Airflow's context; None if there is none.
         :return: Each decision about an error of this package has a reason, which Airflow logs and shows with the retry.
         """
-        from airflow_provider_polaris.jobs.prospects import Prospect, prospect_of
+        from airflow_provider_polaris.jobs.status.retryability import Prospect, prospect_of
 
         error = _polaris_error(exception)
         if error is None:

@@ -32,8 +32,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.emulator.handle import PolarisEmulator as PolarisEmulator
-    from airflow_provider_polaris.emulator.serving import EmulatorServer
+    from airflow_provider_polaris.emulator.server import EmulatorServer
+    from airflow_provider_polaris.emulator.testing.fixture import PolarisEmulator as PolarisEmulator
 
 _MARKER = "polaris_emulator"
 _SERVER = "_polaris_emulator_server"
@@ -61,7 +61,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
 @pytest.fixture(scope="session", name=_SERVER)
 def _server() -> Iterator[EmulatorServer]:
     """The server of all emulators of a session."""
-    from airflow_provider_polaris.emulator.serving import EmulatorServer
+    from airflow_provider_polaris.emulator.server import EmulatorServer
 
     with EmulatorServer() as server:
         yield server
@@ -72,7 +72,7 @@ def _polaris_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
     """A Polaris that runs in this process for one test, with an Airflow connection that leads to it."""
     options = _options(request)
     try:
-        from airflow_provider_polaris.emulator.handle import PolarisEmulator, read_settings
+        from airflow_provider_polaris.emulator.testing.fixture import PolarisEmulator, read_settings
 
         server: EmulatorServer = request.getfixturevalue(_SERVER)
     except ModuleNotFoundError as error:
@@ -112,7 +112,7 @@ def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
 def __getattr__(name: str) -> Any:
     """Give ``PolarisEmulator``, for annotations, when somebody asks for it."""
     if name == "PolarisEmulator":
-        from airflow_provider_polaris.emulator.handle import PolarisEmulator
+        from airflow_provider_polaris.emulator.testing.fixture import PolarisEmulator
 
         return PolarisEmulator
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

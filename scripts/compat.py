@@ -26,9 +26,9 @@ TESTS = (
     "tests/test_packaging.py",
 )
 LEFT_OUT = (
-    "tests/provider/exactly_once",
-    "tests/provider/submission/test_schedules.py",
-    "tests/provider/aging/test_conservation.py",
+    "tests/exactly_once",
+    "tests/operators/submission/test_schedules.py",
+    "tests/task_groups/age_out/test_conservation.py",
 )
 #: Airflow 3.1 takes many seconds for each task that a test runs, so few of these tests are marked for the matrix.
 CHOICE = "not e2e and (not dag or compat)"

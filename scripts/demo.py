@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
-from airflow_provider_polaris.emulator import koalas
+from airflow_provider_polaris.emulator.data_loading import sample_data as koalas
 from airflow_provider_polaris.jobs.errors import PolarisNotFoundError
 
 ROOT = Path(__file__).resolve().parent.parent

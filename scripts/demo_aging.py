@@ -14,7 +14,7 @@ from typing import Any
 from demo import PORT, ROOT, SOURCE, emulator_command, load_source, local_polaris, read_arguments, say
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
-from airflow_provider_polaris.emulator import koalas
+from airflow_provider_polaris.emulator.data_loading import sample_data as koalas
 from airflow_provider_polaris.jobs.errors import PolarisNotFoundError
 
 ARCHIVE = "Koalas Archive"

@@ -19,8 +19,7 @@ from typing import Any
 
 from demo import PORT, ROOT
 
-from airflow_provider_polaris.emulator.connection import connection_of
-from airflow_provider_polaris.emulator.settings import EmulatorSettings
+from airflow_provider_polaris.emulator.settings import EmulatorSettings, connection_of
 
 sys.path.insert(0, str(ROOT))
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from tests.skipped import pytest_terminal_summary as pytest_terminal_summary  # a hook of pytest
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.emulator.serving import EmulatorServer
+    from airflow_provider_polaris.emulator.server import EmulatorServer
 
 _HOME = tempfile.mkdtemp(prefix="airflow-test-home-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
@@ -38,6 +38,8 @@ settings.load_profile("any machine")
 @pytest.fixture(scope="session")
 def emulator_server() -> Iterator[EmulatorServer]:
     """Run a server whose emulators last as long as a test wants."""
-    serving = pytest.importorskip("airflow_provider_polaris.emulator.serving")
+    serving = pytest.importorskip("airflow_provider_polaris.emulator.server")
     with serving.EmulatorServer() as server:
         yield server
+
+pytest_plugins = ("tests.fixtures",)

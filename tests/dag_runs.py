@@ -8,7 +8,7 @@ import warnings
 import pytest
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
-from airflow_provider_polaris.compat import AIRFLOW_VERSION
+from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 from tests.dag_store import store
 
 ROWS = [
@@ -42,8 +42,8 @@ INGEST = {
 @pytest.fixture
 def polaris(connect, tmp_path, emulator_server):
     """Run an emulator that has the source file, and point the default connection to it."""
-    from airflow_provider_polaris.emulator.machine import Progression
     from airflow_provider_polaris.emulator.settings import EmulatorSettings
+    from airflow_provider_polaris.emulator.status_machine import Progression
 
     with emulator_server.emulator(EmulatorSettings(progression=Progression.parse("polls=3"))) as emulator:
         settings = emulator.settings

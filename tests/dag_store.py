@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from airflow_provider_polaris.compat import AIRFLOW_VERSION
+from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 
 
 def store(dag: Any) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_polaris.compat import AIRFLOW_VERSION
+from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 from tests.examples.test_examples_parse import _parse
-from tests.provider.conftest import airflow_db
+from tests.fixtures import airflow_db
 
 __all__ = ["airflow_db"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_polaris.cli.definition import COMMANDS, Command, Group
-from airflow_provider_polaris.hooks.form import FIELDS
-from airflow_provider_polaris.hooks.settings import read_connection
+from airflow_provider_polaris.cli.commands import COMMANDS, Command, Group
+from airflow_provider_polaris.hooks.connection import read_connection
+from airflow_provider_polaris.hooks.connection_form import FIELDS
 from airflow_provider_polaris.jobs import errors
 
 ROOT = Path(__file__).resolve().parents[1]

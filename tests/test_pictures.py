@@ -15,7 +15,7 @@ sys.path.append(str(SCRIPTS))  # its modules import each other as scripts do
 
 import pictures  # noqa: E402
 
-from airflow_provider_polaris.emulator.serving import running_emulator  # noqa: E402
+from airflow_provider_polaris.emulator.server import running_emulator  # noqa: E402
 from tests.emulator.pages.browser import Page, chromium, needs_chromium  # noqa: E402
 
 pytestmark = needs_chromium

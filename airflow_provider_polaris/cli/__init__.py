@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.cli.definition import COMMANDS, HELP, Command, Group
+from airflow_provider_polaris.cli.commands import COMMANDS, HELP, Command, Group
 
 if TYPE_CHECKING:
     from airflow.cli.cli_config import CLICommand
@@ -68,6 +68,6 @@ def _action(command: Command) -> Callable[[argparse.Namespace], None]:
 
 
 def _run(command: Command, arguments: Any) -> int:
-    from airflow_provider_polaris.cli.running import run
+    from airflow_provider_polaris.cli.output import run
 
     return run(command.function, arguments)

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.cli.running import CommandError
-from airflow_provider_polaris.cli.screen import Screen
-from airflow_provider_polaris.compat import AirflowNotFoundException, connection_of_commands
+from airflow_provider_polaris.cli.output import CommandError, Screen
 from airflow_provider_polaris.hooks.polaris import PolarisHook
+from airflow_provider_polaris.runtime.compat import AirflowNotFoundException, connection_of_commands
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.compat import Connection
+    from airflow_provider_polaris.runtime.compat import Connection
 
 
 class CommandHook(PolarisHook):

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from airflow_provider_polaris.cli.definition import WRONG_ARGUMENTS
-from airflow_provider_polaris.cli.screen import Screen
+from airflow_provider_polaris.cli.commands import WRONG_ARGUMENTS
+from airflow_provider_polaris.cli.output import Screen
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 #: In a wheel, and in an editable installation, which has no copy of it.

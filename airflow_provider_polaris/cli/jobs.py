@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_polaris.cli.connection import connected
-from airflow_provider_polaris.cli.running import CommandError
-from airflow_provider_polaris.cli.screen import Screen
-from airflow_provider_polaris.jobs.instants import format_instant
-from airflow_provider_polaris.jobs.names import check_table_name
-from airflow_provider_polaris.jobs.state import JobState
+from airflow_provider_polaris.cli.output import CommandError, Screen
+from airflow_provider_polaris.jobs.status.state import JobState
+from airflow_provider_polaris.jobs.tables.name import check_table_name
+from airflow_provider_polaris.jobs.time.instant import format_instant
 
 _HEADER = ("ID", "TYPE", "TABLE", "STATUS", "HEALTH", "CREATED", "SECONDS")
 
@@ -56,7 +55,7 @@ def cancel_job(arguments: Any, screen: Screen) -> int:
 
 def show_sql(arguments: Any, screen: Screen) -> int:
     """Print the SQL that Polaris shows for a job, or else what the package makes of its spec."""
-    from airflow_provider_polaris.jobs.statement import job_statement
+    from airflow_provider_polaris.jobs.sql.statement import job_statement
 
     with connected(arguments.conn_id) as hook:
         job = JobState.from_wire(hook.get_job(arguments.job_id))

@@ -6,16 +6,15 @@ import logging
 from datetime import timedelta
 from typing import Any, Final
 
+from airflow_provider_polaris.cli.commands import INTERRUPTED, JOB_CANCELED, JOB_FAILED, TIMED_OUT
 from airflow_provider_polaris.cli.connection import connected
-from airflow_provider_polaris.cli.definition import INTERRUPTED, JOB_CANCELED, JOB_FAILED, TIMED_OUT
-from airflow_provider_polaris.cli.running import CommandError
-from airflow_provider_polaris.cli.screen import Screen
-from airflow_provider_polaris.clock import CLOCK
+from airflow_provider_polaris.cli.output import CommandError, Screen
+from airflow_provider_polaris.hooks.job_result import Look, conclude, look_at_job
 from airflow_provider_polaris.hooks.polaris import PolarisHook
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisJobCanceledError
-from airflow_provider_polaris.jobs.state import JobState
-from airflow_provider_polaris.jobs.waiting import Verdict, WaitTracker
-from airflow_provider_polaris.outcome import Look, conclude, look_at_job
+from airflow_provider_polaris.jobs.status.state import JobState
+from airflow_provider_polaris.jobs.status.wait_tracker import Verdict, WaitTracker
+from airflow_provider_polaris.runtime.clock import CLOCK
 
 _MINUTE: Final = timedelta(minutes=1)
 

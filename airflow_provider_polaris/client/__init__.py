@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_polaris.client.api import PolarisClient
-from airflow_provider_polaris.client.settings import ClientSettings
+from airflow_provider_polaris.client.polaris.client import PolarisClient
+from airflow_provider_polaris.client.polaris.settings import ClientSettings
 
 __all__ = ["ClientSettings", "PolarisClient"]

@@ -13,17 +13,17 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute
 
 from airflow_provider_polaris import __version__
-from airflow_provider_polaris.emulator import errors
-from airflow_provider_polaris.emulator.core import Emulator
 from airflow_provider_polaris.emulator.engine import StorageError
-from airflow_provider_polaris.emulator.fault_middleware import FaultMiddleware
-from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX
+from airflow_provider_polaris.emulator.faults.middleware import FaultMiddleware
 from airflow_provider_polaris.emulator.hosts import Hosts
-from airflow_provider_polaris.emulator.identity import Clock
-from airflow_provider_polaris.emulator.refusals import RefusalMiddleware
 from airflow_provider_polaris.emulator.routes import console, control, files, jobs, query, table_control, tables, token
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
+from airflow_provider_polaris.emulator.state import Emulator
 from airflow_provider_polaris.emulator.web_guard import WebGuard
+from airflow_provider_polaris.emulator.wire import errors
+from airflow_provider_polaris.emulator.wire.identifiers import Clock
+from airflow_provider_polaris.emulator.wire.rejected_requests import RefusalMiddleware
+from airflow_provider_polaris.emulator.wire.requests import CONTROL_PREFIX
 
 
 def create_app(settings: EmulatorSettings | None = None, *, clock: Clock = time.time_ns) -> FastAPI:

@@ -10,9 +10,9 @@ import hmac
 import secrets
 from typing import Any
 
-from airflow_provider_polaris.emulator.errors import ApiError
-from airflow_provider_polaris.emulator.identity import NANOSECONDS, Clock, user_of_client, user_of_key
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
+from airflow_provider_polaris.emulator.wire.errors import ApiError
+from airflow_provider_polaris.emulator.wire.identifiers import NANOSECONDS, Clock, user_of_client, user_of_key
 
 
 class Authenticator:

@@ -29,9 +29,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         import python_multipart  # noqa: F401
         import uvicorn  # noqa: F401
 
-        from airflow_provider_polaris.emulator import engine, loading, serving
+        from airflow_provider_polaris.emulator import engine
+        from airflow_provider_polaris.emulator import server as serving
         from airflow_provider_polaris.emulator.app import create_app
-        from airflow_provider_polaris.emulator.row_files import LoadError
+        from airflow_provider_polaris.emulator.data_loading import load as loading
+        from airflow_provider_polaris.emulator.data_loading.row_files import LoadError
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == __name__.partition(".")[0]:
             raise  # a module of this package is missing or broken: installing an extra doesn't help
@@ -77,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def connection_line(host: str, port: int, settings: EmulatorSettings) -> str:
     """Return the line that makes Airflow's connection ``polaris_default`` this emulator."""
-    from airflow_provider_polaris.emulator.connection import connection_of
+    from airflow_provider_polaris.emulator.settings import connection_of
 
     connection = connection_of(f"http://{_url_host(host)}:{port}", settings)
     quoted = json.dumps(connection).replace("'", "'\\''")
@@ -141,8 +143,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _settings(arguments: argparse.Namespace) -> EmulatorSettings:
     from airflow_provider_polaris.emulator.assumptions import AssumptionError, Assumptions
-    from airflow_provider_polaris.emulator.machine import Progression, ProgressionError
     from airflow_provider_polaris.emulator.settings import EmulatorSettings
+    from airflow_provider_polaris.emulator.status_machine import Progression, ProgressionError
 
     try:
         progression = Progression.parse(arguments.progression)
@@ -208,7 +210,7 @@ def _port(text: str) -> int:
 
 
 def _table_and_file(text: str) -> tuple[str, str]:
-    from airflow_provider_polaris.emulator.names import table_name_fault
+    from airflow_provider_polaris.emulator.wire.names import table_name_fault
 
     table, equals, file = text.partition("=")
     if not equals or not file:

@@ -5,15 +5,23 @@ The settings of one emulator; nothing of it is global.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from airflow_provider_polaris.emulator.assumptions import Assumptions
-from airflow_provider_polaris.emulator.machine import Progression
+from airflow_provider_polaris.emulator.status_machine import Progression
 
 DEFAULT_HOST: Final = "127.0.0.1"
+
+
 DEFAULT_PORT: Final = 8099
+
+
 DEFAULT_PROJECT_ID: Final = "00000000-0000-4000-8000-000000000001"
+
+
 DEFAULT_API_KEY: Final = "pok_emulator"
+
+
 MEGABYTE: Final = 1 << 20
 
 
@@ -51,3 +59,22 @@ class EmulatorSettings:
     max_body_bytes: int = 4 * MEGABYTE  # GUESS: no limit is documented
     max_upload_bytes: int = 2048 * MEGABYTE  # DOCUMENTED https://docs.imply.io/polaris/api-upload: 2 GB
     query_page_rows: int = 10_000  # GUESS: the size of a page is not documented
+
+
+def connection_of(base_url: str, settings: EmulatorSettings) -> dict[str, Any]:
+    """
+    Return the connection as Airflow's JSON has it, with links to the emulator's pages.
+
+    :param base_url: ``http://HOST:PORT``.
+    :param settings: Of the emulator.
+    """
+    return {
+        "conn_type": "polaris",
+        "host": base_url,
+        "password": settings.api_key,
+        "extra": {
+            "project_id": settings.project_id,
+            "auth": "api_key",
+            "console_url": f"{base_url}/__emulator__/console/{{job_id}}/{{table}}",
+        },
+    }

@@ -13,10 +13,10 @@ from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from airflow_provider_polaris.emulator.bodies import drain
-from airflow_provider_polaris.emulator.errors import envelope
-from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX
 from airflow_provider_polaris.emulator.hosts import Hosts, host_name
+from airflow_provider_polaris.emulator.wire.bodies import drain
+from airflow_provider_polaris.emulator.wire.errors import envelope
+from airflow_provider_polaris.emulator.wire.requests import CONTROL_PREFIX
 
 #: Headers of every answer that doesn't set them itself: no frame shows it, no other site embeds it.
 SAFE_HEADERS: Final[Mapping[str, str]] = {

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_polaris.compat import FORM_COMES_FROM_PROVIDER_INFO, BaseHook
+from airflow_provider_polaris.runtime.compat import FORM_COMES_FROM_PROVIDER_INFO, BaseHook
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import ClientSettings, PolarisClient
-    from airflow_provider_polaris.hooks.console import Console
-    from airflow_provider_polaris.hooks.settings import ConnectionSettings
+    from airflow_provider_polaris.hooks.connection import ConnectionSettings
+    from airflow_provider_polaris.hooks.console_urls import Console
 
 
 class PolarisHook(BaseHook):
@@ -50,14 +50,14 @@ class PolarisHook(BaseHook):
         @classmethod
         def get_connection_form_widgets(cls) -> dict[str, Any]:
             """Return the fields of the connection form that are stored in the extra."""
-            from airflow_provider_polaris.hooks.form import form_widgets
+            from airflow_provider_polaris.hooks.connection_form import form_widgets
 
             return form_widgets()
 
         @classmethod
         def get_ui_field_behaviour(cls) -> dict[str, Any]:
             """Return what the connection form hides and renames."""
-            from airflow_provider_polaris.hooks.form import form_behaviour
+            from airflow_provider_polaris.hooks.connection_form import form_behaviour
 
             return form_behaviour()
 
@@ -254,19 +254,19 @@ class PolarisHook(BaseHook):
         :return: True if jobs can be managed, and a text: the project reached and which permissions work, or one
             sentence on what is wrong. No secret is in it.
         """
-        from airflow_provider_polaris.hooks.check import check_connection
+        from airflow_provider_polaris.hooks.connection_check import check_connection
 
         return check_connection(self.polaris_conn_id, lambda: self.settings)
 
     @cached_property
     def _connection(self) -> ConnectionSettings:
-        from airflow_provider_polaris.hooks.settings import read_connection
+        from airflow_provider_polaris.hooks.connection import read_connection
 
         return read_connection(self.get_connection(self.polaris_conn_id), self.polaris_conn_id)
 
     @cached_property
     def _console(self) -> Console:
-        from airflow_provider_polaris.hooks.console import Console
+        from airflow_provider_polaris.hooks.console_urls import Console
 
         known = self._connection
         return Console(known.client.base_url, known.client.project_id, known.console_url)

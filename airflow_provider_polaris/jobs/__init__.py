@@ -28,16 +28,12 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisThrottledError,
     PolarisTransportError,
 )
-from airflow_provider_polaris.jobs.granularity import Granularity
-from airflow_provider_polaris.jobs.interval import Interval
-from airflow_provider_polaris.jobs.state import Health, JobState, LogEntry
+from airflow_provider_polaris.jobs.status.state import Health, JobState, LogEntry
+from airflow_provider_polaris.jobs.time.granularity import Granularity
+from airflow_provider_polaris.jobs.time.interval import Interval
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.jobs.facts import TableFacts
-    from airflow_provider_polaris.jobs.names import check_table_name
-    from airflow_provider_polaris.jobs.rollup import build_mappings
-    from airflow_provider_polaris.jobs.rules import check_spec
-    from airflow_provider_polaris.jobs.spec import (
+    from airflow_provider_polaris.jobs.spec.job_spec import (
         BatchJobSpec,
         ColumnMapping,
         DeleteDataJobSpec,
@@ -51,6 +47,10 @@ if TYPE_CHECKING:
         UploadedSource,
         parse_spec,
     )
+    from airflow_provider_polaris.jobs.sql.rollup import build_mappings
+    from airflow_provider_polaris.jobs.tables.description import TableFacts
+    from airflow_provider_polaris.jobs.tables.name import check_table_name
+    from airflow_provider_polaris.jobs.validation.rules import check_spec
 
 __all__ = [
     "BatchJobSpec",

@@ -28,10 +28,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+if TYPE_CHECKING:
+    pass
+
+
 
 #: Seconds that ``Retry-After`` can ask for; a longer wait counts as this one.
 LONGEST_WAIT: Final = 7200.0
+
 
 #: Command that explains each error by its name; needs nothing but this package.
 EXPLAIN: Final = "python -m airflow_provider_polaris explain"
@@ -243,3 +249,30 @@ class PolarisJobTimeoutError(PolarisJobError):
 
 #: Failures that say nothing of the job or table that was asked for: the next question would meet them as well.
 EVERYBODYS_ERRORS: Final = (PolarisTransportError, PolarisThrottledError, PolarisAuthError)
+
+
+def see(text: str, url: str | None) -> str:
+    """
+    Append an address to a message, with nothing behind it: the page of a log takes a dot or bracket into the link.
+
+    :param text: One or more sentences.
+    :param url: None or empty if it isn't known.
+
+    >>> see("The job is 'running'", "https://acme.app.imply.io/")
+    "The job is 'running'. See https://acme.app.imply.io/"
+    """
+    if not url:
+        return text
+    return f"{text}{'' if text.endswith('.') else '.'} See {url}"
+
+
+class PolarisRecordError(PolarisError):
+    """The record can't be read or written, and without it no job is submitted."""
+
+    retryable = True
+
+
+class PolarisGuardUnansweredError(PolarisError):
+    """A guard waited in vain, or what it asked was not answered. Nothing was sent, and a retry asks again."""
+
+    retryable = True

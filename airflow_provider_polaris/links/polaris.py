@@ -11,10 +11,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, ClassVar
 
-from airflow_provider_polaris.compat import BaseOperator, BaseOperatorLink, read_xcom
+from airflow_provider_polaris.runtime.compat import BaseOperator, BaseOperatorLink, read_xcom
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.compat import TaskInstanceKey
+    from airflow_provider_polaris.runtime.compat import TaskInstanceKey
 
 log = logging.getLogger(__name__)
 

@@ -8,19 +8,19 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.compat import AirflowSkipException, conf
-from airflow_provider_polaris.failing import lasting_errors_fail
 from airflow_provider_polaris.links.polaris import PolarisJobLink, PolarisTableLink
-from airflow_provider_polaris.operators.resumption import ResumingOperator
+from airflow_provider_polaris.operators.job_run.resume import ResumingOperator
+from airflow_provider_polaris.runtime.compat import AirflowSkipException, conf
+from airflow_provider_polaris.runtime.failure import lasting_errors_fail
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.compat import Context
     from airflow_provider_polaris.hooks.polaris import PolarisHook
-    from airflow_provider_polaris.operators.kill import KillSwitch
-    from airflow_provider_polaris.operators.options import Options
-    from airflow_provider_polaris.operators.outlets import Change
-    from airflow_provider_polaris.operators.run import JobRun
-    from airflow_provider_polaris.submission import Store
+    from airflow_provider_polaris.operators.job_run.asset_events import Change
+    from airflow_provider_polaris.operators.job_run.cancel_on_kill import KillSwitch
+    from airflow_provider_polaris.operators.job_run.options import Options
+    from airflow_provider_polaris.operators.job_run.run import JobRun
+    from airflow_provider_polaris.operators.submission.record import Store
+    from airflow_provider_polaris.runtime.compat import Context
 
 
 class PolarisBaseOperator(ResumingOperator):
@@ -149,7 +149,7 @@ class PolarisBaseOperator(ResumingOperator):
         :param context: Airflow's context; by default the one with which the arguments were rendered.
         :raises PolarisSpecError: As :meth:`execute`.
         """
-        from airflow_provider_polaris.operators.dry_run import dry_run
+        from airflow_provider_polaris.operators.dry_run.report import dry_run
 
         dry_run(self, context or self._rendered_with or {})
 
@@ -171,7 +171,7 @@ class PolarisBaseOperator(ResumingOperator):
         :raises PolarisError: Anything else that went wrong; retries and retry policies see its class.
         :raises TaskDeferred: The job goes on, and the triggerer waits for it.
         """
-        from airflow_provider_polaris.operators.dry_run import is_dry_run_wanted
+        from airflow_provider_polaris.operators.dry_run.report import is_dry_run_wanted
 
         self.has_pushed_links = False
         if is_dry_run_wanted():
@@ -184,11 +184,11 @@ class PolarisBaseOperator(ResumingOperator):
         Return what the job has read and written, column by column; OpenLineage asks for it when the task has ended.
 
         Airflow's provider takes the same for a task that has failed. See
-        :func:`~airflow_provider_polaris.lineage.task_lineage` for the facets.
+        :func:`~airflow_provider_polaris.operators.openlineage.task_lineage` for the facets.
 
         :param task_instance: Not needed.
         """
-        from airflow_provider_polaris.lineage import task_lineage
+        from airflow_provider_polaris.operators.openlineage import task_lineage
 
         return task_lineage(self._run, self.log)
 
@@ -203,8 +203,8 @@ class PolarisBaseOperator(ResumingOperator):
 
     def _attempt(self, context: Context, begin: Callable[[], JobRun], work: Callable[[JobRun], None]) -> str | None:
         """Do one attempt's work and turn what is no use to retry into Airflow's exception for that."""
-        from airflow_provider_polaris.operators.kill import KillSwitch
-        from airflow_provider_polaris.operators.outlets import Change
+        from airflow_provider_polaris.operators.job_run.asset_events import Change
+        from airflow_provider_polaris.operators.job_run.cancel_on_kill import KillSwitch
 
         self._kill = KillSwitch()
         with lasting_errors_fail(self.log):
@@ -218,10 +218,10 @@ class PolarisBaseOperator(ResumingOperator):
                 return run.job_id or None
 
     def _begin(self, context: Context) -> JobRun:
-        from airflow_provider_polaris.arguments import as_text
-        from airflow_provider_polaris.clock import CLOCK
-        from airflow_provider_polaris.deferral import attempt_start, deadline_of
-        from airflow_provider_polaris.operators.options import read_options
+        from airflow_provider_polaris.operators.job_run.options import read_options
+        from airflow_provider_polaris.runtime.arguments import as_text
+        from airflow_provider_polaris.runtime.clock import CLOCK
+        from airflow_provider_polaris.runtime.deadline import attempt_start, deadline_of
 
         options = read_options(self)
         start = attempt_start(context["ti"], CLOCK.now())
@@ -231,12 +231,12 @@ class PolarisBaseOperator(ResumingOperator):
 
     def _submit(self, run: JobRun, context: Context) -> None:
         from airflow_provider_polaris.jobs.errors import PolarisApiError
-        from airflow_provider_polaris.operators.constants import warn_of_constants
-        from airflow_provider_polaris.operators.dry_run import is_task_test, show_problems, show_request
-        from airflow_provider_polaris.operators.outlets import Change
-        from airflow_provider_polaris.operators.run import NothingToDo
-        from airflow_provider_polaris.outcome import is_lasting
-        from airflow_provider_polaris.submission import TaskIdentity
+        from airflow_provider_polaris.operators.constant_columns import warn_of_constants
+        from airflow_provider_polaris.operators.dry_run.report import is_task_test, show_problems, show_request
+        from airflow_provider_polaris.operators.job_run.asset_events import Change
+        from airflow_provider_polaris.operators.job_run.run import NothingToDo
+        from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
+        from airflow_provider_polaris.runtime.failure import is_lasting
 
         run.kill.load(run.hook.settings, cancels=run.options.cancel_on_kill)
         spec = self.plan_job(context, run.hook)
@@ -278,9 +278,9 @@ class PolarisBaseOperator(ResumingOperator):
         return store
 
     def _new_run(self, conn_id: str, options: Options, deadline: datetime | None, context: Context) -> JobRun:
-        from airflow_provider_polaris.clock import CLOCK
         from airflow_provider_polaris.hooks.polaris import PolarisHook
-        from airflow_provider_polaris.operators.run import JobRun
+        from airflow_provider_polaris.operators.job_run.run import JobRun
+        from airflow_provider_polaris.runtime.clock import CLOCK
 
         assert self._kill is not None
         return JobRun(
@@ -299,6 +299,6 @@ class PolarisBaseOperator(ResumingOperator):
         run.kill.job_is(run.job_id, self.log)
 
     def _announce_change(self, run: JobRun, change: Change | None, context: Context) -> None:
-        from airflow_provider_polaris.operators.outlets import announce_change
+        from airflow_provider_polaris.operators.job_run.asset_events import announce_change
 
         announce_change(self, context, change, run.hook.settings)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_polaris.operators.base import PolarisBaseOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.compat import Context
     from airflow_provider_polaris.hooks.polaris import PolarisHook
-    from airflow_provider_polaris.jobs.interval import Interval
+    from airflow_provider_polaris.jobs.time.interval import Interval
+    from airflow_provider_polaris.runtime.compat import Context
 
 
 class PolarisDeleteDataOperator(PolarisBaseOperator):
@@ -79,13 +79,13 @@ class PolarisDeleteDataOperator(PolarisBaseOperator):
 
     def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:  # noqa: ARG002
         """Return the job, checked against the table's partitioning."""
-        from airflow_provider_polaris.arguments import as_bool, as_list, as_text
-        from airflow_provider_polaris.jobs.deletion import check_deletion
-        from airflow_provider_polaris.jobs.facts import TableFacts
-        from airflow_provider_polaris.jobs.interval import Interval
-        from airflow_provider_polaris.jobs.rules import check_spec
-        from airflow_provider_polaris.jobs.spec import parse_spec
-        from airflow_provider_polaris.operators.dry_run_hook import TableNotSeenError
+        from airflow_provider_polaris.jobs.spec.job_spec import parse_spec
+        from airflow_provider_polaris.jobs.tables.description import TableFacts
+        from airflow_provider_polaris.jobs.time.interval import Interval
+        from airflow_provider_polaris.jobs.validation.deletion import check_deletion
+        from airflow_provider_polaris.jobs.validation.rules import check_spec
+        from airflow_provider_polaris.operators.dry_run.table_reader import TableNotSeenError
+        from airflow_provider_polaris.runtime.arguments import as_bool, as_list, as_text
 
         name = as_text(self.table_name, "table_name")
         intervals = [self.intervals] if isinstance(self.intervals, Interval) else as_list(self.intervals, "intervals")

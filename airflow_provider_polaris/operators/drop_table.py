@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_polaris.operators.base import PolarisBaseOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.compat import Context
     from airflow_provider_polaris.hooks.polaris import PolarisHook
+    from airflow_provider_polaris.runtime.compat import Context
 
 
 class PolarisDropTableOperator(PolarisBaseOperator):
@@ -51,10 +51,10 @@ class PolarisDropTableOperator(PolarisBaseOperator):
 
     def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:  # noqa: ARG002
         """Return the job, if the name was given twice."""
-        from airflow_provider_polaris.arguments import as_bool, as_text
         from airflow_provider_polaris.jobs.errors import PolarisSpecError
-        from airflow_provider_polaris.jobs.rules import check_spec
-        from airflow_provider_polaris.jobs.spec import parse_spec
+        from airflow_provider_polaris.jobs.spec.job_spec import parse_spec
+        from airflow_provider_polaris.jobs.validation.rules import check_spec
+        from airflow_provider_polaris.runtime.arguments import as_bool, as_text
 
         name = as_text(self.table_name, "table_name")
         confirmed = as_text(self.confirm_table_name, "confirm_table_name")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_polaris.operators.base import PolarisBaseOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.compat import Context
     from airflow_provider_polaris.hooks.polaris import PolarisHook
+    from airflow_provider_polaris.runtime.compat import Context
 
 #: What the package has models and rules for; other types go to Polaris unseen.
 _CHECKED_TYPES = frozenset({"batch", "sql", "delete_data", "restore_data", "drop_table"})
@@ -85,10 +85,10 @@ class PolarisJobOperator(PolarisBaseOperator):
 
     def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:  # noqa: ARG002
         """Return the spec, checked, and unchanged but for the notation of intervals."""
-        from airflow_provider_polaris.arguments import as_bool, as_mapping
         from airflow_provider_polaris.jobs.errors import PolarisSpecError
-        from airflow_provider_polaris.jobs.rules import check_spec
-        from airflow_provider_polaris.jobs.spec import parse_spec
+        from airflow_provider_polaris.jobs.spec.job_spec import parse_spec
+        from airflow_provider_polaris.jobs.validation.rules import check_spec
+        from airflow_provider_polaris.runtime.arguments import as_bool, as_mapping
 
         spec = as_mapping(self.spec, "spec")
         if spec is None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_polaris.operators.base import PolarisBaseOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.compat import Context
     from airflow_provider_polaris.hooks.polaris import PolarisHook
-    from airflow_provider_polaris.jobs.interval import Interval
+    from airflow_provider_polaris.jobs.time.interval import Interval
+    from airflow_provider_polaris.runtime.compat import Context
 
 
 class PolarisRestoreDataOperator(PolarisBaseOperator):
@@ -50,10 +50,10 @@ class PolarisRestoreDataOperator(PolarisBaseOperator):
 
     def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:  # noqa: ARG002
         """Return the job."""
-        from airflow_provider_polaris.arguments import as_list, as_text
-        from airflow_provider_polaris.jobs.interval import Interval
-        from airflow_provider_polaris.jobs.rules import check_spec
-        from airflow_provider_polaris.jobs.spec import parse_spec
+        from airflow_provider_polaris.jobs.spec.job_spec import parse_spec
+        from airflow_provider_polaris.jobs.time.interval import Interval
+        from airflow_provider_polaris.jobs.validation.rules import check_spec
+        from airflow_provider_polaris.runtime.arguments import as_list, as_text
 
         interval = self.interval
         if not isinstance(interval, Interval):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_polaris.compat import AirflowSkipException
 from airflow_provider_polaris.operators.base import PolarisBaseOperator
+from airflow_provider_polaris.runtime.compat import AirflowSkipException
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.compat import Context
-    from airflow_provider_polaris.guards import GuardOptions
     from airflow_provider_polaris.hooks.polaris import PolarisHook
-    from airflow_provider_polaris.jobs.interval import Interval
-    from airflow_provider_polaris.operators.run import JobRun
+    from airflow_provider_polaris.jobs.time.interval import Interval
+    from airflow_provider_polaris.operators.guards.options import GuardOptions
+    from airflow_provider_polaris.operators.job_run.run import JobRun
+    from airflow_provider_polaris.runtime.compat import Context
 
 
 class PolarisTableToTableOperator(PolarisBaseOperator):
@@ -254,7 +254,7 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
 
     def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:
         """Return the job made from the arguments; see the class for what is refused."""
-        from airflow_provider_polaris.jobs.empty_insert import (
+        from airflow_provider_polaris.jobs.spec.context import (
             EMPTY_INSERT_KEY,
             has_empty_insert_check,
             with_empty_insert_check,
@@ -271,8 +271,8 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
 
     def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:
         """Count what would be read and replaced, look for other jobs in the way; see the class."""
-        from airflow_provider_polaris.guards import SourceGuards
-        from airflow_provider_polaris.operators.run import NothingToDo
+        from airflow_provider_polaris.operators.guards.table_to_table import SourceGuards
+        from airflow_provider_polaris.operators.job_run.run import NothingToDo
 
         guards = SourceGuards(
             run.hook,
@@ -292,8 +292,8 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
 
     def describe_guards(self) -> Sequence[str]:
         """Return what the guards look at."""
-        from airflow_provider_polaris.arguments import as_optional_text
-        from airflow_provider_polaris.operators.dry_run_guards import describe_source_guards
+        from airflow_provider_polaris.operators.guards.messages import describe_source_guards
+        from airflow_provider_polaris.runtime.arguments import as_optional_text
 
         return describe_source_guards(
             self._guard_options(),
@@ -304,7 +304,7 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
         )
 
     def _guard_options(self) -> GuardOptions:
-        from airflow_provider_polaris.guards import GuardOptions
+        from airflow_provider_polaris.operators.guards.options import GuardOptions
 
         return GuardOptions.read(
             on_empty_source=self.on_empty_source,

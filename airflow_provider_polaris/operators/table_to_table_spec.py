@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.arguments import (
+from airflow_provider_polaris.jobs.errors import PolarisNotFoundError, PolarisSpecError
+from airflow_provider_polaris.jobs.spec.job_spec import parse_spec
+from airflow_provider_polaris.jobs.sql.rollup import build_mappings
+from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.tables.name import check_table_name
+from airflow_provider_polaris.jobs.time.granularity import Granularity
+from airflow_provider_polaris.jobs.time.instant import quote
+from airflow_provider_polaris.jobs.time.interval import Interval
+from airflow_provider_polaris.jobs.validation.expressions import check_filter
+from airflow_provider_polaris.jobs.validation.rules import check_spec
+from airflow_provider_polaris.operators.dry_run.table_reader import TableNotSeenError
+from airflow_provider_polaris.operators.table_to_table_intervals import Spans, plan_spans
+from airflow_provider_polaris.runtime.arguments import (
     as_bool,
     as_count,
     as_list,
@@ -17,42 +29,12 @@ from airflow_provider_polaris.arguments import (
     as_text,
     is_none,
 )
-from airflow_provider_polaris.jobs.errors import PolarisNotFoundError, PolarisSpecError
-from airflow_provider_polaris.jobs.expression_rules import check_filter
-from airflow_provider_polaris.jobs.facts import TableFacts
-from airflow_provider_polaris.jobs.granularity import Granularity
-from airflow_provider_polaris.jobs.instants import quote
-from airflow_provider_polaris.jobs.interval import Interval
-from airflow_provider_polaris.jobs.names import check_table_name
-from airflow_provider_polaris.jobs.rollup import build_mappings
-from airflow_provider_polaris.jobs.rules import check_spec
-from airflow_provider_polaris.jobs.spec import parse_spec
-from airflow_provider_polaris.operators.dry_run_hook import TableNotSeenError
-from airflow_provider_polaris.operators.lookback import Lookback, read_lookback
-from airflow_provider_polaris.run_interval import RunInterval, interval_of_run, timetable_zone
+from airflow_provider_polaris.runtime.run_interval import timetable_zone
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
     from airflow_provider_polaris.operators.table_to_table import PolarisTableToTableOperator
 
-
-@dataclass(frozen=True)
-class Spans:
-    """
-    What a job reads and replaces.
-
-    :param source: Interval of the source; None for all of it.
-    :param targets: Intervals of the target; empty in append mode and to replace all.
-    :param run: The interval of the run, if one of the two is it.
-    :param lookback: How much earlier than it, or than the argument ``interval``, both begin.
-    :param without: What both would be without it.
-    """
-
-    source: Interval | None
-    targets: tuple[Interval, ...]
-    run: RunInterval | None = None
-    lookback: Lookback | None = None
-    without: Interval | None = None
 
 
 def plan_table_to_table(
@@ -130,62 +112,6 @@ def plan_table_to_table(
     return spec.to_wire()
 
 
-def plan_spans(
-    operator: PolarisTableToTableOperator, context: Mapping[str, Any], *, mode: str, replace_all: bool
-) -> Spans:
-    """
-    Decide what is read and what is replaced.
-
-    :param operator: Rendered.
-    :param context: Airflow's context, for the interval of the run.
-    :param mode: ``replace`` or ``append``.
-    :param replace_all: Whether all of the target is replaced.
-    :raises PolarisSpecError: An interval can't be read, has no use, or can't be found.
-    """
-    interval = None if is_none(operator.interval) else _interval(operator.interval, "interval")
-    source = _interval(operator.source_interval, "source_interval")
-    texts = operator.target_intervals
-    listed = [texts] if isinstance(texts, Interval) else as_list(texts, "target_intervals")
-    targets = tuple(
-        span
-        for index, text in enumerate(listed or ())
-        if (span := _interval("" if text is None else text, f"target_intervals[{index}]")) is not None
-    )
-    apart = {"source_interval": source, "target_intervals": listed}
-    lookback = read_lookback(
-        operator.lookback,
-        mode=mode,
-        replace_all=replace_all,
-        set_apart=[name for name, value in apart.items() if value is not None],
-    )
-    wants_source = source is None
-    wants_targets = mode == "replace" and not replace_all and listed is None
-    run = None
-    if interval is not None:
-        if replace_all:
-            raise PolarisSpecError(
-                f"interval {quote(str(interval))} can't go with replace_all=True, which would leave the target with "
-                "nothing but that interval. Leave replace_all out to replace the interval, or set source_interval if "
-                "the whole table shall be replaced by a part of the source."
-            )
-        if not wants_source and not wants_targets:
-            raise PolarisSpecError(
-                f"interval {quote(str(interval))} has no use here: what is read and what is replaced are set apart "
-                "already. Take out interval, or one of source_interval and target_intervals."
-            )
-    elif wants_targets or (mode == "append" and wants_source and not replace_all):
-        grain = None if is_none(operator.partition_grain) else as_text(operator.partition_grain, "partition_grain")
-        run = interval_of_run(context, partition_grain=grain)
-        interval = run.interval
-    without = interval
-    if interval is not None and lookback is not None:
-        interval = lookback.extend(interval)
-    if interval is not None:
-        source = interval if wants_source else source
-        targets = (interval,) if wants_targets else targets
-    return Spans(source, targets, run, lookback, without)
-
-
 def _tell(spans: Spans, log: Any) -> None:
     """Log where the interval comes from, unless it is what the user wrote."""
     if spans.lookback is not None:
@@ -204,10 +130,6 @@ def _passes(body: Mapping[str, Any], interval: Interval, facts: Mapping[str, Any
     except PolarisSpecError:
         return False
     return True
-
-
-def _interval(value: Any, field: str) -> Interval | None:
-    return value if value is None or isinstance(value, Interval) else Interval.parse(value, field=field)
 
 
 def _granularity(value: Any, field: str) -> str | None:

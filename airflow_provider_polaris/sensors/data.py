@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.compat import AIRFLOW_VERSION, BaseSensorOperator, conf
-from airflow_provider_polaris.execution_timer import restart_timer
-from airflow_provider_polaris.failing import lasting_errors_fail
-from airflow_provider_polaris.rendering import RendersTexts
-from airflow_provider_polaris.sensors.ends import last_words, skips
+from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION, BaseSensorOperator, conf
+from airflow_provider_polaris.runtime.deferral import restart_timer
+from airflow_provider_polaris.runtime.failure import lasting_errors_fail
+from airflow_provider_polaris.runtime.rendering import RendersTexts
+from airflow_provider_polaris.sensors.timeout import last_words, skips
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.compat import Context
-    from airflow_provider_polaris.jobs.interval import Interval
+    from airflow_provider_polaris.jobs.time.interval import Interval
+    from airflow_provider_polaris.runtime.compat import Context
     from airflow_provider_polaris.sensors.data_wait import DataWait
 
 
@@ -114,7 +114,7 @@ class PolarisDataSensor(RendersTexts, BaseSensorOperator):
         :raises PolarisError: The wait was given up.
         :raises TaskDeferred: The data isn't there, and the triggerer waits for it.
         """
-        from airflow_provider_polaris.arguments import as_bool
+        from airflow_provider_polaris.runtime.arguments import as_bool
 
         with lasting_errors_fail(self.log):
             defers = as_bool(self.deferrable, "deferrable")
@@ -165,7 +165,7 @@ class PolarisDataSensor(RendersTexts, BaseSensorOperator):
         :param next_kwargs: Its arguments.
         :param context: Airflow's context.
         """
-        from airflow_provider_polaris.deferral import NO_EVENT, is_timeout
+        from airflow_provider_polaris.runtime.deferral import NO_EVENT, is_timeout
 
         if next_method == NO_EVENT:
             with skips(self), lasting_errors_fail(self.log):
@@ -180,8 +180,8 @@ class PolarisDataSensor(RendersTexts, BaseSensorOperator):
         pre_execute = restart_timer
 
     def _begin(self, context: Context) -> DataWait:
-        from airflow_provider_polaris.arguments import as_text
         from airflow_provider_polaris.hooks.polaris import PolarisHook
+        from airflow_provider_polaris.runtime.arguments import as_text
         from airflow_provider_polaris.sensors.data_wait import DataWait, Memory, read_condition
 
         conn_id = as_text(self.polaris_conn_id, "polaris_conn_id")
@@ -194,8 +194,8 @@ class PolarisDataSensor(RendersTexts, BaseSensorOperator):
         return DataWait(PolarisHook(conn_id), memory, context["ti"], self.log)
 
     def _recall(self, context: Context, wait: Any) -> DataWait:
-        from airflow_provider_polaris.deferral import recall
         from airflow_provider_polaris.hooks.polaris import PolarisHook
+        from airflow_provider_polaris.runtime.deferral import recall
         from airflow_provider_polaris.sensors.data_wait import DataWait, Memory
 
         memory = recall(Memory, wait)

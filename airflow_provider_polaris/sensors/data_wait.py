@@ -7,15 +7,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_polaris import clock
-from airflow_provider_polaris.arguments import as_count, as_optional_text, as_text, is_none
-from airflow_provider_polaris.compat import AirflowFailException, AirflowSensorTimeout
-from airflow_provider_polaris.counting import Limits
-from airflow_provider_polaris.deferral import attempt_start, deadline_of
-from airflow_provider_polaris.jobs.enclosure import check_expression
+from airflow_provider_polaris.hooks.job_result import log_messages
 from airflow_provider_polaris.jobs.errors import PolarisSpecError, PolarisTransportError
-from airflow_provider_polaris.jobs.expression_rules import check_filter
-from airflow_provider_polaris.jobs.instants import (
+from airflow_provider_polaris.jobs.sql.single_expression import check_expression
+from airflow_provider_polaris.jobs.tables.name import check_table_name
+from airflow_provider_polaris.jobs.time.instant import (
     OPEN_END,
     UnreadableInstantError,
     as_utc,
@@ -23,14 +19,17 @@ from airflow_provider_polaris.jobs.instants import (
     parse_instant,
     quote,
 )
-from airflow_provider_polaris.jobs.interval import Interval
-from airflow_provider_polaris.jobs.names import check_table_name
-from airflow_provider_polaris.jobs.period import Period
-from airflow_provider_polaris.outcome import log_messages
-from airflow_provider_polaris.run_interval import interval_of_run
-from airflow_provider_polaris.triggers.data_condition import DataCondition
-from airflow_provider_polaris.triggers.data_look import look
-from airflow_provider_polaris.triggers.data_tracker import DataTracker, is_lasting
+from airflow_provider_polaris.jobs.time.interval import Interval
+from airflow_provider_polaris.jobs.time.period import Period
+from airflow_provider_polaris.jobs.validation.expressions import check_filter
+from airflow_provider_polaris.runtime import clock
+from airflow_provider_polaris.runtime.arguments import as_count, as_optional_text, as_text, is_none
+from airflow_provider_polaris.runtime.compat import AirflowFailException, AirflowSensorTimeout
+from airflow_provider_polaris.runtime.deadline import Limits, attempt_start, deadline_of
+from airflow_provider_polaris.runtime.run_interval import interval_of_run
+from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition
+from airflow_provider_polaris.triggers.data_watcher.query import look
+from airflow_provider_polaris.triggers.data_watcher.tracker import DataTracker, is_lasting
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook

@@ -7,23 +7,18 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_polaris.compat import (
-    AIRFLOW_VERSION,
-    AirflowFailException,
-    BaseSensorOperator,
-    conf,
-)
-from airflow_provider_polaris.execution_timer import restart_timer
-from airflow_provider_polaris.failing import lasting_errors_fail
 from airflow_provider_polaris.links.polaris import PolarisJobLink
-from airflow_provider_polaris.rendering import RendersTexts
+from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION, AirflowFailException, BaseSensorOperator, conf
+from airflow_provider_polaris.runtime.deferral import restart_timer
+from airflow_provider_polaris.runtime.failure import lasting_errors_fail
+from airflow_provider_polaris.runtime.rendering import RendersTexts
 from airflow_provider_polaris.sensors.data import PolarisDataSensor
-from airflow_provider_polaris.sensors.ends import last_words, skips
+from airflow_provider_polaris.sensors.timeout import last_words, skips
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.compat import Context
     from airflow_provider_polaris.jobs.errors import PolarisError
-    from airflow_provider_polaris.sensors.watch import JobWatch
+    from airflow_provider_polaris.runtime.compat import Context
+    from airflow_provider_polaris.sensors.job_wait import JobWatch
 
 __all__ = ["PolarisDataSensor", "PolarisJobSensor"]
 
@@ -109,7 +104,7 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
         :raises PolarisError: The wait was given up.
         :raises TaskDeferred: The job goes on, and the triggerer waits for it.
         """
-        from airflow_provider_polaris.arguments import as_bool
+        from airflow_provider_polaris.runtime.arguments import as_bool
 
         with lasting_errors_fail(self.log):
             defers = as_bool(self.deferrable, "deferrable")
@@ -148,9 +143,9 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
         :raises AirflowSkipException: In place of both with ``soft_fail``.
         :raises PolarisError: The wait was given up.
         """
-        from airflow_provider_polaris.deferral import recall
         from airflow_provider_polaris.hooks.polaris import PolarisHook
-        from airflow_provider_polaris.sensors.watch import JobWatch, Memory
+        from airflow_provider_polaris.runtime.deferral import recall
+        from airflow_provider_polaris.sensors.job_wait import JobWatch, Memory
         from airflow_provider_polaris.triggers.event import check_event
 
         with skips(self), lasting_errors_fail(self.log):
@@ -172,7 +167,7 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
         :param next_kwargs: Its arguments.
         :param context: Airflow's context.
         """
-        from airflow_provider_polaris.deferral import NO_EVENT, is_timeout
+        from airflow_provider_polaris.runtime.deferral import NO_EVENT, is_timeout
 
         if next_method == NO_EVENT:
             with skips(self), lasting_errors_fail(self.log):
@@ -187,10 +182,10 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
         pre_execute = restart_timer
 
     def _begin(self, context: Context, *, remembers_pokes: bool = True) -> JobWatch:
-        from airflow_provider_polaris.arguments import as_bool, as_seconds, as_text
-        from airflow_provider_polaris.clock import CLOCK
         from airflow_provider_polaris.hooks.polaris import PolarisHook
-        from airflow_provider_polaris.sensors.watch import JobWatch, Memory
+        from airflow_provider_polaris.runtime.arguments import as_bool, as_seconds, as_text
+        from airflow_provider_polaris.runtime.clock import CLOCK
+        from airflow_provider_polaris.sensors.job_wait import JobWatch, Memory
 
         self.has_pushed_links = False
         job_id = as_text(self.job_id, "job_id")
@@ -218,8 +213,8 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
 
     def _check_missing(self, failure: PolarisError | None, context: Context) -> None:
         """Give a job up that isn't there, where Airflow's memory of the first poke is all there is."""
-        from airflow_provider_polaris.clock import CLOCK
         from airflow_provider_polaris.jobs.errors import PolarisNotFoundError
+        from airflow_provider_polaris.runtime.clock import CLOCK
 
         if not isinstance(failure, PolarisNotFoundError):
             return

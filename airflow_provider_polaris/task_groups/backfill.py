@@ -8,15 +8,15 @@ from itertools import islice
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from airflow_provider_polaris.aging.task import AgingTask
-from airflow_provider_polaris.compat import TaskGroup, conf
 from airflow_provider_polaris.operators.table_to_table import PolarisTableToTableOperator
-from airflow_provider_polaris.task_groups.own_arguments import take_group_arguments
+from airflow_provider_polaris.runtime.compat import TaskGroup, conf
+from airflow_provider_polaris.task_groups.arguments import take_group_arguments
+from airflow_provider_polaris.task_groups.read_only_task import AgingTask
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.aging.survey import Survey
-    from airflow_provider_polaris.compat import Context
-    from airflow_provider_polaris.jobs.interval import Interval
+    from airflow_provider_polaris.jobs.time.interval import Interval
+    from airflow_provider_polaris.runtime.compat import Context
+    from airflow_provider_polaris.task_groups.table_counts import Survey
 
 #: Arguments of the operator that the group decides.
 _DECIDED = frozenset({"source_interval", "target_intervals", "lookback", "replace_all", "task_id"})
@@ -154,8 +154,8 @@ class BackfillPlanOperator(AgingTask):
 
     def work(self, survey: Survey, context: Context) -> list[str]:
         """Return the pieces."""
-        from airflow_provider_polaris.arguments import as_text
-        from airflow_provider_polaris.jobs.granularity import Granularity
+        from airflow_provider_polaris.jobs.time.granularity import Granularity
+        from airflow_provider_polaris.runtime.arguments import as_text
 
         whole = self._whole(context)
         step = Granularity.parse(as_text(self.split_by, "split_by"), field="split_by")
@@ -165,9 +165,9 @@ class BackfillPlanOperator(AgingTask):
         return [piece.to_wire() for piece in pieces]
 
     def _whole(self, context: Context) -> Interval:
-        from airflow_provider_polaris.arguments import as_text, is_none
-        from airflow_provider_polaris.jobs.interval import Interval
-        from airflow_provider_polaris.run_interval import interval_of_run
+        from airflow_provider_polaris.jobs.time.interval import Interval
+        from airflow_provider_polaris.runtime.arguments import as_text, is_none
+        from airflow_provider_polaris.runtime.run_interval import interval_of_run
 
         if isinstance(self.interval, Interval):
             return self.interval
@@ -222,7 +222,7 @@ def _cut(whole: Interval, step: Any) -> list[Interval]:
     :raises PolarisSpecError: Into more pieces than Airflow makes tasks of.
     """
     from airflow_provider_polaris.jobs.errors import PolarisSpecError
-    from airflow_provider_polaris.jobs.instants import quote
+    from airflow_provider_polaris.jobs.time.instant import quote
 
     most = conf.getint("core", "max_map_length", fallback=1024)
     pieces = list(islice(whole.buckets(step), most + 1))

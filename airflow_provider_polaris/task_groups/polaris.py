@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.aging.copy import AgeOutCopyOperator
-from airflow_provider_polaris.aging.delete import AgeOutDeleteOperator
-from airflow_provider_polaris.aging.plan import AgeOutPlanOperator
-from airflow_provider_polaris.aging.prove import AgeOutProveOperator
-from airflow_provider_polaris.compat import TaskGroup
+from airflow_provider_polaris.runtime.compat import TaskGroup
+from airflow_provider_polaris.task_groups.age_out.copy import AgeOutCopyOperator
+from airflow_provider_polaris.task_groups.age_out.delete import AgeOutDeleteOperator
+from airflow_provider_polaris.task_groups.age_out.plan import AgeOutPlanOperator
+from airflow_provider_polaris.task_groups.age_out.prove import AgeOutProveOperator
+from airflow_provider_polaris.task_groups.arguments import take_group_arguments
 from airflow_provider_polaris.task_groups.backfill import PolarisBackfillTaskGroup
-from airflow_provider_polaris.task_groups.own_arguments import take_group_arguments
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.jobs.interval import Interval
+    from airflow_provider_polaris.jobs.time.interval import Interval
 
 #: Arguments of the copy that the group decides.
 _DECIDED = frozenset(

@@ -7,13 +7,13 @@ from typing import Any, Final, Literal, TypedDict, cast
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_polaris.jobs.brief import LONGEST_TEXT, shorten
+from airflow_provider_polaris.hooks.job_result import log_messages
 from airflow_provider_polaris.jobs.errors import PolarisProtocolError
-from airflow_provider_polaris.jobs.instants import format_instant
-from airflow_provider_polaris.outcome import log_messages
-from airflow_provider_polaris.triggers.data_condition import DataCondition
-from airflow_provider_polaris.triggers.data_tracker import DataTracker, is_lasting
-from airflow_provider_polaris.triggers.data_watch import data_watch_of
+from airflow_provider_polaris.jobs.shortening import LONGEST_TEXT, shorten
+from airflow_provider_polaris.jobs.time.instant import format_instant
+from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition
+from airflow_provider_polaris.triggers.data_watcher.tracker import DataTracker, is_lasting
+from airflow_provider_polaris.triggers.data_watcher.watcher import data_watch_of
 
 _STATUSES: Final = ("met", "gave_up")
 
@@ -80,7 +80,7 @@ class PolarisDataTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield one event."""
-        from airflow_provider_polaris.clock import CLOCK
+        from airflow_provider_polaris.runtime.clock import CLOCK
 
         tracker = DataTracker(self.condition)
         watch = data_watch_of(self.polaris_conn_id, self.condition.table)

@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_polaris.compat import AIRFLOW_VERSION
-from airflow_provider_polaris.jobs.brief import LONGEST_TEXT, LONGEST_WORD, shorten
-from airflow_provider_polaris.jobs.cancel import CancelResult
-from airflow_provider_polaris.jobs.patience import Patience
-from airflow_provider_polaris.jobs.see import see
-from airflow_provider_polaris.jobs.waiting import Verdict, WaitTracker
-from airflow_provider_polaris.outcome import log_messages
+from airflow_provider_polaris.hooks.job_result import log_messages
+from airflow_provider_polaris.jobs.errors import see
+from airflow_provider_polaris.jobs.shortening import LONGEST_TEXT, LONGEST_WORD, shorten
+from airflow_provider_polaris.jobs.status.pending_warning import Patience
+from airflow_provider_polaris.jobs.status.state import CancelResult
+from airflow_provider_polaris.jobs.status.wait_tracker import Verdict, WaitTracker
+from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
+from airflow_provider_polaris.triggers.cancellation.cancel_on_kill import Asking, ask_why, attend, prepare_kill
 from airflow_provider_polaris.triggers.data import PolarisDataTrigger
 from airflow_provider_polaris.triggers.event import EventStatus, JobEvent
-from airflow_provider_polaris.triggers.kill import Asking, ask_why, attend, prepare_kill
+from airflow_provider_polaris.triggers.job_watcher.watcher import Watcher, watcher_of
 from airflow_provider_polaris.triggers.table_updated import PolarisTableUpdatedTrigger
-from airflow_provider_polaris.triggers.watcher import Watcher, watcher_of
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.triggers.waiter import Observation, Waiter
+    from airflow_provider_polaris.triggers.job_watcher.waiter import Observation, Waiter
 
 __all__ = ["PolarisDataTrigger", "PolarisJobTrigger", "PolarisTableUpdatedTrigger"]
 
@@ -243,7 +243,7 @@ async def _within(seconds: float, work: Any) -> CancelResult:
 
 
 def _now() -> datetime:
-    from airflow_provider_polaris.clock import CLOCK
+    from airflow_provider_polaris.runtime.clock import CLOCK
 
     return CLOCK.now()
 

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.triggers import base
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_polaris.arguments import as_bool, as_seconds, as_text
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
-from airflow_provider_polaris.jobs.names import check_table_name
-from airflow_provider_polaris.jobs.state import WRITING_TYPES
-from airflow_provider_polaris.triggers.table_cursor import Interest
-from airflow_provider_polaris.triggers.table_ledger import TableLedger
-from airflow_provider_polaris.triggers.table_lists import DELETING_TYPE, describe
-from airflow_provider_polaris.triggers.table_memory import CursorStore
-from airflow_provider_polaris.triggers.table_watch import LookProducer, TableWatch, watch_of
+from airflow_provider_polaris.jobs.status.state import WRITING_TYPES
+from airflow_provider_polaris.jobs.tables.name import check_table_name
+from airflow_provider_polaris.runtime.arguments import as_bool, as_seconds, as_text
+from airflow_provider_polaris.triggers.table_watcher.cursor import Interest
+from airflow_provider_polaris.triggers.table_watcher.cursor_store import CursorStore
+from airflow_provider_polaris.triggers.table_watcher.job_lists import DELETING_TYPE, describe
+from airflow_provider_polaris.triggers.table_watcher.reported_jobs import TableLedger
+from airflow_provider_polaris.triggers.table_watcher.watcher import LookProducer, TableWatch, watch_of
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.jobs.state import JobState
-    from airflow_provider_polaris.triggers.table_cursor import Look
+    from airflow_provider_polaris.jobs.status.state import JobState
+    from airflow_provider_polaris.triggers.table_watcher.cursor import Look
 
 #: So many jobs of an event are told one by one, the newest.
 _MOST_TOLD: Final = 20

@@ -19,10 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
-from airflow_provider_polaris.client.envelope import read_envelope
-from airflow_provider_polaris.client.exchange import Exchange
-from airflow_provider_polaris.client.reading import LONGEST_TEXT
-from airflow_provider_polaris.client.transport import Transport
+from airflow_provider_polaris.client.http.error_body import read_envelope
+from airflow_provider_polaris.client.http.exchange import Exchange
+from airflow_provider_polaris.client.http.json_body import LONGEST_TEXT
+from airflow_provider_polaris.client.http.transport import Transport
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError
 from tests.client.conftest import KEY, Time
 from tests.client.wire import Sends, Wire, answer, drip
@@ -241,7 +241,7 @@ def bodies(patch: pytest.MonkeyPatch) -> list[int]:
         return outcome
 
     patch.setattr(Transport, "_attempt", count)
-    patch.setattr("airflow_provider_polaris.client.session.ERROR_BYTES", MOST_BYTES)
+    patch.setattr("airflow_provider_polaris.client.http.session.ERROR_BYTES", MOST_BYTES)
     start = Exchange.__init__
     patch.setattr(Exchange, "__init__", lambda self, **fields: start(self, **{**fields, "answer_bytes": MOST_BYTES}))
     return sizes

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_polaris.emulator.machine import Progression
-from airflow_provider_polaris.emulator.serving import EmulatorServer, RunningEmulator
+from airflow_provider_polaris.emulator.server import EmulatorServer, RunningEmulator
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
+from airflow_provider_polaris.emulator.status_machine import Progression
 
 sdk = pytest.importorskip("polaris.sdk.client")
 from polaris.sdk.project_api import models  # noqa: E402

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from polaris.sdk.project_api import models as sdk
 
-from airflow_provider_polaris.jobs import sources as src
-from airflow_provider_polaris.jobs import spec as ours
-from airflow_provider_polaris.jobs.granularity import Granularity
-from airflow_provider_polaris.jobs.interval import Interval
-from airflow_provider_polaris.jobs.rules import check_spec
+from airflow_provider_polaris.jobs.spec import job_spec as ours
+from airflow_provider_polaris.jobs.spec import sources as src
+from airflow_provider_polaris.jobs.time.granularity import Granularity
+from airflow_provider_polaris.jobs.time.interval import Interval
+from airflow_provider_polaris.jobs.validation.rules import check_spec
 
 DAY = "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"
 TYPED = "2022-06-01T00:00:00Z/2022-06-01T08:00:00Z"

@@ -11,8 +11,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from airflow_provider_polaris.emulator.app import create_app
-from airflow_provider_polaris.emulator.machine import Progression
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
+from airflow_provider_polaris.emulator.status_machine import Progression
 
 KOALAS = [
     {"timestamp": "2024-06-01T00:10:00Z", "city": "Berlin", "session": "S1", "session_length": 10},

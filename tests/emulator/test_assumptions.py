@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_polaris.emulator.assumptions import ASSUMPTIONS, Assumptions
-from airflow_provider_polaris.emulator.context import KNOWN_CONTEXT
+from airflow_provider_polaris.emulator.job_specs.context import KNOWN_CONTEXT
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "emulator.md"
 MARKED = {"airflow": "0a1b", "failOnEmptyInsert": True}

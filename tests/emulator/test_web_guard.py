@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.emulator.hosts import Hosts, host_name
-from airflow_provider_polaris.emulator.serving import running_emulator
+from airflow_provider_polaris.emulator.server import running_emulator
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
 
 #: One request for each part: the API, the control plane, the console, a path that is unknown.

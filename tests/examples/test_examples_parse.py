@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_polaris.compat import AIRFLOW_VERSION
+from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 
 #: Examples with what came with Airflow 3.3: partitions, and watchers that remember.
 PARTITIONED = {"koalas_cascade", "koalas_recascade", "koalas_watch"}

@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
 from tests.dag_runs import INGEST, run
 from tests.examples.test_examples_parse import EXAMPLES, _parse
-from tests.provider.conftest import airflow_db
+from tests.fixtures import airflow_db
 
 __all__ = ["airflow_db"]
 
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: Examples that other tests run, and where.
 ELSEWHERE = {
     "koalas_age_out": "scripts/demo_aging.py",
-    "koalas_backfill": "tests/provider/backfill/test_example.py",
+    "koalas_backfill": "tests/task_groups/backfill/test_example.py",
     "koalas_cascade": "tests/e2e/test_examples.py",
     "koalas_after_stream": "tests/e2e/test_examples.py",
     "koalas_recascade": "tests/e2e/test_examples.py",
@@ -42,9 +42,9 @@ ROWS = [
 @pytest.fixture(scope="module")
 def polaris(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PolarisClient]:
     """Run an emulator that has the source, behind the default connection."""
-    from airflow_provider_polaris.emulator.machine import Progression
-    from airflow_provider_polaris.emulator.serving import running_emulator
+    from airflow_provider_polaris.emulator.server import running_emulator
     from airflow_provider_polaris.emulator.settings import EmulatorSettings
+    from airflow_provider_polaris.emulator.status_machine import Progression
 
     file = tmp_path_factory.mktemp("examples") / "koalas.json"
     file.write_text("".join(json.dumps(row) + "\n" for row in ROWS))

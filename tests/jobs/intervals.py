@@ -6,8 +6,8 @@ from datetime import datetime, timedelta, timezone
 
 from hypothesis import strategies as st
 
-from airflow_provider_polaris.jobs.granularity import Granularity
-from airflow_provider_polaris.jobs.interval import Interval
+from airflow_provider_polaris.jobs.time.granularity import Granularity
+from airflow_provider_polaris.jobs.time.interval import Interval
 
 UTC = timezone.utc
 FORMS = "Write it as 'start/end' or 'start/period', for example '2024-06-01/2024-06-02' or '2024-06-01/P1D'."

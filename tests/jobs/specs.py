@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
-from airflow_provider_polaris.jobs.facts import TableFacts
-from airflow_provider_polaris.jobs.rules import check_spec
-from airflow_provider_polaris.jobs.spec import JobSpec, parse_spec
+from airflow_provider_polaris.jobs.spec.job_spec import JobSpec, parse_spec
+from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.validation.rules import check_spec
 
 DAY = "2024-06-01/2024-06-02"
 MAPPINGS = [

@@ -14,24 +14,21 @@ from types import SimpleNamespace
 from typing import Any
 
 from airflow_provider_polaris import __version__
-from airflow_provider_polaris.jobs.aging_plan import AgingPlan, Way, make_windows
-from airflow_provider_polaris.jobs.evidence import Count
-from airflow_provider_polaris.jobs.fingerprint import fingerprint
-from airflow_provider_polaris.jobs.granularity import Granularity
-from airflow_provider_polaris.jobs.interval import Interval
-from airflow_provider_polaris.operators.options import Options
-from airflow_provider_polaris.operators.run import JobRun
-from airflow_provider_polaris.sensors import data_wait, watch
-from airflow_provider_polaris.submission import TaskIdentity
-from airflow_provider_polaris.submission.record import Record
+from airflow_provider_polaris.jobs.age_out.plan import AgingPlan, Way, make_windows
+from airflow_provider_polaris.jobs.guards.row_counts import Count
+from airflow_provider_polaris.jobs.idempotency.fingerprint import fingerprint
+from airflow_provider_polaris.jobs.time.granularity import Granularity
+from airflow_provider_polaris.jobs.time.interval import Interval
+from airflow_provider_polaris.operators.job_run.options import Options
+from airflow_provider_polaris.operators.job_run.run import JobRun
+from airflow_provider_polaris.operators.submission.record import Record
+from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
+from airflow_provider_polaris.sensors import data_wait
+from airflow_provider_polaris.sensors import job_wait as watch
 from airflow_provider_polaris.triggers.data import DataEvent
-from airflow_provider_polaris.triggers.data_condition import DataCondition
-from airflow_provider_polaris.triggers.polaris import (
-    PolarisDataTrigger,
-    PolarisJobTrigger,
-    PolarisTableUpdatedTrigger,
-)
-from airflow_provider_polaris.triggers.table_cursor import Cursor
+from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition
+from airflow_provider_polaris.triggers.polaris import PolarisDataTrigger, PolarisJobTrigger, PolarisTableUpdatedTrigger
+from airflow_provider_polaris.triggers.table_watcher.cursor import Cursor
 
 HERE = Path(__file__).parent
 VERSION = ".".join(__version__.split(".")[:2])

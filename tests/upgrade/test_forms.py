@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_polaris.deferral import recall
-from airflow_provider_polaris.jobs.aging_plan import AgingPlan
-from airflow_provider_polaris.jobs.fingerprint import changed_fields, fingerprint
-from airflow_provider_polaris.operators.kill import KillSwitch
+from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
+from airflow_provider_polaris.jobs.idempotency.fingerprint import changed_fields, fingerprint
+from airflow_provider_polaris.operators.job_run.cancel_on_kill import KillSwitch
 from airflow_provider_polaris.operators.polaris import PolarisJobOperator
+from airflow_provider_polaris.operators.submission.record import RECORD_KEY, Records
+from airflow_provider_polaris.runtime.deferral import recall
+from airflow_provider_polaris.sensors.job_wait import Memory
 from airflow_provider_polaris.sensors.polaris import PolarisDataSensor
-from airflow_provider_polaris.sensors.watch import Memory
-from airflow_provider_polaris.submission.record import RECORD_KEY, Records
 from airflow_provider_polaris.triggers.data import check_data_event
 from airflow_provider_polaris.triggers.event import check_event
-from airflow_provider_polaris.triggers.table_cursor import Cursor
+from airflow_provider_polaris.triggers.table_watcher.cursor import Cursor
 from tests.upgrade.forms import HERE, VERSION, forms, identity
 
 RELEASES = sorted(path for path in HERE.iterdir() if path.is_dir() and path.name[0].isdigit())

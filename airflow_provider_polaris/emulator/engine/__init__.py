@@ -15,16 +15,10 @@ time from ``Store(now=...)``.
 
 from __future__ import annotations
 
-from airflow_provider_polaris.emulator.engine.batch import run_batch
-from airflow_provider_polaris.emulator.engine.deletion import (
-    delete_data,
-    drop_table,
-    expire,
-    find_overlap,
-    purge,
-    restore_data,
-)
-from airflow_provider_polaris.emulator.engine.mappings import plan_columns
+from airflow_provider_polaris.emulator.engine.jobs.batch import run_batch
+from airflow_provider_polaris.emulator.engine.jobs.mappings import plan_columns
+from airflow_provider_polaris.emulator.engine.jobs.realtime import add_realtime, hand_over
+from airflow_provider_polaris.emulator.engine.jobs.source import drop_snapshot, take_snapshot
 from airflow_provider_polaris.emulator.engine.model import (
     BatchPlan,
     BatchTotals,
@@ -42,11 +36,17 @@ from airflow_provider_polaris.emulator.engine.model import (
     TableStats,
 )
 from airflow_provider_polaris.emulator.engine.query import run_query
-from airflow_provider_polaris.emulator.engine.realtime import add_realtime, hand_over
-from airflow_provider_polaris.emulator.engine.snapshots import drop_snapshot, take_snapshot
 from airflow_provider_polaris.emulator.engine.store import Store
-from airflow_provider_polaris.emulator.engine.tables import Tables
-from airflow_provider_polaris.emulator.engine.visibility import EVERYTHING, PUBLISHED, REALTIME, UNUSED, precached
+from airflow_provider_polaris.emulator.engine.tables.deletion import (
+    delete_data,
+    drop_table,
+    expire,
+    find_overlap,
+    purge,
+    restore_data,
+)
+from airflow_provider_polaris.emulator.engine.tables.segments import EVERYTHING, PUBLISHED, REALTIME, UNUSED, precached
+from airflow_provider_polaris.emulator.engine.tables.tables import Tables
 from airflow_provider_polaris.emulator.sql import Column, SqlInvalid, SqlNotSupported
 
 __all__ = [

@@ -53,7 +53,7 @@ class TableStats:
 
     :param total_rows: Stored rows of used segments.
     :param segment_count: Used segments.
-    :param total_bytes: Estimated size; see :func:`airflow_provider_polaris.emulator.engine.sizes.row_bytes`.
+    :param total_bytes: Estimated size; see :func:`airflow_provider_polaris.emulator.engine.jobs.publish.row_bytes`.
     :param interval: Smallest and largest ``__time`` (both inclusive), or None for an empty table.
     """
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import duckdb
 
-from airflow_provider_polaris.emulator.engine.datatypes import to_json
-from airflow_provider_polaris.emulator.engine.faults import NOT_PLANNED, duckdb_reason
+from airflow_provider_polaris.emulator.engine.data_types import to_json
+from airflow_provider_polaris.emulator.engine.errors import NOT_PLANNED, duckdb_reason
 from airflow_provider_polaris.emulator.engine.model import QueryFailed, QueryResult, TableDef
 from airflow_provider_polaris.emulator.engine.store import Store
-from airflow_provider_polaris.emulator.engine.tables import Tables
+from airflow_provider_polaris.emulator.engine.tables.tables import Tables
 from airflow_provider_polaris.emulator.sql import SqlNotSupported, translate_query
 
 _BATCH = 10_000

@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX
-from airflow_provider_polaris.emulator.job import Job
-from airflow_provider_polaris.emulator.pages.job_words import job_table, table_href
+from airflow_provider_polaris.emulator.jobs.job import Job
+from airflow_provider_polaris.emulator.pages.job_labels import job_table, table_href
 from airflow_provider_polaris.emulator.pages.layout import Site, page
 from airflow_provider_polaris.emulator.pages.markup import Html, card, cell, grid, number, size, tag
+from airflow_provider_polaris.emulator.wire.requests import CONTROL_PREFIX
 
 _MOST_JOBS: Final = 10
 

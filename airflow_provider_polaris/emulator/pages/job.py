@@ -8,10 +8,9 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from airflow_provider_polaris.emulator.errors import ApiError
-from airflow_provider_polaris.emulator.job import Job, full
-from airflow_provider_polaris.emulator.machine import Progression
-from airflow_provider_polaris.emulator.pages.job_words import (
+from airflow_provider_polaris.emulator.jobs.job import Job, full
+from airflow_provider_polaris.emulator.jobs.status_update import check_desired
+from airflow_provider_polaris.emulator.pages.job_labels import (
     badge,
     job_href,
     kind_of,
@@ -36,7 +35,8 @@ from airflow_provider_polaris.emulator.pages.markup import (
     tag,
     when,
 )
-from airflow_provider_polaris.emulator.steering import check_desired
+from airflow_provider_polaris.emulator.status_machine import Progression
+from airflow_provider_polaris.emulator.wire.errors import ApiError
 
 _TOTALS: Final[Mapping[str, str]] = {
     "numRowsProcessed": "rows processed",

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
 
-from airflow_provider_polaris.emulator.admission import JOB_TYPES
-from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX
-from airflow_provider_polaris.emulator.job import Job
-from airflow_provider_polaris.emulator.machine import EXECUTION_STATUSES
-from airflow_provider_polaris.emulator.pages.job_words import job_table, kind_of, title_of
+from airflow_provider_polaris.emulator.job_specs.job_types import JOB_TYPES
+from airflow_provider_polaris.emulator.jobs.job import Job
+from airflow_provider_polaris.emulator.pages.job_labels import job_table, kind_of, title_of
 from airflow_provider_polaris.emulator.pages.layout import Site, page
 from airflow_provider_polaris.emulator.pages.markup import Html, card, joined, plural, tag
+from airflow_provider_polaris.emulator.status_machine import EXECUTION_STATUSES
+from airflow_provider_polaris.emulator.wire.requests import CONTROL_PREFIX
 
 _HERE: Final = f"{CONTROL_PREFIX}/jobs"
 _PER_PAGE: Final = 25

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX
 from airflow_provider_polaris.emulator.pages.markup import Html, joined, tag
+from airflow_provider_polaris.emulator.wire.requests import CONTROL_PREFIX
 
 _HERE: Final = Path(__file__).parent
 _STYLE: Final = (_HERE / "console.css").read_text(encoding="utf-8")

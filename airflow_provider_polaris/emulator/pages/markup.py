@@ -10,8 +10,8 @@ from datetime import datetime
 from html import escape
 from typing import Final
 
-from airflow_provider_polaris.emulator.identity import rfc3339
-from airflow_provider_polaris.emulator.intervals import EARLIEST, LATEST, format_instant
+from airflow_provider_polaris.emulator.wire.identifiers import rfc3339
+from airflow_provider_polaris.emulator.wire.intervals import EARLIEST, LATEST, format_instant
 
 _VOID: Final = frozenset({"br", "hr", "input", "link", "meta"})
 _MIDNIGHT: Final = re.compile(r"T00:00(:00(\.0+)?)?Z$")

@@ -10,17 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from airflow_provider_polaris.emulator.engine import (
-    EVERYTHING,
-    REALTIME,
-    UNUSED,
-    Segment,
-    Store,
-    Tables,
-    run_query,
-)
-from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX
-from airflow_provider_polaris.emulator.intervals import format_instant
+from airflow_provider_polaris.emulator.catalog.maintenance import GRACE
+from airflow_provider_polaris.emulator.engine import EVERYTHING, REALTIME, UNUSED, Segment, Store, Tables, run_query
 from airflow_provider_polaris.emulator.pages.layout import Site, page
 from airflow_provider_polaris.emulator.pages.markup import (
     Html,
@@ -38,7 +29,8 @@ from airflow_provider_polaris.emulator.pages.markup import (
     when,
 )
 from airflow_provider_polaris.emulator.pages.timeline import Lane, timeline
-from airflow_provider_polaris.emulator.upkeep import GRACE
+from airflow_provider_polaris.emulator.wire.intervals import format_instant
+from airflow_provider_polaris.emulator.wire.requests import CONTROL_PREFIX
 
 _MOST_SEGMENTS: Final = 100
 _MOST_ROWS: Final = 20

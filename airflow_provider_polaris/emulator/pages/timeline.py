@@ -13,8 +13,8 @@ from math import ceil
 from typing import Final
 
 from airflow_provider_polaris.emulator.engine import Segment
-from airflow_provider_polaris.emulator.intervals import EARLIEST, LATEST, floor, format_instant
 from airflow_provider_polaris.emulator.pages.markup import Html, joined, plural, short, span, tag
+from airflow_provider_polaris.emulator.wire.intervals import EARLIEST, LATEST, floor, format_instant
 
 Span = tuple[datetime, datetime]
 

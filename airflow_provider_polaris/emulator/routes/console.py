@@ -15,9 +15,6 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from airflow_provider_polaris import __version__
-from airflow_provider_polaris.emulator.core import Emulator, TheEmulator
-from airflow_provider_polaris.emulator.errors import ApiError, envelope
-from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX
 from airflow_provider_polaris.emulator.pages import (
     HEADERS,
     JobQuery,
@@ -28,7 +25,11 @@ from airflow_provider_polaris.emulator.pages import (
     jobs_page,
     table_page,
 )
-from airflow_provider_polaris.emulator.pages.job_words import job_href, table_href
+from airflow_provider_polaris.emulator.pages.job_labels import job_href, table_href
+from airflow_provider_polaris.emulator.routes.dependencies import TheEmulator
+from airflow_provider_polaris.emulator.state import Emulator
+from airflow_provider_polaris.emulator.wire.errors import ApiError, envelope
+from airflow_provider_polaris.emulator.wire.requests import CONTROL_PREFIX
 
 log = logging.getLogger("airflow_provider_polaris.emulator")
 

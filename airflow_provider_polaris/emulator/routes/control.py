@@ -13,10 +13,10 @@ from fastapi import APIRouter, Request
 
 from airflow_provider_polaris import __version__
 from airflow_provider_polaris.emulator.assumptions import AssumptionError
-from airflow_provider_polaris.emulator.core import TheEmulator
-from airflow_provider_polaris.emulator.errors import bad_request
-from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX, Fault, Freeze
-from airflow_provider_polaris.emulator.wire import parse, read_json
+from airflow_provider_polaris.emulator.faults.fault import Fault, Freeze
+from airflow_provider_polaris.emulator.routes.dependencies import TheEmulator
+from airflow_provider_polaris.emulator.wire.errors import bad_request
+from airflow_provider_polaris.emulator.wire.requests import CONTROL_PREFIX, parse, read_json
 
 router = APIRouter(prefix=CONTROL_PREFIX)
 
@@ -61,7 +61,7 @@ async def list_faults(emulator: TheEmulator) -> dict[str, Any]:
 
 @router.post("/faults", status_code=201)
 async def add_fault(request: Request, emulator: TheEmulator) -> dict[str, Any]:
-    """Add a rule; see :class:`airflow_provider_polaris.emulator.faults.Fault`."""
+    """Add a rule; see :class:`airflow_provider_polaris.emulator.faults.fault.Fault`."""
     body = await read_json(request, emulator.settings.max_body_bytes)
     fault = parse(Fault, body.data)
     fault.check()

@@ -13,11 +13,11 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from airflow_provider_polaris.emulator.bodies import LimitedBody
-from airflow_provider_polaris.emulator.core import TheEmulator, TheUser
-from airflow_provider_polaris.emulator.errors import ApiError, bad_request
-from airflow_provider_polaris.emulator.shelf import COMPRESSION_FORMATS, DATA_FORMATS, SORT_COLUMNS
-from airflow_provider_polaris.emulator.wire import check_encoding, number, one_of
+from airflow_provider_polaris.emulator.catalog.files import COMPRESSION_FORMATS, DATA_FORMATS, SORT_COLUMNS
+from airflow_provider_polaris.emulator.routes.dependencies import TheEmulator, TheUser
+from airflow_provider_polaris.emulator.wire.bodies import LimitedBody
+from airflow_provider_polaris.emulator.wire.errors import ApiError, bad_request
+from airflow_provider_polaris.emulator.wire.requests import check_encoding, number, one_of
 
 router = APIRouter(prefix="/v1/projects/{project_id}/files")
 _FORM_OVERHEAD = 1 << 20

@@ -10,12 +10,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from airflow_provider_polaris.emulator.core import TheBody, TheEmulator, TheUser
-from airflow_provider_polaris.emulator.errors import bad_request
-from airflow_provider_polaris.emulator.job import full, summary
-from airflow_provider_polaris.emulator.listing import JobFilter
-from airflow_provider_polaris.emulator.models import StatusUpdate
-from airflow_provider_polaris.emulator.wire import parse
+from airflow_provider_polaris.emulator.jobs.job import full, summary
+from airflow_provider_polaris.emulator.jobs.listing import JobFilter
+from airflow_provider_polaris.emulator.routes.dependencies import TheBody, TheEmulator, TheUser
+from airflow_provider_polaris.emulator.wire.errors import bad_request
+from airflow_provider_polaris.emulator.wire.models import StatusUpdate
+from airflow_provider_polaris.emulator.wire.requests import parse
 
 router = APIRouter(prefix="/v1/projects/{project_id}/jobs")
 

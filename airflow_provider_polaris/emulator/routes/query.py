@@ -10,12 +10,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from airflow_provider_polaris.emulator.core import TheBody, TheEmulator, TheUser
 from airflow_provider_polaris.emulator.engine import QueryResult
-from airflow_provider_polaris.emulator.errors import ApiError, sql_error_body
-from airflow_provider_polaris.emulator.models import Sql
-from airflow_provider_polaris.emulator.rows import render
-from airflow_provider_polaris.emulator.wire import JsonBody, number, one_of, parse
+from airflow_provider_polaris.emulator.queries.result_formats import render
+from airflow_provider_polaris.emulator.routes.dependencies import TheBody, TheEmulator, TheUser
+from airflow_provider_polaris.emulator.wire.errors import ApiError, sql_error_body
+from airflow_provider_polaris.emulator.wire.models import Sql
+from airflow_provider_polaris.emulator.wire.requests import JsonBody, number, one_of, parse
 
 router = APIRouter(prefix="/v1/projects/{project_id}/query/sql")
 _FORMATS = ("object", "array", "objectLines", "arrayLines", "csv")

@@ -11,8 +11,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from airflow_provider_polaris.emulator.catalog import segment_payload
-from airflow_provider_polaris.emulator.core import Emulator, TheEmulator
+from airflow_provider_polaris.emulator.catalog.tables import segment_payload
 from airflow_provider_polaris.emulator.engine import (
     PUBLISHED,
     REALTIME,
@@ -22,9 +21,10 @@ from airflow_provider_polaris.emulator.engine import (
     add_realtime,
     hand_over,
 )
-from airflow_provider_polaris.emulator.errors import bad_request, not_found
-from airflow_provider_polaris.emulator.faults import CONTROL_PREFIX
-from airflow_provider_polaris.emulator.wire import WireModel, parse, read_json
+from airflow_provider_polaris.emulator.routes.dependencies import TheEmulator
+from airflow_provider_polaris.emulator.state import Emulator
+from airflow_provider_polaris.emulator.wire.errors import bad_request, not_found
+from airflow_provider_polaris.emulator.wire.requests import CONTROL_PREFIX, WireModel, parse, read_json
 
 router = APIRouter(prefix=f"{CONTROL_PREFIX}/tables/{{name}}")
 

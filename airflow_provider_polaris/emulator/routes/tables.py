@@ -10,11 +10,11 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from airflow_provider_polaris.emulator.core import TheBody, TheEmulator, TheUser
-from airflow_provider_polaris.emulator.errors import bad_request
-from airflow_provider_polaris.emulator.intervals import IntervalError, parse_interval
-from airflow_provider_polaris.emulator.models import PARTITIONINGS
-from airflow_provider_polaris.emulator.wire import number, one_of
+from airflow_provider_polaris.emulator.routes.dependencies import TheBody, TheEmulator, TheUser
+from airflow_provider_polaris.emulator.wire.errors import bad_request
+from airflow_provider_polaris.emulator.wire.intervals import IntervalError, parse_interval
+from airflow_provider_polaris.emulator.wire.models import PARTITIONINGS
+from airflow_provider_polaris.emulator.wire.requests import number, one_of
 
 router = APIRouter(prefix="/v1/projects/{project_id}/tables")
 

@@ -12,9 +12,9 @@ from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request
 
-from airflow_provider_polaris.emulator.core import TheEmulator
-from airflow_provider_polaris.emulator.errors import ApiError, not_found
-from airflow_provider_polaris.emulator.wire import read_bytes
+from airflow_provider_polaris.emulator.routes.dependencies import TheEmulator
+from airflow_provider_polaris.emulator.wire.errors import ApiError, not_found
+from airflow_provider_polaris.emulator.wire.requests import read_bytes
 
 router = APIRouter()
 _LIMIT = 64 * 1024

@@ -6,8 +6,9 @@ Performs no I/O. Whatever isn't known to give the right value is refused with :c
 
 from __future__ import annotations
 
-from airflow_provider_polaris.emulator.sql.expressions import translate_expression, translate_filter
-from airflow_provider_polaris.emulator.sql.model import (
+from airflow_provider_polaris.emulator.sql.translation.expressions import translate_expression, translate_filter
+from airflow_provider_polaris.emulator.sql.translation.query import translate_query
+from airflow_provider_polaris.emulator.sql.values.types import (
     Column,
     Expression,
     Query,
@@ -15,7 +16,6 @@ from airflow_provider_polaris.emulator.sql.model import (
     SqlNotSupported,
     TableRelation,
 )
-from airflow_provider_polaris.emulator.sql.query import translate_query
 
 __all__ = [
     "Column",

@@ -100,7 +100,7 @@ class Polaris:
         self._ask("DELETE", "/__emulator__/faults")
 
     def fault(self, **rule: Any) -> None:
-        """Add a fault; see ``airflow_provider_polaris.emulator.faults.Fault``."""
+        """Add a fault; see ``airflow_provider_polaris.emulator.faults.fault.Fault``."""
         self._ask("POST", "/__emulator__/faults", json=rule)
 
     def summaries(self) -> list[dict[str, Any]]:

@@ -15,8 +15,7 @@ from airflow_provider_polaris.emulator.engine import (
     TableInput,
     run_query,
 )
-
-from .conftest import COPY, ROWS, Engine, day
+from tests.emulator.engine.conftest import COPY, ROWS, Engine, day
 
 
 @pytest.fixture

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.emulator.engine import TableInput
-
-from .conftest import COPY, ROLLUP, Engine, day
+from tests.emulator.engine.conftest import COPY, ROLLUP, Engine, day
 
 FEW, MANY = 12, 6000
 DAYS = 3

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_polaris.emulator.machine import Progression
-from airflow_provider_polaris.emulator.serving import EmulatorServer, RunningEmulator
+from airflow_provider_polaris.emulator.server import EmulatorServer, RunningEmulator
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
+from airflow_provider_polaris.emulator.status_machine import Progression
 from tests.emulator.conftest import KOALAS, Api, Clock
 from tests.emulator.pages.browser import Chromium, Page, chromium, needs_chromium
 

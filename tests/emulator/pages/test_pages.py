@@ -8,8 +8,8 @@ import re
 
 import pytest
 
-from airflow_provider_polaris.emulator.connection import connection_of
-from airflow_provider_polaris.hooks.console import Console
+from airflow_provider_polaris.emulator.settings import connection_of
+from airflow_provider_polaris.hooks.console_urls import Console
 
 
 def card(page: str, heading: str) -> str:

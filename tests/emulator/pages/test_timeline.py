@@ -8,9 +8,9 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from airflow_provider_polaris.emulator.engine import Segment
-from airflow_provider_polaris.emulator.intervals import EARLIEST, LATEST, format_instant
 from airflow_provider_polaris.emulator.pages.markup import short
 from airflow_provider_polaris.emulator.pages.timeline import Lane, timeline
+from airflow_provider_polaris.emulator.wire.intervals import EARLIEST, LATEST, format_instant
 
 DAY = timedelta(days=1)
 START = datetime(2024, 6, 1, tzinfo=timezone.utc)

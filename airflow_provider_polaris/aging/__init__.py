@@ -1,1 +1,0 @@
-"""The tasks of an age-out: plan, copy, prove, delete; internal, see :mod:`airflow_provider_polaris.task_groups`."""

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
+
+from airflow_provider_polaris.jobs.errors import PolarisSpecError
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a request to the URL stays on this machine."""
+    return _is_loopback(host_of(url))
+
+
+def is_clear_text(url: str) -> bool:
+    """Whether a request to the URL would leave this machine unencrypted."""
+    return not url.lower().startswith("https://") and not is_loopback(url)
+
+
+def host_of(url: str) -> str:
+    """
+    Return the host of a URL in lower case, without brackets; empty if there is none.
+
+    The parser is the one of the library that connects, so the two can't disagree about the host.
+    """
+    try:
+        host = parse_url(url).host or ""
+    except LocationParseError:
+        return ""
+    return host.lower().strip("[]")
+
+
+def _is_loopback(name: str) -> bool:
+    if name in ("localhost", "localhost."):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:  # 127.1 and 2130706433 too: what they mean depends on the resolver
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+# The largest answers, in bytes after decompression: well above what the service sends, and little enough that one
+# answer can't fill the memory of a worker, or of a triggerer that everybody shares.
+#: One status, number or acknowledgement; an OAuth token too.
+STATUS_BYTES: Final = 1024 * 1024
+
+
+#: One job with its spec, one table, one asynchronous query, the log of a job.
+OBJECT_BYTES: Final = 16 * 1024 * 1024
+
+
+#: A page of up to a thousand summaries, or all tables of a project.
+LIST_BYTES: Final = 64 * 1024 * 1024
+
+
+#: The rows of a query. A larger result is read page by page with an asynchronous query.
+ROWS_BYTES: Final = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """
+    One operation.
+
+    :param method: HTTP method.
+    :param template: Path below the project; ``{name}`` stands for the one variable part.
+    :param permissions: What the credentials must be allowed, in the vendor's words.
+    :param repeatable: Whether seeing the request twice does no harm, so that it may be sent again after any failure.
+    :param noun: What the variable part names.
+    :param read_seconds: Shortest sensible read time-out.
+    :param answer_bytes: Largest body of a success, after decompression.
+    """
+
+    method: str
+    template: str
+    permissions: tuple[str, ...]
+    repeatable: bool = True
+    noun: str = ""
+    read_seconds: float = 0.0
+    answer_bytes: int = STATUS_BYTES
+
+
+def encode_segment(name: str | None, noun: str) -> str:
+    """
+    Percent-encode one path segment.
+
+    ``.`` and ``..`` are refused because every URL library folds them away, encoded or not: a request for the table
+    ``..`` would go to another endpoint.
+    """
+    if not isinstance(name, str) or not name:
+        raise PolarisSpecError(f"a {noun} must be named by a text that is not empty, not by {name!r}.")
+    if name in (".", ".."):
+        raise PolarisSpecError(f"{noun} {name!r} can't be addressed: in a URL it means another directory.")
+    try:
+        return quote(name, safe="")
+    except UnicodeEncodeError:
+        raise PolarisSpecError(f"{noun} {name!r} has half a character (a lone surrogate) in it.") from None

@@ -1,0 +1,317 @@
+"""Send requests and collect answers: the only module that opens a connection."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import requests
+
+from airflow_provider_polaris.client.http.auth import Credentials, HeaderAuth
+from airflow_provider_polaris.client.http.connection_errors import REQUEST_ERRORS, Subject, classify
+from airflow_provider_polaris.client.http.endpoint import STATUS_BYTES, Endpoint
+from airflow_provider_polaris.client.http.error_body import ErrorForm, is_foreign
+from airflow_provider_polaris.client.http.errors import Failures
+from airflow_provider_polaris.client.http.exchange import Exchange
+from airflow_provider_polaris.client.http.request_body import Body, form_body
+from airflow_provider_polaris.client.http.retry import Answer, Loss, Outcome, RetryPolicy, is_ambiguous
+from airflow_provider_polaris.client.http.session import ACCEPTED_ENCODINGS, PolarisSession
+from airflow_provider_polaris.client.http.settings import HttpSettings, OAuthSettings, ServiceRules
+from airflow_provider_polaris.client.redaction.redact import Redactor, url_secrets
+from airflow_provider_polaris.jobs.errors import PolarisError
+
+log = logging.getLogger("airflow_provider_polaris.client")
+
+#: Query parameters: a sequence is sent as a repeated key, None is left out.
+Params = Mapping[str, Any]
+
+
+def utc_now() -> datetime:
+    """Return the present, aware, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+@dataclass(frozen=True)
+class Request:
+    """
+    One request, complete but for its ``Authorization``.
+
+    :param subject: Method, place, and what sentences need.
+    :param error_form: What errors of the service look like; an error of another form isn't its answer.
+    :param params: Query parameters.
+    :param body: None for none.
+    :param fresh_connection: Open a new connection rather than take a kept one, which the server may be closing.
+    :param repeat_throttled: Whether it is sent again after a 429.
+    :param answer_bytes: Largest body of a success, decompressed.
+    """
+
+    subject: Subject
+    error_form: ErrorForm
+    params: Sequence[tuple[str, str]] = ()
+    body: Body | None = None
+    fresh_connection: bool = False
+    repeat_throttled: bool = True
+    answer_bytes: int = STATUS_BYTES
+
+    def judge(self, outcome: Outcome) -> Outcome:
+        """Return the outcome, marked as foreign if the service itself didn't write it."""
+        if isinstance(outcome, Loss):
+            return outcome
+        foreign = is_foreign(outcome.status, outcome.headers, outcome.body, self.error_form)
+        return replace(outcome, is_foreign=True) if foreign else outcome
+
+
+class Transport:
+    """
+    A session with credentials, time limits and retries; for one thread at a time.
+
+    :param settings: Where to and how.
+    :param rules: What the service decides.
+    :param session: Used instead of a new one; its adapters must not retry by themselves. Only a
+        :class:`PolarisSession` has a deadline for the whole exchange and a bound for the size of an answer.
+    :param clock: Monotonic seconds.
+    :param now: The present, aware.
+    :param sleep: Waits between attempts.
+    :param rng: For the jitter.
+    """
+
+    def __init__(
+        self,
+        settings: HttpSettings,
+        rules: ServiceRules,
+        *,
+        session: requests.Session | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], None] = time.sleep,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.settings = settings
+        self.rules = rules
+        self.now = now
+        self.clock = clock
+        self._sleep = sleep
+        self._rng = rng or random.Random()
+        environment = (secret for url in getproxies().values() for secret in url_secrets(url))
+        self.redact = Redactor((*settings.secrets(), *environment))
+        self.failures = Failures(settings, rules, self.redact)
+        self._policy = RetryPolicy(budget=settings.retry_budget)
+        self._session = session or PolarisSession()
+        self._credentials = rules.credentials(self)
+
+    def __repr__(self) -> str:
+        return f"Transport({self.settings.base_url!r})"
+
+    def close(self) -> None:
+        """Close all connections; a later request opens new ones."""
+        self._session.close()
+
+    def request(
+        self,
+        endpoint: Endpoint,
+        *,
+        name: str | None = None,
+        params: Params | None = None,
+        body: Body | None = None,
+        fresh_connection: bool = False,
+        repeat_throttled: bool = True,
+        permissions: tuple[str, ...] | None = None,
+        permission_note: str = "",
+    ) -> Request:
+        """
+        Put a request together.
+
+        :param endpoint: The operation.
+        :param name: Its variable part.
+        :param params: Query parameters.
+        :param body: None for none.
+        :param fresh_connection: Don't take a kept connection.
+        :param repeat_throttled: Send it again after a 429.
+        :param permissions: If the endpoint's own don't suffice for this body.
+        :param permission_note: Added to the sentence about permissions.
+        :raises PolarisSpecError: The name can't stand in a path.
+        """
+        path = self.rules.path_of(endpoint, name)
+        subject = Subject(
+            method=endpoint.method,
+            path=path,
+            url=f"{self.settings.base_url}{path}",
+            permissions=endpoint.permissions if permissions is None else permissions,
+            noun=endpoint.noun,
+            name=name or "",
+            repeatable=endpoint.repeatable,
+            read_timeout=max(self.settings.read_timeout, endpoint.read_seconds),
+            credentials=self._credentials.description(),
+            permission_note=permission_note,
+        )
+        return Request(
+            subject,
+            self.rules.error_form,
+            tuple(_flatten(params or {})),
+            body,
+            fresh_connection,
+            repeat_throttled,
+            answer_bytes=endpoint.answer_bytes,
+        )
+
+    def call(self, request: Request) -> Answer:
+        """
+        Send a request, again where that is safe and useful, and return its success.
+
+        :raises PolarisApiError: Polaris answered with an error; the subclass says which.
+        :raises PolarisTransportError: No answer came.
+        """
+        outcome = self.exchange(request)
+        if isinstance(outcome, Answer) and outcome.is_success:
+            return outcome
+        doubt = ""
+        if not request.subject.repeatable and is_ambiguous(outcome):
+            doubt = "It may have been carried out all the same: look before you send it again."
+        raise self.failures.error(request.subject, outcome, now=self.now(), doubt=doubt)
+
+    def error(self, request: Request, outcome: Outcome) -> PolarisError:
+        """Return the typed error for an outcome that is no success."""
+        return self.failures.error(request.subject, outcome, now=self.now())
+
+    def exchange(self, request: Request) -> Outcome:
+        """
+        Send a request, again where that is safe and useful; return what came of it, errors included.
+
+        :raises PolarisAuthError: No OAuth token could be had; the request was not sent.
+        """
+        return self._repeat(request, self._credentials)
+
+    def _repeat(self, request: Request, credentials: Credentials | None) -> Outcome:
+        started = self.clock()
+        attempt = 0
+        asked_again = False
+        while True:
+            attempt += 1
+            header = credentials.header() if credentials else None
+            outcome = request.judge(self._attempt(request, header))
+            if credentials and header and isinstance(outcome, Answer):
+                # A 401 of the service means that nothing was carried out, so even a POST may follow with the other
+                # header. A foreign 401 means nothing.
+                may_follow = request.subject.repeatable or not outcome.is_foreign
+                if outcome.status == 401 and may_follow and not asked_again and credentials.refused(header):
+                    asked_again = True
+                    continue
+                if _knows_us(outcome):
+                    credentials.accepted(header)
+            elapsed = self.clock() - started
+            delay = self._policy.delay(
+                outcome,
+                repeatable=request.subject.repeatable,
+                attempt=attempt,
+                elapsed=elapsed,
+                now=self.now(),
+                rng=self._rng,
+            )
+            if delay is None or (_is_throttled(outcome) and not request.repeat_throttled):
+                return replace(outcome, attempts=attempt, seconds=elapsed)
+            if isinstance(outcome, Answer):
+                seen = f"answered {outcome.status}{', not in the form of the service' if outcome.is_foreign else ''}"
+            else:
+                seen = f"got no answer ({outcome.kind.value})"
+            log.info("%s %s; attempt %d follows in %.1f s", request.subject, seen, attempt + 1, delay)
+            self._sleep(delay)
+
+    def _attempt(self, request: Request, header: str | None) -> Outcome:
+        """Make one request. Whatever goes wrong comes back as a value: no exception of requests leaves this method."""
+        body = request.body
+        if body is not None:
+            body.rewind()
+        if request.fresh_connection:
+            self._session.close()
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": ACCEPTED_ENCODINGS,
+            "User-Agent": self.settings.user_agent,
+        }
+        if body is not None:
+            headers["Content-Type"] = body.content_type
+        exchange = Exchange(
+            connect=self.settings.connect_timeout,
+            read=request.subject.read_timeout,
+            limit=self.settings.exchange_timeout,
+            answer_bytes=request.answer_bytes,
+            clock=self.clock,
+        )
+        try:
+            response = self._session.request(
+                request.subject.method,
+                request.subject.url,
+                params=list(request.params),
+                data=body,
+                headers=headers,
+                auth=HeaderAuth(header),
+                timeout=exchange,  # type: ignore[arg-type]  # the stubs don't know that urllib3's own are taken
+                # A redirect would turn a POST into a GET or carry the key to another host.
+                allow_redirects=False,
+                # A copy: requests adds the environment's proxies to the dict that it is given.
+                proxies=dict(self.settings.proxies or {}),
+                verify=self.settings.verify,
+            )
+            return Answer(response.status_code, response.headers, response.content)
+        except REQUEST_ERRORS as exc:
+            # A request with a body can't be acted on before its body is there.
+            sent = body.started if body is not None else exchange.sent
+            return classify(exc, sent=sent, redact=self.redact)
+
+    def fetch_token(self, settings: OAuthSettings) -> bytes:
+        """
+        Get a token with the client credentials, and return the body of the answer (docs.imply.io/polaris/oauth).
+
+        :param settings: Client and token endpoint.
+        :raises PolarisError: The endpoint gave no token; the subclass says why.
+        """
+        url = settings.oauth_token_url
+        subject = Subject(
+            method="POST",
+            path=urlsplit(url).path,
+            url=url,
+            read_timeout=settings.read_timeout,
+            credentials=f"the OAuth client in connection {settings.connection_name!r}",
+        )
+        request = Request(subject, self.rules.token_error_form, body=_token_request(settings))
+        outcome = self._repeat(request, None)
+        if isinstance(outcome, Answer) and outcome.is_success:
+            return outcome.body
+        raise self.failures.token_error(subject, outcome, settings, now=self.now())
+
+
+def _token_request(settings: OAuthSettings) -> Body:
+    return form_body(
+        {
+            "grant_type": "client_credentials",
+            "client_id": settings.client_id or "",
+            "client_secret": settings.client_secret or "",
+        }
+    )
+
+
+def _is_throttled(outcome: Outcome) -> bool:
+    return isinstance(outcome, Answer) and outcome.status == 429
+
+
+def _knows_us(answer: Answer) -> bool:
+    """Whether an answer shows that the credentials were read and taken; a gateway may say 429 or 5xx before that."""
+    is_refusal = 400 <= answer.status < 500 and answer.status not in (401, 408, 429)
+    return answer.is_success or (is_refusal and not answer.is_foreign)
+
+
+def _flatten(params: Params) -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    for key, value in params.items():
+        if value is None:
+            continue
+        values = [value] if isinstance(value, (str, int)) else list(value)
+        pairs.extend((key, str(item)) for item in values)
+    return pairs

@@ -1,0 +1,225 @@
+"""Operations on jobs. Source: polaris-sdk 20250425.14.0 and docs.imply.io/polaris/api-manage-job."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from airflow_provider_polaris.client.http.calls import Calls
+from airflow_provider_polaris.client.http.paging import Page, iterate_offsets
+from airflow_provider_polaris.client.http.request_body import json_body
+from airflow_provider_polaris.client.polaris import endpoints
+from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisConflictError, PolarisSpecError
+from airflow_provider_polaris.jobs.status.state import TERMINAL_STATUSES
+
+_LARGEST_PAGE = 1000
+
+
+class JobsApi(Calls):
+    """Create, look at and steer jobs."""
+
+    def create_job(self, spec: Mapping[str, Any], *, repeat_throttled: bool = True) -> dict[str, Any]:
+        """
+        Submit a job, once.
+
+        There is no idempotency key, so the request goes out again only if the service can't have seen it whole or
+        refused it (429; 401 with the other form of the key or a new token). It uses a new connection: one that was
+        kept may be closing, and then nobody could tell whether the job arrived.
+
+        :param spec: The body, in the wire names of the API. Always give ``type``.
+        :param repeat_throttled: Send it again after a 429; False leaves that to the caller.
+        :return: The job as Polaris describes it, with ``id``.
+        :raises PolarisAmbiguousSubmitError: Sent, and the outcome is unknown: the job may run.
+        :raises PolarisApiError: Refused; nothing was submitted.
+        :raises PolarisTransportError: Not sent; nothing was submitted.
+        :raises PolarisSpecError: Has no JSON form.
+        """
+        if not isinstance(spec, Mapping):
+            raise PolarisSpecError(f"a job spec is an object, not {spec!r}.")
+        permissions, note = _create_permissions(spec)
+        request = self._transport.request(
+            endpoints.CREATE_JOB,
+            body=json_body(spec, "job spec"),
+            fresh_connection=True,
+            repeat_throttled=repeat_throttled,
+            permissions=permissions,
+            permission_note=note,
+        )
+        return self._submit(request, spec, required="id", doubt=lambda since: _doubt(spec, since))
+
+    def get_job(self, job_id: str) -> dict[str, Any]:
+        """
+        Describe a job; the only call that gives its health and spec.
+
+        :param job_id: Its id.
+        :raises PolarisNotFoundError: Unknown in this project, or deleted from its history.
+        """
+        return self._object(endpoints.GET_JOB, job_id, required="executionStatus")
+
+    def get_job_status(self, job_id: str) -> str:
+        """Return a job's ``executionStatus`` as Polaris writes it; the cheapest way to ask."""
+        return str(self._object(endpoints.GET_JOB_STATUS, job_id, required="executionStatus")["executionStatus"])
+
+    def get_job_progress(self, job_id: str) -> float | None:
+        """Return how much of a job is done, 0 to 1; None for a type of job that does not say (answered with 400)."""
+        try:
+            value = self._object(endpoints.GET_JOB_PROGRESS, job_id).get("overallProgress")
+        except PolarisApiError as error:
+            if error.status == 400:
+                return None
+            raise
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return None
+        return float(value)
+
+    def get_job_logs(self, job_id: str) -> list[dict[str, Any]]:
+        """Return a job's log entries ``{timestamp, healthStatus, code, message}`` as they come; may be empty."""
+        logs = self._object(endpoints.GET_JOB_LOGS, job_id).get("logs")
+        return [entry for entry in logs if isinstance(entry, dict)] if isinstance(logs, list) else []
+
+    def get_job_metrics(self, job_id: str) -> dict[str, Any]:
+        """Return a job's totals (``numRowsProcessed``, ``numRowsPersisted`` ...); empty while there are none."""
+        totals = self._object(endpoints.GET_JOB_METRICS, job_id).get("totals")
+        return totals if isinstance(totals, dict) else {}
+
+    def iter_jobs(
+        self,
+        *,
+        type: Sequence[str] = (),  # noqa: A002  # the API's own word
+        execution_status: Sequence[str] = (),
+        health_status: Sequence[str] = (),
+        connection_name: Sequence[str] = (),
+        search: str | None = None,
+        target_table: str | None = None,
+        target_table_id: str | None = None,
+        sort_column: str = "created_date_time",
+        sort_order: str = "DESC",
+        page_size: int = _LARGEST_PAGE,
+        limit: int | None = None,
+        complete: bool = True,
+        most_pages: int | None = None,
+        fields: Collection[str] | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """
+        Yield summaries of jobs, each once, also while jobs come and go.
+
+        A sequence is OR-ed, different filters are AND-ed. A summary has no spec. By default newest first.
+
+        :param type: ``batch``, ``sql``, ``delete_data`` ...
+        :param execution_status: ``pending``, ``running`` ...
+        :param health_status: ``ok``, ``warn``, ``error``.
+        :param connection_name: Of the source.
+        :param search: Text in one of the fields that one can sort by.
+        :param target_table: Name of the target.
+        :param target_table_id: Id of the target.
+        :param sort_column: ``created_date_time`` is the only one that does not move while a list is read.
+        :param sort_order: ``ASC`` or ``DESC``.
+        :param page_size: Summaries a request, 1 to 1000.
+        :param limit: Yield at most so many.
+        :param complete: Read pages again when rows have shifted past; False bounds requests and memory instead: what
+            shifted past is left out, and a job that moves by more than a page may come twice.
+        :param most_pages: Send at most so many requests; None for 1000.
+        :param fields: Keep only these names, and ``id``, of each summary and of what is inside: a thousand whole
+            summaries take megabytes. None keeps all.
+        :raises PolarisProtocolError: Polaris promises further pages after the last of them.
+        """
+        _check_page_size(page_size)
+        filters = {
+            "type": _several(type),
+            "executionStatus": _several(execution_status),
+            "healthStatus": _several(health_status),
+            "connectionName": _several(connection_name),
+            "searchString": search,
+            "targetTableName": target_table,
+            "targetTableId": target_table_id,
+            "sortColumn": sort_column,
+            "sortOrder": sort_order,
+        }
+
+        keep = None if fields is None else frozenset((*fields, "id", "values", "moreResultsAvailable"))
+
+        def fetch(offset: int, size: int) -> Page:
+            params = {**filters, "paginationLimit": size, "paginationOffset": offset}
+            rows, data = self._list(endpoints.LIST_JOBS, field="values", key="id", params=params, keep=keep)
+            more = data.get("moreResultsAvailable")
+            return Page(rows, more if isinstance(more, bool) else None)
+
+        return iterate_offsets(
+            fetch,
+            page_size=page_size,
+            key=lambda row: str(row["id"]),
+            limit=limit,
+            complete=complete,
+            most_pages=most_pages,
+        )
+
+    def update_job_status(self, job_id: str, desired: str) -> str:
+        """
+        Ask for another status; asking twice is asking once.
+
+        :param job_id: The job.
+        :param desired: ``canceled``; for streaming jobs also ``suspended`` and ``running``.
+        :return: The ``executionStatus`` at this moment, which need not be the desired one yet.
+        """
+        body = json_body({"desiredExecutionStatus": desired}, "status")
+        answer = self._object(endpoints.UPDATE_JOB_STATUS, job_id, body=body, required="executionStatus")
+        return str(answer["executionStatus"])
+
+    def cancel_job(self, job_id: str) -> str:
+        """
+        Ask to cancel a job; one that has ended already is no error.
+
+        :param job_id: The job.
+        :return: The ``executionStatus`` at this moment: wait until it is terminal.
+        :raises PolarisApiError: Refused although the job has not ended (deletion jobs can't be canceled).
+        """
+        try:
+            return self.update_job_status(job_id, "canceled")
+        except PolarisApiError as error:
+            if error.status != 400 and not isinstance(error, PolarisConflictError):
+                raise
+            # What the service answers for a job that has ended is not documented.
+            status = self.get_job_status(job_id)
+            if status not in TERMINAL_STATUSES:
+                raise
+            return status
+
+    def reset_job(self, job_id: str) -> None:
+        """Reset the offsets of a streaming job."""
+        self._nothing(endpoints.RESET_JOB, job_id)
+
+
+def _doubt(spec: Mapping[str, Any], since: str) -> str:
+    """Say what it means that nobody knows whether this job was accepted."""
+    target = spec.get("target")
+    table = target.get("tableName") if isinstance(target, Mapping) else None
+    kind = spec.get("type", "sql")
+    which = f"of table {table!r}" if table else f"of type {kind!r}"
+    appends = kind == "batch" and spec.get("ingestionMode", "append") != "replace"
+    harm = "its rows would be added twice" if appends else "it would run twice"
+    return (
+        "Nobody knows whether Polaris accepted the job: it may be running. The client doesn't look for it. Before you "
+        f"send it again, look at the newest jobs {which} that were created since {since}: if it is among them, "
+        f"{harm}."
+    )
+
+
+def _create_permissions(spec: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+    """Return what submitting this job takes (docs.imply.io/polaris/api-delete-data, /api-restore-data)."""
+    own = endpoints.CREATE_JOB.permissions
+    if spec.get("type") in ("delete_data", "restore_data", "drop_table"):
+        return (*own, "ManageTables"), ""
+    if spec.get("createTableIfNotExists"):
+        # The vendor's pages differ: api-ingest-table asks for the first only, api-ingestion-job for both.
+        return own, ", and may need ManageTables because of createTableIfNotExists"
+    return own, ""
+
+
+def _several(values: Sequence[str]) -> list[str]:
+    """Take a single text for one value and not for its letters."""
+    return [values] if isinstance(values, str) else list(values)
+
+
+def _check_page_size(page_size: int) -> None:
+    if not 1 <= page_size <= _LARGEST_PAGE:
+        raise PolarisSpecError(f"page_size {page_size!r} must be from 1 to {_LARGEST_PAGE}.")

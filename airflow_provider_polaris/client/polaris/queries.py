@@ -1,0 +1,101 @@
+"""SQL, synchronous and not. Source: polaris-sdk 20250425.14.0, docs.imply.io/polaris/api-query and /query-async."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from airflow_provider_polaris.client.http.calls import Calls
+from airflow_provider_polaris.client.http.paging import MOST_PAGES
+from airflow_provider_polaris.client.http.request_body import json_body
+from airflow_provider_polaris.client.polaris import endpoints
+from airflow_provider_polaris.jobs.errors import PolarisProtocolError
+
+
+class QueriesApi(Calls):
+    """Ask in SQL."""
+
+    def query(
+        self,
+        sql: str,
+        *,
+        parameters: Sequence[Mapping[str, Any]] | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
+        """
+        Run a SELECT and wait for its rows.
+
+        Reads precached and real-time data only, for at most a minute: rows outside of a table's ``cached`` policy are
+        missing from the answer.
+
+        :param sql: Druid SQL.
+        :param parameters: ``{"type": "VARCHAR", "value": "x"}`` for each ``?``.
+        :param context: Query context.
+        :return: One object a row.
+        """
+        body = {**_query(sql, parameters, context), "resultFormat": "object"}
+        return self._rows(endpoints.QUERY, body=json_body(body, "query"))
+
+    def start_query(
+        self,
+        sql: str,
+        *,
+        parameters: Sequence[Mapping[str, Any]] | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """
+        Start an asynchronous query, which covers deep storage too; billed per query, so never sent twice.
+
+        :return: ``{queryId, state, ...}``; state is ``ACCEPTED``, ``RUNNING``, ``SUCCESS`` or ``FAILED``.
+        :raises PolarisAmbiguousSubmitError: Sent, and the outcome is unknown: the query may run.
+        """
+        body = _query(sql, parameters, context)
+        request = self._transport.request(endpoints.START_QUERY, body=json_body(body, "query"), fresh_connection=True)
+        doubt = (
+            "Nobody knows whether Polaris accepted the query: it may be running. Sent again, it would be billed again, "
+            "and an INSERT would add its rows again."
+        )
+        return self._submit(request, body, required="queryId", doubt=lambda _: doubt)
+
+    def get_query(self, query_id: str, *, detail: bool = False) -> dict[str, Any]:
+        """
+        Return the state of an asynchronous query.
+
+        :param query_id: Its id.
+        :param detail: With stages, counters and warnings.
+        """
+        params = {"detail": "true"} if detail else None
+        return self._object(endpoints.GET_QUERY, query_id, params=params, required="state")
+
+    def iter_query_rows(self, query_id: str) -> Iterator[dict[str, Any]]:
+        """
+        Yield the rows of an asynchronous query that has succeeded, page by page.
+
+        :param query_id: Its id.
+        :raises PolarisNotFoundError: No such query, or it has no rows to give (not done, failed, canceled).
+        :raises PolarisProtocolError: It has more than 10,000 pages.
+        """
+        result = self.get_query(query_id).get("result")
+        listed = result.get("pages") if isinstance(result, dict) else None
+        pages = [page["id"] for page in listed or () if isinstance(page, dict) and isinstance(page.get("id"), int)]
+        # Without a list of pages the service sends all rows in one answer.
+        if len(pages) > MOST_PAGES:
+            raise PolarisProtocolError(f"query {query_id!r} has {len(pages)} pages, more than {MOST_PAGES}.")
+        for page in pages or [None]:
+            params = {"page": page, "resultFormat": "object"}
+            yield from self._rows(endpoints.QUERY_ROWS, query_id, params=params)
+
+    def cancel_query(self, query_id: str) -> None:
+        """Cancel an asynchronous query; one that has ended is left as it is."""
+        self._nothing(endpoints.CANCEL_QUERY, query_id)
+
+
+def _query(
+    sql: str, parameters: Sequence[Mapping[str, Any]] | None, context: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    body: dict[str, Any] = {"query": sql}
+    if parameters:
+        body["parameters"] = [dict(parameter) for parameter in parameters]
+    if context:
+        body["context"] = dict(context)
+    return body

@@ -1,0 +1,92 @@
+"""Keep secrets out of every text that leaves the client; performs no I/O."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable
+from urllib.parse import unquote, urlsplit
+
+from airflow_provider_polaris.client.redaction.spellings import Spellings, TooMuchWorkError
+
+MASK = "***"
+#: Shorter ones are no secrets, and masking them would garble every sentence.
+_SHORTEST = 4
+#: Characters of a text that are searched; what is shown of one is far shorter.
+_LONGEST = 100_000
+
+
+class Redactor:
+    """
+    Replace known secrets, however they are spelt, by ``***``.
+
+    Percent, HTML, JSON and Unicode escapes and base64 are undone before secrets are looked for, up to four times over,
+    and recognizable parts of a secret that a cut has left are masked too. Mask a text before you cut it all the same.
+
+    :param secrets: Secrets in the clear; None and very short ones are ignored.
+    """
+
+    def __init__(self, secrets: Iterable[str | None] = ()) -> None:
+        self._lock = threading.Lock()
+        self._fixed = tuple(secret for secret in secrets if secret and len(secret) >= _SHORTEST)
+        # The present token and two that went before: an answer may still speak of those.
+        self._passing: deque[str] = deque(maxlen=3)
+        self._spellings = Spellings(self._fixed)
+
+    def add_passing(self, secret: str) -> None:
+        """Mask this one too from now on: a token that was just fetched. Only the last three are kept."""
+        with self._lock:
+            self._passing.append(secret)
+            self._spellings = Spellings((*self._fixed, *self._passing))
+
+    def __call__(self, text: str) -> str:
+        """
+        Return the text without any of the secrets.
+
+        A text of more than 100,000 characters is cut there, and one that was made to be expensive is masked whole.
+        """
+        more = f"… ({len(text)} characters)" if len(text) > _LONGEST else ""
+        text = text[:_LONGEST]
+        try:
+            places = self._spellings.find(text)
+        except TooMuchWorkError:
+            return MASK
+        return _mask(text, places) + more
+
+    def __repr__(self) -> str:
+        return f"Redactor({len(self._fixed) + len(self._passing)} secrets)"
+
+
+def _mask(text: str, places: Iterable[tuple[int, int]]) -> str:
+    """Replace each place, and what overlaps, by one mask."""
+    pieces: list[str] = []
+    last = 0
+    for begin, end in sorted(places):
+        if begin >= last:
+            pieces += (text[last:begin], MASK)
+        last = max(last, end)
+    return "".join((*pieces, text[last:]))
+
+
+def url_secrets(url: str) -> tuple[str, ...]:
+    """Return the user-info of a URL (a proxy with a password) as secrets; empty if it has none."""
+    userinfo = _userinfo(url)
+    if not userinfo:
+        return ()
+    user, _, password = userinfo.partition(":")
+    return tuple(dict.fromkeys((userinfo, unquote(userinfo), password or user, unquote(password or user))))
+
+
+def without_userinfo(url: str) -> str:
+    """Return the URL with its user name and password masked."""
+    userinfo = _userinfo(url)
+    return url.replace(f"{userinfo}@", f"{MASK}@", 1) if userinfo else url
+
+
+def _userinfo(url: str) -> str:
+    """Return what stands before the ``@`` of the authority; also without a scheme."""
+    try:
+        netloc = urlsplit(url if "//" in url else f"//{url}").netloc
+    except ValueError:
+        netloc = url
+    return netloc.rpartition("@")[0]

@@ -1,0 +1,133 @@
+"""
+What rows are made of: their time, the data types of their columns, and the JSON that a job reads; performs no I/O.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from typing import Any, Final
+
+from airflow_provider_polaris.emulator.data_loading.row_files import LoadError, PlacedRow
+from airflow_provider_polaris.emulator.wire.intervals import IntervalError, format_instant, parse_instant
+
+#: A table's time comes from the first of these columns that there is.
+TIME_COLUMNS: Final = ("__time", "timestamp")
+
+_LONGS: Final = range(-(2**63), 2**63)
+_NULL: Final = "null"
+
+
+def time_column(columns: Iterable[str], what: str) -> str:
+    """
+    Return the column that the time of each row is in.
+
+    :param columns: All columns.
+    :param what: What has them, for the message.
+    :raises LoadError: None of them is.
+    """
+    names = list(columns)
+    for name in TIME_COLUMNS:
+        if name in names:
+            return name
+    raise LoadError(
+        f"{what} has no column '__time' or 'timestamp', and every row of Polaris needs a time; its columns are "
+        f"{', '.join(map(repr, names))}. Rename the one that holds the time."
+    )
+
+
+def instant_text(value: Any) -> str | None:
+    """
+    Write a time as ISO 8601 in UTC, to the millisecond.
+
+    :param value: ISO 8601 text, a datetime (UTC where it has no zone), a date, or milliseconds since 1970.
+    :return: None if it is no time.
+    """
+    if isinstance(value, str):
+        try:
+            return format_instant(parse_instant(value.strip().replace(" ", "T")))
+        except IntervalError:
+            return None
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            value = datetime.fromtimestamp(value / 1000, timezone.utc)
+        except (ArithmeticError, OSError, ValueError):
+            return None
+    elif isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=timezone.utc)
+    if not isinstance(value, datetime):
+        return None
+    return format_instant(
+        value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
+    )
+
+
+def data_types(rows: Sequence[PlacedRow], columns: Iterable[str]) -> dict[str, str]:
+    """
+    Return Polaris' data type of each column: the narrowest that holds all of its values.
+
+    Whole numbers are ``long``, numbers ``double``, lists of one kind its array, objects and other lists ``json``,
+    everything else is ``string``, mixtures included.
+    """
+    kinds: dict[str, set[str]] = {name: set() for name in columns}
+    for _, row in rows:
+        for name, value in row.items():
+            kinds[name].add(_kind(value))
+    return {name: _common(found) for name, found in kinds.items()}
+
+
+def to_json_line(row: Mapping[str, Any]) -> str:
+    """
+    Write a row as one line of JSON; a number that JSON doesn't have becomes null, times become ISO 8601.
+
+    :raises TypeError: It holds something that has no JSON form, such as bytes.
+    """
+    return json.dumps(_plain(row), ensure_ascii=False) + "\n"
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return _NULL
+    if isinstance(value, bool):
+        return "string"  # Polaris has no truth values
+    if isinstance(value, int):
+        return "long" if value in _LONGS else "string"
+    if isinstance(value, (float, Decimal)):
+        return "double"
+    if isinstance(value, Mapping):
+        return "json"
+    if isinstance(value, (list, tuple)):
+        element = _common({_kind(each) for each in value})
+        mixed = element == "string" and not all(isinstance(each, str) or each is None for each in value)
+        return "json" if mixed or element not in ("string", "long", "double") else f"{element}Array"
+    return "string"
+
+
+def _common(kinds: set[str]) -> str:
+    kinds = kinds - {_NULL}
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    if kinds == {"long", "double"}:
+        return "double"
+    if kinds == {"longArray", "doubleArray"}:
+        return "doubleArray"
+    return "json" if any(kind == "json" or kind.endswith("Array") for kind in kinds) else "string"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, Decimal):
+        value = float(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, date):
+        return instant_text(value) if isinstance(value, datetime) else value.isoformat()
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raise TypeError("bytes have no JSON form")
+    return value if value is None or isinstance(value, (str, int)) else str(value)

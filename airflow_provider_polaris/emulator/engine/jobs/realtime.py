@@ -1,0 +1,90 @@
+"""
+Rows that streaming brought: queries see them at once, jobs only when they were handed over as segments.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow_provider_polaris.emulator.engine.jobs.batch import run_batch
+from airflow_provider_polaris.emulator.engine.model import BatchPlan, FileInput, JobFault, MappingPlan
+from airflow_provider_polaris.emulator.engine.tables.segments import REALTIME, Chunk
+from airflow_provider_polaris.emulator.engine.tables.stored_table import TIME
+from airflow_provider_polaris.emulator.engine.tables.tables import Tables
+from airflow_provider_polaris.emulator.engine.time_chunks import iso
+from airflow_provider_polaris.emulator.sql import Column
+from airflow_provider_polaris.emulator.sql.values.values import quote_name
+
+_BLOB = "/realtime"
+"""Key of the rows while they are read; no file can have it."""
+
+
+def add_realtime(name: str, rows: Sequence[Mapping[str, Any]], tables: Tables) -> None:
+    """
+    Add rows as they are to be stored, as real-time rows; all or none of them.
+
+    Each needs ``__time``, ISO 8601 or milliseconds since 1970. A column that the table doesn't have gets the type of
+    its first value and is discovered.
+
+    :param rows: Values by column.
+    :raises TableError: ``missing``, ``restricted_column``.
+    :raises JobFault: A row can't be stored; as a batch job says it.
+    """
+    known = {column.name: column for column in tables.columns(name)}
+    columns = {TIME.name: TIME}
+    for row in rows:
+        for key, value in row.items():
+            if value is not None and key not in columns:
+                columns[key] = known.get(key) or Column(key, _type_of(value))
+    names = tuple(columns)
+    plan = BatchPlan(
+        target=name,
+        mode="append",
+        source=FileInput((_BLOB,), tuple(columns.values())),
+        mappings=tuple(MappingPlan(one, quote_name(one)) for one in names),
+        max_parse_exceptions=0,
+        realtime=True,
+    )
+    with tables.store.transaction():
+        tables.store.put_blob(_BLOB, "\n".join(json.dumps(row) for row in rows).encode())
+        run_batch(plan, tables, tables.store)
+        tables.store.delete_blob(_BLOB)
+
+
+def hand_over(name: str, tables: Tables) -> int:
+    """
+    Make the real-time rows of a table segments: published, like those of an append.
+
+    :return: How many segments there are of them.
+    :raises TableError: ``missing``.
+    :raises JobFault: ``internal_error`` where the table has data in another granularity by now.
+    """
+    with tables.store.transaction():
+        stored = tables.stored(name)
+        rows = tables.store.execute(
+            "SELECT id, start_ms, end_ms, num_rows, size_bytes, min_ms, max_ms FROM polaris_segment"
+            f" WHERE table_number = ? AND {REALTIME} ORDER BY id",
+            (stored.number,),
+        )
+        chunks = [Chunk(*row) for row in rows]
+        mixed = tables.segments.mixed_with(stored.number, chunks)
+        if mixed is not None:
+            chunk, (start, end) = mixed
+            raise JobFault(
+                "internal_error",
+                f"the real-time rows of {iso(chunk.start_ms)}/{iso(chunk.end_ms)} can't be handed over: table {name!r} "
+                f"has segment {iso(start)}/{iso(end)} of another granularity there.",
+            )
+        tables.segments.forget(stored.number, REALTIME)
+        tables.segments.add(stored.number, chunks)
+    return len(chunks)
+
+
+def _type_of(value: Any) -> str:
+    if isinstance(value, (bool, int)):
+        return "long"
+    if isinstance(value, float):
+        return "double"
+    return "string" if isinstance(value, str) else "json"

@@ -1,0 +1,131 @@
+"""Where a batch job reads: a table's live rows in an interval, or the rows of uploaded files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from airflow_provider_polaris.emulator.engine.jobs.uploaded_files import discard_staged, stage_files
+from airflow_provider_polaris.emulator.engine.model import BatchPlan, FileInput, TableInput
+from airflow_provider_polaris.emulator.engine.tables.tables import Tables
+from airflow_provider_polaris.emulator.engine.time_chunks import timestamp_literal
+from airflow_provider_polaris.emulator.sql import Column
+
+Interval = tuple[datetime, datetime]
+
+
+NO_LOWER_BOUND = datetime.min.replace(tzinfo=timezone.utc)
+
+
+_NO_UPPER_BOUND = 5000
+
+
+"""Year from which on an end means "all": the end of the default interval of a source, -1000-01-01/5000-01-01."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """
+    An opened source.
+
+    :param relation_sql: SELECT of its rows.
+    :param row_bytes: Estimated size of a row.
+    :param parsed: For files the number of lines read; None for a table, whose rows are counted when they are read.
+    :param skipped: Lines of files that could not be read.
+    :param size_bytes: Decompressed size of files; None for a table.
+    """
+
+    relation_sql: str
+    row_bytes: float = 0.0
+    parsed: int | None = None
+    skipped: int = 0
+    size_bytes: int | None = None
+
+
+def source_columns(plan: BatchPlan, tables: Tables) -> tuple[Column, ...]:
+    """
+    List the columns that the job's expressions may name.
+
+    :raises TableError: The source table doesn't exist.
+    """
+    if isinstance(plan.source, FileInput):
+        return plan.source.input_schema
+    return tables.columns(plan.source.name)
+
+
+def open_source(plan: BatchPlan, tables: Tables) -> Source:
+    """
+    Make the source readable, in the caller's transaction.
+
+    DOCUMENTED https://docs.imply.io/polaris/replace-data: the target's intervals limit what a replace reads. A source
+    that is the target too is read as it was before: to DuckDB the whole job is one statement.
+
+    :raises JobFault: A file can't be read.
+    :raises TableError: The source table doesn't exist.
+    """
+    if isinstance(plan.source, FileInput):
+        staged = stage_files(plan.source, tables.store, plan.max_parse_exceptions)
+        return Source(staged.relation_sql, 0.0, staged.rows, staged.skipped, staged.size_bytes)
+    return _open_table(plan, plan.source, tables)
+
+
+def close_source(plan: BatchPlan, tables: Tables) -> None:
+    """Release what :func:`open_source` made; a rollback does the same."""
+    if isinstance(plan.source, FileInput):
+        discard_staged(tables.store)
+
+
+def _open_table(plan: BatchPlan, source: TableInput, tables: Tables) -> Source:
+    stored = tables.stored(source.name)
+    totals = tables.segments.totals(stored.number)
+    row_bytes = totals.size_bytes / totals.rows if totals.rows else 0.0
+    if source.snapshot is not None:
+        return Source(f"SELECT * FROM {source.snapshot}", row_bytes)
+    conditions = []
+    if source.interval is not None:
+        conditions += [within('"__time"', [source.interval])]
+    if plan.mode == "replace" and not plan.replace_all:
+        conditions += [within('"__time"', plan.intervals)]
+    return Source(tables.relation_sql(stored, [c for c in conditions if c != "true"]), row_bytes)
+
+
+def within(time_sql: str, intervals: Sequence[Interval]) -> str:
+    """
+    Build the condition that an instant lies in one of the half-open intervals.
+
+    :return: ``true`` if one of them has no bounds, ``false`` if there are none.
+    """
+    alternatives = []
+    for start, end in intervals:
+        bounds = []
+        if start > NO_LOWER_BOUND:
+            bounds.append(f"{time_sql} >= {timestamp_literal(start)}")
+        if end.year < _NO_UPPER_BOUND:
+            bounds.append(f"{time_sql} < {timestamp_literal(end)}")
+        if not bounds:
+            return "true"
+        alternatives.append(" AND ".join(bounds))
+    if not alternatives:
+        return "false"
+    return "(" + " OR ".join(alternatives) + ")"
+
+
+def take_snapshot(plan: BatchPlan, tables: Tables) -> str | None:
+    """
+    Copy the rows that a job would read now, in the caller's transaction.
+
+    :return: What :class:`TableInput` takes as ``snapshot``; None for files, which can't change.
+    :raises TableError: The source table doesn't exist.
+    """
+    if isinstance(plan.source, FileInput):
+        return None
+    # Numbers of loads only have to grow: a gap in them does no harm.
+    name = f"snapshot_{tables.segments.next_load()}"
+    tables.store.execute(f"CREATE TABLE {name} AS {open_source(plan, tables).relation_sql}")
+    return name
+
+
+def drop_snapshot(name: str, tables: Tables) -> None:
+    """Remove a copy, in the caller's transaction."""
+    tables.store.execute(f"DROP TABLE {name}")

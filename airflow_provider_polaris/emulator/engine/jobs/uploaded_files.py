@@ -1,0 +1,235 @@
+"""
+Uploaded files as a source: lines of JSON, decompressed and read into a temporary table with the types asked for.
+
+Reads blobs of the store and nothing else; the database has no access to the file system.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from airflow_provider_polaris.emulator.engine.data_types import stored_as
+from airflow_provider_polaris.emulator.engine.model import FileInput, JobFault
+from airflow_provider_polaris.emulator.engine.store import Store
+from airflow_provider_polaris.emulator.sql import Column
+from airflow_provider_polaris.emulator.sql.values.types import canonical
+from airflow_provider_polaris.emulator.sql.values.values import quote_name, quote_text
+
+_PIECE = 8 * 1024 * 1024
+"""Bytes that are read into memory at once; a longer line makes a longer piece."""
+
+LONGEST_LINE = 64 * 1024 * 1024
+"""Bytes of a line; a file with a longer one fails the job, before the line is in memory."""
+
+MOST_UNPACKED = 200
+"""How many times its size a file may unpack to; one that unpacks to more fails the job. Generated events were 8 to 23
+times as large as their archive (gzip, bzip2), in the most regular case 107 times (xz)."""
+
+_UNPACKED_ANYWAY = 64 * 1024 * 1024
+"""Bytes that a file may unpack to, however small it is."""
+
+_STAGING = "staged_rows"
+_UTF8_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class StagedFiles:
+    """
+    Files after reading.
+
+    :param relation_sql: SELECT of the rows, one column for each field of the input schema.
+    :param rows: Lines that were read.
+    :param skipped: Lines that could not be read.
+    :param size_bytes: Decompressed size.
+    """
+
+    relation_sql: str
+    rows: int
+    skipped: int
+    size_bytes: int
+
+
+def stage_files(source: FileInput, store: Store, max_parse_exceptions: int) -> StagedFiles:
+    """
+    Read files into a temporary table, which lives until :func:`discard_staged`, or a rollback.
+
+    A line that isn't one JSON object in UTF-8 is a parse exception and is left out. GUESS: a field that is missing, or
+    whose value doesn't fit the type, reads as null, as in Druid's ``EXTERN``; a number with a fraction read as
+    ``long`` loses the fraction.
+
+    :raises JobFault: ``cannot_parse_source`` for more parse exceptions than allowed, a damaged archive, a file that
+        isn't there or another format than JSON lines; ``column_type_not_supported``; ``invalid_null_byte``.
+    """
+    _check(source)
+    columns = ", ".join(f"{quote_name(c.name)} {stored_as(c.data_type)}" for c in source.input_schema)
+    store.execute(f"CREATE TEMP TABLE {_STAGING} ({columns})")
+    insert = _insert_sql(source.input_schema)
+    rows = skipped = size = 0
+    suspicious = False
+    for name in source.names:
+        blob = store.open_blob(name)
+        if blob is None:
+            raise JobFault("cannot_parse_source", f"file {name!r} doesn't exist.")
+        for piece in _pieces(name, blob):
+            if piece.isspace():
+                size += len(piece)
+                continue
+            text, lines, undecodable = _decode(piece)
+            ((read,),) = store.execute(insert, (text,))
+            size += len(piece)
+            rows += read
+            skipped += lines - read + undecodable
+            suspicious = suspicious or "\\u0000" in text or "\0" in text
+            if skipped > max_parse_exceptions:
+                raise JobFault(
+                    "cannot_parse_source",
+                    f"file {name!r} has lines that are not JSON objects: {skipped} so far, and maxParseExceptions "
+                    f"allows {max_parse_exceptions}.",
+                )
+    if suspicious:
+        _check_null_bytes(source.input_schema, store)
+    return StagedFiles(f"SELECT * FROM {_STAGING}", rows, skipped, size)
+
+
+def discard_staged(store: Store) -> None:
+    """Drop the temporary table of :func:`stage_files`."""
+    store.execute(f"DROP TABLE {_STAGING}")
+
+
+def _check(source: FileInput) -> None:
+    kind = (source.format_settings or {}).get("format", "nd-json")
+    if kind != "nd-json":
+        raise JobFault("cannot_parse_source", f"format {kind!r} is not supported by the emulator; it reads 'nd-json'.")
+    if not source.input_schema:
+        raise JobFault("cannot_parse_source", "the input schema is empty: name the fields to read.")
+    seen: dict[str, str] = {}
+    for column in source.input_schema:
+        if column.name.lower() in seen:
+            raise JobFault(
+                "column_name_restricted",
+                f"field {column.name!r} of the input schema can't be told from {seen[column.name.lower()]!r}.",
+            )
+        seen[column.name.lower()] = column.name
+        if canonical(column.data_type) not in _READERS:
+            raise JobFault(
+                "column_type_not_supported",
+                f"field {column.name!r}: the emulator doesn't read data type {column.data_type!r} from files.",
+            )
+
+
+def _insert_sql(schema: tuple[Column, ...]) -> str:
+    pointers = ", ".join(quote_text(_pointer(column.name)) for column in schema)
+    values = ", ".join(
+        _READERS[canonical(column.data_type)].format(
+            text=f"fields[{index}]", json=f"json_extract(line, {quote_text(_pointer(column.name))})"
+        )
+        for index, column in enumerate(schema, 1)
+    )
+    # One look into the line for all plain fields; CASE because json_type fails on what json_valid refuses.
+    return (
+        f"INSERT INTO {_STAGING} SELECT {values} FROM (SELECT line, json_extract_string(line, [{pointers}]) AS fields"
+        " FROM (SELECT unnest(string_split(?, chr(10))) AS line)"
+        " WHERE CASE WHEN json_valid(line) THEN json_type(line) = 'OBJECT' ELSE false END)"
+    )
+
+
+def _pointer(name: str) -> str:
+    """Write a field's name as a JSON pointer, which can hold every name."""
+    return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
+_READERS = {
+    "string": "{text}",
+    "long": "CASE WHEN regexp_matches({text}, '^[+-]?[0-9]+$') THEN TRY_CAST({text} AS BIGINT)"
+    " ELSE TRY_CAST(trunc(TRY_CAST({text} AS DOUBLE)) AS BIGINT) END",
+    "double": "TRY_CAST({text} AS DOUBLE)",
+    "float": "TRY_CAST({text} AS FLOAT)",
+    "json": "{json}",
+    "stringArray": "TRY_CAST({json} AS VARCHAR[])",
+    "longArray": "TRY_CAST({json} AS BIGINT[])",
+    "doubleArray": "TRY_CAST({json} AS DOUBLE[])",
+    "floatArray": "TRY_CAST({json} AS FLOAT[])",
+    # GUESS: ISO 8601, or milliseconds since 1970 as a number.
+    "timestamp": "date_trunc('millisecond', coalesce(CAST(TRY_CAST({text} AS TIMESTAMPTZ) AS TIMESTAMP),"
+    " make_timestamp_ms(TRY_CAST({text} AS BIGINT))))",
+}
+
+
+def _pieces(name: str, blob: io.BufferedReader) -> Iterator[bytes]:
+    """
+    Decompress and cut at line ends, so that a large file never is in memory as text at once.
+
+    GUESS: Polaris' own limits to the length of a line and to what a file unpacks to are not documented.
+    """
+    pending: list[bytes] = []  # of a line that is longer than what was read so far
+    held = unpacked = 0
+    try:
+        with _open(blob) as stream:
+            while data := stream.read(_PIECE):
+                if not unpacked:
+                    data = data.removeprefix(_UTF8_BOM)
+                unpacked += len(data)
+                if unpacked > max(_UNPACKED_ANYWAY, MOST_UNPACKED * blob.tell()):
+                    raise JobFault(
+                        "cannot_parse_source", f"file {name!r} unpacks to more than {MOST_UNPACKED} times its size."
+                    )
+                head, newline, tail = data.rpartition(b"\n")
+                if newline:
+                    yield b"".join([*pending, head, newline])
+                    pending, held = [tail], len(tail)
+                else:
+                    pending.append(data)
+                    held += len(data)
+                if held > LONGEST_LINE:
+                    raise JobFault(
+                        "cannot_parse_source", f"file {name!r} has a line of more than {LONGEST_LINE} bytes."
+                    )
+    except (EOFError, OSError, lzma.LZMAError, ValueError) as error:
+        raise JobFault("cannot_parse_source", f"file {name!r} can't be decompressed: {str(error)!r}.") from error
+    if any(pending):
+        yield b"".join(pending)
+
+
+def _open(blob: io.BufferedReader) -> io.BufferedIOBase:
+    head = blob.peek()
+    if head.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=blob)
+    if head.startswith(b"BZh"):
+        return bz2.BZ2File(blob)
+    if head.startswith(b"\xfd7zXZ\x00"):
+        return lzma.LZMAFile(blob)
+    return blob
+
+
+def _decode(piece: bytes) -> tuple[str, int, int]:
+    """
+    Decode a piece.
+
+    :return: Its text, how many of its lines are not blank, and how many more are not UTF-8 and left out.
+    """
+    try:
+        text, undecodable = piece.decode(), 0
+    except UnicodeDecodeError:
+        good = []
+        undecodable = 0
+        for line in piece.split(b"\n"):
+            try:
+                good.append(line.decode())
+            except UnicodeDecodeError:
+                undecodable += 1
+        text = "\n".join(good)
+    return text, sum(1 for line in text.split("\n") if line and not line.isspace()), undecodable
+
+
+def _check_null_bytes(schema: tuple[Column, ...], store: Store) -> None:
+    """DOCUMENTED https://docs.imply.io/polaris/ingestion-status-reference: a null byte in a string fails the job."""
+    for column in schema:
+        if canonical(column.data_type) == "string" and store.execute(
+            f"SELECT 1 FROM {_STAGING} WHERE contains({quote_name(column.name)}, chr(0)) LIMIT 1"
+        ):
+            raise JobFault("invalid_null_byte", f"field {column.name!r} holds a null byte, which strings can't have.")

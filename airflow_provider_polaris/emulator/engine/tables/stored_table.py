@@ -1,0 +1,114 @@
+"""
+A table as it is stored: its definition, and what the engine knows beyond it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_polaris.emulator.engine.data_types import stored_as
+from airflow_provider_polaris.emulator.engine.model import TableDef, TableError
+from airflow_provider_polaris.emulator.sql import Column
+from airflow_provider_polaris.emulator.sql.values.types import canonical
+
+SEGMENT_COLUMN = "__segment"
+TIME = Column("__time", "timestamp")
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """
+    A table with what the engine knows beyond its definition.
+
+    :param number: Names the DuckDB table.
+    :param discovered: Undeclared columns that jobs brought to a flexible table, in order.
+    :param physical: DuckDB types of the columns that exist in the DuckDB table.
+    """
+
+    definition: TableDef
+    number: int
+    discovered: tuple[Column, ...] = ()
+    physical: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def data_name(self) -> str:
+        """Name of the DuckDB table."""
+        return f"data_{self.number}"
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All columns that a query sees: ``__time``, the declared ones, the discovered ones."""
+        declared = self.definition.columns
+        time = () if any(column.name == TIME.name for column in declared) else (TIME,)
+        return (*time, *declared, *self.discovered)
+
+
+def check_columns(table: str, columns: Sequence[Column]) -> None:
+    """
+    Refuse columns that the engine can't hold.
+
+    :raises TableError: ``restricted_column``.
+    """
+    seen: dict[str, str] = {}
+    for column in columns:
+        twin = seen.get(column.name.lower())
+        seen[column.name.lower()] = column.name
+        if column.name.lower() == SEGMENT_COLUMN:
+            why = "the emulator uses that name itself"
+        elif twin == column.name:
+            why = "it has one of that name already"
+        elif twin is not None:
+            why = f"the emulator can't tell it from column {twin!r}, which differs only by case"
+        elif column.name == TIME.name and canonical(column.data_type) != TIME.data_type:
+            why = f"its data type is {TIME.data_type!r}, not {column.data_type!r}"
+        elif stored_as(column.data_type) is None:
+            why = f"the emulator can't store data type {column.data_type!r}"
+        else:
+            continue
+        raise TableError("restricted_column", f"table {table!r} can't have a column {column.name!r}: {why}.")
+
+
+def taken_over(dropped: StoredTable, table: TableDef) -> StoredTable:
+    """
+    Make a new table of one that was softly dropped under its name: the unused segments are then the new table's.
+
+    DOCUMENTED https://docs.imply.io/polaris/api-delete-data: what was softly dropped can be restored. GUESS: into a
+    table of the same name. DOCUMENTED https://docs.imply.io/polaris/manage-deleted-data: values that don't fit the
+    schema become null; here their column is gone.
+    """
+    declared = {column.name.lower(): column for column in table.columns}
+
+    def fits(name: str, duckdb_type: str) -> bool:
+        column = declared.get(name.lower())
+        return column is None or (column.name == name and stored_as(column.data_type) == duckdb_type)
+
+    physical = {name: kind for name, kind in dropped.physical.items() if name == TIME.name or fits(name, kind)}
+    others = tuple(c for c in dropped.columns if c.name != TIME.name and c.name.lower() not in declared)
+    return StoredTable(table, dropped.number, others if table.schema_mode == "flexible" else (), physical)
+
+
+def encode(stored: StoredTable) -> str:
+    """Write everything but the number as JSON."""
+    definition = {**stored.definition.__dict__, "columns": _pairs(stored.definition.columns)}
+    definition["attributes"] = dict(stored.definition.attributes)
+    return json.dumps(
+        {"definition": definition, "discovered": _pairs(stored.discovered), "physical": dict(stored.physical)}
+    )
+
+
+def decode(number: int, body: str) -> StoredTable:
+    """Read what :func:`encode` wrote."""
+    read: dict[str, Any] = json.loads(body)
+    definition = {**read["definition"], "columns": _columns(read["definition"]["columns"])}
+    return StoredTable(TableDef(**definition), number, _columns(read["discovered"]), read["physical"])
+
+
+def _pairs(columns: Sequence[Column]) -> list[tuple[str, str]]:
+    return [(column.name, column.data_type) for column in columns]
+
+
+def _columns(pairs: Sequence[Sequence[str]]) -> tuple[Column, ...]:
+    return tuple(Column(name, data_type) for name, data_type in pairs)

@@ -1,0 +1,55 @@
+"""
+Which job a POST asks for, and whether it may be now: by its type, its fields and the jobs that have not ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from airflow_provider_polaris.emulator.assumptions import Assumptions
+from airflow_provider_polaris.emulator.catalog.files import Shelf
+from airflow_provider_polaris.emulator.catalog.tables import Catalog
+from airflow_provider_polaris.emulator.engine import Tables
+from airflow_provider_polaris.emulator.job_specs.batch import prepare_batch
+from airflow_provider_polaris.emulator.job_specs.delete_restore_drop import (
+    prepare_delete,
+    prepare_drop,
+    prepare_restore,
+)
+from airflow_provider_polaris.emulator.job_specs.streaming import prepare_stream
+from airflow_provider_polaris.emulator.job_specs.validated_job import Prepared
+from airflow_provider_polaris.emulator.wire.errors import bad_request, not_implemented
+
+# DOCUMENTED polaris-sdk 20250425.14.0, JobTypeV2
+JOB_TYPES: Final = ("batch", "delete_data", "drop_table", "restore_data", "streaming", "sql")
+
+
+def prepare(data: Mapping[str, Any], catalog: Catalog, shelf: Shelf, tables: Tables, assumed: Assumptions) -> Prepared:
+    """
+    Check the body of a POST and fill in everything that Polaris fills in.
+
+    :param data: The body.
+    :param catalog: The tables.
+    :param shelf: The uploaded files.
+    :param tables: The engine's tables.
+    :param assumed: How open questions are read.
+    :return: The job, not yet stored.
+    :raises ApiError: 400 for a job that breaks a rule, 501 for one that the emulator can't run.
+    """
+    # DOCUMENTED polaris-sdk 20250425.14.0 has no default; GUESS from the vendor's OpenAPI document: it is 'sql'.
+    job_type = data.get("type", "sql")
+    if job_type == "batch":
+        return prepare_batch(data, catalog, shelf, assumed)
+    if job_type == "delete_data":
+        return prepare_delete(data, catalog)
+    if job_type == "restore_data":
+        return prepare_restore(data, catalog, tables, assumed)
+    if job_type == "drop_table":
+        return prepare_drop(data, catalog)
+    if job_type == "streaming":
+        return prepare_stream(data, catalog)
+    if job_type == "sql":
+        raise not_implemented("jobs of type 'sql'", "type")
+    words = ", ".join(JOB_TYPES)
+    raise bad_request(f"field 'type' has the value {job_type!r}: it must be one of {words}.", "type")

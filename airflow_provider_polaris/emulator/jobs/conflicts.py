@@ -1,0 +1,131 @@
+"""
+Which jobs get in each other's way: two that rewrite the same data, and a deletion of what a job reads; no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from airflow_provider_polaris.emulator.assumptions import Assumptions
+from airflow_provider_polaris.emulator.jobs.job import Job
+from airflow_provider_polaris.emulator.wire.errors import bad_request
+from airflow_provider_polaris.emulator.wire.intervals import EARLIEST, LATEST, Interval, parse_interval
+
+_DELETIONS: Final = ("delete_data", "drop_table")
+_EVERYTHING: Final = (Interval(EARLIEST, LATEST),)
+
+
+class Ahead:
+    """
+    The jobs that were made before another one and have not ended, by the tables that they read and write.
+
+    The tables are looked at when somebody asks, for most jobs nobody does.
+
+    :param jobs: In the order of their creation; younger ones may be added.
+    """
+
+    def __init__(self, jobs: Iterable[Job] = ()) -> None:
+        self.jobs = list(jobs)
+        self._known = 0
+        self._readers: dict[str, list[Job]] = {}
+        self._writers: dict[str, list[Job]] = {}
+
+    def _look(self) -> None:
+        for job in self.jobs[self._known :]:
+            source = job.source.get("tableName")
+            if source is not None:
+                self._readers.setdefault(source, []).append(job)
+            self._writers.setdefault(job.target_name, []).append(job)
+        self._known = len(self.jobs)
+
+    def reader(self, spec: Mapping[str, Any]) -> Job | None:
+        """
+        Return a job that reads what a job would delete.
+
+        DOCUMENTED https://docs.imply.io/polaris/api-ingest-table: while a job reads a table, the table can't be
+        dropped and no data of it deleted.
+        """
+        if spec["type"] not in _DELETIONS:
+            return None
+        self._look()
+        return next(iter(self._readers.get(spec["target"]["tableName"], ())), None)
+
+    def stream(self, spec: Mapping[str, Any]) -> Job | None:
+        """Return a streaming job into a table that a job would drop."""
+        if spec["type"] != "drop_table":
+            return None
+        self._look()
+        writers = self._writers.get(spec["target"]["tableName"], ())
+        return next((job for job in writers if job.type == "streaming"), None)
+
+    def rival(self, spec: Mapping[str, Any]) -> Job | None:
+        """
+        Return a job that rewrites data that a job would rewrite, too.
+
+        GUESS: appends rewrite nothing, but a table isn't dropped under them.
+        """
+        claimed = claims(spec)
+        if not claimed:
+            return None
+        self._look()
+        writers = self._writers.get(spec["target"]["tableName"], ())
+        if spec["type"] == "drop_table":
+            return next((job for job in writers if job.type != "streaming"), None)
+        return next((job for job in writers if any(a.overlaps(b) for a in claimed for b in claims(job.spec))), None)
+
+
+def claims(spec: Mapping[str, Any]) -> tuple[Interval, ...]:
+    """Return what of its target a job rewrites."""
+    kind = spec["type"]
+    if kind == "drop_table" or spec.get("deleteAll") or spec.get("replaceAll"):
+        return _EVERYTHING
+    if kind == "restore_data":
+        return _parsed((spec["interval"],))
+    return _parsed(tuple(spec["target"]["intervals"]))
+
+
+def check_conflicts(spec: Mapping[str, Any], ahead: Ahead, assumed: Assumptions) -> str | None:
+    """
+    Judge a new job by those that have not ended.
+
+    GUESS: a deletion of what a job reads is refused, and a job waits for one that rewrites the same data, as Druid's
+    tasks wait for their locks, unless ``busy_source`` and ``overlapping_jobs`` say otherwise. A table that is streamed
+    into isn't dropped.
+
+    :param spec: The new job.
+    :return: Why it will fail; None if it won't for that.
+    :raises ApiError: 400.
+    """
+    name = spec["target"]["tableName"]
+    reader = ahead.reader(spec)
+    if reader is not None and assumed.busy_source != "wait":
+        what = "dropped" if spec["type"] == "drop_table" else "deleted from"
+        message = f"table {name!r} can't be {what} while job {reader.id!r} reads it."
+        if assumed.busy_source == "refuse":
+            raise bad_request(message, "target.tableName")
+        return message
+    stream = ahead.stream(spec)
+    if stream is not None:
+        raise bad_request(f"table {name!r} can't be dropped while job {stream.id!r} writes to it.", "target.tableName")
+    rival = ahead.rival(spec)
+    if rival is not None and assumed.overlapping_jobs == "fail":
+        return f"job {rival.id!r} holds the lock of table {name!r} for an interval that this job needs."
+    return None
+
+
+def must_wait(job: Job, ahead: Ahead, assumed: Assumptions) -> bool:
+    """
+    Return whether a job can't start yet.
+
+    :param ahead: The jobs that were made before it.
+    """
+    if assumed.busy_source == "wait" and ahead.reader(job.spec) is not None:
+        return True
+    return assumed.overlapping_jobs == "wait" and ahead.rival(job.spec) is not None
+
+
+@lru_cache(maxsize=4096)
+def _parsed(texts: tuple[str, ...]) -> tuple[Interval, ...]:
+    return tuple(map(parse_interval, texts))

@@ -1,0 +1,338 @@
+"""
+All jobs of the project: creation, the passing of time, cancellation.
+
+Time passes when somebody asks: every request first moves the jobs that are due, or the oldest of them if there are
+many. A job's rows and the document that says it is finished are one transaction, so a process that is killed leaves
+both or neither. The looks that a job had (progression ``polls=N``) live in memory only: after a restart they count from
+zero.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from airflow_provider_polaris.emulator.catalog.files import Shelf
+from airflow_provider_polaris.emulator.catalog.maintenance import Upkeep
+from airflow_provider_polaris.emulator.catalog.tables import Catalog
+from airflow_provider_polaris.emulator.engine import JobFault, StorageError, Store, Tables, drop_snapshot
+from airflow_provider_polaris.emulator.faults.fault import Freeze
+from airflow_provider_polaris.emulator.faults.rules import Faults
+from airflow_provider_polaris.emulator.job_specs.job_types import prepare
+from airflow_provider_polaris.emulator.jobs.completion import canceled, changed, completed, failed
+from airflow_provider_polaris.emulator.jobs.conflicts import Ahead, check_conflicts, must_wait
+from airflow_provider_polaris.emulator.jobs.job import OK, Job
+from airflow_provider_polaris.emulator.jobs.runner import create_target, keep_source, run_job
+from airflow_provider_polaris.emulator.jobs.status_update import check_desired, replaced_streams, steered
+from airflow_provider_polaris.emulator.settings import EmulatorSettings
+from airflow_provider_polaris.emulator.status_machine import move
+from airflow_provider_polaris.emulator.wire.errors import not_found
+from airflow_provider_polaris.emulator.wire.identifiers import NANOSECONDS, Clock, new_job_id
+from airflow_provider_polaris.emulator.wire.requests import JsonBody
+
+log = logging.getLogger("airflow_provider_polaris.emulator")
+
+_KIND: Final = "job"
+#: Jobs that one request moves: more of them would keep everybody else waiting.
+PORTION: Final = 25
+
+
+class JobRegistry:
+    """
+    The jobs of the project. Every method may be called from any thread.
+
+    :param store: The database; jobs that it holds are taken up.
+    :param tables: The engine's tables.
+    :param catalog: The same tables as the API shows them.
+    :param shelf: The uploaded files.
+    :param faults: Tells which jobs are hidden.
+    :param upkeep: What becomes of the tables as time passes.
+    :param settings: How time passes, and what is assumed at first.
+    :param clock: The time.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        tables: Tables,
+        catalog: Catalog,
+        shelf: Shelf,
+        faults: Faults,
+        upkeep: Upkeep,
+        settings: EmulatorSettings,
+        clock: Clock,
+    ) -> None:
+        self.lock = threading.RLock()
+        self.freeze: Freeze | None = None
+        self.assumed = settings.assumptions
+        self._store = store
+        self._tables = tables
+        self._catalog = catalog
+        self._shelf = shelf
+        self._faults = faults
+        self._upkeep = upkeep
+        self._progression = settings.progression
+        self._clock = clock
+        self._jobs = {job.id: job for job in map(Job.from_document, store.documents(_KIND))}
+        self._active = [job.id for job in self._jobs.values() if not job.is_terminal]
+        self._looks: dict[str, int] = {}
+        catalog.being_dropped.update(job.target_name for job in self._unfinished() if job.type == "drop_table")
+
+    def create(self, body: JsonBody, user: Mapping[str, Any]) -> Job:
+        """
+        Accept a job.
+
+        The target table is created now if it has to be: it stays, whatever becomes of the job (DOCUMENTED
+        https://docs.imply.io/polaris/tables).
+
+        :return: The job, pending.
+        :raises ApiError: The job breaks a rule; nothing has changed.
+        """
+        with self.lock:
+            self.pass_time()
+            prepared = prepare(body.data, self._catalog, self._shelf, self._tables, self.assumed)
+            doomed = check_conflicts(prepared.spec, Ahead(self._unfinished()), self.assumed)
+            replaced = replaced_streams(prepared.spec, self._unfinished())
+            now = self._clock()
+            with self._store.transaction():
+                stopped = [
+                    self._write(replace(one, desired="canceled", updated=now, modified_by=user)) for one in replaced
+                ]
+                target = prepared.target or create_target(prepared, user, self._catalog, self._tables)
+                job = Job(
+                    id=new_job_id(now),
+                    number=len(self._jobs),
+                    type=prepared.spec["type"],
+                    health=OK,
+                    created=now,
+                    updated=now,
+                    created_by=user,
+                    modified_by=user,
+                    spec=prepared.spec,
+                    query=prepared.query,
+                    aggregations=prepared.aggregations,
+                    table_id=target.id,
+                    body_sha256=body.sha256,
+                    snapshot=keep_source(prepared, self.assumed, self._tables),
+                    doomed=doomed,
+                )
+                self._write(job)
+            self._jobs.update({one.id: one for one in (*stopped, job)})
+            self._active.append(job.id)
+            self._faults.job_created(job.id)
+            return job
+
+    def look(self, job_id: str, *, counts: bool = True) -> Job:
+        """
+        Return a job for a reply.
+
+        :param job_id: Its id.
+        :param counts: Whether the reply shows the job's status.
+        :raises ApiError: 404.
+        """
+        with self.lock:
+            self.pass_time(asked_for=(job_id,), looking_at=(job_id,) if counts else ())
+            job = self.as_shown(self._get_shown(job_id))
+            if counts:
+                self.count([job])
+            return job
+
+    def count(self, jobs: Sequence[Job]) -> None:
+        """
+        Count a reply that shows the status of jobs.
+
+        :param jobs: The jobs, just settled.
+        """
+        with self.lock:
+            for job in jobs:
+                if not job.is_terminal:
+                    self._looks[job.id] = self._looks.get(job.id, 0) + 1
+                    if self.freeze is not None:
+                        self.freeze.shown()
+
+    def update(self, job_id: str, desired: str, user: Mapping[str, Any]) -> Job:
+        """
+        Ask a job to do something; ``canceled`` takes effect with the next look.
+
+        DOCUMENTED polaris-sdk 20250425.14.0: the answer has the present status.
+
+        :param desired: The desired execution status.
+        :return: The job as the reply shows it.
+        :raises ApiError: 404, or 400 for what the job can't do.
+        """
+        with self.lock:
+            # The job's own due look is this one: with the progression 'immediate' it could never be canceled else.
+            spared = job_id if self._progression.kind == "polls" else None
+            self._move_due(most=PORTION, asked_for=(job_id,), sparing=spared)
+            job = self._get_shown(job_id)
+            check_desired(job, desired)
+            if desired != job.desired:
+                job = self._keep(replace(job, desired=desired, updated=self._clock(), modified_by=user))
+            job = self.as_shown(job)
+            self.count([job])
+            return job
+
+    def settle(self) -> None:
+        """Let time pass: move every job that is due, the oldest first, however long it takes."""
+        self._move_due(most=None)
+
+    def pass_time(self, *, asked_for: Collection[str] = (), looking_at: Collection[str] = ()) -> None:
+        """
+        Let time pass for a request: move jobs that are due, the oldest first, and no more than :data:`PORTION`.
+
+        :param asked_for: Ids of jobs that are moved in any case, unless they wait for others.
+        :param looking_at: Ids of the jobs whose status the coming reply may show.
+        """
+        self._move_due(most=PORTION, asked_for=asked_for, looking_at=looking_at)
+
+    def _move_due(
+        self,
+        *,
+        most: int | None,
+        asked_for: Collection[str] = (),
+        looking_at: Collection[str] = (),
+        sparing: str | None = None,
+    ) -> None:
+        with self.lock:
+            if self.freeze is not None and not self.freeze.is_over:
+                return
+            self.freeze = None
+            ahead = Ahead()
+            moved = 0
+            try:
+                for job_id in self._active:
+                    job = self._jobs[job_id]
+                    if job_id != sparing and (most is None or moved < most or job_id in asked_for):
+                        self._advance(job, ahead, is_look=job_id in looking_at)
+                        moved += self._jobs[job_id] is not job
+                    if not self._jobs[job_id].is_terminal:
+                        ahead.jobs.append(self._jobs[job_id])
+            finally:
+                # Also if the database fails between two jobs: what has ended must not run again.
+                self._active = [job_id for job_id in self._active if not self._jobs[job_id].is_terminal]
+            self._upkeep.pass_time()
+
+    def finish(self, job_id: str) -> Job:
+        """Run a job that is pending to its end, whatever progression and faults say, and return it."""
+        with self.lock:
+            now = self._clock()
+            job = self._get(job_id)
+            self._active.remove(job_id)
+            self._run(replace(job, status=move(job.status, "start"), started=now), now)
+            return self._jobs[job_id]
+
+    def fraction(self, job: Job) -> float:
+        """Return the progress of a job: 1 when it is completed, less before, 0 when it has failed or was canceled."""
+        if job.is_terminal:
+            return 1.0 if job.status == "completed" else 0.0
+        elapsed = (self._clock() - job.created) / NANOSECONDS
+        return min(0.99, self._progression.fraction(looks=self._looks.get(job.id, 0), elapsed=elapsed))
+
+    def all(self) -> list[Job]:
+        """
+        Return all jobs for a reply that lists them, in the order of their creation; no hidden ones.
+
+        Where more jobs are due than a request moves, the youngest of them are as they were.
+        """
+        with self.lock:
+            self.pass_time(looking_at=self._jobs.keys())
+            return [
+                self.as_shown(job) for job in self._jobs.values() if not self._faults.hides(job.id, describing=False)
+            ]
+
+    def known(self) -> list[Job]:
+        """Return all jobs as they are, hidden ones too, without letting time pass."""
+        with self.lock:
+            return list(self._jobs.values())
+
+    def get(self, job_id: str) -> Job:
+        """Return a job as it is, even if it is hidden, without letting time pass; 404 if there is none."""
+        with self.lock:
+            return self._get(job_id)
+
+    def has_active_jobs(self, table: str) -> bool:
+        """Return whether a job that reads or writes a table has not ended."""
+        return any(table in (job.target_name, job.source.get("tableName")) for job in self._unfinished())
+
+    def _unfinished(self) -> list[Job]:
+        return [self._jobs[job_id] for job_id in self._active]
+
+    def as_shown(self, job: Job) -> Job:
+        """Return a job with the status that replies show."""
+        if self.freeze is None or self.freeze.is_over or job.is_terminal:
+            return job
+        return replace(job, status=self.freeze.status)
+
+    def _get(self, job_id: str) -> Job:
+        try:
+            return self._jobs[job_id]
+        except KeyError:
+            raise not_found("Job", job_id) from None
+
+    def _get_shown(self, job_id: str) -> Job:
+        if self._faults.hides(job_id, describing=True):
+            raise not_found("Job", job_id)
+        return self._get(job_id)
+
+    def _advance(self, job: Job, ahead: Ahead, *, is_look: bool) -> None:
+        if job.desired == "canceled":
+            self._keep(canceled(job, self._clock()))
+            return
+        now = self._clock()
+        elapsed = (now - job.created) / NANOSECONDS
+        # With 'immediate' every request finds the job done, so that a query sees what was written before it.
+        looks = self._looks.get(job.id, 0) + (is_look or self._progression.is_immediate)
+        fraction = self._progression.fraction(looks=looks, elapsed=elapsed)
+        if job.status == "pending" and self._progression.has_started(fraction):
+            if must_wait(job, ahead, self.assumed):
+                return
+            started = self._progression.instant(job.created, 0.1, now)
+            job = replace(job, status=move(job.status, "start"), started=started)
+            if fraction < 1 or job.type == "streaming":
+                self._keep(job)
+        if job.type == "streaming":
+            moved = steered(job)
+            if moved is not job:
+                self._keep(moved)
+        elif fraction >= 1:
+            self._run(job, self._progression.instant(job.created, 1, now))
+
+    def _run(self, job: Job, now: int) -> None:
+        try:
+            if job.doomed is not None:
+                raise JobFault("internal_error", job.doomed)
+            with self._store.transaction():
+                result = run_job(job, self.assumed, self._tables, self._store)
+                end = changed(job, result, now) if isinstance(result, int) else completed(job, result, now)
+                done = self._write(end)
+                self._upkeep.job_ended(job)
+            self._jobs[job.id] = done
+        except JobFault as fault:
+            self._keep(failed(job, fault.code, fault.message, now))
+        except StorageError as failure:
+            # Raises the failure again, and leaves the job as it is, where not even this can be written.
+            self._keep(failed(job, "internal_error", f"The emulator failed: {failure}", now))
+        except Exception:
+            log.exception("job %s failed for a reason that Polaris has no code for", job.id)
+            # DOCUMENTED https://docs.imply.io/polaris/ingestion-status-reference: internal_error
+            self._keep(failed(job, "internal_error", "The emulator failed; its log has the reason.", now))
+
+    def _keep(self, job: Job) -> Job:
+        with self._store.transaction():
+            job = self._write(job)
+        self._jobs[job.id] = job
+        return job
+
+    def _write(self, job: Job) -> Job:
+        """Write a job in the caller's transaction; one that has ended needs its snapshot no more."""
+        if job.is_terminal and job.snapshot is not None:
+            drop_snapshot(job.snapshot, self._tables)
+            job = replace(job, snapshot=None)
+        if job.type == "drop_table":
+            marked = self._catalog.being_dropped
+            (marked.discard if job.is_terminal else marked.add)(job.target_name)
+        self._store.put_document(_KIND, job.id, job.document())
+        return job

@@ -1,0 +1,142 @@
+"""
+What a job does to tables: it creates its target, keeps its source, writes, deletes or restores rows. All in the
+caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from airflow_provider_polaris.emulator.assumptions import Assumptions
+from airflow_provider_polaris.emulator.catalog.tables import Catalog
+from airflow_provider_polaris.emulator.engine import (
+    BatchTotals,
+    Column,
+    JobFault,
+    Store,
+    TableDef,
+    TableError,
+    TableInput,
+    Tables,
+    delete_data,
+    drop_table,
+    plan_columns,
+    restore_data,
+    run_batch,
+    take_snapshot,
+)
+from airflow_provider_polaris.emulator.job_specs.batch import partitioning_of, plan_of
+from airflow_provider_polaris.emulator.job_specs.validated_job import Prepared
+from airflow_provider_polaris.emulator.jobs.job import Job
+from airflow_provider_polaris.emulator.wire.intervals import parse_interval
+
+
+def create_target(prepared: Prepared, user: Mapping[str, Any], catalog: Catalog, tables: Tables) -> TableDef:
+    """
+    Create the table that a job writes to.
+
+    :param prepared: The job.
+    :param user: Who asks.
+    :param catalog: Where the table goes.
+    :param tables: The engine's tables.
+    :return: The table.
+    :raises ApiError: 400 for a column that no table can have.
+    """
+    spec = prepared.spec
+    columns: tuple[Column, ...] = ()
+    try:
+        if spec["type"] == "batch":
+            columns = plan_columns(plan_of(spec, prepared.aggregations), tables)
+    except JobFault:
+        pass  # the job will fail with this fault; its table is there all the same
+    measures = {
+        one["columnName"]
+        for one, aggregation in zip(spec["mappings"], prepared.aggregations, strict=True)
+        if aggregation
+    }
+    return catalog.create_for_job(
+        spec["target"]["tableName"],
+        partitioning=partitioning_of(spec, None),
+        columns=columns,
+        measures=frozenset(measures),
+        clustering_columns=spec.get("clusteringColumns", ()),
+        user=user,
+    )
+
+
+def keep_source(prepared: Prepared, assumed: Assumptions, tables: Tables) -> str | None:
+    """
+    Keep what a job will read, if it is to read its source as it is now.
+
+    GUESS: that a job reads its source as it is when the job ends, unless ``source_snapshot`` says otherwise.
+
+    :param prepared: The job.
+    :param assumed: How open questions are read.
+    :param tables: The engine's tables.
+    :return: What the engine keeps; None if it keeps nothing.
+    """
+    if assumed.source_snapshot == "end" or prepared.spec["type"] != "batch":
+        return None
+    return take_snapshot(plan_of(prepared.spec, prepared.aggregations), tables)
+
+
+def run_job(job: Job, assumed: Assumptions, tables: Tables, store: Store) -> BatchTotals | int:
+    """
+    Do what a job is there for.
+
+    :param job: The job, not a streaming one.
+    :param assumed: How open questions are read.
+    :param tables: The engine's tables.
+    :param store: The database.
+    :return: What a batch job counted; of other jobs how many segments they deleted or restored.
+    :raises JobFault: The job failed; the transaction must be rolled back.
+    """
+    try:
+        if job.type == "batch":
+            return _run_batch(job, assumed, tables, store)
+        if job.type == "delete_data":
+            return _delete(job, assumed, tables)
+        if job.type == "restore_data":
+            return _restore(job, assumed, tables)
+        segments = tables.stats(job.target_name).segment_count
+        drop_table(job.target_name, tables, soft=job.spec["softDelete"])
+        return segments
+    except TableError as error:
+        # GUESS: there is no code for a table that was dropped before the job was due.
+        raise JobFault("internal_error", error.message) from error
+
+
+def _run_batch(job: Job, assumed: Assumptions, tables: Tables, store: Store) -> BatchTotals:
+    plan = replace(
+        plan_of(job.spec, job.aggregations),
+        empty_replace=assumed.empty_replace,
+        partial_segment=assumed.partial_segment,
+    )
+    if isinstance(plan.source, TableInput):
+        plan = replace(plan, source=replace(plan.source, snapshot=job.snapshot))
+    return run_batch(plan, tables, store)
+
+
+def _delete(job: Job, assumed: Assumptions, tables: Tables) -> int:
+    intervals = [parse_interval(text) for text in job.spec["target"]["intervals"]]
+    versions = job.spec["versions"]
+    return delete_data(
+        job.target_name,
+        None if job.spec["deleteAll"] else [(one.start, one.end) for one in intervals],
+        tables,
+        soft=job.spec["softDelete"],
+        versions=versions,
+        # DOCUMENTED https://docs.imply.io/polaris/api-delete-data: all segments in the interval, or those of some
+        # versions. GUESS: "all" are the softly deleted ones, too, unless 'permanent_delete' says otherwise.
+        unused_too=versions is not None or assumed.permanent_delete == "all",
+    )
+
+
+def _restore(job: Job, assumed: Assumptions, tables: Tables) -> int:
+    interval = parse_interval(job.spec["interval"])
+    segments = restore_data(job.target_name, (interval.start, interval.end), tables, job.spec["versions"])
+    if not segments and assumed.empty_restore == "fail":
+        raise JobFault("no_rows_ingested", f"table {job.target_name!r} has nothing to restore in {interval}.")
+    return segments

@@ -1,0 +1,90 @@
+"""
+The formats that rows of a query come in; performs no I/O.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from airflow_provider_polaris.emulator.engine import Column, QueryResult
+from airflow_provider_polaris.emulator.wire.models import Sql
+
+# https://druid.apache.org/docs/latest/querying/sql-data-types: runtime type and SQL type of a column.
+_DRUID_TYPES: Final[Mapping[str, tuple[str, str]]] = {
+    "timestamp": ("LONG", "TIMESTAMP"),
+    "date": ("LONG", "DATE"),
+    "boolean": ("LONG", "BOOLEAN"),
+    "string": ("STRING", "VARCHAR"),
+    "long": ("LONG", "BIGINT"),
+    "double": ("DOUBLE", "DOUBLE"),
+    "float": ("FLOAT", "FLOAT"),
+    "json": ("COMPLEX<json>", "OTHER"),
+    "stringArray": ("ARRAY<STRING>", "ARRAY"),
+    "longArray": ("ARRAY<LONG>", "ARRAY"),
+    "doubleArray": ("ARRAY<DOUBLE>", "ARRAY"),
+    "floatArray": ("ARRAY<FLOAT>", "ARRAY"),
+}
+
+
+def render(result: QueryResult, request: Sql) -> tuple[str, str]:
+    """
+    Write rows in a result format.
+
+    DOCUMENTED polaris-sdk 20250425.14.0, SqlRequest, and https://druid.apache.org/docs/latest/api-reference/sql-api:
+    the line formats end with an empty line; headers of object formats are keyed by column.
+
+    :param result: The rows.
+    :param request: Says the format and the headers.
+    :return: The text and its media type.
+    """
+    names = [column.name for column in result.columns]
+    headers: list[list[Any]] = [names] if request.header else []
+    if request.header and request.types_header:
+        headers.append([types_of(column.data_type)[0] for column in result.columns])
+    if request.header and request.sql_types_header:
+        headers.append([types_of(column.data_type)[1] for column in result.columns])
+    if request.result_format == "csv":
+        return _csv([*headers, *result.rows]), "text/csv"
+    rows: list[Any]
+    if request.result_format in ("object", "objectLines"):
+        rows = [dict(zip(names, row, strict=True)) for row in result.rows]
+        if headers:
+            rows.insert(0, _object_header(result.columns, request))
+    else:
+        rows = [*headers, *(list(row) for row in result.rows)]
+    if request.result_format in ("object", "array"):
+        return to_json(rows), "application/json"
+    return "".join(to_json(row) + "\n" for row in rows) + "\n", "text/plain"
+
+
+def _object_header(columns: Sequence[Column], request: Sql) -> dict[str, Any]:
+    header: dict[str, Any] = {}
+    for column in columns:
+        native, sql = types_of(column.data_type)
+        entry = {"type": native} if request.types_header else {}
+        if request.sql_types_header:
+            entry["sqlType"] = sql
+        header[column.name] = entry or None
+    return header
+
+
+def types_of(data_type: str) -> tuple[str, str]:
+    """Return a column's runtime type and SQL type."""
+    return _DRUID_TYPES.get(data_type, (f"COMPLEX<{data_type}>", "OTHER"))
+
+
+def _csv(rows: Sequence[Sequence[Any]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    for row in rows:
+        writer.writerow([to_json(value) if isinstance(value, (list, dict, bool)) else value for value in row])
+    return buffer.getvalue() + "\n"
+
+
+def to_json(value: Any) -> str:
+    """Write a value as compact JSON."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from airflow_provider_polaris.emulator.state import Emulator
+from airflow_provider_polaris.emulator.wire.errors import not_found
+from airflow_provider_polaris.emulator.wire.requests import JsonBody, read_json
+
+
+def the_emulator(request: Request) -> Emulator:
+    """
+    Return the emulator that a request came to.
+
+    :raises StorageError: Its database failed for good: what is in memory may be more than what is stored.
+    """
+    emulator = request.app.state.emulator
+    assert isinstance(emulator, Emulator)
+    emulator.store.check()
+    return emulator
+
+
+def the_user(request: Request, project_id: str) -> dict[str, Any]:
+    """
+    Return who asks for something of the project.
+
+    GUESS: a project that doesn't exist is a 404, and credentials are checked first.
+
+    :raises ApiError: 401, 404.
+    """
+    emulator = the_emulator(request)
+    user = emulator.authenticator.authenticate(request.headers.get("authorization"))
+    if project_id.lower() != emulator.settings.project_id.lower():
+        raise not_found("Project", project_id)
+    return user
+
+
+# The user is a parameter so that it is known before a body is read.
+async def the_body(request: Request, _: Annotated[dict[str, Any], Depends(the_user)]) -> JsonBody:
+    """Return the JSON object that came with a request."""
+    return await read_json(request, the_emulator(request).settings.max_body_bytes)
+
+
+TheEmulator = Annotated[Emulator, Depends(the_emulator)]
+
+
+TheUser = Annotated[dict[str, Any], Depends(the_user)]
+
+
+TheBody = Annotated[JsonBody, Depends(the_body)]

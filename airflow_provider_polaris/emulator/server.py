@@ -1,0 +1,261 @@
+"""
+Running emulators on sockets: one in this thread for the command line, any number in the background for tests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+from weakref import WeakSet
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
+
+from airflow_provider_polaris.emulator.app import create_app
+from airflow_provider_polaris.emulator.faults.middleware import DROP_REPLY
+from airflow_provider_polaris.emulator.settings import EmulatorSettings
+from airflow_provider_polaris.emulator.state import Emulator
+
+log = logging.getLogger("airflow_provider_polaris.emulator")
+
+#: Seconds that open requests get when their emulator stops.
+_GRACE: Final = 5
+#: Seconds that the server's thread gets to start, or to open or close a port; a backstop for a busy machine.
+_PATIENCE: Final = 120
+
+_T = TypeVar("_T")
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """
+    Take a port.
+
+    :param host: Name or address.
+    :param port: Port; 0 takes a free one.
+    :return: A bound socket.
+    :raises OSError: The address is taken or isn't ours.
+    """
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    listener = socket.create_server((host, port), family=family, backlog=2048)
+    # Accepted connections inherit this. asyncio sets it only on sockets made with proto=IPPROTO_TCP, and without it the
+    # body of an answer waits some 40 ms for the client's delayed acknowledgement of the headers.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def make_server(app: FastAPI, on_ready: Callable[[], None]) -> uvicorn.Server:
+    """
+    Return a server that logs warnings and worse only.
+
+    :param app: What it serves.
+    :param on_ready: Called once, when the server answers.
+    """
+
+    async def outermost(scope: Scope, receive: Receive, send: Send) -> str | None:
+        await app(scope, receive, send)
+        return _dropped(scope)
+
+    return _Server(_config(outermost), on_ready)
+
+
+def _dropped(scope: Scope) -> str | None:
+    # uvicorn closes the connection, and logs an error, when an application returns something.
+    return "the reply, dropped as it was asked to" if DROP_REPLY in scope else None
+
+
+def _config(outermost: Any, **options: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        outermost,
+        interface="asgi3",
+        http="h11",
+        ws="none",
+        loop="asyncio",
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=_GRACE,
+        **options,
+    )
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+
+@dataclass(frozen=True)
+class RunningEmulator:
+    """
+    An emulator that answers.
+
+    :param base_url: ``http://127.0.0.1:PORT``.
+    :param app: Its application; ``app.state.emulator`` is what is behind it.
+    :param settings: What it was made with.
+    """
+
+    base_url: str
+    app: FastAPI
+    settings: EmulatorSettings
+
+    @property
+    def emulator(self) -> Emulator:
+        """The state behind the application."""
+        emulator = self.app.state.emulator
+        assert isinstance(emulator, Emulator)
+        return emulator
+
+    @property
+    def project_url(self) -> str:
+        """The URL that all paths of the API start with."""
+        return f"{self.base_url}/v1/projects/{self.settings.project_id}"
+
+
+class EmulatorServer:
+    """
+    One server in a thread of this process, and any number of emulators behind it, each on a port of its own.
+
+    A connection belongs to the emulator whose port it was made to. A request that comes late, even on a connection
+    that was kept alive, never reaches another emulator. It is a context manager; leaving the block stops the thread.
+    """
+
+    def __init__(self) -> None:
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._server = _Server(_config(_nothing, lifespan="off"), self._on_ready)
+        # Without a socket: each emulator brings its own.
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": []}, name="polaris-emulator")
+
+    def __enter__(self) -> EmulatorServer:
+        """
+        Start the thread.
+
+        :raises RuntimeError: It isn't ready in time.
+        """
+        self._thread.start()
+        if not self._ready.wait(_PATIENCE):
+            raise RuntimeError(f"the emulator did not start within {_PATIENCE} seconds; its log has the reason.")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the thread and wait for its end."""
+        self._server.should_exit = True
+        self._thread.join()
+
+    @contextmanager
+    def emulator(self, settings: EmulatorSettings | None = None, **options: Any) -> Iterator[RunningEmulator]:
+        """
+        Run a new emulator on a free port of 127.0.0.1 until the block ends.
+
+        At the end the port is closed first, so that no request comes in. Requests that are being handled get five
+        seconds; then the emulator's database is closed.
+
+        :param settings: What it is made with; None takes the defaults.
+        :param options: Passed on to :func:`create_app`.
+        :return: The emulator, ready.
+        """
+        settings = settings or EmulatorSettings()
+        app = create_app(settings, **options)
+        try:
+            with bind("127.0.0.1", 0) as listener:
+                door = _Door(self._server, app)
+                self._call(door.open(listener))
+                try:
+                    yield RunningEmulator(f"http://127.0.0.1:{listener.getsockname()[1]}", app, settings)
+                finally:
+                    self._call(door.close())
+        finally:
+            app.state.emulator.close()
+
+    def _on_ready(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ready.set()
+
+    def _call(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Run a coroutine in the server's thread."""
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE)
+
+
+class _Door:
+    """
+    The port of one emulator, with the connections and requests that came through it. Only the loop uses it.
+
+    :param server: The server in whose loop it is.
+    :param app: What answers.
+    """
+
+    def __init__(self, server: uvicorn.Server, app: FastAPI) -> None:
+        self._state = server.server_state
+        self._app = app
+        self._config = _config(self._outermost, lifespan="off")
+        self._config.load()
+        self._connections: WeakSet[Any] = WeakSet()
+        self._requests: set[asyncio.Task[Any]] = set()
+        self._listener: asyncio.Server | None = None
+        self._closed = False
+
+    async def open(self, listener: socket.socket) -> None:
+        """Answer whoever connects."""
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(self._connected, sock=listener, backlog=self._config.backlog)
+
+    async def close(self) -> None:
+        """Take no more requests, and wait for those that are being handled, but not for long."""
+        assert self._listener is not None
+        self._closed = True
+        self._listener.close()
+        for connection in self._state.connections & set(self._connections):
+            connection.shutdown()
+        if self._requests:
+            _, late = await asyncio.wait(self._requests, timeout=_GRACE)
+            for request in late:
+                request.cancel("the emulator has stopped")
+            if late:
+                log.error("%d requests did not end within %d seconds and were canceled.", len(late), _GRACE)
+
+    def _connected(self) -> asyncio.Protocol:
+        protocol: asyncio.Protocol = self._config.http_protocol_class(
+            config=self._config, server_state=self._state, app_state={}
+        )
+        self._connections.add(protocol)
+        return protocol
+
+    async def _outermost(self, scope: Scope, receive: Receive, send: Send) -> str | None:
+        if self._closed:  # the connection was being made while the port was closed
+            return "nothing, because the emulator has stopped"
+        request = asyncio.current_task()
+        assert request is not None
+        self._requests.add(request)
+        request.add_done_callback(self._requests.discard)
+        await self._app(scope, receive, send)
+        return _dropped(scope)
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve nothing: a server without sockets is never asked."""
+
+
+@contextmanager
+def running_emulator(settings: EmulatorSettings | None = None, **options: Any) -> Iterator[RunningEmulator]:
+    """
+    Run an emulator in a thread of this process, on a free port of 127.0.0.1, until the block ends.
+
+    :param settings: What it is made with; None takes the defaults.
+    :param options: Passed on to :func:`create_app`.
+    :return: The emulator, ready.
+    """
+    with EmulatorServer() as server, server.emulator(settings, **options) as running:
+        yield running

@@ -1,0 +1,229 @@
+"""
+Aggregates: the number a query shows, or the form in which a job stores it so that it can be rolled up again.
+
+DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-aggregations,
+https://docs.imply.io/polaris/input-expressions-reference for those that a measure may have. COUNT, SUM, MIN, MAX and
+ANY_VALUE are stored as the number itself; the others as in :mod:`airflow_provider_polaris.emulator.sql.values.stored_measures`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlglot import exp
+
+from airflow_provider_polaris.emulator.sql.functions.call import Call
+from airflow_provider_polaris.emulator.sql.values import stored_measures as stored
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
+from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, TEMPORAL, Sql, double, long
+
+DEFAULT_MAX_BYTES = 1024
+"""DOCUMENTED: longest string that EARLIEST, LATEST and ANY_VALUE keep unless told otherwise."""
+
+
+class Aggregation(Call):
+    """
+    A call of an aggregate.
+
+    :param condition: DuckDB SQL of its ``FILTER (WHERE ...)``, or None.
+    :param storing: True for a job's measure, False for a query.
+    :param is_star: ``COUNT(*)``.
+    :param is_distinct: ``COUNT(DISTINCT x)``.
+    :param time_column: Gives the SQL of ``__time``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        nodes: Sequence[exp.Expression],
+        translate: Callable[[exp.Expression], Sql],
+        *,
+        condition: str | None,
+        storing: bool,
+        is_star: bool,
+        is_distinct: bool,
+        time_column: Callable[[], str],
+    ) -> None:
+        super().__init__(name, nodes, translate)
+        self.condition = condition
+        self.storing = storing
+        self.is_star = is_star
+        self.is_distinct = is_distinct
+        self.time_column = time_column
+
+    def over(self, aggregate: str, *conditions: str) -> str:
+        """Append the FILTER clause: the call's own condition and further ones."""
+        every = [*([self.condition] if self.condition else []), *conditions]
+        return f"{aggregate} FILTER (WHERE {' AND '.join(every)})" if every else aggregate
+
+
+def count(call: Aggregation) -> Sql:
+    """``COUNT(*)``, ``COUNT(x)``; ``COUNT(DISTINCT x)`` is APPROX_COUNT_DISTINCT_DS_HLL, exact here."""
+    if call.is_distinct:
+        return count_distinct("HLLSketch")(call)
+    return long(call.over("count(*)" if call.is_star else f"count({call.value(0).text})"))
+
+
+def total(call: Aggregation) -> Sql:
+    """``SUM(x)``: NULL of no rows. A sum of longs that needs more than 64 bits fails; Druid wraps around."""
+    if call.number(0).type == "long":
+        return long(f"CAST({call.over(f'sum({call.long(0)})')} AS BIGINT)")
+    return double(call.over(f"sum({call.double(0)})"))
+
+
+def extreme(function: str) -> Callable[[Aggregation], Sql]:
+    """Make the rewrite of MIN or MAX, of numbers and timestamps; Druid has none of strings."""
+
+    def rewrite(call: Aggregation) -> Sql:
+        value = call.value(0)
+        if value.type == "string":
+            raise call.refuse("for type STRING")
+        if value.type not in NUMERIC | TEMPORAL:
+            raise call.invalid()
+        return Sql(call.over(f"{function}({value.text})"), value.type)
+
+    return rewrite
+
+
+def average(call: Aggregation) -> Sql:
+    """``AVG(x)``, in queries; it can't be rolled up again."""
+    if call.storing:
+        raise call.refuse("as a measure: store SUM and COUNT and divide in the query")
+    return double(call.over(f"avg({call.double(0)})"))
+
+
+def count_distinct(sketch: str | None) -> Callable[[Aggregation], Sql]:
+    """
+    Make the rewrite of an APPROX_COUNT_DISTINCT function: exact, where Polaris estimates.
+
+    :param sketch: Data type of its stored form, None if a table can't hold it.
+    """
+
+    def rewrite(call: Aggregation) -> Sql:
+        value = call.value(0)
+        if value.type == sketch:
+            merged = stored.merge_sets(call.over(f"list({value.text})", f"{value.text} IS NOT NULL"))
+            return Sql(merged, sketch) if call.storing else long(f"len({merged})")
+        call.scalar(0)
+        if not call.storing:
+            return long(call.over(f"count(DISTINCT {value.text})"))
+        if sketch is None:
+            raise call.refuse("as a measure")
+        return _new_set(call, value, sketch)
+
+    return rewrite
+
+
+def new_sketch(sketch: str) -> Callable[[Aggregation], Sql]:
+    """Make the rewrite of DS_HLL or DS_THETA: the sketch itself, in a query too."""
+
+    def rewrite(call: Aggregation) -> Sql:
+        value = call.value(0)
+        if value.type == sketch:
+            return Sql(stored.merge_sets(call.over(f"list({value.text})", f"{value.text} IS NOT NULL")), sketch)
+        return _new_set(call, call.scalar(0), sketch)
+
+    return rewrite
+
+
+def variance(kind: stored.VarianceKind, *, storable: bool) -> Callable[[Aggregation], Sql]:
+    """
+    Make the rewrite of a variance or standard deviation; one value has none (0), no value NULL.
+
+    :param storable: Whether it is a measure's function; standard deviations are not.
+    """
+
+    def rewrite(call: Aggregation) -> Sql:
+        if call.storing and not storable:
+            raise call.refuse("as a measure: store VARIANCE")
+        if call.value(0).type == "variance":
+            text = call.value(0).text
+            moments = stored.merge_moments(call.over(f"list({text})", f"{text}.n > 0"))
+        else:
+            number = f"CAST({call.number(0).text} AS DOUBLE)"
+            moments = stored.moments(
+                call.over(f"count({number})"), call.over(f"avg({number})"), call.over(f"var_pop({number})")
+            )
+        return Sql(moments, "variance") if call.storing else double(stored.variance(moments, kind))
+
+    return rewrite
+
+
+def at_end(function: str, *, by: bool) -> Callable[[Aggregation], Sql]:
+    """
+    Make the rewrite of EARLIEST, LATEST and their ``_BY`` forms: the value at the smallest or largest time.
+
+    Of several rows with that time the smallest (EARLIEST) or largest (LATEST) value is taken; Druid takes any.
+    GUESS: a measure of numbers stores the number alone, because polaris-sdk 20250425.14.0 has a type for the pair of
+    time and string only; rolled up again it goes by the time of the stored row.
+
+    :param function: ``min`` or ``max``.
+    :param by: Whether the second argument is the time.
+    """
+
+    def rewrite(call: Aggregation) -> Sql:
+        value = call.value(0)
+        limit = _max_bytes(call, 2 if by else 1)
+        if value.type == "longStringPair":
+            if by:
+                raise call.invalid()
+            pair = call.over(f"{function}({value.text})", f"{value.text}.t IS NOT NULL")
+            return Sql(pair, "longStringPair") if call.storing else Sql(f"({pair}).v", "string")
+        time = call.time(1) if by else call.time_column()
+        text = f"left({call.text(0)}, {limit})" if value.type == "string" else call.scalar(0).text
+        pair = call.over(f"{function}({stored.pair(time, text)})", f"{time} IS NOT NULL")
+        if call.storing and value.type == "string":
+            return Sql(pair, "longStringPair")
+        return Sql(f"({pair}).v", value.type)
+
+    return rewrite
+
+
+def any_value(call: Aggregation) -> Sql:
+    """``ANY_VALUE(x[, maxBytes])``: the smallest, so that a second run gives the same."""
+    value = call.scalar(0)
+    limit = _max_bytes(call, 1)
+    text = f"left({value.text}, {limit})" if value.type == "string" else value.text
+    return Sql(call.over(f"min({text})"), value.type)
+
+
+def _new_set(call: Aggregation, value: Sql, sketch: str) -> Sql:
+    if value.type == "boolean":
+        raise call.invalid()
+    return Sql(
+        stored.new_set(call.over(f"list(DISTINCT {stored.element(value)})", f"{value.text} IS NOT NULL")), sketch
+    )
+
+
+def _max_bytes(call: Aggregation, index: int) -> int:
+    limit = call.constant_long(index) if len(call) > index else DEFAULT_MAX_BYTES
+    if limit < 1:
+        raise SqlInvalid(f"function '{call.name}' needs a positive number of bytes, not {limit}")
+    return limit
+
+
+FUNCTIONS: dict[str, tuple[Callable[[Aggregation], Sql], int, int]] = {
+    "COUNT": (count, 1, 1),
+    "SUM": (total, 1, 1),
+    "MIN": (extreme("min"), 1, 1),
+    "MAX": (extreme("max"), 1, 1),
+    "AVG": (average, 1, 1),
+    "APPROX_COUNT_DISTINCT": (count_distinct(None), 1, 1),
+    "APPROX_COUNT_DISTINCT_BUILTIN": (count_distinct(None), 1, 1),
+    "APPROX_COUNT_DISTINCT_DS_HLL": (count_distinct("HLLSketch"), 1, 3),
+    "APPROX_COUNT_DISTINCT_DS_THETA": (count_distinct("thetaSketch"), 1, 2),
+    "DS_HLL": (new_sketch("HLLSketch"), 1, 3),
+    "DS_THETA": (new_sketch("thetaSketch"), 1, 2),
+    "VARIANCE": (variance("sample", storable=True), 1, 1),
+    "VAR_SAMP": (variance("sample", storable=True), 1, 1),
+    "VAR_POP": (variance("population", storable=True), 1, 1),
+    "STDDEV": (variance("sample deviation", storable=False), 1, 1),
+    "STDDEV_SAMP": (variance("sample deviation", storable=False), 1, 1),
+    "STDDEV_POP": (variance("population deviation", storable=False), 1, 1),
+    "EARLIEST": (at_end("min", by=False), 1, 2),
+    "LATEST": (at_end("max", by=False), 1, 2),
+    "EARLIEST_BY": (at_end("min", by=True), 2, 3),
+    "LATEST_BY": (at_end("max", by=True), 2, 3),
+    "ANY_VALUE": (any_value, 1, 2),
+}
+"""Name of an aggregate to its rewrite and the least and largest number of arguments."""

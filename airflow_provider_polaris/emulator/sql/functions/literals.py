@@ -1,0 +1,156 @@
+"""Literals: numbers, strings, intervals, the types of CAST and the values of parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from sqlglot import exp
+
+from airflow_provider_polaris.emulator.sql.functions.casts import cast
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
+from airflow_provider_polaris.emulator.sql.values.values import Sql, quote_text
+
+_NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_LONGEST_NUMBER = 1000
+"""Characters of a number; a double has at most 309 digits in front of its point."""
+
+_UNIT_PERIODS = {
+    "SECOND": "PT{}S",
+    "MINUTE": "PT{}M",
+    "HOUR": "PT{}H",
+    "DAY": "P{}D",
+    "WEEK": "P{}W",
+    "MONTH": "P{}M",
+    "QUARTER": "P{}M",
+    "YEAR": "P{}Y",
+}
+
+_CAST_TARGETS = {
+    "CHAR": "string",
+    "VARCHAR": "string",
+    "TEXT": "string",
+    "BIGINT": "long",
+    "INT": "long",
+    "SMALLINT": "long",
+    "TINYINT": "long",
+    "DOUBLE": "double",
+    "DECIMAL": "double",
+    "FLOAT": "float",
+    "TIMESTAMP": "timestamp",
+    "DATE": "date",
+}
+"""
+DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-data-types: what Druid stores for each SQL type. All whole
+numbers are 64 bits wide, DECIMAL is a double. Precision and length change nothing.
+"""
+
+_PARAMETER_TYPES = {
+    "CHAR": "string",
+    "VARCHAR": "string",
+    "BIGINT": "long",
+    "INTEGER": "long",
+    "SMALLINT": "long",
+    "TINYINT": "long",
+    "DOUBLE": "double",
+    "DECIMAL": "double",
+    "FLOAT": "double",
+    "REAL": "double",
+    "BOOLEAN": "boolean",
+    "TIMESTAMP": "timestamp",
+    "DATE": "date",
+}
+
+
+def literal(node: exp.Literal) -> Sql:
+    """Translate a literal of the SQL."""
+    return text(str(node.this)) if node.is_string else number(str(node.this))
+
+
+def text(value: str) -> Sql:
+    """Write a string."""
+    return Sql(quote_text(value), "string", value)
+
+
+def number(written: str) -> Sql:
+    """
+    Write a number: a whole one is a long, any other a double.
+
+    :raises SqlInvalid: It doesn't fit.
+    """
+    if not _NUMBER.fullmatch(written):
+        raise SqlInvalid(f"Numeric literal {written!r} is not understood")
+    if len(written) > _LONGEST_NUMBER:
+        raise SqlInvalid(f"Numeric literal of {len(written)} characters is not understood")
+    if written.lstrip("-").isdigit():
+        value = int(written)
+        if not -(2**63) <= value < 2**63:
+            raise SqlInvalid(f"Numeric literal '{written}' out of range")
+        return Sql(f"CAST({value} AS BIGINT)", "long", value)
+    real = float(written)
+    if real in (float("inf"), float("-inf")):
+        raise SqlInvalid(f"Numeric literal '{written}' out of range")
+    return Sql(f"CAST({real!r} AS DOUBLE)", "double", real)
+
+
+def interval(node: exp.Interval) -> Sql:
+    """Translate ``INTERVAL '1' DAY``; its constant is an ISO 8601 period, with a minus sign in front if negative."""
+    unit, count = node.args.get("unit"), node.this
+    name = unit.name.upper() if isinstance(unit, exp.Var) else ""
+    if name not in _UNIT_PERIODS or not isinstance(count, exp.Literal):
+        raise SqlNotSupported(f"INTERVAL in {node.sql()!r} is not supported")
+    match = re.fullmatch(r"(-?)(\d{1,9})", str(count.this), re.ASCII)
+    if match is None:
+        raise SqlNotSupported(f"INTERVAL in {node.sql()!r} is not supported")
+    amount = int(match[2]) * (3 if name == "QUARTER" else 1)
+    return Sql("NULL", "interval", match[1] + _UNIT_PERIODS[name].format(amount))
+
+
+def cast_target(node: exp.DataType) -> str:
+    """
+    Name the type that a CAST converts to.
+
+    :raises SqlNotSupported: It is none of Druid's scalar types.
+    """
+    name = node.this.name if isinstance(node.this, exp.DataType.Type) else str(node.this)
+    if name not in _CAST_TARGETS or node.args.get("nested"):
+        raise SqlNotSupported(f"CAST to {node.sql()} is not supported", "CAST")
+    return _CAST_TARGETS[name]
+
+
+def parameter(given: Mapping[str, object]) -> Sql:
+    """
+    Write a query's parameter as a literal.
+
+    :param given: ``{"type": "VARCHAR", "value": "x"}``, as the SQL API takes it
+        (https://druid.apache.org/docs/latest/api-reference/sql-api).
+    :raises SqlInvalid: The value is not of the type.
+    """
+    kind = _PARAMETER_TYPES.get(str(given.get("type", "")).upper())
+    if kind is None:
+        raise SqlInvalid(f"Parameter type {given.get('type')!r} is not known")
+    value = given.get("value")
+    if value is None:
+        return Sql("NULL", "null")
+    if kind == "boolean" and isinstance(value, bool):
+        return Sql(str(value).upper(), "boolean", value)
+    if isinstance(value, bool):
+        raise _mismatch(given)
+    if kind == "string" and isinstance(value, str):
+        return text(value)
+    if kind in ("timestamp", "date"):
+        # GUESS: a number is milliseconds, a string what a TIMESTAMP literal takes.
+        return cast(text(value) if isinstance(value, str) else _long(value, given), kind)
+    if kind in ("long", "double") and isinstance(value, (int, float)):
+        return _long(value, given) if kind == "long" else cast(number(repr(value)), "double")
+    raise _mismatch(given)
+
+
+def _long(value: object, given: Mapping[str, object]) -> Sql:
+    if not isinstance(value, int):
+        raise _mismatch(given)
+    return number(str(value))
+
+
+def _mismatch(given: Mapping[str, object]) -> SqlInvalid:
+    return SqlInvalid(f"Parameter value {given.get('value')!r} is no {given.get('type')}")

@@ -1,0 +1,108 @@
+"""
+Regular expressions: Druid has Java's, DuckDB has RE2's.
+
+DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#string-functions (REGEXP_*),
+https://github.com/google/re2/wiki/Syntax. A construct that RE2 lacks or reads otherwise is refused.
+"""
+
+from __future__ import annotations
+
+import re
+
+from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
+from airflow_provider_polaris.emulator.sql.values.values import Sql, boolean, quote_text, string
+
+_TOKEN = re.compile(
+    r"\\(?P<escape>.)|(?P<class>\[)|(?P<close>\])|(?P<group>\(\?[^)]{0,2})|(?P<possessive>[*+?}]\+)|.", re.DOTALL
+)
+_ESCAPES = frozenset("dDwWbBnrtfAz") | frozenset(r"\.[]{}()*+?^$|/-'\"&~#@!%,:;<>=_` ")
+"""Letters and signs that mean the same in both after a backslash. RE2's ``\\s`` lacks the vertical tab, see below."""
+_INLINE_FLAGS = re.compile(r"\(\?(:|[ims]+$|[ims]:)")
+_REFERENCE = re.compile(r"\\(.)|\$(\d)?", re.DOTALL)
+
+
+def regexp_like(call: Call) -> Sql:
+    """``REGEXP_LIKE(text, pattern)``: whether the pattern is found anywhere."""
+    return boolean(f"regexp_matches({call.text(0)}, {_pattern(call)})")
+
+
+def regexp_extract(call: Call) -> Sql:
+    """``REGEXP_EXTRACT(text, pattern[, group])``: the first match or one of its groups, NULL if there is none."""
+    text, pattern = call.text(0), _pattern(call)
+    group = call.constant_long(2) if len(call) > 2 else 0
+    groups = re.compile(call.constant_text(1)).groups
+    if not 0 <= group <= groups:
+        raise call.refuse(f"with group {group} of a pattern that has {groups}")
+    found = f"regexp_extract({text}, {pattern}, {group})"
+    if group and re.search(r"\||\)[?*{]", call.constant_text(1)):
+        # A group that took no part is NULL in Java and '' in RE2.
+        found = f"nullif({found}, '')"
+    return string(f"CASE WHEN regexp_matches({text}, {pattern}) THEN {found} END")
+
+
+def regexp_replace(call: Call) -> Sql:
+    """``REGEXP_REPLACE(text, pattern, replacement)``: every match; ``$1`` stands for a group."""
+    replacement = ""
+    position = 0
+    groups = re.compile(_checked(call)).groups
+    text = call.constant_text(2)
+    for match in _REFERENCE.finditer(text):
+        replacement += text[position : match.start()]
+        position = match.end()
+        if match[1] is not None:
+            replacement += match[1].replace("\\", r"\\")
+        elif match[2] is not None and int(match[2]) <= groups and not text[position : position + 1].isdigit():
+            replacement += f"\\{match[2]}"
+        else:
+            raise call.refuse(f"with the replacement {text!r}")
+    replacement += text[position:]
+    return string(f"regexp_replace({call.text(0)}, {_pattern(call)}, {quote_text(replacement)}, 'g')")
+
+
+def _pattern(call: Call) -> str:
+    return quote_text(_checked(call))
+
+
+def _checked(call: Call) -> str:
+    r"""Return the pattern if both engines read it the same way; ``\s`` is spelled out for RE2."""
+    pattern = call.constant_text(1)
+    result, depth = "", 0
+    for match in _TOKEN.finditer(pattern):
+        token = match[0]
+        if match["escape"]:
+            if match["escape"] in "sS":
+                inside = r"\t\n\x0B\f\r "
+                if depth and match["escape"] == "S":
+                    raise _refuse(call, token)
+                token = inside if depth else f"[{'^' if match['escape'] == 'S' else ''}{inside}]"
+            elif match["escape"] not in _ESCAPES:
+                raise _refuse(call, token)
+        elif match["class"]:
+            depth += 1
+            if depth > 1:
+                raise _refuse(call, "a class inside a class")
+        elif match["close"]:
+            depth = max(0, depth - 1)
+        elif not depth and (match["possessive"] or (match["group"] and not _INLINE_FLAGS.match(token))):
+            raise _refuse(call, repr(token))
+        result += token
+    if "&&" in pattern:
+        raise _refuse(call, "'&&'")
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, ValueError) as error:  # the latter two for repetitions of very many digits
+        raise call.refuse(f"with the pattern {pattern[:200]!r}: {error}") from None
+    return result
+
+
+def _refuse(call: Call, construct: str) -> Exception:
+    return call.refuse(
+        f"with {construct} in the pattern {call.constant_text(1)!r}: the emulator's engine is RE2, not Java's"
+    )
+
+
+FUNCTIONS: Table = {
+    "REGEXP_LIKE": (regexp_like, 2, 2),
+    "REGEXP_EXTRACT": (regexp_extract, 2, 3),
+    "REGEXP_REPLACE": (regexp_replace, 3, 3),
+}

@@ -1,0 +1,173 @@
+"""
+Functions of time.
+
+DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#date-and-time-functions; timestamps have
+milliseconds and are UTC unless a zone is given.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
+from airflow_provider_polaris.emulator.sql.time import joda_patterns as joda
+from airflow_provider_polaris.emulator.sql.time import periods
+from airflow_provider_polaris.emulator.sql.time.instants import literal, parse_interval, parse_period
+from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported
+from airflow_provider_polaris.emulator.sql.values.values import Sql, boolean, long, string, timestamp
+
+NOW = "date_trunc('millisecond', timezone('UTC', now()))"
+"""Instant at which the transaction began, which is how Polaris freezes CURRENT_TIMESTAMP for a job."""
+
+_FIELDS = {
+    "EPOCH": "epoch_ms({}) // 1000",
+    "MILLISECOND": "millisecond({}) % 1000",
+    "SECOND": "second({})",
+    "MINUTE": "minute({})",
+    "HOUR": "hour({})",
+    "DAY": "day({})",
+    "DOW": "isodow({})",
+    "ISODOW": "isodow({})",
+    "DOY": "dayofyear({})",
+    "WEEK": "weekofyear({})",
+    "MONTH": "month({})",
+    "QUARTER": "quarter({})",
+    "YEAR": "year({})",
+    "ISOYEAR": "isoyear({})",
+}
+"""What TIME_EXTRACT and EXTRACT read. DOCUMENTED for DOW: 1 is Monday, in Druid too."""
+
+_DATE_TRUNC = {"MILLISECOND": None, **{unit: unit for unit in periods.UNITS}}
+
+
+def time_floor(call: Call) -> Sql:
+    """``TIME_FLOOR(timestamp, period[, origin[, zone]])``."""
+    return timestamp(
+        periods.floor(call.time(0), call.period(1), origin=call.origin(2), zone=call.zone(3), function=call.name)
+    )
+
+
+def time_ceil(call: Call) -> Sql:
+    """``TIME_CEIL(timestamp, period[, origin[, zone]])``."""
+    return timestamp(
+        periods.ceil(call.time(0), call.period(1), origin=call.origin(2), zone=call.zone(3), function=call.name)
+    )
+
+
+def time_shift(call: Call) -> Sql:
+    """``TIME_SHIFT(timestamp, period, step[, zone])``."""
+    return timestamp(periods.shift(call.time(0), call.period(1), call.long(2), call.zone(3)))
+
+
+def time_parse(call: Call) -> Sql:
+    """``TIME_PARSE(text[, pattern[, zone]])``; NULL for text of another form."""
+    pattern = call.constant_text(1) if call.has(1) else None
+    return timestamp(joda.read(call.text(0), pattern, call.zone(2), call.name))
+
+
+def time_format(call: Call) -> Sql:
+    """``TIME_FORMAT(timestamp[, pattern[, zone]])``."""
+    pattern = call.constant_text(1) if call.has(1) else None
+    return string(joda.write(call.time(0), pattern, call.zone(2), call.name))
+
+
+def time_extract(call: Call) -> Sql:
+    """``TIME_EXTRACT(timestamp, unit[, zone])``."""
+    return extract(call, call.constant_text(1))
+
+
+def extract(call: Call, unit: str) -> Sql:
+    """``EXTRACT(unit FROM timestamp)``."""
+    if unit.upper() not in _FIELDS:
+        raise call.refuse(f"with the unit {unit!r}")
+    zone = call.zone(2)
+    time = call.time(0)
+    local = zone.local(time) if zone and unit.upper() != "EPOCH" else time
+    return long(f"CAST({_FIELDS[unit.upper()].format(local)} AS BIGINT)")
+
+
+def floor_to(call: Call, unit: str) -> Sql:
+    """``FLOOR(timestamp TO unit)``."""
+    return timestamp(periods.floor(call.time(0), periods.unit_period(unit, call.name), function=call.name))
+
+
+def ceil_to(call: Call, unit: str) -> Sql:
+    """``CEIL(timestamp TO unit)``."""
+    return timestamp(periods.ceil(call.time(0), periods.unit_period(unit, call.name), function=call.name))
+
+
+def date_trunc(call: Call) -> Sql:
+    """``DATE_TRUNC(unit, timestamp)``; the unit may be in the plural, as in PostgreSQL."""
+    unit = call.constant_text(0).upper().removesuffix("S")
+    if unit not in _DATE_TRUNC:
+        raise call.refuse(f"with the unit {call.constant_text(0)!r}")
+    if unit == "MILLISECOND":
+        return timestamp(f"date_trunc('millisecond', {call.time(1)})")
+    return timestamp(periods.floor(call.time(1), periods.unit_period(unit, call.name), function=call.name))
+
+
+def timestampadd(call: Call) -> Sql:
+    """``TIMESTAMPADD(unit, count, timestamp)``."""
+    return timestamp(periods.shift(call.time(2), periods.unit_period(call.unit(0), call.name), call.long(1)))
+
+
+def timestampdiff(call: Call) -> Sql:
+    """``TIMESTAMPDIFF(unit, start, end)``: whole units between them, negative if the end comes first."""
+    unit = call.unit(0)
+    periods.unit_period(unit, call.name)
+    return long(f"date_sub('{unit.lower()}', {call.time(1)}, {call.time(2)})")
+
+
+def time_in_interval(call: Call) -> Sql:
+    """``TIME_IN_INTERVAL(timestamp, interval)``: the start belongs to the interval, the end does not."""
+    start, end = parse_interval(call.constant_text(1))
+    time = call.time(0)
+    return boolean(f"({time} >= {literal(start)} AND {time} < {literal(end)})")
+
+
+def millis_to_timestamp(call: Call) -> Sql:
+    """``MILLIS_TO_TIMESTAMP(millis)``."""
+    return timestamp(f"make_timestamp_ms({call.long(0)})")
+
+
+def timestamp_to_millis(call: Call) -> Sql:
+    """``TIMESTAMP_TO_MILLIS(timestamp)``."""
+    return long(f"epoch_ms({call.time(0)})")
+
+
+def current_timestamp(call: Call) -> Sql:
+    """``CURRENT_TIMESTAMP``."""
+    del call
+    return timestamp(NOW)
+
+
+def current_date(call: Call) -> Sql:
+    """``CURRENT_DATE``: today's midnight in UTC."""
+    del call
+    return Sql(periods.truncate("day", NOW), "date")
+
+
+def add_interval(time: Sql, interval: Sql, sign: int) -> Sql:
+    """``timestamp + INTERVAL ..`` and ``timestamp - INTERVAL ..``."""
+    text = interval.constant
+    if not isinstance(text, str):
+        raise SqlNotSupported("an interval that is not a literal is not supported")
+    negative = text.startswith("-")
+    times = -sign if negative else sign
+    return timestamp(periods.shift(time.text, parse_period(text.removeprefix("-")), str(times)))
+
+
+FUNCTIONS: Table = {
+    "TIME_FLOOR": (time_floor, 2, 4),
+    "TIME_CEIL": (time_ceil, 2, 4),
+    "TIME_SHIFT": (time_shift, 3, 4),
+    "TIME_PARSE": (time_parse, 1, 3),
+    "TIME_FORMAT": (time_format, 1, 3),
+    "TIME_EXTRACT": (time_extract, 2, 3),
+    "TIME_IN_INTERVAL": (time_in_interval, 2, 2),
+    "DATE_TRUNC": (date_trunc, 2, 2),
+    "TIMESTAMPADD": (timestampadd, 3, 3),
+    "TIMESTAMPDIFF": (timestampdiff, 3, 3),
+    "MILLIS_TO_TIMESTAMP": (millis_to_timestamp, 1, 1),
+    "TIMESTAMP_TO_MILLIS": (timestamp_to_millis, 1, 1),
+    "CURRENT_TIMESTAMP": (current_timestamp, 0, 0),
+    "CURRENT_DATE": (current_date, 0, 0),
+}

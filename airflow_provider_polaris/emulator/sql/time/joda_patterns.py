@@ -1,0 +1,177 @@
+"""
+Joda-Time patterns as DuckDB SQL: write a timestamp as text, read text as a timestamp.
+
+DOCUMENTED https://www.joda.org/joda-time/apidocs/org/joda/time/format/DateTimeFormat.html for the letters,
+https://druid.apache.org/docs/latest/querying/sql-scalar#date-and-time-functions for the defaults. A letter that has no
+exact counterpart is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from airflow_provider_polaris.emulator.sql.time.zones import Zone
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
+from airflow_provider_polaris.emulator.sql.values.values import quote_text
+
+_WRITE = {
+    "yyyy": "%Y", "y": "%Y", "YYYY": "%Y", "yy": "%y", "xxxx": "%G", "ww": "%V", "e": "%u", "DDD": "%j",
+    "MM": "%m", "M": "%-m", "MMM": "%b", "MMMM": "%B", "dd": "%d", "d": "%-d",
+    "E": "%a", "EE": "%a", "EEE": "%a", "EEEE": "%A", "a": "%p",
+    "HH": "%H", "H": "%-H", "hh": "%I", "h": "%-I", "mm": "%M", "m": "%-M", "ss": "%S", "s": "%-S", "SSS": "%g",
+}  # fmt: skip
+"""Run of letters to strftime's code."""
+
+_READ = {
+    "yyyy": ("year", r"\d{4}"), "MM": ("month", r"\d{1,2}"), "M": ("month", r"\d{1,2}"),
+    "MMM": ("name", r"[a-zA-Z]{3}"), "dd": ("day", r"\d{1,2}"), "d": ("day", r"\d{1,2}"),
+    "HH": ("hour", r"[01]?\d|2[0-3]"), "H": ("hour", r"[01]?\d|2[0-3]"),
+    "hh": ("hour12", r"0?[1-9]|1[0-2]"), "h": ("hour12", r"0?[1-9]|1[0-2]"), "a": ("half", r"[aApP][mM]"),
+    "mm": ("minute", r"[0-5]?\d"), "m": ("minute", r"[0-5]?\d"),
+    "ss": ("second", r"[0-5]?\d"), "s": ("second", r"[0-5]?\d"),
+    "S": ("fraction", r"\d{1}"), "SS": ("fraction", r"\d{1,2}"), "SSS": ("fraction", r"\d{1,3}"),
+    "Z": ("zone", r"[+-]\d{2}:?\d{2}"), "ZZ": ("zone", r"[+-]\d{2}:?\d{2}"),
+}  # fmt: skip
+"""Run of letters to the field and the text it matches. GUESS: a year has four digits; Joda takes up to nine."""
+
+_FIXED_WIDTH = {"month": 2, "day": 2, "hour": 2, "hour12": 2, "minute": 2, "second": 2}
+
+_ISO = (
+    r"^(?P<year>\d{4})(?:-(?P<month>\d{1,2})(?:-(?P<day>\d{1,2}))?)?"
+    r"(?:[T ](?:(?P<hour>[01]?\d|2[0-3])(?::(?P<minute>[0-5]?\d)"
+    r"(?::(?P<second>[0-5]?\d)(?:[.,](?P<fraction>\d+))?)?)?)?"
+    r"(?P<zone>Z|[+-]\d{2}(?::?\d{2})?)?)?$"
+)
+_GROUP = re.compile(r"\?P<(\w+)>")
+_TOKEN = re.compile(r"(?P<quoted>'(?:[^']|'')*')|(?P<run>([A-Za-z])\3*)|(?P<other>[^A-Za-z']+)")
+_MONTHS = "['jan','feb','mar','apr','may','jun','jul','aug','sep','oct','nov','dec']"
+
+
+def write(utc: str, pattern: str | None, zone: Zone | None, function: str) -> str:
+    """
+    Build the text of a timestamp.
+
+    :param pattern: Joda pattern, or None for ISO 8601 with milliseconds and offset.
+    :raises SqlNotSupported: The pattern has a letter that is not translated.
+    """
+    if pattern is None:
+        if zone is not None:
+            raise SqlNotSupported(f"function '{function}' is not supported without a pattern in a time zone", function)
+        return f"strftime({utc}, '%Y-%m-%dT%H:%M:%S.%gZ')"
+    code = ""
+    for letters, other in _tokens(pattern):
+        if letters and letters not in _WRITE:
+            raise _unsupported(letters, pattern, function)
+        code += _WRITE[letters] if letters else other.replace("%", "%%")
+    return f"strftime({zone.local(utc) if zone else utc}, {quote_text(code)})"
+
+
+def read(text: str, pattern: str | None, zone: Zone | None, function: str) -> str:
+    """
+    Build the timestamp that a text means, NULL for a text of another form.
+
+    :param text: SQL of a string.
+    :param pattern: Joda pattern, or None for ISO 8601 with ``T`` or a blank, shortened from the right at will.
+    :param zone: Zone of texts that name no offset; None for UTC.
+    """
+    expression = _ISO if pattern is None else _pattern_to_regex(pattern, function)
+    names = _GROUP.findall(expression)
+    plain = _GROUP.sub("", expression)
+    groups = ", ".join(quote_text(name) for name in names)
+    match = f"regexp_extract({text}, {quote_text(plain)}, [{groups}])"
+    fields = {name: f"{match}.{name}" for name in names}
+
+    parts = [
+        fields.get("year", "'1970'"),
+        "'-'",
+        _month(fields),
+        "'-'",
+        _or_default(fields, "day", "1"),
+        "' '",
+        _hour(fields),
+        "':'",
+        _or_default(fields, "minute", "00"),
+        "':'",
+        _or_default(fields, "second", "00"),
+        "'.'",
+        f"left({_or_default(fields, 'fraction', '0')}, 3)",
+    ]
+    naive = f"TRY_CAST({' || '.join(parts)} AS TIMESTAMP)"
+    local = zone.utc(naive) if zone else naive
+    if "zone" not in fields:
+        return local
+    offset = fields["zone"]
+    digits = f"rpad(replace({offset}[2:], ':', ''), 4, '0')"
+    minutes = f"(CAST({digits}[1:2] AS INTEGER) * 60 + CAST({digits}[3:4] AS INTEGER))"
+    signed = f"to_minutes(CASE WHEN {offset}[1] = '-' THEN -{minutes} ELSE {minutes} END)"
+    return f"CASE WHEN {offset} = '' THEN {local} WHEN {offset} = 'Z' THEN {naive} ELSE {naive} - {signed} END"
+
+
+def _pattern_to_regex(pattern: str, function: str) -> str:
+    """Translate a pattern to a regular expression whose named groups are the fields."""
+    tokens = list(_tokens(pattern))
+    expression, seen = "^", set[str]()
+    for index, (letters, other) in enumerate(tokens):
+        if not letters:
+            expression += re.escape(other)
+            continue
+        if letters not in _READ:
+            raise _unsupported(letters, pattern, function)
+        field, matches = _READ[letters]
+        if field in seen:
+            raise SqlNotSupported(
+                f"function '{function}' is not supported with {letters!r} twice in {pattern!r}", function
+            )
+        seen.add(field)
+        beside_digits = any(
+            0 <= at < len(tokens) and tokens[at][0][:1] in tuple("yMdHhmsS") for at in (index - 1, index + 1)
+        )
+        if beside_digits and letters[:1] in tuple("yMdHhmsS"):
+            # Without a separator each field has as many digits as letters.
+            if letters == "MMM" or (field in _FIXED_WIDTH and len(letters) != _FIXED_WIDTH[field]):
+                raise _unsupported(letters, pattern, function)
+            matches = rf"\d{{{len(letters)}}}"
+        expression += f"(?P<{field}>{matches})"
+    if ("hour12" in seen) != ("half" in seen) or {"hour", "hour12"} <= seen or {"month", "name"} <= seen:
+        raise SqlNotSupported(f"function '{function}' is not supported with the pattern {pattern!r}", function)
+    return expression + "$"
+
+
+def _tokens(pattern: str) -> Iterator[tuple[str, str]]:
+    """Cut a pattern into runs of one letter and literal text."""
+    position = 0
+    while position < len(pattern):
+        match = _TOKEN.match(pattern, position)
+        if match is None:
+            raise SqlInvalid(f"Invalid date time pattern {pattern!r}: the quotes don't match")
+        position = match.end()
+        if match["run"]:
+            yield match["run"], ""
+        elif match["quoted"]:
+            yield "", match["quoted"][1:-1].replace("''", "'") or "'"
+        else:
+            yield "", match["other"]
+
+
+def _month(fields: dict[str, str]) -> str:
+    if "name" in fields:
+        return f"CAST(list_position({_MONTHS}, lower({fields['name']})) AS VARCHAR)"
+    return _or_default(fields, "month", "1")
+
+
+def _hour(fields: dict[str, str]) -> str:
+    if "hour12" in fields:
+        noon = f"CASE WHEN lower({fields['half']}) = 'pm' THEN 12 ELSE 0 END"
+        return f"CAST(TRY_CAST({fields['hour12']} AS INTEGER) % 12 + {noon} AS VARCHAR)"
+    return _or_default(fields, "hour", "00")
+
+
+def _or_default(fields: dict[str, str], name: str, default: str) -> str:
+    return f"coalesce(nullif({fields[name]}, ''), '{default}')" if name in fields else f"'{default}'"
+
+
+def _unsupported(letters: str, pattern: str, function: str) -> SqlNotSupported:
+    return SqlNotSupported(
+        f"function '{function}' is not supported with {letters!r} in the pattern {pattern!r}", function
+    )

@@ -1,0 +1,93 @@
+"""Time zones: naive timestamps are UTC; these build the SQL that turns them into local time and back."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
+from airflow_provider_polaris.emulator.sql.values.values import quote_text
+
+_UTC = frozenset({"UTC", "Etc/UTC", "GMT", "Z", "+00:00"})
+_OFFSET = re.compile(r"(?P<sign>[+-])(?P<hours>\d{2}):(?P<minutes>\d{2})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Zone:
+    """
+    A time zone that is not UTC.
+
+    :param name: IANA name, or ``+HH:MM`` for a fixed offset.
+    :param offset_us: The fixed offset in microseconds, None for a named zone.
+    """
+
+    name: str
+    offset_us: int | None
+
+    def local(self, utc: str) -> str:
+        """Build the local time of an instant."""
+        if self.offset_us is not None:
+            return f"({utc} + to_microseconds({self.offset_us}))"
+        return f"timezone({quote_text(self.name)}, timezone('UTC', {utc}))"
+
+    def utc_near(self, local: str, original: str) -> str:
+        """
+        Build the instant of a local time that was computed from an instant.
+
+        As in Joda-Time, which Druid uses: of two instants with this local time the one with the offset of ``original``
+        is taken; a local time that the clocks skip becomes the first one after.
+        """
+        if self.offset_us is not None:
+            return f"({local} - to_microseconds({self.offset_us}))"
+        same_offset = f"({local} - ({self.local(original)} - {original}))"
+        return f"CASE WHEN {self.local(same_offset)} = {local} THEN {same_offset} ELSE {self._utc(local)} END"
+
+    def utc(self, local: str) -> str:
+        """Build the instant of a local time: the earlier of two, NULL for one that the clocks skip."""
+        if self.offset_us is not None:
+            return f"({local} - to_microseconds({self.offset_us}))"
+        late = self._utc(local)
+        day_before = f"({late} - to_hours(24))"
+        early = f"({local} - ({self.local(day_before)} - {day_before}))"
+        return f"CASE WHEN {self.local(early)} = {local} THEN {early} WHEN {self.local(late)} = {local} THEN {late} END"
+
+    def epoch_us(self) -> int:
+        """Return the instant at which 1970 began in this zone, in microseconds."""
+        if self.offset_us is not None:
+            return -self.offset_us
+        offset = datetime(1970, 1, 1, tzinfo=ZoneInfo(self.name)).utcoffset()
+        assert offset is not None
+        return -int(offset.total_seconds()) * 1_000_000
+
+    def _utc(self, local: str) -> str:
+        return f"timezone('UTC', timezone({quote_text(self.name)}, {local}))"
+
+
+@cache
+def _names() -> frozenset[str]:
+    """List the known names once: it reads directories."""
+    return frozenset(available_timezones())
+
+
+def parse_zone(name: str) -> Zone | None:
+    """
+    Look a zone up.
+
+    :return: None for UTC.
+    :raises SqlInvalid: There is no such zone.
+
+    >>> parse_zone("UTC"), parse_zone("+05:30").offset_us
+    (None, 19800000000)
+    """
+    if name in _UTC:
+        return None
+    match = _OFFSET.fullmatch(name)
+    if match is not None and int(match["hours"]) < 24 and int(match["minutes"]) < 60:
+        offset = (int(match["hours"]) * 60 + int(match["minutes"])) * 60_000_000
+        return Zone(name, -offset if match["sign"] == "-" else offset)
+    if name not in _names():
+        raise SqlInvalid(f"The datetime zone id {name!r} is not recognised")
+    return Zone(name, None)

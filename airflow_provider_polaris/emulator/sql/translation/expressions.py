@@ -1,0 +1,78 @@
+"""Translate the expressions of a job: mappings and the filter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from airflow_provider_polaris.emulator.sql.functions import FUNCTIONS
+from airflow_provider_polaris.emulator.sql.functions.conditions import as_condition
+from airflow_provider_polaris.emulator.sql.translation.parser import parse_one
+from airflow_provider_polaris.emulator.sql.translation.scope import bare_scope
+from airflow_provider_polaris.emulator.sql.translation.translator import Translator
+from airflow_provider_polaris.emulator.sql.values.types import Column, Expression, SqlInvalid, SqlNotSupported
+from airflow_provider_polaris.emulator.sql.values.values import Sql
+
+
+def translate_expression(text: str, columns: Sequence[Column], *, storing: bool) -> Expression:
+    """
+    Translate the expression of a mapping.
+
+    :param text: Druid SQL: ``UPPER("city")``, ``MAX("session_length")``.
+    :param columns: The columns of the source, by their exact names.
+    :param storing: True gives what a table stores: a sketch instead of its number, 0 or 1 for a boolean. False gives
+        what a query shows.
+    :raises SqlNotSupported: The emulator can't do it; the message names the function.
+    :raises SqlInvalid: It does not parse, or names a column that is not among ``columns``.
+    """
+    translator = Translator(bare_scope(columns), storing=storing)
+    node, value = _translate(translator, text)
+    if translator.has_aggregate:
+        if storing and not _is_aggregate(node):
+            # GUESS: whether Polaris stores such a measure isn't documented; it could not be rolled up again.
+            raise SqlNotSupported(f"a measure that is more than one aggregate is not supported: {text!r}")
+        if translator.ungrouped:
+            raise SqlInvalid(f"Expression '{next(iter(translator.ungrouped))}' is not being grouped")
+    value = _finished(value, storing)
+    return Expression(value.text, value.type, translator.has_aggregate, frozenset(translator.uses))
+
+
+def translate_filter(text: str, columns: Sequence[Column]) -> Expression:
+    """
+    Translate a filter: the body of a WHERE clause without the keyword.
+
+    :raises SqlNotSupported: The emulator can't do it.
+    :raises SqlInvalid: It does not parse, names an unknown column, has an aggregate, or is no condition.
+    """
+    translator = Translator(bare_scope(columns), clause="WHERE")
+    _, value = _translate(translator, text)
+    return Expression(as_condition(value, "WHERE"), "boolean", False, frozenset(translator.uses))
+
+
+def _translate(translator: Translator, text: str) -> tuple[exp.Expression, Sql]:
+    node = parse_one(text)
+    try:
+        return node, translator.translate(node)
+    except RecursionError:
+        raise SqlInvalid("the SQL is nested too deeply") from None
+
+
+def _is_aggregate(node: exp.Expression) -> bool:
+    """Whether a node that contains an aggregate is one."""
+    bare = node.unnest()
+    return isinstance(bare, exp.Filter) or (isinstance(bare, exp.Anonymous) and str(bare.this).upper() not in FUNCTIONS)
+
+
+def _finished(value: Sql, storing: bool) -> Sql:
+    """Give the value a type that a column can have."""
+    if value.type == "interval":
+        raise SqlNotSupported("INTERVAL as a value is not supported")
+    if value.type == "null":
+        return Sql("CAST(NULL AS VARCHAR)", "string")
+    if value.type == "date":
+        return Sql(value.text, "timestamp")
+    if value.type == "boolean" and storing:
+        # DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-data-types: BOOLEAN is stored as a long.
+        return Sql(f"CAST({value.text} AS BIGINT)", "long")
+    return value

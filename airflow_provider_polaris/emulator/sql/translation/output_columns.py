@@ -1,0 +1,70 @@
+"""The output columns of a SELECT: which they are, how they are called, what type they have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import count
+
+from sqlglot import exp
+
+from airflow_provider_polaris.emulator.sql.translation.parser import only
+from airflow_provider_polaris.emulator.sql.translation.scope import Scope
+from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported
+from airflow_provider_polaris.emulator.sql.values.values import Sql, quote_name
+
+
+def expand(expressions: Sequence[exp.Expression], scope: Scope) -> list[tuple[str, exp.Expression]]:
+    """List the output columns of a SELECT: name and expression, ``*`` spelled out."""
+    items: list[tuple[str, exp.Expression]] = []
+    for node in expressions:
+        star = node.this if isinstance(node, exp.Column) else node
+        if isinstance(star, exp.Star):
+            only(star)
+            qualifier = node.table if isinstance(node, exp.Column) else None
+            for source in scope.sources:
+                if qualifier in (None, source.name):
+                    items += [(field.name, _reference(field.name, source.name)) for field in source.fields]
+            scope.fields(qualifier)
+        elif isinstance(node, exp.Alias):
+            only(node, "this", "alias")
+            items.append((node.alias, node.this))
+        elif isinstance(node, exp.Column):
+            items.append((node.name, node))
+        else:
+            items.append((f"EXPR${len(items)}", node))
+    return items
+
+
+def _reference(name: str, source: str | None) -> exp.Expression:
+    table = exp.to_identifier(source, quoted=True) if source is not None else None
+    return exp.Column(this=exp.to_identifier(name, quoted=True), table=table)
+
+
+def output_name(name: str, index: int, outermost: bool) -> str:
+    """Write the name of an output column: the query's own where it is seen, ``c1``, ``c2``, ... inside."""
+    return quote_name(name) if outermost else f"c{index}"
+
+
+def unique(names: Sequence[str]) -> list[str]:
+    """Tell equal names apart as Calcite does: ``a``, ``a0``, ``a1``."""
+    used: dict[str, None] = {}
+    numbers: dict[str, Iterator[int]] = {}
+    for name in names:
+        candidate = name
+        while candidate in used:
+            candidate = f"{name}{next(numbers.setdefault(name, count()))}"
+        used[candidate] = None
+    return list(used)
+
+
+def finished(value: Sql) -> Sql:
+    """
+    Give a value a type that a column can have.
+
+    :raises SqlNotSupported: It is an interval.
+    """
+    if value.type == "null":
+        return Sql("CAST(NULL AS VARCHAR)", "string")
+    if value.type == "interval":
+        raise SqlNotSupported("INTERVAL as a value is not supported")
+    return value

@@ -1,0 +1,151 @@
+"""
+Parse Druid SQL with sqlglot, keeping every function call as a name and its arguments.
+
+sqlglot's own dialect turns the calls it knows into classes of its own, some of which lose what was written (``NVL``
+becomes ``COALESCE``, ``DATE_TRUNC`` upper-cases its unit). The emulator has to name functions as the user wrote them
+and to decide on each of them, so only the forms with a syntax of their own (``CAST``, ``FLOOR(x TO unit)``, ...) keep
+a class.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+from sqlglot import Tokenizer as BaseTokenizer
+from sqlglot import TokenType, exp
+from sqlglot.dialects.druid import Druid
+from sqlglot.errors import SqlglotError
+
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
+
+_SPECIAL_FORMS = ("CAST", "EXTRACT", "TRIM", "SUBSTRING", "CEIL", "FLOOR")
+
+MAX_LENGTH = 1_000_000
+"""Longest text that is parsed, in characters; a mapping has a few hundred."""
+
+_LONGEST_EXCERPT = 120
+MAX_TOKENS = 20_000
+"""Most words and signs of a text that is parsed: a list of 10,000 values. Beyond that, planning a text of such columns,
+conditions or joins takes minutes."""
+
+DruidParser: Any = Druid.parser_class
+
+
+def _parse_position(parser: Any) -> exp.Expression:
+    """Parse ``POSITION(needle IN haystack [FROM start])``; the ``FROM`` is Calcite's, sqlglot doesn't know it."""
+    needle = parser._parse_bitwise()
+    if not parser._match(TokenType.IN):
+        parser.raise_error("Expected IN in POSITION")
+    haystack = parser._parse_bitwise()
+    arguments = [needle, haystack]
+    if parser._match(TokenType.FROM):
+        arguments.append(parser._parse_bitwise())
+    return exp.Anonymous(this="POSITION", expressions=arguments)
+
+
+def _parse_placeholder(parser: Any) -> exp.Expression:
+    """Parse ``?``, keeping its place in the text: that is the order in which parameters are given."""
+    return exp.Placeholder(this=str(parser._prev.start))
+
+
+class PolarisSql(Druid):
+    """Druid's dialect without sqlglot's table of functions."""
+
+    class Tokenizer(BaseTokenizer):
+        """Keywords."""
+
+        COMMANDS: ClassVar[Any] = set()
+        # DIV is a function in Druid, an operator in sqlglot's base dialect.
+        KEYWORDS: ClassVar[Any] = {word: token for word, token in BaseTokenizer.KEYWORDS.items() if word != "DIV"}
+
+    class Parser(DruidParser):  # type: ignore[misc]  # its module differs between releases
+        """Grammar."""
+
+        FUNCTIONS: ClassVar[Any] = {}
+        # Only expressions and queries are parsed, so that COMMENT or SET can be the name of a column.
+        STATEMENT_PARSERS: ClassVar[Any] = {}
+        FUNCTION_PARSERS: ClassVar[Any] = {
+            **{name: DruidParser.FUNCTION_PARSERS[name] for name in _SPECIAL_FORMS},
+            "POSITION": _parse_position,
+        }
+        PLACEHOLDER_PARSERS: ClassVar[Any] = {TokenType.PLACEHOLDER: _parse_placeholder}
+        # Of the operators after a column only the dot is Druid's; the rest (::, ->, ?) belong to other databases.
+        COLUMN_OPERATORS: ClassVar[Any] = {TokenType.DOT: DruidParser.COLUMN_OPERATORS[TokenType.DOT]}
+        NO_PAREN_FUNCTION_PARSERS: ClassVar[Any] = {"CASE": DruidParser.NO_PAREN_FUNCTION_PARSERS["CASE"]}
+
+
+def parse_one(text: str) -> exp.Expression:
+    """
+    Parse one expression or one query.
+
+    :raises SqlInvalid: The text doesn't parse, is empty, or holds more than one statement.
+    """
+    if len(text) > MAX_LENGTH:
+        raise SqlInvalid(f"the SQL has {len(text)} characters, more than the {MAX_LENGTH} that are read")
+    if "\0" in text:
+        raise SqlInvalid("the SQL contains a null byte")
+    dialect = PolarisSql()
+    try:
+        tokens = dialect.tokenize(text)
+        if len(tokens) > MAX_TOKENS:
+            raise SqlInvalid(f"the SQL has {len(tokens)} words and signs, more than the {MAX_TOKENS} that are read")
+        nodes: list[Any] = [node for node in dialect.parser().parse(tokens, text) if node is not None]
+    except RecursionError:
+        raise SqlInvalid("the SQL is nested too deeply") from None
+    except SqlglotError as error:
+        raise SqlInvalid(f"{_excerpt(text, error)} does not parse: {_reason(error)}") from None
+    if not nodes:
+        raise SqlInvalid("the SQL is empty")
+    if len(nodes) > 1:
+        raise SqlInvalid(f"{_shorten(text)} holds {len(nodes)} statements; one is allowed")
+    node: exp.Expression = nodes[0]
+    return node
+
+
+def describe(node: exp.Expression) -> str:
+    """Name a node in a message: the function it calls, or its kind and text."""
+    if isinstance(node, exp.Anonymous):
+        return f"function '{str(node.this).upper()}'"
+    try:
+        shown = " ".join(node.sql().split())
+    except (ValueError, RecursionError):
+        shown = ""
+    return f"{type(node).__name__.upper()} in {shown[:120]!r}"
+
+
+def only(node: exp.Expression, *known: str) -> None:
+    """
+    Refuse a node that has parts which its translation doesn't read.
+
+    sqlglot gains parts with every release; one that is ignored could change a number.
+    """
+    unread = [name for name, part in node.args.items() if part and name not in known]
+    if unread:
+        raise SqlNotSupported(f"{describe(node)} is not supported ({', '.join(sorted(unread))})")
+
+
+def _reason(error: SqlglotError) -> str:
+    """Say where and why in one line; sqlglot's own text underlines with escape sequences."""
+    details = getattr(error, "errors", None)
+    if details:
+        first = details[0]
+        # "Required keyword: 'expression' missing for <class ...>" is sqlglot's word for it.
+        reason = re.sub(r"^Required keyword: .*", "something is missing", str(first["description"]).rstrip("."))
+        return f"{reason} (line {first['line']}, column {first['col']})"
+    return str(error).splitlines()[0]
+
+
+def _excerpt(text: str, error: SqlglotError) -> str:
+    """Return a short text as it is, and of a long one what stands around the place that is wrong."""
+    details = getattr(error, "errors", None)
+    if len(text) <= _LONGEST_EXCERPT or not details:
+        return _shorten(text)
+    before, after = str(details[0]["start_context"]), str(details[0]["end_context"])
+    around = f"...{before[-50:]}{details[0]['highlight']}{after[:50]}..."
+    return repr(" ".join(around.split()))
+
+
+def _shorten(text: str) -> str:
+    flat = " ".join(text.split())
+    return repr(flat if len(flat) <= _LONGEST_EXCERPT else f"{flat[: _LONGEST_EXCERPT - 3]}...")

@@ -1,0 +1,279 @@
+"""
+Translate whole queries: SELECT with joins, subqueries, WITH, GROUP BY, HAVING, ORDER BY, LIMIT, UNION ALL.
+
+DOCUMENTED https://druid.apache.org/docs/latest/querying/sql: names are case sensitive, GROUP BY takes ordinals but no
+aliases, NULL sorts before everything else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+
+from sqlglot import exp
+
+from airflow_provider_polaris.emulator.sql.functions import literals
+from airflow_provider_polaris.emulator.sql.functions.conditions import as_condition
+from airflow_provider_polaris.emulator.sql.translation.output_columns import expand, finished, output_name, unique
+from airflow_provider_polaris.emulator.sql.translation.parser import describe, only, parse_one
+from airflow_provider_polaris.emulator.sql.translation.relations import Derived, Environment, Relations
+from airflow_provider_polaris.emulator.sql.translation.scope import Scope
+from airflow_provider_polaris.emulator.sql.translation.translator import Translator
+from airflow_provider_polaris.emulator.sql.values import stored_measures as stored
+from airflow_provider_polaris.emulator.sql.values.types import Column, Query, SqlInvalid, SqlNotSupported, TableRelation
+from airflow_provider_polaris.emulator.sql.values.values import SCALAR, Sql, common_type
+
+_STATEMENT = re.compile(
+    r"\s*(INSERT|REPLACE|DELETE|UPDATE|MERGE|CREATE|ALTER|DROP|TRUNCATE|EXPLAIN|DESCRIBE|SHOW|SET)\b", re.IGNORECASE
+)
+_LONGEST_ORDINAL = 9
+_TAIL = ("order", "limit", "offset")
+_FROM = ("from", "from_")
+_WITH = ("with", "with_")
+"""Releases of sqlglot name these parts differently."""
+
+
+def translate_query(
+    text: str,
+    *,
+    table: Callable[[str], TableRelation | None],
+    parameters: Sequence[Mapping[str, object]] = (),
+) -> Query:
+    """
+    Translate a query.
+
+    :param text: One SELECT; it may begin with WITH.
+    :param table: Finds a table by its exact name; None if there is none.
+    :param parameters: Values of the ``?``, in order, as the SQL API takes them: ``{"type": "VARCHAR", "value": "x"}``.
+    :return: DuckDB SQL and its columns. A sketch, variance or pair that is selected as it is comes as a text that says
+        what it holds.
+    :raises SqlNotSupported: The emulator can't do it; the message names what.
+    :raises SqlInvalid: It does not parse, or names a table or column that doesn't exist.
+    """
+    if (statement := _STATEMENT.match(text)) is not None:
+        raise SqlNotSupported(f"{statement[1].upper()} is not supported: only SELECT can be queried")
+    node = parse_one(text)
+    if not isinstance(node, (exp.Query, exp.Subquery)):
+        raise SqlInvalid(f"a query begins with SELECT or WITH, this is {describe(node)}")
+    try:
+        derived = _Queries(table, _bind(node, parameters)).query(node, {}, outermost=True)
+    except RecursionError:
+        raise SqlInvalid("the SQL is nested too deeply") from None
+    names = unique([name for name, _ in derived.columns])
+    types = ("timestamp" if kind == "date" else kind for _, kind in derived.columns)
+    return Query(derived.sql, tuple(Column(name, kind) for name, kind in zip(names, types, strict=True)))
+
+
+def _bind(node: exp.Expression, parameters: Sequence[Mapping[str, object]]) -> dict[str, Sql]:
+    """Give each ``?`` its value; a placeholder's name is its place in the text."""
+    places = sorted({str(found.this) for found in node.find_all(exp.Placeholder)}, key=int)
+    return {place: literals.parameter(given) for place, given in zip(places, parameters, strict=False)}
+
+
+class _Queries:
+    """Translates the SELECTs of one query."""
+
+    def __init__(self, table: Callable[[str], TableRelation | None], parameters: Mapping[str, Sql]) -> None:
+        self._parameters = parameters
+        self._relations = Relations(
+            table,
+            lambda node, environment: self.query(node, environment),
+            lambda scope, clause: self._translator(scope, {}, clause),
+            (f"r{number}" for number in count(1)),
+        )
+
+    def query(self, node: exp.Expression, environment: Environment, *, outermost: bool = False) -> Derived:
+        """Translate a SELECT or UNION ALL, with its WITH clause."""
+        environment = self._with_ctes(node, environment)
+        if isinstance(node, exp.Subquery):
+            only(node, "this", *_WITH)
+            return self.query(node.this, environment, outermost=outermost)
+        if isinstance(node, exp.Union):
+            return self._union(node, environment, outermost)
+        if isinstance(node, exp.Select):
+            return self._select(node, environment, outermost)
+        raise SqlNotSupported(f"{node.key.upper()} is not supported: only SELECT and UNION ALL are")
+
+    def _with_ctes(self, node: exp.Expression, environment: Environment) -> Environment:
+        clause = _part(node, _WITH)
+        if clause is None:
+            return environment
+        only(clause, "expressions")
+        found = dict(environment)
+        for cte in clause.expressions:
+            only(cte, "this", "alias")
+            if cte.args["alias"].args.get("columns"):
+                raise SqlNotSupported(f"a list of column names after {cte.alias!r} is not supported")
+            found[cte.alias] = self.query(cte.this, found)
+        return found
+
+    def _union(self, node: exp.Expression, environment: Environment, outermost: bool) -> Derived:
+        only(node, "this", "expression", "distinct", *_WITH, *_TAIL)
+        sides = [self.query(side, environment, outermost=outermost) for side in (node.this, node.expression)]
+        if node.args.get("distinct"):
+            raise SqlNotSupported("UNION is not supported: only UNION ALL is")
+        if len(sides[0].columns) != len(sides[1].columns):
+            raise SqlInvalid("Column count mismatch in UNION ALL")
+        columns = []
+        for (name, left), (_, right) in zip(sides[0].columns, sides[1].columns, strict=True):
+            kind = common_type((left, right))
+            if kind is None or (kind == "timestamp" and "string" in (left, right)):
+                raise SqlInvalid(f"Type mismatch in column '{name}' of UNION ALL")
+            columns.append((name, kind))
+        sql = f"({sides[0].sql}) UNION ALL ({sides[1].sql})"
+        # A column's type may be wider than a branch's: ORDER BY looks at the whole, so it goes around it.
+        names = ", ".join(
+            f"c{index} AS {output_name(name, index, outermost)}" for index, (name, _) in enumerate(columns, 1)
+        )
+        renamed = ", ".join(f"c{index}" for index in range(1, len(columns) + 1))
+        tail = self._tail(node, [(name, Sql("", kind)) for name, kind in columns], None, distinct=False)
+        return Derived(f"SELECT {names} FROM ({sql}) AS u({renamed}){tail}", tuple(columns))
+
+    def _select(self, node: exp.Expression, environment: Environment, outermost: bool) -> Derived:
+        only(node, "expressions", *_FROM, *_WITH, "joins", "where", "group", "having", "distinct", *_TAIL)
+        relation, scope = "", Scope()
+        if (clause := _part(node, _FROM)) is not None:
+            only(clause, "this")
+            sql, scope = self._relations.translate(clause.this, node.args.get("joins") or [], environment)
+            relation = f" FROM {sql}"
+        distinct = self._is_distinct(node)
+        where = ""
+        if (condition := node.args.get("where")) is not None:
+            filtered = self._translator(scope, environment, "WHERE").translate(condition.this)
+            where = f" WHERE {as_condition(filtered, 'WHERE')}"
+
+        if not node.expressions:
+            raise SqlInvalid("SELECT has no columns")
+        items = expand(node.expressions, scope)
+        translator = self._translator(scope, environment, None)
+        group = self._group(node, items, scope, environment)
+        translator.grouped = frozenset(value.text for value in group)
+        values = [(name, finished(translator.translate(item))) for name, item in items]
+        having = ""
+        if (condition := node.args.get("having")) is not None:
+            having = f" HAVING {as_condition(translator.translate(condition.this), 'HAVING')}"
+        tail = self._tail(node, values, translator, distinct=distinct)
+        if (group or having or translator.has_aggregate) and translator.ungrouped:
+            raise SqlInvalid(f"Expression '{next(iter(translator.ungrouped))}' is not being grouped")
+
+        shown = ", ".join(
+            f"{stored.show(value) if outermost else value.text} AS {output_name(name, index, outermost)}"
+            for index, (name, value) in enumerate(values, 1)
+        )
+        grouping = f" GROUP BY {', '.join(value.text for value in group)}" if group else ""
+        return Derived(
+            f"SELECT {'DISTINCT ' if distinct else ''}{shown}{relation}{where}{grouping}{having}{tail}",
+            tuple((name, value.type) for name, value in values),
+        )
+
+    def _is_distinct(self, node: exp.Expression) -> bool:
+        distinct = node.args.get("distinct")
+        if distinct is not None:
+            only(distinct)
+        return distinct is not None
+
+    def _group(
+        self, node: exp.Expression, items: Sequence[tuple[str, exp.Expression]], scope: Scope, environment: Environment
+    ) -> list[Sql]:
+        clause = node.args.get("group")
+        if clause is None:
+            return []
+        only(clause, "expressions")
+        translator = self._translator(scope, environment, "GROUP BY")
+        group = []
+        for element in clause.expressions:
+            index = _ordinal(element, len(items), "GROUP BY")
+            value = translator.translate(element if index is None else items[index][1])
+            if value.type not in SCALAR:
+                raise SqlNotSupported(f"GROUP BY of {value.type} is not supported")
+            group.append(value)
+        return group
+
+    def _tail(
+        self,
+        node: exp.Expression,
+        values: Sequence[tuple[str, Sql]],
+        translator: Translator | None,
+        *,
+        distinct: bool,
+    ) -> str:
+        """
+        Translate ORDER BY, LIMIT and OFFSET.
+
+        :param translator: Translates what is neither an ordinal nor an alias; None where there is nothing else.
+        """
+        sql = ""
+        if (order := node.args.get("order")) is not None:
+            only(order, "expressions")
+            sql += " ORDER BY " + ", ".join(
+                self._sort(ordered, values, translator, distinct=distinct) for ordered in order.expressions
+            )
+        if (limit := node.args.get("limit")) is not None:
+            only(limit, "expression", "count", "direction")
+            number = limit.expression if isinstance(limit, exp.Limit) else limit.args.get("count")
+            sql += f" LIMIT {self._whole(number, 'LIMIT')}"
+        if (offset := node.args.get("offset")) is not None:
+            only(offset, "expression")
+            sql += f" OFFSET {self._whole(offset.expression, 'OFFSET')}"
+        return sql
+
+    def _sort(
+        self,
+        ordered: exp.Expression,
+        values: Sequence[tuple[str, Sql]],
+        translator: Translator | None,
+        *,
+        distinct: bool,
+    ) -> str:
+        only(ordered, "this", "desc", "nulls_first")
+        key = ordered.this
+        index = _ordinal(key, len(values), "ORDER BY")
+        if index is None and isinstance(key, exp.Column) and not key.table:
+            index = next((at for at, (name, _) in enumerate(values) if name == key.name), None)
+        if index is None:
+            if translator is None:
+                raise SqlInvalid(f"Column '{key.sql()}' not found in any table; ORDER BY takes output columns here")
+            value = translator.translate(key)
+            index = next((at for at, (_, other) in enumerate(values) if other.text == value.text), None)
+            if index is None and distinct:
+                raise SqlInvalid("Expression in ORDER BY of SELECT DISTINCT is not selected")
+            by = value.text
+        else:
+            value = values[index][1]
+        if value.type not in SCALAR:
+            raise SqlNotSupported(f"ORDER BY of {value.type} is not supported")
+        if index is not None:
+            by = str(index + 1)
+        nulls = "FIRST" if ordered.args.get("nulls_first") else "LAST"
+        return f"{by} {'DESC' if ordered.args.get('desc') else 'ASC'} NULLS {nulls}"
+
+    def _whole(self, node: exp.Expression | None, clause: str) -> int:
+        value = self._translator(Scope(), {}, clause).translate(node) if node is not None else None
+        if value is None or value.type != "long" or not isinstance(value.constant, int) or value.constant < 0:
+            raise SqlInvalid(f"{clause} needs a whole number that is not negative")
+        return value.constant
+
+    def _translator(self, scope: Scope, environment: Environment, clause: str | None) -> Translator:
+        def subquery(node: exp.Expression) -> Sql:
+            derived = self.query(node, environment)
+            if len(derived.columns) != 1:
+                raise SqlInvalid(f"A subquery in an expression needs one column, not {len(derived.columns)}")
+            return Sql(f"({derived.sql})", derived.columns[0][1])
+
+        return Translator(scope, clause=clause, parameters=self._parameters, subquery=subquery)
+
+
+def _part(node: exp.Expression, names: Sequence[str]) -> exp.Expression | None:
+    return next((node.args[name] for name in names if node.args.get(name)), None)
+
+
+def _ordinal(node: exp.Expression, columns: int, clause: str) -> int | None:
+    """Read ``GROUP BY 1``; None if it is no ordinal."""
+    if not isinstance(node, exp.Literal) or node.is_string:
+        return None
+    text = str(node.this)
+    # int() fails for thousands of digits.
+    if not text.isdecimal() or len(text) > _LONGEST_ORDINAL or not 1 <= int(text) <= columns:
+        raise SqlInvalid(f"{clause} ordinal {text[:20]} is not between 1 and {columns}")
+    return int(text) - 1

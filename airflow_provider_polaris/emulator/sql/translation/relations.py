@@ -1,0 +1,131 @@
+"""The FROM clause: tables, subqueries and joins as DuckDB relations whose names are the emulator's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from airflow_provider_polaris.emulator.sql.functions.conditions import as_condition
+from airflow_provider_polaris.emulator.sql.translation.parser import only
+from airflow_provider_polaris.emulator.sql.translation.scope import Field, Scope, Source
+from airflow_provider_polaris.emulator.sql.translation.translator import Translator
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported, TableRelation, canonical
+from airflow_provider_polaris.emulator.sql.values.values import quote_name
+
+_JOINS = {
+    ("", ""): "CROSS JOIN",
+    ("", "CROSS"): "CROSS JOIN",
+    ("", "INNER"): "JOIN",
+    ("LEFT", ""): "LEFT JOIN",
+    ("RIGHT", ""): "RIGHT JOIN",
+    ("FULL", ""): "FULL JOIN",
+}
+
+
+@dataclass(frozen=True)
+class Derived:
+    """
+    A translated SELECT.
+
+    :param sql: DuckDB SQL without surrounding parentheses.
+    :param columns: Name and type of each output column, in order; DuckDB's names for them are ``c1``, ``c2``, ...
+    """
+
+    sql: str
+    columns: tuple[tuple[str, str], ...]
+
+
+Environment = Mapping[str, Derived]
+"""The common table expressions in reach, by name."""
+
+
+@dataclass(frozen=True)
+class Relations:
+    """
+    Translates FROM clauses.
+
+    :param table: Finds a table by its name.
+    :param select: Translates a subquery.
+    :param make_translator: Makes the translator of join conditions.
+    :param aliases: Gives names that no other relation of the query has: DuckDB's names ignore case, Druid's don't.
+    """
+
+    table: Callable[[str], TableRelation | None]
+    select: Callable[[exp.Expression, Environment], Derived]
+    make_translator: Callable[[Scope, str], Translator]
+    aliases: Iterator[str]
+
+    def translate(
+        self, first: exp.Expression, joins: Sequence[exp.Expression], environment: Environment
+    ) -> tuple[str, Scope]:
+        """
+        Translate the relations of one FROM clause.
+
+        :return: What follows ``FROM``, and the columns in reach.
+        """
+        sql, source = self._relation(first, environment)
+        sources = [source]
+        for join in joins:
+            only(join, "this", "side", "kind", "on")
+            right, source = self._relation(join.this, environment)
+            if source.name is not None and any(source.name == other.name for other in sources):
+                raise SqlInvalid(f"Duplicate relation name '{source.name}' in FROM clause")
+            sources.append(source)
+            sql += self._join(join, right, Scope(tuple(sources)))
+        return sql, Scope(tuple(sources))
+
+    def _join(self, join: exp.Expression, right: str, scope: Scope) -> str:
+        condition = join.args.get("on")
+        side, kind = str(join.args.get("side") or "").upper(), str(join.args.get("kind") or "").upper()
+        kind = "" if kind == "OUTER" else kind
+        if (side, kind) == ("", "") and condition is not None:
+            kind = "INNER"
+        word = _JOINS.get((side, kind))
+        if word is None:
+            raise SqlNotSupported(f"{f'{side} {kind}'.strip()} JOIN is not supported")
+        if (condition is None) != (word == "CROSS JOIN"):
+            raise SqlInvalid(f"{word} {'needs' if condition is None else 'takes no'} ON condition")
+        if condition is None:
+            return f" {word} {right}"
+        return f" {word} {right} ON {as_condition(self.make_translator(scope, 'ON').translate(condition), 'ON')}"
+
+    def _relation(self, node: exp.Expression, environment: Environment) -> tuple[str, Source]:
+        alias = _alias(node)
+        name = next(self.aliases)
+        if isinstance(node, exp.Subquery):
+            only(node, "this", "alias")
+            return _place(self.select(node.this, environment), name, alias)
+        if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
+            raise SqlNotSupported(f"FROM {node.sql()[:120]!r} is not supported: only tables and subqueries are")
+        only(node, "this", "db", "alias")
+        schema = node.text("db")
+        if schema not in ("", "druid"):
+            raise SqlNotSupported(f"schema '{schema}' is not supported: only tables of schema 'druid' can be queried")
+        if not schema and node.name in environment:
+            return _place(environment[node.name], name, alias or node.name)
+        found = self.table(node.name)
+        if found is None:
+            raise SqlInvalid(f"Object '{node.name}' not found")
+        fields = tuple(
+            Field(column.name, canonical(column.data_type), f"{name}.{quote_name(column.name)}")
+            for column in found.columns
+        )
+        return f"{found.relation_sql} AS {name}", Source(alias or node.name, fields)
+
+
+def _place(derived: Derived, name: str, alias: str | None) -> tuple[str, Source]:
+    fields = tuple(
+        Field(column, kind, f"{name}.c{index}") for index, (column, kind) in enumerate(derived.columns, start=1)
+    )
+    return f"({derived.sql}) AS {name}", Source(alias, fields)
+
+
+def _alias(node: exp.Expression) -> str | None:
+    alias = node.args.get("alias")
+    if alias is None:
+        return None
+    if not isinstance(alias, exp.TableAlias) or alias.args.get("columns"):
+        raise SqlNotSupported(f"a list of column names after {node.alias!r} is not supported")
+    return str(alias.name)

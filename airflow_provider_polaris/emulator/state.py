@@ -1,0 +1,60 @@
+"""
+One emulator: its settings, its database and everything that works on it. Nothing of it is global.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta, timezone
+
+from airflow_provider_polaris.emulator.auth import Authenticator
+from airflow_provider_polaris.emulator.catalog.files import Shelf
+from airflow_provider_polaris.emulator.catalog.maintenance import Upkeep
+from airflow_provider_polaris.emulator.catalog.tables import Catalog
+from airflow_provider_polaris.emulator.engine import Store, Tables
+from airflow_provider_polaris.emulator.faults.rules import Faults
+from airflow_provider_polaris.emulator.jobs.registry import JobRegistry
+from airflow_provider_polaris.emulator.queries.statements import Queries
+from airflow_provider_polaris.emulator.settings import EmulatorSettings
+from airflow_provider_polaris.emulator.wire.identifiers import Clock
+from airflow_provider_polaris.emulator.wire.rejected_requests import Refusals
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class Emulator:
+    """
+    The state behind one application.
+
+    :param settings: What it is made with.
+    :param clock: Nanoseconds since the epoch.
+    :raises StoreError: The database file can't be used.
+    """
+
+    def __init__(self, settings: EmulatorSettings, clock: Clock = time.time_ns) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.store = Store(settings.db, now=lambda: _EPOCH + timedelta(microseconds=clock() // 1000))
+        self.tables = Tables(self.store)
+        self.upkeep = Upkeep(self.store, self.tables)
+        self.catalog = Catalog(self.tables, clock, self.upkeep)
+        self.shelf = Shelf(self.store, clock)
+        self.faults = Faults(clock)
+        self.refusals = Refusals()
+        self.jobs = JobRegistry(
+            self.store, self.tables, self.catalog, self.shelf, self.faults, self.upkeep, settings, clock
+        )
+        self.queries = Queries(
+            self.store,
+            self.tables,
+            settings.progression,
+            clock,
+            settings.query_page_rows,
+            seen_by_sync=self.upkeep.seen_by_sync,
+            seen_by_async=lambda _: self.upkeep.seen_by_async(self.jobs.assumed.realtime_async),
+        )
+        self.authenticator = Authenticator(settings, clock)
+
+    def close(self) -> None:
+        """Close the database; the emulator can't be used afterwards."""
+        self.store.close()

@@ -1,0 +1,187 @@
+"""
+An emulator in the hands of a test: give it data and faults, look at what became of it.
+
+Looking never counts as a look at a job: a job that needs two polls needs two of the code under test. Everything but
+``load`` and ``report`` first lets the time pass that is due, as any request does. What raises for a mistake of the test
+hides its own frame, so that pytest shows the test's line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic.alias_generators import to_camel
+
+from airflow_provider_polaris.emulator.assumptions import AssumptionError, Assumptions
+from airflow_provider_polaris.emulator.data_loading.load import load_file, load_rows
+from airflow_provider_polaris.emulator.data_loading.row_files import LoadError
+from airflow_provider_polaris.emulator.engine import QueryFailed, SqlInvalid, SqlNotSupported, run_query
+from airflow_provider_polaris.emulator.faults.fault import Fault, Freeze
+from airflow_provider_polaris.emulator.jobs.job import full
+from airflow_provider_polaris.emulator.server import RunningEmulator
+from airflow_provider_polaris.emulator.settings import EmulatorSettings, connection_of
+from airflow_provider_polaris.emulator.status_machine import Progression, ProgressionError
+from airflow_provider_polaris.emulator.testing.report import report
+from airflow_provider_polaris.emulator.wire.errors import ApiError
+from airflow_provider_polaris.emulator.wire.requests import parse
+
+
+class PolarisEmulator:
+    """
+    What the pytest fixture ``polaris_emulator`` gives.
+
+    :param running: The emulator that answers.
+    """
+
+    def __init__(self, running: RunningEmulator) -> None:
+        self._running = running
+        self._emulator = running.emulator
+        self._loads: set[str] = set()
+
+    @property
+    def url(self) -> str:
+        """``http://127.0.0.1:PORT``; its pages are below ``/__emulator__/``."""
+        return self._running.base_url
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        """The connection as Airflow's JSON has it: ``conn_type``, ``host``, ``password``, ``extra``."""
+        return connection_of(self.url, self._running.settings)
+
+    @property
+    def connection_json(self) -> str:
+        """The same as text, the value of an ``AIRFLOW_CONN_...`` variable."""
+        return json.dumps(self.connection)
+
+    def load(
+        self,
+        table: str,
+        rows: Iterable[Mapping[str, Any]] | str | PathLike[str],
+        *,
+        mode: Literal["append", "replace"] = "append",
+    ) -> int:
+        """
+        Load rows into a table, which is created if it isn't there.
+
+        It is a batch job over an uploaded file, done at once whatever the progression; the list of jobs has it.
+
+        :param table: The table, partitioned by day if it is new.
+        :param rows: Dictionaries, or the path of a file (JSON lines, CSV, Parquet). The time is in the column
+            ``__time`` or ``timestamp``: ISO 8601, a datetime (UTC if it has no zone), or milliseconds since 1970.
+        :param mode: ``replace`` removes all rows that the table has.
+        :return: How many rows were stored.
+        :raises LoadError: A row or the table is not right; the message says which and why.
+        """
+        __tracebackhide__ = True
+        try:
+            if isinstance(rows, (str, PathLike)):
+                loaded = load_file(self._emulator, table, Path(rows), mode=mode)
+            else:
+                loaded = load_rows(self._emulator, table, rows, mode=mode)
+        except LoadError as error:
+            raise error.with_traceback(None) from None
+        self._loads.add(loaded.job_id)
+        return loaded.rows
+
+    def query(self, sql: str) -> list[dict[str, Any]]:
+        """
+        Return the rows of a SELECT, one dictionary each; it sees all live rows, cached or not.
+
+        :param sql: Druid SQL; table names with blanks in double quotes.
+        :raises ValueError: The query is wrong, or beyond what the emulator knows.
+        """
+        __tracebackhide__ = True
+        self._emulator.jobs.settle()
+        try:
+            result = run_query(sql, self._emulator.tables, self._emulator.store)
+        except (QueryFailed, SqlInvalid, SqlNotSupported) as error:
+            raise ValueError(f"query {sql!r} can't be answered: {error}") from None
+        names = [column.name for column in result.columns]
+        return [dict(zip(names, row, strict=True)) for row in result.rows]
+
+    def table(self, name: str) -> dict[str, Any] | None:
+        """Return a table as the Tables API describes it (``totalRows``, ``schema`` ...); None if there is none."""
+        self._emulator.jobs.settle()
+        try:
+            return dict(self._emulator.catalog.payload(name))
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def jobs(self, table: str | None = None) -> list[dict[str, Any]]:
+        """
+        Return the jobs as the Jobs API describes them, in the order of their creation.
+
+        :param table: Only those that write to this table; None returns all, those of :meth:`load` included.
+        """
+        self._emulator.jobs.settle()
+        return [full(job) for job in self._emulator.jobs.known() if table in (None, job.target_name)]
+
+    def fault(self, effect: str, **fields: Any) -> None:
+        """
+        Let something go wrong from now on; see "Faults" in the emulator's documentation.
+
+        ``fault("status", method="POST", path="/jobs$", status=503)`` refuses the next job, ``fault("drop_reply",
+        method="POST", path="/jobs$")`` accepts it and loses the answer.
+
+        :param effect: ``status``, ``drop_reply``, ``latency``, ``hide_job`` or ``job_status``.
+        :param fields: The fault's fields, in snake case.
+        :raises ValueError: A field is not known, has a wrong value, or doesn't go with the effect.
+        """
+        __tracebackhide__ = True
+        try:
+            fault = parse(Fault, {"effect": effect, **{to_camel(name): value for name, value in fields.items()}})
+            fault.check()
+            if fault.effect == "job_status":
+                self._emulator.jobs.freeze = Freeze(fault.job_status, fault.times)
+            else:
+                self._emulator.faults.add(fault)
+        except ApiError as error:
+            raise ValueError(f"fault {effect!r}: {error.message}") from None
+
+    def clear_faults(self) -> None:
+        """Forget all faults, and release what :meth:`hold` holds."""
+        self._emulator.faults.clear()
+        self.release()
+
+    def hold(self, status: str = "running") -> None:
+        """
+        Let no unfinished job make progress until :meth:`release`.
+
+        :param status: What each of them shows, such as ``pending``, ``running`` or ``unknown``.
+        """
+        __tracebackhide__ = True
+        self.fault("job_status", job_status=status, times=None)
+
+    def release(self) -> None:
+        """Let held jobs go on."""
+        self._emulator.jobs.freeze = None
+
+    def report(self) -> str:
+        """
+        Return the newest jobs and the requests that were refused last, in a few lines; lets no time pass.
+
+        pytest shows it where a test fails.
+        """
+        return report(self._emulator, self._loads)
+
+
+def read_settings(*, progression: str = "immediate", assume: Mapping[str, str] | None = None) -> EmulatorSettings:
+    """
+    Turn the options of a test into settings.
+
+    :param progression: As the command line takes it.
+    :param assume: Open questions and how they are read.
+    :raises ValueError: A word is not known; the message names those that are.
+    """
+    try:
+        return EmulatorSettings(
+            progression=Progression.parse(str(progression)), assumptions=Assumptions().changed(assume or {})
+        )
+    except (AssumptionError, ProgressionError) as error:
+        raise ValueError(str(error)) from None

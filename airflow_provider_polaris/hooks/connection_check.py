@@ -1,0 +1,163 @@
+"""
+The "Test" button of a connection: makes real calls and says in one text what works.
+
+A check that only saw the host answer would be worth nothing: each call here needs the key, the project and one
+permission. It changes nothing in the project.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import requests
+
+from airflow_provider_polaris.client import ClientSettings, PolarisClient
+from airflow_provider_polaris.client.http.connection_errors import REQUEST_ERRORS, classify
+from airflow_provider_polaris.client.http.exchange import Exchange
+from airflow_provider_polaris.client.http.retry import LossKind
+from airflow_provider_polaris.client.http.session import PolarisSession
+from airflow_provider_polaris.client.redaction.redact import Redactor
+from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisAuthError, PolarisError
+
+#: Seconds for the whole check: somebody looks at a spinning button, and proxies in front of a UI end a request at 30 s.
+TOTAL_SECONDS = 15.0
+CONNECT_SECONDS = 3.0
+READ_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """
+    One call that needs one permission.
+
+    :param permission: The vendor's name of it.
+    :param without: What the user can't do without it.
+    :param call: Makes the request.
+    """
+
+    permission: str
+    without: str
+    call: Callable[[PolarisClient], Any]
+
+
+# Source: https://docs.imply.io/polaris/api-manage-job, /tables and /api-query name these permissions.
+_JOBS = _Probe(
+    "ManageIngestionJobs", "no job can be submitted", lambda client: next(client.iter_jobs(page_size=1, limit=1), None)
+)
+_OTHERS = (
+    _Probe("ViewTables", "tables can't be looked up", lambda client: next(client.iter_tables(), None)),
+    _Probe("AccessQueries", "no SQL query can be run", lambda client: client.query("SELECT 1")),
+)
+
+
+class _TooSlowError(PolarisError):
+    """No answer within the time that the check has, which is less than tasks have."""
+
+
+class _HurriedSession(PolarisSession):
+    """
+    Cuts the time limits of every request short, those that the client grants to slow operations included.
+
+    :param settings: Of the connection, for the sentence.
+    :param deadline: When the check has to be over, on the clock.
+    :param clock: Seconds, monotonic.
+    """
+
+    def __init__(self, settings: ClientSettings, deadline: float, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._settings = settings
+        self._deadline = deadline
+        self._clock = clock
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send with what is left of the time, but not less than a second."""
+        left = max(1.0, self._deadline - self._clock())
+        connect, read = min(CONNECT_SECONDS, left), min(READ_SECONDS, left)
+        limit = min(connect + read, left)
+        exchange: Exchange = kwargs["timeout"]
+        exchange.hasten(connect=connect, read=read, limit=limit)
+        try:
+            return super().send(request, **kwargs)
+        except REQUEST_ERRORS as error:
+            kind = classify(error, sent=exchange.sent, redact=Redactor()).kind
+            if kind is LossKind.READ_TIMEOUT:
+                raise self._too_slow(f"no answer within {read:g} s") from None
+            if kind is LossKind.DEADLINE and exchange.sent:
+                raise self._too_slow(f"no complete answer within {limit:g} s") from None
+            raise
+
+    def _too_slow(self, what: str) -> _TooSlowError:
+        return _TooSlowError(
+            f"{self._settings.base_url} took the request and gave {what}, which is as long as this check waits: try "
+            f"again, and if it stays so, check host and proxies in connection {self._settings.connection_name!r}."
+        )
+
+
+def check_connection(
+    connection_id: str,
+    read_settings: Callable[[], ClientSettings],
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> tuple[bool, str]:
+    """
+    Try what a connection allows; never raises.
+
+    :param connection_id: For the message about a connection that can't even be read.
+    :param read_settings: Reads the connection.
+    :param clock: Seconds, monotonic.
+    :return: Whether jobs can be managed, and the text for the user.
+    """
+    deadline = clock() + TOTAL_SECONDS
+    try:
+        settings = read_settings()
+        hurried = replace(settings, connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retry_budget=0.0)
+        with PolarisClient(hurried, session=_HurriedSession(settings, deadline, clock)) as client:
+            return _check(client, hurried, lambda: clock() >= deadline)
+    except PolarisError as error:
+        return False, str(error)
+    except Exception as error:
+        # Whatever it is, somebody looks at a form and not at a log. Its text may quote the connection, so it stays out.
+        return False, (
+            f"connection {connection_id!r} can't be tested: {type(error).__name__} while reading it or asking Polaris. "
+            f"Try PolarisHook({connection_id!r}).get_conn() in Python to see the whole error."
+        )
+
+
+def _check(client: PolarisClient, settings: ClientSettings, too_late: Callable[[], bool]) -> tuple[bool, str]:
+    denied: PolarisAuthError | None = None
+    try:
+        _JOBS.call(client)
+    except PolarisAuthError as error:
+        if error.status != 403:
+            raise
+        denied = error  # the project is there and knows the key; what else it allows tells permission from IP block
+    works, fails = [], []
+    for probe in _OTHERS:
+        if too_late():
+            fails.append(f"{probe.permission} was not tried, because the service answers slowly")
+            continue
+        try:
+            probe.call(client)
+        except PolarisApiError as error:
+            fails.append(f"{probe.permission} doesn't work ({_said(error)}), so {probe.without}")
+        except PolarisError as error:
+            fails.append(f"{probe.permission} is unknown, because {str(error).rstrip('.')}")
+        else:
+            works.append(probe.permission)
+    if denied is not None:
+        return False, f"{denied} {_listed(works)}." if works else str(denied)
+    reached = f"Reached project {settings.project_id!r} at {settings.base_url}"
+    return True, ". ".join([f"{reached}: {_listed([_JOBS.permission, *works])}", *fails]) + "."
+
+
+def _listed(names: list[str]) -> str:
+    if len(names) < 2:
+        return f"{''.join(names)} works"
+    return f"{', '.join(names[:-1])} and {names[-1]} work"
+
+
+def _said(error: PolarisApiError) -> str:
+    return f"{error.status} {error.vendor_message!r}" if error.vendor_message else str(error.status)

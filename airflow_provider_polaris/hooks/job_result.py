@@ -1,0 +1,241 @@
+"""
+What a task learns about its job and hands on: one look, the verdict at the end, XComs, Airflow's exceptions.
+
+Shared by operators and sensors, which know nothing of each other. Whoever calls brings hook, log and time; nothing here
+submits, cancels, sleeps or asks the clock.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar
+
+from airflow_provider_polaris.jobs.errors import PolarisError, PolarisJobError, PolarisSpecError
+from airflow_provider_polaris.jobs.status.completion import judge
+from airflow_provider_polaris.jobs.status.state import (
+    TERMINAL_STATUSES,
+    JobState,
+    LogEntry,
+    normalize_status,
+    parse_log,
+)
+from airflow_provider_polaris.jobs.time.interval import Interval
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.hooks.polaris import PolarisHook
+    from airflow_provider_polaris.jobs.status.wait_tracker import Message, WaitTracker
+
+
+
+#: XCom key of :class:`JobFacts`. Stored data and read by users' own code: never rename.
+JOB_XCOM_KEY: Final = "polaris_job"
+
+
+#: More of a job's log than this is left to Polaris' own page.
+_MOST_LOG_LINES: Final = 100
+
+
+_LEVELS: Final = {"error": logging.ERROR, "warn": logging.WARNING}
+
+
+T = TypeVar("T")
+
+
+class JobFacts(TypedDict):
+    """
+    XCom ``polaris_job``: the same keys in every mode, None where unknown.
+
+    ``intervals`` are ISO 8601 in UTC: what was replaced, or else what was read. ``seconds`` is the run time by Polaris'
+    clock. ``adopted`` is True if the job was found instead of submitted; a sensor doesn't know.
+    """
+
+    id: str
+    status: str
+    intervals: list[str] | None
+    rows_processed: int | None
+    rows_persisted: int | None
+    bytes: int | None
+    seconds: float | None
+    adopted: bool | None
+
+
+@dataclass(frozen=True)
+class Look:
+    """
+    One look at a job.
+
+    :param status: ``executionStatus``.
+    :param state: The whole description; only of a job that has ended.
+    """
+
+    status: str
+    state: JobState | None = None
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """
+    What a job that has ended comes to.
+
+    :param facts: For XCom.
+    :param error: Why it counts as failed; None if it succeeded.
+    """
+
+    facts: JobFacts
+    error: PolarisJobError | None
+
+
+def look_at_job(hook: PolarisHook, job_id: str) -> Look:
+    """
+    Ask for the status, the cheap question, and for everything once the job has ended.
+
+    :param hook: Asks Polaris.
+    :param job_id: The job.
+    :raises PolarisError: No good answer.
+    """
+    status = hook.get_job_status(job_id)
+    if normalize_status(status) not in TERMINAL_STATUSES:
+        return Look(status)
+    state = JobState.from_wire(hook.get_job(job_id))
+    return Look(state.status, state if state.is_terminal else None)
+
+
+def conclude(
+    hook: PolarisHook,
+    state: JobState,
+    *,
+    fail_on_warning: bool,
+    adopted: bool | None,
+    seconds: float | None,
+    log: Any,
+) -> Conclusion:
+    """
+    Judge a job that has ended; log how it went, with Polaris' own log if it went badly.
+
+    Metrics and log entries are asked for once; without them the judgement rests on status and health.
+
+    :param hook: Asks Polaris.
+    :param state: The job as described after its end.
+    :param fail_on_warning: Count a warning as failure.
+    :param adopted: For the facts.
+    :param seconds: How long the caller waited, for the error.
+    :param log: Logger of the task.
+    """
+    url = hook.job_url(state.job_id, state.target_table or "")
+    metrics = _best_effort(lambda: hook.get_job_metrics(state.job_id), "metrics", state.job_id, log)
+    facts = job_facts(state, metrics=metrics, adopted=adopted)
+    error = judge(state, metrics=metrics, fail_on_warning=fail_on_warning, console_url=url, seconds=seconds)
+    if error is None:
+        log.info(
+            "Polaris job %r completed: %s rows read, %s rows stored. See %s",
+            state.job_id,
+            _known(facts["rows_processed"]),
+            _known(facts["rows_persisted"]),
+            url,
+        )
+        return Conclusion(facts, None)
+    wire_log = _best_effort(lambda: hook.get_job_logs(state.job_id), "log", state.job_id, log)
+    entries = parse_log(wire_log) or (state.health.log if state.health is not None else ())
+    copy_log(state.job_id, entries, log)
+    error = judge(
+        state, metrics=metrics, fail_on_warning=fail_on_warning, console_url=url, seconds=seconds, logs=entries
+    )
+    return Conclusion(facts, error)
+
+
+def job_facts(state: JobState, *, metrics: Mapping[str, Any] | None = None, adopted: bool | None) -> JobFacts:
+    """
+    Put together what goes to XCom.
+
+    :param state: The job as Polaris described it last.
+    :param metrics: ``totals`` of its metrics, if known.
+    :param adopted: Whether the job was found instead of submitted.
+    """
+    totals = metrics or {}
+    return JobFacts(
+        id=state.job_id,
+        status=state.status,
+        intervals=_intervals(state),
+        rows_processed=_whole(totals.get("numRowsProcessed")),
+        rows_persisted=_whole(totals.get("numRowsPersisted")),
+        bytes=_whole(totals.get("numBytesProcessed")),
+        seconds=state.seconds,
+        adopted=adopted,
+    )
+
+
+def copy_log(job_id: str, entries: tuple[LogEntry, ...], log: Any) -> None:
+    """Copy the entries of a job's log into the task's log, line by line."""
+    for entry in entries[:_MOST_LOG_LINES]:
+        level = _LEVELS.get(entry.health_status or "", logging.INFO)
+        log.log(level, "Log of Polaris job %r: %s", job_id, entry)
+    if len(entries) > _MOST_LOG_LINES:
+        log.warning("Log of Polaris job %r: %d more entries.", job_id, len(entries) - _MOST_LOG_LINES)
+
+
+def log_messages(log: Any, messages: Sequence[Message]) -> None:
+    """Log what a tracker found worth saying."""
+    for level, text in messages:
+        log.log(level, "%s", text)
+
+
+class Progress:
+    """
+    Asks how far a job is and logs what is news; never decides or breaks anything.
+
+    :param hook: Asks Polaris.
+    :param tracker: Knows what was told already.
+    :param log: Logger of the task.
+    """
+
+    def __init__(self, hook: PolarisHook, tracker: WaitTracker, log: Any) -> None:
+        self._hook = hook
+        self._tracker = tracker
+        self._log = log
+        self._supported = True
+
+    def report(self, now: datetime) -> None:
+        """Ask once, unless this type of job has no progress."""
+        if not self._supported:
+            return
+        try:
+            done = self._hook.get_job_progress(self._tracker.job_id)
+        except PolarisError as error:
+            self._log.debug("The progress of Polaris job %r can't be read: %s", self._tracker.job_id, error)
+            return
+        self._supported = done is not None
+        log_messages(self._log, self._tracker.progress(done, now))
+
+
+def _best_effort(ask: Callable[[], T], what: str, job_id: str, log: Any) -> T | None:
+    """Ask for something that must never decide how a task ends."""
+    try:
+        return ask()
+    except PolarisError as error:
+        log.warning("The %s of Polaris job %r can't be read: %s", what, job_id, error)
+        return None
+
+
+def _intervals(state: JobState) -> list[str] | None:
+    texts = state.target_intervals or ((state.source_interval,) if state.source_interval else ())
+    intervals = []
+    for text in texts:
+        try:
+            interval = Interval.parse(text)
+        except PolarisSpecError:
+            intervals.append(text)  # as Polaris wrote it is better than nothing
+            continue
+        if interval != Interval.ETERNITY:
+            intervals.append(interval.to_wire())
+    return intervals or None
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _known(value: int | None) -> str:
+    return "an unknown number of" if value is None else f"{value:,}"

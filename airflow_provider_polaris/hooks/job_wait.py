@@ -1,0 +1,129 @@
+"""
+The wait in a worker for one job: a look now, then one every poll interval, until the job ends or the deadline comes.
+
+What a look means is decided in :class:`airflow_provider_polaris.jobs.status.wait_tracker.WaitTracker`; here are only requests,
+sleep and log. Cancels nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_polaris.hooks.job_result import Progress, log_messages, look_at_job
+from airflow_provider_polaris.jobs.errors import PolarisError, see
+from airflow_provider_polaris.jobs.status.state import JobState
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.hooks.polaris import PolarisHook
+    from airflow_provider_polaris.jobs.status.pending_warning import Patience
+    from airflow_provider_polaris.jobs.status.wait_tracker import WaitTracker
+    from airflow_provider_polaris.runtime.clock import Clock
+
+
+@dataclass(frozen=True)
+class WaitResult:
+    """
+    How a wait ended; with all fields at their defaults, because it was stopped.
+
+    :param state: The job as described after its end.
+    :param error: Why the wait was given up.
+    :param is_late: The deadline came.
+    """
+
+    state: JobState | None = None
+    error: PolarisError | None = None
+    is_late: bool = False
+
+
+class WorkerWait:
+    """
+    One job as a worker watches it.
+
+    One INFO line for a change of state or a whole percent of progress, none for a mere look. A look without an answer
+    counts against the tracker's budget.
+
+    :param hook: Asks Polaris.
+    :param tracker: Judges each look, and knows the job and the deadline.
+    :param patience: Knows when a job is pending for long.
+    :param clock: Time and sleep.
+    :param log: Logger of the task.
+    :param stop: Asked around each look and during sleep.
+    """
+
+    def __init__(
+        self,
+        hook: PolarisHook,
+        tracker: WaitTracker,
+        patience: Patience,
+        *,
+        clock: Clock,
+        log: Any,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        #: Why the last look brought no answer; None if it did.
+        self.failure: PolarisError | None = None
+        self._hook = hook
+        self._tracker = tracker
+        self._patience = patience
+        self._clock = clock
+        self._log = log
+        self._stop = stop
+        self._progress = Progress(hook, tracker, log)
+
+    def look(self) -> WaitResult | None:
+        """
+        Look at the job once.
+
+        :return: None if the wait goes on.
+        """
+        if self._stop():
+            return WaitResult()
+        self.failure, state = None, None
+        try:
+            look = look_at_job(self._hook, self._tracker.job_id)
+        except PolarisError as error:
+            self.failure = error
+            verdict = self._tracker.missed(error, self._clock.now())
+        else:
+            state = look.state
+            verdict = self._tracker.saw(look.status, self._clock.now())
+        log_messages(self._log, verdict.messages)
+        if verdict.decision != "wait":
+            late = verdict.decision == "deadline"
+            return WaitResult(state, None if late else verdict.error, late)
+        if self.failure is None:
+            self._tell_more(self._clock.now())
+        return WaitResult() if self._stop() else None
+
+    def until_end(self, poll_interval: float) -> WaitResult:
+        """
+        Look at the job until it ends, its deadline comes, or ``stop`` says so.
+
+        :param poll_interval: Seconds between two looks, give or take a tenth.
+        """
+        while (result := self.look()) is None:
+            delay = poll_interval * self._clock.jitter()
+            if self._tracker.deadline is not None:
+                delay = min(delay, max((self._tracker.deadline - self._clock.now()).total_seconds(), 0.0))
+            self._clock.sleep(delay, self._stop)
+        return result
+
+    def _tell_more(self, now: datetime) -> None:
+        """Log how far a running job is, and once that a job is pending for long."""
+        if self._tracker.status == "running":
+            self._progress.report(now)
+        self._patience.saw(self._tracker.status, now.timestamp())
+        due = self._patience.due(self._tracker.status)
+        if due is None or now.timestamp() < due:
+            return
+        try:
+            job = JobState.from_wire(self._hook.get_job(self._tracker.job_id))
+        except PolarisError as error:
+            self._log.debug("What Polaris says about job %r can't be read: %s", self._tracker.job_id, error)
+            return
+        warning = self._patience.warning(job, now.timestamp())
+        if warning is not None:
+            self._log.warning("%s", see(warning, self._hook.job_url(job.job_id, job.target_table or "")))

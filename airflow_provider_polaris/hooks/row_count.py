@@ -1,0 +1,275 @@
+"""
+Ask a table in SQL in a way that misses no row: asynchronously, or synchronously where all rows are at hand.
+
+Asynchronous SQL covers deep storage; a project may not have it (docs.imply.io/polaris/query-async). Synchronous SQL
+sees precached and real-time data only (docs.imply.io/polaris/api-query): too little where a part isn't precached, too
+much where rows have come in that no job can read yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_polaris.hooks.query_refusal import Fault
+from airflow_provider_polaris.jobs.errors import (
+    PolarisAmbiguousSubmitError,
+    PolarisApiError,
+    PolarisError,
+    PolarisGuardError,
+    PolarisGuardUnansweredError,
+)
+from airflow_provider_polaris.jobs.sql.expressions import quote_identifier
+from airflow_provider_polaris.jobs.status.state import JobState
+from airflow_provider_polaris.jobs.tables.storage_policy import TableStorage
+from airflow_provider_polaris.runtime.deadline import Limits
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.client import PolarisClient
+
+#: So long a query may take.
+QUERY_LIMIT: Final = timedelta(minutes=10)
+
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 5.0
+#: So often a SELECT is sent of which nobody knows whether it arrived; twice costs money and does no harm.
+_MOST_STARTS: Final = 3
+#: Answers of a project that doesn't have asynchronous SQL, or whose key may not use it.
+_HAS_NONE: Final = frozenset({400, 403, 404, 405, 501})
+#: Segments that are published, as jobs read them. Druid's default, but it matters.
+#: Source: druid.apache.org/docs/latest/multi-stage-query/reference.
+_VIEW_OF_JOBS: Final = {"includeSegmentSource": "NONE"}
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """
+    Why rows are counted, for the errors.
+
+    :param rows: Which rows.
+    :param aftermath: What was not done, as a sentence after a blank; empty if nothing was to be done.
+    :param advice: How to do without counting, as sentences after a blank; empty if there is no way.
+    """
+
+    rows: str = "the rows that the job would read and replace"
+    aftermath: str = " Nothing was submitted."
+    advice: str = (
+        " If you are sure that the source has all rows, run the task with on_empty_source='submit' and "
+        "on_shrink='submit', which counts nothing (on_shrink='{{ params.on_shrink }}' lets one run say so)."
+    )
+
+
+class _WrongQuery(Exception):  # noqa: N818 (never leaves this module)
+    """
+    Polaris finds the query wrong.
+
+    :param fault: Why.
+    :param error: What to raise if that isn't the user's doing.
+    """
+
+    def __init__(self, fault: Fault, error: PolarisError) -> None:
+        super().__init__()
+        self.fault = fault
+        self.error = error
+
+
+class Counter:
+    """
+    Runs queries that have to see every row that a job can read.
+
+    :param connect: Returns the client.
+    :param limits: How long.
+    :param log: Logger of the task.
+    :param purpose: What for.
+    """
+
+    def __init__(
+        self, connect: Callable[[], PolarisClient], limits: Limits, log: Any, *, purpose: Purpose = Purpose()
+    ) -> None:
+        self._connect = connect
+        self._purpose = purpose
+        self._limits = limits
+        self._log = log
+        #: Why asynchronous SQL is not to be had; None while it is.
+        self._refusal: PolarisApiError | None = None
+
+    def rows(
+        self,
+        sql: str,
+        table: TableStorage,
+        *,
+        context: Mapping[str, Any] | None = None,
+        as_job: bool,
+        words: Mapping[str, str] | None = None,
+    ) -> list[dict[str, Any]]:
+        """
+        Run a SELECT over one table.
+
+        :param sql: Druid SQL.
+        :param table: The table that it reads.
+        :param context: Query context.
+        :param as_job: It must see no row that a job can't: rows that just came in by streaming. Otherwise it may.
+        :param words: What of the SQL the user wrote, by the name of the argument.
+        :return: A dictionary a row.
+        :raises PolarisSpecError: Polaris finds the user's words wrong; the sentence names the argument.
+        :raises PolarisGuardError: There is no way to see all rows, and only those.
+        :raises PolarisGuardUnansweredError: The query failed or took too long.
+        :raises PolarisError: As the client raises it.
+        """
+        try:
+            return self._rows_unless_wrong(sql, table, context, as_job=as_job, words=words or {})
+        except (PolarisGuardUnansweredError, PolarisApiError) as error:
+            # Druid doesn't know a table without segments. Source: druid.apache.org/docs/latest/querying/sql.
+            if table.is_empty and not (isinstance(error, PolarisApiError) and error.status != 400):
+                self._log.info("Table %r has no data, by its description.", table.name)
+                return []
+            raise
+
+    def _rows_unless_wrong(
+        self,
+        sql: str,
+        table: TableStorage,
+        context: Mapping[str, Any] | None,
+        *,
+        as_job: bool,
+        words: Mapping[str, str],
+    ) -> list[dict[str, Any]]:
+        try:
+            return self._rows(sql, table, context, as_job=as_job, has_words=bool(words))
+        except _WrongQuery as wrong:
+            found = wrong
+        # Out of the handler, so that the error has no context.
+        if table.is_empty:
+            raise found.error
+        if found.fault.passes(table):
+            raise PolarisGuardUnansweredError(
+                f"Polaris couldn't count rows: it doesn't know table or column yet and says {found.fault.reason!r}."
+                f"{self._purpose.aftermath} A retry asks again."
+            )
+        raise found.fault.of_words(words, table, self._purpose.aftermath) or found.error
+
+    def _rows(
+        self, sql: str, table: TableStorage, context: Mapping[str, Any] | None, *, as_job: bool, has_words: bool
+    ) -> list[dict[str, Any]]:
+        if self._refusal is None:
+            rows = self._asynchronously(sql, context or {}, has_words=has_words)
+            if rows is not None:
+                return rows
+        self._check_all_at_hand(table, as_job=as_job)
+        try:
+            return self._connect().query(sql, context=context)
+        except PolarisApiError as error:
+            fault = Fault.of_refusal(error)
+            if not fault.is_of_query:
+                raise
+            raise _WrongQuery(fault, error) from None
+
+    def _asynchronously(self, sql: str, context: Mapping[str, Any], *, has_words: bool) -> list[dict[str, Any]] | None:
+        client = self._connect()
+        try:
+            query_id = self._start_as_job(sql, context)
+        except PolarisApiError as error:
+            if error.status not in _HAS_NONE:
+                raise
+            fault = Fault.of_refusal(error)
+            if has_words and error.status == 400 and fault.is_of_query:
+                raise _WrongQuery(fault, error) from None
+            self._refusal = error
+            return None
+        try:
+            self._await(query_id)
+        except BaseException:
+            self._cancel(query_id)
+            raise
+        return list(client.iter_query_rows(query_id))
+
+    def _start_as_job(self, sql: str, context: Mapping[str, Any]) -> str:
+        try:
+            return self._start(sql, {**_VIEW_OF_JOBS, **context})
+        except PolarisApiError as error:
+            if error.status != 400:
+                raise
+            query_id = self._start(sql, context)
+            self._log.warning(
+                "Polaris counts rows only without %r, so rows that no job can read yet may be among them. It said: %s",
+                "includeSegmentSource",
+                error,
+            )
+            return query_id
+
+    def _start(self, sql: str, context: Mapping[str, Any]) -> str:
+        for _ in range(_MOST_STARTS):
+            self._limits.check_alive()
+            try:
+                return str(self._connect().start_query(sql, context=context)["queryId"])
+            except PolarisAmbiguousSubmitError as error:
+                cause = error.__cause__ or error
+        raise PolarisGuardUnansweredError(
+            f"Polaris didn't answer {_MOST_STARTS} times when it was asked to count rows.{self._purpose.aftermath} "
+            f"{cause} A retry asks again."
+        )
+
+    def _await(self, query_id: str) -> None:
+        end = self._limits.end(QUERY_LIMIT)
+        pause = _FIRST_PAUSE
+        while True:
+            answer = self._connect().get_query(query_id)
+            state = str(answer["state"]).upper()
+            if state == "SUCCESS":
+                return
+            if state == "FAILED":
+                fault = Fault.of_failure(answer)
+                said = f": {fault.reason!r}" if fault.reason else ""
+                unanswered = PolarisGuardUnansweredError(
+                    f"Polaris couldn't count rows: query {query_id!r} failed{said}.{self._purpose.aftermath} A retry "
+                    "asks again."
+                )
+                raise _WrongQuery(fault, unanswered) if fault.is_of_query else unanswered
+            if not self._limits.pause(pause, end):
+                raise PolarisGuardUnansweredError(
+                    f"Polaris couldn't count rows in time: query {query_id!r} is still {state!r} and was canceled."
+                    f"{self._purpose.aftermath} A retry asks again."
+                )
+            if pause < _LONGEST_PAUSE <= 2 * pause:
+                self._log.info("Polaris is still counting rows (query %r is %r).", query_id, state)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _cancel(self, query_id: str) -> None:
+        try:
+            self._connect().cancel_query(query_id)
+        except PolarisError as error:
+            self._log.debug("Query %r may run on: %s", query_id, error)
+
+    def _check_all_at_hand(self, table: TableStorage, *, as_job: bool) -> None:
+        if not table.is_wholly_precached:
+            raise self._blind(f"table {table.name!r} {table.why_not_precached}")
+        if not as_job:
+            return
+        for row in self._connect().iter_jobs(type=("streaming",), target_table=table.name):
+            stream = JobState.from_wire(row)
+            if not stream.is_terminal:
+                raise self._blind(
+                    f"streaming job {stream.job_id!r} writes to table {table.name!r}, so that it counts rows that no "
+                    "job can read yet"
+                )
+        self._check_total(table)
+
+    def _check_total(self, table: TableStorage) -> None:
+        """Polaris' own number has published rows only."""
+        total = self._connect().get_table(table.name).get("totalRows")
+        answer = self._connect().query(f'SELECT COUNT(*) AS "n" FROM {quote_identifier(table.name)}')
+        seen = answer[0].get("n") if answer else None
+        if isinstance(total, int) and seen != total:
+            raise self._blind(
+                f"it sees {seen} rows in table {table.name!r}, of which Polaris says that {total} can be read by jobs"
+            )
+
+    def _blind(self, why: str) -> PolarisGuardError:
+        return PolarisGuardError(
+            f"{self._purpose.rows} can't be counted: asynchronous SQL isn't to be had ({self._refusal}), and "
+            f"synchronous SQL can't be relied on, because {why}.{self._purpose.aftermath} Have asynchronous SQL "
+            "enabled for the project and allow it to the API key, or let the table precache all its data."
+            f"{self._purpose.advice}"
+        )

@@ -1,0 +1,113 @@
+"""Base of the models of job specs: wire names, no silent conversions, errors in one sentence; performs no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+from airflow_provider_polaris.jobs.errors import PolarisSpecError
+from airflow_provider_polaris.jobs.spec.misspelling import hint
+from airflow_provider_polaris.jobs.time.instant import quote
+
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)
+
+#: pydantic puts the tag of a union into the path of an error. Ours begin with this sign, so that they can be left out.
+TAG: Final = "<"
+
+_RULES: Final[Mapping[str, tuple[str, str]]] = {
+    "string_type": ("is not text", "Write it in quotes."),
+    "bool_type": ("is neither true nor false", "Write true or false, without quotes."),
+    "int_type": ("is not a whole number", "Write digits, without quotes."),
+    "int_from_float": ("is not a whole number", "Write digits, without quotes."),
+    "tuple_type": ("is not a list", "Put it into square brackets."),
+    "dict_type": ("is not an object", "Write it as {...}."),
+    "model_type": ("is not an object", "Write it as {...}."),
+    "model_attributes_type": ("is not an object", "Write it as {...}."),
+    "union_tag_not_found": ("is not an object with a type", 'Write it as {"type": ..., ...}.'),
+    "invalid-json-value": ("can't be written as JSON", "Use text, numbers, true, false, null, lists and objects only."),
+}
+
+
+class _SentenceErrors(ModelMetaclass):
+    """Lets ``Model(...)`` raise :class:`PolarisSpecError` instead of pydantic's error, and refuse unknown arguments."""
+
+    def __call__(cls, *args: Any, **values: Any) -> Any:  # noqa: N805
+        try:
+            model = super().__call__(*args, **values)
+        except ValidationError as error:
+            raise spec_error(error, cls.__name__) from None
+        for name in model.model_extra or ():
+            known = ", ".join(sorted(type(model).model_fields))
+            raise PolarisSpecError(f"{cls.__name__} has no field {name!r}. It has {known}.")
+        return model
+
+
+class WireModel(BaseModel, metaclass=_SentenceErrors):
+    """
+    A part of a job spec.
+
+    Built from Python by field name (``table_name``), it refuses unknown fields. Read from JSON by
+    :func:`~airflow_provider_polaris.jobs.spec.job_spec.parse_spec`, it takes wire names (``tableName``) and keeps unknown
+    fields, because the API may have learned new ones. ``null`` means the same as an absent field.
+    """
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="allow", strict=False
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_null(cls, data: Any) -> Any:
+        return {name: value for name, value in data.items() if value is not None} if isinstance(data, Mapping) else data
+
+    def to_wire(self) -> dict[str, Any]:
+        """
+        Return the JSON object that Polaris takes, with all defaults written out.
+
+        Equal to what the vendor's SDK sends for the same job. Source: polaris-sdk 20250425.14.0.
+        """
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def spec_error(error: ValidationError, subject: str) -> PolarisSpecError:
+    """
+    Say in one sentence what pydantic found wrong first.
+
+    :param error: What pydantic raised.
+    :param subject: What was being read, for a field that is missing.
+    """
+    details = error.errors(include_url=False)
+    first = details[0]
+    reason = first.get("ctx", {}).get("error")
+    more = f" There are {len(details)} such mistakes in all." if len(details) > 1 else ""
+    if isinstance(reason, PolarisSpecError):
+        return PolarisSpecError(f"{reason}{more}")
+    path = _path(first["loc"])
+    if first["type"] == "missing":
+        absent = f"{path} of the {subject}"
+        if slip := hint(str(first["loc"][-1]), first["input"]):
+            return PolarisSpecError(f"{absent} is missing, and Polaris requires it. {slip}{more}")
+        return PolarisSpecError(f"{absent} is missing, and Polaris requires it. Add it.{more}")
+    if first["type"] == "literal_error":
+        rule, mend = "is not a value that Polaris knows", f"Write {first['ctx']['expected']}."
+    else:
+        rule, mend = _RULES.get(first["type"], (f"is refused: {first['msg']}", "Correct it."))
+        if first["type"] == "union_tag_not_found" and isinstance(first["input"], Mapping):
+            mend = hint("type", first["input"]) or mend
+    return PolarisSpecError(f"{path} {quote(first['input'])} of the {subject} {rule}. {mend}{more}")
+
+
+def _path(location: tuple[str | int, ...]) -> str:
+    path = ""
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif not part.startswith(TAG):
+            path += f".{part}" if path else part
+    return path

@@ -1,0 +1,326 @@
+"""
+Read Druid SQL expressions (mappings, filters) with sqlglot; performs no I/O, changes no text and never fails.
+
+An expression that sqlglot can't parse is *unknown*: nothing is concluded from it, and Polaris has the last word.
+sqlglot is imported inside functions because importing an operator must stay cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from airflow_provider_polaris.jobs.sql.functions import AGGREGATES, CLOCK, SCALARS
+from airflow_provider_polaris.jobs.time.instant import quote
+
+#: Longer texts are unknown: nobody writes them by hand, and reading them would take the worker's time.
+LONGEST_EXPRESSION: Final = 100_000
+
+
+#: Functions that Polaris is known to have, in upper case.
+KNOWN: Final = AGGREGATES | CLOCK | SCALARS
+
+
+#: Functions without parentheses that sqlglot takes for columns.
+_BARE_CLOCK: Final = frozenset({"LOCALTIME", "LOCALTIMESTAMP"})
+
+
+_PERIOD_BY_UNIT: Final = {
+    "SECOND": "PT1S",
+    "MINUTE": "PT1M",
+    "HOUR": "PT1H",
+    "DAY": "P1D",
+    "WEEK": "P1W",
+    "MONTH": "P1M",
+    "QUARTER": "P3M",
+    "YEAR": "P1Y",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TimeFloor:
+    """
+    The rounding down of a time that an expression consists of.
+
+    :param period: ISO 8601 period, as written; ``FLOOR(... TO HOUR)`` and ``DATE_TRUNC('hour', ...)`` count as PT1H.
+    :param of_time: The time is the plain column ``__time``.
+    :param zone: Time zone argument of ``TIME_FLOOR``, if any; buckets are in UTC without it.
+    :param has_origin: ``TIME_FLOOR`` has an origin argument: its buckets start anywhere.
+    """
+
+    period: str
+    of_time: bool
+    zone: str | None = None
+    has_origin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """
+    What an expression contains.
+
+    :param aggregates: Upper-case names of aggregate functions, in the order written. Without those that are applied as
+        window functions (``SUM(x) OVER (...)``) or stand in a subquery: they don't aggregate the rows of the job.
+    :param functions: Upper-case names of all functions.
+    :param has_unknown_function: It calls a function that may or may not be an aggregate, for all we know.
+    :param counts_rows: It has a ``COUNT`` without ``DISTINCT``.
+    :param column: Name of the column, if the expression is nothing but a column.
+    :param time_floor: See :class:`TimeFloor`; None if the expression is no rounding down of a time.
+    :param constant: The text, if the expression is nothing but a text in single quotes.
+    """
+
+    aggregates: tuple[str, ...]
+    functions: frozenset[str]
+    has_unknown_function: bool
+    counts_rows: bool
+    column: str | None
+    time_floor: TimeFloor | None
+    constant: str | None
+
+    @property
+    def clock_functions(self) -> tuple[str, ...]:
+        """Names of the functions that depend on when the job runs, sorted."""
+        return tuple(sorted(self.functions & CLOCK))
+
+    @property
+    def is_surely_scalar(self) -> bool:
+        """Whether it has no aggregate, and no function that we don't know either."""
+        return not self.aggregates and not self.has_unknown_function
+
+
+def read_expression(expression: str) -> Reading | None:
+    """
+    Parse one Druid SQL expression.
+
+    :param expression: A mapping's or filter's text.
+    :return: None if it can't be parsed: then nothing is known about it.
+    """
+    from sqlglot import exp
+
+    tree = parse_sql(expression)
+    if tree is None:
+        return None
+    calls = list(calls_of(tree))
+    return Reading(
+        aggregates=tuple(dict.fromkeys(name for name, node in calls if name in AGGREGATES and _aggregates_rows(node))),
+        functions=frozenset(name for name, _ in calls),
+        has_unknown_function=any(isinstance(node, exp.Anonymous) and name not in KNOWN for name, node in calls),
+        counts_rows=any(name == "COUNT" and _aggregates_rows(node) and not _is_distinct(node) for name, node in calls),
+        column=_column_name(tree),
+        time_floor=_time_floor(tree),
+        constant=str(tree.unnest().name) if _is_text(tree.unnest()) else None,
+    )
+
+
+def find_aggregates(expression: str) -> tuple[str, ...]:
+    """
+    Return the aggregate functions of an expression.
+
+    >>> find_aggregates('CASE WHEN SUM("a") > 0 THEN MAX("b") END'), find_aggregates('UPPER("MAX")')
+    (('SUM', 'MAX'), ())
+
+    :return: As :attr:`Reading.aggregates`; empty if the expression can't be parsed.
+    """
+    reading = read_expression(expression)
+    return reading.aggregates if reading else ()
+
+
+def first_keyword(statement: str) -> str | None:
+    """
+    Return the first word of a SQL statement in upper case, comments skipped.
+
+    :return: None if the text has no word or can't be cut into words.
+    """
+    from sqlglot.errors import SqlglotError
+
+    dialect = druid_dialect()
+    try:
+        tokens = dialect().tokenize(statement)
+    except SqlglotError:
+        return None
+    return tokens[0].text.upper() if tokens else None
+
+
+@lru_cache(maxsize=1)
+def druid_dialect() -> Any:
+    """Return sqlglot's dialect, with what Polaris reads otherwise."""
+    from sqlglot.dialects import druid
+
+    base: Any = druid.Druid
+
+    class PolarisDruid(base):  # type: ignore[misc]
+        class Parser(base.parser_class):  # type: ignore[misc]
+            # sqlglot has classes with fixed arguments for the functions it knows: ANY_VALUE("x", 10), fine in Druid, is
+            # an error to it. Without that table every function keeps the name and arguments it is written with.
+            FUNCTIONS: dict[str, Any] = {}  # noqa: RUF012
+            FUNCTION_PARSERS: dict[str, Any] = {  # noqa: RUF012
+                "JSON_VALUE": _parse_json_value,  # sqlglot 27 has none of its own
+                **base.parser_class.FUNCTION_PARSERS,
+                "POSITION": _parse_position,
+            }
+
+    return PolarisDruid
+
+
+def _parse_json_value(parser: Any) -> Any:
+    """Read ``JSON_VALUE(expr, path [RETURNING type])``; the type is nothing that anybody here asks for."""
+    from sqlglot import exp
+
+    arguments = parser._parse_csv(parser._parse_bitwise)
+    if parser._match_text_seq("RETURNING"):
+        parser._parse_types()
+    return exp.Anonymous(this="JSON_VALUE", expressions=arguments)
+
+
+def _parse_position(parser: Any) -> Any:
+    """Read ``POSITION(text IN expr [FROM index])``, of which sqlglot doesn't know the last part."""
+    from sqlglot import TokenType
+
+    call = parser._parse_position()
+    if parser._match(TokenType.FROM):
+        call.set("position", parser._parse_bitwise())
+    return call
+
+
+def parse_sql(expression: str) -> Any:
+    """Return the tree of an expression; None if it can't be read."""
+    if len(expression) > LONGEST_EXPRESSION:
+        return None
+    druid_dialect()  # not in the try: a sqlglot that doesn't fit must not look like an unknown expression
+    try:
+        return _parse(expression)
+    except Exception:
+        # Whatever a parser throws at a user's text (its own errors, RecursionError, ...) means the same: unknown.
+        return None
+
+
+def why_no_expression(text: str) -> tuple[str, int | None] | None:
+    """
+    Return why a text is not one SQL expression, and the index where that shows, if it is known.
+
+    :param text: Text whose brackets and quotes are in order.
+    :return: None if it is one, and if that can't be told: the text is too long or nested too deeply to be parsed.
+    """
+    from sqlglot import exp
+    from sqlglot.errors import ParseError, SqlglotError
+
+    if len(text) > LONGEST_EXPRESSION:
+        return None
+    druid_dialect()
+    try:
+        tree = _parse(text)
+    except ParseError as error:
+        return _reason(text, error.errors)
+    except SqlglotError:
+        return "it can't be cut into words", None
+    except Exception:
+        return None
+    return ("'*' is no value", text.find("*")) if isinstance(tree, exp.Star) else None
+
+
+def _parse(text: str) -> Any:
+    import sqlglot
+    from sqlglot import exp
+
+    # As a condition: as a statement, text that begins with a command word is accepted, with a warning in the log.
+    return sqlglot.parse_one(text, read=druid_dialect(), into=exp.Condition)
+
+
+def _reason(text: str, errors: Sequence[Mapping[str, Any]]) -> tuple[str, int | None]:
+    """Say in our own words what sqlglot found: its words name classes of its code."""
+    found = errors[0] if errors else {}
+    before, word, after = (str(found.get(part) or "") for part in ("start_context", "highlight", "end_context"))
+    if not word:
+        return "it has no value and no condition", None
+    at = text.find(before + word + after)
+    return f"unexpected {quote(word)}", at + len(before) if at >= 0 else None
+
+
+def calls_of(tree: Any) -> Iterator[tuple[str, Any]]:
+    """Yield each function call with its upper-case name, in the order written."""
+    from sqlglot import exp
+
+    for node in tree.dfs():
+        if isinstance(node, exp.Anonymous):
+            yield str(node.name).upper(), node
+        elif isinstance(node, exp.Func) and not isinstance(node, exp.Connector):
+            name = "STRING_AGG" if isinstance(node, exp.GroupConcat) else str(node.sql_name()).upper()
+            yield name, node
+        elif is_bare_clock(node):
+            yield node.name.upper(), node
+
+
+def is_bare_clock(node: Any) -> bool:
+    """Whether a column is none, but a function that is written without parentheses."""
+    from sqlglot import exp
+
+    if not isinstance(node, exp.Column) or node.table or node.this.args.get("quoted"):
+        return False
+    return node.name.upper() in _BARE_CLOCK
+
+
+def _aggregates_rows(call: Any) -> bool:
+    from sqlglot import exp
+
+    modifiers = (exp.Filter, exp.IgnoreNulls, exp.RespectNulls, exp.WithinGroup)
+    wrapped = call
+    while isinstance(wrapped.parent, modifiers) and wrapped.arg_key == "this":
+        wrapped = wrapped.parent
+    if isinstance(wrapped.parent, exp.Window) and wrapped.arg_key == "this":
+        return False
+    return call.find_ancestor(exp.Query) is None
+
+
+def _is_distinct(call: Any) -> bool:
+    from sqlglot import exp
+
+    return any(isinstance(argument, exp.Distinct) for argument in call.expressions)
+
+
+def _column_name(tree: Any) -> str | None:
+    from sqlglot import exp
+
+    node = tree.unnest()
+    return str(node.name) if isinstance(node, exp.Column) and not node.table else None
+
+
+def _time_floor(tree: Any) -> TimeFloor | None:
+    from sqlglot import exp
+
+    node = tree.unnest()
+    if isinstance(node, exp.Floor) and node.args.get("to") is not None:
+        period = _PERIOD_BY_UNIT.get(str(node.args["to"].name).upper())
+        return TimeFloor(period, _column_name(node.this) == "__time") if period else None
+    if not isinstance(node, exp.Anonymous):
+        return None
+    name, arguments = str(node.name).upper(), node.expressions
+    if name == "DATE_TRUNC" and len(arguments) == 2 and _is_text(arguments[0]):
+        period = _PERIOD_BY_UNIT.get(str(arguments[0].name).upper())
+        return TimeFloor(period, _column_name(arguments[1]) == "__time") if period else None
+    if name == "TIME_FLOOR" and len(arguments) >= 2 and _is_text(arguments[1]):
+        origin, zone = [*arguments[2:4], None, None][:2]
+        return TimeFloor(
+            period=str(arguments[1].name),
+            of_time=_column_name(arguments[0]) == "__time",
+            zone=None if zone is None or isinstance(zone, exp.Null) else str(zone.name),
+            has_origin=origin is not None and not isinstance(origin, exp.Null),
+        )
+    return None
+
+
+def _is_text(node: Any) -> bool:
+    from sqlglot import exp
+
+    return isinstance(node, exp.Literal) and bool(node.is_string)
+
+
+def quote_identifier(name: str) -> str:
+    """
+    Write a column's name as Druid SQL.
+
+    >>> print(quote_identifier('the "best" city'))
+    "the ""best"" city"
+    """
+    return '"' + name.replace('"', '""') + '"'

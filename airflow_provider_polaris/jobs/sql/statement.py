@@ -1,0 +1,177 @@
+"""
+The Druid SQL that a job stands for, to be read by people and by lineage; performs no I/O and never fails.
+
+Polaris shows SQL of its own making once a job exists (``query`` of docs.imply.io/polaris/api-manage-job); this is the
+same in Polaris' own form for a job that doesn't exist yet, or whose description comes without. Nothing here is sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from airflow_provider_polaris.jobs.spec.job_spec import BatchJobSpec, ColumnMapping, SqlJobSpec, parse_spec
+from airflow_provider_polaris.jobs.spec.sources import TableSource
+from airflow_provider_polaris.jobs.sql.expressions import find_aggregates, quote_identifier
+from airflow_provider_polaris.jobs.sql.single_expression import find_flaw
+from airflow_provider_polaris.jobs.time.granularity import Granularity
+from airflow_provider_polaris.jobs.time.instant import OPEN_START, format_instant
+from airflow_provider_polaris.jobs.time.interval import Interval
+
+#: Granularities that have a word of their own after PARTITIONED BY; the others are written as TIME_FLOOR.
+#: Source: druid.apache.org/docs/latest/multi-stage-query/reference.
+_WORDS: Final = frozenset({Granularity.HOUR, Granularity.DAY, Granularity.MONTH, Granularity.YEAR, Granularity.ALL})
+
+#: Stands where the job leaves the granularity to the table. Source: docs.imply.io/polaris/partitioning.
+_PARTITIONED_AS_BEFORE: Final = "-- PARTITIONED BY the target table's own granularity; DAY if the job creates it"
+
+
+def job_statement(spec: Mapping[str, Any]) -> str | None:
+    r"""
+    Write a job as the statement that does the same.
+
+    The form is that of the sample in docs.imply.io/polaris/api-ingest-table: ``GROUP BY`` counts the columns that
+    aggregate nothing, ``__time`` of a table is taken as it is if no mapping writes it. Instants are UTC. Three things
+    are not in it: ``__count``, which Polaris adds to some rollups; the job's context; and ``isAggregation`` that only
+    the target's schema knows, in whose place an aggregate function in the expression counts.
+
+    >>> mappings = [{"columnName": "longest", "expression": 'MAX("length")', "isAggregation": True}]
+    >>> print(job_statement({"type": "batch", "source": {"type": "table", "tableName": "raw"}, "partitionedBy": "day",
+    ...                      "target": {"type": "table", "tableName": "hourly"}, "mappings": mappings}))
+    INSERT INTO "hourly"
+    SELECT
+      "__time" AS "__time",
+      MAX("length") AS "longest"
+    FROM "raw"
+    GROUP BY 1
+    PARTITIONED BY DAY
+
+    :param spec: The JSON object for Polaris, or the spec that Polaris echoes.
+    :return: For a sql job its ``query``, untouched. None for a job that no SQL stands for (``delete_data``,
+        ``restore_data``, ``drop_table``: Druid SQL has no DELETE and no DROP), for a spec that can't be read, and for
+        one with an expression that would end outside its place in the statement.
+    """
+    try:
+        job = parse_spec(spec)
+        if isinstance(job, SqlJobSpec):
+            return job.query if job.query.strip() else None
+        return _batch_statement(job) if isinstance(job, BatchJobSpec) and not _is_torn(job) else None
+    except Exception:
+        # A spec can be odd in ways that only Polaris knows; what can't be told for sure is not told.
+        return None
+
+
+def selected_columns(job: BatchJobSpec) -> list[ColumnMapping]:
+    """
+    Return what a job computes: its mappings, and ``__time`` of a table where they leave it out.
+
+    Empty without mappings: what a job over a table writes then is not documented.
+
+    :param job: The job.
+    """
+    names = {mapping.column_name for mapping in job.mappings}
+    if names and "__time" not in names and isinstance(job.source, TableSource):
+        return [ColumnMapping(column_name="__time", expression='"__time"'), *job.mappings]
+    return list(job.mappings)
+
+
+def grouping_columns(selected: Sequence[ColumnMapping]) -> list[ColumnMapping]:
+    """
+    Return the columns by whose values a job merges rows; empty if it merges none, or all into one.
+
+    :param selected: As :func:`selected_columns` returns.
+    """
+    grouped = [column for column in selected if not _aggregates(column)]
+    return grouped if len(grouped) < len(selected) else []
+
+
+def _batch_statement(job: BatchJobSpec) -> str | None:
+    selected = selected_columns(job)
+    replaces = job.ingestion_mode == "replace"
+    overwrite = _overwrite(job) if replaces else None
+    if not selected or (replaces and overwrite is None):
+        return None
+    lines = [f"{'REPLACE' if replaces else 'INSERT'} INTO {quote_identifier(job.target.table_name)}"]
+    if overwrite is not None:
+        lines.append(overwrite)
+    columns = (f"  {_closed(column.expression)} AS {quote_identifier(column.column_name)}" for column in selected)
+    lines += ["SELECT", ",\n".join(columns), f"FROM {_origin(job)}"]
+    if terms := list(_terms(job)):
+        lines.append("WHERE " + "\n  AND ".join(f"({_closed(term)})" for term in terms))
+    if grouped := grouping_columns(selected):
+        lines.append("GROUP BY " + ", ".join(str(selected.index(column) + 1) for column in grouped))
+    lines.append(_PARTITIONED_AS_BEFORE if job.partitioned_by is None else _partitioned(job.partitioned_by))
+    if job.clustering_columns:
+        lines.append("CLUSTERED BY " + ", ".join(map(quote_identifier, job.clustering_columns)))
+    return "\n".join(lines)
+
+
+def _is_torn(job: BatchJobSpec) -> bool:
+    texts = (job.filter_expression or "", *(mapping.expression for mapping in job.mappings))
+    return any(find_flaw(text) is not None for text in texts)
+
+
+def _aggregates(column: ColumnMapping) -> bool:
+    if column.is_aggregation is not None:
+        return column.is_aggregation
+    return bool(find_aggregates(column.expression))
+
+
+def _overwrite(job: BatchJobSpec) -> str | None:
+    """Return None if the job says neither what it replaces nor that it replaces all, which is not documented."""
+    if job.replace_all:
+        return "OVERWRITE ALL"
+    bounds = [_bounds(span) for span in job.target.spans]
+    if len(bounds) == 1:
+        return f"OVERWRITE WHERE {bounds[0]}"
+    return "OVERWRITE WHERE " + "\n  OR ".join(f"({each})" for each in bounds) if bounds else None
+
+
+def _bounds(span: Interval) -> str:
+    upper = f'"__time" < {_timestamp(span.end)}'
+    return upper if span.start == OPEN_START else f'"__time" >= {_timestamp(span.start)} AND {upper}'
+
+
+def _terms(job: BatchJobSpec) -> Iterator[str]:
+    """Yield the conditions; Polaris adds what is replaced to them (docs.imply.io/polaris/sql-ingestion-reference)."""
+    replaced = job.target.spans if job.ingestion_mode == "replace" else ()
+    if isinstance(job.source, TableSource):
+        span = job.source.span
+        if span != Interval.ETERNITY:
+            yield _inside(span)
+        if replaced and replaced != (span,):
+            yield " OR ".join(map(_inside, replaced))
+    if job.filter_expression and job.filter_expression.strip():
+        yield job.filter_expression
+
+
+def _inside(span: Interval) -> str:
+    # As in the sample of docs.imply.io/polaris/api-ingest-table, which has 0 in place of the open start.
+    start = "0" if span.start == OPEN_START else format_instant(span.start)
+    return f"TIME_IN_INTERVAL(\"__time\", '{start}/{format_instant(span.end)}')"
+
+
+def _origin(job: BatchJobSpec) -> str:
+    if isinstance(job.source, TableSource):
+        return quote_identifier(job.source.table_name)
+    # Source: docs.imply.io/polaris/sql-ingestion-reference (POLARIS_SOURCE).
+    described = json.dumps(job.source.to_wire(), sort_keys=True, ensure_ascii=False)
+    return "TABLE(POLARIS_SOURCE('" + described.replace("'", "''") + "'))"
+
+
+def _partitioned(word: str) -> str:
+    granularity = Granularity.parse(word)
+    if granularity in _WORDS:
+        return f"PARTITIONED BY {granularity.value.upper()}"
+    return f"PARTITIONED BY TIME_FLOOR(\"__time\", '{granularity.period}')"
+
+
+def _timestamp(instant: datetime) -> str:
+    return "TIMESTAMP '" + format_instant(instant)[:-1].replace("T", " ").removesuffix(".000") + "'"
+
+
+def _closed(text: str) -> str:
+    """End the line where the text may end in a comment, which would swallow what comes after it."""
+    return text + "\n" if "--" in text else text

@@ -1,0 +1,317 @@
+"""Half-open time intervals in UTC: read, written, aligned and cut; performs no I/O and never asks the clock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar, Final
+
+from airflow_provider_polaris.jobs.errors import PolarisSpecError
+from airflow_provider_polaris.jobs.time.granularity import Granularity
+from airflow_provider_polaris.jobs.time.instant import (
+    OPEN_END,
+    OPEN_START,
+    UnreadableInstantError,
+    as_utc,
+    floor_to_millisecond,
+    format_instant,
+    parse_instant,
+    quote,
+)
+from airflow_provider_polaris.jobs.time.period import Period
+
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_FORMS: Final = "Write it as 'start/end' or 'start/period', for example '2024-06-01/2024-06-02' or '2024-06-01/P1D'."
+#: What ISO 8601 lets an end leave out when it equals the start: '02', '06-02', '08:00', '02T08:00'.
+_SHORTENED_END: Final = re.compile(
+    r"(\d{2}-)?\d{2}([T\x20]\d{2}(:\d{2})*)?|T?\d{2}(:\d{2})+(\.\d+)?Z?", re.IGNORECASE | re.ASCII
+)
+
+
+@dataclass(frozen=True, slots=True, order=True, repr=False)
+class Interval:
+    """
+    All instants from ``start`` up to, not including, ``end``; in UTC, never empty, exact to the millisecond.
+
+    Polaris knows no time finer than a millisecond, so finer digits are dropped at both ends. Both are rounded down, so
+    that intervals that touch still touch and none overlap. A start before the year 1 is an open start
+    (``datetime.min``); Polaris' word for it is ``-1000-01-01T00:00:00.000Z``.
+
+    >>> day = Interval.parse("2024-06-01/P1D")
+    >>> str(day)
+    '2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z'
+    >>> day.contains(Interval.parse("2024-06-01T10:00Z/2024-06-02T00:00Z"))
+    True
+
+    :param start: First instant; with a time zone, which may be any.
+    :param end: First instant after the interval; with a time zone.
+    :raises PolarisSpecError: An end has no time zone, or the interval is empty or reversed.
+    """
+
+    start: datetime
+    end: datetime
+
+    #: All of time, Polaris' default for ``source.interval``. Source: docs.imply.io/polaris/api-ingest-table.
+    ETERNITY: ClassVar[Interval]
+
+    def __post_init__(self) -> None:
+        start, end = (floor_to_millisecond(as_utc(instant)) for instant in (self.start, self.end))
+        _check_order(start, end, "interval", f"{format_instant(start)}/{format_instant(end)}")
+        object.__setattr__(self, "start", start)
+        object.__setattr__(self, "end", end)
+
+    @classmethod
+    def parse(cls, text: str, *, field: str = "interval") -> Interval:
+        """
+        Read an ISO 8601 interval: ``start/end``, ``start/period`` or ``period/end``.
+
+        What an Airflow template renders (``{{ data_interval_start }}/{{ data_interval_end }}``: a blank instead of
+        ``T``, an offset), dates, months, years, ISO weeks, days of the year, the basic form (``{{ ds_nodash }}``) and
+        nine fraction digits are read; a missing zone is UTC. Both ends are written out in full: the shortened end of
+        ISO 8601 (``2024-06-01/02``) is refused, as Druid refuses it.
+
+        >>> Interval.parse("2024-06-01 00:00:00+00:00/2024-06-02 00:00:00+00:00").to_wire()
+        '2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z'
+        >>> Interval.parse("2024-01-31/P1M").to_wire()
+        '2024-01-31T00:00:00.000Z/2024-02-29T00:00:00.000Z'
+        >>> Interval.parse("-1000-01-01T00:00:00.000Z/5000-01-01T00:00:00.000Z") == Interval.ETERNITY
+        True
+
+        :param text: The interval, rendered.
+        :param field: What the value is called where the user wrote it, for the error.
+        :raises PolarisSpecError: One sentence that names field, value, rule and mend.
+        """
+        first, second = _split_text(text, field)
+        start, end = _parse_side(first, "start", text, field), _parse_side(second, "end", text, field)
+        try:
+            if isinstance(start, Period):
+                if isinstance(end, Period):
+                    raise PolarisSpecError(
+                        f"{field} {quote(text)} has a period on both sides and thus no place in time. {_FORMS}"
+                    )
+                start = (-start).add_to(end)
+            elif isinstance(end, Period):
+                end = end.add_to(start)
+        except OverflowError:
+            raise PolarisSpecError(
+                f"{field} {quote(text)} reaches outside the years 1 to 9999. Shorten the period, or write both ends."
+            ) from None
+        start, end = floor_to_millisecond(start), floor_to_millisecond(end)
+        _check_order(start, end, field, text)
+        return cls(start, end)
+
+    def to_wire(self) -> str:
+        """Write the interval as Polaris does: both ends in UTC with milliseconds and ``Z``."""
+        return f"{format_instant(self.start)}/{format_instant(self.end)}"
+
+    __str__ = to_wire
+
+    def __repr__(self) -> str:
+        return f"<Interval {self.to_wire()}>"
+
+    @property
+    def duration(self) -> timedelta:
+        """Time from start to end."""
+        return self.end - self.start
+
+    def is_aligned(self, granularity: Granularity) -> bool:
+        """
+        Whether both ends fall on bucket boundaries of ``granularity`` (UTC).
+
+        >>> Interval.parse("2024-06-01/P1D").is_aligned(Granularity.EIGHT_HOUR)
+        True
+        """
+        return granularity.floor(self.start) == self.start and granularity.floor(self.end) == self.end
+
+    def align(self, granularity: Granularity) -> Interval:
+        """
+        Return the smallest aligned interval that contains this one.
+
+        >>> str(Interval.parse("2024-06-01T01:30Z/2024-06-01T02:00Z").align(Granularity.HOUR))
+        '2024-06-01T01:00:00.000Z/2024-06-01T02:00:00.000Z'
+
+        :raises PolarisSpecError: That interval would end after the year 9999 (for ``all``: after 5000-01-01).
+        """
+        return Interval(granularity.floor(self.start), granularity.ceil(self.end))
+
+    def widen(self, granularity: Granularity) -> Interval:
+        """
+        Return what :meth:`align` does, or the interval itself where that would lie beyond the calendar.
+
+        >>> Interval.ETERNITY.widen(Granularity.WEEK) == Interval.ETERNITY
+        True
+        """
+        if self == Interval.ETERNITY:
+            return self
+        try:
+            return self.align(granularity)
+        except PolarisSpecError:
+            return self
+
+    def buckets(self, granularity: Granularity) -> Iterator[Interval]:
+        """
+        Cut the interval at every bucket boundary of ``granularity``, lazily.
+
+        Pieces are in time order and cover the interval exactly; the first and the last are parts of buckets if the
+        interval is not aligned. ``all`` gives the interval itself.
+
+        >>> [str(piece.duration) for piece in Interval.parse("2024-01/2024-04").buckets(Granularity.MONTH)]
+        ['31 days, 0:00:00', '29 days, 0:00:00', '31 days, 0:00:00']
+        """
+        if granularity is Granularity.ALL:
+            yield self
+            return
+        start = self.start
+        # Compared as a bucket start, because next() can't be asked about the last bucket of the calendar.
+        last = granularity.floor(self.end - _MILLISECOND)
+        while start < last:
+            end = granularity.next(start)
+            yield Interval(start, end)
+            start = end
+        yield Interval(start, self.end)
+
+    def split(self, step: timedelta | Granularity) -> list[Interval]:
+        """
+        Cut the interval into consecutive pieces.
+
+        Pieces are half-open, in time order and cover the interval exactly. A timedelta is counted from the interval's
+        own start and the last piece may be shorter; a granularity cuts at its bucket boundaries, as :meth:`buckets`.
+
+        >>> [piece.to_wire()[11:16] for piece in Interval.parse("2024-06-01/P1D").split(timedelta(hours=10))]
+        ['00:00', '10:00', '20:00']
+
+        :param step: Longest piece: a positive number of whole milliseconds, or a granularity.
+        :return: At least one piece, never an empty list. Every piece is built, so mind a small step in a long interval.
+        :raises PolarisSpecError: ``step`` is zero, negative or not whole milliseconds.
+        """
+        if isinstance(step, Granularity):
+            return list(self.buckets(step))
+        if step <= timedelta() or step % _MILLISECOND:
+            raise PolarisSpecError(
+                f"step {step!r} can't cut an interval: it must be a positive number of whole milliseconds. "
+                "Pass timedelta(days=1), for example, or a Granularity."
+            )
+        pieces = []
+        start = self.start
+        while self.end - start > step:
+            pieces.append(Interval(start, start + step))
+            start += step
+        return [*pieces, Interval(start, self.end)]
+
+    def shift(self, period: str | timedelta) -> Interval:
+        """
+        Move both ends by an ISO 8601 period (``-P1D`` for back) or a timedelta; an open end stays open.
+
+        >>> str(Interval.parse("2024-01/P1M").shift("P1M"))
+        '2024-02-01T00:00:00.000Z/2024-03-01T00:00:00.000Z'
+
+        :raises PolarisSpecError: No period, or the result is empty (month ends) or outside the years 1 to 9999.
+        """
+        moved_by = Period(exact=period) if isinstance(period, timedelta) else Period.parse(period)
+        try:
+            start, end = (
+                instant if instant in (OPEN_START, OPEN_END) else moved_by.add_to(instant)
+                for instant in (self.start, self.end)
+            )
+        except OverflowError:
+            raise PolarisSpecError(
+                f"interval {self.to_wire()!r} moved by {period!r} leaves the years 1 to 9999."
+            ) from None
+        return Interval(start, end)
+
+    def contains(self, other: Interval | datetime) -> bool:
+        """
+        Whether the instant, or all of the interval, lies in this one.
+
+        :raises PolarisSpecError: ``other`` is a datetime without a time zone.
+        """
+        if isinstance(other, Interval):
+            return self.start <= other.start and other.end <= self.end
+        return self.start <= as_utc(other) < self.end
+
+    def overlaps(self, other: Interval) -> bool:
+        """Whether the two have an instant in common; intervals that only touch don't."""
+        return self.start < other.end and other.start < self.end
+
+    def intersection(self, other: Interval) -> Interval | None:
+        """Return what the two have in common; None if nothing."""
+        return Interval(max(self.start, other.start), min(self.end, other.end)) if self.overlaps(other) else None
+
+
+def merge(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+    """
+    Join intervals that touch or overlap.
+
+    >>> merge([Interval.parse("2024-06-02/P1D"), Interval.parse("2024-06-01/P1D")])
+    (<Interval 2024-06-01T00:00:00.000Z/2024-06-03T00:00:00.000Z>,)
+
+    :return: In the order of time.
+    """
+    merged: list[Interval] = []
+    for each in sorted(intervals):
+        if merged and each.start <= merged[-1].end:
+            merged[-1] = Interval(merged[-1].start, max(merged[-1].end, each.end))
+        else:
+            merged.append(each)
+    return tuple(merged)
+
+
+def _split_text(text: str, field: str) -> tuple[str, str]:
+    if not isinstance(text, str):
+        raise PolarisSpecError(f"{field} {quote(text)} is a {type(text).__name__}, not text. {_FORMS}")
+    sides = [side.strip() for side in text.split("/")]
+    if any(side.lower() in ("none", "null") for side in sides):
+        raise PolarisSpecError(
+            f"{field} {quote(text)} has no value where an instant belongs: this run has no data interval. "
+            "Set the interval yourself, for example from params, or give the DAG a timetable with data intervals."
+        )
+    if sides == [""]:
+        raise PolarisSpecError(f"{field} {quote(text)} is empty. {_FORMS}")
+    if len(sides) != 2 or not all(sides):
+        raise PolarisSpecError(f"{field} {quote(text)} needs exactly one '/' between a start and an end. {_FORMS}")
+    return sides[0], sides[1]
+
+
+def _parse_side(side: str, which: str, text: str, field: str) -> datetime | Period:
+    if side.lstrip("+-")[:1] in ("P", "p"):
+        try:
+            period = Period.parse(side)
+        except PolarisSpecError:
+            period = None
+        if period is None or side.startswith("-"):
+            raise PolarisSpecError(
+                f"{field} {quote(text)} has the {which} {quote(side)}, "
+                f"which is not an ISO 8601 period such as 'P1D', 'P1M' or 'PT6H'. {_FORMS}"
+            )
+        return period
+    if which == "end" and _SHORTENED_END.fullmatch(side):
+        raise PolarisSpecError(
+            f"{field} {quote(text)} has a shortened end {quote(side)}, which Polaris doesn't read. "
+            "Write the end in full, with year, month and day."
+        )
+    try:
+        return parse_instant(side)
+    except UnreadableInstantError as error:
+        raise PolarisSpecError(
+            f"{field} {quote(text)} has the {which} {quote(side)}, which {error}. {_FORMS}"
+        ) from None
+
+
+def _check_order(start: datetime, end: datetime, field: str, text: str) -> None:
+    if start == end:
+        raise PolarisSpecError(
+            f"{field} {quote(text)} is empty: the end is not part of it, so it must lie at least a millisecond after "
+            "the start. End with the first instant after the data; "
+            "one day is '2024-06-01/2024-06-02' or '2024-06-01/P1D'. If it is the data interval of an Airflow run: "
+            "those of a plain cron schedule are empty since Airflow 3, those of CronDataIntervalTimetable are not."
+        )
+    if start > end:
+        raise PolarisSpecError(
+            f"{field} {quote(text)} is reversed: the end must be after the start. "
+            "Swap the two, or pass data_interval_start and data_interval_end."
+        )
+
+
+Interval.ETERNITY = Interval(OPEN_START, OPEN_END)

@@ -1,0 +1,134 @@
+"""
+Jinja macros for people who write their own job specs: ``{{ macros.polaris.interval(...) }}`` and four more.
+
+Each is a thin call of ``jobs``, and takes and returns text, so that one fits into another and what is rendered can
+stand in a job's JSON as it is, with ``render_template_as_native_obj`` too. Nothing here performs I/O or asks the clock.
+
+An *instant* is what Airflow's context holds (``data_interval_start``, ``partition_date``, ``ds``) or ISO 8601 text,
+where a missing time zone is UTC. An *interval* is ISO 8601 text, or an
+:class:`~airflow_provider_polaris.jobs.time.interval.Interval`. What is returned is in UTC with milliseconds and ``Z``, as
+Polaris writes it, and each interval is half-open.
+
+Airflow imports this module in every process that renders a template, so everything else is imported when it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from airflow_provider_polaris.jobs.time.interval import Interval
+
+
+def interval(start: datetime | str, end: datetime | str) -> str:
+    """
+    Make an interval of two instants.
+
+    .. code-block:: jinja
+
+        {{ macros.polaris.interval(data_interval_start, data_interval_end) }}
+        {{ macros.polaris.interval(partition_date, "P1D") }}
+
+    >>> interval("2024-06-01", "2024-06-02 02:00:00+02:00")
+    '2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z'
+
+    :param start: First instant, or the ISO 8601 period before ``end``.
+    :param end: First instant after the interval, or the ISO 8601 period from ``start`` on.
+    :raises PolarisSpecError: One of the two is missing (None) or can't be read, or the interval is empty or reversed.
+    """
+    # As text, because the text of None and of an undefined variable lead to the errors that name them.
+    return str(_read(f"{start}/{end}"))
+
+
+def floor(instant: datetime | str, granularity: str) -> str:
+    """
+    Round an instant down to the start of its bucket in UTC.
+
+    >>> floor("2024-06-06T12:34:56Z", "week")
+    '2024-06-03T00:00:00.000Z'
+
+    :param instant: Any instant.
+    :param granularity: Polaris' word (``hour``, ``fifteen_minute``) or an ISO 8601 period (``PT1H``).
+    :raises PolarisSpecError: One of the two can't be read.
+    """
+    from airflow_provider_polaris.jobs.errors import PolarisSpecError
+    from airflow_provider_polaris.jobs.time.granularity import Granularity
+    from airflow_provider_polaris.jobs.time.instant import UnreadableInstantError, format_instant, parse_instant, quote
+
+    try:
+        parsed = parse_instant(f"{instant}")
+    except UnreadableInstantError as error:
+        raise PolarisSpecError(
+            f"instant {quote(f'{instant}')} {error}. Pass data_interval_start or partition_date, for example; a run "
+            "that has none of the two needs a param."
+        ) from None
+    return format_instant(Granularity.parse(granularity).floor(parsed))
+
+
+def shift(interval: Interval | str, period: str | timedelta) -> str:
+    """
+    Move an interval by an ISO 8601 period; by the calendar where it is counted in months or years.
+
+    >>> shift("2024-03-01/P1M", "-P1M")
+    '2024-02-01T00:00:00.000Z/2024-03-01T00:00:00.000Z'
+
+    :param interval: Any interval.
+    :param period: ``P1D`` for forward, ``-P1D`` for back.
+    :raises PolarisSpecError: One of the two can't be read, or the result is outside of the years 1 to 9999.
+    """
+    return str(_read(interval).shift(period))
+
+
+def aged_window(interval: Interval | str, older_than: str, granularity: str) -> str:
+    """
+    Return what comes of age in a run: both ends counted back by an age, then rounded down to whole partitions.
+
+    The windows of consecutive runs touch and never overlap, so that each partition comes of age once.
+
+    >>> aged_window("2024-07-01/P1D", "P30D", "day")
+    '2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z'
+    >>> aged_window("2024-07-02/P1D", "P1M", "month")
+    ''
+
+    :param interval: The interval of the run.
+    :param older_than: ISO 8601 period, positive.
+    :param granularity: Partitions of the table: Polaris' word (``day``) or an ISO 8601 period (``P1D``).
+    :return: An interval; the empty text, which is false in ``{% if %}`` and which no job spec takes, if no partition
+        comes of age in this run.
+    :raises PolarisSpecError: One of the three can't be read, or the result is outside of the years 1 to 9999.
+    """
+    from airflow_provider_polaris.jobs.age_out.window import aged_interval, read_age
+    from airflow_provider_polaris.jobs.time.granularity import Granularity
+
+    return str(aged_interval(_read(interval), read_age(older_than), Granularity.parse(granularity)) or "")
+
+
+def split(interval: Interval | str, step: str | timedelta) -> list[str]:
+    """
+    Cut an interval into consecutive pieces that cover it exactly, in time order.
+
+    .. code-block:: jinja
+
+        {{ macros.polaris.split(macros.polaris.interval("2024", "P1Y"), "month") | tojson }}
+
+    >>> split("2024-01-15/2024-03-01", "month")
+    ['2024-01-15T00:00:00.000Z/2024-02-01T00:00:00.000Z', '2024-02-01T00:00:00.000Z/2024-03-01T00:00:00.000Z']
+
+    :param interval: Any interval.
+    :param step: Cut at the bucket boundaries of this granularity (``month``, ``PT1H``), or, as a timedelta, into
+        pieces of this length.
+    :return: At least one piece.
+    :raises PolarisSpecError: One of the two can't be read, or the step is not positive.
+    """
+    from airflow_provider_polaris.jobs.time.granularity import Granularity
+
+    pieces = _read(interval).split(Granularity.parse(step, field="step") if isinstance(step, str) else step)
+    return [str(piece) for piece in pieces]
+
+
+def _read(interval: Any) -> Interval:
+    from airflow_provider_polaris.jobs.time.interval import Interval
+
+    return interval if isinstance(interval, Interval) else Interval.parse(f"{interval}")

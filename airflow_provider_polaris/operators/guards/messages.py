@@ -1,0 +1,163 @@
+"""Why a job is not submitted, in sentences that say what would be lost and how to go on; performs no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_polaris.jobs.errors import PolarisGuardError
+from airflow_provider_polaris.jobs.guards.shrinkage import Shrinkage
+from airflow_provider_polaris.jobs.tables.storage_policy import StoragePolicy
+from airflow_provider_polaris.jobs.time.instant import format_instant
+from airflow_provider_polaris.jobs.time.interval import Interval
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.operators.guards.options import GuardOptions
+
+
+
+_MOST_NAMED: Final = 5
+
+
+def among(intervals: Sequence[Interval]) -> str:
+    """
+    Name intervals, the first five of them.
+
+    >>> among([Interval.ETERNITY])
+    'all of time'
+    """
+    if Interval.ETERNITY in intervals:
+        return "all of time"
+    more = len(intervals) - _MOST_NAMED
+    return ", ".join(repr(each.to_wire()) for each in intervals[:_MOST_NAMED]) + (
+        f" and {more} more" if more > 0 else ""
+    )
+
+
+def override(argument: str) -> str:
+    """Say how to open a guard, for good and for one run."""
+    return f"run the task with {argument}='submit' ({argument}='{{{{ params.{argument} }}}}' lets one run say so)"
+
+
+@dataclass(frozen=True)
+class Words:
+    """
+    Makes the errors about one job.
+
+    :param source: Table that it reads.
+    :param target: Table that it writes.
+    :param spans: What it replaces.
+    :param has_filter: Only rows that pass its filter count.
+    """
+
+    source: str
+    target: str
+    spans: tuple[Interval, ...]
+    has_filter: bool
+
+    @property
+    def nothing_found(self) -> str:
+        """That there is nothing to read, as a sentence."""
+        return f"the source {self._source} has no rows in {among(self.spans)}{self._filter}."
+
+    def empty(self) -> PolarisGuardError:
+        """Refuse a job that would find nothing."""
+        return PolarisGuardError(
+            f"{self.nothing_found} The job could empty that part of table {self.target!r}, so nothing was submitted. "
+            "Check that the source has been loaded, or that its old data hasn't been deleted already. If it is meant "
+            f"to be empty, run the task with on_empty_source='skip', which leaves the target as it is, or "
+            f"{override('on_empty_source')}."
+        )
+
+    def shrunk(self, found: Shrinkage) -> PolarisGuardError:
+        """Refuse a job that would replace rows that nothing can make again."""
+        parts = []
+        if found.emptied:
+            parts.append(f"{among(found.emptied)} has rows there and none in the source {self._source}{self._filter}")
+        if found.fewer:
+            parts.append(
+                f"of the {found.fewer_there:,} rows that {among(found.fewer)} was made of, the source {self._source} "
+                f"has {found.fewer_here:,}{self._filter}"
+            )
+        if found.collateral:
+            parts.append(
+                f"{among(found.collateral)} lies in time partitions of the table that the job touches, which Polaris "
+                f"may replace whole, and the source {self._source} can't fill it again"
+            )
+        return PolarisGuardError(
+            f"the job would replace rows of table {self.target!r} that it can't make again: {'; '.join(parts)}. "
+            "Nothing was submitted, and the table is as it was. If the source's old data was deleted on purpose, its "
+            "rollup is all that is left of it: don't run this task again for that time. If the rows shall go, "
+            f"{override('on_shrink')}."
+        )
+
+    def dropped(self, policy: StoragePolicy, lost: Sequence[Interval], now: datetime) -> PolarisGuardError:
+        """Refuse a job whose rows would be dropped at once."""
+        return PolarisGuardError(
+            f"the storage policy of table {self.target!r} retains {policy.shown!r}, so that on "
+            f"{format_instant(now)} Polaris would drop at once what the job writes to {among(lost)}. Nothing was "
+            f"submitted. Let the table retain its data for longer, or write to another one. If it shall be dropped, "
+            f"{override('on_retention')}."
+        )
+
+    @property
+    def _source(self) -> str:
+        return repr(self.source)
+
+    @property
+    def _filter(self) -> str:
+        return " that pass filter_expression" if self.has_filter else ""
+
+
+def describe_source_guards(
+    options: GuardOptions, mode: str, source: str, target: str, condition: str | None = None
+) -> list[str]:
+    """
+    Say what the guards of a job from table to table look at.
+
+    :param options: What may pass.
+    :param mode: ``replace`` or ``append``.
+    :param source: Table that the job reads.
+    :param target: Table that it writes.
+    :param condition: Its filter.
+    """
+    from airflow_provider_polaris.jobs.errors import PolarisSpecError
+    from airflow_provider_polaris.jobs.sql.single_expression import check_expression
+
+    empty = {
+        "fail": "fail if there are none",
+        "skip": "be skipped if there are none",
+        "succeed": "succeed without a job if there are none and the target has none either",
+        "submit": "go on if there are none",
+    }[options.on_empty_source]
+    conflict = {
+        "wait": "wait for other jobs that work on the same partitions",
+        "fail": "fail if another job works on the same partitions",
+    }[options.on_conflict]
+    lines = [
+        f"wait until {source!r} is available, 10 minutes at most",
+        f"{conflict} of {target!r} (on_conflict={options.on_conflict!r})",
+    ]
+    if options.on_retention == "fail":
+        lines.append(f"fail if the storage policy of {target!r} would drop what is written (on_retention='fail')")
+    if mode != "replace":
+        return [*lines, "count nothing, because the job appends"]
+    if not options.counts:
+        return [*lines, "count nothing, because on_empty_source and on_shrink are 'submit'"]
+    try:
+        if condition is not None:
+            check_expression(condition, "filter_expression")
+    except PolarisSpecError as error:
+        return [f"fail, because {error}"]
+    lines.append(
+        f"count the rows of {source!r} for the job, by a query, and {empty} "
+        f"(on_empty_source={options.on_empty_source!r})"
+    )
+    if options.on_shrink == "fail":
+        lines.append(
+            f"count the rows of {target!r} that would be replaced, by a query, and fail if there are some that "
+            f"{source!r} can't give any more (on_shrink='fail')"
+        )
+    return lines

@@ -1,0 +1,61 @@
+"""What the guards may let pass: four arguments, after rendering."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_polaris.jobs.errors import PolarisSpecError
+from airflow_provider_polaris.jobs.time.instant import quote
+from airflow_provider_polaris.runtime.arguments import as_text
+
+
+@dataclass(frozen=True)
+class GuardOptions:
+    """
+    The arguments as they were meant.
+
+    :param on_empty_source: ``fail``, ``skip``, ``succeed`` or ``submit`` if the job would find no rows.
+    :param on_shrink: ``fail`` or ``submit`` if the job would replace rows that it can't make again.
+    :param on_conflict: ``wait`` or ``fail`` while another job works on the same partitions.
+    :param on_retention: ``fail`` or ``submit`` if the target's storage policy would drop what the job writes.
+    """
+
+    on_empty_source: str = "fail"
+    on_shrink: str = "fail"
+    on_conflict: str = "wait"
+    on_retention: str = "fail"
+
+    @classmethod
+    def read(
+        cls,
+        *,
+        on_empty_source: Any = "fail",
+        on_shrink: Any = "fail",
+        on_conflict: Any = "wait",
+        on_retention: Any = "fail",
+    ) -> GuardOptions:
+        """
+        Read rendered arguments, in any case.
+
+        :raises PolarisSpecError: One has no such value; the sentence names it and all that there are.
+        """
+        return cls(
+            on_empty_source=_word(on_empty_source, "on_empty_source", "fail", "skip", "succeed", "submit"),
+            on_shrink=_word(on_shrink, "on_shrink", "fail", "submit"),
+            on_conflict=_word(on_conflict, "on_conflict", "wait", "fail"),
+            on_retention=_word(on_retention, "on_retention", "fail", "submit"),
+        )
+
+    @property
+    def counts(self) -> bool:
+        """Whether anything depends on what is in the tables."""
+        return (self.on_empty_source, self.on_shrink) != ("submit", "submit")
+
+
+def _word(value: Any, field: str, *known: str) -> str:
+    word = as_text(value, field).strip().lower()
+    if word not in known:
+        *most, last = map(repr, known)
+        raise PolarisSpecError(f"{field} {quote(value)} is none of its values. Write {', '.join(most)} or {last}.")
+    return word

@@ -1,0 +1,81 @@
+"""Which task asks for a job, and how often it has asked before, as far as Airflow tells; performs no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from airflow_provider_polaris.jobs.spec.context import marker_of
+
+#: Clears of one task instance that are looked back at.
+_MOST_EPOCHS: Final = 100
+
+
+@dataclass(frozen=True)
+class TaskIdentity:
+    """
+    One try of one task instance.
+
+    :param dag_id: Of the DAG.
+    :param run_id: Of the run.
+    :param task_id: Of the task.
+    :param map_index: Of the mapped task; -1 if it isn't mapped.
+    :param epoch: ``max_tries``, which goes up when a finished task is cleared and stays as it is for a retry.
+    :param try_number: From 1.
+    :param was_cleared: Whether ``max_tries`` has gone up, so that an earlier epoch may have done the work; True also if
+        the task's ``retries`` were lowered meanwhile.
+    :param first_try_ever: Whether the task instance has never run before.
+    :param run_started: When the run began or, if it had finished, was cleared; None if unknown.
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    epoch: int
+    try_number: int
+    was_cleared: bool
+    first_try_ever: bool
+    run_started: datetime | None = None
+
+    @classmethod
+    def from_context(cls, context: Mapping[str, Any], retries: int | None) -> TaskIdentity:
+        """
+        Read Airflow's context.
+
+        Source: clear_task_instances and the context of Airflow 2.11.2 to 3.3.2.
+
+        :param context: Of the task.
+        :param retries: The operator's.
+        """
+        ti = context["ti"]
+        started = getattr(context.get("dag_run"), "start_date", None)
+        return cls(
+            dag_id=ti.dag_id,
+            run_id=ti.run_id,
+            task_id=ti.task_id,
+            map_index=ti.map_index,
+            epoch=ti.max_tries,
+            try_number=ti.try_number,
+            was_cleared=ti.max_tries > (retries or 0),
+            first_try_ever=ti.try_number <= 1,
+            run_started=started if isinstance(started, datetime) and started.tzinfo is not None else None,
+        )
+
+    def marker(self, api: str, project: str, epoch: int | None = None) -> str:
+        """
+        Return the marker of the jobs of an epoch.
+
+        :param api: Base URL of the API.
+        :param project: Id of the project.
+        :param epoch: None for the present one.
+        """
+        epoch = self.epoch if epoch is None else epoch
+        return marker_of(api, project.lower(), self.dag_id, self.run_id, self.task_id, self.map_index, epoch)
+
+    def markers(self, api: str, project: str) -> dict[str, int]:
+        """Return the markers of all epochs up to the present one, and the epoch of each."""
+        epochs = range(max(0, self.epoch - _MOST_EPOCHS), self.epoch + 1)
+        return {self.marker(api, project, epoch): epoch for epoch in epochs}

@@ -1,0 +1,156 @@
+"""
+Rendered arguments: a template turns every value into text, and here it becomes what it was meant to be.
+
+``cancel_on_kill='{{ params.cancel }}'`` arrives as ``'False'``, which Python takes for true; so each argument is read
+by name, and what can't be read is refused in one sentence. Performs no I/O.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from airflow_provider_polaris.jobs.errors import PolarisSpecError
+from airflow_provider_polaris.jobs.time.instant import quote
+
+_BOOLEANS: Mapping[str, bool] = {"true": True, "false": False}
+
+
+def as_bool(value: Any, field: str) -> bool:
+    """
+    Read True or False, or a text that says so in any case.
+
+    :param value: The rendered argument.
+    :param field: Its name, for the error.
+    :raises PolarisSpecError: It is neither.
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in _BOOLEANS:
+        return _BOOLEANS[value.strip().lower()]
+    raise PolarisSpecError(
+        f"{field} {quote(value)} is neither true nor false. Pass True or False, or a template of one."
+    )
+
+
+def as_optional_bool(value: Any, field: str) -> bool | None:
+    """Read True, False or None; see :func:`as_bool`."""
+    return None if is_none(value) else as_bool(value, field)
+
+
+def as_count(value: Any, field: str) -> int | None:
+    """
+    Read a whole number from 0 on, or None.
+
+    :param value: The rendered argument.
+    :param field: Its name, for the error.
+    :raises PolarisSpecError: It is no such number.
+    """
+    if is_none(value):
+        return None
+    number = _number(value)
+    if number is None or number < 0 or number != int(number):
+        raise PolarisSpecError(f"{field} {quote(value)} is not a whole number from 0 on.")
+    return int(number)
+
+
+def as_seconds(value: Any, field: str) -> float | None:
+    """
+    Read a positive number of seconds, a timedelta, or None.
+
+    :param value: The rendered argument.
+    :param field: Its name, for the error.
+    :raises PolarisSpecError: It is no such number.
+    """
+    if is_none(value):
+        return None
+    number = value.total_seconds() if isinstance(value, timedelta) else _number(value)
+    if number is None or not 0 < number < float("inf"):
+        raise PolarisSpecError(f"{field} {quote(value)} is not a positive number of seconds, such as 30.")
+    return number
+
+
+def as_text(value: Any, field: str) -> str:
+    """
+    Read a text that must be there. A number is refused: ``2024_06`` without quotes is 202406, another name.
+
+    :param value: The rendered argument.
+    :param field: Its name, for the error.
+    :raises PolarisSpecError: It is no text; or it is missing, empty, or the text ``None`` of a template without a
+        value.
+    """
+    if is_none(value) or (isinstance(value, str) and not value.strip()):
+        raise PolarisSpecError(f"{field} is {quote(value)}: it needs a value. Check the template that makes it.")
+    if not isinstance(value, str):
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        kind = "number" if is_number else type(value).__name__
+        raise PolarisSpecError(
+            f"{field} {quote(value)} is a {kind}, not text. Write it in quotes; if another task returns it, return it "
+            "as text there."
+        )
+    return value
+
+
+def as_optional_text(value: Any, field: str) -> str | None:
+    """Read a text, or None; a template that renders to nothing is refused, see :func:`as_text`."""
+    return None if value is None else as_text(value, field)
+
+
+def as_list(value: Any, field: str) -> list[Any] | None:
+    """
+    Read a list, or None; JSON text of a list is read, and any other text is a list of that one.
+
+    :param value: The rendered argument.
+    :param field: Its name, for the error.
+    :raises PolarisSpecError: It is something else.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        value = _json(value, "[", field) if value.strip().startswith("[") else [as_text(value, field)]
+    if not isinstance(value, (list, tuple)):
+        raise PolarisSpecError(f"{field} {quote(value)} is a {type(value).__name__}, not a list.")
+    return list(value)
+
+
+def as_mapping(value: Any, field: str) -> dict[str, Any] | None:
+    """
+    Read a dictionary, or None; JSON text of an object is read.
+
+    :param value: The rendered argument.
+    :param field: Its name, for the error.
+    :raises PolarisSpecError: It is something else.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        value = _json(value, "{", field)
+    if not isinstance(value, Mapping):
+        raise PolarisSpecError(f"{field} {quote(value)} is a {type(value).__name__}, not a dictionary.")
+    return dict(value)
+
+
+def is_none(value: Any) -> bool:
+    """Whether a rendered argument is None: itself, or the text that a template makes of it."""
+    return value is None or (isinstance(value, str) and value.strip() == "None")
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def _json(text: str, opening: str, field: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        what = "a list" if opening == "[" else "an object"
+        raise PolarisSpecError(
+            f"{field} {quote(text)} is not the JSON text of {what}: {error}. In a template, use the filter tojson."
+        ) from None

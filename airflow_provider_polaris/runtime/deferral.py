@@ -1,0 +1,106 @@
+"""
+What operators and sensor share about a wait in the triggerer: its deadline, what it leaves itself, what it comes to.
+
+Cancels nothing. Sources: _defer_task, resume_execution and the timers of Airflow 2.11.2 to 3.3.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from airflow_provider_polaris.hooks.job_result import look_at_job
+from airflow_provider_polaris.hooks.job_wait import WaitResult
+from airflow_provider_polaris.jobs.errors import (
+    PolarisError,
+    PolarisJobFailedError,
+    PolarisProtocolError,
+    PolarisTransportError,
+)
+from airflow_provider_polaris.jobs.status.state import is_known_status
+from airflow_provider_polaris.jobs.status.wait_tracker import same_kind
+from airflow_provider_polaris.runtime.compat import BaseOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.hooks.polaris import PolarisHook
+    from airflow_provider_polaris.triggers.event import JobEvent
+
+
+
+#: The method that Airflow names when it resumes a task without an event.
+NO_EVENT: Final = "__fail__"
+
+
+T = TypeVar("T")
+
+
+def is_timeout(next_kwargs: Mapping[str, Any] | None) -> bool:
+    """
+    Whether Airflow resumes a task without an event because its time is up; else the trigger broke.
+
+    :param next_kwargs: What Airflow resumes it with: ``error`` is ``Trigger/execution timeout`` in 2.11,
+        ``Trigger timeout`` since 3.0.
+    """
+    return "timeout" in str((next_kwargs or {}).get("error")).lower()
+
+
+def recall(memory: type[T], wait: Any) -> T:
+    """
+    Return what a task left itself when it was deferred; unknown names are ignored.
+
+    :param memory: A dataclass.
+    :param wait: Its fields, as Airflow kept them.
+    :raises PolarisProtocolError: A field is missing.
+    """
+    left = wait if isinstance(wait, Mapping) else {}
+    names = [field.name for field in fields(memory)]  # type: ignore[arg-type]
+    missing = [name for name in names if name not in left]
+    if missing:
+        raise PolarisProtocolError(
+            f"the task can't go on after its deferral, because it left itself {wait!r}, without {', '.join(missing)}. "
+            "Another version of this provider may have deferred it, and its job may still be running: a retry of the "
+            "task goes on with it."
+        )
+    return memory(**{name: left[name] for name in names})
+
+
+def look_after_giving_up(hook: PolarisHook, event: JobEvent, url: str) -> WaitResult:
+    """
+    Look once more at a job that the trigger gave up: it may have ended, or the worker sees why it can't be seen.
+
+    One whose status was last seen as ``unknown``, by either of them, is no case for a retry: nobody knows what it does.
+
+    :param hook: Asks Polaris.
+    :param event: What the trigger said; its message stays the error's.
+    :param url: Page of the job.
+    """
+    job_id, status, message = event["job_id"], event["state"], event["message"]
+    failure: PolarisError = PolarisTransportError(message)
+    try:
+        look = look_at_job(hook, job_id)
+        if look.state is not None:
+            return WaitResult(look.state)
+        status = look.status
+    except PolarisError as error:
+        failure = same_kind(error, message)
+    if status is None or is_known_status(status):
+        return WaitResult(error=failure)
+    return WaitResult(error=PolarisJobFailedError(message, job_id=job_id, state=status, console_url=url))
+
+
+def restart_timer(self: Any, context: Any) -> None:
+    """
+    Give a task that resumes its whole ``execution_timeout`` again, as Airflow does since 3.0.
+
+    Before, the time of the deferral counts, and a task that gets its worker late isn't even told how its job ended.
+    An operator's ``pre_execute``. No mixin: with one before Airflow's class, mapped tasks of 3.3.2 have no inlets and
+    fail.
+    """
+    from airflow_provider_polaris.runtime.clock import CLOCK
+    from airflow_provider_polaris.runtime.deadline import attempt_start
+
+    BaseOperator.pre_execute(self, context)
+    ti, now = context["ti"], CLOCK.now()
+    if self.execution_timeout is not None and getattr(ti, "next_method", None) is not None:
+        self.execution_timeout += now - attempt_start(ti, now)

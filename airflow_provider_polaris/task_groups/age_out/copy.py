@@ -1,0 +1,69 @@
+"""The second task of an age-out: the copy, which looks once more right before its job is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_polaris.operators.table_to_table import PolarisTableToTableOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.operators.job_run.run import JobRun
+
+
+class AgeOutCopyOperator(PolarisTableToTableOperator):
+    """
+    Replace what the plan names in the target by what the source has there.
+
+    Cleared alone, after the source was deleted, it would replace the only rows that are left. So what the plan has
+    found out is found out again: every partition still has rows in the source, and where the target has some, it is
+    known that the source still has all that they were made of.
+
+    :param plan: What the task before left. (templated)
+    :param first_task: The task to clear if things have changed.
+    """
+
+    template_fields: Sequence[str] = ("plan", *PolarisTableToTableOperator.template_fields)
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        **PolarisTableToTableOperator.template_fields_renderers,
+        "plan": "json",
+    }
+
+    def __init__(self, *, plan: Any, first_task: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.plan = plan
+        self.first_task = first_task
+
+    def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:
+        """Wait for whoever changes the source, then count what would be read and replaced."""
+        from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
+        from airflow_provider_polaris.jobs.errors import PolarisGuardError
+        from airflow_provider_polaris.jobs.time.interval import merge
+        from airflow_provider_polaris.operators.guards.messages import among
+        from airflow_provider_polaris.task_groups.age_out.job_conflicts import survey_of, wait_for_changes
+        from airflow_provider_polaris.task_groups.age_out.planner import not_replaceable
+        from airflow_provider_polaris.task_groups.age_out.table_history import aged_before
+
+        plan = AgingPlan.from_json(self.plan, "plan")
+        survey = survey_of(run, self.log)
+        wait_for_changes(survey, plan.source, plan, ours=earlier_jobs)
+        super().guard_job(spec, run, earlier_jobs)
+        counts = survey.count_source(plan)
+        empty = [bucket for bucket in plan.buckets if bucket not in counts]
+        if empty:
+            raise PolarisGuardError(
+                f"table {plan.source!r} has no rows in {among(merge(empty))} any more, where it had some when this was "
+                "planned; the copy would empty that part of the target. Nothing was submitted. Clear task "
+                f"{self.first_task!r} with its downstream tasks: it looks at both tables again."
+            )
+        reasons = not_replaceable(survey, plan, counts)
+        if reasons:
+            raise aged_before(plan.source, plan.target, list(reasons.items()))
+
+    def describe_guards(self) -> Sequence[str]:
+        """Return what the guards look at."""
+        return (
+            f"wait for other jobs that change {self.source_table!r} where it is copied",
+            *super().describe_guards(),
+            "fail if a planned partition has no rows any more, or may have been aged before",
+        )

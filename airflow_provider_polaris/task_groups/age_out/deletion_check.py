@@ -1,0 +1,137 @@
+"""After a deletion: bring back what it took beside what was proven, and count what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_polaris.jobs.age_out.history import UnusedSegment, removed_since, unproven
+from airflow_provider_polaris.jobs.age_out.window import hull
+from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisGuardUnansweredError
+from airflow_provider_polaris.jobs.status.state import JobState
+from airflow_provider_polaris.jobs.time.interval import merge
+from airflow_provider_polaris.operators.guards.messages import among
+from airflow_provider_polaris.task_groups.age_out.table_history import Pasts
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
+    from airflow_provider_polaris.task_groups.table_counts import Survey
+
+#: So long a restore may take; its job goes on afterwards.
+_RESTORE_LIMIT: Final = timedelta(minutes=30)
+#: So often the source is counted after the deletion, because what is deleted may show for a while.
+_MOST_LOOKS: Final = 3
+
+
+class Leftovers:
+    """
+    Looks after one deletion.
+
+    :param survey: Asks Polaris.
+    :param plan: What was proven.
+    """
+
+    def __init__(self, survey: Survey, plan: AgingPlan) -> None:
+        self._survey = survey
+        self._plan = plan
+
+    def check_segments(self, deleted: datetime, copied: datetime) -> None:
+        """
+        Restore the segments that a deletion should not have taken: coarser ones, and such as came after the copy.
+
+        :param deleted: What was taken out since then is the deletion's, by Polaris' clock.
+        :param copied: When the copy ended.
+        :raises PolarisGuardError: There were some; they are back, or the sentence says how to bring them back.
+        :raises PolarisError: A question wasn't answered; a retry looks again.
+        """
+        plan = self._plan
+        spans = merge(plan.spans)
+        pasts = Pasts(self._survey.hook, plan.source, plan.target, plan.granularity)
+        wrong = unproven(removed_since(pasts.unused(hull(spans)), spans, deleted), spans, copied)
+        if not wrong:
+            return
+        named = ", ".join(f"{each.interval!r} of version {each.version!r}" for each in wrong[:5])
+        is_coarse = any(each.span is None or not any(span.contains(each.span) for span in spans) for each in wrong)
+        why = (
+            f"segments that reach outside of what was proven ({among(spans)}), because they were written with another "
+            f"partitionedBy than {plan.granularity.value!r}"
+            if is_coarse
+            else "rows that came in after the copy, which nobody has proven to be in the target"
+        )
+        ends = self._restore(wrong)
+        raise PolarisGuardError(
+            f"the deletion from table {plan.source!r} took {why}: {named}. {ends} Their rows of {among(spans)} are in "
+            f"table {plan.target!r}, too. "
+            + (
+                f"Rewrite that part of {plan.source!r} with partitionedBy {plan.granularity.value!r} (a replace job "
+                "whose source is its target), then run the group again with on_aged_target='replace'."
+                if is_coarse
+                else "Run the group again with on_aged_target='replace': the source has all rows that the target's "
+                "were made of, and the late ones."
+            )
+        )
+
+    def check_rows(self) -> None:
+        """
+        Count what is left in the source.
+
+        :raises PolarisGuardError: There are rows.
+        """
+        plan, survey = self._plan, self._survey
+        for look in range(1, _MOST_LOOKS + 1):
+            left = survey.count_source(plan)
+            end = survey.limits.end(_RESTORE_LIMIT)
+            if not left or look == _MOST_LOOKS or not survey.limits.pause(survey.poll_interval, end):
+                break
+        if left:
+            rows = sum(count.rows for count in left.values())
+            raise PolarisGuardError(
+                f"table {plan.source!r} has {rows:,} rows in {among(merge(left))} after the deletion: they came in "
+                "after it or were restored, or Polaris didn't delete them. Nothing is lost. Run the group again for "
+                "that time: it ages them, or says what to do."
+            )
+
+    def _restore(self, segments: Sequence[UnusedSegment]) -> str:
+        """Bring segments back, and say how it ended."""
+        versions: dict[str, list[str]] = {}
+        for each in segments:
+            known = versions.setdefault(each.interval, [])
+            if each.version not in known:
+                known.append(each.version)
+        jobs = [self._restore_interval(interval, each) for interval, each in sorted(versions.items())]
+        self._await(jobs)
+        failed = [job for job in (self._look(each) for each in jobs) if not job.is_success()]
+        if not failed:
+            return f"They were restored (Polaris job {', '.join(map(repr, jobs))})."
+        return (
+            f"They could not be restored ({failed[0].describe()}) and can be by hand, for 30 days, once no live data "
+            f"is in the way: PolarisRestoreDataOperator(table_name={self._plan.source!r}, interval=..., "
+            "versions=[...])."
+        )
+
+    def _restore_interval(self, interval: str, versions: Sequence[str]) -> str:
+        body = {
+            "type": "restore_data",
+            "target": {"type": "table", "tableName": self._plan.source},
+            "interval": interval,
+            "versions": list(versions),
+        }
+        # Sent twice, because an answer was lost, the second finds nothing to restore: no protocol is needed.
+        job_id = str(self._survey.hook.submit_job(body)["id"])
+        self._survey.log.error("Restoring %s of versions %s: Polaris job %r.", interval, versions, job_id)
+        return job_id
+
+    def _await(self, jobs: Sequence[str]) -> None:
+        survey = self._survey
+        end = survey.limits.end(_RESTORE_LIMIT)
+        while active := [job_id for job_id in jobs if not self._look(job_id).is_terminal]:
+            if not survey.limits.pause(survey.poll_interval * survey.limits.clock.jitter(), end):
+                raise PolarisGuardUnansweredError(
+                    f"the deletion from table {self._plan.source!r} took segments that were not proven to be in table "
+                    f"{self._plan.target!r}, and Polaris job {', '.join(map(repr, active))}, which restores them, has "
+                    "not ended yet. Look at that job; a retry of this task looks again."
+                )
+
+    def _look(self, job_id: str) -> JobState:
+        return JobState.from_wire(self._survey.hook.get_job(job_id))

@@ -1,0 +1,84 @@
+"""Keep out of the way of other jobs that change what an age-out works on, or that read what it deletes: wait."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_polaris.jobs.errors import PolarisGuardUnansweredError
+from airflow_provider_polaris.jobs.status.state import ACTIVE_STATUSES, JobState
+from airflow_provider_polaris.operators.guards.job_conflicts import CONFLICT_LIMIT, ConflictGuard, Place
+from airflow_provider_polaris.task_groups.table_counts import Survey
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
+    from airflow_provider_polaris.operators.job_run.run import JobRun
+
+
+def survey_of(run: JobRun, log: Any) -> Survey:
+    """
+    Return what asks Polaris on behalf of a task that submits a job.
+
+    :param run: The attempt.
+    :param log: Logger of the task.
+    """
+    return Survey(
+        run.hook,
+        clock=run.clock,
+        log=log,
+        stop=lambda: run.kill.thrown,
+        deadline=run.deadline,
+        poll_interval=run.options.poll_interval,
+    )
+
+
+def wait_for_changes(survey: Survey, table: str, plan: AgingPlan, *, ours: Collection[str]) -> None:
+    """
+    Wait until no job changes a table in the plan's intervals, an hour at most or until the deadline.
+
+    :param survey: Asks Polaris.
+    :param table: Source or target of the plan.
+    :param ours: Ids of jobs that the task itself submitted before.
+    :raises PolarisGuardUnansweredError: Time is up.
+    """
+    place = Place(table=table, intervals=plan.spans, partition=plan.granularity, is_append=False)
+    ConflictGuard(survey.hook, place, ours, limits=survey.limits, log=survey.log).wait(survey.poll_interval)
+
+
+def wait_for_readers(survey: Survey, table: str) -> None:
+    """
+    Wait until no job reads a table, as long as for changes: Polaris deletes nothing under a reader.
+
+    The API can't be asked for the readers of a table, so all active jobs are listed; what SQL jobs read it doesn't say.
+    Source: docs.imply.io/polaris/api-ingest-table.
+
+    :param survey: Asks Polaris.
+    :param table: The table.
+    :raises PolarisGuardUnansweredError: Time is up.
+    """
+    start = survey.limits.clock.now()
+    end = survey.limits.deadline or start + CONFLICT_LIMIT
+    told: list[str] = []
+    while readers := _readers(survey, table):
+        names = [repr(job.job_id) for job in readers]
+        if names != told:
+            told = names
+            survey.log.info("Waiting, because table %r is read by Polaris job %s.", table, ", ".join(names[:5]))
+        if not survey.limits.pause(survey.poll_interval * survey.limits.clock.jitter(), end):
+            waited = (survey.limits.clock.now() - start).total_seconds()
+            raise PolarisGuardUnansweredError(
+                f"table {table!r} is still read by Polaris job {', '.join(names[:5])} after {waited:.0f} s, and "
+                "Polaris deletes nothing from a table that is read. Nothing was deleted. Look at that job and cancel "
+                "it if it hangs; a retry of this task waits again."
+            )
+
+
+def _readers(survey: Survey, table: str) -> list[JobState]:
+    rows = survey.hook.iter_jobs(
+        type=("batch",),
+        execution_status=sorted(ACTIVE_STATUSES),
+        sort_column="created_date_time",
+        sort_order="DESC",
+    )
+    jobs = [JobState.from_wire(row) for row in rows]
+    return [job for job in jobs if job.source_table == table and not job.is_terminal]

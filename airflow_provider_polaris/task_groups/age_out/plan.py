@@ -1,0 +1,139 @@
+"""The first task of an age-out: what is of age, whether it may be aged, and how it will be proven."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from airflow_provider_polaris.runtime.compat import AirflowSkipException
+from airflow_provider_polaris.task_groups.read_only_task import AgingTask
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.jobs.time.interval import Interval
+    from airflow_provider_polaris.runtime.compat import Context
+    from airflow_provider_polaris.task_groups.age_out.planner import Wishes
+    from airflow_provider_polaris.task_groups.table_counts import Survey
+
+
+class AgeOutPlanOperator(AgingTask):
+    """
+    Decide what a run ages; changes nothing. See :class:`PolarisAgeOutTaskGroup` for the arguments.
+
+    Return value: the plan, in JSON. Skips the rest of the group if there is nothing to do.
+
+    :param source_table: Table to take data from. (templated)
+    :param target_table: Table that it goes to. (templated)
+    :param older_than: Age of the data, an ISO 8601 period. (templated)
+    :param catch_up: How many older partitions are aged, too. (templated)
+    :param interval: Interval of the run. (templated)
+    :param partition_grain: Length of the run's partition. (templated)
+    :param drop_filtered: Whether rows that the copy filters out may be deleted. (templated)
+    :param on_open_stream: ``fail`` or ``continue``. (templated)
+    :param on_aged_target: ``fail`` or ``replace``. (templated)
+    :param copy_arguments: Arguments of the copy. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        "source_table",
+        "target_table",
+        "older_than",
+        "catch_up",
+        "interval",
+        "partition_grain",
+        "drop_filtered",
+        "on_open_stream",
+        "on_aged_target",
+        "copy_arguments",
+        *AgingTask.template_fields,
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"copy_arguments": "json"}
+
+    def __init__(
+        self,
+        *,
+        source_table: str,
+        target_table: str,
+        older_than: str,
+        catch_up: int | str = 0,
+        interval: str | Interval | None = None,
+        partition_grain: str | None = None,
+        drop_filtered: bool | str = False,
+        on_open_stream: str = "fail",
+        on_aged_target: str = "fail",
+        copy_arguments: Mapping[str, Any],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source_table = source_table
+        self.target_table = target_table
+        self.older_than = older_than
+        self.catch_up = catch_up
+        self.interval = interval
+        self.partition_grain = partition_grain
+        self.drop_filtered = drop_filtered
+        self.on_open_stream = on_open_stream
+        self.on_aged_target = on_aged_target
+        self.copy_arguments = copy_arguments
+
+    def work(self, survey: Survey, context: Context) -> dict[str, Any]:
+        """Return the plan."""
+        from airflow_provider_polaris.task_groups.age_out.planner import NothingToDo, Planner
+
+        try:
+            plan = Planner(survey, self._wishes(context), self._copy(), context).plan()
+        except NothingToDo as why:
+            raise AirflowSkipException(str(why)) from None
+        for window in plan.windows:
+            self.log.info("To be aged: %s, %s rows.", window.interval, f"{window.rows:,}")
+        self.log.info("It will be proven by %s.", plan.way)
+        return plan.to_json()
+
+    def _wishes(self, context: Context) -> Wishes:
+        from airflow_provider_polaris.jobs.age_out.window import read_age
+        from airflow_provider_polaris.jobs.tables.name import check_table_name
+        from airflow_provider_polaris.jobs.time.interval import Interval
+        from airflow_provider_polaris.runtime.arguments import as_bool, as_count, as_text, is_none
+        from airflow_provider_polaris.runtime.run_interval import interval_of_run
+        from airflow_provider_polaris.task_groups.age_out.planner import Wishes
+
+        if isinstance(self.interval, Interval):
+            run = self.interval
+        elif not is_none(self.interval):
+            run = Interval.parse(cast("str", self.interval))
+        else:
+            grain = None if is_none(self.partition_grain) else as_text(self.partition_grain, "partition_grain")
+            found = interval_of_run(context, partition_grain=grain)
+            self.log.info("Interval of the run %s, from %s.", found.interval, found.origin)
+            run = found.interval
+        source, target = as_text(self.source_table, "source_table"), as_text(self.target_table, "target_table")
+        check_table_name(source, "source_table")
+        return Wishes(
+            source=source,
+            target=target,
+            age=read_age(as_text(self.older_than, "older_than")),
+            run=run,
+            catch_up=as_count(self.catch_up, "catch_up") or 0,
+            drop_filtered=as_bool(self.drop_filtered, "drop_filtered"),
+            heeds_streams=_choice(self.on_open_stream, "on_open_stream", "continue"),
+            heeds_history=_choice(self.on_aged_target, "on_aged_target", "replace"),
+        )
+
+    def _copy(self) -> Mapping[str, Any]:
+        from airflow_provider_polaris.runtime.arguments import as_mapping
+
+        return {
+            **(as_mapping(self.copy_arguments, "copy_arguments") or {}),
+            "source_table": self.source_table,
+            "target_table": self.target_table,
+        }
+
+
+def _choice(value: Any, argument: str, otherwise: str) -> bool:
+    """Return whether a guard is to fail the task."""
+    from airflow_provider_polaris.jobs.errors import PolarisSpecError
+    from airflow_provider_polaris.jobs.time.instant import quote
+
+    text = value.strip() if isinstance(value, str) else value
+    if text not in ("fail", otherwise):
+        raise PolarisSpecError(f"{argument} {quote(value)} is neither 'fail' nor {otherwise!r}.")
+    return bool(text == "fail")

@@ -1,0 +1,180 @@
+"""Prove that the target has what the source has, by the way that was decided before the copy; deletes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_polaris.jobs.age_out.plan import AgingPlan, make_windows
+from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisGuardUnansweredError, PolarisNotFoundError
+from airflow_provider_polaris.jobs.guards.conflicts import works_on
+from airflow_provider_polaris.jobs.status.state import JobState
+from airflow_provider_polaris.jobs.time.interval import merge
+from airflow_provider_polaris.operators.guards.messages import among
+from airflow_provider_polaris.task_groups.age_out.table_history import Pasts
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.task_groups.table_counts import Counts, Survey
+
+#: So long what a job wrote may take to be loaded.
+LOADING_LIMIT: Final = timedelta(minutes=10)
+#: So often the target is counted while it has less than the source: what is published may take a while to show.
+_MOST_LOOKS: Final = 3
+
+
+class AlreadyAged(Exception):  # noqa: N818 (it is no error)
+    """The source has no rows in the plan's intervals: there is nothing left to prove or to delete."""
+
+
+class Prover:
+    """
+    Proves one copy.
+
+    :param survey: Asks Polaris.
+    :param plan: What was to be copied.
+    :param job_id: The copy job.
+    :param first_task: The task to clear if it has to be copied again.
+    """
+
+    def __init__(self, survey: Survey, plan: AgingPlan, job_id: str, first_task: str) -> None:
+        self._survey = survey
+        self._plan = plan
+        self._job_id = job_id
+        self._again = f"Clear task {first_task!r} with its downstream tasks: it looks at both tables and copies again."
+
+    def prove(self) -> AgingPlan:
+        """
+        Compare.
+
+        :return: The plan with the copy job, and with what the source has now.
+        :raises AlreadyAged: Nothing is left in the source.
+        :raises PolarisGuardError: It is not proven; a retry would find the same.
+        :raises PolarisError: A question wasn't answered; a retry asks again.
+        """
+        job = self._copy_job()
+        assert job.created is not None
+        self._await_loading()
+        source = self._compare(job)
+        pasts = Pasts(self._survey.hook, self._plan.source, self._plan.target, self._plan.granularity)
+        other = pasts.other_writer(self._plan.spans, job.created, job.job_id)
+        if other is not None:
+            raise self._unproven(f"{other} changed table {self._plan.target!r} there after the copy was submitted")
+        gone = pasts.what_left(self._plan.spans, job.created)
+        if gone is not None:
+            raise self._unproven(f"{gone} after the copy was submitted")
+        return replace(self._plan, windows=make_windows(source), job=job.job_id)
+
+    def copied(self) -> datetime:
+        """
+        Return when the copy ended, by Polaris' clock: what was written to the source later is not in it.
+
+        :raises PolarisGuardError: There is no such copy.
+        """
+        job = self._copy_job()
+        assert job.created is not None
+        return job.completed or job.created
+
+    def _copy_job(self) -> JobState:
+        """Return the copy job, if it is the one that the plan means."""
+        plan = self._plan
+        try:
+            body = self._survey.hook.get_job(self._job_id)
+        except PolarisNotFoundError:
+            raise self._unproven(f"Polaris doesn't know copy job {self._job_id!r} any more") from None
+        job = JobState.from_wire(body)
+        is_copy = (job.type, job.source_table, job.target_table) == ("batch", plan.source, plan.target)
+        spans = works_on(body, is_whole=True) or ()
+        if not (is_copy and job.is_replace and job.created is not None and merge(spans) == merge(plan.spans)):
+            raise self._unproven(f"Polaris job {self._job_id!r} ({job.purpose}) is not the copy that was planned")
+        if job.status != "completed":
+            raise self._unproven(f"copy job {self._job_id!r} is {job.status!r}")
+        return job
+
+    def _await_loading(self) -> None:
+        """Wait until what the copy wrote can be queried."""
+        survey, name = self._survey, self._plan.target
+        end = survey.limits.end(LOADING_LIMIT)
+        is_told = False
+        while True:
+            table = survey.find(name)
+            if table is None:
+                raise self._unproven(f"table {name!r} doesn't exist")
+            if table.storage.availability != "unavailable":
+                return
+            if not is_told:
+                is_told = True
+                survey.log.info("Waiting until table %r is available: what the copy wrote is being loaded.", name)
+            if not survey.limits.pause(survey.poll_interval * survey.limits.clock.jitter(), end):
+                raise PolarisGuardUnansweredError(
+                    f"table {name!r} is still 'unavailable': what the copy wrote is not all loaded, so it can't be "
+                    "counted. Nothing was deleted. Look at the table; a retry of this task waits again."
+                )
+
+    def _compare(self, job: JobState) -> Counts:
+        """Return what the source has, which is what the target has."""
+        wrong: str | None = ""
+        for look in range(1, _MOST_LOOKS + 1):
+            # The source comes last: what comes in now is noticed.
+            target = self._survey.count_target(self._plan)
+            source = self._survey.count_source(self._plan)
+            if not source:
+                raise AlreadyAged(
+                    f"table {self._plan.source!r} has no rows in {among(self._plan.spans)} any more: it was aged "
+                    "already. Nothing was deleted."
+                )
+            wrong, has_less = self._difference(job, source, target)
+            if wrong is None:
+                return source
+            end = self._survey.limits.end(LOADING_LIMIT)
+            if not has_less or look == _MOST_LOOKS or not self._survey.limits.pause(self._survey.poll_interval, end):
+                break
+        raise self._unproven(str(wrong))
+
+    def _difference(self, job: JobState, source: Counts, target: Counts) -> tuple[str | None, bool]:
+        """Return what is wrong, None for nothing, and whether time may mend it."""
+        plan = self._plan
+        empty = [bucket for bucket in plan.buckets if bucket not in source]
+        if empty:
+            return f"table {plan.source!r} has no rows in {among(merge(empty))} any more, where it had some", False
+        if plan.way.by_partition:
+            return self._difference_by_partition(source, target)
+        metrics = self._survey.hook.get_job_metrics(job.job_id)
+        pairs = (
+            ("numRowsProcessed", plan.source, _rows(source)),
+            ("numRowsPersisted", plan.target, _rows(target)),
+        )
+        for name, table, rows in pairs:
+            told = metrics.get(name)
+            if not isinstance(told, int) or isinstance(told, bool):
+                silent = f"copy job {job.job_id!r} doesn't tell its {name}; map a count, such as measures="
+                return silent + "{'rows': 'COUNT(*)'}, to prove the next ones by", False
+            if told != rows:
+                has_less = name == "numRowsPersisted" and rows < told
+                return f"copy job {job.job_id!r} tells {name} {told:,}, but table {table!r} has {rows:,} rows", has_less
+        return None, False
+
+    def _difference_by_partition(self, source: Counts, target: Counts) -> tuple[str | None, bool]:
+        plan = self._plan
+        uncounted = [bucket for bucket, count in source.items() if (count.events or 0) <= 0]
+        if uncounted:
+            where = f"table {plan.source!r} has rows in {among(merge(uncounted))} whose '__count' is null or 0"
+            return f"{where}, so that nobody can tell by it whether they are in the target", False
+        wrong = {
+            bucket: (source[bucket].events or 0, target[bucket].events or 0 if bucket in target else 0)
+            for bucket in source
+            if bucket not in target or source[bucket].events != target[bucket].events
+        }
+        if not wrong:
+            return None, False
+        here, there = (sum(pair[index] for pair in wrong.values()) for index in (0, 1))
+        numbers = f"table {plan.source!r} has {here:,} and table {plan.target!r} {there:,}"
+        has_less = all(there <= here for here, there in wrong.values())
+        return f"in {among(merge(wrong))} {numbers}, by {plan.way}", has_less
+
+    def _unproven(self, why: str) -> PolarisGuardError:
+        return PolarisGuardError(f"the copy is not proven: {why}. Nothing was deleted. {self._again}")
+
+
+def _rows(counts: Counts) -> int:
+    return sum(count.rows for count in counts.values())

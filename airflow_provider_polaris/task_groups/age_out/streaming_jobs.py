@@ -1,0 +1,65 @@
+"""Streaming jobs that may still bring rows of an age; cancels none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisNotFoundError, PolarisSpecError
+from airflow_provider_polaris.jobs.status.state import JobState
+from airflow_provider_polaris.jobs.time.instant import format_instant
+from airflow_provider_polaris.jobs.time.period import Period
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.hooks.polaris import PolarisHook
+
+#: What a streaming job accepts if it doesn't say. Source: polaris-sdk 20250425.14.0.
+_DEFAULT_LATENESS: Final = "P30D"
+
+
+def check_streams(hook: PolarisHook, source: str, newest: datetime, now: datetime) -> None:
+    """
+    Refuse to age data while a stream may still add to it.
+
+    A stream compares the time of a row with its own clock, so it is asked by the present, in a backfill too. One that
+    is suspended counts: it goes on where it stopped.
+
+    :param hook: Asks Polaris.
+    :param source: Table that data is taken from.
+    :param newest: Where the data that is aged ends.
+    :param now: The present.
+    :raises PolarisGuardError: There is such a stream.
+    """
+    for row in hook.iter_jobs(type=("streaming",), target_table=source):
+        stream = JobState.from_wire(row)
+        if stream.is_terminal:
+            continue
+        try:
+            lateness = _lateness(hook.get_job(stream.job_id))
+        except PolarisNotFoundError:
+            continue
+        oldest = _oldest(lateness, now)
+        if oldest is None or oldest < newest:
+            accepts = "of any age" if oldest is None else f"from {format_instant(oldest)} on"
+            raise PolarisGuardError(
+                f"streaming job {stream.job_id!r} into table {source!r} accepts rows {accepts} "
+                f"(lateMessageRejectionPeriod {lateness!r}), and data up to {format_instant(newest)} was to be aged: a "
+                "row that comes late would find its partition aged and deleted. Nothing was changed. Let older_than be "
+                "longer than that period, or shorten it. If no such rows will come, run the group with "
+                "on_open_stream='continue' (on_open_stream='{{ params.on_open_stream }}' lets one run say so)."
+            )
+
+
+def _lateness(job: Mapping[str, Any]) -> str:
+    spec = job.get("spec")
+    inner = spec if isinstance(spec, Mapping) else {}
+    return str(job.get("lateMessageRejectionPeriod") or inner.get("lateMessageRejectionPeriod") or _DEFAULT_LATENESS)
+
+
+def _oldest(lateness: str, now: datetime) -> datetime | None:
+    """Return the time of the oldest row that is accepted; None if nobody can tell, or there is no such limit."""
+    try:
+        return (-Period.parse(lateness)).add_to(now)
+    except (PolarisSpecError, OverflowError):
+        return None

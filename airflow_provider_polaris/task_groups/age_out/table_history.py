@@ -1,0 +1,165 @@
+"""Ask Polaris for the past of source and target, within bounds; what can't be told counts as a no."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_polaris.jobs.age_out.history import Past, PastJob, UnusedSegment, removed_since
+from airflow_provider_polaris.jobs.age_out.window import hull
+from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisNotFoundError
+from airflow_provider_polaris.jobs.guards.conflicts import CHANGING_TYPES
+from airflow_provider_polaris.jobs.guards.row_counts import Count
+from airflow_provider_polaris.jobs.time.granularity import Granularity
+from airflow_provider_polaris.jobs.time.interval import Interval
+from airflow_provider_polaris.operators.guards.messages import among
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.hooks.polaris import PolarisHook
+
+#: So many jobs of a table are looked through: a page of the list.
+_MOST_JOBS: Final = 1000
+#: So many of them are described, because the list doesn't say what they did.
+_MOST_DESCRIBES: Final = 100
+_MOST_SEGMENTS: Final = 10_000
+
+
+class Pasts:
+    """
+    The past of a source and of a target.
+
+    :param hook: Asks Polaris.
+    :param source: Table that data is taken from.
+    :param target: Table that it goes to.
+    :param partition: Time partitions of both.
+    """
+
+    def __init__(self, hook: PolarisHook, source: str, target: str, partition: Granularity) -> None:
+        self._hook = hook
+        self._source = source
+        self._target = target
+        self._partition = partition
+        self._described = 0
+        self._read: dict[str, Past] = {}
+
+    def why_not_replace(self, bucket: Interval, here: Count, there: Count, *, by_partition: bool) -> str | None:
+        """
+        Tell why a time partition of the target must not be replaced by what the source has.
+
+        :param bucket: The partition; both tables have rows in it.
+        :param here: Count of the source.
+        :param there: Count of the target.
+        :param by_partition: Whether the two counts can be compared.
+        :return: A clause; None if the source still has all that the target's rows were made of.
+        """
+        if by_partition and (there.events or 0) > (here.events or 0):
+            return f"they count {there.events:,} and the source has {here.events:,}"
+        writer = self._past(self._target).writer(bucket, self._source)
+        if isinstance(writer, str):
+            return writer
+        assert writer.state.created is not None
+        gone = self.what_left((bucket,), writer.state.created)
+        return None if gone is None else f"{gone} since {writer} wrote them"
+
+    def what_left(self, spans: tuple[Interval, ...], since: datetime) -> str | None:
+        """
+        Tell what took rows out of the source.
+
+        :param spans: Where.
+        :param since: By Polaris' clock.
+        :return: A clause; None if nothing did.
+        """
+        past = self._past(self._source)
+        if not past.reaches(since):
+            return f"the newest {_MOST_JOBS:,} jobs into table {self._source!r} don't tell what left it"
+        for job in past.changes(spans, since, only_removals=True):
+            return f"{job} took rows out of table {self._source!r} there"
+        segments = removed_since(self.unused(hull(spans)), spans, since)
+        if segments:
+            first = segments[0]
+            return (
+                f"{len(segments)} segments of table {self._source!r} were replaced or deleted there (of "
+                f"{first.interval!r}, version {first.version!r}, for example)"
+            )
+        return None
+
+    def other_writer(self, spans: tuple[Interval, ...], since: datetime, copy: str) -> PastJob | None:
+        """
+        Return a job that changed the target beside the copy; None if there is none.
+
+        :param spans: Where.
+        :param since: By Polaris' clock.
+        :param copy: Id of the copy job.
+        """
+        return next(iter(self._past(self._target).changes(spans, since, but=copy)), None)
+
+    def deletions(self, spans: tuple[Interval, ...], since: datetime | None) -> list[PastJob]:
+        """Return the jobs that deleted data of the source in some intervals, newest first."""
+        changes = self._past(self._source).changes(spans, since, only_removals=True)
+        return [job for job in changes if job.state.type == "delete_data" and job.state.status == "completed"]
+
+    def unused(self, within: Interval) -> list[UnusedSegment]:
+        """
+        Return the segments of the source that can be restored.
+
+        :param within: Those that overlap it.
+        :raises PolarisGuardError: There are too many to look at.
+        """
+        rows = self._hook.iter_unused_segments(self._source, interval=within.to_wire())
+        segments = [UnusedSegment.from_wire(row) for row in islice(rows, _MOST_SEGMENTS + 1)]
+        if len(segments) > _MOST_SEGMENTS:
+            raise PolarisGuardError(
+                f"table {self._source!r} has more than {_MOST_SEGMENTS:,} segments in {within.to_wire()!r} that were "
+                "replaced or deleted, too many to look at; nothing was done. Age shorter intervals, a run each."
+            )
+        return segments
+
+    def _past(self, table: str) -> Past:
+        if table not in self._read:
+            rows = self._hook.iter_jobs(
+                type=CHANGING_TYPES,
+                target_table=table,
+                sort_column="created_date_time",
+                sort_order="DESC",
+                page_size=_MOST_JOBS,
+                limit=_MOST_JOBS,
+            )
+            self._read[table] = Past(rows, self._describe, self._partition, _MOST_JOBS)
+        return self._read[table]
+
+    def _describe(self, job_id: str) -> Mapping[str, Any] | None:
+        self._described += 1
+        if self._described > _MOST_DESCRIBES:
+            raise PolarisGuardError(
+                f"it takes more than {_MOST_DESCRIBES} questions to find out which jobs changed tables "
+                f"{self._source!r} and {self._target!r}, because the list of jobs doesn't say what each works on; "
+                "nothing was done. If "
+                "you know that the source has all rows that the target's were made of, run the group with "
+                "on_aged_target='replace' (on_aged_target='{{ params.on_aged_target }}' lets one run say so)."
+            )
+        try:
+            return self._hook.get_job(job_id)
+        except PolarisNotFoundError:
+            return None
+
+
+def aged_before(source: str, target: str, reasons: Sequence[tuple[Interval, str]]) -> PolarisGuardError:
+    """
+    Refuse to age what was aged before.
+
+    :param source: Table that data is taken from.
+    :param target: Table that it goes to.
+    :param reasons: Time partitions, and why each must not be replaced.
+    """
+    places = among([bucket for bucket, _ in reasons])
+    return PolarisGuardError(
+        f"table {target!r} has rows in {places} already, and replacing them by the rows that {source!r} has there now "
+        f"could lose some: {reasons[0][1]}. Nothing was changed. If the source's rows there came late, after the "
+        "others were aged and deleted, add them with PolarisTableToTableOperator(ingestion_mode='append', "
+        f"source_interval={reasons[0][0].to_wire()!r}, ...) and the same columns, then delete them with "
+        f"PolarisDeleteDataOperator(table_name={source!r}, intervals={reasons[0][0].to_wire()!r}). If the source has "
+        "all rows that the target's were made of, because they were restored, for example, run the group with "
+        "on_aged_target='replace' (on_aged_target='{{ params.on_aged_target }}' lets one run say so)."
+    )

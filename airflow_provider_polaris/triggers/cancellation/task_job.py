@@ -1,0 +1,54 @@
+"""
+Asks Airflow which job a deferred task waits for now.
+
+Airflow takes a second or two to stop the trigger of a task that was cleared. By then the next try may be deferred as
+well, so "is it still deferred?" is answered with yes for the wrong try; the job that it handed on tells them apart.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from airflow_provider_polaris.hooks.job_result import JOB_XCOM_KEY
+from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
+from airflow_provider_polaris.triggers.cancellation.task_state import NoAnswerError, TaskKey
+from airflow_provider_polaris.triggers.polling.connection import answer_within
+
+#: How long one request may take, in seconds.
+JOB_SECONDS: Final = 30.0
+
+
+async def job_of(key: TaskKey) -> str | None:
+    """
+    Return the id of the job that a task handed on last; None if it handed on none.
+
+    :param key: The task instance.
+    :raises NoAnswerError: Airflow gave no answer.
+    """
+    ask = _ask_supervisor if AIRFLOW_VERSION >= (3, 0) else _ask_database
+    try:
+        facts = await answer_within(JOB_SECONDS, ask(key))
+    except Exception as error:
+        raise NoAnswerError(f"Airflow couldn't be asked which job the task waits for: {error!r}") from error
+    found = facts.get("id") if isinstance(facts, dict) else None
+    return found if isinstance(found, str) else None
+
+
+async def _ask_supervisor(key: TaskKey) -> Any:
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import GetXCom
+
+    answer: Any = await task_runner.SUPERVISOR_COMMS.asend(GetXCom(key=JOB_XCOM_KEY, **key._asdict()))
+    return getattr(answer, "value", None)
+
+
+async def _ask_database(key: TaskKey) -> Any:
+    from asgiref.sync import sync_to_async
+
+    return await sync_to_async(_read_database)(key)
+
+
+def _read_database(key: TaskKey) -> Any:
+    from airflow.models.xcom import XCom
+
+    return XCom.get_one(key=JOB_XCOM_KEY, **key._asdict())

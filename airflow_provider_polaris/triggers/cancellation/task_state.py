@@ -1,0 +1,229 @@
+"""
+Asks Airflow for the states of tasks, for many tasks in few questions.
+
+A trigger is also stopped when it merely moves to another triggerer (a restart, or no heartbeat for half a minute), and
+Airflow doesn't say why it stops. Its ``on_kill`` is no proof either: a triggerer that slept through the move calls it.
+Source: jobs/triggerer_job_runner.py of Airflow 2.11.2 to 3.3.2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from itertools import groupby
+from typing import Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
+
+from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
+from airflow_provider_polaris.triggers.polling.connection import answer_within, start_apart
+
+#: How long one request to Airflow may take, in seconds. Loaded machines need a minute; this is for requests that hang.
+STATE_SECONDS: Final = 300.0
+
+#: Pairs of run and task a question; the answer comes for all combinations, and a URL has its limits.
+_MOST_PAIRS: Final = 100
+
+
+class TaskKey(NamedTuple):
+    """What identifies a task instance; the order of the fields is that in which questions are put together."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+
+    @classmethod
+    def of(cls, ti: Any) -> TaskKey:
+        """Return the key of what Airflow gave a trigger as its task instance."""
+        return cls(ti.dag_id, ti.run_id, ti.task_id, ti.map_index if ti.map_index is not None else -1)
+
+    def __str__(self) -> str:
+        index = "" if self.map_index < 0 else f", map index {self.map_index}"
+        return f"task {self.dag_id}.{self.task_id} (run {self.run_id}{index})"
+
+
+#: State by task, None for "no status", which a cleared task has; who is missing is unknown.
+States = dict[TaskKey, str | None]
+Query = Callable[[Sequence[TaskKey]], Coroutine[Any, Any, States]]
+
+
+class NoAnswerError(Exception):
+    """Raised when Airflow doesn't tell the state of a task; the message says why and is for the log."""
+
+
+class TaskStates:
+    """
+    Puts questions together: those that come while Airflow answers wait for the next one.
+
+    :param query: Asks Airflow.
+    """
+
+    def __init__(self, query: Query) -> None:
+        self._query = query
+        self._asking: list[tuple[TaskKey, asyncio.Future[str | None]]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._is_warm = False
+
+    async def state(self, key: TaskKey) -> str | None:
+        """
+        Return the state of a task; None if it has none, as a task that was cleared.
+
+        :param key: The task instance.
+        :raises NoAnswerError: Airflow gave no answer, or doesn't list the task.
+        """
+        return await self._ask(key)
+
+    def warm_up(self, key: TaskKey) -> None:
+        """
+        Ask once and drop the answer, so that nothing has to be loaded when an answer is needed; returns at once.
+
+        The first request to Airflow makes the supervisor of an Airflow 3 triggerer load the whole execution API, with
+        FastAPI and ``starlette.testclient`` (which ``svcs.fastapi`` imports), and Airflow 2 load its models. That takes
+        seconds, on a busy machine many of them. Source: ``in_process_api_server`` in jobs/triggerer_job_runner.py.
+
+        :param key: Any task instance.
+        """
+        if not self._is_warm:
+            self._is_warm = True
+            self._ask(key).add_done_callback(asyncio.Future.exception)
+
+    def _ask(self, key: TaskKey) -> asyncio.Future[str | None]:
+        future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._asking.append((key, future))
+        if self._task is None:
+            # A task that nobody cancels: see SharedSettings.
+            self._task = start_apart(self._answer_all())
+        return future
+
+    async def _answer_all(self) -> None:
+        try:
+            while self._asking:
+                batch, self._asking = self._asking, []
+                states, problem = await self._answer(sorted({key for key, _ in batch}))
+                for key, future in batch:
+                    if future.done():
+                        continue
+                    if key in states:
+                        future.set_result(states[key])
+                    else:
+                        future.set_exception(NoAnswerError(problem))
+        finally:
+            self._task = None
+
+    async def _answer(self, keys: Sequence[TaskKey]) -> tuple[States, str]:
+        """Return what Airflow says, and why the rest is unknown."""
+        try:
+            return await answer_within(STATE_SECONDS, self._query(keys)), "Airflow didn't tell the task's state"
+        except Exception as error:
+            return {}, f"Airflow couldn't be asked for the task's state: {error!r}"
+
+
+_BY_LOOP: WeakKeyDictionary[asyncio.AbstractEventLoop, TaskStates] = WeakKeyDictionary()
+
+
+def task_states() -> TaskStates:
+    """Return the one who asks for everybody on the running loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _BY_LOOP:
+        _BY_LOOP[loop] = TaskStates(ask_supervisor if AIRFLOW_VERSION >= (3, 0) else ask_database)
+    return _BY_LOOP[loop]
+
+
+class Question(NamedTuple):
+    """One question: all combinations of the runs and tasks of a DAG."""
+
+    dag_id: str
+    run_ids: list[str]
+    task_ids: list[str]
+    keys: list[TaskKey]
+
+
+def questions(keys: Sequence[TaskKey]) -> Iterator[Question]:
+    """
+    Put tasks together, the instances of a mapped task in one question.
+
+    :param keys: Sorted.
+    """
+    for dag_id, of_dag in groupby(keys, key=lambda key: key.dag_id):
+        pairs = [(pair, list(of_pair)) for pair, of_pair in groupby(of_dag, key=lambda key: key[1:3])]
+        for start in range(0, len(pairs), _MOST_PAIRS):
+            some = pairs[start : start + _MOST_PAIRS]
+            runs, tasks = ({pair[index] for pair, _ in some} for index in (0, 1))
+            yield Question(dag_id, sorted(runs), sorted(tasks), [key for _, of_pair in some for key in of_pair])
+
+
+async def ask_supervisor(keys: Sequence[TaskKey]) -> States:
+    """
+    Ask Airflow 3 through the triggerer's own line.
+
+    Directly and not through ``RuntimeTaskInstance.get_task_states``, which blocks and would need a thread. A request
+    that fails leaves its tasks out of the answer. The imports cost nothing: a triggerer has done them before it runs
+    its first trigger.
+
+    :param keys: Sorted.
+    :raises Exception: All requests failed.
+    """
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import GetTaskStates
+
+    states: States = {}
+    problem: Exception | None = None
+    for question in questions(keys):
+        message = GetTaskStates(dag_id=question.dag_id, run_ids=question.run_ids, task_ids=question.task_ids)
+        try:
+            answer: Any = await task_runner.SUPERVISOR_COMMS.asend(message)
+        except Exception as error:
+            problem = error
+            continue
+        for key in question.keys:
+            of_run = answer.task_states.get(key.run_id, {})
+            # Airflow writes the instances of a mapped task so.
+            name = key.task_id if key.map_index < 0 else f"{key.task_id}_{key.map_index}"
+            if name in of_run:
+                states[key] = of_run[name]
+    if problem is not None and not states:
+        raise problem
+    return states
+
+
+async def ask_database(keys: Sequence[TaskKey]) -> States:
+    """
+    Ask the database of Airflow 2, where a triggerer has it; in a thread that nobody waits for at the end.
+
+    :param keys: Sorted.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[States] = loop.create_future()
+
+    def answer(states: States) -> None:
+        if not future.done():
+            future.set_result(states)
+
+    def work() -> None:
+        states: States = {}
+        with contextlib.suppress(Exception):
+            states = _read_database(keys)
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(answer, states)
+
+    threading.Thread(target=work, name="polaris-task-states", daemon=True).start()
+    return await future
+
+
+def _read_database(keys: Sequence[TaskKey]) -> States:
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+
+    columns = (TaskInstance.dag_id, TaskInstance.run_id, TaskInstance.task_id, TaskInstance.map_index)
+    states: States = {}
+    with create_session() as session:
+        for question in questions(keys):
+            rows = session.query(*columns, TaskInstance.state).filter(
+                TaskInstance.dag_id == question.dag_id,
+                TaskInstance.run_id.in_(question.run_ids),
+                TaskInstance.task_id.in_(question.task_ids),
+            )
+            states.update({TaskKey(*row[:4]): row[4] for row in rows})
+    return states

@@ -1,0 +1,183 @@
+"""
+The ticks of a watcher: each asks Polaris for all who wait, and tells them.
+
+While a tick is under way, what is known of the waiters belongs to the thread that polls. What else comes in waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_polaris.jobs.errors import PolarisError, PolarisThrottledError
+from airflow_provider_polaris.triggers.job_watcher.poll import Memory
+from airflow_provider_polaris.triggers.job_watcher.poll_ownership import Turn
+from airflow_provider_polaris.triggers.job_watcher.poll_result import Findings, Moment, fail
+from airflow_provider_polaris.triggers.job_watcher.poll_thread import Lane
+from airflow_provider_polaris.triggers.job_watcher.separate_jobs import MOST_THREADS, Apart
+from airflow_provider_polaris.triggers.job_watcher.single_status import Reply, broken, missed, saw
+from airflow_provider_polaris.triggers.job_watcher.waiter import Waiter
+from airflow_provider_polaris.triggers.job_watcher.wake_timer import AT_A_TIME
+from airflow_provider_polaris.triggers.polling.client_threads import ClientThreads
+from airflow_provider_polaris.triggers.polling.connection import SharedSettings, read_settings
+from airflow_provider_polaris.triggers.polling.schedule import Cadence, pause
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.client import ClientSettings
+    from airflow_provider_polaris.triggers.job_watcher.waiter import Observation, Waiter
+    from airflow_provider_polaris.triggers.polling.connection import SharedSettings
+
+
+
+#: Seconds in which a poll may repeat a request: enough for a connection that was reset, the rest is for the next tick.
+POLL_RETRIES: Final = 2.0
+
+
+class Rounds:
+    """
+    Ticks, one after the other.
+
+    :param waiters: Those who wait; the collection is the watcher's and changes.
+    :param settings: The connection.
+    :param tools: What the watcher works with.
+    :param bell: Rung when an interval has changed.
+    :param poll: Asks Polaris, in a thread.
+    """
+
+    def __init__(
+        self,
+        waiters: Collection[Waiter],
+        settings: SharedSettings,
+        tools: Tools,
+        bell: asyncio.Event,
+        poll: Callable[..., Findings],
+    ) -> None:
+        self._waiters = waiters
+        self._settings = settings
+        self._bell = bell
+        self._poll = poll
+        self._cadence = Cadence(tools.rng)
+        self._memory = Memory()
+        self._lane = Lane(partial(tools.threads, "polaris-poll", most=1, stay=True, retry_budget=POLL_RETRIES))
+        threads = tools.threads("polaris-apart", most=MOST_THREADS, stay=False, retry_budget=0.0)
+        self._apart = Apart(settings, threads, tools.rng, self._take_reply)
+        #: Replies that came while a tick was under way; None while none is.
+        self._replies: list[tuple[Reply, float]] | None = None
+
+    async def next(self, shortest: Callable[[], float]) -> None:
+        """
+        Wait until the next tick is due, ask Polaris, and tell those who wait.
+
+        :param shortest: Returns the interval of the most impatient waiter, in seconds.
+        """
+        loop = asyncio.get_running_loop()
+        pace = await pause(self._cadence, self._bell, shortest)
+        began = loop.time()
+        self._replies = []
+        findings = await self._tick(pace)
+        self._cadence.ticked(began, loop.time(), failed=findings.has_failures, hold=findings.hold)
+        await _spread(findings.news)
+        replies, self._replies = self._replies, None
+        for reply, asked in replies:
+            self._take_reply(reply, asked)
+        if findings.hold is None:
+            self._apart.ask(self._waiters, pace)
+
+    def close(self) -> None:
+        """Wait for no answer any more."""
+        self._apart.stop()
+        self._lane.close()
+
+    async def _tick(self, pace: float) -> Findings:
+        from airflow_provider_polaris.runtime.clock import CLOCK
+
+        moment = Moment(asyncio.get_running_loop().time(), pace, CLOCK.now().timestamp())
+        waiters = list(self._waiters)
+        try:
+            settings = await self._settings.get()
+            findings = await self._run(settings, waiters, moment)
+            if findings.is_unauthorized and (newer := await self._settings.get_newer(settings)) is not None:
+                answered = [news for news in findings.news if news[1].error is None]
+                findings = await self._run(newer, waiters, moment)
+                findings.news = answered + findings.news
+            return findings
+        except PolarisError as error:
+            return fail(waiters, error, moment)
+        except Exception as error:
+            return fail(waiters, broken("the poll for all waiting tasks broke", error), moment)
+
+    async def _run(self, settings: ClientSettings, waiters: list[Waiter], moment: Moment) -> Findings:
+        """Run the tick. A request that doesn't end is left behind: what was found is told, and the tick goes on."""
+        failed: set[str] = set()
+        while True:
+            turn = Turn()
+            apart = self._apart.jobs | failed
+            work = partial(self._poll, waiters=waiters, memory=self._memory, moment=moment, apart=apart)
+            findings = await self._lane.run(settings, work, turn)
+            is_over = True
+            if findings is None:
+                findings = turn.findings
+                is_over = self._leave_behind(turn, moment)
+            for job_id, wait in findings.suspects.items():
+                self._apart.add(job_id, moment.now, wait)
+            findings.has_told_failures = bool(failed)
+            if is_over:
+                return findings
+            failed |= {waiter.job_id for waiter, observation in findings.news if observation.error is not None}
+            await _spread(findings.news)
+
+    def _leave_behind(self, turn: Turn, moment: Moment) -> bool:
+        """Do without the answer to a request that doesn't end; return whether the tick is over."""
+        if turn.job_id is None:
+            self._memory.rest_lists()
+            return False
+        if turn.is_status:
+            self._apart.add(turn.job_id, moment.now)
+            for waiter in self._waiters:
+                if waiter.job_id == turn.job_id:
+                    waiter.attempted = float("-inf")  # not answered, so it is asked for at once
+            self._apart.ask(self._waiters, moment.pace)
+        return not turn.is_status or turn.findings.has_read_lists
+
+    def _take_reply(self, reply: Reply, asked: float) -> None:
+        """Tell those who wait for a job what it was asked for apart; later, while a tick is under way."""
+        if self._replies is not None:
+            self._replies.append((reply, asked))
+            return
+        group = tuple(waiter for waiter in self._waiters if waiter.job_id == reply.job_id)
+        error = reply.error
+        if error is None:
+            news = saw(group, str(reply.status), reply.state, asked)
+        else:
+            news = missed(group, error)
+            if isinstance(error, PolarisThrottledError) and error.retry_after is not None:
+                self._cadence.hold(asyncio.get_running_loop().time(), error.retry_after)
+                self._bell.set()
+        for waiter, observation in news:
+            waiter.tell(observation)
+
+
+async def _spread(news: list[tuple[Waiter, Observation]]) -> None:
+    for number, (waiter, observation) in enumerate(news, 1):
+        waiter.tell(observation)
+        if number % AT_A_TIME == 0:
+            await asyncio.sleep(0)
+
+
+@dataclass
+class Tools:
+    """
+    What the watcher works with. Tests put other tools in place.
+
+    :param read_settings: Reads a connection.
+    :param threads: Makes threads.
+    :param rng: For the jitter.
+    """
+
+    read_settings: Callable[[str], Awaitable[ClientSettings]] = read_settings
+    threads: Callable[..., ClientThreads] = ClientThreads
+    rng: random.Random = field(default_factory=random.Random)

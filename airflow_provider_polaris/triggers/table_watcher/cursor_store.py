@@ -1,0 +1,91 @@
+"""Keeps the cursor of a watched table in Airflow's asset state store, which there is from 3.3 on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable
+from hashlib import sha256
+from typing import Any, Final, TypeVar
+
+from airflow_provider_polaris.jobs.errors import PolarisTransportError
+from airflow_provider_polaris.triggers.polling.connection import start_apart
+from airflow_provider_polaris.triggers.table_watcher.cursor import Cursor, Interest
+
+T = TypeVar("T")
+
+#: How long to wait for Airflow; a triggerer that has just started takes some seconds, more on a busy machine.
+_READ_SECONDS: Final = 60.0
+#: The same for what comes later. A triggerer that stops may never answer, and waits for this.
+_WRITE_SECONDS: Final = 10.0
+
+
+class CursorStore:
+    """
+    The cursor of one watcher, in the state of each of its assets.
+
+    :param store: What Airflow gave the trigger; None for none.
+    :param conn_id: The connection.
+    :param interest: What is watched. With the connection it names the value, so that several watchers of one asset
+        don't get in each other's way.
+    """
+
+    def __init__(self, store: Any, conn_id: str, interest: Interest) -> None:
+        self._accessors = _accessors(store)
+        identity = json.dumps([conn_id, interest.table, sorted(interest.types)])
+        self._key = f"polaris_table_updated_{sha256(identity.encode()).hexdigest()[:16]}"
+
+    @property
+    def is_there(self) -> bool:
+        """Whether anything is kept."""
+        return bool(self._accessors)
+
+    async def read(self) -> Cursor | None:
+        """
+        Return the cursor; None if there is none yet. Of several the one that is farthest.
+
+        :raises PolarisProtocolError: What is there is no cursor.
+        :raises PolarisTransportError: Airflow gave no answer.
+        """
+        values = [await _answer(accessor.aget(self._key), _READ_SECONDS) for accessor in self._accessors]
+        cursors = [Cursor.from_json(value) for value in values if value is not None]
+        return max(cursors, key=lambda cursor: cursor.until, default=None)
+
+    async def write(self, cursor: Cursor) -> None:
+        """
+        Keep a cursor.
+
+        :raises PolarisTransportError: Airflow didn't take it, or gave no answer.
+        """
+        for accessor in self._accessors:
+            await _answer(accessor.aset(self._key, cursor.to_json()), _WRITE_SECONDS)
+
+
+def _accessors(store: Any) -> list[Any]:
+    """
+    Return what reads and writes the state of each asset.
+
+    A trigger may belong to several assets and isn't told their names; the store knows them, but has no public way to
+    ask. Source: AssetStateStoreAccessors of Airflow 3.3.2.
+    """
+    if store is None:
+        return []
+    several = [*getattr(store, "_by_name", {}).values(), *getattr(store, "_by_uri", {}).values()]
+    return several or [store]
+
+
+async def _answer(question: Awaitable[T], seconds: float) -> T:
+    # A task of its own, which nobody cancels: see SharedSettings.
+    asking = start_apart(_await(question))
+    asking.add_done_callback(lambda task: task.cancelled() or task.exception())  # nobody may be there any more
+    await asyncio.wait([asking], timeout=seconds)
+    if not asking.done():
+        raise PolarisTransportError(f"Airflow gave no answer about the asset's state within {seconds:g} s.")
+    if asking.cancelled() or (error := asking.exception()) is not None:
+        cause = "it was canceled" if asking.cancelled() else repr(error)
+        raise PolarisTransportError(f"Airflow can't read or write the asset's state: {cause}.")
+    return asking.result()
+
+
+async def _await(question: Awaitable[T]) -> T:
+    return await question

@@ -1,0 +1,164 @@
+"""
+What the watch of tables asks Polaris; runs in its thread, knows neither asyncio nor Airflow, and logs nothing.
+
+A list gives neither the intervals of an append nor any rows, so the few jobs that are news are described one by one
+(polaris-sdk 20250425.14.0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_polaris.jobs.errors import (
+    EVERYBODYS_ERRORS,
+    PolarisError,
+    PolarisNotFoundError,
+    PolarisProtocolError,
+)
+from airflow_provider_polaris.jobs.guards.conflicts import works_on
+from airflow_provider_polaris.jobs.shortening import LONGEST_WORD, shorten
+from airflow_provider_polaris.jobs.status.state import ACTIVE_STATUSES, WRITING_TYPES, JobState
+from airflow_provider_polaris.jobs.time.instant import format_instant
+from airflow_provider_polaris.jobs.time.interval import Interval
+from airflow_provider_polaris.triggers.job_watcher.poll_result import is_for_all
+from airflow_provider_polaris.triggers.table_watcher.cursor import LAG, Look
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.client import PolarisClient
+
+#: The job that takes rows away.
+DELETING_TYPE: Final = "delete_data"
+#: So many jobs are asked for one by one at each poll; those that are left have their turn at the next.
+MOST_ASKED: Final = 20
+
+_TYPES: Final = tuple(sorted({*WRITING_TYPES, DELETING_TYPE}))
+_ACTIVE: Final = tuple(sorted(ACTIVE_STATUSES))
+#: Nearly always a handful of jobs is looked at.
+_PAGE_ROWS: Final = 200
+#: Pages of each list that a look reads: 20,000 jobs.
+_MOST_PAGES: Final = 100
+#: Intervals of a job that an event tells one by one; more count as all of the table.
+_MOST_INTERVALS: Final = 100
+#: Requests about single jobs that may fail in a row before the rest is left to the next look.
+_MOST_FAILURES: Final = 2
+#: What is looked at of a row, besides its id.
+_FIELDS: Final = ("type", "executionStatus", "createdTimestamp", "completedTimestamp", "target", "tableName")
+
+
+def read_look(client: PolarisClient, *, number: int, since: datetime | None, table: str | None) -> Look:
+    """
+    Read both lists, the second one back to an instant.
+
+    :param client: Asks.
+    :param number: Of the look.
+    :param since: Completed jobs that were created from then on are needed; in any case those that came :data:`LAG`
+        before the youngest job. None for no more than that.
+    :param table: Jobs of that table only; None for all tables.
+    :raises PolarisError: As the client raises it.
+    """
+    active = tuple(_states(client.iter_jobs(**_filters(_ACTIVE, "ASC", table))))
+    project = client.settings.project_id
+    newest = Look(number, project, active, (), None).newest
+    completed: list[JobState] = []
+    for job in _states(client.iter_jobs(**_filters(("completed",), "DESC", table))):
+        if job.status != "completed":
+            continue
+        if job.created is not None:
+            newest = max(newest, job.created)
+            back_to = newest - LAG if since is None else min(since, newest - LAG)
+            if job.created < back_to:
+                return Look(number, project, active, tuple(completed), back_to)
+        completed.append(job)
+    return Look(number, project, active, tuple(completed), None)
+
+
+def ask(
+    client: PolarisClient, job_ids: Iterable[str], *, last: Collection[str] = ()
+) -> tuple[dict[str, JobState | None], set[str]]:
+    """
+    Describe jobs one by one.
+
+    :param client: Asks.
+    :param job_ids: The jobs; no more than :data:`MOST_ASKED` are asked for.
+    :param last: Those that got no answer before; the others come first.
+    :return: Jobs by id, None for one that Polaris doesn't know (any more); and the ids of those whose requests failed.
+        Who wasn't asked for is in neither.
+    """
+    answers: dict[str, JobState | None] = {}
+    failed: set[str] = set()
+    in_a_row = 0
+    for job_id in sorted(job_ids, key=lambda job_id: (job_id in last, job_id))[:MOST_ASKED]:
+        try:
+            answers[job_id] = JobState.from_wire(client.get_job(job_id))
+        except PolarisNotFoundError:
+            answers[job_id] = None
+        except Exception as error:
+            failed.add(job_id)
+            in_a_row += 1
+            if in_a_row == _MOST_FAILURES or (isinstance(error, PolarisError) and is_for_all(error)):
+                break
+            continue
+        in_a_row = 0
+    return answers, failed
+
+
+def describe(client: PolarisClient, jobs: Sequence[JobState]) -> list[dict[str, Any]]:
+    """
+    Return what is told about jobs: ``id``, ``type``, ``intervals``, ``rows``, ``created`` and ``completed``.
+
+    ``intervals`` are those that the job may have changed, None if that may be all of the table. ``rows`` are those that
+    it stored. What isn't known is None: nobody waits for Polaris to answer.
+
+    :param client: Asks.
+    :param jobs: The jobs.
+    """
+    found: list[dict[str, Any]] = []
+    answers = True
+    for job in jobs:
+        known: dict[str, Any] = {
+            "id": job.job_id,
+            "type": shorten(job.type, LONGEST_WORD),
+            "intervals": None,
+            "rows": None,
+            "created": None if job.created is None else format_instant(job.created),
+            "completed": None if job.completed is None else format_instant(job.completed),
+        }
+        if answers:
+            try:
+                known["intervals"] = _intervals(client, job)
+                rows = client.get_job_metrics(job.job_id).get("numRowsPersisted")
+                known["rows"] = rows if isinstance(rows, int) else None
+            except Exception as error:
+                answers = not isinstance(error, EVERYBODYS_ERRORS)
+        found.append(known)
+    return found
+
+
+def _filters(statuses: tuple[str, ...], order: str, table: str | None) -> dict[str, Any]:
+    return {
+        "type": _TYPES,
+        "execution_status": statuses,
+        "target_table": table,
+        "sort_order": order,
+        "page_size": _PAGE_ROWS,
+        "most_pages": _MOST_PAGES,
+        "fields": _FIELDS,
+    }
+
+
+def _states(rows: Iterator[dict[str, Any]]) -> Iterator[JobState]:
+    for row in rows:
+        try:
+            state = JobState.from_wire(row)
+        except PolarisProtocolError:
+            continue  # a row without a status; the others count
+        if len(state.job_id) <= LONGEST_WORD:  # what is longer is no id, and would end up in Airflow's database
+            yield state
+
+
+def _intervals(client: PolarisClient, job: JobState) -> list[str] | None:
+    found = works_on(client.get_job(job.job_id), is_whole=True) or ()
+    told = [each.to_wire() for each in found if each != Interval.ETERNITY]
+    return told if 0 < len(told) <= _MOST_INTERVALS else None

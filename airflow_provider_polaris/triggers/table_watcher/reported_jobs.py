@@ -1,0 +1,151 @@
+"""What one watcher of a table has reported, in memory and in Airflow's store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_polaris.jobs.errors import PolarisError, PolarisProtocolError
+from airflow_provider_polaris.triggers.table_watcher.cursor import Cursor, Interest, Look
+from airflow_provider_polaris.triggers.table_watcher.cursor_store import CursorStore
+from airflow_provider_polaris.triggers.table_watcher.job_lists import ask
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.jobs.status.state import JobState
+    from airflow_provider_polaris.triggers.table_watcher.watcher import TableWatch
+
+#: A cursor that is kept is this much behind at most, so that a restart doesn't read years of jobs.
+_LONGEST_UNSAVED: Final = timedelta(hours=1)
+
+#: The longest rest of a job that gets no answer, in looks.
+_LONGEST_REST: Final = 16
+
+
+class TableLedger:
+    """
+    Takes looks and says what is news, each job once.
+
+    :param interest: What is watched.
+    :param watch: The poll.
+    :param store: Where the cursor is kept.
+    :param log: Logger of the trigger.
+    """
+
+    def __init__(self, interest: Interest, watch: TableWatch, store: CursorStore, log: Any) -> None:
+        self._interest = interest
+        self._watch = watch
+        self._store = store
+        self._log = log
+        self._cursor: Cursor | None = None
+        #: What the store has, as far as this ledger knows.
+        self._saved: Cursor | None = None
+        self._has_news = False
+        self._is_store_failing = False
+        #: Jobs that got no answer: how many looks to do without them, and how many after the next failure.
+        self._rests: dict[str, tuple[int, int]] = {}
+
+    async def take(self, look: Look) -> list[JobState]:
+        """
+        Return the jobs that have completed since the look before; none for a look that can't tell.
+
+        :param look: The next look.
+        """
+        if self._cursor is not None and self._cursor.project != look.project:
+            self._cursor = None  # the connection leads somewhere else now
+        if self._cursor is None and not await self._begin(look):
+            return []
+        assert self._cursor is not None
+        self._watch.needs[self] = self._cursor.need
+        if not self._cursor.is_reached_by(look):
+            return []  # it was made before the watch knew how far back it had to go
+        answers = await self._ask(self._cursor.missing(look))
+        news = self._cursor.news(look, self._interest, answers)
+        self._cursor = self._cursor.moved(look, self._interest, answers)
+        self._watch.needs[self] = self._cursor.need
+        if news:
+            self._has_news = True
+            news = await self._without_told(news)
+        return news
+
+    def save_when_stored(self, look: Look) -> None:
+        """Have the cursor kept once the events of a look are stored, if there is something to keep."""
+        cursor, saved = self._cursor, self._saved
+        if cursor is None or not self._store.is_there:
+            return
+        if self._has_news or saved is None or cursor.until - saved.until > _LONGEST_UNSAVED:
+            self._watch.save_when_stored(look, partial(self._save, cursor))
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._watch.needs.pop(self, None)
+
+    async def _begin(self, look: Look) -> bool:
+        """Find out from where to go on; False if that isn't known yet."""
+        cursor: Cursor | None = None
+        try:
+            cursor = await self._store.read()
+        except PolarisProtocolError as error:
+            self._log.warning("Table %r is watched from now on: %s", self._interest.table, error)
+        except PolarisError as error:
+            self._store_fails(error)
+            return False
+        self._is_store_failing = False
+        if cursor is not None and cursor.project == look.project:
+            self._cursor = self._saved = cursor
+            self._log.info("Table %r is watched from where the watch ended.", self._interest.table)
+        else:
+            self._cursor = Cursor.at(look, self._interest)
+            self._log.info("Table %r is watched from now on.%s", self._interest.table, self._forgets)
+        return True
+
+    @property
+    def _forgets(self) -> str:
+        """What an Airflow means that has no place for the cursor."""
+        if self._store.is_there:
+            return ""
+        return (
+            " This Airflow keeps no state of assets (it came with 3.3), so what completes while no triggerer runs "
+            "fires nothing."
+        )
+
+    async def _ask(self, missing: frozenset[str]) -> Mapping[str, JobState | None]:
+        """Ask for jobs that a look doesn't have; for those that got no answer ever more rarely."""
+        self._rests = {job_id: (left - 1, step) for job_id, (left, step) in self._rests.items() if job_id in missing}
+        due = {job_id for job_id in missing if self._rests.get(job_id, (0, 1))[0] <= 0}
+        if not due:
+            return {}
+        try:
+            answers, failed = await self._watch.call(partial(ask, job_ids=due, last=frozenset(self._rests)))
+        except PolarisError:
+            return {}  # they have their turn at the next look
+        for job_id in failed:
+            step = self._rests.get(job_id, (0, 1))[1]
+            self._rests[job_id] = (step, min(2 * step, _LONGEST_REST))
+        return answers
+
+    async def _without_told(self, news: list[JobState]) -> list[JobState]:
+        """Leave out what another triggerer has told meanwhile, which Airflow gave this trigger to."""
+        try:
+            kept = await self._store.read()
+        except PolarisError as error:
+            self._store_fails(error)
+            return news
+        return news if kept is None else [job for job in news if not kept.knows(job)]
+
+    async def _save(self, cursor: Cursor) -> None:
+        try:
+            await self._store.write(cursor)
+        except PolarisError as error:
+            self._store_fails(error)
+            return
+        self._is_store_failing = False
+        self._saved = cursor
+        if self._cursor == cursor:
+            self._has_news = False
+
+    def _store_fails(self, error: PolarisError) -> None:
+        if not self._is_store_failing:
+            self._is_store_failing = True
+            self._log.warning("Table %r: what was reported can't be remembered. %s", self._interest.table, error)

@@ -1,0 +1,143 @@
+"""Where a process can die, as data: each step says how to bring the death about and what the next try makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from airflow_provider_polaris.emulator.faults.fault import Fault
+from airflow_provider_polaris.hooks.job_wait import WorkerWait
+from airflow_provider_polaris.hooks.polaris import PolarisHook
+from airflow_provider_polaris.operators.submission.post import Posting
+from tests.exactly_once.conftest import Airflow
+from tests.operators.submission.conftest import Death
+
+
+@dataclass(frozen=True)
+class Step:
+    """
+    One point at which the process dies.
+
+    :param name: What had been done by then.
+    :param run: Runs the first try until the death.
+    :param outcome: What the retry does, by its counter, with a store.
+    :param blind: The same without a store.
+    :param waits: ``worker`` or ``triggerer`` for a point that only one of the modes has.
+    :param needs_store: Whether the point exists with a store only.
+    :param has_job: Whether a job is at work when the process dies, which may end before the retry or not.
+    :param ends_the_job: Whether the job has ended by then.
+    """
+
+    name: str
+    run: Callable[[Airflow, pytest.MonkeyPatch], Any]
+    outcome: str = "resumed"
+    blind: str = "adopted"
+    waits: str | None = None
+    needs_store: bool = False
+    has_job: bool = True
+    ends_the_job: bool = False
+
+    def exists(self, *, deferrable: bool, has_store: bool) -> bool:
+        """Return whether a task comes to this point."""
+        waits = "triggerer" if deferrable else "worker"
+        return self.waits in (None, waits) and (has_store or not self.needs_store)
+
+
+def die(*_: Any, **__: Any) -> Any:
+    raise Death
+
+
+def before_record(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(airflow.store, "before_set", die)
+    airflow.execute()
+
+
+def after_record(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(PolarisHook, "submit_job", die)
+    airflow.execute()
+
+
+def post_sent(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
+    """The request is on its way, and what it asks for is done half a minute later."""
+    lose_reply(airflow, takesEffect="later", afterSeconds=30)
+    patch.setattr(Posting, "_look", die)
+    airflow.execute()
+
+
+def reply_lost(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
+    lose_reply(airflow)
+    patch.setattr(Posting, "_look", die)
+    airflow.execute()
+
+
+def reply_read(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
+    submit_job = PolarisHook.submit_job
+
+    def submit_and_die(*args: Any, **options: Any) -> None:
+        submit_job(*args, **options)
+        raise Death
+
+    patch.setattr(PolarisHook, "submit_job", submit_and_die)
+    airflow.execute()
+
+
+def recorded(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(airflow.ti, "xcom_push", die)
+    airflow.execute()
+
+
+def waiting(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(WorkerWait, "until_end", die)
+    airflow.execute()
+
+
+def deferring(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(airflow.operator, "defer", die)
+    airflow.execute()
+
+
+def deferred(airflow: Airflow, _: pytest.MonkeyPatch) -> None:
+    """No triggerer ever takes the trigger up, and somebody has the task tried again."""
+    airflow.defer()
+    raise Death
+
+
+def event_fired(airflow: Airflow, _: pytest.MonkeyPatch) -> None:
+    """The worker that was to take the event dies before it does."""
+    airflow.trigger(airflow.defer())
+    raise Death
+
+
+def result_not_pushed(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
+    xcom_push = airflow.ti.xcom_push
+
+    def push(key: str, value: Any) -> None:
+        if key == "polaris_job" and value["status"] == "completed":
+            raise Death
+        xcom_push(key, value)
+
+    patch.setattr(airflow.ti, "xcom_push", push)
+    airflow.execute()
+
+
+def lose_reply(airflow: Airflow, **rule: Any) -> None:
+    fault = Fault.model_validate({"effect": "drop_reply", "method": "POST", "path": "/jobs$", **rule})
+    airflow.table.running.emulator.faults.add(fault)
+
+
+STEPS = [
+    Step("before record", before_record, "submitted", needs_store=True, has_job=False),
+    Step("after record", after_record, "submitted", "submitted", has_job=False),
+    Step("POST sent", post_sent, "adopted", has_job=False),
+    Step("reply lost", reply_lost, "adopted"),
+    Step("reply read, id not recorded", reply_read, "adopted"),
+    Step("recorded, not announced", recorded),
+    Step("waiting", waiting, waits="worker"),
+    Step("recorded, not deferred", deferring, waits="triggerer"),
+    Step("deferred", deferred, waits="triggerer"),
+    Step("event fired", event_fired, waits="triggerer", has_job=False, ends_the_job=True),
+    Step("result not yet pushed", result_not_pushed, has_job=False, ends_the_job=True),
+]

@@ -1,0 +1,100 @@
+"""Whatever dies when: after the retry there is one job with an effect, and the table is as if nothing had happened."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.exactly_once.conftest import DAYS, FIRST_DAY, Airflow, Table
+from tests.exactly_once.crashes import STEPS, Step
+from tests.operators.submission.conftest import STORES, Death, FakeClock
+
+KINDS = ["append", "replace", "delete"]
+ROWS = {"append": {"01": 4, "02": 2}, "replace": {"01": 2, "02": 1}, "delete": {"02": 1}}
+UNUSED = {"append": [], "replace": ["01", "02"], "delete": ["01"]}
+INTERVALS = {"append": None, "replace": [DAYS], "delete": [FIRST_DAY]}
+#: What a job that stores rows tells of them.
+COUNTED = {"append": (3, 3), "replace": (3, 3), "delete": (None, None)}
+LINES = {
+    "submitted": "Submitted Polaris job {job!r} ({purpose}), pending. See {url}",
+    "adopted": "Adopted Polaris job {job!r} ({purpose}), {status}, of an earlier try of this task. See {url}",
+    "resumed": "Resumed Polaris job {job!r} ({purpose}), {status}, of an earlier try of this task. See {url}",
+}
+
+
+def cells() -> list[Any]:
+    """Return every combination that exists, named."""
+    return [
+        pytest.param(step, deferrable, kind, store, ended, id=f"{step.name}-{mode}-{kind}-{with_store}-{end}")
+        for step, (mode, deferrable), kind, (with_store, store), (end, ended) in itertools.product(
+            STEPS,
+            [("worker", False), ("triggerer", True)],
+            KINDS,
+            [("store" if each else "no store", each) for each in STORES],
+            [("active", False), ("ended", True)],
+        )
+        if step.exists(deferrable=deferrable, has_store=store) and (step.has_job or not ended)
+    ]
+
+
+@pytest.mark.parametrize(("step", "deferrable", "kind", "has_store", "has_ended"), cells())
+def test_crash_retry_leaves_one_job_with_effect(
+    step: Step,
+    deferrable: bool,
+    kind: str,
+    has_store: bool,
+    has_ended: bool,
+    clock: FakeClock,
+    table: Table,
+    counted: list[str],
+    said: Callable[[], list[str]],
+) -> None:
+    """The retry goes on with the job that is there or submits the one that isn't, and ends as the first try would."""
+    airflow = Airflow(clock, table, kind, deferrable, has_store)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Death):
+        step.run(airflow, patch)
+    if has_ended:
+        table.finish()
+    counted.clear()
+    lines = len(said())
+
+    result = airflow.retry().execute()
+
+    (job,) = table.jobs
+    assert result == job.id
+    outcome = step.outcome if has_store else step.blind
+    is_over = has_ended or step.ends_the_job
+    # A job that has no marker is taken for the task's only when no other can show any more.
+    status = "completed" if is_over else "running" if (kind, outcome) == ("delete", "adopted") else "pending"
+    assert counted == [f"polaris.submit.{outcome}"]
+    assert [line for line in said()[lines:] if line.startswith(("Submitted", "Adopted", "Resumed", "Refused"))] == [
+        LINES[outcome].format(
+            job=job.id,
+            purpose=airflow.purpose,
+            status=status,
+            url=airflow.ti.xcom("polaris_job_url"),
+        )
+    ]
+    check_xcoms(airflow, job.id, adopted=outcome != "submitted", status=status)
+    table.finish()
+    assert [each.id for each in table.jobs if each.had_effect] == [job.id]
+    assert len(table.jobs) == 1
+    assert table.rows() == ROWS[kind]
+    assert table.unused() == UNUSED[kind]
+
+
+def check_xcoms(airflow: Airflow, job_id: str, *, adopted: bool, status: str) -> None:
+    """Airflow wiped what the first try pushed, so all of it has to be there again."""
+    keys = ["polaris_job_url", "polaris_table_url", "polaris_job", "polaris_job"]
+    assert [key for key, _ in airflow.ti.pushed] == keys
+    assert airflow.ti.xcom("polaris_job_url").endswith(job_id)
+    first, last = (value for key, value in airflow.ti.pushed if key == "polaris_job")
+    assert first["id"] == last["id"] == job_id
+    assert first["adopted"] is last["adopted"] is adopted
+    assert first["status"] == status
+    processed, persisted = COUNTED[airflow.kind]
+    assert (last["status"], last["intervals"]) == ("completed", INTERVALS[airflow.kind])
+    assert (last["rows_processed"], last["rows_persisted"]) == (processed, persisted)

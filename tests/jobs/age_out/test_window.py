@@ -1,0 +1,351 @@
+"""Which partitions a run ages, what it leaves the next task, and how it is proven."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_polaris.jobs.age_out.plan import (
+    AgingPlan,
+    Way,
+    Window,
+    check_time_stays,
+    choose_way,
+    make_windows,
+    oldest_sql,
+    query_context,
+    read_counts,
+)
+from airflow_provider_polaris.jobs.age_out.window import aged_interval, hull, partitions_in_common, read_age
+from airflow_provider_polaris.jobs.errors import PolarisSpecError
+from airflow_provider_polaris.jobs.guards.row_counts import Count
+from airflow_provider_polaris.jobs.spec.job_spec import BatchJobSpec, parse_spec
+from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.time.granularity import Granularity
+from airflow_provider_polaris.jobs.time.interval import Interval
+
+DAY = "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"
+NEXT_DAY = "2024-06-02T00:00:00.000Z/2024-06-03T00:00:00.000Z"
+FOURTH = "2024-06-04T00:00:00.000Z/2024-06-05T00:00:00.000Z"
+COUNTED = {"columnName": "n", "expression": "COUNT(*)", "isAggregation": True}
+CITY = {"columnName": "city", "expression": '"city"'}
+
+
+def table(name: str, partition: Granularity | None, kind: str = "detail") -> TableFacts:
+    return TableFacts(name, kind, partition)
+
+
+def span(text: str) -> Interval:
+    return Interval.parse(text)
+
+
+def copy(*mappings: dict) -> BatchJobSpec:
+    spec = parse_spec(
+        {
+            "type": "batch",
+            "ingestionMode": "replace",
+            "source": {"type": "table", "tableName": "S"},
+            "target": {"type": "table", "tableName": "T", "intervals": [DAY]},
+            "mappings": list(mappings),
+        }
+    )
+    assert isinstance(spec, BatchJobSpec)
+    return spec
+
+
+BUCKETS = [each for each in Granularity if each not in (Granularity.ALL, Granularity.MILLISECOND)]
+
+
+@given(
+    start=st.integers(946684800, 1893456000).map(lambda second: datetime.fromtimestamp(second, timezone.utc)),
+    steps=st.lists(st.integers(1, 60 * 24 * 40), min_size=1, max_size=12),
+    age=st.sampled_from(["P30D", "P1M", "P1Y2M3DT4H", "PT1H", "P1W", "P11M31D"]),
+    partition=st.sampled_from(BUCKETS),
+)
+def test_aged_interval_of_runs_in_a_row_takes_each_partition_once(start, steps, age, partition) -> None:
+    """Whatever the runs' lengths and those of months: no gap, no overlap, whole partitions, old enough."""
+    ends = [start]
+    for minutes in steps:
+        ends.append(ends[-1] + timedelta(minutes=minutes))
+    runs = [Interval(one, other) for one, other in pairwise(ends)]
+    aged = [found for run in runs if (found := aged_interval(run, read_age(age), partition)) is not None]
+    for one, other in pairwise(aged):
+        assert one.end == other.start
+    whole = aged_interval(hull(runs), read_age(age), partition)
+    assert whole == (hull(aged) if aged else None)
+    for each in aged:
+        assert each.is_aligned(partition)
+        if age != "P11M31D" and age != "P1Y2M3DT4H":  # where months and days mix, forth is not the way back
+            assert read_age(age).add_to(each.end - timedelta(milliseconds=1)) <= runs[-1].end
+
+
+def test_aged_interval_of_an_hour_takes_a_day_with_its_last_hour_only() -> None:
+    """Twenty-three runs of twenty-four have nothing to do."""
+    hours = span("2024-07-01/P1D").split(Granularity.HOUR)
+    aged = [aged_interval(hour, read_age("P30D"), Granularity.DAY) for hour in hours]
+    assert [str(each) for each in aged if each] == [DAY]
+    assert aged[-1] is not None
+
+
+def test_aged_interval_at_the_end_of_a_month_takes_what_is_a_month_old() -> None:
+    """The last days of March have no counterpart in February: they have nothing to do, hour by hour, too."""
+    aged = [
+        aged_interval(hour, read_age("P1M"), Granularity.HOUR)
+        for hour in span("2023-03-28/2023-04-02").split(Granularity.HOUR)
+    ]
+    assert [each is not None for each in aged] == [True] * 24 + [False] * 72 + [True] * 24
+    assert hull([each for each in aged if each]).to_wire() == "2023-02-28T00:00:00.000Z/2023-03-02T00:00:00.000Z"
+
+
+def test_aged_interval_outside_of_the_calendar_is_refused() -> None:
+    """No year is before the first."""
+    with pytest.raises(PolarisSpecError) as caught:
+        aged_interval(span(DAY), read_age("P3000Y"), Granularity.DAY)
+    assert str(caught.value) == f"older_than counted back from the run's interval {DAY!r} leaves the years 1 to 9999."
+
+
+@pytest.mark.parametrize("text", ["P0D", "-P1D", "PT0S"])
+def test_age_that_is_none_is_refused(text) -> None:
+    """What isn't older than the run's end isn't old."""
+    with pytest.raises(PolarisSpecError) as caught:
+        read_age(text)
+    assert str(caught.value) == f"older_than {text!r} is no age. Write how old data is to be, such as 'P30D'."
+
+
+def test_age_that_is_no_period_is_refused() -> None:
+    """The error names the argument."""
+    with pytest.raises(PolarisSpecError) as caught:
+        read_age("a month")
+    assert str(caught.value) == (
+        "older_than: period 'a month' is not an ISO 8601 period. Write one such as 'PT1H', 'P1D', 'P1W', 'P1M' or "
+        "'P1Y'."
+    )
+
+
+COMMON = {
+    "target coarser": (Granularity.DAY, Granularity.MONTH, None, Granularity.MONTH),
+    "source coarser": (Granularity.MONTH, Granularity.DAY, None, Granularity.MONTH),
+    "new target by day": (Granularity.HOUR, None, None, Granularity.DAY),
+    "new target by hour": (Granularity.HOUR, None, Granularity.HOUR, Granularity.HOUR),
+    "written coarser": (Granularity.DAY, Granularity.DAY, Granularity.MONTH, Granularity.MONTH),
+    "written finer": (Granularity.HOUR, Granularity.DAY, Granularity.HOUR, Granularity.DAY),
+}
+
+
+@pytest.mark.parametrize("source, target, written, expected", COMMON.values(), ids=COMMON)
+def test_partitions_in_common_are_the_coarsest(source, target, written, expected) -> None:
+    """An interval that falls on them falls on all."""
+    there = None if target is None else table("T", target)
+    assert partitions_in_common(table("S", source), there, "T", written) is expected
+
+
+REFUSED = {
+    "week in month": (
+        (Granularity.WEEK, Granularity.MONTH, None),
+        (
+            "the partitions of source_table 'S' (week) and the partitions of target_table 'T' (month) don't nest, so "
+            "that no interval falls on both. Use a target whose partitions are a multiple or a part of the source's."
+        ),
+    ),
+    "six hours and eight": (
+        (Granularity.SIX_HOUR, None, Granularity.EIGHT_HOUR),
+        (
+            "the partitions of source_table 'S' (six_hour) and partitioned_by (eight_hour) don't nest, so that no "
+            "interval falls on both. Use a target whose partitions are a multiple or a part of the source's."
+        ),
+    ),
+    "no partitions": (
+        (Granularity.ALL, None, None),
+        (
+            "the partitions of source_table 'S' are 'all', so that no part of it can be replaced or deleted by "
+            "itself. Use a table that is partitioned by time."
+        ),
+    ),
+    "written in one": (
+        (Granularity.DAY, None, Granularity.ALL),
+        (
+            "partitioned_by is 'all', so that no part of it can be replaced or deleted by itself. Use a table that is "
+            "partitioned by time."
+        ),
+    ),
+    "unknown": (
+        (None, None, None),
+        (
+            "source_table 'S' has a time partitioning that this package doesn't know, so that nobody can tell what "
+            "would be replaced or deleted. Look for a newer version of this package."
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("partitions, message", REFUSED.values(), ids=REFUSED)
+def test_partitions_without_a_common_one_are_refused(partitions, message) -> None:
+    """The error names both."""
+    source, target, written = partitions
+    there = None if target is None else table("T", target)
+    with pytest.raises(PolarisSpecError) as caught:
+        partitions_in_common(table("S", source), there, "T", written)
+    assert str(caught.value) == message
+
+
+WAYS = {
+    "a count": ("detail", None, [CITY, COUNTED], Way("measure", "COUNT(*)", 'SUM("n")')),
+    "a count in other words": (
+        "detail",
+        "aggregate",
+        [CITY, {**COUNTED, "columnName": 'the "n"', "expression": " count( 1 ) "}],
+        Way("measure", "COUNT(*)", 'SUM("the ""n""")'),
+    ),
+    "a sum of counts": (
+        "aggregate",
+        "aggregate",
+        [CITY, {"columnName": "n", "expression": 'SUM("__count")', "isAggregation": True}],
+        Way(
+            "measure",
+            'CASE WHEN COUNT("__count") = COUNT(*) THEN SUM("__count") ELSE -1 END',
+            'SUM("n")',
+        ),
+    ),
+    "a sum of something": (
+        "detail",
+        None,
+        [CITY, {"columnName": "n", "expression": 'SUM("__count")', "isAggregation": True}],
+        Way("metrics"),
+    ),
+    "a filtered count": (
+        "detail",
+        None,
+        [CITY, {**COUNTED, "expression": "COUNT(*) FILTER (WHERE \"city\" = 'Oslo')"}],
+        Way("metrics"),
+    ),
+    "a count of rolled-up rows": ("aggregate", None, [CITY, COUNTED], Way("metrics")),
+    "rows as they are": ("detail", "detail", [CITY], Way("rows")),
+    "rows as they are, new table": ("detail", None, [CITY], Way("rows")),
+    "rows that the table merges": ("detail", "aggregate", [CITY], Way("metrics")),
+    "a count that is no measure": ("detail", None, [CITY, {**COUNTED, "isAggregation": False}], Way("rows")),
+}
+
+
+@pytest.mark.parametrize("source, target, mappings, way", WAYS.values(), ids=WAYS)
+def test_way_is_the_surest_that_the_mappings_allow(source, target, mappings, way) -> None:
+    """A mapped count, else rows that stay rows, else what the job says; never a count that Polaris may add."""
+    there = None if target is None else table("T", Granularity.DAY, target)
+    assert choose_way(copy(*mappings), table("S", Granularity.DAY, source), there) == way
+
+
+@pytest.mark.parametrize("expression", ['"__time"', "TIME_FLOOR(\"__time\", 'PT1H')", None])
+def test_time_that_stays_in_its_partition_passes(expression) -> None:
+    """As it is, rounded down, or left to Polaris."""
+    time = [{"columnName": "__time", "expression": expression}] if expression else []
+    check_time_stays(copy(*time, CITY))
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ['TIMESTAMPADD(DAY, 1, "__time")', "TIME_FLOOR(\"__time\", 'PT1H', TIMESTAMP '2024-01-01')", '"seen_at"', "((("],
+)
+def test_time_that_moves_is_refused(expression) -> None:
+    """Rows would have to be looked for elsewhere."""
+    with pytest.raises(PolarisSpecError) as caught:
+        check_time_stays(copy({"columnName": "__time", "expression": expression}, CITY))
+    assert str(caught.value) == (
+        f"the copy makes __time of {expression!r}: its rows may land in other time partitions than they come from, so "
+        "that nobody can tell whether all have arrived before the source is deleted. Leave __time as it is or round it "
+        "down: TIME_FLOOR(\"__time\", 'PT1H')."
+    )
+
+
+def test_windows_join_partitions_that_follow_each_other() -> None:
+    """Counts add up; gaps stay."""
+    counts = {span(FOURTH): Count(1, 2), span(NEXT_DAY): Count(3, 4), span(DAY): Count(5, 6)}
+    both = "2024-06-01T00:00:00.000Z/2024-06-03T00:00:00.000Z"
+    assert make_windows(counts) == (Window(both, 8, 10), Window(FOURTH, 1, 2))
+
+
+def plan(**changes) -> AgingPlan:
+    values = {
+        "source": 'the "S"',
+        "target": "T",
+        "granularity": Granularity.DAY,
+        "windows": (Window(DAY, 3, 3), Window(FOURTH, 1, 1)),
+        "way": Way("measure", "COUNT(*)", 'SUM("n")'),
+        "filter": None,
+        "context": {"sqlTimeZone": "UTC"},
+    }
+    return AgingPlan(**{**values, **changes})
+
+
+def test_plan_survives_xcom() -> None:
+    """It comes out as it went in, and shows its intervals to whoever looks."""
+    before = plan(filter="\"city\" = 'Oslo'", may_replace=True, job="j1")
+    told = json.loads(json.dumps(before.to_json()))
+    assert told["intervals"] == [DAY, FOURTH]
+    assert AgingPlan.from_json(told, "plan") == before
+
+
+@pytest.mark.parametrize("value", [None, "text", {}, {"windows": []}, {**plan().to_json(), "more": 1}])
+def test_plan_that_is_none_is_refused(value) -> None:
+    """An XCom that is missing or of another version is no reason to guess."""
+    with pytest.raises(PolarisSpecError) as caught:
+        AgingPlan.from_json(value, "proof")
+    assert str(caught.value).startswith("proof ")
+    assert str(caught.value).endswith(
+        " is not what the task before leaves. Clear the first task of the group with all that come after it."
+    )
+
+
+def test_plan_counts_both_tables_by_partition() -> None:
+    """In UTC whatever the session's time zone, and the source through the copy's filter."""
+    assert plan(filter="\"city\" = 'Oslo' -- not Bergen").source_sql() == (
+        'SELECT TIME_FLOOR("__time", \'P1D\', NULL, \'UTC\') AS "bucket", COUNT(*) AS "n", COUNT(*) AS "events"\n'
+        'FROM "the ""S"""\n'
+        f"WHERE (TIME_IN_INTERVAL(\"__time\", '{DAY}') OR TIME_IN_INTERVAL(\"__time\", '{FOURTH}'))\n"
+        "  AND (\n\"city\" = 'Oslo' -- not Bergen\n)\n"
+        "GROUP BY 1"
+    )
+    assert plan().target_sql() == (
+        'SELECT TIME_FLOOR("__time", \'P1D\', NULL, \'UTC\') AS "bucket", COUNT(*) AS "n", SUM("n") AS "events"\n'
+        'FROM "T"\n'
+        f"WHERE (TIME_IN_INTERVAL(\"__time\", '{DAY}') OR TIME_IN_INTERVAL(\"__time\", '{FOURTH}'))\n"
+        "GROUP BY 1"
+    )
+
+
+def test_count_with_a_filter_that_is_not_one_expression_is_refused() -> None:
+    """The filter comes from the task before, and no row outside of the plan may count as a proof."""
+    with pytest.raises(PolarisSpecError) as caught:
+        plan(filter="1=1) OR (1=1").source_sql()
+    assert str(caught.value) == (
+        "filter_expression is not one SQL expression: ')' closes no bracket of the expression, at line 1, column 4, "
+        "near '1=1) OR (1=1'. Correct the brackets."
+    )
+
+
+def test_oldest_partitions_are_asked_for_in_one_query() -> None:
+    """From the beginning of time up to the window."""
+    assert oldest_sql("S", Granularity.DAY, "COUNT(*)", span(DAY), 3, None) == (
+        'SELECT TIME_FLOOR("__time", \'P1D\', NULL, \'UTC\') AS "bucket", COUNT(*) AS "n", COUNT(*) AS "events"\n'
+        'FROM "S"\n'
+        "WHERE (TIME_IN_INTERVAL(\"__time\", '-1000-01-01T00:00:00.000Z/2024-06-01T00:00:00.000Z'))\n"
+        "GROUP BY 1\nORDER BY 1\nLIMIT 3"
+    )
+
+
+def test_counts_are_read_by_partition() -> None:
+    """As text or as milliseconds, and an unknown number stays below zero."""
+    rows = [
+        {"bucket": "2024-06-01T00:00:00.000Z", "n": 2, "events": 5},
+        {"bucket": 1717459200000, "n": 1, "events": -1},
+    ]
+    assert read_counts(rows, Granularity.DAY) == {span(DAY): Count(2, 5), span(FOURTH): Count(1, -1)}
+
+
+def test_query_context_keeps_what_a_time_in_a_filter_means() -> None:
+    """A count has to take the rows that the job takes."""
+    assert query_context({"sqlTimeZone": "Asia/Tokyo", "maxNumTasks": 3}) == {"sqlTimeZone": "Asia/Tokyo"}
+    assert query_context(None) == {"sqlTimeZone": "UTC"}

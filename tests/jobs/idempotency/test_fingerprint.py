@@ -1,0 +1,210 @@
+"""Fingerprints: what means the same has the same, and an echo of Polaris is told from another job's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_polaris.jobs.idempotency.fingerprint import changed_fields, contradictions, fingerprint
+from airflow_provider_polaris.jobs.spec.job_spec import parse_spec
+
+SAMPLES = Path(__file__).parents[2] / "samples" / "jobs" / "table_to_table"
+
+SPEC: dict[str, Any] = {
+    "type": "batch",
+    "ingestionMode": "replace",
+    "source": {"type": "table", "tableName": "s", "interval": "2024-06-01/2024-06-03"},
+    "target": {"type": "table", "tableName": "t", "intervals": ["2024-06-01/2024-06-03"]},
+    "mappings": [
+        {"columnName": "__time", "expression": "TIME_FLOOR(\"__time\", 'PT1H')"},
+        {"columnName": "n", "expression": "COUNT(*)", "isAggregation": True},
+    ],
+    "filterExpression": "\"city\" = 'Oslo'",
+    "context": {"maxNumTasks": 3, "nested": {"a": 1, "b": 2}},
+}
+CONTEXT = SPEC["context"]
+OTHERS: dict[str, dict[str, Any]] = {
+    "sql": {"type": "sql", "query": "INSERT INTO t\n SELECT 1", "parameters": [{"type": "VARCHAR", "value": "x"}]},
+    "delete_data": {"type": "delete_data", "target": {"tableName": "t", "intervals": ["2024-06-01/P1D"]}},
+    "restore_data": {"type": "restore_data", "target": {"tableName": "t"}, "interval": "2024-06-01/P1D"},
+    "drop_table": {"type": "drop_table", "target": {"tableName": "t"}},
+}
+
+
+def spec(**changes: Any) -> dict[str, Any]:
+    return {**SPEC, **changes}
+
+
+def sample(name: str) -> Any:
+    data = json.loads((SAMPLES / name).read_text())
+    return data.get("body", data)
+
+
+def echo(body: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return a description with the spec in it, changed."""
+    inner = {**body, **changes}
+    top = {name: inner[name] for name in ("type", "source", "target", "ingestionMode", "query") if name in inner}
+    return {**top, "id": "j1", "executionStatus": "running", "spec": {**inner, "desiredExecutionStatus": "running"}}
+
+
+SAME = {
+    "interval notation": {"target": {**SPEC["target"], "intervals": ["2024-06-01T00:00:00.000Z/P2D"]}},
+    "interval cut in two": {"target": {**SPEC["target"], "intervals": ["2024-06-02/P1D", "2024-06-01/P1D"]}},
+    "source interval notation": {"source": {**SPEC["source"], "interval": "2024-06-01T02:00+02:00/P2D"}},
+    "defaults": {"replaceAll": False, "createTableIfNotExists": False, "maxParseExceptions": 2147483647},
+    "null": {"partitionedBy": None, "clusteringColumns": None},
+    "empty": {"clusteringColumns": []},
+    "blanks in SQL": {"filterExpression": "\"city\"  =\n'Oslo' "},
+    "blanks in a mapping": {
+        "mappings": [SPEC["mappings"][0], {"columnName": "n", "expression": " COUNT(*)\n", "isAggregation": True}]
+    },
+    "marker": {"context": {**CONTEXT, "airflow": "0123"}},
+    "check for rows": {"context": {**CONTEXT, "failOnEmptyInsert": True}},
+    "order of keys": {"context": {"nested": {"b": 2, "a": 1}, "maxNumTasks": 3}},
+    "what Polaris ignores": {"desiredExecutionStatus": "running"},
+    "null aggregation": {"mappings": [{**SPEC["mappings"][0], "isAggregation": None}, SPEC["mappings"][1]]},
+    "target type": {"target": {"tableName": "t", "intervals": ["2024-06-01/2024-06-03"]}},
+}
+DIFFERENT = {
+    "ingestionMode": {"ingestionMode": "append"},
+    "source.tableName": {"source": {**SPEC["source"], "tableName": "other"}},
+    "source.interval": {"source": {**SPEC["source"], "interval": "2024-06-01/2024-06-02"}},
+    "target.tableName": {"target": {**SPEC["target"], "tableName": "other"}},
+    "target.intervals": {"target": {**SPEC["target"], "intervals": ["2024-06-01/2024-06-02"]}},
+    "mappings": {"mappings": SPEC["mappings"][:1]},
+    "filterExpression": {"filterExpression": None},
+    "maxParseExceptions": {"maxParseExceptions": 1},
+    "createTableIfNotExists": {"createTableIfNotExists": True},
+    "replaceAll": {"replaceAll": True},
+    "partitionedBy": {"partitionedBy": "hour"},
+    "context.maxNumTasks": {"context": {**CONTEXT, "maxNumTasks": 4}},
+    "type": {"type": "sql"},
+}
+
+
+@pytest.mark.parametrize("change", SAME.values(), ids=SAME)
+def test_fingerprint_same_meaning_same_fingerprint(change: dict[str, Any]) -> None:
+    """How a thing is written doesn't count."""
+    assert changed_fields(fingerprint(SPEC), fingerprint(spec(**change))) == ()
+
+
+@pytest.mark.parametrize(("field", "change"), DIFFERENT.items(), ids=DIFFERENT)
+def test_changed_fields_names_what_differs(field: str, change: dict[str, Any]) -> None:
+    """The names are those of the wire."""
+    assert changed_fields(fingerprint(SPEC), fingerprint(spec(**change))) == (field,)
+
+
+def test_changed_fields_names_an_aggregation_as_mappings() -> None:
+    """A flag inside a mapping is part of the mappings to whoever reads the error."""
+    mappings = [SPEC["mappings"][0], {**SPEC["mappings"][1], "isAggregation": False}]
+    assert changed_fields(fingerprint(SPEC), fingerprint(spec(mappings=mappings))) == ("mappings",)
+
+
+def test_fingerprint_is_the_same_in_every_process() -> None:
+    """Fingerprints are stored, so they must not depend on Python's hash seed, nor change with a version."""
+    assert fingerprint({"type": "drop_table", "target": {"tableName": "t"}}) == {
+        "type": "2113cad2d1a7d170",
+        "target.tableName": "8ca5d81566f88bad",
+    }
+
+
+@pytest.mark.parametrize("kind", ["batch", *OTHERS])
+def test_fingerprint_of_a_spec_and_of_its_model_are_the_same(kind: str) -> None:
+    """A spec that went through our models, which write all defaults out, asks for the same."""
+    body = SPEC if kind == "batch" else OTHERS[kind]
+    assert fingerprint(parse_spec(body).to_wire()) == fingerprint(body)
+
+
+def test_fingerprint_interval_in_a_notation_of_the_future_is_kept_as_text() -> None:
+    """What can't be read can still be compared."""
+    strange = {"type": "delete_data", "target": {"tableName": "t", "intervals": ["last week"]}}
+    assert contradictions(fingerprint(strange), echo(strange)) == ()
+    other = {"type": "delete_data", "target": {"tableName": "t", "intervals": ["next week"]}}
+    assert contradictions(fingerprint(strange), echo(other)) == ("target.intervals",)
+
+
+def test_contradictions_vendor_sample_has_none() -> None:
+    """The documentation's own request is recognized in the documentation's own answer."""
+    assert contradictions(fingerprint(sample("request.json")), sample("201.json")) == ()
+
+
+def test_contradictions_vendor_sample_of_another_request_are_named() -> None:
+    """And a request that differs in one expression isn't."""
+    request = sample("request.json")
+    request["mappings"][0]["expression"] = 'LOWER("city")'
+    assert contradictions(fingerprint(request), sample("201.json")) == ("mappings",)
+
+
+@pytest.mark.parametrize("change", SAME.values(), ids=SAME)
+def test_contradictions_echo_of_the_same_has_none(change: dict[str, Any]) -> None:
+    """Polaris may write what it was asked in its own way."""
+    assert contradictions(fingerprint(SPEC), echo(SPEC, **change)) == ()
+
+
+@pytest.mark.parametrize(("field", "change"), DIFFERENT.items(), ids=DIFFERENT)
+def test_contradictions_echo_of_another_job_names_the_field(field: str, change: dict[str, Any]) -> None:
+    """A job that asks for something else is somebody else's, unless Polaris may have filled the field in."""
+    expected = () if field in ("partitionedBy",) else (field,)
+    assert contradictions(fingerprint(SPEC), echo(SPEC, **change)) == expected
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_contradictions_every_type_of_job_is_recognized(kind: str) -> None:
+    """What another type has no field for isn't missed in its echo, and its source and SQL may be shown."""
+    body = OTHERS[kind]
+    shown = echo(body, target={"type": "table", "tableName": "t", "intervals": body.get("target", {}).get("intervals")})
+    assert contradictions(fingerprint(body), shown) == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "field"),
+    [
+        ("sql", {"query": "INSERT INTO t SELECT 2"}, "query"),
+        ("delete_data", {"target": {"tableName": "t", "intervals": ["2024-06-02/P1D"]}}, "target.intervals"),
+        ("delete_data", {"softDelete": True}, "softDelete"),
+        ("delete_data", {"deleteAll": True}, "deleteAll"),
+        ("restore_data", {"versions": ["v1"]}, "versions"),
+        ("restore_data", {"interval": "2024-06-02/P1D"}, "interval"),
+        ("drop_table", {"target": {"tableName": "u"}}, "target.tableName"),
+    ],
+)
+def test_contradictions_every_type_of_job_is_told_from_others(kind: str, change: dict[str, Any], field: str) -> None:
+    """Each type is compared by what describes it."""
+    assert contradictions(fingerprint(OTHERS[kind]), echo(OTHERS[kind], **change)) == (field,)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mappings": [*SPEC["mappings"], {"columnName": "__count", "expression": "COUNT(*)", "isAggregation": True}]},
+        {"mappings": [{**one, "isAggregation": False} for one in SPEC["mappings"]]},
+        {"partitionedBy": "day", "clusteringColumns": ["city"]},
+        {"context": {**CONTEXT, "sqlTimeZone": "UTC"}},
+        {"context": None},
+        {"createTableIfNotExists": None, "replaceAll": None},
+    ],
+    ids=["added-count", "resolved-aggregation", "filled-in", "more-context", "no-context", "not-echoed"],
+)
+def test_contradictions_what_polaris_adds_or_leaves_out_is_none(change: dict[str, Any]) -> None:
+    """To overlook our own job would be to submit it twice."""
+    assert contradictions(fingerprint(SPEC), echo(SPEC, **change)) == ()
+
+
+def test_contradictions_a_count_of_our_own_is_expected() -> None:
+    """Polaris' added mapping may be missing in an echo, one that was asked for may not."""
+    count = {"columnName": "__count", "expression": "COUNT(*)", "isAggregation": True}
+    ours = fingerprint(spec(mappings=[*SPEC["mappings"], count]))
+    assert contradictions(ours, echo(SPEC)) == ("mappings",)
+
+
+def test_contradictions_reads_what_stands_only_in_one_half_of_a_description() -> None:
+    """Some fields are at the top of a description, some in its spec, some in both."""
+    described = echo(SPEC)
+    inner = {key: value for key, value in described["spec"].items() if key not in ("mappings", "source")}
+    inner["target"] = {"tableName": None, "intervals": SPEC["target"]["intervals"]}
+    halves = {**described, "target": {"tableName": "t", "intervals": None}, "mappings": SPEC["mappings"], "spec": inner}
+    assert contradictions(fingerprint(SPEC), halves) == ()
+    assert contradictions(fingerprint(SPEC), {**described, "spec": None}) == ("filterExpression", "mappings")

@@ -1,0 +1,202 @@
+"""Whose job is it: by marker if there is one, by what it asks for if not, and nobody's if that can't be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from airflow_provider_polaris.jobs.idempotency.fingerprint import fingerprint
+from airflow_provider_polaris.jobs.idempotency.matching import (
+    Candidate,
+    Choice,
+    Wanted,
+    choose,
+    recognize,
+    spec_adds_rows,
+)
+from airflow_provider_polaris.jobs.spec.context import marker_in, marker_of, takes_marker, with_marker
+from airflow_provider_polaris.jobs.status.state import JobState
+
+SPEC: dict[str, Any] = {"type": "batch", "target": {"type": "table", "tableName": "t"}}
+
+
+def wanted(**changes: Any) -> Wanted:
+    values: dict[str, Any] = {
+        "fingerprint": fingerprint(SPEC),
+        "markers": {"old": 2, "mine": 3},
+        "needs_certainty": False,
+        "was_marked": True,
+    }
+    return Wanted(**{**values, **changes})
+
+
+def job(marker: str | None = None, **changes: Any) -> dict[str, Any]:
+    spec = {**SPEC, **changes, **({} if marker is None else {"context": {"airflow": marker}})}
+    return {"id": "j1", "type": "batch", "executionStatus": "running", "spec": spec, "target": spec["target"]}
+
+
+def candidate(job_id: str, epoch: int | None = None, status: str = "running", desired: str = "running") -> Candidate:
+    return Candidate(JobState(job_id, "batch", status, desired_status=desired), epoch)
+
+
+def test_marker_of_depends_on_every_part() -> None:
+    """Two tasks, two runs, two mapped instances, two epochs, two projects never share a marker."""
+    parts: tuple[str | int, ...] = ("api", "project", "dag", "run", "task", -1, 0)
+    others = [(*parts[:index], "other", *parts[index + 1 :]) for index in range(len(parts))]
+    assert len({marker_of(*parts), *(marker_of(*each) for each in others)}) == len(parts) + 1
+    assert marker_of("a", "bc") != marker_of("ab", "c")
+
+
+def test_with_marker_leaves_the_rest_and_the_original_alone() -> None:
+    """Only the context gains a key."""
+    spec = {**SPEC, "context": {"maxNumTasks": 3}}
+    assert with_marker(spec, "m") == {**SPEC, "context": {"maxNumTasks": 3, "airflow": "m"}}
+    assert spec["context"] == {"maxNumTasks": 3}
+    assert with_marker({**SPEC, "context": None}, "m")["context"] == {"airflow": "m"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"type": "batch"}, True),
+        ({"type": "sql", "context": {"a": 1}}, True),
+        ({"type": "batch", "context": {"airflow": 1}}, False),
+        ({"type": "batch", "context": "text"}, False),
+        ({"type": "delete_data"}, False),
+        ({"type": "new_type"}, False),
+        ({}, False),
+    ],
+)
+def test_takes_marker_where_there_is_a_context_and_room_in_it(spec: Mapping[str, Any], expected: bool) -> None:
+    """A job of another type would be refused, and a user's key is the user's."""
+    assert takes_marker(spec) is expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"context": {"airflow": "m"}}, "m"),
+        ({"spec": {"context": {"airflow": "m"}}}, "m"),
+        ({"context": None, "spec": {"context": {"airflow": "m"}}}, "m"),
+        ({"context": {"airflow": 1}}, None),
+        ({"spec": None}, None),
+    ],
+)
+def test_marker_in_reads_either_half_of_a_description(body: Mapping[str, Any], expected: str | None) -> None:
+    """Where Polaris echoes the context isn't certain."""
+    assert marker_in(body) == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"type": "batch"}, True),
+        ({"type": "batch", "ingestionMode": "append"}, True),
+        ({"type": "batch", "ingestionMode": "replace"}, False),
+        ({"type": "sql", "query": "INSERT INTO t SELECT 1"}, True),
+        ({"type": "sql", "query": "-- x\nreplace INTO t OVERWRITE ALL SELECT 1"}, False),
+        ({"type": "delete_data"}, False),
+        ({"type": "restore_data"}, False),
+        ({"type": "drop_table"}, False),
+        ({"type": "new_type"}, True),
+        ({}, True),
+    ],
+)
+def test_spec_adds_rows_unless_it_is_known_not_to(spec: Mapping[str, Any], expected: bool) -> None:
+    """What is unknown is treated like an append."""
+    assert spec_adds_rows(spec) is expected
+
+
+@pytest.mark.parametrize(("marker", "epoch"), [("mine", 3), ("old", 2)])
+def test_recognize_our_marker_is_ours_in_spite_of_differences(marker: str, epoch: int) -> None:
+    """The marker says whose it is; what differs says that the spec was changed."""
+    found = recognize(job(marker, filterExpression="x"), wanted())
+    assert found is not None
+    assert (found.epoch, found.differences) == (epoch, ("filterExpression",))
+
+
+def test_recognize_another_marker_is_somebody_elses_however_alike() -> None:
+    """Two DAGs may ask for the same."""
+    assert recognize(job("theirs"), wanted()) is None
+
+
+def test_recognize_without_marker_goes_by_the_spec() -> None:
+    """Alike is uncertain; different is not ours."""
+    alike = recognize(job(), wanted())
+    assert alike is not None
+    assert not alike.is_certain
+    assert recognize(job(filterExpression="x"), wanted()) is None
+
+
+def test_choose_certain_wins_over_alike() -> None:
+    """Our marker ends all doubt."""
+    ours = candidate("a", 3)
+    assert choose([candidate("b"), ours, candidate("c")], wanted(), echoes_markers=True) == Choice(ours)
+
+
+def test_choose_latest_epoch() -> None:
+    """The job of an earlier epoch was done with before the next one began."""
+    new = candidate("a", 3)
+    assert choose([candidate("b", 2), new], wanted(), echoes_markers=True) == Choice(new)
+
+
+@pytest.mark.parametrize("status", ["failed", "canceled"])
+def test_choose_of_one_epoch_the_job_with_an_effect(status: str) -> None:
+    """A failed try and the one after it share a marker."""
+    good = candidate("b", 3, "completed")
+    assert choose([candidate("a", 3, status), good], wanted(), echoes_markers=True) == Choice(good)
+
+
+def test_choose_failed_certain_job_if_there_is_no_other() -> None:
+    """Its failure is the task's."""
+    newest = candidate("b", 3, "failed")
+    assert choose([newest, candidate("a", 3, "failed")], wanted(), echoes_markers=True) == Choice(newest)
+
+
+def test_choose_two_certain_jobs_with_an_effect_is_doubtful() -> None:
+    """That is the accident that must not be hidden."""
+    both = (candidate("a", 3), candidate("b", 3, "completed"))
+    assert choose(both, wanted(), echoes_markers=True) == Choice(doubtful=both)
+
+
+def test_choose_alike_job_is_foreign_where_markers_are_echoed() -> None:
+    """Ours would show its marker."""
+    assert choose([candidate("a")], wanted(), echoes_markers=True) == Choice()
+
+
+@pytest.mark.parametrize(("was_marked", "echoes"), [(True, False), (False, True), (False, False)])
+def test_choose_one_alike_job_is_ours_where_it_may_be(was_marked: bool, echoes: bool) -> None:
+    """It has our marker, if it is ours, where nobody can see it, or was sent without."""
+    alike = candidate("a")
+    assert choose([alike], wanted(was_marked=was_marked), echoes_markers=echoes) == Choice(alike)
+
+
+def test_choose_one_alike_job_is_doubtful_where_certainty_is_needed() -> None:
+    """A twin's rows aren't ours."""
+    alike = candidate("a")
+    choice = choose([alike], wanted(needs_certainty=True), echoes_markers=False)
+    assert choice == Choice(doubtful=(alike,))
+
+
+@pytest.mark.parametrize("needs_certainty", [True, False])
+def test_choose_two_alike_jobs_is_doubtful(needs_certainty: bool) -> None:
+    """There is nothing to choose by."""
+    both = (candidate("a"), candidate("b"))
+    choice = choose(both, wanted(needs_certainty=needs_certainty), echoes_markers=False)
+    assert choice == Choice(doubtful=both)
+
+
+@pytest.mark.parametrize("status", ["failed", "canceled"])
+def test_choose_alike_job_without_effect_is_none(status: str) -> None:
+    """If it is ours it may be sent again, if not, too."""
+    assert choose([candidate("a", status=status)], wanted(), echoes_markers=False) == Choice()
+
+
+def test_choose_alike_job_that_was_asked_to_cancel_is_not_adopted() -> None:
+    """It will end without effect; but as long as it might not, rows are not added beside it."""
+    canceling = candidate("a", desired="canceled")
+    assert choose([canceling], wanted(), echoes_markers=False) == Choice()
+    choice = choose([canceling], wanted(needs_certainty=True), echoes_markers=False)
+    assert choice == Choice(doubtful=(canceling,))

@@ -1,0 +1,31 @@
+"""The key that makes a job without rows fail is put into a context and taken out again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_polaris.jobs.spec.context import has_empty_insert_check, with_empty_insert_check
+
+
+@pytest.mark.parametrize("context", [None, {}, {"maxNumTasks": 3}])
+def test_with_check_adds_the_key_and_leaves_the_rest(context: Any) -> None:
+    """The key comes to what is there, and the user's object stays as it is."""
+    spec = {"type": "batch", "context": context}
+    assert with_empty_insert_check(spec) == {"type": "batch", "context": {"failOnEmptyInsert": True, **(context or {})}}
+    assert spec == {"type": "batch", "context": context}
+
+
+def test_with_check_users_own_value_stays() -> None:
+    """Who wrote the key himself is heeded."""
+    spec = {"type": "batch", "context": {"failOnEmptyInsert": False}}
+    assert with_empty_insert_check(spec) == spec
+
+
+@pytest.mark.parametrize(
+    "spec, has", [({}, False), ({"context": None}, False), ({"context": {"failOnEmptyInsert": False}}, True)]
+)
+def test_has_check_looks_for_the_key(spec: dict[str, Any], has: bool) -> None:
+    """Any value of the key counts: it is what a server may refuse."""
+    assert has_empty_insert_check(spec) is has

@@ -1,0 +1,52 @@
+"""What the tables API says of a table, as far as jobs are judged by it."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_polaris.jobs.errors import PolarisProtocolError
+from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.time.granularity import Granularity
+
+
+def test_table_facts_are_read_from_the_tables_api() -> None:
+    """Declared and discovered columns count; measures are the declared ones."""
+    payload = {
+        "name": "rollup",
+        "type": "aggregate",
+        "partitioningGranularity": "month",
+        "availability": "available",
+        "schema": [{"type": "dimension", "name": "city"}, {"type": "measure", "name": "n", "dataType": "long"}],
+        "queryableSchema": [{"name": "__time", "dataType": "timestamp", "isDiscovered": False}, {"name": "late"}, "?"],
+    }
+
+    assert TableFacts.from_wire(payload) == TableFacts(
+        name="rollup",
+        type="aggregate",
+        partitioning=Granularity.MONTH,
+        availability="available",
+        columns=frozenset(["__time", "city", "n", "late"]),
+        measures=frozenset(["n"]),
+    )
+
+
+@pytest.mark.parametrize(
+    "word, partitioning", [(None, Granularity.DAY), ("week", Granularity.WEEK), ("fortnight", None)]
+)
+def test_table_facts_partitioning_default_is_day_and_unknown_is_none(
+    word: str | None, partitioning: Granularity | None
+) -> None:
+    """The documented default counts; a word of tomorrow is not guessed at."""
+    facts = TableFacts.from_wire({"name": "t", "type": "Detail", "partitioningGranularity": word})
+
+    assert facts == TableFacts("t", "detail", partitioning=partitioning)
+
+
+def test_table_facts_without_a_name_are_a_protocol_error() -> None:
+    """An answer that we can't read is not the user's mistake."""
+    with pytest.raises(PolarisProtocolError) as caught:
+        TableFacts.from_wire({"type": "detail"})
+
+    assert str(caught.value) == (
+        "Polaris described a table without name: {'type': 'detail'}. Look for a newer version of this package."
+    )

@@ -1,0 +1,73 @@
+"""A job that Polaris refuses: what a dry run would have said of its tables is said before the error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_polaris.operators.polaris import PolarisJobOperator
+from airflow_provider_polaris.runtime.compat import AirflowFailException
+from tests.operators.dry_run.test_dry_run import rollup
+
+HEAD = "ERROR Polaris refuses the job. Its tables tell what may be the reason:\n"
+
+
+@pytest.fixture
+def refused(tables: Any, context: Any, said: Any) -> Any:
+    """Return a function that runs a task whose job is refused, and gives what it logs but for the submission."""
+    context["ti"].__dict__.update(dag_id="d", run_id="r", task_id="t", map_index=-1, max_tries=0)
+
+    def run(task: Any, status: int = 400) -> list[str]:
+        tables.server.answer("POST", "/jobs", status, {"code": "Bad", "message": "no"})
+        with pytest.raises(AirflowFailException):
+            task.execute(context)
+        return [line for line in said() if line.startswith("ERROR")]
+
+    return run
+
+
+def unguarded(**arguments: Any) -> Any:
+    submit = {"on_empty_source": "submit", "on_shrink": "submit", "on_conflict": "fail", "on_retention": "submit"}
+    return rollup(durable=False, **submit, **arguments)
+
+
+def test_column_that_the_source_does_not_have_is_named(refused: Any, tables: Any) -> None:
+    """Polaris' own sentence quotes an expression; which mapping that is, and what was meant, stands in this line."""
+    tables.has("Raw", city="string", length="long")
+    tables.server.answer("GET", "/jobs", 200, {"values": [], "totalCount": 0})
+
+    problems, error = refused(unguarded(dimensions={"town": 'UPPER("cty")'}))
+
+    assert problems == (
+        HEAD + "'Raw' has no column 'cty', which mapping 'town' reads. Is 'city' meant? It lists '__time', 'city', "
+        "'length'.\n"
+    )
+    assert error.endswith(
+        "answered 400 'Bad': no. No job was made of it, nor will be the next time: correct what Polaris names."
+    )
+
+
+def test_tables_that_tell_nothing_are_no_line(refused: Any, tables: Any) -> None:
+    """The error says what there is to say."""
+    tables.has("Raw", city="string", length="long")
+    tables.server.answer("GET", "/jobs", 200, {"values": [], "totalCount": 0})
+
+    (error,) = refused(unguarded())
+
+    assert "answered 400 'Bad': no." in error
+
+
+def test_tables_that_cannot_be_read_do_not_hide_the_refusal(refused: Any, tables: Any) -> None:
+    """Whatever goes wrong on the way, Polaris' words are what the task fails with."""
+    tables.server.answer("GET", "/tables/Raw", 500, {"message": "broken"})
+    spec = {
+        "type": "batch",
+        "source": {"type": "table", "tableName": "Raw"},
+        "target": {"type": "table", "tableName": "Copy"},
+        "mappings": [{"columnName": "city", "expression": '"city"'}],
+    }
+
+    (error,) = refused(PolarisJobOperator(task_id="job", spec=spec, durable=False))
+
+    assert "answered 400 'Bad': no." in error

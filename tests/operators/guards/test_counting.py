@@ -1,0 +1,290 @@
+"""Counts see every row that a job can read, and none that it can't; without such evidence a guard refuses."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_polaris.hooks.row_count import Counter
+from airflow_provider_polaris.jobs.errors import (
+    PolarisConflictError,
+    PolarisGuardError,
+    PolarisGuardUnansweredError,
+    PolarisJobCanceledError,
+)
+from airflow_provider_polaris.jobs.tables.storage_policy import TableStorage
+from airflow_provider_polaris.runtime.deadline import Limits
+from tests.operators.guards.conftest import DAY, LOG, TWO_DAYS, World
+
+STATEMENTS = "POST /query/sql/statements"
+SYNCHRONOUS = "POST /query/sql"
+
+
+def counter(world: World) -> Counter:
+    return Counter(world.hook.get_conn, Limits(world.clock, lambda: world.stop(), world.deadline), LOG)
+
+
+def storage(world: World, **changes: Any) -> TableStorage:
+    return TableStorage.from_wire({**world.client.get_table(world.source), **changes})
+
+
+def count(world: World, *, as_job: bool = True, **changes: Any) -> Any:
+    sql = f'SELECT COUNT(*) AS "n" FROM "{world.source}"'
+    return counter(world).rows(sql, storage(world, **changes), as_job=as_job)
+
+
+def refused(world: World, why: str, status: int = 403) -> str:
+    path = "/v1/projects/00000000-0000-4000-8000-000000000001/query/sql/statements"
+    return (
+        "the rows that the job would read and replace can't be counted: asynchronous SQL isn't to be had "
+        f"(ASYNC), and synchronous SQL can't be relied on, because {why}. Nothing was submitted. Have asynchronous SQL "
+        "enabled for the project and allow it to the API key, or let the table precache all its data. If you are sure "
+        "that the source has all rows, run the task with on_empty_source='submit' and on_shrink='submit', which counts "
+        "nothing (on_shrink='{{ params.on_shrink }}' lets one run say so)."
+    ).replace("ASYNC", _answer(world, path, status))
+
+
+def _answer(world: World, path: str, status: int) -> str:
+    """Return the sentence of the client about the refusal of asynchronous SQL."""
+    from airflow_provider_polaris.jobs.errors import PolarisApiError
+
+    with pytest.raises(PolarisApiError) as caught:
+        world.client.start_query("SELECT 1")
+    assert (caught.value.path, caught.value.status) == (path, status)
+    return str(caught.value)
+
+
+def test_rows_asynchronous_sql_is_used(world: World) -> None:
+    """Where the project has it, asynchronous SQL answers: with rows that aren't precached, without real-time rows."""
+    world.create(world.source, storagePolicy={"cached": {"type": "period", "period": "P7D"}})
+    world.load("2024-06-01T10:00:00Z", "2024-06-01T11:00:00Z")
+    world.stream("2024-06-01T12:00:00Z")
+    before = world.asked(SYNCHRONOUS)
+    assert count(world) == [{"n": 2}]
+    assert world.asked(SYNCHRONOUS) == before
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 501])
+def test_rows_no_asynchronous_sql_all_precached_uses_synchronous(world: World, status: int) -> None:
+    """A project without asynchronous SQL is asked synchronously if the table precaches everything."""
+    world.load("2024-06-01T10:00:00Z")
+    world.has_no_asynchronous_sql(status)
+    assert count(world) == [{"n": 1}]
+
+
+def test_rows_asynchronous_sql_is_asked_for_once(world: World) -> None:
+    """A project that doesn't have it isn't asked again for the second count."""
+    world.load("2024-06-01T10:00:00Z")
+    world.has_no_asynchronous_sql()
+    before = world.asked(STATEMENTS)
+    asked = counter(world)
+    for _ in range(2):
+        asked.rows(f'SELECT COUNT(*) AS "n" FROM "{world.source}"', storage(world), as_job=True)
+    assert world.asked(STATEMENTS) == before + 1
+
+
+@pytest.mark.parametrize(
+    "changes, why",
+    [
+        (
+            {"storagePolicy": {"cached": {"type": "period", "period": "P10Y"}}},
+            "has a storage policy that precaches a part of its data only",
+        ),
+        ({"totalDataSizeBytes": 10, "precachedDataSizeBytes": 9}, "has data that is not precached at present"),
+        ({"availability": "unavailable"}, "is 'unavailable', not 'available'"),
+        ({"availability": None}, "is 'of unknown availability', not 'available'"),
+    ],
+)
+def test_rows_not_all_precached_refuses(world: World, changes: dict[str, Any], why: str) -> None:
+    """Synchronous SQL would miss rows, so nothing is counted and the guard says how to choose."""
+    world.load("2024-06-01T10:00:00Z")
+    world.has_no_asynchronous_sql()
+    with pytest.raises(PolarisGuardError) as caught:
+        count(world, **changes)
+    assert str(caught.value) == refused(world, f"table {world.source!r} {why}")
+
+
+def test_rows_more_than_published_refuses(world: World) -> None:
+    """Synchronous SQL that sees more rows than Polaris has published sees some that no job can read."""
+    world.load("2024-06-01T10:00:00Z")
+    world.stream("2024-06-01T11:00:00Z")
+    world.has_no_asynchronous_sql()
+    with pytest.raises(PolarisGuardError) as caught:
+        count(world)
+    why = f"it sees 2 rows in table {world.source!r}, of which Polaris says that 1 can be read by jobs"
+    assert str(caught.value) == refused(world, why)
+
+
+def test_rows_of_a_target_may_be_more_than_published(world: World) -> None:
+    """Too many rows in the target only make the guard more careful."""
+    world.load("2024-06-01T10:00:00Z")
+    world.stream("2024-06-01T11:00:00Z")
+    world.has_no_asynchronous_sql()
+    assert count(world, as_job=False) == [{"n": 2}]
+
+
+@pytest.mark.parametrize("status", ["running", "suspended"])
+def test_rows_streamed_into_refuses(world: World, status: str) -> None:
+    """While a streaming job writes, synchronous SQL counts rows that no job can read yet; afterwards it doesn't."""
+    world.load("2024-06-01T10:00:00Z")
+    stream = world.client.create_job(
+        {
+            "type": "streaming",
+            "source": {"type": "connection", "connectionName": "kafka", "formatSettings": {"format": "nd-json"}},
+            "target": {"type": "table", "tableName": world.source},
+            "mappings": [{"columnName": "__time", "expression": 'MILLIS_TO_TIMESTAMP("ts")'}],
+        }
+    )["id"]
+    world.client.get_job(stream)
+    if status == "suspended":
+        world.client.update_job_status(stream, "suspended")
+    assert world.client.get_job_status(stream) == status
+    world.has_no_asynchronous_sql()
+    with pytest.raises(PolarisGuardError) as caught:
+        count(world)
+    why = f"streaming job {stream!r} writes to table {world.source!r}, so that it counts rows that no job can read yet"
+    assert str(caught.value) == refused(world, why)
+    world.client.cancel_job(stream)
+    assert count(world) == [{"n": 1}]
+
+
+def test_rows_other_errors_are_no_missing_feature(world: World) -> None:
+    """Only some refusals mean that the project doesn't have asynchronous SQL; others reach retries as they are."""
+    world.load("2024-06-01T10:00:00Z")
+    world.has_no_asynchronous_sql(409)
+    with pytest.raises(PolarisConflictError):
+        count(world)
+
+
+def test_rows_server_error_is_no_refusal(world: World) -> None:
+    """A Polaris that is down is no project without asynchronous SQL either."""
+    world.load("2024-06-01T10:00:00Z")
+    world.has_no_asynchronous_sql(503)
+    with pytest.raises(PolarisGuardUnansweredError):
+        count(world)
+
+
+def test_rows_answer_lost_asks_again(world: World) -> None:
+    """A SELECT whose answer is lost is sent again; it does no harm."""
+    world.load("2024-06-01T10:00:00Z")
+    world.control("POST", "/faults", {"effect": "drop_reply", "method": "POST", "path": "/statements$", "times": 2})
+    assert count(world) == [{"n": 1}]
+
+
+def test_rows_answer_always_lost_is_no_refusal(world: World) -> None:
+    """After three lost answers the task fails in a way that a retry may mend."""
+    world.load("2024-06-01T10:00:00Z")
+    world.control("POST", "/faults", {"effect": "drop_reply", "method": "POST", "path": "/statements$", "times": 3})
+    with pytest.raises(PolarisGuardUnansweredError) as caught:
+        count(world)
+    start = "Polaris didn't answer 3 times when it was asked to count rows. Nothing was submitted. "
+    assert str(caught.value).startswith(start)
+    assert str(caught.value).endswith(" A retry asks again.")
+
+
+def test_rows_view_of_jobs_is_asked_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The count is asked to see published rows only, unless the job's own context says otherwise."""
+    world.load("2024-06-01T10:00:00Z")
+    contexts = []
+    start = world.client.start_query
+    monkeypatch.setattr(
+        world.client, "start_query", lambda sql, *, context: contexts.append(context) or start(sql, context=context)
+    )
+    sql = f'SELECT COUNT(*) AS "n" FROM "{world.source}"'
+    counter(world).rows(sql, storage(world), as_job=True)
+    counter(world).rows(sql, storage(world), context={"includeSegmentSource": "REALTIME"}, as_job=True)
+    assert contexts == [{"includeSegmentSource": "NONE"}, {"includeSegmentSource": "REALTIME"}]
+
+
+def test_rows_view_of_jobs_refused_warns(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """A Polaris that doesn't take that key counts without it, and the log says what that means."""
+    world.load("2024-06-01T10:00:00Z")
+    world.control("POST", "/faults", {"effect": "status", "status": 400, "method": "POST", "path": "/statements$"})
+    assert count(world) == [{"n": 1}]
+    (message,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    start = (
+        "Polaris counts rows only without 'includeSegmentSource', so rows that no job can read yet may be among them. "
+        "It said: "
+    )
+    assert message.startswith(start)
+
+
+def test_rows_query_fails_is_no_refusal(world: World) -> None:
+    """A query that fails says why, and a retry asks again."""
+    world.load("2024-06-01T10:00:00Z")
+    with pytest.raises(PolarisGuardUnansweredError) as caught:
+        counter(world).rows(f'SELECT NO_SUCH("city") FROM "{world.source}"', storage(world), as_job=True)
+    text = str(caught.value)
+    assert text.startswith("Polaris couldn't count rows: query 'query-")
+    assert text.endswith(" Nothing was submitted. A retry asks again.")
+    assert "NO_SUCH" in text
+
+
+def query_id(text: str) -> str:
+    return text.partition("query '")[2].partition("'")[0]
+
+
+def test_rows_query_too_slow_is_canceled(slow_world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """A count that takes longer than ten minutes is given up and its query canceled; one line says that it counts."""
+    world = slow_world
+    caplog.set_level(logging.INFO, LOG.name)
+    table = TableStorage(world.source, "available")
+    with pytest.raises(PolarisGuardUnansweredError) as caught:
+        counter(world).rows("SELECT 1", table, as_job=True)
+    query = query_id(str(caught.value))
+    assert [record.getMessage() for record in caplog.records if record.name == LOG.name] == [
+        f"Polaris is still counting rows (query {query!r} is 'ACCEPTED')."
+    ]
+    assert str(caught.value) == (
+        f"Polaris couldn't count rows in time: query {query!r} is still 'RUNNING' and was canceled. Nothing was "
+        "submitted. A retry asks again."
+    )
+    assert sum(world.clock.sleeps) == 600
+    assert world.clock.sleeps[:5] == [0.5, 1.0, 2.0, 4.0, 5.0]
+    assert world.client.get_query(query)["state"] == "FAILED"
+
+
+def test_rows_deadline_ends_the_count(slow_world: World) -> None:
+    """The task's deadline ends the wait for a count."""
+    slow_world.deadline = slow_world.clock.now() + timedelta(seconds=60)
+    with pytest.raises(PolarisGuardUnansweredError):
+        counter(slow_world).rows("SELECT 1", TableStorage("t", "available"), as_job=True)
+    assert sum(slow_world.clock.sleeps) == 60
+
+
+def test_rows_kill_ends_the_count(slow_world: World) -> None:
+    """A task that is killed while it counts stops at once and cancels the query."""
+    world = slow_world
+    world.stop = lambda: len(world.clock.sleeps) == 3
+    before = world.asked("DELETE /query/sql/statements/{queryId}")
+    with pytest.raises(PolarisJobCanceledError) as caught:
+        counter(world).rows("SELECT 1", TableStorage("t", "available"), as_job=True)
+    assert str(caught.value) == "the task was killed before it submitted its job."
+    assert len(world.clock.sleeps) == 3
+    assert world.asked("DELETE /query/sql/statements/{queryId}") == before + 1
+
+
+@pytest.mark.parametrize("is_source", [True, False])
+def test_check_without_evidence_refuses(world: World, is_source: bool) -> None:
+    """A guard that can't count never lets the job pass; to let both pass is the way around it."""
+    table = world.source if is_source else world.target
+    world.create(table, storagePolicy={"cached": {"type": "period", "period": "P7D"}})
+    world.load("2024-06-01T10:00:00Z")
+    world.has_no_asynchronous_sql()
+    why = f"table {table!r} has a storage policy that precaches a part of its data only"
+    assert world.refusal(world.copy()) == refused(world, why)
+    assert world.check(world.copy(), on_empty_source="submit", on_shrink="submit").action == "submit"
+
+
+def test_check_source_aged_out_but_for_real_time_rows_refuses(world: World) -> None:
+    """Late rows that only queries see don't make up for the rows that a rollup was made of."""
+    world.load("2024-06-01T10:00:00Z", "2024-06-02T10:00:00Z")
+    world.attempt(world.rollup(TWO_DAYS))
+    world.forget("TRUE")
+    world.stream("2024-06-01T11:00:00Z")
+    assert f"{DAY!r} has rows there and none in the source {world.source!r}" in world.refusal(world.rollup(TWO_DAYS))
+    world.run(world.rollup(TWO_DAYS))
+    assert len(world.rows()) == 1, "without the guard the first day is lost"

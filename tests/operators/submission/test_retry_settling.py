@@ -1,0 +1,155 @@
+"""A retry where the job of before was changed or canceled: it is ended first, or stands in the way."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_polaris.jobs.errors import PolarisJobTimeoutError
+from airflow_provider_polaris.operators.submission.messages import OVERRIDE
+from tests.operators.submission.conftest import FILTER, JOB_SECONDS, MODES, Polaris, Task, refusal
+
+
+def test_retry_spec_changed_job_active_replace_settles_and_submits(task: Task, polaris: Polaris) -> None:
+    """Two replaces must not run side by side; the old one is canceled and has ended before the new one is sent."""
+    old = task.submit(polaris.replace()).job.job_id
+    submitted = task.retry().submit(polaris.replace(**FILTER))
+    assert submitted.outcome == "settled"
+    assert submitted.job.job_id != old
+    assert polaris.jobs[0].status == "canceled"
+    assert task.wire.asked == ["describe", "cancel", "status", "POST"]
+    assert polaris.rows() == 1
+
+
+def test_retry_spec_changed_job_active_append_fails_and_names_the_field(task: Task, polaris: Polaris) -> None:
+    """To cancel somebody's rows half-way isn't for a retry to decide."""
+    old = task.submit(polaris.append()).job.job_id
+    source = {"type": "table", "tableName": "Koalas Source", "interval": "2024-06-01/2024-06-02"}
+    assert refusal(task.retry(), polaris.append(**FILTER, source=source)) == (
+        f"Polaris job {old!r} (batch into {polaris.table!r}), which an earlier try of this task submitted, is still "
+        "'pending', and this try asks for something else: fields 'filterExpression' and 'source.interval' changed "
+        "since. Both would add their rows, so nothing was submitted. Cancel the job and clear the task, or put back "
+        f"what changed and clear it. {OVERRIDE}"
+    )
+    assert polaris.jobs[0].desired == "running"
+
+
+def test_retry_spec_changed_job_active_append_with_repeat_append_settles(task: Task, polaris: Polaris) -> None:
+    """The override does what a replace would do."""
+    task.submit(polaris.append())
+    assert task.retry().submit(polaris.append(**FILTER), repeat_append=True).outcome == "settled"
+    assert polaris.rows() == 1
+
+
+def test_retry_spec_changed_job_completed_replace_submits(task: Task, polaris: Polaris) -> None:
+    """The new replace takes the place of what the old one wrote."""
+    task.submit(polaris.replace())
+    polaris.finish()
+    assert task.retry().submit(polaris.replace(**FILTER)).outcome == "submitted"
+    assert polaris.rows() == 1
+
+
+def test_retry_spec_changed_job_completed_append_refuses(task: Task, polaris: Polaris) -> None:
+    """The rows are in already."""
+    old = task.submit(polaris.append()).job.job_id
+    polaris.finish()
+    assert refusal(task.retry(), polaris.append(**FILTER)) == (
+        f"Polaris job {old!r} (batch into {polaris.table!r}), which this task submitted before, has completed: its "
+        "rows are in, and submitting again because the job changed (filterExpression) would add rows twice. Nothing "
+        f"was submitted. If its rows are what you want, mark the task as success. {OVERRIDE}"
+    )
+
+
+def test_retry_append_turned_into_replace_of_other_days_counts_as_append(task: Task, polaris: Polaris) -> None:
+    """What the old job adds is what counts, too."""
+    task.submit(polaris.append())
+    polaris.finish()
+    assert "has completed" in refusal(task.retry(), polaris.replace())
+
+
+def test_retry_replace_turned_into_append_settles_nothing_and_fails(task: Task, polaris: Polaris) -> None:
+    """Nor is a running replace canceled for the sake of an append."""
+    task.submit(polaris.replace())
+    assert "'ingestionMode' and 'target.intervals' changed" in refusal(task.retry(), polaris.append())
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_retry_job_asked_to_cancel_waits_for_its_end_and_submits(mode: str, task: Task, polaris: Polaris) -> None:
+    """A job whose cancel was asked for is never gone on with."""
+    old = task.submit(polaris.spec(mode)).job.job_id
+    task.wire.cancel_job(old)
+    assert polaris.jobs[0].desired == "canceled"
+    submitted = task.retry().submit(polaris.spec(mode))
+    assert submitted.job.job_id != old
+    assert polaris.jobs[0].status == "canceled"
+    assert polaris.rows() == 3
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_retry_job_still_active_after_it_was_asked_to_cancel_is_settled(
+    mode: str, task: Task, polaris: Polaris
+) -> None:
+    """A cancel takes its time."""
+    from airflow_provider_polaris.emulator.faults.fault import Freeze
+
+    task.wire.cancel_job(task.submit(polaris.spec(mode)).job.job_id)
+    jobs = polaris.running.emulator.jobs
+    jobs.freeze = Freeze("running", 3)
+    try:
+        assert task.retry().submit(polaris.spec(mode)).outcome == "settled"
+    finally:
+        jobs.freeze = None
+    assert polaris.rows() == 3
+
+
+def completed_all_the_same(task: Task, polaris: Polaris) -> str:
+    """Let the job complete although it was asked to cancel; return its id."""
+    from dataclasses import replace
+
+    polaris.finish()
+    jobs = polaris.running.emulator.jobs
+    job = polaris.jobs[0]
+    jobs._jobs[job.id] = replace(job, desired="canceled")
+    return str(job.id)
+
+
+def test_retry_job_asked_to_cancel_that_completed_append_refuses(task: Task, polaris: Polaris) -> None:
+    """The cancel came too late: the rows are in, though somebody didn't want them."""
+    task.submit(polaris.append())
+    old = completed_all_the_same(task, polaris)
+    assert refusal(task.retry(), polaris.append()) == (
+        f"Polaris job {old!r} (batch into {polaris.table!r}), which this task submitted before, has completed: its "
+        "rows are in, and submitting again because somebody wanted that job canceled would add rows twice. Nothing was "
+        f"submitted. If its rows are what you want, mark the task as success. {OVERRIDE}"
+    )
+
+
+def test_retry_job_asked_to_cancel_that_completed_replace_submits(task: Task, polaris: Polaris) -> None:
+    """A replace is done again, as whoever canceled it expects."""
+    task.submit(polaris.replace())
+    completed_all_the_same(task, polaris)
+    assert task.retry().submit(polaris.replace()).outcome == "submitted"
+
+
+def test_retry_old_job_that_never_ends_is_waited_for_ten_minutes(task: Task, polaris: Polaris) -> None:
+    """The wait for the old job is bounded, and nothing is sent beside it."""
+    old = task.submit(polaris.replace()).job.job_id
+    jobs = polaris.running.emulator.jobs
+    from airflow_provider_polaris.emulator.faults.fault import Freeze
+
+    jobs.freeze = Freeze("running")
+    try:
+        with pytest.raises(PolarisJobTimeoutError) as caught:
+            task.retry().submit(polaris.replace(**FILTER))
+    finally:
+        jobs.freeze = None
+    assert str(caught.value) == (
+        f"Polaris job {old!r} of an earlier try is still 'running' 600 s after it was to be canceled, and no other may "
+        "take its place before it has ended; nothing was submitted. Look at the job, then retry the task, which waits "
+        "again."
+    )
+    assert "POST" not in task.wire.asked
+
+
+def test_job_seconds_outlast_every_wait() -> None:
+    """The tests above rely on jobs that don't end by themselves while something is waited for."""
+    assert JOB_SECONDS > 600

@@ -1,0 +1,68 @@
+"""All operators, sensors and task groups of the package, found by looking, and instances of them to render."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG
+
+import airflow_provider_polaris
+from airflow_provider_polaris.runtime.compat import BaseOperator, TaskGroup
+
+#: Arguments that have to be more than text, for the classes to be made at all.
+_REQUIRED = {"copy_arguments": {}, "job_arguments": {}}
+
+
+def _classes(base: type) -> list[type]:
+    found = set()
+    for module in pkgutil.walk_packages(airflow_provider_polaris.__path__, "airflow_provider_polaris."):
+        if module.name.startswith("airflow_provider_polaris.emulator") or module.name.endswith("__main__"):
+            continue
+        for value in vars(importlib.import_module(module.name)).values():
+            is_ours = inspect.isclass(value) and value.__module__.startswith("airflow_provider_polaris.")
+            if is_ours and issubclass(value, base) and not inspect.isabstract(value):
+                found.add(value)
+    return sorted(found, key=lambda each: each.__name__)
+
+
+OPERATORS: list[Any] = _classes(BaseOperator)
+GROUPS: list[Any] = _classes(TaskGroup)
+
+
+def parameters(cls: type) -> Iterator[inspect.Parameter]:
+    """Yield what a class takes, but for what is Airflow's."""
+    for each in cls.__mro__:
+        if each.__module__.startswith("airflow_provider_polaris.") and "__init__" in vars(each):
+            for parameter in inspect.signature(each.__init__).parameters.values():
+                if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+                    yield parameter
+
+
+def required(cls: type) -> dict[str, Any]:
+    """Return arguments with which an instance can be made."""
+    names = [each.name for each in parameters(cls) if each.default is inspect.Parameter.empty]
+    return {name: _REQUIRED.get(name, "x") for name in names}
+
+
+def dag(*, native: bool, **arguments: Any) -> Any:
+    """Return a DAG that renders natively, or not."""
+    start = datetime(2024, 6, 1, tzinfo=timezone.utc)
+    return DAG("koalas", schedule=None, start_date=start, render_template_as_native_obj=native, **arguments)
+
+
+def make(cls: type, /, *, native: bool, dag_arguments: Any = None, **arguments: Any) -> Any:
+    """Return an operator of a DAG of its own."""
+    with dag(native=native, **(dag_arguments or {})):
+        return cls(**{"task_id": "task", **required(cls), **arguments})
+
+
+def render(cls: type, context: Any = None, /, *, native: bool, **arguments: Any) -> Any:
+    """Return a rendered operator."""
+    operator = make(cls, native=native, **arguments)
+    operator.render_template_fields({} if context is None else context)
+    return operator

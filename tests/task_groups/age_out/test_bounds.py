@@ -1,0 +1,235 @@
+"""Bounds, delays and odd answers: each ends a task with a sentence, or is waited out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from airflow_provider_polaris.jobs.errors import PolarisGuardError
+from airflow_provider_polaris.task_groups.age_out.streaming_jobs import check_streams
+from airflow_provider_polaris.task_groups.table_counts import Survey
+from tests.task_groups.age_out.common import (
+    AGAIN,
+    DAY,
+    EVENING,
+    MORNING,
+    NOON,
+    RUN,
+    aged,
+    before_request,
+    stream,
+    unproven,
+)
+from tests.task_groups.age_out.run import Run
+from tests.task_groups.age_out.world import MAPPINGS, World
+
+
+def test_past_that_takes_too_many_questions_is_refused(world, monkeypatch) -> None:
+    """The list of jobs may not say what each works on."""
+    monkeypatch.setattr("airflow_provider_polaris.task_groups.age_out.table_history._MOST_DESCRIBES", 1)
+    aged(world)
+    world.load(EVENING, EVENING)
+    world.assume(summary_intervals="hide")
+    assert Run(world, RUN).go() == (
+        "failed plan: it takes more than 1 questions to find out which jobs changed tables "
+        f"'{world.source}' and '{world.target}', because the list of jobs doesn't say what each works on; nothing was "
+        "done. If you know that the source has all rows that the target's were made of, run the group with "
+        "on_aged_target='replace' (on_aged_target='{{ params.on_aged_target }}' lets one run say so)."
+    )
+
+
+def test_past_with_too_many_segments_is_refused(world, monkeypatch) -> None:
+    """Nobody looks through all of them."""
+    monkeypatch.setattr("airflow_provider_polaris.task_groups.age_out.table_history._MOST_SEGMENTS", 1)
+    world.load(MORNING, "2024-06-02T01:00")
+    world.compact("2024-06-01/2024-06-03", "day")
+    assert Run(world, RUN, RUN.replace(day=3)).go() == (
+        f"failed prove: table '{world.source}' has more than 1 segments in "
+        "'2024-06-01T00:00:00.000Z/2024-06-03T00:00:00.000Z' that were replaced or deleted, too many to look at; "
+        "nothing was done. Age shorter intervals, a run each."
+    )
+
+
+def test_list_of_jobs_that_does_not_reach_back_is_no_evidence(world, monkeypatch) -> None:
+    """What left the source before the oldest job in the list, nobody knows."""
+    monkeypatch.setattr("airflow_provider_polaris.task_groups.age_out.table_history._MOST_JOBS", 1)
+    world.load(MORNING)
+    run = Run(world, RUN, mappings=MAPPINGS[:3])
+    run.execute("plan")
+    run.execute("copy")
+    other = World(world.running, world.clock)
+    other.load("2024-06-09T01:00")
+    copy = world.jobs[-1]
+    world.run(
+        {
+            "type": "batch",
+            "source": {"type": "table", "tableName": other.source},
+            "target": {"type": "table", "tableName": world.source},
+            "mappings": [{"columnName": "city", "expression": '"city"'}],
+        }
+    )
+    other.close()
+    assert (
+        f"could lose some: the newest 1 jobs into table '{world.source}' don't tell what left it since Polaris job "
+        f"'{copy.id}' (batch into '{world.target}', 'completed') wrote them. "
+    ) in Run(world, RUN, mappings=MAPPINGS[:3]).go()
+
+
+def test_more_partitions_than_a_job_can_write_are_refused(world, monkeypatch) -> None:
+    """Before anything is copied."""
+    monkeypatch.setattr("airflow_provider_polaris.task_groups.age_out.planner._MOST_PARTITIONS", 1)
+    world.load(MORNING, "2024-06-02T01:00")
+    assert Run(world, RUN, RUN.replace(day=3)).go() == (
+        "failed plan: 2 time partitions (day) would be aged at once, and a job can write 1. Nothing was changed. Let a "
+        "run stand for less time, or lower catch_up."
+    )
+
+
+def test_table_without_segments_has_no_rows(world) -> None:
+    """SQL doesn't know it; its description says that it is empty."""
+    fault = {"effect": "status", "status": 400, "method": "POST", "path": "/query/sql", "times": None}
+    world.control("POST", "/faults", fault)
+    assert Run(world, RUN).go().startswith(f"skipped: table '{world.source}' has no rows in '{DAY}'")
+
+
+def test_stream_beside_synchronous_sql_is_no_evidence(world) -> None:
+    """It counts rows that no job can read yet."""
+    world.load(MORNING)
+    world.has_no_asynchronous_sql()
+    job = stream(world, "P1D")
+    message = Run(world, RUN).go()
+    assert message.startswith("failed plan: the rows that the job would read and replace can't be counted: ")
+    assert (
+        f"because streaming job '{job}' writes to table '{world.source}', so that it counts rows that no job can read "
+        "yet. Nothing was submitted."
+    ) in message
+
+
+def test_stream_without_a_readable_limit_is_refused(world) -> None:
+    """Nobody can tell what it accepts."""
+    world.load(MORNING)
+    job = stream(world, "P9000Y")
+    assert (
+        Run(world, RUN)
+        .go()
+        .startswith(
+            f"failed plan: streaming job '{job}' into table '{world.source}' accepts rows of any age "
+            "(lateMessageRejectionPeriod 'P9000Y'), and data up to 2024-06-02T00:00:00.000Z was to be aged: "
+        )
+    )
+
+
+def test_copy_that_has_not_ended_is_no_proof(world) -> None:
+    """Its task waits for it; here somebody put another one in its place."""
+    world.load(MORNING)
+    run = Run(world, RUN)
+    run.execute("plan")
+    run.execute("copy")
+    spec = {key: value for key, value in world.jobs[-1].spec.items() if key not in ("desiredExecutionStatus", "query")}
+    other = world.hook.submit_job(spec)["id"]
+    run.instances["copy"].xcom_push("return_value", other)
+    assert run.go("prove") == unproven(world, f"copy job '{other}' is 'pending'")
+
+
+@pytest.mark.parametrize("task, method", [("prove", "count_target"), ("delete", "count_source")])
+def test_count_that_lags_is_repeated(world, monkeypatch, task, method) -> None:
+    """What is published or deleted may take a moment to show."""
+    world.load(MORNING)
+    run = Run(world, RUN)
+    real: Callable[..., Any] = getattr(Survey, method)
+    seen: list[Any] = []
+
+    def lag(survey: Survey, plan: Any) -> Any:
+        counts = real(survey, plan)
+        is_late = not counts if task == "delete" else not seen
+        seen.append(counts)
+        if is_late and len([each for each in seen if not each]) < 2:
+            return seen[0] if task == "delete" else {}
+        return counts
+
+    run.before[task] = lambda: monkeypatch.setattr(Survey, method, lag)
+    assert run.go() == "success"
+    assert len(seen) > 1
+
+
+def test_deletion_waits_for_a_job_that_changes_the_source(world, said) -> None:
+    """What it adds has to be counted."""
+    world.load(MORNING)
+    other = World(world.running, world.clock)
+    other.load(NOON)
+    append = {
+        "type": "batch",
+        "source": {"type": "table", "tableName": other.source, "interval": DAY},
+        "target": {"type": "table", "tableName": world.source},
+        "mappings": [{"columnName": "city", "expression": '"city"'}],
+    }
+    run = Run(world, RUN)
+    run.before["delete"] = lambda: world.hook.submit_job(append)
+    assert run.go().startswith(f"failed delete: the copy is not proven: in '{DAY}' table '{world.source}' has 2 and ")
+    assert any(line.startswith("INFO Waiting, because Polaris job") for line in said())
+    other.close()
+
+
+def test_deletion_of_a_part_of_a_partition_is_refused(world) -> None:
+    """Whatever the proof says: Polaris would take the whole of it."""
+    world.load(MORNING)
+    run = Run(world, RUN)
+    for task in ("plan", "copy", "prove"):
+        run.execute(task)
+    proof = run.instances["prove"].xcom_pull("age_out.prove")
+    proof["windows"][0]["interval"] = "2024-06-01T00:00:00.000Z/2024-06-01T12:00:00.000Z"
+    run.instances["prove"].xcom_push("return_value", proof)
+    assert run.go("delete").startswith(
+        "failed delete: intervals[0] '2024-06-01T00:00:00.000Z/2024-06-01T12:00:00.000Z' does not fall on the "
+        f"partitions of table '{world.source}' (day), which are deleted whole: "
+    )
+
+
+def test_restore_that_live_data_is_in_the_way_of_is_told(world) -> None:
+    """Nothing is lost for thirty days, and the sentence says how to get it."""
+    world.load(MORNING)
+    path = f"tables/{world.source.replace(' ', '%20')}/unusedSegments"
+    with (
+        before_request(2, lambda: world.load(NOON), "POST", "jobs"),
+        before_request(3, lambda: world.load(EVENING), "GET", path),
+    ):
+        message = Run(world, RUN).go()
+    restore = world.jobs[-1]
+    assert restore.type == "restore_data"
+    assert (
+        f" They could not be restored (job '{restore.id}' (restore_data to '{world.source}') is 'failed' with health "
+        "'error' ('internal_error')) and can be by hand, for 30 days, once no live data is in the way: "
+        f"PolarisRestoreDataOperator(table_name='{world.source}', interval=..., versions=[...]). "
+    ) in message
+    assert AGAIN not in message
+
+
+def test_deferred_tasks_do_the_same(world) -> None:
+    """What was deleted is looked at after a deferral, too."""
+    world.load(MORNING, "2024-06-10T01:00")
+    world.compact("2024-06-01/2024-07-01", "month")
+    run = Run(world, RUN, deferrable=True)
+    assert run.go().startswith(f"failed delete: the deletion from table '{world.source}' took segments that reach ")
+    assert run.deferrals == 2
+    assert world.numbers(world.source) == {0: 1, 1: 1}
+
+
+class SilentHook:
+    """Lists one stream and doesn't tell what it accepts."""
+
+    def iter_jobs(self, **_: Any) -> list[dict[str, Any]]:
+        return [{"id": "stream", "type": "streaming", "executionStatus": "running"}]
+
+    def get_job(self, job_id: str) -> dict[str, Any]:
+        return {"id": job_id}
+
+
+def test_stream_that_does_not_tell_accepts_thirty_days() -> None:
+    """Polaris' own default."""
+    now = datetime(2024, 7, 1, tzinfo=timezone.utc)
+    check_streams(SilentHook(), "S", now - timedelta(days=30), now)  # type: ignore[arg-type]
+    with pytest.raises(PolarisGuardError, match=r"lateMessageRejectionPeriod 'P30D'"):
+        check_streams(SilentHook(), "S", now - timedelta(days=29), now)  # type: ignore[arg-type]

@@ -1,0 +1,60 @@
+"""What a DAG file pays for importing the provider: the scheduler parses it again and again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+USER_MODULES = [f"airflow_provider_polaris.{name}.polaris" for name in ("operators", "sensors", "hooks", "links")]
+PEER = "airflow.providers.dbt.cloud.operators.dbt"
+
+# Everything that a task may need and a DAG file doesn't. Airflow itself may have loaded some of it.
+HEAVY = {
+    "requests",
+    "sqlglot",
+    "duckdb",
+    "fastapi",
+    "wtforms",
+    "flask_appbuilder",
+    "openlineage",
+    "airflow_provider_polaris.client",
+    "airflow_provider_polaris.emulator",
+    "airflow_provider_polaris.hooks.connection_check",
+    "airflow_provider_polaris.hooks.connection",
+    "airflow_provider_polaris.jobs.spec.job_spec",
+    "airflow_provider_polaris.operators.openlineage",
+}
+
+_SCRIPT = """
+import json, sys
+try:
+    import airflow.sdk
+except ImportError:  # before 3.0
+    from airflow.models.baseoperator import BaseOperator
+before = set(sys.modules)
+for name in sys.argv[1:]:
+    __import__(name)
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+def loaded_by(*modules: str) -> set[str]:
+    """Import modules one after the other on top of Airflow's own, in a new process; return all that was loaded."""
+    done = subprocess.run([sys.executable, "-c", _SCRIPT, *modules], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_imports_of_user_modules_load_nothing_heavy():
+    """HTTP, SQL parsing and pydantic models load when a task runs, not when its DAG is parsed."""
+    loaded = loaded_by(*USER_MODULES)
+
+    assert set(USER_MODULES) <= loaded
+    assert HEAVY & loaded == set()
+
+
+def test_import_of_operators_loads_at_most_a_quarter_of_the_peers_modules():
+    """The operator of dbt Cloud adds at least four times as many to Airflow's own; `make bench` has the time."""
+    ours, peers = loaded_by(USER_MODULES[0]), loaded_by(PEER)
+
+    assert len(ours) <= len(peers) / 4

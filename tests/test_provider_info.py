@@ -1,0 +1,123 @@
+"""What Airflow discovers: the provider, its connection type, its links and its assets."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from importlib.resources import files
+
+import jsonschema
+
+from airflow_provider_polaris import __version__, assets
+from airflow_provider_polaris.hooks.polaris import PolarisHook
+from airflow_provider_polaris.provider_info import get_provider_info
+from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
+
+
+def test_provider_info_meets_airflows_schema():
+    """Airflow would only log a provider that doesn't, and go on without it."""
+    schema = json.loads((files("airflow") / "provider_info.schema.json").read_text())
+
+    jsonschema.validate(get_provider_info(), schema)
+
+
+def test_provider_info_is_found_by_its_entry_point():
+    """Discovery goes through the installed package's metadata."""
+    (entry,) = entry_points(group="apache_airflow_provider", module="airflow_provider_polaris.provider_info")
+
+    assert entry.load() is get_provider_info
+
+
+def test_provider_info_is_plain_json_and_made_anew_each_time():
+    """A caller that changes its copy changes nobody else's."""
+    first = get_provider_info()
+    expected = json.loads(json.dumps(first))
+    first["connection-types"][0]["conn-fields"].clear()
+    first["connection-types"][0]["ui-field-behaviour"]["hidden-fields"].clear()
+
+    assert get_provider_info() == expected
+
+
+def test_providers_manager_lists_the_provider_with_the_packages_version(providers_manager):
+    """``airflow providers list`` shows it."""
+    provider = providers_manager.providers["airflow-provider-polaris"]
+
+    assert (provider.version, provider.data["name"]) == (__version__, "Imply Polaris")
+
+
+def test_providers_manager_hook_of_the_type_is_ours_and_testable(providers_manager):
+    """The connection type leads to the hook, and the form shows a Test button."""
+    info = providers_manager.hooks["polaris"]
+
+    assert info is not None
+    assert info.hook_class_name == "airflow_provider_polaris.hooks.polaris.PolarisHook"
+    assert info.connection_id_attribute_name == "polaris_conn_id"
+    assert (info.hook_name, info.connection_type, info.connection_testable) == ("Imply Polaris", "polaris", True)
+
+
+def test_provider_info_names_what_the_hook_is_called():
+    """The form's list of types and the hook class use one name and one type."""
+    (connection_type,) = get_provider_info()["connection-types"]
+
+    assert connection_type["hook-name"] == PolarisHook.hook_name
+    assert connection_type["connection-type"] == PolarisHook.conn_type
+
+
+def test_providers_manager_knows_both_links(providers_manager):
+    """A link that isn't registered can't be shown by Airflow 2."""
+    links = {name for name in providers_manager.extra_links_class_names if "polaris" in name}
+
+    assert links == {
+        "airflow_provider_polaris.links.polaris.PolarisJobLink",
+        "airflow_provider_polaris.links.polaris.PolarisTableLink",
+    }
+
+
+def test_providers_manager_knows_what_to_do_with_assets_of_the_scheme(providers_manager):
+    """Airflow 3 and Airflow 2 read two keys and find the same three functions."""
+    prefix = "dataset" if AIRFLOW_VERSION < (3, 0) else "asset"
+
+    assert getattr(providers_manager, f"{prefix}_uri_handlers")["polaris"] is assets.sanitize_uri
+    assert getattr(providers_manager, f"{prefix}_factories")["polaris"] is assets.table_asset
+    assert getattr(providers_manager, f"{prefix}_to_openlineage_converters")["polaris"] is assets.to_openlineage
+
+
+def test_provider_info_names_only_modules_that_exist():
+    """Every module named for hooks, operators and sensors can be imported."""
+    info = get_provider_info()
+
+    for kind in ("hooks", "operators", "sensors"):
+        for group in info[kind]:
+            for name in group["python-modules"]:
+                importlib.import_module(name)
+
+
+def test_provider_info_loads_nothing_but_its_own_data():
+    """Airflow calls it in every process; it must not drag in Airflow, an HTTP library or pydantic."""
+    code = (
+        "import sys; from airflow_provider_polaris.provider_info import get_provider_info; get_provider_info();"
+        "print(*sorted(name for name in sys.modules if name.partition('.')[0] not in sys.stdlib_module_names))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(_root())!r}); {code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+
+    assert loaded == [
+        "__main__",
+        "airflow_provider_polaris",
+        "airflow_provider_polaris.hooks",
+        "airflow_provider_polaris.hooks.connection_form",
+        "airflow_provider_polaris.provider_info",
+    ]
+
+
+def _root() -> str:
+    import airflow_provider_polaris
+
+    return str(next(iter(airflow_provider_polaris.__path__)).rpartition("/")[0])

@@ -1,0 +1,209 @@
+"""What follows the proof that a task no longer waits: the cancel, and what it needs."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_polaris.jobs.status.state import CancelResult
+from airflow_provider_polaris.triggers.cancellation import open_questions
+from tests.triggers.kills import (
+    CANCELED,
+    SETTLES,
+    STOPPED,
+    Airflow,
+    deferred,
+    mark,
+    stop,
+)
+
+
+def test_cancel_that_polaris_does_not_answer_is_repeated_while_airflow_proves_the_end(
+    world: Any, airflow: Airflow, trigger_log: Any, triggerer_log: Any, has_on_kill: bool
+) -> None:
+    """A Polaris that is away for a minute doesn't turn a kill into nothing."""
+    trigger = deferred(world, airflow)
+    world.polaris.failure = lambda method, path: (
+        world.polaris.answer(503, {"message": "away"}) if world.time() > 20.0 and world.time() < 80.0 else None
+    )
+
+    async def scenario() -> None:
+        task, _ = world.run_trigger(trigger)
+        await asyncio.sleep(25.0)
+        mark(airflow, trigger, "failed")
+        await stop(task, trigger, has_on_kill)
+        assert world.polaris.canceled == []
+        await asyncio.sleep(120.0)
+
+    world.run(scenario())
+
+    assert world.polaris.canceled == ["job-0"]
+    assert trigger_log()[-1].startswith(
+        "WARNING The task no longer waits for Polaris job 'job-0', and the job is not canceled yet: Polaris could not "
+        "be asked to cancel it: "
+    )
+    assert trigger_log()[-1].endswith(
+        ". The triggerer goes on trying; its own log has the result. If the triggerer ends before, the job may run on."
+    )
+    assert triggerer_log() == [CANCELED]
+
+
+def test_cancel_that_polaris_never_answers_is_given_up_after_an_hour(
+    world: Any, airflow: Airflow, triggerer_log: Any
+) -> None:
+    """The last line says that the job may run on, and why."""
+    trigger = deferred(world, airflow)
+    mark(airflow, trigger, "failed")
+    world.polaris.failure = lambda method, path: world.polaris.answer(503, {"message": "away"})
+
+    async def scenario() -> None:
+        await trigger.on_kill()
+        await asyncio.sleep(3700.0)
+
+    world.run(scenario())
+
+    (line,) = triggerer_log()
+    assert line.startswith(
+        f"WARNING {STOPPED}The task no longer waits for it, and Polaris job 'job-0' could not be canceled in 3600 s; "
+        "it may run on, and the next try or a clear of the task settles it. Polaris could not be asked to cancel it: "
+    )
+    assert "503" in line
+
+
+def test_cancel_that_needs_a_connection_which_airflow_fails_to_read_is_repeated(
+    world: Any, airflow: Airflow, triggerer_log: Any
+) -> None:
+    """A trigger that never ran has read no connection yet."""
+    trigger = deferred(world, airflow)
+    mark(airflow, trigger, "failed")
+
+    async def read(conn_id: str) -> Any:
+        if world.time() < 20.0:
+            raise OSError("database is locked")
+        return await type(world).read_settings(world, conn_id)
+
+    world.patch_reads(read)
+
+    async def scenario() -> None:
+        await trigger.on_kill()
+        assert world.polaris.canceled == []
+        await asyncio.sleep(60.0)
+
+    world.run(scenario())
+
+    assert world.polaris.canceled == ["job-0"]
+    assert triggerer_log() == [CANCELED]
+
+
+def test_proof_that_a_later_answer_takes_back_cancels_nothing(world: Any, airflow: Airflow, triggerer_log: Any) -> None:
+    """While Polaris is away the task is cleared and resumes its job: each request to cancel has a proof of its own."""
+    trigger = deferred(world, airflow)
+    mark(airflow, trigger, "failed")
+    world.polaris.failure = lambda method, path: (
+        world.polaris.answer(503, {"message": "away"}) if world.time() < 60.0 else None
+    )
+
+    async def scenario() -> None:
+        await trigger.on_kill()
+        mark(airflow, trigger, "running")
+        await asyncio.sleep(3600.0)
+
+    world.run(scenario())
+
+    assert world.polaris.canceled == []
+    (line,) = triggerer_log()
+    assert line == (
+        f"INFO {STOPPED}In 3600 s no answer proved that the task no longer waits for Polaris job 'job-0' (the last: "
+        f"the task's state is 'running'). {SETTLES}"
+    )
+
+
+def test_failure_after_the_deadline_is_no_proof_where_the_job_outlives_it(
+    world: Any, airflow: Airflow, triggerer_log: Any
+) -> None:
+    """With ``cancel_on_timeout=False`` a task that failed by its time-out leaves its job alone."""
+    trigger = deferred(world, airflow, deadline=world.epoch(100.0), cancel_on_timeout=False)
+    airflow.failure = OSError("busy")
+
+    async def scenario() -> None:
+        await trigger.on_kill()
+        await asyncio.sleep(100.0)
+        airflow.failure = None
+        mark(airflow, trigger, "failed")
+        await asyncio.sleep(100.0)
+
+    world.run(scenario())
+
+    assert world.polaris.canceled == []
+    (line,) = triggerer_log()
+    assert line == (
+        f"INFO {STOPPED}The task's deadline passed before it was known whether the task was killed; Polaris job "
+        "'job-0' runs on, because cancel_on_timeout=False."
+    )
+
+
+@pytest.mark.parametrize("seconds, attended", [(1.0, True), (20.0, False)])
+def test_failure_of_our_own_closes_the_question_with_a_line(
+    world: Any, airflow: Airflow, trigger_log: Any, triggerer_log: Any, seconds: float, attended: bool
+) -> None:
+    """Nothing leaves ``on_kill``, or the question that outlives it, but a line in a log."""
+
+    async def broken(job_id: str) -> CancelResult:
+        raise ValueError(job_id)
+
+    trigger = deferred(world, airflow)
+    mark(airflow, trigger, "failed")
+    airflow.seconds = seconds
+    trigger._watcher = SimpleNamespace(cancel=broken)  # type: ignore[assignment]
+
+    async def scenario() -> None:
+        await trigger.on_kill()
+        await asyncio.sleep(20.0)
+        assert len(open_questions.open_questions()) == 0
+
+    world.run(scenario())
+
+    line = "Polaris job 'job-0' may not have been canceled: ValueError('job-0')"
+    assert (f"WARNING {line}" in trigger_log()) is attended
+    assert triggerer_log() == ([] if attended else [f"WARNING {STOPPED}{line}"])
+
+
+def test_trigger_that_is_cut_off_during_its_cancel_says_so(
+    world: Any, airflow: Airflow, trigger_log: Any, triggerer_log: Any
+) -> None:
+    """What is missing then is Polaris' answer."""
+    trigger = deferred(world, airflow)
+    mark(airflow, trigger, "failed")
+    world.latency = 3.0
+
+    async def scenario() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(trigger.on_kill(), 1.0)
+        await asyncio.sleep(10.0)
+
+    world.run(scenario())
+
+    (line,) = trigger_log()
+    assert line == (
+        "INFO The task no longer waits for Polaris job 'job-0', and the job is not canceled yet: Polaris gave no "
+        "answer yet. The triggerer goes on trying; its own log has the result. If the triggerer ends before, the job "
+        "may run on."
+    )
+    assert triggerer_log() == [CANCELED]
+
+
+def test_trigger_that_is_stopped_twice_asks_once(world: Any, airflow: Airflow) -> None:
+    """Past its deadline it asks by itself, and Airflow may call ``on_kill`` as well."""
+    trigger = deferred(world, airflow)
+    mark(airflow, trigger, "failed")
+
+    async def scenario() -> None:
+        await trigger.on_kill()
+        await trigger.on_kill()
+
+    world.run(scenario())
+
+    assert airflow.asked == [1]

@@ -1,0 +1,34 @@
+"""Who may change what a tick works on."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_polaris.triggers.job_watcher.poll_ownership import Turn, TurnOverError
+
+
+def test_turn_is_taken_only_during_a_request() -> None:
+    """Before, between and after requests the thread is at work, and the loop must not touch the waiters."""
+    turn = Turn()
+    assert not turn.take_away()
+    with turn.request("job-1", is_status=True):
+        pass
+    assert not turn.take_away()
+    assert (turn.number, turn.job_id, turn.is_status) == (1, "job-1", True)
+
+
+@pytest.mark.parametrize("problem", [None, ValueError("late")])
+def test_thread_whose_turn_was_taken_finds_out_after_its_request(problem: Exception | None) -> None:
+    """Whether the request ends well or badly, the tick is over; and whoever took the turn keeps it."""
+    turn = Turn()
+
+    def ask() -> None:
+        with turn.request():
+            assert turn.take_away()
+            assert not turn.take_away()
+            if problem is not None:
+                raise problem
+
+    with pytest.raises(TurnOverError):
+        ask()
+    assert not turn.take_away()
