@@ -93,31 +93,31 @@ class PolarisRetryPolicy(RetryPolicy):
         :param context: Airflow's context; None if there is none.
         :return: Each decision about an error of this package has a reason, which Airflow logs and shows with the retry.
         """
-        from airflow_provider_polaris.jobs.status.retryability import Prospect, prospect_of
+        from airflow_provider_polaris.jobs.status.retryability import Retryability, retryability_of
 
         error = _polaris_error(exception)
         if error is None:
             return RetryDecision.default()
         kind = type(error).__name__
-        prospect = prospect_of(error)
-        if prospect is Prospect.LASTING:
+        prospect = retryability_of(error)
+        if prospect is Retryability.LASTING:
             return RetryDecision.fail(f"{kind}: the next try would meet the same error or do harm, so there is none.")
-        if prospect is Prospect.DENIED:
+        if prospect is Retryability.DENIED:
             return RetryDecision.fail(
                 f"{kind}: a permission is missing, which no retry mends. Grant it, then clear the task."
             )
-        if prospect is Prospect.OPEN:
+        if prospect is Retryability.OPEN:
             return RetryDecision(
                 RetryAction.DEFAULT,
                 reason=f"{kind}: nobody can tell whether it passes, so the task's own retries and retry_delay count.",
             )
-        asked = getattr(error, "retry_after", None) if prospect is Prospect.THROTTLED else None
+        asked = getattr(error, "retry_after", None) if prospect is Retryability.THROTTLED else None
         if asked:
             return RetryDecision.retry(
                 timedelta(seconds=asked), f"{kind}: Polaris has too many requests and asked to wait {asked:g} s."
             )
         delay = self._delay(_failures(try_number, max_tries, context))
-        why = "Polaris has too many requests" if prospect is Prospect.THROTTLED else "this passes by itself"
+        why = "Polaris has too many requests" if prospect is Retryability.THROTTLED else "this passes by itself"
         return RetryDecision.retry(delay, f"{kind}: {why}, so the task tries again in {delay.total_seconds():g} s.")
 
     def serialize(self) -> dict[str, Any]:

@@ -42,4 +42,5 @@ def emulator_server() -> Iterator[EmulatorServer]:
     with serving.EmulatorServer() as server:
         yield server
 
+
 pytest_plugins = ("tests.fixtures",)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.cli.output import CommandError, Screen
+from airflow_provider_polaris.cli.output import CommandError, Output
 from airflow_provider_polaris.hooks.polaris import PolarisHook
 from airflow_provider_polaris.runtime.compat import AirflowNotFoundException, connection_of_commands
 
@@ -50,7 +50,7 @@ def connected(conn_id: str) -> Iterator[PolarisHook]:
         hook.close()
 
 
-def test(arguments: Any, screen: Screen) -> int:
+def test(arguments: Any, screen: Output) -> int:
     """Try a connection; exit code 0 if jobs can be managed."""
     with connected(arguments.conn_id) as hook:
         works, message = hook.test_connection()

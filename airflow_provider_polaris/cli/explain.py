@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from airflow_provider_polaris.cli.commands import WRONG_ARGUMENTS
-from airflow_provider_polaris.cli.output import Screen
+from airflow_provider_polaris.cli.output import Output
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 #: In a wheel, and in an editable installation, which has no copy of it.
@@ -21,7 +21,7 @@ _PLACES: Final = (_PACKAGE / "troubleshooting.md", _PACKAGE.parent / "docs" / "t
 _WIDEST: Final = 100
 
 
-def explain(arguments: Any, screen: Screen) -> int:
+def explain(arguments: Any, screen: Output) -> int:
     """Print all entries that have the word in their name; what there is to explain, if no word is given or none has."""
     page = _page()
     entries = _entries(page)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_polaris.cli.connection import connected
-from airflow_provider_polaris.cli.output import CommandError, Screen
+from airflow_provider_polaris.cli.output import CommandError, Output
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.tables.name import check_table_name
 from airflow_provider_polaris.jobs.time.instant import format_instant
@@ -13,7 +13,7 @@ from airflow_provider_polaris.jobs.time.instant import format_instant
 _HEADER = ("ID", "TYPE", "TABLE", "STATUS", "HEALTH", "CREATED", "SECONDS")
 
 
-def list_jobs(arguments: Any, screen: Screen) -> int:
+def list_jobs(arguments: Any, screen: Output) -> int:
     """Print jobs, newest first."""
     if arguments.table is not None:
         check_table_name(arguments.table, "--table")
@@ -39,7 +39,7 @@ def list_jobs(arguments: Any, screen: Screen) -> int:
     return 0
 
 
-def cancel_job(arguments: Any, screen: Screen) -> int:
+def cancel_job(arguments: Any, screen: Output) -> int:
     """Ask for a cancel, of a job that has not ended."""
     with connected(arguments.conn_id) as hook:
         job = JobState.from_wire(hook.get_job(arguments.job_id))
@@ -53,7 +53,7 @@ def cancel_job(arguments: Any, screen: Screen) -> int:
     return 0
 
 
-def show_sql(arguments: Any, screen: Screen) -> int:
+def show_sql(arguments: Any, screen: Output) -> int:
     """Print the SQL that Polaris shows for a job, or else what the package makes of its spec."""
     from airflow_provider_polaris.jobs.sql.statement import job_statement
 

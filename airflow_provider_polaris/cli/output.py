@@ -22,7 +22,7 @@ _BAR: Final = 30
 _CLEAR: Final = "\r\x1b[K"
 
 
-class Screen:
+class Output:
     """
     Where a command writes.
 
@@ -99,7 +99,7 @@ def run(function: str, arguments: Any) -> int:
     :param arguments: What the user wrote.
     :return: Exit code.
     """
-    screen = Screen(sys.stdout, sys.stderr)
+    screen = Output(sys.stdout, sys.stderr)
     module, _, name = function.partition(":")
     try:
         with redirect_stdout(sys.stderr):  # Airflow's log goes to stdout, which belongs to the result

@@ -14,7 +14,7 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from airflow_provider_polaris import macros
-from airflow_provider_polaris.cli.output import CommandError, Screen
+from airflow_provider_polaris.cli.output import CommandError, Output
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.spec.job_spec import JobSpec, parse_spec
 from airflow_provider_polaris.jobs.time.interval import Interval
@@ -31,7 +31,7 @@ _MACROS: Final = SimpleNamespace(
 )
 
 
-def validate(arguments: Any, screen: Screen) -> int:
+def validate(arguments: Any, screen: Output) -> int:
     """Check files; exit code 0 if all of them are right."""
     interval = Interval.parse(arguments.interval, field="--interval")
     params = dict(_parameter(text) for text in arguments.param)

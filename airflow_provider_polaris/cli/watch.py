@@ -8,18 +8,18 @@ from typing import Any, Final
 
 from airflow_provider_polaris.cli.commands import INTERRUPTED, JOB_CANCELED, JOB_FAILED, TIMED_OUT
 from airflow_provider_polaris.cli.connection import connected
-from airflow_provider_polaris.cli.output import CommandError, Screen
-from airflow_provider_polaris.hooks.job_result import Look, conclude, look_at_job
+from airflow_provider_polaris.cli.output import CommandError, Output
+from airflow_provider_polaris.hooks.job_result import JobStatus, fetch_result, fetch_status
 from airflow_provider_polaris.hooks.polaris import PolarisHook
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisJobCanceledError
 from airflow_provider_polaris.jobs.status.state import JobState
-from airflow_provider_polaris.jobs.status.wait_tracker import Verdict, WaitTracker
+from airflow_provider_polaris.jobs.status.wait_tracker import WaitDecision, WaitTracker
 from airflow_provider_polaris.runtime.clock import CLOCK
 
 _MINUTE: Final = timedelta(minutes=1)
 
 
-def watch_job(arguments: Any, screen: Screen) -> int:
+def watch_job(arguments: Any, screen: Output) -> int:
     """Watch a job; the exit code says how it ended."""
     with connected(arguments.conn_id) as hook:
         first = JobState.from_wire(hook.get_job(arguments.job_id))
@@ -45,7 +45,7 @@ class _Watcher:
     :param timeout: Seconds after which the wait ends; None for no limit.
     """
 
-    def __init__(self, hook: PolarisHook, job: JobState, screen: Screen, timeout: float | None) -> None:
+    def __init__(self, hook: PolarisHook, job: JobState, screen: Output, timeout: float | None) -> None:
         self._hook = hook
         self._screen = screen
         self._begin = CLOCK.now()
@@ -90,25 +90,25 @@ class _Watcher:
             "Watch it again, or longer with --timeout."
         )
 
-    def _look(self) -> Look | None:
+    def _look(self) -> JobStatus | None:
         """Return the end of the wait: with a state if the job has ended, without if the time is up; None to go on."""
         try:
-            look = look_at_job(self._hook, self._tracker.job_id)
+            look = fetch_status(self._hook, self._tracker.job_id)
         except PolarisError as error:
             verdict = self._tracker.missed(error, CLOCK.now())
             self._report(verdict)
-            return Look("") if verdict.decision == "deadline" else None
+            return JobStatus("") if verdict.decision == "deadline" else None
         verdict = self._tracker.saw(look.status, CLOCK.now())
         self._report(verdict)
         if verdict.decision == "ended" and look.state is not None:
             return look
         if verdict.decision == "deadline":
-            return Look(look.status)
+            return JobStatus(look.status)
         if look.status == "running" and self._has_progress:
             self._ask_progress()
         return None
 
-    def _report(self, verdict: Verdict) -> None:
+    def _report(self, verdict: WaitDecision) -> None:
         for level, text in verdict.messages:
             # A terminal shows the status in the bar.
             if level > logging.INFO or not self._screen.has_bar:
@@ -128,11 +128,13 @@ class _Watcher:
                 self._screen.tell(text)
 
 
-def _conclude(hook: PolarisHook, state: JobState, arguments: Any, screen: Screen) -> int:
+def _conclude(hook: PolarisHook, state: JobState, arguments: Any, screen: Output) -> int:
     screen.clear()
     log = logging.Logger("polaris")  # noqa: LOG001  # of this command alone: no configuration of logging reaches it
     log.addHandler(_ScreenHandler(screen, arguments.output))
-    conclusion = conclude(hook, state, fail_on_warning=arguments.fail_on_warning, adopted=None, seconds=None, log=log)
+    conclusion = fetch_result(
+        hook, state, fail_on_warning=arguments.fail_on_warning, adopted=None, seconds=None, log=log
+    )
     error = conclusion.error
     if arguments.output == "json":
         facts: dict[str, Any] = {name: value for name, value in conclusion.facts.items() if name != "adopted"}
@@ -146,7 +148,7 @@ def _conclude(hook: PolarisHook, state: JobState, arguments: Any, screen: Screen
 class _ScreenHandler(logging.Handler):
     """Shows what is logged at the end: how it went is the result, all else a message."""
 
-    def __init__(self, screen: Screen, output: str) -> None:
+    def __init__(self, screen: Output, output: str) -> None:
         super().__init__(logging.INFO)
         self._screen = screen
         self._output = output

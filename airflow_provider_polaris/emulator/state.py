@@ -8,8 +8,8 @@ import time
 from datetime import datetime, timedelta, timezone
 
 from airflow_provider_polaris.emulator.auth import Authenticator
-from airflow_provider_polaris.emulator.catalog.files import Shelf
-from airflow_provider_polaris.emulator.catalog.maintenance import Upkeep
+from airflow_provider_polaris.emulator.catalog.files import FileStore
+from airflow_provider_polaris.emulator.catalog.maintenance import TableMaintenance
 from airflow_provider_polaris.emulator.catalog.tables import Catalog
 from airflow_provider_polaris.emulator.engine import Store, Tables
 from airflow_provider_polaris.emulator.faults.rules import Faults
@@ -17,7 +17,7 @@ from airflow_provider_polaris.emulator.jobs.registry import JobRegistry
 from airflow_provider_polaris.emulator.queries.statements import Queries
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
 from airflow_provider_polaris.emulator.wire.identifiers import Clock
-from airflow_provider_polaris.emulator.wire.rejected_requests import Refusals
+from airflow_provider_polaris.emulator.wire.rejected_requests import RejectedRequests
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -36,11 +36,11 @@ class Emulator:
         self.clock = clock
         self.store = Store(settings.db, now=lambda: _EPOCH + timedelta(microseconds=clock() // 1000))
         self.tables = Tables(self.store)
-        self.upkeep = Upkeep(self.store, self.tables)
+        self.upkeep = TableMaintenance(self.store, self.tables)
         self.catalog = Catalog(self.tables, clock, self.upkeep)
-        self.shelf = Shelf(self.store, clock)
+        self.shelf = FileStore(self.store, clock)
         self.faults = Faults(clock)
-        self.refusals = Refusals()
+        self.refusals = RejectedRequests()
         self.jobs = JobRegistry(
             self.store, self.tables, self.catalog, self.shelf, self.faults, self.upkeep, settings, clock
         )

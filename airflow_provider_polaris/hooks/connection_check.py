@@ -17,7 +17,7 @@ import requests
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
 from airflow_provider_polaris.client.http.connection_errors import REQUEST_ERRORS, classify
 from airflow_provider_polaris.client.http.exchange import Exchange
-from airflow_provider_polaris.client.http.retry import LossKind
+from airflow_provider_polaris.client.http.retry import NoAnswerKind
 from airflow_provider_polaris.client.http.session import PolarisSession
 from airflow_provider_polaris.client.redaction.redact import Redactor
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisAuthError, PolarisError
@@ -83,9 +83,9 @@ class _HurriedSession(PolarisSession):
             return super().send(request, **kwargs)
         except REQUEST_ERRORS as error:
             kind = classify(error, sent=exchange.sent, redact=Redactor()).kind
-            if kind is LossKind.READ_TIMEOUT:
+            if kind is NoAnswerKind.READ_TIMEOUT:
                 raise self._too_slow(f"no answer within {read:g} s") from None
-            if kind is LossKind.DEADLINE and exchange.sent:
+            if kind is NoAnswerKind.DEADLINE and exchange.sent:
                 raise self._too_slow(f"no complete answer within {limit:g} s") from None
             raise
 

@@ -14,7 +14,7 @@ _FIELD = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
-class Console:
+class ConsoleUrls:
     """
     Makes the URLs of one project's pages.
 

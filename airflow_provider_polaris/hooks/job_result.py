@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar
 
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisJobError, PolarisSpecError
-from airflow_provider_polaris.jobs.status.completion import judge
+from airflow_provider_polaris.jobs.status.completion import completion_error
 from airflow_provider_polaris.jobs.status.state import (
     TERMINAL_STATUSES,
     JobState,
@@ -27,7 +27,6 @@ from airflow_provider_polaris.jobs.time.interval import Interval
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
     from airflow_provider_polaris.jobs.status.wait_tracker import Message, WaitTracker
-
 
 
 #: XCom key of :class:`JobFacts`. Stored data and read by users' own code: never rename.
@@ -63,7 +62,7 @@ class JobFacts(TypedDict):
 
 
 @dataclass(frozen=True)
-class Look:
+class JobStatus:
     """
     One look at a job.
 
@@ -76,7 +75,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Conclusion:
+class JobResult:
     """
     What a job that has ended comes to.
 
@@ -88,7 +87,7 @@ class Conclusion:
     error: PolarisJobError | None
 
 
-def look_at_job(hook: PolarisHook, job_id: str) -> Look:
+def fetch_status(hook: PolarisHook, job_id: str) -> JobStatus:
     """
     Ask for the status, the cheap question, and for everything once the job has ended.
 
@@ -98,12 +97,12 @@ def look_at_job(hook: PolarisHook, job_id: str) -> Look:
     """
     status = hook.get_job_status(job_id)
     if normalize_status(status) not in TERMINAL_STATUSES:
-        return Look(status)
+        return JobStatus(status)
     state = JobState.from_wire(hook.get_job(job_id))
-    return Look(state.status, state if state.is_terminal else None)
+    return JobStatus(state.status, state if state.is_terminal else None)
 
 
-def conclude(
+def fetch_result(
     hook: PolarisHook,
     state: JobState,
     *,
@@ -111,7 +110,7 @@ def conclude(
     adopted: bool | None,
     seconds: float | None,
     log: Any,
-) -> Conclusion:
+) -> JobResult:
     """
     Judge a job that has ended; log how it went, with Polaris' own log if it went badly.
 
@@ -127,7 +126,7 @@ def conclude(
     url = hook.job_url(state.job_id, state.target_table or "")
     metrics = _best_effort(lambda: hook.get_job_metrics(state.job_id), "metrics", state.job_id, log)
     facts = job_facts(state, metrics=metrics, adopted=adopted)
-    error = judge(state, metrics=metrics, fail_on_warning=fail_on_warning, console_url=url, seconds=seconds)
+    error = completion_error(state, metrics=metrics, fail_on_warning=fail_on_warning, console_url=url, seconds=seconds)
     if error is None:
         log.info(
             "Polaris job %r completed: %s rows read, %s rows stored. See %s",
@@ -136,14 +135,14 @@ def conclude(
             _known(facts["rows_persisted"]),
             url,
         )
-        return Conclusion(facts, None)
+        return JobResult(facts, None)
     wire_log = _best_effort(lambda: hook.get_job_logs(state.job_id), "log", state.job_id, log)
     entries = parse_log(wire_log) or (state.health.log if state.health is not None else ())
     copy_log(state.job_id, entries, log)
-    error = judge(
+    error = completion_error(
         state, metrics=metrics, fail_on_warning=fail_on_warning, console_url=url, seconds=seconds, logs=entries
     )
-    return Conclusion(facts, error)
+    return JobResult(facts, error)
 
 
 def job_facts(state: JobState, *, metrics: Mapping[str, Any] | None = None, adopted: bool | None) -> JobFacts:
@@ -182,7 +181,7 @@ def log_messages(log: Any, messages: Sequence[Message]) -> None:
         log.log(level, "%s", text)
 
 
-class Progress:
+class ProgressLogger:
     """
     Asks how far a job is and logs what is news; never decides or breaks anything.
 

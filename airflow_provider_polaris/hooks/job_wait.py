@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.hooks.job_result import Progress, log_messages, look_at_job
-from airflow_provider_polaris.jobs.errors import PolarisError, see
+from airflow_provider_polaris.hooks.job_result import ProgressLogger, fetch_status, log_messages
+from airflow_provider_polaris.jobs.errors import PolarisError, with_link
 from airflow_provider_polaris.jobs.status.state import JobState
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
-    from airflow_provider_polaris.jobs.status.pending_warning import Patience
+    from airflow_provider_polaris.jobs.status.pending_warning import PendingWarning
     from airflow_provider_polaris.jobs.status.wait_tracker import WaitTracker
     from airflow_provider_polaris.runtime.clock import Clock
 
@@ -57,7 +57,7 @@ class WorkerWait:
         self,
         hook: PolarisHook,
         tracker: WaitTracker,
-        patience: Patience,
+        patience: PendingWarning,
         *,
         clock: Clock,
         log: Any,
@@ -71,7 +71,7 @@ class WorkerWait:
         self._clock = clock
         self._log = log
         self._stop = stop
-        self._progress = Progress(hook, tracker, log)
+        self._progress = ProgressLogger(hook, tracker, log)
 
     def look(self) -> WaitResult | None:
         """
@@ -83,7 +83,7 @@ class WorkerWait:
             return WaitResult()
         self.failure, state = None, None
         try:
-            look = look_at_job(self._hook, self._tracker.job_id)
+            look = fetch_status(self._hook, self._tracker.job_id)
         except PolarisError as error:
             self.failure = error
             verdict = self._tracker.missed(error, self._clock.now())
@@ -126,4 +126,4 @@ class WorkerWait:
             return
         warning = self._patience.warning(job, now.timestamp())
         if warning is not None:
-            self._log.warning("%s", see(warning, self._hook.job_url(job.job_id, job.target_table or "")))
+            self._log.warning("%s", with_link(warning, self._hook.job_url(job.job_id, job.target_table or "")))

@@ -16,7 +16,7 @@ from airflow_provider_polaris.runtime.compat import FORM_COMES_FROM_PROVIDER_INF
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import ClientSettings, PolarisClient
     from airflow_provider_polaris.hooks.connection import ConnectionSettings
-    from airflow_provider_polaris.hooks.console_urls import Console
+    from airflow_provider_polaris.hooks.console_urls import ConsoleUrls
 
 
 class PolarisHook(BaseHook):
@@ -265,8 +265,8 @@ class PolarisHook(BaseHook):
         return read_connection(self.get_connection(self.polaris_conn_id), self.polaris_conn_id)
 
     @cached_property
-    def _console(self) -> Console:
-        from airflow_provider_polaris.hooks.console_urls import Console
+    def _console(self) -> ConsoleUrls:
+        from airflow_provider_polaris.hooks.console_urls import ConsoleUrls
 
         known = self._connection
-        return Console(known.client.base_url, known.client.project_id, known.console_url)
+        return ConsoleUrls(known.client.base_url, known.client.project_id, known.console_url)

@@ -32,7 +32,7 @@ _NO_COLUMN: Final = re.compile(r"Column '([^']*)' not found")
 
 
 @dataclass(frozen=True)
-class Fault:
+class QueryRefusal:
     """
     Why Polaris refuses a query.
 
@@ -44,7 +44,7 @@ class Fault:
     is_of_query: bool
 
     @classmethod
-    def of_failure(cls, answer: Mapping[str, Any]) -> Fault:
+    def of_failure(cls, answer: Mapping[str, Any]) -> QueryRefusal:
         """Read the answer about an asynchronous query that failed."""
         details = answer.get("errorDetails")
         details = details if isinstance(details, Mapping) else {}
@@ -54,7 +54,7 @@ class Fault:
         return cls(reason, is_wrong or _NO_TABLE.search(reason) is not None)
 
     @classmethod
-    def of_refusal(cls, error: PolarisApiError) -> Fault:
+    def of_refusal(cls, error: PolarisApiError) -> QueryRefusal:
         """Read the error of a query that was not even started."""
         reason = error.vendor_message or ""
         is_wrong = error.code in _WRONG_CODES or _WRONG_TEXT.search(reason) or _NO_TABLE.search(reason)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_polaris.hooks.query_refusal import Fault
+from airflow_provider_polaris.hooks.query_refusal import QueryRefusal
 from airflow_provider_polaris.jobs.errors import (
     PolarisAmbiguousSubmitError,
     PolarisApiError,
@@ -24,7 +24,7 @@ from airflow_provider_polaris.jobs.errors import (
 from airflow_provider_polaris.jobs.sql.expressions import quote_identifier
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.tables.storage_policy import TableStorage
-from airflow_provider_polaris.runtime.deadline import Limits
+from airflow_provider_polaris.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
@@ -44,7 +44,7 @@ _VIEW_OF_JOBS: Final = {"includeSegmentSource": "NONE"}
 
 
 @dataclass(frozen=True)
-class Purpose:
+class CountErrorAdvice:
     """
     Why rows are counted, for the errors.
 
@@ -69,13 +69,13 @@ class _WrongQuery(Exception):  # noqa: N818 (never leaves this module)
     :param error: What to raise if that isn't the user's doing.
     """
 
-    def __init__(self, fault: Fault, error: PolarisError) -> None:
+    def __init__(self, fault: QueryRefusal, error: PolarisError) -> None:
         super().__init__()
         self.fault = fault
         self.error = error
 
 
-class Counter:
+class RowCounter:
     """
     Runs queries that have to see every row that a job can read.
 
@@ -86,7 +86,12 @@ class Counter:
     """
 
     def __init__(
-        self, connect: Callable[[], PolarisClient], limits: Limits, log: Any, *, purpose: Purpose = Purpose()
+        self,
+        connect: Callable[[], PolarisClient],
+        limits: Deadline,
+        log: Any,
+        *,
+        purpose: CountErrorAdvice = CountErrorAdvice(),
     ) -> None:
         self._connect = connect
         self._purpose = purpose
@@ -161,7 +166,7 @@ class Counter:
         try:
             return self._connect().query(sql, context=context)
         except PolarisApiError as error:
-            fault = Fault.of_refusal(error)
+            fault = QueryRefusal.of_refusal(error)
             if not fault.is_of_query:
                 raise
             raise _WrongQuery(fault, error) from None
@@ -173,7 +178,7 @@ class Counter:
         except PolarisApiError as error:
             if error.status not in _HAS_NONE:
                 raise
-            fault = Fault.of_refusal(error)
+            fault = QueryRefusal.of_refusal(error)
             if has_words and error.status == 400 and fault.is_of_query:
                 raise _WrongQuery(fault, error) from None
             self._refusal = error
@@ -220,7 +225,7 @@ class Counter:
             if state == "SUCCESS":
                 return
             if state == "FAILED":
-                fault = Fault.of_failure(answer)
+                fault = QueryRefusal.of_failure(answer)
                 said = f": {fault.reason!r}" if fault.reason else ""
                 unanswered = PolarisGuardUnansweredError(
                     f"Polaris couldn't count rows: query {query_id!r} failed{said}.{self._purpose.aftermath} A retry "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_polaris.jobs.errors import PolarisNotFoundError
-from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.tables.storage_policy import TableStorage
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Table:
+class TableInfo:
     """
     A table.
 
@@ -22,11 +22,11 @@ class Table:
     :param storage: What is kept, and where.
     """
 
-    facts: TableFacts
+    facts: TableDescription
     storage: TableStorage
 
 
-def find_table(hook: PolarisHook, name: str) -> Table | None:
+def find_table(hook: PolarisHook, name: str) -> TableInfo | None:
     """
     Describe a table; None if there is none of that name.
 
@@ -37,4 +37,4 @@ def find_table(hook: PolarisHook, name: str) -> Table | None:
         payload = hook.get_table(name)
     except PolarisNotFoundError:
         return None
-    return Table(TableFacts.from_wire(payload), TableStorage.from_wire(payload))
+    return TableInfo(TableDescription.from_wire(payload), TableStorage.from_wire(payload))

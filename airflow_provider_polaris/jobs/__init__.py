@@ -48,7 +48,7 @@ if TYPE_CHECKING:
         parse_spec,
     )
     from airflow_provider_polaris.jobs.sql.rollup import build_mappings
-    from airflow_provider_polaris.jobs.tables.description import TableFacts
+    from airflow_provider_polaris.jobs.tables.description import TableDescription
     from airflow_provider_polaris.jobs.tables.name import check_table_name
     from airflow_provider_polaris.jobs.validation.rules import check_spec
 
@@ -83,7 +83,7 @@ __all__ = [
     "RestoreDataJobSpec",
     "SqlJobSpec",
     "SqlParameter",
-    "TableFacts",
+    "TableDescription",
     "TableSource",
     "TableTarget",
     "UploadedSource",
@@ -93,7 +93,12 @@ __all__ = [
     "parse_spec",
 ]
 
-_HOME: Final = {"TableFacts": "facts", "build_mappings": "rollup", "check_spec": "rules", "check_table_name": "names"}
+_HOME: Final = {
+    "TableDescription": "facts",
+    "build_mappings": "rollup",
+    "check_spec": "rules",
+    "check_table_name": "names",
+}
 
 
 def __getattr__(name: str) -> Any:

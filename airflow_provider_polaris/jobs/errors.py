@@ -28,12 +28,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final
-
-if TYPE_CHECKING:
-    pass
-
-
+from typing import Any, ClassVar, Final
 
 #: Seconds that ``Retry-After`` can ask for; a longer wait counts as this one.
 LONGEST_WAIT: Final = 7200.0
@@ -248,10 +243,10 @@ class PolarisJobTimeoutError(PolarisJobError):
 
 
 #: Failures that say nothing of the job or table that was asked for: the next question would meet them as well.
-EVERYBODYS_ERRORS: Final = (PolarisTransportError, PolarisThrottledError, PolarisAuthError)
+CONNECTION_WIDE_ERRORS: Final = (PolarisTransportError, PolarisThrottledError, PolarisAuthError)
 
 
-def see(text: str, url: str | None) -> str:
+def with_link(text: str, url: str | None) -> str:
     """
     Append an address to a message, with nothing behind it: the page of a log takes a dot or bracket into the link.
 

@@ -30,7 +30,7 @@ def shorten(text: str, longest: int) -> str:
     return text[: longest - len(remark)] + remark
 
 
-def brief(error: E) -> E:
+def shorten_error(error: E) -> E:
     """
     Return an error whose texts have a bounded length: the error itself, nearly always.
 

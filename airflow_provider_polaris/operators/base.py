@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_polaris.links.polaris import PolarisJobLink, PolarisTableLink
 from airflow_provider_polaris.operators.job_run.resume import ResumingOperator
 from airflow_provider_polaris.runtime.compat import AirflowSkipException, conf
-from airflow_provider_polaris.runtime.failure import lasting_errors_fail
+from airflow_provider_polaris.runtime.failure import fail_without_retry
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
-    from airflow_provider_polaris.operators.job_run.asset_events import Change
-    from airflow_provider_polaris.operators.job_run.cancel_on_kill import KillSwitch
-    from airflow_provider_polaris.operators.job_run.options import Options
+    from airflow_provider_polaris.operators.job_run.asset_events import TableChange
+    from airflow_provider_polaris.operators.job_run.cancel_on_kill import CancelOnKill
+    from airflow_provider_polaris.operators.job_run.options import JobOptions
     from airflow_provider_polaris.operators.job_run.run import JobRun
     from airflow_provider_polaris.operators.submission.record import Store
     from airflow_provider_polaris.runtime.compat import Context
@@ -97,7 +97,7 @@ class PolarisBaseOperator(ResumingOperator):
         self.job_id: str | None = None
         #: Whether the task has told where job and table can be seen; None if it didn't run here from its start.
         self.has_pushed_links: bool | None = None
-        self._kill: KillSwitch | None = None
+        self._kill: CancelOnKill | None = None
         self._rendered_with: Context | None = None
         #: The attempt, for what is told about it when it is over.
         self._run: JobRun | None = None
@@ -203,28 +203,28 @@ class PolarisBaseOperator(ResumingOperator):
 
     def _attempt(self, context: Context, begin: Callable[[], JobRun], work: Callable[[JobRun], None]) -> str | None:
         """Do one attempt's work and turn what is no use to retry into Airflow's exception for that."""
-        from airflow_provider_polaris.operators.job_run.asset_events import Change
-        from airflow_provider_polaris.operators.job_run.cancel_on_kill import KillSwitch
+        from airflow_provider_polaris.operators.job_run.asset_events import TableChange
+        from airflow_provider_polaris.operators.job_run.cancel_on_kill import CancelOnKill
 
-        self._kill = KillSwitch()
-        with lasting_errors_fail(self.log):
+        self._kill = CancelOnKill()
+        with fail_without_retry(self.log):
             self._run = run = begin()
             with closing(run.hook):
                 work(run)
                 if run.is_concluded:
                     self.check_result(run)
                 if run.state is not None and run.facts is not None:
-                    self._announce_change(run, Change.by_job(run.state, run.facts), context)
+                    self._announce_change(run, TableChange.by_job(run.state, run.facts), context)
                 return run.job_id or None
 
     def _begin(self, context: Context) -> JobRun:
         from airflow_provider_polaris.operators.job_run.options import read_options
         from airflow_provider_polaris.runtime.arguments import as_text
         from airflow_provider_polaris.runtime.clock import CLOCK
-        from airflow_provider_polaris.runtime.deadline import attempt_start, deadline_of
+        from airflow_provider_polaris.runtime.deadline import deadline_of, try_start
 
         options = read_options(self)
-        start = attempt_start(context["ti"], CLOCK.now())
+        start = try_start(context["ti"], CLOCK.now())
         timeout = None if options.timeout is None else timedelta(seconds=options.timeout)
         deadline = deadline_of(start, timeout, self.execution_timeout)
         return self._new_run(as_text(self.polaris_conn_id, "polaris_conn_id"), options, deadline, context)
@@ -233,10 +233,10 @@ class PolarisBaseOperator(ResumingOperator):
         from airflow_provider_polaris.jobs.errors import PolarisApiError
         from airflow_provider_polaris.operators.constant_columns import warn_of_constants
         from airflow_provider_polaris.operators.dry_run.report import is_task_test, show_problems, show_request
-        from airflow_provider_polaris.operators.job_run.asset_events import Change
-        from airflow_provider_polaris.operators.job_run.run import NothingToDo
+        from airflow_provider_polaris.operators.job_run.asset_events import TableChange
+        from airflow_provider_polaris.operators.job_run.run import NoJobNeeded
         from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
-        from airflow_provider_polaris.runtime.failure import is_lasting
+        from airflow_provider_polaris.runtime.failure import is_permanent
 
         run.kill.load(run.hook.settings, cancels=run.options.cancel_on_kill)
         spec = self.plan_job(context, run.hook)
@@ -253,12 +253,12 @@ class PolarisBaseOperator(ResumingOperator):
                 optional_context=self.optional_context,
             )
         except PolarisApiError as error:
-            if is_lasting(error):
+            if is_permanent(error):
                 show_problems(spec, run.hook.polaris_conn_id, self.log)
             raise
-        except NothingToDo as reason:
+        except NoJobNeeded as reason:
             self.log.info("%s", reason)
-            self._announce_change(run, Change.without_job(spec), context)
+            self._announce_change(run, TableChange.without_job(spec), context)
             return
         self._job_is(run)
         self.has_pushed_links = True
@@ -277,7 +277,7 @@ class PolarisBaseOperator(ResumingOperator):
             )
         return store
 
-    def _new_run(self, conn_id: str, options: Options, deadline: datetime | None, context: Context) -> JobRun:
+    def _new_run(self, conn_id: str, options: JobOptions, deadline: datetime | None, context: Context) -> JobRun:
         from airflow_provider_polaris.hooks.polaris import PolarisHook
         from airflow_provider_polaris.operators.job_run.run import JobRun
         from airflow_provider_polaris.runtime.clock import CLOCK
@@ -298,7 +298,7 @@ class PolarisBaseOperator(ResumingOperator):
         self.job_id = run.job_id
         run.kill.job_is(run.job_id, self.log)
 
-    def _announce_change(self, run: JobRun, change: Change | None, context: Context) -> None:
-        from airflow_provider_polaris.operators.job_run.asset_events import announce_change
+    def _announce_change(self, run: JobRun, change: TableChange | None, context: Context) -> None:
+        from airflow_provider_polaris.operators.job_run.asset_events import emit_asset_event
 
-        announce_change(self, context, change, run.hook.settings)
+        emit_asset_event(self, context, change, run.hook.settings)

@@ -80,7 +80,7 @@ class PolarisDeleteDataOperator(PolarisBaseOperator):
     def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:  # noqa: ARG002
         """Return the job, checked against the table's partitioning."""
         from airflow_provider_polaris.jobs.spec.job_spec import parse_spec
-        from airflow_provider_polaris.jobs.tables.description import TableFacts
+        from airflow_provider_polaris.jobs.tables.description import TableDescription
         from airflow_provider_polaris.jobs.time.interval import Interval
         from airflow_provider_polaris.jobs.validation.deletion import check_deletion
         from airflow_provider_polaris.jobs.validation.rules import check_spec
@@ -106,5 +106,5 @@ class PolarisDeleteDataOperator(PolarisBaseOperator):
         check_spec(spec)
         if spans and not as_bool(self.allow_unaligned, "allow_unaligned"):
             with suppress(TableNotSeenError):  # only in a dry run, which says so
-                check_deletion(spans, TableFacts.from_wire(hook.get_table(name)))
+                check_deletion(spans, TableDescription.from_wire(hook.get_table(name)))
         return spec.to_wire()

@@ -259,10 +259,10 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
             has_empty_insert_check,
             with_empty_insert_check,
         )
-        from airflow_provider_polaris.operators.table_to_table_spec import plan_table_to_table
+        from airflow_provider_polaris.operators.table_to_table_spec import build_spec
 
         may_be_empty = self._guard_options().on_empty_source == "submit"
-        spec = plan_table_to_table(self, context, hook, self.log)
+        spec = build_spec(self, context, hook, self.log)
         if spec["ingestionMode"] != "replace" or may_be_empty or has_empty_insert_check(spec):
             return spec
         # Rows that are there when they are counted may be gone when the job is launched.
@@ -272,7 +272,7 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
     def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:
         """Count what would be read and replaced, look for other jobs in the way; see the class."""
         from airflow_provider_polaris.operators.guards.table_to_table import SourceGuards
-        from airflow_provider_polaris.operators.job_run.run import NothingToDo
+        from airflow_provider_polaris.operators.job_run.run import NoJobNeeded
 
         guards = SourceGuards(
             run.hook,
@@ -288,7 +288,7 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
         if decision.action == "skip":
             raise AirflowSkipException(decision.reason)
         if decision.action == "succeed":
-            raise NothingToDo(decision.reason)
+            raise NoJobNeeded(decision.reason)
 
     def describe_guards(self) -> Sequence[str]:
         """Return what the guards look at."""

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.operators.table_to_table import PolarisTableToTableOperator
 
 
-
 @dataclass(frozen=True)
 class Lookback:
     """
@@ -94,7 +93,7 @@ def read_lookback(value: Any, *, mode: str, replace_all: bool, set_apart: Sequen
 
 
 @dataclass(frozen=True)
-class Spans:
+class JobIntervals:
     """
     What a job reads and replaces.
 
@@ -112,9 +111,9 @@ class Spans:
     without: Interval | None = None
 
 
-def plan_spans(
+def plan_intervals(
     operator: PolarisTableToTableOperator, context: Mapping[str, Any], *, mode: str, replace_all: bool
-) -> Spans:
+) -> JobIntervals:
     """
     Decide what is read and what is replaced.
 
@@ -165,7 +164,7 @@ def plan_spans(
     if interval is not None:
         source = interval if wants_source else source
         targets = (interval,) if wants_targets else targets
-    return Spans(source, targets, run, lookback, without)
+    return JobIntervals(source, targets, run, lookback, without)
 
 
 def _interval(value: Any, field: str) -> Interval | None:

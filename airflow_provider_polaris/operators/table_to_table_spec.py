@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_polaris.jobs.errors import PolarisNotFoundError, PolarisSpecError
 from airflow_provider_polaris.jobs.spec.job_spec import parse_spec
 from airflow_provider_polaris.jobs.sql.rollup import build_mappings
-from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.tables.name import check_table_name
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.instant import quote
@@ -18,7 +18,7 @@ from airflow_provider_polaris.jobs.time.interval import Interval
 from airflow_provider_polaris.jobs.validation.expressions import check_filter
 from airflow_provider_polaris.jobs.validation.rules import check_spec
 from airflow_provider_polaris.operators.dry_run.table_reader import TableNotSeenError
-from airflow_provider_polaris.operators.table_to_table_intervals import Spans, plan_spans
+from airflow_provider_polaris.operators.table_to_table_intervals import JobIntervals, plan_intervals
 from airflow_provider_polaris.runtime.arguments import (
     as_bool,
     as_count,
@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.operators.table_to_table import PolarisTableToTableOperator
 
 
-
-def plan_table_to_table(
+def build_spec(
     operator: PolarisTableToTableOperator, context: Mapping[str, Any], hook: PolarisHook, log: Any
 ) -> dict[str, Any]:
     """
@@ -63,7 +62,7 @@ def plan_table_to_table(
     if mode not in ("replace", "append"):
         raise PolarisSpecError(f"ingestion_mode {quote(mode)} is neither 'replace' nor 'append'.")
     replace_all = as_bool(operator.replace_all, "replace_all")
-    spans = plan_spans(operator, context, mode=mode, replace_all=replace_all)
+    spans = plan_intervals(operator, context, mode=mode, replace_all=replace_all)
     _tell(spans, log)
 
     target, is_target_absent = None, False
@@ -112,7 +111,7 @@ def plan_table_to_table(
     return spec.to_wire()
 
 
-def _tell(spans: Spans, log: Any) -> None:
+def _tell(spans: JobIntervals, log: Any) -> None:
     """Log where the interval comes from, unless it is what the user wrote."""
     if spans.lookback is not None:
         origin = "the argument" if spans.run is None else spans.run.origin
@@ -136,7 +135,7 @@ def _granularity(value: Any, field: str) -> str | None:
     return None if is_none(value) else Granularity.parse(value, field=field).value
 
 
-def _mappings(operator: PolarisTableToTableOperator, source: TableFacts | None) -> list[Any]:
+def _mappings(operator: PolarisTableToTableOperator, source: TableDescription | None) -> list[Any]:
     mappings = as_list(operator.mappings, "mappings")
     shorthand = {
         "dimensions": operator.dimensions,
@@ -175,14 +174,14 @@ def _columns(value: Any) -> Any:
 
 
 def _source_facts(
-    operator: PolarisTableToTableOperator, hook: PolarisHook, name: str, known: TableFacts | None
-) -> TableFacts | None:
+    operator: PolarisTableToTableOperator, hook: PolarisHook, name: str, known: TableDescription | None
+) -> TableDescription | None:
     """Find out whether the source is rolled up, unless that is known or makes no difference."""
     said = as_optional_bool(operator.source_is_rollup, "source_is_rollup")
     if known is not None:
         return known
     if said is not None:
-        return TableFacts(name, "aggregate" if said else "detail")
+        return TableDescription(name, "aggregate" if said else "detail")
     if not _aggregates(operator):
         return None
     try:
@@ -206,9 +205,9 @@ def _aggregates(operator: PolarisTableToTableOperator) -> bool:
     return any(isinstance(mapping, Mapping) and mapping.get("isAggregation") is True for mapping in wire)
 
 
-def _read_table(hook: PolarisHook, name: str) -> TableFacts | None:
+def _read_table(hook: PolarisHook, name: str) -> TableDescription | None:
     """Return what the rules need of a table; None if there is none of that name."""
     try:
-        return TableFacts.from_wire(hook.get_table(name))
+        return TableDescription.from_wire(hook.get_table(name))
     except PolarisNotFoundError:
         return None

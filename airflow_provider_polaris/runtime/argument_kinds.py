@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any, Final
 
 
-class Kind(Enum):
+class ValueKind(Enum):
     """What a value is for."""
 
     #: A name, an expression, a filter, an interval, a word. It stays text, whatever it looks like.
@@ -27,7 +27,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
-class Meaning:
+class ArgumentKind:
     """
     What a value means, and what the values inside it mean.
 
@@ -36,11 +36,11 @@ class Meaning:
     :param inside: Meaning of all other values inside; None for the same as this one.
     """
 
-    kind: Kind
-    keys: Mapping[str, Meaning] = field(default_factory=dict)
-    inside: Meaning | None = None
+    kind: ValueKind
+    keys: Mapping[str, ArgumentKind] = field(default_factory=dict)
+    inside: ArgumentKind | None = None
 
-    def at(self, key: Any = None) -> Meaning:
+    def at(self, key: Any = None) -> ArgumentKind:
         """
         Return the meaning of a value inside.
 
@@ -51,17 +51,17 @@ class Meaning:
         return self.inside or self
 
 
-TEXT: Final = Meaning(Kind.TEXT)
-SETTING: Final = Meaning(Kind.SETTING)
-OPEN: Final = Meaning(Kind.OPEN)
+TEXT: Final = ArgumentKind(ValueKind.TEXT)
+SETTING: Final = ArgumentKind(ValueKind.SETTING)
+OPEN: Final = ArgumentKind(ValueKind.OPEN)
 
 
-def _list_of(element: Meaning) -> Meaning:
-    return Meaning(Kind.COLLECTION, inside=element)
+def _list_of(element: ArgumentKind) -> ArgumentKind:
+    return ArgumentKind(ValueKind.COLLECTION, inside=element)
 
 
-def _object(**keys: Meaning) -> Meaning:
-    return Meaning(Kind.COLLECTION, keys, inside=OPEN)
+def _object(**keys: ArgumentKind) -> ArgumentKind:
+    return ArgumentKind(ValueKind.COLLECTION, keys, inside=OPEN)
 
 
 _TEXTS: Final = _list_of(TEXT)
@@ -107,7 +107,7 @@ _SPEC: Final = _object(
     versions=_TEXTS,
 )
 
-_ARGUMENTS: Final[dict[str, Meaning]] = {
+_ARGUMENTS: Final[dict[str, ArgumentKind]] = {
     **dict.fromkeys(
         (
             "confirm_table_name",
@@ -146,7 +146,7 @@ _ARGUMENTS: Final[dict[str, Meaning]] = {
     "spec": _SPEC,
 }
 # Task groups hand the arguments of another operator on in these.
-_ARGUMENTS["copy_arguments"] = _ARGUMENTS["job_arguments"] = Meaning(Kind.COLLECTION, _ARGUMENTS, inside=OPEN)
+_ARGUMENTS["copy_arguments"] = _ARGUMENTS["job_arguments"] = ArgumentKind(ValueKind.COLLECTION, _ARGUMENTS, inside=OPEN)
 
 #: By argument. Truth values and numbers are not listed: the operators read them from text, too.
-ARGUMENTS: Final[Mapping[str, Meaning]] = _ARGUMENTS
+ARGUMENTS: Final[Mapping[str, ArgumentKind]] = _ARGUMENTS

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.runtime.clock import Clock
 
 
-
 @dataclass(frozen=True)
-class Limits:
+class Deadline:
     """
     Time and its end.
 
@@ -68,7 +67,7 @@ _RESERVE: Final = timedelta(seconds=30)
 _BACKSTOP: Final = timedelta(minutes=2)
 
 
-def attempt_start(ti: Any, now: datetime) -> datetime:
+def try_start(ti: Any, now: datetime) -> datetime:
     """
     Return when this attempt of a task began, by which Airflow 2 counts ``execution_timeout``.
 
@@ -93,7 +92,7 @@ def deadline_of(started: datetime, timeout: timedelta | None, execution_timeout:
     return started + min(limits) if limits else None
 
 
-def backstop(deadline: datetime | None, now: datetime) -> timedelta | None:
+def airflow_timeout(deadline: datetime | None, now: datetime) -> timedelta | None:
     """
     Return after what time Airflow itself shall end a deferral; None for never.
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from airflow_provider_polaris.hooks.job_result import look_at_job
+from airflow_provider_polaris.hooks.job_result import fetch_status
 from airflow_provider_polaris.hooks.job_wait import WaitResult
 from airflow_provider_polaris.jobs.errors import (
     PolarisError,
@@ -19,7 +19,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisTransportError,
 )
 from airflow_provider_polaris.jobs.status.state import is_known_status
-from airflow_provider_polaris.jobs.status.wait_tracker import same_kind
+from airflow_provider_polaris.jobs.status.wait_tracker import copy_error
 from airflow_provider_polaris.runtime.compat import BaseOperator
 
 if TYPE_CHECKING:
@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.triggers.event import JobEvent
 
 
-
 #: The method that Airflow names when it resumes a task without an event.
-NO_EVENT: Final = "__fail__"
+TRIGGER_FAILED_METHOD: Final = "__fail__"
 
 
 T = TypeVar("T")
@@ -45,7 +44,7 @@ def is_timeout(next_kwargs: Mapping[str, Any] | None) -> bool:
     return "timeout" in str((next_kwargs or {}).get("error")).lower()
 
 
-def recall(memory: type[T], wait: Any) -> T:
+def restore_state(memory: type[T], wait: Any) -> T:
     """
     Return what a task left itself when it was deferred; unknown names are ignored.
 
@@ -78,18 +77,18 @@ def look_after_giving_up(hook: PolarisHook, event: JobEvent, url: str) -> WaitRe
     job_id, status, message = event["job_id"], event["state"], event["message"]
     failure: PolarisError = PolarisTransportError(message)
     try:
-        look = look_at_job(hook, job_id)
+        look = fetch_status(hook, job_id)
         if look.state is not None:
             return WaitResult(look.state)
         status = look.status
     except PolarisError as error:
-        failure = same_kind(error, message)
+        failure = copy_error(error, message)
     if status is None or is_known_status(status):
         return WaitResult(error=failure)
     return WaitResult(error=PolarisJobFailedError(message, job_id=job_id, state=status, console_url=url))
 
 
-def restart_timer(self: Any, context: Any) -> None:
+def restart_execution_timeout(self: Any, context: Any) -> None:
     """
     Give a task that resumes its whole ``execution_timeout`` again, as Airflow does since 3.0.
 
@@ -98,9 +97,9 @@ def restart_timer(self: Any, context: Any) -> None:
     fail.
     """
     from airflow_provider_polaris.runtime.clock import CLOCK
-    from airflow_provider_polaris.runtime.deadline import attempt_start
+    from airflow_provider_polaris.runtime.deadline import try_start
 
     BaseOperator.pre_execute(self, context)
     ti, now = context["ti"], CLOCK.now()
     if self.execution_timeout is not None and getattr(ti, "next_method", None) is not None:
-        self.execution_timeout += now - attempt_start(ti, now)
+        self.execution_timeout += now - try_start(ti, now)

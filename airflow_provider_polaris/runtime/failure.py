@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_polaris.jobs.errors import PolarisError
-from airflow_provider_polaris.jobs.status.retryability import Prospect, prospect_of
+from airflow_provider_polaris.jobs.status.retryability import Retryability, retryability_of
 from airflow_provider_polaris.runtime.compat import AirflowFailException
-
-if TYPE_CHECKING:
-    pass
-
 
 
 @contextmanager
-def lasting_errors_fail(log: Any) -> Iterator[None]:
+def fail_without_retry(log: Any) -> Iterator[None]:
     """
     Turn what is no use to retry into Airflow's exception for that, and log where the error is explained.
 
@@ -28,14 +24,14 @@ def lasting_errors_fail(log: Any) -> Iterator[None]:
         yield
     except (AirflowFailException, PolarisError) as error:
         log_explanation(error, log)
-        if isinstance(error, PolarisError) and is_lasting(error):
+        if isinstance(error, PolarisError) and is_permanent(error):
             log.debug("How it came to that:", exc_info=error)
             # The sentence says it all. Airflow prints the cause before it, and its frames would push that away.
             raise AirflowFailException(str(error)) from error.with_traceback(None)
         raise
 
 
-def is_lasting(error: PolarisError) -> bool:
+def is_permanent(error: PolarisError) -> bool:
     """
     Whether the next try of the same task would meet the same error, or could do harm.
 
@@ -43,7 +39,7 @@ def is_lasting(error: PolarisError) -> bool:
 
     :param error: What went wrong.
     """
-    return prospect_of(error) is Prospect.LASTING
+    return retryability_of(error) is Retryability.LASTING
 
 
 def log_explanation(error: BaseException, log: Any) -> None:

@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_polaris.runtime.argument_kinds import ARGUMENTS, OPEN, Kind, Meaning
+from airflow_provider_polaris.runtime.argument_kinds import ARGUMENTS, OPEN, ArgumentKind, ValueKind
 from airflow_provider_polaris.runtime.compat import BaseOperator
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.runtime.compat import Context
 
 #: What text may be read as, where no text is meant.
-_READABLE: Final[dict[Kind, tuple[type, ...]]] = {
-    Kind.COLLECTION: (list, tuple, dict),
-    Kind.SETTING: (bool, int, float, type(None)),
+_READABLE: Final[dict[ValueKind, tuple[type, ...]]] = {
+    ValueKind.COLLECTION: (list, tuple, dict),
+    ValueKind.SETTING: (bool, int, float, type(None)),
 }
 
 
@@ -44,7 +44,7 @@ class RendersTexts(BaseOperator):
     """
 
     #: Meaning of the argument that is being rendered.
-    _meaning: Meaning = OPEN
+    _meaning: ArgumentKind = OPEN
 
     def _do_render_template_fields(
         self, parent: Any, template_fields: Iterable[str], context: Context, *args: Any, **kwargs: Any
@@ -77,7 +77,7 @@ class RendersTexts(BaseOperator):
         seen = set() if seen_oids is None else seen_oids
         is_file = (
             isinstance(content, str)
-            and self._meaning.kind is Kind.COLLECTION
+            and self._meaning.kind is ValueKind.COLLECTION
             and content.endswith(tuple(self.template_ext))
             and id(content) not in seen
         )
@@ -88,7 +88,7 @@ class RendersTexts(BaseOperator):
         return self._render_inside(self._meaning, content, context, environment, seen)
 
     def _render_inside(
-        self, meaning: Meaning, value: Any, context: Context, environment: jinja2.Environment, seen: set[int]
+        self, meaning: ArgumentKind, value: Any, context: Context, environment: jinja2.Environment, seen: set[int]
     ) -> Any:
         """Visit the same values as Airflow's own ``render_template``."""
 
@@ -108,18 +108,18 @@ class RendersTexts(BaseOperator):
             return {key: inner(part, key) for key, part in value.items()}
         return super().render_template(value, context, environment, seen)
 
-    def _render_text(self, kind: Kind, text: str, context: Context, environment: jinja2.Environment) -> Any:
+    def _render_text(self, kind: ValueKind, text: str, context: Context, environment: jinja2.Environment) -> Any:
         from jinja2.nativetypes import NativeEnvironment
 
         if not _has_marks(text, environment):
             return text
         is_native = isinstance(environment, NativeEnvironment)
-        if kind is Kind.TEXT and is_native and (dag := self.get_dag()) is not None:
+        if kind is ValueKind.TEXT and is_native and (dag := self.get_dag()) is not None:
             environment, is_native = dag.get_template_env(force_sandboxed=True), False
         # Jinja removes a final newline by default.
         environment = environment.overlay(keep_trailing_newline=True)
         if is_native:
-            environment.concat = _text_of if kind is Kind.TEXT else _value_of  # type: ignore[method-assign]
+            environment.concat = _text_of if kind is ValueKind.TEXT else _value_of  # type: ignore[method-assign]
         value = _render(environment, text, context)
         return _read(value, _READABLE[kind]) if is_native and kind in _READABLE and isinstance(value, str) else value
 

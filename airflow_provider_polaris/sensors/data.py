@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION, BaseSensorOperator, conf
-from airflow_provider_polaris.runtime.deferral import restart_timer
-from airflow_provider_polaris.runtime.failure import lasting_errors_fail
+from airflow_provider_polaris.runtime.deferral import restart_execution_timeout
+from airflow_provider_polaris.runtime.failure import fail_without_retry
 from airflow_provider_polaris.runtime.rendering import RendersTexts
-from airflow_provider_polaris.sensors.timeout import last_words, skips
+from airflow_provider_polaris.sensors.timeout import soft_fail_skips, timeout_message
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.time.interval import Interval
@@ -116,7 +116,7 @@ class PolarisDataSensor(RendersTexts, BaseSensorOperator):
         """
         from airflow_provider_polaris.runtime.arguments import as_bool
 
-        with lasting_errors_fail(self.log):
+        with fail_without_retry(self.log):
             defers = as_bool(self.deferrable, "deferrable")
             if self._wait is None:
                 self._wait = self._begin(context)
@@ -133,7 +133,7 @@ class PolarisDataSensor(RendersTexts, BaseSensorOperator):
         :param context: Airflow's context.
         :raises AirflowSensorTimeout: The time is over.
         """
-        with last_words(self.log, lambda: self._wait):
+        with timeout_message(self.log, lambda: self._wait):
             return super().execute(context)
 
     def execute_complete(self, context: Context, event: Any = None, wait: Any = None) -> None:
@@ -152,7 +152,7 @@ class PolarisDataSensor(RendersTexts, BaseSensorOperator):
         """
         from airflow_provider_polaris.triggers.data import check_data_event
 
-        with skips(self), lasting_errors_fail(self.log):
+        with soft_fail_skips(self), fail_without_retry(self.log):
             (self._begin(context) if wait is None else self._recall(context, wait)).complete(check_data_event(event))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -165,10 +165,10 @@ class PolarisDataSensor(RendersTexts, BaseSensorOperator):
         :param next_kwargs: Its arguments.
         :param context: Airflow's context.
         """
-        from airflow_provider_polaris.runtime.deferral import NO_EVENT, is_timeout
+        from airflow_provider_polaris.runtime.deferral import TRIGGER_FAILED_METHOD, is_timeout
 
-        if next_method == NO_EVENT:
-            with skips(self), lasting_errors_fail(self.log):
+        if next_method == TRIGGER_FAILED_METHOD:
+            with soft_fail_skips(self), fail_without_retry(self.log):
                 wait = self._begin(context)
                 if wait.look():
                     return None
@@ -177,15 +177,15 @@ class PolarisDataSensor(RendersTexts, BaseSensorOperator):
         return super().resume_execution(next_method, next_kwargs, context)
 
     if AIRFLOW_VERSION < (3, 0):
-        pre_execute = restart_timer
+        pre_execute = restart_execution_timeout
 
     def _begin(self, context: Context) -> DataWait:
         from airflow_provider_polaris.hooks.polaris import PolarisHook
         from airflow_provider_polaris.runtime.arguments import as_text
-        from airflow_provider_polaris.sensors.data_wait import DataWait, Memory, read_condition
+        from airflow_provider_polaris.sensors.data_wait import DataWait, DeferredDataWait, read_condition
 
         conn_id = as_text(self.polaris_conn_id, "polaris_conn_id")
-        memory = Memory(
+        memory = DeferredDataWait(
             condition=read_condition(self, context).to_json(),
             polaris_conn_id=conn_id,
             poll_interval=self.poke_interval,
@@ -195,8 +195,8 @@ class PolarisDataSensor(RendersTexts, BaseSensorOperator):
 
     def _recall(self, context: Context, wait: Any) -> DataWait:
         from airflow_provider_polaris.hooks.polaris import PolarisHook
-        from airflow_provider_polaris.runtime.deferral import recall
-        from airflow_provider_polaris.sensors.data_wait import DataWait, Memory
+        from airflow_provider_polaris.runtime.deferral import restore_state
+        from airflow_provider_polaris.sensors.data_wait import DataWait, DeferredDataWait
 
-        memory = recall(Memory, wait)
+        memory = restore_state(DeferredDataWait, wait)
         return DataWait(PolarisHook(memory.polaris_conn_id), memory, context["ti"], self.log)

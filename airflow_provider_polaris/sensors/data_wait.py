@@ -25,10 +25,10 @@ from airflow_provider_polaris.jobs.validation.expressions import check_filter
 from airflow_provider_polaris.runtime import clock
 from airflow_provider_polaris.runtime.arguments import as_count, as_optional_text, as_text, is_none
 from airflow_provider_polaris.runtime.compat import AirflowFailException, AirflowSensorTimeout
-from airflow_provider_polaris.runtime.deadline import Limits, attempt_start, deadline_of
+from airflow_provider_polaris.runtime.deadline import Deadline, deadline_of, try_start
 from airflow_provider_polaris.runtime.run_interval import interval_of_run
 from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition
-from airflow_provider_polaris.triggers.data_watcher.query import look
+from airflow_provider_polaris.triggers.data_watcher.query import query_table
 from airflow_provider_polaris.triggers.data_watcher.tracker import DataTracker, is_lasting
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ DATA_XCOM_KEY: Final = "polaris_data"
 
 
 @dataclass(frozen=True)
-class Memory:
+class DeferredDataWait:
     """
     What the sensor wants to know; it leaves this to itself when it is deferred, so it is plain JSON.
 
@@ -66,16 +66,16 @@ class DataWait:
     :param log: Logger of the task.
     """
 
-    def __init__(self, hook: PolarisHook, memory: Memory, ti: Any, log: Any) -> None:
+    def __init__(self, hook: PolarisHook, memory: DeferredDataWait, ti: Any, log: Any) -> None:
         self._hook = hook
         self._memory = memory
         self._ti = ti
         self._log = log
         self._condition = DataCondition.from_json(memory.condition)
         self._tracker = DataTracker(self._condition)
-        self._limits = Limits(clock.CLOCK, lambda: False, None)
+        self._limits = Deadline(clock.CLOCK, lambda: False, None)
 
-    def look(self) -> bool:
+    def query_table(self) -> bool:
         """
         Look once.
 
@@ -83,7 +83,7 @@ class DataWait:
         :raises AirflowFailException: No look will ever tell.
         :raises PolarisError: The wait was given up.
         """
-        found = look(self._hook.get_conn, [self._condition], limits=self._limits, log=self._log)[0]
+        found = query_table(self._hook.get_conn, [self._condition], limits=self._limits, log=self._log)[0]
         self._hook.close()  # until the next look, which is a minute away
         verdict = self._tracker.take(found, clock.CLOCK.now())
         log_messages(self._log, verdict.messages)
@@ -107,7 +107,7 @@ class DataWait:
         from airflow_provider_polaris.triggers.data import PolarisDataTrigger
 
         memory, now = self._memory, clock.CLOCK.now()
-        deadline = deadline_of(attempt_start(self._ti, now), timedelta(seconds=memory.timeout), execution_timeout)
+        deadline = deadline_of(try_start(self._ti, now), timedelta(seconds=memory.timeout), execution_timeout)
         assert deadline is not None
         trigger = PolarisDataTrigger(
             polaris_conn_id=memory.polaris_conn_id, poll_interval=memory.poll_interval, **memory.condition

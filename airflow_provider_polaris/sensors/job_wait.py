@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.hooks.job_result import JOB_XCOM_KEY, conclude
+from airflow_provider_polaris.hooks.job_result import JOB_XCOM_KEY, fetch_result
 from airflow_provider_polaris.hooks.job_wait import WaitResult, WorkerWait
-from airflow_provider_polaris.jobs.errors import PolarisError, PolarisJobTimeoutError, see
-from airflow_provider_polaris.jobs.status.pending_warning import Patience
+from airflow_provider_polaris.jobs.errors import PolarisError, PolarisJobTimeoutError, with_link
+from airflow_provider_polaris.jobs.status.pending_warning import PendingWarning
 from airflow_provider_polaris.jobs.status.wait_tracker import WaitTracker
 from airflow_provider_polaris.runtime import clock
 from airflow_provider_polaris.runtime.compat import AirflowFailException, AirflowSensorTimeout
-from airflow_provider_polaris.runtime.deadline import attempt_start, backstop, deadline_of
+from airflow_provider_polaris.runtime.deadline import airflow_timeout, deadline_of, try_start
 from airflow_provider_polaris.runtime.deferral import look_after_giving_up
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Memory:
+class DeferredJobWait:
     """
     What the sensor wants to know; it leaves this to itself when it is deferred, so it is plain JSON.
 
@@ -46,7 +46,7 @@ class Memory:
     timeout: float | None
 
 
-class JobWatch:
+class JobWait:
     """
     The watch.
 
@@ -57,14 +57,14 @@ class JobWatch:
     :param pending_since: Since when the job may be pending, epoch seconds.
     """
 
-    def __init__(self, hook: PolarisHook, memory: Memory, ti: Any, log: Any, pending_since: float) -> None:
+    def __init__(self, hook: PolarisHook, memory: DeferredJobWait, ti: Any, log: Any, pending_since: float) -> None:
         self._hook = hook
         self._memory = memory
         self._ti = ti
         self._log = log
         started = datetime.fromtimestamp(memory.started, timezone.utc)
         self._tracker = WaitTracker(memory.job_id, now=started, console_url=memory.url)
-        patience = Patience(memory.pending_warning, pending_since)
+        patience = PendingWarning(memory.pending_warning, pending_since)
         self._wait = WorkerWait(hook, self._tracker, patience, clock=clock.CLOCK, log=log)
 
     @property
@@ -97,7 +97,7 @@ class JobWatch:
         memory, now = self._memory, clock.CLOCK.now()
         assert memory.timeout is not None  # a sensor always has one
         deadline = datetime.fromtimestamp(memory.started + memory.timeout, timezone.utc)
-        limit = deadline_of(attempt_start(self._ti, now), None, execution_timeout)
+        limit = deadline_of(try_start(self._ti, now), None, execution_timeout)
         if limit is not None and limit < deadline:
             deadline, memory = limit, replace(memory, timeout=None)
         trigger = PolarisJobTrigger(
@@ -113,7 +113,7 @@ class JobWatch:
             "trigger": trigger,
             "method_name": "execute_complete",
             "kwargs": {"wait": asdict(memory)},
-            "timeout": backstop(deadline, now),
+            "timeout": airflow_timeout(deadline, now),
         }
 
     def complete(self, event: JobEvent) -> None:
@@ -158,13 +158,13 @@ class JobWatch:
             f"Polaris job {self._memory.job_id!r} {seen} when the sensor's timeout of {self._memory.timeout:g} s was "
             "over; it runs on, because a sensor cancels nothing. Raise timeout= or find out why the job takes so long."
         )
-        return see(text, self._memory.url)
+        return with_link(text, self._memory.url)
 
     def _judge(self, result: WaitResult) -> None:
         if result.error is not None:
             raise result.error
         assert result.state is not None  # there is no deadline here, and nobody stops the wait
-        conclusion = conclude(
+        conclusion = fetch_result(
             self._hook,
             result.state,
             fail_on_warning=self._memory.fail_on_warning,

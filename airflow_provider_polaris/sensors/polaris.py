@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.links.polaris import PolarisJobLink
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION, AirflowFailException, BaseSensorOperator, conf
-from airflow_provider_polaris.runtime.deferral import restart_timer
-from airflow_provider_polaris.runtime.failure import lasting_errors_fail
+from airflow_provider_polaris.runtime.deferral import restart_execution_timeout
+from airflow_provider_polaris.runtime.failure import fail_without_retry
 from airflow_provider_polaris.runtime.rendering import RendersTexts
 from airflow_provider_polaris.sensors.data import PolarisDataSensor
-from airflow_provider_polaris.sensors.timeout import last_words, skips
+from airflow_provider_polaris.sensors.timeout import soft_fail_skips, timeout_message
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.errors import PolarisError
     from airflow_provider_polaris.runtime.compat import Context
-    from airflow_provider_polaris.sensors.job_wait import JobWatch
+    from airflow_provider_polaris.sensors.job_wait import JobWait
 
 __all__ = ["PolarisDataSensor", "PolarisJobSensor"]
 
@@ -92,7 +92,7 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
         self.pending_warning_after = pending_warning_after
         #: As an operator's: whether the sensor has told where the job can be seen.
         self.has_pushed_links: bool | None = None
-        self._watch: JobWatch | None = None
+        self._watch: JobWait | None = None
 
     def poke(self, context: Context) -> bool:
         """
@@ -106,7 +106,7 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
         """
         from airflow_provider_polaris.runtime.arguments import as_bool
 
-        with lasting_errors_fail(self.log):
+        with fail_without_retry(self.log):
             defers = as_bool(self.deferrable, "deferrable")
             if self._watch is None:
                 self._watch = self._begin(context, remembers_pokes=defers or not self.reschedule)
@@ -125,7 +125,7 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
         :param context: Airflow's context.
         :raises AirflowSensorTimeout: The time is over.
         """
-        with last_words(self.log, lambda: self._watch):
+        with timeout_message(self.log, lambda: self._watch):
             return super().execute(context)
 
     def execute_complete(self, context: Context, event: Any = None, wait: Any = None) -> None:
@@ -144,17 +144,17 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
         :raises PolarisError: The wait was given up.
         """
         from airflow_provider_polaris.hooks.polaris import PolarisHook
-        from airflow_provider_polaris.runtime.deferral import recall
-        from airflow_provider_polaris.sensors.job_wait import JobWatch, Memory
+        from airflow_provider_polaris.runtime.deferral import restore_state
+        from airflow_provider_polaris.sensors.job_wait import DeferredJobWait, JobWait
         from airflow_provider_polaris.triggers.event import check_event
 
-        with skips(self), lasting_errors_fail(self.log):
+        with soft_fail_skips(self), fail_without_retry(self.log):
             if wait is None:
                 self._begin(context).complete(check_event(event))
                 return
-            memory = recall(Memory, wait)
+            memory = restore_state(DeferredJobWait, wait)
             with closing(PolarisHook(memory.polaris_conn_id)) as hook:
-                watch = JobWatch(hook, memory, context["ti"], self.log, memory.started)
+                watch = JobWait(hook, memory, context["ti"], self.log, memory.started)
                 watch.complete(check_event(event))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -167,10 +167,10 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
         :param next_kwargs: Its arguments.
         :param context: Airflow's context.
         """
-        from airflow_provider_polaris.runtime.deferral import NO_EVENT, is_timeout
+        from airflow_provider_polaris.runtime.deferral import TRIGGER_FAILED_METHOD, is_timeout
 
-        if next_method == NO_EVENT:
-            with skips(self), lasting_errors_fail(self.log):
+        if next_method == TRIGGER_FAILED_METHOD:
+            with soft_fail_skips(self), fail_without_retry(self.log):
                 watch = self._begin(context)
                 if watch.look():
                     return None
@@ -179,13 +179,13 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
         return super().resume_execution(next_method, next_kwargs, context)
 
     if AIRFLOW_VERSION < (3, 0):
-        pre_execute = restart_timer
+        pre_execute = restart_execution_timeout
 
-    def _begin(self, context: Context, *, remembers_pokes: bool = True) -> JobWatch:
+    def _begin(self, context: Context, *, remembers_pokes: bool = True) -> JobWait:
         from airflow_provider_polaris.hooks.polaris import PolarisHook
         from airflow_provider_polaris.runtime.arguments import as_bool, as_seconds, as_text
         from airflow_provider_polaris.runtime.clock import CLOCK
-        from airflow_provider_polaris.sensors.job_wait import JobWatch, Memory
+        from airflow_provider_polaris.sensors.job_wait import DeferredJobWait, JobWait
 
         self.has_pushed_links = False
         job_id = as_text(self.job_id, "job_id")
@@ -199,7 +199,7 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
         first_poke = now if remembers_pokes else self._first_poke(context) or now
         if pending is not None and (now - first_poke).total_seconds() > pending + self.poke_interval + _LATE_POKE:
             pending = None  # a poke before this one has warned
-        memory = Memory(
+        memory = DeferredJobWait(
             job_id=job_id,
             polaris_conn_id=hook.polaris_conn_id,
             url=url,
@@ -209,7 +209,7 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
             fail_on_warning=fail_on_warning,
             timeout=self.timeout,
         )
-        return JobWatch(hook, memory, context["ti"], self.log, first_poke.timestamp())
+        return JobWait(hook, memory, context["ti"], self.log, first_poke.timestamp())
 
     def _check_missing(self, failure: PolarisError | None, context: Context) -> None:
         """Give a job up that isn't there, where Airflow's memory of the first poke is all there is."""

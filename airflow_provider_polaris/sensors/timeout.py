@@ -10,7 +10,7 @@ from airflow_provider_polaris.runtime.compat import AirflowFailException, Airflo
 
 
 @contextmanager
-def last_words(log: Any, wait: Callable[[], Any]) -> Iterator[None]:
+def timeout_message(log: Any, wait: Callable[[], Any]) -> Iterator[None]:
     """
     Say at the time-out in the worker what was seen last; Airflow's own error says only how long it was.
 
@@ -26,7 +26,7 @@ def last_words(log: Any, wait: Callable[[], Any]) -> Iterator[None]:
 
 
 @contextmanager
-def skips(sensor: Any) -> Iterator[None]:
+def soft_fail_skips(sensor: Any) -> Iterator[None]:
     """
     Skip where Airflow would skip a sensor in the worker; after a deferral not all its versions do.
 

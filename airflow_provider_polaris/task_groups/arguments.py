@@ -19,7 +19,7 @@ OF_GROUPS = frozenset(
 )
 
 
-def take_group_arguments(arguments: dict[str, Any], *, tooltip: str) -> dict[str, Any]:
+def split_group_arguments(arguments: dict[str, Any], *, tooltip: str) -> dict[str, Any]:
     """
     Take Airflow's own arguments out of all that were given.
 

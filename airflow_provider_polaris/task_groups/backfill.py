@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow_provider_polaris.operators.table_to_table import PolarisTableToTableOperator
 from airflow_provider_polaris.runtime.compat import TaskGroup, conf
-from airflow_provider_polaris.task_groups.arguments import take_group_arguments
-from airflow_provider_polaris.task_groups.read_only_task import AgingTask
+from airflow_provider_polaris.task_groups.arguments import split_group_arguments
+from airflow_provider_polaris.task_groups.read_only_task import ReadOnlyTask
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.time.interval import Interval
     from airflow_provider_polaris.runtime.compat import Context
-    from airflow_provider_polaris.task_groups.table_counts import Survey
+    from airflow_provider_polaris.task_groups.table_counts import TableCounter
 
 #: Arguments of the operator that the group decides.
 _DECIDED = frozenset({"source_interval", "target_intervals", "lookback", "replace_all", "task_id"})
@@ -92,7 +92,7 @@ class PolarisBackfillTaskGroup(TaskGroup):
         decided = sorted(_DECIDED & set(arguments))
         if decided:
             raise TypeError(f"PolarisBackfillTaskGroup decides {', '.join(decided)} of its jobs itself: leave it out.")
-        own = take_group_arguments(arguments, tooltip=f"Load {target_table} from {source_table} by the {split_by}")
+        own = split_group_arguments(arguments, tooltip=f"Load {target_table} from {source_table} by the {split_by}")
         super().__init__(group_id=group_id, **own)
         job = {"source_table": source_table, "target_table": target_table, **arguments}
         of_jobs = inspect.signature(PolarisTableToTableOperator.__init__).parameters
@@ -116,7 +116,7 @@ class PolarisBackfillTaskGroup(TaskGroup):
             ).expand(interval=self.plan.output)
 
 
-class BackfillPlanOperator(AgingTask):
+class BackfillPlanOperator(ReadOnlyTask):
     """
     Cut an interval into pieces and check them; changes nothing. See :class:`PolarisBackfillTaskGroup`.
 
@@ -133,7 +133,7 @@ class BackfillPlanOperator(AgingTask):
         "split_by",
         "partition_grain",
         "job_arguments",
-        *AgingTask.template_fields,
+        *ReadOnlyTask.template_fields,
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"job_arguments": "json"}
 
@@ -152,7 +152,7 @@ class BackfillPlanOperator(AgingTask):
         self.partition_grain = partition_grain
         self.job_arguments = job_arguments
 
-    def work(self, survey: Survey, context: Context) -> list[str]:
+    def work(self, survey: TableCounter, context: Context) -> list[str]:
         """Return the pieces."""
         from airflow_provider_polaris.jobs.time.granularity import Granularity
         from airflow_provider_polaris.runtime.arguments import as_text
@@ -178,7 +178,9 @@ class BackfillPlanOperator(AgingTask):
         self.log.info("Interval %s, from %s.", found.interval, found.origin)
         return found.interval
 
-    def _check(self, pieces: Sequence[Interval], whole: Interval, step: Any, survey: Survey, context: Context) -> None:
+    def _check(
+        self, pieces: Sequence[Interval], whole: Interval, step: Any, survey: TableCounter, context: Context
+    ) -> None:
         """Refuse jobs that the next task would refuse; it makes them of the same arguments."""
         from airflow_provider_polaris.jobs.errors import PolarisSpecError
 
@@ -195,7 +197,7 @@ class BackfillPlanOperator(AgingTask):
                 "split by a coarser one."
             ) from None
 
-    def _passes(self, whole: Interval, survey: Survey, context: Context) -> bool:
+    def _passes(self, whole: Interval, survey: TableCounter, context: Context) -> bool:
         from airflow_provider_polaris.jobs.errors import PolarisSpecError
 
         try:
@@ -204,15 +206,15 @@ class BackfillPlanOperator(AgingTask):
             return False
         return True
 
-    def _plan(self, intervals: Mapping[str, Any], survey: Survey, context: Context) -> None:
-        from airflow_provider_polaris.operators.table_to_table_spec import plan_table_to_table
+    def _plan(self, intervals: Mapping[str, Any], survey: TableCounter, context: Context) -> None:
+        from airflow_provider_polaris.operators.table_to_table_spec import build_spec
 
         parameters = inspect.signature(PolarisTableToTableOperator.__init__).parameters.values()
         defaults = {each.name: each.default for each in parameters if each.default is not inspect.Parameter.empty}
         operator = cast(
             "PolarisTableToTableOperator", SimpleNamespace(**{**defaults, **self.job_arguments, **intervals})
         )
-        plan_table_to_table(operator, cast("Any", context), survey.hook, survey.log)
+        build_spec(operator, cast("Any", context), survey.hook, survey.log)
 
 
 def _cut(whole: Interval, step: Any) -> list[Interval]:

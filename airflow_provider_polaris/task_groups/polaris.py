@@ -10,7 +10,7 @@ from airflow_provider_polaris.task_groups.age_out.copy import AgeOutCopyOperator
 from airflow_provider_polaris.task_groups.age_out.delete import AgeOutDeleteOperator
 from airflow_provider_polaris.task_groups.age_out.plan import AgeOutPlanOperator
 from airflow_provider_polaris.task_groups.age_out.prove import AgeOutProveOperator
-from airflow_provider_polaris.task_groups.arguments import take_group_arguments
+from airflow_provider_polaris.task_groups.arguments import split_group_arguments
 from airflow_provider_polaris.task_groups.backfill import PolarisBackfillTaskGroup
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class PolarisAgeOutTaskGroup(TaskGroup):
         decided = sorted(_DECIDED & set(arguments))
         if decided:
             raise TypeError(f"PolarisAgeOutTaskGroup decides {', '.join(decided)} of its copy by itself: leave it out.")
-        own = take_group_arguments(arguments, tooltip=f"Age {source_table} out to {target_table}")
+        own = split_group_arguments(arguments, tooltip=f"Age {source_table} out to {target_table}")
         super().__init__(group_id=group_id, **own)
         common = {"polaris_conn_id": polaris_conn_id, **_among(arguments, _COMMON)}
         with self:

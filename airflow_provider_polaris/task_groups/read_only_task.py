@@ -8,15 +8,15 @@ from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.runtime.failure import lasting_errors_fail
+from airflow_provider_polaris.runtime.failure import fail_without_retry
 from airflow_provider_polaris.runtime.rendering import RendersTexts
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.runtime.compat import Context
-    from airflow_provider_polaris.task_groups.table_counts import Survey
+    from airflow_provider_polaris.task_groups.table_counts import TableCounter
 
 
-class AgingTask(RendersTexts):
+class ReadOnlyTask(RendersTexts):
     """
     Ask Polaris, change nothing; a retry or a clear asks again.
 
@@ -44,7 +44,7 @@ class AgingTask(RendersTexts):
         self._is_killed = False
 
     @abstractmethod
-    def work(self, survey: Survey, context: Context) -> Any:
+    def work(self, survey: TableCounter, context: Context) -> Any:
         """Return what the next task needs, in plain JSON."""
 
     def execute(self, context: Context) -> Any:
@@ -55,7 +55,7 @@ class AgingTask(RendersTexts):
         :raises AirflowSkipException: There is nothing to do.
         :raises PolarisError: Anything else that went wrong.
         """
-        with lasting_errors_fail(self.log):
+        with fail_without_retry(self.log):
             survey = self._survey(context)
             with closing(survey.hook):
                 return self.work(survey, context)
@@ -64,16 +64,16 @@ class AgingTask(RendersTexts):
         """End whatever is waited for."""
         self._is_killed = True
 
-    def _survey(self, context: Context) -> Survey:
+    def _survey(self, context: Context) -> TableCounter:
         from airflow_provider_polaris.hooks.polaris import PolarisHook
         from airflow_provider_polaris.runtime.arguments import as_seconds, as_text
         from airflow_provider_polaris.runtime.clock import CLOCK
-        from airflow_provider_polaris.runtime.deadline import attempt_start, deadline_of
-        from airflow_provider_polaris.task_groups.table_counts import Survey
+        from airflow_provider_polaris.runtime.deadline import deadline_of, try_start
+        from airflow_provider_polaris.task_groups.table_counts import TableCounter
 
         seconds = as_seconds(self.timeout, "timeout")
-        start = attempt_start(context["ti"], CLOCK.now())
-        return Survey(
+        start = try_start(context["ti"], CLOCK.now())
+        return TableCounter(
             PolarisHook(as_text(self.polaris_conn_id, "polaris_conn_id")),
             clock=CLOCK,
             log=self.log,

@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.hooks.row_count import Counter, Purpose
-from airflow_provider_polaris.hooks.tables import Table, find_table
+from airflow_provider_polaris.hooks.row_count import CountErrorAdvice, RowCounter
+from airflow_provider_polaris.hooks.tables import TableInfo, find_table
 from airflow_provider_polaris.jobs.age_out.plan import AgingPlan, read_counts
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.guards.row_counts import Count
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
-from airflow_provider_polaris.runtime.deadline import Limits
+from airflow_provider_polaris.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Counts = dict[Interval, Count]
 
 
-class Survey:
+class TableCounter:
     """
     Asks one project, for one task.
 
@@ -47,16 +47,18 @@ class Survey:
         poll_interval: float,
     ) -> None:
         self.hook = hook
-        self.limits = Limits(clock, stop, deadline)
+        self.limits = Deadline(clock, stop, deadline)
         self.log = log
         self.poll_interval = poll_interval
-        self._counter = Counter(hook.get_conn, self.limits, log, purpose=Purpose(advice=""))  # no delete uncounted
+        self._counter = RowCounter(
+            hook.get_conn, self.limits, log, purpose=CountErrorAdvice(advice="")
+        )  # no delete uncounted
 
-    def find(self, name: str) -> Table | None:
+    def find(self, name: str) -> TableInfo | None:
         """Describe a table; None if there is none of that name."""
         return find_table(self.hook, name)
 
-    def source(self, name: str) -> Table:
+    def source(self, name: str) -> TableInfo:
         """
         Describe the table that data is taken from.
 
@@ -72,7 +74,7 @@ class Survey:
 
     def count(
         self,
-        table: Table | None,
+        table: TableInfo | None,
         sql: str,
         granularity: Granularity,
         context: Mapping[str, Any],

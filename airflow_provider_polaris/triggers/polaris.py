@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_polaris.hooks.job_result import log_messages
-from airflow_provider_polaris.jobs.errors import see
+from airflow_provider_polaris.jobs.errors import with_link
 from airflow_provider_polaris.jobs.shortening import LONGEST_TEXT, LONGEST_WORD, shorten
-from airflow_provider_polaris.jobs.status.pending_warning import Patience
+from airflow_provider_polaris.jobs.status.pending_warning import PendingWarning
 from airflow_provider_polaris.jobs.status.state import CancelResult
-from airflow_provider_polaris.jobs.status.wait_tracker import Verdict, WaitTracker
+from airflow_provider_polaris.jobs.status.wait_tracker import WaitDecision, WaitTracker
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 from airflow_provider_polaris.triggers.cancellation.cancel_on_kill import Asking, ask_why, attend, prepare_kill
 from airflow_provider_polaris.triggers.data import PolarisDataTrigger
@@ -119,7 +119,7 @@ class PolarisJobTrigger(BaseTrigger):
         since = _now().timestamp() if self.started is None else self.started  # one number for all three
         deadline = None if self.deadline is None else _instant(self.deadline)
         tracker = WaitTracker(self.job_id, now=_instant(since), deadline=deadline, console_url=self.console_url)
-        patience = Patience(self.pending_warning, since)
+        patience = PendingWarning(self.pending_warning, since)
         self._watcher = watcher = watcher_of(self.polaris_conn_id)
         if self.cancel_on_kill or self.cancel_on_timeout:
             prepare_kill(self.task_instance)
@@ -147,7 +147,7 @@ class PolarisJobTrigger(BaseTrigger):
         """Cancel the job if that is wanted and the task no longer waits for it; Airflow 3.3 calls this."""
         await self._kill()
 
-    def _hear(self, waiter: Waiter, tracker: WaitTracker, patience: Patience) -> JobEvent | None:
+    def _hear(self, waiter: Waiter, tracker: WaitTracker, patience: PendingWarning) -> JobEvent | None:
         """Take what has come; return the event if that is the end of the wait."""
         for observation in waiter.take():
             verdict = self._weigh(observation, tracker, patience)
@@ -157,7 +157,7 @@ class PolarisJobTrigger(BaseTrigger):
                 return self._event("gave_up", tracker.status, str(verdict.error))
         return None
 
-    def _weigh(self, observation: Observation, tracker: WaitTracker, patience: Patience) -> Verdict:
+    def _weigh(self, observation: Observation, tracker: WaitTracker, patience: PendingWarning) -> WaitDecision:
         """Hand an observation to the tracker and log what is worth it."""
         now = _now()
         if observation.error is not None:
@@ -165,13 +165,13 @@ class PolarisJobTrigger(BaseTrigger):
         elif observation.status is not None:
             verdict = tracker.saw(observation.status, now)
         else:
-            verdict = Verdict("wait", tracker.progress(observation.progress, now))
+            verdict = WaitDecision("wait", tracker.progress(observation.progress, now))
         log_messages(self.log, verdict.messages)
         patience.saw(tracker.status, now.timestamp())
         if observation.state is not None:
             warning = patience.warning(observation.state, now.timestamp())
             if warning is not None:
-                self.log.warning("%s", see(warning, self.console_url))
+                self.log.warning("%s", with_link(warning, self.console_url))
         return verdict
 
     async def _give_up(self, watcher: Watcher, tracker: WaitTracker) -> JobEvent:

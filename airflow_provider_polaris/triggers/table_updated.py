@@ -14,15 +14,15 @@ from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.status.state import WRITING_TYPES
 from airflow_provider_polaris.jobs.tables.name import check_table_name
 from airflow_provider_polaris.runtime.arguments import as_bool, as_seconds, as_text
-from airflow_provider_polaris.triggers.table_watcher.cursor import Interest
+from airflow_provider_polaris.triggers.table_watcher.cursor import JobSelection
 from airflow_provider_polaris.triggers.table_watcher.cursor_store import CursorStore
 from airflow_provider_polaris.triggers.table_watcher.job_lists import DELETING_TYPE, describe
-from airflow_provider_polaris.triggers.table_watcher.reported_jobs import TableLedger
+from airflow_provider_polaris.triggers.table_watcher.reported_jobs import ReportedJobs
 from airflow_provider_polaris.triggers.table_watcher.watcher import LookProducer, TableWatch, watch_of
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.status.state import JobState
-    from airflow_provider_polaris.triggers.table_watcher.cursor import Look
+    from airflow_provider_polaris.triggers.table_watcher.cursor import JobListSnapshot
 
 #: So many jobs of an event are told one by one, the newest.
 _MOST_TOLD: Final = 20
@@ -111,7 +111,7 @@ class PolarisTableUpdatedTrigger(_EventTrigger):
         """Return the poll, which hears when events are stored; Airflow 3.3 asks for it once for all who share it."""
         return LookProducer(watch_of(kwargs["polaris_conn_id"], kwargs["poll_interval"]))
 
-    async def filter_shared_stream(self, shared_stream: AsyncIterator[Look]) -> AsyncIterator[TriggerEvent]:
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[JobListSnapshot]) -> AsyncIterator[TriggerEvent]:
         """Yield an event for each look that has news of the table; Airflow 3.3 calls this in place of :meth:`run`."""
         watch = watch_of(self.polaris_conn_id, self.poll_interval)
         async with aclosing(self._events(shared_stream, watch)) as events:
@@ -125,11 +125,13 @@ class PolarisTableUpdatedTrigger(_EventTrigger):
             async for event in events:
                 yield event
 
-    async def _events(self, looks: AsyncIterator[Look], watch: TableWatch) -> AsyncGenerator[TriggerEvent, None]:
+    async def _events(
+        self, looks: AsyncIterator[JobListSnapshot], watch: TableWatch
+    ) -> AsyncGenerator[TriggerEvent, None]:
         types = WRITING_TYPES | {DELETING_TYPE} if self.include_deletions else WRITING_TYPES
-        interest = Interest(self.table, types)
+        interest = JobSelection(self.table, types)
         store = CursorStore(getattr(self, "asset_state_store", None), self.polaris_conn_id, interest)
-        ledger = TableLedger(interest, watch, store, self.log)
+        ledger = ReportedJobs(interest, watch, store, self.log)
         try:
             async for look in looks:
                 jobs = await ledger.take(look)
@@ -140,7 +142,7 @@ class PolarisTableUpdatedTrigger(_EventTrigger):
         finally:
             ledger.close()
 
-    async def _payload(self, jobs: list[JobState], look: Look, watch: TableWatch) -> dict[str, Any]:
+    async def _payload(self, jobs: list[JobState], look: JobListSnapshot, watch: TableWatch) -> dict[str, Any]:
         told = jobs[-_MOST_TOLD:]
         return {
             "table": self.table,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from airflow_provider_polaris.cli import main, watch
-from airflow_provider_polaris.cli.output import Screen
+from airflow_provider_polaris.cli.output import Output
 
 pytestmark = pytest.mark.polaris_emulator(progression="polls=4")
 
@@ -205,7 +205,7 @@ def test_watch_that_nobody_answers_gives_up_with_1(polaris_emulator, submit, run
 def test_bar_of_a_job_without_progress_is_status_and_time() -> None:
     """Only batch jobs say how far they are; a message takes the bar away first."""
     terminal = Terminal()
-    screen = Screen(io.StringIO(), terminal)
+    screen = Output(io.StringIO(), terminal)
     screen.show_bar("running", None, 3725)
     screen.tell("a message")
     screen.show_bar("running", 2.0, 0)

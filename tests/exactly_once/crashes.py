@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_polaris.emulator.faults.fault import Fault
 from airflow_provider_polaris.hooks.job_wait import WorkerWait
 from airflow_provider_polaris.hooks.polaris import PolarisHook
-from airflow_provider_polaris.operators.submission.post import Posting
+from airflow_provider_polaris.operators.submission.post import JobPost
 from tests.exactly_once.conftest import Airflow
 from tests.operators.submission.conftest import Death
 
@@ -63,13 +63,13 @@ def after_record(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
 def post_sent(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
     """The request is on its way, and what it asks for is done half a minute later."""
     lose_reply(airflow, takesEffect="later", afterSeconds=30)
-    patch.setattr(Posting, "_look", die)
+    patch.setattr(JobPost, "_look", die)
     airflow.execute()
 
 
 def reply_lost(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
     lose_reply(airflow)
-    patch.setattr(Posting, "_look", die)
+    patch.setattr(JobPost, "_look", die)
     airflow.execute()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.spec.job_spec import JobSpec, parse_spec
-from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.validation.rules import check_spec
 
 DAY = "2024-06-01/2024-06-02"
@@ -41,8 +41,8 @@ def mapping(expression: str, *, marked: bool | None = None, column: str = "x") -
     return batch(mappings=[{"columnName": column, "expression": expression, **fields}])
 
 
-def events(kind: str = "detail", *columns: str, **fields: Any) -> TableFacts:
-    return TableFacts("events", kind, columns=frozenset(columns) or None, **fields)
+def events(kind: str = "detail", *columns: str, **fields: Any) -> TableDescription:
+    return TableDescription("events", kind, columns=frozenset(columns) or None, **fields)
 
 
 def refusal(spec: JobSpec, **facts: Any) -> str:

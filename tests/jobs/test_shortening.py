@@ -13,16 +13,16 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisThrottledError,
     bounded_wait,
 )
-from airflow_provider_polaris.jobs.shortening import LONGEST_TEXT, LONGEST_WORD, brief, shorten
+from airflow_provider_polaris.jobs.shortening import LONGEST_TEXT, LONGEST_WORD, shorten, shorten_error
 from airflow_provider_polaris.jobs.status.health import Health, LogEntry
-from airflow_provider_polaris.jobs.status.pending_warning import Patience
+from airflow_provider_polaris.jobs.status.pending_warning import PendingWarning
 from airflow_provider_polaris.jobs.status.state import JobState, normalize_status
 
 
 def test_brief_returns_a_short_error_itself() -> None:
     """Nearly all errors are short, and nothing is copied for them."""
     error = PolarisNotFoundError("no such job", status=404, code="NotFound", vendor_message="no such job")
-    assert brief(error) is error
+    assert shorten_error(error) is error
 
 
 def test_brief_shortens_every_text_of_an_error_and_keeps_its_kind() -> None:
@@ -30,7 +30,7 @@ def test_brief_shortens_every_text_of_an_error_and_keeps_its_kind() -> None:
     error = PolarisThrottledError(
         "m" * 5_000_000, status=429, code="c" * 5_000_000, vendor_message="v" * 5_000_000, retry_after=7.0
     )
-    short = brief(error)
+    short = shorten_error(error)
     assert type(short) is PolarisThrottledError
     assert str(short) == shorten("m" * 5_000_000, LONGEST_TEXT)
     assert short.code == shorten("c" * 5_000_000, LONGEST_WORD)
@@ -41,12 +41,12 @@ def test_brief_shortens_every_text_of_an_error_and_keeps_its_kind() -> None:
 def test_brief_shortens_a_code_under_a_short_message() -> None:
     """A code ends up in memory and in comparisons even where the message leaves it out."""
     error = PolarisNotFoundError("no such job", status=404, code="c" * 1000)
-    assert brief(error).code == shorten("c" * 1000, LONGEST_WORD)
+    assert shorten_error(error).code == shorten("c" * 1000, LONGEST_WORD)
 
 
 def test_brief_takes_errors_without_fields() -> None:
     """An error that has nothing but its message is cut as well."""
-    assert str(brief(PolarisProtocolError("p" * 9000))) == shorten("p" * 9000, LONGEST_TEXT)
+    assert str(shorten_error(PolarisProtocolError("p" * 9000))) == shorten("p" * 9000, LONGEST_TEXT)
 
 
 def test_status_of_megabytes_is_shortened_wherever_it_is_read() -> None:
@@ -59,7 +59,7 @@ def test_warning_of_a_pending_job_is_shortened() -> None:
     """Health and log of a job may be as long as the service likes."""
     log = tuple(LogEntry(message="x" * 1000) for _ in range(1000))
     job = JobState("j", "batch", "pending", health=Health("warn", "c", "m" * 100_000, log))
-    warning = Patience(1.0, 0.0).warning(job, 10.0)
+    warning = PendingWarning(1.0, 0.0).warning(job, 10.0)
     assert warning is not None
     assert LONGEST_TEXT < len(warning) < LONGEST_TEXT + 300
 

@@ -280,7 +280,9 @@ def unguarded(monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow_provider_polaris.operators.guards.table_to_table import GuardDecision
 
     submit = GuardDecision("submit", "not counted.")
-    monkeypatch.setattr("airflow_provider_polaris.operators.guards.table_to_table.SourceGuards.check", lambda self, own_jobs: submit)
+    monkeypatch.setattr(
+        "airflow_provider_polaris.operators.guards.table_to_table.SourceGuards.check", lambda self, own_jobs: submit
+    )
 
 
 @pytest.fixture

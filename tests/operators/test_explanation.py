@@ -11,7 +11,7 @@ from airflow_provider_polaris.operators.polaris import PolarisJobOperator
 from airflow_provider_polaris.runtime.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_polaris.sensors.polaris import PolarisJobSensor
 from airflow_provider_polaris.task_groups.backfill import BackfillPlanOperator
-from airflow_provider_polaris.task_groups.read_only_task import AgingTask
+from airflow_provider_polaris.task_groups.read_only_task import ReadOnlyTask
 from tests.operators.conftest import JOB, REPLACE
 
 
@@ -47,7 +47,7 @@ def test_sensor_of_a_failed_job_names_the_entry_of_the_cause(jobs, clock, contex
 
 def test_plan_of_a_group_names_the_entry(jobs, clock, context, caplog, monkeypatch) -> None:
     """Tasks that submit no job are no operators of the same base."""
-    monkeypatch.setattr(AgingTask, "log", property(lambda self: logging.getLogger("test.plan")))
+    monkeypatch.setattr(ReadOnlyTask, "log", property(lambda self: logging.getLogger("test.plan")))
     plan = BackfillPlanOperator(task_id="plan", interval="nonsense", job_arguments={})
     with caplog.at_level(logging.INFO, logger="test.plan"), pytest.raises(AirflowFailException):
         plan.execute(context)

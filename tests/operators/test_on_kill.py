@@ -236,7 +236,8 @@ def test_cancel_within_comes_back_in_time_from_what_has_no_time_limit(jobs, monk
 
     release, released = threading.Event(), []
     monkeypatch.setattr(
-        "airflow_provider_polaris.operators.job_run.cancel_on_kill._cancel", lambda *arguments: released.append(release.wait(120))
+        "airflow_provider_polaris.operators.job_run.cancel_on_kill._cancel",
+        lambda *arguments: released.append(release.wait(120)),
     )
     result = cancel_within(PolarisHook().settings, JOB, 0.1)
     assert released == []

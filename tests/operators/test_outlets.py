@@ -45,7 +45,10 @@ def ended(jobs, clock, monkeypatch):
     jobs.is_now("completed", target=target)
     jobs.has(metrics={"numRowsProcessed": 5, "numRowsPersisted": 3, "numBytesProcessed": 99})
     answer = SimpleNamespace(decision=GuardDecision("submit", "all is well."))
-    monkeypatch.setattr("airflow_provider_polaris.operators.guards.table_to_table.SourceGuards.check", lambda self, own_jobs: answer.decision)
+    monkeypatch.setattr(
+        "airflow_provider_polaris.operators.guards.table_to_table.SourceGuards.check",
+        lambda self, own_jobs: answer.decision,
+    )
     return answer
 
 

@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_polaris.client.http.retry import RetryPolicy
 from airflow_provider_polaris.jobs.errors import PolarisAuthError, PolarisForeignAnswerError
 from airflow_provider_polaris.jobs.spec.job_spec import ColumnMapping
-from airflow_provider_polaris.jobs.status.retryability import Prospect, prospect_of
+from airflow_provider_polaris.jobs.status.retryability import Retryability, retryability_of
 from airflow_provider_polaris.jobs.time.interval import Interval
 from airflow_provider_polaris.operators.polaris import PolarisTableToTableOperator
 from tests.operators import table_to_table
@@ -262,7 +262,7 @@ def test_execute_behind_a_proxy_that_answers_by_itself_is_left_to_retries(
     tables.server.answer("GET", f"/tables/{quote(table)}", status, b"<html><h1>Under maintenance</h1></html>")
     with pytest.raises(PolarisForeignAnswerError, match="and the text begins 'Under maintenance'") as caught:
         operator().execute(context)
-    assert prospect_of(caught.value) is Prospect.PASSING
+    assert retryability_of(caught.value) is Retryability.PASSING
     assert tables.submitted == []
 
 

@@ -36,7 +36,7 @@ from airflow_provider_polaris.jobs.errors import (
 from airflow_provider_polaris.jobs.time.instant import UnreadableInstantError
 from airflow_provider_polaris.retry_policies import PolarisRetryPolicy
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION, HAS_RETRY_POLICIES, AirflowFailException
-from airflow_provider_polaris.runtime.failure import is_lasting
+from airflow_provider_polaris.runtime.failure import is_permanent
 
 needs_policies = pytest.mark.skipif(not HAS_RETRY_POLICIES, reason="Airflow has retry policies since 3.3")
 
@@ -161,7 +161,7 @@ def test_table_has_a_row_for_every_error_of_the_package():
 @pytest.mark.parametrize(("error", "action", "seconds", "why"), TABLE, ids=ids)
 def test_is_lasting_error_is_one_that_the_policy_fails_too(error, action, seconds, why):
     """What operators turn into AirflowFailException would fail by the policy, too; 403 is all that comes on top."""
-    assert is_lasting(error) == (action == "fail" and getattr(error, "status", None) != 403)
+    assert is_permanent(error) == (action == "fail" and getattr(error, "status", None) != 403)
 
 
 @needs_policies

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisSpecError, PolarisTransportError
 from airflow_provider_polaris.runtime.compat import AirflowFailException
-from airflow_provider_polaris.runtime.failure import lasting_errors_fail
+from airflow_provider_polaris.runtime.failure import fail_without_retry
 
 LOG = logging.getLogger("test.failing")
 
@@ -19,7 +19,7 @@ def test_error_that_a_retry_would_meet_again_fails_for_good_with_one_traceback(c
     with (
         caplog.at_level(logging.DEBUG, LOG.name),
         pytest.raises(AirflowFailException) as caught,
-        lasting_errors_fail(LOG),
+        fail_without_retry(LOG),
     ):
         raise PolarisSpecError("interval is empty. Set one.")
 
@@ -41,7 +41,7 @@ def test_error_that_a_retry_would_meet_again_fails_for_good_with_one_traceback(c
 def test_error_that_may_pass_is_left_to_airflows_retries():
     """Retries and retry policies see its class."""
     error: PolarisError = PolarisTransportError("no answer.")
-    with pytest.raises(PolarisTransportError) as caught, lasting_errors_fail(LOG):
+    with pytest.raises(PolarisTransportError) as caught, fail_without_retry(LOG):
         raise error
 
     assert caught.value is error
@@ -49,7 +49,7 @@ def test_error_that_may_pass_is_left_to_airflows_retries():
 
 def test_error_of_somebody_else_passes_without_a_word(caplog: pytest.LogCaptureFixture):
     """What is no error of this package has no entry in its documentation."""
-    with caplog.at_level(logging.DEBUG, LOG.name), pytest.raises(KeyError), lasting_errors_fail(LOG):
+    with caplog.at_level(logging.DEBUG, LOG.name), pytest.raises(KeyError), fail_without_retry(LOG):
         raise KeyError("x")
 
     assert caplog.records == []

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
-from airflow_provider_polaris.jobs.status.pending_warning import Patience
+from airflow_provider_polaris.jobs.status.pending_warning import PendingWarning
 from airflow_provider_polaris.jobs.status.wait_tracker import WaitTracker
-from airflow_provider_polaris.triggers.job_watcher.poll import Memory, poll
-from airflow_provider_polaris.triggers.job_watcher.poll_result import Moment
+from airflow_provider_polaris.triggers.job_watcher.poll import PollState, poll
+from airflow_provider_polaris.triggers.job_watcher.poll_result import PollTime
 from airflow_provider_polaris.triggers.job_watcher.waiter import Waiter
 from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 
@@ -81,11 +81,11 @@ def test_tick_takes_about_as_much_as_one_page_has_text() -> None:
     del rows
     host: Any = None
     waiters = [Waiter(job_id, 10.0, 1_790_000_000.0, host) for job_id in ids]
-    client, memory = client_of(pages), Memory()
-    poll(client, waiters, memory, Moment(0.0, 10.0, 1_790_000_000.0))
+    client, memory = client_of(pages), PollState()
+    poll(client, waiters, memory, PollTime(0.0, 10.0, 1_790_000_000.0))
 
     with traced() as measure:
-        findings = poll(client, waiters, memory, Moment(10.0, 10.0, 1_790_000_010.0))
+        findings = poll(client, waiters, memory, PollTime(10.0, 10.0, 1_790_000_010.0))
         _, most = measure()
 
     assert findings.failure is None
@@ -128,7 +128,7 @@ def test_waiter_takes_less_than_three_kilobytes(world: Any, monkeypatch: pytest.
     [
         Waiter("job-1", 10.0, 0.0, None),  # type: ignore[arg-type]
         WaitTracker("job-1", now=datetime(2026, 11, 20, tzinfo=timezone.utc)),
-        Patience(600.0, 0.0),
+        PendingWarning(600.0, 0.0),
     ],
     ids=lambda each: type(each).__name__,
 )

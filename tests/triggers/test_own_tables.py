@@ -18,7 +18,7 @@ from airflow_provider_polaris.jobs.errors import (
 )
 from airflow_provider_polaris.triggers.data_watcher import query as data_look
 from airflow_provider_polaris.triggers.data_watcher import watcher as data_watch
-from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition, Seen
+from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition, TableData
 from airflow_provider_polaris.triggers.data_watcher.watcher import data_watch_of
 from airflow_provider_polaris.triggers.table_watcher import watcher as table_watch
 from airflow_provider_polaris.triggers.table_watcher.job_lists import MOST_ASKED, ask, describe, read_look
@@ -49,7 +49,7 @@ class Looks:
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
     """Answer every look; the bad condition fails."""
-    made = Looks({"good": Seen(True), "bad": PolarisServerError("oops", status=500, retry_after=1e9)})
+    made = Looks({"good": TableData(True), "bad": PolarisServerError("oops", status=500, retry_after=1e9)})
     monkeypatch.setattr(
         data_watch.Line, "look", lambda line, conditions, **options: made.look(line, conditions, **options)
     )
@@ -129,7 +129,7 @@ def test_odd_answer_to_the_common_query_is_asked_for_one_by_one(error: Exception
     queries = Queries(lambda sql: error if "bad" in sql else good)
     found = data_look._look(queries, [condition("good"), condition("bad")], Storage())  # type: ignore[arg-type]
 
-    assert [type(each) for each in found] == [Seen, PolarisProtocolError]
+    assert [type(each) for each in found] == [TableData, PolarisProtocolError]
     assert queries.sent == 3
 
 
@@ -138,7 +138,7 @@ def test_odd_column_of_one_condition_is_its_own() -> None:
     row = {"recent0": 1, "newest0": "2026-01-02T00:00:00Z", "recent1": {"a": 1}}
     found = data_look._look(Queries(lambda sql: row), [condition("good"), condition("bad")], Storage())  # type: ignore[arg-type]
 
-    assert [type(each) for each in found] == [Seen, PolarisProtocolError]
+    assert [type(each) for each in found] == [TableData, PolarisProtocolError]
 
 
 class Jobs:

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from airflow_provider_polaris.jobs.status.health import Health
-from airflow_provider_polaris.jobs.status.pending_warning import Patience
+from airflow_provider_polaris.jobs.status.pending_warning import PendingWarning
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.triggers.job_watcher import request_budget as plan
 
@@ -98,7 +98,7 @@ def pending(job_id: str = "job-1", health: Health | None = None) -> JobState:
 
 def test_patience_warns_once_when_pending_has_been_long_enough() -> None:
     """Counted from the start of the wait, or from when the job became pending again."""
-    patience = Patience(600.0, 1000.0)
+    patience = PendingWarning(600.0, 1000.0)
     patience.saw(None, 1001.0)
     patience.saw("pending", 1010.0)
 
@@ -114,7 +114,7 @@ def test_patience_warns_once_when_pending_has_been_long_enough() -> None:
 
 def test_patience_counts_anew_after_another_status() -> None:
     """A job that ran and waits again has not waited all the time."""
-    patience = Patience(600.0, 1000.0)
+    patience = PendingWarning(600.0, 1000.0)
     patience.saw("running", 1100.0)
     patience.saw("pending", 1500.0)
 
@@ -124,7 +124,7 @@ def test_patience_counts_anew_after_another_status() -> None:
 
 def test_patience_without_limit_never_warns() -> None:
     """None switches it off."""
-    patience = Patience(None, 1000.0)
+    patience = PendingWarning(None, 1000.0)
     patience.saw("pending", 1001.0)
 
     assert patience.due("pending") is None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_polaris.triggers.job_watcher.poll_ownership import Turn, TurnOverError
+from airflow_provider_polaris.triggers.job_watcher.poll_ownership import PollAbandonedError, PollOwnership
 
 
 def test_turn_is_taken_only_during_a_request() -> None:
     """Before, between and after requests the thread is at work, and the loop must not touch the waiters."""
-    turn = Turn()
+    turn = PollOwnership()
     assert not turn.take_away()
     with turn.request("job-1", is_status=True):
         pass
@@ -20,7 +20,7 @@ def test_turn_is_taken_only_during_a_request() -> None:
 @pytest.mark.parametrize("problem", [None, ValueError("late")])
 def test_thread_whose_turn_was_taken_finds_out_after_its_request(problem: Exception | None) -> None:
     """Whether the request ends well or badly, the tick is over; and whoever took the turn keeps it."""
-    turn = Turn()
+    turn = PollOwnership()
 
     def ask() -> None:
         with turn.request():
@@ -29,6 +29,6 @@ def test_thread_whose_turn_was_taken_finds_out_after_its_request(problem: Except
             if problem is not None:
                 raise problem
 
-    with pytest.raises(TurnOverError):
+    with pytest.raises(PollAbandonedError):
         ask()
     assert not turn.take_away()

@@ -14,12 +14,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from airflow_provider_polaris import __version__
-from airflow_provider_polaris.jobs.age_out.plan import AgingPlan, Way, make_windows
+from airflow_provider_polaris.jobs.age_out.plan import AgingPlan, ProofMethod, make_windows
 from airflow_provider_polaris.jobs.guards.row_counts import Count
 from airflow_provider_polaris.jobs.idempotency.fingerprint import fingerprint
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
-from airflow_provider_polaris.operators.job_run.options import Options
+from airflow_provider_polaris.operators.job_run.options import JobOptions
 from airflow_provider_polaris.operators.job_run.run import JobRun
 from airflow_provider_polaris.operators.submission.record import Record
 from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
@@ -128,7 +128,7 @@ def _condition() -> DataCondition:
 
 
 def _deferrals() -> dict[str, Any]:
-    options = Options(
+    options = JobOptions(
         wait_for_completion=True,
         deferrable=True,
         poll_interval=30.0,
@@ -188,7 +188,7 @@ def _aging_plan(job: str | None) -> AgingPlan:
         target="Koalas Archive",
         granularity=Granularity.DAY,
         windows=make_windows({day: Count(10, 20) for day in days}),
-        way=Way("measure", "COUNT(*)", 'SUM("rows")'),
+        way=ProofMethod("measure", "COUNT(*)", 'SUM("rows")'),
         filter=None,
         context={"sqlTimeZone": "UTC"},
         job=job,

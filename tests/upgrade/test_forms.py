@@ -13,11 +13,11 @@ import pytest
 
 from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
 from airflow_provider_polaris.jobs.idempotency.fingerprint import changed_fields, fingerprint
-from airflow_provider_polaris.operators.job_run.cancel_on_kill import KillSwitch
+from airflow_provider_polaris.operators.job_run.cancel_on_kill import CancelOnKill
 from airflow_provider_polaris.operators.polaris import PolarisJobOperator
 from airflow_provider_polaris.operators.submission.record import RECORD_KEY, Records
-from airflow_provider_polaris.runtime.deferral import recall
-from airflow_provider_polaris.sensors.job_wait import Memory
+from airflow_provider_polaris.runtime.deferral import restore_state
+from airflow_provider_polaris.sensors.job_wait import DeferredJobWait
 from airflow_provider_polaris.sensors.polaris import PolarisDataSensor
 from airflow_provider_polaris.triggers.data import check_data_event
 from airflow_provider_polaris.triggers.event import check_event
@@ -64,7 +64,7 @@ def test_deferred_operator_goes_on_with_its_job(release: Path) -> None:
     """Nothing of the attempt is lost: the job, the place in the console, the way of waiting."""
     left_by_operator = left(release, "deferrals")["operators.polaris.PolarisJobOperator"]["kwargs"]["wait"]
     operator = PolarisJobOperator(task_id="load", spec={})
-    operator._kill = KillSwitch()
+    operator._kill = CancelOnKill()
 
     run = operator._resume(left_by_operator, {"ti": None})  # type: ignore[typeddict-item]
 
@@ -76,7 +76,7 @@ def test_deferred_job_sensor_goes_on_with_its_job(release: Path) -> None:
     """The sensor finds all that it wants to know."""
     left_by_sensor = left(release, "deferrals")["sensors.polaris.PolarisJobSensor"]["kwargs"]["wait"]
 
-    memory = recall(Memory, left_by_sensor)
+    memory = restore_state(DeferredJobWait, left_by_sensor)
 
     assert {name: getattr(memory, name) for name in left_by_sensor} == left_by_sensor
 

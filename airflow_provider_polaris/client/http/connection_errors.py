@@ -15,7 +15,7 @@ import urllib3.exceptions
 
 from airflow_provider_polaris.client.http.error_body import one_line, shorten
 from airflow_provider_polaris.client.http.exchange import AnswerError, DeadlineError
-from airflow_provider_polaris.client.http.retry import Loss, LossKind
+from airflow_provider_polaris.client.http.retry import NoAnswer, NoAnswerKind
 from airflow_provider_polaris.client.http.settings import HttpSettings
 from airflow_provider_polaris.client.redaction.redact import Redactor, without_userinfo
 
@@ -26,14 +26,14 @@ REQUEST_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSErr
 
 _BEFORE_SENDING = frozenset(
     {
-        LossKind.DNS,
-        LossKind.REFUSED,
-        LossKind.CONNECT,
-        LossKind.CONNECT_TIMEOUT,
-        LossKind.CERTIFICATE,
-        LossKind.PROXY,
-        LossKind.ADDRESS,
-        LossKind.SETUP,
+        NoAnswerKind.DNS,
+        NoAnswerKind.REFUSED,
+        NoAnswerKind.CONNECT,
+        NoAnswerKind.CONNECT_TIMEOUT,
+        NoAnswerKind.CERTIFICATE,
+        NoAnswerKind.PROXY,
+        NoAnswerKind.ADDRESS,
+        NoAnswerKind.SETUP,
     }
 )
 
@@ -41,7 +41,7 @@ _BEFORE_SENDING = frozenset(
 _MOST = 30
 
 
-def classify(error: BaseException, *, sent: bool | None, redact: Redactor) -> Loss:
+def classify(error: BaseException, *, sent: bool | None, redact: Redactor) -> NoAnswer:
     """
     Say why a request got no answer and whether it can have arrived.
 
@@ -55,45 +55,45 @@ def classify(error: BaseException, *, sent: bool | None, redact: Redactor) -> Lo
     if sent is None:
         sent = kind not in _BEFORE_SENDING
     elif sent and kind in _BEFORE_SENDING:
-        kind = LossKind.BROKEN  # an answer that the libraries can't take apart raises what a wrong address raises
-    return Loss(kind, _reason(kind, chain, redact), sent)
+        kind = NoAnswerKind.BROKEN  # an answer that the libraries can't take apart raises what a wrong address raises
+    return NoAnswer(kind, _reason(kind, chain, redact), sent)
 
 
-def _kind(error: BaseException, chain: tuple[BaseException, ...], sent: bool | None) -> LossKind:
+def _kind(error: BaseException, chain: tuple[BaseException, ...], sent: bool | None) -> NoAnswerKind:
     def has(*types: type[BaseException]) -> bool:
         return any(isinstance(link, types) for link in chain)
 
     if has(AnswerError):
-        return LossKind.UNACCEPTABLE
+        return NoAnswerKind.UNACCEPTABLE
     if has(DeadlineError):
-        return LossKind.DEADLINE
+        return NoAnswerKind.DEADLINE
     # Most specific first: a proxy that can't be resolved is a proxy problem, a refusal is also a NewConnectionError.
     if has(requests.exceptions.InvalidProxyURL):
-        return LossKind.ADDRESS
+        return NoAnswerKind.ADDRESS
     if has(requests.exceptions.ProxyError, urllib3.exceptions.ProxyError):
-        return LossKind.PROXY
+        return NoAnswerKind.PROXY
     if has(ssl.SSLCertVerificationError):
-        return LossKind.CERTIFICATE
+        return NoAnswerKind.CERTIFICATE
     if has(socket.gaierror):
-        return LossKind.DNS
+        return NoAnswerKind.DNS
     if has(ConnectionRefusedError):
-        return LossKind.REFUSED
+        return NoAnswerKind.REFUSED
     if has(urllib3.exceptions.NewConnectionError):
-        return LossKind.CONNECT
+        return NoAnswerKind.CONNECT
     if has(urllib3.exceptions.ConnectTimeoutError, requests.ConnectTimeout):
-        return LossKind.CONNECT_TIMEOUT
+        return NoAnswerKind.CONNECT_TIMEOUT
     if has(urllib3.exceptions.ReadTimeoutError, requests.ReadTimeout, TimeoutError):
         # A TLS handshake that hangs is reported as a read time-out too.
-        return LossKind.CONNECT_TIMEOUT if sent is False else LossKind.READ_TIMEOUT
+        return NoAnswerKind.CONNECT_TIMEOUT if sent is False else NoAnswerKind.READ_TIMEOUT
     if has(ssl.SSLError, requests.exceptions.SSLError):
-        return LossKind.TLS
+        return NoAnswerKind.TLS
     if isinstance(error, (ValueError, TypeError)):  # InvalidURL and its like are ValueErrors
-        return LossKind.ADDRESS
+        return NoAnswerKind.ADDRESS
     if not isinstance(error, (requests.RequestException, urllib3.exceptions.HTTPError)) and not isinstance(
         error, ConnectionError
     ):
-        return LossKind.SETUP  # a bare OSError: the CA bundle or another local file
-    return LossKind.BROKEN
+        return NoAnswerKind.SETUP  # a bare OSError: the CA bundle or another local file
+    return NoAnswerKind.BROKEN
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -111,7 +111,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
                 waiting.append(inner)
 
 
-def _reason(kind: LossKind, chain: tuple[BaseException, ...], redact: Redactor) -> str:
+def _reason(kind: NoAnswerKind, chain: tuple[BaseException, ...], redact: Redactor) -> str:
     """Return the shortest text that still says why: the innermost one."""
     for link in chain:
         if isinstance(link, (AnswerError, DeadlineError)):
@@ -119,7 +119,7 @@ def _reason(kind: LossKind, chain: tuple[BaseException, ...], redact: Redactor) 
     for link in reversed(chain):
         if isinstance(link, ssl.SSLCertVerificationError) and link.verify_message:
             return link.verify_message
-    if kind is LossKind.CONNECT_TIMEOUT or kind is LossKind.READ_TIMEOUT:
+    if kind is NoAnswerKind.CONNECT_TIMEOUT or kind is NoAnswerKind.READ_TIMEOUT:
         return "timed out"
     for link in reversed(chain):
         if isinstance(link, (socket.gaierror, ssl.SSLError)) and link.strerror:
@@ -134,7 +134,7 @@ def _reason(kind: LossKind, chain: tuple[BaseException, ...], redact: Redactor) 
 
 
 @dataclass(frozen=True)
-class Subject:
+class RequestInfo:
     """
     What a request was about, as far as a sentence needs it.
 
@@ -165,7 +165,7 @@ class Subject:
         return f"{self.method} {self.path}"
 
 
-def describe_loss(subject: Subject, loss: Loss, settings: HttpSettings) -> str:
+def describe_loss(subject: RequestInfo, loss: NoAnswer, settings: HttpSettings) -> str:
     """Return what happened and what to check, one pair of sentences for each kind of loss."""
     parts = urlsplit(subject.url)
     host, netloc = parts.hostname or "", parts.netloc
@@ -173,34 +173,34 @@ def describe_loss(subject: Subject, loss: Loss, settings: HttpSettings) -> str:
     unsent = f"{subject} was not sent:"
     bundle = f", and that verify ({settings.verify!r}) is a CA bundle" if isinstance(settings.verify, str) else ""
     sentences = {
-        LossKind.DNS: f"{unsent} the name {host!r} can't be resolved ({loss.reason}). "
+        NoAnswerKind.DNS: f"{unsent} the name {host!r} can't be resolved ({loss.reason}). "
         f"Check host in {where} and the DNS of this machine.",
-        LossKind.REFUSED: f"{unsent} {netloc!r} refused the connection. "
+        NoAnswerKind.REFUSED: f"{unsent} {netloc!r} refused the connection. "
         f"Check host and port in {where}, and that the service (or the emulator) runs.",
-        LossKind.CONNECT: f"{unsent} {netloc!r} can't be reached ({loss.reason}). "
+        NoAnswerKind.CONNECT: f"{unsent} {netloc!r} can't be reached ({loss.reason}). "
         f"Check host in {where} and the network of this machine.",
-        LossKind.CONNECT_TIMEOUT: f"{unsent} no connection to {netloc!r} within {settings.connect_timeout:g} s. "
+        NoAnswerKind.CONNECT_TIMEOUT: f"{unsent} no connection to {netloc!r} within {settings.connect_timeout:g} s. "
         f"A firewall may swallow the packets: check host and proxies in {where}.",
-        LossKind.CERTIFICATE: f"{unsent} the TLS certificate of {host!r} can't be verified ({loss.reason}). If your "
+        NoAnswerKind.CERTIFICATE: f"{unsent} the TLS certificate of {host!r} can't be verified ({loss.reason}). If your "
         f"network has a certificate authority of its own, set verify in {where} to the path of its bundle.",
-        LossKind.TLS: f"{subject} failed in TLS with {netloc!r} ({loss.reason}). "
+        NoAnswerKind.TLS: f"{subject} failed in TLS with {netloc!r} ({loss.reason}). "
         f"Check that the host in {where} speaks https on that port{bundle}.",
-        LossKind.PROXY: f"{unsent} the proxy {_proxy(parts.scheme, settings)} can't be used ({loss.reason}). "
+        NoAnswerKind.PROXY: f"{unsent} the proxy {_proxy(parts.scheme, settings)} can't be used ({loss.reason}). "
         f"Check proxies in {where} and HTTPS_PROXY in the environment.",
-        LossKind.READ_TIMEOUT: f"{subject} got no answer from {netloc!r} within {subject.read_timeout:g} s. "
+        NoAnswerKind.READ_TIMEOUT: f"{subject} got no answer from {netloc!r} within {subject.read_timeout:g} s. "
         f"Raise request_timeout in {where} if it needs longer.",
-        LossKind.DEADLINE: f"{subject} failed: the answer from {netloc!r} was not complete after {loss.reason}. "
+        NoAnswerKind.DEADLINE: f"{subject} failed: the answer from {netloc!r} was not complete after {loss.reason}. "
         f"Raise request_timeout in {where} if it needs longer."
         if loss.sent
         else f"{unsent} the connection to {netloc!r} was not complete after {loss.reason}. "
         f"Check host and proxies in {where}.",
-        LossKind.UNACCEPTABLE: f"{subject} got an answer from {netloc!r} that can't be used: {loss.reason}. "
+        NoAnswerKind.UNACCEPTABLE: f"{subject} got an answer from {netloc!r} that can't be used: {loss.reason}. "
         f"Check that it is Polaris' API and that no proxy answers in its place.",
-        LossKind.ADDRESS: f"{unsent} the address can't be used ({loss.reason}). "
+        NoAnswerKind.ADDRESS: f"{unsent} the address can't be used ({loss.reason}). "
         f"Check host ({netloc!r}) and proxies in {where}.",
-        LossKind.SETUP: f"{unsent} {loss.reason}. "
+        NoAnswerKind.SETUP: f"{unsent} {loss.reason}. "
         f"Check verify in {where} ({settings.verify!r}) and REQUESTS_CA_BUNDLE in the environment.",
-        LossKind.BROKEN: f"{subject} lost its connection to {netloc!r} before the answer was complete ({loss.reason}).",
+        NoAnswerKind.BROKEN: f"{subject} lost its connection to {netloc!r} before the answer was complete ({loss.reason}).",
     }
     return sentences[loss.kind]
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from airflow_provider_polaris.client.http.connection_errors import Subject, describe_foreign, describe_loss
+from airflow_provider_polaris.client.http.connection_errors import RequestInfo, describe_foreign, describe_loss
 from airflow_provider_polaris.client.http.error_body import first_words, one_line, read_envelope, shorten
-from airflow_provider_polaris.client.http.retry import Answer, Loss, LossKind, Outcome, retry_after
+from airflow_provider_polaris.client.http.retry import Answer, NoAnswer, NoAnswerKind, Outcome, retry_after
 from airflow_provider_polaris.client.http.settings import HttpSettings, OAuthSettings, ServiceRules
 from airflow_provider_polaris.client.redaction.redact import Redactor
 from airflow_provider_polaris.jobs.errors import (
@@ -34,7 +34,7 @@ _LONGEST_TEXT = 10_000
 
 
 @dataclass(frozen=True)
-class Failures:
+class ErrorFactory:
     """
     Makes the errors of one client.
 
@@ -47,7 +47,7 @@ class Failures:
     rules: ServiceRules
     redact: Redactor = field(repr=False)
 
-    def error(self, subject: Subject, outcome: Outcome, *, now: datetime, doubt: str = "") -> PolarisError:
+    def error(self, subject: RequestInfo, outcome: Outcome, *, now: datetime, doubt: str = "") -> PolarisError:
         """
         Return the error for an outcome that is no success.
 
@@ -56,7 +56,7 @@ class Failures:
         :param now: Aware; the present, for a ``Retry-After`` that is a date.
         :param doubt: A further sentence.
         """
-        if isinstance(outcome, Loss):
+        if isinstance(outcome, NoAnswer):
             return self._transport_error(subject, outcome, doubt)
         if outcome.is_foreign:
             is_edge = outcome.status in _ANSWERED_BY_EDGES
@@ -76,7 +76,7 @@ class Failures:
         return self._api_error(kind, str(subject), advice, subject, outcome, now=now)
 
     def token_error(
-        self, subject: Subject, outcome: Outcome, settings: OAuthSettings, *, now: datetime
+        self, subject: RequestInfo, outcome: Outcome, settings: OAuthSettings, *, now: datetime
     ) -> PolarisError:
         """
         Return the error for a token endpoint that gave no token; parameters as in :meth:`error`.
@@ -84,7 +84,7 @@ class Failures:
         A refusal is a 401 to the caller, whatever its own status is: RFC 6749 lets the endpoint answer bad client
         credentials with 400, and a 404 of the endpoint must not be taken for a job or table that doesn't exist.
         """
-        if isinstance(outcome, Loss):
+        if isinstance(outcome, NoAnswer):
             return self.error(subject, outcome, now=now)
         head = f"the token endpoint {subject.url}"
         credentials = (
@@ -102,7 +102,7 @@ class Failures:
         error.status = 401
         return error
 
-    def unreadable(self, subject: Subject, answer: Answer, problem: str) -> PolarisProtocolError:
+    def unreadable(self, subject: RequestInfo, answer: Answer, problem: str) -> PolarisProtocolError:
         """Return the error for a success that can't be read."""
         return PolarisProtocolError(
             f"{subject} answered {answer.status} but {problem}. Check that {self.settings.base_url!r} is "
@@ -127,7 +127,7 @@ class Failures:
         kind: type[PolarisApiError],
         head: str,
         advice: str,
-        subject: Subject,
+        subject: RequestInfo,
         answer: Answer,
         *,
         now: datetime,
@@ -159,7 +159,7 @@ class Failures:
         )
 
     def _foreign_error(
-        self, subject: Subject, answer: Answer, head: str, service: str, field: str, meaning: str, doubt: str = ""
+        self, subject: RequestInfo, answer: Answer, head: str, service: str, field: str, meaning: str, doubt: str = ""
     ) -> PolarisForeignAnswerError:
         """Return the error for an answer that the service itself didn't write."""
         page = self.redact(answer.body.decode("utf-8", "replace")).encode("utf-8", "replace")
@@ -176,11 +176,11 @@ class Failures:
             message += f" Gave up after {_attempts(answer)}."
         return PolarisForeignAnswerError(message, status=answer.status)
 
-    def _transport_error(self, subject: Subject, loss: Loss, doubt: str) -> PolarisError:
+    def _transport_error(self, subject: RequestInfo, loss: NoAnswer, doubt: str) -> PolarisError:
         message = f"{describe_loss(subject, loss, self.settings)} {doubt}".rstrip()
-        if loss.kind is LossKind.SETUP:
+        if loss.kind is NoAnswerKind.SETUP:
             return PolarisSpecError(message)
-        if loss.kind is LossKind.UNACCEPTABLE:
+        if loss.kind is NoAnswerKind.UNACCEPTABLE:
             return PolarisProtocolError(message)
         if loss.attempts > 1:
             message += f" Gave up after {_attempts(loss)}."

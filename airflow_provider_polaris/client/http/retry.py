@@ -20,7 +20,7 @@ _LASTING = frozenset({501, 505})
 _LONGEST_DATE: Final = 64
 
 
-class LossKind(Enum):
+class NoAnswerKind(Enum):
     """Why no (whole) answer came; each has a sentence of its own in ``failures``."""
 
     DNS = "unknown host"
@@ -66,7 +66,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Loss:
+class NoAnswer:
     """
     No answer.
 
@@ -77,14 +77,14 @@ class Loss:
     :param seconds: From the first attempt to the last failure.
     """
 
-    kind: LossKind
+    kind: NoAnswerKind
     reason: str
     sent: bool
     attempts: int = 1
     seconds: float = 0.0
 
 
-Outcome = Answer | Loss
+Outcome = Answer | NoAnswer
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class RetryPolicy:
         :param rng: For the jitter.
         :return: None if the call ends here.
         """
-        if attempt >= self.max_attempts or not may_try_again(outcome, repeatable=repeatable):
+        if attempt >= self.max_attempts or not is_retryable(outcome, repeatable=repeatable):
             return None
         jitter = rng.uniform(0.0, min(self.cap, self.base * 2.0 ** (attempt - 1)))
         asked = retry_after(outcome.headers, now) if isinstance(outcome, Answer) else None
@@ -128,14 +128,19 @@ class RetryPolicy:
         return delay if elapsed + delay <= self.budget else None
 
 
-def may_try_again(outcome: Outcome, *, repeatable: bool) -> bool:
+def is_retryable(outcome: Outcome, *, repeatable: bool) -> bool:
     """
     Say whether another attempt could help and can do no harm.
 
     A request that must not be seen twice is tried again only if it can't have arrived, or was refused with a 429.
     """
-    if isinstance(outcome, Loss):
-        if outcome.kind in (LossKind.CERTIFICATE, LossKind.ADDRESS, LossKind.SETUP, LossKind.UNACCEPTABLE):
+    if isinstance(outcome, NoAnswer):
+        if outcome.kind in (
+            NoAnswerKind.CERTIFICATE,
+            NoAnswerKind.ADDRESS,
+            NoAnswerKind.SETUP,
+            NoAnswerKind.UNACCEPTABLE,
+        ):
             return False
         return repeatable or not outcome.sent
     if outcome.status == 429:
@@ -156,7 +161,7 @@ def is_ambiguous(outcome: Outcome) -> bool:
     Refusals (4xx but 408, redirects but 303 "see other", 501) are clear; what can't have been sent is clear too. A
     refusal by something else than the service proves nothing: the request may have passed it.
     """
-    if isinstance(outcome, Loss):
+    if isinstance(outcome, NoAnswer):
         return outcome.sent
     return outcome.is_foreign or outcome.status in (303, 408) or is_passing_server_error(outcome.status)
 

@@ -15,13 +15,13 @@ from urllib.request import getproxies
 import requests
 
 from airflow_provider_polaris.client.http.auth import Credentials, HeaderAuth
-from airflow_provider_polaris.client.http.connection_errors import REQUEST_ERRORS, Subject, classify
+from airflow_provider_polaris.client.http.connection_errors import REQUEST_ERRORS, RequestInfo, classify
 from airflow_provider_polaris.client.http.endpoint import STATUS_BYTES, Endpoint
 from airflow_provider_polaris.client.http.error_body import ErrorForm, is_foreign
-from airflow_provider_polaris.client.http.errors import Failures
+from airflow_provider_polaris.client.http.errors import ErrorFactory
 from airflow_provider_polaris.client.http.exchange import Exchange
 from airflow_provider_polaris.client.http.request_body import Body, form_body
-from airflow_provider_polaris.client.http.retry import Answer, Loss, Outcome, RetryPolicy, is_ambiguous
+from airflow_provider_polaris.client.http.retry import Answer, NoAnswer, Outcome, RetryPolicy, is_ambiguous
 from airflow_provider_polaris.client.http.session import ACCEPTED_ENCODINGS, PolarisSession
 from airflow_provider_polaris.client.http.settings import HttpSettings, OAuthSettings, ServiceRules
 from airflow_provider_polaris.client.redaction.redact import Redactor, url_secrets
@@ -52,7 +52,7 @@ class Request:
     :param answer_bytes: Largest body of a success, decompressed.
     """
 
-    subject: Subject
+    subject: RequestInfo
     error_form: ErrorForm
     params: Sequence[tuple[str, str]] = ()
     body: Body | None = None
@@ -62,7 +62,7 @@ class Request:
 
     def judge(self, outcome: Outcome) -> Outcome:
         """Return the outcome, marked as foreign if the service itself didn't write it."""
-        if isinstance(outcome, Loss):
+        if isinstance(outcome, NoAnswer):
             return outcome
         foreign = is_foreign(outcome.status, outcome.headers, outcome.body, self.error_form)
         return replace(outcome, is_foreign=True) if foreign else outcome
@@ -101,7 +101,7 @@ class Transport:
         self._rng = rng or random.Random()
         environment = (secret for url in getproxies().values() for secret in url_secrets(url))
         self.redact = Redactor((*settings.secrets(), *environment))
-        self.failures = Failures(settings, rules, self.redact)
+        self.failures = ErrorFactory(settings, rules, self.redact)
         self._policy = RetryPolicy(budget=settings.retry_budget)
         self._session = session or PolarisSession()
         self._credentials = rules.credentials(self)
@@ -139,7 +139,7 @@ class Transport:
         :raises PolarisSpecError: The name can't stand in a path.
         """
         path = self.rules.path_of(endpoint, name)
-        subject = Subject(
+        subject = RequestInfo(
             method=endpoint.method,
             path=path,
             url=f"{self.settings.base_url}{path}",
@@ -273,7 +273,7 @@ class Transport:
         :raises PolarisError: The endpoint gave no token; the subclass says why.
         """
         url = settings.oauth_token_url
-        subject = Subject(
+        subject = RequestInfo(
             method="POST",
             path=urlsplit(url).path,
             url=url,

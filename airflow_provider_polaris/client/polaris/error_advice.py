@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from airflow_provider_polaris.client.http.connection_errors import Subject
+from airflow_provider_polaris.client.http.connection_errors import RequestInfo
 from airflow_provider_polaris.client.http.endpoint import host_of
 from airflow_provider_polaris.client.http.error_body import shorten
 from airflow_provider_polaris.client.polaris.settings import ClientSettings
@@ -12,7 +12,7 @@ from airflow_provider_polaris.jobs.status.retryability import is_submission
 
 
 def advise(
-    subject: Subject, status: int, settings: ClientSettings, *, wait: float | None = None, location: str = ""
+    subject: RequestInfo, status: int, settings: ClientSettings, *, wait: float | None = None, location: str = ""
 ) -> str:
     """
     Return what to do about an error status; empty if the vendor's text has to do.
@@ -55,7 +55,7 @@ def advise(
     return ""
 
 
-def _permission(subject: Subject) -> str:
+def _permission(subject: RequestInfo) -> str:
     who = subject.credentials
     needs = " and ".join(subject.permissions)
     plural = "permissions" if len(subject.permissions) > 1 else "permission"
@@ -65,7 +65,7 @@ def _permission(subject: Subject) -> str:
     )
 
 
-def _not_found(subject: Subject, settings: ClientSettings) -> str:
+def _not_found(subject: RequestInfo, settings: ClientSettings) -> str:
     project = settings.project_id
     if subject.noun == "job":
         # docs.imply.io/polaris/manage-ingestion-job

@@ -71,7 +71,7 @@ _PIECE: Final = 1024 * 1024
 _SPACE_BYTES: Final = 1 << 40  # GUESS: the size of the staging area is not documented
 
 
-class Shelf:
+class FileStore:
     """
     The staging area of the project.
 

@@ -32,7 +32,7 @@ _ROUND: Final = timedelta(minutes=1)
 GRACE: Final = timedelta(days=30)
 
 
-class Upkeep:
+class TableMaintenance:
     """
     Keeps tables as their policies say. Its methods belong under the lock of the jobs.
 

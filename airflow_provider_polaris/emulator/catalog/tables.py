@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
 
-from airflow_provider_polaris.emulator.catalog.maintenance import Upkeep
+from airflow_provider_polaris.emulator.catalog.maintenance import TableMaintenance
 from airflow_provider_polaris.emulator.catalog.table_definitions import read_definition
 from airflow_provider_polaris.emulator.engine import Column, Segment, TableDef, TableError, Tables, TableStats
 from airflow_provider_polaris.emulator.wire.errors import ApiError, bad_request, not_found
@@ -36,7 +36,7 @@ class Catalog:
     :param upkeep: What of them is precached.
     """
 
-    def __init__(self, tables: Tables, clock: Clock, upkeep: Upkeep) -> None:
+    def __init__(self, tables: Tables, clock: Clock, upkeep: TableMaintenance) -> None:
         self._tables = tables
         self._clock = clock
         self._upkeep = upkeep

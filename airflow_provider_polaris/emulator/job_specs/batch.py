@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, cast
 
 from airflow_provider_polaris.emulator.assumptions import Assumptions
-from airflow_provider_polaris.emulator.catalog.files import Shelf
+from airflow_provider_polaris.emulator.catalog.files import FileStore
 from airflow_provider_polaris.emulator.catalog.tables import Catalog
 from airflow_provider_polaris.emulator.engine import BatchPlan, Column, FileInput, MappingPlan, TableDef, TableInput
 from airflow_provider_polaris.emulator.job_specs.context import read_context
 from airflow_provider_polaris.emulator.job_specs.mappings import check_clustering, check_filter, read_mappings
-from airflow_provider_polaris.emulator.job_specs.normalized_spec import echo_spec, query_text
+from airflow_provider_polaris.emulator.job_specs.normalized_spec import normalize_spec, query_text
 from airflow_provider_polaris.emulator.job_specs.validated_job import (
     Prepared,
     check_table_name,
@@ -39,7 +39,7 @@ _OTHER_SOURCES: Final = ("azure", "connection", "inline", "s3")
 _DEFAULT_PARTITIONING: Final = "day"
 
 
-def prepare_batch(data: Mapping[str, Any], catalog: Catalog, shelf: Shelf, assumed: Assumptions) -> Prepared:
+def prepare_batch(data: Mapping[str, Any], catalog: Catalog, shelf: FileStore, assumed: Assumptions) -> Prepared:
     """
     Check the body of a POST and fill in everything that Polaris fills in.
 
@@ -65,7 +65,7 @@ def prepare_batch(data: Mapping[str, Any], catalog: Catalog, shelf: Shelf, assum
     mappings, aggregations = read_mappings(job, target, columns, source["type"] == "table", assumed)
     check_filter(job.filter_expression, columns)
     check_clustering(job, mappings, aggregations)
-    spec = echo_spec(job, source, intervals, mappings)
+    spec = normalize_spec(job, source, intervals, mappings)
     query = query_text(
         spec,
         aggregations=aggregations,
@@ -122,7 +122,7 @@ def plan_of(spec: Mapping[str, Any], aggregations: Sequence[bool]) -> BatchPlan:
 
 
 def _read_source(
-    job: BatchJob, catalog: Catalog, shelf: Shelf
+    job: BatchJob, catalog: Catalog, shelf: FileStore
 ) -> tuple[dict[str, Any], tuple[Column, ...], Interval | None]:
     kind = job.source.get("type")
     if kind == "table":
@@ -154,7 +154,7 @@ def _read_table_source(
     return echoed, catalog.columns(table), interval
 
 
-def _read_uploaded_source(source: UploadedSource, shelf: Shelf) -> tuple[dict[str, Any], tuple[Column, ...], None]:
+def _read_uploaded_source(source: UploadedSource, shelf: FileStore) -> tuple[dict[str, Any], tuple[Column, ...], None]:
     for name in source.file_list:
         if shelf.find(name) is None:
             raise bad_request(f"file {name!r} does not exist.", "source.fileList")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from airflow_provider_polaris.emulator.assumptions import Assumptions
-from airflow_provider_polaris.emulator.catalog.files import Shelf
+from airflow_provider_polaris.emulator.catalog.files import FileStore
 from airflow_provider_polaris.emulator.catalog.tables import Catalog
 from airflow_provider_polaris.emulator.engine import Tables
 from airflow_provider_polaris.emulator.job_specs.batch import prepare_batch
@@ -25,7 +25,9 @@ from airflow_provider_polaris.emulator.wire.errors import bad_request, not_imple
 JOB_TYPES: Final = ("batch", "delete_data", "drop_table", "restore_data", "streaming", "sql")
 
 
-def prepare(data: Mapping[str, Any], catalog: Catalog, shelf: Shelf, tables: Tables, assumed: Assumptions) -> Prepared:
+def prepare(
+    data: Mapping[str, Any], catalog: Catalog, shelf: FileStore, tables: Tables, assumed: Assumptions
+) -> Prepared:
     """
     Check the body of a POST and fill in everything that Polaris fills in.
 

@@ -36,7 +36,7 @@ _PARTITIONED_BY: Final[Mapping[str, str]] = {
 }
 
 
-def echo_spec(
+def normalize_spec(
     job: BatchJob, source: Mapping[str, Any], intervals: Sequence[Interval], mappings: Sequence[Mapping_]
 ) -> dict[str, Any]:
     """

@@ -17,7 +17,7 @@ _DELETIONS: Final = ("delete_data", "drop_table")
 _EVERYTHING: Final = (Interval(EARLIEST, LATEST),)
 
 
-class Ahead:
+class ActiveJobs:
     """
     The jobs that were made before another one and have not ended, by the tables that they read and write.
 
@@ -86,7 +86,7 @@ def claims(spec: Mapping[str, Any]) -> tuple[Interval, ...]:
     return _parsed(tuple(spec["target"]["intervals"]))
 
 
-def check_conflicts(spec: Mapping[str, Any], ahead: Ahead, assumed: Assumptions) -> str | None:
+def check_conflicts(spec: Mapping[str, Any], ahead: ActiveJobs, assumed: Assumptions) -> str | None:
     """
     Judge a new job by those that have not ended.
 
@@ -115,7 +115,7 @@ def check_conflicts(spec: Mapping[str, Any], ahead: Ahead, assumed: Assumptions)
     return None
 
 
-def must_wait(job: Job, ahead: Ahead, assumed: Assumptions) -> bool:
+def must_wait(job: Job, ahead: ActiveJobs, assumed: Assumptions) -> bool:
     """
     Return whether a job can't start yet.
 

@@ -15,15 +15,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from airflow_provider_polaris.emulator.catalog.files import Shelf
-from airflow_provider_polaris.emulator.catalog.maintenance import Upkeep
+from airflow_provider_polaris.emulator.catalog.files import FileStore
+from airflow_provider_polaris.emulator.catalog.maintenance import TableMaintenance
 from airflow_provider_polaris.emulator.catalog.tables import Catalog
 from airflow_provider_polaris.emulator.engine import JobFault, StorageError, Store, Tables, drop_snapshot
 from airflow_provider_polaris.emulator.faults.fault import Freeze
 from airflow_provider_polaris.emulator.faults.rules import Faults
 from airflow_provider_polaris.emulator.job_specs.job_types import prepare
 from airflow_provider_polaris.emulator.jobs.completion import canceled, changed, completed, failed
-from airflow_provider_polaris.emulator.jobs.conflicts import Ahead, check_conflicts, must_wait
+from airflow_provider_polaris.emulator.jobs.conflicts import ActiveJobs, check_conflicts, must_wait
 from airflow_provider_polaris.emulator.jobs.job import OK, Job
 from airflow_provider_polaris.emulator.jobs.runner import create_target, keep_source, run_job
 from airflow_provider_polaris.emulator.jobs.status_update import check_desired, replaced_streams, steered
@@ -59,9 +59,9 @@ class JobRegistry:
         store: Store,
         tables: Tables,
         catalog: Catalog,
-        shelf: Shelf,
+        shelf: FileStore,
         faults: Faults,
-        upkeep: Upkeep,
+        upkeep: TableMaintenance,
         settings: EmulatorSettings,
         clock: Clock,
     ) -> None:
@@ -94,7 +94,7 @@ class JobRegistry:
         with self.lock:
             self.pass_time()
             prepared = prepare(body.data, self._catalog, self._shelf, self._tables, self.assumed)
-            doomed = check_conflicts(prepared.spec, Ahead(self._unfinished()), self.assumed)
+            doomed = check_conflicts(prepared.spec, ActiveJobs(self._unfinished()), self.assumed)
             replaced = replaced_streams(prepared.spec, self._unfinished())
             now = self._clock()
             with self._store.transaction():
@@ -200,7 +200,7 @@ class JobRegistry:
             if self.freeze is not None and not self.freeze.is_over:
                 return
             self.freeze = None
-            ahead = Ahead()
+            ahead = ActiveJobs()
             moved = 0
             try:
                 for job_id in self._active:
@@ -277,7 +277,7 @@ class JobRegistry:
             raise not_found("Job", job_id)
         return self._get(job_id)
 
-    def _advance(self, job: Job, ahead: Ahead, *, is_look: bool) -> None:
+    def _advance(self, job: Job, ahead: ActiveJobs, *, is_look: bool) -> None:
         if job.desired == "canceled":
             self._keep(canceled(job, self._clock()))
             return

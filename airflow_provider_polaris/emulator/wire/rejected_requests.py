@@ -33,7 +33,7 @@ class Refusal:
     message: str
 
 
-class Refusals:
+class RejectedRequests:
     """Keeps the newest ones, each with how often it was met. Any thread may call any method."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class RefusalMiddleware:
     :param refusals: Where to note it.
     """
 
-    def __init__(self, app: ASGIApp, refusals: Refusals) -> None:
+    def __init__(self, app: ASGIApp, refusals: RejectedRequests) -> None:
         self._app = app
         self._refusals = refusals
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
-from airflow_provider_polaris.jobs.guards.conflicts import is_append, overlap, works_on
+from airflow_provider_polaris.jobs.guards.conflicts import is_append, overlap, written_intervals
 from airflow_provider_polaris.jobs.status.state import STATUSES_WITHOUT_EFFECT, JobState
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.instant import floor_to_millisecond
@@ -28,7 +28,7 @@ Describe = Callable[[str], Mapping[str, Any] | None]
 
 
 @dataclass(frozen=True)
-class PastJob:
+class HistoryJob:
     """
     A job that changed a table, or is about to.
 
@@ -58,7 +58,7 @@ class PastJob:
         return f"Polaris job {self.state.job_id!r} ({self.state.purpose}, {self.state.status!r})"
 
 
-class Past:
+class TableHistory:
     """
     The jobs of one table, newest first.
 
@@ -75,7 +75,7 @@ class Past:
         self._is_cut = len(self._rows) >= most
         self._describe = describe
         self._partition = partition
-        self._known: dict[str, PastJob | None] = {}
+        self._known: dict[str, HistoryJob | None] = {}
 
     def reaches(self, since: datetime) -> bool:
         """Whether no job that was made at an instant or later is missing."""
@@ -84,7 +84,7 @@ class Past:
 
     def changes(
         self, spans: tuple[Interval, ...], since: datetime | None, *, but: str = "", only_removals: bool = False
-    ) -> Iterable[PastJob]:
+    ) -> Iterable[HistoryJob]:
         """
         Yield what changed the table in some intervals and ended after an instant, or hasn't ended.
 
@@ -102,7 +102,7 @@ class Past:
             if job is not None and job.touches(spans, self._partition) and (job.removes or not only_removals):
                 yield job
 
-    def writer(self, bucket: Interval, source: str) -> PastJob | str:
+    def writer(self, bucket: Interval, source: str) -> HistoryJob | str:
         """
         Find the job that a time partition has all its rows of.
 
@@ -124,19 +124,21 @@ class Past:
             return job
         return "the list of jobs doesn't have the one that wrote it"
 
-    def _look(self, row: Mapping[str, Any], state: JobState, spans: tuple[Interval, ...]) -> PastJob | None:
+    def _look(self, row: Mapping[str, Any], state: JobState, spans: tuple[Interval, ...]) -> HistoryJob | None:
         """Return the job, by its summary where that says enough; None if it isn't there any more."""
         if state.job_id in self._known:
             return self._known[state.job_id]
-        told = works_on(row, is_whole=False)
+        told = written_intervals(row, is_whole=False)
         if told is not None and (state.type not in _LOADING or not overlap(spans, told, self._partition)):
             # Where it works is known; how, only if that doesn't matter.
-            return PastJob(state, told, is_append=False)
+            return HistoryJob(state, told, is_append=False)
         described = self._describe(state.job_id)
         job = None
         if described is not None:
             whole = JobState.from_wire(described)
-            job = PastJob(whole, works_on(described, is_whole=True) or (Interval.ETERNITY,), is_append(described))
+            job = HistoryJob(
+                whole, written_intervals(described, is_whole=True) or (Interval.ETERNITY,), is_append(described)
+            )
         self._known[state.job_id] = job
         return job
 

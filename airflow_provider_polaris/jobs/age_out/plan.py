@@ -14,11 +14,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
-from airflow_provider_polaris.jobs.guards.row_counts import Count, CountPlan
+from airflow_provider_polaris.jobs.guards.row_counts import Count, RowCountQuery
 from airflow_provider_polaris.jobs.spec.job_spec import BatchJobSpec
 from airflow_provider_polaris.jobs.sql.expressions import quote_identifier, read_expression
 from airflow_provider_polaris.jobs.sql.single_expression import enclose
-from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.instant import quote
 from airflow_provider_polaris.jobs.time.interval import Interval
@@ -31,7 +31,7 @@ _EVENTS: Final = 'CASE WHEN COUNT("__count") = COUNT(*) THEN SUM("__count") ELSE
 
 
 @dataclass(frozen=True)
-class Way:
+class ProofMethod:
     """
     How it is proven that the target has what the source has.
 
@@ -57,7 +57,7 @@ class Way:
         )
 
 
-def choose_way(spec: BatchJobSpec, source: TableFacts, target: TableFacts | None) -> Way:
+def choose_method(spec: BatchJobSpec, source: TableDescription, target: TableDescription | None) -> ProofMethod:
     """
     Decide how to prove a copy.
 
@@ -73,9 +73,9 @@ def choose_way(spec: BatchJobSpec, source: TableFacts, target: TableFacts | None
     for mapping in spec.mappings:
         if mapping.is_aggregation and pattern.fullmatch(mapping.expression):
             column = quote_identifier(mapping.column_name)
-            return Way("measure", _EVENTS if is_rollup else _ROWS, f"SUM({column})")
+            return ProofMethod("measure", _EVENTS if is_rollup else _ROWS, f"SUM({column})")
     merges = any(mapping.is_aggregation for mapping in spec.mappings) or (target and target.type == "aggregate")
-    return Way("metrics") if merges else Way("rows")
+    return ProofMethod("metrics") if merges else ProofMethod("rows")
 
 
 def check_time_stays(spec: BatchJobSpec) -> None:
@@ -133,7 +133,7 @@ class AgingPlan:
     target: str
     granularity: Granularity
     windows: tuple[Window, ...]
-    way: Way
+    way: ProofMethod
     filter: str | None
     context: Mapping[str, Any]
     may_replace: bool = False
@@ -174,7 +174,7 @@ class AgingPlan:
                     **values,
                     "granularity": Granularity(values["granularity"]),
                     "windows": tuple(Window(**window) for window in values["windows"]),
-                    "way": Way(**values["way"]),
+                    "way": ProofMethod(**values["way"]),
                 }
             )
         except (TypeError, KeyError, ValueError):
@@ -239,7 +239,7 @@ def read_counts(rows: Iterable[Mapping[str, Any]], granularity: Granularity) -> 
     :return: Count of each time partition that has rows; ``events`` is negative where it is unknown.
     :raises PolarisProtocolError: It is no such answer.
     """
-    return CountPlan(granularity, (), (), True, "", "", {}).read(rows)
+    return RowCountQuery(granularity, (), (), True, "", "", {}).read(rows)
 
 
 def query_context(context: Mapping[str, Any] | None) -> dict[str, Any]:

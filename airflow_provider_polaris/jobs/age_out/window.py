@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Final
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
-from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.instant import quote
 from airflow_provider_polaris.jobs.time.interval import Interval
@@ -40,7 +40,7 @@ def read_age(text: str) -> Period:
 
 
 def partitions_in_common(
-    source: TableFacts, target: TableFacts | None, target_name: str, partitioned_by: Granularity | None
+    source: TableDescription, target: TableDescription | None, target_name: str, partitioned_by: Granularity | None
 ) -> Granularity:
     """
     Return the coarsest of the granularities that an interval has to fall on to be copied and deleted whole.
@@ -101,7 +101,7 @@ def aged_interval(run: Interval, age: Period, partition: Granularity) -> Interva
     return None if start == end else Interval(start, end)
 
 
-def hull(intervals: Sequence[Interval]) -> Interval:
+def bounding_interval(intervals: Sequence[Interval]) -> Interval:
     """
     Return the smallest interval that contains all of them.
 
@@ -125,7 +125,7 @@ def _back(instant: datetime, age: Period) -> datetime:
     return moved - timedelta(weeks=age.weeks) - age.exact
 
 
-def _known(table: TableFacts, argument: str) -> Granularity:
+def _known(table: TableDescription, argument: str) -> Granularity:
     if table.partitioning is None:
         raise PolarisSpecError(
             f"{argument} {table.name!r} has a time partitioning that this package doesn't know, so that nobody can "

@@ -22,7 +22,7 @@ CHANGING_TYPES: Final = ("batch", "sql", "delete_data", "restore_data", "drop_ta
 _EVERYTHING: Final = (Interval.ETERNITY,)
 
 
-def works_on(job: Mapping[str, Any], *, is_whole: bool) -> tuple[Interval, ...] | None:
+def written_intervals(job: Mapping[str, Any], *, is_whole: bool) -> tuple[Interval, ...] | None:
     """
     Return what a job may change in its target.
 

@@ -21,7 +21,7 @@ from airflow_provider_polaris.jobs.spec.job_spec import BatchJobSpec, TableSourc
 from airflow_provider_polaris.jobs.sql.expressions import Reading, quote_identifier, read_expression
 from airflow_provider_polaris.jobs.sql.rollup import COUNT_OF_EVENTS
 from airflow_provider_polaris.jobs.sql.single_expression import enclose
-from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.tables.storage_policy import TableStorage
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.instant import UnreadableInstantError, parse_instant, quote
@@ -50,7 +50,7 @@ class Count:
 
 
 @dataclass(frozen=True)
-class CountPlan:
+class RowCountQuery:
     """
     What to count, and how.
 
@@ -101,7 +101,7 @@ class CountPlan:
             ) from None
 
 
-def plan_counts(spec: BatchJobSpec, *, target: TableFacts | None, storage: TableStorage | None) -> CountPlan:
+def plan_counts(spec: BatchJobSpec, *, target: TableDescription | None, storage: TableStorage | None) -> RowCountQuery:
     """
     Decide what to count before a job replaces data.
 
@@ -129,7 +129,7 @@ def plan_counts(spec: BatchJobSpec, *, target: TableFacts | None, storage: Table
         where.append(_within('"__time"', (spec.source.span,)))
     if spec.filter_expression is not None:
         where.append(enclose(spec.filter_expression, "filter_expression"))
-    return CountPlan(
+    return RowCountQuery(
         granularity=granularity,
         spans=spans,
         reach=reach,
@@ -229,7 +229,7 @@ def _events_of_job(spec: BatchJobSpec) -> str | None:
     return _ROWS
 
 
-def _events_of_table(spec: BatchJobSpec, target: TableFacts) -> str | None:
+def _events_of_table(spec: BatchJobSpec, target: TableDescription) -> str | None:
     """Return how many events the target's rows stand for, as SQL; None if nobody knows."""
     if target.type != "aggregate":
         return None if any(mapping.is_aggregation for mapping in spec.mappings) else _ROWS

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from airflow_provider_polaris.jobs.guards.row_counts import Count, CountPlan
+from airflow_provider_polaris.jobs.guards.row_counts import Count, RowCountQuery
 from airflow_provider_polaris.jobs.time.interval import Interval, merge
 
 
@@ -47,7 +47,9 @@ class Shrinkage:
         return bool(self.emptied or self.fewer or self.collateral)
 
 
-def compare(plan: CountPlan, source: Mapping[Interval, Count], target: Mapping[Interval, Count]) -> Shrinkage:
+def find_shrinkage(
+    plan: RowCountQuery, source: Mapping[Interval, Count], target: Mapping[Interval, Count]
+) -> Shrinkage:
     """
     Hold what the job would write against what is there.
 
@@ -79,5 +81,5 @@ def compare(plan: CountPlan, source: Mapping[Interval, Count], target: Mapping[I
     )
 
 
-def _is_named(plan: CountPlan, bucket: Interval) -> bool:
+def _is_named(plan: RowCountQuery, bucket: Interval) -> bool:
     return any(span.overlaps(bucket) for span in plan.spans)

@@ -33,7 +33,7 @@ def spec_adds_rows(spec: Mapping[str, Any]) -> bool:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class JobCriteria:
     """
     The job that is looked for.
 
@@ -70,7 +70,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Choice:
+class MatchResult:
     """
     What a look at all candidates comes to; with neither, the job is not among them.
 
@@ -82,7 +82,7 @@ class Choice:
     doubtful: tuple[Candidate, ...] = ()
 
 
-def recognize(job: Mapping[str, Any], wanted: Wanted) -> Candidate | None:
+def match_job(job: Mapping[str, Any], wanted: JobCriteria) -> Candidate | None:
     """
     Return what a described job is to us; None if it is somebody else's.
 
@@ -97,7 +97,7 @@ def recognize(job: Mapping[str, Any], wanted: Wanted) -> Candidate | None:
     return None if differences else Candidate(JobState.from_wire(job), None)
 
 
-def choose(candidates: Iterable[Candidate], wanted: Wanted, *, echoes_markers: bool) -> Choice:
+def select_match(candidates: Iterable[Candidate], wanted: JobCriteria, *, echoes_markers: bool) -> MatchResult:
     """
     Decide which job is the one.
 
@@ -110,21 +110,21 @@ def choose(candidates: Iterable[Candidate], wanted: Wanted, *, echoes_markers: b
     if certain:
         return _latest(certain)
     if wanted.was_marked and echoes_markers:
-        return Choice()
+        return MatchResult()
     alike = [each for each in candidates if each.state.status not in STATUSES_WITHOUT_EFFECT]
     if not wanted.needs_certainty:
         # To adopt one that somebody wants canceled would be to wait for its end.
         alike = [each for each in alike if each.state.desired_status != "canceled"]
     if len(alike) == 1 and not wanted.needs_certainty:
-        return Choice(alike[0])
-    return Choice(doubtful=tuple(alike))
+        return MatchResult(alike[0])
+    return MatchResult(doubtful=tuple(alike))
 
 
-def _latest(certain: list[Candidate]) -> Choice:
+def _latest(certain: list[Candidate]) -> MatchResult:
     """Several tries of an epoch may have left a job each; of those that have or may have an effect there is one."""
     epoch = max(each.epoch for each in certain if each.epoch is not None)
     ours = [each for each in certain if each.epoch == epoch]
     effective = [each for each in ours if each.state.status not in STATUSES_WITHOUT_EFFECT]
     if len(effective) > 1:
-        return Choice(doubtful=tuple(effective))
-    return Choice(effective[0] if effective else ours[0])
+        return MatchResult(doubtful=tuple(effective))
+    return MatchResult(effective[0] if effective else ours[0])

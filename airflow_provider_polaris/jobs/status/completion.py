@@ -16,7 +16,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisJobError,
     PolarisJobFailedError,
     PolarisSpecError,
-    see,
+    with_link,
 )
 from airflow_provider_polaris.jobs.status.error_codes import ERROR_ADVICE, WARNING_ADVICE, Advice
 from airflow_provider_polaris.jobs.status.state import NO_ROWS_FOUND, JobState, LogEntry
@@ -25,7 +25,7 @@ _MOST_LOG_ENTRIES: Final = 3
 _UNKNOWN_CODE: Final = Advice("Read the job's log and its page in the Polaris console.", repeats=False)
 
 
-def judge(
+def completion_error(
     state: JobState,
     *,
     metrics: Mapping[str, Any] | None = None,
@@ -75,7 +75,7 @@ def judge(
     ]
     error_class = PolarisJobCanceledError if state.status == "canceled" else PolarisJobFailedError
     return error_class(
-        see(" ".join(part for part in parts if part), console_url),
+        with_link(" ".join(part for part in parts if part), console_url),
         job_id=state.job_id,
         state=state.status,
         code=state.health.code if state.health is not None else None,
@@ -83,7 +83,7 @@ def judge(
     )
 
 
-def is_deterministic(error: PolarisError) -> bool:
+def is_permanent_failure(error: PolarisError) -> bool:
     """
     Whether running the same task again is pointless or harmful, so that it must fail at once.
 

@@ -10,7 +10,7 @@ from airflow_provider_polaris.jobs.status.state import JobState
 _PENDING: Final = "pending"
 
 
-class Patience:
+class PendingWarning:
     """
     Counts how long a job is pending, and warns once. All times are epoch seconds.
 

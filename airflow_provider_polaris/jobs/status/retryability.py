@@ -18,13 +18,13 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisJobTimeoutError,
     PolarisThrottledError,
 )
-from airflow_provider_polaris.jobs.status.completion import is_deterministic
+from airflow_provider_polaris.jobs.status.completion import is_permanent_failure
 
 #: Answers to a POST that find fault with what was sent.
 _REFUSALS: Final = frozenset({400, 413, 415, 422})
 
 
-class Prospect(Enum):
+class Retryability(Enum):
     """What the next try can hope for."""
 
     #: The same error again, or harm: there must be no next try.
@@ -39,7 +39,7 @@ class Prospect(Enum):
     OPEN = "open"
 
 
-def prospect_of(error: PolarisError) -> Prospect:
+def retryability_of(error: PolarisError) -> Retryability:
     """
     Say what the next try of the same task can hope for.
 
@@ -51,18 +51,18 @@ def prospect_of(error: PolarisError) -> Prospect:
     :param error: What went wrong.
     """
     if isinstance(error, PolarisThrottledError):
-        return Prospect.THROTTLED
+        return Retryability.THROTTLED
     if isinstance(error, PolarisAuthError):
-        return Prospect.DENIED if error.status == 403 else Prospect.OPEN
+        return Retryability.DENIED if error.status == 403 else Retryability.OPEN
     if isinstance(error, PolarisApiError) and _finds_fault_with_job(error):
-        return Prospect.LASTING
-    if is_deterministic(error):
-        return Prospect.LASTING
+        return Retryability.LASTING
+    if is_permanent_failure(error):
+        return Retryability.LASTING
     if error.retryable or isinstance(error, PolarisAmbiguousSubmitError | PolarisJobFailedError):
-        return Prospect.PASSING
+        return Retryability.PASSING
     if isinstance(error, PolarisJobTimeoutError) and error.state == "pending":
-        return Prospect.PASSING
-    return Prospect.OPEN
+        return Retryability.PASSING
+    return Retryability.OPEN
 
 
 def is_submission(method: str, path: str) -> bool:

@@ -1,7 +1,7 @@
 """
 What a waiter concludes from what its polls saw; performs no I/O, asks no clock, sleeps never.
 
-One :class:`WaitTracker` a job and wait. Operator and sensor feed it every poll and obey its :class:`Verdict`, so that
+One :class:`WaitTracker` a job and wait. Operator and sensor feed it every poll and obey its :class:`WaitDecision`, so that
 both mean the same by "ended", "given up" and "worth a log line".
 """
 
@@ -18,7 +18,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisJobFailedError,
     PolarisJobTimeoutError,
     PolarisNotFoundError,
-    see,
+    with_link,
 )
 from airflow_provider_polaris.jobs.status.state import STATUSES, TERMINAL_STATUSES, is_known_status, normalize_status
 from airflow_provider_polaris.jobs.time.instant import as_utc
@@ -35,7 +35,7 @@ _MOST_TOLD: Final = 10
 
 
 @dataclass(frozen=True)
-class Verdict:
+class WaitDecision:
     """
     What to do after one poll.
 
@@ -116,7 +116,7 @@ class WaitTracker:
         self._statuses_told: tuple[str, ...] = ()
         self._failures_told: tuple[object, ...] = ()
 
-    def saw(self, status: str, now: datetime) -> Verdict:
+    def saw(self, status: str, now: datetime) -> WaitDecision:
         """
         Take note of an answer.
 
@@ -127,18 +127,18 @@ class WaitTracker:
         messages = [*self._recovery(now), *self._change(status, now)]
         self.status = status
         if status in TERMINAL_STATUSES:
-            return Verdict("ended", tuple(messages))
+            return WaitDecision("ended", tuple(messages))
         if is_known_status(status):
             self._unknown_since = None
         elif self._unknown_since is None:
             self._unknown_since = now
         if self._is_late(now):
-            return Verdict("deadline", tuple(messages), self.timeout_error())
+            return WaitDecision("deadline", tuple(messages), self.timeout_error())
         if self._unknown_since is not None and now - self._unknown_since >= self._unknown_grace:
-            return Verdict("gave_up", tuple(messages), self._unknown_error(now - self._unknown_since))
-        return Verdict("wait", tuple(messages))
+            return WaitDecision("gave_up", tuple(messages), self._unknown_error(now - self._unknown_since))
+        return WaitDecision("wait", tuple(messages))
 
-    def missed(self, error: PolarisError, now: datetime) -> Verdict:
+    def missed(self, error: PolarisError, now: datetime) -> WaitDecision:
         """
         Take note of a poll that brought no status.
 
@@ -151,10 +151,10 @@ class WaitTracker:
         self._last_failure = error
         messages = self._failure(error, now)
         if self._is_late(now):
-            return Verdict("deadline", messages, self.timeout_error())
+            return WaitDecision("deadline", messages, self.timeout_error())
         if now - self._failing_since >= self._failure_budget:
-            return Verdict("gave_up", messages, self._unanswered_error(error, now - self._failing_since))
-        return Verdict("wait", messages)
+            return WaitDecision("gave_up", messages, self._unanswered_error(error, now - self._failing_since))
+        return WaitDecision("wait", messages)
 
     def progress(self, fraction: float | None, now: datetime) -> tuple[Message, ...]:
         """
@@ -189,7 +189,7 @@ class WaitTracker:
         if self._failing_since is not None:
             text += f" There were {_failed_polls(self._failures)} in a row, the last one so: {self._last_failure}"
         return PolarisJobTimeoutError(
-            see(text, self._console_url), job_id=self.job_id, state=self.status, console_url=self._console_url
+            with_link(text, self._console_url), job_id=self.job_id, state=self.status, console_url=self._console_url
         )
 
     def _is_late(self, now: datetime) -> bool:
@@ -243,7 +243,7 @@ class WaitTracker:
             "and mark or clear the task once the job has ended."
         )
         return PolarisJobFailedError(
-            see(text, self._console_url), job_id=self.job_id, state=self.status, console_url=self._console_url
+            with_link(text, self._console_url), job_id=self.job_id, state=self.status, console_url=self._console_url
         )
 
     def _unanswered_error(self, error: PolarisError, span: timedelta) -> PolarisError:
@@ -260,15 +260,15 @@ class WaitTracker:
             )
         if self.status is not None and not is_known_status(self.status):
             return PolarisJobFailedError(
-                see(text, self._console_url), job_id=self.job_id, state=self.status, console_url=self._console_url
+                with_link(text, self._console_url), job_id=self.job_id, state=self.status, console_url=self._console_url
             )
-        return same_kind(error, see(text, self._console_url))
+        return copy_error(error, with_link(text, self._console_url))
 
     def _message(self, level: int, text: str) -> Message:
-        return level, see(f"Polaris job {self.job_id!r} {text}", self._console_url)
+        return level, with_link(f"Polaris job {self.job_id!r} {text}", self._console_url)
 
 
-def same_kind(error: PolarisError, message: str) -> PolarisError:
+def copy_error(error: PolarisError, message: str) -> PolarisError:
     """
     Return an error that retry policies treat like ``error``, with another message; the original is its cause.
 

@@ -12,7 +12,7 @@ from airflow_provider_polaris.jobs.time.instant import quote
 
 
 @dataclass(frozen=True, slots=True)
-class TableFacts:
+class TableDescription:
     """
     Facts about one Polaris table at the time it was read.
 
@@ -32,7 +32,7 @@ class TableFacts:
     measures: frozenset[str] = frozenset()
 
     @classmethod
-    def from_wire(cls, payload: Mapping[str, Any]) -> TableFacts:
+    def from_wire(cls, payload: Mapping[str, Any]) -> TableDescription:
         """
         Read ``GET /tables/{name}``, or an entry of ``GET /tables``.
 

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.spec.job_spec import BatchJobSpec, TableSource
 from airflow_provider_polaris.jobs.sql.expressions import TimeFloor, read_expression
-from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.instant import quote
 from airflow_provider_polaris.jobs.time.interval import Interval
@@ -42,7 +42,7 @@ class _Partition:
 def check_alignment(
     spec: BatchJobSpec,
     *,
-    target: TableFacts | None,
+    target: TableDescription | None,
     target_known_absent: bool,
     allow_finer_partitions: bool,
     derived_interval: bool,
@@ -74,7 +74,7 @@ def check_alignment(
 
 
 def _partitions(
-    spec: BatchJobSpec, target: TableFacts | None, target_known_absent: bool, allow_finer: bool
+    spec: BatchJobSpec, target: TableDescription | None, target_known_absent: bool, allow_finer: bool
 ) -> list[_Partition]:
     """Return what intervals must fall on, the coarsest first; empty if nothing is known."""
     asked = None

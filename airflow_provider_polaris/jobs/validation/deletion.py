@@ -14,7 +14,7 @@ from airflow_provider_polaris.jobs.spec.job_spec import (
     DropTableJobSpec,
     RestoreDataJobSpec,
 )
-from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.instant import quote
 from airflow_provider_polaris.jobs.time.interval import Interval
@@ -22,7 +22,7 @@ from airflow_provider_polaris.jobs.time.interval import Interval
 _OVERRIDE = "Set allow_unaligned=True to delete it all the same."
 
 
-def check_deletion(intervals: Sequence[Interval], table: TableFacts) -> None:
+def check_deletion(intervals: Sequence[Interval], table: TableDescription) -> None:
     """
     Refuse to delete intervals that end inside a partition of their table.
 

@@ -17,7 +17,7 @@ from airflow_provider_polaris.jobs.spec.misspelling import hint
 from airflow_provider_polaris.jobs.sql.expressions import Reading, read_expression
 from airflow_provider_polaris.jobs.sql.rollup import _COUNT, COUNT_OF_EVENTS
 from airflow_provider_polaris.jobs.sql.single_expression import check_confined
-from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.time.instant import quote
 
 _TIME: Final = "__time"
@@ -26,7 +26,7 @@ _TIME: Final = "__time"
 _LITERAL: Final = "Write a literal made from the data interval, such as TIMESTAMP '2024-06-01 00:00:00'."
 
 
-def check_mappings(spec: BatchJobSpec, *, source: TableFacts | None, target: TableFacts | None) -> None:
+def check_mappings(spec: BatchJobSpec, *, source: TableDescription | None, target: TableDescription | None) -> None:
     """
     Check every mapping by itself and all of them together.
 
@@ -111,7 +111,9 @@ def check_filter(expression: str | None, field: str = "filterExpression") -> Non
         )
 
 
-def _check_mapping(mapping: ColumnMapping, path: str, source: TableFacts | None, target: TableFacts | None) -> None:
+def _check_mapping(
+    mapping: ColumnMapping, path: str, source: TableDescription | None, target: TableDescription | None
+) -> None:
     if not mapping.column_name.strip():
         raise PolarisSpecError(f"{path}.columnName {quote(mapping.column_name)} is blank. Write the name of a column.")
     shown = f"{path}.expression {quote(mapping.expression)}"
@@ -159,7 +161,7 @@ def _check_clock(reading: Reading, shown: str) -> None:
         )
 
 
-def _check_automatic_count(spec: BatchJobSpec, source: TableFacts) -> None:
+def _check_automatic_count(spec: BatchJobSpec, source: TableDescription) -> None:
     if not any(mapping.is_aggregation for mapping in spec.mappings):
         return
     mend = f"Add {json.dumps(COUNT_OF_EVENTS.to_wire(), separators=(',', ':'))}."
@@ -174,7 +176,7 @@ def _check_automatic_count(spec: BatchJobSpec, source: TableFacts) -> None:
     )
 
 
-def _check_no_column_lost(spec: BatchJobSpec, table: TableFacts | None) -> None:
+def _check_no_column_lost(spec: BatchJobSpec, table: TableDescription | None) -> None:
     if table is None or table.columns is None or spec.ingestion_mode != "replace":
         return
     lost = sorted(table.columns - {mapping.column_name for mapping in spec.mappings} - {_TIME})

@@ -25,7 +25,7 @@ from airflow_provider_polaris.jobs.spec.job_spec import (
     UploadedSource,
 )
 from airflow_provider_polaris.jobs.sql.expressions import first_keyword, read_expression
-from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.tables.name import check_table_name
 from airflow_provider_polaris.jobs.time.instant import quote
 from airflow_provider_polaris.jobs.time.interval import Interval
@@ -33,14 +33,14 @@ from airflow_provider_polaris.jobs.validation.alignment import check_alignment
 from airflow_provider_polaris.jobs.validation.deletion import _check_delete, _check_no_intervals
 from airflow_provider_polaris.jobs.validation.expressions import check_filter, check_mappings
 
-__all__ = ["TableFacts", "check_spec", "check_table_name"]
+__all__ = ["TableDescription", "check_spec", "check_table_name"]
 
 
 def check_spec(
     spec: JobSpec,
     *,
-    source: TableFacts | None = None,
-    target: TableFacts | None = None,
+    source: TableDescription | None = None,
+    target: TableDescription | None = None,
     target_known_absent: bool = False,
     allow_finer_partitions: bool = False,
     allow_self_append: bool = False,
@@ -90,7 +90,7 @@ def check_spec(
         )
 
 
-def _check_source(spec: BatchJobSpec, facts: TableFacts | None) -> None:
+def _check_source(spec: BatchJobSpec, facts: TableDescription | None) -> None:
     if isinstance(spec.source, TableSource):
         check_table_name(spec.source.table_name, "source.tableName")
     if isinstance(spec.source, UploadedSource) and not spec.source.file_list:
@@ -113,7 +113,7 @@ def _check_source(spec: BatchJobSpec, facts: TableFacts | None) -> None:
         )
 
 
-def _check_target(spec: BatchJobSpec, facts: TableFacts | None, known_absent: bool) -> None:
+def _check_target(spec: BatchJobSpec, facts: TableDescription | None, known_absent: bool) -> None:
     if facts is not None and (facts.availability or "").lower() == "deleting":
         raise PolarisSpecError(
             f"target.tableName {facts.name!r} is {quote(facts.availability)}: what the job writes would be deleted "

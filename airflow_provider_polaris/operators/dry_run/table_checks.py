@@ -19,7 +19,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisSpecError,
 )
 from airflow_provider_polaris.jobs.spec.job_spec import BatchJobSpec, parse_spec
-from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.validation.expressions import misread_constants
 from airflow_provider_polaris.operators.dry_run.column_flow import Flow, flow_of
 from airflow_provider_polaris.operators.dry_run.table_reader import TableNotSeenError
@@ -219,8 +219,8 @@ def _check_writes(flow: Flow, source: Mapping[str, Any] | None, target: Mapping[
             )
 
 
-def _facts(payload: Mapping[str, Any]) -> TableFacts:
-    return TableFacts.from_wire(payload)
+def _facts(payload: Mapping[str, Any]) -> TableDescription:
+    return TableDescription.from_wire(payload)
 
 
 def _types(payload: Mapping[str, Any]) -> dict[str, str]:

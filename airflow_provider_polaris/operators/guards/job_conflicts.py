@@ -13,12 +13,12 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisGuardUnansweredError,
     PolarisNotFoundError,
 )
-from airflow_provider_polaris.jobs.guards.conflicts import CHANGING_TYPES, is_append, overlap, works_on
+from airflow_provider_polaris.jobs.guards.conflicts import CHANGING_TYPES, is_append, overlap, written_intervals
 from airflow_provider_polaris.jobs.status.state import ACTIVE_STATUSES, JobState
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
-from airflow_provider_polaris.operators.guards.messages import among
-from airflow_provider_polaris.runtime.deadline import Limits
+from airflow_provider_polaris.operators.guards.messages import format_intervals
+from airflow_provider_polaris.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
@@ -30,7 +30,7 @@ MOST_DESCRIBES: Final = 20
 
 
 @dataclass(frozen=True)
-class Place:
+class WriteScope:
     """
     What the job that is to be submitted works on.
 
@@ -57,7 +57,9 @@ class ConflictGuard:
     :param log: Logger of the task.
     """
 
-    def __init__(self, hook: PolarisHook, place: Place, ours: Collection[str], *, limits: Limits, log: Any) -> None:
+    def __init__(
+        self, hook: PolarisHook, place: WriteScope, ours: Collection[str], *, limits: Deadline, log: Any
+    ) -> None:
         self._hook = hook
         self._place = place
         self._ours = frozenset(ours)
@@ -78,7 +80,7 @@ class ConflictGuard:
         if jobs:
             raise PolarisGuardError(
                 f"{_named(jobs)} on the same time partitions of table {self._place.table!r} as the job of this task "
-                f"would ({among(self._place.intervals)}), and on_conflict is 'fail'. Nothing was submitted. Clear the "
+                f"would ({format_intervals(self._place.intervals)}), and on_conflict is 'fail'. Nothing was submitted. Clear the "
                 "task when it has ended, or run the task with on_conflict='wait' "
                 "(on_conflict='{{ params.on_conflict }}' lets one run say so)."
             )
@@ -109,7 +111,7 @@ class ConflictGuard:
                 waited = (self._limits.clock.now() - start).total_seconds()
                 raise PolarisGuardUnansweredError(
                     f"{_named(jobs)} on the same time partitions of table {self._place.table!r} as the job of this "
-                    f"task would ({among(self._place.intervals)}), still after {waited:.0f} s. Nothing was submitted. "
+                    f"task would ({format_intervals(self._place.intervals)}), still after {waited:.0f} s. Nothing was submitted. "
                     "Look at that job and cancel it if it hangs; a retry of this task waits again."
                 )
             jobs = self._find_again(jobs)
@@ -161,7 +163,7 @@ class ConflictGuard:
 
     def _look_at(self, row: Mapping[str, Any], job_id: str) -> bool | None:
         """Return whether a job is in the way, as far as the list tells; None if nobody looks closer."""
-        intervals = works_on(row, is_whole=False)
+        intervals = written_intervals(row, is_whole=False)
         if intervals is not None and not self._meets(intervals):
             self._known[job_id] = False
             return False
@@ -176,7 +178,7 @@ class ConflictGuard:
             job = self._hook.get_job(job_id)
         except PolarisNotFoundError:
             return False
-        intervals = works_on(job, is_whole=True)
+        intervals = written_intervals(job, is_whole=True)
         both_append = self._place.is_append and is_append(job)
         self._known[job_id] = not both_append and intervals is not None and self._meets(intervals)
         return self._known[job_id]

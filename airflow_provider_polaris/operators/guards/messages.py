@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.operators.guards.options import GuardOptions
 
 
-
 _MOST_NAMED: Final = 5
 
 
-def among(intervals: Sequence[Interval]) -> str:
+def format_intervals(intervals: Sequence[Interval]) -> str:
     """
     Name intervals, the first five of them.
 
@@ -36,13 +35,13 @@ def among(intervals: Sequence[Interval]) -> str:
     )
 
 
-def override(argument: str) -> str:
+def override_hint(argument: str) -> str:
     """Say how to open a guard, for good and for one run."""
     return f"run the task with {argument}='submit' ({argument}='{{{{ params.{argument} }}}}' lets one run say so)"
 
 
 @dataclass(frozen=True)
-class Words:
+class GuardMessages:
     """
     Makes the errors about one job.
 
@@ -60,7 +59,7 @@ class Words:
     @property
     def nothing_found(self) -> str:
         """That there is nothing to read, as a sentence."""
-        return f"the source {self._source} has no rows in {among(self.spans)}{self._filter}."
+        return f"the source {self._source} has no rows in {format_intervals(self.spans)}{self._filter}."
 
     def empty(self) -> PolarisGuardError:
         """Refuse a job that would find nothing."""
@@ -68,38 +67,40 @@ class Words:
             f"{self.nothing_found} The job could empty that part of table {self.target!r}, so nothing was submitted. "
             "Check that the source has been loaded, or that its old data hasn't been deleted already. If it is meant "
             f"to be empty, run the task with on_empty_source='skip', which leaves the target as it is, or "
-            f"{override('on_empty_source')}."
+            f"{override_hint('on_empty_source')}."
         )
 
     def shrunk(self, found: Shrinkage) -> PolarisGuardError:
         """Refuse a job that would replace rows that nothing can make again."""
         parts = []
         if found.emptied:
-            parts.append(f"{among(found.emptied)} has rows there and none in the source {self._source}{self._filter}")
+            parts.append(
+                f"{format_intervals(found.emptied)} has rows there and none in the source {self._source}{self._filter}"
+            )
         if found.fewer:
             parts.append(
-                f"of the {found.fewer_there:,} rows that {among(found.fewer)} was made of, the source {self._source} "
+                f"of the {found.fewer_there:,} rows that {format_intervals(found.fewer)} was made of, the source {self._source} "
                 f"has {found.fewer_here:,}{self._filter}"
             )
         if found.collateral:
             parts.append(
-                f"{among(found.collateral)} lies in time partitions of the table that the job touches, which Polaris "
+                f"{format_intervals(found.collateral)} lies in time partitions of the table that the job touches, which Polaris "
                 f"may replace whole, and the source {self._source} can't fill it again"
             )
         return PolarisGuardError(
             f"the job would replace rows of table {self.target!r} that it can't make again: {'; '.join(parts)}. "
             "Nothing was submitted, and the table is as it was. If the source's old data was deleted on purpose, its "
             "rollup is all that is left of it: don't run this task again for that time. If the rows shall go, "
-            f"{override('on_shrink')}."
+            f"{override_hint('on_shrink')}."
         )
 
     def dropped(self, policy: StoragePolicy, lost: Sequence[Interval], now: datetime) -> PolarisGuardError:
         """Refuse a job whose rows would be dropped at once."""
         return PolarisGuardError(
             f"the storage policy of table {self.target!r} retains {policy.shown!r}, so that on "
-            f"{format_instant(now)} Polaris would drop at once what the job writes to {among(lost)}. Nothing was "
+            f"{format_instant(now)} Polaris would drop at once what the job writes to {format_intervals(lost)}. Nothing was "
             f"submitted. Let the table retain its data for longer, or write to another one. If it shall be dropped, "
-            f"{override('on_retention')}."
+            f"{override_hint('on_retention')}."
         )
 
     @property

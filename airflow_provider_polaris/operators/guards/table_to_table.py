@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from airflow_provider_polaris.hooks.row_count import Counter
-from airflow_provider_polaris.hooks.tables import Table, find_table
+from airflow_provider_polaris.hooks.row_count import RowCounter
+from airflow_provider_polaris.hooks.tables import TableInfo, find_table
 from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisGuardUnansweredError
-from airflow_provider_polaris.jobs.guards.conflicts import works_on
-from airflow_provider_polaris.jobs.guards.row_counts import Count, CountPlan, plan_counts
-from airflow_provider_polaris.jobs.guards.shrinkage import Shrinkage, compare
+from airflow_provider_polaris.jobs.guards.conflicts import written_intervals
+from airflow_provider_polaris.jobs.guards.row_counts import Count, RowCountQuery, plan_counts
+from airflow_provider_polaris.jobs.guards.shrinkage import Shrinkage, find_shrinkage
 from airflow_provider_polaris.jobs.spec.job_spec import BatchJobSpec, TableSource, parse_spec
 from airflow_provider_polaris.jobs.sql.single_expression import check_expression
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval, merge
 from airflow_provider_polaris.jobs.validation.expressions import misread_constants
-from airflow_provider_polaris.operators.guards.job_conflicts import ConflictGuard, Place
-from airflow_provider_polaris.operators.guards.messages import Words
+from airflow_provider_polaris.operators.guards.job_conflicts import ConflictGuard, WriteScope
+from airflow_provider_polaris.operators.guards.messages import GuardMessages
 from airflow_provider_polaris.operators.guards.options import GuardOptions
-from airflow_provider_polaris.runtime.deadline import Limits
+from airflow_provider_polaris.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
@@ -84,10 +84,10 @@ class SourceGuards:
         self._spec = parsed
         self._source_name = parsed.source.table_name
         self._options = options
-        self._limits = Limits(clock, stop, deadline)
+        self._limits = Deadline(clock, stop, deadline)
         self._log = log
         self._poll_interval = poll_interval
-        self._words = Words(
+        self._words = GuardMessages(
             source=self._source_name,
             target=parsed.target.table_name,
             spans=parsed.target.spans or (parsed.source.span,),
@@ -135,7 +135,7 @@ class SourceGuards:
             return GuardDecision("submit", "No rows were counted.")
         return self._check_rows(source, target)
 
-    def _await_source(self) -> Table:
+    def _await_source(self) -> TableInfo:
         end = self._limits.end(AVAILABILITY_LIMIT)
         is_told = False
         while True:
@@ -163,11 +163,11 @@ class SourceGuards:
                     "task waits again."
                 )
 
-    def _check_conflicts(self, target: Table | None, own_jobs: Collection[str]) -> bool:
+    def _check_conflicts(self, target: TableInfo | None, own_jobs: Collection[str]) -> bool:
         """Return whether there were other jobs in the way."""
-        place = Place(
+        place = WriteScope(
             table=self._spec.target.table_name,
-            intervals=works_on({**self._wire, "id": "-", "executionStatus": "pending"}, is_whole=True) or (),
+            intervals=written_intervals({**self._wire, "id": "-", "executionStatus": "pending"}, is_whole=True) or (),
             partition=max(self._partitions_of(target), key=list(Granularity).index),
             is_append=self._spec.ingestion_mode == "append",
         )
@@ -177,15 +177,15 @@ class SourceGuards:
             return False
         return guard.wait(self._poll_interval)
 
-    def _check_rows(self, source: Table, target: Table | None) -> GuardDecision:
+    def _check_rows(self, source: TableInfo, target: TableInfo | None) -> GuardDecision:
         plan = plan_counts(
             self._spec,
             target=None if target is None else target.facts,
             storage=None if target is None else target.storage,
         )
-        counter = Counter(self._hook.get_conn, self._limits, self._log)
+        counter = RowCounter(self._hook.get_conn, self._limits, self._log)
         here = self._count(counter, plan, plan.source_sql, source, as_job=True, words=plan.source_words)
-        empty = compare(plan, here, {})
+        empty = find_shrinkage(plan, here, {})
         if empty.is_empty and self._options.on_empty_source == "skip":
             return GuardDecision("skip", f"{self._words.nothing_found} The task is skipped, as on_empty_source says.")
         if empty.is_empty and self._options.on_empty_source == "fail":
@@ -196,7 +196,7 @@ class SourceGuards:
         if self._options.on_shrink == "submit" and not may_succeed:
             return self._submit(plan, empty, is_compared=False)
         there = self._count(counter, plan, plan.target_sql, target, as_job=False)
-        found = compare(plan, here, there)
+        found = find_shrinkage(plan, here, there)
         if may_succeed and not found.target_rows:
             reason = f"{self._words.nothing_found} Nor are there any to replace, so the task succeeds without a job."
             return GuardDecision("succeed", reason)
@@ -206,10 +206,10 @@ class SourceGuards:
 
     def _count(
         self,
-        counter: Counter,
-        plan: CountPlan,
+        counter: RowCounter,
+        plan: RowCountQuery,
         sql: str,
-        table: Table | None,
+        table: TableInfo | None,
         *,
         as_job: bool,
         words: Mapping[str, str] | None = None,
@@ -218,7 +218,7 @@ class SourceGuards:
             return {}
         return plan.read(counter.rows(sql, table.storage, context=plan.context, as_job=as_job, words=words))
 
-    def _submit(self, plan: CountPlan, found: Shrinkage, *, is_compared: bool) -> GuardDecision:
+    def _submit(self, plan: RowCountQuery, found: Shrinkage, *, is_compared: bool) -> GuardDecision:
         what = f"{self._source_name!r} has {found.source_rows:,} rows for the job"
         if is_compared:
             what += f", which replaces {found.target_rows:,} rows of {self._spec.target.table_name!r}"
@@ -227,7 +227,7 @@ class SourceGuards:
         self._log.info("Counted by %s: %s.", plan.granularity.value, what)
         return GuardDecision("submit", f"{what}.", found.source_rows)
 
-    def _check_retention(self, target: Table | None, written: Collection[Interval], *, only_all: bool) -> None:
+    def _check_retention(self, target: TableInfo | None, written: Collection[Interval], *, only_all: bool) -> None:
         """Refuse if something that is written would be dropped; with ``only_all``, if everything would."""
         policy = target.storage.retain if target is not None else None
         if policy is None or self._options.on_retention == "submit":
@@ -237,7 +237,7 @@ class SourceGuards:
         if lost and (len(lost) == len(written) or not only_all):
             raise self._words.dropped(policy, merge(lost), now)
 
-    def _partitions(self, target: Table | None) -> list[Interval]:
+    def _partitions(self, target: TableInfo | None) -> list[Interval]:
         """Return the partitions that the job names; none if it names no bounds."""
         partition = self._partitions_of(target)[0]
         spans = self._spec.target.spans
@@ -253,7 +253,7 @@ class SourceGuards:
                     return []
         return buckets
 
-    def _partitions_of(self, target: Table | None) -> tuple[Granularity, Granularity]:
+    def _partitions_of(self, target: TableInfo | None) -> tuple[Granularity, Granularity]:
         """Return the partitions that the job writes, and the table's own."""
         own = target.facts.partitioning if target is not None else None
         asked = Granularity(self._spec.partitioned_by) if self._spec.partitioned_by is not None else None

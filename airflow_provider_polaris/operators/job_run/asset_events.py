@@ -27,7 +27,7 @@ _MOST_EVENTS: Final = 1_000
 
 
 @dataclass(frozen=True)
-class Change:
+class TableChange:
     """
     What became of a table.
 
@@ -45,7 +45,7 @@ class Change:
     is_news: bool
 
     @classmethod
-    def by_job(cls, state: JobState, facts: JobFacts) -> Change | None:
+    def by_job(cls, state: JobState, facts: JobFacts) -> TableChange | None:
         """
         Return what a job did.
 
@@ -60,7 +60,7 @@ class Change:
         return cls(state.target_table, state.source_table, facts, tuple(facts["intervals"] or ()), is_news)
 
     @classmethod
-    def without_job(cls, spec: Mapping[str, Any]) -> Change:
+    def without_job(cls, spec: Mapping[str, Any]) -> TableChange:
         """
         Return what a batch job would have done that was not needed.
 
@@ -87,8 +87,8 @@ class Change:
         }
 
 
-def announce_change(
-    operator: PolarisBaseOperator, context: Context, change: Change | None, settings: ClientSettings
+def emit_asset_event(
+    operator: PolarisBaseOperator, context: Context, change: TableChange | None, settings: ClientSettings
 ) -> None:
     """
     Add to the asset events of a task what it did, and name the runs that were built from what it wrote before.
@@ -116,7 +116,7 @@ def announce_change(
 
 
 def _add_event(
-    operator: PolarisBaseOperator, context: Context, uri: str, change: Change, key: str | None
+    operator: PolarisBaseOperator, context: Context, uri: str, change: TableChange, key: str | None
 ) -> Any | None:
     # Not from compat, which every operator imports: these load when they are needed.
     from airflow.providers.common.compat.sdk import Asset, AssetAlias

@@ -63,7 +63,7 @@ def _cancel(settings: ClientSettings, job_id: str, seconds: float) -> CancelResu
         return CancelResult(problem=str(error) or repr(error))
 
 
-class KillSwitch:
+class CancelOnKill:
     """
     Remembers that a task was killed, and cancels its job, whichever of the two is known first.
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Options:
+class JobOptions:
     """
     The shared arguments as they were meant; plain JSON, because a deferral carries them.
 
@@ -41,7 +41,7 @@ class Options:
     repeat_append: bool = False
 
 
-def read_options(operator: PolarisBaseOperator) -> Options:
+def read_options(operator: PolarisBaseOperator) -> JobOptions:
     """
     Read the shared arguments of an operator whose templates are rendered.
 
@@ -51,7 +51,7 @@ def read_options(operator: PolarisBaseOperator) -> Options:
     poll_interval = as_seconds(operator.poll_interval, "poll_interval")
     if poll_interval is None:
         raise PolarisSpecError("poll_interval None is not a positive number of seconds, such as 30.")
-    return Options(
+    return JobOptions(
         wait_for_completion=as_bool(operator.wait_for_completion, "wait_for_completion"),
         deferrable=as_bool(operator.deferrable, "deferrable"),
         poll_interval=poll_interval,

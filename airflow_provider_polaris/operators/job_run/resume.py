@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
-from airflow_provider_polaris.runtime.deferral import restart_timer
+from airflow_provider_polaris.runtime.deferral import restart_execution_timeout
 from airflow_provider_polaris.runtime.rendering import RendersTexts
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.operators.job_run.options import Options
+    from airflow_provider_polaris.operators.job_run.options import JobOptions
     from airflow_provider_polaris.operators.job_run.run import JobRun
     from airflow_provider_polaris.runtime.compat import Context
 
@@ -31,7 +31,7 @@ class ResumingOperator(RendersTexts):
         """Read the arguments anew."""
 
     @abstractmethod
-    def _new_run(self, conn_id: str, options: Options, deadline: datetime | None, context: Context) -> JobRun:
+    def _new_run(self, conn_id: str, options: JobOptions, deadline: datetime | None, context: Context) -> JobRun:
         """Return an attempt that has no job yet."""
 
     @abstractmethod
@@ -69,9 +69,9 @@ class ResumingOperator(RendersTexts):
         :param next_kwargs: Its arguments.
         :param context: Airflow's context.
         """
-        from airflow_provider_polaris.runtime.deferral import NO_EVENT
+        from airflow_provider_polaris.runtime.deferral import TRIGGER_FAILED_METHOD
 
-        if next_method == NO_EVENT and (job_id := self._pushed_facts(context).get("id")):
+        if next_method == TRIGGER_FAILED_METHOD and (job_id := self._pushed_facts(context).get("id")):
             return self._attempt(
                 context,
                 lambda: self._take_up(str(job_id), context),
@@ -80,15 +80,15 @@ class ResumingOperator(RendersTexts):
         return super().resume_execution(next_method, next_kwargs, context)
 
     if AIRFLOW_VERSION < (3, 0):
-        pre_execute = restart_timer
+        pre_execute = restart_execution_timeout
 
     def _resume(self, wait: Any, context: Context) -> JobRun:
-        from airflow_provider_polaris.operators.job_run.options import Options
-        from airflow_provider_polaris.operators.job_run.run import Handover
-        from airflow_provider_polaris.runtime.deferral import recall
+        from airflow_provider_polaris.operators.job_run.options import JobOptions
+        from airflow_provider_polaris.operators.job_run.run import DeferredRun
+        from airflow_provider_polaris.runtime.deferral import restore_state
 
-        handover = recall(Handover, wait)
-        options = recall(Options, handover.options)
+        handover = restore_state(DeferredRun, wait)
+        options = restore_state(JobOptions, handover.options)
         run = self._new_run(handover.polaris_conn_id, options, None, context)
         run.resume(handover)
         self.job_id = run.job_id
@@ -108,11 +108,11 @@ class ResumingOperator(RendersTexts):
 
     def _take_up(self, job_id: str, context: Context) -> JobRun:
         """Go on with a job of which only the id is known; the arguments may have been rendered otherwise before."""
-        from airflow_provider_polaris.runtime.deadline import attempt_start
+        from airflow_provider_polaris.runtime.deadline import try_start
 
         run = self._begin(context)
         self.job_id = run.job_id = job_id
-        run.submitted = attempt_start(context["ti"], run.submitted)
+        run.submitted = try_start(context["ti"], run.submitted)
         facts = self._pushed_facts(context)
         run.adopted = facts.get("adopted") if facts.get("id") == job_id else None
         return run

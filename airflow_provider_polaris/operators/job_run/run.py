@@ -7,23 +7,23 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_polaris.hooks.job_result import JOB_XCOM_KEY, JobFacts, conclude, job_facts, look_at_job
+from airflow_provider_polaris.hooks.job_result import JOB_XCOM_KEY, JobFacts, fetch_result, fetch_status, job_facts
 from airflow_provider_polaris.hooks.job_wait import WaitResult, WorkerWait
 from airflow_provider_polaris.jobs.errors import (
     PolarisError,
     PolarisJobCanceledError,
     PolarisJobError,
     PolarisJobTimeoutError,
-    see,
+    with_link,
 )
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.status.wait_tracker import WaitTracker
-from airflow_provider_polaris.operators.job_run.cancel_on_kill import KillSwitch, cancel_within
-from airflow_provider_polaris.operators.job_run.options import Options
+from airflow_provider_polaris.operators.job_run.cancel_on_kill import CancelOnKill, cancel_within
+from airflow_provider_polaris.operators.job_run.options import JobOptions
 from airflow_provider_polaris.operators.submission.record import Store
 from airflow_provider_polaris.operators.submission.submit import submit_once
 from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
-from airflow_provider_polaris.runtime.deadline import backstop
+from airflow_provider_polaris.runtime.deadline import airflow_timeout
 from airflow_provider_polaris.runtime.deferral import look_after_giving_up
 
 if TYPE_CHECKING:
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 _CANCEL_SECONDS: Final = 15.0
 
 
-class NothingToDo(Exception):  # noqa: N818
+class NoJobNeeded(Exception):  # noqa: N818
     """The task succeeds without a job: everything is as it should be."""
 
 
 @dataclass(frozen=True)
-class Handover:
+class DeferredRun:
     """
     What an attempt leaves itself when it is deferred, in plain JSON; afterwards nothing is taken from templates.
 
@@ -49,7 +49,7 @@ class Handover:
     :param url: Page of the job.
     :param submitted: Start of the wait, epoch seconds in UTC.
     :param adopted: As in :class:`JobRun`.
-    :param options: Fields of :class:`~.options.Options`.
+    :param options: Fields of :class:`~.options.JobOptions`.
     """
 
     job_id: str
@@ -82,8 +82,8 @@ class JobRun:
     """
 
     hook: PolarisHook
-    options: Options
-    kill: KillSwitch
+    options: JobOptions
+    kill: CancelOnKill
     clock: Clock
     deadline: datetime | None
     ti: Any
@@ -163,7 +163,7 @@ class JobRun:
         """Return the arguments with which the task is deferred."""
         from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 
-        handover = Handover(
+        handover = DeferredRun(
             job_id=self.job_id,
             polaris_conn_id=self.hook.polaris_conn_id,
             url=self.url,
@@ -186,10 +186,10 @@ class JobRun:
             "trigger": trigger,
             "method_name": "execute_complete",
             "kwargs": {"wait": asdict(handover)},
-            "timeout": backstop(self.deadline, self.clock.now()),
+            "timeout": airflow_timeout(self.deadline, self.clock.now()),
         }
 
-    def resume(self, handover: Handover) -> None:
+    def resume(self, handover: DeferredRun) -> None:
         """Take up what was left before the deferral."""
         self.job_id, self.url, self.adopted = handover.job_id, handover.url, handover.adopted
         self.submitted = datetime.fromtimestamp(handover.submitted, timezone.utc)
@@ -245,12 +245,12 @@ class JobRun:
         return WaitTracker(self.job_id, now=self.submitted, deadline=deadline, console_url=self.url)
 
     def _wait(self, tracker: WaitTracker) -> WorkerWait:
-        from airflow_provider_polaris.jobs.status.pending_warning import Patience
+        from airflow_provider_polaris.jobs.status.pending_warning import PendingWarning
 
         return WorkerWait(
             self.hook,
             tracker,
-            Patience(self.options.pending_warning_after, self.submitted.timestamp()),
+            PendingWarning(self.options.pending_warning_after, self.submitted.timestamp()),
             clock=self.clock,
             log=self.log,
             stop=lambda: self.kill.thrown,
@@ -263,7 +263,7 @@ class JobRun:
             raise result.error
         if result.state is None:
             raise self._killed()
-        conclusion = conclude(
+        conclusion = fetch_result(
             self.hook,
             result.state,
             fail_on_warning=self.options.fail_on_warning,
@@ -291,7 +291,7 @@ class JobRun:
 
     def _look_once(self, tracker: WaitTracker, status: str | None) -> WaitResult:
         try:
-            look = look_at_job(self.hook, self.job_id)
+            look = fetch_status(self.hook, self.job_id)
         except PolarisError as error:
             return WaitResult(error=tracker.timeout_error(f"it is {status!r} by now, but can't be described: {error}"))
         if look.state is None:
@@ -309,7 +309,7 @@ class JobRun:
         else:
             what = "it was asked to be canceled"
         return PolarisJobCanceledError(
-            see(f"the task was killed while Polaris job {self.job_id!r} was at work; {what}.", self.url),
+            with_link(f"the task was killed while Polaris job {self.job_id!r} was at work; {what}.", self.url),
             job_id=self.job_id,
             state=None if result is None else result.status,
             console_url=self.url,

@@ -12,8 +12,8 @@ from airflow_provider_polaris.jobs.errors import PolarisJobCanceledError
 from airflow_provider_polaris.jobs.idempotency.fingerprint import fingerprint
 from airflow_provider_polaris.jobs.idempotency.matching import spec_adds_rows
 from airflow_provider_polaris.jobs.spec.context import takes_marker
-from airflow_provider_polaris.operators.submission.find_job import Place
-from airflow_provider_polaris.operators.submission.messages import Refusals
+from airflow_provider_polaris.operators.submission.find_job import SearchScope
+from airflow_provider_polaris.operators.submission.messages import SubmissionMessages
 from airflow_provider_polaris.operators.submission.record import MarkerUse, Record, Records
 from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
 
@@ -34,7 +34,7 @@ class Kill(Protocol):
 
 
 @dataclass(frozen=True)
-class Attempt:
+class SubmissionAttempt:
     """
     One attempt.
 
@@ -67,9 +67,9 @@ class Attempt:
         return fingerprint(self.spec)
 
     @cached_property
-    def place(self) -> Place:
+    def place(self) -> SearchScope:
         """Where the job of the spec is to be found."""
-        return Place.of(self.spec)
+        return SearchScope.of(self.spec)
 
     @cached_property
     def adds_rows(self) -> bool:
@@ -104,9 +104,9 @@ class Attempt:
         return self.identity.marker(self.api, self.project)
 
     @cached_property
-    def refusals(self) -> Refusals:
+    def refusals(self) -> SubmissionMessages:
         """Makes the errors."""
-        return Refusals(self.hook.polaris_conn_id, self.project, self.place.table, self.adds_rows)
+        return SubmissionMessages(self.hook.polaris_conn_id, self.project, self.place.table, self.adds_rows)
 
     def is_killed(self) -> bool:
         """Whether the task was killed."""

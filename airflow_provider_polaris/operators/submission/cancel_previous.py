@@ -25,7 +25,7 @@ SETTLE_LIMIT: Final = timedelta(minutes=10)
 _SECONDS_BETWEEN_LOOKS: Final = 5.0
 
 
-def settle(hook: PolarisHook, job_id: str, *, clock: Clock, stop: Callable[[], bool], log: Any) -> str | None:
+def cancel_and_wait(hook: PolarisHook, job_id: str, *, clock: Clock, stop: Callable[[], bool], log: Any) -> str | None:
     """
     Cancel a job and wait until it has ended; a job that can't be canceled, because it deletes data, is waited for.
 

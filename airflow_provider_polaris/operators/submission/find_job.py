@@ -12,7 +12,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisNotFoundError
-from airflow_provider_polaris.jobs.idempotency.matching import Candidate, Choice, Wanted, choose, recognize
+from airflow_provider_polaris.jobs.idempotency.matching import (
+    Candidate,
+    JobCriteria,
+    MatchResult,
+    match_job,
+    select_match,
+)
 from airflow_provider_polaris.jobs.spec.context import marker_in
 from airflow_provider_polaris.jobs.status.state import JobState
 
@@ -35,7 +41,7 @@ SECONDS_BETWEEN_LOOKS: Final = 5.0
 
 
 @dataclass(frozen=True)
-class Place:
+class SearchScope:
     """
     Where to look.
 
@@ -49,14 +55,14 @@ class Place:
     source: str | None = None
 
     @classmethod
-    def of(cls, spec: Mapping[str, Any]) -> Place:
+    def of(cls, spec: Mapping[str, Any]) -> SearchScope:
         """Return where the job of a spec is to be found."""
         kind = spec.get("type")
         return cls(_table(spec, "target"), kind if isinstance(kind, str) else None, _table(spec, "source"))
 
 
 @dataclass(frozen=True)
-class Outlook:
+class SearchResult:
     """
     What one look, or several, came to.
 
@@ -66,7 +72,7 @@ class Outlook:
         Polaris doesn't keep markers, ours is among them if our spec has changed.
     """
 
-    choice: Choice
+    choice: MatchResult
     is_complete: bool
     is_blind: bool = False
 
@@ -86,8 +92,8 @@ class Search:
     def __init__(
         self,
         hook: PolarisHook,
-        wanted: Wanted,
-        place: Place,
+        wanted: JobCriteria,
+        place: SearchScope,
         *,
         since: datetime | None,
         past: Collection[str],
@@ -103,7 +109,7 @@ class Search:
         self._has_unmarked_strangers = False
         self._has_warned = False
 
-    def until(self, end: datetime, clock: Clock, stop: Callable[[], bool]) -> Outlook:
+    def until(self, end: datetime, clock: Clock, stop: Callable[[], bool]) -> SearchResult:
         """
         Look until our job is found for certain or the end has come, then once more.
 
@@ -125,7 +131,7 @@ class Search:
                     return outlook
             clock.sleep(min(SECONDS_BETWEEN_LOOKS, max(0.0, (end - clock.now()).total_seconds())), stop)
 
-    def look(self) -> Outlook:
+    def look(self) -> SearchResult:
         """Look once: one page of the list, and a description of each job in it that may be ours."""
         candidates: list[Candidate] = []
         described = 0
@@ -145,9 +151,9 @@ class Search:
             candidate = self._describe(summary.job_id)
             if candidate is not None and not self._is_too_early(candidate):
                 candidates.append(candidate)
-        choice = choose(candidates, self._wanted, echoes_markers=self._echoes_markers)
+        choice = select_match(candidates, self._wanted, echoes_markers=self._echoes_markers)
         self._warn(candidates)
-        return Outlook(choice, is_complete, self._has_unmarked_strangers and not self._echoes_markers)
+        return SearchResult(choice, is_complete, self._has_unmarked_strangers and not self._echoes_markers)
 
     def _is_too_early(self, candidate: Candidate) -> bool:
         """Whether a job that may be taken up only because it does the same was there before ours could be."""
@@ -179,7 +185,7 @@ class Search:
             return None
         is_marked = marker_in(job) is not None
         self._echoes_markers = self._echoes_markers or is_marked
-        candidate = recognize(job, self._wanted)
+        candidate = match_job(job, self._wanted)
         if candidate is None:
             self._foreign.add(job_id)  # what a job asks for never changes
             self._has_unmarked_strangers = self._has_unmarked_strangers or not is_marked

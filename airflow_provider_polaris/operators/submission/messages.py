@@ -19,7 +19,7 @@ _MARK_SUCCESS: Final = "If its rows are what you want, mark the task as success.
 
 
 @dataclass(frozen=True)
-class Refusals:
+class SubmissionMessages:
     """
     Makes the errors of one task.
 

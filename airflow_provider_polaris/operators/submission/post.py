@@ -18,10 +18,10 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisThrottledError,
     PolarisTransportError,
 )
-from airflow_provider_polaris.jobs.idempotency.matching import Wanted
+from airflow_provider_polaris.jobs.idempotency.matching import JobCriteria
 from airflow_provider_polaris.jobs.spec.context import with_marker
 from airflow_provider_polaris.jobs.status.state import JobState
-from airflow_provider_polaris.operators.submission.attempt import Attempt
+from airflow_provider_polaris.operators.submission.attempt import SubmissionAttempt
 from airflow_provider_polaris.operators.submission.find_job import MOST_SUMMARIES, VISIBILITY_WAIT, Search
 from airflow_provider_polaris.operators.submission.record import MarkerUse, Record
 
@@ -38,7 +38,7 @@ _THROTTLE_LIMIT: Final = timedelta(minutes=5)
 _THROTTLE_SECONDS: Final = 5.0
 
 
-class Posting:
+class JobPost:
     """
     Sends the job of one attempt.
 
@@ -47,7 +47,7 @@ class Posting:
     :param past: Ids of jobs that are done with.
     """
 
-    def __init__(self, attempt: Attempt, before: Record | None, past: tuple[str, ...]) -> None:
+    def __init__(self, attempt: SubmissionAttempt, before: Record | None, past: tuple[str, ...]) -> None:
         self._attempt = attempt
         self._before = before
         self._past = past
@@ -224,7 +224,7 @@ class Posting:
 
     def _search(self, record: Record) -> Search:
         attempt = self._attempt
-        wanted = Wanted(
+        wanted = JobCriteria(
             record.fingerprint,
             {attempt.marker: record.epoch} if record.is_marked else {},
             needs_certainty=attempt.adds_rows,

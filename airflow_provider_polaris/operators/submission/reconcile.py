@@ -13,18 +13,18 @@ from typing import Literal
 
 from airflow_provider_polaris.jobs.errors import PolarisJobTimeoutError, PolarisNotFoundError
 from airflow_provider_polaris.jobs.idempotency.fingerprint import changed_fields
-from airflow_provider_polaris.jobs.idempotency.matching import Wanted, adds_rows
+from airflow_provider_polaris.jobs.idempotency.matching import JobCriteria, adds_rows
 from airflow_provider_polaris.jobs.spec.context import takes_marker
 from airflow_provider_polaris.jobs.status.state import STATUSES_WITHOUT_EFFECT, JobState
-from airflow_provider_polaris.operators.submission.attempt import Attempt
-from airflow_provider_polaris.operators.submission.cancel_previous import settle
+from airflow_provider_polaris.operators.submission.attempt import SubmissionAttempt
+from airflow_provider_polaris.operators.submission.cancel_previous import cancel_and_wait
 from airflow_provider_polaris.operators.submission.find_job import (
     MOST_SUMMARIES,
     SECONDS_BETWEEN_LOOKS,
     VISIBILITY_WAIT,
-    Outlook,
-    Place,
     Search,
+    SearchResult,
+    SearchScope,
 )
 from airflow_provider_polaris.operators.submission.record import Record
 
@@ -57,7 +57,7 @@ class Reconciliation:
     :param attempt: What is known.
     """
 
-    def __init__(self, attempt: Attempt) -> None:
+    def __init__(self, attempt: SubmissionAttempt) -> None:
         self._attempt = attempt
         self._past: list[str] = []
         self._settled: str | None = None
@@ -130,14 +130,14 @@ class Reconciliation:
         changed = changed_fields(record.fingerprint, attempt.fingerprint)
         is_clear = record.epoch != attempt.identity.epoch
         marker = attempt.identity.marker(record.api, record.project, record.epoch)
-        wanted = Wanted(
+        wanted = JobCriteria(
             record.fingerprint,
             {marker: record.epoch},
             # What isn't to be taken up will be canceled, and that must not happen to another task's job.
             needs_certainty=attempt.adds_rows or is_clear or bool(changed),
             was_marked=record.is_marked,
         )
-        place = Place(record.table) if changed else attempt.place
+        place = SearchScope(record.table) if changed else attempt.place
         search = Search(attempt.hook, wanted, place, since=record.since, past=self._past, log=attempt.log)
         outlook = self._look("was about to submit a job and wrote down no outcome", search, self._end_of_wait(sent))
         return self._judge(outlook, changed, is_clear=is_clear)
@@ -156,7 +156,7 @@ class Reconciliation:
         if not attempt.may_be_marked and (is_clear or not may_compare):
             self._check_may_go_blind()
             return Reconciled()
-        wanted = Wanted(
+        wanted = JobCriteria(
             attempt.fingerprint,
             identity.markers(attempt.api, attempt.project) if attempt.may_be_marked else {},
             needs_certainty=attempt.adds_rows or is_clear,
@@ -182,7 +182,7 @@ class Reconciliation:
             job = self._judge(outlook, (), is_clear=is_clear)
         return Reconciled(job, "adopted", None, tuple(self._past), self._settled)
 
-    def _look(self, why: str, search: Search, end: datetime) -> Outlook:
+    def _look(self, why: str, search: Search, end: datetime) -> SearchResult:
         attempt = self._attempt
         seconds = (end - attempt.clock.now()).total_seconds()
         if seconds > 0:
@@ -199,7 +199,7 @@ class Reconciliation:
         if self._must_not_repeat(self._attempt.adds_rows):
             raise self._attempt.refusals.nothing_known()
 
-    def _judge(self, outlook: Outlook, changed: tuple[str, ...], *, is_clear: bool) -> JobState | None:
+    def _judge(self, outlook: SearchResult, changed: tuple[str, ...], *, is_clear: bool) -> JobState | None:
         """Draw the conclusion from a search."""
         attempt = self._attempt
         doubtful = outlook.choice.doubtful
@@ -246,7 +246,7 @@ class Reconciliation:
     def _settle(self, job_id: str) -> str | None:
         attempt = self._attempt
         try:
-            status = settle(attempt.hook, job_id, clock=attempt.clock, stop=attempt.is_killed, log=attempt.log)
+            status = cancel_and_wait(attempt.hook, job_id, clock=attempt.clock, stop=attempt.is_killed, log=attempt.log)
         except PolarisJobTimeoutError:
             attempt.check_alive()
             raise

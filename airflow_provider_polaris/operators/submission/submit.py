@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_polaris.jobs.errors import PolarisGuardError
 from airflow_provider_polaris.jobs.status.state import JobState
-from airflow_provider_polaris.operators.submission.attempt import Attempt, Kill
-from airflow_provider_polaris.operators.submission.post import Posting
+from airflow_provider_polaris.operators.submission.attempt import Kill, SubmissionAttempt
+from airflow_provider_polaris.operators.submission.post import JobPost
 from airflow_provider_polaris.operators.submission.reconcile import Reconciled, Reconciliation
 from airflow_provider_polaris.operators.submission.record import Records, Store
 from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
@@ -22,7 +22,6 @@ from airflow_provider_polaris.operators.submission.task_identity import TaskIden
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
     from airflow_provider_polaris.runtime.clock import Clock
-
 
 
 Outcome = Literal["submitted", "adopted", "resumed", "settled"]
@@ -90,7 +89,7 @@ def submit_once(
     :raises PolarisRecordError: The store doesn't work; nothing was submitted.
     :raises PolarisError: Anything else; nothing was submitted, or the record knows of it.
     """
-    attempt = Attempt(
+    attempt = SubmissionAttempt(
         spec=spec,
         identity=identity,
         records=Records(store, log),
@@ -111,7 +110,7 @@ def submit_once(
     return submitted
 
 
-def _submit(attempt: Attempt, guards: Callable[[tuple[str, ...]], None] | None) -> Submitted:
+def _submit(attempt: SubmissionAttempt, guards: Callable[[tuple[str, ...]], None] | None) -> Submitted:
     earlier = Reconciliation(attempt).run()
     if earlier.job is not None:
         _take_up(attempt, earlier, earlier.job)
@@ -119,7 +118,7 @@ def _submit(attempt: Attempt, guards: Callable[[tuple[str, ...]], None] | None) 
     attempt.check_alive()
     if guards is not None:
         guards(earlier.past)
-    job, was_lost = Posting(attempt, earlier.record, earlier.past).run()
+    job, was_lost = JobPost(attempt, earlier.record, earlier.past).run()
     if was_lost:
         _tell(attempt, "Adopted Polaris job %r (%s), %s: it is what came of the POST without an answer. See %s", job)
         return Submitted(job, "adopted")
@@ -130,7 +129,7 @@ def _submit(attempt: Attempt, guards: Callable[[tuple[str, ...]], None] | None) 
     return Submitted(job, "submitted")
 
 
-def _take_up(attempt: Attempt, earlier: Reconciled, job: JobState) -> None:
+def _take_up(attempt: SubmissionAttempt, earlier: Reconciled, job: JobState) -> None:
     if earlier.outcome == "resumed":
         _tell(attempt, "Resumed Polaris job %r (%s), %s, of an earlier try of this task. See %s", job)
         return
@@ -139,7 +138,7 @@ def _take_up(attempt: Attempt, earlier: Reconciled, job: JobState) -> None:
     _tell(attempt, "Adopted Polaris job %r (%s), %s, of an earlier try of this task. See %s", job)
 
 
-def _tell(attempt: Attempt, text: str, job: JobState) -> None:
+def _tell(attempt: SubmissionAttempt, text: str, job: JobState) -> None:
     url = attempt.hook.job_url(job.job_id, job.target_table or "")
     attempt.log.info(text, job.job_id, job.purpose, job.status, url)
 

@@ -39,7 +39,7 @@ class AgeOutCopyOperator(PolarisTableToTableOperator):
         from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
         from airflow_provider_polaris.jobs.errors import PolarisGuardError
         from airflow_provider_polaris.jobs.time.interval import merge
-        from airflow_provider_polaris.operators.guards.messages import among
+        from airflow_provider_polaris.operators.guards.messages import format_intervals
         from airflow_provider_polaris.task_groups.age_out.job_conflicts import survey_of, wait_for_changes
         from airflow_provider_polaris.task_groups.age_out.planner import not_replaceable
         from airflow_provider_polaris.task_groups.age_out.table_history import aged_before
@@ -52,7 +52,7 @@ class AgeOutCopyOperator(PolarisTableToTableOperator):
         empty = [bucket for bucket in plan.buckets if bucket not in counts]
         if empty:
             raise PolarisGuardError(
-                f"table {plan.source!r} has no rows in {among(merge(empty))} any more, where it had some when this was "
+                f"table {plan.source!r} has no rows in {format_intervals(merge(empty))} any more, where it had some when this was "
                 "planned; the copy would empty that part of the target. Nothing was submitted. Clear task "
                 f"{self.first_task!r} with its downstream tasks: it looks at both tables again."
             )

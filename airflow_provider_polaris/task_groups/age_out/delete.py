@@ -41,7 +41,7 @@ class AgeOutDeleteOperator(PolarisBaseOperator):
         """Return the deletion, checked against the table's partitioning."""
         from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
         from airflow_provider_polaris.jobs.spec.job_spec import parse_spec
-        from airflow_provider_polaris.jobs.tables.description import TableFacts
+        from airflow_provider_polaris.jobs.tables.description import TableDescription
         from airflow_provider_polaris.jobs.validation.deletion import check_deletion
         from airflow_provider_polaris.jobs.validation.rules import check_spec
 
@@ -58,32 +58,32 @@ class AgeOutDeleteOperator(PolarisBaseOperator):
             }
         )
         check_spec(spec)
-        check_deletion(proof.spans, TableFacts.from_wire(hook.get_table(proof.source)))
+        check_deletion(proof.spans, TableDescription.from_wire(hook.get_table(proof.source)))
         return spec.to_wire()
 
     def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:  # noqa: ARG002
         """Prove it again."""
         from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
-        from airflow_provider_polaris.task_groups.age_out.deletion_check import Leftovers
+        from airflow_provider_polaris.task_groups.age_out.deletion_check import DeletionCheck
         from airflow_provider_polaris.task_groups.age_out.job_conflicts import (
             survey_of,
             wait_for_changes,
             wait_for_readers,
         )
-        from airflow_provider_polaris.task_groups.age_out.proof import AlreadyAged, Prover
+        from airflow_provider_polaris.task_groups.age_out.proof import AlreadyAged, CopyProof
 
         given = AgingPlan.from_json(self.proof, "proof")
         survey = survey_of(run, self.log)
         wait_for_changes(survey, given.source, given, ours=earlier_jobs)
         wait_for_changes(survey, given.target, given, ours=earlier_jobs)
         wait_for_readers(survey, given.source)
-        prover = Prover(survey, given, str(given.job), self.first_task)
+        prover = CopyProof(survey, given, str(given.job), self.first_task)
         try:
             prover.prove()
         except AlreadyAged as why:
             # An earlier deletion may have died before it looked at what it took.
             copied = prover.copied()
-            Leftovers(survey, given).check_segments(copied, copied)
+            DeletionCheck(survey, given).check_segments(copied, copied)
             raise AirflowSkipException(str(why)) from None
 
     def describe_guards(self) -> Sequence[str]:
@@ -97,16 +97,16 @@ class AgeOutDeleteOperator(PolarisBaseOperator):
         """Look at what the deletion took, and at what it left."""
         from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
         from airflow_provider_polaris.jobs.status.state import JobState
-        from airflow_provider_polaris.operators.guards.messages import among
-        from airflow_provider_polaris.task_groups.age_out.deletion_check import Leftovers
+        from airflow_provider_polaris.operators.guards.messages import format_intervals
+        from airflow_provider_polaris.task_groups.age_out.deletion_check import DeletionCheck
         from airflow_provider_polaris.task_groups.age_out.job_conflicts import survey_of
-        from airflow_provider_polaris.task_groups.age_out.proof import Prover
+        from airflow_provider_polaris.task_groups.age_out.proof import CopyProof
 
         given = AgingPlan.from_json(self.proof, "proof")
         survey = survey_of(run, self.log)
-        copied = Prover(survey, given, str(given.job), self.first_task).copied()
+        copied = CopyProof(survey, given, str(given.job), self.first_task).copied()
         created = JobState.from_wire(run.hook.get_job(run.job_id)).created
-        leftovers = Leftovers(survey, given)
+        leftovers = DeletionCheck(survey, given)
         leftovers.check_segments(created or copied, copied)
         leftovers.check_rows()
-        self.log.info("Aged from table %r to table %r: %s.", given.source, given.target, among(given.spans))
+        self.log.info("Aged from table %r to table %r: %s.", given.source, given.target, format_intervals(given.spans))

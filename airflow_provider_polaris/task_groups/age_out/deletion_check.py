@@ -7,16 +7,16 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_polaris.jobs.age_out.history import UnusedSegment, removed_since, unproven
-from airflow_provider_polaris.jobs.age_out.window import hull
+from airflow_provider_polaris.jobs.age_out.window import bounding_interval
 from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisGuardUnansweredError
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.time.interval import merge
-from airflow_provider_polaris.operators.guards.messages import among
-from airflow_provider_polaris.task_groups.age_out.table_history import Pasts
+from airflow_provider_polaris.operators.guards.messages import format_intervals
+from airflow_provider_polaris.task_groups.age_out.table_history import TableHistories
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
-    from airflow_provider_polaris.task_groups.table_counts import Survey
+    from airflow_provider_polaris.task_groups.table_counts import TableCounter
 
 #: So long a restore may take; its job goes on afterwards.
 _RESTORE_LIMIT: Final = timedelta(minutes=30)
@@ -24,7 +24,7 @@ _RESTORE_LIMIT: Final = timedelta(minutes=30)
 _MOST_LOOKS: Final = 3
 
 
-class Leftovers:
+class DeletionCheck:
     """
     Looks after one deletion.
 
@@ -32,7 +32,7 @@ class Leftovers:
     :param plan: What was proven.
     """
 
-    def __init__(self, survey: Survey, plan: AgingPlan) -> None:
+    def __init__(self, survey: TableCounter, plan: AgingPlan) -> None:
         self._survey = survey
         self._plan = plan
 
@@ -47,21 +47,21 @@ class Leftovers:
         """
         plan = self._plan
         spans = merge(plan.spans)
-        pasts = Pasts(self._survey.hook, plan.source, plan.target, plan.granularity)
-        wrong = unproven(removed_since(pasts.unused(hull(spans)), spans, deleted), spans, copied)
+        pasts = TableHistories(self._survey.hook, plan.source, plan.target, plan.granularity)
+        wrong = unproven(removed_since(pasts.unused(bounding_interval(spans)), spans, deleted), spans, copied)
         if not wrong:
             return
         named = ", ".join(f"{each.interval!r} of version {each.version!r}" for each in wrong[:5])
         is_coarse = any(each.span is None or not any(span.contains(each.span) for span in spans) for each in wrong)
         why = (
-            f"segments that reach outside of what was proven ({among(spans)}), because they were written with another "
+            f"segments that reach outside of what was proven ({format_intervals(spans)}), because they were written with another "
             f"partitionedBy than {plan.granularity.value!r}"
             if is_coarse
             else "rows that came in after the copy, which nobody has proven to be in the target"
         )
         ends = self._restore(wrong)
         raise PolarisGuardError(
-            f"the deletion from table {plan.source!r} took {why}: {named}. {ends} Their rows of {among(spans)} are in "
+            f"the deletion from table {plan.source!r} took {why}: {named}. {ends} Their rows of {format_intervals(spans)} are in "
             f"table {plan.target!r}, too. "
             + (
                 f"Rewrite that part of {plan.source!r} with partitionedBy {plan.granularity.value!r} (a replace job "
@@ -87,7 +87,7 @@ class Leftovers:
         if left:
             rows = sum(count.rows for count in left.values())
             raise PolarisGuardError(
-                f"table {plan.source!r} has {rows:,} rows in {among(merge(left))} after the deletion: they came in "
+                f"table {plan.source!r} has {rows:,} rows in {format_intervals(merge(left))} after the deletion: they came in "
                 "after it or were restored, or Polaris didn't delete them. Nothing is lost. Run the group again for "
                 "that time: it ages them, or says what to do."
             )

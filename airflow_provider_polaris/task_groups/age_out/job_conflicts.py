@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_polaris.jobs.errors import PolarisGuardUnansweredError
 from airflow_provider_polaris.jobs.status.state import ACTIVE_STATUSES, JobState
-from airflow_provider_polaris.operators.guards.job_conflicts import CONFLICT_LIMIT, ConflictGuard, Place
-from airflow_provider_polaris.task_groups.table_counts import Survey
+from airflow_provider_polaris.operators.guards.job_conflicts import CONFLICT_LIMIT, ConflictGuard, WriteScope
+from airflow_provider_polaris.task_groups.table_counts import TableCounter
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
     from airflow_provider_polaris.operators.job_run.run import JobRun
 
 
-def survey_of(run: JobRun, log: Any) -> Survey:
+def survey_of(run: JobRun, log: Any) -> TableCounter:
     """
     Return what asks Polaris on behalf of a task that submits a job.
 
     :param run: The attempt.
     :param log: Logger of the task.
     """
-    return Survey(
+    return TableCounter(
         run.hook,
         clock=run.clock,
         log=log,
@@ -32,7 +32,7 @@ def survey_of(run: JobRun, log: Any) -> Survey:
     )
 
 
-def wait_for_changes(survey: Survey, table: str, plan: AgingPlan, *, ours: Collection[str]) -> None:
+def wait_for_changes(survey: TableCounter, table: str, plan: AgingPlan, *, ours: Collection[str]) -> None:
     """
     Wait until no job changes a table in the plan's intervals, an hour at most or until the deadline.
 
@@ -41,11 +41,11 @@ def wait_for_changes(survey: Survey, table: str, plan: AgingPlan, *, ours: Colle
     :param ours: Ids of jobs that the task itself submitted before.
     :raises PolarisGuardUnansweredError: Time is up.
     """
-    place = Place(table=table, intervals=plan.spans, partition=plan.granularity, is_append=False)
+    place = WriteScope(table=table, intervals=plan.spans, partition=plan.granularity, is_append=False)
     ConflictGuard(survey.hook, place, ours, limits=survey.limits, log=survey.log).wait(survey.poll_interval)
 
 
-def wait_for_readers(survey: Survey, table: str) -> None:
+def wait_for_readers(survey: TableCounter, table: str) -> None:
     """
     Wait until no job reads a table, as long as for changes: Polaris deletes nothing under a reader.
 
@@ -73,7 +73,7 @@ def wait_for_readers(survey: Survey, table: str) -> None:
             )
 
 
-def _readers(survey: Survey, table: str) -> list[JobState]:
+def _readers(survey: TableCounter, table: str) -> list[JobState]:
     rows = survey.hook.iter_jobs(
         type=("batch",),
         execution_status=sorted(ACTIVE_STATUSES),

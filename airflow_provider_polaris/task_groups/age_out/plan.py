@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow_provider_polaris.runtime.compat import AirflowSkipException
-from airflow_provider_polaris.task_groups.read_only_task import AgingTask
+from airflow_provider_polaris.task_groups.read_only_task import ReadOnlyTask
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.time.interval import Interval
     from airflow_provider_polaris.runtime.compat import Context
-    from airflow_provider_polaris.task_groups.age_out.planner import Wishes
-    from airflow_provider_polaris.task_groups.table_counts import Survey
+    from airflow_provider_polaris.task_groups.age_out.planner import AgeOutRequest
+    from airflow_provider_polaris.task_groups.table_counts import TableCounter
 
 
-class AgeOutPlanOperator(AgingTask):
+class AgeOutPlanOperator(ReadOnlyTask):
     """
     Decide what a run ages; changes nothing. See :class:`PolarisAgeOutTaskGroup` for the arguments.
 
@@ -44,7 +44,7 @@ class AgeOutPlanOperator(AgingTask):
         "on_open_stream",
         "on_aged_target",
         "copy_arguments",
-        *AgingTask.template_fields,
+        *ReadOnlyTask.template_fields,
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"copy_arguments": "json"}
 
@@ -75,7 +75,7 @@ class AgeOutPlanOperator(AgingTask):
         self.on_aged_target = on_aged_target
         self.copy_arguments = copy_arguments
 
-    def work(self, survey: Survey, context: Context) -> dict[str, Any]:
+    def work(self, survey: TableCounter, context: Context) -> dict[str, Any]:
         """Return the plan."""
         from airflow_provider_polaris.task_groups.age_out.planner import NothingToDo, Planner
 
@@ -88,13 +88,13 @@ class AgeOutPlanOperator(AgingTask):
         self.log.info("It will be proven by %s.", plan.way)
         return plan.to_json()
 
-    def _wishes(self, context: Context) -> Wishes:
+    def _wishes(self, context: Context) -> AgeOutRequest:
         from airflow_provider_polaris.jobs.age_out.window import read_age
         from airflow_provider_polaris.jobs.tables.name import check_table_name
         from airflow_provider_polaris.jobs.time.interval import Interval
         from airflow_provider_polaris.runtime.arguments import as_bool, as_count, as_text, is_none
         from airflow_provider_polaris.runtime.run_interval import interval_of_run
-        from airflow_provider_polaris.task_groups.age_out.planner import Wishes
+        from airflow_provider_polaris.task_groups.age_out.planner import AgeOutRequest
 
         if isinstance(self.interval, Interval):
             run = self.interval
@@ -107,7 +107,7 @@ class AgeOutPlanOperator(AgingTask):
             run = found.interval
         source, target = as_text(self.source_table, "source_table"), as_text(self.target_table, "target_table")
         check_table_name(source, "source_table")
-        return Wishes(
+        return AgeOutRequest(
             source=source,
             target=target,
             age=read_age(as_text(self.older_than, "older_than")),

@@ -12,31 +12,31 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from airflow_provider_polaris.jobs.age_out.history import removed_since, unproven
 from airflow_provider_polaris.jobs.age_out.plan import (
     AgingPlan,
-    Way,
+    ProofMethod,
     Window,
     check_time_stays,
-    choose_way,
+    choose_method,
     make_windows,
     oldest_sql,
     query_context,
 )
-from airflow_provider_polaris.jobs.age_out.window import aged_interval, hull, partitions_in_common
+from airflow_provider_polaris.jobs.age_out.window import aged_interval, bounding_interval, partitions_in_common
 from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisSpecError
 from airflow_provider_polaris.jobs.guards.row_counts import Count
 from airflow_provider_polaris.jobs.spec.job_spec import BatchJobSpec, parse_spec
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval, merge
 from airflow_provider_polaris.jobs.time.period import Period
-from airflow_provider_polaris.operators.guards.messages import among
+from airflow_provider_polaris.operators.guards.messages import format_intervals
 from airflow_provider_polaris.operators.table_to_table import PolarisTableToTableOperator
-from airflow_provider_polaris.operators.table_to_table_spec import plan_table_to_table
+from airflow_provider_polaris.operators.table_to_table_spec import build_spec
 from airflow_provider_polaris.task_groups.age_out.streaming_jobs import check_streams
-from airflow_provider_polaris.task_groups.age_out.table_history import Pasts, aged_before
+from airflow_provider_polaris.task_groups.age_out.table_history import TableHistories, aged_before
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.hooks.tables import Table
+    from airflow_provider_polaris.hooks.tables import TableInfo
     from airflow_provider_polaris.runtime.compat import Context
-    from airflow_provider_polaris.task_groups.table_counts import Counts, Survey
+    from airflow_provider_polaris.task_groups.table_counts import Counts, TableCounter
 
 #: A job can't write more time partitions. Source: druid.apache.org/docs/latest/multi-stage-query/reference (limits).
 _MOST_PARTITIONS: Final = 5_000
@@ -49,7 +49,7 @@ class NothingToDo(Exception):  # noqa: N818 (it is no error)
 
 
 @dataclass(frozen=True)
-class Wishes:
+class AgeOutRequest:
     """
     What the user asked for.
 
@@ -83,7 +83,7 @@ class Planner:
     :param context: Airflow's context.
     """
 
-    def __init__(self, survey: Survey, wishes: Wishes, copy: Mapping[str, Any], context: Context) -> None:
+    def __init__(self, survey: TableCounter, wishes: AgeOutRequest, copy: Mapping[str, Any], context: Context) -> None:
         self._survey = survey
         self._wishes = wishes
         self._copy = copy
@@ -122,13 +122,13 @@ class Planner:
                 "or there never were any. Nothing was changed."
             )
         if wishes.heeds_streams:
-            check_streams(survey.hook, wishes.source, hull(list(counts)).end, survey.limits.clock.now())
+            check_streams(survey.hook, wishes.source, bounding_interval(list(counts)).end, survey.limits.clock.now())
         plan, counts = self._with_usable_way(plan, counts)
         plan = replace(plan, windows=make_windows(self._replaceable(plan, counts, window)))
         self._spec(list(plan.spans))  # as the copy will send it
         return plan
 
-    def _partition(self, source: Table, target: Table | None) -> Granularity:
+    def _partition(self, source: TableInfo, target: TableInfo | None) -> Granularity:
         text = self._copy.get("partitioned_by")
         asked = None if text in (None, "None") else Granularity.parse(text, field="partitioned_by")
         facts = None if target is None else target.facts
@@ -140,7 +140,7 @@ class Planner:
         defaults = {each.name: each.default for each in signature if each.default is not inspect.Parameter.empty}
         arguments = SimpleNamespace(**{**defaults, **self._copy, "target_intervals": spans})
         operator = cast("PolarisTableToTableOperator", arguments)
-        spec = parse_spec(plan_table_to_table(operator, self._context, self._survey.hook, self._survey.log))
+        spec = parse_spec(build_spec(operator, self._context, self._survey.hook, self._survey.log))
         assert isinstance(spec, BatchJobSpec)
         check_time_stays(spec)
         segments = (spec.context or {}).get("includeSegmentSource", "NONE")
@@ -157,9 +157,9 @@ class Planner:
         return spec
 
     def _first_plan(
-        self, spec: BatchJobSpec, source: Table, target: Table | None, window: Interval, partition: Granularity
+        self, spec: BatchJobSpec, source: TableInfo, target: TableInfo | None, window: Interval, partition: Granularity
     ) -> AgingPlan:
-        way = choose_way(spec, source.facts, None if target is None else target.facts)
+        way = choose_method(spec, source.facts, None if target is None else target.facts)
         _check_filter(way, spec.filter_expression)
         return AgingPlan(
             source=self._wishes.source,
@@ -172,7 +172,7 @@ class Planner:
             may_replace=not self._wishes.heeds_history,
         )
 
-    def _count(self, plan: AgingPlan, source: Table, window: Interval) -> Counts:
+    def _count(self, plan: AgingPlan, source: TableInfo, window: Interval) -> Counts:
         """Return what the source has, of the window and of the oldest partitions before it."""
         survey = self._survey
         words = plan.source_words
@@ -191,7 +191,7 @@ class Planner:
         """Prove otherwise where rows have no number to be summed."""
         if all((count.events or 0) > 0 for count in counts.values()):
             return plan, counts
-        way = Way("metrics")
+        way = ProofMethod("metrics")
         _check_filter(way, plan.filter)
         return replace(plan, way=way), {bucket: Count(each.rows, each.rows) for bucket, each in counts.items()}
 
@@ -223,7 +223,7 @@ class Planner:
 
     def _check_deletions(self, plan: AgingPlan, window: Interval) -> None:
         """An earlier run may have died after its deletion and before it looked at what that took."""
-        pasts = Pasts(self._survey.hook, plan.source, plan.target, plan.granularity)
+        pasts = TableHistories(self._survey.hook, plan.source, plan.target, plan.granularity)
         for job in pasts.deletions((window,), None):
             if job.state.created is None or job.state.completed is None:
                 continue
@@ -233,7 +233,7 @@ class Planner:
             beside = unproven(own, merge(job.spans), until)
             if beside:
                 raise PolarisGuardError(
-                    f"{job} was to delete {among(job.spans)} from table {plan.source!r} and took segments that reach "
+                    f"{job} was to delete {format_intervals(job.spans)} from table {plan.source!r} and took segments that reach "
                     f"further: {', '.join(repr(each.interval) for each in beside[:5])}. Nobody has proven that their "
                     "rows are elsewhere. Nothing was changed by this task. Bring them back, for example with "
                     f"PolarisRestoreDataOperator(table_name={plan.source!r}, interval={beside[0].interval!r}, "
@@ -241,7 +241,7 @@ class Planner:
                 )
 
 
-def not_replaceable(survey: Survey, plan: AgingPlan, counts: Counts) -> dict[Interval, str]:
+def not_replaceable(survey: TableCounter, plan: AgingPlan, counts: Counts) -> dict[Interval, str]:
     """
     Return the time partitions of which the source may not have all rows that the target's were made of, and why.
 
@@ -252,7 +252,7 @@ def not_replaceable(survey: Survey, plan: AgingPlan, counts: Counts) -> dict[Int
     if plan.may_replace:
         return {}
     there = survey.count_target(plan, plan.target_words)
-    pasts = Pasts(survey.hook, plan.source, plan.target, plan.granularity)
+    pasts = TableHistories(survey.hook, plan.source, plan.target, plan.granularity)
     found = {}
     for bucket in sorted(set(counts) & set(there)):
         why = pasts.why_not_replace(bucket, counts[bucket], there[bucket], by_partition=plan.way.by_partition)
@@ -261,7 +261,7 @@ def not_replaceable(survey: Survey, plan: AgingPlan, counts: Counts) -> dict[Int
     return found
 
 
-def _check_filter(way: Way, condition: str | None) -> None:
+def _check_filter(way: ProofMethod, condition: str | None) -> None:
     if way.kind == "metrics" and condition is not None:
         raise PolarisSpecError(
             "drop_filtered=True needs a measure that counts the rows, such as measures={'rows': 'COUNT(*)'}: by the "

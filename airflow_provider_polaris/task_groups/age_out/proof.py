@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_polaris.jobs.age_out.plan import AgingPlan, make_windows
 from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisGuardUnansweredError, PolarisNotFoundError
-from airflow_provider_polaris.jobs.guards.conflicts import works_on
+from airflow_provider_polaris.jobs.guards.conflicts import written_intervals
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.time.interval import merge
-from airflow_provider_polaris.operators.guards.messages import among
-from airflow_provider_polaris.task_groups.age_out.table_history import Pasts
+from airflow_provider_polaris.operators.guards.messages import format_intervals
+from airflow_provider_polaris.task_groups.age_out.table_history import TableHistories
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.task_groups.table_counts import Counts, Survey
+    from airflow_provider_polaris.task_groups.table_counts import Counts, TableCounter
 
 #: So long what a job wrote may take to be loaded.
 LOADING_LIMIT: Final = timedelta(minutes=10)
@@ -27,7 +27,7 @@ class AlreadyAged(Exception):  # noqa: N818 (it is no error)
     """The source has no rows in the plan's intervals: there is nothing left to prove or to delete."""
 
 
-class Prover:
+class CopyProof:
     """
     Proves one copy.
 
@@ -37,7 +37,7 @@ class Prover:
     :param first_task: The task to clear if it has to be copied again.
     """
 
-    def __init__(self, survey: Survey, plan: AgingPlan, job_id: str, first_task: str) -> None:
+    def __init__(self, survey: TableCounter, plan: AgingPlan, job_id: str, first_task: str) -> None:
         self._survey = survey
         self._plan = plan
         self._job_id = job_id
@@ -56,7 +56,7 @@ class Prover:
         assert job.created is not None
         self._await_loading()
         source = self._compare(job)
-        pasts = Pasts(self._survey.hook, self._plan.source, self._plan.target, self._plan.granularity)
+        pasts = TableHistories(self._survey.hook, self._plan.source, self._plan.target, self._plan.granularity)
         other = pasts.other_writer(self._plan.spans, job.created, job.job_id)
         if other is not None:
             raise self._unproven(f"{other} changed table {self._plan.target!r} there after the copy was submitted")
@@ -84,7 +84,7 @@ class Prover:
             raise self._unproven(f"Polaris doesn't know copy job {self._job_id!r} any more") from None
         job = JobState.from_wire(body)
         is_copy = (job.type, job.source_table, job.target_table) == ("batch", plan.source, plan.target)
-        spans = works_on(body, is_whole=True) or ()
+        spans = written_intervals(body, is_whole=True) or ()
         if not (is_copy and job.is_replace and job.created is not None and merge(spans) == merge(plan.spans)):
             raise self._unproven(f"Polaris job {self._job_id!r} ({job.purpose}) is not the copy that was planned")
         if job.status != "completed":
@@ -120,7 +120,7 @@ class Prover:
             source = self._survey.count_source(self._plan)
             if not source:
                 raise AlreadyAged(
-                    f"table {self._plan.source!r} has no rows in {among(self._plan.spans)} any more: it was aged "
+                    f"table {self._plan.source!r} has no rows in {format_intervals(self._plan.spans)} any more: it was aged "
                     "already. Nothing was deleted."
                 )
             wrong, has_less = self._difference(job, source, target)
@@ -136,7 +136,10 @@ class Prover:
         plan = self._plan
         empty = [bucket for bucket in plan.buckets if bucket not in source]
         if empty:
-            return f"table {plan.source!r} has no rows in {among(merge(empty))} any more, where it had some", False
+            return (
+                f"table {plan.source!r} has no rows in {format_intervals(merge(empty))} any more, where it had some",
+                False,
+            )
         if plan.way.by_partition:
             return self._difference_by_partition(source, target)
         metrics = self._survey.hook.get_job_metrics(job.job_id)
@@ -158,7 +161,9 @@ class Prover:
         plan = self._plan
         uncounted = [bucket for bucket, count in source.items() if (count.events or 0) <= 0]
         if uncounted:
-            where = f"table {plan.source!r} has rows in {among(merge(uncounted))} whose '__count' is null or 0"
+            where = (
+                f"table {plan.source!r} has rows in {format_intervals(merge(uncounted))} whose '__count' is null or 0"
+            )
             return f"{where}, so that nobody can tell by it whether they are in the target", False
         wrong = {
             bucket: (source[bucket].events or 0, target[bucket].events or 0 if bucket in target else 0)
@@ -170,7 +175,7 @@ class Prover:
         here, there = (sum(pair[index] for pair in wrong.values()) for index in (0, 1))
         numbers = f"table {plan.source!r} has {here:,} and table {plan.target!r} {there:,}"
         has_less = all(there <= here for here, there in wrong.values())
-        return f"in {among(merge(wrong))} {numbers}, by {plan.way}", has_less
+        return f"in {format_intervals(merge(wrong))} {numbers}, by {plan.way}", has_less
 
     def _unproven(self, why: str) -> PolarisGuardError:
         return PolarisGuardError(f"the copy is not proven: {why}. Nothing was deleted. {self._again}")

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_polaris.runtime.compat import AirflowSkipException
-from airflow_provider_polaris.task_groups.read_only_task import AgingTask
+from airflow_provider_polaris.task_groups.read_only_task import ReadOnlyTask
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.runtime.compat import Context
-    from airflow_provider_polaris.task_groups.table_counts import Survey
+    from airflow_provider_polaris.task_groups.table_counts import TableCounter
 
 
-class AgeOutProveOperator(AgingTask):
+class AgeOutProveOperator(ReadOnlyTask):
     """
     Compare source and target by the way that the plan names; changes nothing.
 
@@ -25,7 +25,7 @@ class AgeOutProveOperator(AgingTask):
     :param first_task: The task to clear if it has to be copied again.
     """
 
-    template_fields: Sequence[str] = ("plan", "job_id", *AgingTask.template_fields)
+    template_fields: Sequence[str] = ("plan", "job_id", *ReadOnlyTask.template_fields)
     template_fields_renderers: ClassVar[dict[str, str]] = {"plan": "json"}
 
     def __init__(self, *, plan: Any, job_id: Any, first_task: str, **kwargs: Any) -> None:
@@ -34,15 +34,15 @@ class AgeOutProveOperator(AgingTask):
         self.job_id = job_id
         self.first_task = first_task
 
-    def work(self, survey: Survey, context: Context) -> dict[str, Any]:  # noqa: ARG002
+    def work(self, survey: TableCounter, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Return the proof."""
         from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
         from airflow_provider_polaris.runtime.arguments import as_text
-        from airflow_provider_polaris.task_groups.age_out.proof import AlreadyAged, Prover
+        from airflow_provider_polaris.task_groups.age_out.proof import AlreadyAged, CopyProof
 
         plan = AgingPlan.from_json(self.plan, "plan")
         try:
-            proof = Prover(survey, plan, as_text(self.job_id, "job_id"), self.first_task).prove()
+            proof = CopyProof(survey, plan, as_text(self.job_id, "job_id"), self.first_task).prove()
         except AlreadyAged as why:
             raise AirflowSkipException(str(why)) from None
         for window in proof.windows:

@@ -7,14 +7,14 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_polaris.jobs.age_out.history import Past, PastJob, UnusedSegment, removed_since
-from airflow_provider_polaris.jobs.age_out.window import hull
+from airflow_provider_polaris.jobs.age_out.history import HistoryJob, TableHistory, UnusedSegment, removed_since
+from airflow_provider_polaris.jobs.age_out.window import bounding_interval
 from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisNotFoundError
 from airflow_provider_polaris.jobs.guards.conflicts import CHANGING_TYPES
 from airflow_provider_polaris.jobs.guards.row_counts import Count
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
-from airflow_provider_polaris.operators.guards.messages import among
+from airflow_provider_polaris.operators.guards.messages import format_intervals
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
@@ -26,7 +26,7 @@ _MOST_DESCRIBES: Final = 100
 _MOST_SEGMENTS: Final = 10_000
 
 
-class Pasts:
+class TableHistories:
     """
     The past of a source and of a target.
 
@@ -42,7 +42,7 @@ class Pasts:
         self._target = target
         self._partition = partition
         self._described = 0
-        self._read: dict[str, Past] = {}
+        self._read: dict[str, TableHistory] = {}
 
     def why_not_replace(self, bucket: Interval, here: Count, there: Count, *, by_partition: bool) -> str | None:
         """
@@ -76,7 +76,7 @@ class Pasts:
             return f"the newest {_MOST_JOBS:,} jobs into table {self._source!r} don't tell what left it"
         for job in past.changes(spans, since, only_removals=True):
             return f"{job} took rows out of table {self._source!r} there"
-        segments = removed_since(self.unused(hull(spans)), spans, since)
+        segments = removed_since(self.unused(bounding_interval(spans)), spans, since)
         if segments:
             first = segments[0]
             return (
@@ -85,7 +85,7 @@ class Pasts:
             )
         return None
 
-    def other_writer(self, spans: tuple[Interval, ...], since: datetime, copy: str) -> PastJob | None:
+    def other_writer(self, spans: tuple[Interval, ...], since: datetime, copy: str) -> HistoryJob | None:
         """
         Return a job that changed the target beside the copy; None if there is none.
 
@@ -95,7 +95,7 @@ class Pasts:
         """
         return next(iter(self._past(self._target).changes(spans, since, but=copy)), None)
 
-    def deletions(self, spans: tuple[Interval, ...], since: datetime | None) -> list[PastJob]:
+    def deletions(self, spans: tuple[Interval, ...], since: datetime | None) -> list[HistoryJob]:
         """Return the jobs that deleted data of the source in some intervals, newest first."""
         changes = self._past(self._source).changes(spans, since, only_removals=True)
         return [job for job in changes if job.state.type == "delete_data" and job.state.status == "completed"]
@@ -116,7 +116,7 @@ class Pasts:
             )
         return segments
 
-    def _past(self, table: str) -> Past:
+    def _past(self, table: str) -> TableHistory:
         if table not in self._read:
             rows = self._hook.iter_jobs(
                 type=CHANGING_TYPES,
@@ -126,7 +126,7 @@ class Pasts:
                 page_size=_MOST_JOBS,
                 limit=_MOST_JOBS,
             )
-            self._read[table] = Past(rows, self._describe, self._partition, _MOST_JOBS)
+            self._read[table] = TableHistory(rows, self._describe, self._partition, _MOST_JOBS)
         return self._read[table]
 
     def _describe(self, job_id: str) -> Mapping[str, Any] | None:
@@ -153,7 +153,7 @@ def aged_before(source: str, target: str, reasons: Sequence[tuple[Interval, str]
     :param target: Table that it goes to.
     :param reasons: Time partitions, and why each must not be replaced.
     """
-    places = among([bucket for bucket, _ in reasons])
+    places = format_intervals([bucket for bucket, _ in reasons])
     return PolarisGuardError(
         f"table {target!r} has rows in {places} already, and replacing them by the rows that {source!r} has there now "
         f"could lose some: {reasons[0][1]}. Nothing was changed. If the source's rows there came late, after the "

@@ -15,7 +15,7 @@ from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError
 from airflow_provider_polaris.jobs.status.state import TERMINAL_STATUSES, CancelResult, normalize_status
 from airflow_provider_polaris.triggers.cancellation.open_questions import MOST_QUESTIONS, Line, Question, open_questions
 from airflow_provider_polaris.triggers.cancellation.task_state import TaskKey, task_states
-from airflow_provider_polaris.triggers.polling.connection import is_key_refused
+from airflow_provider_polaris.triggers.polling.connection import is_unauthorized
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
@@ -38,13 +38,13 @@ def cancel(client: PolarisClient, job_id: str) -> CancelResult:
         try:
             return CancelResult(normalize_status(client.cancel_job(job_id)))
         except PolarisApiError as error:
-            if is_key_refused(error):
+            if is_unauthorized(error):
                 raise
             # A job that has ended, or one that can't be canceled: its status tells which.
             status = normalize_status(client.get_job_status(job_id))
             return CancelResult(status, None if status in TERMINAL_STATUSES else str(error))
     except PolarisError as error:
-        if is_key_refused(error):
+        if is_unauthorized(error):
             raise
         return CancelResult(problem=str(error), again=getattr(error, "retryable", False))
 
@@ -60,7 +60,7 @@ def status_of(client: PolarisClient, job_id: str) -> CancelResult:
     try:
         return CancelResult(normalize_status(client.get_job_status(job_id)))
     except PolarisError as error:
-        if is_key_refused(error):
+        if is_unauthorized(error):
             raise
         return CancelResult(problem=str(error))
 

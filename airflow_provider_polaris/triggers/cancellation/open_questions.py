@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 from airflow_provider_polaris.jobs.status.state import CancelResult
 from airflow_provider_polaris.triggers.cancellation.task_job import job_of
 from airflow_provider_polaris.triggers.cancellation.task_state import NoAnswerError, TaskKey, task_states
-from airflow_provider_polaris.triggers.polling.connection import start_apart
+from airflow_provider_polaris.triggers.polling.connection import create_isolated_task
 
 #: How many questions an event loop holds; one more is refused, and its job runs on.
 MOST_QUESTIONS: Final = 10_000
@@ -93,7 +93,7 @@ class OpenQuestions:
         """
         if len(self._tasks) >= MOST_QUESTIONS:
             return None
-        task = start_apart(self._see_through(question))
+        task = create_isolated_task(self._see_through(question))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

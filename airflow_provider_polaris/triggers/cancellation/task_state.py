@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
-from airflow_provider_polaris.triggers.polling.connection import answer_within, start_apart
+from airflow_provider_polaris.triggers.polling.connection import answer_within, create_isolated_task
 
 #: How long one request to Airflow may take, in seconds. Loaded machines need a minute; this is for requests that hang.
 STATE_SECONDS: Final = 300.0
@@ -94,7 +94,7 @@ class TaskStates:
         self._asking.append((key, future))
         if self._task is None:
             # A task that nobody cancels: see SharedSettings.
-            self._task = start_apart(self._answer_all())
+            self._task = create_isolated_task(self._answer_all())
         return future
 
     async def _answer_all(self) -> None:

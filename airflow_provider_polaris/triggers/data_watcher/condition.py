@@ -29,7 +29,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)
-class Seen:
+class TableData:
     """
     What a look found.
 
@@ -105,7 +105,7 @@ class DataCondition:
             columns.append(f'COUNT(*) {self._filter(self.interval)} AS "rows{number}"')
         return columns
 
-    def read(self, row: Mapping[str, Any] | None, number: int) -> Seen:
+    def read(self, row: Mapping[str, Any] | None, number: int) -> TableData:
         """
         Read the answer.
 
@@ -118,15 +118,15 @@ class DataCondition:
             newest = _instant(row, f"newest{number}")
         if self.min_rows is not None:
             rows = 0 if row is None else _whole(row, f"rows{number}")
-        return Seen(True, newest, rows)
+        return TableData(True, newest, rows)
 
-    def is_met(self, seen: Seen) -> bool:
+    def is_met(self, seen: TableData) -> bool:
         """Whether the table holds what is waited for."""
         if self.up_to is not None and (seen.newest is None or seen.newest < self.up_to):
             return False
         return self.min_rows is None or (seen.rows is not None and seen.rows >= self.min_rows)
 
-    def describe(self, seen: Seen) -> str:
+    def describe(self, seen: TableData) -> str:
         """Say what is there and what is waited for, as a sentence for the log."""
         name = f"table {self.table!r}" + ("" if self.filter is None else " (rows that pass filter_expression)")
         if not seen.has_table:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_polaris.hooks.row_count import Counter, Purpose
+from airflow_provider_polaris.hooks.row_count import CountErrorAdvice, RowCounter
 from airflow_provider_polaris.jobs.errors import (
     PolarisApiError,
     PolarisError,
@@ -17,16 +17,16 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisProtocolError,
     PolarisSpecError,
 )
-from airflow_provider_polaris.jobs.shortening import brief
+from airflow_provider_polaris.jobs.shortening import shorten_error
 from airflow_provider_polaris.jobs.tables.storage_policy import TableStorage
-from airflow_provider_polaris.runtime.deadline import Limits
-from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition, Seen, select
+from airflow_provider_polaris.runtime.deadline import Deadline
+from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition, TableData, select
 from airflow_provider_polaris.triggers.job_watcher.single_status import broken
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
 
-_PURPOSE: Final = Purpose(rows="the rows of the table that a job could read", aftermath="", advice="")
+_PURPOSE: Final = CountErrorAdvice(rows="the rows of the table that a job could read", aftermath="", advice="")
 #: The time zone in which a filter without one is read, as in a job.
 _CONTEXT: Final = {"sqlTimeZone": "UTC"}
 #: So many conditions are put into one query.
@@ -35,9 +35,9 @@ _MOST: Final = 20
 _LONGEST: Final = timedelta(minutes=15)
 
 
-def look(
-    connect: Callable[[], PolarisClient], conditions: Sequence[DataCondition], *, limits: Limits, log: Any
-) -> list[Seen | PolarisError]:
+def query_table(
+    connect: Callable[[], PolarisClient], conditions: Sequence[DataCondition], *, limits: Deadline, log: Any
+) -> list[TableData | PolarisError]:
     """
     Look at a table as a job would read it: rows that a stream has just brought don't count before they are published.
 
@@ -54,11 +54,11 @@ def look(
     try:
         storage = _describe(connect(), conditions[0].table)
     except PolarisError as error:
-        return [brief(error) for _ in conditions]
+        return [shorten_error(error) for _ in conditions]
     if storage is None:
-        return [Seen(False) for _ in conditions]
-    counter = Counter(connect, limits, log, purpose=_PURPOSE)
-    found: list[Seen | PolarisError] = []
+        return [TableData(False) for _ in conditions]
+    counter = RowCounter(connect, limits, log, purpose=_PURPOSE)
+    found: list[TableData | PolarisError] = []
     for start in range(0, len(conditions), _MOST):
         found += _look(counter, conditions[start : start + _MOST], storage)
     return found
@@ -73,7 +73,9 @@ def _describe(client: PolarisClient, table: str) -> TableStorage | None:
         return None
 
 
-def _look(counter: Counter, conditions: Sequence[DataCondition], storage: TableStorage) -> list[Seen | PolarisError]:
+def _look(
+    counter: RowCounter, conditions: Sequence[DataCondition], storage: TableStorage
+) -> list[TableData | PolarisError]:
     try:
         filters = [each.filter for each in conditions if each.filter is not None]
         words = {"filter_expression": filters[0]} if filters else {}  # with more than one, each is asked by itself
@@ -85,16 +87,16 @@ def _look(counter: Counter, conditions: Sequence[DataCondition], storage: TableS
     except Exception as unknown:
         error = broken(f"the answer about table {storage.name!r} can't be read", unknown)
     if len(conditions) == 1 or not _may_be_of_one(error):
-        return [brief(error) for _ in conditions]
+        return [shorten_error(error) for _ in conditions]
     return [each for condition in conditions for each in _look(counter, [condition], storage)]
 
 
-def _read(condition: DataCondition, row: Mapping[str, Any] | None, number: int) -> Seen | PolarisError:
+def _read(condition: DataCondition, row: Mapping[str, Any] | None, number: int) -> TableData | PolarisError:
     """Return what was found for one condition, whatever stands in the columns of the others."""
     try:
         return condition.read(row, number)
     except PolarisError as error:
-        return brief(error)
+        return shorten_error(error)
 
 
 def _may_be_of_one(error: PolarisError) -> bool:

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError, PolarisGuardError, PolarisSpecError
-from airflow_provider_polaris.jobs.status.wait_tracker import Message, same_kind
-from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition, Seen
+from airflow_provider_polaris.jobs.status.wait_tracker import Message, copy_error
+from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition, TableData
 
 _BUDGET: Final = timedelta(minutes=15)
 #: Kinds of failures in a row that one wait warns of.
@@ -43,7 +43,7 @@ class DataTracker:
 
     def __init__(self, condition: DataCondition) -> None:
         #: What was found last; None before the first answer.
-        self.seen: Seen | None = None
+        self.seen: TableData | None = None
         #: Why the last look found nothing; None if it found something.
         self.failure: PolarisError | None = None
         self._condition = condition
@@ -51,7 +51,7 @@ class DataTracker:
         self._failures = 0
         self._told: tuple[object, ...] = ()
 
-    def take(self, found: Seen | PolarisError, now: datetime) -> DataVerdict:
+    def take(self, found: TableData | PolarisError, now: datetime) -> DataVerdict:
         """
         Take note of a look.
 
@@ -60,7 +60,7 @@ class DataTracker:
         """
         return self._missed(found, now) if isinstance(found, PolarisError) else self._saw(found)
 
-    def _saw(self, seen: Seen) -> DataVerdict:
+    def _saw(self, seen: TableData) -> DataVerdict:
         messages: list[Message] = []
         if self._failing_since is not None:
             messages.append((logging.INFO, f"Table {self._condition.table!r} can be looked at again."))
@@ -83,7 +83,7 @@ class DataTracker:
                 f"gave up looking at table {self._condition.table!r}: {self._failures} looks in a row found no answer, "
                 f"for {minutes:.0f} min. The last one failed so: {error}"
             )
-            return DataVerdict("gave_up", error=same_kind(error, text))
+            return DataVerdict("gave_up", error=copy_error(error, text))
         # Not the text: it may hold a request id, and then each look would be worth a line.
         key = (type(error), getattr(error, "status", None), getattr(error, "code", None))
         if key in self._told or len(self._told) >= _MOST_TOLD:

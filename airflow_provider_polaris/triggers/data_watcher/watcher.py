@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError
-from airflow_provider_polaris.runtime.deadline import Limits
-from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition, Seen
-from airflow_provider_polaris.triggers.data_watcher.query import look
+from airflow_provider_polaris.runtime.deadline import Deadline
+from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition, TableData
+from airflow_provider_polaris.triggers.data_watcher.query import query_table
 from airflow_provider_polaris.triggers.job_watcher import watcher
 from airflow_provider_polaris.triggers.job_watcher.poll_result import is_for_all
 from airflow_provider_polaris.triggers.job_watcher.single_status import broken
-from airflow_provider_polaris.triggers.polling.connection import SharedSettings, is_key_refused, start_apart
-from airflow_provider_polaris.triggers.polling.schedule import LONGEST_HOLD, Cadence, is_due, pause
+from airflow_provider_polaris.triggers.polling.connection import SharedSettings, create_isolated_task, is_unauthorized
+from airflow_provider_polaris.triggers.polling.schedule import LONGEST_HOLD, PollSchedule, is_due, wait_for_next_poll
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 _THREADS: Final = 8
 _THREADS_APART: Final = 2
 
-Found = list[Seen | PolarisError]
+Found = list[TableData | PolarisError]
 
 
-class Line:
+class SharedClient:
     """
     The way to Polaris that all watches of a connection share.
 
@@ -48,7 +48,7 @@ class Line:
         self._threads = tools.threads("polaris-data", most=_THREADS, stay=False, retry_budget=retries)
         self._apart = tools.threads("polaris-data-apart", most=_THREADS_APART, stay=False, retry_budget=retries)
 
-    async def look(self, conditions: Sequence[DataCondition], *, apart: bool = False) -> Found:
+    async def query_table(self, conditions: Sequence[DataCondition], *, apart: bool = False) -> Found:
         """
         Look at a table; failures are what was found.
 
@@ -60,7 +60,7 @@ class Line:
         try:
             settings = await self._settings.get()
             found: Found = await threads.call(settings, work)
-            if any(is_key_refused(each) for each in found):
+            if any(is_unauthorized(each) for each in found):
                 newer = await self._settings.get_newer(settings)
                 found = found if newer is None else await threads.call(newer, work)
             return found
@@ -82,7 +82,7 @@ class DataWaiter:
     def __init__(self, condition: DataCondition, interval: float) -> None:
         self.condition = condition
         self.interval = interval
-        self.inbox: asyncio.Queue[Seen | PolarisError] = asyncio.Queue()
+        self.inbox: asyncio.Queue[TableData | PolarisError] = asyncio.Queue()
         self.asked: float | None = None
         #: The last look found no answer.
         self.is_failing = False
@@ -95,7 +95,7 @@ class DataWatch:
     :param line: The way to Polaris.
     """
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: SharedClient) -> None:
         self._line = line
         self._waiters: dict[DataWaiter, None] = {}
         self._bell = asyncio.Event()
@@ -114,7 +114,7 @@ class DataWatch:
         waiter = DataWaiter(condition, interval)
         self._waiters[waiter] = None
         if self._task is None:
-            self._task = start_apart(self._watch())
+            self._task = create_isolated_task(self._watch())
         self._bell.set()
         return waiter
 
@@ -129,9 +129,11 @@ class DataWatch:
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
-        cadence = Cadence(self._line.rng)
+        cadence = PollSchedule(self._line.rng)
         while True:
-            pace = await pause(cadence, self._bell, lambda: min(waiter.interval for waiter in self._waiters))
+            pace = await wait_for_next_poll(
+                cadence, self._bell, lambda: min(waiter.interval for waiter in self._waiters)
+            )
             began = loop.time()
             hold = await self._tick(began, pace)
             failed = any(waiter.is_failing for waiter in self._waiters)
@@ -171,10 +173,10 @@ def _work(client: PolarisClient, conditions: Sequence[DataCondition]) -> Found:
     from airflow_provider_polaris.runtime.clock import CLOCK
 
     log: Any = logging.getLogger(__name__)
-    return look(lambda: client, conditions, limits=Limits(CLOCK, lambda: False, None), log=log)
+    return query_table(lambda: client, conditions, limits=Deadline(CLOCK, lambda: False, None), log=log)
 
 
-_Lines = WeakValueDictionary[str, Line]
+_Lines = WeakValueDictionary[str, SharedClient]
 _Watches = WeakValueDictionary[tuple[str, str], DataWatch]
 #: The inner values are weak: those who wait keep their watch alive, and a watch its line.
 _BY_LOOP: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[_Lines, _Watches]] = WeakKeyDictionary()
@@ -193,6 +195,6 @@ def data_watch_of(conn_id: str, table: str) -> DataWatch:
     if watch is None:
         line = lines.get(conn_id)
         if line is None:
-            lines[conn_id] = line = Line(conn_id)
+            lines[conn_id] = line = SharedClient(conn_id)
         watches[conn_id, table] = watch = DataWatch(line)
     return watch

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.jobs.errors import (
-    EVERYBODYS_ERRORS,
+    CONNECTION_WIDE_ERRORS,
     PolarisApiError,
     PolarisError,
     PolarisProtocolError,
@@ -22,16 +22,16 @@ from airflow_provider_polaris.jobs.errors import (
 from airflow_provider_polaris.jobs.status.state import ACTIVE_STATUSES, TERMINAL_STATUSES, JobState, normalize_status
 from airflow_provider_polaris.jobs.time.instant import UnreadableInstantError, parse_instant
 from airflow_provider_polaris.triggers.job_watcher import request_budget as plan
-from airflow_provider_polaris.triggers.job_watcher.poll_ownership import Turn, TurnOverError
+from airflow_provider_polaris.triggers.job_watcher.poll_ownership import PollAbandonedError, PollOwnership
 from airflow_provider_polaris.triggers.job_watcher.poll_result import (
     _LONGEST_REST,
     _TICKS_REMEMBERED,
-    Findings,
-    Moment,
+    PollResult,
+    PollTime,
     fail,
     is_for_all,
 )
-from airflow_provider_polaris.triggers.job_watcher.progress import ProgressRounds
+from airflow_provider_polaris.triggers.job_watcher.progress import ProgressPoller
 from airflow_provider_polaris.triggers.job_watcher.single_status import (
     ask,
     brief_state,
@@ -40,11 +40,10 @@ from airflow_provider_polaris.triggers.job_watcher.single_status import (
     missed,
     saw,
 )
-from airflow_provider_polaris.triggers.job_watcher.waiter import Group, Groups, Observation, Waiter
+from airflow_provider_polaris.triggers.job_watcher.waiter import Group, Observation, Waiter, WaitersByJob
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
-
 
 
 #: Everything but streaming jobs, which don't end (polaris-sdk 20250425.14.0).
@@ -75,12 +74,12 @@ _FAILURES_IN_A_ROW: Final = 5
 def poll(
     client: PolarisClient,
     waiters: Sequence[Waiter],
-    memory: Memory,
-    moment: Moment,
+    memory: PollState,
+    moment: PollTime,
     *,
-    turn: Turn | None = None,
+    turn: PollOwnership | None = None,
     apart: Collection[str] = (),
-) -> Findings:
+) -> PollResult:
     """
     Ask Polaris; a failure that concerns all is a finding, not an exception.
 
@@ -92,10 +91,10 @@ def poll(
         the findings up to that request are those of the turn.
     :param apart: Jobs that are asked for elsewhere, and here only looked for in lists.
     """
-    tick = _Tick(client, waiters, memory, moment, turn or Turn(), apart)
+    tick = _Tick(client, waiters, memory, moment, turn or PollOwnership(), apart)
     try:
         tick.run()
-    except TurnOverError:
+    except PollAbandonedError:
         pass
     except PolarisError as error:
         tick.fail(error)
@@ -110,9 +109,9 @@ class _Tick:
         self,
         client: PolarisClient,
         waiters: Sequence[Waiter],
-        memory: Memory,
-        moment: Moment,
-        turn: Turn,
+        memory: PollState,
+        moment: PollTime,
+        turn: PollOwnership,
         apart: Collection[str],
     ) -> None:
         self.findings = turn.findings
@@ -133,7 +132,7 @@ class _Tick:
         self._plain: dict[str, Observation] = {}
 
     def run(self) -> None:
-        due = Groups(waiter for waiter in self._waiters if self._is_due(waiter))
+        due = WaitersByJob(waiter for waiter in self._waiters if self._is_due(waiter))
         jobs = len(due)
         if plan.asks_each(jobs, self._memory.list_pages or plan.pages_of(jobs)):
             self._memory.fade()
@@ -144,7 +143,7 @@ class _Tick:
             del due  # the lists are about all, and both together take twice the room
             self._read_lists()
         if plan.has_request_for_progress(len(self._waiters), jobs, self._requests):
-            self._memory.progress.ask(self._client, Groups(self._waiters), self.findings, self._turn)
+            self._memory.progress.ask(self._client, WaitersByJob(self._waiters), self.findings, self._turn)
 
     def fail(self, error: PolarisError) -> None:
         """Note a failure that concerns everybody who is still due; who has an answer of this tick is not."""
@@ -158,7 +157,7 @@ class _Tick:
     def _is_due(self, waiter: Waiter) -> bool:
         return waiter.job_id not in self._apart and plan.is_due(waiter, self._now, self._moment.pace)
 
-    def _ask_all(self, groups: Groups, most: int) -> None:
+    def _ask_all(self, groups: WaitersByJob, most: int) -> None:
         """Ask for each of so many; the turn is with those that had none for longest, for a request may always fail."""
         waiting = (group for group in groups if group[0].job_id not in self._apart)
         for group in sorted(waiting, key=lambda group: group[0].attempted)[:most]:
@@ -211,11 +210,11 @@ class _Tick:
     def _read_lists(self) -> None:
         """Look for all jobs in the lists, and ask for a few that are in none; for more where lists don't work."""
         self.findings.has_read_lists = True
-        wanted = Groups(self._waiters)
+        wanted = WaitersByJob(self._waiters)
         try:
             self._search_lists(wanted)
         except PolarisApiError as error:
-            self._memory.lists_refused = 400 <= error.status < 500 and not isinstance(error, EVERYBODYS_ERRORS)
+            self._memory.lists_refused = 400 <= error.status < 500 and not isinstance(error, CONNECTION_WIDE_ERRORS)
             self.findings.heed(error, of_all=True)
             raise
         except (PolarisTransportError, PolarisProtocolError):
@@ -229,7 +228,7 @@ class _Tick:
             for waiter in group:
                 waiter.unlisted = waiter.unlisted or waiter.asked == self._now
 
-    def _search_lists(self, wanted: Groups) -> None:
+    def _search_lists(self, wanted: WaitersByJob) -> None:
         rows = self._find(wanted, self._list(_ACTIVE, "ASC", plan.most_pages(len(self._waiters))))
         self._requests = plan.pages_of(rows)
         self._memory.keep(self._requests)
@@ -237,7 +236,7 @@ class _Tick:
         if hinted and not plan.follows_each(len(wanted), self._requests):
             self._search_ended(wanted, min(_creation(waiter, self._moment.today) for waiter in hinted))
 
-    def _search_ended(self, wanted: Groups, oldest: float) -> None:
+    def _search_ended(self, wanted: WaitersByJob, oldest: float) -> None:
         """Look for the missing among the jobs that have ended, back to the oldest of them."""
         most = plan.pages_left(len(self._waiters), self._requests)
         rows = self._find(wanted, self._list(_ENDED, "DESC", most), oldest=oldest, most=plan.rows_of(most))
@@ -261,7 +260,7 @@ class _Tick:
 
     def _find(
         self,
-        wanted: Groups,
+        wanted: WaitersByJob,
         rows: Iterator[dict[str, Any]],
         *,
         oldest: float | None = None,
@@ -318,7 +317,7 @@ def _created(row: dict[str, Any]) -> float | None:
 
 
 @dataclass
-class Memory:
+class PollState:
     """
     What lasts from tick to tick, besides what each waiter keeps.
 
@@ -329,7 +328,7 @@ class Memory:
 
     list_pages: int | None = None
     lists_refused: bool = False
-    progress: ProgressRounds = field(default_factory=ProgressRounds)
+    progress: ProgressPoller = field(default_factory=ProgressPoller)
     _ticks: int = 0
     _rest: int = 0
     _next_rest: int = 1

@@ -14,17 +14,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisThrottledError
-from airflow_provider_polaris.triggers.job_watcher.poll import Memory
-from airflow_provider_polaris.triggers.job_watcher.poll_ownership import Turn
-from airflow_provider_polaris.triggers.job_watcher.poll_result import Findings, Moment, fail
-from airflow_provider_polaris.triggers.job_watcher.poll_thread import Lane
-from airflow_provider_polaris.triggers.job_watcher.separate_jobs import MOST_THREADS, Apart
+from airflow_provider_polaris.triggers.job_watcher.poll import PollState
+from airflow_provider_polaris.triggers.job_watcher.poll_ownership import PollOwnership
+from airflow_provider_polaris.triggers.job_watcher.poll_result import PollResult, PollTime, fail
+from airflow_provider_polaris.triggers.job_watcher.poll_thread import PollThread
+from airflow_provider_polaris.triggers.job_watcher.separate_jobs import MOST_THREADS, SeparateJobs
 from airflow_provider_polaris.triggers.job_watcher.single_status import Reply, broken, missed, saw
 from airflow_provider_polaris.triggers.job_watcher.waiter import Waiter
 from airflow_provider_polaris.triggers.job_watcher.wake_timer import AT_A_TIME
 from airflow_provider_polaris.triggers.polling.client_threads import ClientThreads
 from airflow_provider_polaris.triggers.polling.connection import SharedSettings, read_settings
-from airflow_provider_polaris.triggers.polling.schedule import Cadence, pause
+from airflow_provider_polaris.triggers.polling.schedule import PollSchedule, wait_for_next_poll
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import ClientSettings
@@ -32,12 +32,11 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.triggers.polling.connection import SharedSettings
 
 
-
 #: Seconds in which a poll may repeat a request: enough for a connection that was reset, the rest is for the next tick.
 POLL_RETRIES: Final = 2.0
 
 
-class Rounds:
+class PollLoop:
     """
     Ticks, one after the other.
 
@@ -52,19 +51,19 @@ class Rounds:
         self,
         waiters: Collection[Waiter],
         settings: SharedSettings,
-        tools: Tools,
+        tools: Dependencies,
         bell: asyncio.Event,
-        poll: Callable[..., Findings],
+        poll: Callable[..., PollResult],
     ) -> None:
         self._waiters = waiters
         self._settings = settings
         self._bell = bell
         self._poll = poll
-        self._cadence = Cadence(tools.rng)
-        self._memory = Memory()
-        self._lane = Lane(partial(tools.threads, "polaris-poll", most=1, stay=True, retry_budget=POLL_RETRIES))
+        self._cadence = PollSchedule(tools.rng)
+        self._memory = PollState()
+        self._lane = PollThread(partial(tools.threads, "polaris-poll", most=1, stay=True, retry_budget=POLL_RETRIES))
         threads = tools.threads("polaris-apart", most=MOST_THREADS, stay=False, retry_budget=0.0)
-        self._apart = Apart(settings, threads, tools.rng, self._take_reply)
+        self._apart = SeparateJobs(settings, threads, tools.rng, self._take_reply)
         #: Replies that came while a tick was under way; None while none is.
         self._replies: list[tuple[Reply, float]] | None = None
 
@@ -75,7 +74,7 @@ class Rounds:
         :param shortest: Returns the interval of the most impatient waiter, in seconds.
         """
         loop = asyncio.get_running_loop()
-        pace = await pause(self._cadence, self._bell, shortest)
+        pace = await wait_for_next_poll(self._cadence, self._bell, shortest)
         began = loop.time()
         self._replies = []
         findings = await self._tick(pace)
@@ -92,10 +91,10 @@ class Rounds:
         self._apart.stop()
         self._lane.close()
 
-    async def _tick(self, pace: float) -> Findings:
+    async def _tick(self, pace: float) -> PollResult:
         from airflow_provider_polaris.runtime.clock import CLOCK
 
-        moment = Moment(asyncio.get_running_loop().time(), pace, CLOCK.now().timestamp())
+        moment = PollTime(asyncio.get_running_loop().time(), pace, CLOCK.now().timestamp())
         waiters = list(self._waiters)
         try:
             settings = await self._settings.get()
@@ -110,11 +109,11 @@ class Rounds:
         except Exception as error:
             return fail(waiters, broken("the poll for all waiting tasks broke", error), moment)
 
-    async def _run(self, settings: ClientSettings, waiters: list[Waiter], moment: Moment) -> Findings:
+    async def _run(self, settings: ClientSettings, waiters: list[Waiter], moment: PollTime) -> PollResult:
         """Run the tick. A request that doesn't end is left behind: what was found is told, and the tick goes on."""
         failed: set[str] = set()
         while True:
-            turn = Turn()
+            turn = PollOwnership()
             apart = self._apart.jobs | failed
             work = partial(self._poll, waiters=waiters, memory=self._memory, moment=moment, apart=apart)
             findings = await self._lane.run(settings, work, turn)
@@ -130,7 +129,7 @@ class Rounds:
             failed |= {waiter.job_id for waiter, observation in findings.news if observation.error is not None}
             await _spread(findings.news)
 
-    def _leave_behind(self, turn: Turn, moment: Moment) -> bool:
+    def _leave_behind(self, turn: PollOwnership, moment: PollTime) -> bool:
         """Do without the answer to a request that doesn't end; return whether the tick is over."""
         if turn.job_id is None:
             self._memory.rest_lists()
@@ -169,7 +168,7 @@ async def _spread(news: list[tuple[Waiter, Observation]]) -> None:
 
 
 @dataclass
-class Tools:
+class Dependencies:
     """
     What the watcher works with. Tests put other tools in place.
 

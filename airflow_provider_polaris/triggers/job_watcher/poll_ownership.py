@@ -11,19 +11,19 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from airflow_provider_polaris.triggers.job_watcher.poll_result import Findings
+from airflow_provider_polaris.triggers.job_watcher.poll_result import PollResult
 
 
-class TurnOverError(Exception):
+class PollAbandonedError(Exception):
     """The event loop goes on without this tick."""
 
 
-class Turn:
+class PollOwnership:
     """The turn of one tick; the thread that polls has it first."""
 
     def __init__(self) -> None:
         #: What the tick has found so far.
-        self.findings = Findings()
+        self.findings = PollResult()
         #: Counts the requests.
         self.number = 0
         #: The job that the request is about; None for a list.
@@ -49,7 +49,7 @@ class Turn:
             yield
         finally:
             if not self._held.acquire(blocking=False):
-                raise TurnOverError
+                raise PollAbandonedError
 
     def take_away(self) -> bool:
         """Take the turn for good if the thread is in a request. Never waits; False leaves everything as it is."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisAuthError, PolarisError, PolarisThrottledError
-from airflow_provider_polaris.jobs.shortening import brief
+from airflow_provider_polaris.jobs.shortening import shorten_error
 from airflow_provider_polaris.triggers.job_watcher.waiter import Observation, Waiter
-from airflow_provider_polaris.triggers.polling.connection import is_key_refused
+from airflow_provider_polaris.triggers.polling.connection import is_unauthorized
 from airflow_provider_polaris.triggers.polling.schedule import is_due
 
 _TICKS_REMEMBERED: Final = 30
@@ -20,7 +20,7 @@ _LONGEST_REST: Final = 32
 
 
 @dataclass
-class Findings:
+class PollResult:
     """
     What a tick brought.
 
@@ -62,16 +62,16 @@ class Findings:
     @property
     def is_unauthorized(self) -> bool:
         """Whether Polaris doesn't know us (any more)."""
-        return is_key_refused(self.failure)
+        return is_unauthorized(self.failure)
 
 
 def is_for_all(error: PolarisError) -> bool:
     """Whether an answer to a request for one job concerns all jobs of the connection."""
-    return isinstance(error, PolarisThrottledError | PolarisAuthError) or is_key_refused(error)
+    return isinstance(error, PolarisThrottledError | PolarisAuthError) or is_unauthorized(error)
 
 
 @dataclass(frozen=True)
-class Moment:
+class PollTime:
     """
     When a tick is.
 
@@ -85,7 +85,7 @@ class Moment:
     today: float
 
 
-def fail(waiters: Iterable[Waiter], error: PolarisError, moment: Moment) -> Findings:
+def fail(waiters: Iterable[Waiter], error: PolarisError, moment: PollTime) -> PollResult:
     """
     Return the findings of a tick in which something failed for all who are due.
 
@@ -93,8 +93,8 @@ def fail(waiters: Iterable[Waiter], error: PolarisError, moment: Moment) -> Find
     :param error: Why.
     :param moment: When this tick is.
     """
-    error = brief(error)
-    findings = Findings(failure=error)
+    error = shorten_error(error)
+    findings = PollResult(failure=error)
     findings.heed(error)
     observation = Observation(error=error)
     for waiter in waiters:

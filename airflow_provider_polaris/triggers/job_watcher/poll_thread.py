@@ -11,11 +11,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_polaris.triggers.job_watcher.poll_ownership import Turn
+from airflow_provider_polaris.triggers.job_watcher.poll_ownership import PollOwnership
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import ClientSettings
-    from airflow_provider_polaris.triggers.job_watcher.poll_result import Findings
+    from airflow_provider_polaris.triggers.job_watcher.poll_result import PollResult
     from airflow_provider_polaris.triggers.polling.client_threads import ClientThreads
 
 #: Seconds between two looks at a tick. A request for one job that both looks find under way is left behind.
@@ -26,7 +26,7 @@ TICK_SECONDS: Final = 120.0
 MOST_LEFT: Final = 8
 
 
-class Lane:
+class PollThread:
     """
     A thread that polls, and its successors.
 
@@ -38,7 +38,9 @@ class Lane:
         self._threads = make_threads()
         self._left: set[asyncio.Task[Any]] = set()
 
-    async def run(self, settings: ClientSettings, work: Callable[..., Findings], turn: Turn) -> Findings | None:
+    async def run(
+        self, settings: ClientSettings, work: Callable[..., PollResult], turn: PollOwnership
+    ) -> PollResult | None:
         """
         Run a tick.
 

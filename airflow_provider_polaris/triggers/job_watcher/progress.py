@@ -15,9 +15,9 @@ from airflow_provider_polaris.triggers.job_watcher.waiter import Observation
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
-    from airflow_provider_polaris.triggers.job_watcher.poll_ownership import Turn
-    from airflow_provider_polaris.triggers.job_watcher.poll_result import Findings
-    from airflow_provider_polaris.triggers.job_watcher.waiter import Group, Groups
+    from airflow_provider_polaris.triggers.job_watcher.poll_ownership import PollOwnership
+    from airflow_provider_polaris.triggers.job_watcher.poll_result import PollResult
+    from airflow_provider_polaris.triggers.job_watcher.waiter import Group, WaitersByJob
 
 #: The longest rest between two questions about a progress that doesn't change, in rounds.
 _LONGEST_REST: Final = 32
@@ -40,7 +40,7 @@ class _Known:
     has_progress: bool = True
 
 
-class ProgressRounds:
+class ProgressPoller:
     """Asks for one job a round: the one whose turn it is, ever more rarely while its percentage stays the same."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class ProgressRounds:
         #: Rounds to do without a question, because the answer to one didn't come.
         self._rest = 0
 
-    def ask(self, client: PolarisClient, groups: Groups, findings: Findings, turn: Turn) -> None:
+    def ask(self, client: PolarisClient, groups: WaitersByJob, findings: PollResult, turn: PollOwnership) -> None:
         """
         Ask about one of the running jobs, if one is due.
 
@@ -73,7 +73,7 @@ class ProgressRounds:
     def _known(self, group: Group) -> _Known:
         return self._jobs[group[0].job_id]
 
-    def _ask(self, client: PolarisClient, group: Group, findings: Findings, turn: Turn) -> None:
+    def _ask(self, client: PolarisClient, group: Group, findings: PollResult, turn: PollOwnership) -> None:
         known = self._known(group)
         known.has_progress, self._rest = False, _LONGEST_REST
         with turn.request(group[0].job_id):

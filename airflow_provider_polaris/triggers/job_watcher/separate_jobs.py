@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError, PolarisTransportError
 from airflow_provider_polaris.triggers.job_watcher.poll_thread import LOOK_SECONDS
 from airflow_provider_polaris.triggers.job_watcher.single_status import Reply, ask, broken, is_of_service
-from airflow_provider_polaris.triggers.job_watcher.waiter import Groups
+from airflow_provider_polaris.triggers.job_watcher.waiter import WaitersByJob
 from airflow_provider_polaris.triggers.polling.schedule import LONGEST_HOLD, is_due
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _SAME_TICK: Final = 0.1
 _LONGEST_SECONDS: Final = 60.0
 
 
-class Apart:
+class SeparateJobs:
     """
     The jobs of one watcher that are asked for apart; belongs to the event loop.
 
@@ -84,7 +84,9 @@ class Apart:
             return
         loop = asyncio.get_running_loop()
         now = loop.time()
-        groups = {group[0].job_id: group for group in Groups(each for each in waiters if each.job_id in self._jobs)}
+        groups = {
+            group[0].job_id: group for group in WaitersByJob(each for each in waiters if each.job_id in self._jobs)
+        }
         self._jobs = {job_id: at for job_id, at in self._jobs.items() if job_id in groups}
         for job_id, group in groups.items():
             if job_id in self._errands:

@@ -17,7 +17,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisServerError,
     PolarisTransportError,
 )
-from airflow_provider_polaris.jobs.shortening import LONGEST_TEXT, LONGEST_WORD, brief, shorten
+from airflow_provider_polaris.jobs.shortening import LONGEST_TEXT, LONGEST_WORD, shorten, shorten_error
 from airflow_provider_polaris.jobs.status.state import Health, JobState, LogEntry, is_known_status, normalize_status
 from airflow_provider_polaris.triggers.job_watcher.waiter import Observation, Waiter
 
@@ -59,7 +59,7 @@ def ask(client: PolarisClient, job_id: str, *, whole: bool) -> Reply:
             return Reply(job_id, state.status, state)
         return Reply(job_id, normalize_status(client.get_job_status(job_id)))
     except PolarisError as error:
-        return Reply(job_id, error=brief(error))
+        return Reply(job_id, error=shorten_error(error))
     except Exception as error:
         return Reply(job_id, error=broken(f"the answer about Polaris job {job_id!r} can't be read", error))
 

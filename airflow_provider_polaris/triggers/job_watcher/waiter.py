@@ -26,7 +26,7 @@ class Observation(NamedTuple):
     progress: float | None = None
 
 
-class Host(Protocol):
+class WaiterOwner(Protocol):
     """Where waiters wait: the watcher."""
 
     def ring_at(self, waiter: Waiter, when: float) -> None:
@@ -67,7 +67,7 @@ class Waiter:
         "wants_state",
     )
 
-    def __init__(self, job_id: str, interval: float, started: float, host: Host) -> None:
+    def __init__(self, job_id: str, interval: float, started: float, host: WaiterOwner) -> None:
         self.job_id = job_id
         self.interval = interval
         self.started = started
@@ -133,7 +133,7 @@ class Waiter:
 Group = tuple[Waiter, ...]
 
 
-class Groups:
+class WaitersByJob:
     """
     Waiters by the id of their job.
 

@@ -13,7 +13,7 @@ from airflow_provider_polaris.triggers.job_watcher.waiter import Waiter
 AT_A_TIME = 200
 
 
-class Alarms:
+class WakeTimer:
     """
     Wakes each waiter when its ``alarm`` has come.
 

@@ -19,15 +19,15 @@ from airflow_provider_polaris.jobs.shortening import LONGEST_TEXT, shorten
 from airflow_provider_polaris.jobs.status.state import CancelResult
 from airflow_provider_polaris.triggers.cancellation.cancel_on_kill import cancel, status_of
 from airflow_provider_polaris.triggers.job_watcher.poll import poll
-from airflow_provider_polaris.triggers.job_watcher.poll_loop import POLL_RETRIES, Rounds, Tools
+from airflow_provider_polaris.triggers.job_watcher.poll_loop import POLL_RETRIES, Dependencies, PollLoop
 from airflow_provider_polaris.triggers.job_watcher.waiter import Waiter
-from airflow_provider_polaris.triggers.job_watcher.wake_timer import Alarms
-from airflow_provider_polaris.triggers.polling.connection import SharedSettings, start_apart
+from airflow_provider_polaris.triggers.job_watcher.wake_timer import WakeTimer
+from airflow_provider_polaris.triggers.polling.connection import SharedSettings, create_isolated_task
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
 
-__all__ = ["POLL_RETRIES", "TOOLS", "Tools", "Watcher", "watcher_of"]
+__all__ = ["DEPENDENCIES", "POLL_RETRIES", "Dependencies", "Watcher", "watcher_of"]
 
 
 #: A cancel has no next tick. Airflow's own limit for a kill is 30 s.
@@ -37,7 +37,7 @@ _CANCEL_RETRIES: Final = 10.0
 _CANCEL_THREADS: Final = 8
 
 
-TOOLS = Tools()
+DEPENDENCIES = Dependencies()
 
 
 class Watcher:
@@ -48,13 +48,13 @@ class Watcher:
     :param tools: What it works with.
     """
 
-    def __init__(self, conn_id: str, tools: Tools) -> None:
+    def __init__(self, conn_id: str, tools: Dependencies) -> None:
         self._tools = tools
         self._settings = SharedSettings(conn_id, tools.read_settings)
         self._cancels = tools.threads("polaris-cancel", most=_CANCEL_THREADS, stay=False, retry_budget=_CANCEL_RETRIES)
         self._waiters: dict[Waiter, None] = {}
         self._intervals: Counter[float] = Counter()
-        self._alarms = Alarms(self._waiters)
+        self._alarms = WakeTimer(self._waiters)
         self._bell = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -70,7 +70,7 @@ class Watcher:
         self._waiters[waiter] = None
         self._intervals[interval] += 1
         if self._task is None:
-            self._task = start_apart(self._watch())
+            self._task = create_isolated_task(self._watch())
         elif self._intervals[interval] == 1:
             self._bell.set()
         return waiter
@@ -127,7 +127,7 @@ class Watcher:
             return CancelResult(problem=problem, again=getattr(error, "retryable", False))
 
     async def _watch(self) -> None:
-        rounds = Rounds(self._waiters, self._settings, self._tools, self._bell, poll)
+        rounds = PollLoop(self._waiters, self._settings, self._tools, self._bell, poll)
         try:
             while True:
                 await rounds.next(lambda: min(self._intervals))
@@ -148,5 +148,5 @@ def watcher_of(conn_id: str) -> Watcher:
     watchers = _WATCHERS.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
     watcher = watchers.get(conn_id)
     if watcher is None:
-        watchers[conn_id] = watcher = Watcher(conn_id, TOOLS)
+        watchers[conn_id] = watcher = Watcher(conn_id, DEPENDENCIES)
     return watcher

@@ -26,7 +26,7 @@ _REREAD_EVERY: Final = 60.0
 _READ_SECONDS: Final = 60.0
 
 
-def start_apart(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+def create_isolated_task(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     """
     Start a task in a fresh context: what it does for many must not land in the log of the one who came first.
 
@@ -48,7 +48,7 @@ async def answer_within(seconds: float, asking: Coroutine[Any, Any, T]) -> T:
     :raises TimeoutError: Airflow gave no answer in time, or lost the connection to the triggerer.
     :raises Exception: The request failed.
     """
-    task = start_apart(asking)
+    task = create_isolated_task(asking)
     task.add_done_callback(_retrieve)
     await asyncio.wait([task], timeout=seconds)
     if not task.done() or task.cancelled():
@@ -56,7 +56,7 @@ async def answer_within(seconds: float, asking: Coroutine[Any, Any, T]) -> T:
     return task.result()
 
 
-def is_key_refused(error: object) -> bool:
+def is_unauthorized(error: object) -> bool:
     """
     Return whether the error may mean that the key is no longer valid, so that the connection is worth reading again.
 
@@ -112,7 +112,7 @@ class SharedSettings:
         try:
             return await threads.call(settings, work)
         except PolarisError as error:
-            if not is_key_refused(error) or (newer := await self.get_newer(settings)) is None:
+            if not is_unauthorized(error) or (newer := await self.get_newer(settings)) is None:
                 raise
         return await threads.call(newer, work)
 
@@ -149,7 +149,7 @@ class SharedSettings:
 
     async def _get_new(self) -> ClientSettings:
         if self._reading is None:
-            self._reading = start_apart(self._read_once())
+            self._reading = create_isolated_task(self._read_once())
             self._reading.add_done_callback(_retrieve)
         reading = self._reading
         # Waited for, but never canceled: up to Airflow 3.1 a call to Airflow that is canceled halfway breaks the whole

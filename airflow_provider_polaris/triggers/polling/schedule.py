@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from airflow_provider_polaris.jobs.errors import bounded_wait
 
 
-async def pause(cadence: Cadence, bell: asyncio.Event, shortest: Callable[[], float]) -> float:
+async def wait_for_next_poll(cadence: PollSchedule, bell: asyncio.Event, shortest: Callable[[], float]) -> float:
     """
     Return when the next tick is due.
 
@@ -52,14 +52,14 @@ _FAILURE_INTERVAL: Final = 60.0
 LONGEST_HOLD: Final = 600.0
 
 
-class Patron(Protocol):
+class Pollable(Protocol):
     """Who waits for answers: the seconds between two that he wants, and when the last was asked for."""
 
     interval: float
     asked: float | None
 
 
-def is_due(patron: Patron, now: float, pace: float) -> bool:
+def is_due(patron: Pollable, now: float, pace: float) -> bool:
     """
     Say whether the next tick would be too late for somebody's next look.
 
@@ -70,7 +70,7 @@ def is_due(patron: Patron, now: float, pace: float) -> bool:
     return patron.asked is None or now + pace - patron.asked > patron.interval * 1.1
 
 
-class Cadence:
+class PollSchedule:
     """
     The times of the ticks, in seconds of any one clock.
 

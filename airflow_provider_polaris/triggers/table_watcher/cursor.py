@@ -25,7 +25,7 @@ _NO_JOB: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)
-class Look:
+class JobListSnapshot:
     """
     Jobs of a project at one moment, each as a list shows it.
 
@@ -49,7 +49,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Interest:
+class JobSelection:
     """
     What a watcher wants to hear of.
 
@@ -83,7 +83,7 @@ class Cursor:
     done: Mapping[str, datetime]
 
     @classmethod
-    def at(cls, look: Look, interest: Interest) -> Cursor:
+    def at(cls, look: JobListSnapshot, interest: JobSelection) -> Cursor:
         """Begin with a look: what had completed by then is no news."""
         return cls(look.project, look.newest, frozenset(), {}).moved(look, interest, {})
 
@@ -92,7 +92,7 @@ class Cursor:
         """Completed jobs that were created from then on have to be looked at."""
         return self.until - LAG
 
-    def is_reached_by(self, look: Look) -> bool:
+    def is_reached_by(self, look: JobListSnapshot) -> bool:
         """Whether a look goes back far enough."""
         return look.since is None or look.since <= self.need
 
@@ -102,11 +102,13 @@ class Cursor:
             return True
         return job.job_id not in self.open and (job.created is None or job.created < self.need)
 
-    def missing(self, look: Look) -> frozenset[str]:
+    def missing(self, look: JobListSnapshot) -> frozenset[str]:
         """Return the ids of open jobs that a look doesn't have: they failed, or were created before it begins."""
         return self.open - {job.job_id for job in (*look.active, *look.completed)}
 
-    def news(self, look: Look, interest: Interest, answers: Mapping[str, JobState | None]) -> list[JobState]:
+    def news(
+        self, look: JobListSnapshot, interest: JobSelection, answers: Mapping[str, JobState | None]
+    ) -> list[JobState]:
         """
         Return the jobs that have completed since, in the order of their completion as far as Polaris tells it.
 
@@ -118,7 +120,7 @@ class Cursor:
         found = [job for job in (*interest.of(look.completed), *interest.of(asked)) if not self.knows(job)]
         return sorted(found, key=lambda job: (job.completed or job.created or _NO_JOB, job.job_id))
 
-    def moved(self, look: Look, interest: Interest, answers: Mapping[str, JobState | None]) -> Cursor:
+    def moved(self, look: JobListSnapshot, interest: JobSelection, answers: Mapping[str, JobState | None]) -> Cursor:
         """
         Return the cursor after a look.
 

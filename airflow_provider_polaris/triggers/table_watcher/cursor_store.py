@@ -9,8 +9,8 @@ from hashlib import sha256
 from typing import Any, Final, TypeVar
 
 from airflow_provider_polaris.jobs.errors import PolarisTransportError
-from airflow_provider_polaris.triggers.polling.connection import start_apart
-from airflow_provider_polaris.triggers.table_watcher.cursor import Cursor, Interest
+from airflow_provider_polaris.triggers.polling.connection import create_isolated_task
+from airflow_provider_polaris.triggers.table_watcher.cursor import Cursor, JobSelection
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ class CursorStore:
         don't get in each other's way.
     """
 
-    def __init__(self, store: Any, conn_id: str, interest: Interest) -> None:
+    def __init__(self, store: Any, conn_id: str, interest: JobSelection) -> None:
         self._accessors = _accessors(store)
         identity = json.dumps([conn_id, interest.table, sorted(interest.types)])
         self._key = f"polaris_table_updated_{sha256(identity.encode()).hexdigest()[:16]}"
@@ -76,7 +76,7 @@ def _accessors(store: Any) -> list[Any]:
 
 async def _answer(question: Awaitable[T], seconds: float) -> T:
     # A task of its own, which nobody cancels: see SharedSettings.
-    asking = start_apart(_await(question))
+    asking = create_isolated_task(_await(question))
     asking.add_done_callback(lambda task: task.cancelled() or task.exception())  # nobody may be there any more
     await asyncio.wait([asking], timeout=seconds)
     if not asking.done():

@@ -12,18 +12,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.jobs.errors import (
-    EVERYBODYS_ERRORS,
+    CONNECTION_WIDE_ERRORS,
     PolarisError,
     PolarisNotFoundError,
     PolarisProtocolError,
 )
-from airflow_provider_polaris.jobs.guards.conflicts import works_on
+from airflow_provider_polaris.jobs.guards.conflicts import written_intervals
 from airflow_provider_polaris.jobs.shortening import LONGEST_WORD, shorten
 from airflow_provider_polaris.jobs.status.state import ACTIVE_STATUSES, WRITING_TYPES, JobState
 from airflow_provider_polaris.jobs.time.instant import format_instant
 from airflow_provider_polaris.jobs.time.interval import Interval
 from airflow_provider_polaris.triggers.job_watcher.poll_result import is_for_all
-from airflow_provider_polaris.triggers.table_watcher.cursor import LAG, Look
+from airflow_provider_polaris.triggers.table_watcher.cursor import LAG, JobListSnapshot
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
@@ -47,7 +47,7 @@ _MOST_FAILURES: Final = 2
 _FIELDS: Final = ("type", "executionStatus", "createdTimestamp", "completedTimestamp", "target", "tableName")
 
 
-def read_look(client: PolarisClient, *, number: int, since: datetime | None, table: str | None) -> Look:
+def read_look(client: PolarisClient, *, number: int, since: datetime | None, table: str | None) -> JobListSnapshot:
     """
     Read both lists, the second one back to an instant.
 
@@ -60,7 +60,7 @@ def read_look(client: PolarisClient, *, number: int, since: datetime | None, tab
     """
     active = tuple(_states(client.iter_jobs(**_filters(_ACTIVE, "ASC", table))))
     project = client.settings.project_id
-    newest = Look(number, project, active, (), None).newest
+    newest = JobListSnapshot(number, project, active, (), None).newest
     completed: list[JobState] = []
     for job in _states(client.iter_jobs(**_filters(("completed",), "DESC", table))):
         if job.status != "completed":
@@ -69,9 +69,9 @@ def read_look(client: PolarisClient, *, number: int, since: datetime | None, tab
             newest = max(newest, job.created)
             back_to = newest - LAG if since is None else min(since, newest - LAG)
             if job.created < back_to:
-                return Look(number, project, active, tuple(completed), back_to)
+                return JobListSnapshot(number, project, active, tuple(completed), back_to)
         completed.append(job)
-    return Look(number, project, active, tuple(completed), None)
+    return JobListSnapshot(number, project, active, tuple(completed), None)
 
 
 def ask(
@@ -131,7 +131,7 @@ def describe(client: PolarisClient, jobs: Sequence[JobState]) -> list[dict[str, 
                 rows = client.get_job_metrics(job.job_id).get("numRowsPersisted")
                 known["rows"] = rows if isinstance(rows, int) else None
             except Exception as error:
-                answers = not isinstance(error, EVERYBODYS_ERRORS)
+                answers = not isinstance(error, CONNECTION_WIDE_ERRORS)
         found.append(known)
     return found
 
@@ -159,6 +159,6 @@ def _states(rows: Iterator[dict[str, Any]]) -> Iterator[JobState]:
 
 
 def _intervals(client: PolarisClient, job: JobState) -> list[str] | None:
-    found = works_on(client.get_job(job.job_id), is_whole=True) or ()
+    found = written_intervals(client.get_job(job.job_id), is_whole=True) or ()
     told = [each.to_wire() for each in found if each != Interval.ETERNITY]
     return told if 0 < len(told) <= _MOST_INTERVALS else None

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisProtocolError
-from airflow_provider_polaris.triggers.table_watcher.cursor import Cursor, Interest, Look
+from airflow_provider_polaris.triggers.table_watcher.cursor import Cursor, JobListSnapshot, JobSelection
 from airflow_provider_polaris.triggers.table_watcher.cursor_store import CursorStore
 from airflow_provider_polaris.triggers.table_watcher.job_lists import ask
 
@@ -23,7 +23,7 @@ _LONGEST_UNSAVED: Final = timedelta(hours=1)
 _LONGEST_REST: Final = 16
 
 
-class TableLedger:
+class ReportedJobs:
     """
     Takes looks and says what is news, each job once.
 
@@ -33,7 +33,7 @@ class TableLedger:
     :param log: Logger of the trigger.
     """
 
-    def __init__(self, interest: Interest, watch: TableWatch, store: CursorStore, log: Any) -> None:
+    def __init__(self, interest: JobSelection, watch: TableWatch, store: CursorStore, log: Any) -> None:
         self._interest = interest
         self._watch = watch
         self._store = store
@@ -46,7 +46,7 @@ class TableLedger:
         #: Jobs that got no answer: how many looks to do without them, and how many after the next failure.
         self._rests: dict[str, tuple[int, int]] = {}
 
-    async def take(self, look: Look) -> list[JobState]:
+    async def take(self, look: JobListSnapshot) -> list[JobState]:
         """
         Return the jobs that have completed since the look before; none for a look that can't tell.
 
@@ -69,7 +69,7 @@ class TableLedger:
             news = await self._without_told(news)
         return news
 
-    def save_when_stored(self, look: Look) -> None:
+    def save_when_stored(self, look: JobListSnapshot) -> None:
         """Have the cursor kept once the events of a look are stored, if there is something to keep."""
         cursor, saved = self._cursor, self._saved
         if cursor is None or not self._store.is_there:
@@ -81,7 +81,7 @@ class TableLedger:
         """Watch no more."""
         self._watch.needs.pop(self, None)
 
-    async def _begin(self, look: Look) -> bool:
+    async def _begin(self, look: JobListSnapshot) -> bool:
         """Find out from where to go on; False if that isn't known yet."""
         cursor: Cursor | None = None
         try:

@@ -21,8 +21,8 @@ from airflow_provider_polaris.triggers.job_watcher import watcher
 from airflow_provider_polaris.triggers.job_watcher.single_status import broken
 from airflow_provider_polaris.triggers.polling.client_threads import ClientThreads
 from airflow_provider_polaris.triggers.polling.connection import SharedSettings
-from airflow_provider_polaris.triggers.polling.schedule import Cadence
-from airflow_provider_polaris.triggers.table_watcher.cursor import Look
+from airflow_provider_polaris.triggers.polling.schedule import PollSchedule
+from airflow_provider_polaris.triggers.table_watcher.cursor import JobListSnapshot
 from airflow_provider_polaris.triggers.table_watcher.job_lists import read_look
 
 if TYPE_CHECKING:
@@ -59,10 +59,10 @@ class TableWatch:
         self._failing_since: float | None = None
         self._number = 0
 
-    async def looks(self) -> AsyncGenerator[Look, None]:
+    async def looks(self) -> AsyncGenerator[JobListSnapshot, None]:
         """Look again and again, and yield what was seen. Never ends and never raises: Polaris may be away for days."""
         loop = asyncio.get_running_loop()
-        cadence = Cadence(self._tools.rng)
+        cadence = PollSchedule(self._tools.rng)
         try:
             while True:
                 await asyncio.sleep(max(0.0, cadence.next(loop.time(), self._interval) - loop.time()))
@@ -76,7 +76,7 @@ class TableWatch:
                 self._threads.close()
                 self._threads = None
 
-    async def settled_looks(self) -> AsyncGenerator[Look, None]:
+    async def settled_looks(self) -> AsyncGenerator[JobListSnapshot, None]:
         """Yield looks, and take each for settled when the next one is asked for: Airflow has the events by then."""
         async for look in self.looks():
             yield look
@@ -101,7 +101,7 @@ class TableWatch:
                 self._threads = None
             raise PolarisTransportError(f"Polaris has not answered for {_CALL_SECONDS:g} s.") from None
 
-    def save_when_stored(self, look: Look, save: Save) -> None:
+    def save_when_stored(self, look: JobListSnapshot, save: Save) -> None:
         """
         Have something done as soon as Airflow has stored all events that came of a look.
 
@@ -124,7 +124,7 @@ class TableWatch:
             for save in self._saves.pop(number, []):
                 await save()
 
-    async def _look(self) -> tuple[Look | None, float | None]:
+    async def _look(self) -> tuple[JobListSnapshot | None, float | None]:
         """Return the look, if Polaris answered, and the seconds that it asked to wait, if it did."""
         since = min(self.needs.values(), default=None)
         self._number += 1
@@ -171,7 +171,7 @@ class LookProducer:
     def __init__(self, watch: TableWatch) -> None:
         self._watch = watch
 
-    async def open_stream(self) -> AsyncIterator[tuple[Look, int]]:
+    async def open_stream(self) -> AsyncIterator[tuple[JobListSnapshot, int]]:
         """Yield each look, with the number by which it comes back to :meth:`advance`."""
         async for look in self._watch.looks():
             yield look, look.number

@@ -11,7 +11,7 @@ import urllib3.exceptions
 
 from airflow_provider_polaris.client.http.connection_errors import classify
 from airflow_provider_polaris.client.http.exchange import AnswerError, DeadlineError
-from airflow_provider_polaris.client.http.retry import LossKind
+from airflow_provider_polaris.client.http.retry import NoAnswerKind
 from airflow_provider_polaris.client.redaction.redact import Redactor
 
 NOTHING = Redactor()
@@ -21,36 +21,36 @@ TIMED_OUT = requests.ReadTimeout(urllib3.exceptions.ReadTimeoutError(None, None,
 @pytest.mark.parametrize(
     ("error", "known", "kind", "sent"),
     [
-        (requests.ConnectTimeout("x"), None, LossKind.CONNECT_TIMEOUT, False),
-        (TIMED_OUT, None, LossKind.READ_TIMEOUT, True),
-        (TIMED_OUT, True, LossKind.READ_TIMEOUT, True),
-        (TIMED_OUT, False, LossKind.CONNECT_TIMEOUT, False),
-        (requests.exceptions.SSLError(ssl.SSLError(1, "alert")), None, LossKind.TLS, True),
-        (requests.exceptions.SSLError(ssl.SSLError(1, "alert")), False, LossKind.TLS, False),
-        (requests.ConnectionError(ConnectionResetError(104, "reset")), None, LossKind.BROKEN, True),
-        (requests.ConnectionError(ConnectionResetError(104, "reset")), False, LossKind.BROKEN, False),
-        (requests.exceptions.ChunkedEncodingError("cut"), True, LossKind.BROKEN, True),
-        (requests.exceptions.ContentDecodingError("gzip"), True, LossKind.BROKEN, True),
-        (BrokenPipeError(32, "Broken pipe"), True, LossKind.BROKEN, True),
-        (requests.ConnectionError(socket.gaierror(-2, "unknown")), None, LossKind.DNS, False),
-        (requests.exceptions.ProxyError(OSError("407")), None, LossKind.PROXY, False),
-        (requests.exceptions.InvalidProxyURL("bad"), None, LossKind.ADDRESS, False),
-        (requests.exceptions.InvalidURL("bad"), None, LossKind.ADDRESS, False),
-        (UnicodeError("label too long"), None, LossKind.ADDRESS, False),
-        (TypeError("no host"), None, LossKind.ADDRESS, False),
-        (requests.exceptions.InvalidSchema("socks"), None, LossKind.ADDRESS, False),
-        (OSError("invalid path"), None, LossKind.SETUP, False),
-        (requests.exceptions.InvalidHeader("Content-Length"), True, LossKind.BROKEN, True),
-        (requests.exceptions.InvalidURL("bad"), True, LossKind.BROKEN, True),
-        (requests.exceptions.InvalidURL("bad"), False, LossKind.ADDRESS, False),
-        (ValueError("read length must be non-negative"), True, LossKind.BROKEN, True),
-        (requests.ConnectionError(DeadlineError("45 s")), True, LossKind.DEADLINE, True),
-        (requests.ReadTimeout(DeadlineError("45 s")), False, LossKind.DEADLINE, False),
-        (urllib3.exceptions.ProtocolError("broken", AnswerError("large")), True, LossKind.UNACCEPTABLE, True),
+        (requests.ConnectTimeout("x"), None, NoAnswerKind.CONNECT_TIMEOUT, False),
+        (TIMED_OUT, None, NoAnswerKind.READ_TIMEOUT, True),
+        (TIMED_OUT, True, NoAnswerKind.READ_TIMEOUT, True),
+        (TIMED_OUT, False, NoAnswerKind.CONNECT_TIMEOUT, False),
+        (requests.exceptions.SSLError(ssl.SSLError(1, "alert")), None, NoAnswerKind.TLS, True),
+        (requests.exceptions.SSLError(ssl.SSLError(1, "alert")), False, NoAnswerKind.TLS, False),
+        (requests.ConnectionError(ConnectionResetError(104, "reset")), None, NoAnswerKind.BROKEN, True),
+        (requests.ConnectionError(ConnectionResetError(104, "reset")), False, NoAnswerKind.BROKEN, False),
+        (requests.exceptions.ChunkedEncodingError("cut"), True, NoAnswerKind.BROKEN, True),
+        (requests.exceptions.ContentDecodingError("gzip"), True, NoAnswerKind.BROKEN, True),
+        (BrokenPipeError(32, "Broken pipe"), True, NoAnswerKind.BROKEN, True),
+        (requests.ConnectionError(socket.gaierror(-2, "unknown")), None, NoAnswerKind.DNS, False),
+        (requests.exceptions.ProxyError(OSError("407")), None, NoAnswerKind.PROXY, False),
+        (requests.exceptions.InvalidProxyURL("bad"), None, NoAnswerKind.ADDRESS, False),
+        (requests.exceptions.InvalidURL("bad"), None, NoAnswerKind.ADDRESS, False),
+        (UnicodeError("label too long"), None, NoAnswerKind.ADDRESS, False),
+        (TypeError("no host"), None, NoAnswerKind.ADDRESS, False),
+        (requests.exceptions.InvalidSchema("socks"), None, NoAnswerKind.ADDRESS, False),
+        (OSError("invalid path"), None, NoAnswerKind.SETUP, False),
+        (requests.exceptions.InvalidHeader("Content-Length"), True, NoAnswerKind.BROKEN, True),
+        (requests.exceptions.InvalidURL("bad"), True, NoAnswerKind.BROKEN, True),
+        (requests.exceptions.InvalidURL("bad"), False, NoAnswerKind.ADDRESS, False),
+        (ValueError("read length must be non-negative"), True, NoAnswerKind.BROKEN, True),
+        (requests.ConnectionError(DeadlineError("45 s")), True, NoAnswerKind.DEADLINE, True),
+        (requests.ReadTimeout(DeadlineError("45 s")), False, NoAnswerKind.DEADLINE, False),
+        (urllib3.exceptions.ProtocolError("broken", AnswerError("large")), True, NoAnswerKind.UNACCEPTABLE, True),
     ],
 )
 def test_loss_has_its_kind_and_says_whether_it_was_sent(
-    error: BaseException, known: bool | None, kind: LossKind, sent: bool
+    error: BaseException, known: bool | None, kind: NoAnswerKind, sent: bool
 ) -> None:
     """What is known of the request outranks the exception: what was not begun can't have arrived."""
     loss = classify(error, sent=known, redact=NOTHING)

@@ -9,12 +9,12 @@ import pytest
 
 from airflow_provider_polaris.client.http.retry import (
     Answer,
-    Loss,
-    LossKind,
+    NoAnswer,
+    NoAnswerKind,
     Outcome,
     RetryPolicy,
     is_ambiguous,
-    may_try_again,
+    is_retryable,
     retry_after,
 )
 
@@ -25,9 +25,9 @@ def answer(status: int, **headers: str) -> Answer:
     return Answer(status, headers, b"")
 
 
-SENT = Loss(LossKind.READ_TIMEOUT, "timed out", sent=True)
-UNSENT = Loss(LossKind.REFUSED, "refused", sent=False)
-CERTIFICATE = Loss(LossKind.CERTIFICATE, "self-signed certificate", sent=False)
+SENT = NoAnswer(NoAnswerKind.READ_TIMEOUT, "timed out", sent=True)
+UNSENT = NoAnswer(NoAnswerKind.REFUSED, "refused", sent=False)
+CERTIFICATE = NoAnswer(NoAnswerKind.CERTIFICATE, "self-signed certificate", sent=False)
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ CERTIFICATE = Loss(LossKind.CERTIFICATE, "self-signed certificate", sent=False)
 )
 def test_outcome_decides_whether_to_try_again(outcome: Outcome, repeatable: bool, once: bool, ambiguous: bool) -> None:
     """The whole matrix: repeatable calls, calls that must not happen twice, and what stays unknown."""
-    assert may_try_again(outcome, repeatable=True) is repeatable
-    assert may_try_again(outcome, repeatable=False) is once
+    assert is_retryable(outcome, repeatable=True) is repeatable
+    assert is_retryable(outcome, repeatable=False) is once
     assert is_ambiguous(outcome) is ambiguous
 
 

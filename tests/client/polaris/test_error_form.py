@@ -17,7 +17,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisForeignAnswerError,
     PolarisNotFoundError,
 )
-from airflow_provider_polaris.jobs.status.retryability import Prospect, prospect_of
+from airflow_provider_polaris.jobs.status.retryability import Retryability, retryability_of
 from tests.client.conftest import JOB, KEY, MakeClient, P, Reply, Script, Time, refusal
 
 PAGE = (
@@ -93,7 +93,7 @@ def test_foreign_error_says_host_content_type_and_first_words(
         f"Gave up after {len(server.seen)} attempts in {time.elapsed:.0f} s."
     )
     assert (caught.value.status, caught.value.retryable) == (404, True)
-    assert prospect_of(caught.value) is Prospect.PASSING
+    assert retryability_of(caught.value) is Retryability.PASSING
     assert not isinstance(caught.value, PolarisApiError)
 
 

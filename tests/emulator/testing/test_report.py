@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from airflow_provider_polaris.emulator.wire.rejected_requests import RefusalMiddleware, Refusals
+from airflow_provider_polaris.emulator.wire.rejected_requests import RefusalMiddleware, RejectedRequests
 from tests.emulator.testing.client import BARE, EVENTS, ROLLUP, ask, submit
 
 pytest_plugins = ["pytester"]
@@ -176,7 +176,7 @@ def test_traceback_of_a_mistake_ends_at_the_line_of_the_test(pytester, call, err
 
 def test_refusal_is_noted_before_the_client_has_it() -> None:
     """A test that goes on at once would miss the one that matters."""
-    refusals = Refusals()
+    refusals = RejectedRequests()
     noted = []
 
     async def refuse(scope, receive, send) -> None:

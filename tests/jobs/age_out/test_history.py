@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_polaris.jobs.age_out.history import Past, PastJob, UnusedSegment, removed_since, unproven
+from airflow_provider_polaris.jobs.age_out.history import (
+    HistoryJob,
+    TableHistory,
+    UnusedSegment,
+    removed_since,
+    unproven,
+)
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
 
@@ -55,7 +61,7 @@ def summary(body: dict[str, Any], *, hides: bool) -> dict[str, Any]:
     return row
 
 
-class Jobs(Past):
+class Jobs(TableHistory):
     """Some jobs, newest first, and how often one of them was described."""
 
     def __init__(self, *bodies: dict[str, Any], hides: bool = False, most: int = 1000) -> None:
@@ -132,7 +138,7 @@ WRITERS = {
 def test_writer_is_the_newest_replace_from_the_source(bodies, name, hides) -> None:
     """Only deletions may come after it."""
     found = Jobs(*bodies, hides=hides).writer(DAY, "S")
-    assert isinstance(found, PastJob)
+    assert isinstance(found, HistoryJob)
     assert found.state.job_id == name
 
 

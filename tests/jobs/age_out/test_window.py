@@ -12,20 +12,25 @@ from hypothesis import strategies as st
 
 from airflow_provider_polaris.jobs.age_out.plan import (
     AgingPlan,
-    Way,
+    ProofMethod,
     Window,
     check_time_stays,
-    choose_way,
+    choose_method,
     make_windows,
     oldest_sql,
     query_context,
     read_counts,
 )
-from airflow_provider_polaris.jobs.age_out.window import aged_interval, hull, partitions_in_common, read_age
+from airflow_provider_polaris.jobs.age_out.window import (
+    aged_interval,
+    bounding_interval,
+    partitions_in_common,
+    read_age,
+)
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.guards.row_counts import Count
 from airflow_provider_polaris.jobs.spec.job_spec import BatchJobSpec, parse_spec
-from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
 
@@ -36,8 +41,8 @@ COUNTED = {"columnName": "n", "expression": "COUNT(*)", "isAggregation": True}
 CITY = {"columnName": "city", "expression": '"city"'}
 
 
-def table(name: str, partition: Granularity | None, kind: str = "detail") -> TableFacts:
-    return TableFacts(name, kind, partition)
+def table(name: str, partition: Granularity | None, kind: str = "detail") -> TableDescription:
+    return TableDescription(name, kind, partition)
 
 
 def span(text: str) -> Interval:
@@ -76,8 +81,8 @@ def test_aged_interval_of_runs_in_a_row_takes_each_partition_once(start, steps, 
     aged = [found for run in runs if (found := aged_interval(run, read_age(age), partition)) is not None]
     for one, other in pairwise(aged):
         assert one.end == other.start
-    whole = aged_interval(hull(runs), read_age(age), partition)
-    assert whole == (hull(aged) if aged else None)
+    whole = aged_interval(bounding_interval(runs), read_age(age), partition)
+    assert whole == (bounding_interval(aged) if aged else None)
     for each in aged:
         assert each.is_aligned(partition)
         if age != "P11M31D" and age != "P1Y2M3DT4H":  # where months and days mix, forth is not the way back
@@ -99,7 +104,10 @@ def test_aged_interval_at_the_end_of_a_month_takes_what_is_a_month_old() -> None
         for hour in span("2023-03-28/2023-04-02").split(Granularity.HOUR)
     ]
     assert [each is not None for each in aged] == [True] * 24 + [False] * 72 + [True] * 24
-    assert hull([each for each in aged if each]).to_wire() == "2023-02-28T00:00:00.000Z/2023-03-02T00:00:00.000Z"
+    assert (
+        bounding_interval([each for each in aged if each]).to_wire()
+        == "2023-02-28T00:00:00.000Z/2023-03-02T00:00:00.000Z"
+    )
 
 
 def test_aged_interval_outside_of_the_calendar_is_refused() -> None:
@@ -194,18 +202,18 @@ def test_partitions_without_a_common_one_are_refused(partitions, message) -> Non
 
 
 WAYS = {
-    "a count": ("detail", None, [CITY, COUNTED], Way("measure", "COUNT(*)", 'SUM("n")')),
+    "a count": ("detail", None, [CITY, COUNTED], ProofMethod("measure", "COUNT(*)", 'SUM("n")')),
     "a count in other words": (
         "detail",
         "aggregate",
         [CITY, {**COUNTED, "columnName": 'the "n"', "expression": " count( 1 ) "}],
-        Way("measure", "COUNT(*)", 'SUM("the ""n""")'),
+        ProofMethod("measure", "COUNT(*)", 'SUM("the ""n""")'),
     ),
     "a sum of counts": (
         "aggregate",
         "aggregate",
         [CITY, {"columnName": "n", "expression": 'SUM("__count")', "isAggregation": True}],
-        Way(
+        ProofMethod(
             "measure",
             'CASE WHEN COUNT("__count") = COUNT(*) THEN SUM("__count") ELSE -1 END',
             'SUM("n")',
@@ -215,19 +223,19 @@ WAYS = {
         "detail",
         None,
         [CITY, {"columnName": "n", "expression": 'SUM("__count")', "isAggregation": True}],
-        Way("metrics"),
+        ProofMethod("metrics"),
     ),
     "a filtered count": (
         "detail",
         None,
         [CITY, {**COUNTED, "expression": "COUNT(*) FILTER (WHERE \"city\" = 'Oslo')"}],
-        Way("metrics"),
+        ProofMethod("metrics"),
     ),
-    "a count of rolled-up rows": ("aggregate", None, [CITY, COUNTED], Way("metrics")),
-    "rows as they are": ("detail", "detail", [CITY], Way("rows")),
-    "rows as they are, new table": ("detail", None, [CITY], Way("rows")),
-    "rows that the table merges": ("detail", "aggregate", [CITY], Way("metrics")),
-    "a count that is no measure": ("detail", None, [CITY, {**COUNTED, "isAggregation": False}], Way("rows")),
+    "a count of rolled-up rows": ("aggregate", None, [CITY, COUNTED], ProofMethod("metrics")),
+    "rows as they are": ("detail", "detail", [CITY], ProofMethod("rows")),
+    "rows as they are, new table": ("detail", None, [CITY], ProofMethod("rows")),
+    "rows that the table merges": ("detail", "aggregate", [CITY], ProofMethod("metrics")),
+    "a count that is no measure": ("detail", None, [CITY, {**COUNTED, "isAggregation": False}], ProofMethod("rows")),
 }
 
 
@@ -235,7 +243,7 @@ WAYS = {
 def test_way_is_the_surest_that_the_mappings_allow(source, target, mappings, way) -> None:
     """A mapped count, else rows that stay rows, else what the job says; never a count that Polaris may add."""
     there = None if target is None else table("T", Granularity.DAY, target)
-    assert choose_way(copy(*mappings), table("S", Granularity.DAY, source), there) == way
+    assert choose_method(copy(*mappings), table("S", Granularity.DAY, source), there) == way
 
 
 @pytest.mark.parametrize("expression", ['"__time"', "TIME_FLOOR(\"__time\", 'PT1H')", None])
@@ -273,7 +281,7 @@ def plan(**changes) -> AgingPlan:
         "target": "T",
         "granularity": Granularity.DAY,
         "windows": (Window(DAY, 3, 3), Window(FOURTH, 1, 1)),
-        "way": Way("measure", "COUNT(*)", 'SUM("n")'),
+        "way": ProofMethod("measure", "COUNT(*)", 'SUM("n")'),
         "filter": None,
         "context": {"sqlTimeZone": "UTC"},
     }

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_polaris.jobs.guards.conflicts import is_append, overlap, works_on
+from airflow_provider_polaris.jobs.guards.conflicts import is_append, overlap, written_intervals
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
 
@@ -49,7 +49,7 @@ APPEND = {"ingestionMode": "append", "source": {"tableName": "s", "interval": DA
 )
 def test_works_on_description_tells(described: dict[str, Any], intervals: tuple[Interval, ...]) -> None:
     """What a description doesn't bound may be anywhere."""
-    assert works_on(described, is_whole=True) == intervals
+    assert written_intervals(described, is_whole=True) == intervals
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_works_on_description_tells(described: dict[str, Any], intervals: tuple[
 )
 def test_works_on_list_may_not_tell(row: dict[str, Any], intervals: tuple[Interval, ...] | None) -> None:
     """A row without intervals says nothing: the list may leave them out."""
-    assert works_on(row, is_whole=False) == intervals
+    assert written_intervals(row, is_whole=False) == intervals
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.jobs.errors import PolarisProtocolError, PolarisSpecError
-from airflow_provider_polaris.jobs.guards.row_counts import Count, CountPlan, plan_counts
+from airflow_provider_polaris.jobs.guards.row_counts import Count, RowCountQuery, plan_counts
 from airflow_provider_polaris.jobs.spec.job_spec import BatchJobSpec, parse_spec
-from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.tables.storage_policy import TableStorage
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
@@ -20,9 +20,9 @@ HOUR = "2024-06-01T05:00:00.000Z/2024-06-01T06:00:00.000Z"
 CITY = {"columnName": "city", "expression": '"city"'}
 LAST = {"columnName": "last", "expression": 'MAX("x")', "isAggregation": True}
 HOURS = {"columnName": "__time", "expression": "TIME_FLOOR(\"__time\", 'PT1H')"}
-COUNTED = TableFacts("to", "aggregate", Granularity.DAY, columns=frozenset({"__time", "__count"}))
-UNCOUNTED = TableFacts("to", "aggregate", Granularity.DAY, columns=frozenset({"__time"}))
-DETAIL = TableFacts("to", "detail", Granularity.DAY)
+COUNTED = TableDescription("to", "aggregate", Granularity.DAY, columns=frozenset({"__time", "__count"}))
+UNCOUNTED = TableDescription("to", "aggregate", Granularity.DAY, columns=frozenset({"__time"}))
+DETAIL = TableDescription("to", "detail", Granularity.DAY)
 
 
 def spec(*intervals: str, mappings: Any = (CITY,), source: Any = None, **changes: Any) -> BatchJobSpec:
@@ -39,7 +39,7 @@ def spec(*intervals: str, mappings: Any = (CITY,), source: Any = None, **changes
     return parsed
 
 
-def plan(job: BatchJobSpec, target: TableFacts | None = DETAIL, **storage: Any) -> CountPlan:
+def plan(job: BatchJobSpec, target: TableDescription | None = DETAIL, **storage: Any) -> RowCountQuery:
     return plan_counts(job, target=target, storage=None if target is None else TableStorage("to", **storage))
 
 
@@ -83,7 +83,7 @@ def test_plan_filter_and_several_intervals_are_in_the_source_query_only() -> Non
     ],
 )
 def test_plan_events_are_counted_where_both_sides_have_them(
-    mappings: Any, target: TableFacts, source_events: str | None, target_events: str | None, compares: bool
+    mappings: Any, target: TableDescription, source_events: str | None, target_events: str | None, compares: bool
 ) -> None:
     """Events are the sum of ``__count``, or the rows of a table that isn't rolled up."""
     counts = plan(spec(DAY, mappings=mappings), target)
@@ -112,7 +112,7 @@ def test_plan_events_are_counted_where_both_sides_have_them(
     ],
 )
 def test_plan_granularity_is_the_partitions_or_finer(
-    job: BatchJobSpec, target: TableFacts | None, storage: dict[str, Any], granularity: str
+    job: BatchJobSpec, target: TableDescription | None, storage: dict[str, Any], granularity: str
 ) -> None:
     """Finer only where rows alone must show what is missing, never finer than times are rounded, never endless."""
     assert plan(job, target, **storage).granularity.value == granularity

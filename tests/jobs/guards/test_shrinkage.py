@@ -9,18 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_polaris.jobs.guards.row_counts import Count, CountPlan
-from airflow_provider_polaris.jobs.guards.shrinkage import Shrinkage, compare
+from airflow_provider_polaris.jobs.guards.row_counts import Count, RowCountQuery
+from airflow_provider_polaris.jobs.guards.shrinkage import Shrinkage, find_shrinkage
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval, merge
 
 ONE, TWO, THREE, FOUR = (Interval.parse(f"2024-06-0{day}/P1D") for day in (1, 2, 3, 4))
-PLAN = CountPlan(Granularity.DAY, (Interval(ONE.start, THREE.end),), (Interval(ONE.start, FOUR.end),), True, "", "", {})
+PLAN = RowCountQuery(
+    Granularity.DAY, (Interval(ONE.start, THREE.end),), (Interval(ONE.start, FOUR.end),), True, "", "", {}
+)
 
 
 def test_compare_same_on_both_sides_loses_nothing() -> None:
     """More in the source, or the same, is no loss."""
-    found = compare(PLAN, {ONE: Count(5, 5), TWO: Count(9, 9)}, {ONE: Count(2, 5)})
+    found = find_shrinkage(PLAN, {ONE: Count(5, 5), TWO: Count(9, 9)}, {ONE: Count(2, 5)})
     assert found == Shrinkage(14, 2, (ONE, TWO), (), (), 0, 0, ())
     assert not found.loses
     assert not found.is_empty
@@ -28,7 +30,7 @@ def test_compare_same_on_both_sides_loses_nothing() -> None:
 
 def test_compare_bucket_without_source_is_emptied() -> None:
     """Buckets that touch are named as one."""
-    found = compare(PLAN, {THREE: Count(1, 1)}, {TWO: Count(1, 3), ONE: Count(1, 3), THREE: Count(1, 1)})
+    found = find_shrinkage(PLAN, {THREE: Count(1, 1)}, {TWO: Count(1, 3), ONE: Count(1, 3), THREE: Count(1, 1)})
     assert found.emptied == (Interval(ONE.start, TWO.end),)
     assert (found.fewer, found.collateral, found.loses) == ((), (), True)
 
@@ -36,9 +38,9 @@ def test_compare_bucket_without_source_is_emptied() -> None:
 def test_compare_fewer_events_are_a_loss_where_they_count() -> None:
     """Fewer events show only if both sides have a number of them."""
     source, target = {ONE: Count(2, 2), TWO: Count(1, 1)}, {ONE: Count(1, 3), TWO: Count(1, 1)}
-    found = compare(PLAN, source, target)
+    found = find_shrinkage(PLAN, source, target)
     assert (found.fewer, found.fewer_here, found.fewer_there, found.loses) == ((ONE,), 2, 3, True)
-    assert not compare(replace(PLAN, compares_events=False), source, target).loses
+    assert not find_shrinkage(replace(PLAN, compares_events=False), source, target).loses
 
 
 @pytest.mark.parametrize(
@@ -47,7 +49,7 @@ def test_compare_fewer_events_are_a_loss_where_they_count() -> None:
 )
 def test_compare_bucket_that_is_not_named_is_collateral(source: dict[Interval, Count], is_lost: bool) -> None:
     """Rows beside what the job names are safe while the source can make them again; they aren't the job's."""
-    found = compare(PLAN, source, {FOUR: Count(1, 2)})
+    found = find_shrinkage(PLAN, source, {FOUR: Count(1, 2)})
     assert found.collateral == ((FOUR,) if is_lost else ())
     assert (found.source_rows, found.target_rows, found.is_empty) == (0, 0, True)
     assert found.loses is is_lost

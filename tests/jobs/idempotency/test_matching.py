@@ -10,10 +10,10 @@ import pytest
 from airflow_provider_polaris.jobs.idempotency.fingerprint import fingerprint
 from airflow_provider_polaris.jobs.idempotency.matching import (
     Candidate,
-    Choice,
-    Wanted,
-    choose,
-    recognize,
+    JobCriteria,
+    MatchResult,
+    match_job,
+    select_match,
     spec_adds_rows,
 )
 from airflow_provider_polaris.jobs.spec.context import marker_in, marker_of, takes_marker, with_marker
@@ -22,14 +22,14 @@ from airflow_provider_polaris.jobs.status.state import JobState
 SPEC: dict[str, Any] = {"type": "batch", "target": {"type": "table", "tableName": "t"}}
 
 
-def wanted(**changes: Any) -> Wanted:
+def wanted(**changes: Any) -> JobCriteria:
     values: dict[str, Any] = {
         "fingerprint": fingerprint(SPEC),
         "markers": {"old": 2, "mine": 3},
         "needs_certainty": False,
         "was_marked": True,
     }
-    return Wanted(**{**values, **changes})
+    return JobCriteria(**{**values, **changes})
 
 
 def job(marker: str | None = None, **changes: Any) -> dict[str, Any]:
@@ -112,91 +112,91 @@ def test_spec_adds_rows_unless_it_is_known_not_to(spec: Mapping[str, Any], expec
 @pytest.mark.parametrize(("marker", "epoch"), [("mine", 3), ("old", 2)])
 def test_recognize_our_marker_is_ours_in_spite_of_differences(marker: str, epoch: int) -> None:
     """The marker says whose it is; what differs says that the spec was changed."""
-    found = recognize(job(marker, filterExpression="x"), wanted())
+    found = match_job(job(marker, filterExpression="x"), wanted())
     assert found is not None
     assert (found.epoch, found.differences) == (epoch, ("filterExpression",))
 
 
 def test_recognize_another_marker_is_somebody_elses_however_alike() -> None:
     """Two DAGs may ask for the same."""
-    assert recognize(job("theirs"), wanted()) is None
+    assert match_job(job("theirs"), wanted()) is None
 
 
 def test_recognize_without_marker_goes_by_the_spec() -> None:
     """Alike is uncertain; different is not ours."""
-    alike = recognize(job(), wanted())
+    alike = match_job(job(), wanted())
     assert alike is not None
     assert not alike.is_certain
-    assert recognize(job(filterExpression="x"), wanted()) is None
+    assert match_job(job(filterExpression="x"), wanted()) is None
 
 
 def test_choose_certain_wins_over_alike() -> None:
     """Our marker ends all doubt."""
     ours = candidate("a", 3)
-    assert choose([candidate("b"), ours, candidate("c")], wanted(), echoes_markers=True) == Choice(ours)
+    assert select_match([candidate("b"), ours, candidate("c")], wanted(), echoes_markers=True) == MatchResult(ours)
 
 
 def test_choose_latest_epoch() -> None:
     """The job of an earlier epoch was done with before the next one began."""
     new = candidate("a", 3)
-    assert choose([candidate("b", 2), new], wanted(), echoes_markers=True) == Choice(new)
+    assert select_match([candidate("b", 2), new], wanted(), echoes_markers=True) == MatchResult(new)
 
 
 @pytest.mark.parametrize("status", ["failed", "canceled"])
 def test_choose_of_one_epoch_the_job_with_an_effect(status: str) -> None:
     """A failed try and the one after it share a marker."""
     good = candidate("b", 3, "completed")
-    assert choose([candidate("a", 3, status), good], wanted(), echoes_markers=True) == Choice(good)
+    assert select_match([candidate("a", 3, status), good], wanted(), echoes_markers=True) == MatchResult(good)
 
 
 def test_choose_failed_certain_job_if_there_is_no_other() -> None:
     """Its failure is the task's."""
     newest = candidate("b", 3, "failed")
-    assert choose([newest, candidate("a", 3, "failed")], wanted(), echoes_markers=True) == Choice(newest)
+    assert select_match([newest, candidate("a", 3, "failed")], wanted(), echoes_markers=True) == MatchResult(newest)
 
 
 def test_choose_two_certain_jobs_with_an_effect_is_doubtful() -> None:
     """That is the accident that must not be hidden."""
     both = (candidate("a", 3), candidate("b", 3, "completed"))
-    assert choose(both, wanted(), echoes_markers=True) == Choice(doubtful=both)
+    assert select_match(both, wanted(), echoes_markers=True) == MatchResult(doubtful=both)
 
 
 def test_choose_alike_job_is_foreign_where_markers_are_echoed() -> None:
     """Ours would show its marker."""
-    assert choose([candidate("a")], wanted(), echoes_markers=True) == Choice()
+    assert select_match([candidate("a")], wanted(), echoes_markers=True) == MatchResult()
 
 
 @pytest.mark.parametrize(("was_marked", "echoes"), [(True, False), (False, True), (False, False)])
 def test_choose_one_alike_job_is_ours_where_it_may_be(was_marked: bool, echoes: bool) -> None:
     """It has our marker, if it is ours, where nobody can see it, or was sent without."""
     alike = candidate("a")
-    assert choose([alike], wanted(was_marked=was_marked), echoes_markers=echoes) == Choice(alike)
+    assert select_match([alike], wanted(was_marked=was_marked), echoes_markers=echoes) == MatchResult(alike)
 
 
 def test_choose_one_alike_job_is_doubtful_where_certainty_is_needed() -> None:
     """A twin's rows aren't ours."""
     alike = candidate("a")
-    choice = choose([alike], wanted(needs_certainty=True), echoes_markers=False)
-    assert choice == Choice(doubtful=(alike,))
+    choice = select_match([alike], wanted(needs_certainty=True), echoes_markers=False)
+    assert choice == MatchResult(doubtful=(alike,))
 
 
 @pytest.mark.parametrize("needs_certainty", [True, False])
 def test_choose_two_alike_jobs_is_doubtful(needs_certainty: bool) -> None:
     """There is nothing to choose by."""
     both = (candidate("a"), candidate("b"))
-    choice = choose(both, wanted(needs_certainty=needs_certainty), echoes_markers=False)
-    assert choice == Choice(doubtful=both)
+    choice = select_match(both, wanted(needs_certainty=needs_certainty), echoes_markers=False)
+    assert choice == MatchResult(doubtful=both)
 
 
 @pytest.mark.parametrize("status", ["failed", "canceled"])
 def test_choose_alike_job_without_effect_is_none(status: str) -> None:
     """If it is ours it may be sent again, if not, too."""
-    assert choose([candidate("a", status=status)], wanted(), echoes_markers=False) == Choice()
+    assert select_match([candidate("a", status=status)], wanted(), echoes_markers=False) == MatchResult()
 
 
 def test_choose_alike_job_that_was_asked_to_cancel_is_not_adopted() -> None:
     """It will end without effect; but as long as it might not, rows are not added beside it."""
     canceling = candidate("a", desired="canceled")
-    assert choose([canceling], wanted(), echoes_markers=False) == Choice()
-    choice = choose([canceling], wanted(needs_certainty=True), echoes_markers=False)
-    assert choice == Choice(doubtful=(canceling,))
+    assert select_match([canceling], wanted(), echoes_markers=False) == MatchResult()
+    choice = select_match([canceling], wanted(needs_certainty=True), echoes_markers=False)
+    assert choice == MatchResult(doubtful=(canceling,))

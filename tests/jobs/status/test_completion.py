@@ -19,7 +19,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisSpecError,
     PolarisTransportError,
 )
-from airflow_provider_polaris.jobs.status.completion import is_deterministic, judge, merge_logs
+from airflow_provider_polaris.jobs.status.completion import completion_error, is_permanent_failure, merge_logs
 from airflow_provider_polaris.jobs.status.error_codes import ERROR_ADVICE, WARNING_ADVICE
 from airflow_provider_polaris.jobs.status.state import Health, JobState, LogEntry
 
@@ -40,7 +40,7 @@ def job(status: str = "completed", health: Health | None = None, mode: str | Non
 
 
 def error_of(state: JobState, **arguments: Any) -> PolarisJobError:
-    error = judge(state, **arguments)
+    error = completion_error(state, **arguments)
     assert error is not None
     return error
 
@@ -48,13 +48,13 @@ def error_of(state: JobState, **arguments: Any) -> PolarisJobError:
 @pytest.mark.parametrize("health", [None, Health("ok"), Health("warn", "invalid_rows_found"), Health("new word")])
 def test_judge_completed_job_without_error_succeeds(health: Health | None) -> None:
     """Completed with ok, a warning, or a word that we don't know is a success."""
-    assert judge(job(health=health)) is None
+    assert completion_error(job(health=health)) is None
 
 
 def test_judge_completed_append_without_rows_succeeds() -> None:
     """An append that found nothing has harmed nothing."""
     health = Health("warn", "no_rows_found")
-    assert judge(job(health=health), metrics={"numRowsProcessed": 0, "numRowsPersisted": 0}) is None
+    assert completion_error(job(health=health), metrics={"numRowsProcessed": 0, "numRowsPersisted": 0}) is None
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_judge_completed_append_without_rows_succeeds() -> None:
 )
 def test_judge_replace_without_evidence_of_emptiness_succeeds(metrics: dict[str, Any] | None) -> None:
     """Numbers that are missing or unreadable prove nothing."""
-    assert judge(job(mode="replace"), metrics=metrics) is None
+    assert completion_error(job(mode="replace"), metrics=metrics) is None
 
 
 def test_judge_failed_job_tells_code_words_time_log_and_next_step() -> None:
@@ -163,7 +163,7 @@ def test_judge_completed_with_health_error_fails_without_advice_to_retry() -> No
         "'cannot_parse_source': 'row 7'. Mend the input, or raise max_parse_exceptions to skip what is unreadable. "
         "Its data may be written: check 'events_hourly' before you clear the task."
     )
-    assert is_deterministic(error)
+    assert is_permanent_failure(error)
 
 
 def test_judge_warning_with_fail_on_warning_fails() -> None:
@@ -176,7 +176,7 @@ def test_judge_warning_with_fail_on_warning_fails() -> None:
         "Check the rows that Polaris could not read as declared. "
         "Its data is written: mark the task as success if that is right, or clear the task."
     )
-    assert is_deterministic(error)
+    assert is_permanent_failure(error)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_judge_replace_without_rows_fails_and_names_the_way_back(
     assert str(error) == (
         f"Polaris job 'j1' (batch into 'events_hourly') completed after 3 s, but {reason}. {RESTORE} See {URL}"
     )
-    assert is_deterministic(error)
+    assert is_permanent_failure(error)
 
 
 def test_judge_sql_replace_without_rows_fails_too() -> None:
@@ -231,7 +231,7 @@ def test_judge_takes_the_seconds_of_the_job_if_none_are_given() -> None:
 def test_judge_job_that_has_not_ended_is_refused(status: str) -> None:
     """Only an end can be judged; describe may lag behind the status."""
     with pytest.raises(ValueError) as caught:
-        judge(job(status))
+        completion_error(job(status))
     assert str(caught.value) == (
         f"job 'j1' (batch into 'events_hourly') is {status!r}: only a job that has ended can be judged; keep waiting."
     )
@@ -266,7 +266,7 @@ def failed(state: str, code: str | None = None) -> PolarisJobFailedError:
 )
 def test_is_deterministic_tells_what_a_retry_repeats(error: PolarisError, expected: bool) -> None:
     """What spec or input causes, and what a person must look at first, fails at once; the rest may be retried."""
-    assert is_deterministic(error) is expected
+    assert is_permanent_failure(error) is expected
 
 
 def test_merge_logs_keeps_each_entry_once_in_order() -> None:

@@ -18,8 +18,8 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisThrottledError,
     PolarisTransportError,
 )
-from airflow_provider_polaris.jobs.status.completion import is_deterministic
-from airflow_provider_polaris.jobs.status.wait_tracker import Verdict, WaitTracker
+from airflow_provider_polaris.jobs.status.completion import is_permanent_failure
+from airflow_provider_polaris.jobs.status.wait_tracker import WaitDecision, WaitTracker
 
 START = datetime(2025, 1, 1, tzinfo=timezone.utc)
 URL = "https://acme.app.imply.io/jobs/j1"
@@ -47,7 +47,7 @@ def tracker() -> WaitTracker:
 def test_saw_terminal_status_ends_the_wait(tracker: WaitTracker, status: str) -> None:
     """A terminal status ends the wait; how it went is for the judge."""
     verdict = tracker.saw(status, at(1))
-    assert verdict == Verdict("ended", (info(f"is {status.lower()!r}"),))
+    assert verdict == WaitDecision("ended", (info(f"is {status.lower()!r}"),))
     assert tracker.status == status.lower()
 
 
@@ -85,17 +85,17 @@ def test_messages_carry_the_console_url() -> None:
 def test_saw_idle_and_suspended_wait_for_ever_and_warn_once(tracker: WaitTracker, status: str, meaning: str) -> None:
     """A user can resume the job, so nothing is given up; one warning is enough, even if it comes back."""
     first = tracker.saw(status, at(0))
-    assert first == Verdict(
+    assert first == WaitDecision(
         "wait",
         (
             info(f"is {status!r}"),
             warning(f"is {status!r}, {meaning}: the wait goes on; resume or cancel the job in Polaris"),
         ),
     )
-    assert tracker.saw(status, at(86_400)) == Verdict("wait")
+    assert tracker.saw(status, at(86_400)) == WaitDecision("wait")
     tracker.saw("running", at(86_430))
     again = tracker.saw(status, at(86_460))
-    assert again == Verdict("wait", (info(f"is {status!r}, was 'running', 1441 min into the wait"),))
+    assert again == WaitDecision("wait", (info(f"is {status!r}, was 'running', 1441 min into the wait"),))
 
 
 @pytest.mark.parametrize(
@@ -117,10 +117,10 @@ def test_saw_unknown_status_has_its_grace_then_gives_up_without_a_new_job(
     tracker: WaitTracker, status: str, meaning: str, why: str
 ) -> None:
     """Ten minutes of not knowing are borne with one warning; then the task fails at once, because the job may run."""
-    assert tracker.saw(status, at(0)) == Verdict(
+    assert tracker.saw(status, at(0)) == WaitDecision(
         "wait", (info(f"is {status!r}"), warning(f"is {status!r}, {meaning}: the wait goes on for 10 min"))
     )
-    assert tracker.saw(status, at(599)) == Verdict("wait")
+    assert tracker.saw(status, at(599)) == WaitDecision("wait")
     verdict = tracker.saw(status, at(600))
     assert (verdict.decision, verdict.messages) == ("gave_up", ())
     assert isinstance(verdict.error, PolarisJobFailedError)
@@ -131,7 +131,7 @@ def test_saw_unknown_status_has_its_grace_then_gives_up_without_a_new_job(
         "and mark or clear the task once the job has ended."
     )
     assert verdict.error.state == status
-    assert is_deterministic(verdict.error)
+    assert is_permanent_failure(verdict.error)
 
 
 def test_saw_known_status_gives_the_unknown_one_a_new_grace(tracker: WaitTracker) -> None:
@@ -194,7 +194,7 @@ def test_missed_after_an_unknown_status_for_the_budget_is_no_case_for_a_retry(tr
     assert verdict.decision == "gave_up"
     assert isinstance(verdict.error, PolarisJobFailedError)
     assert verdict.error.state == "unknown"
-    assert is_deterministic(verdict.error)
+    assert is_permanent_failure(verdict.error)
     assert str(verdict.error) == (
         "gave up waiting for Polaris job 'j1', last seen 'unknown': 2 failed polls in a row, for 15 min. "
         "The job may still be running; it was not canceled. The last poll failed so: GET … answered 503."

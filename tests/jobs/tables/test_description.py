@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_polaris.jobs.errors import PolarisProtocolError
-from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 
 
@@ -20,7 +20,7 @@ def test_table_facts_are_read_from_the_tables_api() -> None:
         "queryableSchema": [{"name": "__time", "dataType": "timestamp", "isDiscovered": False}, {"name": "late"}, "?"],
     }
 
-    assert TableFacts.from_wire(payload) == TableFacts(
+    assert TableDescription.from_wire(payload) == TableDescription(
         name="rollup",
         type="aggregate",
         partitioning=Granularity.MONTH,
@@ -37,15 +37,15 @@ def test_table_facts_partitioning_default_is_day_and_unknown_is_none(
     word: str | None, partitioning: Granularity | None
 ) -> None:
     """The documented default counts; a word of tomorrow is not guessed at."""
-    facts = TableFacts.from_wire({"name": "t", "type": "Detail", "partitioningGranularity": word})
+    facts = TableDescription.from_wire({"name": "t", "type": "Detail", "partitioningGranularity": word})
 
-    assert facts == TableFacts("t", "detail", partitioning=partitioning)
+    assert facts == TableDescription("t", "detail", partitioning=partitioning)
 
 
 def test_table_facts_without_a_name_are_a_protocol_error() -> None:
     """An answer that we can't read is not the user's mistake."""
     with pytest.raises(PolarisProtocolError) as caught:
-        TableFacts.from_wire({"type": "detail"})
+        TableDescription.from_wire({"type": "detail"})
 
     assert str(caught.value) == (
         "Polaris described a table without name: {'type': 'detail'}. Look for a newer version of this package."

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.spec.job_spec import JobSpec, parse_spec
-from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
 from airflow_provider_polaris.jobs.validation.rules import check_spec
@@ -43,8 +43,8 @@ def replace(*intervals: str, **fields: Any) -> JobSpec:
     return job(intervals=list(intervals), ingestionMode="replace", createTableIfNotExists=True, **fields)
 
 
-def partitioned(granularity: Granularity | None) -> TableFacts:
-    return TableFacts("rollup", "aggregate", partitioning=granularity)
+def partitioned(granularity: Granularity | None) -> TableDescription:
+    return TableDescription("rollup", "aggregate", partitioning=granularity)
 
 
 def floor(period: str) -> str:

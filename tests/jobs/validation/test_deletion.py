@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
-from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
 from airflow_provider_polaris.jobs.validation.deletion import check_deletion
@@ -25,7 +25,7 @@ OVERRIDE = "Set allow_unaligned=True to delete it all the same."
 )
 def test_check_deletion_of_whole_partitions_passes(interval: str, partitioning: Granularity | None) -> None:
     """What falls on partitions takes nothing else away."""
-    check_deletion([Interval.parse(interval)], TableFacts("t", "detail", partitioning))
+    check_deletion([Interval.parse(interval)], TableDescription("t", "detail", partitioning))
 
 
 @pytest.mark.parametrize(
@@ -61,5 +61,5 @@ def test_check_deletion_of_more_than_is_named_is_refused(
 ) -> None:
     """The sentence says what would be gone."""
     with pytest.raises(PolarisSpecError) as caught:
-        check_deletion([Interval.ETERNITY, Interval.parse(interval)], TableFacts("t", "detail", partitioning))
+        check_deletion([Interval.ETERNITY, Interval.parse(interval)], TableDescription("t", "detail", partitioning))
     assert str(caught.value) == message

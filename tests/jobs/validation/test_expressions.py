@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_polaris.jobs.spec.job_spec import JobSpec, parse_spec
-from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.validation.rules import check_spec
 from tests.jobs.specs import COUNT, MAPPINGS, batch, events, mapping, refusal
 
@@ -113,7 +113,7 @@ def test_check_spec_mapping_that_only_looks_wrong_passes(spec: JobSpec) -> None:
 
 def test_check_spec_measure_of_the_target_must_be_aggregated() -> None:
     """A declared measure can't be filled with plain values."""
-    target = TableFacts("rollup", "aggregate", measures=frozenset(["n"]))
+    target = TableDescription("rollup", "aggregate", measures=frozenset(["n"]))
 
     assert refusal(mapping('"n"', column="n"), target=target) == (
         "mappings[0].expression '\"n\"' has no aggregate function, but 'n' is a measure of table 'rollup'. "

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.jobs.spec.job_spec import JobSpec
-from airflow_provider_polaris.jobs.tables.description import TableFacts
+from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.validation.rules import check_spec
 from tests.jobs.specs import DAY, FILES, MAPPINGS, TIME_FROM_FILE, batch, events, refusal, replace, table
 
@@ -129,7 +129,9 @@ def test_check_spec_append_to_its_own_source_needs_consent() -> None:
 @pytest.mark.parametrize("known_as", ["source", "target"])
 def test_check_spec_replace_of_its_own_source_keeps_every_column(known_as: str) -> None:
     """A table written over itself loses what is not mapped; __time maps itself."""
-    facts = {known_as: TableFacts("rollup", "detail", columns=frozenset(["__time", "city", "n", "session", "age"]))}
+    facts = {
+        known_as: TableDescription("rollup", "detail", columns=frozenset(["__time", "city", "n", "session", "age"]))
+    }
     kept = [{"columnName": name, "expression": f'"{name}"'} for name in ("city", "n", "session", "age")]
 
     assert refusal(replace(DAY, source=table("rollup")), **facts) == (
@@ -173,13 +175,13 @@ def test_check_spec_source_in_another_state_passes(availability: str | None) -> 
 
 def test_check_spec_target_that_is_being_deleted_is_refused() -> None:
     """Unavailable for queries is no obstacle for writing; deletion is."""
-    target = TableFacts("rollup", "aggregate", availability="deleting")
+    target = TableDescription("rollup", "aggregate", availability="deleting")
 
     assert refusal(batch(), target=target) == (
         "target.tableName 'rollup' is 'deleting': what the job writes would be deleted too. "
         "Wait until it is gone, then create it again."
     )
-    check_spec(batch(), target=TableFacts("rollup", "aggregate", availability="unavailable"))
+    check_spec(batch(), target=TableDescription("rollup", "aggregate", availability="unavailable"))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_polaris.hooks.row_count import Counter
+from airflow_provider_polaris.hooks.row_count import RowCounter
 from airflow_provider_polaris.jobs.errors import (
     PolarisConflictError,
     PolarisGuardError,
@@ -16,15 +16,15 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisJobCanceledError,
 )
 from airflow_provider_polaris.jobs.tables.storage_policy import TableStorage
-from airflow_provider_polaris.runtime.deadline import Limits
+from airflow_provider_polaris.runtime.deadline import Deadline
 from tests.operators.guards.conftest import DAY, LOG, TWO_DAYS, World
 
 STATEMENTS = "POST /query/sql/statements"
 SYNCHRONOUS = "POST /query/sql"
 
 
-def counter(world: World) -> Counter:
-    return Counter(world.hook.get_conn, Limits(world.clock, lambda: world.stop(), world.deadline), LOG)
+def counter(world: World) -> RowCounter:
+    return RowCounter(world.hook.get_conn, Deadline(world.clock, lambda: world.stop(), world.deadline), LOG)
 
 
 def storage(world: World, **changes: Any) -> TableStorage:

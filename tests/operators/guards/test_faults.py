@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_polaris.hooks.query_refusal import Fault
-from airflow_provider_polaris.hooks.row_count import Counter
+from airflow_provider_polaris.hooks.query_refusal import QueryRefusal
+from airflow_provider_polaris.hooks.row_count import RowCounter
 from airflow_provider_polaris.jobs.errors import (
     PolarisApiError,
     PolarisError,
     PolarisGuardUnansweredError,
     PolarisSpecError,
 )
-from airflow_provider_polaris.jobs.status.retryability import Prospect, prospect_of
+from airflow_provider_polaris.jobs.status.retryability import Retryability, retryability_of
 from airflow_provider_polaris.jobs.tables.storage_policy import TableStorage
-from airflow_provider_polaris.runtime.deadline import Limits
+from airflow_provider_polaris.runtime.deadline import Deadline
 from tests.operators.guards.conftest import LOG, FakeClock, World
 
 TABLE = TableStorage("Raw", "available", columns=frozenset({"__time", "city"}))
@@ -43,7 +43,7 @@ def test_guard_names_a_filter_that_polaris_refuses(world: World, has_asynchronou
         "table; known are '__time', 'city'\". It reads '\"ctiy\" IS NULL'. Nothing was submitted. Correct it: a retry "
         "would get the same answer."
     )
-    assert prospect_of(caught.value) is Prospect.LASTING
+    assert retryability_of(caught.value) is Retryability.LASTING
     assert caught.value.__cause__ is caught.value.__context__ is None
 
 
@@ -94,7 +94,7 @@ def refused(status: int, code: str, text: str) -> PolarisApiError:
 
 
 def ask(client: Any, words: Any = WORDS, table: TableStorage = TABLE) -> PolarisError:
-    counter = Counter(lambda: client, Limits(FakeClock(), lambda: False, None), LOG)
+    counter = RowCounter(lambda: client, Deadline(FakeClock(), lambda: False, None), LOG)
     with pytest.raises(PolarisError) as caught:
         counter.rows("SELECT 1", table, as_job=False, words=words)
     return caught.value
@@ -190,12 +190,12 @@ def test_project_without_asynchronous_sql_is_not_the_users() -> None:
 def test_column_tells_which_of_several_arguments_is_wrong() -> None:
     """Only the argument that has the column is named; all of them where the text names no column."""
     words = {"filter_expression": '"ctiy" = 1', "the mapping of '__time'": '"tmie"'}
-    named = Fault("Column 'tmie' not found in any table", True).of_words(words, TABLE, "")
+    named = QueryRefusal("Column 'tmie' not found in any table", True).of_words(words, TABLE, "")
     assert str(named) == (
         "the mapping of '__time' doesn't work on table 'Raw': Polaris says \"Column 'tmie' not found in any table\". "
         "It reads '\"tmie\"'. Correct it: a retry would get the same answer."
     )
-    unnamed = Fault("", True).of_words(words, TABLE, "")
+    unnamed = QueryRefusal("", True).of_words(words, TABLE, "")
     assert str(unnamed) == (
         "filter_expression or the mapping of '__time' doesn't work on table 'Raw': Polaris says that the query is "
         "wrong. filter_expression reads '\"ctiy\" = 1'; the mapping of '__time' reads '\"tmie\"'. Correct it: a retry "

@@ -282,6 +282,6 @@ def test_read_rendered_words_in_any_case() -> None:
 
 def test_guard_error_is_lasting(world: World) -> None:
     """A retry would find the same, so the task fails at once."""
-    from airflow_provider_polaris.runtime.failure import is_lasting
+    from airflow_provider_polaris.runtime.failure import is_permanent
 
-    assert is_lasting(PolarisGuardError("no"))
+    assert is_permanent(PolarisGuardError("no"))

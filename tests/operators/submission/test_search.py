@@ -11,8 +11,8 @@ import pytest
 
 from airflow_provider_polaris.jobs.errors import PolarisNotFoundError
 from airflow_provider_polaris.jobs.idempotency.fingerprint import fingerprint
-from airflow_provider_polaris.jobs.idempotency.matching import Choice, Wanted
-from airflow_provider_polaris.operators.submission.find_job import Outlook, Place, Search
+from airflow_provider_polaris.jobs.idempotency.matching import JobCriteria, MatchResult
+from airflow_provider_polaris.operators.submission.find_job import Search, SearchResult, SearchScope
 
 NOW = datetime(2026, 11, 20, 6, tzinfo=timezone.utc)
 SPEC: dict[str, Any] = {
@@ -65,18 +65,18 @@ def listing() -> Listing:
 
 
 def search(listing: Listing, *, since: datetime | None = NOW, past: tuple[str, ...] = ()) -> Search:
-    wanted = Wanted(fingerprint(SPEC), {"mine": 1}, needs_certainty=False, was_marked=True)
+    wanted = JobCriteria(fingerprint(SPEC), {"mine": 1}, needs_certainty=False, was_marked=True)
     hook: Any = listing
-    return Search(hook, wanted, Place.of(SPEC), since=since, past=past, log=log)
+    return Search(hook, wanted, SearchScope.of(SPEC), since=since, past=past, log=log)
 
 
-def found(outlook: Outlook) -> str | None:
+def found(outlook: SearchResult) -> str | None:
     return None if outlook.choice.job is None else outlook.choice.job.state.job_id
 
 
 def test_look_asks_for_the_newest_two_hundred_jobs_of_the_table(listing: Listing) -> None:
     """One page, by the one column that doesn't move while a list is read."""
-    assert search(listing).look() == Outlook(Choice(), is_complete=True)
+    assert search(listing).look() == SearchResult(MatchResult(), is_complete=True)
     assert listing.filters == {
         "type": ("batch",),
         "target_table": "t",
@@ -89,7 +89,7 @@ def test_look_asks_for_the_newest_two_hundred_jobs_of_the_table(listing: Listing
 
 def test_look_of_a_sql_job_asks_without_table() -> None:
     """Which table a statement writes isn't read out of it."""
-    assert Place.of({"type": "sql", "query": 'INSERT INTO "t" SELECT 1'}) == Place(None, "sql", None)
+    assert SearchScope.of({"type": "sql", "query": 'INSERT INTO "t" SELECT 1'}) == SearchScope(None, "sql", None)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_polaris.jobs.errors import PolarisError
 from airflow_provider_polaris.jobs.time.interval import Interval
 from airflow_provider_polaris.operators.polaris import PolarisTableToTableOperator
-from airflow_provider_polaris.operators.table_to_table_spec import plan_table_to_table
+from airflow_provider_polaris.operators.table_to_table_spec import build_spec
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 from tests.runtime.intervals import airflow_runs as airflow
 from tests.runtime.intervals.airflow_runs import Planned, quiet
@@ -143,7 +143,7 @@ def _interval_of(dag: Any, run: Planned, partition: str) -> Any:
     context = airflow.context(dag, "rollup", run)
     task.render_template_fields(context)
     try:
-        spec = plan_table_to_table(task, context, _Tables(partition), logging.getLogger("test.table"))  # type: ignore[arg-type]
+        spec = build_spec(task, context, _Tables(partition), logging.getLogger("test.table"))  # type: ignore[arg-type]
     except PolarisError as error:
         return Fails(error)
     (interval,) = spec["target"]["intervals"]

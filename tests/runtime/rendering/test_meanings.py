@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from airflow_provider_polaris.jobs.spec import job_spec as spec
-from airflow_provider_polaris.runtime.argument_kinds import ARGUMENTS, OPEN, SETTING, TEXT, Kind, Meaning
+from airflow_provider_polaris.runtime.argument_kinds import ARGUMENTS, OPEN, SETTING, TEXT, ArgumentKind, ValueKind
 from tests.runtime.rendering.public import OPERATORS, parameters
 
 FIELDS = sorted({(cls.__name__, name) for cls in OPERATORS for name in cls.template_fields})
@@ -24,11 +24,11 @@ def test_meaning_of_an_argument_is_that_of_its_annotation(cls: str, name: str) -
     words = set(re.findall(r"\w+", ANNOTATIONS[cls, name])) - {"None"}
     meaning = ARGUMENTS.get(name, OPEN)
     if words == {"Any"}:  # results of other tasks
-        assert meaning.kind in (Kind.TEXT, Kind.COLLECTION)
+        assert meaning.kind in (ValueKind.TEXT, ValueKind.COLLECTION)
     elif words <= {"str", "Interval", "datetime"}:
         assert meaning is TEXT
     elif words & {"Sequence", "Mapping"}:
-        assert meaning.kind is Kind.COLLECTION
+        assert meaning.kind is ValueKind.COLLECTION
     else:
         assert words & {"bool", "int", "float"}
         assert meaning is OPEN
@@ -54,7 +54,7 @@ def test_meaning_of_a_field_of_a_spec_is_that_of_its_model(model: type[BaseModel
     _compare(model, ARGUMENTS["spec"], model.__name__)
 
 
-def _compare(annotation: Any, meaning: Meaning, path: str) -> None:
+def _compare(annotation: Any, meaning: ArgumentKind, path: str) -> None:
     origin = get_origin(annotation)
     if origin is Annotated:
         _compare(get_args(annotation)[0], meaning, path)
@@ -67,10 +67,10 @@ def _compare(annotation: Any, meaning: Meaning, path: str) -> None:
         for name, field in annotation.model_fields.items():
             _compare(hints[name], meaning.at(str(field.alias)), f"{path}.{field.alias}")
     elif origin is tuple:
-        assert meaning.kind is Kind.COLLECTION, path
+        assert meaning.kind is ValueKind.COLLECTION, path
         _compare(get_args(annotation)[0], meaning.at(), f"{path}[]")
     elif origin is dict:
-        assert (meaning.kind, meaning.at("any")) == (Kind.COLLECTION, OPEN), path
+        assert (meaning.kind, meaning.at("any")) == (ValueKind.COLLECTION, OPEN), path
     elif annotation in (bool, int):
         assert meaning is SETTING, path
     elif annotation is str or origin is Literal:

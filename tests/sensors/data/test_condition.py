@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_polaris.jobs.errors import PolarisProtocolError
 from airflow_provider_polaris.jobs.time.interval import Interval
-from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition, Seen, select
+from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition, TableData, select
 
 NOON = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 DAY = Interval.parse("2024-06-01/P1D")
@@ -45,23 +45,23 @@ def test_select_of_far_apart_intervals_reads_nothing_between_them() -> None:
 @pytest.mark.parametrize(
     ("condition", "row", "seen", "is_met"),
     [
-        (UP_TO, {"newest7": "2024-06-01T12:00:00.000Z", "recent7": 1}, Seen(True, NOON), True),
-        (UP_TO, {"newest7": 1717243200000, "recent7": 1}, Seen(True, NOON), True),
+        (UP_TO, {"newest7": "2024-06-01T12:00:00.000Z", "recent7": 1}, TableData(True, NOON), True),
+        (UP_TO, {"newest7": 1717243200000, "recent7": 1}, TableData(True, NOON), True),
         (UP_TO, {"newest7": "2024-06-01T11:59:59.999Z", "recent7": 1}, None, False),
-        (UP_TO, {"newest7": None, "recent7": 0}, Seen(True), False),
+        (UP_TO, {"newest7": None, "recent7": 0}, TableData(True), False),
         # The MAX of no rows, where the service doesn't treat NULL as SQL does.
-        (UP_TO, {"newest7": "-146136543-09-08T08:23:32.096Z", "recent7": 0}, Seen(True), False),
-        (UP_TO, None, Seen(True), False),
-        (MIN_ROWS, {"rows7": 1000}, Seen(True, rows=1000), True),
-        (MIN_ROWS, {"rows7": 999.0}, Seen(True, rows=999), False),
-        (MIN_ROWS, None, Seen(True, rows=0), False),
-        (BOTH, {"newest7": "2024-06-01T12:00:00.000Z", "recent7": 1, "rows7": 1}, Seen(True, NOON, 1), False),
-        (BOTH, {"newest7": None, "recent7": 0, "rows7": 2}, Seen(True, None, 2), False),
-        (BOTH, {"newest7": "2024-06-01T12:00:00.000Z", "recent7": 1, "rows7": 2}, Seen(True, NOON, 2), True),
+        (UP_TO, {"newest7": "-146136543-09-08T08:23:32.096Z", "recent7": 0}, TableData(True), False),
+        (UP_TO, None, TableData(True), False),
+        (MIN_ROWS, {"rows7": 1000}, TableData(True, rows=1000), True),
+        (MIN_ROWS, {"rows7": 999.0}, TableData(True, rows=999), False),
+        (MIN_ROWS, None, TableData(True, rows=0), False),
+        (BOTH, {"newest7": "2024-06-01T12:00:00.000Z", "recent7": 1, "rows7": 1}, TableData(True, NOON, 1), False),
+        (BOTH, {"newest7": None, "recent7": 0, "rows7": 2}, TableData(True, None, 2), False),
+        (BOTH, {"newest7": "2024-06-01T12:00:00.000Z", "recent7": 1, "rows7": 2}, TableData(True, NOON, 2), True),
     ],
 )
 def test_read_answer_says_whether_the_data_is_there(
-    condition: DataCondition, row: dict[str, Any] | None, seen: Seen | None, is_met: bool
+    condition: DataCondition, row: dict[str, Any] | None, seen: TableData | None, is_met: bool
 ) -> None:
     """The instant itself is late enough, and the number itself is enough."""
     found = condition.read(row, 7)
@@ -93,10 +93,10 @@ def test_read_of_something_else_raises(condition: DataCondition, row: dict[str, 
 @pytest.mark.parametrize(
     ("condition", "seen", "sentence"),
     [
-        (UP_TO, Seen(False), "Waiting for data of table 'T', which does not exist (yet)."),
+        (UP_TO, TableData(False), "Waiting for data of table 'T', which does not exist (yet)."),
         (
             UP_TO,
-            Seen(True),
+            TableData(True),
             (
                 "Waiting for data of table 'T': no row since 2024-05-31T12:00:00.000Z, wanted 2024-06-01T12:00:00.000Z "
                 "or later."
@@ -104,7 +104,7 @@ def test_read_of_something_else_raises(condition: DataCondition, row: dict[str, 
         ),
         (
             BOTH,
-            Seen(True, NOON, 1),
+            TableData(True, NOON, 1),
             (
                 "Waiting for data of table 'T': newest row 2024-06-01T12:00:00.000Z, wanted 2024-06-01T12:00:00.000Z "
                 "or later; 1 rows in '2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z', wanted 2."
@@ -112,7 +112,7 @@ def test_read_of_something_else_raises(condition: DataCondition, row: dict[str, 
         ),
         (
             MIN_ROWS,
-            Seen(True, rows=12345),
+            TableData(True, rows=12345),
             (
                 "The data of table 'T' (rows that pass filter_expression) is there: 12,345 rows in "
                 "'2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z', wanted 1,000."
@@ -120,7 +120,9 @@ def test_read_of_something_else_raises(condition: DataCondition, row: dict[str, 
         ),
     ],
 )
-def test_describe_says_what_is_there_and_what_is_wanted(condition: DataCondition, seen: Seen, sentence: str) -> None:
+def test_describe_says_what_is_there_and_what_is_wanted(
+    condition: DataCondition, seen: TableData, sentence: str
+) -> None:
     """Who reads the log sees how far the data is."""
     assert condition.describe(seen) == sentence
 

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_polaris.jobs.errors import PolarisProtocolError, PolarisTransportError
 from airflow_provider_polaris.runtime.compat import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
-from airflow_provider_polaris.runtime.deferral import NO_EVENT
+from airflow_provider_polaris.runtime.deferral import TRIGGER_FAILED_METHOD
 from airflow_provider_polaris.triggers.data import PolarisDataTrigger, check_data_event
 from airflow_provider_polaris.triggers.data_watcher import query as data_look
 from airflow_provider_polaris.triggers.data_watcher import watcher as data_watch
@@ -227,17 +227,19 @@ def test_timeout_of_the_deferral_looks_once_more(world: World, context: dict[str
     task = sensor(world, deferrable=True)
 
     with pytest.raises(AirflowSensorTimeout) as caught:
-        task.resume_execution(NO_EVENT, {"error": error}, context)
+        task.resume_execution(TRIGGER_FAILED_METHOD, {"error": error}, context)
     assert str(caught.value) == (
         f"the data of table {world.source!r} was not there when the sensor's time was over. Waiting for data of table "
         f"{world.source!r}: newest row 2024-06-01T10:00:00.000Z, wanted {UP_TO} or later. Raise timeout= (or "
         "execution_timeout=), or find out why the data is late."
     )
     with pytest.raises(AirflowSkipException):
-        sensor(world, deferrable=True, soft_fail=True).resume_execution(NO_EVENT, {"error": error}, context)
+        sensor(world, deferrable=True, soft_fail=True).resume_execution(
+            TRIGGER_FAILED_METHOD, {"error": error}, context
+        )
 
     world.load("2024-06-01T11:59:00Z")
-    assert task.resume_execution(NO_EVENT, {"error": error}, context) is None
+    assert task.resume_execution(TRIGGER_FAILED_METHOD, {"error": error}, context) is None
     assert ti.xcom("polaris_data")["newest"] == "2024-06-01T11:59:00.000Z"
 
 

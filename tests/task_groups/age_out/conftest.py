@@ -65,6 +65,6 @@ def world(make_world: Callable[..., World]) -> World:
 def said(logged: Any) -> Any:
     """Return a function that gives what the tasks logged, as ``LEVEL text``."""
     from airflow_provider_polaris.operators.base import PolarisBaseOperator
-    from airflow_provider_polaris.task_groups.read_only_task import AgingTask
+    from airflow_provider_polaris.task_groups.read_only_task import ReadOnlyTask
 
-    return logged(PolarisBaseOperator, AgingTask)
+    return logged(PolarisBaseOperator, ReadOnlyTask)

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_polaris.jobs.errors import PolarisGuardError
 from airflow_provider_polaris.task_groups.age_out.streaming_jobs import check_streams
-from airflow_provider_polaris.task_groups.table_counts import Survey
+from airflow_provider_polaris.task_groups.table_counts import TableCounter
 from tests.task_groups.age_out.common import (
     AGAIN,
     DAY,
@@ -139,10 +139,10 @@ def test_count_that_lags_is_repeated(world, monkeypatch, task, method) -> None:
     """What is published or deleted may take a moment to show."""
     world.load(MORNING)
     run = Run(world, RUN)
-    real: Callable[..., Any] = getattr(Survey, method)
+    real: Callable[..., Any] = getattr(TableCounter, method)
     seen: list[Any] = []
 
-    def lag(survey: Survey, plan: Any) -> Any:
+    def lag(survey: TableCounter, plan: Any) -> Any:
         counts = real(survey, plan)
         is_late = not counts if task == "delete" else not seen
         seen.append(counts)
@@ -150,7 +150,7 @@ def test_count_that_lags_is_repeated(world, monkeypatch, task, method) -> None:
             return seen[0] if task == "delete" else {}
         return counts
 
-    run.before[task] = lambda: monkeypatch.setattr(Survey, method, lag)
+    run.before[task] = lambda: monkeypatch.setattr(TableCounter, method, lag)
     assert run.go() == "success"
     assert len(seen) > 1
 

@@ -14,7 +14,7 @@ from airflow_provider_polaris.task_groups.age_out.delete import AgeOutDeleteOper
 from airflow_provider_polaris.task_groups.age_out.plan import AgeOutPlanOperator
 from airflow_provider_polaris.task_groups.age_out.prove import AgeOutProveOperator
 from airflow_provider_polaris.task_groups.polaris import PolarisAgeOutTaskGroup
-from airflow_provider_polaris.task_groups.read_only_task import AgingTask
+from airflow_provider_polaris.task_groups.read_only_task import ReadOnlyTask
 from tests.task_groups.age_out.world import FIRST
 
 
@@ -91,7 +91,7 @@ def test_every_argument_of_a_task_is_a_template_or_fixed(cls) -> None:
     assert [name for name in own if name not in cls.template_fields] in ([], ["first_task"])
     for name in own:
         assert f":param {name}:" in cls.__doc__
-    assert set(AgingTask.template_fields) <= set(cls.template_fields)
+    assert set(ReadOnlyTask.template_fields) <= set(cls.template_fields)
 
 
 def test_every_argument_of_the_group_is_described() -> None:

@@ -10,10 +10,10 @@ import pytest
 
 from airflow_provider_polaris.jobs.errors import PolarisProtocolError
 from airflow_provider_polaris.jobs.status.state import JobState
-from airflow_provider_polaris.triggers.table_watcher.cursor import LAG, Cursor, Interest, Look
+from airflow_provider_polaris.triggers.table_watcher.cursor import LAG, Cursor, JobListSnapshot, JobSelection
 
 START = datetime(2026, 11, 20, 6, tzinfo=timezone.utc)
-INTEREST = Interest("T", frozenset({"batch", "sql"}))
+INTEREST = JobSelection("T", frozenset({"batch", "sql"}))
 
 
 def at(minutes: float) -> datetime:
@@ -25,13 +25,13 @@ def job(job_id: str, created: float | None, status: str = "completed", **values:
     return JobState(job_id, "batch", status, created=moment, target_table="T", **values)  # type: ignore[arg-type]
 
 
-def look(*jobs: JobState, since: datetime | None = None) -> Look:
+def look(*jobs: JobState, since: datetime | None = None) -> JobListSnapshot:
     completed = [one for one in jobs if one.status == "completed"]
     active = [one for one in jobs if one.status in ("running", "pending")]
-    return Look(1, "p", tuple(active), tuple(completed), since)
+    return JobListSnapshot(1, "p", tuple(active), tuple(completed), since)
 
 
-def step(cursor: Cursor, seen: Look, **answers: JobState | None) -> tuple[list[str], Cursor]:
+def step(cursor: Cursor, seen: JobListSnapshot, **answers: JobState | None) -> tuple[list[str], Cursor]:
     news = [one.job_id for one in cursor.news(seen, INTEREST, answers)]
     return news, cursor.moved(seen, INTEREST, answers)
 
@@ -155,7 +155,7 @@ def test_every_job_that_completes_is_news_once(seed: int) -> None:
         completed = states(now + rng.uniform(0, 0.2), "completed")
         newest = max(one.created for one in (*active, *completed) if one.created)
         since = newest - LAG if cursor is None else min(newest - LAG, cursor.need)
-        seen = Look(
+        seen = JobListSnapshot(
             number, "p", tuple(active), tuple(one for one in completed if one.created and one.created >= since), since
         )
         if cursor is None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from airflow_provider_polaris.emulator.engine.data_types import column_type, convert, stored_as
 from airflow_provider_polaris.emulator.engine.errors import as_job_faults
 from airflow_provider_polaris.emulator.engine.jobs.mappings import Output, translate_job_filter, translate_mappings
-from airflow_provider_polaris.emulator.engine.jobs.publish import Load
+from airflow_provider_polaris.emulator.engine.jobs.publish import SegmentPublisher
 from airflow_provider_polaris.emulator.engine.jobs.source import Source, close_source, open_source, within
 from airflow_provider_polaris.emulator.engine.model import (
     DEFAULT_PARTITIONING,
@@ -66,7 +66,7 @@ def run_batch(plan: BatchPlan, tables: Tables, store: Store) -> BatchTotals:
         if not persisted and (fails or (is_empty_replace and plan.empty_replace == "fail")):
             raise JobFault("no_rows_ingested", f"the job produced no rows for table {plan.target!r}.")
         if not (is_empty_replace and plan.empty_replace == "keep"):
-            Load(load, granularity, target, persisted).publish(plan, tables)
+            SegmentPublisher(load, granularity, target, persisted).publish(plan, tables)
     size = source.size_bytes if source.size_bytes is not None else round(processed * source.row_bytes)
     return BatchTotals(processed, persisted, source.skipped, size)
 

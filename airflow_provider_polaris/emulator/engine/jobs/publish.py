@@ -45,7 +45,7 @@ _LAST_MS = to_ms(datetime.max.replace(tzinfo=timezone.utc))
 
 
 @dataclass(frozen=True)
-class Load:
+class SegmentPublisher:
     """
     The newest rows of a table, which no segment in the catalogue has yet.
 
