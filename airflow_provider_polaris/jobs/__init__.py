@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     )
     from airflow_provider_polaris.jobs.sql.rollup import build_mappings
     from airflow_provider_polaris.jobs.tables.description import TableDescription
+    from airflow_provider_polaris.jobs.tables.description import TableDescription as TableFacts
     from airflow_provider_polaris.jobs.tables.name import check_table_name
     from airflow_provider_polaris.jobs.validation.rules import check_spec
 
@@ -84,6 +85,7 @@ __all__ = [
     "SqlJobSpec",
     "SqlParameter",
     "TableDescription",
+    "TableFacts",
     "TableSource",
     "TableTarget",
     "UploadedSource",
@@ -94,17 +96,20 @@ __all__ = [
 ]
 
 _HOME: Final = {
-    "TableDescription": "facts",
-    "build_mappings": "rollup",
-    "check_spec": "rules",
-    "check_table_name": "names",
+    "TableDescription": "tables.description",
+    "TableFacts": "tables.description",
+    "build_mappings": "sql.rollup",
+    "check_spec": "validation.rules",
+    "check_table_name": "tables.name",
 }
+#: Names that release 0.1 used for what has another name now.
+_RENAMED: Final = {"TableFacts": "TableDescription"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME.get(name, 'spec')}"), name)
+    value = getattr(import_module(f"{__name__}.{_HOME.get(name, 'spec.job_spec')}"), _RENAMED.get(name, name))
     globals()[name] = value
     return value
 

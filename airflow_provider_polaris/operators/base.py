@@ -218,12 +218,12 @@ class PolarisBaseOperator(ResumingOperator):
                 return run.job_id or None
 
     def _begin(self, context: Context) -> JobRun:
-        from airflow_provider_polaris.operators.job_run.options import read_options
+        from airflow_provider_polaris.operators.job_run.options import JobOptions
         from airflow_provider_polaris.runtime.arguments import as_text
         from airflow_provider_polaris.runtime.clock import CLOCK
         from airflow_provider_polaris.runtime.deadline import deadline_of, try_start
 
-        options = read_options(self)
+        options = JobOptions.read(vars(self))
         start = try_start(context["ti"], CLOCK.now())
         timeout = None if options.timeout is None else timedelta(seconds=options.timeout)
         deadline = deadline_of(start, timeout, self.execution_timeout)

@@ -259,10 +259,11 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
             has_empty_insert_check,
             with_empty_insert_check,
         )
+        from airflow_provider_polaris.operators.table_to_table_arguments import TableToTableArguments
         from airflow_provider_polaris.operators.table_to_table_spec import build_spec
 
         may_be_empty = self._guard_options().on_empty_source == "submit"
-        spec = build_spec(self, context, hook, self.log)
+        spec = build_spec(TableToTableArguments.pick(vars(self)), context, hook, self.log)
         if spec["ingestionMode"] != "replace" or may_be_empty or has_empty_insert_check(spec):
             return spec
         # Rows that are there when they are counted may be gone when the job is launched.

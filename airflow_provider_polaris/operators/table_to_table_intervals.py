@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.time.instant import quote
 from airflow_provider_polaris.jobs.time.interval import Interval
 from airflow_provider_polaris.jobs.time.period import Period
+from airflow_provider_polaris.operators.table_to_table_arguments import TableToTableArguments
 from airflow_provider_polaris.runtime.arguments import (
     as_list,
     as_text,
     is_none,
 )
 from airflow_provider_polaris.runtime.run_interval import RunInterval, interval_of_run
-
-if TYPE_CHECKING:
-    from airflow_provider_polaris.operators.table_to_table import PolarisTableToTableOperator
 
 
 @dataclass(frozen=True)
@@ -112,20 +110,20 @@ class JobIntervals:
 
 
 def plan_intervals(
-    operator: PolarisTableToTableOperator, context: Mapping[str, Any], *, mode: str, replace_all: bool
+    arguments: TableToTableArguments, context: Mapping[str, Any], *, mode: str, replace_all: bool
 ) -> JobIntervals:
     """
     Decide what is read and what is replaced.
 
-    :param operator: Rendered.
+    :param arguments: Rendered.
     :param context: Airflow's context, for the interval of the run.
     :param mode: ``replace`` or ``append``.
     :param replace_all: Whether all of the target is replaced.
     :raises PolarisSpecError: An interval can't be read, has no use, or can't be found.
     """
-    interval = None if is_none(operator.interval) else _interval(operator.interval, "interval")
-    source = _interval(operator.source_interval, "source_interval")
-    texts = operator.target_intervals
+    interval = None if is_none(arguments.interval) else _interval(arguments.interval, "interval")
+    source = _interval(arguments.source_interval, "source_interval")
+    texts = arguments.target_intervals
     listed = [texts] if isinstance(texts, Interval) else as_list(texts, "target_intervals")
     targets = tuple(
         span
@@ -134,7 +132,7 @@ def plan_intervals(
     )
     apart = {"source_interval": source, "target_intervals": listed}
     lookback = read_lookback(
-        operator.lookback,
+        arguments.lookback,
         mode=mode,
         replace_all=replace_all,
         set_apart=[name for name, value in apart.items() if value is not None],
@@ -155,7 +153,7 @@ def plan_intervals(
                 "already. Take out interval, or one of source_interval and target_intervals."
             )
     elif wants_targets or (mode == "append" and wants_source and not replace_all):
-        grain = None if is_none(operator.partition_grain) else as_text(operator.partition_grain, "partition_grain")
+        grain = None if is_none(arguments.partition_grain) else as_text(arguments.partition_grain, "partition_grain")
         run = interval_of_run(context, partition_grain=grain)
         interval = run.interval
     without = interval

@@ -18,6 +18,7 @@ from airflow_provider_polaris.jobs.time.interval import Interval
 from airflow_provider_polaris.jobs.validation.expressions import check_filter
 from airflow_provider_polaris.jobs.validation.rules import check_spec
 from airflow_provider_polaris.operators.dry_run.table_reader import TableNotSeenError
+from airflow_provider_polaris.operators.table_to_table_arguments import TableToTableArguments
 from airflow_provider_polaris.operators.table_to_table_intervals import JobIntervals, plan_intervals
 from airflow_provider_polaris.runtime.arguments import (
     as_bool,
@@ -33,11 +34,10 @@ from airflow_provider_polaris.runtime.run_interval import timetable_zone
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
-    from airflow_provider_polaris.operators.table_to_table import PolarisTableToTableOperator
 
 
 def build_spec(
-    operator: PolarisTableToTableOperator, context: Mapping[str, Any], hook: PolarisHook, log: Any
+    arguments: TableToTableArguments, context: Mapping[str, Any], hook: PolarisHook, log: Any
 ) -> dict[str, Any]:
     """
     Make the job and check it.
@@ -45,24 +45,24 @@ def build_spec(
     Asks Polaris for the target table in replace mode and where the run gives the interval, and for the source table
     only where it matters and nobody said whether it is rolled up: two requests at most.
 
-    :param operator: Rendered; left as it is.
+    :param arguments: Rendered.
     :param context: Airflow's context.
     :param hook: Asks Polaris.
     :param log: Logger of the task.
     :return: The JSON object for Polaris.
     :raises PolarisSpecError: An argument is wrong, or the job would be.
     """
-    source_name = as_text(operator.source_table, "source_table")
-    target_name = as_text(operator.target_table, "target_table")
+    source_name = as_text(arguments.source_table, "source_table")
+    target_name = as_text(arguments.target_table, "target_table")
     check_table_name(source_name, "source_table")
     check_table_name(target_name, "target_table")
-    filter_expression = as_optional_text(operator.filter_expression, "filter_expression")
+    filter_expression = as_optional_text(arguments.filter_expression, "filter_expression")
     check_filter(filter_expression, "filter_expression")
-    mode = as_text(operator.ingestion_mode, "ingestion_mode")
+    mode = as_text(arguments.ingestion_mode, "ingestion_mode")
     if mode not in ("replace", "append"):
         raise PolarisSpecError(f"ingestion_mode {quote(mode)} is neither 'replace' nor 'append'.")
-    replace_all = as_bool(operator.replace_all, "replace_all")
-    spans = plan_intervals(operator, context, mode=mode, replace_all=replace_all)
+    replace_all = as_bool(arguments.replace_all, "replace_all")
+    spans = plan_intervals(arguments, context, mode=mode, replace_all=replace_all)
     _tell(spans, log)
 
     target, is_target_absent = None, False
@@ -70,20 +70,20 @@ def build_spec(
         with suppress(TableNotSeenError):
             target = _read_table(hook, target_name)
             is_target_absent = target is None
-    source = _source_facts(operator, hook, source_name, target if target_name == source_name else None)
+    source = _source_facts(arguments, hook, source_name, target if target_name == source_name else None)
     body: dict[str, Any] = {
         "type": "batch",
         "source": {"type": "table", "tableName": source_name},
         "target": {"type": "table", "tableName": target_name},
         "ingestionMode": mode,
         "replaceAll": replace_all,
-        "createTableIfNotExists": as_bool(operator.create_table_if_not_exists, "create_table_if_not_exists"),
-        "mappings": _mappings(operator, source),
+        "createTableIfNotExists": as_bool(arguments.create_table_if_not_exists, "create_table_if_not_exists"),
+        "mappings": _mappings(arguments, source),
         "filterExpression": filter_expression,
-        "partitionedBy": _granularity(operator.partitioned_by, "partitioned_by"),
-        "clusteringColumns": as_list(operator.clustering_columns, "clustering_columns"),
-        "maxParseExceptions": as_count(operator.max_parse_exceptions, "max_parse_exceptions"),
-        "context": as_mapping(operator.context, "context"),
+        "partitionedBy": _granularity(arguments.partitioned_by, "partitioned_by"),
+        "clusteringColumns": as_list(arguments.clustering_columns, "clustering_columns"),
+        "maxParseExceptions": as_count(arguments.max_parse_exceptions, "max_parse_exceptions"),
+        "context": as_mapping(arguments.context, "context"),
     }
     if spans.source is not None:
         body["source"]["interval"] = spans.source.to_wire()
@@ -95,8 +95,8 @@ def build_spec(
         "source": None if source is None else replace(source, availability=None),
         "target": target,
         "target_known_absent": is_target_absent,
-        "allow_finer_partitions": as_bool(operator.allow_finer_partitions, "allow_finer_partitions"),
-        "allow_self_append": as_bool(operator.allow_self_append, "allow_self_append"),
+        "allow_finer_partitions": as_bool(arguments.allow_finer_partitions, "allow_finer_partitions"),
+        "allow_self_append": as_bool(arguments.allow_self_append, "allow_self_append"),
         "derived_interval": spans.run is not None,
         "interval_hint": timetable_zone(context),
     }
@@ -135,12 +135,12 @@ def _granularity(value: Any, field: str) -> str | None:
     return None if is_none(value) else Granularity.parse(value, field=field).value
 
 
-def _mappings(operator: PolarisTableToTableOperator, source: TableDescription | None) -> list[Any]:
-    mappings = as_list(operator.mappings, "mappings")
+def _mappings(arguments: TableToTableArguments, source: TableDescription | None) -> list[Any]:
+    mappings = as_list(arguments.mappings, "mappings")
     shorthand = {
-        "dimensions": operator.dimensions,
-        "measures": operator.measures,
-        "rollup_granularity": operator.rollup_granularity,
+        "dimensions": arguments.dimensions,
+        "measures": arguments.measures,
+        "rollup_granularity": arguments.rollup_granularity,
     }
     given = [name for name, value in shorthand.items() if value is not None]
     if mappings is not None:
@@ -150,15 +150,15 @@ def _mappings(operator: PolarisTableToTableOperator, source: TableDescription | 
                 "out; in mappings, a mapping of '__time' rounds time: TIME_FLOOR(\"__time\", 'PT1H'), for example."
             )
         return [mapping.to_wire() if hasattr(mapping, "to_wire") else mapping for mapping in mappings]
-    if operator.dimensions is None and operator.measures is None:
+    if arguments.dimensions is None and arguments.measures is None:
         raise PolarisSpecError(
             "the job has no columns: neither mappings nor dimensions and measures are set. Name the columns of the "
             "target, for example dimensions=['city'], measures={'sessions': 'COUNT(*)'}."
         )
     built = build_mappings(
-        _columns(operator.dimensions),
-        as_mapping(operator.measures, "measures"),
-        None if is_none(operator.rollup_granularity) else operator.rollup_granularity,
+        _columns(arguments.dimensions),
+        as_mapping(arguments.measures, "measures"),
+        None if is_none(arguments.rollup_granularity) else arguments.rollup_granularity,
         source is not None and source.type == "aggregate",
     )
     return [mapping.to_wire() for mapping in built]
@@ -174,15 +174,15 @@ def _columns(value: Any) -> Any:
 
 
 def _source_facts(
-    operator: PolarisTableToTableOperator, hook: PolarisHook, name: str, known: TableDescription | None
+    arguments: TableToTableArguments, hook: PolarisHook, name: str, known: TableDescription | None
 ) -> TableDescription | None:
     """Find out whether the source is rolled up, unless that is known or makes no difference."""
-    said = as_optional_bool(operator.source_is_rollup, "source_is_rollup")
+    said = as_optional_bool(arguments.source_is_rollup, "source_is_rollup")
     if known is not None:
         return known
     if said is not None:
         return TableDescription(name, "aggregate" if said else "detail")
-    if not _aggregates(operator):
+    if not _aggregates(arguments):
         return None
     try:
         facts = _read_table(hook, name)
@@ -196,11 +196,11 @@ def _source_facts(
     return facts
 
 
-def _aggregates(operator: PolarisTableToTableOperator) -> bool:
+def _aggregates(arguments: TableToTableArguments) -> bool:
     """Whether the job merges rows, so that what a row of the source stands for matters."""
-    if operator.mappings is None:
-        return bool(operator.measures)
-    mappings = as_list(operator.mappings, "mappings") or []
+    if arguments.mappings is None:
+        return bool(arguments.measures)
+    mappings = as_list(arguments.mappings, "mappings") or []
     wire = [mapping.to_wire() if hasattr(mapping, "to_wire") else mapping for mapping in mappings]
     return any(isinstance(mapping, Mapping) and mapping.get("isAggregation") is True for mapping in wire)
 

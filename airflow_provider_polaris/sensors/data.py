@@ -120,7 +120,7 @@ class PolarisDataSensor(RendersTexts, BaseSensorOperator):
             defers = as_bool(self.deferrable, "deferrable")
             if self._wait is None:
                 self._wait = self._begin(context)
-            if self._wait.look():
+            if self._wait.check():
                 return True
         if defers:
             self.defer(**self._wait.deferral(self.execution_timeout))
@@ -170,7 +170,7 @@ class PolarisDataSensor(RendersTexts, BaseSensorOperator):
         if next_method == TRIGGER_FAILED_METHOD:
             with soft_fail_skips(self), fail_without_retry(self.log):
                 wait = self._begin(context)
-                if wait.look():
+                if wait.check():
                     return None
                 if is_timeout(next_kwargs):
                     wait.time_out()
@@ -186,7 +186,16 @@ class PolarisDataSensor(RendersTexts, BaseSensorOperator):
 
         conn_id = as_text(self.polaris_conn_id, "polaris_conn_id")
         memory = DeferredDataWait(
-            condition=read_condition(self, context).to_json(),
+            condition=read_condition(
+                context,
+                table=self.table,
+                up_to=self.up_to,
+                slack=self.slack,
+                min_rows=self.min_rows,
+                interval=self.interval,
+                filter_expression=self.filter_expression,
+                partition_grain=self.partition_grain,
+            ).to_json(),
             polaris_conn_id=conn_id,
             poll_interval=self.poke_interval,
             timeout=self.timeout,

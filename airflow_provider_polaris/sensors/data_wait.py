@@ -33,7 +33,6 @@ from airflow_provider_polaris.triggers.data_watcher.tracker import DataTracker, 
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
-    from airflow_provider_polaris.sensors.data import PolarisDataSensor
     from airflow_provider_polaris.triggers.data import DataEvent
 
 DATA_XCOM_KEY: Final = "polaris_data"
@@ -75,7 +74,7 @@ class DataWait:
         self._tracker = DataTracker(self._condition)
         self._limits = Deadline(clock.CLOCK, lambda: False, None)
 
-    def query_table(self) -> bool:
+    def check(self) -> bool:
         """
         Look once.
 
@@ -158,37 +157,47 @@ class DataWait:
         self._ti.xcom_push(key=DATA_XCOM_KEY, value=facts)
 
 
-def read_condition(sensor: PolarisDataSensor, context: Any) -> DataCondition:
+def read_condition(
+    context: Any,
+    *,
+    table: Any,
+    up_to: Any,
+    slack: Any,
+    min_rows: Any,
+    interval: Any,
+    filter_expression: Any,
+    partition_grain: Any,
+) -> DataCondition:
     """
-    Return what the rendered arguments of a sensor ask for.
+    Return what the rendered arguments of the sensor ask for.
 
-    :param sensor: The sensor.
     :param context: Airflow's context.
+    :param table: As in the sensor, and so are the others.
     :raises PolarisSpecError: An argument is wrong, or the run has no interval.
     """
-    table = as_text(sensor.table, "table")
+    table = as_text(table, "table")
     check_table_name(table, "table")
-    filter_expression = as_optional_text(sensor.filter_expression, "filter_expression")
+    filter_expression = as_optional_text(filter_expression, "filter_expression")
     check_filter(filter_expression, "filter_expression")
     if filter_expression is not None:
         check_expression(filter_expression, "filter_expression")
-    min_rows = as_count(sensor.min_rows, "min_rows")
-    if min_rows == 0:
+    count = as_count(min_rows, "min_rows")
+    if count == 0:
         raise PolarisSpecError("min_rows 0 is there at once. Wait for 1 or more, or leave the sensor out.")
-    up_to = None if is_none(sensor.up_to) else _instant(sensor.up_to)
-    interval = None if is_none(sensor.interval) else _interval(sensor.interval)
-    if up_to is not None and interval is not None and min_rows is None:
+    until = None if is_none(up_to) else _instant(up_to)
+    span = None if is_none(interval) else _interval(interval)
+    if until is not None and span is not None and count is None:
         raise PolarisSpecError(
-            f"up_to {format_instant(up_to)!r} and interval {interval.to_wire()!r} both say until when data has to be "
+            f"up_to {format_instant(until)!r} and interval {span.to_wire()!r} both say until when data has to be "
             "there. Pass one of them, or min_rows too, which is counted in the interval."
         )
-    if interval is None and (up_to is None or min_rows is not None):
-        interval = interval_of_run(context, partition_grain=_grain(sensor.partition_grain)).interval
-    if up_to is None and min_rows is None and interval is not None:
-        up_to = interval.end
-    if up_to is not None:
-        up_to = _before(up_to, as_text(sensor.slack, "slack"))
-    return DataCondition(table, up_to, interval if min_rows is not None else None, min_rows, filter_expression)
+    if span is None and (until is None or count is not None):
+        span = interval_of_run(context, partition_grain=_grain(partition_grain)).interval
+    if until is None and count is None and span is not None:
+        until = span.end
+    if until is not None:
+        until = _before(until, as_text(slack, "slack"))
+    return DataCondition(table, until, span if count is not None else None, count, filter_expression)
 
 
 def _interval(value: Any) -> Interval:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow_provider_polaris.operators.table_to_table import PolarisTableToTableOperator
@@ -207,14 +206,11 @@ class BackfillPlanOperator(ReadOnlyTask):
         return True
 
     def _plan(self, intervals: Mapping[str, Any], survey: TableCounter, context: Context) -> None:
+        from airflow_provider_polaris.operators.table_to_table_arguments import TableToTableArguments
         from airflow_provider_polaris.operators.table_to_table_spec import build_spec
 
-        parameters = inspect.signature(PolarisTableToTableOperator.__init__).parameters.values()
-        defaults = {each.name: each.default for each in parameters if each.default is not inspect.Parameter.empty}
-        operator = cast(
-            "PolarisTableToTableOperator", SimpleNamespace(**{**defaults, **self.job_arguments, **intervals})
-        )
-        build_spec(operator, cast("Any", context), survey.hook, survey.log)
+        arguments = TableToTableArguments.pick({**self.job_arguments, **intervals})
+        build_spec(arguments, cast("Any", context), survey.hook, survey.log)
 
 
 def _cut(whole: Interval, step: Any) -> list[Interval]:

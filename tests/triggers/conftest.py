@@ -305,7 +305,7 @@ class World:
         """Have connections read in another way."""
         from airflow_provider_polaris.triggers.job_watcher import watcher
 
-        watcher.TOOLS.read_settings = read
+        watcher.DEPENDENCIES.read_settings = read
 
     def threads(self, name: str, *, most: int, stay: bool, retry_budget: float) -> InlineThreads:
         return InlineThreads(self, name, retry_budget)
@@ -365,8 +365,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
     loop = TravelLoop()
     made = World(loop)
-    tools = watcher.Tools(made.read_settings, made.threads, NoJitter())  # type: ignore[arg-type]
-    monkeypatch.setattr(watcher, "TOOLS", tools)
+    tools = watcher.Dependencies(made.read_settings, made.threads, NoJitter())  # type: ignore[arg-type]
+    monkeypatch.setattr(watcher, "DEPENDENCIES", tools)
     monkeypatch.setattr("airflow_provider_polaris.runtime.clock.CLOCK", WorldClock(made))
     yield made
     left = asyncio.all_tasks(loop)

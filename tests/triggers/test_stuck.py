@@ -87,7 +87,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     async def read_settings(conn_id: str) -> ClientSettings:
         return settings
 
-    monkeypatch.setattr(watcher, "TOOLS", watcher.Tools(read_settings, threads, random.Random(1)))
+    monkeypatch.setattr(watcher, "DEPENDENCIES", watcher.Dependencies(read_settings, threads, random.Random(1)))
     monkeypatch.setattr(lane, "LOOK_SECONDS", 0.02)
     yield made
     made.release.set()

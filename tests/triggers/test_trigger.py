@@ -172,7 +172,7 @@ def test_deadline_holds_while_the_poll_hangs(world: Any, monkeypatch: pytest.Mon
             return await super().call(settings, work)
 
     monkeypatch.setattr(
-        "airflow_provider_polaris.triggers.job_watcher.watcher.TOOLS.threads",
+        "airflow_provider_polaris.triggers.job_watcher.watcher.DEPENDENCIES.threads",
         lambda name, *, most, stay, retry_budget: Hanging(world, name, retry_budget),
     )
     heard = world.run(scenario())

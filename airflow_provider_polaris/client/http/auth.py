@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import requests
 from requests.auth import AuthBase
@@ -52,22 +52,6 @@ class HeaderAuth(AuthBase):
 
     def __repr__(self) -> str:
         return "HeaderAuth(***)"
-
-
-class Credentials(Protocol):
-    """What the transport asks of a way to authenticate."""
-
-    def header(self) -> str:
-        """Return the header's value for the next request; may fetch a token."""
-
-    def refused(self, header: str) -> bool:
-        """Learn that this value met a 401; say whether another value is worth one more request."""
-
-    def accepted(self, header: str) -> None:
-        """Learn that this value was good."""
-
-    def description(self) -> str:
-        """Return what the user would call it."""
 
 
 class OAuthCredentials:

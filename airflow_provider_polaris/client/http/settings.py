@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 from airflow_provider_polaris.client.http.error_body import ErrorForm
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client.http.auth import Credentials
     from airflow_provider_polaris.client.http.endpoint import Endpoint
-    from airflow_provider_polaris.client.http.transport import Transport
+    from airflow_provider_polaris.client.redaction.redact import Redactor
 
 
 class HttpSettings(Protocol):
@@ -73,6 +72,32 @@ class OAuthSettings(HttpSettings, Protocol):
         """The token endpoint."""
 
 
+class Credentials(Protocol):
+    """What the transport asks of a way to authenticate."""
+
+    def header(self) -> str:
+        """Return the header's value for the next request; may fetch a token."""
+
+    def refused(self, header: str) -> bool:
+        """Record that this value was answered with 401; return whether another value is worth one more request."""
+
+    def accepted(self, header: str) -> None:
+        """Record that this value was accepted."""
+
+    def description(self) -> str:
+        """Return what the user would call it."""
+
+
+class TokenSource(Protocol):
+    """What credentials may ask of the transport."""
+
+    clock: Callable[[], float]
+    redact: Redactor
+
+    def fetch_token(self, settings: OAuthSettings) -> bytes:
+        """Get a token from the token endpoint, and return the body of the answer."""
+
+
 @dataclass(frozen=True)
 class ServiceRules:
     """
@@ -80,7 +105,7 @@ class ServiceRules:
 
     :param api: What messages call its API: ``Polaris' API``.
     :param path_of: Writes the path of an endpoint, given the variable part of its template.
-    :param credentials: Makes the credentials of a transport.
+    :param credentials: Makes the credentials; the argument fetches tokens.
     :param advise: Returns a sentence that says what to do about an error status. Takes the request, the status and the
         settings; by name ``wait`` (seconds of ``Retry-After``) and ``location`` (of a redirect).
     :param error_form: Whether the body of an error has the service's own form.
@@ -89,7 +114,7 @@ class ServiceRules:
 
     api: str
     path_of: Callable[[Endpoint, str | None], str]
-    credentials: Callable[[Transport], Credentials]
+    credentials: Callable[[TokenSource], Credentials]
     advise: Callable[..., str]
     error_form: ErrorForm
     token_error_form: ErrorForm

@@ -14,7 +14,7 @@ from urllib.request import getproxies
 
 import requests
 
-from airflow_provider_polaris.client.http.auth import Credentials, HeaderAuth
+from airflow_provider_polaris.client.http.auth import HeaderAuth
 from airflow_provider_polaris.client.http.connection_errors import REQUEST_ERRORS, RequestInfo, classify
 from airflow_provider_polaris.client.http.endpoint import STATUS_BYTES, Endpoint
 from airflow_provider_polaris.client.http.error_body import ErrorForm, is_foreign
@@ -23,7 +23,7 @@ from airflow_provider_polaris.client.http.exchange import Exchange
 from airflow_provider_polaris.client.http.request_body import Body, form_body
 from airflow_provider_polaris.client.http.retry import Answer, NoAnswer, Outcome, RetryPolicy, is_ambiguous
 from airflow_provider_polaris.client.http.session import ACCEPTED_ENCODINGS, PolarisSession
-from airflow_provider_polaris.client.http.settings import HttpSettings, OAuthSettings, ServiceRules
+from airflow_provider_polaris.client.http.settings import Credentials, HttpSettings, OAuthSettings, ServiceRules
 from airflow_provider_polaris.client.redaction.redact import Redactor, url_secrets
 from airflow_provider_polaris.jobs.errors import PolarisError
 

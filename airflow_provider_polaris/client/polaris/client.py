@@ -9,9 +9,9 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from airflow_provider_polaris.client.http.auth import Credentials, OAuthCredentials
+from airflow_provider_polaris.client.http.auth import OAuthCredentials
 from airflow_provider_polaris.client.http.endpoint import Endpoint
-from airflow_provider_polaris.client.http.settings import ServiceRules
+from airflow_provider_polaris.client.http.settings import Credentials, ServiceRules, TokenSource
 from airflow_provider_polaris.client.http.transport import Transport, utc_now
 from airflow_provider_polaris.client.polaris.auth import ApiKeyCredentials
 from airflow_provider_polaris.client.polaris.endpoints import path_of
@@ -87,14 +87,14 @@ def polaris_rules(settings: ClientSettings) -> ServiceRules:
     def write_path(endpoint: Endpoint, name: str | None) -> str:
         return path_of(endpoint, settings.project_id, name)
 
-    def make_credentials(transport: Transport) -> Credentials:
+    def make_credentials(source: TokenSource) -> Credentials:
         if settings.auth != "oauth":
             return ApiKeyCredentials(settings)
         return OAuthCredentials(
             settings,
-            fetch=lambda: transport.fetch_token(settings),
-            clock=transport.clock,
-            redact=transport.redact,
+            fetch=lambda: source.fetch_token(settings),
+            clock=source.clock,
+            redact=source.redact,
         )
 
     return ServiceRules("Polaris' API", write_path, make_credentials, advise, is_polaris_error, is_token_error)

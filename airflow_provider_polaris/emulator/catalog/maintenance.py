@@ -22,7 +22,6 @@ from airflow_provider_polaris.emulator.engine import (
     precached,
     purge,
 )
-from airflow_provider_polaris.emulator.jobs.job import Job
 
 _KIND: Final = "table_control"
 #: DOCUMENTED https://docs.imply.io/polaris/data-lifecycle-management: policies are evaluated every minute.
@@ -62,17 +61,19 @@ class TableMaintenance:
         if kept is not None:
             expire(table.name, kept, self._tables)
 
-    def job_ended(self, job: Job) -> None:
+    def job_ended(self, target: str) -> None:
         """
         Do what a job that completed brings with it, in its transaction.
 
         DOCUMENTED https://docs.imply.io/polaris/data-lifecycle-management: data outside of the retention is ingested,
         and removed immediately.
+
+        :param target: The table that the job wrote.
         """
-        table = self._tables.get(job.target_name)
+        table = self._tables.get(target)
         if table is None:
-            self._controls.pop(job.target_name, None)
-            self._store.delete_document(_KIND, job.target_name)
+            self._controls.pop(target, None)
+            self._store.delete_document(_KIND, target)
         else:
             self.apply_policy(table)
 

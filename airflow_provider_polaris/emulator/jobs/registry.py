@@ -308,7 +308,7 @@ class JobRegistry:
                 result = run_job(job, self.assumed, self._tables, self._store)
                 end = changed(job, result, now) if isinstance(result, int) else completed(job, result, now)
                 done = self._write(end)
-                self._upkeep.job_ended(job)
+                self._upkeep.job_ended(job.target_name)
             self._jobs[job.id] = done
         except JobFault as fault:
             self._keep(failed(job, fault.code, fault.message, now))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
-    from airflow_provider_polaris.operators.base import PolarisBaseOperator
     from airflow_provider_polaris.operators.dry_run.table_reader import DryRunHook
     from airflow_provider_polaris.runtime.compat import Context
 
@@ -20,6 +19,24 @@ DRY_RUN_VARIABLE: Final = "POLARIS_DRY_RUN"
 _TEST_VARIABLE: Final = "AIRFLOW_TEST_MODE"
 
 _NO_SQL: Final = "No SQL stands for a job of type {kind!r}."
+
+
+class PlannedTask(Protocol):
+    """What a dry run asks of an operator."""
+
+    task_id: str
+    polaris_conn_id: str
+    optional_context: Sequence[str]
+
+    @property
+    def log(self) -> Any:
+        """Logger of the task."""
+
+    def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:
+        """Return the job to submit."""
+
+    def describe_guards(self) -> Sequence[str]:
+        """Return what the guards check, a line each."""
 
 
 def is_dry_run_wanted() -> bool:
@@ -41,7 +58,7 @@ def is_task_test(context: Mapping[str, Any]) -> bool:
     return _is_set(_TEST_VARIABLE) or getattr(context.get("ti"), "test_mode", False) is True
 
 
-def dry_run(operator: PolarisBaseOperator, context: Context) -> None:
+def dry_run(operator: PlannedTask, context: Context) -> None:
     """
     Plan the job of a task and say everything about it; submit nothing, count nothing, push nothing.
 
@@ -54,12 +71,12 @@ def dry_run(operator: PolarisBaseOperator, context: Context) -> None:
     :raises PolarisNotFoundError: As the task would.
     """
     from airflow_provider_polaris.operators.dry_run.table_reader import DryRunHook, TableNotSeenError
-    from airflow_provider_polaris.operators.job_run.options import read_options
+    from airflow_provider_polaris.operators.job_run.options import JobOptions
     from airflow_provider_polaris.runtime.arguments import as_text
 
     log = operator.log
     log.info("Dry run of task %r: nothing is submitted, counted or written.", operator.task_id)
-    read_options(operator)  # refuses what can't be read, as the task would
+    JobOptions.read(vars(operator))  # refuses what can't be read, as the task would
     hook = DryRunHook(as_text(operator.polaris_conn_id, "polaris_conn_id"))
     try:
         spec = operator.plan_job(context, hook)
@@ -75,7 +92,7 @@ def dry_run(operator: PolarisBaseOperator, context: Context) -> None:
     log.info("End of the dry run of task %r. %s", operator.task_id, verdict)
 
 
-def show_request(operator: PolarisBaseOperator, spec: Mapping[str, Any], hook: PolarisHook) -> None:
+def show_request(operator: PlannedTask, spec: Mapping[str, Any], hook: PolarisHook) -> None:
     """
     Log the request that a task makes for its job, and the SQL that the job stands for.
 
@@ -140,7 +157,7 @@ def _check_tables(spec: Mapping[str, Any], hook: DryRunHook, log: Any) -> str:
     return "Nothing was found that speaks against the job."
 
 
-def _additions(operator: PolarisBaseOperator, spec: Mapping[str, Any], hook: PolarisHook) -> list[str]:
+def _additions(operator: PlannedTask, spec: Mapping[str, Any], hook: PolarisHook) -> list[str]:
     """Say what the task adds to the spec or may take out of it when it sends it."""
     from airflow_provider_polaris.jobs.spec.context import MARKER_KEY, takes_marker
 

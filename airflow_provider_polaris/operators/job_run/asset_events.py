@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.client import ClientSettings
     from airflow_provider_polaris.hooks.job_result import JobFacts
     from airflow_provider_polaris.jobs.status.state import JobState
-    from airflow_provider_polaris.operators.base import PolarisBaseOperator
-    from airflow_provider_polaris.runtime.compat import Context
+    from airflow_provider_polaris.runtime.compat import BaseOperator, Context
 
 #: More events of one table since a run was due are not looked through.
 _MOST_EVENTS: Final = 1_000
@@ -88,7 +87,7 @@ class TableChange:
 
 
 def emit_asset_event(
-    operator: PolarisBaseOperator, context: Context, change: TableChange | None, settings: ClientSettings
+    operator: BaseOperator, context: Context, change: TableChange | None, settings: ClientSettings
 ) -> None:
     """
     Add to the asset events of a task what it did, and name the runs that were built from what it wrote before.
@@ -115,9 +114,7 @@ def emit_asset_event(
         operator.log.warning("The asset event of table %r lacks what the job did: %r", change.table, error)
 
 
-def _add_event(
-    operator: PolarisBaseOperator, context: Context, uri: str, change: TableChange, key: str | None
-) -> Any | None:
+def _add_event(operator: BaseOperator, context: Context, uri: str, change: TableChange, key: str | None) -> Any | None:
     # Not from compat, which every operator imports: these load when they are needed.
     from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
@@ -150,7 +147,7 @@ def _uri(table: str, settings: ClientSettings) -> str:
     return table_address(table, host=settings.base_url, project_id=settings.project_id).uri
 
 
-def _add_inlet(operator: PolarisBaseOperator, uri: str) -> None:
+def _add_inlet(operator: BaseOperator, uri: str) -> None:
     from airflow.providers.common.compat.sdk import Asset
 
     if not any(getattr(inlet, "uri", None) == uri for inlet in operator.inlets):
@@ -162,7 +159,7 @@ def _partition_key(context: Mapping[str, Any]) -> str | None:
     return key if isinstance(key, str) else None
 
 
-def _name_stale_runs(operator: PolarisBaseOperator, context: Mapping[str, Any], asset: Any, key: str) -> None:
+def _name_stale_runs(operator: BaseOperator, context: Mapping[str, Any], asset: Any, key: str) -> None:
     """
     Log which runs hold a result of an earlier time.
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.runtime.arguments import as_bool, as_seconds
-
-if TYPE_CHECKING:
-    from airflow_provider_polaris.operators.base import PolarisBaseOperator
 
 
 @dataclass(frozen=True)
@@ -40,26 +38,30 @@ class JobOptions:
     durable: bool = True
     repeat_append: bool = False
 
+    @classmethod
+    def read(cls, arguments: Mapping[str, Any]) -> JobOptions:
+        """
+        Read the shared arguments, whose templates are rendered.
 
-def read_options(operator: PolarisBaseOperator) -> JobOptions:
-    """
-    Read the shared arguments of an operator whose templates are rendered.
+        :param arguments: Value by the name of the argument; others are ignored.
+        :raises PolarisSpecError: A value can't be read; the sentence names its argument.
+        """
+        poll_interval = as_seconds(arguments["poll_interval"], "poll_interval")
+        if poll_interval is None:
+            raise PolarisSpecError("poll_interval None is not a positive number of seconds, such as 30.")
 
-    :param operator: The operator; left as it is.
-    :raises PolarisSpecError: One can't be read; the sentence names it.
-    """
-    poll_interval = as_seconds(operator.poll_interval, "poll_interval")
-    if poll_interval is None:
-        raise PolarisSpecError("poll_interval None is not a positive number of seconds, such as 30.")
-    return JobOptions(
-        wait_for_completion=as_bool(operator.wait_for_completion, "wait_for_completion"),
-        deferrable=as_bool(operator.deferrable, "deferrable"),
-        poll_interval=poll_interval,
-        timeout=as_seconds(operator.timeout, "timeout"),
-        pending_warning_after=as_seconds(operator.pending_warning_after, "pending_warning_after"),
-        cancel_on_kill=as_bool(operator.cancel_on_kill, "cancel_on_kill"),
-        cancel_on_timeout=as_bool(operator.cancel_on_timeout, "cancel_on_timeout"),
-        fail_on_warning=as_bool(operator.fail_on_warning, "fail_on_warning"),
-        durable=as_bool(operator.durable, "durable"),
-        repeat_append=as_bool(operator.repeat_append, "repeat_append"),
-    )
+        def flag(name: str) -> bool:
+            return as_bool(arguments[name], name)
+
+        return cls(
+            wait_for_completion=flag("wait_for_completion"),
+            deferrable=flag("deferrable"),
+            poll_interval=poll_interval,
+            timeout=as_seconds(arguments["timeout"], "timeout"),
+            pending_warning_after=as_seconds(arguments["pending_warning_after"], "pending_warning_after"),
+            cancel_on_kill=flag("cancel_on_kill"),
+            cancel_on_timeout=flag("cancel_on_timeout"),
+            fail_on_warning=flag("fail_on_warning"),
+            durable=flag("durable"),
+            repeat_append=flag("repeat_append"),
+        )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.jobs.age_out.history import removed_since, unproven
 from airflow_provider_polaris.jobs.age_out.plan import (
@@ -28,7 +26,7 @@ from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval, merge
 from airflow_provider_polaris.jobs.time.period import Period
 from airflow_provider_polaris.operators.guards.messages import format_intervals
-from airflow_provider_polaris.operators.table_to_table import PolarisTableToTableOperator
+from airflow_provider_polaris.operators.table_to_table_arguments import TableToTableArguments
 from airflow_provider_polaris.operators.table_to_table_spec import build_spec
 from airflow_provider_polaris.task_groups.age_out.streaming_jobs import check_streams
 from airflow_provider_polaris.task_groups.age_out.table_history import TableHistories, aged_before
@@ -136,11 +134,8 @@ class Planner:
 
     def _spec(self, spans: list[Interval]) -> BatchJobSpec:
         """Return the copy as the next task makes it, checked."""
-        signature = inspect.signature(PolarisTableToTableOperator.__init__).parameters.values()
-        defaults = {each.name: each.default for each in signature if each.default is not inspect.Parameter.empty}
-        arguments = SimpleNamespace(**{**defaults, **self._copy, "target_intervals": spans})
-        operator = cast("PolarisTableToTableOperator", arguments)
-        spec = parse_spec(build_spec(operator, self._context, self._survey.hook, self._survey.log))
+        arguments = TableToTableArguments.pick({**self._copy, "target_intervals": spans})
+        spec = parse_spec(build_spec(arguments, self._context, self._survey.hook, self._survey.log))
         assert isinstance(spec, BatchJobSpec)
         check_time_stays(spec)
         segments = (spec.context or {}).get("includeSegmentSource", "NONE")

@@ -41,14 +41,14 @@ class SharedClient:
     """
 
     def __init__(self, conn_id: str) -> None:
-        tools = watcher.TOOLS
+        tools = watcher.DEPENDENCIES
         self.rng = tools.rng
         self._settings = SharedSettings(conn_id, tools.read_settings)
         retries = watcher.POLL_RETRIES
         self._threads = tools.threads("polaris-data", most=_THREADS, stay=False, retry_budget=retries)
         self._apart = tools.threads("polaris-data-apart", most=_THREADS_APART, stay=False, retry_budget=retries)
 
-    async def query_table(self, conditions: Sequence[DataCondition], *, apart: bool = False) -> Found:
+    async def query(self, conditions: Sequence[DataCondition], *, apart: bool = False) -> Found:
         """
         Look at a table; failures are what was found.
 
@@ -158,7 +158,7 @@ class DataWatch:
         conditions = list(dict.fromkeys(waiter.condition for waiter in waiters))
         if not conditions:
             return None
-        found = dict(zip(conditions, await self._line.look(conditions, apart=apart), strict=True))
+        found = dict(zip(conditions, await self._line.query(conditions, apart=apart), strict=True))
         for waiter in waiters:
             waiter.asked = now
             waiter.is_failing = isinstance(found[waiter.condition], PolarisError)

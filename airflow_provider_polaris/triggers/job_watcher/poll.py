@@ -21,7 +21,7 @@ from airflow_provider_polaris.jobs.errors import (
 )
 from airflow_provider_polaris.jobs.status.state import ACTIVE_STATUSES, TERMINAL_STATUSES, JobState, normalize_status
 from airflow_provider_polaris.jobs.time.instant import UnreadableInstantError, parse_instant
-from airflow_provider_polaris.triggers.job_watcher import request_budget as plan
+from airflow_provider_polaris.triggers.job_watcher import request_budget
 from airflow_provider_polaris.triggers.job_watcher.poll_ownership import PollAbandonedError, PollOwnership
 from airflow_provider_polaris.triggers.job_watcher.poll_result import (
     _LONGEST_REST,
@@ -41,6 +41,7 @@ from airflow_provider_polaris.triggers.job_watcher.single_status import (
     saw,
 )
 from airflow_provider_polaris.triggers.job_watcher.waiter import Group, Observation, Waiter, WaitersByJob
+from airflow_provider_polaris.triggers.polling.schedule import is_due
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
@@ -57,7 +58,7 @@ _ENDED: Final = tuple(sorted(TERMINAL_STATUSES))
 
 
 #: A page has a whole number of these, so that the date is looked at just before the next page is asked for.
-_DATE_EVERY: Final = plan.OVERLAP
+_DATE_EVERY: Final = request_budget.OVERLAP
 
 
 #: What a tick needs of a row; whole rows only where somebody asked for the whole state.
@@ -134,15 +135,15 @@ class _Tick:
     def run(self) -> None:
         due = WaitersByJob(waiter for waiter in self._waiters if self._is_due(waiter))
         jobs = len(due)
-        if plan.asks_each(jobs, self._memory.list_pages or plan.pages_of(jobs)):
+        if request_budget.asks_each(jobs, self._memory.list_pages or request_budget.pages_of(jobs)):
             self._memory.fade()
             self._ask_all(due, jobs)
         elif not self._memory.can_read_lists():
-            self._ask_all(due, plan.MOST_WITHOUT_LISTS)
+            self._ask_all(due, request_budget.MOST_WITHOUT_LISTS)
         else:
             del due  # the lists are about all, and both together take twice the room
             self._read_lists()
-        if plan.has_request_for_progress(len(self._waiters), jobs, self._requests):
+        if request_budget.has_request_for_progress(len(self._waiters), jobs, self._requests):
             self._memory.progress.ask(self._client, WaitersByJob(self._waiters), self.findings, self._turn)
 
     def fail(self, error: PolarisError) -> None:
@@ -155,7 +156,7 @@ class _Tick:
         self.findings.heed(error)
 
     def _is_due(self, waiter: Waiter) -> bool:
-        return waiter.job_id not in self._apart and plan.is_due(waiter, self._now, self._moment.pace)
+        return waiter.job_id not in self._apart and is_due(waiter, self._now, self._moment.pace)
 
     def _ask_all(self, groups: WaitersByJob, most: int) -> None:
         """Ask for each of so many; the turn is with those that had none for longest, for a request may always fail."""
@@ -220,27 +221,27 @@ class _Tick:
         except (PolarisTransportError, PolarisProtocolError):
             # Endless, odd, or too slow. If single requests fail as well, that is told.
             self._memory.rest_lists()
-            self._ask_all(wanted, plan.MOST_WITHOUT_LISTS)
+            self._ask_all(wanted, request_budget.MOST_WITHOUT_LISTS)
             return
         self._has_answers = True
-        self._ask_all(wanted, plan.singles_left(self._requests))
+        self._ask_all(wanted, request_budget.singles_left(self._requests))
         for group in wanted:
             for waiter in group:
                 waiter.unlisted = waiter.unlisted or waiter.asked == self._now
 
     def _search_lists(self, wanted: WaitersByJob) -> None:
-        rows = self._find(wanted, self._list(_ACTIVE, "ASC", plan.most_pages(len(self._waiters))))
-        self._requests = plan.pages_of(rows)
+        rows = self._find(wanted, self._list(_ACTIVE, "ASC", request_budget.most_pages(len(self._waiters))))
+        self._requests = request_budget.pages_of(rows)
         self._memory.keep(self._requests)
         hinted = [group[0] for group in wanted if not group[0].unlisted]
-        if hinted and not plan.follows_each(len(wanted), self._requests):
+        if hinted and not request_budget.follows_each(len(wanted), self._requests):
             self._search_ended(wanted, min(_creation(waiter, self._moment.today) for waiter in hinted))
 
     def _search_ended(self, wanted: WaitersByJob, oldest: float) -> None:
         """Look for the missing among the jobs that have ended, back to the oldest of them."""
-        most = plan.pages_left(len(self._waiters), self._requests)
-        rows = self._find(wanted, self._list(_ENDED, "DESC", most), oldest=oldest, most=plan.rows_of(most))
-        self._requests += plan.pages_of(rows)
+        most = request_budget.pages_left(len(self._waiters), self._requests)
+        rows = self._find(wanted, self._list(_ENDED, "DESC", most), oldest=oldest, most=request_budget.rows_of(most))
+        self._requests += request_budget.pages_of(rows)
         for group in wanted:
             for waiter in group:
                 waiter.misses += 1
@@ -252,7 +253,7 @@ class _Tick:
             type=_TYPES,
             execution_status=statuses,
             sort_order=order,
-            page_size=plan.PAGE_ROWS,
+            page_size=request_budget.PAGE_ROWS,
             most_pages=most_pages,
             complete=False,
             fields=None if whole else _FIELDS,
@@ -305,7 +306,7 @@ class _Tick:
 def _creation(waiter: Waiter, today: float) -> float:
     if waiter.created is not None:
         return waiter.created
-    return plan.oldest_creation(waiter.started, waiter.misses, today)
+    return request_budget.oldest_creation(waiter.started, waiter.misses, today)
 
 
 def _created(row: dict[str, Any]) -> float | None:

@@ -52,7 +52,7 @@ class TableWatch:
         self._conn_id = conn_id
         self._interval = interval
         self._table = table
-        self._tools = watcher.TOOLS
+        self._tools = watcher.DEPENDENCIES
         self._settings = SharedSettings(conn_id, self._tools.read_settings)
         self._threads: ClientThreads | None = None
         self._saves: dict[int, list[Save]] = {}

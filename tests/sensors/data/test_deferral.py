@@ -203,7 +203,7 @@ def test_key_that_is_refused_is_read_again(world: World, monkeypatch: pytest.Mon
         reads.append(conn_id)
         return replace(settings, api_key="pok_0000000000000000") if len(reads) == 1 else settings
 
-    monkeypatch.setattr(watcher, "TOOLS", watcher.Tools(read_settings=read))
+    monkeypatch.setattr(watcher, "DEPENDENCIES", watcher.Dependencies(read_settings=read))
 
     assert run(first_event(trigger(world)))["status"] == "met"
     assert reads == ["polaris_default"] * 2

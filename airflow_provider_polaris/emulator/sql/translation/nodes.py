@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from sqlglot import exp
 
@@ -18,38 +18,25 @@ from airflow_provider_polaris.emulator.sql.functions import (
 )
 from airflow_provider_polaris.emulator.sql.functions.call import Rewrite
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
+from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext, check_count
 from airflow_provider_polaris.emulator.sql.translation.parser import describe, only
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import TEMPORAL, Sql
 
-if TYPE_CHECKING:
-    from airflow_provider_polaris.emulator.sql.translation.translator import Translator
 
-
-def check_count(name: str, nodes: Sequence[Any], least: int, most: int) -> None:
-    """
-    Check the number of arguments of a call.
-
-    :raises SqlInvalid: There are too few or too many.
-    """
-    if not least <= len(nodes) <= most:
-        expected = str(least) if least == most else f"{least} to {most}"
-        raise SqlInvalid(f"Invalid number of arguments to function '{name}': expected {expected}, got {len(nodes)}")
-
-
-def _function(translator: Translator, node: exp.Expression) -> Sql:
+def _function(context: TranslationContext, node: exp.Expression) -> Sql:
     only(node, "this", "expressions")
     name = str(node.this).upper()
     if name in aggregates.FUNCTIONS:
-        return translator.aggregate(name, node.expressions, None)
+        return context.aggregate(name, node.expressions, None)
     if name not in FUNCTIONS:
         raise SqlNotSupported(f"function '{name}' is not supported", name)
     rewrite, least, most = FUNCTIONS[name]
     check_count(name, node.expressions, least, most)
-    return rewrite(translator.call(name, node.expressions))
+    return rewrite(context.call(name, node.expressions))
 
 
-def _filtered(translator: Translator, node: exp.Expression) -> Sql:
+def _filtered(context: TranslationContext, node: exp.Expression) -> Sql:
     """``aggregate(...) FILTER (WHERE condition)``."""
     only(node, "this", "expression")
     inner, where = node.this, node.expression
@@ -57,65 +44,65 @@ def _filtered(translator: Translator, node: exp.Expression) -> Sql:
     if name not in aggregates.FUNCTIONS or not isinstance(where, exp.Where):
         raise SqlInvalid(f"FILTER follows an aggregate only, not {describe(inner)}")
     only(inner, "this", "expressions")
-    return translator.aggregate(name, inner.expressions, where.this)
+    return context.aggregate(name, inner.expressions, where.this)
 
 
-def _column(translator: Translator, node: exp.Column) -> Sql:
+def _column(context: TranslationContext, node: exp.Column) -> Sql:
     only(node, "this", "table")
     if not isinstance(node.this, exp.Identifier):
         raise SqlNotSupported(f"{describe(node)} is not supported")
     if not node.this.quoted and not node.args.get("table") and node.name.upper() == "PI":
-        return numbers.pi(translator.call("PI", []))
-    return translator.column(node.name, node.table or None)
+        return numbers.pi(context.call("PI", []))
+    return context.column(node.name, node.table or None)
 
 
-def _operator(name: str, rewrite: Rewrite) -> Callable[[Translator, exp.Expression], Sql]:
-    def handle(translator: Translator, node: exp.Expression) -> Sql:
+def _operator(name: str, rewrite: Rewrite) -> Callable[[TranslationContext, exp.Expression], Sql]:
+    def handle(context: TranslationContext, node: exp.Expression) -> Sql:
         only(node, "this", "expression", "typed", "safe")
-        return rewrite(translator.call(name, [node.this, node.expression]))
+        return rewrite(context.call(name, [node.this, node.expression]))
 
     return handle
 
 
-def _plus_or_minus(name: str, sign: int) -> Callable[[Translator, exp.Expression], Sql]:
+def _plus_or_minus(name: str, sign: int) -> Callable[[TranslationContext, exp.Expression], Sql]:
     arithmetic = _operator(name, numbers.arithmetic(name))
 
-    def handle(translator: Translator, node: exp.Expression) -> Sql:
+    def handle(context: TranslationContext, node: exp.Expression) -> Sql:
         if isinstance(node.expression, exp.Interval):
             only(node, "this", "expression")
-            moment = translator.translate(node.this)
+            moment = context.translate(node.this)
             if moment.type not in TEMPORAL:
                 raise SqlInvalid(f"Cannot apply '{name}' to an INTERVAL and what is no TIMESTAMP")
-            return times.add_interval(moment, translator.translate(node.expression), sign)
-        return arithmetic(translator, node)
+            return times.add_interval(moment, context.translate(node.expression), sign)
+        return arithmetic(context, node)
 
     return handle
 
 
-def _unary(name: str, rewrite: Rewrite) -> Callable[[Translator, exp.Expression], Sql]:
-    def handle(translator: Translator, node: exp.Expression) -> Sql:
+def _unary(name: str, rewrite: Rewrite) -> Callable[[TranslationContext, exp.Expression], Sql]:
+    def handle(context: TranslationContext, node: exp.Expression) -> Sql:
         only(node, "this")
-        return rewrite(translator.call(name, [node.this]))
+        return rewrite(context.call(name, [node.this]))
 
     return handle
 
 
-def _negative(translator: Translator, node: exp.Expression) -> Sql:
+def _negative(context: TranslationContext, node: exp.Expression) -> Sql:
     only(node, "this")
     if isinstance(node.this, exp.Literal) and not node.this.is_string:
         return literals.number(f"-{node.this.this}")
-    return numbers.negate(translator.call("-", [node.this]))
+    return numbers.negate(context.call("-", [node.this]))
 
 
-def _parentheses(translator: Translator, node: exp.Expression) -> Sql:
+def _parentheses(context: TranslationContext, node: exp.Expression) -> Sql:
     only(node, "this")
-    return translator.translate(node.this)
+    return context.translate(node.this)
 
 
-def _chain(name: str, rewrite: Rewrite) -> Callable[[Translator, exp.Expression], Sql]:
+def _chain(name: str, rewrite: Rewrite) -> Callable[[TranslationContext, exp.Expression], Sql]:
     """Make the handler of an operator that takes any number of operands."""
 
-    def handle(translator: Translator, node: exp.Expression) -> Sql:
+    def handle(context: TranslationContext, node: exp.Expression) -> Sql:
         # Flattened, because a thousand conditions in a row nest a thousand levels deep in the tree.
         parts: list[exp.Expression] = []
         rest: exp.Expression = node
@@ -123,55 +110,53 @@ def _chain(name: str, rewrite: Rewrite) -> Callable[[Translator, exp.Expression]
             only(rest, "this", "expression", "safe")
             parts.append(rest.expression)
             rest = rest.this
-        return rewrite(translator.call(name, [rest, *reversed(parts)]))
+        return rewrite(context.call(name, [rest, *reversed(parts)]))
 
     return handle
 
 
-def _is(translator: Translator, node: exp.Expression) -> Sql:
+def _is(context: TranslationContext, node: exp.Expression) -> Sql:
     """``a IS NULL``, ``a IS TRUE``, ``a IS FALSE``."""
     only(node, "this", "expression", "negate")
     if isinstance(node.expression, exp.Null):
-        value = conditions.is_null(translator.call("IS NULL", [node.this]))
+        value = conditions.is_null(context.call("IS NULL", [node.this]))
     elif isinstance(node.expression, exp.Boolean):
-        value = conditions.compare("IS NOT DISTINCT FROM")(translator.call("IS", [node.this, node.expression]))
+        value = conditions.compare("IS NOT DISTINCT FROM")(context.call("IS", [node.this, node.expression]))
     else:
         raise SqlNotSupported(f"{describe(node)} is not supported")
     return _negated(value, node)
 
 
-def _like(translator: Translator, node: exp.Expression) -> Sql:
+def _like(context: TranslationContext, node: exp.Expression) -> Sql:
     only(node, "this", "expression", "negate")
-    return _negated(text.like(translator.call("LIKE", [node.this, node.expression])), node)
+    return _negated(text.like(context.call("LIKE", [node.this, node.expression])), node)
 
 
-def _escape(translator: Translator, node: exp.Expression) -> Sql:
+def _escape(context: TranslationContext, node: exp.Expression) -> Sql:
     """``a LIKE pattern ESCAPE character``."""
     only(node, "this", "expression")
     if not isinstance(node.this, exp.Like):
         raise SqlNotSupported(f"{describe(node)} is not supported")
     only(node.this, "this", "expression", "negate")
-    call = translator.call("LIKE", [node.this.this, node.this.expression, node.expression])
+    call = context.call("LIKE", [node.this.this, node.this.expression, node.expression])
     return _negated(text.like(call), node.this)
 
 
-def _between(translator: Translator, node: exp.Expression) -> Sql:
+def _between(context: TranslationContext, node: exp.Expression) -> Sql:
     only(node, "this", "low", "high", "negate")
-    return _negated(
-        conditions.between(translator.call("BETWEEN", [node.this, node.args["low"], node.args["high"]])), node
-    )
+    return _negated(conditions.between(context.call("BETWEEN", [node.this, node.args["low"], node.args["high"]])), node)
 
 
-def _in(translator: Translator, node: exp.Expression) -> Sql:
+def _in(context: TranslationContext, node: exp.Expression) -> Sql:
     only(node, "this", "expressions", "query", "negate")
     query = node.args.get("query")
     if query is None:
         if not node.expressions:
             raise SqlInvalid("IN needs at least one value")
-        return _negated(conditions.in_list(translator.call("IN", [node.this, *node.expressions])), node)
-    if translator.subquery is None:
+        return _negated(conditions.in_list(context.call("IN", [node.this, *node.expressions])), node)
+    if context.subquery is None:
         raise SqlNotSupported("IN (SELECT ...) is not supported here")
-    needle, found = translator.translate(node.this), translator.subquery(query)
+    needle, found = context.translate(node.this), context.subquery(query)
     if needle.type != found.type:
         raise SqlInvalid(f"Values passed to IN operator must have compatible types, not {needle.type} and {found.type}")
     return _negated(Sql(f"({needle.text} IN {found.text})", "boolean"), node)
@@ -182,7 +167,7 @@ def _negated(value: Sql, node: exp.Expression) -> Sql:
     return Sql(f"(NOT {value.text})", "boolean") if node.args.get("negate") else value
 
 
-def _case(translator: Translator, node: exp.Expression) -> Sql:
+def _case(context: TranslationContext, node: exp.Expression) -> Sql:
     only(node, "this", "ifs", "default")
     nodes: list[exp.Expression] = []
     for branch in node.args["ifs"]:
@@ -191,74 +176,72 @@ def _case(translator: Translator, node: exp.Expression) -> Sql:
         nodes += [condition, branch.args["true"]]
     default: Any = node.args.get("default")
     has_default = default is not None
-    return conditions.case(
-        translator.call("CASE", [*nodes, default] if has_default else nodes), has_default=has_default
-    )
+    return conditions.case(context.call("CASE", [*nodes, default] if has_default else nodes), has_default=has_default)
 
 
-def _cast(translator: Translator, node: exp.Expression) -> Sql:
+def _cast(context: TranslationContext, node: exp.Expression) -> Sql:
     only(node, "this", "to")
-    return cast(translator.translate(node.this), literals.cast_target(node.args["to"]))
+    return cast(context.translate(node.this), literals.cast_target(node.args["to"]))
 
 
-def _extract(translator: Translator, node: exp.Expression) -> Sql:
+def _extract(context: TranslationContext, node: exp.Expression) -> Sql:
     only(node, "this", "expression")
-    return times.extract(translator.call("EXTRACT", [node.expression]), node.name)
+    return times.extract(context.call("EXTRACT", [node.expression]), node.name)
 
 
-def _rounded(name: str) -> Callable[[Translator, exp.Expression], Sql]:
+def _rounded(name: str) -> Callable[[TranslationContext, exp.Expression], Sql]:
     to_unit = times.floor_to if name == "FLOOR" else times.ceil_to
     plain = numbers.FUNCTIONS[name][0]
 
-    def handle(translator: Translator, node: exp.Expression) -> Sql:
+    def handle(context: TranslationContext, node: exp.Expression) -> Sql:
         """``FLOOR(number)`` or ``FLOOR(timestamp TO unit)``."""
         only(node, "this", "to")
-        call = translator.call(name, [node.this])
+        call = context.call(name, [node.this])
         unit = node.args.get("to")
         return to_unit(call, unit.name) if unit is not None else plain(call)
 
     return handle
 
 
-def _trim(translator: Translator, node: exp.Expression) -> Sql:
+def _trim(context: TranslationContext, node: exp.Expression) -> Sql:
     """``TRIM([BOTH|LEADING|TRAILING] [characters] FROM text)`` and ``TRIM(text)``."""
     only(node, "this", "position", "expression")
     side = {"LEADING": text.ltrim, "TRAILING": text.rtrim}.get(str(node.args.get("position") or "").upper(), text.trim)
     characters = [node.expression] if node.args.get("expression") else []
-    return side(translator.call("TRIM", [node.this, *characters]))
+    return side(context.call("TRIM", [node.this, *characters]))
 
 
-def _substring(translator: Translator, node: exp.Expression) -> Sql:
+def _substring(context: TranslationContext, node: exp.Expression) -> Sql:
     only(node, "this", "start", "length")
     parts = [part for part in (node.this, node.args.get("start"), node.args.get("length")) if part is not None]
     if len(parts) < 2:
         raise SqlInvalid("Invalid number of arguments to function 'SUBSTRING': expected 2 to 3, got 1")
-    return text.substring(translator.call("SUBSTRING", parts))
+    return text.substring(context.call("SUBSTRING", parts))
 
 
-def _now(name: str) -> Callable[[Translator, exp.Expression], Sql]:
-    def handle(translator: Translator, node: exp.Expression) -> Sql:
+def _now(name: str) -> Callable[[TranslationContext, exp.Expression], Sql]:
+    def handle(context: TranslationContext, node: exp.Expression) -> Sql:
         only(node)
-        return FUNCTIONS[name][0](translator.call(name, []))
+        return FUNCTIONS[name][0](context.call(name, []))
 
     return handle
 
 
-def _placeholder(translator: Translator, node: exp.Expression) -> Sql:
+def _placeholder(context: TranslationContext, node: exp.Expression) -> Sql:
     only(node, "this")
-    if str(node.this) not in translator.parameters:
+    if str(node.this) not in context.parameters:
         raise SqlInvalid("Parameter is not bound: the SQL has more '?' than there are parameters")
-    return translator.parameters[str(node.this)]
+    return context.parameters[str(node.this)]
 
 
-def _subquery(translator: Translator, node: exp.Expression) -> Sql:
+def _subquery(context: TranslationContext, node: exp.Expression) -> Sql:
     """``(SELECT ...)`` as a value."""
-    if translator.subquery is None:
+    if context.subquery is None:
         raise SqlNotSupported("a subquery is not supported here")
-    return translator.subquery(node)
+    return context.subquery(node)
 
 
-NODES: dict[type[exp.Expression], Callable[[Translator, Any], Sql]] = {
+NODES: dict[type[exp.Expression], Callable[[TranslationContext, Any], Sql]] = {
     exp.Anonymous: _function,
     exp.Filter: _filtered,
     exp.Column: _column,

@@ -1,0 +1,118 @@
+"""What the translation of every node needs: scope, parameters, calls, columns and aggregates."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlglot import exp
+
+from airflow_provider_polaris.emulator.sql.functions import aggregates, conditions
+from airflow_provider_polaris.emulator.sql.functions.call import Call
+from airflow_provider_polaris.emulator.sql.translation.parser import only
+from airflow_provider_polaris.emulator.sql.translation.scope import TIME_COLUMN, Scope
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
+from airflow_provider_polaris.emulator.sql.values.values import Sql
+
+
+class TranslationContext(ABC):
+    """
+    The scope of one translation, and what its expressions used.
+
+    :param scope: Columns in reach.
+    :param clause: Clause that may hold no aggregate, for messages; None where aggregates are allowed.
+    :param storing: Whether an aggregate gives its stored form.
+    :param parameters: Value of each ``?``, by its place in the text.
+    :param subquery: Translates a SELECT with one column to SQL in parentheses; None where there may be none.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        *,
+        clause: str | None = None,
+        storing: bool = False,
+        parameters: Mapping[str, Sql] | None = None,
+        subquery: Callable[[exp.Expression], Sql] | None = None,
+    ) -> None:
+        self.scope = scope
+        self.clause = clause
+        self.storing = storing
+        self.parameters = parameters or {}
+        self.subquery = subquery
+        self.uses: set[str] = set()
+        self.ungrouped: dict[str, None] = {}
+        self.grouped: frozenset[str] = frozenset()
+        self.has_aggregate = False
+        self._inside_aggregate = False
+
+    @abstractmethod
+    def translate(self, node: exp.Expression) -> Sql:
+        """Translate a node; see :class:`~airflow_provider_polaris.emulator.sql.translation.translator.Translator`."""
+
+    def call(self, name: str, nodes: Sequence[exp.Expression]) -> Call:
+        """Make a call of this translator."""
+        return Call(name, nodes, self.translate)
+
+    def column(self, name: str, qualifier: str | None = None) -> Sql:
+        """Translate a column's name."""
+        field, value = self.scope.find(name, qualifier)
+        self.uses.add(field.name)
+        if not self._inside_aggregate:
+            self.ungrouped[field.name] = None
+        return value
+
+    def aggregate(self, name: str, arguments: Sequence[exp.Expression], condition: exp.Expression | None) -> Sql:
+        """Translate a call of an aggregate, with the condition of its FILTER clause."""
+        rewrite, least, most = aggregates.FUNCTIONS[name]
+        if self.clause is not None:
+            raise SqlInvalid(f"Aggregate expression is illegal in {self.clause} clause")
+        if self._inside_aggregate:
+            raise SqlInvalid("Aggregate expressions cannot be nested")
+        nodes, is_distinct = _distinct(name, arguments)
+        is_star = len(nodes) == 1 and isinstance(nodes[0], exp.Star)
+        if is_star and (name != "COUNT" or is_distinct):
+            raise SqlInvalid(f"'*' is no argument of '{name}'")
+        check_count(name, nodes, least, most)
+        self.has_aggregate = True
+        self._inside_aggregate = True
+        try:
+            where = conditions.as_condition(self.translate(condition), "FILTER") if condition is not None else None
+            return rewrite(
+                aggregates.Aggregation(
+                    name,
+                    nodes,
+                    self.translate,
+                    condition=where,
+                    storing=self.storing,
+                    is_star=is_star,
+                    is_distinct=is_distinct,
+                    time_column=lambda: self.column(TIME_COLUMN).text,
+                )
+            )
+        finally:
+            self._inside_aggregate = False
+
+
+def check_count(name: str, nodes: Sequence[Any], least: int, most: int) -> None:
+    """
+    Check the number of arguments of a call.
+
+    :raises SqlInvalid: There are too few or too many.
+    """
+    if not least <= len(nodes) <= most:
+        expected = str(least) if least == most else f"{least} to {most}"
+        raise SqlInvalid(f"Invalid number of arguments to function '{name}': expected {expected}, got {len(nodes)}")
+
+
+def _distinct(name: str, arguments: Sequence[exp.Expression]) -> tuple[list[exp.Expression], bool]:
+    if not (len(arguments) == 1 and isinstance(arguments[0], exp.Distinct)):
+        return list(arguments), False
+    only(arguments[0], "expressions")
+    inner = arguments[0].expressions
+    if name != "COUNT":
+        raise SqlNotSupported(f"function '{name}' is not supported with DISTINCT", name)
+    if len(inner) != 1:
+        raise SqlNotSupported("function 'COUNT' is not supported with DISTINCT of several values", name)
+    return inner, True
