@@ -13,8 +13,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_polaris.hooks.job_result import ProgressLogger, fetch_status, log_messages
-from airflow_provider_polaris.jobs.errors import PolarisError, with_link
-from airflow_provider_polaris.jobs.status.state import JobState
+from airflow_provider_polaris.jobs.errors import (
+    PolarisError,
+    PolarisJobFailedError,
+    PolarisTransportError,
+    with_link,
+)
+from airflow_provider_polaris.jobs.status.state import JobState, is_known_status
+from airflow_provider_polaris.jobs.status.wait_tracker import copy_error
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
@@ -127,3 +133,28 @@ class WorkerWait:
         warning = self._patience.warning(job, now.timestamp())
         if warning is not None:
             self._log.warning("%s", with_link(warning, self._hook.job_url(job.job_id, job.target_table or "")))
+
+
+def check_after_gave_up(hook: PolarisHook, job_id: str, *, status: str | None, message: str, url: str) -> WaitResult:
+    """
+    Read the status of a job once more after the trigger gave up: the job may have ended, or the error may be clearer.
+
+    If both last saw the status ``unknown``, a retry of the task can't help, because nobody knows what the job does.
+
+    :param hook: Reads the status.
+    :param job_id: The job.
+    :param status: The status that the trigger saw last; None for none.
+    :param message: The message of the trigger's event; it stays the error's.
+    :param url: Page of the job.
+    """
+    failure: PolarisError = PolarisTransportError(message)
+    try:
+        look = fetch_status(hook, job_id)
+        if look.state is not None:
+            return WaitResult(look.state)
+        status = look.status
+    except PolarisError as error:
+        failure = copy_error(error, message)
+    if status is None or is_known_status(status):
+        return WaitResult(error=failure)
+    return WaitResult(error=PolarisJobFailedError(message, job_id=job_id, state=status, console_url=url))

@@ -8,24 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from airflow_provider_polaris.hooks.job_result import fetch_status
-from airflow_provider_polaris.hooks.job_wait import WaitResult
 from airflow_provider_polaris.jobs.errors import (
-    PolarisError,
-    PolarisJobFailedError,
     PolarisProtocolError,
-    PolarisTransportError,
 )
-from airflow_provider_polaris.jobs.status.state import is_known_status
-from airflow_provider_polaris.jobs.status.wait_tracker import copy_error
 from airflow_provider_polaris.runtime.compat import BaseOperator
-
-if TYPE_CHECKING:
-    from airflow_provider_polaris.hooks.polaris import PolarisHook
-    from airflow_provider_polaris.triggers.event import JobEvent
-
 
 #: The method that Airflow names when it resumes a task without an event.
 TRIGGER_FAILED_METHOD: Final = "__fail__"
@@ -62,30 +50,6 @@ def restore_state(memory: type[T], wait: Any) -> T:
             "task goes on with it."
         )
     return memory(**{name: left[name] for name in names})
-
-
-def look_after_giving_up(hook: PolarisHook, event: JobEvent, url: str) -> WaitResult:
-    """
-    Look once more at a job that the trigger gave up: it may have ended, or the worker sees why it can't be seen.
-
-    One whose status was last seen as ``unknown``, by either of them, is no case for a retry: nobody knows what it does.
-
-    :param hook: Asks Polaris.
-    :param event: What the trigger said; its message stays the error's.
-    :param url: Page of the job.
-    """
-    job_id, status, message = event["job_id"], event["state"], event["message"]
-    failure: PolarisError = PolarisTransportError(message)
-    try:
-        look = fetch_status(hook, job_id)
-        if look.state is not None:
-            return WaitResult(look.state)
-        status = look.status
-    except PolarisError as error:
-        failure = copy_error(error, message)
-    if status is None or is_known_status(status):
-        return WaitResult(error=failure)
-    return WaitResult(error=PolarisJobFailedError(message, job_id=job_id, state=status, console_url=url))
 
 
 def restart_execution_timeout(self: Any, context: Any) -> None:

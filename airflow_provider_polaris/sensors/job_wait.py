@@ -7,14 +7,13 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_polaris.hooks.job_result import JOB_XCOM_KEY, fetch_result
-from airflow_provider_polaris.hooks.job_wait import WaitResult, WorkerWait
+from airflow_provider_polaris.hooks.job_wait import WaitResult, WorkerWait, check_after_gave_up
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisJobTimeoutError, with_link
 from airflow_provider_polaris.jobs.status.pending_warning import PendingWarning
 from airflow_provider_polaris.jobs.status.wait_tracker import WaitTracker
 from airflow_provider_polaris.runtime import clock
 from airflow_provider_polaris.runtime.compat import AirflowFailException, AirflowSensorTimeout
 from airflow_provider_polaris.runtime.deadline import airflow_timeout, deadline_of, try_start
-from airflow_provider_polaris.runtime.deferral import look_after_giving_up
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
@@ -127,7 +126,11 @@ class JobWait:
         """
         memory = self._memory
         if event["status"] == "gave_up":
-            self._judge(look_after_giving_up(self._hook, event, memory.url))
+            self._judge(
+                check_after_gave_up(
+                    self._hook, event["job_id"], status=event["state"], message=event["message"], url=memory.url
+                )
+            )
         elif event["status"] == "ended":
             self._judge(self._wait.until_end(memory.poll_interval))
         elif memory.timeout is None:

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.hooks.job_result import JOB_XCOM_KEY, JobFacts, fetch_result, fetch_status, job_facts
-from airflow_provider_polaris.hooks.job_wait import WaitResult, WorkerWait
+from airflow_provider_polaris.hooks.job_wait import WaitResult, WorkerWait, check_after_gave_up
 from airflow_provider_polaris.jobs.errors import (
     PolarisError,
     PolarisJobCanceledError,
@@ -24,7 +24,6 @@ from airflow_provider_polaris.operators.submission.record import Store
 from airflow_provider_polaris.operators.submission.submit import submit_once
 from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
 from airflow_provider_polaris.runtime.deadline import airflow_timeout
-from airflow_provider_polaris.runtime.deferral import look_after_giving_up
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
@@ -213,7 +212,9 @@ class JobRun:
         if event["status"] == "ended":
             result = self._wait(tracker).until_end(self.options.poll_interval)
         elif event["status"] == "gave_up":
-            result = look_after_giving_up(self.hook, event, self.url)
+            result = check_after_gave_up(
+                self.hook, event["job_id"], status=event["state"], message=event["message"], url=self.url
+            )
         else:
             result = WaitResult(
                 error=PolarisJobTimeoutError(
