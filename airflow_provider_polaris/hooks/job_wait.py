@@ -1,8 +1,8 @@
 """
 The wait in a worker for one job: a look now, then one every poll interval, until the job ends or the deadline comes.
 
-What a look means is decided in :class:`airflow_provider_polaris.jobs.status.wait_tracker.WaitTracker`; here are only requests,
-sleep and log. Cancels nothing.
+What a look means is decided in :class:`airflow_provider_polaris.jobs.status.wait_tracker.WaitTracker`; here are only
+requests, sleep and log. Cancels nothing.
 """
 
 from __future__ import annotations

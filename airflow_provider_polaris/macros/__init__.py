@@ -6,8 +6,8 @@ stand in a job's JSON as it is, with ``render_template_as_native_obj`` too. Noth
 
 An *instant* is what Airflow's context holds (``data_interval_start``, ``partition_date``, ``ds``) or ISO 8601 text,
 where a missing time zone is UTC. An *interval* is ISO 8601 text, or an
-:class:`~airflow_provider_polaris.jobs.time.interval.Interval`. What is returned is in UTC with milliseconds and ``Z``, as
-Polaris writes it, and each interval is half-open.
+:class:`~airflow_provider_polaris.jobs.time.interval.Interval`. What is returned is in UTC with milliseconds and
+``Z``, as Polaris writes it, and each interval is half-open.
 
 Airflow imports this module in every process that renders a template, so everything else is imported when it is used.
 """

@@ -38,7 +38,8 @@ _READABLE: Final[dict[ValueKind, tuple[type, ...]]] = {
 
 class RendersTexts(BaseOperator):
     """
-    Base of all operators and sensors; :mod:`airflow_provider_polaris.runtime.argument_kinds` says what each argument means.
+    Base of all operators and sensors; :mod:`airflow_provider_polaris.runtime.argument_kinds` says what each argument
+    means.
 
     A sensor names this class before Airflow's own base class.
     """

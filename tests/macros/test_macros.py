@@ -192,7 +192,8 @@ def test_examples_in_the_docstrings_hold():
 def test_plugin_import_loads_nothing_of_the_package_but_the_macros():
     """Airflow imports the plugin in each of its processes, the API server included."""
     code = (
-        "import json, sys, airflow.plugins_manager; before = set(sys.modules); import airflow_provider_polaris.macros.plugin;"
+        "import json, sys, airflow.plugins_manager; before = set(sys.modules); import "
+        "airflow_provider_polaris.macros.plugin;"
         "print(json.dumps(sorted(set(sys.modules) - before)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -181,7 +181,8 @@ def describe_loss(subject: RequestInfo, loss: NoAnswer, settings: HttpSettings) 
         f"Check host in {where} and the network of this machine.",
         NoAnswerKind.CONNECT_TIMEOUT: f"{unsent} no connection to {netloc!r} within {settings.connect_timeout:g} s. "
         f"A firewall may swallow the packets: check host and proxies in {where}.",
-        NoAnswerKind.CERTIFICATE: f"{unsent} the TLS certificate of {host!r} can't be verified ({loss.reason}). If your "
+        NoAnswerKind.CERTIFICATE: f"{unsent} the TLS certificate of {host!r} can't be verified ({loss.reason}). If "
+        f"your "
         f"network has a certificate authority of its own, set verify in {where} to the path of its bundle.",
         NoAnswerKind.TLS: f"{subject} failed in TLS with {netloc!r} ({loss.reason}). "
         f"Check that the host in {where} speaks https on that port{bundle}.",
@@ -200,7 +201,8 @@ def describe_loss(subject: RequestInfo, loss: NoAnswer, settings: HttpSettings) 
         f"Check host ({netloc!r}) and proxies in {where}.",
         NoAnswerKind.SETUP: f"{unsent} {loss.reason}. "
         f"Check verify in {where} ({settings.verify!r}) and REQUESTS_CA_BUNDLE in the environment.",
-        NoAnswerKind.BROKEN: f"{subject} lost its connection to {netloc!r} before the answer was complete ({loss.reason}).",
+        NoAnswerKind.BROKEN: f"{subject} lost its connection to {netloc!r} before the answer was complete "
+        f"({loss.reason}).",
     }
     return sentences[loss.kind]
 

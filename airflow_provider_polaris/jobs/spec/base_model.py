@@ -53,8 +53,8 @@ class WireModel(BaseModel, metaclass=_SentenceErrors):
     A part of a job spec.
 
     Built from Python by field name (``table_name``), it refuses unknown fields. Read from JSON by
-    :func:`~airflow_provider_polaris.jobs.spec.job_spec.parse_spec`, it takes wire names (``tableName``) and keeps unknown
-    fields, because the API may have learned new ones. ``null`` means the same as an absent field.
+    :func:`~airflow_provider_polaris.jobs.spec.job_spec.parse_spec`, it takes wire names (``tableName``) and keeps
+    unknown fields, because the API may have learned new ones. ``null`` means the same as an absent field.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(

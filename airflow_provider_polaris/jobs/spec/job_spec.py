@@ -1,7 +1,8 @@
 """
 Specs of the jobs that Jobs v1 runs, as models that render exactly the JSON of the API; performs no I/O.
 
-The models know shapes only; whether a job makes sense is for :func:`~airflow_provider_polaris.jobs.validation.rules.check_spec`.
+The models know shapes only; whether a job makes sense is for
+:func:`~airflow_provider_polaris.jobs.validation.rules.check_spec`.
 Streaming jobs are left out: they never end, so no task can wait for one.
 
 Source: polaris-sdk 20250425.14.0 (fields, defaults), docs.imply.io/polaris/api-ingest-table.

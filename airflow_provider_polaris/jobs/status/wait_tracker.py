@@ -1,8 +1,8 @@
 """
 What a waiter concludes from what its polls saw; performs no I/O, asks no clock, sleeps never.
 
-One :class:`WaitTracker` a job and wait. Operator and sensor feed it every poll and obey its :class:`WaitDecision`, so that
-both mean the same by "ended", "given up" and "worth a log line".
+One :class:`WaitTracker` a job and wait. Operator and sensor feed it every poll and obey its :class:`WaitDecision`, so
+that both mean the same by "ended", "given up" and "worth a log line".
 """
 
 from __future__ import annotations

@@ -80,7 +80,8 @@ class ConflictGuard:
         if jobs:
             raise PolarisGuardError(
                 f"{_named(jobs)} on the same time partitions of table {self._place.table!r} as the job of this task "
-                f"would ({format_intervals(self._place.intervals)}), and on_conflict is 'fail'. Nothing was submitted. Clear the "
+                f"would ({format_intervals(self._place.intervals)}), and on_conflict is 'fail'. Nothing was "
+                f"submitted. Clear the "
                 "task when it has ended, or run the task with on_conflict='wait' "
                 "(on_conflict='{{ params.on_conflict }}' lets one run say so)."
             )
@@ -111,7 +112,8 @@ class ConflictGuard:
                 waited = (self._limits.clock.now() - start).total_seconds()
                 raise PolarisGuardUnansweredError(
                     f"{_named(jobs)} on the same time partitions of table {self._place.table!r} as the job of this "
-                    f"task would ({format_intervals(self._place.intervals)}), still after {waited:.0f} s. Nothing was submitted. "
+                    f"task would ({format_intervals(self._place.intervals)}), still after {waited:.0f} s. Nothing "
+                    f"was submitted. "
                     "Look at that job and cancel it if it hangs; a retry of this task waits again."
                 )
             jobs = self._find_again(jobs)

@@ -79,12 +79,14 @@ class GuardMessages:
             )
         if found.fewer:
             parts.append(
-                f"of the {found.fewer_there:,} rows that {format_intervals(found.fewer)} was made of, the source {self._source} "
+                f"of the {found.fewer_there:,} rows that {format_intervals(found.fewer)} was made of, the source "
+                f"{self._source} "
                 f"has {found.fewer_here:,}{self._filter}"
             )
         if found.collateral:
             parts.append(
-                f"{format_intervals(found.collateral)} lies in time partitions of the table that the job touches, which Polaris "
+                f"{format_intervals(found.collateral)} lies in time partitions of the table that the job touches, "
+                f"which Polaris "
                 f"may replace whole, and the source {self._source} can't fill it again"
             )
         return PolarisGuardError(
@@ -98,7 +100,8 @@ class GuardMessages:
         """Refuse a job whose rows would be dropped at once."""
         return PolarisGuardError(
             f"the storage policy of table {self.target!r} retains {policy.shown!r}, so that on "
-            f"{format_instant(now)} Polaris would drop at once what the job writes to {format_intervals(lost)}. Nothing was "
+            f"{format_instant(now)} Polaris would drop at once what the job writes to {format_intervals(lost)}. "
+            f"Nothing was "
             f"submitted. Let the table retain its data for longer, or write to another one. If it shall be dropped, "
             f"{override_hint('on_retention')}."
         )

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 class Attempt(Protocol):
-    """What is asked of an attempt that is over; :class:`~airflow_provider_polaris.operators.job_run.run.JobRun` has it."""
+    """
+    What is asked of an attempt that is over; :class:`~airflow_provider_polaris.operators.job_run.run.JobRun` has it.
+    """
 
     @property
     def state(self) -> JobState | None:

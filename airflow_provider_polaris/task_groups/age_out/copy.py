@@ -52,7 +52,8 @@ class AgeOutCopyOperator(PolarisTableToTableOperator):
         empty = [bucket for bucket in plan.buckets if bucket not in counts]
         if empty:
             raise PolarisGuardError(
-                f"table {plan.source!r} has no rows in {format_intervals(merge(empty))} any more, where it had some when this was "
+                f"table {plan.source!r} has no rows in {format_intervals(merge(empty))} any more, where it had some "
+                f"when this was "
                 "planned; the copy would empty that part of the target. Nothing was submitted. Clear task "
                 f"{self.first_task!r} with its downstream tasks: it looks at both tables again."
             )

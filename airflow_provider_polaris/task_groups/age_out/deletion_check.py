@@ -54,14 +54,16 @@ class DeletionCheck:
         named = ", ".join(f"{each.interval!r} of version {each.version!r}" for each in wrong[:5])
         is_coarse = any(each.span is None or not any(span.contains(each.span) for span in spans) for each in wrong)
         why = (
-            f"segments that reach outside of what was proven ({format_intervals(spans)}), because they were written with another "
+            f"segments that reach outside of what was proven ({format_intervals(spans)}), because they were written "
+            f"with another "
             f"partitionedBy than {plan.granularity.value!r}"
             if is_coarse
             else "rows that came in after the copy, which nobody has proven to be in the target"
         )
         ends = self._restore(wrong)
         raise PolarisGuardError(
-            f"the deletion from table {plan.source!r} took {why}: {named}. {ends} Their rows of {format_intervals(spans)} are in "
+            f"the deletion from table {plan.source!r} took {why}: {named}. {ends} Their rows of "
+            f"{format_intervals(spans)} are in "
             f"table {plan.target!r}, too. "
             + (
                 f"Rewrite that part of {plan.source!r} with partitionedBy {plan.granularity.value!r} (a replace job "
@@ -87,7 +89,8 @@ class DeletionCheck:
         if left:
             rows = sum(count.rows for count in left.values())
             raise PolarisGuardError(
-                f"table {plan.source!r} has {rows:,} rows in {format_intervals(merge(left))} after the deletion: they came in "
+                f"table {plan.source!r} has {rows:,} rows in {format_intervals(merge(left))} after the deletion: "
+                f"they came in "
                 "after it or were restored, or Polaris didn't delete them. Nothing is lost. Run the group again for "
                 "that time: it ages them, or says what to do."
             )

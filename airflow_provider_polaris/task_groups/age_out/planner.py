@@ -228,7 +228,8 @@ class Planner:
             beside = unproven(own, merge(job.spans), until)
             if beside:
                 raise PolarisGuardError(
-                    f"{job} was to delete {format_intervals(job.spans)} from table {plan.source!r} and took segments that reach "
+                    f"{job} was to delete {format_intervals(job.spans)} from table {plan.source!r} and took "
+                    f"segments that reach "
                     f"further: {', '.join(repr(each.interval) for each in beside[:5])}. Nobody has proven that their "
                     "rows are elsewhere. Nothing was changed by this task. Bring them back, for example with "
                     f"PolarisRestoreDataOperator(table_name={plan.source!r}, interval={beside[0].interval!r}, "

@@ -120,7 +120,8 @@ class CopyProof:
             source = self._survey.count_source(self._plan)
             if not source:
                 raise AlreadyAged(
-                    f"table {self._plan.source!r} has no rows in {format_intervals(self._plan.spans)} any more: it was aged "
+                    f"table {self._plan.source!r} has no rows in {format_intervals(self._plan.spans)} any more: it "
+                    f"was aged "
                     "already. Nothing was deleted."
                 )
             wrong, has_less = self._difference(job, source, target)

@@ -90,7 +90,8 @@ def ask_why(
 
     Airflow stops a trigger when the task is marked or cleared, but also when the triggerer ends or loses it to another
     one. The task's state tells which, and for a task that is deferred the job that it waits for now. The question
-    outlives the trigger. See :mod:`~airflow_provider_polaris.triggers.cancellation.open_questions`. Returns at once, never raises.
+    outlives the trigger. See :mod:`~airflow_provider_polaris.triggers.cancellation.open_questions`. Returns at once,
+    never raises.
 
     :param ti: The trigger's task instance.
     :param job_id: The job.

@@ -293,6 +293,7 @@ def test_examples_in_the_docstrings_hold():
 
 def test_import_of_lineage_loads_no_sqlglot():
     """The parser loads when a task runs."""
-    code = "import sys, airflow_provider_polaris.jobs.sql.column_lineage; print({'sqlglot', 'pydantic'} & set(sys.modules))"
+    module = "airflow_provider_polaris.jobs.sql.column_lineage"
+    code = f"import sys, {module}; print({{'sqlglot', 'pydantic'}} & set(sys.modules))"
 
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -3,7 +3,8 @@ Aggregates: the number a query shows, or the form in which a job stores it so th
 
 DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-aggregations,
 https://docs.imply.io/polaris/input-expressions-reference for those that a measure may have. COUNT, SUM, MIN, MAX and
-ANY_VALUE are stored as the number itself; the others as in :mod:`airflow_provider_polaris.emulator.sql.values.stored_measures`.
+ANY_VALUE are stored as the number itself; the others as in
+:mod:`airflow_provider_polaris.emulator.sql.values.stored_measures`.
 """
 
 from __future__ import annotations
