@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from airflow_provider_polaris.emulator.app import create_app
+from airflow_provider_polaris.emulator.connections import PatientProtocol
 from airflow_provider_polaris.emulator.core import Emulator
 from airflow_provider_polaris.emulator.fault_middleware import DROP_REPLY
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
@@ -57,7 +58,7 @@ def make_server(app: FastAPI, on_ready: Callable[[], None]) -> uvicorn.Server:
     config = uvicorn.Config(
         outermost,
         interface="asgi3",
-        http="h11",
+        http=PatientProtocol,
         ws="none",
         loop="asyncio",
         log_level="warning",
