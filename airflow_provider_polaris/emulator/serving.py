@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from airflow_provider_polaris.emulator.app import create_app
+from airflow_provider_polaris.emulator.connections import PatientProtocol
 from airflow_provider_polaris.emulator.core import Emulator
 from airflow_provider_polaris.emulator.fault_middleware import DROP_REPLY
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
@@ -74,7 +75,7 @@ def _config(outermost: Any, **options: Any) -> uvicorn.Config:
     return uvicorn.Config(
         outermost,
         interface="asgi3",
-        http="h11",
+        http=PatientProtocol,
         ws="none",
         loop="asyncio",
         log_level="warning",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -251,3 +253,30 @@ def koalas(api: Api) -> Api:
     job = api.koalas()
     assert job["executionStatus"] == "completed", job
     return api
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[bytes]]]:
+    """A proxy that DuckDB finds in the environment, and that refuses everything; its address, and what it was asked."""
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                client, _ = listener.accept()
+                with client:
+                    if not (request := client.recv(4096)):
+                        return
+                    asked.append(request)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, address)
+        try:
+            yield address, asked
+        finally:
+            monkeypatch.undo()  # sockets, too, where a test took them away
+            socket.create_connection(listener.getsockname()).close()
+            thread.join(30)
