@@ -216,6 +216,11 @@ class _Door:
         """Take no more requests, and wait for those that are being handled, but not for long."""
         assert self._listener is not None
         self._closed = True
+        # asyncio leaves a connection open that it is accepting while the listener is closed. So accept no more first,
+        # and let those that were accepted become connections, which takes two turns of the loop.
+        asyncio.get_running_loop().remove_reader(self._listener.sockets[0].fileno())
+        for _ in range(3):
+            await asyncio.sleep(0)
         self._listener.close()
         for connection in self._state.connections & set(self._connections):
             connection.shutdown()
