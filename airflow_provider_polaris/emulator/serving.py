@@ -232,9 +232,8 @@ class _Door:
                 log.error("%d requests did not end within %d seconds and were canceled.", len(late), _GRACE)
 
     def _connected(self) -> asyncio.Protocol:
-        protocol: asyncio.Protocol = self._config.http_protocol_class(
-            config=self._config, server_state=self._state, app_state={}
-        )
+        make: Any = self._config.http_protocol_class
+        protocol: asyncio.Protocol = make(config=self._config, server_state=self._state, app_state={})
         self._connections.add(protocol)
         return protocol
 
