@@ -25,8 +25,9 @@ def run(tmp_path, *arguments: str, **environment: str) -> list[str]:
 def test_last_line_says_how_many_tests_were_skipped_for_want_of_chromium(tmp_path) -> None:
     """Below pytest's own summary, and for tests of several files together."""
     lines = run(tmp_path)
-    assert lines[-2] == "skipped: 23 tests for want of Chromium (Debian package chromium)"
-    assert lines[-1].startswith("23 skipped in ")
+    number = lines[-1].partition(" skipped in ")[0]
+    assert int(number) >= 23
+    assert lines[-2] == f"skipped: {number} tests for want of Chromium (Debian package chromium)"
 
 
 def test_tests_fail_without_chromium_where_it_is_required(tmp_path) -> None:

@@ -208,7 +208,7 @@ def test_request_that_does_not_end_is_canceled(emulator_server, monkeypatch, cap
     with emulator_server.emulator() as one:
         one.emulator.faults.add(Fault(effect="latency", seconds=60))
         client = socket.create_connection(_address(one), timeout=120)
-        client.sendall(b"GET /v1/projects/x/tables HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.sendall(b"GET /v1/projects/x/tables HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         for _ in range(10_000):
             if one.emulator.faults.requests():
                 break
