@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from airflow_provider_polaris.emulator.app import create_app
+from airflow_provider_polaris.emulator.connections import PatientProtocol
 from airflow_provider_polaris.emulator.faults.middleware import DROP_REPLY
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
 from airflow_provider_polaris.emulator.state import Emulator
@@ -74,7 +75,7 @@ def _config(outermost: Any, **options: Any) -> uvicorn.Config:
     return uvicorn.Config(
         outermost,
         interface="asgi3",
-        http="h11",
+        http=PatientProtocol,
         ws="none",
         loop="asyncio",
         log_level="warning",
@@ -216,6 +217,11 @@ class _Door:
         """Take no more requests, and wait for those that are being handled, but not for long."""
         assert self._listener is not None
         self._closed = True
+        # asyncio leaves a connection open that it is accepting while the listener is closed. So accept no more first,
+        # and let those that were accepted become connections, which takes two turns of the loop.
+        asyncio.get_running_loop().remove_reader(self._listener.sockets[0].fileno())
+        for _ in range(3):
+            await asyncio.sleep(0)
         self._listener.close()
         for connection in self._state.connections & set(self._connections):
             connection.shutdown()
@@ -227,9 +233,8 @@ class _Door:
                 log.error("%d requests did not end within %d seconds and were canceled.", len(late), _GRACE)
 
     def _connected(self) -> asyncio.Protocol:
-        protocol: asyncio.Protocol = self._config.http_protocol_class(
-            config=self._config, server_state=self._state, app_state={}
-        )
+        make: Any = self._config.http_protocol_class
+        protocol: asyncio.Protocol = make(config=self._config, server_state=self._state, app_state={})
         self._connections.add(protocol)
         return protocol
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi.testclient import TestClient
 
 from airflow_provider_polaris.emulator.app import create_app
@@ -49,13 +52,18 @@ class Clock:
 
 
 class Api:
-    """The API of one emulator, as a client with the right key sees it."""
+    """
+    The API of one emulator, as a client with the right key sees it.
 
-    def __init__(self, settings: EmulatorSettings, clock: Clock) -> None:
+    :param portal: Where requests are handled; without one, the client starts a thread and a loop for each.
+    """
+
+    def __init__(self, settings: EmulatorSettings, clock: Clock, portal: BlockingPortal | None = None) -> None:
         self.settings = settings
         self.clock = clock
         self.app = create_app(settings, clock=clock)
         self.client = TestClient(self.app, "http://127.0.0.1:8099", raise_server_exceptions=False)
+        self.client.portal = portal
         self.prefix = f"/v1/projects/{settings.project_id}"
         self.headers = {"Authorization": f"Basic {settings.api_key}"}
 
@@ -213,13 +221,20 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def portal() -> Iterator[BlockingPortal]:
+    """A thread with an event loop, for the requests of all tests."""
+    with start_blocking_portal() as one:
+        yield one
+
+
 @pytest.fixture
-def make_api(clock: Clock) -> Iterator[MakeApi]:
+def make_api(clock: Clock, portal: BlockingPortal) -> Iterator[MakeApi]:
     """Make emulators; all are closed at the end."""
     made: list[Api] = []
 
     def make(progression: str = "immediate", **settings: Any) -> Api:
-        api = Api(EmulatorSettings(progression=Progression.parse(progression), **settings), clock)
+        api = Api(EmulatorSettings(progression=Progression.parse(progression), **settings), clock, portal)
         made.append(api)
         return api
 
@@ -236,9 +251,9 @@ def api(make_api: MakeApi) -> Api:
 
 
 @pytest.fixture(scope="module")
-def shared_koalas() -> Iterator[Api]:
+def shared_koalas(portal: BlockingPortal) -> Iterator[Api]:
     """The same for all tests of a module, for those that must leave it as it is."""
-    api = Api(EmulatorSettings(), Clock())
+    api = Api(EmulatorSettings(), Clock(), portal)
     assert api.koalas()["executionStatus"] == "completed"
     yield api
     api.client.close()
@@ -251,3 +266,30 @@ def koalas(api: Api) -> Api:
     job = api.koalas()
     assert job["executionStatus"] == "completed", job
     return api
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[bytes]]]:
+    """A proxy that DuckDB finds in the environment, and that refuses everything; its address, and what it was asked."""
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                client, _ = listener.accept()
+                with client:
+                    if not (request := client.recv(4096)):
+                        return
+                    asked.append(request)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, address)
+        try:
+            yield address, asked
+        finally:
+            monkeypatch.undo()  # sockets, too, where a test took them away
+            socket.create_connection(listener.getsockname()).close()
+            thread.join(30)

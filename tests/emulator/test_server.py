@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import socket
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 
 import pytest
+import uvicorn
 
 from airflow_provider_polaris.emulator import server as serving
 from airflow_provider_polaris.emulator.faults.fault import Fault
@@ -143,6 +145,7 @@ def test_connection_that_was_kept_alive_ends_with_its_emulator(emulator_server) 
         assert connection.getresponse().read() == b'{"values":[]}'
         kept = connection.sock
     with emulator_server.emulator() as other:
+        assert emulator_server._server.server_state.connections == set()
         assert kept.recv(1) == b""
         connection.close()
         with pytest.raises(ConnectionRefusedError):
@@ -181,13 +184,31 @@ def test_request_that_is_being_handled_ends_before_its_emulator(emulator_server,
         assert late.result()[0] == 201
 
 
+def test_request_that_had_arrived_and_not_begun_when_its_emulator_stopped_gets_no_answer() -> None:
+    """Its connection closes; the application, whose database is closed by then, isn't asked."""
+    asked = []
+
+    async def app(*arguments) -> None:
+        asked.append(arguments)
+
+    async def scenario() -> object:
+        door = serving._Door(uvicorn.Server(uvicorn.Config(app)), app)
+        with bind("127.0.0.1", 0) as listener:
+            await door.open(listener)
+            await door.close()
+        return await door._outermost({}, None, None)
+
+    assert asyncio.run(scenario()) == "nothing, because the emulator has stopped"
+    assert asked == []
+
+
 def test_request_that_does_not_end_is_canceled(emulator_server, monkeypatch, caplog) -> None:
     """The emulator stops all the same, and the log says so."""
     monkeypatch.setattr(serving, "_GRACE", 0)
     with emulator_server.emulator() as one:
         one.emulator.faults.add(Fault(effect="latency", seconds=60))
         client = socket.create_connection(_address(one), timeout=120)
-        client.sendall(b"GET /v1/projects/x/tables HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.sendall(b"GET /v1/projects/x/tables HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         for _ in range(10_000):
             if one.emulator.faults.requests():
                 break

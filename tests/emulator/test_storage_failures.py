@@ -89,7 +89,7 @@ def test_log_has_one_line_for_an_answer_without_a_stack_of_calls(koalas, caplog)
     """The reason is known."""
     _fail(koalas, "COMMIT", FATAL)
     koalas.call("POST", "/tables", {"name": "t", "type": "detail"})
-    (record,) = caplog.records
+    (record,) = [each for each in caplog.records if each.name.startswith("airflow_provider_polaris")]
     assert record.getMessage() == f"POST {koalas.prefix}/tables failed: {REASON}"
     assert record.exc_info is None
 

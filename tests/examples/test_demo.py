@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -32,40 +33,61 @@ def _result(output: str) -> str:
     return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "JOB", report)
 
 
-@pytest.mark.dag
-def test_demo_run_twice_ends_with_the_same_table(tmp_path: Path) -> None:
-    """Every event is counted once, and a second run over the same database changes nothing."""
-    first = _run(tmp_path)
-    assert "'Koalas Source' 100,000 rows  →  'Koalas Rollup' 864 rows that count 100,000 events" in first
-    assert _result(_run(tmp_path)) == _result(first)
+class Mended(NamedTuple):
+    """
+    What a newcomer saw who broke the demo and mended it.
+
+    :param home: Where the demo keeps everything.
+    :param broken: The demo while its measure was misspelt.
+    :param log: What Airflow logged then.
+    :param mended: The output of the next one.
+    """
+
+    home: Path
+    broken: subprocess.CompletedProcess[str]
+    log: str
+    mended: str
 
 
-@pytest.mark.dag
-def test_demo_whose_measure_is_broken_says_so_and_can_be_mended(tmp_path: Path) -> None:
-    """A newcomer changes a measure, as the demo proposes, misspells it, reads why, and mends it."""
+@pytest.fixture(scope="module")
+def mended(tmp_path_factory: pytest.TempPathFactory) -> Mended:
+    """Change a measure, as the demo proposes, misspell it, and mend it."""
+    here = tmp_path_factory.mktemp("demo")
     for folder in ("scripts", "dags_examples"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
-    dag = tmp_path / "dags_examples" / "koalas_rollup.py"
+        shutil.copytree(ROOT / folder, here / folder)
+    dag = here / "dags_examples" / "koalas_rollup.py"
     right = dag.read_text()
     dag.write_text(right.replace('MAX("session_length")', 'MAXX("session_length")'))
-    command = [sys.executable, str(tmp_path / "scripts" / "demo.py"), "--home", ".demo", "--port", "0"]
+    command = [sys.executable, str(here / "scripts" / "demo.py"), "--home", ".demo", "--port", "0"]
+    broken = subprocess.run(command, cwd=here, capture_output=True, text=True, timeout=900, check=False)
+    log = (here / ".demo" / "airflow" / "airflow.log").read_text()
+    dag.write_text(right)
+    done = subprocess.run(command, cwd=here, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Mended(here / ".demo", broken, log, done.stdout)
 
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=900, check=False)
 
-    assert done.returncode == 1
-    why, where = done.stderr.strip().splitlines()
+@pytest.mark.dag
+def test_demo_whose_measure_is_broken_says_so_and_can_be_mended(mended: Mended) -> None:
+    """A newcomer changes a measure, as the demo proposes, misspells it, reads why, and mends it."""
+    assert mended.broken.returncode == 1
+    why, where = mended.broken.stderr.strip().splitlines()
     assert re.fullmatch(
         r"Task 'wait' failed: AirflowFailException: Polaris job '.+' \(batch into 'Koalas Rollup'\) failed with "
         r"'query_not_supported': .+ function 'MAXX' is not supported\..+",
         why,
     )
     assert where == "The run for 2024-06-01 ended failed. Its log is .demo/airflow/airflow.log."
-    assert "Task failed with exception" in (tmp_path / ".demo" / "airflow" / "airflow.log").read_text()
+    assert "Task failed with exception" in mended.log
+    assert "'Koalas Rollup' 864 rows that count 100,000 events" in mended.mended
 
-    dag.write_text(right)
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=900, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "'Koalas Rollup' 864 rows that count 100,000 events" in done.stdout
+
+@pytest.mark.dag
+def test_demo_run_twice_ends_with_the_same_table(mended: Mended) -> None:
+    """Every event is counted once, and a second run over the same database changes nothing."""
+    again = _run(mended.home)
+    assert "'Koalas Source' 100,000 rows  →  'Koalas Rollup' 864 rows that count 100,000 events" in again
+    assert _result(again) == _result(mended.mended)
 
 
 @pytest.mark.parametrize(

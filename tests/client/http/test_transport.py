@@ -158,8 +158,8 @@ def test_answer_that_is_a_login_page_is_a_protocol_error(client: PolarisClient, 
     with pytest.raises(PolarisProtocolError) as caught:
         client.get_job_status("j1")
     assert str(caught.value) == (
-        f"GET {STATUS} answered 200 but the body is not JSON, or is cut off. Check that {server.url!r} is the Polaris "
-        "API and that no proxy answers in its place."
+        f"GET {STATUS} answered 200 but the body is not JSON, or is cut off. Check that {server.url!r} is Polaris' API "
+        "and that no proxy answers in its place."
     )
 
 
