@@ -113,9 +113,8 @@ def test_progress_that_makes_no_sense_or_fails_breaks_nothing(world: Any, trigge
 
     async def scenario() -> Any:
         if answer > 100:
-            world.polaris.failure = lambda method, path: (
-                world.polaris.answer(int(answer), {"message": "wait"}, Retry_After="45") if path.endswith("/progress") else None
-            )
+            refusal = world.polaris.answer(int(answer), {"message": "wait"}, Retry_After="45")
+            world.polaris.failure = lambda method, path: refusal if path.endswith("/progress") else None
         others = wait_for_others(world, 6)
         world.polaris.add("job-1", (-5.0, "running"), (35.0, "completed"), progress=lambda now: answer)
         task, heard = world.watch("job-1")
