@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from uvicorn.server import ServerState
 
 from airflow_provider_polaris.emulator.connections import PATIENCE, PatientProtocol
-from airflow_provider_polaris.emulator.serving import make_server
+from airflow_provider_polaris.emulator.server import make_server
 
 HEAD = b"POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
 

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from airflow_provider_polaris.emulator.loading import load_file
+from airflow_provider_polaris.emulator.data_loading.load import load_file
 
 
 @pytest.fixture
