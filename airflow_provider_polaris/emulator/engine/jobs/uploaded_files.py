@@ -149,7 +149,8 @@ _READERS = {
     " ELSE TRY_CAST(trunc(TRY_CAST({text} AS DOUBLE)) AS BIGINT) END",
     "double": "TRY_CAST({text} AS DOUBLE)",
     "float": "TRY_CAST({text} AS FLOAT)",
-    "json": "{json}",
+    # OBSERVED(Druid 33): a field with the value null is a missing one.
+    "json": "CASE WHEN json_type({json}) <> 'NULL' THEN {json} END",
     "stringArray": "TRY_CAST({json} AS VARCHAR[])",
     "longArray": "TRY_CAST({json} AS BIGINT[])",
     "doubleArray": "TRY_CAST({json} AS DOUBLE[])",

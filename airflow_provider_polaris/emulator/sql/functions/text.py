@@ -8,6 +8,7 @@ UTF-16 units, which differ for emoji.
 
 from __future__ import annotations
 
+from airflow_provider_polaris.emulator.sql.functions import letter_case
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
 from airflow_provider_polaris.emulator.sql.values.values import Sql, boolean, long, quote_text, string
 
@@ -16,13 +17,13 @@ _LONGEST = 16_777_216
 
 
 def upper(call: Call) -> Sql:
-    """``UPPER(text)``."""
-    return string(f"upper({call.text(0)})")
+    """``UPPER(text)``, with the full case mapping of Unicode as in Java. OBSERVED(Druid 33): ``ß`` becomes ``SS``."""
+    return string(letter_case.upper(call.text(0)))
 
 
 def lower(call: Call) -> Sql:
-    """``LOWER(text)``."""
-    return string(f"lower({call.text(0)})")
+    """``LOWER(text)``, with the full case mapping of Unicode as in Java. OBSERVED(Druid 33): a final sigma is ``ς``."""
+    return string(letter_case.lower(call.text(0)))
 
 
 def length(call: Call) -> Sql:
@@ -94,13 +95,17 @@ def reverse(call: Call) -> Sql:
 
 
 def repeat(call: Call) -> Sql:
-    """``REPEAT(text[, count])``, once by default; a result that would be too long is refused before it is made."""
-    text, count = call.text(0), _not_negative(call, 1)
+    """
+    ``REPEAT(text[, count])``, once by default; a result that would be too long is refused before it is made.
+
+    OBSERVED(Druid 33): a count below 1 gives NULL.
+    """
+    text, count = call.text(0), call.long(1) if len(call) > 1 else "1"
     message = quote_text(f"function '{call.name}' is not supported with a result of more than {_LONGEST} characters")
     # The check is in the argument: DuckDB may work out a constant call even where a condition leaves it out.
     return string(
-        f"repeat({text}, CASE WHEN length({text}) > {_LONGEST} // greatest({count}, 1) THEN error({message})"
-        f" ELSE {count} END)"
+        f"CASE WHEN {count} >= 1 THEN repeat({text}, CASE WHEN length({text}) > {_LONGEST} // greatest({count}, 1)"
+        f" THEN error({message}) ELSE {count} END) END"
     )
 
 

@@ -11,7 +11,7 @@ from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
 from airflow_provider_polaris.emulator.sql.time import joda_patterns as joda
 from airflow_provider_polaris.emulator.sql.time import periods
 from airflow_provider_polaris.emulator.sql.time.instants import literal, parse_interval, parse_period
-from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import Sql, boolean, long, string, timestamp
 
 NOW = "date_trunc('millisecond', timezone('UTC', now()))"
@@ -35,7 +35,9 @@ _FIELDS = {
 }
 """What TIME_EXTRACT and EXTRACT read. DOCUMENTED for DOW: 1 is Monday, in Druid too."""
 
-_DATE_TRUNC = {"MILLISECOND": None, **{unit: unit for unit in periods.UNITS}}
+#: Units of DATE_TRUNC: those of a period in the singular, and milliseconds in the plural.
+#: OBSERVED(Druid 33); DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#date-and-time-functions.
+_DATE_TRUNC = frozenset({"MILLISECONDS", *periods.UNITS})
 
 
 def time_floor(call: Call) -> Sql:
@@ -95,11 +97,11 @@ def ceil_to(call: Call, unit: str) -> Sql:
 
 
 def date_trunc(call: Call) -> Sql:
-    """``DATE_TRUNC(unit, timestamp)``; the unit may be in the plural, as in PostgreSQL."""
-    unit = call.constant_text(0).upper().removesuffix("S")
+    """``DATE_TRUNC(unit, timestamp)``."""
+    unit = call.constant_text(0).upper()
     if unit not in _DATE_TRUNC:
         raise call.refuse(f"with the unit {call.constant_text(0)!r}")
-    if unit == "MILLISECOND":
+    if unit == "MILLISECONDS":
         return timestamp(f"date_trunc('millisecond', {call.time(1)})")
     return timestamp(periods.floor(call.time(1), periods.unit_period(unit, call.name), function=call.name))
 
@@ -117,8 +119,15 @@ def timestampdiff(call: Call) -> Sql:
 
 
 def time_in_interval(call: Call) -> Sql:
-    """``TIME_IN_INTERVAL(timestamp, interval)``: the start belongs to the interval, the end does not."""
-    start, end = parse_interval(call.constant_text(1))
+    """
+    ``TIME_IN_INTERVAL(timestamp, interval)``: the start belongs to the interval, the end does not.
+
+    OBSERVED(Druid 33): between date and time of an ISO 8601 interval stands a ``T``; a blank is refused.
+    """
+    written = call.constant_text(1)
+    if any(char.isspace() for char in written):
+        raise SqlInvalid(f"Invalid interval {written!r}: ISO 8601 with 'T' between date and time is expected")
+    start, end = parse_interval(written)
     time = call.time(0)
     return boolean(f"({time} >= {literal(start)} AND {time} < {literal(end)})")
 

@@ -58,7 +58,8 @@ def write(utc: str, pattern: str | None, zone: Zone | None, function: str) -> st
     if pattern is None:
         if zone is not None:
             raise SqlNotSupported(f"function '{function}' is not supported without a pattern in a time zone", function)
-        return f"strftime({utc}, '%Y-%m-%dT%H:%M:%S.%gZ')"
+        # OBSERVED(Druid 33): the default pattern ends in Joda's ZZ, which writes UTC as +00:00.
+        return f"strftime({utc}, '%Y-%m-%dT%H:%M:%S.%g+00:00')"
     code = ""
     for letters, other in _tokens(pattern):
         if letters and letters not in _WRITE:
@@ -75,6 +76,8 @@ def read(text: str, pattern: str | None, zone: Zone | None, function: str) -> st
     :param pattern: Joda pattern, or None for ISO 8601 with ``T`` or a blank, shortened from the right at will.
     :param zone: Zone of texts that name no offset; None for UTC.
     """
+    if pattern is None:
+        text = _calendar_date(text)
     expression = _ISO if pattern is None else _pattern_to_regex(pattern, function)
     names = _GROUP.findall(expression)
     plain = _GROUP.sub("", expression)
@@ -106,6 +109,16 @@ def read(text: str, pattern: str | None, zone: Zone | None, function: str) -> st
     minutes = f"(CAST({digits}[1:2] AS INTEGER) * 60 + CAST({digits}[3:4] AS INTEGER))"
     signed = f"to_minutes(CASE WHEN {offset}[1] = '-' THEN -{minutes} ELSE {minutes} END)"
     return f"CASE WHEN {offset} = '' THEN {local} WHEN {offset} = 'Z' THEN {naive} ELSE {naive} - {signed} END"
+
+
+def _calendar_date(text: str) -> str:
+    """Rewrite ISO 8601 week and ordinal dates (``2024-W10-1``, ``2024-060``) as calendar dates. OBSERVED(Druid 33)."""
+    forms = ((r"^\d{4}-W\d{2}-\d([T ].*)?$", 10, "%G-W%V-%u", ""), (r"^\d{4}-W\d{2}([T ].*)?$", 8, "%G-W%V-%u", "-1"))
+    cases = ""
+    for regex, length, code, more in (*forms, (r"^\d{4}-\d{3}([T ].*)?$", 8, "%Y-%j", "")):
+        day = f"strftime(try_strptime(left({text}, {length}) || '{more}', '{code}'), '%Y-%m-%d')"
+        cases += f" WHEN regexp_matches({text}, {quote_text(regex)}) THEN {day} || substring({text}, {length + 1})"
+    return f"(CASE{cases} ELSE {text} END)"
 
 
 def _pattern_to_regex(pattern: str, function: str) -> str:

@@ -19,7 +19,7 @@ from airflow_provider_polaris.emulator.sql.functions import (
 from airflow_provider_polaris.emulator.sql.functions.call import Rewrite
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext, check_count
-from airflow_provider_polaris.emulator.sql.translation.parser import describe, only
+from airflow_provider_polaris.emulator.sql.translation.parser import LITERAL, describe, only
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import TEMPORAL, Sql
 
@@ -77,6 +77,10 @@ def _plus_or_minus(name: str, sign: int) -> Callable[[TranslationContext, exp.Ex
         return arithmetic(context, node)
 
     return handle
+
+
+def _remainder(_context: TranslationContext, _node: exp.Expression) -> Sql:
+    raise SqlInvalid("'%' is not allowed in Druid SQL: write MOD(a, b)")
 
 
 def _unary(name: str, rewrite: Rewrite) -> Callable[[TranslationContext, exp.Expression], Sql]:
@@ -181,6 +185,8 @@ def _case(context: TranslationContext, node: exp.Expression) -> Sql:
 
 def _cast(context: TranslationContext, node: exp.Expression) -> Sql:
     only(node, "this", "to")
+    if node.meta.get(LITERAL):
+        return literals.time_literal(node.this, literals.cast_target(node.args["to"]))
     return cast(context.translate(node.this), literals.cast_target(node.args["to"]))
 
 
@@ -257,7 +263,7 @@ NODES: dict[type[exp.Expression], Callable[[TranslationContext, Any], Sql]] = {
     exp.Sub: _plus_or_minus("-", -1),
     exp.Mul: _operator("*", numbers.arithmetic("*")),
     exp.Div: _operator("/", numbers.divide),
-    exp.Mod: _operator("%", numbers.mod),
+    exp.Mod: _remainder,
     exp.DPipe: _chain("||", text.concat),
     exp.EQ: _operator("=", conditions.compare("=")),
     exp.NEQ: _operator("<>", conditions.compare("<>")),

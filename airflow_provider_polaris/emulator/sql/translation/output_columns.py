@@ -65,6 +65,9 @@ def finished(value: Sql) -> Sql:
     """
     if value.type == "null":
         return Sql("CAST(NULL AS VARCHAR)", "string")
+    if value.type == "float":
+        # OBSERVED(Druid 33): the digits that a float needs, 0.1 and not 0.10000000149011612.
+        return Sql(f"CAST(CAST({value.text} AS VARCHAR) AS DOUBLE)", "float")
     if value.type == "interval":
         raise SqlNotSupported("INTERVAL as a value is not supported")
     return value

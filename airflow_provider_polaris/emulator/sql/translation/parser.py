@@ -21,6 +21,34 @@ from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNo
 
 _SPECIAL_FORMS = ("CAST", "EXTRACT", "TRIM", "SUBSTRING", "CEIL", "FLOOR")
 
+#: Mark of a CAST that was written as a literal of time.
+LITERAL = "literal"
+
+#: Operators of Druid that have more than one sign. sqlglot reads those of all databases, such as ``==`` and ``<=>``.
+#: Source: https://druid.apache.org/docs/latest/querying/sql-operators
+_OPERATORS = frozenset({"||", ">=", "<=", "<>", "!=", "=>"})
+#: Words of other databases that sqlglot reads as operators.
+_FOREIGN_WORDS = frozenset({"DIV", "ISNULL", "NOTNULL", "ILIKE", "RLIKE", "REGEXP", "GLOB", "XOR", "OVERLAPS"})
+#: Words of the SQL types that a CAST takes, by sqlglot's name of the type. sqlglot reads more words for each, such as
+#: ``STRING`` and ``LONG``, which are native types of Druid and no SQL types.
+#: Source: https://druid.apache.org/docs/latest/querying/sql-data-types#standard-types; the second word of a type is
+#: standard SQL, which Calcite's grammar takes too.
+_TYPE_WORDS = {
+    "CHAR": {"CHAR", "CHARACTER"},
+    "VARCHAR": {"VARCHAR", "CHAR VARYING", "CHARACTER VARYING"},
+    "TEXT": set(),
+    "TINYINT": {"TINYINT"},
+    "SMALLINT": {"SMALLINT"},
+    "INT": {"INT", "INTEGER"},
+    "BIGINT": {"BIGINT"},
+    "DECIMAL": {"DECIMAL", "DEC", "NUMERIC"},
+    "FLOAT": {"FLOAT", "REAL"},
+    "DOUBLE": {"DOUBLE", "DOUBLE PRECISION"},
+    "BOOLEAN": {"BOOLEAN"},
+    "TIMESTAMP": {"TIMESTAMP"},
+    "DATE": {"DATE"},
+}
+
 MAX_LENGTH = 1_000_000
 """Longest text that is parsed, in characters; a mapping has a few hundred."""
 
@@ -44,9 +72,31 @@ def _parse_position(parser: Any) -> exp.Expression:
     return exp.Anonymous(this="POSITION", expressions=arguments)
 
 
+def _parse_json_value(parser: Any) -> exp.Expression:
+    """Parse ``JSON_VALUE(value, path [RETURNING type])``, so that the function is named where it is not supported."""
+    arguments = parser._parse_csv(parser._parse_assignment)
+    if parser._match_text_seq("RETURNING"):
+        arguments.append(exp.Literal.string(parser._parse_types().sql()))
+    return exp.Anonymous(this="JSON_VALUE", expressions=arguments)
+
+
+def _parse_time_literal(parser: Any, this: exp.Expression, target: exp.DataType) -> exp.Expression:
+    """Parse ``TIMESTAMP '...'`` or ``DATE '...'``, which take one form only; a CAST takes ISO 8601 too."""
+    node = parser.expression(exp.Cast(this=this, to=target))
+    node.meta[LITERAL] = True
+    return node  # type: ignore[no-any-return]
+
+
 def _parse_placeholder(parser: Any) -> exp.Expression:
     """Parse ``?``, keeping its place in the text: that is the order in which parameters are given."""
     return exp.Placeholder(this=str(parser._prev.start))
+
+
+def _is_druids(word: str, token: TokenType) -> bool:
+    """Return whether Druid has this operator, word or type; sqlglot's base dialect has those of all databases."""
+    if not word[0].isalpha():
+        return word in _OPERATORS or word.startswith(("/*", "--"))
+    return word not in _FOREIGN_WORDS and word in _TYPE_WORDS.get(token.name, {word})
 
 
 class PolarisSql(Druid):
@@ -56,8 +106,10 @@ class PolarisSql(Druid):
         """Keywords."""
 
         COMMANDS: ClassVar[Any] = set()
-        # DIV is a function in Druid, an operator in sqlglot's base dialect.
-        KEYWORDS: ClassVar[Any] = {word: token for word, token in BaseTokenizer.KEYWORDS.items() if word != "DIV"}
+        KEYWORDS: ClassVar[Any] = {
+            word: token for word, token in BaseTokenizer.KEYWORDS.items() if _is_druids(word, token)
+        }
+        UNICODE_STRINGS: ClassVar[Any] = [("U&'", "'"), ("u&'", "'")]
 
     class Parser(DruidParser):  # type: ignore[misc]  # its module differs between releases
         """Grammar."""
@@ -68,6 +120,11 @@ class PolarisSql(Druid):
         FUNCTION_PARSERS: ClassVar[Any] = {
             **{name: DruidParser.FUNCTION_PARSERS[name] for name in _SPECIAL_FORMS},
             "POSITION": _parse_position,
+            "JSON_VALUE": _parse_json_value,
+        }
+        TYPE_LITERAL_PARSERS: ClassVar[Any] = {
+            exp.DataType.Type.TIMESTAMP: _parse_time_literal,
+            exp.DataType.Type.DATE: _parse_time_literal,
         }
         PLACEHOLDER_PARSERS: ClassVar[Any] = {TokenType.PLACEHOLDER: _parse_placeholder}
         # Of the operators after a column only the dot is Druid's; the rest (::, ->, ?) belong to other databases.

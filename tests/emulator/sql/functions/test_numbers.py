@@ -23,7 +23,7 @@ from airflow_provider_polaris.emulator.sql import SqlInvalid, SqlNotSupported
         ("2000000000 + 2000000000", 4_000_000_000),
         ("1 + 2 * 3 - 4", 3),
         ("(1 + 2) * 3", 9),
-        ('"n" % 4', 3),
+        ('MOD("n", 4)', 3),
         ("MOD(-7, 4)", -3),
         ("DIV(-7, 2)", -3),
         ('SAFE_DIVIDE("n", 2)', 3),

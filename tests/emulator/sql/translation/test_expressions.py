@@ -28,7 +28,7 @@ KOALAS = [
 @pytest.mark.parametrize(
     ("text", "sql", "data_type", "is_aggregate", "uses"),
     [
-        ('UPPER("city")', 'upper("city")', "string", False, {"city"}),
+        ('REVERSE("city")', 'reverse("city")', "string", False, {"city"}),
         ('MAX("session_length")', 'max("session_length")', "long", True, {"session_length"}),
         ("COUNT(*)", "count(*)", "long", True, set()),
         ('"__time"', '"__time"', "timestamp", False, {"__time"}),

@@ -1,0 +1,135 @@
+"""Values and refusals that were observed on a real Druid 33, over the odd values that people met in production."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_polaris.emulator.testing.fixture import PolarisEmulator
+
+ROWS = [
+    {
+        "__time": "2024-03-10T06:30:00Z",
+        "s": "a",
+        "n": 5,
+        "d": 0.1,
+        "street": "Gießen ﬁx ŉ",
+        "word": "ΟΔΟΣ ΟΔΟΣ. ΣΑΣ",
+        "dotted": "İzmir",
+        "week": "2024-W10-1",
+        "weeks": "2024-W10",
+        "day": "2024-060T05:00:00Z",
+        "u": "",
+        "o": {"a": 1},
+    },
+    {"__time": "2024-03-10T06:30:00Z", "s": "b", "u": "x", "o": None},
+    {"__time": "2024-03-10T06:30:00Z", "s": "c"},
+]
+
+
+@pytest.fixture
+def emulator(polaris_emulator: PolarisEmulator) -> PolarisEmulator:
+    polaris_emulator.load("t", ROWS)
+    return polaris_emulator
+
+
+def first(emulator: PolarisEmulator, expression: str) -> object:
+    (row,) = emulator.query(f"SELECT {expression} AS r FROM t WHERE s = 'a'")
+    return row["r"]
+
+
+def refusal(emulator: PolarisEmulator, expression: str) -> str:
+    with pytest.raises(ValueError, match="can't be answered: ") as raised:
+        emulator.query(f"SELECT {expression} AS r FROM t WHERE s = 'a'")
+    return str(raised.value).split("can't be answered: ")[-1]
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("UPPER(street)", "GIESSEN FIX ʼN"),
+        ("LOWER(word)", "οδος οδος. σας"),
+        ("LOWER(dotted)", "i\u0307zmir"),
+        ("UPPER(s)", "A"),
+        ("REPEAT(s, 0)", None),
+        ("REPEAT(s, -1)", None),
+        ("REPEAT(s, 2)", "aa"),
+        ("CAST(d AS FLOAT)", 0.1),
+        ("CAST(n AS REAL)", 5.0),
+        ("TIME_FORMAT(__time)", "2024-03-10T06:30:00.000+00:00"),
+        ("TIME_PARSE(week)", "2024-03-04T00:00:00.000Z"),
+        ("TIME_PARSE(weeks)", "2024-03-04T00:00:00.000Z"),
+        ("TIME_PARSE(day)", "2024-02-29T05:00:00.000Z"),
+        ("DATE_TRUNC('week', __time)", "2024-03-04T00:00:00.000Z"),
+        ("DATE_TRUNC('milliseconds', __time)", "2024-03-10T06:30:00.000Z"),
+        ("CAST(n AS NUMERIC)", 5.0),
+        ("CAST(n AS CHARACTER VARYING)", "5"),
+        ("__time < TIMESTAMP '2024-06-02 00:00:00'", True),
+        ("__time < TIMESTAMP '2024-06-02'", True),
+        ("__time < DATE '2024-06-02'", True),
+        ("__time < CAST('2024-06-02T00:00:00Z' AS TIMESTAMP)", True),
+        ("TIME_IN_INTERVAL(__time, '2024-03-10T00:00:00Z/P1D')", True),
+    ],
+)
+def test_expression_has_druids_value(emulator: PolarisEmulator, expression: str, value: object) -> None:
+    """What a test of a user sees here is what production gives."""
+    assert first(emulator, expression) == value
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("n % 2", "'%' is not allowed in Druid SQL: write MOD(a, b)"),
+        ("CAST(n AS STRING)", "CAST to STRING is not supported"),
+        ("CAST(n AS LONG)", "CAST to LONG is not supported"),
+        ("CAST(n AS TEXT)", "CAST to TEXT is not supported"),
+        ("CAST(n AS INT8)", "CAST to INT8 is not supported"),
+        ("DATE_TRUNC('weeks', __time)", "function 'DATE_TRUNC' is not supported with the unit 'weeks'"),
+        ("DATE_TRUNC('millisecond', __time)", "function 'DATE_TRUNC' is not supported with the unit 'millisecond'"),
+        (
+            "__time < TIMESTAMP '2024-06-02 00:00:00+00:00'",
+            "Illegal TIMESTAMP literal '2024-06-02 00:00:00+00:00': not in format 'yyyy-MM-dd HH:mm:ss[.fff]'",
+        ),
+        (
+            "__time < TIMESTAMP '2024-06-02T00:00:00Z'",
+            "Illegal TIMESTAMP literal '2024-06-02T00:00:00Z': not in format 'yyyy-MM-dd HH:mm:ss[.fff]'",
+        ),
+        (
+            "__time < DATE '2024-06-02 00:00:00'",
+            "Illegal DATE literal '2024-06-02 00:00:00': not in format 'yyyy-MM-dd'",
+        ),
+        (
+            "TIME_IN_INTERVAL(__time, '2024-06-01 00:00:00/2024-06-02 00:00:00')",
+            "Invalid interval '2024-06-01 00:00:00/2024-06-02 00:00:00': ISO 8601 with 'T' between date and time "
+            + "is expected",
+        ),
+        ("JSON_VALUE(o, '$.a' RETURNING BIGINT)", "function 'JSON_VALUE' is not supported"),
+    ],
+)
+def test_expression_that_druid_refuses_is_refused(emulator: PolarisEmulator, expression: str, message: str) -> None:
+    """A test that passes here doesn't fail in production; what Druid takes is named as not supported."""
+    assert refusal(emulator, expression) == message
+
+
+@pytest.mark.parametrize(
+    "expression", ["s == 'a'", "n::BIGINT", "s <=> 'a'", "s ISNULL", "s NOTNULL", "n DIV 2", "s ~ 'a'"]
+)
+def test_operator_of_another_database_does_not_parse(emulator: PolarisEmulator, expression: str) -> None:
+    """The parser knows many dialects; Druid is one of them."""
+    assert "does not parse" in refusal(emulator, expression)
+
+
+def test_unicode_literal_is_named_as_not_supported(emulator: PolarisEmulator) -> None:
+    """It is Druid SQL, so it must not be called invalid."""
+    assert refusal(emulator, "U&'\\00C9'").startswith("UNICODESTRING in ")
+
+
+def test_null_of_a_json_field_is_a_missing_value(emulator: PolarisEmulator) -> None:
+    """The rows with null and without the field count alike."""
+    assert emulator.query('SELECT COUNT(*) AS r FROM t WHERE "o" IS NULL') == [{"r": 2}]
+
+
+@pytest.mark.parametrize("function", ["APPROX_COUNT_DISTINCT_DS_HLL", "APPROX_COUNT_DISTINCT_DS_THETA"])
+def test_empty_string_changes_no_sketch(emulator: PolarisEmulator, function: str) -> None:
+    """Neither NULL nor '' is counted, though '' is no NULL."""
+    assert emulator.query(f'SELECT {function}("u") AS r FROM t') == [{"r": 1}]
+    assert emulator.query("SELECT COUNT(*) AS r FROM t WHERE \"u\" = ''") == [{"r": 1}]
