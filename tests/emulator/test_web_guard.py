@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
+import socket
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from airflow_provider_polaris.emulator.hosts import Hosts, host_name
 from airflow_provider_polaris.emulator.server import running_emulator
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
+from airflow_provider_polaris.emulator.web_guard import WebGuard
 
 #: One request for each part: the API, the control plane, the console, a path that is unknown.
 PARTS = [
@@ -273,6 +276,34 @@ def _send(port: int, method: str, target: str, headers: list[tuple[str, str]], b
 def test_request_without_a_host_or_with_two_is_refused(port, headers) -> None:
     """Which of two hosts counts is a matter of opinion."""
     assert _send(port, "GET", "/__emulator__/health", headers)[0] == 400
+
+
+def test_two_hosts_are_refused_by_the_emulator_too() -> None:
+    """Another server than uvicorn may let them through."""
+    sent: list[Any] = []
+
+    async def app(*_: object) -> None:
+        raise AssertionError("let in")
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"localhost"), (b"host", b"evil")]}
+    asyncio.run(WebGuard(app, Hosts())(scope, receive, send))
+    assert sent[0]["status"] == 400
+    assert json.loads(sent[1]["body"])["message"] == "The request has 2 Host headers, and needs one."
+
+
+def test_request_of_http_1_0_without_a_host_is_refused(port) -> None:
+    """The server lets it through; no browser sends it."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        client.sendall(b"GET /__emulator__/health HTTP/1.0\r\n\r\n")
+        answer = b"".join(iter(lambda: client.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.endswith(b'"The request has 0 Host headers, and needs one."}')
 
 
 @pytest.mark.parametrize(

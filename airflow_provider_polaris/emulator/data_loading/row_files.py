@@ -19,6 +19,8 @@ from typing import Any, Final, NoReturn
 
 import duckdb
 
+from airflow_provider_polaris.emulator.engine.storage import NO_EXTENSIONS
+
 #: Where a row stands, for messages (``line 3``), and the row.
 PlacedRow = tuple[str, Mapping[str, Any]]
 
@@ -148,7 +150,7 @@ def _typed(texts: Sequence[str]) -> Sequence[Any]:
 
 
 def _parquet(path: Path) -> Iterator[PlacedRow]:
-    with duckdb.connect() as database:
+    with duckdb.connect(config=NO_EXTENSIONS) as database:
         try:
             # Instants come out as UTC without a zone: a zone would be this machine's, and needs pytz.
             described = database.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()

@@ -172,3 +172,14 @@ def test_parquet_that_is_none_is_one_sentence(tmp_path) -> None:
     start, end = f"file {str(path)!r} can't be read as Parquet: ", ". Check that it is whole."
     assert str(caught.value).startswith(start)
     assert str(caught.value).endswith(end)
+
+
+def test_parquet_is_read_without_extensions(tmp_path, monkeypatch) -> None:
+    """A file must not make DuckDB fetch one, as an encrypted file would."""
+    path = tmp_path / "rows.parquet"
+    duckdb.sql(f"COPY (SELECT 1 AS n) TO '{path}' (FORMAT parquet)")
+    seen = []
+    connect = duckdb.connect
+    monkeypatch.setattr(duckdb, "connect", lambda *place, config: seen.append(config) or connect(*place, config=config))
+    assert list(read_rows(path)) == [("row 1", {"n": 1})]
+    assert [config["autoinstall_known_extensions"] for config in seen] == ["false"]

@@ -256,6 +256,13 @@ def test_store_on_a_disk_that_is_full_refuses_to_start(tmp_path: Path, monkeypat
     )
 
 
+def test_path_with_a_prefix_is_a_file_like_any_other(tmp_path: Path, monkeypatch: Any) -> None:
+    """DuckDB would look for an extension of this name."""
+    monkeypatch.chdir(tmp_path)
+    Store("md:x").close()
+    assert [one.name for one in tmp_path.iterdir()] == ["md:x"]
+
+
 def test_store_takes_a_path_below_the_home_folder_and_memory_by_its_name(tmp_path: Path, monkeypatch: Any) -> None:
     """As DuckDB reads them."""
     monkeypatch.setenv("HOME", str(tmp_path))
