@@ -98,9 +98,8 @@ def test_expression_has_druids_value(emulator: PolarisEmulator, expression: str,
             "Illegal DATE literal '2024-06-02 00:00:00': not in format 'yyyy-MM-dd'",
         ),
         (
-            "TIME_IN_INTERVAL(__time, '2024-06-01 00:00:00/2024-06-02 00:00:00')",
-            "Invalid interval '2024-06-01 00:00:00/2024-06-02 00:00:00': ISO 8601 with 'T' between date and time "
-            + "is expected",
+            "TIME_IN_INTERVAL(__time, '2024-06-01 00:00/2024-06-02 00:00')",
+            "Invalid interval '2024-06-01 00:00/2024-06-02 00:00': ISO 8601 with 'T' between date and time is expected",
         ),
         ("JSON_VALUE(o, '$.a' RETURNING BIGINT)", "function 'JSON_VALUE' is not supported"),
     ],
