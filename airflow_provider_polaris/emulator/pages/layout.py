@@ -6,12 +6,26 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from airflow_provider_polaris.emulator.pages.markup import Html, joined, tag
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.ext import Extension
+
+from airflow_provider_polaris.emulator.pages.formats import duration, grouped, size, span
+from airflow_provider_polaris.emulator.pages.job_labels import (
+    job_href,
+    kind_of,
+    reach_of,
+    source_of,
+    table_href,
+    title_of,
+)
+from airflow_provider_polaris.emulator.wire.identifiers import rfc3339
+from airflow_provider_polaris.emulator.wire.intervals import format_instant
 from airflow_provider_polaris.emulator.wire.requests import CONTROL_PREFIX
 
 _HERE: Final = Path(__file__).parent
@@ -43,6 +57,45 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 
 
+class _LineBreaks(Extension):
+    """Drop the line breaks beside tags, with the indentation: they lay out a template, not the page."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002
+        """Return a template's source without them; Jinja calls this before it compiles one."""
+        return re.sub(r"(?<=[>}])\n\s*|\n\s*(?=[<{])", "", source)
+
+
+#: The templates; every value that isn't markup is escaped.
+TEMPLATES: Final = Environment(
+    loader=FileSystemLoader(_HERE / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    extensions=[_LineBreaks],
+)
+TEMPLATES.filters.update(
+    duration=duration,
+    format_instant=format_instant,
+    grouped=grouped,
+    job_href=job_href,
+    kind_of=kind_of,
+    reach_of=reach_of,
+    rfc3339=rfc3339,
+    size=size,
+    source_of=source_of,
+    span=span,
+    table_href=table_href,
+    title_of=title_of,
+)
+TEMPLATES.globals.update(
+    home=CONTROL_PREFIX,
+    icon=_ICON,
+    style=_STYLE,
+    script=_SCRIPT,
+    refresh=_REFRESH,
+    refresh_without_script=_REFRESH_WITHOUT_SCRIPT,
+)
+
+
 @dataclass(frozen=True)
 class Site:
     """
@@ -60,78 +113,19 @@ class Site:
     notice: str | None = None
 
 
-def page(site: Site, title: str, *body: object, here: str = "", follows: bool = True, refreshes: bool = False) -> str:
+def render(template: str, site: Site, **values: object) -> str:
     """
     Return a whole page.
 
+    :param template: Name of its template, which extends ``layout.html``. It sets the title, and ``here`` to its item
+        of the navigation. ``follows`` (default true) lets the script update the page. ``refreshes`` (default false)
+        makes a browser without the script reload it, which loses what a person has typed.
     :param site: For its frame.
-    :param title: Its title.
-    :param body: What it shows.
-    :param here: Which item of the navigation it belongs to.
-    :param follows: Whether the script keeps it up to date.
-    :param refreshes: Whether it is loaded again without the script, too: what a person has typed is lost by that.
+    :param values: What the template shows.
     """
-    again = tag("meta", http_equiv="refresh", content=str(_REFRESH_WITHOUT_SCRIPT))
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"{title} · Polaris emulator"),
-        tag("link", rel="icon", href=_ICON),
-        tag("style", Html(_STYLE)),
-        tag("noscript", again) if refreshes else None,
-    )
-    notice = None if site.notice is None else tag("p", site.notice, class_="callout warn")
-    whole = tag(
-        "html",
-        head,
-        tag(
-            "body",
-            tag("a", "Skip to content", href="#main", class_="skip"),
-            _header(here),
-            tag("main", notice, *body, id="main", tabindex="-1"),
-            _footer(site, follows=follows),
-            tag("script", Html(_SCRIPT)),
-            data_refresh=_REFRESH if follows else None,
-        ),
-        lang="en",
-    )
-    return f"<!doctype html>\n{whole}\n"
+    return TEMPLATES.get_template(template).render(site=site, **values)
 
 
 def error_page(site: Site, title: str, message: str) -> str:
     """Return the page that says why there is no other."""
-    way_back = tag("p", tag("a", "All tables and jobs", href=f"{CONTROL_PREFIX}/"))
-    return page(site, title, tag("h1", title), tag("p", message, class_="callout error"), way_back, follows=False)
-
-
-def _header(here: str) -> Html:
-    places = (("Overview", f"{CONTROL_PREFIX}/"), ("Jobs", f"{CONTROL_PREFIX}/jobs"))
-    links = (tag("a", name, href=href, aria_current="page" if name == here else None) for name, href in places)
-    brand = tag("span", tag("b", "Polaris"), " emulator", class_="brand")
-    return tag("header", tag("div", brand, tag("nav", *links, aria_label="Console"), class_="inner"))
-
-
-def _footer(site: Site, *, follows: bool) -> Html:
-    # Shown by the script, without which there is nothing to pause.
-    pause = tag("button", "Pause", type="button", id="pause", aria_pressed="false")
-    seconds = tag("span", f"This page shows changes by itself, every {_REFRESH} seconds.", id="liveness", role="status")
-    return tag(
-        "footer",
-        tag("p", seconds, " ", pause, id="following", hidden=True) if follows else None,
-        tag(
-            "p",
-            joined("Project ", tag("code", site.project_id)),
-            f" · progression {site.progression} · version {site.version}",
-        ),
-        tag(
-            "p",
-            "A local emulator, not Imply's service. Reading its pages is no look at a job. ",
-            tag("a", "Faults", href=f"{CONTROL_PREFIX}/faults"),
-            " · ",
-            tag("a", "Assumptions", href=f"{CONTROL_PREFIX}/assumptions"),
-            " · ",
-            tag("a", "Counters", href=f"{CONTROL_PREFIX}/counters"),
-        ),
-    )
+    return render("error.html", site, title=title, message=message)
