@@ -1,5 +1,5 @@
 """
-The first page: all tables, and the newest jobs.
+Render the first page: all tables and the newest jobs.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The page of a job: what it is, how far it is, what it counted, and everything that it was told.
+Render the page of a job: its details, progress, metrics, log, SQL and specification.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def job_page(site: Site, job: Job, fraction: float, progression: Progression, kn
 
     :param site: For the frame.
     :param job: The job as replies show it.
-    :param fraction: How much of it is done, 0 to 1.
-    :param progression: How time passes for it.
+    :param fraction: How much of it is done, from 0 to 1.
+    :param progression: How the emulator moves jobs.
     :param known_tables: Names of the tables that have a page.
     """
     log = job.health.get("log") or {}
@@ -56,7 +56,7 @@ def job_page(site: Site, job: Job, fraction: float, progression: Progression, kn
 
 
 def _patience(job: Job, progression: Progression) -> str:
-    """Say what has to happen for an unfinished job to end."""
+    """Return a sentence about what ends an unfinished job."""
     if job.type == "streaming":
         return "It runs until it is canceled."
     if progression.kind == "seconds":

@@ -1,5 +1,5 @@
 """
-How a job is named and described wherever it is shown; performs no I/O.
+Return names, descriptions and addresses of jobs and tables; performs no I/O.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _KINDS = {
 
 
 def kind_of(job_type: str) -> str:
-    """Return a type of job in words."""
+    """Return a job type in words."""
     return _KINDS.get(job_type, job_type)
 
 
@@ -45,13 +45,13 @@ def source_of(job: Job) -> str | None:
 
 
 def title_of(job: Job) -> str:
-    """Say where a job's rows come from and go to, or what else it does to which table."""
+    """Return a job's title: its source and target, or what it does to which table."""
     source = source_of(job)
     return f"{kind_of(job.type)}: {job.target_name}" if source is None else f"{source} → {job.target_name}"
 
 
 def reach_of(job: Job) -> str:
-    """Say which time of the table a job writes, deletes or restores."""
+    """Return which time of the table a job writes, deletes or restores."""
     if job.spec.get("ingestionMode") == "append" or job.type == "streaming":
         return "appends"
     if job.type == "restore_data":

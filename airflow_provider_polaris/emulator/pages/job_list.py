@@ -1,5 +1,5 @@
 """
-The page of all jobs: filters that are links and forms, and pages of it; performs no I/O.
+Render the list of jobs with its filters, a page at a time; performs no I/O.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PER_PAGE: Final = 25
 @dataclass(frozen=True)
 class JobQuery:
     """
-    Which jobs to show; an empty text is no condition, and all conditions must hold.
+    Select the jobs to show. All conditions must hold; an empty text is no condition.
 
     :param status: Their status, or ``active`` for all that have not ended.
     :param type: Their type.
@@ -41,7 +41,7 @@ class JobQuery:
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, str]) -> JobQuery:
-        """Read a query string; what is no number of a page is the first one."""
+        """Read a query string; an invalid page number means the first page."""
         fields = {name: parameters.get(name, "").strip() for name in ("status", "type", "table", "text")}
         number = parameters.get("page", "")
         return cls(**fields, page=int(number) if re.fullmatch("[0-9]{1,9}", number) else 1)

@@ -1,5 +1,5 @@
 """
-What all pages share: frame, style, script, and the headers that let a browser run nothing but that script.
+Load the templates, the style and the script, and set the headers that allow a browser only that script.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from airflow_provider_polaris.emulator.wire.requests import CONTROL_PREFIX
 _HERE: Final = Path(__file__).parent
 _STYLE: Final = (_HERE / "console.css").read_text(encoding="utf-8")
 _SCRIPT: Final = (_HERE / "console.js").read_text(encoding="utf-8")
-# Without an icon browsers ask for /favicon.ico, and report that there is none.
+# Without an icon, browsers request /favicon.ico and report that it is missing.
 _ICON: Final = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath fill='%230b62d6' "
     "d='M8 0l1.9 6.1L16 8l-6.1 1.9L8 16l-1.9-6.1L0 8l6.1-1.9z'/%3E%3C/svg%3E"
 )
-#: Seconds after which a page is asked for again, by the script and without it.
+#: Seconds after which a page is requested again, with and without the script.
 _REFRESH: Final = 2
 _REFRESH_WITHOUT_SCRIPT: Final = 5
 
@@ -99,12 +99,12 @@ TEMPLATES.globals.update(
 @dataclass(frozen=True)
 class Site:
     """
-    What the frame of every page says.
+    Values in the frame of every page.
 
     :param project_id: The project.
     :param version: Version of the package.
-    :param progression: How time passes for jobs.
-    :param notice: A sentence about what the control plane was told to do wrong; None for nothing.
+    :param progression: How the emulator moves jobs.
+    :param notice: A sentence about the active faults; None if there are none.
     """
 
     project_id: str
@@ -127,5 +127,5 @@ def render(template: str, site: Site, **values: object) -> str:
 
 
 def error_page(site: Site, title: str, message: str) -> str:
-    """Return the page that says why there is no other."""
+    """Return a page with an error message."""
     return render("error.html", site, title=title, message=message)

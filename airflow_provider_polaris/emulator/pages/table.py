@@ -1,5 +1,5 @@
 """
-The page of a table: what it is, its segments on a line of time, its columns and its first rows.
+Render the page of a table: its details, timeline of segments, columns and first rows.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def table_page(site: Site, table: Mapping[str, Any], tables: Tables, store: Stor
     Return the page of a table.
 
     :param site: For the frame.
-    :param table: The table as describe shows it.
-    :param tables: Where its segments are.
-    :param store: Where its rows are.
+    :param table: The table as the API describes it.
+    :param tables: Its segments.
+    :param store: Its rows.
     :param has_active_jobs: Whether a job that reads or writes it has not ended.
     """
     name = str(table["name"])
@@ -65,7 +65,7 @@ def _lanes(name: str, tables: Tables) -> list[Lane]:
 
 
 def _apart(unused: Sequence[Segment], live: Sequence[Segment]) -> tuple[list[Segment], list[Segment]]:
-    """Tell unused segments at whose place something live is from those at whose place nothing is."""
+    """Split unused segments: live segments cover the first ones, and none covers the others."""
     taken = sorted({segment.interval for segment in live})
     ends = [end for _, end in taken]  # ascending: used chunks are disjoint or the same
     replaced: list[Segment] = []

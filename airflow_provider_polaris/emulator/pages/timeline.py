@@ -1,7 +1,7 @@
 """
-Segments on a line of time, as SVG: one lane for each state; performs no I/O.
+Lay out segments on a timeline with one lane for each state; performs no I/O.
 
-Positions across are percentages and heights are pixels, so that it fits every width and its letters keep their size.
+Horizontal positions are percentages and heights are pixels: the timeline fits every width, and its text keeps its size.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MOST_ROWS: Final = 5
 _BAR: Final = 48
 _STRIP: Final = 16
 _MOST_TICKS: Final = 7
-# Longest length of a bucket of each granularity that ticks may have.
+# The longest bucket of each granularity that ticks may have.
 _STEPS: Final[Sequence[tuple[str, timedelta]]] = (
     ("minute", timedelta(minutes=1)),
     ("ten_minute", timedelta(minutes=10)),
@@ -40,12 +40,12 @@ _STEPS: Final[Sequence[tuple[str, timedelta]]] = (
 @dataclass(frozen=True)
 class Lane:
     """
-    What is drawn on one line.
+    Segments that are drawn on one line.
 
-    :param name: What the segments are; also the class that colours them.
-    :param meaning: What that means.
+    :param name: What the segments are. Its slug is the class that colours them.
+    :param meaning: What the name means.
     :param segments: In any order, not empty.
-    :param stacked: Whether versions lie above each other; else the height of a mark tells its rows.
+    :param stacked: Whether versions lie above each other. Otherwise the height of a mark shows its number of rows.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Lane:
 
     @property
     def slug(self) -> str:
-        """Its name as an id or a class."""
+        """Return the name as an id or a class."""
         return self.name.lower().replace("-", "")
 
 
@@ -130,7 +130,7 @@ def _rect(mark: _Mark, domain: Span | None, y: float, height: float) -> dict[str
 
 
 def _marks(segments: Sequence[Segment], domain: Span | None) -> list[_Mark]:
-    """Put segments of one interval and version together, and where there are too many marks those side by side."""
+    """Merge segments of one interval and version; if too many marks remain, also merge neighbours."""
     found: dict[tuple[Span, str], _Mark] = {}
     for one in segments:
         key = (one.interval, one.version)
@@ -152,7 +152,7 @@ def _marks(segments: Sequence[Segment], domain: Span | None) -> list[_Mark]:
 
 
 def _levels(marks: Sequence[_Mark]) -> list[int]:
-    """Say on which level each mark lies so that none covers another; those that find no room lie on the last one."""
+    """Return a level for each mark so that marks don't overlap; marks without a free level share the last one."""
     ends: list[datetime] = []
     levels = []
     for mark in marks:
@@ -166,7 +166,7 @@ def _levels(marks: Sequence[_Mark]) -> list[int]:
 
 
 def _ticks(domain: Span) -> Iterator[datetime]:
-    """Give the starts of buckets within the domain, of the finest granularity that has few enough."""
+    """Yield the ticks: starts of buckets in the domain, of the finest granularity that gives few enough."""
     start, end = domain
     step, length = next(((s, one) for s, one in _STEPS if (end - start) / one <= 2 * _MOST_TICKS), _STEPS[-1])
     skipped = ceil((end - start) / length / _MOST_TICKS)
@@ -189,7 +189,7 @@ def _x(moment: datetime, domain: Span | None) -> str:
 
 
 def _position(moment: datetime, domain: Span | None) -> float:
-    """Return where an instant lies, in percent; what lies outside of the domain lies at its edge."""
+    """Return the position of an instant in percent; instants outside the domain lie at its edge."""
     if domain is None:
         return 0.0 if moment == EARLIEST else 100.0
     return min(100.0, max(0.0, 100 * ((moment - domain[0]) / (domain[1] - domain[0]))))
