@@ -70,7 +70,7 @@ def test_oldest_airflow_is_tested_with_the_oldest_dependencies() -> None:
         re.findall(r"^([a-z0-9-]+)==([0-9.]+)$", (ROOT / f"constraints-{VERSIONS[0]}.txt").read_text(), re.MULTILINE)
     )
 
-    assert len(floors) == 14
+    assert len(floors) == 15
     assert floors.pop("apache-airflow") == VERSIONS[0]
     assert {name: pinned.get(name) for name in floors} == floors
 
@@ -82,6 +82,7 @@ def test_oldest_airflow_is_tested_with_the_oldest_dependencies() -> None:
         ("urllib3", (2, 6, 3)),  # CVE-2025-66418, CVE-2025-66471, CVE-2026-21441: unpacking without a bound
         ("starlette", (0, 47, 2)),  # CVE-2025-54121
         ("h11", (0, 16, 0)),  # CVE-2025-43859
+        ("jinja2", (3, 1, 6)),  # CVE-2025-27516
     ],
 )
 def test_dependency_starts_above_its_known_holes(name: str, version: tuple[int, ...]) -> None:

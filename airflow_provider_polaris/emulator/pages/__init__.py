@@ -1,5 +1,5 @@
 """
-The console: pages that a person reads. Rendered here, without a build step; they work without their script, too.
+Render the console's pages from Jinja2 templates, without a build step; they also work without their script.
 """
 
 from __future__ import annotations

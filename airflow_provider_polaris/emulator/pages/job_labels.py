@@ -1,14 +1,13 @@
 """
-How a job is named and described wherever it is shown; performs no I/O.
+Return names, descriptions and addresses of jobs and tables; performs no I/O.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from airflow_provider_polaris.emulator.jobs.job import Job
-from airflow_provider_polaris.emulator.pages.markup import Html, cell, grid, instant, number, reach, short, tag
+from airflow_provider_polaris.emulator.pages.formats import short
 from airflow_provider_polaris.emulator.wire.requests import CONTROL_PREFIX
 
 _KINDS = {
@@ -22,7 +21,7 @@ _KINDS = {
 
 
 def kind_of(job_type: str) -> str:
-    """Return a type of job in words."""
+    """Return a job type in words."""
     return _KINDS.get(job_type, job_type)
 
 
@@ -36,16 +35,6 @@ def table_href(name: str) -> str:
     return f"{CONTROL_PREFIX}/tables/{quote(name, safe='')}"
 
 
-def badge(job: Job) -> Html:
-    """Return a job's status, marked where its end is not all that was wished for."""
-    shown = tag("span", job.status, class_=f"badge {job.status}")
-    if job.status == "completed" and job.health["status"] != "ok":
-        return Html(shown + " " + tag("span", str(job.health["code"]), class_="badge warn"))
-    if job.desired == "canceled" and not job.is_terminal:
-        return Html(shown + " " + tag("span", "canceling", class_="badge canceled"))
-    return shown
-
-
 def source_of(job: Job) -> str | None:
     """Return where a job's rows come from; None for a job that reads nothing."""
     if job.source.get("type") == "uploaded":
@@ -56,39 +45,15 @@ def source_of(job: Job) -> str | None:
 
 
 def title_of(job: Job) -> str:
-    """Say where a job's rows come from and go to, or what else it does to which table."""
+    """Return a job's title: its source and target, or what it does to which table."""
     source = source_of(job)
     return f"{kind_of(job.type)}: {job.target_name}" if source is None else f"{source} → {job.target_name}"
 
 
 def reach_of(job: Job) -> str:
-    """Say which time of the table a job writes, deletes or restores."""
+    """Return which time of the table a job writes, deletes or restores."""
     if job.spec.get("ingestionMode") == "append" or job.type == "streaming":
         return "appends"
     if job.type == "restore_data":
         return short(str(job.spec["interval"]))
     return ", ".join(map(short, job.spec["target"]["intervals"])) or "everything"
-
-
-def job_table(label: str, jobs: Sequence[Job], empty: str) -> Html:
-    """Return a table of jobs, in this order."""
-    return grid(
-        label, ["Job", "Status", "Interval", "#Rows in", "#Rows out", "Created"], _rows(jobs), empty, stacks="jobs"
-    )
-
-
-def _rows(jobs: Iterable[Job]) -> Iterable[Sequence[Html]]:
-    for job in jobs:
-        totals = job.totals or {}
-        yield (
-            cell(
-                tag("a", title_of(job), href=job_href(job.id)),
-                tag("div", job.id, class_="id"),
-                label="Job",
-            ),
-            cell(badge(job), label="Status"),
-            cell(reach(reach_of(job)), label="Interval"),
-            number(totals.get("numRowsProcessed"), label="Rows in"),
-            number(totals.get("numRowsPersisted"), label="Rows out"),
-            cell(instant(job.created), label="Created"),
-        )

@@ -1,5 +1,5 @@
 """
-The page of all jobs: filters that are links and forms, and pages of it; performs no I/O.
+Render the list of jobs with its filters, a page at a time; performs no I/O.
 """
 
 from __future__ import annotations
@@ -12,20 +12,19 @@ from urllib.parse import urlencode
 
 from airflow_provider_polaris.emulator.job_specs.job_types import JOB_TYPES
 from airflow_provider_polaris.emulator.jobs.job import Job
-from airflow_provider_polaris.emulator.pages.job_labels import job_table, kind_of, title_of
-from airflow_provider_polaris.emulator.pages.layout import Site, page
-from airflow_provider_polaris.emulator.pages.markup import Html, card, joined, plural, tag
+from airflow_provider_polaris.emulator.pages.formats import plural
+from airflow_provider_polaris.emulator.pages.job_labels import kind_of, title_of
+from airflow_provider_polaris.emulator.pages.layout import Site, render
 from airflow_provider_polaris.emulator.status_machine import EXECUTION_STATUSES
 from airflow_provider_polaris.emulator.wire.requests import CONTROL_PREFIX
 
-_HERE: Final = f"{CONTROL_PREFIX}/jobs"
 _PER_PAGE: Final = 25
 
 
 @dataclass(frozen=True)
 class JobQuery:
     """
-    Which jobs to show; an empty text is no condition, and all conditions must hold.
+    Select the jobs to show. All conditions must hold; an empty text is no condition.
 
     :param status: Their status, or ``active`` for all that have not ended.
     :param type: Their type.
@@ -42,7 +41,7 @@ class JobQuery:
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, str]) -> JobQuery:
-        """Read a query string; what is no number of a page is the first one."""
+        """Read a query string; an invalid page number means the first page."""
         fields = {name: parameters.get(name, "").strip() for name in ("status", "type", "table", "text")}
         number = parameters.get("page", "")
         return cls(**fields, page=int(number) if re.fullmatch("[0-9]{1,9}", number) else 1)
@@ -60,7 +59,7 @@ class JobQuery:
         """Return the address of another page of the same jobs."""
         fields = {"status": self.status, "type": self.type, "table": self.table, "text": self.text}
         query = urlencode({**{key: value for key, value in fields.items() if value}, "page": page})
-        return f"{_HERE}?{query}"
+        return f"{CONTROL_PREFIX}/jobs?{query}"
 
 
 def jobs_page(site: Site, jobs: Sequence[Job], tables: Sequence[str], query: JobQuery) -> str:
@@ -81,56 +80,20 @@ def jobs_page(site: Site, jobs: Sequence[Job], tables: Sequence[str], query: Job
         empty = "There are no jobs yet."
     else:
         empty = f"None of {plural(len(jobs), 'job')} fits these filters."
-    count = plural(len(found), "job") + ("" if len(found) == len(jobs) else f" of {len(jobs):,}")
-    note = f"{first + 1:,} to {first + len(shown):,}, the newest first." if pages > 1 else None
-    return page(
+    return render(
+        "jobs.html",
         site,
-        "Jobs",
-        tag("h1", "Jobs"),
-        _filters(query, sorted(tables)),
-        card(count, job_table("Jobs", shown, empty), _pager(query, pages), live="jobs", note=note),
-        here="Jobs",
+        query=query,
+        pages=pages,
+        jobs=shown,
+        empty=empty,
+        heading=plural(len(found), "job") + ("" if len(found) == len(jobs) else f" of {len(jobs):,}"),
+        note=f"{first + 1:,} to {first + len(shown):,}, the newest first." if pages > 1 else None,
+        tables=sorted(tables),
+        statuses=[("", "any"), ("active", "not ended"), *((word, word) for word in EXECUTION_STATUSES)],
+        types=[("", "any"), *((word, kind_of(word)) for word in JOB_TYPES if word != "sql")],
         refreshes=any(not job.is_terminal for job in jobs),
     )
-
-
-def _filters(query: JobQuery, tables: Sequence[str]) -> Html:
-    statuses = [("", "any"), ("active", "not ended"), *((word, word) for word in EXECUTION_STATUSES)]
-    types = [("", "any"), *((word, kind_of(word)) for word in JOB_TYPES if word != "sql")]
-    names = tag("datalist", *(tag("option", value=name) for name in tables), id="table-names")
-    table = tag("input", id="table", name="table", value=query.table, list="table-names", autocomplete="off")
-    text = tag("input", id="text", name="text", value=query.text, type="search", placeholder="id, SQL, error …")
-    return tag(
-        "form",
-        _field("Status", "status", _select("status", statuses, query.status)),
-        _field("Type", "type", _select("type", types, query.type)),
-        _field("Table", "table", joined(table, names)),
-        _field("Text", "text", text),
-        tag("div", tag("button", "Filter", type="submit"), tag("a", "Clear", href=_HERE), class_="buttons"),
-        method="get",
-        action=_HERE,
-        class_="filters",
-        role="search",
-        aria_label="Filter jobs",
-    )
-
-
-def _field(label: str, name: str, control: Html) -> Html:
-    return tag("div", tag("label", label, for_=name), control, class_="field")
-
-
-def _select(name: str, options: Sequence[tuple[str, str]], chosen: str) -> Html:
-    choices = (tag("option", shown, value=value, selected=value == chosen) for value, shown in options)
-    return tag("select", *choices, id=name, name=name)
-
-
-def _pager(query: JobQuery, pages: int) -> Html | None:
-    if pages == 1:
-        return None
-    newer = tag("a", "← Newer", href=query.href(query.page - 1), rel="prev") if query.page > 1 else None
-    older = tag("a", "Older →", href=query.href(query.page + 1), rel="next") if query.page < pages else None
-    where = tag("span", f"Page {query.page} of {pages}")
-    return tag("nav", newer, where, older, class_="pager", aria_label="Pages")
 
 
 def _searched(job: Job) -> str:

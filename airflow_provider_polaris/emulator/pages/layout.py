@@ -1,28 +1,42 @@
 """
-What all pages share: frame, style, script, and the headers that let a browser run nothing but that script.
+Load the templates, the style and the script, and set the headers that allow a browser only that script.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from airflow_provider_polaris.emulator.pages.markup import Html, joined, tag
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.ext import Extension
+
+from airflow_provider_polaris.emulator.pages.formats import duration, grouped, size, span
+from airflow_provider_polaris.emulator.pages.job_labels import (
+    job_href,
+    kind_of,
+    reach_of,
+    source_of,
+    table_href,
+    title_of,
+)
+from airflow_provider_polaris.emulator.wire.identifiers import rfc3339
+from airflow_provider_polaris.emulator.wire.intervals import format_instant
 from airflow_provider_polaris.emulator.wire.requests import CONTROL_PREFIX
 
 _HERE: Final = Path(__file__).parent
 _STYLE: Final = (_HERE / "console.css").read_text(encoding="utf-8")
 _SCRIPT: Final = (_HERE / "console.js").read_text(encoding="utf-8")
-# Without an icon browsers ask for /favicon.ico, and report that there is none.
+# Without an icon, browsers request /favicon.ico and report that it is missing.
 _ICON: Final = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath fill='%230b62d6' "
     "d='M8 0l1.9 6.1L16 8l-6.1 1.9L8 16l-1.9-6.1L0 8l6.1-1.9z'/%3E%3C/svg%3E"
 )
-#: Seconds after which a page is asked for again, by the script and without it.
+#: Seconds after which a page is requested again, with and without the script.
 _REFRESH: Final = 2
 _REFRESH_WITHOUT_SCRIPT: Final = 5
 
@@ -43,15 +57,54 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 
 
+class _LineBreaks(Extension):
+    """Drop the line breaks beside tags, with the indentation: they lay out a template, not the page."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002
+        """Return a template's source without them; Jinja calls this before it compiles one."""
+        return re.sub(r"(?<=[>}])\n\s*|\n\s*(?=[<{])", "", source)
+
+
+#: The templates; every value that isn't markup is escaped.
+TEMPLATES: Final = Environment(
+    loader=FileSystemLoader(_HERE / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    extensions=[_LineBreaks],
+)
+TEMPLATES.filters.update(
+    duration=duration,
+    format_instant=format_instant,
+    grouped=grouped,
+    job_href=job_href,
+    kind_of=kind_of,
+    reach_of=reach_of,
+    rfc3339=rfc3339,
+    size=size,
+    source_of=source_of,
+    span=span,
+    table_href=table_href,
+    title_of=title_of,
+)
+TEMPLATES.globals.update(
+    home=CONTROL_PREFIX,
+    icon=_ICON,
+    style=_STYLE,
+    script=_SCRIPT,
+    refresh=_REFRESH,
+    refresh_without_script=_REFRESH_WITHOUT_SCRIPT,
+)
+
+
 @dataclass(frozen=True)
 class Site:
     """
-    What the frame of every page says.
+    Values in the frame of every page.
 
     :param project_id: The project.
     :param version: Version of the package.
-    :param progression: How time passes for jobs.
-    :param notice: A sentence about what the control plane was told to do wrong; None for nothing.
+    :param progression: How the emulator moves jobs.
+    :param notice: A sentence about the active faults; None if there are none.
     """
 
     project_id: str
@@ -60,78 +113,19 @@ class Site:
     notice: str | None = None
 
 
-def page(site: Site, title: str, *body: object, here: str = "", follows: bool = True, refreshes: bool = False) -> str:
+def render(template: str, site: Site, **values: object) -> str:
     """
     Return a whole page.
 
+    :param template: Name of its template, which extends ``layout.html``. It sets the title, and ``here`` to its item
+        of the navigation. ``follows`` (default true) lets the script update the page. ``refreshes`` (default false)
+        makes a browser without the script reload it, which loses what a person has typed.
     :param site: For its frame.
-    :param title: Its title.
-    :param body: What it shows.
-    :param here: Which item of the navigation it belongs to.
-    :param follows: Whether the script keeps it up to date.
-    :param refreshes: Whether it is loaded again without the script, too: what a person has typed is lost by that.
+    :param values: What the template shows.
     """
-    again = tag("meta", http_equiv="refresh", content=str(_REFRESH_WITHOUT_SCRIPT))
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"{title} · Polaris emulator"),
-        tag("link", rel="icon", href=_ICON),
-        tag("style", Html(_STYLE)),
-        tag("noscript", again) if refreshes else None,
-    )
-    notice = None if site.notice is None else tag("p", site.notice, class_="callout warn")
-    whole = tag(
-        "html",
-        head,
-        tag(
-            "body",
-            tag("a", "Skip to content", href="#main", class_="skip"),
-            _header(here),
-            tag("main", notice, *body, id="main", tabindex="-1"),
-            _footer(site, follows=follows),
-            tag("script", Html(_SCRIPT)),
-            data_refresh=_REFRESH if follows else None,
-        ),
-        lang="en",
-    )
-    return f"<!doctype html>\n{whole}\n"
+    return TEMPLATES.get_template(template).render(site=site, **values)
 
 
 def error_page(site: Site, title: str, message: str) -> str:
-    """Return the page that says why there is no other."""
-    way_back = tag("p", tag("a", "All tables and jobs", href=f"{CONTROL_PREFIX}/"))
-    return page(site, title, tag("h1", title), tag("p", message, class_="callout error"), way_back, follows=False)
-
-
-def _header(here: str) -> Html:
-    places = (("Overview", f"{CONTROL_PREFIX}/"), ("Jobs", f"{CONTROL_PREFIX}/jobs"))
-    links = (tag("a", name, href=href, aria_current="page" if name == here else None) for name, href in places)
-    brand = tag("span", tag("b", "Polaris"), " emulator", class_="brand")
-    return tag("header", tag("div", brand, tag("nav", *links, aria_label="Console"), class_="inner"))
-
-
-def _footer(site: Site, *, follows: bool) -> Html:
-    # Shown by the script, without which there is nothing to pause.
-    pause = tag("button", "Pause", type="button", id="pause", aria_pressed="false")
-    seconds = tag("span", f"This page shows changes by itself, every {_REFRESH} seconds.", id="liveness", role="status")
-    return tag(
-        "footer",
-        tag("p", seconds, " ", pause, id="following", hidden=True) if follows else None,
-        tag(
-            "p",
-            joined("Project ", tag("code", site.project_id)),
-            f" · progression {site.progression} · version {site.version}",
-        ),
-        tag(
-            "p",
-            "A local emulator, not Imply's service. Reading its pages is no look at a job. ",
-            tag("a", "Faults", href=f"{CONTROL_PREFIX}/faults"),
-            " · ",
-            tag("a", "Assumptions", href=f"{CONTROL_PREFIX}/assumptions"),
-            " · ",
-            tag("a", "Counters", href=f"{CONTROL_PREFIX}/counters"),
-        ),
-    )
+    """Return a page with an error message."""
+    return render("error.html", site, title=title, message=message)

@@ -1,7 +1,7 @@
 """
-Segments on a line of time, as SVG: one lane for each state; performs no I/O.
+Lay out segments on a timeline with one lane for each state; performs no I/O.
 
-Positions across are percentages and heights are pixels, so that it fits every width and its letters keep their size.
+Horizontal positions are percentages and heights are pixels: the timeline fits every width, and its text keeps its size.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Final
+from typing import Any, Final
 
 from airflow_provider_polaris.emulator.engine import Segment
-from airflow_provider_polaris.emulator.pages.markup import Html, joined, plural, short, span, tag
+from airflow_provider_polaris.emulator.pages.formats import plural, short, span
 from airflow_provider_polaris.emulator.wire.intervals import EARLIEST, LATEST, floor, format_instant
 
 Span = tuple[datetime, datetime]
@@ -23,7 +23,7 @@ _MOST_ROWS: Final = 5
 _BAR: Final = 48
 _STRIP: Final = 16
 _MOST_TICKS: Final = 7
-# Longest length of a bucket of each granularity that ticks may have.
+# The longest bucket of each granularity that ticks may have.
 _STEPS: Final[Sequence[tuple[str, timedelta]]] = (
     ("minute", timedelta(minutes=1)),
     ("ten_minute", timedelta(minutes=10)),
@@ -40,12 +40,12 @@ _STEPS: Final[Sequence[tuple[str, timedelta]]] = (
 @dataclass(frozen=True)
 class Lane:
     """
-    What is drawn on one line.
+    Segments that are drawn on one line.
 
-    :param name: What the segments are; also the class that colours them.
-    :param meaning: What that means.
+    :param name: What the segments are. Its slug is the class that colours them.
+    :param meaning: What the name means.
     :param segments: In any order, not empty.
-    :param stacked: Whether versions lie above each other; else the height of a mark tells its rows.
+    :param stacked: Whether versions lie above each other. Otherwise the height of a mark shows its number of rows.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Lane:
 
     @property
     def slug(self) -> str:
-        """Its name as an id or a class."""
+        """Return the name as an id or a class."""
         return self.name.lower().replace("-", "")
 
 
@@ -69,9 +69,9 @@ class _Mark:
     rows: int
 
 
-def timeline(lanes: Sequence[Lane]) -> Html:
+def draw(lanes: Sequence[Lane]) -> dict[str, Any]:
     """
-    Draw lanes over one axis, from the first start to the last end.
+    Return what ``timeline.html`` draws: lanes over one axis, from the first start to the last end.
 
     A segment of all of time is drawn as wide as the others reach together.
 
@@ -82,15 +82,17 @@ def timeline(lanes: Sequence[Lane]) -> Html:
     ends = [end for _, end in intervals if end < LATEST]
     domain = (min(starts), max(ends)) if starts and ends else None
     ticks = [] if domain is None else list(_ticks(domain))
-    return tag(
-        "div",
-        *(_lane(lane, domain, ticks) for lane in lanes),
-        tag("p", "all time", class_="axis muted") if domain is None else _axis(domain, ticks),
-        class_="timeline",
-    )
+    return {
+        "lanes": [_lane(lane, domain) for lane in lanes],
+        "extent": "all time" if domain is None else span(domain),
+        "ticks": [_x(tick, domain) for tick in ticks],
+        "inner": [(_x(tick, domain), _label(tick)) for tick in ticks if 12 < _position(tick, domain) < 84],
+        "ends": None if domain is None else [_label(end) for end in domain],
+    }
 
 
-def _lane(lane: Lane, domain: Span | None, ticks: Sequence[datetime]) -> Html:
+def _lane(lane: Lane, domain: Span | None) -> dict[str, Any]:
+    """Return what the template shows of a lane."""
     rows = sum(segment.rows for segment in lane.segments)
     counts = f"{plural(len(lane.segments), 'segment')}, {plural(rows, 'row')}"
     marks = _marks(lane.segments, domain)
@@ -104,39 +106,31 @@ def _lane(lane: Lane, domain: Span | None, ticks: Sequence[datetime]) -> Html:
         most = max(mark.rows for mark in marks) or 1
         tops = [round(_BAR * (0.1 + 0.9 * mark.rows / most), 1) for mark in marks]
         boxes = [(round(_BAR - top, 1), top) for top in tops]
-    lines = (tag("line", x1=_x(tick, domain), x2=_x(tick, domain), y1=0, y2=height) for tick in ticks)
-    drawn = (_rect(mark, domain, y, h) for mark, (y, h) in zip(marks, boxes, strict=True))
-    extent = "all time" if domain is None else span(domain)
-    picture = tag(
-        "svg",
-        tag("g", *lines, class_="grid"),
-        *drawn,
-        role="img",
-        aria_label=f"{lane.name}: {counts}, drawn over {extent}; the tables below list them",
-        width="100%",
-        height=height,
-        class_=lane.slug,
-    )
-    label = tag("p", tag("b", lane.name), joined(f" · {counts} · ", lane.meaning), class_="lane")
-    return joined(label, picture)
+    return {
+        "name": lane.name,
+        "meaning": lane.meaning,
+        "slug": lane.slug,
+        "counts": counts,
+        "height": height,
+        "rects": [_rect(mark, domain, y, h) for mark, (y, h) in zip(marks, boxes, strict=True)],
+    }
 
 
-def _rect(mark: _Mark, domain: Span | None, y: float, height: float) -> Html:
+def _rect(mark: _Mark, domain: Span | None, y: float, height: float) -> dict[str, Any]:
     left, right = _position(mark.interval[0], domain), _position(mark.interval[1], domain)
-    told = f"{span(mark.interval)}: {plural(mark.rows, 'row')} in {plural(mark.segments, 'segment')}, {mark.version}"
-    return tag(
-        "rect",
-        tag("title", told),
-        x=f"{left:.3f}%",
-        width=f"{max(right - left, 0.2):.3f}%",
-        y=y,
-        height=height,
-        rx=2,
-    )
+    return {
+        "title": (
+            f"{span(mark.interval)}: {plural(mark.rows, 'row')} in {plural(mark.segments, 'segment')}, {mark.version}"
+        ),
+        "x": f"{left:.3f}%",
+        "width": f"{max(right - left, 0.2):.3f}%",
+        "y": y,
+        "height": height,
+    }
 
 
 def _marks(segments: Sequence[Segment], domain: Span | None) -> list[_Mark]:
-    """Put segments of one interval and version together, and where there are too many marks those side by side."""
+    """Merge segments of one interval and version; if too many marks remain, also merge neighbours."""
     found: dict[tuple[Span, str], _Mark] = {}
     for one in segments:
         key = (one.interval, one.version)
@@ -158,7 +152,7 @@ def _marks(segments: Sequence[Segment], domain: Span | None) -> list[_Mark]:
 
 
 def _levels(marks: Sequence[_Mark]) -> list[int]:
-    """Say on which level each mark lies so that none covers another; those that find no room lie on the last one."""
+    """Return a level for each mark so that marks don't overlap; marks without a free level share the last one."""
     ends: list[datetime] = []
     levels = []
     for mark in marks:
@@ -172,7 +166,7 @@ def _levels(marks: Sequence[_Mark]) -> list[int]:
 
 
 def _ticks(domain: Span) -> Iterator[datetime]:
-    """Give the starts of buckets within the domain, of the finest granularity that has few enough."""
+    """Yield the ticks: starts of buckets in the domain, of the finest granularity that gives few enough."""
     start, end = domain
     step, length = next(((s, one) for s, one in _STEPS if (end - start) / one <= 2 * _MOST_TICKS), _STEPS[-1])
     skipped = ceil((end - start) / length / _MOST_TICKS)
@@ -186,17 +180,6 @@ def _ticks(domain: Span) -> Iterator[datetime]:
         tick = floor(tick + length, step)
 
 
-def _axis(domain: Span, ticks: Sequence[datetime]) -> Html:
-    inner = (tag("text", _label(tick), x=_x(tick, domain), y=12) for tick in ticks if 12 < _position(tick, domain) < 84)
-    ends = (
-        tag("text", _label(domain[0]), x="0%", y=12, class_="first"),
-        tag("text", _label(domain[1]), x="100%", y=12, class_="last"),
-    )
-    return tag(
-        "svg", tag("g", *inner, class_="inner"), *ends, width="100%", height=16, class_="axis", aria_hidden="true"
-    )
-
-
 def _label(moment: datetime) -> str:
     return short(format_instant(moment))
 
@@ -206,7 +189,7 @@ def _x(moment: datetime, domain: Span | None) -> str:
 
 
 def _position(moment: datetime, domain: Span | None) -> float:
-    """Return where an instant lies, in percent; what lies outside of the domain lies at its edge."""
+    """Return the position of an instant in percent; instants outside the domain lie at its edge."""
     if domain is None:
         return 0.0 if moment == EARLIEST else 100.0
     return min(100.0, max(0.0, 100 * ((moment - domain[0]) / (domain[1] - domain[0]))))

@@ -1,7 +1,8 @@
 """
-The console's pages under ``/__emulator__/``: they need no key, and none of them is a look at a job.
+Serve the console's pages under ``/__emulator__/``. They need no key, and reading them doesn't count as a poll of a job.
 
-They change one thing, a job that a person cancels; that is refused unless it comes from one of these pages.
+They change one thing: a person can cancel a job. The request is refused unless it
+comes from one of these pages.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ log = logging.getLogger("airflow_provider_polaris.emulator")
 
 router = APIRouter(prefix=CONTROL_PREFIX)
 
-#: Who cancels jobs here, as replies of the API name those who change a job.
+#: The user that the API's replies name for a job that was canceled here.
 _USER: Final[Mapping[str, Any]] = {
     "username": "console-user",
     "userId": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{CONTROL_PREFIX}/console")),
@@ -55,7 +56,7 @@ def show_index(emulator: TheEmulator) -> Response:
 
 @router.get("/jobs")
 def show_jobs(request: Request, emulator: TheEmulator) -> Response:
-    """Show a page of the jobs that fit the filters."""
+    """Show a page of the jobs that match the filters."""
     query = JobQuery.from_parameters(request.query_params)
     return _answer(
         emulator,
@@ -93,7 +94,7 @@ def cancel_job(job_id: str, request: Request, emulator: TheEmulator) -> Response
             )
         with emulator.jobs.lock:
             emulator.jobs.update(job_id, "canceled", _USER)
-            # As the next request of the API would: nobody else may be there to make one.
+            # As the next request to the API would: there may be no other client that sends one.
             emulator.jobs.pass_time(asked_for=(job_id,))
     except ApiError as error:
         return _refusal(emulator, error)
@@ -118,9 +119,11 @@ def show_table(name: str, emulator: TheEmulator) -> Response:
 @router.get("/console/{target:path}")
 def show_console(target: str) -> RedirectResponse:
     """
-    Lead to the page of a job, or else of a table, or else to the index: one pattern for both kinds of links.
+    Redirect to the page of the job, otherwise of the table, otherwise to the index.
 
-    :param target: ``JOB_ID/TABLE``, of which each may be empty; an id has no slash, a name may have some.
+    One URL pattern serves links to jobs and links to tables.
+
+    :param target: ``JOB_ID/TABLE``; each part may be empty. An id has no slash, a name may have some.
     """
     job, _, table = target.partition("/")
     return RedirectResponse(job_href(job) if job else table_href(table) if table else f"{CONTROL_PREFIX}/")
@@ -128,18 +131,18 @@ def show_console(target: str) -> RedirectResponse:
 
 def is_from_a_page(headers: Mapping[str, str]) -> bool:
     """
-    Return whether a request comes from a page of the console, and from nothing else.
+    Return whether a browser sent a request from a page of the console.
 
-    That other sites are kept out is up to :class:`.WebGuard`. Here clients that are no browsers are, too.
+    :class:`.WebGuard` refuses requests of other sites. This check also refuses clients that aren't browsers.
 
-    :param headers: Headers of a request that the guard has let in.
+    :param headers: Headers of a request that the guard has accepted.
     """
     site = headers.get("sec-fetch-site")
     return "origin" in headers if site is None else site == "same-origin"
 
 
 def show_storage_error(request: Request, error: Exception) -> Response:
-    """Say that the database can't be read or written: on a page where a person looks, else in the envelope."""
+    """Report a failure of the database: to browsers as a page, otherwise in the API's error envelope."""
     log.error("%s %s failed: %s", request.method, request.url.path, error)
     message = f"The emulator can't answer: {error}"
     if request.url.path.startswith(CONTROL_PREFIX) and "text/html" in request.headers.get("accept", ""):
@@ -150,10 +153,10 @@ def show_storage_error(request: Request, error: Exception) -> Response:
 
 
 def _answer(emulator: Emulator, render: Callable[[Site], str]) -> Response:
-    """Render a page while nothing moves."""
+    """Render a page while no job changes."""
     with emulator.jobs.lock:
         if emulator.settings.progression.kind == "seconds":
-            # The clock moves these jobs, whoever asks.
+            # The clock moves these jobs, with or without requests to the API.
             emulator.jobs.pass_time()
         try:
             return HTMLResponse(render(_site(emulator)), headers=dict(HEADERS))
@@ -172,7 +175,7 @@ def _site(emulator: Emulator) -> Site:
 
 
 def _notice(emulator: Emulator) -> str | None:
-    """Say what the control plane was told to do wrong."""
+    """Return a sentence about the active faults; None if there are none."""
     told = []
     freeze = emulator.jobs.freeze
     if freeze is not None and not freeze.is_over:

@@ -50,8 +50,8 @@ def test_cancel_that_no_page_sends_is_refused_and_says_why(make_api, headers) ->
     status, page = cancel(api, job, headers)
     assert status == 403
     assert (
-        f'<h1>Refused</h1><p class="callout error">Job &#x27;{job}&#x27; was not canceled: the request doesn&#x27;t '
-        "come from a page of this console, and no other may cancel a job without a key. Open the job&#x27;s page and "
+        f'<h1>Refused</h1><p class="callout error">Job &#39;{job}&#39; was not canceled: the request doesn&#39;t '
+        "come from a page of this console, and no other may cancel a job without a key. Open the job&#39;s page and "
         "use its button, or send the request to the API, with a key.</p>"
     ) in page
     assert api.ok("GET", f"/jobs/{job}")["desiredExecutionStatus"] == "running"
@@ -62,12 +62,10 @@ def test_cancel_of_a_job_that_has_ended_says_so(koalas, show) -> None:
     job = koalas.run(koalas.rollup())["id"]
     status, page = cancel(koalas, job, OURS)
     assert status == 400
-    assert (
-        f"job &#x27;{job}&#x27; is &#x27;completed&#x27; and can&#x27;t be &#x27;canceled&#x27; any more.</p>" in page
-    )
+    assert f"job &#39;{job}&#39; is &#39;completed&#39; and can&#39;t be &#39;canceled&#39; any more.</p>" in page
     status, page = cancel(koalas, "nope", OURS)
     assert status == 404
-    assert "Job &#x27;nope&#x27; does not exist.</p>" in page
+    assert "Job &#39;nope&#39; does not exist.</p>" in page
 
 
 def test_cancel_of_a_job_that_a_fault_holds_waits_and_says_so(koalas, show) -> None:

@@ -61,8 +61,8 @@ def test_filters_show_what_was_asked_for_escaped(koalas, jobs, show) -> None:
     page = show(koalas, "/jobs?status=failed&type=streaming&table=%22%3Cb%3E&text=%27%3Ci%3E")
     assert '<option value="failed" selected>failed</option>' in page
     assert '<option value="streaming" selected>Streaming ingestion</option>' in page
-    assert 'name="table" value="&quot;&lt;b&gt;"' in page
-    assert 'name="text" value="&#x27;&lt;i&gt;"' in page
+    assert 'name="table" value="&#34;&lt;b&gt;"' in page
+    assert 'name="text" value="&#39;&lt;i&gt;"' in page
     assert '<option value="Koalas Source"></option>' in page
     assert "<h2>0 jobs of 5</h2>" in page
     assert "None of 5 jobs fits these filters." in page

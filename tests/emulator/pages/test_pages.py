@@ -30,10 +30,10 @@ def test_pages_show_tables_and_jobs_escaped(koalas, show) -> None:
     assert f'<a href="/__emulator__/jobs/{failed["id"]}">' in index
     assert '<a href="/__emulator__/tables/Koalas%20Source">Koalas Source</a>' in index
     assert '<span class="badge failed">failed</span>' in page
-    assert '<p class="callout error"><b>query_not_supported</b> mapping of column &#x27;c&#x27;: ' in page
+    assert '<p class="callout error"><b>query_not_supported</b> mapping of column &#39;c&#39;: ' in page
     assert "query_not_supported" in card(page, "Log")
-    assert "SOUNDEX(&quot;city&quot;) || &#x27;&lt;b&gt;&#x27;" in card(page, "SQL")
-    assert "SOUNDEX(\\&quot;city\\&quot;) || &#x27;&lt;b&gt;&#x27;" in card(page, "Specification")
+    assert "SOUNDEX(&#34;city&#34;) || &#39;&lt;b&gt;&#39;" in card(page, "SQL")
+    assert "SOUNDEX(\\&#34;city\\&#34;) || &#39;&lt;b&gt;&#39;" in card(page, "Specification")
 
 
 def test_job_page_of_a_completed_job_shows_what_it_counted(koalas, show) -> None:
@@ -97,7 +97,7 @@ def test_table_page_shows_columns_segments_and_rows_escaped(koalas, show) -> Non
     job = koalas.upload_job('Say "<hi>"', "odd.json")
     koalas.run({**job, "mappings": [*job["mappings"][:1], {"columnName": "#<i>", "expression": '"city"'}]})
     page = show(koalas, "/tables/Say%20%22%3Chi%3E%22")
-    assert "<h1>Say &quot;&lt;hi&gt;&quot;</h1>" in page
+    assert "<h1>Say &#34;&lt;hi&gt;&#34;</h1>" in page
     assert "<td>#&lt;i&gt;</td><td>string</td><td>declared</td>" in card(page, "Columns")
     rows = card(page, "First rows")
     assert '<th scope="col">__time</th><th scope="col">#&lt;i&gt;</th>' in rows
@@ -162,8 +162,8 @@ def test_pages_of_an_empty_emulator_say_so(api, show) -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("/jobs/%3Cb%3E", "Job &#x27;&lt;b&gt;&#x27; does not exist."),
-        ("/tables/nope", "Table &#x27;nope&#x27; does not exist."),
+        ("/jobs/%3Cb%3E", "Job &#39;&lt;b&gt;&#39; does not exist."),
+        ("/tables/nope", "Table &#39;nope&#39; does not exist."),
     ],
 )
 def test_pages_of_what_is_not_there_say_so_in_html(api, path, message) -> None:
@@ -216,7 +216,7 @@ def test_pages_say_which_faults_are_set(koalas, show) -> None:
     koalas.fault(effect="latency", seconds=0, times=None)
     koalas.fault(effect="job_status", jobStatus="running", times=2)
     assert (
-        '<p class="callout warn">A fault makes jobs that have not ended stand still and show &#x27;running&#x27;. '
+        '<p class="callout warn">A fault makes jobs that have not ended stand still and show &#39;running&#39;. '
         "Faults that are set and not used up: status, latency.</p>"
     ) in show(koalas, "/jobs")
     assert koalas.call("GET", "/tables")[0] == 503

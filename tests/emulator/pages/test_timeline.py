@@ -8,8 +8,9 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from airflow_provider_polaris.emulator.engine import Segment
-from airflow_provider_polaris.emulator.pages.markup import short
-from airflow_provider_polaris.emulator.pages.timeline import Lane, timeline
+from airflow_provider_polaris.emulator.pages.formats import short
+from airflow_provider_polaris.emulator.pages.layout import TEMPLATES
+from airflow_provider_polaris.emulator.pages.timeline import Lane, draw
 from airflow_provider_polaris.emulator.wire.intervals import EARLIEST, LATEST, format_instant
 
 DAY = timedelta(days=1)
@@ -35,6 +36,11 @@ def segment(start: datetime, end: datetime, rows: int = 10, version: str = "v1",
 def days(first: int, count: int = 1, **fields) -> Segment:
     """Return a segment by its first day, from 0."""
     return segment(START + first * DAY, START + (first + count) * DAY, **fields)
+
+
+def timeline(lanes: list[Lane]) -> str:
+    """Return the drawing."""
+    return TEMPLATES.get_template("timeline.html").render(timeline=draw(lanes))
 
 
 def rects(drawn: str) -> list[tuple[str, str, str, str]]:

@@ -1,0 +1,76 @@
+"""
+Write numbers, durations, instants and intervals as the pages show them; performs no I/O.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Final
+
+from airflow_provider_polaris.emulator.wire.intervals import EARLIEST, LATEST, format_instant
+
+_MIDNIGHT: Final = re.compile(r"T00:00(:00(\.0+)?)?Z$")
+_WHOLE_MINUTE: Final = re.compile(r"(T\d\d:\d\d)(:00(\.0+)?)?Z$")
+_BYTES: Final = ("bytes", "kB", "MB", "GB", "TB")
+
+
+def grouped(value: int | None) -> str:
+    """Write a number with separators, None as a dash."""
+    return "–" if value is None else format(value, ",")
+
+
+def plural(count: int, noun: str) -> str:
+    """
+    Write a count with its noun.
+
+    >>> plural(1, "segment"), plural(1200, "segment")
+    ('1 segment', '1,200 segments')
+    """
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def size(count: int) -> str:
+    """
+    Write a number of bytes.
+
+    >>> size(1), size(950), size(1_500_000)
+    ('1 byte', '950 bytes', '1.5 MB')
+    """
+    if count < 1000:
+        return plural(count, "byte")
+    power = min((len(str(count)) - 1) // 3, len(_BYTES) - 1)
+    return f"{count / 1000**power:.1f} {_BYTES[power]}"
+
+
+def duration(nanoseconds: int) -> str:
+    """
+    Write how long something took.
+
+    >>> duration(400_000_000), duration(75 * 10**9), duration(3720 * 10**9)
+    ('0.4 s', '1 min 15 s', '1 h 02 min')
+    """
+    seconds = nanoseconds / 1_000_000_000
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def short(text: str) -> str:
+    """
+    Write ISO 8601 intervals and instants without what says nothing.
+
+    >>> short("2024-06-01T00:00:00.000Z/2024-06-01T12:30:00.000Z")
+    '2024-06-01/2024-06-01T12:30Z'
+    """
+    ends = (_WHOLE_MINUTE.sub(r"\1Z", _MIDNIGHT.sub("", end)) for end in text.split("/"))
+    return "/".join(ends)
+
+
+def span(interval: tuple[datetime, datetime]) -> str:
+    """Write an interval, all of time by these words."""
+    start, end = interval
+    if start == EARLIEST and end >= LATEST:
+        return "all time"
+    return short(f"{format_instant(start)}/{format_instant(end)}")

@@ -1,0 +1,93 @@
+"""How the templates escape, and how numbers, instants and intervals are written."""
+
+from __future__ import annotations
+
+import doctest
+from dataclasses import dataclass
+
+import pytest
+from jinja2 import UndefinedError
+
+from airflow_provider_polaris.emulator.pages import formats
+from airflow_provider_polaris.emulator.pages.layout import TEMPLATES
+
+UI = '{% import "macros.html" as ui %}'
+
+
+@dataclass
+class Odd:
+    """A job whose every text is markup."""
+
+    status: str
+    desired: str = "running"
+    is_terminal: bool = False
+
+
+def render(source: str, **values: object) -> str:
+    """Return what a template makes of values."""
+    return TEMPLATES.from_string(UI + source).render(**values)
+
+
+def test_examples_of_the_docstrings_hold() -> None:
+    """What the docstrings show is what happens."""
+    assert doctest.testmod(formats) == doctest.TestResults(failed=0, attempted=4)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<p>{{ text }}</p>",
+        '<p title="{{ text }}"></p>',
+        "{% call ui.card(text, live=text, note=text) %}{{ text }}{% endcall %}",
+        "{% call ui.grid(text, [text], text, stacks=text) %}<tr><td>{{ text }}</td></tr>{% endcall %}",
+        "{% call ui.grid(text, [text], text) %}{% endcall %}",
+        "{{ ui.code(text, text) }}",
+        "{{ ui.fact(text, text) }}",
+        "{{ ui.tile(text, text, href=text) }}",
+        "{{ ui.when(text) }}",
+        "{{ ui.reach(text) }}",
+        "{{ ui.badge(odd) }}",
+    ],
+)
+def test_texts_are_escaped_wherever_they_are_put(source) -> None:
+    """No template has to ask for it, and no macro undoes it."""
+    text = "<&\">'<&\">'<&\">'<&\">'"
+    html = render(source, text=text, odd=Odd(text))
+    assert "&lt;&amp;&#34;&gt;&#39;" in html
+    assert "<&" not in html
+    assert "\">'" not in html
+
+
+def test_line_breaks_beside_tags_are_layout_of_the_template_only() -> None:
+    """Those between words, and those of values, stay."""
+    source = "<p>\n  {{ one }}\n  <b>two</b>\n</p>\n<p>three\nfour</p>"
+    assert render(source, one="1\n <2") == "<p>1\n &lt;2<b>two</b></p><p>three\nfour</p>"
+
+
+def test_template_that_misspells_a_value_fails() -> None:
+    """It would show nothing at its place."""
+    with pytest.raises(UndefinedError, match="'nope' is undefined"):
+        render("{{ nope }}")
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (10**13, "10.0 TB"), (10**16, "10000.0 TB")],
+)
+def test_sizes_are_written_with_a_unit(count, text) -> None:
+    """Powers of a thousand, and no unit beyond the last."""
+    assert formats.size(count) == text
+
+
+def test_instants_and_intervals_say_no_more_than_they_have_to() -> None:
+    """Midnights are days; all of time is words; an interval wraps between its ends."""
+    assert formats.short("2024-06-01T00:00:01.500Z") == "2024-06-01T00:00:01.500Z"
+    assert formats.span((formats.EARLIEST, formats.LATEST)) == "all time"
+    assert render("{{ ui.instant(none) }}") == "–"
+    assert render("{{ ui.instant(1_719_792_000_123_456_789) }}") == (
+        '<time datetime="2024-07-01T00:00:00.123456789Z" title="2024-07-01T00:00:00.123456789Z">'
+        "2024-07-01 00:00:00 UTC</time>"
+    )
+    assert render("{{ ui.reach('2024-06-01/2024-06-02') }}") == (
+        '<span class="interval">2024-06-01/<wbr>2024-06-02</span>'
+    )
