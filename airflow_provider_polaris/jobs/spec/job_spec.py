@@ -250,7 +250,7 @@ def parse_spec(body: Mapping[str, Any]) -> JobSpec:
     False
 
     :param body: The JSON object, decoded.
-    :raises PolarisSpecError: One sentence that names field, value, rule and mend.
+    :raises PolarisSpecError: The message gives the field, its value, the rule and the fix.
     """
     if not isinstance(body, Mapping):
         raise PolarisSpecError(

@@ -35,7 +35,7 @@ def build_mappings(
     :param source_is_rollup: The source is an aggregate table: the number of events is summed (``__count``), because
         the ``COUNT(*)`` that Polaris adds would count stored rows. Nothing is added without measures, or if one of
         them has that name.
-    :raises PolarisSpecError: One sentence that names field, value, rule and mend.
+    :raises PolarisSpecError: The message gives the field, its value, the rule and the fix.
     """
     columns = _columns(dimensions)
     aggregates = _named_expressions("measures", measures or {})

@@ -100,7 +100,7 @@ def check_confined(text: str, field: str) -> None:
     and Polaris says so.
 
     :param text: An expression in Druid SQL.
-    :param field: What the value is called where the user wrote it, for the error.
+    :param field: Name of the argument, for the error message.
     :raises PolarisSpecError: The sentence gives the reason and the place.
     """
     flaw = find_flaw(text)
@@ -115,7 +115,7 @@ def check_expression(text: str, field: str) -> None:
     A text that is too long or nested too deeply to be parsed is only held to :func:`check_confined`.
 
     :param text: An expression in Druid SQL.
-    :param field: What the value is called where the user wrote it, for the error.
+    :param field: Name of the argument, for the error message.
     :raises PolarisSpecError: The sentence gives the reason and the place.
     """
     flaw = _find_any_flaw(text)
@@ -135,7 +135,7 @@ def enclose(text: str, field: str, *, in_line: bool = False) -> str:
     )
 
     :param text: An expression in Druid SQL.
-    :param field: What the value is called where the user wrote it, for the error.
+    :param field: Name of the argument, for the error message.
     :param in_line: Do without lines of its own if the text has no comment.
     :raises PolarisSpecError: It is not one expression. The sentence gives the reason and the place.
     """

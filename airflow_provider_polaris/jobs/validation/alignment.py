@@ -53,7 +53,7 @@ def check_alignment(
 
     See :func:`airflow_provider_polaris.jobs.validation.rules.check_spec` for the parameters.
 
-    :raises PolarisSpecError: One sentence that names field, value, rule and mend.
+    :raises PolarisSpecError: The message gives the field, its value, the rule and the fix.
     """
     if target is not None and target.partitioning is None and spec.target.intervals:
         raise PolarisSpecError(

@@ -32,7 +32,7 @@ def check_mappings(spec: BatchJobSpec, *, source: TableDescription | None, targe
 
     :param source: Facts about the source table, if known.
     :param target: Facts about the target table, if it exists and is known.
-    :raises PolarisSpecError: One sentence that names field, value, rule and mend.
+    :raises PolarisSpecError: The message gives the field, its value, the rule and the fix.
     """
     if not spec.mappings:
         if slip := hint("mappings", spec.model_extra or ()):
@@ -88,7 +88,7 @@ def check_filter(expression: str | None, field: str = "filterExpression") -> Non
 
     :param expression: The condition; None for none.
     :param field: What it is called where the user wrote it.
-    :raises PolarisSpecError: One sentence that names field, value, rule and mend.
+    :raises PolarisSpecError: The message gives the field, its value, the rule and the fix.
     """
     if expression is None:
         return
