@@ -262,7 +262,7 @@ def test_execute_behind_a_proxy_that_answers_by_itself_is_left_to_retries(
     tables.server.answer("GET", f"/tables/{quote(table)}", status, b"<html><h1>Under maintenance</h1></html>")
     with pytest.raises(PolarisForeignAnswerError, match="and the text begins 'Under maintenance'") as caught:
         operator().execute(context)
-    assert retryability_of(caught.value) is Retryability.PASSING
+    assert retryability_of(caught.value) is Retryability.TRANSIENT
     assert tables.submitted == []
 
 
