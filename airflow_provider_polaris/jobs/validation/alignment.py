@@ -59,7 +59,7 @@ def check_alignment(
         raise PolarisSpecError(
             f"target.tableName {target.name!r} has a time partitioning that this package doesn't know, so it can't "
             "tell whether target.intervals would erase more than they "
-            "name. Look for a newer version of this package."
+            "name. Install a newer version of this package."
         )
     partitions = _partitions(spec, target, target_known_absent, allow_finer_partitions)
     rollup = _rollup(spec)

@@ -84,7 +84,7 @@ def test_time_that_moves_is_refused(world) -> None:
     """Nobody could tell whether all rows have arrived."""
     world.load(MORNING)
     mappings = [{"columnName": "__time", "expression": 'TIMESTAMPADD(DAY, 1, "__time")'}, *MAPPINGS[1:]]
-    assert Run(world, RUN, mappings=mappings).go().startswith("failed plan: the copy makes __time of ")
+    assert Run(world, RUN, mappings=mappings).go().startswith("failed plan: the copy computes __time from ")
 
 
 def test_copy_of_real_time_rows_is_refused(world) -> None:
