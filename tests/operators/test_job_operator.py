@@ -271,7 +271,10 @@ def test_execute_that_lost_sight_of_its_job_raises_it_typed(jobs, clock, context
         ),
         ({"source": {}}, "type of the job spec is missing"),
         ({"type": "streaming"}, "type 'streaming' is a job that never ends, so no task can wait for it."),
-        ({**SPEC, "replaceAll": True}, "replaceAll True can't go with target.intervals ['2026-11-19/2026-11-20']"),
+        (
+            {**SPEC, "replaceAll": True},
+            "replaceAll True cannot be combined with target.intervals ['2026-11-19/2026-11-20']",
+        ),
     ],
     ids=["None", "list", "no JSON", "no type", "streaming", "broken rule"],
 )

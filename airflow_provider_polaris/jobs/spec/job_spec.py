@@ -267,7 +267,7 @@ def parse_spec(body: Mapping[str, Any]) -> JobSpec:
         )
     model = _MODEL_BY_TYPE.get(kind) if isinstance(kind, str) else None
     if model is None:
-        raise PolarisSpecError(f"type {quote(kind)} is no type of a Polaris job. Write one of {known}.")
+        raise PolarisSpecError(f"type {quote(kind)} is not a type of Polaris job. Write one of {known}.")
     try:
         spec = model.model_validate(body, by_alias=True, by_name=False)
     except ValidationError as error:

@@ -68,7 +68,7 @@ def _columns(dimensions: Sequence[str] | Mapping[str, str] | None) -> dict[str, 
         field = f"dimensions[{index}]"
         _check_name(field, name)
         if name in columns:
-            raise PolarisSpecError(f"{field} {quote(name)} is in the list already. Take one of the two out.")
+            raise PolarisSpecError(f"{field} {quote(name)} is already in the list. Remove one of the two.")
         columns[name] = quote_identifier(name)
     return columns
 
@@ -101,7 +101,7 @@ def _check_names(columns: Mapping[str, str], aggregates: Mapping[str, str]) -> N
     for field, names in (("dimensions", columns), ("measures", aggregates)):
         if "__time" in names:
             raise PolarisSpecError(
-                f"{field} has '__time', which is mapped by rollup_granularity. Take it out and set rollup_granularity, "
+                f"{field} has '__time', which is mapped by rollup_granularity. Remove it and set rollup_granularity, "
                 "or write all of it as mappings."
             )
     if COUNT_OF_EVENTS.column_name in columns:
@@ -112,7 +112,7 @@ def _check_names(columns: Mapping[str, str], aggregates: Mapping[str, str]) -> N
     for name in aggregates:
         if name in columns:
             raise PolarisSpecError(
-                f"measures has {quote(name)}, which is a dimension already. Give the measure another name, "
+                f"measures has {quote(name)}, which is already a dimension. Give the measure another name, "
                 f"such as {quote('sum_' + name)}."
             )
 

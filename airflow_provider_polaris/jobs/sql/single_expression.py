@@ -38,8 +38,8 @@ _STRAY: Final = {
         "'/*' starts a comment that has no end, has another '/*' in it, or begins with '/**' or '/*+'",
         "Write comments as '-- ...'.",
     ),
-    "*/": ("'*/' ends a comment that has no start", "Take it out."),
-    ";": ("';' ends the statement", "Take it out."),
+    "*/": ("'*/' ends a comment that has no start", "Remove it."),
+    ";": ("';' ends the statement", "Remove it."),
     "'": ("the string that begins with this quote has no end", "Close it; write a quote inside a string twice."),
     '"': (
         "the name that begins with this double quote is empty or doesn't end on the same line",

@@ -53,15 +53,15 @@ def completion_error(
     if not state.is_terminal:
         raise ValueError(f"{state.describe()}: only an ended job can be evaluated; keep waiting.")
     if state.status == "failed":
-        verdict, mend = _failed(state)
+        verdict, fix = _failed(state)
     elif state.status == "canceled":
-        verdict, mend = _canceled(state)
+        verdict, fix = _canceled(state)
     elif state.health is not None and state.health.is_error:
-        verdict, mend = _completed_with_error(state)
+        verdict, fix = _completed_with_error(state)
     elif no_rows := _why_empty(state, metrics or {}):
-        verdict, mend = f", but {no_rows}", _restore(state)
+        verdict, fix = f", but {no_rows}", _restore(state)
     elif not state.is_success(fail_on_warning=fail_on_warning):
-        verdict, mend = _completed_with_warning(state)
+        verdict, fix = _completed_with_warning(state)
     else:
         return None
 
@@ -71,7 +71,7 @@ def completion_error(
     parts = [
         f"Polaris job {state.job_id!r} ({state.purpose}) {verb}{after}{verdict}.",
         _log_sentence(state, logs),
-        mend,
+        fix,
     ]
     error_class = PolarisJobCanceledError if state.status == "canceled" else PolarisJobFailedError
     return error_class(

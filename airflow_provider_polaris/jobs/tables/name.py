@@ -40,8 +40,8 @@ def check_table_name(name: object, field: str) -> None:
         )
     problem = _problem_of(name)
     if problem:
-        rule, mend = problem
-        raise PolarisSpecError(f"{field} {quote(name)} {rule}. {mend}")
+        rule, fix = problem
+        raise PolarisSpecError(f"{field} {quote(name)} {rule}. {fix}")
 
 
 def _problem_of(name: str) -> tuple[str, str] | None:
@@ -60,11 +60,11 @@ def _problem_of(name: str) -> tuple[str, str] | None:
             called = unicodedata.name(character, "no name")
             return (
                 f"contains U+{ord(character):04X} ({called}), which can't be seen and makes the name look like another",
-                "Take it out.",
+                "Remove it.",
             )
         kind = _forbidden_kind(character)
         if kind:
-            return f"contains {kind} {character!a}, which Polaris refuses", "Take it out."
+            return f"contains {kind} {character!a}, which Polaris refuses", "Remove it."
     return None
 
 

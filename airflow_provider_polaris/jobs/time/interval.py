@@ -89,7 +89,7 @@ class Interval:
             if isinstance(start, Period):
                 if isinstance(end, Period):
                     raise PolarisSpecError(
-                        f"{field} {quote(text)} has a period on both sides and thus no place in time. {_FORMS}"
+                        f"{field} {quote(text)} has periods on both sides, so it has no position in time. {_FORMS}"
                     )
                 start = (-start).add_to(end)
             elif isinstance(end, Period):

@@ -173,11 +173,17 @@ def test_read_answers_by_bucket() -> None:
 @pytest.mark.parametrize(
     "row, message",
     [
-        ({"bucket": "soon", "n": 1}, "Polaris answered a count by time with the bucket 'soon', which is no instant."),
-        ({"n": 1}, "Polaris answered a count by time with the bucket None, which is no instant."),
-        ({"bucket": 0}, "Polaris answered a count with n None, which is no whole number."),
-        ({"bucket": 0, "n": True}, "Polaris answered a count with n True, which is no whole number."),
-        ({"bucket": 0, "n": 1, "events": 0.5}, "Polaris answered a count with events 0.5, which is no whole number."),
+        (
+            {"bucket": "soon", "n": 1},
+            "Polaris answered a count by time with the bucket 'soon', which is not an instant.",
+        ),
+        ({"n": 1}, "Polaris answered a count by time with the bucket None, which is not an instant."),
+        ({"bucket": 0}, "Polaris answered a count with n None, which is not a whole number."),
+        ({"bucket": 0, "n": True}, "Polaris answered a count with n True, which is not a whole number."),
+        (
+            {"bucket": 0, "n": 1, "events": 0.5},
+            "Polaris answered a count with events 0.5, which is not a whole number.",
+        ),
     ],
 )
 def test_read_no_count_is_an_error(row: dict[str, Any], message: str) -> None:

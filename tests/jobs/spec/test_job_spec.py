@@ -41,13 +41,13 @@ REFUSED: list[tuple[Any, str]] = [
     (
         {"type": "compaction"},
         (
-            "type 'compaction' is no type of a Polaris job. "
+            "type 'compaction' is not a type of Polaris job. "
             "Write one of batch, sql, delete_data, restore_data, drop_table."
         ),
     ),
     (
         {"type": ["batch"]},
-        "type ['batch'] is no type of a Polaris job. Write one of batch, sql, delete_data, restore_data, drop_table.",
+        "type ['batch'] is not a type of Polaris job. Write one of batch, sql, delete_data, restore_data, drop_table.",
     ),
     (
         {"type": "streaming"},

@@ -116,7 +116,7 @@ WORDS = (
         ({"measures": {"": "COUNT(*)"}}, "measures key '' is not the name of a column. Write it as text."),
         (
             {"dimensions": ["a", "b", "a"]},
-            "dimensions[2] 'a' is in the list already. Take one of the two out.",
+            "dimensions[2] 'a' is already in the list. Remove one of the two.",
         ),
         (
             {"measures": {"n": None}},
@@ -130,14 +130,14 @@ WORDS = (
             {"dimensions": ["__time"], "measures": MAX},
             (
                 "dimensions has '__time', which is mapped by rollup_granularity. "
-                "Take it out and set rollup_granularity, or write all of it as mappings."
+                "Remove it and set rollup_granularity, or write all of it as mappings."
             ),
         ),
         (
             {"measures": {"__time": 'MAX("__time")'}},
             (
                 "measures has '__time', which is mapped by rollup_granularity. "
-                "Take it out and set rollup_granularity, or write all of it as mappings."
+                "Remove it and set rollup_granularity, or write all of it as mappings."
             ),
         ),
         (
@@ -149,7 +149,7 @@ WORDS = (
         ),
         (
             {"dimensions": ["n"], "measures": {"n": 'SUM("n")'}},
-            "measures has 'n', which is a dimension already. Give the measure another name, such as 'sum_n'.",
+            "measures has 'n', which is already a dimension. Give the measure another name, such as 'sum_n'.",
         ),
         (
             {"dimensions": {"longest": 'MAX("n")'}},

@@ -26,7 +26,7 @@ ESCAPES = [
     ("1=1) OR (1=1", "')' closes no bracket of the expression", "line 1, column 4", FIX_BRACKETS),
     ("f(a]", "']' closes no bracket of the expression", "line 1, column 4", FIX_BRACKETS),
     ("{fn a)", "')' closes no bracket of the expression", "line 1, column 6", FIX_BRACKETS),
-    ("a =\n 1; b", "';' ends the statement", "line 2, column 3", "Take it out."),
+    ("a =\n 1; b", "';' ends the statement", "line 2, column 3", "Remove it."),
     ("a = 'b", NO_END, "line 1, column 5", CLOSE_STRING),
     ("a = 'it''s'' OR ", NO_END, "line 1, column 12", CLOSE_STRING),
     ('"a', NO_NAME, "line 1, column 1", CLOSE_NAME),
@@ -37,7 +37,7 @@ ESCAPES = [
     ("a /* /* b */ ) OR (1=1 */", ODD_COMMENT, "line 1, column 3", WRITE_COMMENT),
     ("/*+ ) OR (1=1 */ 1", ODD_COMMENT, "line 1, column 1", WRITE_COMMENT),
     ("1 /***/ ( /* */ ) OR (1=1 /***/ ) /* */", ODD_COMMENT, "line 1, column 3", WRITE_COMMENT),
-    ("a */ b", "'*/' ends a comment that has no start", "line 1, column 3", "Take it out."),
+    ("a */ b", "'*/' ends a comment that has no start", "line 1, column 3", "Remove it."),
     (
         "a = E'\\' OR b = ') OR (1=1 --'",
         "the backslash in E'...' is an escape",

@@ -130,7 +130,7 @@ def test_parse_what_airflow_templates_render_gives_the_data_interval() -> None:
             "2024-06-01T00:00:00.000100Z/2024-06-01T00:00:00.000900Z",
             f"interval '2024-06-01T00:00:00.000100Z/2024-06-01T00:00:00.000900Z' {EMPTY}",
         ),
-        ("P1D/P1D", f"interval 'P1D/P1D' has a period on both sides and thus no place in time. {FORMS}"),
+        ("P1D/P1D", f"interval 'P1D/P1D' has periods on both sides, so it has no position in time. {FORMS}"),
         (
             "2024-06-01/P",
             f"interval '2024-06-01/P' has the end 'P', which {NO_PERIOD}. {FORMS}",
