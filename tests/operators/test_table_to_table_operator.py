@@ -400,14 +400,14 @@ def test_docstring_describes_every_argument():
         (
             {"source_table": "a\u200bb"},
             (
-                "source_table 'a\\u200bb' contains U+200B (ZERO WIDTH SPACE), which can't be seen and makes the name "
+                "source_table 'a\\u200bb' contains U+200B (ZERO WIDTH SPACE), which is invisible and makes the name "
                 "look like another. Remove it."
             ),
         ),
         (
             {"target_table": "a\u202eb"},
             (
-                "target_table 'a\\u202eb' contains U+202E (RIGHT-TO-LEFT OVERRIDE), which can't be seen and makes the "
+                "target_table 'a\\u202eb' contains U+202E (RIGHT-TO-LEFT OVERRIDE), which is invisible and makes the "
                 "name look like another. Remove it."
             ),
         ),

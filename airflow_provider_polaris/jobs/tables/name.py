@@ -59,7 +59,7 @@ def _problem_of(name: str) -> tuple[str, str] | None:
         if unicodedata.category(character) == "Cf" or _INVISIBLE.match(character):
             called = unicodedata.name(character, "no name")
             return (
-                f"contains U+{ord(character):04X} ({called}), which can't be seen and makes the name look like another",
+                f"contains U+{ord(character):04X} ({called}), which is invisible and makes the name look like another",
                 "Remove it.",
             )
         kind = _forbidden_kind(character)

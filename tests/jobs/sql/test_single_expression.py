@@ -13,8 +13,8 @@ from airflow_provider_polaris.jobs.sql.expressions import LONGEST_EXPRESSION, dr
 from airflow_provider_polaris.jobs.sql.single_expression import check_confined, check_expression, enclose
 
 FIX_BRACKETS = "Correct the brackets."
-ODD_COMMENT = "'/*' starts a comment that has no end, has another '/*' in it, or begins with '/**' or '/*+'"
-NO_END = "the string that begins with this quote has no end"
+ODD_COMMENT = "'/*' starts a comment that is not closed, has another '/*' in it, or begins with '/**' or '/*+'"
+NO_END = "the string that starts with this quote is not closed"
 NO_NAME = "the name that begins with this double quote is empty or doesn't end on the same line"
 CLOSE_STRING = "Close it; write a quote inside a string twice."
 CLOSE_NAME = "Close it; write a double quote inside a name twice."
@@ -75,7 +75,7 @@ def test_text_that_can_leave_its_brackets_is_refused(text: str, reason: str, pla
         ("a = 1 UNION SELECT 2", "unexpected 'UNION'", "line 1, column 7"),
         ("a = 1 LIMIT 1", "unexpected 'LIMIT'", "line 1, column 7"),
         ("SELECT 1", "unexpected 'SELECT'", "line 1, column 1"),
-        ("*", "'*' is no value", "line 1, column 1"),
+        ("*", "'*' is not a value", "line 1, column 1"),
     ],
 )
 def test_text_that_is_no_single_expression_is_refused(text: str, reason: str, place: str) -> None:

@@ -28,7 +28,7 @@ from airflow_provider_polaris.jobs.validation.rules import check_table_name
             (
                 f"a{sign}b",
                 (
-                    f"f {f'a{sign}b'!r} contains {shown}, which can't be seen and makes the name look like another. "
+                    f"f {f'a{sign}b'!r} contains {shown}, which is invisible and makes the name look like another. "
                     "Remove it."
                 ),
             )

@@ -116,7 +116,7 @@ def test_source_that_does_not_exist_is_refused(world) -> None:
 def test_name_that_deceives_is_refused(world, argument) -> None:
     """What the log shows is what is copied and deleted."""
     assert Run(world, RUN, **{argument: "a\u200bb"}).go() == (
-        f"failed plan: {argument} 'a\\u200bb' contains U+200B (ZERO WIDTH SPACE), which can't be seen and makes the "
+        f"failed plan: {argument} 'a\\u200bb' contains U+200B (ZERO WIDTH SPACE), which is invisible and makes the "
         "name look like another. Take it out."
     )
 
