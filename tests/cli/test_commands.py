@@ -121,7 +121,7 @@ def test_list_of_a_table_whose_name_deceives_is_refused(run) -> None:
         "",
         (
             "polaris: --table 'hour\\u200bly' contains U+200B (ZERO WIDTH SPACE), which is invisible and makes the "
-            "name look like another. Take it out.\n"
+            "name look like another. Remove it.\n"
         ),
     )
 

@@ -117,7 +117,7 @@ def test_name_that_deceives_is_refused(world, argument) -> None:
     """What the log shows is what is copied and deleted."""
     assert Run(world, RUN, **{argument: "a\u200bb"}).go() == (
         f"failed plan: {argument} 'a\\u200bb' contains U+200B (ZERO WIDTH SPACE), which is invisible and makes the "
-        "name look like another. Take it out."
+        "name look like another. Remove it."
     )
 
 
