@@ -1,4 +1,4 @@
-"""Which partitions a run ages, what it leaves the next task, and how it is proven."""
+"""The partitions that a run ages out, the plan for the next task, and the proof method."""
 
 from __future__ import annotations
 
@@ -292,7 +292,7 @@ def plan(**changes) -> AgingPlan:
 
 
 def test_plan_survives_xcom() -> None:
-    """It comes out as it went in, and shows its intervals to whoever looks."""
+    """The plan is restored unchanged, and its JSON contains the intervals."""
     before = plan(filter="\"city\" = 'Oslo'", may_replace=True, job="j1")
     told = json.loads(json.dumps(before.to_json()))
     assert told["intervals"] == [DAY, FOURTH]
@@ -301,7 +301,7 @@ def test_plan_survives_xcom() -> None:
 
 @pytest.mark.parametrize("value", [None, "text", {}, {"windows": []}, {**plan().to_json(), "more": 1}])
 def test_plan_that_is_none_is_refused(value) -> None:
-    """An XCom that is missing or of another version is no reason to guess."""
+    """A missing XCom, or one of another version, is refused."""
     with pytest.raises(PolarisSpecError) as caught:
         AgingPlan.from_json(value, "proof")
     assert str(caught.value).startswith("proof ")

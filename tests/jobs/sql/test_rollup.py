@@ -196,7 +196,7 @@ WORDS = (
     ],
 )
 def test_build_mappings_of_wrong_arguments_says_what_to_write(arguments: dict[str, Any], message: str) -> None:
-    """Field, value, rule, mend."""
+    """The message gives the field, its value, the rule and the fix."""
     with pytest.raises(PolarisSpecError) as caught:
         build_mappings(**arguments)
 
@@ -205,7 +205,7 @@ def test_build_mappings_of_wrong_arguments_says_what_to_write(arguments: dict[st
 
 @given(st.text("ab\"'\\`.é \n", min_size=1, max_size=12))
 def test_quote_identifier_is_read_back_as_the_same_column(name: str) -> None:
-    """Whatever stands in a name, the SQL means that one column."""
+    """With any characters in a name, the SQL refers to that one column."""
     reading = read_expression(quote_identifier(name))
 
     assert reading is not None

@@ -1,4 +1,4 @@
-"""WaitTracker: what ends a wait, what doesn't, and what is worth a line in the log."""
+"""WaitTracker: the end of a wait, its continuation, and its log lines."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def tracker() -> WaitTracker:
 
 @pytest.mark.parametrize("status", ["completed", "failed", "canceled", "COMPLETED"])
 def test_saw_terminal_status_ends_the_wait(tracker: WaitTracker, status: str) -> None:
-    """A terminal status ends the wait; how it went is for the judge."""
+    """A terminal status ends the wait; the result is evaluated elsewhere."""
     verdict = tracker.record_status(status, at(1))
     assert verdict == WaitDecision("ended", (info(f"is {status.lower()!r}"),))
     assert tracker.status == status.lower()
@@ -65,7 +65,7 @@ def test_saw_logs_one_line_a_change_and_none_a_poll(tracker: WaitTracker) -> Non
 
 
 def test_messages_carry_the_console_url() -> None:
-    """With a page to look at, each line and each error names it."""
+    """If the page is known, each line and each error contains its URL."""
     tracker = WaitTracker("j1", now=START, deadline=at(60), console_url=URL)
     assert tracker.record_status("running", at(0)).messages == (info(f"is 'running'. See {URL}"),)
     error = tracker.record_status("running", at(60)).error
@@ -118,7 +118,7 @@ def test_saw_idle_and_suspended_wait_for_ever_and_warn_once(tracker: WaitTracker
 def test_saw_unknown_status_has_its_grace_then_gives_up_without_a_new_job(
     tracker: WaitTracker, status: str, meaning: str, why: str
 ) -> None:
-    """Ten minutes of not knowing are borne with one warning; then the task fails at once, because the job may run."""
+    """An unknown status continues the wait for ten minutes with one warning; then the task fails at once."""
     assert tracker.record_status(status, at(0)) == WaitDecision(
         "wait", (info(f"is {status!r}"), warning(f"is {status!r}, {meaning}: the wait continues for 10 min"))
     )
@@ -173,7 +173,7 @@ def test_missed_polls_are_borne_for_the_budget_whatever_their_reason(tracker: Wa
 
 
 def test_missed_polls_given_up_keep_what_retry_policies_look_at() -> None:
-    """The error that is raised has the status, code and all else of the last failure, and names the page."""
+    """The raised error has the status, code and all other attributes of the last failure, and the page's URL."""
     tracker = WaitTracker("j1", now=START, failure_budget=timedelta(0), console_url=URL)
     original = PolarisAuthError(
         "GET … answered 401.", status=401, code="Unauthenticated", request_id="r1", method="GET"
@@ -189,7 +189,7 @@ def test_missed_polls_given_up_keep_what_retry_policies_look_at() -> None:
 
 
 def test_missed_after_an_unknown_status_for_the_budget_is_no_case_for_a_retry(tracker: WaitTracker) -> None:
-    """Nobody knows what the job does: the error is that for an unknown status, with the words of the failure."""
+    """The job's result is unknown: the error is that for an unknown status, with the text of the failure."""
     tracker.record_status("unknown", at(0))
     tracker.record_error(PolarisServerError("GET … answered 503.", status=503), at(10))
     verdict = tracker.record_error(PolarisServerError("GET … answered 503.", status=503), at(910))
@@ -286,7 +286,7 @@ def test_deadline_is_reached_at_the_instant_and_not_before() -> None:
 
 
 def test_deadline_of_another_zone_is_told_in_utc() -> None:
-    """Messages speak UTC, whatever zone the deadline came in."""
+    """Messages give the time in UTC for a deadline in any zone."""
     zone = timezone(timedelta(hours=2))
     tracker = WaitTracker("j1", now=START, deadline=datetime(2025, 1, 1, 2, 1, tzinfo=zone))
     assert "at the deadline 2025-01-01T00:01:00Z, 60 s into the wait." in str(
@@ -306,7 +306,7 @@ def test_timeout_error_tells_what_was_done_about_the_job() -> None:
 
 
 def test_deadline_during_an_outage_tells_the_last_failure() -> None:
-    """Time is up even if nothing answers, and the error doesn't hide that."""
+    """The deadline ends the wait even if polls fail, and the error contains the failure."""
     tracker = WaitTracker("j1", now=START, deadline=at(60))
     tracker.record_error(DOWN, at(30))
     verdict = tracker.record_error(DOWN, at(60))

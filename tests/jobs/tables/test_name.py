@@ -1,4 +1,4 @@
-"""Each rule for the names of tables: what breaks it, in which words, and the neighbour that doesn't."""
+"""Each rule for table names: its violation, its message, and a similar valid name."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ from airflow_provider_polaris.jobs.validation.rules import check_table_name
     ],
 )
 def test_check_table_name_that_polaris_refuses(name: object, message: str) -> None:
-    """Each rule for names has its sentence."""
+    """Each rule for names has its message."""
     with pytest.raises(PolarisSpecError) as caught:
         check_table_name(name, "f")
 

@@ -1,4 +1,4 @@
-"""Each rule for mappings and filter: what breaks it, in which words, and the neighbour that doesn't."""
+"""Each rule for mappings and filter: its violation, its message, and a similar valid value."""
 
 from __future__ import annotations
 
