@@ -100,13 +100,13 @@ class PolarisRetryPolicy(RetryPolicy):
             return RetryDecision.default()
         kind = type(error).__name__
         prospect = retryability_of(error)
-        if prospect is Retryability.LASTING:
+        if prospect is Retryability.PERMANENT:
             return RetryDecision.fail(f"{kind}: the next try would meet the same error or do harm, so there is none.")
-        if prospect is Retryability.DENIED:
+        if prospect is Retryability.FORBIDDEN:
             return RetryDecision.fail(
                 f"{kind}: a permission is missing, which no retry mends. Grant it, then clear the task."
             )
-        if prospect is Retryability.OPEN:
+        if prospect is Retryability.UNKNOWN:
             return RetryDecision(
                 RetryAction.DEFAULT,
                 reason=f"{kind}: nobody can tell whether it passes, so the task's own retries and retry_delay count.",

@@ -95,10 +95,10 @@ class _Watcher:
         try:
             look = fetch_status(self._hook, self._tracker.job_id)
         except PolarisError as error:
-            verdict = self._tracker.missed(error, CLOCK.now())
+            verdict = self._tracker.record_error(error, CLOCK.now())
             self._report(verdict)
             return JobStatus("") if verdict.decision == "deadline" else None
-        verdict = self._tracker.saw(look.status, CLOCK.now())
+        verdict = self._tracker.record_status(look.status, CLOCK.now())
         self._report(verdict)
         if verdict.decision == "ended" and look.state is not None:
             return look

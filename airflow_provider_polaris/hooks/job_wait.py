@@ -92,10 +92,10 @@ class WorkerWait:
             look = fetch_status(self._hook, self._tracker.job_id)
         except PolarisError as error:
             self.failure = error
-            verdict = self._tracker.missed(error, self._clock.now())
+            verdict = self._tracker.record_error(error, self._clock.now())
         else:
             state = look.state
-            verdict = self._tracker.saw(look.status, self._clock.now())
+            verdict = self._tracker.record_status(look.status, self._clock.now())
         log_messages(self._log, verdict.messages)
         if verdict.decision != "wait":
             late = verdict.decision == "deadline"
@@ -121,7 +121,7 @@ class WorkerWait:
         """Log how far a running job is, and once that a job is pending for long."""
         if self._tracker.status == "running":
             self._progress.report(now)
-        self._patience.saw(self._tracker.status, now.timestamp())
+        self._patience.record_status(self._tracker.status, now.timestamp())
         due = self._patience.due(self._tracker.status)
         if due is None or now.timestamp() < due:
             return

@@ -1,7 +1,7 @@
 """
-What a Polaris job *is*: specs, rules, intervals, states and errors; performs no I/O and knows neither Airflow nor HTTP.
+Model Polaris jobs: specs, validation, intervals, states and errors. Performs no I/O; independent of Airflow and HTTP.
 
-Names that need pydantic's models are loaded when they are first used, so that importing this package stays cheap.
+Names that need pydantic's models are loaded on first use, which keeps the import of this package fast.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ _HOME: Final = {
     "check_spec": "validation.rules",
     "check_table_name": "tables.name",
 }
-#: Names that release 0.1 used for what has another name now.
+#: Names of release 0.1, and the names that replace them.
 _RENAMED: Final = {"TableFacts": "TableDescription"}
 
 

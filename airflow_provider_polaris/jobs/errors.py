@@ -1,13 +1,13 @@
 """
-Every error of the package, in one tree; performs no I/O and knows no Airflow exception.
+Define all errors of the package in one class tree. Performs no I/O and uses no Airflow exception.
 
-A message is one sentence chain on one line: what, which, why, what next. The vendor's text stands verbatim in it.
+A message is one line: what failed, for which object, why, and what to do next. It quotes Polaris' text verbatim.
 
 .. code-block:: text
 
     PolarisError
     ├─ PolarisSpecError(ValueError)      our input is wrong; raised before any request
-    ├─ PolarisGuardError                 a guard refused to go on; nothing was sent
+    ├─ PolarisGuardError                 a guard stopped the task; nothing was sent
     ├─ PolarisTransportError             no answer (DNS, connect, TLS, timeout); retryable
     ├─ PolarisApiError                   an answer with an error status
     │   ├─ PolarisAuthError              401, 403
@@ -15,10 +15,10 @@ A message is one sentence chain on one line: what, which, why, what next. The ve
     │   ├─ PolarisConflictError          409
     │   ├─ PolarisThrottledError         429
     │   └─ PolarisServerError            5xx
-    ├─ PolarisProtocolError              an answer that we can't read
-    │   └─ PolarisForeignAnswerError     an error that isn't Polaris' own: a proxy, a wrong host; retryable
-    ├─ PolarisAmbiguousSubmitError       a POST whose outcome nobody knows
-    └─ PolarisJobError                   the job ended badly
+    ├─ PolarisProtocolError              an unreadable answer
+    │   └─ PolarisForeignAnswerError     an answer that is not from Polaris: a proxy, a wrong host; retryable
+    ├─ PolarisAmbiguousSubmitError       a POST whose outcome is unknown
+    └─ PolarisJobError                   the job did not succeed
         ├─ PolarisJobFailedError
         ├─ PolarisJobCanceledError
         └─ PolarisJobTimeoutError
@@ -30,24 +30,24 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-#: Seconds that ``Retry-After`` can ask for; a longer wait counts as this one.
+#: Longest ``Retry-After`` that is respected, in seconds; a longer one is cut to this value.
 LONGEST_WAIT: Final = 7200.0
 
 
-#: Command that explains each error by its name; needs nothing but this package.
+#: Command that explains an error by its name; requires only this package.
 EXPLAIN: Final = "python -m airflow_provider_polaris explain"
 
 
 def bounded_wait(seconds: float | None) -> float | None:
     """
-    Return how many seconds of a wait that the service asks for are respected.
+    Limit the wait that the service requests to the range 0 to :data:`LONGEST_WAIT` seconds.
 
-    The client, the watcher and the retry policy all decide by this. Each may wait less, none waits longer.
+    The client, the watcher and the retry policy all use this limit. Each may wait less, but never longer.
 
     >>> [bounded_wait(asked) for asked in (None, 30.0, -5.0, 315_360_000.0, math.nan)]
     [None, 30.0, 0.0, 7200.0, None]
 
-    :param seconds: What the service asks for; None for nothing.
+    :param seconds: Requested wait; None if the service requested none.
     """
     if seconds is None or math.isnan(seconds):
         return None
@@ -55,17 +55,17 @@ def bounded_wait(seconds: float | None) -> float | None:
 
 
 class PolarisError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base class of all errors that this package raises."""
 
-    #: Whether the same call may succeed later with nothing changed. Retry code asks this and nothing else.
+    #: Whether the same call may succeed later without changes. Retry code depends on this flag only.
     retryable: ClassVar[bool] = False
 
     @classmethod
     def explained_by(cls) -> str:
         """
-        Return the command that says what this error means and what to do.
+        Return the command that explains this error and its fix.
 
-        A class whose name doesn't begin with Polaris is explained as the class that it is made of.
+        If the name of a class does not begin with ``Polaris``, the command names its nearest base class that does.
 
         >>> PolarisGuardError.explained_by()
         'python -m airflow_provider_polaris explain PolarisGuardError'
@@ -75,31 +75,31 @@ class PolarisError(Exception):
 
 
 class PolarisSpecError(PolarisError, ValueError):
-    """The job or an argument is wrong; raised before any request."""
+    """Raised before any request when the job spec or an argument is invalid."""
 
 
 class PolarisGuardError(PolarisError):
-    """A guard refused to go on; nothing was sent."""
+    """Raised when a guard stops the task; nothing was sent."""
 
 
 class PolarisTransportError(PolarisError):
-    """No answer came, or no whole one in time: name look-up, connection, TLS or time-out."""
+    """Raised when no complete answer arrived: DNS, connection, TLS or timeout."""
 
     retryable = True
 
 
 class PolarisProtocolError(PolarisError):
-    """An answer came that is not what the API promises (not JSON, a required field missing, too large)."""
+    """Raised when an answer violates the API's contract: not JSON, a required field missing, or too large."""
 
 
 class PolarisForeignAnswerError(PolarisProtocolError):
     """
-    Something else answered in Polaris' place: a proxy, an ingress under maintenance, a wrong host.
+    Raised when the answer is not from Polaris: a proxy, an ingress under maintenance, or a wrong host answered.
 
-    An error status counts as Polaris' word only in Polaris' own form of an error. This one has another form, so it says
-    nothing about the job, table or key that the request was about. Like a 503, it is retried.
+    An error answer is from Polaris only if its body has Polaris' error format. Any other body gives no information
+    about the job, table or API key of the request. The request is retried, as after a 503.
 
-    :param message: The whole sentence.
+    :param message: The complete message.
     :param status: HTTP status of the answer.
     """
 
@@ -112,16 +112,16 @@ class PolarisForeignAnswerError(PolarisProtocolError):
 
 class PolarisApiError(PolarisError):
     """
-    Polaris answered with an error.
+    Raised when Polaris answers with an error status.
 
-    :param message: The whole sentence.
+    :param message: The complete message.
     :param status: HTTP status.
-    :param code: Machine-readable code of the vendor's envelope, if it had one.
+    :param code: Machine-readable code in the vendor's error body, if any.
     :param vendor_message: The vendor's own text, verbatim.
     :param method: HTTP method of the request.
     :param path: Path of the request, without host and query.
     :param request_id: The ``X-Request-Id`` of the answer, if any.
-    :param retry_after: Seconds that the server asked us to wait, if it did; see :func:`bounded_wait`.
+    :param retry_after: Wait in seconds that the server requested, if any; see :func:`bounded_wait`.
     """
 
     def __init__(
@@ -147,32 +147,32 @@ class PolarisApiError(PolarisError):
 
     @staticmethod
     def class_for(status: int) -> type[PolarisApiError]:
-        """Return the most specific class for an HTTP status; the base class for one that has none."""
+        """Return the most specific class for an HTTP status; the base class if there is none."""
         if status in _CLASS_BY_STATUS:
             return _CLASS_BY_STATUS[status]
         return PolarisServerError if status >= 500 else PolarisApiError
 
 
 class PolarisAuthError(PolarisApiError):
-    """401 (who are you?) or 403 (you may not)."""
+    """Raised for 401 (not authenticated) and 403 (permission missing)."""
 
 
 class PolarisNotFoundError(PolarisApiError):
-    """404: no such job, table, file, query or project."""
+    """Raised for 404: the job, table, file, query or project does not exist."""
 
 
 class PolarisConflictError(PolarisApiError):
-    """409: the request clashes with the present state."""
+    """Raised for 409: the request conflicts with the current state."""
 
 
 class PolarisThrottledError(PolarisApiError):
-    """429: too many requests; ``retry_after`` has the wait that the server asked for, if it did."""
+    """Raised for 429: too many requests. ``retry_after`` holds the wait that the server requested, if any."""
 
     retryable = True
 
 
 class PolarisServerError(PolarisApiError):
-    """5xx: the service or something in front of it failed."""
+    """Raised for 5xx: the service or a proxy in front of it failed."""
 
     retryable = True
 
@@ -188,13 +188,13 @@ _CLASS_BY_STATUS: Mapping[int, type[PolarisApiError]] = {
 
 class PolarisAmbiguousSubmitError(PolarisError):
     """
-    A job was POSTed and nobody knows whether Polaris accepted it.
+    Raised when it is unknown whether Polaris accepted a job's POST.
 
-    The job may run, so it must not simply be sent again: look for it first.
+    The job may be running. Search for it before you send it again.
 
-    :param message: The whole sentence.
+    :param message: The complete message.
     :param spec: The body that was sent.
-    :param since: ISO 8601 UTC instant of the POST, for the look-up.
+    :param since: ISO 8601 UTC instant of the POST, for the search.
     """
 
     def __init__(self, message: str, *, spec: Mapping[str, Any] | None = None, since: str | None = None) -> None:
@@ -205,13 +205,13 @@ class PolarisAmbiguousSubmitError(PolarisError):
 
 class PolarisJobError(PolarisError):
     """
-    A job ended badly.
+    Raised when a job did not succeed.
 
-    :param message: The whole sentence.
+    :param message: The complete message.
     :param job_id: Id of the job.
-    :param state: The last status seen, as Polaris wrote it.
+    :param state: The last status that was polled, as Polaris wrote it.
     :param code: ``health.code``, if any.
-    :param console_url: Where to look, if known.
+    :param console_url: Page of the job in the Polaris console, if known.
     """
 
     def __init__(
@@ -231,29 +231,29 @@ class PolarisJobError(PolarisError):
 
 
 class PolarisJobFailedError(PolarisJobError):
-    """The job failed, or completed in a way that counts as failure."""
+    """Raised when the job failed, or completed with a result that counts as failure."""
 
 
 class PolarisJobCanceledError(PolarisJobError):
-    """Somebody canceled the job."""
+    """Raised when a user canceled the job."""
 
 
 class PolarisJobTimeoutError(PolarisJobError):
-    """The job was not done at the deadline."""
+    """Raised when the job has not ended at the deadline."""
 
 
-#: Failures that say nothing of the job or table that was asked for: the next question would meet them as well.
+#: Errors of the connection, not of the requested job or table. The next request would fail in the same way.
 CONNECTION_WIDE_ERRORS: Final = (PolarisTransportError, PolarisThrottledError, PolarisAuthError)
 
 
 def with_link(text: str, url: str | None) -> str:
     """
-    Append an address to a message, with nothing behind it: the page of a log takes a dot or bracket into the link.
+    Append a URL to a message. No punctuation follows it, because Airflow's log page would include it in the link.
 
     :param text: One or more sentences.
-    :param url: None or empty if it isn't known.
+    :param url: None or empty if unknown.
 
-    >>> see("The job is 'running'", "https://acme.app.imply.io/")
+    >>> with_link("The job is 'running'", "https://acme.app.imply.io/")
     "The job is 'running'. See https://acme.app.imply.io/"
     """
     if not url:
@@ -262,12 +262,12 @@ def with_link(text: str, url: str | None) -> str:
 
 
 class PolarisRecordError(PolarisError):
-    """The record can't be read or written, and without it no job is submitted."""
+    """Raised when the submission record cannot be read or written. No job is submitted without it."""
 
     retryable = True
 
 
 class PolarisGuardUnansweredError(PolarisError):
-    """A guard waited in vain, or what it asked was not answered. Nothing was sent, and a retry asks again."""
+    """Raised when a guard timed out or got no answer. Nothing was sent; a retry runs the guard again."""
 
     retryable = True

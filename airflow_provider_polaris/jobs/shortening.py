@@ -1,4 +1,4 @@
-"""Bounds the length of what the service says before it is stored, logged or sent; performs no I/O."""
+"""Limit the length of the service's texts before they are stored, logged or sent; performs no I/O."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from airflow_provider_polaris.jobs.errors import PolarisError
 
 E = TypeVar("E", bound=PolarisError)
 
-#: Characters of an error or of a message in a trigger event. The longest of our own texts have about a thousand.
+#: Longest error or trigger-event message, in characters. The longest texts of this package have about 1,000.
 LONGEST_TEXT: Final = 4000
-#: Characters of a single word, such as a status, a code or an id.
+#: Longest single word (a status, a code or an id), in characters.
 LONGEST_WORD: Final = 200
 
 
 def shorten(text: str, longest: int) -> str:
     """
-    Cut a text that is too long, and say how long it was.
+    Cut a text that is too long, and append its original length.
 
     >>> shorten("completed", 200), shorten("B" * 5_000_000, 25)
     ('completed', 'BBB… (5000000 characters)')
 
     :param text: The text.
-    :param longest: Characters of the result, what is said about the cut included; 25 or more.
+    :param longest: Longest result in characters, the appended remark included; at least 25.
     """
     if len(text) <= longest:
         return text
@@ -32,9 +32,9 @@ def shorten(text: str, longest: int) -> str:
 
 def shorten_error(error: E) -> E:
     """
-    Return an error whose texts have a bounded length: the error itself, nearly always.
+    Return the error itself, or a copy with shortened texts if one of them is too long.
 
-    The copy has no cause, because the cause would keep the long texts in memory.
+    The copy has no ``__cause__``, because that would keep the long texts in memory.
     """
     message = str(error)
     values = {

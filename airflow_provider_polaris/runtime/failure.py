@@ -39,7 +39,7 @@ def is_permanent(error: PolarisError) -> bool:
 
     :param error: What went wrong.
     """
-    return retryability_of(error) is Retryability.LASTING
+    return retryability_of(error) is Retryability.PERMANENT
 
 
 def log_explanation(error: BaseException, log: Any) -> None:

@@ -161,13 +161,13 @@ class PolarisJobTrigger(BaseTrigger):
         """Hand an observation to the tracker and log what is worth it."""
         now = _now()
         if observation.error is not None:
-            verdict = tracker.missed(observation.error, now)
+            verdict = tracker.record_error(observation.error, now)
         elif observation.status is not None:
-            verdict = tracker.saw(observation.status, now)
+            verdict = tracker.record_status(observation.status, now)
         else:
             verdict = WaitDecision("wait", tracker.progress(observation.progress, now))
         log_messages(self.log, verdict.messages)
-        patience.saw(tracker.status, now.timestamp())
+        patience.record_status(tracker.status, now.timestamp())
         if observation.state is not None:
             warning = patience.warning(observation.state, now.timestamp())
             if warning is not None:
@@ -181,7 +181,7 @@ class PolarisJobTrigger(BaseTrigger):
         if result.has_ended and not (self.cancel_on_timeout and result.status == "canceled"):
             return self._ended(result.status)
         if result.status is not None and not result.has_ended:
-            tracker.saw(result.status, _now())
+            tracker.record_status(result.status, _now())
         if not self.cancel_on_timeout:
             aftermath = "it runs on, because cancel_on_timeout=False"
         elif result.problem is not None:

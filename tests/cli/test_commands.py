@@ -120,8 +120,8 @@ def test_list_of_a_table_whose_name_deceives_is_refused(run) -> None:
         1,
         "",
         (
-            "polaris: --table 'hour\\u200bly' contains U+200B (ZERO WIDTH SPACE), which can't be seen and makes the "
-            "name look like another. Take it out.\n"
+            "polaris: --table 'hour\\u200bly' contains U+200B (ZERO WIDTH SPACE), which is invisible and makes the "
+            "name look like another. Remove it.\n"
         ),
     )
 

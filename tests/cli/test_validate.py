@@ -43,7 +43,7 @@ def test_validate_of_several_files_says_something_about_each(write, run) -> None
     assert (done.code, done.out) == (1, "b.json: a valid batch job for table 'hourly'.\nc.json: a valid sql job.\n")
     assert done.err == (
         "a.json: target.intervals is missing or empty, and ingestionMode 'replace' needs to know what to replace. Name "
-        "the intervals. Only who means to lose all other data of the table sets replaceAll to true.\n"
+        "the intervals. Set replaceAll to true only to discard all other data of the table.\n"
     )
 
 

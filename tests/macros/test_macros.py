@@ -141,7 +141,7 @@ def test_undefined_variable_of_a_partitioned_run_is_named_by_the_error():
         ),
         (
             "{{ macros.polaris.aged_window('2024-06/P1M', '-P1D', 'day') }}",
-            "older_than '-P1D' is no age. Write how old data is to be, such as 'P30D'.",
+            "older_than '-P1D' is not a positive period. Write the minimum age of the data, such as 'P30D'.",
         ),
         (
             "{{ macros.polaris.split('2024-06/P1M', 'P3D') }}",

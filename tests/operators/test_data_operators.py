@@ -111,7 +111,8 @@ REFUSED_DELETIONS = {
     "both": (
         {"intervals": DAY, "delete_all": True},
         (
-            f"deleteAll True can't go with target.intervals ['{DAY}']: a job deletes all data or those intervals. "
+            f"deleteAll True cannot be combined with target.intervals ['{DAY}']: a job deletes all data or "
+            "those intervals. "
             "Leave one of the two out."
         ),
     ),

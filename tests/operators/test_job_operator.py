@@ -143,7 +143,7 @@ def test_execute_with_a_job_that_failed_by_its_spec_fails_without_retry(jobs, cl
     url = ti.xcom("polaris_job_url")
     assert str(caught.value) == (
         f"Polaris job {JOB!r} (batch into 'Koalas Rollup') failed after 0 s with 'query_not_supported': \"No such "
-        "function 'FOO'\". Its log says: 'FOO at 1:8' (query_not_supported). Rewrite the expression or query that "
+        "function 'FOO'\". Its log contains: 'FOO at 1:8' (query_not_supported). Rewrite the expression or query that "
         f"Polaris can't run. A retry would fail in the same way. See {url}"
     )
     assert isinstance(caught.value.__cause__, PolarisJobFailedError)
@@ -271,7 +271,10 @@ def test_execute_that_lost_sight_of_its_job_raises_it_typed(jobs, clock, context
         ),
         ({"source": {}}, "type of the job spec is missing"),
         ({"type": "streaming"}, "type 'streaming' is a job that never ends, so no task can wait for it."),
-        ({**SPEC, "replaceAll": True}, "replaceAll True can't go with target.intervals ['2026-11-19/2026-11-20']"),
+        (
+            {**SPEC, "replaceAll": True},
+            "replaceAll True cannot be combined with target.intervals ['2026-11-19/2026-11-20']",
+        ),
     ],
     ids=["None", "list", "no JSON", "no type", "streaming", "broken rule"],
 )

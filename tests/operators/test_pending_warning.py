@@ -36,9 +36,9 @@ def warnings(task_log):
 
 def sentence(minutes, ti):
     return (
-        f"WARNING Polaris job {JOB!r} has been 'pending' for {minutes} min. Polaris says: health 'warn', code "
-        "'insufficient_capacity', message 'waiting for task slots'. A pending job waits, usually for resources: look "
-        f"at what else the project is doing. See {ti.xcom('polaris_job_url')}"
+        f"WARNING Polaris job {JOB!r} has been 'pending' for {minutes} min. Polaris reports: health 'warn', code "
+        "'insufficient_capacity', message 'waiting for task slots'. A pending job waits, usually for resources: check "
+        f"the other jobs of the project. See {ti.xcom('polaris_job_url')}"
     )
 
 

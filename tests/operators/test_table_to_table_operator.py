@@ -262,7 +262,7 @@ def test_execute_behind_a_proxy_that_answers_by_itself_is_left_to_retries(
     tables.server.answer("GET", f"/tables/{quote(table)}", status, b"<html><h1>Under maintenance</h1></html>")
     with pytest.raises(PolarisForeignAnswerError, match="and the text begins 'Under maintenance'") as caught:
         operator().execute(context)
-    assert retryability_of(caught.value) is Retryability.PASSING
+    assert retryability_of(caught.value) is Retryability.TRANSIENT
     assert tables.submitted == []
 
 
@@ -400,15 +400,15 @@ def test_docstring_describes_every_argument():
         (
             {"source_table": "a\u200bb"},
             (
-                "source_table 'a\\u200bb' contains U+200B (ZERO WIDTH SPACE), which can't be seen and makes the name "
-                "look like another. Take it out."
+                "source_table 'a\\u200bb' contains U+200B (ZERO WIDTH SPACE), which is invisible and makes the name "
+                "look like another. Remove it."
             ),
         ),
         (
             {"target_table": "a\u202eb"},
             (
-                "target_table 'a\\u202eb' contains U+202E (RIGHT-TO-LEFT OVERRIDE), which can't be seen and makes the "
-                "name look like another. Take it out."
+                "target_table 'a\\u202eb' contains U+202E (RIGHT-TO-LEFT OVERRIDE), which is invisible and makes the "
+                "name look like another. Remove it."
             ),
         ),
     ],

@@ -149,4 +149,4 @@ def test_connection_that_is_incomplete_is_told_when_the_budget_is_spent(world: A
     ((_, heard),) = watch_many(world, 1, 20 * MINUTE)
 
     assert heard.event["status"] == "gave_up"
-    assert heard.event["message"].endswith("The last poll failed so: connection 'polaris_default' has no project id.")
+    assert heard.event["message"].endswith("The last error: connection 'polaris_default' has no project id.")

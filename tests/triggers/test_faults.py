@@ -56,7 +56,7 @@ def test_waiters_outlive_ten_minutes_of_outage(world: Any, count: int, trigger_l
     assert in_outage <= 10 * 600 / INTERVAL
     warnings = [line for line in trigger_log() if line.startswith("WARNING")]
     assert len(warnings) == count
-    assert "can't be polled; the wait goes on for 15 min without an answer: GET" in warnings[0]
+    assert "can't be polled; the wait continues for 15 min without an answer: GET" in warnings[0]
     assert len([line for line in trigger_log() if "can be polled again after" in line]) == count
 
 
@@ -194,5 +194,5 @@ def test_poll_that_breaks_counts_as_failed(world: Any, monkeypatch: pytest.Monke
     for _, heard in started:
         assert heard.event["status"] == "gave_up"
         assert heard.event["message"].endswith(
-            "The last poll failed so: the poll for all waiting tasks broke: ZeroDivisionError('division by zero')."
+            "The last error: the poll for all waiting tasks broke: ZeroDivisionError('division by zero')."
         )

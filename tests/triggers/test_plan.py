@@ -99,14 +99,14 @@ def pending(job_id: str = "job-1", health: Health | None = None) -> JobState:
 def test_patience_warns_once_when_pending_has_been_long_enough() -> None:
     """Counted from the start of the wait, or from when the job became pending again."""
     patience = PendingWarning(600.0, 1000.0)
-    patience.saw(None, 1001.0)
-    patience.saw("pending", 1010.0)
+    patience.record_status(None, 1001.0)
+    patience.record_status("pending", 1010.0)
 
     assert patience.due("pending") == 1600.0
     assert patience.warning(pending(), 1599.0) is None
     assert patience.warning(pending(), 1600.0) == (
-        "Polaris job 'job-1' has been 'pending' for 10 min. Polaris says nothing about its health. A pending job "
-        "waits, usually for resources: look at what else the project is doing."
+        "Polaris job 'job-1' has been 'pending' for 10 min. Polaris reports no health. A pending job "
+        "waits, usually for resources: check the other jobs of the project."
     )
     assert patience.warning(pending(), 1700.0) is None
     assert patience.due("pending") is None
@@ -115,8 +115,8 @@ def test_patience_warns_once_when_pending_has_been_long_enough() -> None:
 def test_patience_counts_anew_after_another_status() -> None:
     """A job that ran and waits again has not waited all the time."""
     patience = PendingWarning(600.0, 1000.0)
-    patience.saw("running", 1100.0)
-    patience.saw("pending", 1500.0)
+    patience.record_status("running", 1100.0)
+    patience.record_status("pending", 1500.0)
 
     assert patience.due("running") is None
     assert patience.due("pending") == 2100.0
@@ -125,7 +125,7 @@ def test_patience_counts_anew_after_another_status() -> None:
 def test_patience_without_limit_never_warns() -> None:
     """None switches it off."""
     patience = PendingWarning(None, 1000.0)
-    patience.saw("pending", 1001.0)
+    patience.record_status("pending", 1001.0)
 
     assert patience.due("pending") is None
     assert patience.warning(pending(health=Health("warn", "c")), 1e12) is None

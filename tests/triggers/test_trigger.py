@@ -19,7 +19,7 @@ URL = "https://acme.app.imply.io/"
 def timeout_text(aftermath: str, console_url: str | None = None) -> str:
     """Return what the worker would say of a job that was seen running, 100 s after the start of the wait."""
     tracker = WaitTracker("job-1", now=START, deadline=START + timedelta(seconds=100), console_url=console_url)
-    tracker.saw("running", START)
+    tracker.record_status("running", START)
     return str(tracker.timeout_error(aftermath))
 
 
@@ -263,9 +263,9 @@ def test_job_that_stays_pending_is_worth_one_warning(world: Any, trigger_log: An
 
     (warning,) = [line for line in trigger_log() if line.startswith("WARNING")]
     assert warning == (
-        "WARNING Polaris job 'job-1' has been 'pending' for 10 min. Polaris says: health 'warn', code "
+        "WARNING Polaris job 'job-1' has been 'pending' for 10 min. Polaris reports: health 'warn', code "
         "'insufficient_capacity', message 'waiting for task slots', log 2026-11-20T06:05:00Z warn c1: '0 of 4'. "
-        f"A pending job waits, usually for resources: look at what else the project is doing. See {URL}"
+        f"A pending job waits, usually for resources: check the other jobs of the project. See {URL}"
     )
     assert len(world.polaris.requests) == pytest.approx(300, abs=3)
 

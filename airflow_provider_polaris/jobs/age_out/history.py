@@ -1,9 +1,9 @@
 """
-What the list of jobs says about a table's past: who changed it, and what was taken out of it; performs no I/O.
+Read the history of a table from the list of jobs: which jobs changed it and what they removed; performs no I/O.
 
-Whether a time partition of the target may be replaced by what the source has now can't be told from numbers: a hundred
-rows that were aged and deleted, and a hundred that came late, look alike. So it takes positive evidence: the job that
-wrote the partition is known, it read this source, and nothing has left the source there since.
+Row counts cannot prove that the current source may replace a time partition of the target: a hundred rows that were
+aged out and deleted, and a hundred rows that arrived late, give the same numbers. Positive evidence is required: the
+job that wrote the partition is known, it read this source, and nothing was removed from the source there since.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from airflow_provider_polaris.jobs.time.interval import Interval
 _REMOVING: Final = frozenset({"delete_data", "drop_table"})
 _LOADING: Final = frozenset({"batch", "sql"})
 
-#: Describes a job; None if Polaris doesn't know it any more.
+#: Function that returns a job's description; None if Polaris no longer has the job.
 Describe = Callable[[str], Mapping[str, Any] | None]
 
 
 @dataclass(frozen=True)
 class HistoryJob:
     """
-    A job that changed a table, or is about to.
+    A job that changed a table, or that may still change it.
 
-    :param state: As the list or a description has it.
-    :param spans: Where it changed the table.
-    :param is_append: It added rows and took none away.
+    :param state: State from the list or from a description.
+    :param spans: Intervals that it changed.
+    :param is_append: It added rows and removed none.
     """
 
     state: JobState
@@ -43,15 +43,15 @@ class HistoryJob:
 
     @property
     def removes(self) -> bool:
-        """Whether rows may be gone because of it."""
+        """Whether the job may have removed rows."""
         return self.state.type in _REMOVING or (self.state.type in _LOADING and not self.is_append)
 
     def touches(self, spans: tuple[Interval, ...], partition: Granularity) -> bool:
-        """Whether it changed a time partition that one of the intervals has."""
+        """Whether the job changed a time partition that overlaps one of the intervals."""
         return overlap(spans, self.spans, partition)
 
     def covers(self, bucket: Interval) -> bool:
-        """Whether it rewrote all of a time partition."""
+        """Whether the job rewrote a whole time partition."""
         return any(span.contains(bucket) for span in self.spans)
 
     def __str__(self) -> str:
@@ -62,10 +62,10 @@ class TableHistory:
     """
     The jobs of one table, newest first.
 
-    :param rows: As the list of jobs has them, by creation.
-    :param describe: Asks for one.
-    :param partition: Time partitions.
-    :param most: There may be more if there are so many.
+    :param rows: Entries of the list of jobs, sorted by creation.
+    :param describe: Returns the description of a job.
+    :param partition: Granularity of the time partitions.
+    :param most: Limit of the list: with that many rows, the list may be incomplete.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class TableHistory:
         self._known: dict[str, HistoryJob | None] = {}
 
     def reaches(self, since: datetime) -> bool:
-        """Whether no job that was made at an instant or later is missing."""
+        """Whether the list contains all jobs that were created at or after an instant."""
         oldest = self._rows[-1][1].created if self._rows else None
         return not self._is_cut or (oldest is not None and oldest < since)
 
@@ -86,30 +86,30 @@ class TableHistory:
         self, spans: tuple[Interval, ...], since: datetime | None, *, but: str = "", only_removals: bool = False
     ) -> Iterable[HistoryJob]:
         """
-        Yield what changed the table in some intervals and ended after an instant, or hasn't ended.
+        Yield the jobs that changed the table in some intervals and ended at or after an instant, or are active.
 
-        :param spans: Where.
-        :param since: Half-open; by Polaris' clock. None for ever.
-        :param but: Id of a job that doesn't count.
-        :param only_removals: Only what may have taken rows away.
+        :param spans: The intervals.
+        :param since: Earliest end, by Polaris' clock; None for no limit.
+        :param but: Id of a job to skip.
+        :param only_removals: Yield only jobs that may have removed rows.
         """
         for row, state in self._rows:
             if state.job_id == but or state.status in STATUSES_WITHOUT_EFFECT:
                 continue
             if since is not None and state.is_terminal and state.completed is not None and state.completed < since:
                 continue
-            job = self._look(row, state, spans)
+            job = self._read_job(row, state, spans)
             if job is not None and job.touches(spans, self._partition) and (job.removes or not only_removals):
                 yield job
 
     def writer(self, bucket: Interval, source: str) -> HistoryJob | str:
         """
-        Find the job that a time partition has all its rows of.
+        Find the job that wrote all rows of a time partition.
 
         :param bucket: The time partition.
-        :param source: The table that it must have read.
-        :return: The newest job that replaced all of it, if it read ``source`` and only deletions came after it; else
-            why there is none, as a clause.
+        :param source: The table that the job must have read.
+        :return: The newest job that replaced the whole partition, if it read ``source`` and only deletions followed;
+            otherwise the reason why there is none, as a clause.
         """
         for job in self.changes((bucket,), None):
             if job.state.type == "delete_data" and job.state.status == "completed":
@@ -117,21 +117,21 @@ class TableHistory:
             is_copy = job.state.type == "batch" and job.state.source_table == source and not job.is_append
             if not (is_copy and job.state.status == "completed" and job.state.created and job.covers(bucket)):
                 return f"{job} changed it, which is no finished job that replaced all of it from table {source!r}"
-            # A job that was made before may have ended after.
+            # A job that was created earlier may have ended later.
             for late in self.changes((bucket,), job.state.created, but=job.state.job_id):
                 if late.state.type != "delete_data":
                     return f"{late} changed it, too"
             return job
         return "the list of jobs doesn't have the one that wrote it"
 
-    def _look(self, row: Mapping[str, Any], state: JobState, spans: tuple[Interval, ...]) -> HistoryJob | None:
-        """Return the job, by its summary where that says enough; None if it isn't there any more."""
+    def _read_job(self, row: Mapping[str, Any], state: JobState, spans: tuple[Interval, ...]) -> HistoryJob | None:
+        """Return the job, from its summary if that is sufficient; None if Polaris no longer has it."""
         if state.job_id in self._known:
             return self._known[state.job_id]
-        told = written_intervals(row, is_whole=False)
-        if told is not None and (state.type not in _LOADING or not overlap(spans, told, self._partition)):
-            # Where it works is known; how, only if that doesn't matter.
-            return HistoryJob(state, told, is_append=False)
+        listed = written_intervals(row, is_whole=False)
+        if listed is not None and (state.type not in _LOADING or not overlap(spans, listed, self._partition)):
+            # The summary lacks the mode, which does not matter for these jobs.
+            return HistoryJob(state, listed, is_append=False)
         described = self._describe(state.job_id)
         job = None
         if described is not None:
@@ -148,11 +148,11 @@ class UnusedSegment:
     """
     A segment that was replaced or deleted and can still be restored.
 
-    :param interval: As Polaris wrote it.
-    :param span: The same; None if it can't be read.
-    :param version: Names it together with the interval.
-    :param created: When it was written; None if Polaris didn't say.
-    :param removed: When it was taken out; None if Polaris didn't say.
+    :param interval: Its interval, as Polaris wrote it.
+    :param span: The parsed interval; None if it cannot be parsed.
+    :param version: Its version, which identifies it together with the interval.
+    :param created: Time at which it was written; None if Polaris did not send it.
+    :param removed: Time at which it was removed; None if Polaris did not send it.
     """
 
     interval: str
@@ -163,13 +163,13 @@ class UnusedSegment:
 
     @classmethod
     def from_wire(cls, row: Mapping[str, Any]) -> UnusedSegment:
-        """Read an entry of ``GET /tables/{name}/unusedSegments``. Source: polaris-sdk 20250425.14.0."""
+        """Parse an entry of ``GET /tables/{name}/unusedSegments``. Source: polaris-sdk 20250425.14.0."""
         text = str(row.get("interval"))
         try:
             span = Interval.parse(text)
         except PolarisSpecError:
             span = None
-        # The same notation as a job's timestamps, and a job's reader of them.
+        # The timestamps have the same notation as those of a job, so the job's parser reads them.
         times = JobState.from_wire(
             {
                 "id": "-",
@@ -181,7 +181,7 @@ class UnusedSegment:
         return cls(text, span, str(row.get("version")), times.created, times.updated)
 
     def was_removed_since(self, since: datetime) -> bool:
-        """Whether it was taken out at an instant or after it, or nobody knows when."""
+        """Whether the segment was removed at or after an instant; True if the time of its removal is unknown."""
         return self.removed is None or self.removed >= floor_to_millisecond(since)
 
 
@@ -189,11 +189,11 @@ def removed_since(
     segments: Iterable[UnusedSegment], spans: tuple[Interval, ...], since: datetime
 ) -> list[UnusedSegment]:
     """
-    Return the segments in some intervals that were taken out since an instant.
+    Return the segments in some intervals that were removed since an instant.
 
-    :param segments: Of the table.
-    :param spans: Where.
-    :param since: By Polaris' clock.
+    :param segments: Unused segments of the table.
+    :param spans: The intervals.
+    :param since: Earliest removal, by Polaris' clock.
     """
     return [
         segment
@@ -205,11 +205,11 @@ def removed_since(
 
 def unproven(segments: Iterable[UnusedSegment], proven: tuple[Interval, ...], copied: datetime) -> list[UnusedSegment]:
     """
-    Return those segments that a deletion should not have taken.
+    Return the deleted segments whose rows are not proven to be in the target.
 
-    :param segments: What the deletion took.
-    :param proven: Intervals whose rows are known to be in the target; they don't touch each other.
-    :param copied: When the copy ended: what was written to the source later is not in it.
+    :param segments: Segments that the deletion removed.
+    :param proven: Intervals whose rows are proven to be in the target; they are not adjacent.
+    :param copied: End of the copy: it does not contain rows that were written to the source later.
     """
     return [
         segment

@@ -1,8 +1,8 @@
 """
-What one run of an age-out does and how it is proven, as plain JSON that goes from task to task; performs no I/O.
+The plan of one age-out run: what it copies and how the copy is proven, as JSON for XCom; performs no I/O.
 
-The way of proving is decided before anything is copied: by a column of the target that counts the rows of the source,
-by the rows themselves where none are merged, or else by what the copy job says of itself (``numRowsProcessed`` and
+The proof method is chosen before the copy. It compares a column of the target that counts the rows of the source; or
+the rows, if the copy merges none; or it uses the metrics of the copy job (``numRowsProcessed`` and
 ``numRowsPersisted``, docs.imply.io/polaris/ingestion-status-reference).
 """
 
@@ -26,18 +26,19 @@ from airflow_provider_polaris.jobs.time.interval import Interval
 _ROWS: Final = "COUNT(*)"
 _COUNT_OF_ROWS: Final = re.compile(r"\s*COUNT\s*\(\s*(\*|1)\s*\)\s*", re.IGNORECASE)
 _SUM_OF_COUNTS: Final = re.compile(r'\s*SUM\s*\(\s*"__count"\s*\)\s*', re.IGNORECASE)
-#: Rows without a number would be summed as nothing, and nobody would miss them; -1 says that there are such rows.
+#: SUM ignores rows without a count, so they would be lost unnoticed; -1 means that there are such rows.
 _EVENTS: Final = 'CASE WHEN COUNT("__count") = COUNT(*) THEN SUM("__count") ELSE -1 END'
 
 
 @dataclass(frozen=True)
 class ProofMethod:
     """
-    How it is proven that the target has what the source has.
+    The method that proves that the target contains the data of the source.
 
-    :param kind: ``measure``: a column of the target counts; ``rows``: rows are rows; ``metrics``: the copy job's own.
-    :param source: SQL over the source that must give the same number as
-    :param target: SQL over the target, in each time partition; for ``metrics`` both count rows.
+    :param kind: ``measure``: a column of the target counts rows; ``rows``: the rows are compared; ``metrics``: the
+        metrics of the copy job are used.
+    :param source: SQL over the source, for each time partition. Its result must equal that of ``target``.
+    :param target: SQL over the target, for each time partition. For ``metrics`` both count rows.
     """
 
     kind: Literal["measure", "rows", "metrics"]
@@ -46,7 +47,7 @@ class ProofMethod:
 
     @property
     def by_partition(self) -> bool:
-        """Whether each time partition can be compared by itself."""
+        """Whether each time partition can be compared separately."""
         return self.kind != "metrics"
 
     def __str__(self) -> str:
@@ -59,14 +60,14 @@ class ProofMethod:
 
 def choose_method(spec: BatchJobSpec, source: TableDescription, target: TableDescription | None) -> ProofMethod:
     """
-    Decide how to prove a copy.
+    Choose the method that proves a copy.
 
-    The ``__count`` that Polaris adds by itself is not relied on, because nobody knows for sure when it does; a mapping
-    of the job is.
+    A mapping of the job is used as proof. The ``__count`` that Polaris adds is not used, because it is not documented
+    when Polaris adds it.
 
-    :param spec: The copy.
-    :param source: What it reads.
-    :param target: What it writes; None if it is to be created.
+    :param spec: Spec of the copy.
+    :param source: Table that the copy reads.
+    :param target: Table that the copy writes; None if the copy creates it.
     """
     is_rollup = source.type == "aggregate"
     pattern = _SUM_OF_COUNTS if is_rollup else _COUNT_OF_ROWS
@@ -80,10 +81,10 @@ def choose_method(spec: BatchJobSpec, source: TableDescription, target: TableDes
 
 def check_time_stays(spec: BatchJobSpec) -> None:
     """
-    Refuse a copy that moves rows in time: they would have to be looked for elsewhere than where they came from.
+    Refuse a copy that moves rows to other time partitions, because then the partitions cannot be compared.
 
-    :param spec: The copy.
-    :raises PolarisSpecError: It does.
+    :param spec: Spec of the copy.
+    :raises PolarisSpecError: The copy may move rows.
     """
     for mapping in spec.mappings:
         reading = read_expression(mapping.expression) if mapping.column_name == "__time" else None
@@ -92,20 +93,20 @@ def check_time_stays(spec: BatchJobSpec) -> None:
         floor = reading.time_floor if reading is not None else None
         if floor is None or not floor.of_time or floor.has_origin:
             raise PolarisSpecError(
-                f"the copy makes __time of {quote(mapping.expression)}: its rows may land in other time partitions "
-                "than they come from, so that nobody can tell whether all have arrived before the source is deleted. "
-                "Leave __time as it is or round it down: TIME_FLOOR(\"__time\", 'PT1H')."
+                f"the copy computes __time from {quote(mapping.expression)}: rows may move to other time partitions, "
+                "so the copy cannot be proven before the source is deleted. "
+                "Keep __time unchanged or round it down: TIME_FLOOR(\"__time\", 'PT1H')."
             )
 
 
 @dataclass(frozen=True)
 class Window:
     """
-    A stretch of time partitions, one after the other.
+    Consecutive time partitions.
 
-    :param interval: ISO 8601, UTC.
-    :param rows: Rows of the source, stored ones.
-    :param counted: What they count by the way of proving.
+    :param interval: ISO 8601 interval, UTC.
+    :param rows: Number of stored rows in the source.
+    :param counted: Count of the source by the proof method.
     """
 
     interval: str
@@ -116,17 +117,17 @@ class Window:
 @dataclass(frozen=True)
 class AgingPlan:
     """
-    What is aged, and what the source had of it when it was counted.
+    The data that a run ages out, with the counts of the source at planning time.
 
-    :param source: Table that data is taken from.
-    :param target: Table that it goes to.
-    :param granularity: Time partitions that both fall on.
-    :param windows: In the order of time; never empty.
-    :param way: How it is proven.
+    :param source: Table from which data is aged out.
+    :param target: Table to which it is copied.
+    :param granularity: Time partitions that fit both tables.
+    :param windows: Windows in time order; never empty.
+    :param way: The proof method.
     :param filter: SQL condition of the copy; None for none.
-    :param context: Query context, so that counts see what the copy sees.
-    :param may_replace: Whether rows of the target may be replaced without evidence that the source still has them all.
-    :param job: The copy job; None before there is one.
+    :param context: Query context, so that counts and copy read the same rows.
+    :param may_replace: Whether rows of the target may be replaced without evidence that the source still has all rows.
+    :param job: Id of the copy job; None before it is submitted.
     """
 
     source: str
@@ -141,16 +142,16 @@ class AgingPlan:
 
     @property
     def spans(self) -> tuple[Interval, ...]:
-        """Intervals of the windows."""
+        """The intervals of the windows."""
         return tuple(Interval.parse(window.interval) for window in self.windows)
 
     @property
     def buckets(self) -> tuple[Interval, ...]:
-        """The time partitions."""
+        """The time partitions of the windows."""
         return tuple(bucket for span in self.spans for bucket in span.buckets(self.granularity))
 
     def to_json(self) -> dict[str, Any]:
-        """Write it for XCom."""
+        """Return the plan as JSON for XCom."""
         return {
             **asdict(self),
             "granularity": self.granularity.value,
@@ -162,10 +163,10 @@ class AgingPlan:
     @classmethod
     def from_json(cls, value: Any, field: str) -> AgingPlan:
         """
-        Read what :meth:`to_json` wrote.
+        Parse the output of :meth:`to_json`.
 
-        :param field: What the value is called, for the error.
-        :raises PolarisSpecError: It is something else.
+        :param field: Name of the value, for the error message.
+        :raises PolarisSpecError: The value is not a plan.
         """
         try:
             values = {name: each for name, each in dict(value).items() if name != "intervals"}
@@ -179,26 +180,26 @@ class AgingPlan:
             )
         except (TypeError, KeyError, ValueError):
             raise PolarisSpecError(
-                f"{field} {quote(value)} is not what the task before leaves. Clear the first task of the group with "
-                "all that come after it."
+                f"{field} {quote(value)} is not the output of the previous task. Clear the first task of the group "
+                "and all downstream tasks."
             ) from None
 
     def source_sql(self) -> str:
-        """Count the source by time partition."""
+        """Return the SQL that counts the source by time partition."""
         return count_sql(self.source, self.granularity, self.way.source, self.spans, self.filter)
 
     @property
     def source_words(self) -> dict[str, str]:
-        """What of :meth:`source_sql` the user wrote, by the name of the argument."""
+        """The parts of :meth:`source_sql` that the user wrote, by argument name."""
         return {} if self.filter is None else {"filter_expression": self.filter}
 
     @property
     def target_words(self) -> dict[str, str]:
-        """What of :meth:`target_sql` the user wrote, likewise."""
+        """The parts of :meth:`target_sql` that the user wrote, by argument name."""
         return {"the measure that counts rows": self.way.target} if self.way.kind == "measure" else {}
 
     def target_sql(self) -> str:
-        """Count the target by time partition."""
+        """Return the SQL that counts the target by time partition."""
         return count_sql(self.target, self.granularity, self.way.target, self.spans)
 
 
@@ -208,9 +209,9 @@ def count_sql(
     """
     Return the SQL that counts a table by time partition: ``bucket``, ``n`` rows, ``events``.
 
-    :param counted: SQL of what is counted besides rows.
-    :param spans: Where.
-    :param condition: Of rows; None for all.
+    :param counted: SQL of the second count, besides rows.
+    :param spans: Intervals to count.
+    :param condition: SQL condition on rows; None for all rows.
     :raises PolarisSpecError: The condition is not one SQL expression.
     """
     return (
@@ -223,10 +224,10 @@ def oldest_sql(
     table: str, granularity: Granularity, counted: str, before: Interval, most: int, condition: str | None
 ) -> str:
     """
-    Return the SQL that counts the oldest time partitions that have rows.
+    Return the SQL that counts the oldest time partitions with rows.
 
-    :param before: Those that end where this interval begins, or earlier.
-    :param most: How many.
+    :param before: Only partitions that end at or before the start of this interval.
+    :param most: Maximum number of partitions.
     """
     until = Interval(Interval.ETERNITY.start, before.start)
     return f"{count_sql(table, granularity, counted, (until,), condition)}\nORDER BY 1\nLIMIT {most}"
@@ -234,29 +235,29 @@ def oldest_sql(
 
 def read_counts(rows: Iterable[Mapping[str, Any]], granularity: Granularity) -> dict[Interval, Count]:
     """
-    Read the answer to one of these queries.
+    Parse the answer to one of these queries.
 
-    :return: Count of each time partition that has rows; ``events`` is negative where it is unknown.
-    :raises PolarisProtocolError: It is no such answer.
+    :return: Count of each time partition with rows; ``events`` is negative if it is unknown.
+    :raises PolarisProtocolError: The answer has another format.
     """
     return RowCountQuery(granularity, (), (), True, "", "", {}).read(rows)
 
 
 def query_context(context: Mapping[str, Any] | None) -> dict[str, Any]:
     """
-    Return the query context with which a filter means for a count what it means for a job.
+    Return the query context with which a filter has the same meaning in a count as in a job.
 
-    :param context: The job's.
+    :param context: Context of the job.
     """
     return {"sqlTimeZone": (context or {}).get("sqlTimeZone", "UTC")}
 
 
 def make_windows(counts: Mapping[Interval, Count]) -> tuple[Window, ...]:
     """
-    Join time partitions that follow each other.
+    Join consecutive time partitions to windows.
 
-    :param counts: Count of each.
-    :return: In the order of time.
+    :param counts: Count of each partition.
+    :return: The windows in time order.
     """
     windows: list[Window] = []
     end = None

@@ -1,9 +1,9 @@
 """
-Which part of a table a run ages: whole time partitions, each taken by exactly one run; performs no I/O.
+Compute the part of a table that a run ages out: whole time partitions, each in exactly one run; performs no I/O.
 
-A run of the interval [s, e) takes [floor(s - P), floor(e - P)), where P is the age and floor rounds down to time
-partitions. Runs whose intervals follow each other take what follows each other, whatever the lengths of months, and
-never ask the clock: a backfill takes what the run of that day would have taken.
+A run of the interval [s, e) ages out [floor(s - P), floor(e - P)), where P is the age and floor rounds down to time
+partitions. Consecutive runs age out consecutive intervals, for months of any length. The current time is never used: a
+backfill ages out the same data as the original run.
 """
 
 from __future__ import annotations
@@ -25,17 +25,19 @@ _NOTHING: Final = Period()
 
 def read_age(text: str) -> Period:
     """
-    Read how old data is to be.
+    Parse the minimum age of data to age out.
 
     :param text: ISO 8601 period.
-    :raises PolarisSpecError: It is none, or not positive.
+    :raises PolarisSpecError: The text is not a period, or the period is not positive.
     """
     try:
         age = Period.parse(text)
     except PolarisSpecError as error:
         raise PolarisSpecError(f"older_than: {error}") from None
     if age == _NOTHING or age.months < 0 or age.weeks < 0 or age.exact < timedelta():
-        raise PolarisSpecError(f"older_than {quote(text)} is no age. Write how old data is to be, such as 'P30D'.")
+        raise PolarisSpecError(
+            f"older_than {quote(text)} is not a positive period. Write the minimum age of the data, such as 'P30D'."
+        )
     return age
 
 
@@ -43,14 +45,14 @@ def partitions_in_common(
     source: TableDescription, target: TableDescription | None, target_name: str, partitioned_by: Granularity | None
 ) -> Granularity:
     """
-    Return the coarsest of the granularities that an interval has to fall on to be copied and deleted whole.
+    Return the granularity to which an interval must be aligned, so that whole partitions are copied and deleted.
 
-    :param source: The table that data is taken from.
-    :param target: The table that it goes to; None if it is to be created.
-    :param target_name: Its name.
-    :param partitioned_by: What the copy writes, if that is set. A table to be created counts as partitioned by it, else
-        by day (docs.imply.io/polaris/partitioning).
-    :raises PolarisSpecError: A partitioning is unknown or is none, or two of them don't nest.
+    :param source: Table from which data is aged out.
+    :param target: Table to which it is copied; None if the copy creates it.
+    :param target_name: Name of the target.
+    :param partitioned_by: Granularity that the copy writes, if set. It applies to a new table, which is otherwise
+        partitioned by day (docs.imply.io/polaris/partitioning).
+    :raises PolarisSpecError: A partitioning is unknown or ``all``, or two of them do not nest.
     """
     found = [(_known(source, "source_table"), f"the partitions of source_table {source.name!r}")]
     if target is not None:
@@ -62,21 +64,21 @@ def partitions_in_common(
     for granularity, origin in found:
         if granularity is Granularity.ALL:
             raise PolarisSpecError(
-                f"{origin} {'is' if origin == 'partitioned_by' else 'are'} 'all', so that no part of it can be "
-                "replaced or deleted by itself. Use a table that is partitioned by time."
+                f"{origin} {'is' if origin == 'partitioned_by' else 'are'} 'all', so no part of the table can be "
+                "replaced or deleted separately. Use a table that is partitioned by time."
             )
     for (one, origin), (other, other_origin) in combinations(found, 2):
         if not (one.divides(other) or other.divides(one)):
             raise PolarisSpecError(
-                f"{origin} ({one.value}) and {other_origin} ({other.value}) don't nest, so that no interval falls on "
-                "both. Use a target whose partitions are a multiple or a part of the source's."
+                f"{origin} ({one.value}) and {other_origin} ({other.value}) don't nest, so no interval is aligned to "
+                "both. Use a target whose partitions are a multiple or a fraction of the source's."
             )
     return max((granularity for granularity, _ in found), key=list(Granularity).index)
 
 
 def aged_interval(run: Interval, age: Period, partition: Granularity) -> Interval | None:
     """
-    Return what a run ages.
+    Return the interval that a run ages out.
 
     >>> day = Interval.parse("2024-07-01/P1D")
     >>> aged_interval(day, Period.parse("P30D"), Granularity.DAY)
@@ -87,10 +89,10 @@ def aged_interval(run: Interval, age: Period, partition: Granularity) -> Interva
     <Interval 2023-02-28T00:00:00.000Z/2023-03-01T00:00:00.000Z>
 
     :param run: The interval of the run.
-    :param age: Counted back from both of its ends.
-    :param partition: What the interval falls on.
-    :return: None if no partition comes of age in this run.
-    :raises PolarisSpecError: That is outside of the years 1 to 9999.
+    :param age: Age, counted back from both ends of the run's interval.
+    :param partition: Granularity to which the result is aligned.
+    :return: None if no partition reaches the age in this run.
+    :raises PolarisSpecError: The result lies outside of the years 1 to 9999.
     """
     try:
         start, end = (partition.floor(_back(instant, age)) for instant in (run.start, run.end))
@@ -103,7 +105,7 @@ def aged_interval(run: Interval, age: Period, partition: Granularity) -> Interva
 
 def bounding_interval(intervals: Sequence[Interval]) -> Interval:
     """
-    Return the smallest interval that contains all of them.
+    Return the smallest interval that contains all intervals.
 
     :param intervals: At least one.
     """
@@ -112,9 +114,10 @@ def bounding_interval(intervals: Sequence[Interval]) -> Interval:
 
 def _back(instant: datetime, age: Period) -> datetime:
     """
-    Count back so that what is later stays later, as :meth:`Period.add_to` doesn't at the ends of months.
+    Subtract an age and keep the order of instants, which :meth:`Period.add_to` does not at the ends of months.
 
-    A month before 31 March 05:00 there is no such day: all of February is a month old by then, and no more.
+    There is no 31 February: one month before 31 March 05:00 is 1 March 00:00, so exactly all of February is a month
+    old.
 
     :raises OverflowError: The result is not in the years 1 to 9999.
     """
@@ -128,7 +131,7 @@ def _back(instant: datetime, age: Period) -> datetime:
 def _known(table: TableDescription, argument: str) -> Granularity:
     if table.partitioning is None:
         raise PolarisSpecError(
-            f"{argument} {table.name!r} has a time partitioning that this package doesn't know, so that nobody can "
-            "tell what would be replaced or deleted. Look for a newer version of this package."
+            f"{argument} {table.name!r} has a time partitioning that this package does not know, so the "
+            "partitions to replace or delete are unknown. Install a newer version of this package."
         )
     return table.partitioning

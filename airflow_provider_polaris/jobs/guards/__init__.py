@@ -1,0 +1,1 @@
+"""Pure half of the guards: row counts before a replace, lost rows, and conflicting jobs."""

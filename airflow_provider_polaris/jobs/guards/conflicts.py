@@ -1,5 +1,5 @@
 """
-Which jobs get in each other's way: what a job works on, read from what Polaris says about it; performs no I/O.
+Detect conflicting jobs by the intervals that they write, read from Polaris' descriptions; performs no I/O.
 
 Sources: polaris-sdk 20250425.14.0 (fields), docs.imply.io/polaris/api-delete-data, /api-restore-data and
 /api-replace-data (whole segments).
@@ -16,7 +16,7 @@ from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
 
-#: Types of jobs that change a table's data and end; streaming jobs write for ever and are not waited for.
+#: Types of jobs that change a table's data and end. Streaming jobs write forever; the guards do not wait for them.
 CHANGING_TYPES: Final = ("batch", "sql", "delete_data", "restore_data", "drop_table")
 
 _EVERYTHING: Final = (Interval.ETERNITY,)
@@ -24,11 +24,11 @@ _EVERYTHING: Final = (Interval.ETERNITY,)
 
 def written_intervals(job: Mapping[str, Any], *, is_whole: bool) -> tuple[Interval, ...] | None:
     """
-    Return what a job may change in its target.
+    Return the intervals that a job may change in its target.
 
-    :param job: As the list or a description has it.
-    :param is_whole: Whether it is a description: what that leaves out isn't there.
-    :return: Intervals; all of time where a job has none. None if only a description can tell.
+    :param job: Entry of the list of jobs, or a description.
+    :param is_whole: Whether ``job`` is a description, which contains all fields.
+    :return: Intervals; all of time if the job has none. None if the description is required.
     """
     try:
         state = JobState.from_wire(job)
@@ -46,18 +46,18 @@ def written_intervals(job: Mapping[str, Any], *, is_whole: bool) -> tuple[Interv
 
 
 def is_append(job: Mapping[str, Any]) -> bool:
-    """Whether a described job adds rows and takes none away; two such jobs don't get in each other's way."""
+    """Whether a described job adds rows and removes none; two such jobs do not conflict."""
     state = JobState.from_wire(job)
     return state.type in ("batch", "sql") and not state.is_replace
 
 
 def overlap(ours: tuple[Interval, ...], theirs: tuple[Interval, ...], partition: Granularity) -> bool:
     """
-    Whether two jobs touch a common time partition.
+    Whether two jobs write to a common time partition.
 
-    :param ours: What one works on.
-    :param theirs: What the other works on.
-    :param partition: Partitions of the table; Polaris replaces and deletes whole ones.
+    :param ours: Intervals of one job.
+    :param theirs: Intervals of the other job.
+    :param partition: Granularity of the table's partitions; Polaris replaces and deletes whole partitions.
     """
     wide = [each.widen(partition) for each in theirs]
     return any(mine.widen(partition).overlaps(other) for mine in ours for other in wide)

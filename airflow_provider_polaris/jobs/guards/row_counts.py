@@ -1,8 +1,8 @@
 """
-What to count before a replace, and as which SQL: rows per bucket of time in source and target; performs no I/O.
+Build the SQL that counts rows before a replace, per time bucket in source and target; performs no I/O.
 
-A bucket is a time partition of what the job replaces. Rows tell whether there is anything; *events* tell how much: the
-sum of ``__count`` of a rolled-up table, the rows of another one. They are what a rollup keeps.
+A bucket is a time partition that the job replaces. Rows show whether a bucket has data, and *events* show how much:
+the sum of ``__count`` in a rolled-up table, otherwise the number of rows. A rollup preserves the number of events.
 
 Source: docs.imply.io/polaris/api-ingest-table (``__count``), /api-replace-data (whole segments are replaced, the target
 interval filters the source).
@@ -30,19 +30,20 @@ from airflow_provider_polaris.jobs.time.interval import Interval
 _COUNT: Final = "__count"
 _ROWS: Final = "COUNT(*)"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
-#: A job can't write more time partitions. Source: druid.apache.org/docs/latest/multi-stage-query/reference (limits).
+#: Maximum number of time partitions that a job can write.
+#: Source: druid.apache.org/docs/latest/multi-stage-query/reference (limits).
 _MOST_BUCKETS: Final = 5_000
-#: Keys of a job's context that decide what it reads or what a time in its filter means.
+#: Keys of a job's context that affect which rows it reads, or the meaning of a time in its filter.
 _VIEW_KEYS: Final = ("sqlTimeZone", "includeSegmentSource")
 
 
 @dataclass(frozen=True)
 class Count:
     """
-    What a bucket holds.
+    Count of one bucket.
 
-    :param rows: Stored rows.
-    :param events: Events that they stand for; None if nobody knows.
+    :param rows: Number of stored rows.
+    :param events: Number of events that the rows represent; None if unknown.
     """
 
     rows: int
@@ -52,16 +53,16 @@ class Count:
 @dataclass(frozen=True)
 class RowCountQuery:
     """
-    What to count, and how.
+    The two queries that count source and target, and how to read their answers.
 
-    :param granularity: Length of the buckets; ``all`` for a single one.
-    :param spans: What the job replaces; all of time to replace all.
-    :param reach: What may be erased: ``spans``, widened to the table's own partitions.
-    :param compares_events: Whether events of both sides can be compared.
-    :param source_sql: Counts what the job would read.
-    :param target_sql: Counts what is there.
-    :param context: Query context, so that the counts see what the job sees.
-    :param source_words: What of ``source_sql`` the user wrote, by the name of the argument.
+    :param granularity: Length of the buckets; ``all`` for a single bucket.
+    :param spans: Intervals that the job replaces; all of time to replace all.
+    :param reach: Intervals that may be erased: ``spans``, widened to the table's own partitions.
+    :param compares_events: Whether the events of source and target can be compared.
+    :param source_sql: Counts the rows that the job would read.
+    :param target_sql: Counts the rows in the target.
+    :param context: Query context, so that the counts read the same rows as the job.
+    :param source_words: Parts of ``source_sql`` that the user wrote, by argument name.
     """
 
     granularity: Granularity
@@ -75,11 +76,11 @@ class RowCountQuery:
 
     def read(self, rows: Iterable[Mapping[str, Any]]) -> dict[Interval, Count]:
         """
-        Read the answer to one of the two queries.
+        Parse the answer to one of the two queries.
 
-        :param rows: ``{"bucket": instant, "n": rows, "events": events}`` each; ``bucket`` is missing for ``all``.
-        :return: Count of each bucket that has rows.
-        :raises PolarisProtocolError: It is no such answer.
+        :param rows: Objects ``{"bucket": instant, "n": rows, "events": events}``; without ``bucket`` for ``all``.
+        :return: Count of each bucket with rows.
+        :raises PolarisProtocolError: The answer has another format.
         """
         counts = {}
         for row in rows:
@@ -97,17 +98,17 @@ class RowCountQuery:
             return Interval(start, self.granularity.next(start))
         except (UnreadableInstantError, PolarisSpecError, OverflowError):
             raise PolarisProtocolError(
-                f"Polaris answered a count by time with the bucket {quote(value)}, which is no instant."
+                f"Polaris answered a count by time with the bucket {quote(value)}, which is not an instant."
             ) from None
 
 
 def plan_counts(spec: BatchJobSpec, *, target: TableDescription | None, storage: TableStorage | None) -> RowCountQuery:
     """
-    Decide what to count before a job replaces data.
+    Build the count queries to run before a job replaces data.
 
     :param spec: A table-to-table job in replace mode.
-    :param target: The target; None if it doesn't exist.
-    :param storage: Likewise.
+    :param target: Description of the target; None if it does not exist.
+    :param storage: Storage of the target; None if it does not exist.
     :raises PolarisSpecError: The filter, or the expression of ``__time`` or ``__count``, is not one SQL expression.
     """
     assert isinstance(spec.source, TableSource)
@@ -116,13 +117,13 @@ def plan_counts(spec: BatchJobSpec, *, target: TableDescription | None, storage:
     spans = spec.target.spans if not spec.replace_all else (Interval.ETERNITY,)
     reach = tuple(span.widen(own) for span in spans)
     events = _events_of_job(spec)
-    # A filter on a table that replaces itself says what shall go.
-    is_weeding = spec.source.table_name == spec.target.table_name and spec.filter_expression is not None
-    stored = None if target is None or is_weeding else _events_of_table(spec, target)
+    # If a table replaces itself, the filter selects the rows to keep: fewer rows are intended.
+    is_self_filter = spec.source.table_name == spec.target.table_name and spec.filter_expression is not None
+    stored = None if target is None or is_self_filter else _events_of_table(spec, target)
     compares = events is not None and stored is not None
     time = _Time.of(spec)
     granularity = _bucket(
-        asked or own, spans, time, storage, refine=target is not None and not compares and not is_weeding
+        asked or own, spans, time, storage, refine=target is not None and not compares and not is_self_filter
     )
     where = [_within(time.expression, reach)]
     if time.is_moved or spec.replace_all:
@@ -145,7 +146,7 @@ def plan_counts(spec: BatchJobSpec, *, target: TableDescription | None, storage:
 
 
 def _words(spec: BatchJobSpec, time: _Time) -> dict[str, str]:
-    """Return what the user wrote into the query over the source, by the name of the argument."""
+    """Return the parts of the query over the source that the user wrote, by argument name."""
     words = {} if spec.filter_expression is None else {"filter_expression": spec.filter_expression}
     for mapping in spec.mappings:
         is_time = mapping.column_name == "__time" and time.is_moved
@@ -158,11 +159,11 @@ def _words(spec: BatchJobSpec, time: _Time) -> dict[str, str]:
 @dataclass(frozen=True)
 class _Time:
     """
-    Where the times of the target come from.
+    How the job computes ``__time`` of the target.
 
     :param expression: SQL over the source.
-    :param is_moved: They may lie in another bucket than the times that they come from.
-    :param floor: What they are rounded down to; None if that is no granularity of Polaris.
+    :param is_moved: A row may move to another bucket than that of its source row.
+    :param floor: Granularity to which time is rounded down; None if it is not a granularity of Polaris.
     """
 
     expression: str
@@ -193,11 +194,11 @@ class _Time:
 def _bucket(
     partition: Granularity, spans: tuple[Interval, ...], time: _Time, storage: TableStorage | None, *, refine: bool
 ) -> Granularity:
-    """Return the partition's granularity, or a finer one where rows alone must show what is missing."""
+    """Return the partition's granularity, or a finer one if only rows can show missing data."""
     is_everything = Interval.ETERNITY in spans
     candidates = [Granularity.DAY] if is_everything else [Granularity.HOUR, Granularity.DAY]
     if is_everything and Granularity.DAY.is_coarser_than(partition):
-        return Granularity.DAY  # an answer of bounded length
+        return Granularity.DAY  # limits the length of the answer
     if not refine and partition is not Granularity.ALL:
         return partition
     resolution = storage.time_resolution if storage is not None else Granularity.MILLISECOND
@@ -220,7 +221,7 @@ def _number_of_buckets(spans: tuple[Interval, ...], granularity: Granularity) ->
 
 
 def _events_of_job(spec: BatchJobSpec) -> str | None:
-    """Return how the job counts events, as SQL over the source; None if it doesn't."""
+    """Return the job's count of events, as SQL over the source; None if it does not count them."""
     for index, mapping in enumerate(spec.mappings):
         if mapping.column_name == _COUNT:
             if not mapping.is_aggregation or mapping.expression in (_ROWS, COUNT_OF_EVENTS.expression):
@@ -230,7 +231,7 @@ def _events_of_job(spec: BatchJobSpec) -> str | None:
 
 
 def _events_of_table(spec: BatchJobSpec, target: TableDescription) -> str | None:
-    """Return how many events the target's rows stand for, as SQL; None if nobody knows."""
+    """Return the number of events in the target's rows, as SQL; None if unknown."""
     if target.type != "aggregate":
         return None if any(mapping.is_aggregation for mapping in spec.mappings) else _ROWS
     has_count = target.columns is not None and _COUNT in target.columns
@@ -266,5 +267,5 @@ def _whole(row: Mapping[str, Any], name: str) -> int:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise PolarisProtocolError(f"Polaris answered a count with {name} {quote(value)}, which is no whole number.")
+        raise PolarisProtocolError(f"Polaris answered a count with {name} {quote(value)}, which is not a whole number.")
     return value

@@ -1,5 +1,5 @@
 """
-What a replace would lose: the target's rows against those of the source that could make them again; performs no I/O.
+Compute the data that a replace would lose, by comparing the counts of target and source; performs no I/O.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from airflow_provider_polaris.jobs.time.interval import Interval, merge
 @dataclass(frozen=True)
 class Shrinkage:
     """
-    What counting came to. Intervals are merged and in the order of time.
+    Result of the comparison. Intervals are merged and in time order.
 
-    :param source_rows: Rows that the job would read.
-    :param target_rows: Rows that it would replace.
+    :param source_rows: Number of rows that the job would read.
+    :param target_rows: Number of rows that it would replace.
     :param occupied: Buckets that the job would fill.
     :param emptied: Buckets with rows in the target and none in the source.
-    :param fewer: Buckets with fewer events in the source than the target's rows stand for.
-    :param fewer_here: Events of the source in these.
-    :param fewer_there: Events that the target's rows in these stand for.
-    :param collateral: Buckets that the job doesn't name, in partitions of the table that it touches, whose rows the
-        source can't make again.
+    :param fewer: Buckets with fewer events in the source than in the target.
+    :param fewer_here: Events of the source in the ``fewer`` buckets.
+    :param fewer_there: Events of the target in the ``fewer`` buckets.
+    :param collateral: Buckets outside of the job's intervals, in partitions that it replaces, whose rows the source no
+        longer has.
     """
 
     source_rows: int
@@ -38,12 +38,12 @@ class Shrinkage:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the job would find nothing."""
+        """Whether the job would read no rows."""
         return not self.source_rows
 
     @property
     def loses(self) -> bool:
-        """Whether something would be lost."""
+        """Whether the job would lose rows."""
         return bool(self.emptied or self.fewer or self.collateral)
 
 
@@ -51,11 +51,11 @@ def find_shrinkage(
     plan: RowCountQuery, source: Mapping[Interval, Count], target: Mapping[Interval, Count]
 ) -> Shrinkage:
     """
-    Hold what the job would write against what is there.
+    Compare the counts of the source with those of the target.
 
-    :param plan: What was counted.
-    :param source: Counts of the source, as the plan read them.
-    :param target: Counts of the target, likewise; empty if there is none.
+    :param plan: The queries of the counts.
+    :param source: Counts of the source, as ``plan`` parsed them.
+    :param target: Counts of the target, as ``plan`` parsed them; empty if there is no target.
     """
     emptied, fewer, collateral = [], [], []
     for bucket, there in target.items():

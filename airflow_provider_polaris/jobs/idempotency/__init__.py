@@ -1,0 +1,1 @@
+"""Recognize a job that this task submitted before: fingerprints of specs, and matching by marker or fingerprint."""

@@ -1,10 +1,10 @@
 """
-What a job asks for, as short hashes that can be stored and compared with what Polaris echoes; performs no I/O.
+Fingerprint a job spec, so that it can be stored and compared with the spec that Polaris echoes; performs no I/O.
 
-Polaris fills in defaults, writes null or nothing for what was left out, and adds a mapping ``__count`` to a rollup, so
-a spec and its echo are brought into one form first: a field that is missing, null or the default is left out, intervals
-are instants, blanks in SQL don't count. Source: docs.imply.io/polaris/api-ingest-table (a request and its echo),
-polaris-sdk 20250425.14.0 (fields, defaults).
+Polaris fills in defaults, omits or nulls missing fields, and adds a mapping ``__count`` to a rollup. Therefore, a spec
+and its echo are normalized first: missing, null and default fields are dropped, intervals become instants, and blanks
+in SQL are ignored. Source: docs.imply.io/polaris/api-ingest-table (a request and its echo), polaris-sdk 20250425.14.0
+(fields, defaults).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.spec.context import EMPTY_INSERT_KEY, MARKER_KEY
 from airflow_provider_polaris.jobs.time.interval import Interval, merge
 
-#: Keys of the context that don't change what the job asks for: the marker, and a check that may be left out.
-_NOT_ASKED_FOR: Final = frozenset({MARKER_KEY, EMPTY_INSERT_KEY})
+#: Keys of the context that do not change the work of the job: the marker, and an optional check.
+_IGNORED_CONTEXT_KEYS: Final = frozenset({MARKER_KEY, EMPTY_INSERT_KEY})
 
 
-#: Hashes of fields by their names. Stored in records: never change how they are made without a new record version.
+#: Hashes of fields by their names. Stored in records: a change of the algorithm requires a new record version.
 Fingerprint = Mapping[str, str]
 
 
@@ -38,7 +38,7 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
 }
 
 
-#: What describes a job of each type even if the echo doesn't have it: missing means the default.
+#: Fields of each job type that are compared even if the echo lacks them: a missing field means the default.
 _ALWAYS_COMPARED: Final[Mapping[str, frozenset[str]]] = {
     "batch": frozenset(
         {
@@ -61,11 +61,11 @@ _ALWAYS_COMPARED: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-#: Compared if the echo has them; where our spec is silent it means False.
+#: Compared if the echo contains them; a field that is missing in our spec means False.
 _SWITCHES: Final = frozenset({"createTableIfNotExists", "replaceAll", "softDelete"})
 
 
-#: The server may resolve or complete these in an echo, so they say nothing about whose job it is.
+#: The server may resolve or complete these fields in an echo, so they do not identify a job.
 _NEVER_COMPARED: Final = frozenset({"mappings.isAggregation", "source.formatSettings", "source.inputSchema"})
 
 
@@ -80,31 +80,31 @@ _ADDED_COUNT: Final = ["__count", "COUNT(*)"]
 
 def fingerprint(spec: Mapping[str, Any]) -> dict[str, str]:
     """
-    Return the hashes of a spec's fields; what means the same has the same.
+    Return the hashes of a spec's fields; equivalent specs have equal hashes.
 
     >>> one = {"type": "batch", "target": {"type": "table", "tableName": "t", "intervals": ["2024-06-01/P1D"]}}
     >>> two = {**one, "target": {"tableName": "t", "intervals": ["2024-06-01T00:00Z/2024-06-02T00:00Z"]}}
     >>> fingerprint(one) == fingerprint({**two, "replaceAll": False})
     True
 
-    :param spec: The JSON object for Polaris; the marker in its context doesn't count.
+    :param spec: The JSON object for Polaris; the marker in its context is ignored.
     """
     return {name: _digest(value) for name, value in _fields(spec).items()}
 
 
 def changed_fields(before: Fingerprint, after: Fingerprint) -> tuple[str, ...]:
-    """Return the names of the fields in which two specs differ, sorted; empty if they ask for the same."""
+    """Return the names of the fields in which two specs differ, sorted; empty if they are equivalent."""
     names = {name for name in {*before, *after} if before.get(name) != after.get(name)}
     return tuple(sorted({name.removesuffix(".isAggregation") for name in names}))
 
 
 def contradictions(ours: Fingerprint, job: Mapping[str, Any]) -> tuple[str, ...]:
     """
-    Return the names of the fields in which a described job can't be the one that was asked for, sorted.
+    Return the names of the fields in which a described job contradicts our spec, sorted.
 
-    Empty means that the job may well be it, not that it is: others may ask for the same.
+    Empty means that the job may be ours, not that it is: another client may have submitted an equivalent job.
 
-    :param ours: Fingerprint of what was asked for.
+    :param ours: Fingerprint of our spec.
     :param job: The job as Polaris describes it.
     """
     echo = echoed_spec(job)
@@ -122,7 +122,7 @@ def contradictions(ours: Fingerprint, job: Mapping[str, Any]) -> tuple[str, ...]
 
 
 def echoed_spec(job: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one spec made of a description, which has some fields twice and some only in ``spec``."""
+    """Merge a job's description into one spec: some fields occur twice, others only in ``spec``."""
     inner = job.get("spec")
     spec = dict(inner) if isinstance(inner, Mapping) else {}
     echo = {**job, **{name: value for name, value in spec.items() if value is not None}}
@@ -146,7 +146,7 @@ def _flat(body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in body.items():
         if name in ("source", "target", "context") and isinstance(value, Mapping):
             for key, inner in value.items():
-                if name != "context" or key not in _NOT_ASKED_FOR:
+                if name != "context" or key not in _IGNORED_CONTEXT_KEYS:
                     yield f"{name}.{key}", inner
         elif name == "mappings" and isinstance(value, Sequence) and all(isinstance(one, Mapping) for one in value):
             yield name, [[one.get("columnName"), one.get("expression")] for one in value]
@@ -179,11 +179,11 @@ def _sql(text: str) -> str:
 
 
 def _union(texts: Sequence[str]) -> list[str]:
-    """Return the instants that intervals cover, however they are written and cut."""
+    """Return the merged intervals in normal form, independent of their notation and cuts."""
     try:
         intervals = [Interval.parse(text) for text in texts]
     except PolarisSpecError:
-        return sorted(texts)  # in a notation that is new to us
+        return sorted(texts)  # an unknown notation
     return [interval.to_wire() for interval in merge(intervals)]
 
 

@@ -1,8 +1,8 @@
 """
-Tell our own job from others in what Polaris echoes: by a marker if it is echoed, else by what the job asks for.
+Recognize our own job in the jobs that Polaris lists: by its marker if Polaris echoes it, otherwise by its spec.
 
-A marker is exact. A job that merely asks for the same may be somebody else's, a twin: to take it for ours is harmless
-if the job replaces data, and loses rows if it adds them. Performs no I/O.
+A marker identifies a job exactly. An unmarked match has the same spec, but another client may have submitted it.
+Adopting an unmarked match is safe if the job replaces data, but may lose rows if it appends. Performs no I/O.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from airflow_provider_polaris.jobs.idempotency.fingerprint import Fingerprint, c
 from airflow_provider_polaris.jobs.spec.context import marker_in
 from airflow_provider_polaris.jobs.status.state import STATUSES_WITHOUT_EFFECT, JobState
 
-#: Running one of these twice leaves what running it once leaves.
-_REPEATABLE_TYPES: Final = frozenset({"delete_data", "restore_data", "drop_table"})
+#: Idempotent types: a second run leaves the same data.
+_IDEMPOTENT_TYPES: Final = frozenset({"delete_data", "restore_data", "drop_table"})
 
 
 def adds_rows(job: JobState) -> bool:
-    """Whether running a job twice adds its rows twice; True for a type that we don't know."""
-    return not (job.type in _REPEATABLE_TYPES or job.is_replace)
+    """Whether a second run of a job duplicates its rows; True for an unknown type."""
+    return not (job.type in _IDEMPOTENT_TYPES or job.is_replace)
 
 
 def spec_adds_rows(spec: Mapping[str, Any]) -> bool:
-    """Whether running the job of a spec twice adds its rows twice; True for a type that we don't know."""
+    """Whether a second run of a spec's job duplicates its rows; True for an unknown type."""
     kind = str(spec.get("type"))
     mode = spec.get("ingestionMode", "append") if kind == "batch" else None
     query = spec.get("query")
@@ -35,12 +35,12 @@ def spec_adds_rows(spec: Mapping[str, Any]) -> bool:
 @dataclass(frozen=True)
 class JobCriteria:
     """
-    The job that is looked for.
+    Criteria of the job to search for.
 
-    :param fingerprint: Of the spec that was sent.
-    :param markers: Markers that it may carry, and the epoch that each stands for.
-    :param needs_certainty: Whether a twin is not as good, because it is a loss to take one for ours, or harm.
-    :param was_marked: Whether it is certain that it was sent with one of the markers.
+    :param fingerprint: Fingerprint of the spec that was sent.
+    :param markers: Markers that the job may carry, and the epoch of each.
+    :param needs_certainty: Whether an unmarked match must not be adopted, because it may lose data or do harm.
+    :param was_marked: Whether the job was certainly sent with one of the markers.
     """
 
     fingerprint: Fingerprint
@@ -52,11 +52,11 @@ class JobCriteria:
 @dataclass(frozen=True)
 class Candidate:
     """
-    A job that may be the one.
+    A job that matches the criteria.
 
-    :param state: The job as described.
-    :param epoch: What its marker stands for; None if it has no marker and merely asks for the same.
-    :param differences: Fields in which it isn't what was asked for; only possible with a marker.
+    :param state: The job as Polaris describes it.
+    :param epoch: Epoch of its marker; None for an unmarked match.
+    :param differences: Fields in which it differs from our spec; only possible with a marker.
     """
 
     state: JobState
@@ -65,17 +65,17 @@ class Candidate:
 
     @property
     def is_certain(self) -> bool:
-        """Whether the marker says that the job is ours."""
+        """Whether a marker proves that the job is ours."""
         return self.epoch is not None
 
 
 @dataclass(frozen=True)
 class MatchResult:
     """
-    What a look at all candidates comes to; with neither, the job is not among them.
+    The result of a search; if both fields are empty, no candidate is our job.
 
-    :param job: The one.
-    :param doubtful: Jobs of which nobody can tell whether they are, or which of them is.
+    :param job: Our job.
+    :param doubtful: Jobs that may be ours, without proof, or with several to choose from.
     """
 
     job: Candidate | None = None
@@ -84,10 +84,10 @@ class MatchResult:
 
 def match_job(job: Mapping[str, Any], wanted: JobCriteria) -> Candidate | None:
     """
-    Return what a described job is to us; None if it is somebody else's.
+    Match a described job against the criteria; None if it is not our job.
 
-    :param job: As Polaris describes it.
-    :param wanted: What is looked for.
+    :param job: The job as Polaris describes it.
+    :param wanted: The criteria.
     """
     marker = marker_in(job)
     differences = contradictions(wanted.fingerprint, job)
@@ -99,11 +99,11 @@ def match_job(job: Mapping[str, Any], wanted: JobCriteria) -> Candidate | None:
 
 def select_match(candidates: Iterable[Candidate], wanted: JobCriteria, *, echoes_markers: bool) -> MatchResult:
     """
-    Decide which job is the one.
+    Decide which candidate is our job.
 
-    :param candidates: All that were recognized, each once.
-    :param wanted: What is looked for.
-    :param echoes_markers: Whether any job was seen with a marker, so that ours would show its own.
+    :param candidates: All matching jobs, each once.
+    :param wanted: The criteria.
+    :param echoes_markers: Whether Polaris echoed the marker of any job. If so, our job would show its marker, too.
     """
     candidates = list(candidates)
     certain = [each for each in candidates if each.epoch is not None]
@@ -113,7 +113,7 @@ def select_match(candidates: Iterable[Candidate], wanted: JobCriteria, *, echoes
         return MatchResult()
     alike = [each for each in candidates if each.state.status not in STATUSES_WITHOUT_EFFECT]
     if not wanted.needs_certainty:
-        # To adopt one that somebody wants canceled would be to wait for its end.
+        # Do not adopt a job that is being canceled: the task would wait for a canceled job.
         alike = [each for each in alike if each.state.desired_status != "canceled"]
     if len(alike) == 1 and not wanted.needs_certainty:
         return MatchResult(alike[0])
@@ -121,7 +121,7 @@ def select_match(candidates: Iterable[Candidate], wanted: JobCriteria, *, echoes
 
 
 def _latest(certain: list[Candidate]) -> MatchResult:
-    """Several tries of an epoch may have left a job each; of those that have or may have an effect there is one."""
+    """Return the job of the latest epoch. Each try may have left a job, but at most one of them may have an effect."""
     epoch = max(each.epoch for each in certain if each.epoch is not None)
     ours = [each for each in certain if each.epoch == epoch]
     effective = [each for each in ours if each.state.status not in STATUSES_WITHOUT_EFFECT]

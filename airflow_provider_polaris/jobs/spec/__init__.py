@@ -1,0 +1,1 @@
+"""Models of job specs, their sources, and the keys that this package adds to a job's context."""

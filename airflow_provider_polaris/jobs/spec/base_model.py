@@ -1,4 +1,4 @@
-"""Base of the models of job specs: wire names, no silent conversions, errors in one sentence; performs no I/O."""
+"""Base class of the models of job specs: API names, no silent conversions, readable errors; performs no I/O."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 else:
     ModelMetaclass = type(BaseModel)
 
-#: pydantic puts the tag of a union into the path of an error. Ours begin with this sign, so that they can be left out.
+#: pydantic puts the tag of a union into the path of an error. Our tags begin with this character, to filter them out.
 TAG: Final = "<"
 
 _RULES: Final[Mapping[str, tuple[str, str]]] = {
@@ -35,7 +35,7 @@ _RULES: Final[Mapping[str, tuple[str, str]]] = {
 
 
 class _SentenceErrors(ModelMetaclass):
-    """Lets ``Model(...)`` raise :class:`PolarisSpecError` instead of pydantic's error, and refuse unknown arguments."""
+    """Make ``Model(...)`` raise :class:`PolarisSpecError` instead of pydantic's error, and refuse unknown arguments."""
 
     def __call__(cls, *args: Any, **values: Any) -> Any:  # noqa: N805
         try:
@@ -50,11 +50,11 @@ class _SentenceErrors(ModelMetaclass):
 
 class WireModel(BaseModel, metaclass=_SentenceErrors):
     """
-    A part of a job spec.
+    Base class for the parts of a job spec.
 
-    Built from Python by field name (``table_name``), it refuses unknown fields. Read from JSON by
-    :func:`~airflow_provider_polaris.jobs.spec.job_spec.parse_spec`, it takes wire names (``tableName``) and keeps
-    unknown fields, because the API may have learned new ones. ``null`` means the same as an absent field.
+    The constructor takes Python names (``table_name``) and refuses unknown fields.
+    :func:`~airflow_provider_polaris.jobs.spec.job_spec.parse_spec` takes API names (``tableName``) and keeps unknown
+    fields, because the API may have new ones. ``null`` means the same as a missing field.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -68,19 +68,19 @@ class WireModel(BaseModel, metaclass=_SentenceErrors):
 
     def to_wire(self) -> dict[str, Any]:
         """
-        Return the JSON object that Polaris takes, with all defaults written out.
+        Return the JSON object for Polaris, with all defaults written out.
 
-        Equal to what the vendor's SDK sends for the same job. Source: polaris-sdk 20250425.14.0.
+        It equals the object that the vendor's SDK sends for the same job. Source: polaris-sdk 20250425.14.0.
         """
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def spec_error(error: ValidationError, subject: str) -> PolarisSpecError:
     """
-    Say in one sentence what pydantic found wrong first.
+    Convert pydantic's error to a :class:`PolarisSpecError` for its first detail.
 
-    :param error: What pydantic raised.
-    :param subject: What was being read, for a field that is missing.
+    :param error: The error that pydantic raised.
+    :param subject: Name of the parsed object, for the message.
     """
     details = error.errors(include_url=False)
     first = details[0]
@@ -95,12 +95,12 @@ def spec_error(error: ValidationError, subject: str) -> PolarisSpecError:
             return PolarisSpecError(f"{absent} is missing, and Polaris requires it. {slip}{more}")
         return PolarisSpecError(f"{absent} is missing, and Polaris requires it. Add it.{more}")
     if first["type"] == "literal_error":
-        rule, mend = "is not a value that Polaris knows", f"Write {first['ctx']['expected']}."
+        rule, fix = "is not a value that Polaris knows", f"Write {first['ctx']['expected']}."
     else:
-        rule, mend = _RULES.get(first["type"], (f"is refused: {first['msg']}", "Correct it."))
+        rule, fix = _RULES.get(first["type"], (f"is refused: {first['msg']}", "Correct it."))
         if first["type"] == "union_tag_not_found" and isinstance(first["input"], Mapping):
-            mend = hint("type", first["input"]) or mend
-    return PolarisSpecError(f"{path} {quote(first['input'])} of the {subject} {rule}. {mend}{more}")
+            fix = hint("type", first["input"]) or fix
+    return PolarisSpecError(f"{path} {quote(first['input'])} of the {subject} {rule}. {fix}{more}")
 
 
 def _path(location: tuple[str | int, ...]) -> str:

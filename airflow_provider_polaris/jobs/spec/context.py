@@ -1,10 +1,11 @@
 """
-Ask Polaris to fail a job that finds no rows instead of emptying what it replaces; performs no I/O.
+Set and read the keys that this package adds to a job's ``context``: the marker and ``failOnEmptyInsert``. No I/O.
 
-It closes the gap between a count of the source and the launch of the job: rows that are gone by then fail the job.
+``failOnEmptyInsert`` fails a job that finds no rows, instead of emptying the data that it replaces. It covers the time
+between the count of the source and the start of the job, in which rows may disappear.
 
 Source: druid.apache.org/docs/latest/multi-stage-query/reference (``failOnEmptyInsert``: false by default, and a REPLACE
-without rows erases what it overwrites). That Polaris heeds it is not documented.
+without rows erases what it overwrites). It is not documented whether Polaris respects it.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-#: Key in a job's ``context``.
+#: Key of the empty-insert check in a job's ``context``.
 EMPTY_INSERT_KEY: Final = "failOnEmptyInsert"
 
 
 def with_empty_insert_check(spec: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return a copy of a spec whose job fails if it finds no rows; what the user wrote for that key stays.
+    Return a copy of a spec whose job fails if it finds no rows; the user's own value of the key is kept.
 
     >>> with_empty_insert_check({"type": "batch"})["context"]
     {'failOnEmptyInsert': True}
@@ -31,22 +32,22 @@ def with_empty_insert_check(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def has_empty_insert_check(spec: Mapping[str, Any]) -> bool:
-    """Whether a spec has the key, whoever put it there."""
+    """Whether the context of a spec contains the key, set by the user or by this package."""
     context = spec.get("context")
     return isinstance(context, Mapping) and EMPTY_INSERT_KEY in context
 
 
-#: Key in a job's ``context`` that says which attempt submitted it. It is no part of what the job asks for.
+#: Key of the marker in a job's ``context``. It identifies the try that submitted the job and does not change the work.
 MARKER_KEY: Final = "airflow"
 
 
-#: Only these have a ``context``. Source: polaris-sdk 20250425.14.0.
+#: Only these types have a ``context``. Source: polaris-sdk 20250425.14.0.
 _MARKED_TYPES: Final = frozenset({"batch", "sql"})
 
 
 def marker_of(*parts: str | int) -> str:
     """
-    Return the marker of one attempt to get a task's work done.
+    Return the marker of one epoch of a task instance.
 
     >>> task = ("https://acme.us-east-1.aws.api.imply.io", "project", "dag", "run", "task", -1)
     >>> marker_of(*task, 0) == marker_of(*task, 1)
@@ -58,7 +59,7 @@ def marker_of(*parts: str | int) -> str:
 
 
 def takes_marker(spec: Mapping[str, Any]) -> bool:
-    """Whether a marker can be put into a spec: its type has a context, and the user doesn't use the key himself."""
+    """Whether a spec can carry a marker: its type has a context, and the user does not use the key."""
     context = spec.get("context")
     return spec.get("type") in _MARKED_TYPES and (
         context is None or (isinstance(context, Mapping) and MARKER_KEY not in context)
@@ -71,7 +72,7 @@ def with_marker(spec: Mapping[str, Any], marker: str) -> dict[str, Any]:
 
 
 def marker_in(job: Mapping[str, Any]) -> str | None:
-    """Return the marker that a described job carries; None if none is echoed."""
+    """Return the marker of a described job; None if Polaris echoes none."""
     spec = job.get("spec")
     for body in (job, spec):
         context = body.get("context") if isinstance(body, Mapping) else None

@@ -1,9 +1,8 @@
 """
-Specs of the jobs that Jobs v1 runs, as models that render exactly the JSON of the API; performs no I/O.
+Models of the job specs of Jobs v1, which render exactly the JSON of the API; performs no I/O.
 
-The models know shapes only; whether a job makes sense is for
-:func:`~airflow_provider_polaris.jobs.validation.rules.check_spec`.
-Streaming jobs are left out: they never end, so no task can wait for one.
+The models check only types and fields; :func:`~airflow_provider_polaris.jobs.validation.rules.check_spec` checks the
+meaning of a job. Streaming jobs are not supported: they never end, so no task can wait for one.
 
 Source: polaris-sdk 20250425.14.0 (fields, defaults), docs.imply.io/polaris/api-ingest-table.
 """
@@ -62,7 +61,7 @@ MAX_PARSE_EXCEPTIONS: Final = 2147483647
 
 
 def _granularity_word(value: Any) -> Any:
-    """Return Polaris' word; a period is not accepted here, because the API doesn't take one."""
+    """Return Polaris' word; a period is refused, because the API refuses it."""
     if isinstance(value, Granularity):
         return value.value
     if isinstance(value, str) and value not in Granularity._value2member_map_:
@@ -79,12 +78,12 @@ def _interval_texts(values: Any) -> Any:
 
 class ColumnMapping(WireModel):
     """
-    How one column of the target is computed.
+    The mapping of one column of the target.
 
     :param column_name: Column of the target.
     :param expression: Druid SQL over the columns of the source, in double quotes: ``MAX("session_length")``.
-    :param is_aggregation: Whether the column is a measure. Without it Polaris looks in the target's schema,
-        and takes one that is not there for a dimension. Source: polaris-sdk 20250425.14.0.
+    :param is_aggregation: Whether the column is a measure. If not set, Polaris uses the target's schema, and treats a
+        column that is missing there as a dimension. Source: polaris-sdk 20250425.14.0.
     """
 
     column_name: StrictStr
@@ -94,10 +93,10 @@ class ColumnMapping(WireModel):
 
 class TableTarget(WireModel):
     """
-    The table that a job writes to, or takes data from.
+    The table that a job writes to, or deletes from.
 
     :param table_name: The table.
-    :param intervals: ISO 8601 intervals to replace or delete; None for none (and not sent).
+    :param intervals: ISO 8601 intervals to replace or delete; None for none (the field is not sent).
     """
 
     type: Literal["table"] = "table"
@@ -106,7 +105,7 @@ class TableTarget(WireModel):
 
     @property
     def spans(self) -> tuple[Interval, ...]:
-        """The intervals, read; empty if there are none."""
+        """The parsed intervals; empty if there are none."""
         return tuple(
             Interval.parse(text, field=f"target.intervals[{index}]") for index, text in enumerate(self.intervals or ())
         )
@@ -114,19 +113,19 @@ class TableTarget(WireModel):
 
 class BatchJobSpec(WireModel):
     """
-    Ingest from a table (rollup, aging) or from files into a table.
+    Ingest from a table (rollup, age-out) or from files into a table.
 
-    :param source: Where the rows come from.
-    :param target: Where they go; ``intervals`` in replace mode only.
+    :param source: Source of the rows.
+    :param target: Table to write to; ``intervals`` in replace mode only.
     :param context: Query context parameters.
     :param clustering_columns: Columns to sort by within a partition, instead of the table's own.
     :param create_table_if_not_exists: Let the job create the target.
     :param filter_expression: SQL condition over the columns of the source, without ``WHERE``.
     :param ingestion_mode: ``append`` is the default of the API.
     :param mappings: The columns of the target.
-    :param max_parse_exceptions: Rows that may be unreadable before the job fails.
+    :param max_parse_exceptions: Maximum number of unreadable rows; beyond it the job fails.
     :param partitioned_by: Granularity of the time partitions, instead of the table's own.
-    :param replace_all: Replace all data of the table; instead of ``target.intervals``.
+    :param replace_all: Replace all data of the table instead of ``target.intervals``.
     """
 
     type: Literal["batch"] = "batch"
@@ -147,10 +146,10 @@ class DeleteDataJobSpec(WireModel):
     """
     Delete segments of a table.
 
-    :param target: Table and intervals; an interval is widened to the whole segments that it touches.
-    :param delete_all: Delete all data instead of intervals; the table stays.
-    :param soft_delete: Keep the data restorable for 30 days. The API's default deletes for good.
-    :param versions: Only these versions of the segments.
+    :param target: Table and intervals; Polaris widens an interval to the whole segments that it overlaps.
+    :param delete_all: Delete all data instead of intervals; the table itself is kept.
+    :param soft_delete: Keep the data restorable for 30 days. The API's default deletes it permanently.
+    :param versions: Delete only these versions of the segments.
     """
 
     type: Literal["delete_data"] = "delete_data"
@@ -165,8 +164,8 @@ class RestoreDataJobSpec(WireModel):
     Restore soft-deleted segments of a table.
 
     :param target: Table, without intervals.
-    :param interval: The one interval to restore.
-    :param versions: Only these versions of the segments.
+    :param interval: The single interval to restore.
+    :param versions: Restore only these versions of the segments.
     """
 
     type: Literal["restore_data"] = "restore_data"
@@ -193,7 +192,7 @@ class SqlParameter(WireModel):
     A value for a ``?`` of a SQL job.
 
     :param type: SQL type name, such as ``VARCHAR`` or ``BIGINT``.
-    :param value: The value; None is SQL's NULL and is sent.
+    :param value: The value; None is sent as null and means SQL's NULL.
     """
 
     type: StrictStr
@@ -239,18 +238,17 @@ _MODEL_BY_TYPE: Final[Mapping[str, type[JobSpec]]] = {
 
 def parse_spec(body: Mapping[str, Any]) -> JobSpec:
     """
-    Read a job spec as the API takes it (wire names), and check its shape.
+    Parse a job spec in the API's form (API names), and check its fields and types.
 
-    Fields that we don't know are kept and sent. One that looks like a known field, which isn't there, in another
-    spelling (``soft_delete``, ``filterExpresion``) is refused: Polaris would ignore it, and without its filter a job
-    replaces more than it should. Whether the job makes sense is for
+    Unknown fields are kept and sent. A misspelt field (``soft_delete``, ``filterExpresion``) is refused: Polaris would
+    ignore it, and a job without its filter replaces too much data. The meaning of the job is checked by
     :func:`~airflow_provider_polaris.jobs.validation.rules.check_spec`.
 
     >>> parse_spec({"type": "drop_table", "target": {"type": "table", "tableName": "old"}}).to_wire()["softDelete"]
     False
 
-    :param body: The JSON object, decoded.
-    :raises PolarisSpecError: One sentence that names field, value, rule and mend.
+    :param body: The decoded JSON object.
+    :raises PolarisSpecError: The message gives the field, its value, the rule and the fix.
     """
     if not isinstance(body, Mapping):
         raise PolarisSpecError(
@@ -269,7 +267,7 @@ def parse_spec(body: Mapping[str, Any]) -> JobSpec:
         )
     model = _MODEL_BY_TYPE.get(kind) if isinstance(kind, str) else None
     if model is None:
-        raise PolarisSpecError(f"type {quote(kind)} is no type of a Polaris job. Write one of {known}.")
+        raise PolarisSpecError(f"type {quote(kind)} is not a type of Polaris job. Write one of {known}.")
     try:
         spec = model.model_validate(body, by_alias=True, by_name=False)
     except ValidationError as error:
@@ -282,7 +280,7 @@ def parse_spec(body: Mapping[str, Any]) -> JobSpec:
 
 
 def _misspelt(model: WireModel, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield path and right name of each unknown field that is a known one but for case, ``_``, ``-`` or a slip."""
+    """Yield the path and the correct name of each unknown field that is a misspelt known field."""
     fields = type(model).model_fields
     wire_names = {bare(str(field.alias)): str(field.alias) for field in fields.values()}
     missing = [str(field.alias) for name, field in fields.items() if name not in model.model_fields_set]

@@ -1,4 +1,4 @@
-"""Which field of a job spec a name was meant for; performs no I/O."""
+"""Find the field of a job spec that a misspelt name stands for; performs no I/O."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Final
 
-#: So similar a name is to a field that it is refused for it: of ten letters one may be wrong, missing or too many.
+#: Similarity from which a name is refused as a misspelt field: one letter in ten may be wrong, missing or extra.
 _REFUSED: Final = 0.9
-#: So similar a name is to a field that is missing, so that it is worth a hint: ``table`` for ``tableName``.
+#: Similarity from which a name is suggested for a missing field: ``table`` for ``tableName``.
 _HINTED: Final = 0.7
 
 
 def bare(name: str) -> str:
-    """Return a name without what people write differently: case, ``_`` and ``-``."""
+    """Normalize a name: lower case, without ``_`` and ``-``."""
     return name.replace("_", "").replace("-", "").lower()
 
 
 def misspelt(name: str, fields: Iterable[str]) -> str | None:
     """
-    Return the field that a name is but for a letter, or for two letters that are swapped.
+    Return the field that differs from a name by one letter, or by two swapped letters; None if there is none.
 
-    :param name: What the user wrote.
-    :param fields: Fields that are not there.
+    :param name: Name that the user wrote.
+    :param fields: Fields that are missing in the spec.
     """
     known = {bare(field): field for field in fields}
     near = get_close_matches(bare(name), known, n=1, cutoff=_REFUSED) or [
@@ -33,10 +33,10 @@ def misspelt(name: str, fields: Iterable[str]) -> str | None:
 
 def hint(field: str, names: Iterable[object]) -> str:
     """
-    Return a sentence about the name that was probably meant for a missing field; empty if there is none.
+    Return a hint that names the probable misspelling of a missing field; empty if there is none.
 
-    :param field: The field, which Polaris needs.
-    :param names: Names that were written instead, those of other fields included.
+    :param field: The required field.
+    :param names: All names in the object, those of other fields included.
     """
     written = {bare(name): name for name in names if isinstance(name, str)}
     near = get_close_matches(bare(field), written, n=1, cutoff=_HINTED)

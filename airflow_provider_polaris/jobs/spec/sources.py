@@ -1,4 +1,4 @@
-"""Where a batch job reads: a table, uploaded files, or anything else that the API knows; performs no I/O."""
+"""Models of a batch job's source: a table, uploaded files, or any other source of the API; performs no I/O."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_polaris.jobs.spec.base_model import TAG, WireModel
 from airflow_provider_polaris.jobs.time.interval import Interval
 
 _SIDE: Final = r"(?:-?\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})?)?|P[0-9A-Z.]+)"
-#: The forms of an interval that the vendor's documentation writes; they are sent as they are.
+#: Forms of an interval in the vendor's documentation; they are sent unchanged.
 _DOCUMENTED_INTERVAL: Final = re.compile(f"{_SIDE}/{_SIDE}")
 
 
@@ -20,9 +20,9 @@ def interval_text(value: Any, field: str) -> str:
     """
     Check an interval and return it as text for Polaris.
 
-    :param value: Text in any form that :meth:`Interval.parse` reads, or an :class:`Interval`.
-    :return: The text as written if the vendor documents its form, else both ends in UTC with milliseconds.
-    :raises PolarisSpecError: It is no interval.
+    :param value: Text in any form that :meth:`Interval.parse` accepts, or an :class:`Interval`.
+    :return: The unchanged text if the vendor documents its form, otherwise both ends in UTC with milliseconds.
+    :raises PolarisSpecError: The value is not an interval.
     """
     if isinstance(value, Interval):
         return value.to_wire()
@@ -36,7 +36,7 @@ class TableSource(WireModel):
     Read from a Polaris table.
 
     :param table_name: The table.
-    :param interval: ISO 8601 interval of ``__time``, start included, end not; all of time if not given.
+    :param interval: ISO 8601 interval of ``__time``, half-open; all of time if not given.
         Source: docs.imply.io/polaris/api-ingest-table.
     """
 
@@ -48,7 +48,7 @@ class TableSource(WireModel):
 
     @property
     def span(self) -> Interval:
-        """The interval, read."""
+        """The parsed interval."""
         return Interval.parse(self.interval, field="source.interval")
 
 
@@ -75,10 +75,10 @@ class CsvFormat(WireModel):
     """
     Delimiter-separated text.
 
-    :param columns: Names of the columns; empty: the first row that is not skipped has them.
-    :param delimiter: Between columns; Polaris' default is the comma.
-    :param list_delimiter: Between the values of a multi-value column.
-    :param skip_header_rows: Rows to skip at the top.
+    :param columns: Names of the columns; if empty, the first row that is not skipped contains them.
+    :param delimiter: Delimiter of columns; Polaris' default is the comma.
+    :param list_delimiter: Delimiter of the values in a multi-value column.
+    :param skip_header_rows: Number of rows to skip at the top.
     """
 
     format: Literal["csv"] = "csv"
@@ -111,23 +111,23 @@ class AvroFormat(WireModel):
     binary_as_string: StrictBool = False
     extract_unions_by_type: StrictBool = False
     flatten_spec: dict[str, JsonValue] | None = None
-    # Named apart because pydantic's models have a method schema().
+    # Has another name because pydantic's models have a method schema().
     reader_schema: dict[str, JsonValue] | None = Field(default=None, alias="schema")
 
 
 class OtherFormat(WireModel):
-    """A format that this package has no model for; its settings are passed on as they are."""
+    """A format without a model in this package; its settings are sent unchanged."""
 
     format: StrictStr
 
 
 class UploadedSource(WireModel):
     """
-    Read from files that were uploaded to Polaris; all of one format.
+    Read from uploaded files of one format.
 
     :param file_list: Names of the files.
-    :param input_schema: The fields to read from them.
-    :param format_settings: Format; Polaris goes by the file's extension without it.
+    :param input_schema: Fields to read from the files.
+    :param format_settings: Format; if not set, Polaris derives it from the file's extension.
     """
 
     type: Literal["uploaded"] = "uploaded"
@@ -148,7 +148,7 @@ class UploadedSource(WireModel):
 
 
 class OtherSource(WireModel):
-    """A source that this package has no model for (``s3``, ``azure``, ``inline`` ...); passed on as it is."""
+    """A source without a model in this package (``s3``, ``azure``, ``inline`` ...); it is sent unchanged."""
 
     type: StrictStr
 
@@ -162,7 +162,7 @@ Source = Annotated[
 
 
 def _tag(value: Any, key: str, known: tuple[str, ...]) -> str | None:
-    """Return the tag of the model for ``value``, which is an object from JSON or a model already."""
+    """Return the tag of the model for ``value``, which is a JSON object or a model."""
     kind = value.get(key) if isinstance(value, Mapping) else getattr(value, key, None)
     if kind is None:
         return None

@@ -1,0 +1,1 @@
+"""Druid SQL: parse expressions, build rollup mappings, render a spec as a statement, and derive column lineage."""

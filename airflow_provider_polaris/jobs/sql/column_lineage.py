@@ -1,8 +1,8 @@
 """
-Which columns of the source each column of the target comes from; performs no I/O and never fails.
+Derive the source columns of each target column; performs no I/O and never raises.
 
-Read from the job's mappings, or its statement, with sqlglot, which is imported inside functions because importing an
-operator must stay cheap. What can't be read for sure is *unknown*: a wrong arrow in a lineage graph is worse than none.
+sqlglot parses the job's mappings or statement. It is imported inside functions, so that the import of an operator stays
+fast. An ambiguous lineage is *unknown*: a wrong edge in a lineage graph is worse than a missing one.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from airflow_provider_polaris.jobs.sql.functions import AGGREGATES
 if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.spec.job_spec import BatchJobSpec
 
-#: What happens to a value on its way: nothing, something row by row, or many rows become one value.
+#: How a column contributes to a value: unchanged, computed within a row, or aggregated over rows.
 Kind = Literal["identity", "transformation", "aggregation"]
 
-#: The schema of tables, which a statement may name. Source: docs.imply.io/polaris/sql-ingestion-reference.
+#: The schema of tables, which is optional in a statement. Source: docs.imply.io/polaris/sql-ingestion-reference.
 _SCHEMA: Final = "druid"
 
-#: Functions whose first argument is a unit of time, a bare word that sqlglot takes for a column.
+#: Functions whose first argument is a unit of time, an unquoted word that sqlglot parses as a column.
 _TAKES_UNIT: Final = frozenset({"TIMESTAMPADD", "TIMESTAMPDIFF"})
 
 
 class ColumnSource(NamedTuple):
     """
-    One column that a value is made of.
+    One source column of a value.
 
     :param column: Name of the column in the source.
     :param kind: See :data:`Kind`.
@@ -47,11 +47,11 @@ class ColumnSource(NamedTuple):
 
 class StatementLineage(NamedTuple):
     """
-    What a statement reads and writes.
+    Lineage of a statement.
 
-    :param source: The one table that it reads.
+    :param source: The single table that it reads.
     :param target: The table that it writes.
-    :param columns: As :func:`column_lineage` returns; without columns that have no name of their own.
+    :param columns: As :func:`column_lineage` returns, without unnamed columns.
     """
 
     source: str
@@ -63,15 +63,16 @@ def column_lineage(
     spec: BatchJobSpec, source_columns: Collection[str] | None = None
 ) -> dict[str, tuple[ColumnSource, ...] | None]:
     """
-    Return the sources of each column that a job writes by its mappings.
+    Return the sources of each column that a job's mappings write.
 
-    A job over a table that maps other columns but no ``__time`` takes that as it is
-    (docs.imply.io/polaris/api-ingest-table), so it is listed. The ``__count`` that Polaris adds is not: it counts rows
-    and comes from no column. What a job without any mapping writes is not documented, so nothing is listed.
+    If a job over a table has mappings but none for ``__time``, Polaris copies ``__time`` unchanged
+    (docs.imply.io/polaris/api-ingest-table), so the result contains it. The result does not contain the ``__count``
+    that Polaris adds: it counts rows and has no source column. Without mappings the result is empty, because the
+    columns of such a job are not documented.
 
     :param spec: The job.
     :param source_columns: As in :func:`expression_lineage`.
-    :return: By name of the target column, in the order of the mappings: its sources as in :func:`expression_lineage`.
+    :return: Sources as in :func:`expression_lineage`, by name of the target column, in the order of the mappings.
     """
     found = {
         mapping.column_name: expression_lineage(
@@ -88,10 +89,10 @@ def expression_lineage(
     expression: str, *, is_aggregation: bool | None = None, source_columns: Collection[str] | None = None
 ) -> tuple[ColumnSource, ...] | None:
     """
-    Return the columns that an expression reads, and what it does with each.
+    Return the columns that an expression reads, and how each contributes.
 
-    Conditions count: a column that decides which value is taken is a source like the value's own. A column that is both
-    aggregated and not is aggregated. Window functions transform, because they keep the rows apart.
+    A column in a condition is a source, too. A column that is both aggregated and not counts as aggregated. Window
+    functions count as transformations, because they do not merge rows.
 
     >>> expression_lineage('SUM(CASE WHEN "pays" THEN "price" END)')
     (ColumnSource(column='pays', kind='aggregation'), ColumnSource(column='price', kind='aggregation'))
@@ -99,13 +100,13 @@ def expression_lineage(
     ((), None, (ColumnSource(column='city', kind='identity'),))
 
     :param expression: Druid SQL, as in a mapping.
-    :param is_aggregation: What the mapping says of itself; it decides where the expression calls functions that this
-        package doesn't know, and no aggregate that it knows.
-    :param source_columns: What the source is known to have. A word without quotes that isn't among them may be a word
-        of SQL, so the answer is unknown. Names in quotes are columns even if they aren't listed, because a table may
-        have more columns than it declares (docs.imply.io/polaris/table-schema).
-    :return: Each column once, in the order of the expression; empty if it reads none; None if it is unknown: it can't
-        be parsed, has a subquery, or names a column together with its table.
+    :param is_aggregation: ``isAggregation`` of the mapping. It decides if the expression calls only functions that this
+        package does not know, and no known aggregate.
+    :param source_columns: Known columns of the source. An unquoted word that is not one of them may be an SQL keyword,
+        so the result is unknown. A quoted name is always a column, because a table may have more columns than it
+        declares (docs.imply.io/polaris/table-schema).
+    :return: Each column once, in the order of the expression; empty if it reads none. None if unknown: the expression
+        cannot be parsed, has a subquery, or qualifies a column with its table.
     """
     tree = parse_sql(expression)
     return None if tree is None else _sources(tree, marked=is_aggregation is True, source_columns=source_columns)
@@ -113,7 +114,7 @@ def expression_lineage(
 
 def statement_lineage(query: str, source_columns: Collection[str] | None = None) -> StatementLineage | None:
     """
-    Read an ``INSERT INTO`` or ``REPLACE INTO`` that selects from one table.
+    Return the lineage of an ``INSERT INTO`` or ``REPLACE INTO`` that selects from one table.
 
     >>> found = statement_lineage('INSERT INTO "hourly" SELECT UPPER("city") AS "town" FROM "raw" PARTITIONED BY DAY')
     >>> found.source, found.target, found.columns["town"]
@@ -121,8 +122,8 @@ def statement_lineage(query: str, source_columns: Collection[str] | None = None)
 
     :param query: The statement of a SQL job.
     :param source_columns: As in :func:`expression_lineage`.
-    :return: None if it is unknown: it can't be parsed, reads anything but one table (a join, a subquery, a
-        ``WITH``, a ``UNION``, files), selects ``*``, or lists the columns of the target.
+    :return: None if unknown: the statement cannot be parsed, reads more than one table (a join, a subquery, a
+        ``WITH``, a ``UNION``) or files, selects ``*``, or lists the columns of the target.
     """
     from sqlglot import exp
 
@@ -148,13 +149,13 @@ def statement_lineage(query: str, source_columns: Collection[str] | None = None)
 
 def tables_read(query: str) -> tuple[str, ...] | None:
     """
-    Return the tables that an ``INSERT INTO`` or ``REPLACE INTO`` reads, also where their columns get mixed.
+    Return the tables that an ``INSERT INTO`` or ``REPLACE INTO`` reads, joins and subqueries included.
 
     >>> tables_read('INSERT INTO t WITH w AS (SELECT * FROM "raw") SELECT a FROM w JOIN u ON w.x = u.x')
     ('raw', 'u')
 
     :param query: The statement of a SQL job.
-    :return: Each once, sorted; without files, lookups and system tables. None if it can't be parsed.
+    :return: Each table once, sorted; without files, lookups and system tables. None if the query cannot be parsed.
     """
     from sqlglot import exp
     from sqlglot.optimizer.scope import traverse_scope
@@ -163,7 +164,7 @@ def tables_read(query: str) -> tuple[str, ...] | None:
     if target is None or not isinstance(tree, exp.Query):
         return None
     try:
-        # A scope knows which names are those of a WITH, also where one hides a table.
+        # A scope distinguishes names of a WITH from tables, even if a WITH has the name of a table.
         sources = [source for scope in traverse_scope(tree) for source in scope.sources.values()]
     except Exception:
         return None
@@ -202,7 +203,7 @@ def _sources(
 
 
 def _select_of(query: str, *openings: str) -> tuple[str | None, Any]:
-    """Cut the ``SELECT`` out of a statement, because sqlglot doesn't read Druid's ``OVERWRITE`` and ``PARTITIONED``."""
+    """Extract the ``SELECT`` of a query, because sqlglot cannot parse Druid's ``OVERWRITE`` and ``PARTITIONED``."""
     import sqlglot
 
     if len(query) > LONGEST_EXPRESSION:
@@ -210,7 +211,7 @@ def _select_of(query: str, *openings: str) -> tuple[str | None, Any]:
     dialect = druid_dialect()
     try:
         tokens = [token for token in dialect().tokenize(query) if token.text != ";"]
-        # As written, so that what stands in quotes is no keyword; the first word only, as in "PARTITIONED BY".
+        # The original text, so that a quoted word is not a keyword; only its first word, as in "PARTITIONED BY".
         words = [query[token.start : token.end + 1].upper().split()[0] for token in tokens]
         if words[0] not in ("INSERT", "REPLACE") or words[1] != "INTO":
             return None, None
@@ -222,12 +223,12 @@ def _select_of(query: str, *openings: str) -> tuple[str | None, Any]:
         text = query[tokens[start].start : tokens[end - 1].end + 1]
         return tokens[name].text, sqlglot.parse_one(text, read=dialect)
     except Exception:
-        # As in expressions: whatever a parser throws at a user's text, a StopIteration of ours included, means unknown.
+        # As in expressions: any exception while a user's text is parsed, our own StopIteration included, means unknown.
         return None, None
 
 
 def _columns(tree: Any, marked: bool) -> Iterator[tuple[Any, bool]]:
-    """Yield each column with whether an aggregate function takes it, its filter and order included."""
+    """Yield each column, and whether it is an argument, filter or order of an aggregate function."""
     from sqlglot import exp
 
     modifiers = (exp.Filter, exp.IgnoreNulls, exp.RespectNulls, exp.WithinGroup)
@@ -236,7 +237,7 @@ def _columns(tree: Any, marked: bool) -> Iterator[tuple[Any, bool]]:
     aggregates = {id(node) for name, node in calls if name in AGGREGATES}
     if marked and not aggregates:
         aggregates = {id(node) for name, node in calls if isinstance(node, exp.Anonymous) and name not in KNOWN}
-    # By hand and from the top, because asking each column for its ancestors takes forever in a sum of thousands.
+    # Walk from the top with a stack, because a search for the ancestors of each column is slow in a sum of thousands.
     stack = [(tree, False, False)]
     while stack:
         node, aggregated, windowed = stack.pop()

@@ -1,8 +1,8 @@
 """
-Read Druid SQL expressions (mappings, filters) with sqlglot; performs no I/O, changes no text and never fails.
+Parse Druid SQL expressions (mappings, filters) with sqlglot; performs no I/O, changes no text and never raises.
 
-An expression that sqlglot can't parse is *unknown*: nothing is concluded from it, and Polaris has the last word.
-sqlglot is imported inside functions because importing an operator must stay cheap.
+An expression that sqlglot cannot parse is *unknown*: this package draws no conclusion, and Polaris decides.
+sqlglot is imported inside functions, so that the import of an operator stays fast.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any, Final
 from airflow_provider_polaris.jobs.sql.functions import AGGREGATES, CLOCK, SCALARS
 from airflow_provider_polaris.jobs.time.instant import quote
 
-#: Longer texts are unknown: nobody writes them by hand, and reading them would take the worker's time.
+#: Maximum length in characters. Longer texts are unknown: they are generated, and their parsing would slow the worker.
 LONGEST_EXPRESSION: Final = 100_000
 
 
-#: Functions that Polaris is known to have, in upper case.
+#: Known functions of Polaris, in upper case.
 KNOWN: Final = AGGREGATES | CLOCK | SCALARS
 
 
-#: Functions without parentheses that sqlglot takes for columns.
+#: Functions without parentheses that sqlglot parses as columns.
 _BARE_CLOCK: Final = frozenset({"LOCALTIME", "LOCALTIMESTAMP"})
 
 
@@ -42,12 +42,12 @@ _PERIOD_BY_UNIT: Final = {
 @dataclass(frozen=True, slots=True)
 class TimeFloor:
     """
-    The rounding down of a time that an expression consists of.
+    An expression that rounds a time down.
 
-    :param period: ISO 8601 period, as written; ``FLOOR(... TO HOUR)`` and ``DATE_TRUNC('hour', ...)`` count as PT1H.
-    :param of_time: The time is the plain column ``__time``.
-    :param zone: Time zone argument of ``TIME_FLOOR``, if any; buckets are in UTC without it.
-    :param has_origin: ``TIME_FLOOR`` has an origin argument: its buckets start anywhere.
+    :param period: ISO 8601 period, as written; ``FLOOR(... TO HOUR)`` and ``DATE_TRUNC('hour', ...)`` give PT1H.
+    :param of_time: The rounded time is the plain column ``__time``.
+    :param zone: Time zone argument of ``TIME_FLOOR``, if any; otherwise the buckets are in UTC.
+    :param has_origin: ``TIME_FLOOR`` has an origin argument, so its buckets may start at any time.
     """
 
     period: str
@@ -59,16 +59,16 @@ class TimeFloor:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """
-    What an expression contains.
+    The analyzed content of an expression.
 
-    :param aggregates: Upper-case names of aggregate functions, in the order written. Without those that are applied as
-        window functions (``SUM(x) OVER (...)``) or stand in a subquery: they don't aggregate the rows of the job.
+    :param aggregates: Upper-case names of aggregate functions, in the order written. Excludes window functions
+        (``SUM(x) OVER (...)``) and functions in a subquery, because they do not aggregate the rows of the job.
     :param functions: Upper-case names of all functions.
-    :param has_unknown_function: It calls a function that may or may not be an aggregate, for all we know.
+    :param has_unknown_function: It calls an unknown function, which may be an aggregate.
     :param counts_rows: It has a ``COUNT`` without ``DISTINCT``.
-    :param column: Name of the column, if the expression is nothing but a column.
-    :param time_floor: See :class:`TimeFloor`; None if the expression is no rounding down of a time.
-    :param constant: The text, if the expression is nothing but a text in single quotes.
+    :param column: Name of the column, if the expression is only a column.
+    :param time_floor: See :class:`TimeFloor`; None if the expression does not round a time down.
+    :param constant: The text, if the expression is only a string literal.
     """
 
     aggregates: tuple[str, ...]
@@ -81,12 +81,12 @@ class Reading:
 
     @property
     def clock_functions(self) -> tuple[str, ...]:
-        """Names of the functions that depend on when the job runs, sorted."""
+        """Sorted names of the functions that depend on the time at which the job runs."""
         return tuple(sorted(self.functions & CLOCK))
 
     @property
     def is_surely_scalar(self) -> bool:
-        """Whether it has no aggregate, and no function that we don't know either."""
+        """Whether the expression has neither an aggregate nor an unknown function."""
         return not self.aggregates and not self.has_unknown_function
 
 
@@ -95,7 +95,7 @@ def read_expression(expression: str) -> Reading | None:
     Parse one Druid SQL expression.
 
     :param expression: A mapping's or filter's text.
-    :return: None if it can't be parsed: then nothing is known about it.
+    :return: None if the expression cannot be parsed.
     """
     from sqlglot import exp
 
@@ -131,7 +131,7 @@ def first_keyword(statement: str) -> str | None:
     """
     Return the first word of a SQL statement in upper case, comments skipped.
 
-    :return: None if the text has no word or can't be cut into words.
+    :return: None if the text has no word or cannot be tokenized.
     """
     from sqlglot.errors import SqlglotError
 
@@ -145,18 +145,18 @@ def first_keyword(statement: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def druid_dialect() -> Any:
-    """Return sqlglot's dialect, with what Polaris reads otherwise."""
+    """Return sqlglot's Druid dialect, adapted to Polaris."""
     from sqlglot.dialects import druid
 
     base: Any = druid.Druid
 
     class PolarisDruid(base):  # type: ignore[misc]
         class Parser(base.parser_class):  # type: ignore[misc]
-            # sqlglot has classes with fixed arguments for the functions it knows: ANY_VALUE("x", 10), fine in Druid, is
-            # an error to it. Without that table every function keeps the name and arguments it is written with.
+            # sqlglot has classes with fixed arguments for known functions: it refuses ANY_VALUE("x", 10), which is
+            # valid in Druid. Without that table every function keeps its name and arguments as written.
             FUNCTIONS: dict[str, Any] = {}  # noqa: RUF012
             FUNCTION_PARSERS: dict[str, Any] = {  # noqa: RUF012
-                "JSON_VALUE": _parse_json_value,  # sqlglot 27 has none of its own
+                "JSON_VALUE": _parse_json_value,  # missing in sqlglot 27
                 **base.parser_class.FUNCTION_PARSERS,
                 "POSITION": _parse_position,
             }
@@ -165,7 +165,7 @@ def druid_dialect() -> Any:
 
 
 def _parse_json_value(parser: Any) -> Any:
-    """Read ``JSON_VALUE(expr, path [RETURNING type])``; the type is nothing that anybody here asks for."""
+    """Parse ``JSON_VALUE(expr, path [RETURNING type])``; the type is not used."""
     from sqlglot import exp
 
     arguments = parser._parse_csv(parser._parse_bitwise)
@@ -175,7 +175,7 @@ def _parse_json_value(parser: Any) -> Any:
 
 
 def _parse_position(parser: Any) -> Any:
-    """Read ``POSITION(text IN expr [FROM index])``, of which sqlglot doesn't know the last part."""
+    """Parse ``POSITION(text IN expr [FROM index])``; sqlglot does not support ``FROM``."""
     from sqlglot import TokenType
 
     call = parser._parse_position()
@@ -185,23 +185,23 @@ def _parse_position(parser: Any) -> Any:
 
 
 def parse_sql(expression: str) -> Any:
-    """Return the tree of an expression; None if it can't be read."""
+    """Return the syntax tree of an expression; None if it cannot be parsed."""
     if len(expression) > LONGEST_EXPRESSION:
         return None
-    druid_dialect()  # not in the try: a sqlglot that doesn't fit must not look like an unknown expression
+    druid_dialect()  # outside of the try: an incompatible sqlglot must raise, not count as an unknown expression
     try:
         return _parse(expression)
     except Exception:
-        # Whatever a parser throws at a user's text (its own errors, RecursionError, ...) means the same: unknown.
+        # Any exception while a user's text is parsed (the parser's errors, RecursionError, ...) means unknown.
         return None
 
 
 def why_no_expression(text: str) -> tuple[str, int | None] | None:
     """
-    Return why a text is not one SQL expression, and the index where that shows, if it is known.
+    Return why a text is not one SQL expression, and the index of the error, if known.
 
-    :param text: Text whose brackets and quotes are in order.
-    :return: None if it is one, and if that can't be told: the text is too long or nested too deeply to be parsed.
+    :param text: Text with balanced brackets and quotes.
+    :return: None if it is one expression, or if it is too long or nested too deeply to be parsed.
     """
     from sqlglot import exp
     from sqlglot.errors import ParseError, SqlglotError
@@ -214,22 +214,22 @@ def why_no_expression(text: str) -> tuple[str, int | None] | None:
     except ParseError as error:
         return _reason(text, error.errors)
     except SqlglotError:
-        return "it can't be cut into words", None
+        return "it cannot be tokenized", None
     except Exception:
         return None
-    return ("'*' is no value", text.find("*")) if isinstance(tree, exp.Star) else None
+    return ("'*' is not a value", text.find("*")) if isinstance(tree, exp.Star) else None
 
 
 def _parse(text: str) -> Any:
     import sqlglot
     from sqlglot import exp
 
-    # As a condition: as a statement, text that begins with a command word is accepted, with a warning in the log.
+    # Parse as a condition: as a statement, sqlglot accepts text that begins with a command word, and logs a warning.
     return sqlglot.parse_one(text, read=druid_dialect(), into=exp.Condition)
 
 
 def _reason(text: str, errors: Sequence[Mapping[str, Any]]) -> tuple[str, int | None]:
-    """Say in our own words what sqlglot found: its words name classes of its code."""
+    """Return our own message for sqlglot's error, because its message names classes of its code."""
     found = errors[0] if errors else {}
     before, word, after = (str(found.get(part) or "") for part in ("start_context", "highlight", "end_context"))
     if not word:
@@ -253,7 +253,7 @@ def calls_of(tree: Any) -> Iterator[tuple[str, Any]]:
 
 
 def is_bare_clock(node: Any) -> bool:
-    """Whether a column is none, but a function that is written without parentheses."""
+    """Whether a column node is really a function without parentheses."""
     from sqlglot import exp
 
     if not isinstance(node, exp.Column) or node.table or node.this.args.get("quoted"):
@@ -318,7 +318,7 @@ def _is_text(node: Any) -> bool:
 
 def quote_identifier(name: str) -> str:
     """
-    Write a column's name as Druid SQL.
+    Quote a name as an identifier of Druid SQL.
 
     >>> print(quote_identifier('the "best" city'))
     "the ""best"" city"

@@ -1,16 +1,16 @@
 """
-Names of Druid SQL functions by what they do with rows; data only.
+Names of Druid SQL functions: aggregates, clock functions and scalars; data only.
 
 Sources: druid.apache.org/docs/latest/querying/sql-functions and /sql-aggregations,
-docs.imply.io/polaris/time-series-functions. A function in none of the sets is one that we know nothing about:
-``BUILD_GEO`` stands among the measures in docs.imply.io/polaris/input-expressions-reference but takes one row.
+docs.imply.io/polaris/time-series-functions. A function in none of the sets is unknown. ``BUILD_GEO``, for example, is
+listed among the measures in docs.imply.io/polaris/input-expressions-reference, but takes one row.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-#: One value out of many rows. ``FIRST_VALUE`` and its like are window functions and stand in :data:`SCALARS`.
+#: Functions that return one value for many rows. Window functions such as ``FIRST_VALUE`` are in :data:`SCALARS`.
 AGGREGATES: Final = frozenset(
     """
     ANY_VALUE APPROX_COUNT_DISTINCT APPROX_COUNT_DISTINCT_BUILTIN APPROX_COUNT_DISTINCT_DS_HLL
@@ -22,11 +22,11 @@ AGGREGATES: Final = frozenset(
     """.split()  # noqa: SIM905 (a list would take a line for each)
 )
 
-#: The time at which the job runs; Polaris takes it once, when the job begins.
+#: Functions that return the current time; Polaris evaluates them once, at the start of the job.
 #: Source: docs.imply.io/polaris/ingest-with-filters.
 CLOCK: Final = frozenset(("CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP", "NOW"))
 
-#: One value out of one row (and window functions, which keep the rows apart too): no aggregation, for sure.
+#: Functions that return one value for each row, window functions included: certainly no aggregation.
 SCALARS: Final = frozenset(
     """
     ABS ACOS ARRAY ARRAY_APPEND ARRAY_CONCAT ARRAY_CONTAINS ARRAY_LENGTH ARRAY_OFFSET ARRAY_OFFSET_OF

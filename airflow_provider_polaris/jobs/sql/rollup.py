@@ -1,4 +1,4 @@
-"""The operators' shorthand for a rollup, written out as the API's mappings; performs no I/O."""
+"""Convert the operators' rollup arguments to the API's mappings; performs no I/O."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def build_mappings(
     source_is_rollup: bool = False,
 ) -> list[ColumnMapping]:
     """
-    Write a rollup out as mappings: rounded ``__time`` first, then dimensions, then measures.
+    Build the mappings of a rollup: first the rounded ``__time``, then dimensions, then measures.
 
     >>> for mapping in build_mappings(["city"], {"longest": 'MAX("session_length")'}, "hour"):
     ...     print(mapping.column_name, mapping.expression, mapping.is_aggregation)
@@ -28,14 +28,14 @@ def build_mappings(
     city "city" None
     longest MAX("session_length") True
 
-    :param dimensions: Columns to keep as they are, or name and Druid SQL expression of each.
-    :param measures: Name and aggregating expression of each.
+    :param dimensions: Columns to copy unchanged, or name and Druid SQL expression of each.
+    :param measures: Name and aggregate expression of each.
     :param rollup_granularity: Polaris' word (``hour``) or an ISO 8601 period (``PT1H``) to round ``__time`` down to.
-        None leaves ``__time`` to Polaris, which takes it as it is.
-    :param source_is_rollup: The source is an aggregate table: the number of events is summed (``__count``), because
-        the ``COUNT(*)`` that Polaris adds would count stored rows. Nothing is added without measures, or if one of
-        them has that name.
-    :raises PolarisSpecError: One sentence that names field, value, rule and mend.
+        If None, Polaris copies ``__time`` unchanged.
+    :param source_is_rollup: The source is an aggregate table. A mapping that sums the number of events (``__count``) is
+        added, because the ``COUNT(*)`` that Polaris adds would count stored rows. Nothing is added without measures, or
+        if one of them has that name.
+    :raises PolarisSpecError: The message gives the field, its value, the rule and the fix.
     """
     columns = _columns(dimensions)
     aggregates = _named_expressions("measures", measures or {})
@@ -68,7 +68,7 @@ def _columns(dimensions: Sequence[str] | Mapping[str, str] | None) -> dict[str, 
         field = f"dimensions[{index}]"
         _check_name(field, name)
         if name in columns:
-            raise PolarisSpecError(f"{field} {quote(name)} is in the list already. Take one of the two out.")
+            raise PolarisSpecError(f"{field} {quote(name)} is already in the list. Remove one of the two.")
         columns[name] = quote_identifier(name)
     return columns
 
@@ -101,7 +101,7 @@ def _check_names(columns: Mapping[str, str], aggregates: Mapping[str, str]) -> N
     for field, names in (("dimensions", columns), ("measures", aggregates)):
         if "__time" in names:
             raise PolarisSpecError(
-                f"{field} has '__time', which is mapped by rollup_granularity. Take it out and set rollup_granularity, "
+                f"{field} has '__time', which is mapped by rollup_granularity. Remove it and set rollup_granularity, "
                 "or write all of it as mappings."
             )
     if COUNT_OF_EVENTS.column_name in columns:
@@ -112,13 +112,13 @@ def _check_names(columns: Mapping[str, str], aggregates: Mapping[str, str]) -> N
     for name in aggregates:
         if name in columns:
             raise PolarisSpecError(
-                f"measures has {quote(name)}, which is a dimension already. Give the measure another name, "
+                f"measures has {quote(name)}, which is already a dimension. Give the measure another name, "
                 f"such as {quote('sum_' + name)}."
             )
 
 
 def _check_kinds(columns: Mapping[str, str], aggregates: Mapping[str, str]) -> None:
-    """Say it in the words of the shorthand; the rules for specs would speak of mappings, which nobody wrote."""
+    """Check with the argument names; the rules for specs would name mappings, which the user did not write."""
     for name, text in columns.items():
         check_confined(text, f"dimensions[{name!r}]")
         reading = read_expression(text)
@@ -150,5 +150,5 @@ def _time_floor(rollup_granularity: str | Granularity) -> str:
 _COUNT: Final = "__count"
 
 
-#: What a re-rollup must map instead of the COUNT(*) that Polaris adds. Source: docs.imply.io/polaris/api-ingest-table.
+#: Mapping for a re-rollup, in place of the COUNT(*) that Polaris adds. Source: docs.imply.io/polaris/api-ingest-table.
 COUNT_OF_EVENTS: Final = ColumnMapping(column_name=_COUNT, expression=f'SUM("{_COUNT}")', is_aggregation=True)

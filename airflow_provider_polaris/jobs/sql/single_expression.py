@@ -1,11 +1,11 @@
 """
-Put a user's expression into SQL so that it can't leave its brackets; performs no I/O, changes no text.
+Enclose a user's expression in brackets that it cannot escape (SQL injection); performs no I/O, changes no text.
 
-The text goes into the SQL as it is written, on lines of its own and in brackets. That is safe if Druid's own lexer ends
-every string, name and comment of the text inside the text, and finds its brackets balanced. So the scanner here follows
-the lexer of Calcite, which Druid uses, and not sqlglot's, which differs: to Calcite ``//`` starts a comment,
-``/*+`` starts a hint whose words count, ``/**`` swallows one more sign, block comments don't nest, a quoted name ends
-on its line, and a backslash means something in ``E'...'`` only.
+The text is inserted unchanged, on separate lines and in brackets. That is safe if Druid's lexer ends every string, name
+and comment of the text inside the text, and if its brackets are balanced. Therefore, this scanner follows the lexer of
+Calcite, which Druid uses. sqlglot's lexer differs: in Calcite ``//`` starts a comment, ``/*+`` starts a hint whose
+words are parsed, ``/**`` consumes one more character, block comments do not nest, a quoted name ends on its line, and a
+backslash is an escape only in ``E'...'``.
 
 Source: core/src/main/codegen/templates/Parser.jj of Apache Calcite 1.35 to 1.37 (lexical state DQID).
 """
@@ -35,18 +35,18 @@ _CLOSING: Final = {"(": ")", "[": "]", "{": "}"}
 _STRAY: Final = {
     "//": ("'//' starts a comment in Druid SQL", "Write comments as '-- ...'."),
     "/*": (
-        "'/*' starts a comment that has no end, has another '/*' in it, or begins with '/**' or '/*+'",
+        "'/*' starts a comment that is not closed, has another '/*' in it, or begins with '/**' or '/*+'",
         "Write comments as '-- ...'.",
     ),
-    "*/": ("'*/' ends a comment that has no start", "Take it out."),
-    ";": ("';' ends the statement", "Take it out."),
-    "'": ("the string that begins with this quote has no end", "Close it; write a quote inside a string twice."),
+    "*/": ("'*/' ends a comment that has no start", "Remove it."),
+    ";": ("';' ends the statement", "Remove it."),
+    "'": ("the string that starts with this quote is not closed", "Close it; write a quote inside a string twice."),
     '"': (
         "the name that begins with this double quote is empty or doesn't end on the same line",
         "Close it; write a double quote inside a name twice.",
     ),
 }
-#: So much of a text is shown on each side of the place that is wrong.
+#: Number of characters that a message quotes on each side of an error.
 _CONTEXT: Final = 40
 
 
@@ -54,10 +54,10 @@ class Flaw(NamedTuple):
     """
     Why a text is not one expression.
 
-    :param reason: What is wrong, as the end of a sentence.
-    :param at: Where, as an index of the text; None if nobody knows.
-    :param fix: What to do about it, as a sentence.
-    :param is_unfinished: The text only ends before its brackets are closed.
+    :param reason: The reason, as the end of a sentence.
+    :param at: Index of the error in the text; None if unknown.
+    :param fix: The fix, as a sentence.
+    :param is_unfinished: The only flaw is that brackets are not closed.
     """
 
     reason: str
@@ -68,9 +68,9 @@ class Flaw(NamedTuple):
 
 def find_flaw(text: str) -> Flaw | None:
     """
-    Return why a text could leave the brackets that it is put in; None if it can't.
+    Return why a text could escape its enclosing brackets; None if it cannot.
 
-    :param text: An expression in Druid SQL. Whether it means something is not looked at.
+    :param text: An expression in Druid SQL. Its meaning is not checked.
     """
     opened: list[tuple[str, int]] = []
     for token in _TOKEN.finditer(text):
@@ -94,14 +94,14 @@ def find_flaw(text: str) -> Flaw | None:
 
 def check_confined(text: str, field: str) -> None:
     """
-    Refuse a text that changes the meaning of what stands around it, for a statement that Polaris makes of it.
+    Refuse a text that changes the meaning of the surrounding statement, which Polaris generates.
 
-    Brackets that stay open pass: where no text closes what it hasn't opened, such a statement can't be parsed at all,
-    and Polaris says so.
+    Unclosed brackets are accepted: if no text closes a bracket that it did not open, the statement cannot be parsed,
+    and Polaris returns an error.
 
     :param text: An expression in Druid SQL.
-    :param field: What the value is called where the user wrote it, for the error.
-    :raises PolarisSpecError: The sentence gives the reason and the place.
+    :param field: Name of the argument, for the error message.
+    :raises PolarisSpecError: The message gives the reason and the position.
     """
     flaw = find_flaw(text)
     if flaw is not None and not flaw.is_unfinished:
@@ -112,11 +112,11 @@ def check_expression(text: str, field: str) -> None:
     """
     Refuse a text that is not one expression, as :func:`enclose` does.
 
-    A text that is too long or nested too deeply to be parsed is only held to :func:`check_confined`.
+    A text that is too long or nested too deeply to be parsed must pass only :func:`check_confined`.
 
     :param text: An expression in Druid SQL.
-    :param field: What the value is called where the user wrote it, for the error.
-    :raises PolarisSpecError: The sentence gives the reason and the place.
+    :param field: Name of the argument, for the error message.
+    :raises PolarisSpecError: The message gives the reason and the position.
     """
     flaw = _find_any_flaw(text)
     if flaw is not None:
@@ -125,9 +125,9 @@ def check_expression(text: str, field: str) -> None:
 
 def enclose(text: str, field: str, *, in_line: bool = False) -> str:
     r"""
-    Return a text in brackets, as one value or condition that can stand anywhere in SQL.
+    Enclose a text in brackets, as one value or condition that is valid anywhere in SQL.
 
-    The text is unchanged. It has lines of its own, because it may end in a comment.
+    The text is unchanged. It is on separate lines, because it may end in a comment.
 
     >>> print(enclose("\"city\" = 'Oslo' OR TRUE -- all", "filter_expression"))
     (
@@ -135,9 +135,9 @@ def enclose(text: str, field: str, *, in_line: bool = False) -> str:
     )
 
     :param text: An expression in Druid SQL.
-    :param field: What the value is called where the user wrote it, for the error.
-    :param in_line: Do without lines of its own if the text has no comment.
-    :raises PolarisSpecError: It is not one expression. The sentence gives the reason and the place.
+    :param field: Name of the argument, for the error message.
+    :param in_line: Do not add line breaks if the text has no comment.
+    :raises PolarisSpecError: The text is not one expression. The message gives the reason and the position.
     """
     check_expression(text, field)
     return f"({text})" if in_line and "--" not in text else f"(\n{text}\n)"

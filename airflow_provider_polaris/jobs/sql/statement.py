@@ -1,8 +1,8 @@
 """
-The Druid SQL that a job stands for, to be read by people and by lineage; performs no I/O and never fails.
+Render a job spec as the equivalent Druid SQL, for people and for lineage; performs no I/O and never raises.
 
-Polaris shows SQL of its own making once a job exists (``query`` of docs.imply.io/polaris/api-manage-job); this is the
-same in Polaris' own form for a job that doesn't exist yet, or whose description comes without. Nothing here is sent.
+Polaris generates SQL for an existing job (``query`` of docs.imply.io/polaris/api-manage-job). This module renders SQL
+in the same form before the job exists, or if its description lacks ``query``. The SQL is never sent to Polaris.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.instant import OPEN_START, format_instant
 from airflow_provider_polaris.jobs.time.interval import Interval
 
-#: Granularities that have a word of their own after PARTITIONED BY; the others are written as TIME_FLOOR.
+#: Granularities with a keyword after PARTITIONED BY; the others are written as TIME_FLOOR.
 #: Source: druid.apache.org/docs/latest/multi-stage-query/reference.
 _WORDS: Final = frozenset({Granularity.HOUR, Granularity.DAY, Granularity.MONTH, Granularity.YEAR, Granularity.ALL})
 
-#: Stands where the job leaves the granularity to the table. Source: docs.imply.io/polaris/partitioning.
+#: Comment for a job that uses the table's granularity. Source: docs.imply.io/polaris/partitioning.
 _PARTITIONED_AS_BEFORE: Final = "-- PARTITIONED BY the target table's own granularity; DAY if the job creates it"
 
 
 def job_statement(spec: Mapping[str, Any]) -> str | None:
     r"""
-    Write a job as the statement that does the same.
+    Render a job as the equivalent SQL statement.
 
-    The form is that of the sample in docs.imply.io/polaris/api-ingest-table: ``GROUP BY`` counts the columns that
-    aggregate nothing, ``__time`` of a table is taken as it is if no mapping writes it. Instants are UTC. Three things
-    are not in it: ``__count``, which Polaris adds to some rollups; the job's context; and ``isAggregation`` that only
-    the target's schema knows, in whose place an aggregate function in the expression counts.
+    The form is that of the sample in docs.imply.io/polaris/api-ingest-table: ``GROUP BY`` numbers the columns without
+    aggregation, and ``__time`` of a table is copied unchanged if no mapping writes it. Instants are in UTC. The
+    statement omits ``__count``, which Polaris adds to some rollups, and the job's context. If a mapping has no
+    ``isAggregation``, an aggregate function in its expression decides instead of the target's schema.
 
     >>> mappings = [{"columnName": "longest", "expression": 'MAX("length")', "isAggregation": True}]
     >>> print(job_statement({"type": "batch", "source": {"type": "table", "tableName": "raw"}, "partitionedBy": "day",
@@ -49,9 +49,9 @@ def job_statement(spec: Mapping[str, Any]) -> str | None:
     PARTITIONED BY DAY
 
     :param spec: The JSON object for Polaris, or the spec that Polaris echoes.
-    :return: For a sql job its ``query``, untouched. None for a job that no SQL stands for (``delete_data``,
-        ``restore_data``, ``drop_table``: Druid SQL has no DELETE and no DROP), for a spec that can't be read, and for
-        one with an expression that would end outside its place in the statement.
+    :return: For a sql job its unchanged ``query``. None for a job without equivalent SQL (``delete_data``,
+        ``restore_data``, ``drop_table``: Druid SQL has no DELETE and no DROP), for a spec that cannot be parsed, and
+        for a spec with an expression that would escape its place in the statement.
     """
     try:
         job = parse_spec(spec)
@@ -59,15 +59,15 @@ def job_statement(spec: Mapping[str, Any]) -> str | None:
             return job.query if job.query.strip() else None
         return _batch_statement(job) if isinstance(job, BatchJobSpec) and not _is_torn(job) else None
     except Exception:
-        # A spec can be odd in ways that only Polaris knows; what can't be told for sure is not told.
+        # A spec may be invalid in ways that only Polaris detects; render no statement rather than a wrong one.
         return None
 
 
 def selected_columns(job: BatchJobSpec) -> list[ColumnMapping]:
     """
-    Return what a job computes: its mappings, and ``__time`` of a table where they leave it out.
+    Return the columns that a job computes: its mappings, and ``__time`` of a table if they omit it.
 
-    Empty without mappings: what a job over a table writes then is not documented.
+    Empty without mappings, because the columns of such a job are not documented.
 
     :param job: The job.
     """
@@ -79,7 +79,7 @@ def selected_columns(job: BatchJobSpec) -> list[ColumnMapping]:
 
 def grouping_columns(selected: Sequence[ColumnMapping]) -> list[ColumnMapping]:
     """
-    Return the columns by whose values a job merges rows; empty if it merges none, or all into one.
+    Return the columns by which a job groups rows; empty if it merges no rows, or all rows into one.
 
     :param selected: As :func:`selected_columns` returns.
     """
@@ -120,7 +120,7 @@ def _aggregates(column: ColumnMapping) -> bool:
 
 
 def _overwrite(job: BatchJobSpec) -> str | None:
-    """Return None if the job says neither what it replaces nor that it replaces all, which is not documented."""
+    """Return the ``OVERWRITE`` clause; None without intervals and ``replaceAll``, which is not documented."""
     if job.replace_all:
         return "OVERWRITE ALL"
     bounds = [_bounds(span) for span in job.target.spans]
@@ -135,7 +135,7 @@ def _bounds(span: Interval) -> str:
 
 
 def _terms(job: BatchJobSpec) -> Iterator[str]:
-    """Yield the conditions; Polaris adds what is replaced to them (docs.imply.io/polaris/sql-ingestion-reference)."""
+    """Yield the conditions, with the replaced intervals, as in docs.imply.io/polaris/sql-ingestion-reference."""
     replaced = job.target.spans if job.ingestion_mode == "replace" else ()
     if isinstance(job.source, TableSource):
         span = job.source.span
@@ -148,7 +148,7 @@ def _terms(job: BatchJobSpec) -> Iterator[str]:
 
 
 def _inside(span: Interval) -> str:
-    # As in the sample of docs.imply.io/polaris/api-ingest-table, which has 0 in place of the open start.
+    # As in the sample of docs.imply.io/polaris/api-ingest-table, which writes 0 for the open start.
     start = "0" if span.start == OPEN_START else format_instant(span.start)
     return f"TIME_IN_INTERVAL(\"__time\", '{start}/{format_instant(span.end)}')"
 
@@ -173,5 +173,5 @@ def _timestamp(instant: datetime) -> str:
 
 
 def _closed(text: str) -> str:
-    """End the line where the text may end in a comment, which would swallow what comes after it."""
+    """Add a line break if the text may end in a comment, which would hide the text that follows."""
     return text + "\n" if "--" in text else text

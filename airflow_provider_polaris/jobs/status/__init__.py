@@ -1,0 +1,1 @@
+"""State and health of a job, the decision to keep waiting, and the evaluation of its result."""

@@ -1,7 +1,7 @@
 """
-Decide whether a job that has ended did what it was for, and say in one sentence chain why not; performs no I/O.
+Evaluate the result of an ended job and build the error for a bad result; performs no I/O.
 
-The error carries Polaris' code and words verbatim, the log entries that matter, and what to do next.
+The error quotes Polaris' code and message verbatim and the relevant log entries, and gives the next step.
 """
 
 from __future__ import annotations
@@ -35,33 +35,33 @@ def completion_error(
     seconds: float | None = None,
 ) -> PolarisJobError | None:
     """
-    Judge a job that has ended.
+    Return the error of an ended job; None if it succeeded.
 
     ``completed`` with health ``ok`` or ``warn`` succeeds; health ``error``, ``failed`` and ``canceled`` fail. A replace
     that completed without rows (code ``no_rows_found``, or 0 rows processed or persisted in the metrics) fails too:
-    it has emptied its intervals, and the error names the way back. An append without rows succeeds.
+    it has emptied its intervals, and the error describes how to restore them. An append without rows succeeds.
 
-    :param state: From a describe response, the only one with health and spec together.
+    :param state: From a describe response, the only one with both health and spec.
     :param metrics: ``totals`` of the metrics endpoint; None or missing numbers prove nothing.
-    :param fail_on_warning: Count every health but ``ok`` as failure.
+    :param fail_on_warning: Treat every health except ``ok`` as failure.
     :param console_url: Page of the job, if known.
     :param logs: Entries of the logs endpoint, if they were fetched.
-    :param seconds: How long the job took, if the caller knows; else Polaris' own timestamps.
-    :return: None for success, else the error to raise; not raised here, so that the caller can copy the log first.
-    :raises ValueError: The job has not ended. The status endpoint may be ahead of describe: keep waiting then.
+    :param seconds: Duration of the job, if the caller measured it; otherwise Polaris' timestamps are used.
+    :return: The error to raise. It is not raised here, so that the caller can copy the job's log first.
+    :raises ValueError: The job has not ended. The status endpoint may be ahead of describe; keep waiting.
     """
     if not state.is_terminal:
-        raise ValueError(f"{state.describe()}: only a job that has ended can be judged; keep waiting.")
+        raise ValueError(f"{state.describe()}: only an ended job can be evaluated; keep waiting.")
     if state.status == "failed":
-        verdict, mend = _failed(state)
+        verdict, fix = _failed(state)
     elif state.status == "canceled":
-        verdict, mend = _canceled(state)
+        verdict, fix = _canceled(state)
     elif state.health is not None and state.health.is_error:
-        verdict, mend = _completed_with_error(state)
+        verdict, fix = _completed_with_error(state)
     elif no_rows := _why_empty(state, metrics or {}):
-        verdict, mend = f", but {no_rows}", _restore(state)
+        verdict, fix = f", but {no_rows}", _restore(state)
     elif not state.is_success(fail_on_warning=fail_on_warning):
-        verdict, mend = _completed_with_warning(state)
+        verdict, fix = _completed_with_warning(state)
     else:
         return None
 
@@ -71,7 +71,7 @@ def completion_error(
     parts = [
         f"Polaris job {state.job_id!r} ({state.purpose}) {verb}{after}{verdict}.",
         _log_sentence(state, logs),
-        mend,
+        fix,
     ]
     error_class = PolarisJobCanceledError if state.status == "canceled" else PolarisJobFailedError
     return error_class(
@@ -85,16 +85,16 @@ def completion_error(
 
 def is_permanent_failure(error: PolarisError) -> bool:
     """
-    Whether running the same task again is pointless or harmful, so that it must fail at once.
+    Whether a retry would fail in the same way or do harm, so that the task must fail at once.
 
-    True for a wrong spec, a refusing guard, a job that failed with a code that its spec or input causes, a job that
-    completed but doesn't count as success (its data is written; a person decides), and a wait that was given up without
-    knowing the job's fate. False for codes that we don't know, for canceled and timed-out jobs, and for errors of the
-    network or the service, 401 and 403 included: retries and retry policies see those.
+    True for an invalid spec, an error of a guard, a job that failed with a code that its spec or input causes, a job
+    that completed but does not count as success (its data is written; a person decides), and a wait that gave up while
+    the result of the job was unknown. False for unknown codes, for canceled and timed-out jobs, and for errors of the
+    network or the service, 401 and 403 included: retries and retry policies handle those.
 
-    >>> is_deterministic(PolarisJobFailedError("…", job_id="j1", state="failed", code="row_too_large"))
+    >>> is_permanent_failure(PolarisJobFailedError("…", job_id="j1", state="failed", code="row_too_large"))
     True
-    >>> is_deterministic(PolarisJobFailedError("…", job_id="j1", state="failed", code="internal_error"))
+    >>> is_permanent_failure(PolarisJobFailedError("…", job_id="j1", state="failed", code="internal_error"))
     False
     """
     if isinstance(error, PolarisSpecError | PolarisGuardError):
@@ -107,7 +107,7 @@ def is_permanent_failure(error: PolarisError) -> bool:
 
 
 def merge_logs(state: JobState, logs: Sequence[LogEntry]) -> tuple[LogEntry, ...]:
-    """Return every log entry once: those of the logs endpoint, then those that only the health had."""
+    """Return every log entry once: first those of the logs endpoint, then those that only the health contains."""
     return tuple(dict.fromkeys([*logs, *(state.health.log if state.health is not None else ())]))
 
 
@@ -135,7 +135,7 @@ def _completed_with_error(state: JobState) -> tuple[str, str]:
 
 def _completed_with_warning(state: JobState) -> tuple[str, str]:
     assert state.health is not None
-    advice = WARNING_ADVICE.get(state.health.code or "", "Read the job's log for what Polaris complains about.")
+    advice = WARNING_ADVICE.get(state.health.code or "", "Read the job's log for the reason.")
     reason = f"{state.health.status!r}{_reason(state.health.code, state.health.message)}"
     return (
         f", but its health is {reason}, which counts as failure because fail_on_warning=True",
@@ -149,10 +149,10 @@ def _reason(code: str | None, message: str | None) -> str:
 
 def _why_empty(state: JobState, metrics: Mapping[str, Any]) -> str | None:
     """
-    Say by which evidence a replace wrote nothing; None if it is no replace or there is no such evidence.
+    Return the evidence that a replace wrote no rows; None for other jobs, or without evidence.
 
-    Source: docs.imply.io/polaris/ingestion-status-reference (numRowsProcessed is what was parsed, numRowsPersisted what
-    was stored); polaris-sdk 20250425.14.0 (no_rows_found).
+    Source: docs.imply.io/polaris/ingestion-status-reference (numRowsProcessed counts parsed rows, numRowsPersisted
+    counts stored rows); polaris-sdk 20250425.14.0 (no_rows_found).
     """
     if not state.is_replace:
         return None
@@ -172,7 +172,7 @@ def _count(metrics: Mapping[str, Any], name: str) -> int | None:
 
 
 def _restore(state: JobState) -> str:
-    """Name the way back. Sources: docs.imply.io/polaris/manage-deleted-data, docs.imply.io/polaris/api-restore-data."""
+    """Describe the restore. Sources: docs.imply.io/polaris/manage-deleted-data and /api-restore-data."""
     where = f" in {' and '.join(map(repr, state.target_intervals))}" if state.target_intervals else ""
     return (
         f"Polaris may thereby have emptied {_target(state)}{where}. "
@@ -189,15 +189,15 @@ def _target(state: JobState) -> str:
 
 def _log_sentence(state: JobState, logs: Sequence[LogEntry]) -> str:
     known = state.health.message if state.health is not None else None
-    told = [entry for entry in merge_logs(state, logs) if entry.message and entry.message != known]
+    entries = [entry for entry in merge_logs(state, logs) if entry.message and entry.message != known]
     severity = {"error": 0, "warn": 1}
-    told.sort(key=lambda entry: severity.get(entry.health_status or "", 2))
-    # The endpoint and the health repeat each other, sometimes with another timestamp.
-    unique = list({(entry.code, entry.message): entry for entry in reversed(told)}.values())[::-1]
+    entries.sort(key=lambda entry: severity.get(entry.health_status or "", 2))
+    # The endpoint and the health contain the same entries, sometimes with different timestamps.
+    unique = list({(entry.code, entry.message): entry for entry in reversed(entries)}.values())[::-1]
     if not unique:
         return ""
     shown = "; ".join(
         f"{entry.message!r}" + (f" ({entry.code})" if entry.code else "") for entry in unique[:_MOST_LOG_ENTRIES]
     )
     rest = len(unique) - _MOST_LOG_ENTRIES
-    return f"Its log says: {shown}" + (f"; and {rest} more." if rest > 0 else ".")
+    return f"Its log contains: {shown}" + (f"; and {rest} more." if rest > 0 else ".")

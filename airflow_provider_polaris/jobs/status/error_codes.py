@@ -1,9 +1,9 @@
 """
-What to do about each health code of Polaris, as data; performs no I/O.
+Advice for each health code of Polaris, as data; performs no I/O.
 
-Sources: polaris-sdk 20250425.14.0 (the codes and what they mean); the limits are those of the engine behind Polaris'
-batch jobs, druid.apache.org/docs/latest/multi-stage-query/reference. Whether a retry repeats an error is our reading of
-both.
+Sources: polaris-sdk 20250425.14.0 (the codes and their meaning); the limits are those of the engine of Polaris' batch
+jobs, druid.apache.org/docs/latest/multi-stage-query/reference. Whether a retry repeats an error is this package's
+interpretation of both.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Final
 @dataclass(frozen=True)
 class Advice:
     """
-    What to do about one code.
+    Advice for one code.
 
-    :param text: One sentence that tells the next step.
-    :param repeats: The same job fails in the same way again, because only its spec or its input can mend it.
+    :param text: One sentence with the next step.
+    :param repeats: The same job fails in the same way again, because its spec or its input must be fixed first.
     """
 
     text: str
@@ -27,7 +27,7 @@ class Advice:
 
     @property
     def sentences(self) -> str:
-        """The advice, with whether a retry helps."""
+        """The advice, and whether a retry helps."""
         return f"{self.text} {'A retry would fail in the same way.' if self.repeats else 'A retry may help.'}"
 
 
@@ -38,7 +38,7 @@ ERROR_ADVICE: Final[Mapping[str, Advice]] = {
         "Wrap the column in MV_TO_ARRAY(), because it holds several values.", repeats=True
     ),
     "cannot_parse_source": Advice(
-        "Mend the input, or raise max_parse_exceptions to skip what is unreadable.", repeats=True
+        "Fix the input, or raise max_parse_exceptions to skip unreadable rows.", repeats=True
     ),
     "column_name_restricted": Advice(
         "Give the column another name in mappings, because this one is reserved.", repeats=True
@@ -48,10 +48,8 @@ ERROR_ADVICE: Final[Mapping[str, Advice]] = {
         "Check that the source of the job can be reached from Polaris.", repeats=False
     ),
     "internal_error": Advice("If it fails again, contact Imply support with the job id.", repeats=False),
-    "invalid_null_byte": Advice(
-        "Take the null bytes out, with REPLACE(col, U&'\\0000', '') for example.", repeats=True
-    ),
-    "multiple": Advice("Read the job's log, which holds the single errors.", repeats=False),
+    "invalid_null_byte": Advice("Remove the null bytes, for example with REPLACE(col, U&'\\0000', '').", repeats=True),
+    "multiple": Advice("Read the job's log, which lists the individual errors.", repeats=False),
     "no_rows_ingested": Advice("Check that the source has rows in the interval that pass the filter.", repeats=True),
     "null_timestamp": Advice("Map __time to an expression that is never NULL, or filter those rows out.", repeats=True),
     "query_not_supported": Advice("Rewrite the expression or query that Polaris can't run.", repeats=True),
@@ -83,7 +81,7 @@ ERROR_ADVICE: Final[Mapping[str, Advice]] = {
 WARNING_ADVICE: Final[Mapping[str, str]] = {
     "lost_connection_to_source": "Check that everything in the source arrived.",
     "no_rows_found": "Check that the source has rows in the interval that pass the filter.",
-    "invalid_rows_found": "Check the rows that Polaris could not read as declared.",
-    "unable_to_proceed": "Read the job's log for what held the job up.",
-    "multiple": "Read the job's log, which holds the single warnings.",
+    "invalid_rows_found": "Check the rows that do not match the declared schema.",
+    "unable_to_proceed": "Read the job's log for the reason of the delay.",
+    "multiple": "Read the job's log, which lists the individual warnings.",
 }

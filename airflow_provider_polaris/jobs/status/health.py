@@ -1,7 +1,7 @@
 """
-How Polaris says a job went: health and log entries; performs no I/O.
+Parse a job's health and log entries; performs no I/O.
 
-The words are kept as text, not as an enum: the vendor may add some.
+Health words are stored as text, not as an enum, because Polaris may add some.
 Source: polaris-sdk 20250425.14.0 (fields, words, codes).
 """
 
@@ -11,19 +11,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-#: Health code of a job that found nothing to do.
+#: Health code of a job whose source has no rows.
 NO_ROWS_FOUND: Final = "no_rows_found"
 
 
 @dataclass(frozen=True)
 class LogEntry:
     """
-    One line of a job's log.
+    One entry of a job's log.
 
     :param timestamp: As Polaris wrote it; None if it has none.
     :param health_status: ``ok``, ``warn``, ``error``, or whatever Polaris wrote.
     :param code: Free text of Polaris, such as ``query_not_supported``.
-    :param message: Polaris' own words.
+    :param message: Polaris' text.
     """
 
     timestamp: str | None = None
@@ -33,7 +33,7 @@ class LogEntry:
 
     @classmethod
     def from_wire(cls, entry: Mapping[str, Any]) -> LogEntry:
-        """Read one entry of ``health.log`` or of the logs endpoint; what is missing is None."""
+        """Parse one entry of ``health.log`` or of the logs endpoint; missing fields are None."""
         health_status = text_or_none(entry.get("healthStatus"))
         return cls(
             timestamp=text_or_none(entry.get("timestamp")),
@@ -56,13 +56,13 @@ class LogEntry:
 @dataclass(frozen=True)
 class Health:
     """
-    How well a job went.
+    Health of a job, as Polaris reports it.
 
-    :param status: ``ok``, ``warn`` or ``error``; another word of Polaris survives as it is. ``warning`` reads as
-        ``warn``, because the vendor's schema and its service differ.
+    :param status: ``ok``, ``warn`` or ``error``; any other word is kept unchanged. ``warning`` is read as ``warn``,
+        because the vendor's schema and its service differ.
     :param code: Machine-readable reason; None with ``ok``.
-    :param message: Polaris' own words; only with ``error``, and even then it may be missing.
-    :param log: Log entries that came with it.
+    :param message: Polaris' text; only with ``error``, and even then it may be missing.
+    :param log: Log entries in the same answer.
     """
 
     status: str
@@ -72,7 +72,7 @@ class Health:
 
     @classmethod
     def from_wire(cls, health: Mapping[str, Any] | str) -> Health:
-        """Read ``health``; a status that is missing reads as ``ok`` without a code, else as ``error``."""
+        """Parse ``health``; a missing status means ``error`` if there is a code, otherwise ``ok``."""
         if isinstance(health, str):
             return cls(_normalize_health(health))
         code = text_or_none(health.get("code"))
@@ -81,22 +81,22 @@ class Health:
 
     @property
     def is_error(self) -> bool:
-        """Whether Polaris calls it an error."""
+        """Whether the health is ``error``."""
         return self.status == "error"
 
     @property
     def is_ok(self) -> bool:
-        """Whether Polaris has nothing to complain about; a word that we don't know is not ok."""
+        """Whether the health is ``ok``; False for a word that this package does not know."""
         return self.status == "ok"
 
     @property
     def codes(self) -> frozenset[str]:
-        """The code and those of the log entries: with the code ``multiple`` only the log says which."""
+        """The code and the codes of the log entries; with the code ``multiple`` only the log lists the real codes."""
         return frozenset(code for code in (self.code, *(entry.code for entry in self.log)) if code)
 
 
 def parse_log(entries: object) -> tuple[LogEntry, ...]:
-    """Read a JSON array of log entries; anything else is an empty log, and what is no JSON object is left out."""
+    """Parse a JSON array of log entries. Any other value is an empty log; items that are not objects are skipped."""
     found = entries if isinstance(entries, list | tuple) else ()
     return tuple(LogEntry.from_wire(entry) for entry in found if isinstance(entry, Mapping))
 
@@ -109,5 +109,5 @@ def _normalize_health(status: str) -> str:
 
 
 def text_or_none(value: Any) -> str | None:
-    """Return what a field of a JSON object says as text; null and the empty string say nothing."""
+    """Return a field of a JSON object as text; None for null and the empty string."""
     return None if value is None or value == "" else str(value)

@@ -1,4 +1,4 @@
-"""Notices a job that stays pending for long; pure: performs no I/O, asks no clock."""
+"""Warn about a job that stays pending too long; performs no I/O and does not read the clock."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _PENDING: Final = "pending"
 
 class PendingWarning:
     """
-    Counts how long a job is pending, and warns once. All times are epoch seconds.
+    Measure how long a job is pending, and warn once. All times are epoch seconds.
 
-    :param seconds: How long is long; None for never.
-    :param started: Start of the wait. A job that is pending when it is seen first counts as pending since then.
+    :param seconds: Pending time after which to warn; None to never warn.
+    :param started: Start of the wait. A job that is pending at the first poll counts as pending since then.
     """
 
     __slots__ = ("_seconds", "_since")
@@ -24,12 +24,12 @@ class PendingWarning:
         self._seconds = seconds
         self._since: float | None = started
 
-    def saw(self, status: str | None, now: float) -> None:
+    def record_status(self, status: str | None, now: float) -> None:
         """
-        Take note of a look.
+        Record the result of a poll.
 
-        :param status: The last status seen; None for none.
-        :param now: The present.
+        :param status: The last polled status; None if there is none.
+        :param now: The current time.
         """
         if status == _PENDING:
             self._since = now if self._since is None else self._since
@@ -38,9 +38,9 @@ class PendingWarning:
 
     def due(self, status: str | None) -> float | None:
         """
-        Return when a pending job will have been so for long; None if that is no matter (any more).
+        Return the time at which the warning is due; None if no warning is needed.
 
-        :param status: The last status seen.
+        :param status: The last polled status.
         """
         if status != _PENDING or self._seconds is None or self._since is None:
             return None
@@ -48,30 +48,30 @@ class PendingWarning:
 
     def warning(self, job: JobState, now: float) -> str | None:
         """
-        Return the warning if it is time for it; once.
+        Return the warning if it is due; at most once.
 
-        :param job: What Polaris says about the job.
-        :param now: The present.
+        :param job: The job as Polaris describes it.
+        :param now: The current time.
         """
         due = self.due(job.status)
         if due is None or self._since is None or now < due:
             return None
         self._seconds = None
-        said = shorten(_said_about(job), LONGEST_TEXT)
+        health = shorten(_describe_health(job), LONGEST_TEXT)
         return (
-            f"Polaris job {job.job_id!r} has been 'pending' for {(now - self._since) / 60:.0f} min. {said} "
-            "A pending job waits, usually for resources: look at what else the project is doing."
+            f"Polaris job {job.job_id!r} has been 'pending' for {(now - self._since) / 60:.0f} min. {health} "
+            "A pending job waits, usually for resources: check the other jobs of the project."
         )
 
 
-def _said_about(job: JobState) -> str:
+def _describe_health(job: JobState) -> str:
     if job.health is None:
-        return "Polaris says nothing about its health."
-    said = f"Polaris says: health {job.health.status!r}"
+        return "Polaris reports no health."
+    text = f"Polaris reports: health {job.health.status!r}"
     if job.health.code is not None:
-        said += f", code {job.health.code!r}"
+        text += f", code {job.health.code!r}"
     if job.health.message is not None:
-        said += f", message {job.health.message!r}"
+        text += f", message {job.health.message!r}"
     if job.health.log:
-        said += f", log {'; '.join(str(entry) for entry in job.health.log)}"
-    return f"{said}."
+        text += f", log {'; '.join(str(entry) for entry in job.health.log)}"
+    return f"{text}."

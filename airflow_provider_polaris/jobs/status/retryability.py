@@ -1,7 +1,7 @@
 """
-What the next try of a task can hope for after an error; performs no I/O.
+Classify errors by whether a retry can succeed; performs no I/O.
 
-The one classification: what fails a task at once, and what a retry policy decides, both follow from it.
+Both the immediate failure of a task and the retry policy use this classification.
 """
 
 from __future__ import annotations
@@ -20,57 +20,57 @@ from airflow_provider_polaris.jobs.errors import (
 )
 from airflow_provider_polaris.jobs.status.completion import is_permanent_failure
 
-#: Answers to a POST that find fault with what was sent.
+#: Statuses with which Polaris rejects the body of a POST.
 _REFUSALS: Final = frozenset({400, 413, 415, 422})
 
 
 class Retryability(Enum):
-    """What the next try can hope for."""
+    """Whether a retry can succeed after an error."""
 
-    #: The same error again, or harm: there must be no next try.
-    LASTING = "lasting"
-    #: The same error, until somebody grants a permission.
-    DENIED = "denied"
-    #: An answer, once the time is over for which Polaris asked.
+    #: A retry fails in the same way or does harm; the task must not be retried.
+    PERMANENT = "permanent"
+    #: A retry fails in the same way until someone grants the permission.
+    FORBIDDEN = "forbidden"
+    #: A retry can succeed after the wait that Polaris requested.
     THROTTLED = "throttled"
-    #: Better luck: what went wrong goes by without anybody doing something.
-    PASSING = "passing"
-    #: Nobody can tell; a few tries do no harm.
-    OPEN = "open"
+    #: Transient: the error disappears without intervention.
+    TRANSIENT = "transient"
+    #: Not known; a few retries do no harm.
+    UNKNOWN = "unknown"
 
 
 def retryability_of(error: PolarisError) -> Retryability:
     """
-    Say what the next try of the same task can hope for.
+    Return whether a retry of the task can succeed after an error.
 
-    401 is open, because a key that was just replaced in one place only is answered with it, too; 403 is denied.
-    A job that was still ``pending`` at the deadline waited for capacity, which passes
-    (docs.imply.io/polaris/ingestion-status-reference); one that was at work would need as long again, which is open. So
-    is a canceled job: somebody may not want it, or the worker that waited for it was stopped.
+    401 is ``UNKNOWN``, because a key that is being rotated also causes it; 403 is ``FORBIDDEN``. A job that was still
+    ``pending`` at the deadline waited for capacity, which is ``TRANSIENT``
+    (docs.imply.io/polaris/ingestion-status-reference). A running job may need the same time again, which is
+    ``UNKNOWN``. So is a canceled job: a user may not want it, or the worker that waited for it was stopped.
 
-    :param error: What went wrong.
+    :param error: The error of the last try.
     """
     if isinstance(error, PolarisThrottledError):
         return Retryability.THROTTLED
     if isinstance(error, PolarisAuthError):
-        return Retryability.DENIED if error.status == 403 else Retryability.OPEN
+        return Retryability.FORBIDDEN if error.status == 403 else Retryability.UNKNOWN
     if isinstance(error, PolarisApiError) and _finds_fault_with_job(error):
-        return Retryability.LASTING
+        return Retryability.PERMANENT
     if is_permanent_failure(error):
-        return Retryability.LASTING
+        return Retryability.PERMANENT
     if error.retryable or isinstance(error, PolarisAmbiguousSubmitError | PolarisJobFailedError):
-        return Retryability.PASSING
+        return Retryability.TRANSIENT
     if isinstance(error, PolarisJobTimeoutError) and error.state == "pending":
-        return Retryability.PASSING
-    return Retryability.OPEN
+        return Retryability.TRANSIENT
+    return Retryability.UNKNOWN
 
 
 def is_submission(method: str, path: str) -> bool:
     """
-    Whether a request was to make a job.
+    Whether a request submits a job.
 
     :param method: HTTP method.
-    :param path: Without a query.
+    :param path: Path without the query string.
     """
     return method == "POST" and path.endswith("/jobs")
 

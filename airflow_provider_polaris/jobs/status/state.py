@@ -1,7 +1,7 @@
 """
-What Polaris says about a job: execution status, health, log; performs no I/O and draws no conclusion beyond one look.
+Parse a job's description from Polaris: execution status, health, log. Performs no I/O.
 
-Status and health are kept as text, not as an enum: the vendor may add values, and a new one must not break a wait.
+Status and health are stored as text, not as an enum: Polaris may add values, and a new one must not break a wait.
 Sources: polaris-sdk 20250425.14.0 (fields and values), docs.imply.io/polaris/api-manage-job,
 docs.imply.io/polaris/api-ingest-table (a sample answer, with nine fraction digits).
 """
@@ -35,18 +35,18 @@ __all__ = [
 ]
 
 
-#: Jobs that put rows into a table and end. Streaming jobs don't end, and who drops a table updates nothing.
+#: Types of jobs that add rows to a table and end. Streaming jobs do not end, and a drop adds no rows.
 WRITING_TYPES: Final = frozenset({"batch", "sql", "restore_data"})
 
 
 @dataclass(frozen=True)
 class StatusInfo:
     """
-    What one execution status means for a job that is no streaming job.
+    The meaning of an execution status for jobs other than streaming jobs.
 
-    :param meaning: For people.
-    :param is_terminal: The job has ended and will never have another status.
-    :param is_abnormal: A job like ours shouldn't have it; somebody should look.
+    :param meaning: The meaning, as text for messages.
+    :param is_terminal: The job has ended; its status no longer changes.
+    :param is_abnormal: Not expected for a job of this package; it deserves a warning.
     """
 
     meaning: str
@@ -54,7 +54,7 @@ class StatusInfo:
     is_abnormal: bool = False
 
 
-#: Every status that Polaris documents; the value on the wire is the key.
+#: Every status that Polaris documents, by its value in the API.
 STATUSES: Final[Mapping[str, StatusInfo]] = {
     "pending": StatusInfo("waits, usually for resources"),
     "running": StatusInfo("is in progress"),
@@ -67,15 +67,15 @@ STATUSES: Final[Mapping[str, StatusInfo]] = {
 }
 
 
-#: A job with one of these has ended.
+#: Statuses of jobs that have ended.
 TERMINAL_STATUSES: Final = frozenset(status for status, info in STATUSES.items() if info.is_terminal)
 
 
-#: A job with one of these has not ended.
+#: Statuses of jobs that have not ended.
 ACTIVE_STATUSES: Final = frozenset(STATUSES) - TERMINAL_STATUSES
 
 
-#: A job with one of these has ended and left the data as it was.
+#: Statuses of jobs that have ended without a change to the data.
 STATUSES_WITHOUT_EFFECT: Final = frozenset({"failed", "canceled"})
 
 
@@ -91,45 +91,45 @@ _REPLACE: Final = re.compile(
 
 def normalize_status(text: str) -> str:
     """
-    Return a status in the vendor's spelling; one that we don't know comes back as it is, but shortened.
+    Return a status in the vendor's spelling; an unknown status is returned unchanged, but shortened.
 
     >>> normalize_status("COMPLETED"), normalize_status("Hibernating")
     ('completed', 'Hibernating')
     """
     text = shorten(text.strip(), LONGEST_WORD)
-    # The table's own text, so that ten thousand waiters share it.
+    # Return the string object of the table, so that ten thousand waiters share it.
     return _SPELLINGS.get(text.lower(), text)
 
 
 def is_known_status(status: str) -> bool:
-    """Whether we know what the status means; ``unknown``, Polaris' own word for "no idea", is not known."""
+    """Whether this package knows the status; False for Polaris' own status ``unknown``."""
     return status in STATUSES and status != "unknown"
 
 
 @dataclass(frozen=True)
 class JobState:
     """
-    One look at a job.
+    State of a job at the time of one request.
 
-    Read from a describe or create response (everything) or from a list entry (no spec, so no mode and no intervals).
+    Parsed from a describe or create response (complete) or from a list entry (no spec, so no mode and no intervals).
 
     :param job_id: Id of the job.
     :param type: ``batch``, ``sql``, ``delete_data``, ``restore_data``, ``drop_table``, ``streaming``, or a newer word.
     :param status: ``executionStatus``, in the vendor's spelling.
-    :param desired_status: What the user wants; ``canceled`` with the status ``running`` is a cancel on its way.
+    :param desired_status: The requested status; ``canceled`` with the status ``running`` is a pending cancellation.
     :param health: None if Polaris sent none.
-    :param created: UTC, to the microsecond. None if missing or unreadable, as all four.
-    :param started: When it began to run.
-    :param completed: When it was completed; Polaris doesn't promise it for failed and canceled jobs.
+    :param created: Time of creation, UTC, to the microsecond. All four times are None if missing or unreadable.
+    :param started: Time at which the job began to run.
+    :param completed: Time of completion; Polaris does not guarantee it for failed and canceled jobs.
     :param updated: Last change *by a user*, not of the status.
-    :param modified_by: Who made it, as Polaris names them (``lastModifiedBy.username``).
+    :param modified_by: User of that change (``lastModifiedBy.username``).
     :param target_table: Name of the target table.
-    :param target_intervals: ``target.intervals``, or the one ``interval`` of a restore, as sent by Polaris, not parsed.
+    :param target_intervals: ``target.intervals``, or the ``interval`` of a restore, as sent by Polaris, not parsed.
     :param source_table: Name of the source table of a table-to-table job.
     :param source_interval: ``source.interval`` as sent by Polaris.
     :param ingestion_mode: ``append`` or ``replace``; None for other jobs and in lists.
-    :param query: SQL of a sql job, or the SQL that Polaris made of a batch job.
-    :param body: All that Polaris sent.
+    :param query: SQL of a sql job, or the SQL that Polaris generated for a batch job.
+    :param body: The complete JSON object.
     """
 
     job_id: str
@@ -153,13 +153,13 @@ class JobState:
     @classmethod
     def from_wire(cls, body: Mapping[str, Any]) -> JobState:
         """
-        Read a job as Polaris sends it.
+        Parse a job from an answer of Polaris.
 
         >>> JobState.from_wire({"id": "j1", "type": "batch", "executionStatus": "running", "health": None}).describe()
         "job 'j1' (batch) is 'running'"
 
         :param body: Answer of create or describe, or an entry of a list.
-        :raises PolarisProtocolError: It has no ``id`` or no ``executionStatus``, or is no JSON object.
+        :raises PolarisProtocolError: ``id`` or ``executionStatus`` is missing, or the answer is not a JSON object.
         """
         if not isinstance(body, Mapping):
             raise PolarisProtocolError(f"a job must be a JSON object, but Polaris sent {quote(body)}.")
@@ -197,29 +197,29 @@ class JobState:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether the job has ended, well or badly."""
+        """Whether the job has ended, with success or without."""
         return self.status in TERMINAL_STATUSES
 
     @property
     def is_known(self) -> bool:
-        """Whether we know what the status means."""
+        """Whether this package knows the status."""
         return is_known_status(self.status)
 
     @property
     def is_canceling(self) -> bool:
-        """Whether somebody asked to cancel the job and it has not ended yet."""
+        """Whether a cancellation was requested and the job has not ended yet."""
         return self.desired_status == "canceled" and not self.is_terminal
 
     @property
     def is_replace(self) -> bool:
-        """Whether the job replaces data: ``ingestionMode``, or ``REPLACE INTO`` where only SQL is known."""
+        """Whether the job replaces data, by ``ingestionMode``, or by ``REPLACE INTO`` if only the SQL is known."""
         if self.ingestion_mode is not None:
             return self.ingestion_mode == "replace"
         return self.query is not None and _REPLACE.match(self.query) is not None
 
     @property
     def seconds(self) -> float | None:
-        """Seconds from start (or creation) to completion; None unless Polaris gave both."""
+        """Seconds from start (or creation) to completion; None unless Polaris sent both times."""
         begin = self.started or self.created
         if begin is None or self.completed is None or self.completed < begin:
             return None
@@ -227,12 +227,13 @@ class JobState:
 
     def is_success(self, *, fail_on_warning: bool = False) -> bool:
         """
-        Whether the job did what it was for, as far as its own record shows.
+        Whether the job succeeded, by its status and health.
 
-        ``completed`` counts unless the health is ``error``. A replace that completed but found no rows does not: it has
-        emptied its intervals. Row counts aren't part of a state; :func:`~.judgement.judge` looks at those too.
+        ``completed`` is a success unless the health is ``error``. A replace that completed without rows is a failure:
+        it has emptied its intervals. Row counts are not part of a state; :func:`~.completion.completion_error` also
+        checks those.
 
-        :param fail_on_warning: Count any health but ``ok`` as failure, words that we don't know included.
+        :param fail_on_warning: Treat any health except ``ok`` as failure, unknown words included.
         """
         if self.status != "completed":
             return False
@@ -244,7 +245,7 @@ class JobState:
 
     def describe(self) -> str:
         """
-        Name the job and its status in one phrase, for logs and the start of error messages.
+        Return the job and its status in one phrase, for logs and the start of error messages.
 
         >>> JobState("j1", "batch", "failed", health=Health("error", "row_too_large"), target_table="t").describe()
         "job 'j1' (batch into 't') is 'failed' with health 'error' ('row_too_large')"
@@ -272,7 +273,7 @@ def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _instant(value: Any) -> datetime | None:
-    # Informational only: a timestamp in a new shape must not fail a job that went well.
+    # Informational only: a timestamp in a new format must not fail a successful job.
     try:
         return parse_instant(value) if isinstance(value, str) else None
     except UnreadableInstantError:
@@ -282,11 +283,11 @@ def _instant(value: Any) -> datetime | None:
 @dataclass(frozen=True)
 class CancelResult:
     """
-    What came of asking to cancel a job.
+    The result of a cancel request.
 
-    :param status: ``executionStatus`` after that; None if Polaris didn't say.
-    :param problem: Why Polaris didn't take the order; None if it did, or if the job had ended before.
-    :param again: Whether the same request may succeed later: Polaris gave no answer, or throttled us.
+    :param status: ``executionStatus`` after the request; None if Polaris did not send it.
+    :param problem: Why Polaris rejected the cancel request; None if it accepted it, or if the job had already ended.
+    :param again: Whether the same request may succeed later: Polaris sent no answer or throttled the request.
     """
 
     status: str | None = None
@@ -295,5 +296,5 @@ class CancelResult:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the job is over."""
+        """Whether the job has ended."""
         return self.status is not None and normalize_status(self.status) in TERMINAL_STATUSES

@@ -1,8 +1,8 @@
 """
-What a waiter concludes from what its polls saw; performs no I/O, asks no clock, sleeps never.
+Decide after each poll whether to keep waiting for a job; performs no I/O, does not read the clock, and never blocks.
 
-One :class:`WaitTracker` a job and wait. Operator and sensor feed it every poll and obey its :class:`WaitDecision`, so
-that both mean the same by "ended", "given up" and "worth a log line".
+Each wait for a job has one :class:`WaitTracker`. Operator and sensor pass it the result of every poll and follow its
+:class:`WaitDecision`, so that both end, give up and log by the same rules.
 """
 
 from __future__ import annotations
@@ -25,23 +25,24 @@ from airflow_provider_polaris.jobs.time.instant import as_utc
 
 Decision = Literal["wait", "ended", "deadline", "gave_up"]
 
-#: Level of :mod:`logging` and one line of text. To be logged once, right away, by whoever polled.
+#: Level of :mod:`logging` and one line of text. The polling code logs it once, immediately.
 Message = tuple[int, str]
 
-#: How long after the start of the wait a 404 is nothing to warn about: a new job may not be visible everywhere yet.
+#: Time after the start of the wait in which a 404 causes no warning: a new job may not be visible everywhere yet.
 _YOUNG: Final = timedelta(minutes=2)
-#: Abnormal statuses, and kinds of failures in a row, that one wait warns of.
-_MOST_TOLD: Final = 10
+#: Maximum number of abnormal statuses, and of kinds of consecutive errors, that one wait warns about.
+_MOST_WARNINGS: Final = 10
 
 
 @dataclass(frozen=True)
 class WaitDecision:
     """
-    What to do after one poll.
+    The next step after one poll.
 
-    :param decision: ``wait``: poll again. ``ended``: the status is terminal; describe and judge the job. ``deadline``:
-        time is up; cancel if that is wanted, then raise ``error``. ``gave_up``: raise ``error``, leave the job alone.
-    :param messages: What to log now; each is given out once.
+    :param decision: ``wait``: poll again. ``ended``: the status is terminal; describe the job and evaluate its result.
+        ``deadline``: the deadline is reached; cancel the job if configured, then raise ``error``. ``gave_up``: raise
+        ``error`` and do not cancel the job.
+    :param messages: Messages to log now; each is returned once.
     :param error: Set with ``deadline`` and ``gave_up``.
     """
 
@@ -52,37 +53,37 @@ class WaitDecision:
 
 class WaitTracker:
     """
-    Remember what the polls of one job saw, and conclude.
+    Record the polls of one job and decide whether to keep waiting.
 
-    - A terminal status ends the wait, even one that is seen after the deadline.
-    - ``idle`` and ``suspended`` wait, with one warning: a user can resume the job.
-    - ``unknown`` and words that we don't know wait for ``unknown_grace`` since the first of them in a row, then give
-      up. The job's fate is open, so a new one must not be submitted: :func:`~.judgement.is_deterministic` is true of
-      the error.
-    - A poll without an answer, 401, 403 and 404 included, costs nothing until every poll has failed for
-      ``failure_budget``, counted from the first failure in a row. Then it gives up with an error of the last failure's
-      class, its text included; where the last status was ``unknown``, with the error for that.
-    - ``deadline`` is compared at each poll; None is no deadline.
+    - A terminal status ends the wait, even if it is polled after the deadline.
+    - ``idle`` and ``suspended`` continue the wait, with one warning: a user can resume the job.
+    - ``unknown`` and unknown words continue the wait for ``unknown_grace``, counted from the first of them in a row.
+      Then the tracker gives up. The result of the job is unknown, so no new job must be submitted:
+      :func:`~.completion.is_permanent_failure` is true for the error.
+    - A failed poll, 401, 403 and 404 included, has no effect until every poll has failed for ``failure_budget``,
+      counted from the first failure in a row. Then the tracker gives up with an error of the last failure's class and
+      text. If the last status was ``unknown``, the error is the one for that status.
+    - ``deadline`` is checked at each poll; None means no deadline.
 
-    :param job_id: For the messages.
+    :param job_id: Id of the job, for the messages.
     :param now: Start of the wait, aware; every later ``now`` is from the same clock.
     :param deadline: Absolute instant, aware.
-    :param failure_budget: How long every poll may fail.
-    :param unknown_grace: How long the status may be unknown.
+    :param failure_budget: Longest time in which every poll may fail.
+    :param unknown_grace: Longest time for which the status may be unknown.
     :param console_url: Page of the job, added to each message.
     """
 
-    # There may be ten thousand in one triggerer: slots, and tuples instead of sets, keep it small.
+    # One triggerer may hold ten thousand trackers: slots, and tuples instead of sets, save memory.
     __slots__ = (
         "_console_url",
         "_failing_since",
         "_failure_budget",
         "_failures",
-        "_failures_told",
+        "_failures_logged",
         "_last_failure",
         "_percent",
         "_start",
-        "_statuses_told",
+        "_statuses_logged",
         "_unknown_grace",
         "_unknown_since",
         "deadline",
@@ -102,7 +103,7 @@ class WaitTracker:
     ) -> None:
         self.job_id = job_id
         self.deadline = deadline
-        #: The last status seen; None before the first.
+        #: The last polled status; None before the first.
         self.status: str | None = None
         self._start = now
         self._failure_budget = failure_budget
@@ -113,15 +114,15 @@ class WaitTracker:
         self._failures = 0
         self._last_failure: PolarisError | None = None
         self._percent = 0
-        self._statuses_told: tuple[str, ...] = ()
-        self._failures_told: tuple[object, ...] = ()
+        self._statuses_logged: tuple[str, ...] = ()
+        self._failures_logged: tuple[object, ...] = ()
 
-    def saw(self, status: str, now: datetime) -> WaitDecision:
+    def record_status(self, status: str, now: datetime) -> WaitDecision:
         """
-        Take note of an answer.
+        Record the status that a poll returned.
 
         :param status: ``executionStatus`` as Polaris wrote it.
-        :param now: When it was seen.
+        :param now: Time of the poll.
         """
         status = normalize_status(status)
         messages = [*self._recovery(now), *self._change(status, now)]
@@ -138,12 +139,12 @@ class WaitTracker:
             return WaitDecision("gave_up", tuple(messages), self._unknown_error(now - self._unknown_since))
         return WaitDecision("wait", tuple(messages))
 
-    def missed(self, error: PolarisError, now: datetime) -> WaitDecision:
+    def record_error(self, error: PolarisError, now: datetime) -> WaitDecision:
         """
-        Take note of a poll that brought no status.
+        Record a poll that failed.
 
-        :param error: Why.
-        :param now: When it failed.
+        :param error: Error of the poll.
+        :param now: Time of the poll.
         """
         if self._failing_since is None:
             self._failing_since = now
@@ -158,11 +159,12 @@ class WaitTracker:
 
     def progress(self, fraction: float | None, now: datetime) -> tuple[Message, ...]:
         """
-        Take note of the job's progress.
+        Record the job's progress.
 
-        :param fraction: 0 to 1; None where the job has none. What lies outside, or goes back, is not worth a line.
-        :param now: When it was seen.
-        :return: One INFO message if another whole percent is done, else none.
+        :param fraction: 0 to 1; None if the job has none. Values outside of that range, or lower than before, are
+            ignored.
+        :param now: Time of the poll.
+        :return: One INFO message if at least one more whole percent is done, otherwise none.
         """
         if fraction is None or not 0 <= fraction <= 1:
             return ()
@@ -176,7 +178,7 @@ class WaitTracker:
         """
         Return the error for a wait that reached its deadline.
 
-        :param aftermath: What was done about the job, such as ``it was canceled because cancel_on_timeout=True``.
+        :param aftermath: What happened to the job, such as ``it was canceled because cancel_on_timeout=True``.
         """
         seen = f"was still {self.status!r}" if self.status is not None else "had not been seen once"
         text = f"Polaris job {self.job_id!r} {seen}"
@@ -187,7 +189,7 @@ class WaitTracker:
             text += f"; {aftermath}"
         text += ". Raise timeout= or execution_timeout=, whichever set the deadline, or split the interval."
         if self._failing_since is not None:
-            text += f" There were {_failed_polls(self._failures)} in a row, the last one so: {self._last_failure}"
+            text += f" There were {_failed_polls(self._failures)} in a row, the last error: {self._last_failure}"
         return PolarisJobTimeoutError(
             with_link(text, self._console_url), job_id=self.job_id, state=self.status, console_url=self._console_url
         )
@@ -202,14 +204,14 @@ class WaitTracker:
         when = "" if self.status is None else f", {_span(now - self._start)} into the wait"
         messages = [self._message(logging.INFO, f"is {status!r}{was}{when}")]
         info = STATUSES.get(status)
-        is_told = status in self._statuses_told or len(self._statuses_told) >= _MOST_TOLD
-        if (info is None or info.is_abnormal) and not is_told:
-            self._statuses_told += (status,)
+        is_logged = status in self._statuses_logged or len(self._statuses_logged) >= _MOST_WARNINGS
+        if (info is None or info.is_abnormal) and not is_logged:
+            self._statuses_logged += (status,)
             meaning = f"a job that {info.meaning}" if info is not None else "a status that this provider doesn't know"
             wait = (
-                "the wait goes on; resume or cancel the job in Polaris"
+                "the wait continues; resume or cancel the job in Polaris"
                 if is_known_status(status)
-                else f"the wait goes on for {_span(self._unknown_grace)}"
+                else f"the wait continues for {_span(self._unknown_grace)}"
             )
             messages.append(self._message(logging.WARNING, f"is {status!r}, {meaning}: {wait}"))
         return messages
@@ -219,19 +221,19 @@ class WaitTracker:
             return []
         span, failures = now - self._failing_since, self._failures
         self._failing_since, self._failures, self._last_failure = None, 0, None
-        self._failures_told = ()
+        self._failures_logged = ()
         return [self._message(logging.INFO, f"can be polled again after {_failed_polls(failures)} in {_span(span)}")]
 
     def _failure(self, error: PolarisError, now: datetime) -> tuple[Message, ...]:
         is_young = isinstance(error, PolarisNotFoundError) and now - self._start < _YOUNG
-        # Not the text: it may hold a request id, and then each poll would be worth a line.
+        # Do not compare the text: it may contain a request id, and then each poll would be logged.
         key = (type(error), getattr(error, "status", None), getattr(error, "code", None), is_young)
-        if key in self._failures_told or len(self._failures_told) >= _MOST_TOLD:
+        if key in self._failures_logged or len(self._failures_logged) >= _MOST_WARNINGS:
             return ()
-        self._failures_told += (key,)
+        self._failures_logged += (key,)
         if is_young:
-            return (self._message(logging.INFO, f"is not visible yet; the wait goes on: {error}"),)
-        patience = f"the wait goes on for {_span(self._failure_budget)} without an answer"
+            return (self._message(logging.INFO, f"is not visible yet; the wait continues: {error}"),)
+        patience = f"the wait continues for {_span(self._failure_budget)} without an answer"
         return (self._message(logging.WARNING, f"can't be polled; {patience}: {error}"),)
 
     def _unknown_error(self, span: timedelta) -> PolarisJobFailedError:
@@ -239,7 +241,7 @@ class WaitTracker:
         text = (
             f"Polaris job {self.job_id!r} has had the status {self.status!r} for {_span(span)}, and {why}. "
             "The job may still be running, so no new one was submitted and it was not canceled. "
-            "Look at the job in Polaris, ask Imply support if the status stays, "
+            "Check the job in Polaris, ask Imply support if the status stays, "
             "and mark or clear the task once the job has ended."
         )
         return PolarisJobFailedError(
@@ -250,7 +252,7 @@ class WaitTracker:
         seen = f"last seen {self.status!r}" if self.status is not None else "never seen"
         text = (
             f"gave up waiting for Polaris job {self.job_id!r}, {seen}: {_failed_polls(self._failures)} in a row, "
-            f"for {_span(span)}. The job may still be running; it was not canceled. The last poll failed so: {error}"
+            f"for {_span(span)}. The job may still be running; it was not canceled. The last error: {error}"
         )
         if isinstance(error, PolarisNotFoundError):
             # Source: docs.imply.io/polaris/manage-ingestion-job (cleaning up of the history).
@@ -270,9 +272,9 @@ class WaitTracker:
 
 def copy_error(error: PolarisError, message: str) -> PolarisError:
     """
-    Return an error that retry policies treat like ``error``, with another message; the original is its cause.
+    Copy an error with another message, so that retry policies treat it in the same way; the original is its cause.
 
-    Not by calling the class: each has its own arguments, and all that they hold is in the attributes.
+    The copy does not call the class, because each class has other arguments. The attributes hold all their values.
     """
     copied = type(error).__new__(type(error), message)
     vars(copied).update(vars(error))

@@ -1,0 +1,1 @@
+"""Properties of a table: description, storage policy, and rules for its name."""

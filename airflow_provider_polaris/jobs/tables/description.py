@@ -1,4 +1,4 @@
-"""What the rules need to know of a table, read from the answer of the Tables API; performs no I/O."""
+"""Parse the table properties that validation needs from an answer of the Tables API; performs no I/O."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from airflow_provider_polaris.jobs.time.instant import quote
 @dataclass(frozen=True, slots=True)
 class TableDescription:
     """
-    Facts about one Polaris table at the time it was read.
+    Properties of one Polaris table at the time of the request.
 
     :param name: Its name.
     :param type: ``detail`` or ``aggregate``.
-    :param partitioning: Time partitioning; None if Polaris' word is one that we don't know.
-    :param availability: ``available``, ``unavailable`` or ``deleting``, as Polaris wrote it; None if it didn't say.
-    :param columns: Names of the columns, ``__time`` included; None if the answer lists none (a summary doesn't).
+    :param partitioning: Time partitioning; None if this package does not know Polaris' word.
+    :param availability: ``available``, ``unavailable`` or ``deleting``, as Polaris wrote it; None if it is missing.
+    :param columns: Names of the columns, ``__time`` included; None if the answer lists none, as in a summary.
     :param measures: Names of the columns that are declared as measures.
     """
 
@@ -34,17 +34,17 @@ class TableDescription:
     @classmethod
     def from_wire(cls, payload: Mapping[str, Any]) -> TableDescription:
         """
-        Read ``GET /tables/{name}``, or an entry of ``GET /tables``.
+        Parse the answer to ``GET /tables/{name}``, or an entry of ``GET /tables``.
 
         Source: polaris-sdk 20250425.14.0 (fields), docs.imply.io/polaris/partitioning (day is the default).
 
-        :raises PolarisProtocolError: There is no name or type in it.
+        :raises PolarisProtocolError: The name or the type is missing.
         """
         name, kind = payload.get("name"), payload.get("type")
         if not isinstance(name, str) or not isinstance(kind, str):
             raise PolarisProtocolError(
                 f"Polaris described a table without {'name' if not isinstance(name, str) else 'type'}: "
-                f"{quote(dict(payload))}. Look for a newer version of this package."
+                f"{quote(dict(payload))}. Install a newer version of this package."
             )
         declared = _columns(payload.get("schema"))
         availability = payload.get("availability")
@@ -60,7 +60,7 @@ class TableDescription:
 
 def column_names(payload: Mapping[str, Any]) -> frozenset[str]:
     """
-    Return the names of a table's columns, declared and stored ones; empty if its description lists none.
+    Return the names of a table's declared and stored columns; empty if its description lists none.
 
     :param payload: The answer to ``GET /tables/{name}``.
     """

@@ -1,4 +1,4 @@
-"""What Polaris accepts as the name of a table; performs no I/O."""
+"""Validate table names; performs no I/O."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from airflow_provider_polaris.jobs.time.instant import quote
 
 _LONGEST_NAME: Final = 255
 
-#: Pictographs, their joiners and variation selectors. Letters, signs such as © and digits are no emoji by themselves.
+#: Pictographs, their joiners and variation selectors. Letters, digits and symbols such as © alone are not emoji.
 _EMOJI: Final = re.compile(
     "[\u200d\u20e3\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\ufe0e\ufe0f\U0001f000-\U0001faff\U000e0020-\U000e007f]"
 )
 
-#: Signs that are no letters and can't be seen, besides those of the category Cf (format): all that Unicode calls
-#: "default ignorable". The Hangul fillers count as letters, and look like blanks or like nothing.
+#: Invisible characters outside of the category Cf (format): all that Unicode calls "default ignorable".
+#: The Hangul fillers are letters, but they appear as blanks or not at all.
 #: Source: unicode.org/Public/15.1.0/ucd/DerivedCoreProperties.txt (Default_Ignorable_Code_Point).
 _INVISIBLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0d\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
@@ -26,13 +26,13 @@ _INVISIBLE: Final = re.compile(
 
 def check_table_name(name: object, field: str) -> None:
     """
-    Refuse a name that no Polaris table can have, and one with signs that make it look like another name.
+    Refuse a name that Polaris refuses, and a name with invisible characters.
 
-    Source: docs.imply.io/polaris/tables ("table name"), but for the signs that can't be seen: Polaris may take them.
+    Source: docs.imply.io/polaris/tables ("table name"), except for invisible characters, which Polaris may accept.
 
-    :param name: Name as the user wrote it, rendered.
-    :param field: What the value is called where the user wrote it, for the error.
-    :raises PolarisSpecError: One sentence that names field, value, rule and mend.
+    :param name: The rendered name.
+    :param field: Name of the argument, for the error message.
+    :raises PolarisSpecError: The message gives the field, its value, the rule and the fix.
     """
     if not isinstance(name, str):
         raise PolarisSpecError(
@@ -40,8 +40,8 @@ def check_table_name(name: object, field: str) -> None:
         )
     problem = _problem_of(name)
     if problem:
-        rule, mend = problem
-        raise PolarisSpecError(f"{field} {quote(name)} {rule}. {mend}")
+        rule, fix = problem
+        raise PolarisSpecError(f"{field} {quote(name)} {rule}. {fix}")
 
 
 def _problem_of(name: str) -> tuple[str, str] | None:
@@ -59,12 +59,12 @@ def _problem_of(name: str) -> tuple[str, str] | None:
         if unicodedata.category(character) == "Cf" or _INVISIBLE.match(character):
             called = unicodedata.name(character, "no name")
             return (
-                f"contains U+{ord(character):04X} ({called}), which can't be seen and makes the name look like another",
-                "Take it out.",
+                f"contains U+{ord(character):04X} ({called}), which is invisible and makes the name look like another",
+                "Remove it.",
             )
         kind = _forbidden_kind(character)
         if kind:
-            return f"contains {kind} {character!a}, which Polaris refuses", "Take it out."
+            return f"contains {kind} {character!a}, which Polaris refuses", "Remove it."
     return None
 
 

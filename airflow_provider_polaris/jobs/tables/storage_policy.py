@@ -1,5 +1,5 @@
 """
-Which data of a table Polaris keeps and which it has at hand for queries, read from its description; performs no I/O.
+Parse a table's storage policy: which data Polaris keeps, and which it precaches for queries. Performs no I/O.
 
 Sources: polaris-sdk 20250425.14.0 (``storagePolicy``, ``availability``, sizes), docs.imply.io/polaris/
 api-storage-policy and /data-lifecycle-management (by default everything is kept and precached; data of the future is
@@ -24,11 +24,11 @@ from airflow_provider_polaris.jobs.time.period import Period
 @dataclass(frozen=True)
 class StoragePolicy:
     """
-    A range of time: intervals, and the last so-and-so-long.
+    The time range of a storage policy: fixed intervals, a period before the current time, or both.
 
     :param intervals: Fixed intervals; empty if there are none.
-    :param period: Counted back from the present; None if there is none.
-    :param shown: As Polaris wrote it, for messages.
+    :param period: Counted back from the current time; None if there is none.
+    :param shown: The policy as Polaris wrote it, for messages.
     """
 
     intervals: tuple[Interval, ...]
@@ -38,7 +38,7 @@ class StoragePolicy:
     @classmethod
     def from_wire(cls, value: Any) -> StoragePolicy | None:
         """
-        Read ``retain`` or ``cached``; None if there is no policy, or none that this package can read.
+        Parse ``retain`` or ``cached``; None if there is no policy, or if this package cannot parse it.
 
         :param value: ``{"type": "period", "period": "P3M"}`` or ``{"type": "intervals", "intervals": [...]}``.
         """
@@ -59,10 +59,10 @@ class StoragePolicy:
 
     def keeps(self, bucket: Interval, now: datetime) -> bool:
         """
-        Whether some of a bucket is in the range, so that Polaris leaves the segment alone.
+        Whether a part of a bucket is in the range. If so, Polaris keeps the segment.
 
         :param bucket: A time partition.
-        :param now: The present.
+        :param now: The current time.
         """
         if bucket.end > now or any(each.overlaps(bucket) for each in self.intervals):
             return True
@@ -72,16 +72,16 @@ class StoragePolicy:
 @dataclass(frozen=True)
 class TableStorage:
     """
-    What the guards need to know of a table's data, besides :class:`~.facts.TableFacts`.
+    Properties of a table's data that the guards need, besides :class:`~.description.TableDescription`.
 
     :param name: The table.
-    :param availability: In lower case; None if Polaris didn't say.
-    :param retain: What is kept; None for everything.
+    :param availability: In lower case; None if it is missing.
+    :param retain: Which data Polaris keeps; None for all.
     :param has_cached_policy: Only a part of the data is precached.
-    :param is_loading: Less is precached than there is.
-    :param is_empty: By its own description the table has no segment and no row.
+    :param is_loading: The precached data is smaller than the total data.
+    :param is_empty: The description lists no segments and no rows.
     :param columns: Names of the columns, ``__time`` included; empty if the description lists none.
-    :param time_resolution: What the table itself rounds time down to; None if it doesn't say, or in a way of its own.
+    :param time_resolution: Granularity to which the table rounds time down; None if it is unknown.
     """
 
     name: str
@@ -96,7 +96,7 @@ class TableStorage:
     @classmethod
     def from_wire(cls, payload: Mapping[str, Any]) -> TableStorage:
         """
-        Read ``GET /tables/{name}``.
+        Parse the answer to ``GET /tables/{name}``.
 
         :param payload: The JSON object.
         """
@@ -117,12 +117,12 @@ class TableStorage:
 
     @property
     def is_wholly_precached(self) -> bool:
-        """Whether synchronous SQL sees every row; False if that isn't certain."""
+        """Whether synchronous SQL reads every row; False if that is not certain."""
         return self.availability == "available" and not self.has_cached_policy and not self.is_loading
 
     @property
     def why_not_precached(self) -> str:
-        """Why synchronous SQL may not see every row, as a clause after the table's name."""
+        """Why synchronous SQL may miss rows, as a clause that follows the table's name."""
         if self.has_cached_policy:
             return "has a storage policy that precaches a part of its data only"
         if self.is_loading:
@@ -131,7 +131,7 @@ class TableStorage:
 
 
 def _time_resolution(payload: Mapping[str, Any]) -> Granularity | None:
-    """``queryGranularity`` overrides ``timeResolution``. Source: polaris-sdk 20250425.14.0."""
+    """Return the resolution; ``queryGranularity`` overrides ``timeResolution``. Source: polaris-sdk 20250425.14.0."""
     word: Any = payload.get("timeResolution")
     granularity = payload.get("queryGranularity")
     if isinstance(granularity, Mapping):

@@ -1,0 +1,1 @@
+"""Instants, periods, granularities and intervals, all in UTC."""

@@ -13,11 +13,11 @@ from airflow_provider_polaris.jobs.time.period import Period, add_months
 
 class Granularity(str, Enum):
     """
-    A length of time buckets, from a millisecond to all of time.
+    The length of time buckets, from one millisecond to all of time.
 
-    The value is the word that Polaris uses. Buckets are half-open and counted in UTC, weeks start on Monday; ``all`` is
-    one bucket from -1000-01-01 to 5000-01-01. Members are in order, finest first; compare with :meth:`is_coarser_than`,
-    because ``<`` compares the words.
+    The value is Polaris' word. Buckets are half-open and aligned to UTC; weeks start on Monday. ``all`` is one bucket
+    from -1000-01-01 to 5000-01-01. Members are sorted, finest first. Compare them with :meth:`is_coarser_than`, because
+    ``<`` compares the words.
 
     Source: polaris-sdk 20250425.14.0 (words), docs.imply.io/polaris/rollup (buckets are in UTC).
     """
@@ -45,13 +45,13 @@ class Granularity(str, Enum):
     @classmethod
     def parse(cls, text: str, *, field: str = "granularity") -> Granularity:
         """
-        Read Polaris' word in any case, or the ISO 8601 period that means the same.
+        Parse Polaris' word in any case, or the equivalent ISO 8601 period.
 
         >>> Granularity.parse("PT15M").value, Granularity.parse("P12M").value, Granularity.parse("Hour").value
         ('fifteen_minute', 'year', 'hour')
 
-        :param text: Word or period. ``P7D`` is not a week: a week starts on Monday, seven days start anywhere.
-        :param field: What the value is called where the user wrote it, for the error.
+        :param text: Word or period. ``P7D`` is not a week: a week starts on Monday, seven days start on any day.
+        :param field: Name of the argument, for the error message.
         :raises PolarisSpecError: Polaris has no such granularity.
         """
         if isinstance(text, str):
@@ -107,7 +107,7 @@ class Granularity(str, Enum):
         >>> Granularity.MONTH.next(datetime(2024, 1, 31, tzinfo=timezone.utc)).isoformat()
         '2024-02-01T00:00:00+00:00'
 
-        :raises PolarisSpecError: ``instant`` has no time zone, or its bucket ends after the last instant there is.
+        :raises PolarisSpecError: ``instant`` has no time zone, or its bucket ends after the last possible instant.
         """
         start = self.floor(instant)
         try:
@@ -126,7 +126,7 @@ class Granularity(str, Enum):
 
     def ceil(self, instant: datetime) -> datetime:
         """
-        Return ``instant`` if a bucket starts there, else the start of the next bucket, in UTC.
+        Return ``instant`` if a bucket starts there, otherwise the start of the next bucket, in UTC.
 
         :raises PolarisSpecError: As :meth:`next`.
         """
@@ -134,18 +134,18 @@ class Granularity(str, Enum):
         return start if start == instant else self.next(instant)
 
     def is_coarser_than(self, other: Granularity) -> bool:
-        """Whether a bucket of mine is longer than one of ``other``."""
+        """Whether a bucket of this granularity is longer than a bucket of ``other``."""
         order = list(Granularity)
         return order.index(self) > order.index(other)
 
     def divides(self, coarser: Granularity) -> bool:
         """
-        Whether every bucket of ``coarser`` is a whole number of mine.
+        Whether every bucket of ``coarser`` consists of whole buckets of this granularity.
 
         >>> Granularity.SIX_HOUR.divides(Granularity.DAY), Granularity.WEEK.divides(Granularity.MONTH)
         (True, False)
 
-        :return: True for a granularity and itself, and for every granularity and ``all``.
+        :return: True if both are the same, and if ``coarser`` is ``all``.
         """
         if coarser in (self, Granularity.ALL):
             return True
@@ -153,7 +153,7 @@ class Granularity(str, Enum):
             return coarser in _MONTHS and _MONTHS[coarser] % _MONTHS[self] == 0
         if self in (Granularity.WEEK, Granularity.ALL):
             return False
-        # Everything up to a day divides a day, and weeks, months and years are whole days.
+        # Every granularity up to a day divides a day, and weeks, months and years are whole days.
         return coarser in _MONTHS or not _LENGTHS[coarser] % _LENGTHS[self]
 
 

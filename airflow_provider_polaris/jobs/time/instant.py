@@ -1,5 +1,5 @@
 """
-Read and write instants as Polaris does: ISO 8601, UTC, milliseconds; performs no I/O and never asks for the local zone.
+Parse and format instants in Polaris' form: ISO 8601, UTC, milliseconds. Performs no I/O and ignores the local zone.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ _INSTANT: Final = re.compile(rf"{_DATE}(?:[T\x20]{_TIME})?", re.VERBOSE | re.IGN
 
 
 class UnreadableInstantError(PolarisSpecError):
-    """Text is not an instant; the message is the reason only, without the text, for a caller that knows the field."""
+    """Raised when a text is not an instant. The message is only the reason; the caller adds the field and the text."""
 
 
 def quote(value: object) -> str:
     """
-    Quote a value for an error message, shortened where somebody pasted a file into a field.
+    Quote a value for an error message. A long value, such as a pasted file, is shortened.
 
     >>> quote("2024-06-01")
     "'2024-06-01'"
@@ -56,9 +56,9 @@ def quote(value: object) -> str:
 
 def as_utc(instant: datetime) -> datetime:
     """
-    Return the same instant as a plain :class:`datetime.datetime` in UTC (pendulum's subclass included).
+    Convert an instant to a plain :class:`datetime.datetime` in UTC; accepts pendulum's subclass.
 
-    :raises PolarisSpecError: ``instant`` has no time zone, or lies outside the years 1 to 9999 once in UTC.
+    :raises PolarisSpecError: ``instant`` has no time zone, or lies outside the years 1 to 9999 in UTC.
     """
     if not isinstance(instant, datetime) or instant.tzinfo is None or instant.utcoffset() is None:
         raise PolarisSpecError(
@@ -73,16 +73,16 @@ def as_utc(instant: datetime) -> datetime:
 
 
 def floor_to_millisecond(instant: datetime) -> datetime:
-    """Drop what is finer than a millisecond, the resolution of ``__time`` (docs.imply.io/polaris/rollup)."""
+    """Round an instant down to a millisecond, the resolution of ``__time`` (docs.imply.io/polaris/rollup)."""
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
 def parse_instant(text: str) -> datetime:
     """
-    Read one ISO 8601 instant: date with or without time, extended or basic, any offset, a blank instead of ``T``.
+    Parse an ISO 8601 instant: date with or without time, extended or basic, any offset, a blank instead of ``T``.
 
-    A missing zone is UTC, missing parts are the first (``2024`` is 2024-01-01T00:00Z). ``24:00`` is the next midnight.
-    A year before 1 gives :data:`OPEN_START`. Digits after the sixth of a fraction are dropped, never rounded.
+    A missing zone means UTC; missing parts are the first (``2024`` is 2024-01-01T00:00Z). ``24:00`` is the next
+    midnight. A year before 1 gives :data:`OPEN_START`. Fraction digits after the sixth are dropped, not rounded.
 
     >>> parse_instant("2024-06-01 02:00:00+02:00").isoformat()
     '2024-06-01T00:00:00+00:00'
@@ -91,7 +91,7 @@ def parse_instant(text: str) -> datetime:
     >>> parse_instant("2024-W23").isoformat()
     '2024-06-03T00:00:00+00:00'
 
-    :raises UnreadableInstantError: The text is no instant; the message is the bare reason.
+    :raises UnreadableInstantError: The text is not an instant; the message holds only the reason.
     """
     match = _INSTANT.fullmatch(text)
     if match is None:
@@ -104,7 +104,7 @@ def parse_instant(text: str) -> datetime:
         raise UnreadableInstantError("lies after the year 9999; '5000-01-01' stands for an open end")
     try:
         day = _date_of(part)
-    except ValueError:  # Python's own words for it change from version to version.
+    except ValueError:  # Python's own message differs between versions.
         raise UnreadableInstantError("is not a day of the calendar") from None
     try:
         return datetime(day.year, day.month, day.day, tzinfo=timezone.utc) + _time_of(part) - _offset_of(part)
@@ -114,7 +114,7 @@ def parse_instant(text: str) -> datetime:
 
 def format_instant(instant: datetime) -> str:
     """
-    Write an instant as Polaris does, with milliseconds and ``Z``; finer digits are dropped.
+    Format an instant as Polaris does, with milliseconds and ``Z``; finer digits are dropped.
 
     >>> format_instant(parse_instant("2024-06-01T02:00+02:00"))
     '2024-06-01T00:00:00.000Z'

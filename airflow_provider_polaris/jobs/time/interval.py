@@ -1,4 +1,4 @@
-"""Half-open time intervals in UTC: read, written, aligned and cut; performs no I/O and never asks the clock."""
+"""Parse, format, align and split half-open time intervals in UTC; performs no I/O and does not read the clock."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from airflow_provider_polaris.jobs.time.period import Period
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _FORMS: Final = "Write it as 'start/end' or 'start/period', for example '2024-06-01/2024-06-02' or '2024-06-01/P1D'."
-#: What ISO 8601 lets an end leave out when it equals the start: '02', '06-02', '08:00', '02T08:00'.
+#: An end without the parts that it shares with the start, as ISO 8601 allows: '02', '06-02', '08:00', '02T08:00'.
 _SHORTENED_END: Final = re.compile(
     r"(\d{2}-)?\d{2}([T\x20]\d{2}(:\d{2})*)?|T?\d{2}(:\d{2})+(\.\d+)?Z?", re.IGNORECASE | re.ASCII
 )
@@ -33,11 +33,11 @@ _SHORTENED_END: Final = re.compile(
 @dataclass(frozen=True, slots=True, order=True, repr=False)
 class Interval:
     """
-    All instants from ``start`` up to, not including, ``end``; in UTC, never empty, exact to the millisecond.
+    All instants from ``start`` up to, but not including, ``end``; in UTC, never empty, exact to the millisecond.
 
-    Polaris knows no time finer than a millisecond, so finer digits are dropped at both ends. Both are rounded down, so
-    that intervals that touch still touch and none overlap. A start before the year 1 is an open start
-    (``datetime.min``); Polaris' word for it is ``-1000-01-01T00:00:00.000Z``.
+    Polaris stores time in milliseconds, so both ends are rounded down to a millisecond. Adjacent intervals stay
+    adjacent and do not overlap. A start before the year 1 is an open start (``datetime.min``), which Polaris writes as
+    ``-1000-01-01T00:00:00.000Z``.
 
     >>> day = Interval.parse("2024-06-01/P1D")
     >>> str(day)
@@ -45,8 +45,8 @@ class Interval:
     >>> day.contains(Interval.parse("2024-06-01T10:00Z/2024-06-02T00:00Z"))
     True
 
-    :param start: First instant; with a time zone, which may be any.
-    :param end: First instant after the interval; with a time zone.
+    :param start: First instant, in any time zone.
+    :param end: First instant after the interval, in any time zone.
     :raises PolarisSpecError: An end has no time zone, or the interval is empty or reversed.
     """
 
@@ -65,12 +65,12 @@ class Interval:
     @classmethod
     def parse(cls, text: str, *, field: str = "interval") -> Interval:
         """
-        Read an ISO 8601 interval: ``start/end``, ``start/period`` or ``period/end``.
+        Parse an ISO 8601 interval: ``start/end``, ``start/period`` or ``period/end``.
 
-        What an Airflow template renders (``{{ data_interval_start }}/{{ data_interval_end }}``: a blank instead of
+        Accepts rendered Airflow templates (``{{ data_interval_start }}/{{ data_interval_end }}``: a blank instead of
         ``T``, an offset), dates, months, years, ISO weeks, days of the year, the basic form (``{{ ds_nodash }}``) and
-        nine fraction digits are read; a missing zone is UTC. Both ends are written out in full: the shortened end of
-        ISO 8601 (``2024-06-01/02``) is refused, as Druid refuses it.
+        nine fraction digits. A missing zone means UTC. The shortened end of ISO 8601 (``2024-06-01/02``) is refused,
+        as in Druid.
 
         >>> Interval.parse("2024-06-01 00:00:00+00:00/2024-06-02 00:00:00+00:00").to_wire()
         '2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z'
@@ -79,9 +79,9 @@ class Interval:
         >>> Interval.parse("-1000-01-01T00:00:00.000Z/5000-01-01T00:00:00.000Z") == Interval.ETERNITY
         True
 
-        :param text: The interval, rendered.
-        :param field: What the value is called where the user wrote it, for the error.
-        :raises PolarisSpecError: One sentence that names field, value, rule and mend.
+        :param text: The rendered interval.
+        :param field: Name of the argument, for the error message.
+        :raises PolarisSpecError: The message gives the field, its value, the rule and the fix.
         """
         first, second = _split_text(text, field)
         start, end = _parse_side(first, "start", text, field), _parse_side(second, "end", text, field)
@@ -89,7 +89,7 @@ class Interval:
             if isinstance(start, Period):
                 if isinstance(end, Period):
                     raise PolarisSpecError(
-                        f"{field} {quote(text)} has a period on both sides and thus no place in time. {_FORMS}"
+                        f"{field} {quote(text)} has periods on both sides, so it has no position in time. {_FORMS}"
                     )
                 start = (-start).add_to(end)
             elif isinstance(end, Period):
@@ -103,7 +103,7 @@ class Interval:
         return cls(start, end)
 
     def to_wire(self) -> str:
-        """Write the interval as Polaris does: both ends in UTC with milliseconds and ``Z``."""
+        """Format the interval as Polaris does: both ends in UTC with milliseconds and ``Z``."""
         return f"{format_instant(self.start)}/{format_instant(self.end)}"
 
     __str__ = to_wire
@@ -138,7 +138,7 @@ class Interval:
 
     def widen(self, granularity: Granularity) -> Interval:
         """
-        Return what :meth:`align` does, or the interval itself where that would lie beyond the calendar.
+        Return the result of :meth:`align`, or the interval itself if that result would exceed the calendar.
 
         >>> Interval.ETERNITY.widen(Granularity.WEEK) == Interval.ETERNITY
         True
@@ -152,10 +152,10 @@ class Interval:
 
     def buckets(self, granularity: Granularity) -> Iterator[Interval]:
         """
-        Cut the interval at every bucket boundary of ``granularity``, lazily.
+        Yield the pieces of the interval, cut at every bucket boundary of ``granularity``.
 
-        Pieces are in time order and cover the interval exactly; the first and the last are parts of buckets if the
-        interval is not aligned. ``all`` gives the interval itself.
+        The pieces are in time order and cover the interval exactly. If the interval is not aligned, the first and the
+        last piece are parts of buckets. ``all`` yields the interval itself.
 
         >>> [str(piece.duration) for piece in Interval.parse("2024-01/2024-04").buckets(Granularity.MONTH)]
         ['31 days, 0:00:00', '29 days, 0:00:00', '31 days, 0:00:00']
@@ -164,7 +164,7 @@ class Interval:
             yield self
             return
         start = self.start
-        # Compared as a bucket start, because next() can't be asked about the last bucket of the calendar.
+        # Compare bucket starts, because next() raises for the last bucket of the calendar.
         last = granularity.floor(self.end - _MILLISECOND)
         while start < last:
             end = granularity.next(start)
@@ -176,14 +176,14 @@ class Interval:
         """
         Cut the interval into consecutive pieces.
 
-        Pieces are half-open, in time order and cover the interval exactly. A timedelta is counted from the interval's
-        own start and the last piece may be shorter; a granularity cuts at its bucket boundaries, as :meth:`buckets`.
+        The pieces are half-open, in time order and cover the interval exactly. A timedelta is counted from the start of
+        the interval, and the last piece may be shorter. A granularity cuts at bucket boundaries, as :meth:`buckets`.
 
         >>> [piece.to_wire()[11:16] for piece in Interval.parse("2024-06-01/P1D").split(timedelta(hours=10))]
         ['00:00', '10:00', '20:00']
 
         :param step: Longest piece: a positive number of whole milliseconds, or a granularity.
-        :return: At least one piece, never an empty list. Every piece is built, so mind a small step in a long interval.
+        :return: At least one piece. All pieces are held in memory, so avoid a small step in a long interval.
         :raises PolarisSpecError: ``step`` is zero, negative or not whole milliseconds.
         """
         if isinstance(step, Granularity):
@@ -202,12 +202,13 @@ class Interval:
 
     def shift(self, period: str | timedelta) -> Interval:
         """
-        Move both ends by an ISO 8601 period (``-P1D`` for back) or a timedelta; an open end stays open.
+        Move both ends by an ISO 8601 period (``-P1D`` moves back) or a timedelta; an open end stays open.
 
         >>> str(Interval.parse("2024-01/P1M").shift("P1M"))
         '2024-02-01T00:00:00.000Z/2024-03-01T00:00:00.000Z'
 
-        :raises PolarisSpecError: No period, or the result is empty (month ends) or outside the years 1 to 9999.
+        :raises PolarisSpecError: The text is not a period, or the result is empty (at month ends) or outside the years
+            1 to 9999.
         """
         moved_by = Period(exact=period) if isinstance(period, timedelta) else Period.parse(period)
         try:
@@ -223,7 +224,7 @@ class Interval:
 
     def contains(self, other: Interval | datetime) -> bool:
         """
-        Whether the instant, or all of the interval, lies in this one.
+        Whether an instant, or a whole interval, lies in this interval.
 
         :raises PolarisSpecError: ``other`` is a datetime without a time zone.
         """
@@ -232,22 +233,22 @@ class Interval:
         return self.start <= as_utc(other) < self.end
 
     def overlaps(self, other: Interval) -> bool:
-        """Whether the two have an instant in common; intervals that only touch don't."""
+        """Whether the two intervals share an instant; adjacent intervals do not."""
         return self.start < other.end and other.start < self.end
 
     def intersection(self, other: Interval) -> Interval | None:
-        """Return what the two have in common; None if nothing."""
+        """Return the common part of the two intervals; None if there is none."""
         return Interval(max(self.start, other.start), min(self.end, other.end)) if self.overlaps(other) else None
 
 
 def merge(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
     """
-    Join intervals that touch or overlap.
+    Join intervals that are adjacent or overlap.
 
     >>> merge([Interval.parse("2024-06-02/P1D"), Interval.parse("2024-06-01/P1D")])
     (<Interval 2024-06-01T00:00:00.000Z/2024-06-03T00:00:00.000Z>,)
 
-    :return: In the order of time.
+    :return: The joined intervals in time order.
     """
     merged: list[Interval] = []
     for each in sorted(intervals):

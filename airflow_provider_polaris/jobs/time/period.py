@@ -24,13 +24,13 @@ _PERIOD: Final = re.compile(
 @dataclass(frozen=True)
 class Period:
     """
-    A span of calendar time: whole months, whole weeks and an exact rest, each with the period's sign.
+    A calendar period: whole months, whole weeks and an exact rest, each with the period's sign.
 
-    Months are added first, then weeks and the rest, largest unit first as in Druid. A day that the month doesn't have
-    becomes the month's last day.
+    Months are added first, then weeks and the rest: the largest unit first, as in Druid. A day that the month does not
+    have becomes the month's last day.
 
     :param months: Years and months together; a month has no fixed length.
-    :param weeks: Kept apart from days, because a week starts on Monday and seven days start anywhere.
+    :param weeks: Stored apart from days, because a week starts on Monday and seven days start on any day.
     :param exact: Days, hours, minutes and seconds; a day in UTC is always 24 hours.
     """
 
@@ -88,7 +88,7 @@ class Period:
 
 def add_months(instant: datetime, months: int) -> datetime:
     """
-    Move an instant by calendar months; a day that the month doesn't have becomes the month's last day.
+    Move an instant by calendar months; a day that the month does not have becomes the month's last day.
 
     :raises OverflowError: The result is not in the years 1 to 9999.
     """

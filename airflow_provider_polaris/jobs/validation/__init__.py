@@ -1,0 +1,1 @@
+"""Rules that a job must meet before it is sent."""

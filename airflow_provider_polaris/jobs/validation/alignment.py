@@ -1,7 +1,7 @@
 """
-Where the intervals of a batch job may begin and end; performs no I/O.
+Check that the intervals of a batch job are aligned to partitions; performs no I/O.
 
-Polaris replaces whole segments, so a replace interval that ends inside one erases rows that nobody asked it to erase.
+Polaris replaces whole segments, so a replace interval that ends inside a segment erases rows outside of the interval.
 Source: docs.imply.io/polaris/api-replace-data ("Segment granularity"), polaris-sdk 20250425.14.0
 (``TableJobTargetV2.intervals``).
 """
@@ -31,7 +31,7 @@ _MONTHS: Final = {Granularity.MONTH: 1, Granularity.QUARTER: 3, Granularity.YEAR
 
 @dataclass(frozen=True, slots=True)
 class _Partition:
-    """A granularity that intervals must fall on, and where it comes from."""
+    """A granularity to which intervals must be aligned, and its origin."""
 
     granularity: Granularity
     origin: str
@@ -53,13 +53,12 @@ def check_alignment(
 
     See :func:`airflow_provider_polaris.jobs.validation.rules.check_spec` for the parameters.
 
-    :raises PolarisSpecError: One sentence that names field, value, rule and mend.
+    :raises PolarisSpecError: The message gives the field, its value, the rule and the fix.
     """
     if target is not None and target.partitioning is None and spec.target.intervals:
         raise PolarisSpecError(
-            f"target.tableName {target.name!r} has a time partitioning that this package doesn't know, so it can't "
-            "tell whether target.intervals would erase more than they "
-            "name. Look for a newer version of this package."
+            f"target.tableName {target.name!r} has a time partitioning that this package does not know. "
+            "target.intervals might erase more data than they name. Install a newer version of this package."
         )
     partitions = _partitions(spec, target, target_known_absent, allow_finer_partitions)
     rollup = _rollup(spec)
@@ -76,7 +75,7 @@ def check_alignment(
 def _partitions(
     spec: BatchJobSpec, target: TableDescription | None, target_known_absent: bool, allow_finer: bool
 ) -> list[_Partition]:
-    """Return what intervals must fall on, the coarsest first; empty if nothing is known."""
+    """Return the partitions to which intervals must be aligned, the coarsest first; empty if none is known."""
     asked = None
     if spec.partitioned_by is not None:
         asked = _Partition(Granularity(spec.partitioned_by), "partitionedBy of the job")
@@ -89,7 +88,7 @@ def _partitions(
         return [own]
     if own.granularity.is_coarser_than(asked.granularity):
         return [asked] if allow_finer else [own, asked]
-    # A week doesn't divide a month: then both have to fit, because segments of both lengths are replaced whole.
+    # A week does not divide a month: the interval must fit both, because whole segments of both lengths are replaced.
     return [asked] if own.granularity.divides(asked.granularity) else [asked, own]
 
 
@@ -127,7 +126,7 @@ def _check_interval(
 
 
 def _finer_sentence(interval: Interval, partition: _Partition, spec: BatchJobSpec) -> str:
-    """Offer finer partitions, on which the interval falls: of a new table, or of the job if it has asked for them."""
+    """Suggest finer partitions to which the interval is aligned: of a new table, or of the job's ``partitionedBy``."""
     if partition.is_default and interval.is_aligned(Granularity.HOUR):
         return f" Or make the new table with partitionedBy {Granularity.HOUR.value!r}."
     if not partition.is_the_tables_own or spec.partitioned_by is None:
@@ -142,7 +141,7 @@ def _finer_sentence(interval: Interval, partition: _Partition, spec: BatchJobSpe
 
 
 def _zone_sentence(text: str, interval: Interval, granularity: Granularity, hint: str | None) -> str:
-    """Name the zone in which the interval is aligned, if there is one that the user works in."""
+    """Name a time zone of the user in which the interval is aligned; empty if there is none."""
     offsets = [match.group() for side in text.split("/") if (match := _OFFSET.search(side, 11))]
     for name in [hint, *offsets]:
         zone = _zone(name)
@@ -219,7 +218,7 @@ def _check_rollup(rollup: _Rollup, partition: _Partition) -> None:
         or partition.granularity is Granularity.ALL
     ):
         return
-    # Offsets of time zones are whole quarters of an hour (those in use), so finer buckets are the same in every zone.
+    # Offsets of the time zones in use are whole quarters of an hour, so finer buckets are equal in every zone.
     if rollup.granularity is None or not rollup.granularity.divides(quarter_hours):
         raise PolarisSpecError(
             f"{shown} in the time zone {rollup.floor.zone!r}, but {rule} are counted in UTC: rounded times would "
@@ -248,6 +247,6 @@ def _divides(rollup: _Rollup, partition: Granularity) -> bool:
         return partition in _MONTHS and _MONTHS[partition] % period.months == 0
     if period.months or period.weeks or period.exact <= timedelta():
         return False
-    # Weeks and months are whole days, and don't all begin where a longer bucket does.
+    # Weeks and months are whole days, but their starts are not aligned to longer buckets.
     bucket = min(partition.next(_EPOCH) - _EPOCH, timedelta(days=1))
     return not bucket % period.exact

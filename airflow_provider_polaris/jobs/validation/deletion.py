@@ -1,5 +1,5 @@
 """
-What a deletion would take away beside what it names; performs no I/O.
+Refuse deletions that would remove more data than they name; performs no I/O.
 
 Polaris deletes whole segments. Source: docs.imply.io/polaris/api-delete-data.
 """
@@ -26,9 +26,9 @@ def check_deletion(intervals: Sequence[Interval], table: TableDescription) -> No
     """
     Refuse to delete intervals that end inside a partition of their table.
 
-    :param intervals: What is to be deleted.
-    :param table: The table as Polaris describes it.
-    :raises PolarisSpecError: Names the interval and the nearest that falls on partitions.
+    :param intervals: Intervals to delete.
+    :param table: Description of the table.
+    :raises PolarisSpecError: The message gives the interval and the nearest aligned interval.
     """
     for index, interval in enumerate(intervals):
         if interval == Interval.ETERNITY:
@@ -37,7 +37,7 @@ def check_deletion(intervals: Sequence[Interval], table: TableDescription) -> No
         if table.partitioning is None:
             raise PolarisSpecError(
                 f"{field} can't be checked, because table {table.name!r} has a time partitioning that this package "
-                f"doesn't know: more than the interval could be deleted. {_OVERRIDE}"
+                f"does not know: more than the interval could be deleted. {_OVERRIDE}"
             )
         if table.partitioning is Granularity.ALL:
             raise PolarisSpecError(
@@ -56,7 +56,8 @@ def _check_delete(spec: DeleteDataJobSpec) -> None:
     intervals = list(spec.target.intervals or ())
     if intervals and spec.delete_all:
         raise PolarisSpecError(
-            f"deleteAll True can't go with target.intervals {quote(intervals)}: a job deletes all data or those "
+            f"deleteAll True cannot be combined with target.intervals {quote(intervals)}: a job deletes all "
+            "data or those "
             "intervals. Leave one of the two out."
         )
     if not intervals and not spec.delete_all:
@@ -69,11 +70,12 @@ def _check_delete(spec: DeleteDataJobSpec) -> None:
 def _check_no_intervals(spec: RestoreDataJobSpec | DropTableJobSpec) -> None:
     if not spec.target.intervals:
         return
-    mend = (
+    fix = (
         "Name the one interval to restore in 'interval'."
         if isinstance(spec, RestoreDataJobSpec)
         else "Leave them out to drop the whole table, or use a delete_data job to delete the intervals."
     )
     raise PolarisSpecError(
-        f"target.intervals {quote(list(spec.target.intervals))} can't go with a {spec.type} job, which has none. {mend}"
+        f"target.intervals {quote(list(spec.target.intervals))} cannot be combined with a {spec.type} job, "
+        f"which has none. {fix}"
     )

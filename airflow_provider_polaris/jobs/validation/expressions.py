@@ -1,7 +1,8 @@
 """
-What a batch job's mappings and filter must obey; performs no I/O.
+Validate a batch job's mappings and filter; performs no I/O.
 
-Expressions that can't be parsed are left to Polaris, but for those that would end outside their place in a statement.
+Polaris checks the expressions that cannot be parsed here. Only those that would escape their place in the statement
+are refused.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ _LITERAL: Final = "Write a literal made from the data interval, such as TIMESTAM
 
 def check_mappings(spec: BatchJobSpec, *, source: TableDescription | None, target: TableDescription | None) -> None:
     """
-    Check every mapping by itself and all of them together.
+    Check each mapping, and all mappings together.
 
-    :param source: Facts about the source table, if known.
-    :param target: Facts about the target table, if it exists and is known.
-    :raises PolarisSpecError: One sentence that names field, value, rule and mend.
+    :param source: Description of the source table, if known.
+    :param target: Description of the target table, if it exists and is known.
+    :raises PolarisSpecError: The message gives the field, its value, the rule and the fix.
     """
     if not spec.mappings:
         if slip := hint("mappings", spec.model_extra or ()):
@@ -45,8 +46,8 @@ def check_mappings(spec: BatchJobSpec, *, source: TableDescription | None, targe
     for index, mapping in enumerate(spec.mappings):
         if mapping.column_name in positions:
             raise PolarisSpecError(
-                f"mappings[{index}].columnName {quote(mapping.column_name)} is mapped already by "
-                f"mappings[{positions[mapping.column_name]}]. Take one of the two out."
+                f"mappings[{index}].columnName {quote(mapping.column_name)} is already mapped by "
+                f"mappings[{positions[mapping.column_name]}]. Remove one of the two."
             )
         positions[mapping.column_name] = index
         _check_mapping(mapping, f"mappings[{index}]", source, target)
@@ -64,11 +65,11 @@ def check_mappings(spec: BatchJobSpec, *, source: TableDescription | None, targe
 
 def misread_constants(job: BatchJobSpec, columns: Collection[str] = ()) -> list[str]:
     """
-    Say which mappings write a constant that may be meant for a column, because it has the name of one.
+    Return a warning for each mapping that writes a constant that equals a column's name and may be meant as column.
 
     :param job: The job.
-    :param columns: Columns of the source, to compare constants with as well as with the name of their own mapping.
-    :return: A sentence for each.
+    :param columns: Columns of the source. A constant is compared with them and with the name of its own mapping.
+    :return: One sentence for each.
     """
     sentences = []
     for mapping in job.mappings:
@@ -84,11 +85,11 @@ def misread_constants(job: BatchJobSpec, columns: Collection[str] = ()) -> list[
 
 def check_filter(expression: str | None, field: str = "filterExpression") -> None:
     """
-    Check the condition on rows.
+    Check the filter condition.
 
     :param expression: The condition; None for none.
-    :param field: What it is called where the user wrote it.
-    :raises PolarisSpecError: One sentence that names field, value, rule and mend.
+    :param field: Name of the argument, for the error message.
+    :raises PolarisSpecError: The message gives the field, its value, the rule and the fix.
     """
     if expression is None:
         return
@@ -139,7 +140,7 @@ def _check_mapping(
     if mapping.is_aggregation and reading.is_surely_scalar:
         raise PolarisSpecError(
             f"{shown} has no aggregate function, but isAggregation is true. "
-            "Take isAggregation out, or aggregate, for example with MAX(...)."
+            "Remove isAggregation, or aggregate, for example with MAX(...)."
         )
     if target is not None and mapping.column_name in target.measures and reading.is_surely_scalar:
         raise PolarisSpecError(
@@ -157,22 +158,22 @@ def _check_clock(reading: Reading, shown: str) -> None:
     if reading.clock_functions:
         raise PolarisSpecError(
             f"{shown} uses {' and '.join(reading.clock_functions)}, which Polaris freezes when the job begins, so "
-            f"that a retry gives other rows. {_LITERAL}"
+            f"that a retry gives different rows. {_LITERAL}"
         )
 
 
 def _check_automatic_count(spec: BatchJobSpec, source: TableDescription) -> None:
     if not any(mapping.is_aggregation for mapping in spec.mappings):
         return
-    mend = f"Add {json.dumps(COUNT_OF_EVENTS.to_wire(), separators=(',', ':'))}."
+    fix = f"Add {json.dumps(COUNT_OF_EVENTS.to_wire(), separators=(',', ':'))}."
     if source.columns is not None and _COUNT not in source.columns:
-        mend = (
+        fix = (
             f"It has no column {_COUNT!r} to sum, so map {_COUNT!r} to the SUM of the column that counts its events, "
             "or to SUM(1) if stored rows are what you mean."
         )
     raise PolarisSpecError(
         f"mappings leave out {_COUNT!r}, and the source {source.name!r} is an aggregate table: Polaris may add "
-        f"COUNT(*), which counts stored rows and not the events behind them. {mend}"
+        f"COUNT(*), which counts stored rows and not the events behind them. {fix}"
     )
 
 

@@ -1,8 +1,8 @@
 """
-What must hold of a job before it is worth a request; performs no I/O.
+Validate a job before it is sent; performs no I/O.
 
-Each rule answers with one sentence that names field, value, rule and mend. A rule that needs facts about a table says
-nothing without them.
+Each rule raises a message with the field, its value, the rule and the fix. A rule that needs the description of a table
+is skipped if there is none.
 
 Sources: polaris-sdk 20250425.14.0 (documentation of the fields); docs.imply.io/polaris/api-ingest-table,
 /api-replace-data, /api-delete-data, /api-restore-data, /tables, /partitioning and /ingest-with-filters.
@@ -50,18 +50,18 @@ def check_spec(
     """
     Refuse a job that Polaris would refuse, that would fail, or that would do harm.
 
-    :param spec: The job, rendered.
-    :param source: Facts about the source table, if known.
-    :param target: Facts about the target table, if known.
-    :param target_known_absent: The target does not exist: it counts as partitioned by ``partitionedBy``, else by day.
-    :param allow_finer_partitions: Let replace intervals fall on a ``partitionedBy`` that is finer than the table's own
-        partitioning. Coarser segments that they touch are erased whole.
-    :param allow_self_append: Let an append job read the table that it writes, which doubles its rows.
-    :param derived_interval: The interval was taken from the run, not written by the user: it must be aligned in append
-        mode too.
-    :param interval_hint: Time zone of the timetable (``Europe/Berlin`` or ``+02:00``), to name it where it is the
-        cause.
-    :raises PolarisSpecError: The first rule that is broken: field, value, rule, mend.
+    :param spec: The rendered job.
+    :param source: Description of the source table, if known.
+    :param target: Description of the target table, if known.
+    :param target_known_absent: The target does not exist; its partitioning is ``partitionedBy``, otherwise by day.
+    :param allow_finer_partitions: Allow replace intervals that are aligned only to a ``partitionedBy`` finer than the
+        table's own partitioning. Coarser segments that they overlap are erased whole.
+    :param allow_self_append: Allow an append job that reads its own target, which doubles the rows.
+    :param derived_interval: The interval was derived from the run, not written by the user. It must be aligned in
+        append mode, too.
+    :param interval_hint: Time zone of the timetable (``Europe/Berlin`` or ``+02:00``). The message names it if it
+        explains the misalignment.
+    :raises PolarisSpecError: A rule is violated. The message gives the field, its value, the rule and the fix.
     """
     if isinstance(spec, SqlJobSpec):
         _check_sql(spec)
@@ -104,12 +104,12 @@ def _check_source(spec: BatchJobSpec, facts: TableDescription | None) -> None:
         )
     availability = (facts.availability or "").lower() if facts is not None else ""
     if facts is not None and availability in ("unavailable", "deleting"):
-        mend = (
+        fix = (
             "Wait until it is available, then run the task again." if availability == "unavailable" else "Use another."
         )
         raise PolarisSpecError(
             f"source.tableName {facts.name!r} is {quote(facts.availability)}: "
-            f"Polaris can't ingest from such a table. {mend}"
+            f"Polaris can't ingest from such a table. {fix}"
         )
 
 
@@ -132,24 +132,25 @@ def _check_mode(spec: BatchJobSpec, derived_interval: bool) -> None:
         mode = "ingestionMode 'append'" + ("" if "ingestion_mode" in spec.model_fields_set else " (the default)")
         if intervals:
             raise PolarisSpecError(
-                f"target.intervals {quote(intervals)} can't go with {mode}, which replaces nothing. "
+                f"target.intervals {quote(intervals)} cannot be combined with {mode}, which replaces nothing. "
                 "Set ingestionMode to 'replace', or leave them out."
             )
         if spec.replace_all:
             raise PolarisSpecError(
-                f"replaceAll True can't go with {mode}, which replaces nothing. "
+                f"replaceAll True cannot be combined with {mode}, which replaces nothing. "
                 "Set ingestionMode to 'replace', or leave it out."
             )
         return
     if intervals and spec.replace_all:
         raise PolarisSpecError(
-            f"replaceAll True can't go with target.intervals {quote(intervals)}: a job replaces all data or those "
+            f"replaceAll True cannot be combined with target.intervals {quote(intervals)}: a job replaces all "
+            "data or those "
             "intervals. Leave one of the two out."
         )
     if not intervals and not spec.replace_all:
         raise PolarisSpecError(
             "target.intervals is missing or empty, and ingestionMode 'replace' needs to know what to replace. Name the "
-            "intervals. Only who means to lose all other data of the table sets replaceAll to true."
+            "intervals. Set replaceAll to true only to discard all other data of the table."
         )
     if spec.replace_all and derived_interval and isinstance(spec.source, TableSource):
         raise PolarisSpecError(
@@ -170,8 +171,8 @@ def _check_same_table(spec: BatchJobSpec, allow_self_append: bool) -> None:
         return
     if spec.ingestion_mode == "append" and not allow_self_append:
         raise PolarisSpecError(
-            f"source.tableName {quote(spec.source.table_name)} is the target too: with ingestionMode 'append' its "
-            "rows would be there twice. Set ingestionMode to 'replace', or pass "
+            f"source.tableName {quote(spec.source.table_name)} is also the target: with ingestionMode 'append' its "
+            "rows would be doubled. Set ingestionMode to 'replace', or pass "
             "allow_self_append=True if that is what you mean."
         )
 
@@ -191,25 +192,25 @@ def _check_settings(spec: BatchJobSpec) -> None:
         if column in measures:
             raise PolarisSpecError(
                 f"clusteringColumns[{index}] {quote(column)} is a measure, and "
-                "Polaris clusters by dimensions only. Take it out."
+                "Polaris clusters by dimensions only. Remove it."
             )
 
 
 def _check_reach(spec: BatchJobSpec) -> None:
-    """A replaced interval that the source interval doesn't cover loses the rows of the difference."""
+    """Refuse a replace interval that exceeds the source interval: the rows of the difference would be lost."""
     if not isinstance(spec.source, TableSource) or spec.ingestion_mode != "replace" or _moves_time(spec):
         return
     for index, (text, span) in enumerate(zip(spec.target.intervals or (), spec.target.spans, strict=True)):
         if not spec.source.span.contains(span):
             raise PolarisSpecError(
                 f"target.intervals[{index}] {quote(text)} reaches outside source.interval "
-                f"{quote(spec.source.interval)}: what the job doesn't read would be erased. Let the source's "
-                "interval cover it, or leave that out."
+                f"{quote(spec.source.interval)}: rows that the job does not read would be erased. Let the source's "
+                "interval cover it, or remove it from the target."
             )
 
 
 def _moves_time(spec: BatchJobSpec) -> bool:
-    """Whether ``__time`` may come from elsewhere than ``__time``, so that the two intervals can't be compared."""
+    """Whether ``__time`` may be computed from other columns, so that the two intervals cannot be compared."""
     for mapping in spec.mappings:
         if mapping.column_name == "__time":
             reading = read_expression(mapping.expression)

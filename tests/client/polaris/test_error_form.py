@@ -93,7 +93,7 @@ def test_foreign_error_says_host_content_type_and_first_words(
         f"Gave up after {len(server.seen)} attempts in {time.elapsed:.0f} s."
     )
     assert (caught.value.status, caught.value.retryable) == (404, True)
-    assert retryability_of(caught.value) is Retryability.PASSING
+    assert retryability_of(caught.value) is Retryability.TRANSIENT
     assert not isinstance(caught.value, PolarisApiError)
 
 

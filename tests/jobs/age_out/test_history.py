@@ -1,4 +1,4 @@
-"""What the list of jobs and the unused segments tell about a table's past."""
+"""History of a table from the list of jobs and the unused segments."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_changes_are_those_that_touched_the_partitions_and_may_have_had_an_effec
 
 
 def test_change_of_which_nobody_knows_when_it_ended_counts() -> None:
-    """A missing time is no reason to look away."""
+    """A job without a completion time is included."""
     assert names(Jobs(job("old", at(1), None)).changes((DAY,), at(5))) == ["old"]
 
 
@@ -211,7 +211,7 @@ def test_partition_without_a_known_writer_says_why(bodies, why, hides) -> None:
     "most, since, reaches", [(3, at(1), True), (2, at(4), True), (2, at(3), False), (2, at(1), False)]
 )
 def test_list_that_is_cut_reaches_back_to_its_oldest_job(most, since, reaches) -> None:
-    """What came before that, nobody knows."""
+    """The list does not cover earlier jobs."""
     assert Jobs(job("b", at(5), at(6)), job("a", at(3), at(4)), most=most).reaches(since) is reaches
 
 

@@ -1,4 +1,4 @@
-"""Which partitions a run ages, what it leaves the next task, and how it is proven."""
+"""The partitions that a run ages out, the plan for the next task, and the proof method."""
 
 from __future__ import annotations
 
@@ -122,7 +122,10 @@ def test_age_that_is_none_is_refused(text) -> None:
     """What isn't older than the run's end isn't old."""
     with pytest.raises(PolarisSpecError) as caught:
         read_age(text)
-    assert str(caught.value) == f"older_than {text!r} is no age. Write how old data is to be, such as 'P30D'."
+    assert (
+        str(caught.value)
+        == f"older_than {text!r} is not a positive period. Write the minimum age of the data, such as 'P30D'."
+    )
 
 
 def test_age_that_is_no_period_is_refused() -> None:
@@ -157,35 +160,36 @@ REFUSED = {
         (Granularity.WEEK, Granularity.MONTH, None),
         (
             "the partitions of source_table 'S' (week) and the partitions of target_table 'T' (month) don't nest, so "
-            "that no interval falls on both. Use a target whose partitions are a multiple or a part of the source's."
+            "no interval is aligned to both. "
+            "Use a target whose partitions are a multiple or a fraction of the source's."
         ),
     ),
     "six hours and eight": (
         (Granularity.SIX_HOUR, None, Granularity.EIGHT_HOUR),
         (
-            "the partitions of source_table 'S' (six_hour) and partitioned_by (eight_hour) don't nest, so that no "
-            "interval falls on both. Use a target whose partitions are a multiple or a part of the source's."
+            "the partitions of source_table 'S' (six_hour) and partitioned_by (eight_hour) don't nest, so no "
+            "interval is aligned to both. Use a target whose partitions are a multiple or a fraction of the source's."
         ),
     ),
     "no partitions": (
         (Granularity.ALL, None, None),
         (
-            "the partitions of source_table 'S' are 'all', so that no part of it can be replaced or deleted by "
-            "itself. Use a table that is partitioned by time."
+            "the partitions of source_table 'S' are 'all', so no part of the table can be replaced or deleted "
+            "separately. Use a table that is partitioned by time."
         ),
     ),
     "written in one": (
         (Granularity.DAY, None, Granularity.ALL),
         (
-            "partitioned_by is 'all', so that no part of it can be replaced or deleted by itself. Use a table that is "
-            "partitioned by time."
+            "partitioned_by is 'all', so no part of the table can be replaced or deleted separately. "
+            "Use a table that is partitioned by time."
         ),
     ),
     "unknown": (
         (None, None, None),
         (
-            "source_table 'S' has a time partitioning that this package doesn't know, so that nobody can tell what "
-            "would be replaced or deleted. Look for a newer version of this package."
+            "source_table 'S' has a time partitioning that this package does not know, so the partitions to "
+            "replace or delete are unknown. Install a newer version of this package."
         ),
     ),
 }
@@ -258,13 +262,12 @@ def test_time_that_stays_in_its_partition_passes(expression) -> None:
     ['TIMESTAMPADD(DAY, 1, "__time")', "TIME_FLOOR(\"__time\", 'PT1H', TIMESTAMP '2024-01-01')", '"seen_at"', "((("],
 )
 def test_time_that_moves_is_refused(expression) -> None:
-    """Rows would have to be looked for elsewhere."""
+    """Rows may move to other partitions, so the copy cannot be compared."""
     with pytest.raises(PolarisSpecError) as caught:
         check_time_stays(copy({"columnName": "__time", "expression": expression}, CITY))
     assert str(caught.value) == (
-        f"the copy makes __time of {expression!r}: its rows may land in other time partitions than they come from, so "
-        "that nobody can tell whether all have arrived before the source is deleted. Leave __time as it is or round it "
-        "down: TIME_FLOOR(\"__time\", 'PT1H')."
+        f"the copy computes __time from {expression!r}: rows may move to other time partitions, so the copy cannot be "
+        "proven before the source is deleted. Keep __time unchanged or round it down: TIME_FLOOR(\"__time\", 'PT1H')."
     )
 
 
@@ -289,7 +292,7 @@ def plan(**changes) -> AgingPlan:
 
 
 def test_plan_survives_xcom() -> None:
-    """It comes out as it went in, and shows its intervals to whoever looks."""
+    """The plan is restored unchanged, and its JSON contains the intervals."""
     before = plan(filter="\"city\" = 'Oslo'", may_replace=True, job="j1")
     told = json.loads(json.dumps(before.to_json()))
     assert told["intervals"] == [DAY, FOURTH]
@@ -298,12 +301,12 @@ def test_plan_survives_xcom() -> None:
 
 @pytest.mark.parametrize("value", [None, "text", {}, {"windows": []}, {**plan().to_json(), "more": 1}])
 def test_plan_that_is_none_is_refused(value) -> None:
-    """An XCom that is missing or of another version is no reason to guess."""
+    """A missing XCom, or one of another version, is refused."""
     with pytest.raises(PolarisSpecError) as caught:
         AgingPlan.from_json(value, "proof")
     assert str(caught.value).startswith("proof ")
     assert str(caught.value).endswith(
-        " is not what the task before leaves. Clear the first task of the group with all that come after it."
+        " is not the output of the previous task. Clear the first task of the group and all downstream tasks."
     )
 
 

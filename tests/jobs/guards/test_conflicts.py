@@ -1,4 +1,4 @@
-"""What a job works on, as far as Polaris says."""
+"""The intervals that a job writes, read from Polaris' descriptions."""
 
 from __future__ import annotations
 
@@ -94,5 +94,5 @@ def test_is_append_tells_what_only_adds(described: dict[str, Any], appends: bool
     ],
 )
 def test_overlap_counts_whole_partitions(ours: str, theirs: str, partition: Granularity, meets: bool) -> None:
-    """Two jobs meet where they touch a common partition."""
+    """Two jobs conflict if they write to a common partition."""
     assert overlap((Interval.parse(ours),), (Interval.parse(theirs),), partition) is meets

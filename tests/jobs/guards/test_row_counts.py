@@ -1,4 +1,4 @@
-"""What is counted before a replace, as which SQL, and how the answer is read."""
+"""The SQL of the counts before a replace, and the parsing of the answers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_plan_plain_copy_counts_rows_by_partition() -> None:
 
 
 def test_plan_filter_and_several_intervals_are_in_the_source_query_only() -> None:
-    """The filter stands on lines of its own, so that a comment in it ends there."""
+    """The filter is on separate lines, so that a comment in it ends there."""
     counts = plan(spec(DAY, NEXT, filterExpression="\"city\" = 'Oslo' -- only"))
     where = f"WHERE (TIME_IN_INTERVAL(\"__time\", '{DAY}') OR TIME_IN_INTERVAL(\"__time\", '{NEXT}'))\n"
     assert where + "  AND (\n\"city\" = 'Oslo' -- only\n)\nGROUP BY 1" in counts.source_sql
@@ -147,7 +147,7 @@ def test_plan_replace_all_has_no_bounds_but_the_sources() -> None:
 
 
 def test_plan_context_takes_over_what_changes_the_view() -> None:
-    """The counts see what the job sees."""
+    """The counts read the same rows as the job."""
     job = spec(DAY, context={"sqlTimeZone": "Asia/Tokyo", "includeSegmentSource": "REALTIME", "maxNumTasks": 4})
     assert plan(job).context == {"sqlTimeZone": "Asia/Tokyo", "includeSegmentSource": "REALTIME"}
 
@@ -173,15 +173,21 @@ def test_read_answers_by_bucket() -> None:
 @pytest.mark.parametrize(
     "row, message",
     [
-        ({"bucket": "soon", "n": 1}, "Polaris answered a count by time with the bucket 'soon', which is no instant."),
-        ({"n": 1}, "Polaris answered a count by time with the bucket None, which is no instant."),
-        ({"bucket": 0}, "Polaris answered a count with n None, which is no whole number."),
-        ({"bucket": 0, "n": True}, "Polaris answered a count with n True, which is no whole number."),
-        ({"bucket": 0, "n": 1, "events": 0.5}, "Polaris answered a count with events 0.5, which is no whole number."),
+        (
+            {"bucket": "soon", "n": 1},
+            "Polaris answered a count by time with the bucket 'soon', which is not an instant.",
+        ),
+        ({"n": 1}, "Polaris answered a count by time with the bucket None, which is not an instant."),
+        ({"bucket": 0}, "Polaris answered a count with n None, which is not a whole number."),
+        ({"bucket": 0, "n": True}, "Polaris answered a count with n True, which is not a whole number."),
+        (
+            {"bucket": 0, "n": 1, "events": 0.5},
+            "Polaris answered a count with events 0.5, which is not a whole number.",
+        ),
     ],
 )
 def test_read_no_count_is_an_error(row: dict[str, Any], message: str) -> None:
-    """What can't be read is never taken for nothing."""
+    """An unreadable answer is an error, not a count of zero."""
     with pytest.raises(PolarisProtocolError) as caught:
         plan(spec(DAY)).read([row])
     assert str(caught.value) == message
@@ -226,7 +232,7 @@ def test_plan_with_a_text_that_is_not_one_expression_is_refused(
 
 
 def test_plan_puts_count_and_time_of_the_user_into_brackets() -> None:
-    """A comment at their end takes nothing of the query with it."""
+    """A comment at their end hides nothing of the query."""
     count = {"columnName": "__count", "expression": 'SUM("n") -- mine', "isAggregation": True}
     moved = {"columnName": "__time", "expression": '"t" -- mine'}
     counts = plan(spec(DAY, mappings=(moved, count)), COUNTED)

@@ -1,4 +1,4 @@
-"""What a replace would lose, by the counts of both sides."""
+"""The data that a replace would lose, by the counts of source and target."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_compare_fewer_events_are_a_loss_where_they_count() -> None:
     [({}, True), ({FOUR: Count(1, 1)}, True), ({FOUR: Count(1, 2)}, False), ({FOUR: Count(1, 3)}, False)],
 )
 def test_compare_bucket_that_is_not_named_is_collateral(source: dict[Interval, Count], is_lost: bool) -> None:
-    """Rows beside what the job names are safe while the source can make them again; they aren't the job's."""
+    """Rows outside of the job's intervals are safe while the source still has them."""
     found = find_shrinkage(PLAN, source, {FOUR: Count(1, 2)})
     assert found.collateral == ((FOUR,) if is_lost else ())
     assert (found.source_rows, found.target_rows, found.is_empty) == (0, 0, True)

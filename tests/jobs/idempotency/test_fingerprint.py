@@ -1,4 +1,4 @@
-"""Fingerprints: what means the same has the same, and an echo of Polaris is told from another job's."""
+"""Fingerprints: equivalent specs have equal ones, and an echo is distinguished from another job."""
 
 from __future__ import annotations
 
@@ -87,13 +87,13 @@ DIFFERENT = {
 
 @pytest.mark.parametrize("change", SAME.values(), ids=SAME)
 def test_fingerprint_same_meaning_same_fingerprint(change: dict[str, Any]) -> None:
-    """How a thing is written doesn't count."""
+    """The notation does not matter."""
     assert changed_fields(fingerprint(SPEC), fingerprint(spec(**change))) == ()
 
 
 @pytest.mark.parametrize(("field", "change"), DIFFERENT.items(), ids=DIFFERENT)
 def test_changed_fields_names_what_differs(field: str, change: dict[str, Any]) -> None:
-    """The names are those of the wire."""
+    """The names are those of the API."""
     assert changed_fields(fingerprint(SPEC), fingerprint(spec(**change))) == (field,)
 
 
@@ -132,7 +132,7 @@ def test_contradictions_vendor_sample_has_none() -> None:
 
 
 def test_contradictions_vendor_sample_of_another_request_are_named() -> None:
-    """And a request that differs in one expression isn't."""
+    """A request that differs in one expression is not recognized."""
     request = sample("request.json")
     request["mappings"][0]["expression"] = 'LOWER("city")'
     assert contradictions(fingerprint(request), sample("201.json")) == ("mappings",)
@@ -189,7 +189,7 @@ def test_contradictions_every_type_of_job_is_told_from_others(kind: str, change:
     ids=["added-count", "resolved-aggregation", "filled-in", "more-context", "no-context", "not-echoed"],
 )
 def test_contradictions_what_polaris_adds_or_leaves_out_is_none(change: dict[str, Any]) -> None:
-    """To overlook our own job would be to submit it twice."""
+    """Our own job must be recognized; otherwise it would be submitted twice."""
     assert contradictions(fingerprint(SPEC), echo(SPEC, **change)) == ()
 
 

@@ -1,4 +1,4 @@
-"""Whose job is it: by marker if there is one, by what it asks for if not, and nobody's if that can't be told."""
+"""Matching of jobs by marker, otherwise by spec, and no match if neither is conclusive."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_with_marker_leaves_the_rest_and_the_original_alone() -> None:
     ],
 )
 def test_takes_marker_where_there_is_a_context_and_room_in_it(spec: Mapping[str, Any], expected: bool) -> None:
-    """A job of another type would be refused, and a user's key is the user's."""
+    """Only batch and sql specs without the user's own key take a marker."""
     assert takes_marker(spec) is expected
 
 
@@ -85,7 +85,7 @@ def test_takes_marker_where_there_is_a_context_and_room_in_it(spec: Mapping[str,
     ],
 )
 def test_marker_in_reads_either_half_of_a_description(body: Mapping[str, Any], expected: str | None) -> None:
-    """Where Polaris echoes the context isn't certain."""
+    """It is not documented where Polaris echoes the context."""
     assert marker_in(body) == expected
 
 
@@ -111,7 +111,7 @@ def test_spec_adds_rows_unless_it_is_known_not_to(spec: Mapping[str, Any], expec
 
 @pytest.mark.parametrize(("marker", "epoch"), [("mine", 3), ("old", 2)])
 def test_recognize_our_marker_is_ours_in_spite_of_differences(marker: str, epoch: int) -> None:
-    """The marker says whose it is; what differs says that the spec was changed."""
+    """The marker identifies the job; differences show that the spec was changed."""
     found = match_job(job(marker, filterExpression="x"), wanted())
     assert found is not None
     assert (found.epoch, found.differences) == (epoch, ("filterExpression",))
@@ -123,7 +123,7 @@ def test_recognize_another_marker_is_somebody_elses_however_alike() -> None:
 
 
 def test_recognize_without_marker_goes_by_the_spec() -> None:
-    """Alike is uncertain; different is not ours."""
+    """An equal spec is uncertain; a different one is not ours."""
     alike = match_job(job(), wanted())
     assert alike is not None
     assert not alike.is_certain
@@ -131,13 +131,13 @@ def test_recognize_without_marker_goes_by_the_spec() -> None:
 
 
 def test_choose_certain_wins_over_alike() -> None:
-    """Our marker ends all doubt."""
+    """Our marker is proof."""
     ours = candidate("a", 3)
     assert select_match([candidate("b"), ours, candidate("c")], wanted(), echoes_markers=True) == MatchResult(ours)
 
 
 def test_choose_latest_epoch() -> None:
-    """The job of an earlier epoch was done with before the next one began."""
+    """The job of the latest epoch is selected."""
     new = candidate("a", 3)
     assert select_match([candidate("b", 2), new], wanted(), echoes_markers=True) == MatchResult(new)
 
@@ -150,13 +150,13 @@ def test_choose_of_one_epoch_the_job_with_an_effect(status: str) -> None:
 
 
 def test_choose_failed_certain_job_if_there_is_no_other() -> None:
-    """Its failure is the task's."""
+    """A failed job with our marker is selected."""
     newest = candidate("b", 3, "failed")
     assert select_match([newest, candidate("a", 3, "failed")], wanted(), echoes_markers=True) == MatchResult(newest)
 
 
 def test_choose_two_certain_jobs_with_an_effect_is_doubtful() -> None:
-    """That is the accident that must not be hidden."""
+    """Two effective jobs with our marker are reported, not hidden."""
     both = (candidate("a", 3), candidate("b", 3, "completed"))
     assert select_match(both, wanted(), echoes_markers=True) == MatchResult(doubtful=both)
 
@@ -174,7 +174,7 @@ def test_choose_one_alike_job_is_ours_where_it_may_be(was_marked: bool, echoes: 
 
 
 def test_choose_one_alike_job_is_doubtful_where_certainty_is_needed() -> None:
-    """A twin's rows aren't ours."""
+    """An unmarked match does not prove that our rows were added."""
     alike = candidate("a")
     choice = select_match([alike], wanted(needs_certainty=True), echoes_markers=False)
     assert choice == MatchResult(doubtful=(alike,))
@@ -182,7 +182,7 @@ def test_choose_one_alike_job_is_doubtful_where_certainty_is_needed() -> None:
 
 @pytest.mark.parametrize("needs_certainty", [True, False])
 def test_choose_two_alike_jobs_is_doubtful(needs_certainty: bool) -> None:
-    """There is nothing to choose by."""
+    """Two unmarked matches are indistinguishable."""
     both = (candidate("a"), candidate("b"))
     choice = select_match(both, wanted(needs_certainty=needs_certainty), echoes_markers=False)
     assert choice == MatchResult(doubtful=both)
@@ -190,7 +190,7 @@ def test_choose_two_alike_jobs_is_doubtful(needs_certainty: bool) -> None:
 
 @pytest.mark.parametrize("status", ["failed", "canceled"])
 def test_choose_alike_job_without_effect_is_none(status: str) -> None:
-    """If it is ours it may be sent again, if not, too."""
+    """A failed unmarked match does not prevent a new submission."""
     assert select_match([candidate("a", status=status)], wanted(), echoes_markers=False) == MatchResult()
 
 

@@ -1,4 +1,4 @@
-"""The key that makes a job without rows fail is put into a context and taken out again."""
+"""Setting and reading of failOnEmptyInsert in a job's context."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from airflow_provider_polaris.jobs.spec.context import has_empty_insert_check, w
 
 @pytest.mark.parametrize("context", [None, {}, {"maxNumTasks": 3}])
 def test_with_check_adds_the_key_and_leaves_the_rest(context: Any) -> None:
-    """The key comes to what is there, and the user's object stays as it is."""
+    """The key is added to the context, and the user's object stays unchanged."""
     spec = {"type": "batch", "context": context}
     assert with_empty_insert_check(spec) == {"type": "batch", "context": {"failOnEmptyInsert": True, **(context or {})}}
     assert spec == {"type": "batch", "context": context}
 
 
 def test_with_check_users_own_value_stays() -> None:
-    """Who wrote the key himself is heeded."""
+    """The user's own value is kept."""
     spec = {"type": "batch", "context": {"failOnEmptyInsert": False}}
     assert with_empty_insert_check(spec) == spec
 

@@ -41,13 +41,13 @@ REFUSED: list[tuple[Any, str]] = [
     (
         {"type": "compaction"},
         (
-            "type 'compaction' is no type of a Polaris job. "
+            "type 'compaction' is not a type of Polaris job. "
             "Write one of batch, sql, delete_data, restore_data, drop_table."
         ),
     ),
     (
         {"type": ["batch"]},
-        "type ['batch'] is no type of a Polaris job. Write one of batch, sql, delete_data, restore_data, drop_table.",
+        "type ['batch'] is not a type of Polaris job. Write one of batch, sql, delete_data, restore_data, drop_table.",
     ),
     (
         {"type": "streaming"},
@@ -232,7 +232,7 @@ REFUSED: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize("body, message", REFUSED)
 def test_parse_spec_of_a_wrong_shape_says_field_value_rule_and_mend(body: Any, message: str) -> None:
-    """One sentence chain, never pydantic's error."""
+    """The message is ours, not pydantic's."""
     with pytest.raises(PolarisSpecError) as caught:
         parse_spec(body)
 
@@ -240,7 +240,7 @@ def test_parse_spec_of_a_wrong_shape_says_field_value_rule_and_mend(body: Any, m
 
 
 def test_parse_spec_of_a_huge_value_shortens_it() -> None:
-    """A file pasted into a field does not fill the log."""
+    """A file pasted into a field is shortened in the message."""
     with pytest.raises(PolarisSpecError) as caught:
         parse_spec({**BATCH, "context": "x" * 10_000_000})
 
@@ -250,14 +250,14 @@ def test_parse_spec_of_a_huge_value_shortens_it() -> None:
 
 
 def test_parse_spec_keeps_what_is_like_a_field_that_is_there() -> None:
-    """Who wrote the known one didn't mistype it: the other is one that the API has learned."""
+    """If the known field is present, a similar name is a new field of the API."""
     body = {**BATCH, "filterExpression": "\"city\" = 'Oslo'", "filterExpressions": []}
 
     assert parse_spec(body).to_wire()["filterExpressions"] == []
 
 
 def test_parse_spec_unknown_fields_are_kept_at_every_level() -> None:
-    """A field that the API learned after us reaches it."""
+    """A new field of the API is sent."""
     body = {
         **BATCH,
         "source": {**SOURCE, "snapshot": "s1"},
@@ -275,7 +275,7 @@ def test_parse_spec_unknown_fields_are_kept_at_every_level() -> None:
 
 
 def test_parse_spec_source_that_we_have_no_model_for_passes_as_it_is() -> None:
-    """Batch jobs from object stores are none of our business, and go through."""
+    """Batch jobs from object stores are sent unchanged."""
     source = {"type": "s3", "connectionName": "c", "uris": ["s3://b/k"], "inputSchema": []}
 
     assert parse_spec({**BATCH, "source": source}).to_wire()["source"] == source
@@ -374,7 +374,7 @@ GOOD = {
 
 @given(kind=st.sampled_from(sorted(GOOD)), changed=st.dictionaries(FIELDS, JSON, max_size=3))
 def test_parse_spec_of_any_json_gives_a_spec_or_our_error(kind: str, changed: Mapping[str, Any]) -> None:
-    """No body makes it raise anything else, and what is read is read again from what it writes."""
+    """Any body is parsed or refused with PolarisSpecError, and a parsed spec can be parsed again."""
     try:
         spec = parse_spec({**GOOD[kind], **changed, "type": kind})
     except PolarisSpecError as refusal:

@@ -1,4 +1,4 @@
-"""Column lineage of a job's mappings, against what was written down by hand."""
+"""Column lineage of a job's mappings, compared with lineage written by hand."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_expression_lineage_equals_what_was_written_by_hand(
 
 
 def test_column_lineage_of_a_job_with_all_twenty_has_one_entry_for_each():
-    """A column that nobody can read leaves the others readable."""
+    """An unparsable column does not affect the others."""
     mappings = [
         {"columnName": name, "expression": expression, "isAggregation": is_aggregation}
         for name, (expression, is_aggregation, _) in BY_HAND.items()
@@ -131,14 +131,14 @@ def test_column_lineage_of_a_job_with_all_twenty_has_one_entry_for_each():
 
 
 def test_column_lineage_of_a_mapped_time_is_the_mappings():
-    """A rounded time is no identity."""
+    """A rounded time is a transformation, not an identity."""
     found = column_lineage(batch([{"columnName": "__time", "expression": "TIME_FLOOR(\"__time\", 'P1D')"}]))
 
     assert found == {"__time": (("__time", "transformation"),)}
 
 
 def test_column_lineage_of_files_has_no_time_that_nobody_mapped():
-    """Only a table has a __time that is taken as it is."""
+    """Only a table has a __time that is copied unchanged."""
     source = {"type": "uploaded", "fileList": ["a.json"], "inputSchema": [], "formatSettings": {"format": "nd-json"}}
 
     assert column_lineage(batch([{"columnName": "city", "expression": '"city"'}], source)) == {
@@ -147,7 +147,7 @@ def test_column_lineage_of_files_has_no_time_that_nobody_mapped():
 
 
 def test_column_lineage_of_no_mappings_is_empty():
-    """What Polaris does without mappings is not documented, so nothing is claimed."""
+    """Without mappings the lineage is empty, because it is not documented."""
     assert column_lineage(batch([])) == {}
 
 
@@ -169,12 +169,12 @@ def test_column_lineage_of_no_mappings_is_empty():
     ids=lambda text: repr(text[:20]),
 )
 def test_expression_lineage_of_what_cannot_be_read_is_unknown(expression: str):
-    """Neither broken SQL, nor SQL of another kind, nor a very long text breaks anything."""
+    """Broken SQL, other SQL and very long texts give no lineage and no exception."""
     assert expression_lineage(expression) is None
 
 
 def test_expression_lineage_of_a_sum_of_thousands_is_found():
-    """A text that is short enough to be read is read, in a time that grows with its length."""
+    """A text below the length limit is parsed in time proportional to its length."""
     columns = [f"c{number}" for number in range(8_000)]
 
     found = expression_lineage(" + ".join(f'"{column}"' for column in columns))
@@ -192,7 +192,7 @@ def test_expression_lineage_of_a_bare_word_that_is_no_known_column_is_unknown():
 
 
 def test_expression_lineage_of_an_unknown_function_follows_the_mapping():
-    """Not marked as an aggregation, a function that nobody knows takes one row; beside a known aggregate too."""
+    """An unknown function without isAggregation is a transformation, also beside a known aggregate."""
     assert expression_lineage('BUILD_GEO("lat", "lon")') == (("lat", "transformation"), ("lon", "transformation"))
     assert expression_lineage('BUILD_GEO(MAX("lat"), "lon")', is_aggregation=True) == (
         ("lat", "aggregation"),
@@ -259,7 +259,7 @@ def test_statement_lineage_equals_what_was_written_by_hand():
     ids=lambda query: query[:60],
 )
 def test_statement_lineage_of_what_is_not_one_table_is_unknown(query: str):
-    """Where a column may come from elsewhere nothing is claimed, and nothing breaks."""
+    """An ambiguous column gives no lineage and no exception."""
     assert statement_lineage(query) is None
 
 
@@ -282,7 +282,7 @@ def test_statement_lineage_of_what_is_not_one_table_is_unknown(query: str):
     ],
 )
 def test_tables_read_of_each_form_of_statement(query: str, tables: tuple[str, ...] | None):
-    """Joins, subqueries and names of a WITH that hide tables are told apart; what is no table is left out."""
+    """Joins and subqueries are included; names of a WITH and anything other than tables are not."""
     assert tables_read(query) == tables
 
 

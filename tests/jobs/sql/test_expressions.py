@@ -1,4 +1,4 @@
-"""Reading Druid SQL: what counts as an aggregate, what as a rounding of time, and that nothing ever fails."""
+"""Parsing of Druid SQL: aggregates, time rounding, and no exceptions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from airflow_provider_polaris.jobs.sql.functions import AGGREGATES, CLOCK, SCALA
     ],
 )
 def test_find_aggregates_names_each_aggregate_once(expression: str, aggregates: tuple[str, ...]) -> None:
-    """Druid's aggregates are found wherever they stand, with any arguments, in any case."""
+    """Druid's aggregates are found at any position, with any arguments, in any case."""
     assert find_aggregates(expression) == aggregates
 
 
@@ -73,7 +73,7 @@ def test_find_aggregates_of_what_only_looks_like_one_is_empty(expression: str) -
 
 @pytest.mark.parametrize("name", sorted(AGGREGATES - {"COUNT"}))
 def test_find_aggregates_knows_each_documented_aggregate(name: str) -> None:
-    """No function of the list is lost on the way through the parser."""
+    """The parser finds each function of the list."""
     assert find_aggregates(f"{name}(\"x\", 'a')") == (name,)
 
 
@@ -118,7 +118,7 @@ def test_function_sets_are_disjoint() -> None:
     ],
 )
 def test_read_expression_special_syntax_is_surely_scalar(expression: str) -> None:
-    """Operators and functions with a syntax of their own hold no aggregate, for sure."""
+    """Operators and functions with special syntax are certainly scalar."""
     reading = read_expression(expression)
 
     assert reading is not None
@@ -127,7 +127,7 @@ def test_read_expression_special_syntax_is_surely_scalar(expression: str) -> Non
 
 @pytest.mark.parametrize("expression", ['BUILD_GEO("a", "b")', 'UPPER(MY_FUNCTION("x"))'])
 def test_read_expression_unknown_function_is_not_surely_scalar(expression: str) -> None:
-    """Nothing is concluded from a function that we don't know."""
+    """An unknown function leads to no conclusion."""
     reading = read_expression(expression)
 
     assert reading is not None
@@ -226,7 +226,7 @@ def test_read_expression_time_floor_is_read_in_each_spelling(expression: str, fl
 def test_read_expression_that_cannot_be_parsed_is_unknown_and_silent(
     expression: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """No error, no conclusion, no word in the log."""
+    """Unparsable text gives no error, no conclusion and no log line."""
     with caplog.at_level(logging.DEBUG):
         assert read_expression(expression) is None
         assert find_aggregates(expression) == ()
@@ -253,7 +253,7 @@ def test_read_expression_of_any_text_never_raises(text: str) -> None:
     ],
 )
 def test_first_keyword_skips_comments(statement: str, keyword: str | None) -> None:
-    """The first word decides; text that can't be cut into words has none."""
+    """The first word decides; text that cannot be tokenized has none."""
     assert first_keyword(statement) == keyword
 
 

@@ -116,7 +116,7 @@ WORDS = (
         ({"measures": {"": "COUNT(*)"}}, "measures key '' is not the name of a column. Write it as text."),
         (
             {"dimensions": ["a", "b", "a"]},
-            "dimensions[2] 'a' is in the list already. Take one of the two out.",
+            "dimensions[2] 'a' is already in the list. Remove one of the two.",
         ),
         (
             {"measures": {"n": None}},
@@ -130,14 +130,14 @@ WORDS = (
             {"dimensions": ["__time"], "measures": MAX},
             (
                 "dimensions has '__time', which is mapped by rollup_granularity. "
-                "Take it out and set rollup_granularity, or write all of it as mappings."
+                "Remove it and set rollup_granularity, or write all of it as mappings."
             ),
         ),
         (
             {"measures": {"__time": 'MAX("__time")'}},
             (
                 "measures has '__time', which is mapped by rollup_granularity. "
-                "Take it out and set rollup_granularity, or write all of it as mappings."
+                "Remove it and set rollup_granularity, or write all of it as mappings."
             ),
         ),
         (
@@ -149,7 +149,7 @@ WORDS = (
         ),
         (
             {"dimensions": ["n"], "measures": {"n": 'SUM("n")'}},
-            "measures has 'n', which is a dimension already. Give the measure another name, such as 'sum_n'.",
+            "measures has 'n', which is already a dimension. Give the measure another name, such as 'sum_n'.",
         ),
         (
             {"dimensions": {"longest": 'MAX("n")'}},
@@ -196,7 +196,7 @@ WORDS = (
     ],
 )
 def test_build_mappings_of_wrong_arguments_says_what_to_write(arguments: dict[str, Any], message: str) -> None:
-    """Field, value, rule, mend."""
+    """The message gives the field, its value, the rule and the fix."""
     with pytest.raises(PolarisSpecError) as caught:
         build_mappings(**arguments)
 
@@ -205,7 +205,7 @@ def test_build_mappings_of_wrong_arguments_says_what_to_write(arguments: dict[st
 
 @given(st.text("ab\"'\\`.é \n", min_size=1, max_size=12))
 def test_quote_identifier_is_read_back_as_the_same_column(name: str) -> None:
-    """Whatever stands in a name, the SQL means that one column."""
+    """With any characters in a name, the SQL refers to that one column."""
     reading = read_expression(quote_identifier(name))
 
     assert reading is not None

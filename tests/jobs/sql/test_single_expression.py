@@ -1,4 +1,4 @@
-"""Expressions in brackets: what could leave them is refused, whatever sqlglot says, and the rest is unchanged."""
+"""Expressions in brackets: texts that could escape are refused, all others stay unchanged."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from airflow_provider_polaris.jobs.sql.expressions import LONGEST_EXPRESSION, dr
 from airflow_provider_polaris.jobs.sql.single_expression import check_confined, check_expression, enclose
 
 FIX_BRACKETS = "Correct the brackets."
-ODD_COMMENT = "'/*' starts a comment that has no end, has another '/*' in it, or begins with '/**' or '/*+'"
-NO_END = "the string that begins with this quote has no end"
+ODD_COMMENT = "'/*' starts a comment that is not closed, has another '/*' in it, or begins with '/**' or '/*+'"
+NO_END = "the string that starts with this quote is not closed"
 NO_NAME = "the name that begins with this double quote is empty or doesn't end on the same line"
 CLOSE_STRING = "Close it; write a quote inside a string twice."
 CLOSE_NAME = "Close it; write a double quote inside a name twice."
@@ -26,7 +26,7 @@ ESCAPES = [
     ("1=1) OR (1=1", "')' closes no bracket of the expression", "line 1, column 4", FIX_BRACKETS),
     ("f(a]", "']' closes no bracket of the expression", "line 1, column 4", FIX_BRACKETS),
     ("{fn a)", "')' closes no bracket of the expression", "line 1, column 6", FIX_BRACKETS),
-    ("a =\n 1; b", "';' ends the statement", "line 2, column 3", "Take it out."),
+    ("a =\n 1; b", "';' ends the statement", "line 2, column 3", "Remove it."),
     ("a = 'b", NO_END, "line 1, column 5", CLOSE_STRING),
     ("a = 'it''s'' OR ", NO_END, "line 1, column 12", CLOSE_STRING),
     ('"a', NO_NAME, "line 1, column 1", CLOSE_NAME),
@@ -37,7 +37,7 @@ ESCAPES = [
     ("a /* /* b */ ) OR (1=1 */", ODD_COMMENT, "line 1, column 3", WRITE_COMMENT),
     ("/*+ ) OR (1=1 */ 1", ODD_COMMENT, "line 1, column 1", WRITE_COMMENT),
     ("1 /***/ ( /* */ ) OR (1=1 /***/ ) /* */", ODD_COMMENT, "line 1, column 3", WRITE_COMMENT),
-    ("a */ b", "'*/' ends a comment that has no start", "line 1, column 3", "Take it out."),
+    ("a */ b", "'*/' ends a comment that has no start", "line 1, column 3", "Remove it."),
     (
         "a = E'\\' OR b = ') OR (1=1 --'",
         "the backslash in E'...' is an escape",
@@ -48,7 +48,7 @@ ESCAPES = [
 
 
 def refusal(text: str) -> str:
-    """Return the words with which a text is refused."""
+    """Return the error message for a text."""
     with pytest.raises(PolarisSpecError) as caught:
         check_expression(text, "filter_expression")
     return str(caught.value)
@@ -56,7 +56,7 @@ def refusal(text: str) -> str:
 
 @pytest.mark.parametrize("text, reason, place, fix", ESCAPES)
 def test_text_that_can_leave_its_brackets_is_refused(text: str, reason: str, place: str, fix: str) -> None:
-    """The reason comes first, then the place; no statement may have it, Polaris' own included."""
+    """The message gives the reason, then the position; the text is refused in every statement."""
     message = f"filter_expression is not one SQL expression: {reason}, at {place}, near {text!r}. {fix}"
 
     assert refusal(text) == message
@@ -75,18 +75,18 @@ def test_text_that_can_leave_its_brackets_is_refused(text: str, reason: str, pla
         ("a = 1 UNION SELECT 2", "unexpected 'UNION'", "line 1, column 7"),
         ("a = 1 LIMIT 1", "unexpected 'LIMIT'", "line 1, column 7"),
         ("SELECT 1", "unexpected 'SELECT'", "line 1, column 1"),
-        ("*", "'*' is no value", "line 1, column 1"),
+        ("*", "'*' is not a value", "line 1, column 1"),
     ],
 )
 def test_text_that_is_no_single_expression_is_refused(text: str, reason: str, place: str) -> None:
-    """Brackets hold it, but it is not what a query of ours has a place for; a statement of Polaris' may."""
+    """The text cannot escape, but it is not one expression; only our own queries refuse it."""
     assert refusal(text) == f"filter_expression is not one SQL expression: {reason}, at {place}, near {text!r}. {ONE}"
     check_confined(text, "filter_expression")
 
 
 @pytest.mark.parametrize("text", ["", " \n", "-- a"])
 def test_text_without_an_expression_is_refused(text: str) -> None:
-    """Nothing in brackets is no condition."""
+    """An empty text is not a condition."""
     assert refusal(text) == (
         f"filter_expression is not one SQL expression: it has no value and no condition: {text!r}. {ONE}"
     )
@@ -94,13 +94,13 @@ def test_text_without_an_expression_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["(1=1", "f(a, [1", "CASE WHEN (a"])
 def test_text_with_an_open_bracket_is_refused_in_our_queries_only(text: str) -> None:
-    """No other text can close it, so a statement that Polaris makes of it can't be parsed: Polaris says so."""
+    """No other text can close the bracket, so Polaris refuses the statement."""
     assert "is never closed, at line 1, column" in refusal(text)
     check_confined(text, "filter_expression")
 
 
 def test_long_text_is_shown_around_the_place_that_is_wrong() -> None:
-    """Three megabytes don't hide the reason, nor the place."""
+    """A text of 3 MB does not hide the reason and the position."""
     text = '"a" = 1 AND ' * 100_000 + '"b" = 2) OR (1=1 ' + 'AND "c" = 3 ' * 100_000
 
     assert refusal(text) == (
@@ -152,14 +152,14 @@ DOCUMENTED = [
 
 @pytest.mark.parametrize("text", DOCUMENTED)
 def test_documented_sql_passes_unchanged(text: str) -> None:
-    """No expression that Druid knows is refused for being unknown here, and none is written anew."""
+    """A valid Druid expression is accepted unchanged, even if sqlglot cannot parse it."""
     assert enclose(text, "f") == f"(\n{text}\n)"
     assert enclose(text, "f", in_line=True) == (f"(\n{text}\n)" if "--" in text else f"({text})")
 
 
 @pytest.mark.parametrize("text", ["a" * (LONGEST_EXPRESSION + 1) + " b", "(" * 3000 + "1" + ")" * 3000])
 def test_text_that_nobody_can_parse_is_still_held_in_its_brackets(text: str) -> None:
-    """Too long or too deep for the parser: whether it is an expression is for Polaris, where it ends is not."""
+    """A text too long or too deep for the parser is checked only for escapes."""
     assert enclose(text, "f") == f"(\n{text}\n)"
     with pytest.raises(PolarisSpecError):
         enclose(f"{text}) OR (TRUE", "f")
@@ -216,7 +216,7 @@ def closing_bracket(sql: str, at: int) -> int | None:
 
 @pytest.mark.parametrize("text", [text for text, *_ in ESCAPES if ") OR" in text])
 def test_reference_lexer_sees_each_escape(text: str) -> None:
-    """The measure of the test below measures something: brackets around these texts end too early, or never."""
+    """The check of the test below works: these texts escape their brackets."""
     sql = f"SELECT 1 WHERE (\n{text}\n) AND TRUE"
 
     assert closing_bracket(sql, sql.index("(")) != sql.rindex(")")
@@ -281,7 +281,7 @@ CONDITIONS = st.lists(st.tuples(VALUES, SPACES, VALUES, SPACES), min_size=1, max
 @example("1 = 1 -- c")
 @example("1 /***/ ( /* */ ) OR (1=1 /***/ ) /* */")
 def test_text_that_is_accepted_is_one_node_of_the_query(text: str) -> None:
-    """Whatever passes is one term in brackets between its neighbours, for Druid's lexer and for sqlglot's parser."""
+    """An accepted text is one bracketed term for Druid's lexer and for sqlglot's parser."""
     try:
         enclosed = enclose(text, "f")
     except PolarisSpecError:

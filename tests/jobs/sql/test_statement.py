@@ -1,4 +1,4 @@
-"""The SQL that a job stands for, against what was written down by hand and against the vendor's own sample."""
+"""The SQL equivalent of a job, compared with SQL written by hand and with the vendor's sample."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def batch(**values: Any) -> dict[str, Any]:
 
 
 def between(*intervals: str) -> dict[str, Any]:
-    """Return the target with intervals."""
+    """Return a target with intervals."""
     return {"type": "table", "tableName": "Koalas Rollup", "intervals": list(intervals)}
 
 
 def test_statement_of_a_replace_equals_what_was_written_by_hand():
-    """Every clause is there, in Druid's order; an interval that is read and replaced is one condition."""
+    """The statement has every clause, in Druid's order; an interval that is read and replaced is one condition."""
     spec = batch(
         source={"type": "table", "tableName": 'the "best" source', "interval": "2024-06-01/P1D"},
         target=between("2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"),
@@ -156,14 +156,14 @@ def test_statement_groups_by_what_is_marked_or_seen_as_no_aggregation():
 
 
 def test_statement_of_aggregates_only_has_no_group_by():
-    """One row of all rows is no group."""
+    """Aggregation of all rows to one row needs no GROUP BY."""
     mappings = [{"columnName": "__time", "expression": 'MAX("__time")', "isAggregation": True}, LONGEST]
 
     assert "GROUP BY" not in (job_statement(batch(mappings=mappings)) or "GROUP BY")
 
 
 def test_statement_of_texts_that_end_in_a_comment_goes_on_in_the_next_line():
-    """A comment swallows neither the name of a column nor a parenthesis, and lineage reads on."""
+    """A comment hides neither a column's name nor a parenthesis, and the lineage is complete."""
     spec = batch(
         mappings=[{"columnName": "city", "expression": '"city" -- as it is'}, LONGEST],
         filterExpression="\"city\" = 'Oslo' -- for now",
@@ -179,7 +179,7 @@ def test_statement_of_texts_that_end_in_a_comment_goes_on_in_the_next_line():
 
 
 def test_statement_of_a_sql_job_is_its_query():
-    """Nothing of what the user wrote is touched."""
+    """The user's statement is unchanged."""
     query = " REPLACE INTO t OVERWRITE ALL\nSELECT ? AS a FROM s PARTITIONED BY ALL -- mine\n"
 
     assert job_statement({"type": "sql", "query": query, "parameters": [{"type": "BIGINT", "value": None}]}) == query
@@ -209,12 +209,12 @@ def test_statement_of_a_sql_job_is_its_query():
     ids=lambda spec: json.dumps(spec)[:60],
 )
 def test_statement_of_a_job_that_is_no_sql_or_unreadable_is_none(spec: Any):
-    """Nothing is guessed, and nothing breaks."""
+    """Without equivalent SQL the result is None, without an exception."""
     assert job_statement(spec) is None
 
 
 def test_statement_of_the_vendors_sample_is_the_vendors_query():
-    """What Polaris echoes gives the SQL that Polaris echoes, but for the granularity and all of time."""
+    """An echoed spec gives the echoed SQL, except for the granularity and all of time."""
     sample = json.loads(SAMPLE.read_text())["body"]
     theirs = [line.strip() for line in sample["query"].splitlines()]
     assert theirs[6:] == [
@@ -231,7 +231,7 @@ def test_statement_of_the_vendors_sample_is_the_vendors_query():
 
 @pytest.mark.parametrize("mode", ["append", "replace"])
 def test_statement_has_the_column_lineage_of_the_mappings(mode: str):
-    """Both ways to write a job lead to the same arrows; a statement can't mark a function that nobody knows."""
+    """Mappings and the equivalent statement have the same lineage, except for unknown functions."""
     mappings = [
         {"columnName": name, "expression": expression, "isAggregation": is_aggregation}
         for name, (expression, is_aggregation, by_hand) in BY_HAND.items()

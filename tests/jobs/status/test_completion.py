@@ -80,7 +80,7 @@ def test_judge_failed_job_tells_code_words_time_log_and_next_step() -> None:
     assert str(error) == (
         "Polaris job 'j1' (batch into 'events_hourly') failed after 751 s with 'query_not_supported': "
         "'Cannot use \"ts\"\\nin \\'x\\''. "
-        "Its log says: 'column not found' (planner); 'started'. "
+        "Its log contains: 'column not found' (planner); 'started'. "
         "Rewrite the expression or query that Polaris can't run. A retry would fail in the same way. "
         f"See {URL}"
     )
@@ -137,7 +137,7 @@ def test_judge_log_shows_the_three_worst_entries_once() -> None:
     message = str(error_of(job("failed", Health("error", "internal_error")), logs=logs))
     assert message == (
         "Polaris job 'j1' (batch into 'events_hourly') failed with 'internal_error'. "
-        "Its log says: 'three' (e); 'two' (w); 'one'; and 1 more. "
+        "Its log contains: 'three' (e); 'two' (w); 'one'; and 1 more. "
         "If it fails again, contact Imply support with the job id. A retry may help."
     )
 
@@ -160,7 +160,7 @@ def test_judge_completed_with_health_error_fails_without_advice_to_retry() -> No
     error = error_of(job(health=Health("error", "cannot_parse_source", "row 7")))
     assert str(error) == (
         "Polaris job 'j1' (batch into 'events_hourly') completed, but its health is 'error' with "
-        "'cannot_parse_source': 'row 7'. Mend the input, or raise max_parse_exceptions to skip what is unreadable. "
+        "'cannot_parse_source': 'row 7'. Fix the input, or raise max_parse_exceptions to skip unreadable rows. "
         "Its data may be written: check 'events_hourly' before you clear the task."
     )
     assert is_permanent_failure(error)
@@ -172,8 +172,8 @@ def test_judge_warning_with_fail_on_warning_fails() -> None:
     error = error_of(state, fail_on_warning=True, seconds=5)
     assert str(error) == (
         "Polaris job 'j1' (batch into 'events_hourly') completed after 5 s, but its health is 'warn' with "
-        "'invalid_rows_found', which counts as failure because fail_on_warning=True. Its log says: '2 rows'. "
-        "Check the rows that Polaris could not read as declared. "
+        "'invalid_rows_found', which counts as failure because fail_on_warning=True. Its log contains: '2 rows'. "
+        "Check the rows that do not match the declared schema. "
         "Its data is written: mark the task as success if that is right, or clear the task."
     )
     assert is_permanent_failure(error)
@@ -229,11 +229,11 @@ def test_judge_takes_the_seconds_of_the_job_if_none_are_given() -> None:
 
 @pytest.mark.parametrize("status", ["running", "unknown", "brand new"])
 def test_judge_job_that_has_not_ended_is_refused(status: str) -> None:
-    """Only an end can be judged; describe may lag behind the status."""
+    """Only an ended job can be evaluated; describe may lag behind the status."""
     with pytest.raises(ValueError) as caught:
         completion_error(job(status))
     assert str(caught.value) == (
-        f"job 'j1' (batch into 'events_hourly') is {status!r}: only a job that has ended can be judged; keep waiting."
+        f"job 'j1' (batch into 'events_hourly') is {status!r}: only an ended job can be evaluated; keep waiting."
     )
 
 

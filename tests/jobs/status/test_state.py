@@ -233,7 +233,7 @@ def test_normalize_status_keeps_a_new_word_as_it_is() -> None:
 
 
 def test_is_canceling_while_intent_and_status_differ() -> None:
-    """A cancel that is on its way can be seen; one that has arrived is over."""
+    """A pending cancellation is visible; a completed one is not."""
     assert described(executionStatus="running", desiredExecutionStatus="canceled").is_canceling
     assert not described(executionStatus="canceled", desiredExecutionStatus="canceled").is_canceling
     assert not described(executionStatus="running", desiredExecutionStatus="running").is_canceling
@@ -281,7 +281,7 @@ def test_is_success_by_status_and_health(changes: dict[str, Any], strict: bool, 
     ],
 )
 def test_is_replace_of_sql_jobs_reads_the_statement(query: str | None, expected: bool) -> None:
-    """Without an ingestion mode the SQL tells: the statement counts, not words in comments, strings or functions."""
+    """Without an ingestion mode the statement decides, not words in comments, strings or functions."""
     assert described(type="sql", ingestionMode=None, spec={}, query=query).is_replace is expected
 
 
@@ -312,7 +312,7 @@ def test_seconds_count_from_creation_if_the_start_is_unknown_and_never_backwards
     ],
 )
 def test_describe_names_job_purpose_status_and_health(changes: dict[str, Any], text: str) -> None:
-    """One phrase for logs."""
+    """The description is one phrase, for logs."""
     assert described(id="j1", **changes).describe() == text
 
 

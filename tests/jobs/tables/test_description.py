@@ -1,4 +1,4 @@
-"""What the tables API says of a table, as far as jobs are judged by it."""
+"""Parsing of the table properties that validation uses."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ def test_table_facts_are_read_from_the_tables_api() -> None:
 def test_table_facts_partitioning_default_is_day_and_unknown_is_none(
     word: str | None, partitioning: Granularity | None
 ) -> None:
-    """The documented default counts; a word of tomorrow is not guessed at."""
+    """A missing partitioning is the documented default; an unknown word is None."""
     facts = TableDescription.from_wire({"name": "t", "type": "Detail", "partitioningGranularity": word})
 
     assert facts == TableDescription("t", "detail", partitioning=partitioning)
 
 
 def test_table_facts_without_a_name_are_a_protocol_error() -> None:
-    """An answer that we can't read is not the user's mistake."""
+    """An unreadable answer is a protocol error, not an error of the user."""
     with pytest.raises(PolarisProtocolError) as caught:
         TableDescription.from_wire({"type": "detail"})
 
     assert str(caught.value) == (
-        "Polaris described a table without name: {'type': 'detail'}. Look for a newer version of this package."
+        "Polaris described a table without name: {'type': 'detail'}. Install a newer version of this package."
     )

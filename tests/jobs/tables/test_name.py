@@ -1,4 +1,4 @@
-"""Each rule for the names of tables: what breaks it, in which words, and the neighbour that doesn't."""
+"""Each rule for table names: its violation, its message, and a similar valid name."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from airflow_provider_polaris.jobs.validation.rules import check_table_name
         ("", "f '' is empty: a job needs the name of a table. Write the table's name."),
         (" a", "f ' a' begins or ends with white space, which Polaris refuses. Write 'a'."),
         ("a ", "f 'a ' begins or ends with white space, which Polaris refuses. Write 'a'."),
-        ("a\tb", "f 'a\\tb' contains the control character '\\t', which Polaris refuses. Take it out."),
-        ("a\x7fb", "f 'a\\x7fb' contains the control character '\\x7f', which Polaris refuses. Take it out."),
+        ("a\tb", "f 'a\\tb' contains the control character '\\t', which Polaris refuses. Remove it."),
+        ("a\x7fb", "f 'a\\x7fb' contains the control character '\\x7f', which Polaris refuses. Remove it."),
         (
             "a\u00a0b",
-            "f 'a\\xa0b' contains white space other than a blank, '\\xa0', which Polaris refuses. Take it out.",
+            "f 'a\\xa0b' contains white space other than a blank, '\\xa0', which Polaris refuses. Remove it.",
         ),
         (".a", "f '.a' begins with a dot, which Polaris refuses. Write 'a', or begin with a letter."),
         ("a/b", "f 'a/b' contains '/', which Polaris refuses. Write 'a_b', for example."),
-        ("a\U0001f428", "f 'a🐨' contains the emoji '\\U0001f428', which Polaris refuses. Take it out."),
-        ("a\ud800", "f 'a\\ud800' contains the surrogate '\\ud800', which Polaris refuses. Take it out."),
+        ("a\U0001f428", "f 'a🐨' contains the emoji '\\U0001f428', which Polaris refuses. Remove it."),
+        ("a\ud800", "f 'a\\ud800' contains the surrogate '\\ud800', which Polaris refuses. Remove it."),
         *(
             (
                 f"a{sign}b",
                 (
-                    f"f {f'a{sign}b'!r} contains {shown}, which can't be seen and makes the name look like another. "
-                    "Take it out."
+                    f"f {f'a{sign}b'!r} contains {shown}, which is invisible and makes the name look like another. "
+                    "Remove it."
                 ),
             )
             for sign, shown in [
@@ -55,7 +55,7 @@ from airflow_provider_polaris.jobs.validation.rules import check_table_name
     ],
 )
 def test_check_table_name_that_polaris_refuses(name: object, message: str) -> None:
-    """Each rule for names has its sentence."""
+    """Each rule for names has its message."""
     with pytest.raises(PolarisSpecError) as caught:
         check_table_name(name, "f")
 

@@ -61,7 +61,7 @@ def test_keeps_period_longer_than_the_calendar_keeps_all() -> None:
 
 @pytest.mark.parametrize("value", [None, {}, "P3M", {"type": "period"}, {"type": "period", "period": "soon"}])
 def test_from_wire_unreadable_policy_is_none(value: Any) -> None:
-    """What is no policy, or one of a newer kind, says nothing."""
+    """A missing or unknown policy is None."""
     assert StoragePolicy.from_wire(value) is None
 
 

@@ -74,7 +74,7 @@ def test_parse_something_other_than_text_is_refused() -> None:
 
 
 def test_words_are_exactly_those_of_the_vendor() -> None:
-    """The vendor's SDK is the referee: partitioning and time resolution together have these words."""
+    """The words equal those of partitioning and time resolution in the vendor's SDK."""
     enums = pytest.importorskip("polaris.sdk.project_api.models", reason="polaris-sdk is not installed")
     vendor = (enums.PartitioningGranularity, enums.TablePartitioningGranularity, enums.TimeResolution)
     assert {member.value for member in Granularity} == {member.value for enum in vendor for member in enum}
@@ -159,7 +159,7 @@ def test_divides_is_false_only_where_a_counterexample_exists(mine: Granularity, 
 
 
 def test_divides_known_pairs() -> None:
-    """The pairs that people get wrong."""
+    """Pairs that are often confused."""
     yes = [
         ("six_hour", "day"),
         ("ten_minute", "thirty_minute"),

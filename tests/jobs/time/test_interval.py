@@ -148,7 +148,7 @@ def test_shift_open_ends_stay_open() -> None:
     ],
 )
 def test_shift_out_of_the_calendar_is_refused(interval: str, period: str, message: str) -> None:
-    """A shift that can't be made says why."""
+    """An impossible shift raises an error with the reason."""
     with pytest.raises(PolarisSpecError) as caught:
         Interval.parse(interval).shift(period)
     assert str(caught.value) == message

@@ -130,7 +130,7 @@ def test_parse_what_airflow_templates_render_gives_the_data_interval() -> None:
             "2024-06-01T00:00:00.000100Z/2024-06-01T00:00:00.000900Z",
             f"interval '2024-06-01T00:00:00.000100Z/2024-06-01T00:00:00.000900Z' {EMPTY}",
         ),
-        ("P1D/P1D", f"interval 'P1D/P1D' has a period on both sides and thus no place in time. {FORMS}"),
+        ("P1D/P1D", f"interval 'P1D/P1D' has periods on both sides, so it has no position in time. {FORMS}"),
         (
             "2024-06-01/P",
             f"interval '2024-06-01/P' has the end 'P', which {NO_PERIOD}. {FORMS}",
@@ -247,7 +247,7 @@ def test_parse_something_other_than_text_names_its_type() -> None:
 
 
 def test_parse_huge_text_is_refused_with_a_short_message() -> None:
-    """Ten megabytes in a field don't become ten megabytes of log."""
+    """A value of 10 MB is shortened in the message."""
     with pytest.raises(PolarisSpecError) as caught:
         Interval.parse("1" * 10_000_000)
     assert str(caught.value) == (
@@ -257,7 +257,7 @@ def test_parse_huge_text_is_refused_with_a_short_message() -> None:
 
 @given(st.text(alphabet="0123456789-+:TZPWMYDH/. ", max_size=40))
 def test_parse_random_text_gives_an_interval_or_a_spec_error(text: str) -> None:
-    """Garbage never gives another exception."""
+    """Invalid text never raises another exception."""
     try:
         interval = Interval.parse(text)
     except PolarisSpecError:

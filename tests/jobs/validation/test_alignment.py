@@ -144,8 +144,8 @@ def test_replace_interval_in_one_partition_of_all_time_is_refused(
 def test_replace_in_a_table_of_unknown_partitioning_is_refused() -> None:
     """What would be erased can't be told; an append erases nothing."""
     assert refusal(replace(DAY), target=partitioned(None)) == (
-        "target.tableName 'rollup' has a time partitioning that this package doesn't know, so it can't tell whether "
-        "target.intervals would erase more than they name. Look for a newer version of this package."
+        "target.tableName 'rollup' has a time partitioning that this package does not know. "
+        "target.intervals might erase more data than they name. Install a newer version of this package."
     )
     check_spec(job(), target=partitioned(None))
 

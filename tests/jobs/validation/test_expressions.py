@@ -1,4 +1,4 @@
-"""Each rule for mappings and filter: what breaks it, in which words, and the neighbour that doesn't."""
+"""Each rule for mappings and filter: its violation, its message, and a similar valid value."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.jobs.specs import COUNT, MAPPINGS, batch, events, mapping, refusal
         ),
         (
             batch(mappings=[*MAPPINGS, {"columnName": "city", "expression": 'UPPER("city")'}]),
-            "mappings[2].columnName 'city' is mapped already by mappings[0]. Take one of the two out.",
+            "mappings[2].columnName 'city' is already mapped by mappings[0]. Remove one of the two.",
         ),
         (mapping('"x"', column=" "), "mappings[0].columnName ' ' is blank. Write the name of a column."),
         (mapping(" "), "mappings[0].expression ' ' is blank. Write a SQL expression, such as '\"city\"'."),
@@ -54,7 +54,7 @@ from tests.jobs.specs import COUNT, MAPPINGS, batch, events, mapping, refusal
             mapping('UPPER("MAX")', marked=True),
             (
                 "mappings[0].expression 'UPPER(\"MAX\")' has no aggregate function, but isAggregation is true. "
-                "Take isAggregation out, or aggregate, for example with MAX(...)."
+                "Remove isAggregation, or aggregate, for example with MAX(...)."
             ),
         ),
         (
@@ -77,7 +77,7 @@ from tests.jobs.specs import COUNT, MAPPINGS, batch, events, mapping, refusal
             (
                 "mappings[0].expression 'TIMESTAMPDIFF(DAY, __time, CURRENT_TIMESTAMP)' uses CURRENT_TIMESTAMP, "
                 "which Polaris "
-                "freezes when the job begins, so that a retry gives other rows. "
+                "freezes when the job begins, so that a retry gives different rows. "
                 "Write a literal made from the data interval, such as TIMESTAMP '2024-06-01 00:00:00'."
             ),
         ),
@@ -196,7 +196,7 @@ def test_check_spec_second_rollup_that_counts_events_passes(spec: JobSpec, kind:
             (
                 "filterExpression '\"__time\" > CURRENT_TIMESTAMP - INTERVAL \\'1\\' DAY' uses CURRENT_TIMESTAMP, "
                 "which Polaris "
-                "freezes when the job begins, so that a retry gives other rows. "
+                "freezes when the job begins, so that a retry gives different rows. "
                 "Write a literal made from the data interval, such as TIMESTAMP '2024-06-01 00:00:00'."
             ),
         ),
@@ -205,7 +205,7 @@ def test_check_spec_second_rollup_that_counts_events_passes(spec: JobSpec, kind:
             (
                 'filterExpression \'now() > "a" AND CURRENT_DATE > "b"\' uses CURRENT_DATE and NOW, which Polaris '
                 "freezes when "
-                "the job begins, so that a retry gives other rows. "
+                "the job begins, so that a retry gives different rows. "
                 "Write a literal made from the data interval, such as TIMESTAMP '2024-06-01 00:00:00'."
             ),
         ),

@@ -20,14 +20,15 @@ from tests.jobs.specs import DAY, FILES, MAPPINGS, TIME_FROM_FILE, batch, events
         (
             batch(target=table(intervals=[DAY])),
             (
-                "target.intervals ['2024-06-01/2024-06-02'] can't go with ingestionMode 'append' (the default), which "
+                "target.intervals ['2024-06-01/2024-06-02'] cannot be combined with ingestionMode 'append' "
+                "(the default), which "
                 "replaces nothing. Set ingestionMode to 'replace', or leave them out."
             ),
         ),
         (
             batch(replaceAll=True, ingestionMode="append"),
             (
-                "replaceAll True can't go with ingestionMode 'append', which replaces nothing. "
+                "replaceAll True cannot be combined with ingestionMode 'append', which replaces nothing. "
                 "Set ingestionMode to 'replace', or leave it out."
             ),
         ),
@@ -35,13 +36,14 @@ from tests.jobs.specs import DAY, FILES, MAPPINGS, TIME_FROM_FILE, batch, events
             batch(ingestionMode="replace"),
             (
                 "target.intervals is missing or empty, and ingestionMode 'replace' needs to know what to replace. Name "
-                "the intervals. Only who means to lose all other data of the table sets replaceAll to true."
+                "the intervals. Set replaceAll to true only to discard all other data of the table."
             ),
         ),
         (
             replace(DAY, replaceAll=True),
             (
-                "replaceAll True can't go with target.intervals ['2024-06-01/2024-06-02']: a job replaces all data "
+                "replaceAll True cannot be combined with target.intervals ['2024-06-01/2024-06-02']: a job "
+                "replaces all data "
                 "or those "
                 "intervals. Leave one of the two out."
             ),
@@ -92,7 +94,8 @@ def test_check_spec_replaced_interval_that_is_not_read_is_refused() -> None:
     """Rows of the target that the job has no rows for would be erased."""
     assert refusal(replace("2024-06-01/P2D", source=table("events", interval=DAY))) == (
         "target.intervals[0] '2024-06-01/P2D' reaches outside source.interval '2024-06-01/2024-06-02': "
-        "what the job doesn't read would be erased. Let the source's interval cover it, or leave that out."
+        "rows that the job does not read would be erased. Let the source's interval cover it, or remove it "
+        "from the target."
     )
 
 
@@ -119,7 +122,7 @@ def test_check_spec_append_to_its_own_source_needs_consent() -> None:
     spec = batch(source=table("rollup"))
 
     assert refusal(spec) == (
-        "source.tableName 'rollup' is the target too: with ingestionMode 'append' its rows would be there twice. "
+        "source.tableName 'rollup' is also the target: with ingestionMode 'append' its rows would be doubled. "
         "Set ingestionMode to 'replace', or pass allow_self_append=True if that is what you mean."
     )
     check_spec(spec, allow_self_append=True)
@@ -232,7 +235,7 @@ def test_check_spec_uploaded_source_needs_time() -> None:
         ),
         (
             {"clusteringColumns": ["city", "n"]},
-            "clusteringColumns[1] 'n' is a measure, and Polaris clusters by dimensions only. Take it out.",
+            "clusteringColumns[1] 'n' is a measure, and Polaris clusters by dimensions only. Remove it.",
         ),
     ],
 )

@@ -24,7 +24,8 @@ from tests.jobs.specs import DAY, refusal, table
         (
             {"type": "delete_data", "target": table(intervals=[DAY]), "deleteAll": True},
             (
-                "deleteAll True can't go with target.intervals ['2024-06-01/2024-06-02']: a job deletes all data or "
+                "deleteAll True cannot be combined with target.intervals ['2024-06-01/2024-06-02']: a job "
+                "deletes all data or "
                 "those "
                 "intervals. Leave one of the two out."
             ),
@@ -32,14 +33,15 @@ from tests.jobs.specs import DAY, refusal, table
         (
             {"type": "restore_data", "target": table(intervals=[DAY]), "interval": DAY},
             (
-                "target.intervals ['2024-06-01/2024-06-02'] can't go with a restore_data job, which has none. "
+                "target.intervals ['2024-06-01/2024-06-02'] cannot be combined with a restore_data job, which "
+                "has none. "
                 "Name the one interval to restore in 'interval'."
             ),
         ),
         (
             {"type": "drop_table", "target": table(intervals=[DAY])},
             (
-                "target.intervals ['2024-06-01/2024-06-02'] can't go with a drop_table job, which has none. "
+                "target.intervals ['2024-06-01/2024-06-02'] cannot be combined with a drop_table job, which has none. "
                 "Leave them out to drop the whole table, or use a delete_data job to delete the intervals."
             ),
         ),

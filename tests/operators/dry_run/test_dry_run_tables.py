@@ -259,5 +259,5 @@ def test_description_that_cannot_be_read_counts_as_not_seen(tables, context, sai
     (warning,) = [each for each in said() if each.startswith("WARNING")]
     assert warning == (
         "WARNING Tables and columns were not checked, nor what of the job depends on them: Polaris described a table "
-        "without type: {'name': 'Raw'}. Look for a newer version of this package."
+        "without type: {'name': 'Raw'}. Install a newer version of this package."
     )

@@ -43,7 +43,7 @@ def test_guard_names_a_filter_that_polaris_refuses(world: World, has_asynchronou
         "table; known are '__time', 'city'\". It reads '\"ctiy\" IS NULL'. Nothing was submitted. Correct it: a retry "
         "would get the same answer."
     )
-    assert retryability_of(caught.value) is Retryability.LASTING
+    assert retryability_of(caught.value) is Retryability.PERMANENT
     assert caught.value.__cause__ is caught.value.__context__ is None
 
 

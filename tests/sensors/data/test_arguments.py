@@ -81,8 +81,8 @@ def test_explicit_instant_needs_no_interval_of_the_run() -> None:
         (
             {"table": "a\u200bb"},
             (
-                "table 'a\\u200bb' contains U+200B (ZERO WIDTH SPACE), which can't be seen and makes the name look "
-                "like another. Take it out."
+                "table 'a\\u200bb' contains U+200B (ZERO WIDTH SPACE), which is invisible and makes the name look "
+                "like another. Remove it."
             ),
         ),
         (

@@ -84,7 +84,7 @@ def test_time_that_moves_is_refused(world) -> None:
     """Nobody could tell whether all rows have arrived."""
     world.load(MORNING)
     mappings = [{"columnName": "__time", "expression": 'TIMESTAMPADD(DAY, 1, "__time")'}, *MAPPINGS[1:]]
-    assert Run(world, RUN, mappings=mappings).go().startswith("failed plan: the copy makes __time of ")
+    assert Run(world, RUN, mappings=mappings).go().startswith("failed plan: the copy computes __time from ")
 
 
 def test_copy_of_real_time_rows_is_refused(world) -> None:
@@ -116,8 +116,8 @@ def test_source_that_does_not_exist_is_refused(world) -> None:
 def test_name_that_deceives_is_refused(world, argument) -> None:
     """What the log shows is what is copied and deleted."""
     assert Run(world, RUN, **{argument: "a\u200bb"}).go() == (
-        f"failed plan: {argument} 'a\\u200bb' contains U+200B (ZERO WIDTH SPACE), which can't be seen and makes the "
-        "name look like another. Take it out."
+        f"failed plan: {argument} 'a\\u200bb' contains U+200B (ZERO WIDTH SPACE), which is invisible and makes the "
+        "name look like another. Remove it."
     )
 
 

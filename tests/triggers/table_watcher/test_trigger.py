@@ -93,8 +93,8 @@ def test_triggers_share_a_poll_by_connection_and_interval() -> None:
         (
             {"table": "a\u202eb"},
             (
-                "table 'a\\u202eb' contains U+202E (RIGHT-TO-LEFT OVERRIDE), which can't be seen and makes the name "
-                "look like another. Take it out."
+                "table 'a\\u202eb' contains U+202E (RIGHT-TO-LEFT OVERRIDE), which is invisible and makes the name "
+                "look like another. Remove it."
             ),
         ),
         (
