@@ -1,4 +1,4 @@
-"""What happened to a request and what to do about it, in words; performs no I/O."""
+"""Advice for the error statuses of Polaris: the likely cause and what to do; performs no I/O."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def advise(
     subject: RequestInfo, status: int, settings: ClientSettings, *, wait: float | None = None, location: str = ""
 ) -> str:
     """
-    Return what to do about an error status; empty if the vendor's text has to do.
+    Return what to do about an error status; empty if the vendor's text is all there is.
 
     :param subject: The request.
     :param status: HTTP status.
-    :param settings: For names.
-    :param wait: Seconds that the answer asks to wait.
-    :param location: Where a redirect points, secrets masked.
+    :param settings: Names for the messages.
+    :param wait: Seconds of ``Retry-After``.
+    :param location: Target of a redirect, with secrets masked.
     """
     connection = f"connection {settings.connection_name!r}"
     if status in (400, 422) and is_submission(subject.method, subject.path):
