@@ -54,8 +54,8 @@ class ConsoleUrls:
         return self._default(f"tables/{quote(table, safe='')}")
 
     def _fits(self, own: str, other: str) -> bool:
-        # A pattern with {job_id} only doesn't fit a table, and one with {table} only doesn't fit a job. One with neither
-        # fits both.
+        # A pattern with only {job_id} doesn't fit a table, and one with only {table} doesn't fit a job.
+        # A pattern with neither fits both.
         names = _FIELD.findall(self.pattern or "")
         return own in names or other not in names
 
