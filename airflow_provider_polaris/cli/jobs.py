@@ -40,7 +40,7 @@ def list_jobs(arguments: Any, screen: Output) -> int:
 
 
 def cancel_job(arguments: Any, screen: Output) -> int:
-    """Ask for a cancel, of a job that has not ended."""
+    """Request the cancellation of a job that has not ended."""
     with connected(arguments.conn_id) as hook:
         job = JobState.from_wire(hook.get_job(arguments.job_id))
         if job.is_terminal:
@@ -54,7 +54,7 @@ def cancel_job(arguments: Any, screen: Output) -> int:
 
 
 def show_sql(arguments: Any, screen: Output) -> int:
-    """Print the SQL that Polaris shows for a job, or else what the package makes of its spec."""
+    """Print Polaris' SQL of a job; if there is none, the SQL that the package builds from its spec."""
     from airflow_provider_polaris.jobs.sql.statement import job_statement
 
     with connected(arguments.conn_id) as hook:
