@@ -102,15 +102,18 @@ class PolarisRetryPolicy(RetryPolicy):
         kind = type(error).__name__
         prospect = retryability_of(error)
         if prospect is Retryability.LASTING:
-            return RetryDecision.fail(f"{kind}: the next try would meet the same error or do harm, so there is none.")
+            return RetryDecision.fail(
+                f"{kind}: the next try would fail with the same error or do harm, so Airflow doesn't retry."
+            )
         if prospect is Retryability.DENIED:
             return RetryDecision.fail(
-                f"{kind}: a permission is missing, which no retry mends. Grant it, then clear the task."
+                f"{kind}: a permission is missing, which no retry fixes. Grant it, then clear the task."
             )
         if prospect is Retryability.OPEN:
             return RetryDecision(
                 RetryAction.DEFAULT,
-                reason=f"{kind}: nobody can tell whether it passes, so the task's own retries and retry_delay count.",
+                reason=f"{kind}: it is unknown whether the error is transient, so the task's own retries and "
+                "retry_delay apply.",
             )
         asked = getattr(error, "retry_after", None) if prospect is Retryability.THROTTLED else None
         if asked:
@@ -118,7 +121,7 @@ class PolarisRetryPolicy(RetryPolicy):
                 timedelta(seconds=asked), f"{kind}: Polaris has too many requests and asked to wait {asked:g} s."
             )
         delay = self._delay(_failures(try_number, max_tries, context))
-        why = "Polaris has too many requests" if prospect is Retryability.THROTTLED else "this passes by itself"
+        why = "Polaris has too many requests" if prospect is Retryability.THROTTLED else "the error is transient"
         return RetryDecision.retry(delay, f"{kind}: {why}, so the task tries again in {delay.total_seconds():g} s.")
 
     def serialize(self) -> dict[str, Any]:

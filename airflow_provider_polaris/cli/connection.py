@@ -55,9 +55,9 @@ def test(arguments: Any, screen: Output) -> int:
     with connected(arguments.conn_id) as hook:
         works, message = hook.test_connection()
     if arguments.output == "json":
-        screen.say_json({"connection": arguments.conn_id, "works": works, "message": message})
+        screen.print_json({"connection": arguments.conn_id, "works": works, "message": message})
     elif works:
-        screen.say(message)
+        screen.print_result(message)
     else:
         raise CommandError(message)
     return 0 if works else 1

@@ -26,16 +26,18 @@ def explain(arguments: Any, screen: Output) -> int:
     page = _page()
     entries = _entries(page)
     if arguments.error is None:
-        screen.say(_overview(page, entries))
+        screen.print_result(_overview(page, entries))
         return 0
     # Also accepts the form in a log or a link: "package.module.PolarisGuardError:",
     # # "troubleshooting.md#polarisguarderror".
     word = re.split(r"[.#/]", arguments.error.strip(" .:#"))[-1].lower()
     found = [name for name in entries if word and word in name.lower()]
     if not found:
-        screen.tell(f"polaris: nothing is known of {arguments.error!r}. There are:\n\n{_overview(page, entries)}")
+        screen.print_message(
+            f"polaris: no entry matches {arguments.error!r}. The entries are:\n\n{_overview(page, entries)}"
+        )
         return WRONG_ARGUMENTS
-    screen.say("\n\n".join(f"{name}\n\n{_plain(entries[name])}" for name in found))
+    screen.print_result("\n\n".join(f"{name}\n\n{_plain(entries[name])}" for name in found))
     return 0
 
 

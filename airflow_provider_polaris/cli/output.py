@@ -35,22 +35,22 @@ class Output:
         self._err = err
         self._bar = False
 
-    def say(self, text: str) -> None:
+    def print_result(self, text: str) -> None:
         """Print a result."""
         print(text, file=self._out, flush=True)
 
-    def say_json(self, value: Any) -> None:
+    def print_json(self, value: Any) -> None:
         """Print a result as JSON."""
-        self.say(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+        self.print_result(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
-    def say_table(self, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    def print_table(self, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Print a result as columns of text; None becomes a dash."""
         lines = [list(header), *(["-" if value is None else str(value) for value in row] for row in rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         for line in lines:
-            self.say("  ".join(value.ljust(width) for value, width in zip(line, widths, strict=True)).rstrip())
+            self.print_result("  ".join(value.ljust(width) for value, width in zip(line, widths, strict=True)).rstrip())
 
-    def tell(self, text: str) -> None:
+    def print_message(self, text: str) -> None:
         """Print a message and remove the bar."""
         self.clear()
         print(text, file=self._err, flush=True)
@@ -105,7 +105,7 @@ def run(function: str, arguments: Any) -> int:
         with redirect_stdout(sys.stderr):  # Airflow logs to stdout, which is reserved for the result
             return int(getattr(import_module(f"{_PACKAGE}.{module}"), name)(arguments, screen))
     except (CommandError, PolarisError) as error:
-        screen.tell(f"polaris: {error}")
+        screen.print_message(f"polaris: {error}")
         return 1
     except BrokenPipeError:
         # The reader closed the pipe (``| head``). Without this, Python would report another error when it flushes.

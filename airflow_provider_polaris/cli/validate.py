@@ -37,10 +37,10 @@ def validate(arguments: Any, screen: Output) -> int:
     params = dict(_parameter(text) for text in arguments.param)
     results = [_check(name, interval, params) for name in arguments.files]
     if arguments.output == "json":
-        screen.say_json(results)
+        screen.print_json(results)
     else:
         for result in results:
-            (screen.say if result["valid"] else screen.tell)(f"{result['file']}: {result['message']}")
+            (screen.print_result if result["valid"] else screen.print_message)(f"{result['file']}: {result['message']}")
     return 0 if all(result["valid"] for result in results) else 1
 
 

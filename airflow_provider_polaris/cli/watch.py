@@ -27,10 +27,12 @@ def watch_job(arguments: Any, screen: Output) -> int:
         try:
             state = watcher.until_end(arguments.poll_interval)
         except KeyboardInterrupt:
-            screen.tell(f"Stopped watching; Polaris job {first.job_id!r} goes on, and was {watcher.status!r} last.")
+            screen.print_message(
+                f"Stopped watching; Polaris job {first.job_id!r} goes on, and was {watcher.status!r} last."
+            )
             return INTERRUPTED
         if state is None:
-            screen.tell(f"polaris: {watcher.timed_out()}")
+            screen.print_message(f"polaris: {watcher.timed_out()}")
             return TIMED_OUT
         return _conclude(hook, state, arguments, screen)
 
@@ -116,7 +118,7 @@ class _Watcher:
         for level, text in verdict.messages:
             # A terminal shows the status in the bar.
             if level > logging.INFO or not self._screen.has_bar:
-                self._screen.tell(text)
+                self._screen.print_message(text)
         if verdict.decision == "gave_up":
             raise CommandError(str(verdict.error))
 
@@ -129,7 +131,7 @@ class _Watcher:
         messages = self._tracker.progress(self._fraction, CLOCK.now())
         if not self._screen.has_bar:
             for _, text in messages:
-                self._screen.tell(text)
+                self._screen.print_message(text)
 
 
 def _conclude(hook: PolarisHook, state: JobState, arguments: Any, screen: Output) -> int:
@@ -142,10 +144,10 @@ def _conclude(hook: PolarisHook, state: JobState, arguments: Any, screen: Output
     error = conclusion.error
     if arguments.output == "json":
         facts: dict[str, Any] = {name: value for name, value in conclusion.facts.items() if name != "adopted"}
-        screen.say_json({**facts, "error": None if error is None else str(error)})
+        screen.print_json({**facts, "error": None if error is None else str(error)})
     if error is None:
         return 0
-    screen.tell(f"polaris: {error}")
+    screen.print_message(f"polaris: {error}")
     return JOB_CANCELED if isinstance(error, PolarisJobCanceledError) else JOB_FAILED
 
 
@@ -159,6 +161,6 @@ class _ScreenHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno == logging.INFO and self._output == "table":
-            self._screen.say(record.getMessage())
+            self._screen.print_result(record.getMessage())
         elif record.levelno > logging.INFO:
-            self._screen.tell(record.getMessage())
+            self._screen.print_message(record.getMessage())

@@ -44,12 +44,12 @@ class FormField:
 
 
 FIELDS = (
-    FormField("project_id", "Project ID", "UUID of the Polaris project. May be left out if the URL above contains it."),
+    FormField("project_id", "Project ID", "UUID of the Polaris project. Optional if the URL above contains it."),
     FormField(
         "auth",
         "Authentication",
-        "api_key: the API key as HTTP basic user name, as the vendor's SDK sends it. raw_api_key: the key unencoded "
-        "after the word Basic, as the vendor's curl samples send it. oauth: client ID and secret below.",
+        "api_key: the API key, base64-encoded, as the vendor's SDK sends it. raw_api_key: the API key, not encoded, as "
+        "the vendor's curl samples send it. oauth: the client ID and secret below.",
         kind="choice",
         default=DEFAULT_AUTH,
         choices=AUTH_WORDS,
@@ -64,14 +64,14 @@ FIELDS = (
     FormField(
         "console_url",
         "Console URL",
-        "Where links of tasks point to; {project_id}, {job_id} and {table} are filled in. "
+        "Target of the links on task pages. {project_id}, {job_id} and {table} are replaced. "
         "Empty: the start page of your organization's console.",
     ),
     FormField(
         "submit_marker",
         "Mark jobs",
-        "auto: each job carries an entry 'airflow' in its context, by which a retry knows its job for certain. off: "
-        "jobs are sent as written, and a retry adopts none that may be another task's.",
+        "auto: add an entry 'airflow' to each job's context, so that a retry finds its own job. off: submit jobs "
+        "unchanged; a retry then adopts no job that may belong to another task.",
         kind="choice",
         default=DEFAULT_MARKER,
         choices=MARKER_WORDS,
@@ -79,7 +79,7 @@ FIELDS = (
     FormField(
         "verify",
         "Verify TLS",
-        "true (also when empty), false (for tests only), or the path of a file with CA certificates.",
+        "true (default), false (for tests only), or the path of a file with CA certificates.",
     ),
     FormField(
         "proxies",
@@ -90,7 +90,7 @@ FIELDS = (
     FormField(
         "request_timeout",
         "Request timeout",
-        "Seconds to wait for an answer to one request, once connected.",
+        "Seconds to wait for the response to a request, after connecting.",
         kind="number",
         default=DEFAULT_REQUEST_TIMEOUT,
         minimum=1,

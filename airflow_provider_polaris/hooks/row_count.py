@@ -217,7 +217,7 @@ class RowCounter:
         )
 
     def _await(self, query_id: str) -> None:
-        end = self._limits.end(QUERY_LIMIT)
+        end = self._limits.limit(QUERY_LIMIT)
         pause = _FIRST_PAUSE
         while True:
             answer = self._connect().get_query(query_id)
@@ -232,7 +232,7 @@ class RowCounter:
                     "asks again."
                 )
                 raise _WrongQuery(fault, unanswered) if fault.is_of_query else unanswered
-            if not self._limits.pause(pause, end):
+            if not self._limits.sleep(pause, end):
                 raise PolarisGuardUnansweredError(
                     f"Polaris couldn't count rows in time: query {query_id!r} is still {state!r} and was canceled."
                     f"{self._purpose.aftermath} A retry asks again."
@@ -273,7 +273,7 @@ class RowCounter:
 
     def _blind(self, why: str) -> PolarisGuardError:
         return PolarisGuardError(
-            f"{self._purpose.rows} can't be counted: asynchronous SQL isn't to be had ({self._refusal}), and "
+            f"{self._purpose.rows} can't be counted: asynchronous SQL is unavailable ({self._refusal}), and "
             f"synchronous SQL can't be relied on, because {why}.{self._purpose.aftermath} Have asynchronous SQL "
             "enabled for the project and allow it to the API key, or let the table precache all its data."
             f"{self._purpose.advice}"

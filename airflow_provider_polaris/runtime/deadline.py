@@ -29,7 +29,7 @@ class Deadline:
     stop: Callable[[], bool]
     deadline: datetime | None
 
-    def end(self, longest: timedelta) -> datetime:
+    def limit(self, longest: timedelta) -> datetime:
         """Return the end of a wait that begins now: after ``longest``, or at the deadline if that is earlier."""
         end = self.clock.now() + longest
         return end if self.deadline is None else min(end, self.deadline)
@@ -43,7 +43,7 @@ class Deadline:
         if self.stop():
             raise PolarisJobCanceledError("the task was killed before it submitted its job.", job_id="")
 
-    def pause(self, seconds: float, end: datetime) -> bool:
+    def sleep(self, seconds: float, end: datetime) -> bool:
         """
         Sleep, but not past ``end``.
 

@@ -45,9 +45,9 @@ def restore_state(memory: type[T], wait: Any) -> T:
     missing = [name for name in names if name not in left]
     if missing:
         raise PolarisProtocolError(
-            f"the task can't go on after its deferral, because it left itself {wait!r}, without {', '.join(missing)}. "
+            f"cannot resume the deferred task: its saved state is {wait!r}, without {', '.join(missing)}. "
             "Another version of this provider may have deferred it, and its job may still be running: a retry of the "
-            "task goes on with it."
+            "task resumes it."
         )
     return memory(**{name: left[name] for name in names})
 

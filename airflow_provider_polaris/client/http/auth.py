@@ -87,7 +87,7 @@ class OAuthCredentials:
                         f"Check token_url in connection {self._settings.connection_name!r}."
                     )
                 token, seconds = found
-                self._redact.add_passing(token)
+                self._redact.add_temporary(token)
                 self._header = f"Bearer {token}"
                 self._renew_at = started + seconds - min(_MARGIN_SECONDS, seconds / 2)
             return self._header

@@ -180,7 +180,7 @@ def describe_loss(subject: RequestInfo, loss: NoAnswer, settings: HttpSettings) 
         NoAnswerKind.CONNECT: f"{unsent} {netloc!r} can't be reached ({loss.reason}). "
         f"Check host in {where} and the network of this machine.",
         NoAnswerKind.CONNECT_TIMEOUT: f"{unsent} no connection to {netloc!r} within {settings.connect_timeout:g} s. "
-        f"A firewall may swallow the packets: check host and proxies in {where}.",
+        f"A firewall may drop the packets: check host and proxies in {where}.",
         NoAnswerKind.CERTIFICATE: f"{unsent} the TLS certificate of {host!r} can't be verified ({loss.reason}). If "
         f"your "
         f"network has a certificate authority of its own, set verify in {where} to the path of its bundle.",

@@ -173,7 +173,7 @@ class Transport:
             return outcome
         doubt = ""
         if not request.subject.repeatable and is_ambiguous(outcome):
-            doubt = "It may have been carried out all the same: look before you send it again."
+            doubt = "The request may have taken effect. Check that before you send it again."
         raise self.failures.error(request.subject, outcome, now=self.now(), doubt=doubt)
 
     def error(self, request: Request, outcome: Outcome) -> PolarisError:

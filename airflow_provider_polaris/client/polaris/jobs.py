@@ -199,9 +199,9 @@ def _doubt(spec: Mapping[str, Any], since: str) -> str:
     appends = kind == "batch" and spec.get("ingestionMode", "append") != "replace"
     harm = "its rows would be added twice" if appends else "it would run twice"
     return (
-        "Nobody knows whether Polaris accepted the job: it may be running. The client doesn't look for it. Before you "
-        f"send it again, look at the newest jobs {which} that were created since {since}: if it is among them, "
-        f"{harm}."
+        "It is unknown whether Polaris accepted the job; it may be running. The client doesn't search for it. "
+        f"Before you submit it again, check the newest jobs {which} that were created since {since}: if it is among "
+        f"them, {harm}."
     )
 
 

@@ -56,8 +56,8 @@ class QueriesApi(Calls):
         body = _query(sql, parameters, context)
         request = self._transport.request(endpoints.START_QUERY, body=json_body(body, "query"), fresh_connection=True)
         doubt = (
-            "Nobody knows whether Polaris accepted the query: it may be running. Sent again, it would be billed again, "
-            "and an INSERT would add its rows again."
+            "It is unknown whether Polaris accepted the query; it may be running. If you send it again, it is "
+            "billed again, and an INSERT adds its rows again."
         )
         return self._submit(request, body, required="queryId", doubt=lambda _: doubt)
 

@@ -30,14 +30,14 @@ class Redactor:
         self._lock = threading.Lock()
         self._fixed = tuple(secret for secret in secrets if secret and len(secret) >= _SHORTEST)
         # The current token and the two before it: a response may still contain those.
-        self._passing: deque[str] = deque(maxlen=3)
+        self._temporary: deque[str] = deque(maxlen=3)
         self._spellings = Spellings(self._fixed)
 
-    def add_passing(self, secret: str) -> None:
+    def add_temporary(self, secret: str) -> None:
         """Also mask this token, which was just fetched. Only the last three tokens are kept."""
         with self._lock:
-            self._passing.append(secret)
-            self._spellings = Spellings((*self._fixed, *self._passing))
+            self._temporary.append(secret)
+            self._spellings = Spellings((*self._fixed, *self._temporary))
 
     def __call__(self, text: str) -> str:
         """
@@ -54,7 +54,7 @@ class Redactor:
         return _mask(text, places) + more
 
     def __repr__(self) -> str:
-        return f"Redactor({len(self._fixed) + len(self._passing)} secrets)"
+        return f"Redactor({len(self._fixed) + len(self._temporary)} secrets)"
 
 
 def _mask(text: str, places: Iterable[tuple[int, int]]) -> str:
