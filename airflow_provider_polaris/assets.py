@@ -1,9 +1,10 @@
 """
 Polaris tables as Airflow's assets: ``polaris://HOST/PROJECT_ID/TABLE``; performs no I/O and reads no connection.
 
-The three functions named in the provider's info are :func:`sanitize_uri` (Airflow 3 asks it about each URI of the
-scheme), :func:`table_asset` (the factory) and :func:`to_openlineage`. Airflow imports this module as soon as a DAG has
-any asset, so everything else is imported when it is used.
+The provider info names three functions: :func:`sanitize_uri` (Airflow 3 calls it for each URI of the scheme),
+:func:`table_asset` (the factory) and :func:`to_openlineage`. Airflow imports this module as soon as a DAG has any
+    asset,
+so all other imports are deferred until use.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _CONSOLE: Final = ".app.imply.io"
 
 class TableAddress(NamedTuple):
     """
-    Which table of all tables.
+    The address of a table.
 
     :param host: Host of the regional API in lower case, with its port if it has one.
     :param project_id: Id of the project.
@@ -46,7 +47,7 @@ class TableAddress(NamedTuple):
 
     @property
     def uri(self) -> str:
-        """The asset's URI; what is no letter, digit, ``-``, ``.``, ``_`` or ``~`` in the table's name is encoded."""
+        """The asset's URI. All characters of the table's name except letters, digits and ``-._~`` are encoded."""
         return f"{_SCHEME}://{self.host}/{self.project_id}/{_encode(self.table)}"
 
     @property
@@ -62,12 +63,12 @@ class TableAddress(NamedTuple):
 
 def table_address(table: str, *, host: str, project_id: str) -> TableAddress:
     """
-    Check and normalise what names a table.
+    Validate and normalize the address of a table.
 
     :param table: Name of the table.
     :param host: ``ORG.REGION.CLOUD.api.imply.io``, in any case; ``https://`` before it and ``/`` after it are dropped.
     :param project_id: Id of the project.
-    :raises PolarisSpecError: One of the three can't be one; the sentence says which.
+    :raises PolarisSpecError: One of the three is invalid; the message states which.
     """
     check_table_name(table, "table")
     problem = _problem_of_host(_bare(host))
@@ -83,7 +84,7 @@ def table_address(table: str, *, host: str, project_id: str) -> TableAddress:
 
 def table_asset(table: str, *, host: str, project_id: str, **options: Any) -> Asset:
     """
-    Make the asset of a Polaris table, for ``schedule``, ``inlets`` and ``outlets``.
+    Create the asset of a Polaris table, for ``schedule``, ``inlets`` and ``outlets``.
 
     .. code-block:: python
 
@@ -91,14 +92,13 @@ def table_asset(table: str, *, host: str, project_id: str, **options: Any) -> As
 
         with DAG("daily", schedule=[HOURLY]): ...
 
-    A DAG is read without its connections, so host and project are written here; they must be those of the connection
-    that the job runs with. The asset's name is its URI, which no option changes: Airflow 3 lets one name stand for one
-    URI only.
+    Airflow parses a DAG without its connections, so host and project are arguments. They must equal those of the job's
+    connection. The asset's name is its URI; no option changes it, because Airflow 3 allows only one URI per name.
 
     :param table: Name of the table.
     :param host: Host of the regional API, ``ORG.REGION.CLOUD.api.imply.io``.
     :param project_id: Id of the project.
-    :param options: What Airflow's own class takes besides: ``extra``; since Airflow 3 ``group`` and ``watchers``.
+    :param options: Other arguments of Airflow's class: ``extra``; since Airflow 3 ``group`` and ``watchers``.
     :return: Airflow's ``Asset`` (``Dataset`` before 3.0).
     :raises PolarisSpecError: As :func:`table_address`.
     """
@@ -110,35 +110,35 @@ def table_asset(table: str, *, host: str, project_id: str, **options: Any) -> As
 
 def read_uri(uri: str) -> TableAddress:
     """
-    Read an asset's URI.
+    Parse an asset's URI.
 
     :param uri: ``polaris://HOST/PROJECT_ID/TABLE``, encoded or not.
-    :raises PolarisSpecError: It is none; one sentence that says what is wrong.
+    :raises PolarisSpecError: The URI is invalid; the message states the problem.
     """
     return _read(urlsplit(uri))
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
     """
-    Check and normalise a URI for Airflow: two ways to write one table give one asset.
+    Validate and normalize a URI for Airflow, so that all spellings of one table result in one asset.
 
-    Airflow 3 refuses the DAG with the error's sentence. Airflow 2.11 warns, and refuses with ``[core]
-    strict_dataset_uri_validation = True``. A ``#`` and what follows it are cut off before Airflow asks, so a table with
-    a ``#`` in its name has to be written with ``%23``, as :func:`table_asset` does.
+    Airflow 3 rejects the DAG with the error's message. Airflow 2.11 warns, or rejects it with ``[core]
+    strict_dataset_uri_validation = True``. Airflow cuts off a ``#`` and everything after it before the call, so a ``#``
+    in a table's name must be written as ``%23``, as :func:`table_asset` does.
 
-    :param uri: As Airflow has split it.
-    :raises PolarisSpecError: It names no table of Polaris. It is a ValueError, which Airflow expects.
+    :param uri: The URI, split by Airflow.
+    :raises PolarisSpecError: The URI names no Polaris table. The error is a ValueError, which Airflow expects.
     """
     return urlsplit(_read(uri).uri)
 
 
 def to_openlineage(asset: Asset, lineage_context: Any) -> OpenLineageDataset:  # noqa: ARG001
     """
-    Name an asset's table as OpenLineage does: namespace ``polaris://HOST``, name ``PROJECT_ID.TABLE``.
+    Return an asset's OpenLineage dataset: namespace ``polaris://HOST``, name ``PROJECT_ID.TABLE``.
 
     :param asset: An asset with a ``polaris`` URI.
-    :param lineage_context: Not needed.
-    :raises PolarisSpecError: The URI names no table; Airflow's OpenLineage provider goes on without the asset then.
+    :param lineage_context: Not used.
+    :raises PolarisSpecError: The URI names no table. Airflow's OpenLineage provider then continues without the asset.
     """
     from airflow.providers.common.compat.openlineage.facet import Dataset as OpenLineageDataset
 
@@ -147,7 +147,7 @@ def to_openlineage(asset: Asset, lineage_context: Any) -> OpenLineageDataset:  #
 
 
 def _read(uri: SplitResult) -> TableAddress:
-    if "@" in uri.netloc:  # not quoted: what stands there may be a secret
+    if "@" in uri.netloc:  # not quoted: the user part may be a secret
         raise PolarisSpecError(
             "an asset URI of the scheme 'polaris' has a user in it, which would show wherever the asset does. Take out "
             "what stands before the '@'."

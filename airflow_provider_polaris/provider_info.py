@@ -1,7 +1,7 @@
 """
-What Airflow's provider discovery reads; imports nothing but the standard library.
+Provider metadata for Airflow's provider discovery; imports the standard library only.
 
-Airflow 3.3 calls this in every process that imports Airflow, so it must be quick and must not fail.
+Airflow 3.3 calls this in every process that imports Airflow, so it must be fast and must not fail.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ _PACKAGE = "airflow_provider_polaris"
 
 def get_provider_info() -> dict[str, Any]:
     """
-    Describe the provider: version, connection type with its form, hook, operators, sensors, links and assets.
+    Return the provider metadata: version, connection type with its form, hook, operators, sensors, links and assets.
 
-    The macros are not among it: Airflow loads a provider's plugins only if told to (see ``plugin.py``).
+    The macros are not included: by default Airflow doesn't load a provider's plugins (see ``macros/plugin.py``).
 
     Source: ``provider_info.schema.json`` and ``provider.yaml.schema.json`` of Airflow 3.3.2.
     """

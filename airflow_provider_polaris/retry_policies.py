@@ -1,4 +1,4 @@
-"""When a failed task is worth another try, and when: a retry policy for Airflow 3.3 and newer."""
+"""A retry policy for Airflow 3.3 and newer: decide whether and when Airflow retries a failed task."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.errors import PolarisError
     from airflow_provider_polaris.runtime.compat import Context
 
-#: Causes of causes that are looked at; errors chain in a circle if somebody makes them.
+#: Most links of a chain of causes that are checked. A chain can be circular.
 _DEEPEST: Final = 20
 
 
 @dataclass(frozen=True)
 class PolarisRetryPolicy(RetryPolicy):
     """
-    Decide by what went wrong, for any operator or sensor of this package that has ``retries``.
+    Decide by the error whether and when to retry, for any operator or sensor of this package with ``retries``.
 
     .. code-block:: python
 
         PolarisTableToTableOperator(..., retries=5, retry_policy=PolarisRetryPolicy())
 
-    The policy can end a task's tries early and set the wait before the next one; it can't add to ``retries``. What it
-    decides, and what happens without it (any Airflow before 3.3, where it can't be used, included):
+    The policy can end a task's tries early and set the wait before the next one. It can't add retries. Its decisions,
+    compared with a task without it (such as any task before Airflow 3.3):
 
     ======================================================== ========================= ================================
     What went wrong                                          With the policy           Without
@@ -45,14 +45,14 @@ class PolarisRetryPolicy(RetryPolicy):
     Anything that this package didn't raise                  retries, ``retry_delay``  retries after ``retry_delay``
     ======================================================== ========================= ================================
 
-    Before 3.3 ``retry_exponential_backoff=True`` and ``max_retry_delay`` come nearest to the growing delay; nothing
-    stands in for failing at once on 403.
+    Before 3.3 ``retry_exponential_backoff=True`` and ``max_retry_delay`` are closest to the growing delay. Failing at
+    once on 403 has no equivalent.
 
-    Where another exception was raised ``from`` one of this package's errors, that error decides.
+    If another exception was raised ``from`` one of this package's errors, that error decides.
 
-    :param first_delay: Wait before the first retry, where the delay grows; each next one is twice as long.
-    :param longest_delay: At most so long. What Polaris asks for with a 429 may be longer, up to two hours.
-    :raises PolarisSpecError: This Airflow has no retry policies, or the delays make no sense.
+    :param first_delay: Wait before the first retry if the delay grows. Each further wait is twice as long.
+    :param longest_delay: Longest wait. ``Retry-After`` of a 429 may be longer, up to two hours.
+    :raises PolarisSpecError: This Airflow has no retry policies, or the delays are invalid.
     """
 
     first_delay: timedelta = timedelta(minutes=1)
@@ -85,13 +85,14 @@ class PolarisRetryPolicy(RetryPolicy):
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
     ) -> RetryDecision:
         """
-        Decide; Airflow calls this in the worker, except where the task raised ``AirflowFailException``.
+        Return the decision. Airflow calls this in the worker, unless the task raised ``AirflowFailException``.
 
         :param exception: Why the task failed.
-        :param try_number: Of this try, from 1.
-        :param max_tries: As Airflow counts them; goes up when the task is cleared.
+        :param try_number: Number of this try, from 1.
+        :param max_tries: Airflow's ``max_tries``, which increases when the task is cleared.
         :param context: Airflow's context; None if there is none.
-        :return: Each decision about an error of this package has a reason, which Airflow logs and shows with the retry.
+        :return: The decision. For an error of this package it has a reason, which Airflow logs and shows with the
+            retry.
         """
         from airflow_provider_polaris.jobs.status.retryability import Retryability, retryability_of
 
@@ -101,15 +102,18 @@ class PolarisRetryPolicy(RetryPolicy):
         kind = type(error).__name__
         prospect = retryability_of(error)
         if prospect is Retryability.PERMANENT:
-            return RetryDecision.fail(f"{kind}: the next try would meet the same error or do harm, so there is none.")
+            return RetryDecision.fail(
+                f"{kind}: the next try would fail with the same error or do harm, so Airflow doesn't retry."
+            )
         if prospect is Retryability.FORBIDDEN:
             return RetryDecision.fail(
-                f"{kind}: a permission is missing, which no retry mends. Grant it, then clear the task."
+                f"{kind}: a permission is missing, which no retry fixes. Grant it, then clear the task."
             )
         if prospect is Retryability.UNKNOWN:
             return RetryDecision(
                 RetryAction.DEFAULT,
-                reason=f"{kind}: nobody can tell whether it passes, so the task's own retries and retry_delay count.",
+                reason=f"{kind}: it is unknown whether the error is transient, so the task's own retries and "
+                "retry_delay apply.",
             )
         asked = getattr(error, "retry_after", None) if prospect is Retryability.THROTTLED else None
         if asked:
@@ -117,11 +121,11 @@ class PolarisRetryPolicy(RetryPolicy):
                 timedelta(seconds=asked), f"{kind}: Polaris has too many requests and asked to wait {asked:g} s."
             )
         delay = self._delay(_failures(try_number, max_tries, context))
-        why = "Polaris has too many requests" if prospect is Retryability.THROTTLED else "this passes by itself"
+        why = "Polaris has too many requests" if prospect is Retryability.THROTTLED else "the error is transient"
         return RetryDecision.retry(delay, f"{kind}: {why}, so the task tries again in {delay.total_seconds():g} s.")
 
     def serialize(self) -> dict[str, Any]:
-        """Return the policy in JSON."""
+        """Return the policy as JSON data."""
         return {
             "__type": "PolarisRetryPolicy",
             "first_delay": self.first_delay.total_seconds(),
@@ -139,12 +143,12 @@ class PolarisRetryPolicy(RetryPolicy):
 
     def _delay(self, failures: int) -> timedelta:
         longest = self.longest_delay.total_seconds()
-        # Tries have no limit, but numbers have one.
+        # The number of tries is unlimited, but a float overflows.
         return timedelta(seconds=min(self.first_delay.total_seconds() * 2.0 ** min(failures - 1, 100), longest))
 
 
 def _polaris_error(exception: BaseException | None) -> PolarisError | None:
-    """Return the exception, or the nearest of its causes, that this package raised; None if there is none."""
+    """Return the exception or its nearest cause that is an error of this package; None if there is none."""
     from airflow_provider_polaris.jobs.errors import PolarisError
 
     for _ in range(_DEEPEST):
@@ -155,7 +159,7 @@ def _polaris_error(exception: BaseException | None) -> PolarisError | None:
 
 
 def _failures(try_number: int, max_tries: int, context: Context | None) -> int:
-    """Return how often the task has failed since it was started or cleared; at least once."""
+    """Return how often the task has failed since it was started or cleared; at least 1."""
     retries = getattr((context or {}).get("task"), "retries", None)
     before_the_clear = max(0, max_tries - retries) if isinstance(retries, int) else 0
     return max(1, try_number - before_the_clear)

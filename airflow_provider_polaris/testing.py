@@ -1,5 +1,5 @@
 """
-For tests of your own DAGs: a Polaris that runs in the test process.
+A pytest plugin for tests of your own DAGs: run a Polaris emulator in the test process.
 
 .. code-block:: python
 
@@ -8,20 +8,19 @@ For tests of your own DAGs: a Polaris that runs in the test process.
         my_dag.test(logical_date=datetime(2024, 6, 2, tzinfo=timezone.utc))  # the run that has 1 June
         assert polaris_emulator.query('SELECT COUNT(*) AS "n" FROM "events_hourly"') == [{"n": 1}]
 
-Before Airflow 3 the argument is ``execution_date``; ``dag.test()`` wants Airflow's database (``airflow db migrate``).
+Before Airflow 3 the argument is ``execution_date``. ``dag.test()`` needs Airflow's database (``airflow db migrate``).
 
-pytest finds the fixture by itself once the package is installed with its extra ``emulator``. Each test gets an emulator
-of its own, on a free port of 127.0.0.1, and ``AIRFLOW_CONN_POLARIS_DEFAULT`` leads to it until the test ends; with
-pytest-socket allow that address: ``--allow-hosts=127.0.0.1``. One server, in one thread, runs the emulators of all
-tests of a session (with pytest-xdist: of a worker); the first test that asks for the fixture starts it. The port closes
-with its test, so a request that comes late reaches no other test. A marker sets the emulator's options::
+pytest finds the fixture if the package is installed with its extra ``emulator``. Each test gets its own emulator on a
+free port of 127.0.0.1, and ``AIRFLOW_CONN_POLARIS_DEFAULT`` points to it until the test ends. With pytest-socket, allow
+that address: ``--allow-hosts=127.0.0.1``. One server thread runs the emulators of all tests of a session (with
+pytest-xdist: of a worker). The first test that uses the fixture starts it. The port closes with its test, so a late
+request reaches no other test. A marker sets the emulator's options::
 
     @pytest.mark.polaris_emulator(progression="polls=2", assume={"empty_replace": "keep"}, conn_id="polaris_eu")
 
-The report of a test that failed has a section of its own: its newest jobs, and the requests that were refused.
+The report of a failed test has its own section with its newest jobs and the rejected requests.
 
-pytest imports this module in every run, so it imports nothing of the emulator, and nothing of Airflow, before a test
-asks for the fixture.
+pytest imports this module in every run, so it imports neither the emulator nor Airflow before a test uses the fixture.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ _IN_USE: pytest.StashKey[PolarisEmulator] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line(
         "markers",
         f"{_MARKER}(progression='immediate', assume={{}}, conn_id='polaris_default'): "
@@ -50,9 +49,9 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-@pytest.hookimpl(hookwrapper=True, tryfirst=True)  # the outermost, so that an expected failure is none
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)  # outermost, so that an expected failure doesn't count as a failure
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
-    """Say what became of the emulator's jobs where a test failed that used it."""
+    """Add the emulator's jobs to the report of a failed test."""
     report: pytest.TestReport = (yield).get_result()
     if report.failed and (emulator := item.stash.get(_IN_USE, None)) is not None:
         report.sections.append((_MARKER, emulator.report()))
@@ -60,7 +59,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
 
 @pytest.fixture(scope="session", name=_SERVER)
 def _server() -> Iterator[EmulatorServer]:
-    """The server of all emulators of a session."""
+    """Run the server of all emulators of a session."""
     from airflow_provider_polaris.emulator.server import EmulatorServer
 
     with EmulatorServer() as server:
@@ -69,7 +68,7 @@ def _server() -> Iterator[EmulatorServer]:
 
 @pytest.fixture(name=_MARKER)
 def _polaris_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[PolarisEmulator]:
-    """A Polaris that runs in this process for one test, with an Airflow connection that leads to it."""
+    """Run a Polaris emulator in this process for one test, with an Airflow connection to it."""
     options = _options(request)
     try:
         from airflow_provider_polaris.emulator.testing.fixture import PolarisEmulator, read_settings
@@ -77,7 +76,7 @@ def _polaris_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
         server: EmulatorServer = request.getfixturevalue(_SERVER)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == __name__.partition(".")[0]:
-            raise  # a module of this package is missing or broken: installing an extra doesn't help
+            raise  # a module of this package is missing or broken; installing an extra doesn't help
         pytest.fail(
             f"the fixture 'polaris_emulator' needs {error.name!r}, which is not installed. "
             "Run: pip install 'airflow-provider-polaris[emulator]'",
@@ -96,7 +95,7 @@ def _polaris_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
 
 
 def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """Put together what the markers of a test say, the nearest one first."""
+    """Return the merged options of a test's markers; the nearest marker takes precedence."""
     options: dict[str, Any] = {}
     for marker in request.node.iter_markers(_MARKER):
         unknown = sorted(marker.kwargs.keys() - set(_OPTIONS))
@@ -110,7 +109,7 @@ def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 def __getattr__(name: str) -> Any:
-    """Give ``PolarisEmulator``, for annotations, when somebody asks for it."""
+    """Return ``PolarisEmulator`` on demand, for annotations."""
     if name == "PolarisEmulator":
         from airflow_provider_polaris.emulator.testing.fixture import PolarisEmulator
 

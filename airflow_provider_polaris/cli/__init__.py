@@ -1,8 +1,8 @@
 """
 ``airflow polaris ...``, and ``python -m airflow_provider_polaris ...`` where Airflow is older than 3.2.
 
-Airflow imports this package at every start of its command line, so that is standard library only; what a command needs
-is loaded when it runs.
+Airflow imports this package at every start of its command line, so it imports the standard library only. Each command
+imports its other modules when it runs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def get_cli_commands() -> list[CLICommand]:
-    """Return the group ``polaris`` for Airflow's own command line; Airflow 3.2 and newer asks for it."""
+    """Return the group ``polaris`` for Airflow's own command line; called by Airflow 3.2 and newer."""
     from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand
 
     def convert(entry: Command | Group) -> CLICommand:
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     Run a command without Airflow's own command line.
 
-    :param argv: Arguments; None takes those of the process.
+    :param argv: Arguments; None uses those of the process.
     :return: Exit code. Wrong arguments exit with 2.
     """
     parser = argparse.ArgumentParser(prog="python -m airflow_provider_polaris", description=HELP)
@@ -62,7 +62,7 @@ def _action(command: Command) -> Callable[[argparse.Namespace], None]:
     def act(arguments: argparse.Namespace) -> None:
         code = _run(command, arguments)
         if code:
-            raise SystemExit(code)  # Airflow doesn't look at what a command returns
+            raise SystemExit(code)  # Airflow ignores the return value of a command
 
     return act
 

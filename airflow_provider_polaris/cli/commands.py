@@ -1,5 +1,5 @@
 """
-The commands with their arguments, once for both command lines; standard library only, and performs no I/O.
+The commands and their arguments, shared by both command lines; standard library only, performs no I/O.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any, Final
 
 HELP: Final = "Look at Imply Polaris through a connection of Airflow"
 
-#: Exit code of arguments that make no sense, argparse's own.
+#: Exit code for invalid arguments, as in argparse.
 WRONG_ARGUMENTS: Final = 2
-#: Exit codes of ``jobs watch``, beside 0 for a job that succeeded and 1 for a job that could not be watched.
+#: Exit codes of ``jobs watch``, besides 0 for a job that succeeded and 1 for a job that could not be watched.
 JOB_FAILED: Final = 3
 JOB_CANCELED: Final = 4
 TIMED_OUT: Final = 124  # as timeout(1)
@@ -26,8 +26,8 @@ class Argument:
     """
     One argument.
 
-    :param flags: As ``add_argument`` of argparse takes them.
-    :param options: The same.
+    :param flags: Positional arguments of argparse's ``add_argument``.
+    :param options: Keyword arguments of ``add_argument``.
     """
 
     flags: tuple[str, ...]
@@ -39,8 +39,9 @@ class Command:
     """
     One command.
 
-    :param function: ``module:function`` below this package; it takes arguments and screen, and returns an exit code.
-    :param description: More than ``help``; None for the same.
+    :param function: ``module:function`` below this package. It takes arguments and an ``Output``, and returns an exit
+        code.
+    :param description: Longer text than ``help``; None uses ``help``.
     """
 
     name: str
@@ -52,7 +53,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Group:
-    """Commands with a common word before them."""
+    """Commands with a common first word."""
 
     name: str
     help: str

@@ -1,4 +1,4 @@
-"""Connections of Airflow for commands, and ``airflow polaris test``."""
+"""Read Airflow connections for commands, and implement ``airflow polaris test``."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class CommandHook(PolarisHook):
-    """The hook of a command, which finds connections where Airflow's own commands find them."""
+    """The hook of a command. It reads connections from where Airflow's own commands read them."""
 
     @classmethod
     def get_connection(cls, conn_id: str) -> Connection:
         """
         Return a connection.
 
-        :raises CommandError: There is none of this id.
+        :raises CommandError: No connection has this id.
         """
         try:
             return connection_of_commands(conn_id)
@@ -36,28 +36,28 @@ class CommandHook(PolarisHook):
 @contextmanager
 def connected(conn_id: str) -> Iterator[PolarisHook]:
     """
-    Give a hook, and close it at the end.
+    Yield a hook, and close it at the end.
 
     :param conn_id: The connection.
     :raises CommandError: There is no such connection.
-    :raises PolarisSpecError: It is not complete.
+    :raises PolarisSpecError: The connection is incomplete.
     """
     hook = CommandHook(conn_id)
     try:
-        _ = hook.settings  # so that a connection that can't be read is the first thing to be said
+        _ = hook.settings  # so that an invalid connection is the first error
         yield hook
     finally:
         hook.close()
 
 
 def test(arguments: Any, screen: Output) -> int:
-    """Try a connection; exit code 0 if jobs can be managed."""
+    """Test a connection; exit code 0 if jobs can be managed."""
     with connected(arguments.conn_id) as hook:
         works, message = hook.test_connection()
     if arguments.output == "json":
-        screen.say_json({"connection": arguments.conn_id, "works": works, "message": message})
+        screen.print_json({"connection": arguments.conn_id, "works": works, "message": message})
     elif works:
-        screen.say(message)
+        screen.print_result(message)
     else:
         raise CommandError(message)
     return 0 if works else 1

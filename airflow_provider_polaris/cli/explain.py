@@ -1,5 +1,5 @@
 """
-``airflow polaris explain``: entries of the troubleshooting page as plain text, where nobody has the page at hand.
+``airflow polaris explain``: print entries of the troubleshooting page as plain text.
 """
 
 from __future__ import annotations
@@ -16,25 +16,28 @@ from airflow_provider_polaris.cli.commands import WRONG_ARGUMENTS
 from airflow_provider_polaris.cli.output import Output
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
-#: In a wheel, and in an editable installation, which has no copy of it.
+#: Path in a wheel, and in an editable installation, which has no copy of the page.
 _PLACES: Final = (_PACKAGE / "troubleshooting.md", _PACKAGE.parent / "docs" / "troubleshooting.md")
 _WIDEST: Final = 100
 
 
 def explain(arguments: Any, screen: Output) -> int:
-    """Print all entries that have the word in their name; what there is to explain, if no word is given or none has."""
+    """Print all entries with the word in their name. Without a word or a match, list the entries."""
     page = _page()
     entries = _entries(page)
     if arguments.error is None:
-        screen.say(_overview(page, entries))
+        screen.print_result(_overview(page, entries))
         return 0
-    # As a log or a link has it: "package.module.PolarisGuardError:", "troubleshooting.md#polarisguarderror".
+    # Also accepts the form in a log or a link: "package.module.PolarisGuardError:",
+    # # "troubleshooting.md#polarisguarderror".
     word = re.split(r"[.#/]", arguments.error.strip(" .:#"))[-1].lower()
     found = [name for name in entries if word and word in name.lower()]
     if not found:
-        screen.tell(f"polaris: nothing is known of {arguments.error!r}. There are:\n\n{_overview(page, entries)}")
+        screen.print_message(
+            f"polaris: no entry matches {arguments.error!r}. The entries are:\n\n{_overview(page, entries)}"
+        )
         return WRONG_ARGUMENTS
-    screen.say("\n\n".join(f"{name}\n\n{_plain(entries[name])}" for name in found))
+    screen.print_result("\n\n".join(f"{name}\n\n{_plain(entries[name])}" for name in found))
     return 0
 
 
@@ -43,13 +46,13 @@ def _page() -> str:
 
 
 def _entries(page: str) -> Mapping[str, str]:
-    """Return what stands below each heading."""
+    """Return the text below each heading, by heading."""
     parts = re.split(r"^## (.+)$", page, flags=re.MULTILINE)
     return dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
 
 
 def _overview(page: str, entries: Mapping[str, str]) -> str:
-    """Return the name of each entry, with its line of the page's first table if it has one."""
+    """Return the name of each entry, with its row of the page's first table if there is one."""
     said = dict(re.findall(r"^\| \[(\w+)\]\(#\w+\) \| (.+?) \|", page, re.MULTILINE))
     width = max(map(len, said))
     return "\n".join(f"{name.ljust(width)}  {_words(said[name])}" if name in said else name for name in entries)
@@ -61,7 +64,7 @@ def _plain(markdown: str) -> str:
 
 
 def _table(block: str) -> str:
-    """Return each row as its first cell, and the others below it."""
+    """Return each row as its first cell, with the others below it."""
     header, _, *rows = (line.strip("| ").split(" | ") for line in block.splitlines())
     lines = [_wrap(f"{': '.join(header)}:")]
     for first, *others in rows:
@@ -82,7 +85,7 @@ def _wrap(text: str, begin: str = "", indent: str = "") -> str:
 
 
 def _words(text: str) -> str:
-    """Return text without the marks of Markdown; a link to another page names that."""
+    """Return text without Markdown marks. A link to another page becomes the page's path."""
     pieces = re.sub(r"\[(.+?)\]\((.+?)\)", _link, text).split("`")
     pieces[::2] = [re.sub(r"\*(.+?)\*", r"\1", piece) for piece in pieces[::2]]
     return "".join(pieces)

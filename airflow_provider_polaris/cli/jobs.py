@@ -28,33 +28,33 @@ def list_jobs(arguments: Any, screen: Output) -> int:
             )
         )
     if arguments.output == "json":
-        screen.say_json(found)
+        screen.print_json(found)
         return 0
     if not found:
-        screen.tell("No jobs match.")
+        screen.print_message("No jobs match.")
         return 0
-    screen.say_table(_HEADER, [_row(JobState.from_wire(job)) for job in found])
+    screen.print_table(_HEADER, [_row(JobState.from_wire(job)) for job in found])
     if len(found) == arguments.limit:
-        screen.tell(f"The newest {len(found)}; there may be more: raise --limit.")
+        screen.print_message(f"The newest {len(found)}; there may be more: raise --limit.")
     return 0
 
 
 def cancel_job(arguments: Any, screen: Output) -> int:
-    """Ask for a cancel, of a job that has not ended."""
+    """Request the cancellation of a job that has not ended."""
     with connected(arguments.conn_id) as hook:
         job = JobState.from_wire(hook.get_job(arguments.job_id))
         if job.is_terminal:
             raise CommandError(f"{_named(job)} has ended: it is {job.status!r}, and there is nothing to cancel.")
         status = hook.cancel_job(job.job_id)
     if arguments.output == "json":
-        screen.say_json({"id": job.job_id, "status": status})
+        screen.print_json({"id": job.job_id, "status": status})
     else:
-        screen.say(f"{_named(job)} is asked to cancel; it is {status!r} now.")
+        screen.print_result(f"{_named(job)} was asked to cancel; its status is {status!r}.")
     return 0
 
 
 def show_sql(arguments: Any, screen: Output) -> int:
-    """Print the SQL that Polaris shows for a job, or else what the package makes of its spec."""
+    """Print Polaris' SQL of a job; if there is none, the SQL that the package builds from its spec."""
     from airflow_provider_polaris.jobs.sql.statement import job_statement
 
     with connected(arguments.conn_id) as hook:
@@ -63,9 +63,9 @@ def show_sql(arguments: Any, screen: Output) -> int:
     if sql is None:
         raise CommandError(f"{_named(job)} has no SQL: Druid SQL has no statement that does what it does.")
     if arguments.output == "json":
-        screen.say_json({"id": job.job_id, "sql": sql})
+        screen.print_json({"id": job.job_id, "sql": sql})
     else:
-        screen.say(sql)
+        screen.print_result(sql)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What commands show: results on stdout, as a table or as JSON; messages and a progress bar on stderr."""
+"""Write results to stdout, as a table or as JSON, and messages and a progress bar to stderr."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _CLEAR: Final = "\r\x1b[K"
 
 class Output:
     """
-    Where a command writes.
+    The output of a command.
 
-    :param out: For results.
-    :param err: For everything else.
+    :param out: Stream for results.
+    :param err: Stream for everything else.
     """
 
     def __init__(self, out: TextIO, err: TextIO) -> None:
@@ -35,33 +35,33 @@ class Output:
         self._err = err
         self._bar = False
 
-    def say(self, text: str) -> None:
+    def print_result(self, text: str) -> None:
         """Print a result."""
         print(text, file=self._out, flush=True)
 
-    def say_json(self, value: Any) -> None:
-        """Print a result for programs."""
-        self.say(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    def print_json(self, value: Any) -> None:
+        """Print a result as JSON."""
+        self.print_result(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
-    def say_table(self, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Print a result as columns of text; None is a dash."""
+    def print_table(self, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Print a result as columns of text; None becomes a dash."""
         lines = [list(header), *(["-" if value is None else str(value) for value in row] for row in rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         for line in lines:
-            self.say("  ".join(value.ljust(width) for value, width in zip(line, widths, strict=True)).rstrip())
+            self.print_result("  ".join(value.ljust(width) for value, width in zip(line, widths, strict=True)).rstrip())
 
-    def tell(self, text: str) -> None:
-        """Print a message, in place of the bar."""
+    def print_message(self, text: str) -> None:
+        """Print a message and remove the bar."""
         self.clear()
         print(text, file=self._err, flush=True)
 
     def show_bar(self, status: str, fraction: float | None, seconds: float) -> None:
         """
-        Draw or redraw the one line that moves; only a terminal has it.
+        Draw or redraw the progress line, only in a terminal.
 
-        :param status: Of the job.
+        :param status: Status of the job.
         :param fraction: 0 to 1; None draws no bar.
-        :param seconds: How long the user has been watching.
+        :param seconds: Elapsed time.
         """
         if not self._err.isatty():
             return
@@ -76,19 +76,19 @@ class Output:
         self._bar = True
 
     def clear(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar:
             print(_CLEAR, end="", file=self._err, flush=True)
             self._bar = False
 
     @property
     def has_bar(self) -> bool:
-        """Whether there is a terminal that shows one."""
+        """Return whether a terminal shows the bar."""
         return self._err.isatty()
 
 
 class CommandError(Exception):
-    """A command can't do what it was asked; the message is one sentence."""
+    """Raised when a command fails; the message is one sentence."""
 
 
 def run(function: str, arguments: Any) -> int:
@@ -96,19 +96,19 @@ def run(function: str, arguments: Any) -> int:
     Run a command.
 
     :param function: ``module:function`` in this package.
-    :param arguments: What the user wrote.
+    :param arguments: The parsed arguments.
     :return: Exit code.
     """
     screen = Output(sys.stdout, sys.stderr)
     module, _, name = function.partition(":")
     try:
-        with redirect_stdout(sys.stderr):  # Airflow's log goes to stdout, which belongs to the result
+        with redirect_stdout(sys.stderr):  # Airflow logs to stdout, which is reserved for the result
             return int(getattr(import_module(f"{_PACKAGE}.{module}"), name)(arguments, screen))
     except (CommandError, PolarisError) as error:
-        screen.tell(f"polaris: {error}")
+        screen.print_message(f"polaris: {error}")
         return 1
     except BrokenPipeError:
-        # Whoever reads the output has seen enough (``| head``). Python would complain once more when it flushes.
+        # The reader closed the pipe (``| head``). Without this, Python would report another error when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:

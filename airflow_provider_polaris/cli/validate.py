@@ -1,4 +1,4 @@
-"""``airflow polaris validate``: the rules for job specs, applied to files."""
+"""``airflow polaris validate``: check files against the rules for job specs."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ _MACROS: Final = SimpleNamespace(
 
 
 def validate(arguments: Any, screen: Output) -> int:
-    """Check files; exit code 0 if all of them are right."""
+    """Check files; exit code 0 if all of them are valid."""
     interval = Interval.parse(arguments.interval, field="--interval")
     params = dict(_parameter(text) for text in arguments.param)
     results = [_check(name, interval, params) for name in arguments.files]
     if arguments.output == "json":
-        screen.say_json(results)
+        screen.print_json(results)
     else:
         for result in results:
-            (screen.say if result["valid"] else screen.tell)(f"{result['file']}: {result['message']}")
+            (screen.print_result if result["valid"] else screen.print_message)(f"{result['file']}: {result['message']}")
     return 0 if all(result["valid"] for result in results) else 1
 
 
@@ -86,18 +86,18 @@ def _parameter(text: str) -> tuple[str, str]:
 
 
 def has_templates(text: str) -> bool:
-    """Return whether a text has something to fill in."""
+    """Return whether a text contains templates."""
     return "{{" in text or "{%" in text
 
 
 def fill_in(text: str, interval: Interval, params: Mapping[str, str]) -> str:
     """
-    Render a text.
+    Render the templates of a text.
 
-    :param text: With Jinja templates.
-    :param interval: Data interval of the made-up run, which is taken for one of a data-interval timetable.
-    :param params: Its params.
-    :raises CommandError: A template is broken, or asks for something that only a real run has.
+    :param text: Text with Jinja templates.
+    :param interval: Data interval of the simulated run, which has a data-interval timetable.
+    :param params: Params of the run.
+    :raises CommandError: A template is invalid, or needs a value that only a real run has.
     """
     start, end = pendulum.instance(interval.start), pendulum.instance(interval.end)
     known = {
@@ -110,7 +110,7 @@ def fill_in(text: str, interval: Interval, params: Mapping[str, str]) -> str:
         "params": dict(params),
         "macros": _MACROS,
     }
-    # Autoescaping would break JSON; nothing of this is shown in a browser.
+    # Autoescaping would break JSON. The result isn't shown in a browser.
     environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
     try:
         return environment.from_string(text).render(known)

@@ -1,4 +1,4 @@
-"""``airflow polaris jobs watch``: looks at a job until it ends. Never cancels it."""
+"""``airflow polaris jobs watch``: poll a job until it ends. It never cancels the job."""
 
 from __future__ import annotations
 
@@ -20,28 +20,30 @@ _MINUTE: Final = timedelta(minutes=1)
 
 
 def watch_job(arguments: Any, screen: Output) -> int:
-    """Watch a job; the exit code says how it ended."""
+    """Watch a job; the exit code depends on how it ended."""
     with connected(arguments.conn_id) as hook:
         first = JobState.from_wire(hook.get_job(arguments.job_id))
         watcher = _Watcher(hook, first, screen, arguments.timeout)
         try:
             state = watcher.until_end(arguments.poll_interval)
         except KeyboardInterrupt:
-            screen.tell(f"Stopped watching; Polaris job {first.job_id!r} goes on, and was {watcher.status!r} last.")
+            screen.print_message(
+                f"Stopped watching; Polaris job {first.job_id!r} goes on, and was {watcher.status!r} last."
+            )
             return INTERRUPTED
         if state is None:
-            screen.tell(f"polaris: {watcher.timed_out()}")
+            screen.print_message(f"polaris: {watcher.timed_out()}")
             return TIMED_OUT
         return _conclude(hook, state, arguments, screen)
 
 
 class _Watcher:
     """
-    One job as a terminal sees it.
+    Poll one job and show its progress.
 
-    :param hook: Asks Polaris.
-    :param job: The job as it was at first.
-    :param screen: Where to show it.
+    :param hook: The hook.
+    :param job: First description of the job.
+    :param screen: Output of the command.
     :param timeout: Seconds after which the wait ends; None for no limit.
     """
 
@@ -61,16 +63,16 @@ class _Watcher:
 
     @property
     def status(self) -> str | None:
-        """What was seen last."""
+        """The last status that was read."""
         return self._tracker.status
 
     def until_end(self, poll_interval: float) -> JobState | None:
         """
-        Look until the job has ended.
+        Poll until the job has ended.
 
-        :param poll_interval: Seconds between two looks.
-        :return: The job; None if the time was up before.
-        :raises CommandError: Nobody can say what became of the job.
+        :param poll_interval: Seconds between two polls.
+        :return: The job; None after a timeout.
+        :raises CommandError: The state of the job is unknown.
         """
         while True:
             look = self._look()
@@ -84,14 +86,18 @@ class _Watcher:
             CLOCK.sleep(delay, lambda: False)
 
     def timed_out(self) -> str:
-        """Return the sentence for a wait whose time was up."""
+        """Return the message for a timeout."""
         return (
             f"Polaris job {self._tracker.job_id!r} is still {self.status!r} after {self._timeout:g} s and goes on. "
             "Watch it again, or longer with --timeout."
         )
 
     def _look(self) -> JobStatus | None:
-        """Return the end of the wait: with a state if the job has ended, without if the time is up; None to go on."""
+        """
+        Return the end of the wait: with a state if the job has ended, without one after a timeout.
+
+        None to continue.
+        """
         try:
             look = fetch_status(self._hook, self._tracker.job_id)
         except PolarisError as error:
@@ -112,7 +118,7 @@ class _Watcher:
         for level, text in verdict.messages:
             # A terminal shows the status in the bar.
             if level > logging.INFO or not self._screen.has_bar:
-                self._screen.tell(text)
+                self._screen.print_message(text)
         if verdict.decision == "gave_up":
             raise CommandError(str(verdict.error))
 
@@ -120,17 +126,17 @@ class _Watcher:
         try:
             self._fraction = self._hook.get_job_progress(self._tracker.job_id)
         except PolarisError:
-            return  # the next look tells whether something is wrong
+            return  # the next poll reports a lasting error
         self._has_progress = self._fraction is not None
         messages = self._tracker.progress(self._fraction, CLOCK.now())
         if not self._screen.has_bar:
             for _, text in messages:
-                self._screen.tell(text)
+                self._screen.print_message(text)
 
 
 def _conclude(hook: PolarisHook, state: JobState, arguments: Any, screen: Output) -> int:
     screen.clear()
-    log = logging.Logger("polaris")  # noqa: LOG001  # of this command alone: no configuration of logging reaches it
+    log = logging.Logger("polaris")  # noqa: LOG001  # local to this command, so no logging configuration applies
     log.addHandler(_ScreenHandler(screen, arguments.output))
     conclusion = fetch_result(
         hook, state, fail_on_warning=arguments.fail_on_warning, adopted=None, seconds=None, log=log
@@ -138,15 +144,15 @@ def _conclude(hook: PolarisHook, state: JobState, arguments: Any, screen: Output
     error = conclusion.error
     if arguments.output == "json":
         facts: dict[str, Any] = {name: value for name, value in conclusion.facts.items() if name != "adopted"}
-        screen.say_json({**facts, "error": None if error is None else str(error)})
+        screen.print_json({**facts, "error": None if error is None else str(error)})
     if error is None:
         return 0
-    screen.tell(f"polaris: {error}")
+    screen.print_message(f"polaris: {error}")
     return JOB_CANCELED if isinstance(error, PolarisJobCanceledError) else JOB_FAILED
 
 
 class _ScreenHandler(logging.Handler):
-    """Shows what is logged at the end: how it went is the result, all else a message."""
+    """Print log records of the end of a job: the outcome as a result, everything else as a message."""
 
     def __init__(self, screen: Output, output: str) -> None:
         super().__init__(logging.INFO)
@@ -155,6 +161,6 @@ class _ScreenHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno == logging.INFO and self._output == "table":
-            self._screen.say(record.getMessage())
+            self._screen.print_result(record.getMessage())
         elif record.levelno > logging.INFO:
-            self._screen.tell(record.getMessage())
+            self._screen.print_message(record.getMessage())

@@ -1,4 +1,10 @@
-"""The only HTTP of the package. Importing it loads ``requests``; knows no Airflow."""
+"""
+HTTP clients; the only package that sends requests.
+
+``polaris`` is the adapter of one service, Imply Polaris. A second service (Apache Druid) gets a folder of its own
+beside it, with the same methods. ``http`` is independent of any service. Importing this package loads ``requests``
+and nothing of Airflow.
+"""
 
 from __future__ import annotations
 

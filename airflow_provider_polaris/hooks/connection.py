@@ -1,4 +1,4 @@
-"""Reads an Airflow connection; says what is missing or wrong in it before any request is made."""
+"""Read an Airflow connection and validate it before any request is sent."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class ConnectionSettings:
     """
-    What a connection says.
+    The settings of a connection.
 
-    :param client: How the client reaches Polaris.
+    :param client: Settings of the client.
     :param console_url: Pattern of the console's URLs; None if the connection has none.
-    :param submit_marker: Whether submitted jobs are marked.
+    :param submit_marker: Whether submitted jobs get a marker.
     """
 
     client: ClientSettings
@@ -42,18 +42,18 @@ class ConnectionSettings:
 
 @dataclass(frozen=True)
 class _Extra:
-    """The extra of one connection, whose values may come from a form, a URI or JSON written by hand."""
+    """The extra of one connection. Its values come from a form, a URI or handwritten JSON."""
 
     connection_id: str
     values: Mapping[str, Any]
 
     def text(self, name: str) -> str | None:
-        """Return a value without the blanks around it; None if it is missing or empty."""
+        """Return a value without surrounding white space; None if it is missing or empty."""
         value = self.values.get(name)
         if value is None:
             return None
         if not isinstance(value, str):
-            # Not the value: it may be a secret.
+            # The message omits the value: it may be a secret.
             raise self.refuse(name, f"must be text, and is of type {type(value).__name__!r}. Put it in quotes.")
         return value.strip() or None
 
@@ -61,7 +61,7 @@ class _Extra:
         return PolarisSpecError(f"extra {name!r} of connection {self.connection_id!r} {why}")
 
     def number(self, name: str, *, default: float, lowest: float, highest: float) -> float:
-        """Return a number that may have been written as text; the default if it is missing or empty."""
+        """Return a number, which may be stored as text; the default if it is missing or empty."""
         value = self.values.get(name)
         if value is None or value == "":
             return default
@@ -123,17 +123,17 @@ class _Extra:
                 raise self.refuse(
                     "proxies", f'is not valid JSON ({error}). Write {{"https": "http://proxy:3128"}} or one proxy URL.'
                 ) from None
-        return value or None  # ClientSettings says what is wrong with anything but an object of texts
+        return value or None  # ClientSettings rejects anything but an object of texts
 
 
 def read_connection(connection: Connection, connection_id: str) -> ConnectionSettings:
     """
-    Turn a connection into what the client needs, and hide its secrets from the log.
+    Return the settings of a connection and mask its secrets in the log.
 
-    :param connection: The connection as Airflow has it.
-    :param connection_id: For the messages.
-    :raises PolarisSpecError: Something is missing or malformed; the message names connection, field and mend. What a
-        field must hold for the client to work (host, key, OAuth client) is checked by ``ClientSettings``.
+    :param connection: The Airflow connection.
+    :param connection_id: Id for messages.
+    :raises PolarisSpecError: A field is missing or malformed. The message names the connection, the field and the fix.
+        ``ClientSettings`` validates the fields that the client needs (host, key, OAuth client).
     """
     from airflow_provider_polaris.client import ClientSettings
 
@@ -159,7 +159,7 @@ def read_connection(connection: Connection, connection_id: str) -> ConnectionSet
 
 
 def _extra_values(connection: Connection, connection_id: str) -> Mapping[str, Any]:
-    # Airflow logs an unreadable extra and goes on with an empty one; then the message would be about a missing field.
+    # Airflow logs an invalid extra and continues with an empty one. The message would then be about a missing field.
     if connection.extra:
         try:
             values = json.loads(connection.extra)
@@ -173,7 +173,7 @@ def _extra_values(connection: Connection, connection_id: str) -> Mapping[str, An
                 f"the extra of connection {connection_id!r} is not a JSON object. "
                 f'Write an object such as {{"project_id": "..."}}.'
             )
-    values = connection.extra_dejson  # this way Airflow masks what it takes for secret
+    values = connection.extra_dejson  # with this property Airflow masks what it considers secret
     return values if isinstance(values, Mapping) else {}
 
 
@@ -196,7 +196,7 @@ def _host(connection: Connection, connection_id: str) -> str:
 
 
 def _hide(secret: str | None) -> None:
-    """Keep a secret out of the log, in each form in which it goes over the wire."""
+    """Mask a secret in the log, in each form in which it is sent."""
     if secret is None:
         return
     mask_secret(secret)

@@ -1,8 +1,8 @@
 """
-The "Test" button of a connection: makes real calls and says in one text what works.
+Implement the "Test" button of a connection: send real requests and return one text about what works.
 
-A check that only saw the host answer would be worth nothing: each call here needs the key, the project and one
-permission. It changes nothing in the project.
+A response from the host alone would prove nothing, so each request needs the key, the project and one permission. The
+check changes nothing in the project.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from airflow_provider_polaris.client.http.session import PolarisSession
 from airflow_provider_polaris.client.redaction.redact import Redactor
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisAuthError, PolarisError
 
-#: Seconds for the whole check: somebody looks at a spinning button, and proxies in front of a UI end a request at 30 s.
+#: Seconds for the whole check. The user is waiting, and proxies in front of a UI often end a request after 30 s.
 TOTAL_SECONDS = 15.0
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 5.0
@@ -31,11 +31,11 @@ READ_SECONDS = 5.0
 @dataclass(frozen=True)
 class _Probe:
     """
-    One call that needs one permission.
+    One request that needs one permission.
 
-    :param permission: The vendor's name of it.
+    :param permission: The vendor's name of the permission.
     :param without: What the user can't do without it.
-    :param call: Makes the request.
+    :param call: Sends the request.
     """
 
     permission: str
@@ -54,15 +54,15 @@ _OTHERS = (
 
 
 class _TooSlowError(PolarisError):
-    """No answer within the time that the check has, which is less than tasks have."""
+    """Raised when no response arrives within the check's time limit, which is shorter than that of tasks."""
 
 
 class _HurriedSession(PolarisSession):
     """
-    Cuts the time limits of every request short, those that the client grants to slow operations included.
+    Shorten the time limits of every request, including those of slow operations.
 
-    :param settings: Of the connection, for the sentence.
-    :param deadline: When the check has to be over, on the clock.
+    :param settings: Settings of the connection, for the message.
+    :param deadline: End of the check, on the clock.
     :param clock: Seconds, monotonic.
     """
 
@@ -73,7 +73,7 @@ class _HurriedSession(PolarisSession):
         self._clock = clock
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send with what is left of the time, but not less than a second."""
+        """Send a request within the remaining time, but with at least one second."""
         left = max(1.0, self._deadline - self._clock())
         connect, read = min(CONNECT_SECONDS, left), min(READ_SECONDS, left)
         limit = min(connect + read, left)
@@ -103,12 +103,12 @@ def check_connection(
     clock: Callable[[], float] = time.monotonic,
 ) -> tuple[bool, str]:
     """
-    Try what a connection allows; never raises.
+    Test a connection and its permissions; never raises.
 
-    :param connection_id: For the message about a connection that can't even be read.
+    :param connection_id: Id for the message if the connection can't be read.
     :param read_settings: Reads the connection.
     :param clock: Seconds, monotonic.
-    :return: Whether jobs can be managed, and the text for the user.
+    :return: Whether jobs can be managed, and a text for the user.
     """
     deadline = clock() + TOTAL_SECONDS
     try:
@@ -119,7 +119,7 @@ def check_connection(
     except PolarisError as error:
         return False, str(error)
     except Exception as error:
-        # Whatever it is, somebody looks at a form and not at a log. Its text may quote the connection, so it stays out.
+        # The user reads a form, not a log. The error's text may quote the connection, so it is omitted.
         return False, (
             f"connection {connection_id!r} can't be tested: {type(error).__name__} while reading it or asking Polaris. "
             f"Try PolarisHook({connection_id!r}).get_conn() in Python to see the whole error."
@@ -133,7 +133,8 @@ def _check(client: PolarisClient, settings: ClientSettings, too_late: Callable[[
     except PolarisAuthError as error:
         if error.status != 403:
             raise
-        denied = error  # the project is there and knows the key; what else it allows tells permission from IP block
+        # Project and key are valid. The other permissions distinguish a missing permission from an IP block.
+        denied = error
     works, fails = [], []
     for probe in _OTHERS:
         if too_late():

@@ -1,8 +1,8 @@
 """
-The connection form, described once; plain data that needs neither Airflow nor a web framework to be read.
+The fields of the connection form, as plain data that needs neither Airflow nor a web framework.
 
-Airflow 3.2 and later draw the form from the provider info (:func:`conn_fields`, :func:`ui_field_behaviour`); earlier
-versions ask the hook class for WTForms fields (:func:`form_widgets`, :func:`form_behaviour`).
+Airflow 3.2 and later read the form from the provider info (:func:`conn_fields`, :func:`ui_field_behaviour`). Earlier
+versions call the hook class for WTForms fields (:func:`form_widgets`, :func:`form_behaviour`).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ MAX_REQUEST_TIMEOUT = 600
 @dataclass(frozen=True)
 class FormField:
     """
-    One field that is stored in the extra of a connection, under its own name.
+    A form field that is stored in the extra of a connection under its own name.
 
     :param name: Key in the extra.
     :param label: Heading in the form.
     :param description: Help text under the field.
     :param kind: ``text``, ``secret`` (shown as dots), ``choice`` (one of ``choices``) or ``number`` (whole).
-    :param default: What the form offers, if anything.
-    :param choices: The words of a ``choice``.
+    :param default: Default value in the form, if any.
+    :param choices: The values of a ``choice``.
     :param minimum: Smallest ``number``.
     :param maximum: Largest ``number``.
     """
@@ -44,12 +44,12 @@ class FormField:
 
 
 FIELDS = (
-    FormField("project_id", "Project ID", "UUID of the Polaris project. May be left out if the URL above contains it."),
+    FormField("project_id", "Project ID", "UUID of the Polaris project. Optional if the URL above contains it."),
     FormField(
         "auth",
         "Authentication",
-        "api_key: the API key as HTTP basic user name, as the vendor's SDK sends it. raw_api_key: the key unencoded "
-        "after the word Basic, as the vendor's curl samples send it. oauth: client ID and secret below.",
+        "api_key: the API key, base64-encoded, as the vendor's SDK sends it. raw_api_key: the API key, not encoded, as "
+        "the vendor's curl samples send it. oauth: the client ID and secret below.",
         kind="choice",
         default=DEFAULT_AUTH,
         choices=AUTH_WORDS,
@@ -64,14 +64,14 @@ FIELDS = (
     FormField(
         "console_url",
         "Console URL",
-        "Where links of tasks point to; {project_id}, {job_id} and {table} are filled in. "
+        "Target of the links on task pages. {project_id}, {job_id} and {table} are replaced. "
         "Empty: the start page of your organization's console.",
     ),
     FormField(
         "submit_marker",
         "Mark jobs",
-        "auto: each job carries an entry 'airflow' in its context, by which a retry knows its job for certain. off: "
-        "jobs are sent as written, and a retry adopts none that may be another task's.",
+        "auto: add an entry 'airflow' to each job's context, so that a retry finds its own job. off: submit jobs "
+        "unchanged; a retry then adopts no job that may belong to another task.",
         kind="choice",
         default=DEFAULT_MARKER,
         choices=MARKER_WORDS,
@@ -79,7 +79,7 @@ FIELDS = (
     FormField(
         "verify",
         "Verify TLS",
-        "true (also when empty), false (for tests only), or the path of a file with CA certificates.",
+        "true (default), false (for tests only), or the path of a file with CA certificates.",
     ),
     FormField(
         "proxies",
@@ -90,7 +90,7 @@ FIELDS = (
     FormField(
         "request_timeout",
         "Request timeout",
-        "Seconds to wait for an answer to one request, once connected.",
+        "Seconds to wait for the response to a request, after connecting.",
         kind="number",
         default=DEFAULT_REQUEST_TIMEOUT,
         minimum=1,
@@ -119,20 +119,20 @@ def conn_fields() -> dict[str, dict[str, Any]]:
 
 
 def ui_field_behaviour() -> dict[str, Any]:
-    """Return the ``ui-field-behaviour`` of the provider info: what happens to the fields that every type has."""
+    """Return the ``ui-field-behaviour`` of the provider info, which hides and renames the standard fields."""
     return {
         "hidden-fields": list(HIDDEN_FIELDS),
         "relabeling": dict(RELABELING),
-        # The form of Airflow 3.3 shows one in standard fields only; the others have a description.
+        # The form of Airflow 3.3 shows placeholders in standard fields only; the other fields have a description.
         "placeholders": {name: text for name, text in PLACEHOLDERS.items() if name in _STANDARD_FIELDS},
     }
 
 
 def form_widgets() -> dict[str, Any]:
     """
-    Return the fields as WTForms fields, by their key; before Airflow 3.2 only.
+    Return the WTForms fields by key; used only before Airflow 3.2.
 
-    Airflow 2 has WTForms and Flask-AppBuilder, 3.0 and 3.1 put stand-ins in their place while they ask.
+    Airflow 2 has WTForms and Flask-AppBuilder. Airflow 3.0 and 3.1 replace them with stubs during the call.
     """
     from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
     from wtforms import IntegerField, PasswordField, StringField
@@ -140,7 +140,7 @@ def form_widgets() -> dict[str, Any]:
 
     widgets: dict[str, Any] = {}
     for field in FIELDS:
-        # All connection types share one page, so a field that isn't shown has to pass when it is empty.
+        # All connection types share one page, so a hidden, empty field must be valid.
         validators = [Optional(), *([any_of(list(field.choices))] if field.choices else [])]
         field_class = {"number": IntegerField, "secret": PasswordField}.get(field.kind, StringField)
         widget = BS3PasswordFieldWidget() if field.kind == "secret" else BS3TextFieldWidget()
@@ -151,7 +151,7 @@ def form_widgets() -> dict[str, Any]:
 
 
 def form_behaviour() -> dict[str, Any]:
-    """Return what happens to the fields that every connection type has; before Airflow 3.2 only."""
+    """Return which standard fields are hidden or renamed; used only before Airflow 3.2."""
     return {
         "hidden_fields": list(HIDDEN_FIELDS),
         "relabeling": dict(RELABELING),
@@ -164,7 +164,7 @@ def _conn_field(field: FormField) -> dict[str, Any]:
     if field.kind == "secret":
         schema["format"] = "password"
     if field.choices:
-        # A choice is never empty: the form would show an empty line to choose.
+        # A choice is never empty: otherwise the form would offer an empty line.
         schema["type"] = "string"
         schema["enum"] = list(field.choices)
     schema["default"] = field.default

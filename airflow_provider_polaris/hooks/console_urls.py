@@ -1,4 +1,4 @@
-"""Where a person looks at a job or a table: URLs made from the connection, without a request."""
+"""Build the URLs of job and table pages in the console from the connection, without a request."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _FIELD = re.compile(r"\{(\w+)\}")
 @dataclass(frozen=True)
 class ConsoleUrls:
     """
-    Makes the URLs of one project's pages.
+    Build the page URLs of one project.
 
-    No source of the vendor says what the URL of a job's page looks like, so a connection can bring its own pattern.
-    Without one, a link leads to the console's start page, ``https://ORG.app.imply.io/``, for a host of the form
-    ``ORG.REGION.CLOUD.api.imply.io``; behind any other host no console is known, and a link leads to the resource
-    itself, ``BASE_URL/v1/projects/PROJECT_ID/jobs/JOB_ID``, which answers to an API key.
+    The vendor doesn't document the URL of a job's page, so a connection can set its own pattern. Without a pattern,
+    links lead to the console's start page, ``https://ORG.app.imply.io/``, for a host of the form
+    ``ORG.REGION.CLOUD.api.imply.io``. For any other host the console is unknown, and links lead to the API resource,
+    ``BASE_URL/v1/projects/PROJECT_ID/jobs/JOB_ID``, which needs an API key.
 
     :param base_url: URL of the API, without a trailing slash.
     :param project_id: The project.
-    :param pattern: URL in which ``{project_id}``, ``{job_id}`` and ``{table}`` are filled in, URL-encoded; or None.
+    :param pattern: URL whose fields ``{project_id}``, ``{job_id}`` and ``{table}`` are replaced, URL-encoded; or None.
     """
 
     base_url: str
@@ -34,10 +34,10 @@ class ConsoleUrls:
 
     def job_url(self, job_id: str, table: str = "") -> str:
         """
-        Return where to look at a job.
+        Return the URL of a job's page.
 
         :param job_id: The job.
-        :param table: The table it writes, where known; needed only by a pattern that names ``{table}``.
+        :param table: The table that it writes, if known; used only by a pattern with ``{table}``.
         """
         if self.pattern is not None and self._fits("job_id", other="table"):
             return self._fill({"job_id": job_id, "table": table})
@@ -45,7 +45,7 @@ class ConsoleUrls:
 
     def table_url(self, table: str) -> str:
         """
-        Return where to look at a table.
+        Return the URL of a table's page.
 
         :param table: The table's name.
         """
@@ -54,7 +54,8 @@ class ConsoleUrls:
         return self._default(f"tables/{quote(table, safe='')}")
 
     def _fits(self, own: str, other: str) -> bool:
-        # A pattern for jobs can't lead to a table, nor the other way round; one that names neither leads anywhere.
+        # A pattern with only {job_id} doesn't fit a table, and one with only {table} doesn't fit a job.
+        # A pattern with neither fits both.
         names = _FIELD.findall(self.pattern or "")
         return own in names or other not in names
 
@@ -71,11 +72,11 @@ class ConsoleUrls:
 
 def check_pattern(pattern: str, connection_id: str) -> None:
     """
-    Refuse a console URL that can't be filled in, before a job is submitted whose link would need it.
+    Reject an invalid console URL pattern before a job is submitted whose link needs it.
 
     :param pattern: Value of the extra ``console_url``.
-    :param connection_id: For the message.
-    :raises PolarisSpecError: It isn't an http(s) URL, or has braces that aren't one of the three fields.
+    :param connection_id: Id for the message.
+    :raises PolarisSpecError: The pattern isn't an http(s) URL, or has a field other than the three.
     """
     where = f"extra 'console_url' of connection {connection_id!r} is {pattern!r}"
     if urlsplit(pattern).scheme not in ("http", "https"):

@@ -1,8 +1,8 @@
 """
-What a task learns about its job and hands on: one look, the verdict at the end, XComs, Airflow's exceptions.
+Read a job's status, result, XCom and log for a task.
 
-Shared by operators and sensors, which know nothing of each other. Whoever calls brings hook, log and time; nothing here
-submits, cancels, sleeps or asks the clock.
+Operators and sensors share this module. The caller passes hook, log and time. Nothing here submits, cancels, sleeps or
+reads the clock.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.status.wait_tracker import Message, WaitTracker
 
 
-#: XCom key of :class:`JobFacts`. Stored data and read by users' own code: never rename.
+#: XCom key of :class:`JobFacts`. It is stored and read by users' code: never rename it.
 JOB_XCOM_KEY: Final = "polaris_job"
 
 
-#: More of a job's log than this is left to Polaris' own page.
+#: Most lines of a job's log that are copied.
 _MOST_LOG_LINES: Final = 100
 
 
@@ -45,10 +45,10 @@ T = TypeVar("T")
 
 class JobFacts(TypedDict):
     """
-    XCom ``polaris_job``: the same keys in every mode, None where unknown.
+    XCom ``polaris_job``: the same keys in every mode, None if unknown.
 
-    ``intervals`` are ISO 8601 in UTC: what was replaced, or else what was read. ``seconds`` is the run time by Polaris'
-    clock. ``adopted`` is True if the job was found instead of submitted; a sensor doesn't know.
+    ``intervals`` are ISO 8601 in UTC: the replaced intervals, otherwise the intervals that were read. ``seconds`` is
+    the run time by Polaris' clock. ``adopted`` is True if the job was found instead of submitted; None in a sensor.
     """
 
     id: str
@@ -64,10 +64,10 @@ class JobFacts(TypedDict):
 @dataclass(frozen=True)
 class JobStatus:
     """
-    One look at a job.
+    The status of a job at one poll.
 
     :param status: ``executionStatus``.
-    :param state: The whole description; only of a job that has ended.
+    :param state: The whole description, only if the job has ended.
     """
 
     status: str
@@ -77,10 +77,10 @@ class JobStatus:
 @dataclass(frozen=True)
 class JobResult:
     """
-    What a job that has ended comes to.
+    The result of a job that has ended.
 
-    :param facts: For XCom.
-    :param error: Why it counts as failed; None if it succeeded.
+    :param facts: The XCom value.
+    :param error: Why the job counts as failed; None if it succeeded.
     """
 
     facts: JobFacts
@@ -89,11 +89,11 @@ class JobResult:
 
 def fetch_status(hook: PolarisHook, job_id: str) -> JobStatus:
     """
-    Ask for the status, the cheap question, and for everything once the job has ended.
+    Return a job's status, and its whole description if it has ended.
 
-    :param hook: Asks Polaris.
+    :param hook: The hook.
     :param job_id: The job.
-    :raises PolarisError: No good answer.
+    :raises PolarisError: The request failed.
     """
     status = hook.get_job_status(job_id)
     if normalize_status(status) not in TERMINAL_STATUSES:
@@ -112,14 +112,14 @@ def fetch_result(
     log: Any,
 ) -> JobResult:
     """
-    Judge a job that has ended; log how it went, with Polaris' own log if it went badly.
+    Return and log the result of a job that has ended. If it failed, copy Polaris' log of the job.
 
-    Metrics and log entries are asked for once; without them the judgement rests on status and health.
+    Metrics and log entries are requested once. If that fails, status and health determine the result.
 
-    :param hook: Asks Polaris.
-    :param state: The job as described after its end.
-    :param fail_on_warning: Count a warning as failure.
-    :param adopted: For the facts.
+    :param hook: The hook.
+    :param state: Description of the job after its end.
+    :param fail_on_warning: Count a warning as a failure.
+    :param adopted: Whether the job was found instead of submitted; None if unknown.
     :param seconds: How long the caller waited, for the error.
     :param log: Logger of the task.
     """
@@ -147,9 +147,9 @@ def fetch_result(
 
 def job_facts(state: JobState, *, metrics: Mapping[str, Any] | None = None, adopted: bool | None) -> JobFacts:
     """
-    Put together what goes to XCom.
+    Return the XCom value of a job.
 
-    :param state: The job as Polaris described it last.
+    :param state: Last description of the job.
     :param metrics: ``totals`` of its metrics, if known.
     :param adopted: Whether the job was found instead of submitted.
     """
@@ -176,17 +176,17 @@ def copy_log(job_id: str, entries: tuple[LogEntry, ...], log: Any) -> None:
 
 
 def log_messages(log: Any, messages: Sequence[Message]) -> None:
-    """Log what a tracker found worth saying."""
+    """Log the messages of a tracker."""
     for level, text in messages:
         log.log(level, "%s", text)
 
 
 class ProgressLogger:
     """
-    Asks how far a job is and logs what is news; never decides or breaks anything.
+    Log the progress of a job when it changes; errors have no effect on the task.
 
-    :param hook: Asks Polaris.
-    :param tracker: Knows what was told already.
+    :param hook: The hook.
+    :param tracker: Records what was already logged.
     :param log: Logger of the task.
     """
 
@@ -197,7 +197,7 @@ class ProgressLogger:
         self._supported = True
 
     def report(self, now: datetime) -> None:
-        """Ask once, unless this type of job has no progress."""
+        """Request the progress once, unless this job type has none."""
         if not self._supported:
             return
         try:
@@ -210,7 +210,7 @@ class ProgressLogger:
 
 
 def _best_effort(ask: Callable[[], T], what: str, job_id: str, log: Any) -> T | None:
-    """Ask for something that must never decide how a task ends."""
+    """Return the result of an optional request; None if it failed."""
     try:
         return ask()
     except PolarisError as error:
@@ -225,7 +225,7 @@ def _intervals(state: JobState) -> list[str] | None:
         try:
             interval = Interval.parse(text)
         except PolarisSpecError:
-            intervals.append(text)  # as Polaris wrote it is better than nothing
+            intervals.append(text)  # unparsed, as Polaris wrote it
             continue
         if interval != Interval.ETERNITY:
             intervals.append(interval.to_wire())

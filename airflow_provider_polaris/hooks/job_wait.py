@@ -1,8 +1,8 @@
 """
-The wait in a worker for one job: a look now, then one every poll interval, until the job ends or the deadline comes.
+Wait in a worker for one job: poll it until it ends or the deadline passes.
 
-What a look means is decided in :class:`airflow_provider_polaris.jobs.status.wait_tracker.WaitTracker`; here are only
-requests, sleep and log. Cancels nothing.
+:class:`airflow_provider_polaris.jobs.status.wait_tracker.WaitTracker` evaluates each poll. This module only sends
+requests, sleeps and logs. It cancels nothing.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class WaitResult:
     """
-    How a wait ended; with all fields at their defaults, because it was stopped.
+    How a wait ended. If all fields have their defaults, the wait was stopped.
 
-    :param state: The job as described after its end.
+    :param state: Description of the job after its end.
     :param error: Why the wait was given up.
-    :param is_late: The deadline came.
+    :param is_late: Whether the deadline passed.
     """
 
     state: JobState | None = None
@@ -46,17 +46,17 @@ class WaitResult:
 
 class WorkerWait:
     """
-    One job as a worker watches it.
+    Wait for one job in a worker.
 
-    One INFO line for a change of state or a whole percent of progress, none for a mere look. A look without an answer
-    counts against the tracker's budget.
+    It logs one INFO line per change of state or whole percent of progress, and none per poll. A failed poll counts
+    against the tracker's error budget.
 
-    :param hook: Asks Polaris.
-    :param tracker: Judges each look, and knows the job and the deadline.
-    :param patience: Knows when a job is pending for long.
+    :param hook: The hook.
+    :param tracker: Evaluates each poll; holds the job and the deadline.
+    :param patience: Creates the warning for a job that is pending for long.
     :param clock: Time and sleep.
     :param log: Logger of the task.
-    :param stop: Asked around each look and during sleep.
+    :param stop: Returns whether to stop; called around each poll and during sleep.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class WorkerWait:
         log: Any,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        #: Why the last look brought no answer; None if it did.
+        #: Why the last poll failed; None if it succeeded.
         self.failure: PolarisError | None = None
         self._hook = hook
         self._tracker = tracker
@@ -81,9 +81,9 @@ class WorkerWait:
 
     def look(self) -> WaitResult | None:
         """
-        Look at the job once.
+        Poll the job once.
 
-        :return: None if the wait goes on.
+        :return: None if the wait continues.
         """
         if self._stop():
             return WaitResult()
@@ -106,9 +106,9 @@ class WorkerWait:
 
     def until_end(self, poll_interval: float) -> WaitResult:
         """
-        Look at the job until it ends, its deadline comes, or ``stop`` says so.
+        Poll the job until it ends, its deadline passes, or ``stop`` returns true.
 
-        :param poll_interval: Seconds between two looks, give or take a tenth.
+        :param poll_interval: Seconds between two polls, plus or minus 10 %.
         """
         while (result := self.look()) is None:
             delay = poll_interval * self._clock.jitter()
@@ -118,7 +118,7 @@ class WorkerWait:
         return result
 
     def _tell_more(self, now: datetime) -> None:
-        """Log how far a running job is, and once that a job is pending for long."""
+        """Log the progress of a running job, and warn once if a job is pending for long."""
         if self._tracker.status == "running":
             self._progress.report(now)
         self._patience.record_status(self._tracker.status, now.timestamp())
@@ -137,15 +137,15 @@ class WorkerWait:
 
 def check_after_gave_up(hook: PolarisHook, job_id: str, *, status: str | None, message: str, url: str) -> WaitResult:
     """
-    Read the status of a job once more after the trigger gave up: the job may have ended, or the error may be clearer.
+    Poll a job once more after the trigger gave up: the job may have ended, or the error may be clearer.
 
-    If both last saw the status ``unknown``, a retry of the task can't help, because nobody knows what the job does.
+    If both polls return the status ``unknown``, a retry of the task can't help, because the job's state is unknown.
 
-    :param hook: Reads the status.
+    :param hook: The hook.
     :param job_id: The job.
-    :param status: The status that the trigger saw last; None for none.
-    :param message: The message of the trigger's event; it stays the error's.
-    :param url: Page of the job.
+    :param status: The last status that the trigger received; None for none.
+    :param message: The message of the trigger's event, which becomes the error's message.
+    :param url: URL of the job's page.
     """
     failure: PolarisError = PolarisTransportError(message)
     try:

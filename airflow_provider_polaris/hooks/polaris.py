@@ -1,8 +1,8 @@
 """
-Imply Polaris for Airflow code: one connection, one client.
+The hook for Imply Polaris: one connection, one client.
 
-Everything that talks HTTP is in ``airflow_provider_polaris.client``, which is loaded when a method needs it and not
-when a DAG file imports this module.
+All HTTP code is in ``airflow_provider_polaris.client``. It is loaded when a method needs it, not when a DAG file
+imports this module.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 class PolarisHook(BaseHook):
     """
-    Talk to one Imply Polaris project.
+    Call the API of one Imply Polaris project.
 
     The connection (type ``polaris``) holds the regional API URL in *host*, the API key in *password*, and in *extra*
     ``project_id``, ``auth``, ``client_id``, ``client_secret``, ``token_url``, ``console_url``,
-    ``submit_marker``, ``verify``, ``proxies`` and ``request_timeout``. It is read once, at the first call.
+    ``submit_marker``, ``verify``, ``proxies`` and ``request_timeout``. It is read once, at the first request.
 
-    Reading methods repeat a request that failed in passing; see the client for what each raises. All of them raise
-    ``PolarisSpecError`` if the connection is incomplete, ``PolarisAuthError`` on 401 and 403,
-    ``PolarisTransportError`` if no answer came. The client serves one thread; so does a hook.
+    Methods that read retry transient failures; see the client for the errors of each method. All methods raise
+    ``PolarisSpecError`` if the connection is incomplete, ``PolarisAuthError`` on 401 and 403, and
+    ``PolarisTransportError`` if no response was received. Use a hook in one thread only.
 
     :param polaris_conn_id: The connection.
     """
@@ -45,7 +45,7 @@ class PolarisHook(BaseHook):
         self._client: PolarisClient | None = None
 
     if not FORM_COMES_FROM_PROVIDER_INFO:
-        # Newer Airflow warns about a hook that merely has these methods.
+        # Newer Airflow versions warn about a hook that defines these methods.
 
         @classmethod
         def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -56,14 +56,14 @@ class PolarisHook(BaseHook):
 
         @classmethod
         def get_ui_field_behaviour(cls) -> dict[str, Any]:
-            """Return what the connection form hides and renames."""
+            """Return which fields the connection form hides and renames."""
             from airflow_provider_polaris.hooks.connection_form import form_behaviour
 
             return form_behaviour()
 
     def get_conn(self) -> PolarisClient:
         """
-        Return the client, the same one each time.
+        Return the client; always the same object.
 
         :raises PolarisSpecError: The connection is incomplete or malformed.
         """
@@ -74,7 +74,7 @@ class PolarisHook(BaseHook):
         return self._client
 
     def close(self) -> None:
-        """Close the client's HTTP connections; the next call opens new ones."""
+        """Close the client's HTTP connections. The next request opens new ones."""
         client, self._client = self._client, None
         if client is not None:
             client.close()
@@ -82,7 +82,7 @@ class PolarisHook(BaseHook):
     @property
     def settings(self) -> ClientSettings:
         """
-        What the connection says, as the client takes it; its repr shows no secret.
+        The client settings of the connection; the repr contains no secret.
 
         :raises PolarisSpecError: The connection is incomplete or malformed.
         """
@@ -95,21 +95,21 @@ class PolarisHook(BaseHook):
 
     @property
     def submit_marker(self) -> Literal["auto", "off"]:
-        """Whether operators mark the jobs that they submit, so that a retry knows its job for certain."""
+        """Whether operators mark submitted jobs, so that a retry can identify its job."""
         return self._connection.submit_marker
 
     def job_url(self, job_id: str, table: str = "") -> str:
         """
-        Return where to look at a job; makes no request.
+        Return the URL of a job's page, without a request.
 
         :param job_id: The job.
-        :param table: The table it writes; needed only by a ``console_url`` that names ``{table}``.
+        :param table: The table that it writes; used only by a ``console_url`` with ``{table}``.
         """
         return self._console.job_url(job_id, table)
 
     def table_url(self, name: str) -> str:
         """
-        Return where to look at a table; makes no request.
+        Return the URL of a table's page, without a request.
 
         :param name: The table's name.
         """
@@ -117,20 +117,20 @@ class PolarisHook(BaseHook):
 
     def submit_job(self, spec: Mapping[str, Any] | Any, *, repeat_throttled: bool = True) -> dict[str, Any]:
         """
-        Create a job; never sends the request twice when the first may have arrived.
+        Submit a job. The request is never sent again if the first one may have arrived.
 
-        :param spec: The wire JSON as a mapping, or a job spec of ``airflow_provider_polaris.jobs``.
-        :param repeat_throttled: Send it again after a 429, once the time is over for which Polaris asked.
-        :return: The job as Polaris describes it, ``id`` included.
-        :raises PolarisAmbiguousSubmitError: Nobody knows whether the job was created: look for it before trying again.
-        :raises PolarisApiError: Polaris refused the job.
+        :param spec: The API's JSON as a mapping, or a job spec of ``airflow_provider_polaris.jobs``.
+        :param repeat_throttled: Retry after a 429, once ``Retry-After`` is over.
+        :return: Polaris' description of the job, including ``id``.
+        :raises PolarisAmbiguousSubmitError: It is unknown whether the job was created. Search for it before you retry.
+        :raises PolarisApiError: Polaris rejected the job.
         """
         body = spec if isinstance(spec, Mapping) else spec.to_wire()
         return self.get_conn().create_job(body, repeat_throttled=repeat_throttled)
 
     def get_job(self, job_id: str) -> dict[str, Any]:
         """
-        Describe a job: spec, status, health.
+        Return the description of a job: spec, status, health.
 
         :param job_id: The job.
         :raises PolarisNotFoundError: There is no such job in the project.
@@ -139,35 +139,35 @@ class PolarisHook(BaseHook):
 
     def get_job_status(self, job_id: str) -> str:
         """
-        Return ``executionStatus`` alone, the cheapest question about a job.
+        Return only a job's ``executionStatus``; the cheapest request about a job.
 
         :param job_id: The job.
-        :return: Polaris' word, one that this package doesn't know included.
+        :return: The status as Polaris writes it; it may be unknown to this package.
         :raises PolarisNotFoundError: There is no such job in the project.
         """
         return self.get_conn().get_job_status(job_id)
 
     def iter_jobs(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
-        List jobs as summaries, page after page while they are consumed; each job once.
+        Yield the summary of each job once; pages are fetched as needed.
 
-        :param filters: As ``PolarisClient.iter_jobs`` takes them: ``type``, ``execution_status``, ``health_status``,
+        :param filters: Filters of ``PolarisClient.iter_jobs``: ``type``, ``execution_status``, ``health_status``,
             ``search``, ``target_table``, ``sort_column``, ``sort_order``, ``limit`` and others.
         """
         return self.get_conn().iter_jobs(**filters)
 
     def cancel_job(self, job_id: str) -> str:
         """
-        Ask Polaris to cancel a job; it may run on for a while.
+        Request the cancellation of a job. The job may continue to run for a while.
 
         :param job_id: The job.
-        :return: ``executionStatus`` right after.
+        :return: The ``executionStatus`` right after the request.
         """
         return self.get_conn().cancel_job(job_id)
 
     def get_job_progress(self, job_id: str) -> float | None:
         """
-        Return how far a job is, from 0 to 1; None for a type of job that has no progress.
+        Return the progress of a job from 0 to 1; None for a job type without progress.
 
         :param job_id: The job.
         """
@@ -175,7 +175,7 @@ class PolarisHook(BaseHook):
 
     def get_job_metrics(self, job_id: str) -> dict[str, Any]:
         """
-        Return the totals of a job: rows read, stored and skipped, bytes; empty while there are none.
+        Return the totals of a job: rows read, stored and skipped, bytes; empty if there are none yet.
 
         :param job_id: The job.
         """
@@ -183,7 +183,7 @@ class PolarisHook(BaseHook):
 
     def get_job_logs(self, job_id: str) -> list[dict[str, Any]]:
         """
-        Return the entries of a job's log as Polaris wrote them.
+        Return the log entries of a job as Polaris wrote them.
 
         :param job_id: The job.
         """
@@ -191,7 +191,7 @@ class PolarisHook(BaseHook):
 
     def get_table(self, name: str) -> dict[str, Any]:
         """
-        Describe a table.
+        Return the description of a table.
 
         :param name: The table's name.
         :raises PolarisNotFoundError: There is no such table in the project.
@@ -200,9 +200,9 @@ class PolarisHook(BaseHook):
 
     def iter_tables(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
-        List tables as summaries.
+        Yield the summaries of the tables.
 
-        :param filters: As ``PolarisClient.iter_tables`` takes them.
+        :param filters: Filters of ``PolarisClient.iter_tables``.
         """
         return self.get_conn().iter_tables(**filters)
 
@@ -210,18 +210,18 @@ class PolarisHook(BaseHook):
         """
         Create a table.
 
-        :param body: The wire JSON.
-        :return: The table as Polaris describes it.
-        :raises PolarisConflictError: There is a table of that name.
+        :param body: The API's JSON.
+        :return: Polaris' description of the table.
+        :raises PolarisConflictError: A table with that name exists.
         """
         return self.get_conn().create_table(body)
 
     def iter_unused_segments(self, table: str, **filters: Any) -> Iterator[dict[str, Any]]:
         """
-        List the segments that a soft delete took out of a table.
+        Yield the segments that a soft delete removed from a table.
 
         :param table: The table's name.
-        :param filters: As ``PolarisClient.iter_unused_segments`` takes them: ``interval``, ``sort_order`` and others.
+        :param filters: Filters of ``PolarisClient.iter_unused_segments``: ``interval``, ``sort_order`` and others.
         """
         return self.get_conn().iter_unused_segments(table, **filters)
 
@@ -233,26 +233,26 @@ class PolarisHook(BaseHook):
         context: Mapping[str, Any] | None = None,
     ) -> list[dict[str, Any]]:
         """
-        Run a SELECT and wait for its rows, a minute at most.
+        Run a SELECT and return its rows. Polaris stops it after a minute.
 
-        It sees precached and real-time data only, so a count can be too low.
+        The query reads precached and real-time data only, so a count can be too low.
         Source: https://docs.imply.io/polaris/api-query (read 2026-11-22).
 
         :param sql: Druid SQL.
-        :param parameters: Values for ``?`` in the text, each ``{"type": ..., "value": ...}``.
+        :param parameters: Values for ``?`` in the SQL, each ``{"type": ..., "value": ...}``.
         :param context: Query context.
-        :return: A dictionary a row, in the order of the answer.
+        :return: One dictionary per row, in the order of the response.
         """
         return self.get_conn().query(sql, parameters=parameters, context=context)
 
     def test_connection(self) -> tuple[bool, str]:
         """
-        Try the connection for real: one authenticated call each to the project's jobs, tables and SQL.
+        Test the connection with one authenticated request each to the project's jobs, tables and SQL.
 
-        Never raises; takes seconds, not minutes, also when nothing answers.
+        It never raises, and takes seconds, not minutes, even without a response.
 
-        :return: True if jobs can be managed, and a text: the project reached and which permissions work, or one
-            sentence on what is wrong. No secret is in it.
+        :return: True if jobs can be managed; and a text with the project and the working permissions, or with the
+            problem. It contains no secret.
         """
         from airflow_provider_polaris.hooks.connection_check import check_connection
 

@@ -1,9 +1,8 @@
 """
-Whose fault it is that Polaris refuses a query: the user's words in it, or the moment; performs no I/O.
+Classify a rejected query: wrong SQL from the user, or a transient state; performs no I/O.
 
-The rest of each query is written by this package and known to work, so a query that Polaris finds wrong is wrong by
-what the user wrote. Two refusals are about the moment all the same: a table, or a column that the table has by its own
-description, which the query engine doesn't know yet.
+This package writes the rest of each query, which is known to work. A query error is therefore caused by the user's SQL.
+Two errors are transient: the query engine doesn't have a table yet, or not yet a column of the table's description.
 """
 
 from __future__ import annotations
@@ -17,12 +16,13 @@ from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisSpecErr
 from airflow_provider_polaris.jobs.tables.storage_policy import TableStorage
 from airflow_provider_polaris.jobs.time.instant import quote
 
-#: Categories of an error by which Druid says that the query is wrong.
+#: Error categories with which Druid reports a wrong query.
 #: Source: druid.apache.org/docs/latest/api-reference/sql-api (category).
 _WRONG: Final = frozenset({"INVALID_INPUT", "UNSUPPORTED"})
-#: Its codes that come with 400 and 501, the statuses of those categories.
+#: Druid's error codes for 400 and 501, the statuses of those categories.
 _WRONG_CODES: Final = frozenset({"invalidInput", "general"})
-#: How the planner's own texts begin where an error has neither. Source: org.apache.calcite.runtime.CalciteResource.
+#: Beginnings of the planner's messages, for errors that have neither. Source:
+#: org.apache.calcite.runtime.CalciteResource.
 _WRONG_TEXT: Final = re.compile(
     r"Column '[^']*' not found|No match found for function signature|Cannot apply '|Invalid number of arguments|"
     r"Received an unexpected token|Encountered \"|Lexical error"
@@ -34,10 +34,10 @@ _NO_COLUMN: Final = re.compile(r"Column '([^']*)' not found")
 @dataclass(frozen=True)
 class QueryRefusal:
     """
-    Why Polaris refuses a query.
+    Why Polaris rejected a query.
 
-    :param reason: Polaris' own text; empty if it gave none.
-    :param is_of_query: Whether Polaris says that the query is wrong.
+    :param reason: Polaris' message; empty if there was none.
+    :param is_of_query: Whether Polaris reports that the query is wrong.
     """
 
     reason: str
@@ -45,7 +45,7 @@ class QueryRefusal:
 
     @classmethod
     def of_failure(cls, answer: Mapping[str, Any]) -> QueryRefusal:
-        """Read the answer about an asynchronous query that failed."""
+        """Parse the response of an asynchronous query that failed."""
         details = answer.get("errorDetails")
         details = details if isinstance(details, Mapping) else {}
         text = details.get("errorMessage")
@@ -55,16 +55,16 @@ class QueryRefusal:
 
     @classmethod
     def of_refusal(cls, error: PolarisApiError) -> QueryRefusal:
-        """Read the error of a query that was not even started."""
+        """Parse the error of a query that was not started."""
         reason = error.vendor_message or ""
         is_wrong = error.code in _WRONG_CODES or _WRONG_TEXT.search(reason) or _NO_TABLE.search(reason)
         return cls(reason, error.status in (400, 501) and bool(is_wrong))
 
     def passes(self, table: TableStorage) -> bool:
         """
-        Return whether the same query may work later: the query engine doesn't know yet what the table has.
+        Return whether the same query may succeed later because the query engine doesn't have the table's data yet.
 
-        :param table: The table that the query reads, by its description.
+        :param table: Description of the table that the query reads.
         """
         missing = _NO_TABLE.search(self.reason)
         return (missing is not None and missing[1] == table.name) or self._missing_column in table.columns
@@ -76,11 +76,11 @@ class QueryRefusal:
 
     def of_words(self, words: Mapping[str, str], table: TableStorage, aftermath: str) -> PolarisSpecError | None:
         """
-        Return the error that names the argument; None if no words of the user are in the query.
+        Return the error that names the argument; None if the query contains no SQL of the user.
 
-        :param words: What the user wrote into the query, by the name of the argument.
+        :param words: The user's SQL in the query, by argument name.
         :param table: The table that the query reads.
-        :param aftermath: What was not done, as a sentence after a blank.
+        :param aftermath: What was not done, as a sentence with a leading space.
         """
         if not words or not self.is_of_query:
             return None

@@ -1,9 +1,9 @@
 """
-Ask a table in SQL in a way that misses no row: asynchronously, or synchronously where all rows are at hand.
+Run SQL queries that read every row of a table.
 
-Asynchronous SQL covers deep storage; a project may not have it (docs.imply.io/polaris/query-async). Synchronous SQL
-sees precached and real-time data only (docs.imply.io/polaris/api-query): too little where a part isn't precached, too
-much where rows have come in that no job can read yet.
+Asynchronous SQL reads deep storage, but a project may not have it (docs.imply.io/polaris/query-async). Synchronous SQL
+reads precached and real-time data only (docs.imply.io/polaris/api-query). It misses rows that aren't precached, and it
+includes streamed rows that no job can read yet. It is used only where neither applies.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from airflow_provider_polaris.runtime.deadline import Deadline
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
 
-#: So long a query may take.
+#: Longest time for one query.
 QUERY_LIMIT: Final = timedelta(minutes=10)
 
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 5.0
-#: So often a SELECT is sent of which nobody knows whether it arrived; twice costs money and does no harm.
+#: Most attempts to start a query with an unknown outcome. A second SELECT costs money but does no harm.
 _MOST_STARTS: Final = 3
-#: Answers of a project that doesn't have asynchronous SQL, or whose key may not use it.
+#: Statuses for a project without asynchronous SQL, or a key without permission for it.
 _HAS_NONE: Final = frozenset({400, 403, 404, 405, 501})
-#: Segments that are published, as jobs read them. Druid's default, but it matters.
+#: Query published segments only, as jobs do. This is Druid's default; it is set because results depend on it.
 #: Source: druid.apache.org/docs/latest/multi-stage-query/reference.
 _VIEW_OF_JOBS: Final = {"includeSegmentSource": "NONE"}
 
@@ -46,11 +46,11 @@ _VIEW_OF_JOBS: Final = {"includeSegmentSource": "NONE"}
 @dataclass(frozen=True)
 class CountErrorAdvice:
     """
-    Why rows are counted, for the errors.
+    Texts for errors about row counts.
 
-    :param rows: Which rows.
-    :param aftermath: What was not done, as a sentence after a blank; empty if nothing was to be done.
-    :param advice: How to do without counting, as sentences after a blank; empty if there is no way.
+    :param rows: Which rows are counted.
+    :param aftermath: What was not done, as a sentence with a leading space; may be empty.
+    :param advice: How to avoid counting, as sentences with a leading space; may be empty.
     """
 
     rows: str = "the rows that the job would read and replace"
@@ -63,10 +63,10 @@ class CountErrorAdvice:
 
 class _WrongQuery(Exception):  # noqa: N818 (never leaves this module)
     """
-    Polaris finds the query wrong.
+    Raised when Polaris reports a wrong query.
 
-    :param fault: Why.
-    :param error: What to raise if that isn't the user's doing.
+    :param fault: The reason.
+    :param error: The error to raise if the user's SQL isn't the cause.
     """
 
     def __init__(self, fault: QueryRefusal, error: PolarisError) -> None:
@@ -77,12 +77,12 @@ class _WrongQuery(Exception):  # noqa: N818 (never leaves this module)
 
 class RowCounter:
     """
-    Runs queries that have to see every row that a job can read.
+    Run queries that must read every row that a job can read.
 
     :param connect: Returns the client.
-    :param limits: How long.
+    :param limits: Time limits.
     :param log: Logger of the task.
-    :param purpose: What for.
+    :param purpose: Texts for errors.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class RowCounter:
         self._purpose = purpose
         self._limits = limits
         self._log = log
-        #: Why asynchronous SQL is not to be had; None while it is.
+        #: Why asynchronous SQL is unavailable; None if it is available.
         self._refusal: PolarisApiError | None = None
 
     def rows(
@@ -115,18 +115,18 @@ class RowCounter:
         :param sql: Druid SQL.
         :param table: The table that it reads.
         :param context: Query context.
-        :param as_job: It must see no row that a job can't: rows that just came in by streaming. Otherwise it may.
-        :param words: What of the SQL the user wrote, by the name of the argument.
-        :return: A dictionary a row.
-        :raises PolarisSpecError: Polaris finds the user's words wrong; the sentence names the argument.
-        :raises PolarisGuardError: There is no way to see all rows, and only those.
-        :raises PolarisGuardUnansweredError: The query failed or took too long.
-        :raises PolarisError: As the client raises it.
+        :param as_job: Exclude rows that a job can't read, such as rows that were just streamed.
+        :param words: The user's parts of the SQL, by argument name.
+        :return: One dictionary per row.
+        :raises PolarisSpecError: Polaris reports that the user's SQL is wrong; the message names the argument.
+        :raises PolarisGuardError: No query can read exactly the required rows.
+        :raises PolarisGuardUnansweredError: The query failed or timed out.
+        :raises PolarisError: Any error of the client.
         """
         try:
             return self._rows_unless_wrong(sql, table, context, as_job=as_job, words=words or {})
         except (PolarisGuardUnansweredError, PolarisApiError) as error:
-            # Druid doesn't know a table without segments. Source: druid.apache.org/docs/latest/querying/sql.
+            # Druid has no table without segments. Source: druid.apache.org/docs/latest/querying/sql.
             if table.is_empty and not (isinstance(error, PolarisApiError) and error.status != 400):
                 self._log.info("Table %r has no data, by its description.", table.name)
                 return []
@@ -145,7 +145,7 @@ class RowCounter:
             return self._rows(sql, table, context, as_job=as_job, has_words=bool(words))
         except _WrongQuery as wrong:
             found = wrong
-        # Out of the handler, so that the error has no context.
+        # Raised outside the handler, so that the error has no context.
         if table.is_empty:
             raise found.error
         if found.fault.passes(table):
@@ -217,7 +217,7 @@ class RowCounter:
         )
 
     def _await(self, query_id: str) -> None:
-        end = self._limits.end(QUERY_LIMIT)
+        end = self._limits.limit(QUERY_LIMIT)
         pause = _FIRST_PAUSE
         while True:
             answer = self._connect().get_query(query_id)
@@ -232,7 +232,7 @@ class RowCounter:
                     "asks again."
                 )
                 raise _WrongQuery(fault, unanswered) if fault.is_of_query else unanswered
-            if not self._limits.pause(pause, end):
+            if not self._limits.sleep(pause, end):
                 raise PolarisGuardUnansweredError(
                     f"Polaris couldn't count rows in time: query {query_id!r} is still {state!r} and was canceled."
                     f"{self._purpose.aftermath} A retry asks again."
@@ -262,7 +262,7 @@ class RowCounter:
         self._check_total(table)
 
     def _check_total(self, table: TableStorage) -> None:
-        """Polaris' own number has published rows only."""
+        """Check the row count against Polaris' own total, which includes published rows only."""
         total = self._connect().get_table(table.name).get("totalRows")
         answer = self._connect().query(f'SELECT COUNT(*) AS "n" FROM {quote_identifier(table.name)}')
         seen = answer[0].get("n") if answer else None
@@ -273,7 +273,7 @@ class RowCounter:
 
     def _blind(self, why: str) -> PolarisGuardError:
         return PolarisGuardError(
-            f"{self._purpose.rows} can't be counted: asynchronous SQL isn't to be had ({self._refusal}), and "
+            f"{self._purpose.rows} can't be counted: asynchronous SQL is unavailable ({self._refusal}), and "
             f"synchronous SQL can't be relied on, because {why}.{self._purpose.aftermath} Have asynchronous SQL "
             "enabled for the project and allow it to the API key, or let the table precache all its data."
             f"{self._purpose.advice}"

@@ -1,4 +1,4 @@
-"""A table as Polaris describes it: what the rules need of it, and where its data is."""
+"""Read a table's description and storage from Polaris."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class TableInfo:
     """
-    A table.
+    The description of a table.
 
-    :param facts: What the rules need.
-    :param storage: What is kept, and where.
+    :param facts: The part that validation rules need.
+    :param storage: Retention and location of its data.
     """
 
     facts: TableDescription
@@ -28,9 +28,9 @@ class TableInfo:
 
 def find_table(hook: PolarisHook, name: str) -> TableInfo | None:
     """
-    Describe a table; None if there is none of that name.
+    Return the description of a table; None if it doesn't exist.
 
-    :param hook: Asks Polaris.
+    :param hook: The hook.
     :param name: Its name.
     """
     try:

@@ -1,9 +1,9 @@
 """
-Buttons on a task's page that lead to its job and its table; knows neither hooks nor operators.
+Links on a task's page to its job and its table.
 
-Airflow 3 takes the URL from the XCom named by ``xcom_key`` and runs none of this code in its API server; its task
-runner asks :meth:`get_link` when a task ends and stores the answer under the same key, so the answer must be what the
-task pushed. Airflow 2 asks :meth:`get_link` each time somebody looks at the task.
+Airflow 3 reads the URL from the XCom named by ``xcom_key`` and doesn't run this code in its API server. Its task runner
+calls :meth:`get_link` when a task ends and stores the result under the same key, so the result must be the URL that the
+task pushed. Airflow 2 calls :meth:`get_link` each time the task's page is opened.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 class _XComLink(BaseOperatorLink):
     """A link whose URL the task pushed to XCom."""
 
-    #: Stored data and read by users' own code: never rename.
+    #: The key is stored and read by users' code: never rename it.
     key: ClassVar[str]
 
     @property
@@ -32,10 +32,10 @@ class _XComLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """
-        Return the URL that the task pushed; empty if it pushed none (it submitted nothing, or not yet).
+        Return the URL that the task pushed; empty if there is none (nothing submitted, or not yet).
 
-        :param operator: The task. One that has just run may know that it pushed nothing; Airflow, when it is asked for
-            what isn't there, logs an error (seen on 3.3.2), which would stand below the one that matters.
+        :param operator: The task. A task that has just run may record that it pushed nothing. Then no XCom is
+            requested, because Airflow logs an error for a missing one (OBSERVED on 3.3.2), below the task's own error.
         :param ti_key: The task instance.
         """
         if getattr(operator, "has_pushed_links", None) is False:
@@ -50,14 +50,14 @@ class _XComLink(BaseOperatorLink):
 
 
 class PolarisJobLink(_XComLink):
-    """Leads to the job that the task submitted or watches (XCom ``polaris_job_url``)."""
+    """Link to the job that the task submitted or waits for (XCom ``polaris_job_url``)."""
 
     name = "Polaris Job"
     key = "polaris_job_url"
 
 
 class PolarisTableLink(_XComLink):
-    """Leads to the table that the task writes (XCom ``polaris_table_url``)."""
+    """Link to the table that the task writes (XCom ``polaris_table_url``)."""
 
     name = "Polaris Table"
     key = "polaris_table_url"

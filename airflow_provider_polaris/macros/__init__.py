@@ -1,15 +1,16 @@
 """
-Jinja macros for people who write their own job specs: ``{{ macros.polaris.interval(...) }}`` and four more.
+Jinja macros for handwritten job specs: ``{{ macros.polaris.interval(...) }}`` and four more.
 
-Each is a thin call of ``jobs``, and takes and returns text, so that one fits into another and what is rendered can
-stand in a job's JSON as it is, with ``render_template_as_native_obj`` too. Nothing here performs I/O or asks the clock.
+Each macro takes and returns text, so macros can be nested, and their results can be used in a job's JSON, also with
+``render_template_as_native_obj``. The code is in ``jobs``. Nothing here performs I/O or reads the clock.
 
-An *instant* is what Airflow's context holds (``data_interval_start``, ``partition_date``, ``ds``) or ISO 8601 text,
-where a missing time zone is UTC. An *interval* is ISO 8601 text, or an
-:class:`~airflow_provider_polaris.jobs.time.interval.Interval`. What is returned is in UTC with milliseconds and
-``Z``, as Polaris writes it, and each interval is half-open.
+An *instant* is a value of Airflow's context (``data_interval_start``, ``partition_date``, ``ds``) or ISO 8601 text. A
+missing time zone means UTC. An *interval* is ISO 8601 text, or an
+:class:`~airflow_provider_polaris.jobs.time.interval.Interval`. Results are in UTC with milliseconds and ``Z``, as
+    Polaris writes them. Intervals
+are half-open.
 
-Airflow imports this module in every process that renders a template, so everything else is imported when it is used.
+Airflow imports this module in every process that renders a template, so all other imports are deferred until use.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def interval(start: datetime | str, end: datetime | str) -> str:
     """
-    Make an interval of two instants.
+    Return the interval between two instants.
 
     .. code-block:: jinja
 
@@ -34,11 +35,11 @@ def interval(start: datetime | str, end: datetime | str) -> str:
     >>> interval("2024-06-01", "2024-06-02 02:00:00+02:00")
     '2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z'
 
-    :param start: First instant, or the ISO 8601 period before ``end``.
-    :param end: First instant after the interval, or the ISO 8601 period from ``start`` on.
-    :raises PolarisSpecError: One of the two is missing (None) or can't be read, or the interval is empty or reversed.
+    :param start: First instant, or an ISO 8601 period before ``end``.
+    :param end: First instant after the interval, or an ISO 8601 period after ``start``.
+    :raises PolarisSpecError: An argument is missing (None) or can't be parsed, or the interval is empty or reversed.
     """
-    # As text, because the text of None and of an undefined variable lead to the errors that name them.
+    # As text, because the texts of None and of an undefined variable lead to errors that name them.
     return str(_read(f"{start}/{end}"))
 
 
@@ -51,7 +52,7 @@ def floor(instant: datetime | str, granularity: str) -> str:
 
     :param instant: Any instant.
     :param granularity: Polaris' word (``hour``, ``fifteen_minute``) or an ISO 8601 period (``PT1H``).
-    :raises PolarisSpecError: One of the two can't be read.
+    :raises PolarisSpecError: An argument can't be parsed.
     """
     from airflow_provider_polaris.jobs.errors import PolarisSpecError
     from airflow_provider_polaris.jobs.time.granularity import Granularity
@@ -69,23 +70,23 @@ def floor(instant: datetime | str, granularity: str) -> str:
 
 def shift(interval: Interval | str, period: str | timedelta) -> str:
     """
-    Move an interval by an ISO 8601 period; by the calendar where it is counted in months or years.
+    Move an interval by an ISO 8601 period. Months and years follow the calendar.
 
     >>> shift("2024-03-01/P1M", "-P1M")
     '2024-02-01T00:00:00.000Z/2024-03-01T00:00:00.000Z'
 
     :param interval: Any interval.
-    :param period: ``P1D`` for forward, ``-P1D`` for back.
-    :raises PolarisSpecError: One of the two can't be read, or the result is outside of the years 1 to 9999.
+    :param period: ``P1D`` moves forward, ``-P1D`` back.
+    :raises PolarisSpecError: An argument can't be parsed, or the result is outside the years 1 to 9999.
     """
     return str(_read(interval).shift(period))
 
 
 def aged_window(interval: Interval | str, older_than: str, granularity: str) -> str:
     """
-    Return what comes of age in a run: both ends counted back by an age, then rounded down to whole partitions.
+    Return the window that reaches an age in a run: both ends minus the age, rounded down to whole partitions.
 
-    The windows of consecutive runs touch and never overlap, so that each partition comes of age once.
+    The windows of consecutive runs are adjacent and never overlap, so each partition is in exactly one window.
 
     >>> aged_window("2024-07-01/P1D", "P30D", "day")
     '2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z'
@@ -95,9 +96,9 @@ def aged_window(interval: Interval | str, older_than: str, granularity: str) -> 
     :param interval: The interval of the run.
     :param older_than: ISO 8601 period, positive.
     :param granularity: Partitions of the table: Polaris' word (``day``) or an ISO 8601 period (``P1D``).
-    :return: An interval; the empty text, which is false in ``{% if %}`` and which no job spec takes, if no partition
-        comes of age in this run.
-    :raises PolarisSpecError: One of the three can't be read, or the result is outside of the years 1 to 9999.
+    :return: An interval; empty text if no partition reaches the age in this run. Empty text is false in ``{% if %}``,
+        and job specs reject it.
+    :raises PolarisSpecError: An argument can't be parsed, or the result is outside the years 1 to 9999.
     """
     from airflow_provider_polaris.jobs.age_out.window import aged_interval, read_age
     from airflow_provider_polaris.jobs.time.granularity import Granularity
@@ -107,7 +108,7 @@ def aged_window(interval: Interval | str, older_than: str, granularity: str) -> 
 
 def split(interval: Interval | str, step: str | timedelta) -> list[str]:
     """
-    Cut an interval into consecutive pieces that cover it exactly, in time order.
+    Split an interval into consecutive parts that cover it exactly, in time order.
 
     .. code-block:: jinja
 
@@ -117,10 +118,10 @@ def split(interval: Interval | str, step: str | timedelta) -> list[str]:
     ['2024-01-15T00:00:00.000Z/2024-02-01T00:00:00.000Z', '2024-02-01T00:00:00.000Z/2024-03-01T00:00:00.000Z']
 
     :param interval: Any interval.
-    :param step: Cut at the bucket boundaries of this granularity (``month``, ``PT1H``), or, as a timedelta, into
-        pieces of this length.
-    :return: At least one piece.
-    :raises PolarisSpecError: One of the two can't be read, or the step is not positive.
+    :param step: Granularity at whose boundaries to split (``month``, ``PT1H``), or a timedelta for parts of this
+        length.
+    :return: At least one part.
+    :raises PolarisSpecError: An argument can't be parsed, or the step is not positive.
     """
     from airflow_provider_polaris.jobs.time.granularity import Granularity
 

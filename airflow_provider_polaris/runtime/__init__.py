@@ -1,0 +1,1 @@
+"""The task's Airflow runtime: version differences, arguments, run interval, deadline, deferral and failure."""

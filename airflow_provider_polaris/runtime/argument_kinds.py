@@ -1,7 +1,8 @@
 """
-What each templated argument means: text, or something that a template may also give as a list, a number and so on.
+The type of each templated argument: text, or a value that a template may also return as a list, a number etc.
 
-The tables here are all that decides how an argument is rendered, see :mod:`airflow_provider_polaris.runtime.rendering`.
+Only the tables in this module determine how an argument is rendered, see
+:mod:`airflow_provider_polaris.runtime.rendering`.
 Performs no I/O.
 """
 
@@ -14,26 +15,26 @@ from typing import Any, Final
 
 
 class ValueKind(Enum):
-    """What a value is for."""
+    """The type of a value."""
 
-    #: A name, an expression, a filter, an interval, a word. It stays text, whatever it looks like.
+    #: A name, an expression, a filter, an interval, a word. It always stays text.
     TEXT = "text"
-    #: A list or an object; text of one is read.
+    #: A list or an object. Text of one is parsed.
     COLLECTION = "collection"
-    #: A truth value or a number; text of one is read.
+    #: A boolean or a number. Text of one is parsed.
     SETTING = "setting"
-    #: Anything, so nothing is read into it: text stays text, and a number stays a number.
+    #: Any type. Nothing is converted: text stays text, and a number stays a number.
     OPEN = "open"
 
 
 @dataclass(frozen=True)
 class ArgumentKind:
     """
-    What a value means, and what the values inside it mean.
+    The kind of a value, and the kinds of the values inside it.
 
-    :param kind: What the value itself is for.
-    :param keys: Meanings of an object's values, by key.
-    :param inside: Meaning of all other values inside; None for the same as this one.
+    :param kind: Kind of the value itself.
+    :param keys: Kinds of an object's values, by key.
+    :param inside: Kind of all other values inside; None for the same kind.
     """
 
     kind: ValueKind
@@ -42,7 +43,7 @@ class ArgumentKind:
 
     def at(self, key: Any = None) -> ArgumentKind:
         """
-        Return the meaning of a value inside.
+        Return the kind of a value inside.
 
         :param key: Its key in an object; None for an element of a list.
         """
@@ -68,7 +69,7 @@ _TEXTS: Final = _list_of(TEXT)
 _ANYTHING: Final = _object()
 _MAPPINGS: Final = _list_of(_object(columnName=TEXT, expression=TEXT, isAggregation=SETTING))
 
-#: The spec of a job, in the names of the API.
+#: A job spec, with the field names of the API.
 _SPEC: Final = _object(
     type=TEXT,
     source=_object(
@@ -145,8 +146,8 @@ _ARGUMENTS: Final[dict[str, ArgumentKind]] = {
     "mappings": _MAPPINGS,
     "spec": _SPEC,
 }
-# Task groups hand the arguments of another operator on in these.
+# Task groups pass the arguments of another operator in these.
 _ARGUMENTS["copy_arguments"] = _ARGUMENTS["job_arguments"] = ArgumentKind(ValueKind.COLLECTION, _ARGUMENTS, inside=OPEN)
 
-#: By argument. Truth values and numbers are not listed: the operators read them from text, too.
+#: Kinds by argument. Booleans and numbers are not listed: the operators also parse them from text.
 ARGUMENTS: Final[Mapping[str, ArgumentKind]] = _ARGUMENTS

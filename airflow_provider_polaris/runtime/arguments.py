@@ -1,8 +1,8 @@
 """
-Rendered arguments: a template turns every value into text, and here it becomes what it was meant to be.
+Convert rendered template arguments from text to their types.
 
-``cancel_on_kill='{{ params.cancel }}'`` arrives as ``'False'``, which Python takes for true; so each argument is read
-by name, and what can't be read is refused in one sentence. Performs no I/O.
+A template turns every value into text: ``cancel_on_kill='{{ params.cancel }}'`` becomes ``'False'``, which is true in
+Python. Each function converts one argument, and raises an error with the argument's name if it can't. Performs no I/O.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _BOOLEANS: Mapping[str, bool] = {"true": True, "false": False}
 
 def as_bool(value: Any, field: str) -> bool:
     """
-    Read True or False, or a text that says so in any case.
+    Return a boolean from True, False or their text in any case.
 
     :param value: The rendered argument.
     :param field: Its name, for the error.
-    :raises PolarisSpecError: It is neither.
+    :raises PolarisSpecError: The value is neither.
     """
     if isinstance(value, bool):
         return value
@@ -36,13 +36,13 @@ def as_bool(value: Any, field: str) -> bool:
 
 
 def as_optional_bool(value: Any, field: str) -> bool | None:
-    """Read True, False or None; see :func:`as_bool`."""
+    """Return True, False or None; see :func:`as_bool`."""
     return None if is_none(value) else as_bool(value, field)
 
 
 def as_count(value: Any, field: str) -> int | None:
     """
-    Read a whole number from 0 on, or None.
+    Return a whole number of at least 0, or None.
 
     :param value: The rendered argument.
     :param field: Its name, for the error.
@@ -58,7 +58,7 @@ def as_count(value: Any, field: str) -> int | None:
 
 def as_seconds(value: Any, field: str) -> float | None:
     """
-    Read a positive number of seconds, a timedelta, or None.
+    Return a positive number of seconds, also from a timedelta; or None.
 
     :param value: The rendered argument.
     :param field: Its name, for the error.
@@ -74,11 +74,11 @@ def as_seconds(value: Any, field: str) -> float | None:
 
 def as_text(value: Any, field: str) -> str:
     """
-    Read a text that must be there. A number is refused: ``2024_06`` without quotes is 202406, another name.
+    Return a required text. A number is rejected: ``2024_06`` without quotes is 202406, which is another name.
 
     :param value: The rendered argument.
     :param field: Its name, for the error.
-    :raises PolarisSpecError: It is no text; or it is missing, empty, or the text ``None`` of a template without a
+    :raises PolarisSpecError: The value is no text, is missing or empty, or is the text ``None`` of a template without a
         value.
     """
     if is_none(value) or (isinstance(value, str) and not value.strip()):
@@ -94,13 +94,13 @@ def as_text(value: Any, field: str) -> str:
 
 
 def as_optional_text(value: Any, field: str) -> str | None:
-    """Read a text, or None; a template that renders to nothing is refused, see :func:`as_text`."""
+    """Return a text, or None. A template that renders to nothing is rejected, see :func:`as_text`."""
     return None if value is None else as_text(value, field)
 
 
 def as_list(value: Any, field: str) -> list[Any] | None:
     """
-    Read a list, or None; JSON text of a list is read, and any other text is a list of that one.
+    Return a list, or None. JSON text of a list is parsed; any other text becomes a list with one element.
 
     :param value: The rendered argument.
     :param field: Its name, for the error.
@@ -117,7 +117,7 @@ def as_list(value: Any, field: str) -> list[Any] | None:
 
 def as_mapping(value: Any, field: str) -> dict[str, Any] | None:
     """
-    Read a dictionary, or None; JSON text of an object is read.
+    Return a dictionary, or None. JSON text of an object is parsed.
 
     :param value: The rendered argument.
     :param field: Its name, for the error.
@@ -133,7 +133,7 @@ def as_mapping(value: Any, field: str) -> dict[str, Any] | None:
 
 
 def is_none(value: Any) -> bool:
-    """Whether a rendered argument is None: itself, or the text that a template makes of it."""
+    """Return whether a rendered argument is None, or the text that a template makes of None."""
     return value is None or (isinstance(value, str) and value.strip() == "None")
 
 

@@ -1,4 +1,4 @@
-"""The clock of the waiting operators, in one place so that tests can bring their own."""
+"""The clock of the waiting operators, which tests can replace."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 
-#: Longest single sleep: a signal handler that asks the wait to stop is heeded within it.
+#: Longest single sleep in seconds. A stop request of a signal handler takes effect within this time.
 _SLICE = 0.5
 
 
@@ -15,27 +15,27 @@ class Clock:
     """Real time, in UTC."""
 
     def now(self) -> datetime:
-        """Return the present instant."""
+        """Return the current time."""
         return datetime.now(timezone.utc)
 
     def sleep(self, seconds: float, stop: Callable[[], bool]) -> None:
         """
-        Sleep, but end early once ``stop`` says so.
+        Sleep, but return early once ``stop`` returns true.
 
-        In slices and not on an event: Python goes back to sleep after a signal handler, and an event can't be set
-        from one safely while the same thread waits on it.
+        It sleeps in slices and doesn't wait on an event: Python resumes a sleep after a signal handler, and a signal
+        handler can't safely set an event that the same thread waits on.
 
-        :param seconds: How long.
-        :param stop: Asked between slices.
+        :param seconds: Duration.
+        :param stop: Returns whether to stop; called between slices.
         """
         end = time.monotonic() + seconds
         while not stop() and (rest := end - time.monotonic()) > 0:
             time.sleep(min(rest, _SLICE))
 
     def jitter(self) -> float:
-        """Return a factor around 1, so that tasks that started together don't poll together."""
+        """Return a random factor around 1, so that tasks that started together don't poll together."""
         return random.uniform(0.9, 1.1)
 
 
-#: What the operators ask. Tests replace it.
+#: The clock that the operators use. Tests replace it.
 CLOCK = Clock()

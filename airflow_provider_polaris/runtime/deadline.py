@@ -1,4 +1,4 @@
-"""How long a guard may wait: until it is told to stop, or until the task's deadline."""
+"""Limit waits by the task's deadline, and stop them when the task is killed."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Deadline:
     """
-    Time and its end.
+    The clock and the deadline of a task.
 
     :param clock: Time and sleep.
-    :param stop: Whether the task was killed.
-    :param deadline: When the task gives up; None for never.
+    :param stop: Returns whether the task was killed.
+    :param deadline: When the task times out; None for never.
     """
 
     clock: Clock
     stop: Callable[[], bool]
     deadline: datetime | None
 
-    def end(self, longest: timedelta) -> datetime:
-        """Return when a wait that begins now is over: after ``longest``, or at the deadline if that is earlier."""
+    def limit(self, longest: timedelta) -> datetime:
+        """Return the end of a wait that begins now: after ``longest``, or at the deadline if that is earlier."""
         end = self.clock.now() + longest
         return end if self.deadline is None else min(end, self.deadline)
 
     def check_alive(self) -> None:
         """
-        Stop if the task was killed.
+        Raise if the task was killed.
 
-        :raises PolarisJobCanceledError: It was.
+        :raises PolarisJobCanceledError: The task was killed.
         """
         if self.stop():
             raise PolarisJobCanceledError("the task was killed before it submitted its job.", job_id="")
 
-    def pause(self, seconds: float, end: datetime) -> bool:
+    def sleep(self, seconds: float, end: datetime) -> bool:
         """
         Sleep, but not past ``end``.
 
-        :return: False, at once, if that is now.
+        :return: False, without sleeping, if ``end`` has passed.
         :raises PolarisJobCanceledError: The task was killed.
         """
         self.check_alive()
@@ -59,20 +59,21 @@ class Deadline:
         return True
 
 
-#: Airflow's own limit strikes in the middle of whatever runs; ours comes before it, by this much or by half of it.
+#: Airflow's own timeout interrupts any code. Our deadline is earlier by this much, or by half of the timeout if
+#: shorter.
 _RESERVE: Final = timedelta(seconds=30)
 
 
-#: So long after our deadline Airflow's own ends a deferral, in case no triggerer is there to keep ours.
+#: Airflow ends a deferral this long after our deadline, in case no triggerer is running to enforce ours.
 _BACKSTOP: Final = timedelta(minutes=2)
 
 
 def try_start(ti: Any, now: datetime) -> datetime:
     """
-    Return when this attempt of a task began, by which Airflow 2 counts ``execution_timeout``.
+    Return the start of this try of a task, from which Airflow 2 counts ``execution_timeout``.
 
     :param ti: The task instance.
-    :param now: The present; what to return if Airflow doesn't tell.
+    :param now: Current time; returned if Airflow doesn't provide the start.
     """
     start = getattr(ti, "start_date", None)
     return min(start, now) if isinstance(start, datetime) and start.tzinfo is not None else now
@@ -80,11 +81,11 @@ def try_start(ti: Any, now: datetime) -> datetime:
 
 def deadline_of(started: datetime, timeout: timedelta | None, execution_timeout: timedelta | None) -> datetime | None:
     """
-    Return when to give up a job; None for never.
+    Return when to stop waiting for a job; None for never.
 
-    :param started: Start of this attempt.
+    :param started: Start of this try.
     :param timeout: The operator's own limit.
-    :param execution_timeout: Airflow's limit; what comes before it leaves time to cancel the job.
+    :param execution_timeout: Airflow's limit. The deadline is earlier, to leave time to cancel the job.
     """
     limits = [] if timeout is None else [timeout]
     if execution_timeout is not None:
@@ -94,9 +95,9 @@ def deadline_of(started: datetime, timeout: timedelta | None, execution_timeout:
 
 def airflow_timeout(deadline: datetime | None, now: datetime) -> timedelta | None:
     """
-    Return after what time Airflow itself shall end a deferral; None for never.
+    Return the timeout after which Airflow itself ends a deferral; None for never.
 
-    :param deadline: Ours, which the trigger keeps.
-    :param now: The present.
+    :param deadline: Our deadline, which the trigger enforces.
+    :param now: Current time.
     """
     return None if deadline is None else max(deadline - now, timedelta()) + _BACKSTOP

@@ -1,5 +1,5 @@
 """
-What operators and sensor share about a wait in the triggerer: its deadline, what it leaves itself, what it comes to.
+Resume deferred tasks: detect timeouts and restore saved state; shared by operators and sensors.
 
 Cancels nothing. Sources: _defer_task, resume_execution and the timers of Airflow 2.11.2 to 3.3.2.
 """
@@ -15,7 +15,7 @@ from airflow_provider_polaris.jobs.errors import (
 )
 from airflow_provider_polaris.runtime.compat import BaseOperator
 
-#: The method that Airflow names when it resumes a task without an event.
+#: The method name with which Airflow resumes a task without an event.
 TRIGGER_FAILED_METHOD: Final = "__fail__"
 
 
@@ -24,9 +24,9 @@ T = TypeVar("T")
 
 def is_timeout(next_kwargs: Mapping[str, Any] | None) -> bool:
     """
-    Whether Airflow resumes a task without an event because its time is up; else the trigger broke.
+    Return whether Airflow resumes a task without an event because of a timeout; otherwise the trigger failed.
 
-    :param next_kwargs: What Airflow resumes it with: ``error`` is ``Trigger/execution timeout`` in 2.11,
+    :param next_kwargs: Airflow's arguments for the resumed task: ``error`` is ``Trigger/execution timeout`` in 2.11,
         ``Trigger timeout`` since 3.0.
     """
     return "timeout" in str((next_kwargs or {}).get("error")).lower()
@@ -34,10 +34,10 @@ def is_timeout(next_kwargs: Mapping[str, Any] | None) -> bool:
 
 def restore_state(memory: type[T], wait: Any) -> T:
     """
-    Return what a task left itself when it was deferred; unknown names are ignored.
+    Return the state that a task saved when it was deferred; unknown names are ignored.
 
     :param memory: A dataclass.
-    :param wait: Its fields, as Airflow kept them.
+    :param wait: Its fields, as Airflow stored them.
     :raises PolarisProtocolError: A field is missing.
     """
     left = wait if isinstance(wait, Mapping) else {}
@@ -45,20 +45,21 @@ def restore_state(memory: type[T], wait: Any) -> T:
     missing = [name for name in names if name not in left]
     if missing:
         raise PolarisProtocolError(
-            f"the task can't go on after its deferral, because it left itself {wait!r}, without {', '.join(missing)}. "
+            f"cannot resume the deferred task: its saved state is {wait!r}, without {', '.join(missing)}. "
             "Another version of this provider may have deferred it, and its job may still be running: a retry of the "
-            "task goes on with it."
+            "task resumes it."
         )
     return memory(**{name: left[name] for name in names})
 
 
 def restart_execution_timeout(self: Any, context: Any) -> None:
     """
-    Give a task that resumes its whole ``execution_timeout`` again, as Airflow does since 3.0.
+    Restart the ``execution_timeout`` of a resumed task, as Airflow does since 3.0.
 
-    Before, the time of the deferral counts, and a task that gets its worker late isn't even told how its job ended.
-    An operator's ``pre_execute``. No mixin: with one before Airflow's class, mapped tasks of 3.3.2 have no inlets and
-    fail.
+    Before 3.0, the time of the deferral counts. A task that gets a worker late would time out before it reads its job's
+    result.
+    Use it as an operator's ``pre_execute``. It is no mixin: with a mixin before Airflow's class, mapped tasks of 3.3.2
+    have no inlets and fail.
     """
     from airflow_provider_polaris.runtime.clock import CLOCK
     from airflow_provider_polaris.runtime.deadline import try_start

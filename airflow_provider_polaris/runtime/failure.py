@@ -1,4 +1,4 @@
-"""How a task of this package fails: what the log says at the end, and whether Airflow retries it."""
+"""Handle a task's failure: log an explanation, and stop Airflow's retries of permanent errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_provider_polaris.runtime.compat import AirflowFailException
 @contextmanager
 def fail_without_retry(log: Any) -> Iterator[None]:
     """
-    Turn what is no use to retry into Airflow's exception for that, and log where the error is explained.
+    Convert permanent errors to ``AirflowFailException``, and log where the error is explained.
 
     :param log: Logger of the task.
     """
@@ -26,29 +26,29 @@ def fail_without_retry(log: Any) -> Iterator[None]:
         log_explanation(error, log)
         if isinstance(error, PolarisError) and is_permanent(error):
             log.debug("How it came to that:", exc_info=error)
-            # The sentence says it all. Airflow prints the cause before it, and its frames would push that away.
+            # The message is complete. Airflow would print the traceback of the cause before it.
             raise AirflowFailException(str(error)) from error.with_traceback(None)
         raise
 
 
 def is_permanent(error: PolarisError) -> bool:
     """
-    Whether the next try of the same task would meet the same error, or could do harm.
+    Return whether the next try of the task would fail with the same error, or could do harm.
 
-    What is deterministic is, and so is an answer that finds fault with the job spec.
+    Deterministic errors are permanent, and so are rejections of the job spec.
 
-    :param error: What went wrong.
+    :param error: The error.
     """
     return retryability_of(error) is Retryability.PERMANENT
 
 
 def log_explanation(error: BaseException, log: Any) -> None:
     """
-    Log the error and what explains it, a line each; nothing if it is none of this package.
+    Log an error of this package and a link to its explanation, one line each. Ignore other errors.
 
-    Airflow prints the error, too, but below a traceback, and its page cuts long lines of those.
+    Airflow also prints the error, but below a traceback, and its log page truncates long lines there.
 
-    :param error: Why the task fails; Airflow's own exception counts as what it was raised from.
+    :param error: Why the task fails. For Airflow's own exception, its cause is logged.
     :param log: Logger of the task.
     """
     cause = error if isinstance(error, PolarisError) else error.__cause__

@@ -1,13 +1,13 @@
 """
-Render the templated arguments of all operators and sensors so that a text stays what the user wrote.
+Render the templated arguments of all operators and sensors, and keep text as the user wrote it.
 
-With ``render_template_as_native_obj`` Airflow evaluates each text as a Python literal, one without a template included:
+With ``render_template_as_native_obj`` Airflow evaluates each text as a Python literal, even one without a template:
 table ``2024_06`` becomes 202406, and ``'city'`` loses its quotes. This module replaces that rendering:
 
 - A text without template marks skips Jinja.
-- Where text is meant, a template gives text, whatever the DAG says.
-- Elsewhere, a native DAG gets the value of the template's expression. A text is read as a list, an object, a number or
-  a truth value only where nothing else can be meant.
+- A template of a text argument always returns text.
+- For other arguments, a native DAG gets the value of the template's expression. Text is parsed as a list, an object, a
+  number or a boolean only if the argument allows nothing else.
 
 Performs no I/O except to read a template file.
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_polaris.runtime.compat import Context
 
-#: What text may be read as, where no text is meant.
+#: The types as which text may be parsed, for arguments that aren't text.
 _READABLE: Final[dict[ValueKind, tuple[type, ...]]] = {
     ValueKind.COLLECTION: (list, tuple, dict),
     ValueKind.SETTING: (bool, int, float, type(None)),
@@ -38,19 +38,20 @@ _READABLE: Final[dict[ValueKind, tuple[type, ...]]] = {
 
 class RendersTexts(BaseOperator):
     """
-    Base of all operators and sensors; :mod:`airflow_provider_polaris.runtime.argument_kinds` says what each argument
-    means.
+    Base of all operators and sensors, which renders arguments by their kind.
 
-    A sensor names this class before Airflow's own base class.
+    :mod:`airflow_provider_polaris.runtime.argument_kinds` defines the kind of each argument. A sensor lists this class
+        before
+    Airflow's own base class.
     """
 
-    #: Meaning of the argument that is being rendered.
+    #: Kind of the argument that is being rendered.
     _meaning: ArgumentKind = OPEN
 
     def _do_render_template_fields(
         self, parent: Any, template_fields: Iterable[str], context: Context, *args: Any, **kwargs: Any
     ) -> None:
-        """Render each field as Airflow does, with its meaning at hand. Airflow calls this for mapped tasks, too."""
+        """Render each field by its kind. Airflow also calls this for mapped tasks."""
         outer = self._meaning
         for name in template_fields:
             self._meaning = ARGUMENTS.get(name, OPEN) if parent is self else OPEN
@@ -67,12 +68,12 @@ class RendersTexts(BaseOperator):
         seen_oids: set[int] | None = None,
     ) -> Any:
         """
-        Render a value and what is inside it; the keys of objects are left alone, as in Airflow.
+        Render a value and the values inside it. Keys of objects are not rendered, as in Airflow.
 
         :param content: The value.
         :param context: Airflow's context.
-        :param jinja_env: The environment that the DAG wants.
-        :param seen_oids: Ids of objects that are rendered already.
+        :param jinja_env: The environment of the DAG.
+        :param seen_oids: Ids of objects that are already rendered.
         """
         environment = jinja_env or self.get_template_env()
         seen = set() if seen_oids is None else seen_oids
@@ -91,7 +92,7 @@ class RendersTexts(BaseOperator):
     def _render_inside(
         self, meaning: ArgumentKind, value: Any, context: Context, environment: jinja2.Environment, seen: set[int]
     ) -> Any:
-        """Visit the same values as Airflow's own ``render_template``."""
+        """Render the same values inside as Airflow's own ``render_template``."""
 
         def inner(part: Any, key: Any = None) -> Any:
             return self._render_inside(meaning.at(key), part, context, environment, seen)
@@ -126,7 +127,7 @@ class RendersTexts(BaseOperator):
 
 
 def _has_marks(text: str, environment: jinja2.Environment) -> bool:
-    """Return whether a text has template marks, which a DAG can redefine."""
+    """Return whether a text contains template marks, which a DAG can redefine."""
     marks = (
         environment.block_start_string,
         environment.variable_start_string,
@@ -138,7 +139,7 @@ def _has_marks(text: str, environment: jinja2.Environment) -> bool:
 
 
 def _render(environment: jinja2.Environment, text: str, context: Context) -> Any:
-    """Render as Airflow does: ``Template.render`` would read every value of the context, and some of them warn."""
+    """Render as Airflow does: ``Template.render`` would read every context value, and some raise warnings."""
     template = environment.from_string(text)
     known: Any = copy.copy(context)
     known.update((name, value) for name, value in template.globals.items() if name not in known)
@@ -146,7 +147,7 @@ def _render(environment: jinja2.Environment, text: str, context: Context) -> Any
         nodes = template.root_render_func(environment.context_class(environment, known, template.name, template.blocks))
         return environment.concat(nodes)
     except Exception:
-        environment.handle_exception()  # lets the traceback point into the template
+        environment.handle_exception()  # makes the traceback point into the template
 
 
 def _text_of(nodes: Iterable[Any]) -> str:
@@ -154,7 +155,7 @@ def _text_of(nodes: Iterable[Any]) -> str:
 
 
 def _value_of(nodes: Iterable[Any]) -> Any:
-    """Return the value of a template that is one expression, else text; jinja2's own function evaluates that text."""
+    """Return the value of a template that is one expression, otherwise text, which jinja2's own function evaluates."""
     from jinja2 import Undefined
 
     parts = list(nodes)
@@ -167,7 +168,7 @@ def _value_of(nodes: Iterable[Any]) -> Any:
 
 
 def _read(text: str, kinds: tuple[type, ...]) -> Any:
-    """Return what a text is in JSON or Python, if it is of these kinds, else the text."""
+    """Return the JSON or Python value of a text if it has one of these types, otherwise the text."""
     for read in (json.loads, ast.literal_eval):
         with suppress(ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             value = read(text.strip())

@@ -1,13 +1,13 @@
 """
-The interval of a run: what a task without an ``interval`` argument works on.
+Determine the interval of a run, for tasks without an ``interval`` argument.
 
-Pure reading of Airflow's context: no request, no clock, and nothing of it is changed. In this order: the data interval
-of the run, if it has one that is not empty; else its partition. Half-open and in UTC.
+It is the run's data interval if that is not empty, otherwise the run's partition; half-open and in UTC. This module
+only reads Airflow's context: it sends no request, reads no clock and changes nothing.
 
-Source: the timetables and partition mappers of Airflow 2.11.2, 3.2.2 and 3.3.2, and runs of them: since Airflow 3 a
-plain cron schedule gives an empty data interval; a partitioned run has a partition_key, mostly a partition_date, and
-neither a logical date nor a data interval; nothing in the context says where a partition ends. Airflow 3.2 tells a task
-the key only, and in it a cron timetable writes UTC.
+Source: the timetables and partition mappers of Airflow 2.11.2, 3.2.2 and 3.3.2, and their runs. Since Airflow 3 a plain
+cron schedule produces an empty data interval. A partitioned run has a partition_key, mostly a partition_date, but
+neither a logical date nor a data interval. The context doesn't contain the end of a partition. Airflow 3.2 passes only
+the key to a task, which a cron timetable writes in UTC.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 
 _MILLISECOND = timedelta(milliseconds=1)
 
-#: Airflow's rollup windows, by class name: they have a twin on the scheduler's side, and subclasses count too.
+#: Airflow's rollup windows by class name, because the scheduler has its own classes. Subclasses count, too.
 _GRAIN_OF_WINDOW: Mapping[str, str] = {
     "HourWindow": "hour",
     "DayWindow": "day",
@@ -36,11 +36,11 @@ _GRAIN_OF_WINDOW: Mapping[str, str] = {
     "YearWindow": "year",
 }
 
-#: Airflow's timetables whose runs have a period, by class name as well.
+#: Airflow's timetables whose runs have a period, also by class name.
 _INTERVAL_TIMETABLES = frozenset({"CronDataIntervalTimetable", "DeltaDataIntervalTimetable"})
 
-#: Shapes of a partition key: pattern, how to read it, what it says about the grain. A key down to the second says
-#: nothing: it is how Airflow writes every partition date unless told otherwise.
+#: Shapes of a partition key: pattern, format, grain. A key down to the second has no grain: it is Airflow's default
+#: format #: of every partition date.
 _KEY_SHAPES: tuple[tuple[re.Pattern[str], str, str | None], ...] = (
     (re.compile(r"\d{4}"), "%Y", "year"),
     (re.compile(r"\d{4}-\d{2}"), "%Y-%m", "month"),
@@ -48,7 +48,7 @@ _KEY_SHAPES: tuple[tuple[re.Pattern[str], str, str | None], ...] = (
     (re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}"), "%Y-%m-%dT%H", "hour"),
     (re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}"), "%Y-%m-%dT%H:%M:%S", None),
 )
-#: Two more that Airflow's own mappers write: StartOfQuarterMapper and StartOfWeekMapper.
+#: Two more formats of Airflow's own mappers: StartOfQuarterMapper and StartOfWeekMapper.
 _QUARTER_KEY = re.compile(r"(\d{4})-Q([1-4])")
 _WEEK_KEY = re.compile(r"(\d{4}-\d{2}-\d{2}) \(W\d{2}\)")
 
@@ -56,10 +56,10 @@ _WEEK_KEY = re.compile(r"(\d{4}-\d{2}-\d{2}) \(W\d{2}\)")
 @dataclass(frozen=True)
 class RunInterval:
     """
-    An interval and how it was found.
+    An interval and its origin.
 
     :param interval: Half-open, UTC.
-    :param origin: For the log, such as ``the run's data interval``.
+    :param origin: Text for the log, such as ``the run's data interval``.
     """
 
     interval: Interval
@@ -68,14 +68,14 @@ class RunInterval:
 
 def interval_of_run(context: Mapping[str, Any], *, partition_grain: str | None = None) -> RunInterval:
     """
-    Return the interval that a run stands for.
+    Return the interval of a run.
 
     :param context: Airflow's context of the task.
-    :param partition_grain: Length of the partitions, Polaris' word or an ISO 8601 period; needed only where neither
-        the mapper's window nor the key nor a cron expression tells it. The partition is then the whole hour, day,
-        month … that the partition date lies in, in the timetable's time zone.
-    :return: The data interval if it is not empty, else the partition.
-    :raises PolarisSpecError: The run has neither, or its partition can't be read; the sentence says what to set.
+    :param partition_grain: Length of the partitions, as Polaris' word or an ISO 8601 period. It is needed only if
+        neither the mapper's window nor the key nor a cron expression determines it. The partition is then the whole
+        hour, day, month … that contains the partition date, in the timetable's time zone.
+    :return: The data interval if it is not empty, otherwise the partition.
+    :raises PolarisSpecError: The run has neither, or its partition can't be parsed. The message states what to set.
     """
     start, end = context.get("data_interval_start"), context.get("data_interval_end")
     if start is not None and end is not None and start < end:
@@ -97,7 +97,7 @@ def interval_of_run(context: Mapping[str, Any], *, partition_grain: str | None =
 
 def timetable_zone(context: Mapping[str, Any]) -> str | None:
     """
-    Return the name of the time zone in which the DAG's timetable counts days; None if it has none of its own.
+    Return the name of the time zone of the DAG's timetable; None if it has none of its own.
 
     :param context: Airflow's context of the task.
     """
@@ -105,18 +105,18 @@ def timetable_zone(context: Mapping[str, Any]) -> str | None:
 
 
 def _timetable_of(context: Mapping[str, Any]) -> Any:
-    """Return what schedules the DAG; of AssetOrTimeSchedule (DatasetOrTimeSchedule in 2.11) the part that is time."""
+    """Return the DAG's timetable; of AssetOrTimeSchedule (DatasetOrTimeSchedule in 2.11) the time-based part."""
     timetable = getattr(context.get("dag"), "timetable", None)
     return getattr(timetable, "timetable", timetable)
 
 
 def _field(timetable: Any, name: str) -> Any:
-    """Return what a timetable was made with: public in the classes of airflow.sdk, underscored in the scheduler's."""
+    """Return an argument of a timetable: public in the classes of airflow.sdk, underscored in the scheduler's."""
     return getattr(timetable, name, None) or getattr(timetable, f"_{name}", None)
 
 
 def _empty(at: datetime, timetable: Any) -> str:
-    """Say why a data interval is empty, and what to change: the schedule only if it gives no intervals."""
+    """Return why a data interval is empty, and what to change: the schedule only if it produces no intervals."""
     expression, delta = _field(timetable, "expression"), _field(timetable, "delta")
     empty = f"this run's data interval is empty: it starts and ends at {format_instant(at)}"
     if expression is None and delta is None:
@@ -146,7 +146,7 @@ def _empty(at: datetime, timetable: Any) -> str:
 
 
 def _gives_intervals(timetable: Any) -> bool:
-    """Whether a timetable is made to give runs a period: by its class, or by the length that it was given."""
+    """Return whether a timetable produces runs with a period, by its class or by its interval argument."""
     names = {each.__name__ for each in type(timetable).__mro__}
     return not names.isdisjoint(_INTERVAL_TIMETABLES) or bool(_field(timetable, "interval"))
 
@@ -160,7 +160,7 @@ def _interval_of_partition(
     if date is None and key_start is not None:
         date = key_start.replace(tzinfo=zone)
         if expression is not None and AIRFLOW_VERSION < (3, 3):
-            # There a cron timetable writes its key in UTC, whatever its zone, and tells a task no date.
+            # There a cron timetable writes its key in UTC, whatever its time zone, and passes no date to a task.
             date = _cron_step(key_start.replace(tzinfo=timezone.utc) - _MILLISECOND, expression, zone).end
     what = f"partition {key!r}" if key is not None or date is None else f"partition_date {format_instant(date)}"
     if date is None:
@@ -201,9 +201,10 @@ def _interval_of_partition(
 
 def _read_key(key: str | None, key_format: str | None) -> tuple[datetime | None, str | None]:
     """
-    Return the naive start that a partition key names and the grain that its shape tells.
+    Return the naive start of a partition key, and the grain of its shape.
 
-    :param key_format: The timetable's own, for a key of no known shape: Airflow 3.2 tells a task no partition date.
+    :param key_format: The timetable's format, for a key of unknown shape: Airflow 3.2 passes no partition date to a
+        task.
     """
     if not isinstance(key, str):
         return None, None
@@ -217,19 +218,19 @@ def _read_key(key: str | None, key_format: str | None) -> tuple[datetime | None,
                 return datetime.strptime(key, shape), grain  # noqa: DTZ007
         if key_format is not None:
             return datetime.strptime(key, key_format).replace(tzinfo=None), None  # noqa: DTZ007
-    except ValueError:  # the shape of a date, but none, such as '2025-13'
+    except ValueError:  # shaped like a date, but invalid, such as '2025-13'
         return None, None
     return None, None
 
 
 def _bucket(at: datetime, grain: Granularity, zone: tzinfo) -> Interval:
     """
-    Return the bucket of ``grain`` that holds an instant, on the wall clock of ``zone``.
+    Return the bucket of ``grain`` that contains an instant, on the wall clock of ``zone``.
 
     A local day is 23 or 25 hours long when the clocks change; shorter buckets keep the offset of the instant.
     """
     local = at.astimezone(zone)
-    wall = local.replace(tzinfo=timezone.utc)  # granularities know UTC only: lend them the wall clock as if it were
+    wall = local.replace(tzinfo=timezone.utc)  # granularities support UTC only: pass the wall clock as UTC
     start = grain.floor(wall)
     end = grain.next(start)
     if Granularity.DAY.is_coarser_than(grain):
@@ -239,19 +240,19 @@ def _bucket(at: datetime, grain: Granularity, zone: tzinfo) -> Interval:
 
 
 def _cron_step(at: datetime, expression: str, zone: tzinfo) -> Interval:
-    """Return the time from a partition date to the next one, reading the cron expression as Airflow does."""
+    """Return the interval from a partition date to the next one; parses the cron expression as Airflow does."""
     from croniter import croniter  # type: ignore[import-untyped]
 
     naive = at.astimezone(zone).replace(tzinfo=None)
     cron = croniter(expression, start_time=naive)
     following = cron.get_next(datetime)
-    if cron.expanded[1] == ["*"]:  # every hour: a step is a length, also when the clocks change
+    if cron.expanded[1] == ["*"]:  # every hour: a step has a fixed length, also when the clocks change
         return Interval(at, at + (following - naive))
     return Interval(at, following.replace(tzinfo=zone))
 
 
 def _mappers_of(timetable: Any) -> Iterator[Any]:
-    """Yield what turns keys of upstream assets into keys of this DAG; of a chain the last link decides."""
+    """Yield the mappers from keys of upstream assets to keys of this DAG; of a chain, the last one."""
     pending: list[Any] = [getattr(timetable, "default_partition_mapper", None)]
     pending += dict(getattr(timetable, "partition_mapper_config", None) or {}).values()
     for last in pending:
@@ -265,7 +266,7 @@ def _window_grain(timetable: Any) -> str | None:
     """Return the grain of the rollup windows of a partitioned asset schedule; None if it has none."""
     grains: set[str] = set()
     for mapper in _mappers_of(timetable):
-        # A fan-out has a window too, but there it is the period upstream, not this run's.
+        # A fan-out mapper has a window, too, but that is the upstream period, not this run's.
         window = getattr(mapper, "window", None) if getattr(mapper, "is_rollup", False) else None
         grain = next(
             (_GRAIN_OF_WINDOW[c.__name__] for c in type(window).__mro__ if c.__name__ in _GRAIN_OF_WINDOW), None
@@ -292,7 +293,7 @@ def _zone_name(timetable: Any) -> str | None:
 
 
 def _zone_of(timetable: Any) -> tzinfo | None:
-    """Return the time zone in which a timetable counts days; None if it has none of its own."""
+    """Return the time zone of a timetable; None if it has none of its own."""
     candidates = [getattr(timetable, "timezone", None), getattr(timetable, "_timezone", None)]
     for mapper in _mappers_of(timetable):
         inner = getattr(mapper, "upstream_mapper", None) if getattr(mapper, "is_rollup", False) else None

@@ -143,7 +143,7 @@ def test_cancel_of_a_running_job_asks_for_it(polaris_emulator, submit, run) -> N
     assert (done.code, done.err, done.out) == (
         0,
         "",
-        f"Polaris job {job_id!r} (batch into 'hourly') is asked to cancel; it is 'running' now.\n",
+        f"Polaris job {job_id!r} (batch into 'hourly') was asked to cancel; its status is 'running'.\n",
     )
     assert "running (canceling)" in run("jobs", "list").out
     polaris_emulator.release()

@@ -110,7 +110,7 @@ def test_explain_of_something_unknown_lists_what_there_is(page, run, word) -> No
     """Exit code 2, as for any other wrong argument; an empty word is in every name, and none of them."""
     done = run("explain", word)
     assert (done.code, done.out) == (2, "")
-    assert done.err == f"polaris: nothing is known of {word!r}. There are:\n\n{OVERVIEW}"
+    assert done.err == f"polaris: no entry matches {word!r}. The entries are:\n\n{OVERVIEW}"
 
 
 def test_explain_fits_the_terminal(page, run, monkeypatch) -> None:

@@ -207,7 +207,7 @@ def test_bar_of_a_job_without_progress_is_status_and_time() -> None:
     terminal = Terminal()
     screen = Output(io.StringIO(), terminal)
     screen.show_bar("running", None, 3725)
-    screen.tell("a message")
+    screen.print_message("a message")
     screen.show_bar("running", 2.0, 0)
     assert terminal.getvalue() == (
         f"\r\x1b[Krunning    62:05\r\x1b[Ka message\n\r\x1b[Krunning    |{'#' * 30}|  100 %  0:00"

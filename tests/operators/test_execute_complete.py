@@ -65,7 +65,7 @@ def test_execute_complete_without_what_was_left_fails(jobs, clock, context, wait
     """Deferred by another version: a retry finds the job by its record or its marker."""
     with pytest.raises(PolarisProtocolError) as caught:
         operator().execute_complete(context, event=event(), wait=wait)
-    assert str(caught.value).startswith(f"the task can't go on after its deferral, because it left itself {wait!r}, ")
+    assert str(caught.value).startswith(f"cannot resume the deferred task: its saved state is {wait!r}, ")
     assert missing in str(caught.value)
     assert jobs.asked == []
 

@@ -40,9 +40,9 @@ from airflow_provider_polaris.runtime.failure import is_permanent
 
 needs_policies = pytest.mark.skipif(not HAS_RETRY_POLICIES, reason="Airflow has retry policies since 3.3")
 
-AGAIN = "this passes by itself, so the task tries again in 60 s."
-WHO_KNOWS = "nobody can tell whether it passes, so the task's own retries and retry_delay count."
-NO_USE = "the next try would meet the same error or do harm, so there is none."
+AGAIN = "the error is transient, so the task tries again in 60 s."
+WHO_KNOWS = "it is unknown whether the error is transient, so the task's own retries and retry_delay apply."
+NO_USE = "the next try would fail with the same error or do harm, so Airflow doesn't retry."
 
 
 def failed(state: str, code: str | None = None) -> PolarisJobFailedError:
@@ -79,7 +79,7 @@ TABLE: list[tuple[PolarisError, str, float | None, str]] = [
         refused(PolarisAuthError, 403, "POST"),
         "fail",
         None,
-        "a permission is missing, which no retry mends. Grant it, then clear the task.",
+        "a permission is missing, which no retry fixes. Grant it, then clear the task.",
     ),
     (refused(PolarisNotFoundError, 404), "default", None, WHO_KNOWS),
     (refused(PolarisConflictError, 409, "POST"), "default", None, WHO_KNOWS),

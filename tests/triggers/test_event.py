@@ -42,7 +42,7 @@ def test_check_event_refuses_what_no_trigger_of_this_version_fires(event: Any, p
 
     assert str(caught.value) == (
         f"the trigger's event {event!r} {problem}. The triggerer may run another version of this provider; the job may "
-        "still be running: a retry of the task goes on with it."
+        "still be running: a retry of the task resumes it."
     )
 
 

@@ -1,0 +1,1 @@
+"""HTTP transport that is independent of any service: requests, time limits, retries, paging and errors."""

@@ -1,4 +1,4 @@
-"""What goes into the ``Authorization`` header, and what to do when it is refused."""
+"""Set the ``Authorization`` header, and fetch and renew OAuth tokens."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from airflow_provider_polaris.jobs.errors import PolarisProtocolError
 log = logging.getLogger("airflow_provider_polaris.client")
 
 
-#: Tokens live five minutes (docs.imply.io/polaris/oauth); for an answer that does not say.
+#: Default token lifetime in seconds if the response has no ``expires_in`` (docs.imply.io/polaris/oauth).
 _TOKEN_SECONDS = 300.0
 
 
-#: Longest life that is believed; none is that long.
+#: Upper limit for ``expires_in``, in seconds. Real tokens expire much earlier.
 _LONGEST_SECONDS = 86_400.0
 
 
-#: Longest token that fits into a header of a usual server.
+#: Longest token in characters. Common servers limit a header to this size.
 _LONGEST_TOKEN = 16 * 1024
 
 
-#: Renew this long before the end, but use a token for at least half of its life.
+#: Renew a token this many seconds before it expires, but use it for at least half of its lifetime.
 _MARGIN_SECONDS = 60.0
 
 
 class HeaderAuth(AuthBase):
     """
-    Set one ``Authorization`` header, or none.
+    Set the ``Authorization`` header of a request, or none.
 
-    An auth object also keeps requests from replacing our header by an entry of ``~/.netrc``.
+    An auth object also prevents ``requests`` from replacing the header with an entry of ``~/.netrc``.
     """
 
     def __init__(self, value: str | None) -> None:
         self._value = value
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put the header in."""
+        """Set the header of the request."""
         if self._value is not None:
             request.headers["Authorization"] = self._value
         return request
@@ -56,12 +56,12 @@ class HeaderAuth(AuthBase):
 
 class OAuthCredentials:
     """
-    Tokens bought with client credentials, renewed before they end.
+    Fetch OAuth tokens with client credentials, and renew them before they expire.
 
-    :param settings: For messages.
-    :param fetch: Makes the token request and returns its body.
+    :param settings: Client id, token endpoint and connection name for messages.
+    :param fetch: Sends the token request and returns the response body.
     :param clock: Monotonic seconds.
-    :param redact: Is told each token.
+    :param redact: Receives each token, to mask it.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class OAuthCredentials:
         self._renew_at = 0.0
 
     def header(self) -> str:
-        """Return a token that is good for a while; one thread fetches, the others wait for it."""
+        """Return the header with a valid token; one thread fetches a new token while the others wait."""
         with self._lock:
             if self._header is None or self._clock() >= self._renew_at:
                 started = self._clock()
@@ -87,20 +87,20 @@ class OAuthCredentials:
                         f"Check token_url in connection {self._settings.connection_name!r}."
                     )
                 token, seconds = found
-                self._redact.add_passing(token)
+                self._redact.add_temporary(token)
                 self._header = f"Bearer {token}"
                 self._renew_at = started + seconds - min(_MARGIN_SECONDS, seconds / 2)
             return self._header
 
     def refused(self, header: str) -> bool:
-        """Forget that token, unless another thread has renewed it already."""
+        """Discard that token, unless another thread has already renewed it."""
         with self._lock:
             if self._header == header:
                 self._header = None
         return True
 
     def accepted(self, header: str) -> None:
-        """Nothing to learn: a good token ends all the same."""
+        """Do nothing: an accepted token still expires."""
 
     def description(self) -> str:
         """Return ``the OAuth client '...' in connection '...'``."""
@@ -111,7 +111,7 @@ class OAuthCredentials:
 
 
 def _read_token(body: bytes) -> tuple[str, float] | None:
-    """Take token and life time in seconds out of an answer (RFC 6749, section 5.1); None if there is no token."""
+    """Return token and lifetime in seconds from a response (RFC 6749, section 5.1); None if it has no token."""
     data: Any = read_json(body)
     token = data.get("access_token") if isinstance(data, Mapping) else None
     if not isinstance(token, str) or not 0 < len(token) <= _LONGEST_TOKEN:

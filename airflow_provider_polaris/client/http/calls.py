@@ -1,4 +1,4 @@
-"""What the groups of operations share: call an endpoint, check the shape of what comes back."""
+"""Call an endpoint and check the shape of its response; the base of all API groups."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_provider_polaris.jobs.errors import PolarisError
 
 class Calls:
     """
-    Base of the groups of operations.
+    Base class of the API groups (jobs, tables, files, queries).
 
     :param transport: Sends the requests.
     """
@@ -33,7 +33,7 @@ class Calls:
         body: Body | None = None,
         required: str | None = None,
     ) -> dict[str, Any]:
-        """Call an endpoint that answers with a JSON object, whose required field must be a short text."""
+        """Call an endpoint that returns a JSON object. The required field must be a short text."""
         request = self._transport.request(endpoint, name=name, params=params, body=body)
         answer = self._transport.call(request)
         data = self._decode(request, answer)
@@ -54,9 +54,11 @@ class Calls:
         keep: frozenset[str] | None = None,
     ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """
-        Call an endpoint that answers with a list of objects in a field; each must have its key. Return both.
+        Call an endpoint that returns a list of objects in a field. Return the list and the whole object.
 
-        :param keep: Names to keep in all objects of the answer, the outermost too; None keeps everything.
+        Each object must have the key.
+
+        :param keep: Names to keep in all objects of the response, including the outermost. None keeps everything.
         """
         request = self._transport.request(endpoint, name=name, params=params)
         answer = self._transport.call(request)
@@ -75,7 +77,7 @@ class Calls:
     def _rows(
         self, endpoint: Endpoint, name: str | None = None, *, params: Params | None = None, body: Body | None = None
     ) -> list[dict[str, Any]]:
-        """Call an endpoint that answers with a bare array of objects."""
+        """Call an endpoint that returns an array of objects."""
         request = self._transport.request(endpoint, name=name, params=params, body=body)
         answer = self._transport.call(request)
         data = self._decode(request, answer)
@@ -87,12 +89,12 @@ class Calls:
         self, request: Request, spec: Mapping[str, Any], *, required: str, doubt: Callable[[str], str]
     ) -> dict[str, Any]:
         """
-        Send what must not be sent twice; an answer that leaves open whether it was accepted has an error of its own.
+        Send a request that must not be sent twice. An ambiguous outcome raises ``PolarisAmbiguousSubmitError``.
 
-        :param request: With the body.
-        :param spec: The same body as an object, for the error.
-        :param required: Field that the answer to an accepted one has.
-        :param doubt: Given the instant just before the request, says what an unknown outcome means.
+        :param request: The request, including its body.
+        :param spec: The body as an object, for the error.
+        :param required: Field that the response to an accepted request has.
+        :param doubt: Takes the instant just before the request. Returns what an unknown outcome means.
         """
         since = instant_text(self._transport.now())
         outcome = self._transport.exchange(request)
@@ -114,7 +116,7 @@ class Calls:
         raise failures.ambiguous(error, doubt(since), spec, since=since) from error
 
     def _nothing(self, endpoint: Endpoint, name: str | None = None) -> None:
-        """Call an endpoint whose answer has nothing to say."""
+        """Call an endpoint and discard its response body."""
         self._transport.call(self._transport.request(endpoint, name=name))
 
     def _decode(self, request: Request, answer: Answer, keep: frozenset[str] | None = None) -> Any:
@@ -128,5 +130,5 @@ class Calls:
 
 
 def instant_text(moment: datetime) -> str:
-    """Write an aware moment as ``2024-06-01T00:00:00.000Z``."""
+    """Format an aware datetime as ``2024-06-01T00:00:00.000Z``."""
     return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Tell from an exception why no answer came; performs no I/O."""
+"""Classify exceptions of requests that got no response, and describe them; performs no I/O."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from airflow_provider_polaris.client.http.retry import NoAnswer, NoAnswerKind
 from airflow_provider_polaris.client.http.settings import HttpSettings
 from airflow_provider_polaris.client.redaction.redact import Redactor, without_userinfo
 
-#: Everything that ``requests`` is known to let out of a request.
-#: The last two come from addresses that it can't take apart: a label that is too long, a proxy without a host.
+#: All exceptions that ``requests`` is known to raise during a request. ``ValueError`` and ``TypeError`` come from
+#: addresses that it can't parse: a host label that is too long, a proxy without a host.
 REQUEST_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError, TypeError)
 
 
@@ -43,11 +43,11 @@ _MOST = 30
 
 def classify(error: BaseException, *, sent: bool | None, redact: Redactor) -> NoAnswer:
     """
-    Say why a request got no answer and whether it can have arrived.
+    Return why a request got no response and whether it may have reached the service.
 
     :param error: What the request raised.
-    :param sent: Whether a byte of the request, or of its body if it has one, may have left; this outranks the
-        exception. None if that isn't known: then the exception decides.
+    :param sent: Whether a byte of the request (of its body, if it has one) may have been sent. This overrides the
+        exception. If None (unknown), the exception decides.
     :param redact: Masks secrets in the reason.
     """
     chain = tuple(_chain(error))
@@ -55,7 +55,7 @@ def classify(error: BaseException, *, sent: bool | None, redact: Redactor) -> No
     if sent is None:
         sent = kind not in _BEFORE_SENDING
     elif sent and kind in _BEFORE_SENDING:
-        kind = NoAnswerKind.BROKEN  # an answer that the libraries can't take apart raises what a wrong address raises
+        kind = NoAnswerKind.BROKEN  # a malformed response raises the same exception as a wrong address
     return NoAnswer(kind, _reason(kind, chain, redact), sent)
 
 
@@ -67,7 +67,7 @@ def _kind(error: BaseException, chain: tuple[BaseException, ...], sent: bool | N
         return NoAnswerKind.UNACCEPTABLE
     if has(DeadlineError):
         return NoAnswerKind.DEADLINE
-    # Most specific first: a proxy that can't be resolved is a proxy problem, a refusal is also a NewConnectionError.
+    # Most specific first: an unresolved proxy is a proxy error, and a refused connection is also a NewConnectionError.
     if has(requests.exceptions.InvalidProxyURL):
         return NoAnswerKind.ADDRESS
     if has(requests.exceptions.ProxyError, urllib3.exceptions.ProxyError):
@@ -83,11 +83,11 @@ def _kind(error: BaseException, chain: tuple[BaseException, ...], sent: bool | N
     if has(urllib3.exceptions.ConnectTimeoutError, requests.ConnectTimeout):
         return NoAnswerKind.CONNECT_TIMEOUT
     if has(urllib3.exceptions.ReadTimeoutError, requests.ReadTimeout, TimeoutError):
-        # A TLS handshake that hangs is reported as a read time-out too.
+        # A TLS handshake that times out is reported as a read timeout, too.
         return NoAnswerKind.CONNECT_TIMEOUT if sent is False else NoAnswerKind.READ_TIMEOUT
     if has(ssl.SSLError, requests.exceptions.SSLError):
         return NoAnswerKind.TLS
-    if isinstance(error, (ValueError, TypeError)):  # InvalidURL and its like are ValueErrors
+    if isinstance(error, (ValueError, TypeError)):  # InvalidURL and similar errors are ValueErrors
         return NoAnswerKind.ADDRESS
     if not isinstance(error, (requests.RequestException, urllib3.exceptions.HTTPError)) and not isinstance(
         error, ConnectionError
@@ -97,7 +97,7 @@ def _kind(error: BaseException, chain: tuple[BaseException, ...], sent: bool | N
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield the error and what it wraps, outermost first; requests and urllib3 wrap in arguments, too."""
+    """Yield the error and its causes, outermost first; requests and urllib3 also put causes into arguments."""
     waiting: list[BaseException] = [error]
     seen: set[int] = set()
     while waiting and len(seen) < _MOST:
@@ -112,7 +112,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _reason(kind: NoAnswerKind, chain: tuple[BaseException, ...], redact: Redactor) -> str:
-    """Return the shortest text that still says why: the innermost one."""
+    """Return the text of the innermost error; it is the shortest that gives the cause."""
     for link in chain:
         if isinstance(link, (AnswerError, DeadlineError)):
             return redact(str(link))
@@ -136,18 +136,18 @@ def _reason(kind: NoAnswerKind, chain: tuple[BaseException, ...], redact: Redact
 @dataclass(frozen=True)
 class RequestInfo:
     """
-    What a request was about, as far as a sentence needs it.
+    Describe a request for error messages.
 
     :param method: HTTP method.
     :param path: Path without host and query.
-    :param url: Where it went, without query.
-    :param permissions: What the credentials must be allowed.
-    :param noun: What ``name`` names (``job``, ``table`` ...); empty for a collection.
-    :param name: The job id, table name ...
-    :param repeatable: Whether it may be sent twice without harm.
-    :param read_timeout: Seconds that were granted.
+    :param url: URL without query.
+    :param permissions: Permissions that the credentials need.
+    :param noun: Type of the resource (``job``, ``table`` ...); empty for a collection.
+    :param name: Job id, table name ...
+    :param repeatable: Whether the request is idempotent.
+    :param read_timeout: Read timeout in seconds.
     :param credentials: ``the API key in connection 'polaris_default'``.
-    :param permission_note: A further part of the sentence on permissions.
+    :param permission_note: Text appended to the sentence about permissions.
     """
 
     method: str
@@ -166,7 +166,7 @@ class RequestInfo:
 
 
 def describe_loss(subject: RequestInfo, loss: NoAnswer, settings: HttpSettings) -> str:
-    """Return what happened and what to check, one pair of sentences for each kind of loss."""
+    """Return what happened and what to check, for each kind of connection error."""
     parts = urlsplit(subject.url)
     host, netloc = parts.hostname or "", parts.netloc
     where = f"connection {settings.connection_name!r}"
@@ -180,7 +180,7 @@ def describe_loss(subject: RequestInfo, loss: NoAnswer, settings: HttpSettings) 
         NoAnswerKind.CONNECT: f"{unsent} {netloc!r} can't be reached ({loss.reason}). "
         f"Check host in {where} and the network of this machine.",
         NoAnswerKind.CONNECT_TIMEOUT: f"{unsent} no connection to {netloc!r} within {settings.connect_timeout:g} s. "
-        f"A firewall may swallow the packets: check host and proxies in {where}.",
+        f"A firewall may drop the packets: check host and proxies in {where}.",
         NoAnswerKind.CERTIFICATE: f"{unsent} the TLS certificate of {host!r} can't be verified ({loss.reason}). If "
         f"your "
         f"network has a certificate authority of its own, set verify in {where} to the path of its bundle.",
@@ -209,13 +209,13 @@ def describe_loss(subject: RequestInfo, loss: NoAnswer, settings: HttpSettings) 
 
 def describe_foreign(answered: str, service: str, *, netloc: str, content_type: str, words: str, check: str) -> str:
     """
-    Return what to make of an error that the service itself didn't write.
+    Return the message for an error response that the service itself didn't write.
 
-    :param answered: Request and status.
-    :param service: What should have answered.
-    :param netloc: Host and port that were asked.
-    :param content_type: Of the answer; empty if it has none.
-    :param words: How the text of the answer begins; empty if it has no text.
+    :param answered: The request and its status.
+    :param service: The service that should have answered.
+    :param netloc: Host and port of the request.
+    :param content_type: Content type of the response; empty if it has none.
+    :param words: Beginning of the response text; empty if it has no text.
     :param check: What to check.
     """
     kind = repr(content_type) if content_type else "no content type"
@@ -227,7 +227,7 @@ def describe_foreign(answered: str, service: str, *, netloc: str, content_type: 
 
 
 def _proxy(scheme: str, settings: HttpSettings) -> str:
-    """Name the proxy if the connection sets it, without its password."""
+    """Return the proxy that the connection sets, without its password."""
     proxies: Mapping[str, Any] = settings.proxies or {}
     url = proxies.get(scheme) or proxies.get("all")
     return repr(without_userinfo(url)) if url else "of the environment"

@@ -12,12 +12,12 @@ from airflow_provider_polaris.jobs.errors import PolarisSpecError
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a request to the URL stays on this machine."""
+    """Return whether a request to the URL stays on this machine."""
     return _is_loopback(host_of(url))
 
 
 def is_clear_text(url: str) -> bool:
-    """Whether a request to the URL would leave this machine unencrypted."""
+    """Return whether a request to the URL would leave this machine unencrypted."""
     return not url.lower().startswith("https://") and not is_loopback(url)
 
 
@@ -25,7 +25,7 @@ def host_of(url: str) -> str:
     """
     Return the host of a URL in lower case, without brackets; empty if there is none.
 
-    The parser is the one of the library that connects, so the two can't disagree about the host.
+    This uses the parser of the library that connects, so both always find the same host.
     """
     try:
         host = parse_url(url).host or ""
@@ -39,15 +39,15 @@ def _is_loopback(name: str) -> bool:
         return True
     try:
         address = ipaddress.ip_address(name)
-    except ValueError:  # 127.1 and 2130706433 too: what they mean depends on the resolver
+    except ValueError:  # also 127.1 and 2130706433: their meaning depends on the resolver
         return False
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return (mapped or address).is_loopback
 
 
-# The largest answers, in bytes after decompression: well above what the service sends, and little enough that one
-# answer can't fill the memory of a worker, or of a triggerer that everybody shares.
-#: One status, number or acknowledgement; an OAuth token too.
+# Limits for response bodies, in bytes after decompression. They are well above what the service sends, and low
+# enough to protect the memory of a worker or of the shared triggerer.
+#: One status, number or acknowledgement; also an OAuth token.
 STATUS_BYTES: Final = 1024 * 1024
 
 
@@ -59,22 +59,22 @@ OBJECT_BYTES: Final = 16 * 1024 * 1024
 LIST_BYTES: Final = 64 * 1024 * 1024
 
 
-#: The rows of a query. A larger result is read page by page with an asynchronous query.
+#: The rows of a query. For a larger result, use an asynchronous query and read its pages.
 ROWS_BYTES: Final = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Endpoint:
     """
-    One operation.
+    One API operation.
 
     :param method: HTTP method.
-    :param template: Path below the project; ``{name}`` stands for the one variable part.
-    :param permissions: What the credentials must be allowed, in the vendor's words.
-    :param repeatable: Whether seeing the request twice does no harm, so that it may be sent again after any failure.
-    :param noun: What the variable part names.
-    :param read_seconds: Shortest sensible read time-out.
-    :param answer_bytes: Largest body of a success, after decompression.
+    :param template: Path below the project; ``{name}`` is the variable part.
+    :param permissions: Permissions that the credentials need, by the vendor's names.
+    :param repeatable: Whether the request is idempotent and may be sent again after any failure.
+    :param noun: Type of the resource that the variable part names.
+    :param read_seconds: Minimum read timeout in seconds.
+    :param answer_bytes: Largest body of a successful response, in bytes after decompression.
     """
 
     method: str
@@ -90,7 +90,7 @@ def encode_segment(name: str | None, noun: str) -> str:
     """
     Percent-encode one path segment.
 
-    ``.`` and ``..`` are refused because every URL library folds them away, encoded or not: a request for the table
+    ``.`` and ``..`` are rejected because every URL library normalizes them, encoded or not. A request for the table
     ``..`` would go to another endpoint.
     """
     if not isinstance(name, str) or not name:

@@ -1,4 +1,4 @@
-"""Read the bodies that come with an error status, whoever wrote them; performs no I/O."""
+"""Parse the body of an error response from the service or from a gateway; performs no I/O."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ _TITLE = re.compile(r"<(title|h1)[^>]*>(.*?)</\1\s*>", re.IGNORECASE | re.DOTALL
 @dataclass(frozen=True)
 class Envelope:
     """
-    What an error body says.
+    The parsed content of an error body.
 
-    :param code: Machine-readable code, if any; a number becomes text.
-    :param text: What it says, verbatim; None if it says nothing.
+    :param code: Machine-readable code, if any. A number is converted to text.
+    :param text: The message, verbatim; None if there is none.
     :param details: Further causes as ``target: text``.
-    :param remark: What to say of a body that is no error envelope (``an empty body``), else None.
+    :param remark: Description of a body that is no error envelope (``an empty body``); otherwise None.
     """
 
     code: str | None = None
@@ -56,7 +56,7 @@ class Envelope:
     remark: str | None = None
 
     def sentence(self) -> str:
-        """Return all of it on one line, without a full stop at the end; empty if there is nothing to say."""
+        """Return the content on one line, without a final full stop; empty if there is none."""
         text = one_line(self.text or "")
         if self.details:
             more = "; ".join(one_line(detail).rstrip(". ") for detail in self.details)
@@ -66,17 +66,17 @@ class Envelope:
 
 def read_envelope(body: bytes, content_type: str) -> Envelope:
     """
-    Read an error body of any of the shapes that Polaris and the gateways before it use.
+    Parse an error body in any of the formats that Polaris and the gateways before it use.
 
     - Jobs, tables, files: ``{code, message, target?, details?: [same], innererror?}`` (polaris-sdk 20250425.14.0)
     - gateway: ``{message}``, no code (docs.imply.io/polaris/oauth); ``code`` may be a number
     - nested: ``{error: {code, message}}``; with ``{taskId, state}`` beside it for asynchronous queries
     - SQL: ``{error, errorCode, errorMessage, persona, category}`` (docs.imply.io/polaris/api-query)
     - OAuth: ``{error, error_description}`` (RFC 6749, section 5.2)
-    - HTML pages, plain text, nothing at all
+    - HTML pages, plain text, an empty body
 
     :param body: The bytes.
-    :param content_type: The header's value; only used to tell a broken JSON from a text.
+    :param content_type: Value of the header; only used to distinguish broken JSON from text.
     """
     text = body.decode("utf-8", "replace").strip("\ufeff \t\r\n\x00")
     if not text:
@@ -113,7 +113,7 @@ def _json_text(data: Mapping[str, Any]) -> str:
 
 
 def _details(data: Mapping[str, Any], depth: int) -> list[str]:
-    """Flatten ``details`` and ``innererror``; bounded, because the schema is recursive."""
+    """Flatten ``details`` and ``innererror``. The depth is limited because the schema is recursive."""
     if depth >= _DEEPEST:
         return []
     found: list[str] = []
@@ -139,7 +139,7 @@ def _entry(entry: Mapping[str, Any]) -> list[str]:
 
 
 def _first(data: Mapping[str, Any], *keys: str) -> str | None:
-    """Return the first value that is a text with something in it, or a number."""
+    """Return the first value that is a non-empty text or a number."""
     for key in keys:
         value = data.get(key)
         if isinstance(value, str) and value.strip():
@@ -161,9 +161,9 @@ def _no_json(text: str, content_type: str) -> Envelope:
 
 def first_words(body: bytes) -> str:
     """
-    Return how the text of a page begins, on one line; empty if it has no text.
+    Return the beginning of a page's text on one line; empty if it has no text.
 
-    :param body: The bytes; tags, scripts and styles of a HTML page are left out.
+    :param body: The bytes. Tags, scripts and styles of an HTML page are removed.
     """
     text = body.decode("utf-8", "replace")[:_LONGEST_PAGE]
     if _MARKUP.search(text):
@@ -172,41 +172,41 @@ def first_words(body: bytes) -> str:
 
 
 def one_line(text: str) -> str:
-    """Fold white space and control characters so that the text fits on one line of a log."""
+    """Replace white space and control characters so that the text fits on one log line."""
     return re.sub(r"[\s\x00-\x1f\x7f\u2028\u2029]+", " ", text).strip()
 
 
 def shorten(text: str, longest: int = _LONGEST) -> str:
-    """Cut a text, saying so."""
+    """Truncate a text and append its length."""
     return text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)"
 
 
 def _without_middle(text: str, longest: int) -> str:
-    """Cut a text where it is least likely to give its reason: some services say it before the SQL, some after it."""
+    """Remove the middle of a text: services put the reason either before or after the SQL."""
     half = longest // 2
     return text if len(text) <= longest else f"{text[:half]}… ({len(text)} characters) …{text[-half:]}"
 
 
-#: Given status, headers and body of an answer with an error status, says whether the service itself wrote it.
+#: Takes status, headers and body of an error response. Returns whether the service itself wrote it.
 ErrorForm = Callable[[int, Mapping[str, str], bytes], bool]
 
 
-#: 4xx that are about the moment, whoever sends them.
+#: 4xx statuses that are transient, whichever server sends them.
 _OF_THE_MOMENT: Final = frozenset({408, 429})
 
 
-#: 5xx that are about the request.
+#: 5xx statuses that are caused by the request.
 _LASTING: Final = frozenset({501, 505})
 
 
 def is_foreign(status: int, headers: Mapping[str, str], body: bytes, form: ErrorForm) -> bool:
     """
-    Return whether an answer blames the request and doesn't have the form of the service's own errors.
+    Return whether an error response blames the request but lacks the form of the service's own errors.
 
-    Redirects, 408, 429 and most 5xx never count as foreign: they mean the same whoever sends them.
+    Redirects, 408, 429 and most 5xx never count as foreign: their meaning doesn't depend on the sender.
 
     :param status: HTTP status.
-    :param headers: Of the answer.
+    :param headers: Response headers.
     :param body: The whole body.
     :param form: The service's own form.
     """

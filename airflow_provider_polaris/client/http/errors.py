@@ -1,4 +1,4 @@
-"""Turn an outcome that is no success into one typed error with one chain of sentences; performs no I/O."""
+"""Turn an unsuccessful outcome into a typed error with a message; performs no I/O."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisTransportError,
 )
 
-#: Statuses that something in front of the service may answer for it, in a form of its own.
+#: Statuses that a gateway or proxy in front of the service may return in its own format.
 _ANSWERED_BY_EDGES: Final = frozenset({401, 403, 413})
-#: Statuses by which a token endpoint refuses client credentials.
+#: Statuses with which a token endpoint rejects client credentials.
 _CREDENTIALS_REFUSED: Final = frozenset({400, 401, 403})
-#: Longest code and request id, and longest text of the vendor, that an error carries.
+#: Limits in characters for the code, the request id and the vendor's text in an error.
 _LONGEST_LABEL = 200
 _LONGEST_TEXT = 10_000
 
@@ -36,11 +36,11 @@ _LONGEST_TEXT = 10_000
 @dataclass(frozen=True)
 class ErrorFactory:
     """
-    Makes the errors of one client.
+    Create the errors of one client.
 
-    :param settings: For names and limits in sentences.
-    :param rules: What the service calls itself, and what it advises.
-    :param redact: Applied to everything that came from outside.
+    :param settings: Names and limits for the messages.
+    :param rules: Name of the service and its advice.
+    :param redact: Applied to all external text.
     """
 
     settings: HttpSettings
@@ -49,12 +49,12 @@ class ErrorFactory:
 
     def error(self, subject: RequestInfo, outcome: Outcome, *, now: datetime, doubt: str = "") -> PolarisError:
         """
-        Return the error for an outcome that is no success.
+        Return the error for an unsuccessful outcome.
 
         :param subject: The request.
-        :param outcome: What came of it.
-        :param now: Aware; the present, for a ``Retry-After`` that is a date.
-        :param doubt: A further sentence.
+        :param outcome: Its outcome.
+        :param now: Current time (aware), for a ``Retry-After`` that is a date.
+        :param doubt: Sentence appended to the message.
         """
         if isinstance(outcome, NoAnswer):
             return self._transport_error(subject, outcome, doubt)
@@ -72,17 +72,17 @@ class ErrorFactory:
         advice = f"{advice} {doubt}".strip()
         kind = PolarisApiError.class_for(outcome.status)
         if outcome.status in (501, 505):
-            kind = PolarisApiError  # will be so next time too, hence not the retryable class
+            kind = PolarisApiError  # a retry would get the same status, so this isn't the retryable class
         return self._api_error(kind, str(subject), advice, subject, outcome, now=now)
 
     def token_error(
         self, subject: RequestInfo, outcome: Outcome, settings: OAuthSettings, *, now: datetime
     ) -> PolarisError:
         """
-        Return the error for a token endpoint that gave no token; parameters as in :meth:`error`.
+        Return the error for a token endpoint that returned no token; parameters as in :meth:`error`.
 
-        A refusal is a 401 to the caller, whatever its own status is: RFC 6749 lets the endpoint answer bad client
-        credentials with 400, and a 404 of the endpoint must not be taken for a job or table that doesn't exist.
+        The caller gets a 401 for every refusal, whatever its own status is. RFC 6749 lets the endpoint answer bad
+        client credentials with 400. A 404 of the endpoint must not be mistaken for a missing job or table.
         """
         if isinstance(outcome, NoAnswer):
             return self.error(subject, outcome, now=now)
@@ -103,7 +103,7 @@ class ErrorFactory:
         return error
 
     def unreadable(self, subject: RequestInfo, answer: Answer, problem: str) -> PolarisProtocolError:
-        """Return the error for a success that can't be read."""
+        """Return the error for a successful response that can't be read."""
         return PolarisProtocolError(
             f"{subject} answered {answer.status} but {problem}. Check that {self.settings.base_url!r} is "
             f"{self.rules.api} and that no proxy answers in its place."
@@ -113,12 +113,12 @@ class ErrorFactory:
         self, cause: PolarisError, doubt: str, spec: Mapping[str, Any], *, since: str
     ) -> PolarisAmbiguousSubmitError:
         """
-        Return the error for a submission whose outcome nobody knows.
+        Return the error for a submission with an unknown outcome.
 
-        :param cause: What was seen of it.
-        :param doubt: What that means for what was submitted, and what to do.
+        :param cause: The error that was observed.
+        :param doubt: What the unknown outcome means, and what to do.
         :param spec: The body that was sent.
-        :param since: ISO 8601 instant just before it was sent.
+        :param since: ISO 8601 instant just before the request.
         """
         return PolarisAmbiguousSubmitError(f"{cause} {doubt}", spec=dict(spec), since=since)
 
@@ -132,7 +132,7 @@ class ErrorFactory:
         *,
         now: datetime,
     ) -> PolarisApiError:
-        # Masked before it is read as well as after: a text that is cut short could end in half a key.
+        # Mask the body both before and after parsing: a truncated text could end in half a key.
         body = self.redact(answer.body.decode("utf-8", "replace")).encode("utf-8", "replace")
         envelope = read_envelope(body, answer.headers.get("Content-Type") or "")
         code = shorten(self.redact(envelope.code), _LONGEST_LABEL) if envelope.code else None
@@ -161,7 +161,7 @@ class ErrorFactory:
     def _foreign_error(
         self, subject: RequestInfo, answer: Answer, head: str, service: str, field: str, meaning: str, doubt: str = ""
     ) -> PolarisForeignAnswerError:
-        """Return the error for an answer that the service itself didn't write."""
+        """Return the error for a response that the service itself didn't write."""
         page = self.redact(answer.body.decode("utf-8", "replace")).encode("utf-8", "replace")
         message = describe_foreign(
             f"{head} answered {answer.status}",

@@ -1,4 +1,4 @@
-"""The limits of one request and its answer, enforced on the socket: a deadline, a size, and whether it was sent."""
+"""Enforce the limits of a request on its socket (deadline, response size), and record whether it was sent."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from urllib3 import HTTPConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection
 from urllib3.util import Timeout
 
-#: Each so many bytes, sent or received, extend the derived deadline by a second: a slow line may take its time for a
-#: large file, and a service that sends a byte a second may not.
+#: The derived deadline grows by one second for each block of this many bytes sent or received. A slow line may thus
+#: need longer for a large file, but a service that sends one byte a second exceeds the deadline.
 BYTES_PER_SECOND: Final = 64 * 1024
-#: Room on the wire for headers, interim answers and the sizes of chunks, beyond the answer itself.
+#: Bytes allowed for headers, interim responses and chunk sizes, in addition to the response body.
 _OVERHEAD_BYTES: Final = 1024 * 1024
 
 
 class DeadlineError(TimeoutError):
-    """The exchange took longer than it may; the text is the number of seconds, such as ``45 s``."""
+    """Raised when the exchange exceeds its deadline; the text is the number of seconds, such as ``45 s``."""
 
 
 class AnswerError(OSError):
-    """The answer arrived, or began to, and is not accepted; the text says why."""
+    """Raised when a response, complete or not, is rejected; the text gives the reason."""
 
 
 class Exchange(Timeout):
     """
-    The limits of one request and its answer, and how far the exchange has come.
+    The limits of one request and its response, and the progress of the exchange.
 
-    It is a time-out of urllib3, so any session of ``requests`` takes it as ``timeout``. A session whose adapters are
-    :class:`BoundedAdapter` also enforces the deadline and the size. The deadline covers everything from the creation
-    of this object to the last byte of the body, through proxies and TLS too. Two steps are bounded on their own: the
-    resolver of the system decides how long a name look-up takes, and a TCP connect or TLS handshake that has begun
-    may take up to ``connect`` seconds.
+    It is a urllib3 timeout, so any session of ``requests`` accepts it as ``timeout``. A session with
+    :class:`BoundedAdapter` adapters also enforces the deadline and the size. The deadline covers everything from the
+    creation of this object to the last byte of the body, including proxies and TLS. Two steps have their own limits:
+    the system's resolver limits a DNS look-up, and a TCP connect or TLS handshake that has begun may take up to
+    ``connect`` seconds.
 
     :param connect: Seconds to connect to one address, and for the TLS handshake.
-    :param read: Seconds without a byte of the answer.
-    :param limit: Seconds for the whole exchange; None derives them: ``connect`` + 2 x ``read``, and one second more
-        for each :data:`BYTES_PER_SECOND` bytes sent or received.
-    :param answer_bytes: Largest body of a success, in bytes after decompression.
+    :param read: Longest time without a byte of the response, in seconds.
+    :param limit: Seconds for the whole exchange. None derives it: ``connect`` + 2 x ``read``, plus one second for each
+        :data:`BYTES_PER_SECOND` bytes sent or received.
+    :param answer_bytes: Largest body of a successful response, in bytes after decompression.
     :param clock: Monotonic seconds.
     """
 
@@ -60,9 +60,9 @@ class Exchange(Timeout):
     ) -> None:
         super().__init__(connect=connect, read=read)
         self.answer_bytes = answer_bytes
-        #: Whether a byte of the request may have left; None as long as no bounded connection was asked.
+        #: Whether a byte of the request may have been sent; None until a bounded connection is used.
         self.sent: bool | None = None
-        #: Bytes that came over the connection, headers included.
+        #: Bytes received over the connection, including headers.
         self.received = 0
         self._written = 0
         self._clock = clock
@@ -71,24 +71,24 @@ class Exchange(Timeout):
         self._limit = limit
 
     def hasten(self, *, connect: float, read: float, limit: float) -> None:
-        """Replace the limits by others, with the deadline counted from now."""
+        """Replace the limits; the new deadline starts now."""
         super().__init__(connect=connect, read=read)
         self._limit = limit
         self._started = self._clock()
 
     @property
     def allowed(self) -> float:
-        """Seconds that the whole exchange may take, as far as it has come."""
+        """Seconds that the whole exchange may take, given the bytes sent and received so far."""
         if self._limit is not None:
             return self._limit
         return self._base + (self.received + self._written) / BYTES_PER_SECOND
 
     def seconds(self, granted: float | None) -> float:
         """
-        Return how long the next step on the socket may take.
+        Return how many seconds the next step on the socket may take.
 
-        :param granted: Seconds that urllib3 grants to it; None for no limit.
-        :raises DeadlineError: The deadline is over.
+        :param granted: urllib3's limit for the step in seconds; None for no limit.
+        :raises DeadlineError: The deadline has passed.
         """
         left = self.allowed - (self._clock() - self._started)
         if left <= 0:
@@ -96,37 +96,37 @@ class Exchange(Timeout):
         return left if granted is None else min(granted, left)
 
     def expired(self) -> DeadlineError:
-        """Return the error for a deadline that is over."""
+        """Return the error for a deadline that has passed."""
         return DeadlineError(f"{self.allowed:.3g} s")
 
     def too_large(self, size: int) -> AnswerError:
-        """Return the error for an answer that is larger than so many bytes."""
+        """Return the error for a response that is larger than ``size`` bytes."""
         return AnswerError(f"it is larger than {size / 2**20:g} MiB, the most that this call reads")
 
     def write(self, count: int) -> None:
-        """Count bytes that were sent."""
+        """Count sent bytes."""
         self._written += count
 
     def receive(self, count: int) -> None:
         """
-        Count bytes that came over the connection.
+        Count received bytes.
 
-        :raises AnswerError: There are more than any answer of the accepted size needs.
+        :raises AnswerError: The count exceeds what a response of the accepted size needs.
         """
         self.received += count
         if self.received > 2 * self.answer_bytes + _OVERHEAD_BYTES:
             raise self.too_large(self.answer_bytes)
 
 
-#: The exchange of the present thread; the connections look here, because urllib3 has no way to hand it down.
+#: The exchange of the current thread. The connections read it here because urllib3 has no way to pass it on.
 CURRENT: ContextVar[Exchange | None] = ContextVar("CURRENT", default=None)
 
 
 class BoundedAdapter(HTTPAdapter):
-    """An adapter whose connections keep to :data:`CURRENT`; through any proxy too."""
+    """An adapter whose connections enforce :data:`CURRENT`, also through a proxy."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools for direct connections."""
+        """Create the pools for direct connections."""
         super().init_poolmanager(*args, **kwargs)
         _bound(self.poolmanager)
 
@@ -138,7 +138,7 @@ class BoundedAdapter(HTTPAdapter):
 
 
 class _Answer(http.client.HTTPResponse):
-    """An answer whose status line, headers, body and trailers are all read through :class:`_BoundedReader`."""
+    """A response that reads status line, headers, body and trailers through :class:`_BoundedReader`."""
 
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -147,20 +147,20 @@ class _Answer(http.client.HTTPResponse):
             self.fp = io.BufferedReader(_BoundedReader(self.fp.detach(), sock, exchange))
 
     def begin(self) -> None:
-        """Read status line and headers; without the cookies, which the standard library fails to parse if hostile."""
+        """Read status line and headers, but no cookies: the standard library fails to parse hostile ones."""
         super().begin()
         for name in ("Set-Cookie", "Set-Cookie2"):
             del self.headers[name]
 
 
 class _BoundedConnection(HTTPConnection):
-    """Base of the connections: each step on the socket gets no more time than the exchange has left."""
+    """Base of the connections; limits each step on the socket to the exchange's remaining time."""
 
-    #: http.client reads the answer of a proxy to CONNECT through it too.
+    #: http.client also uses it to read a proxy's response to CONNECT.
     response_class = _Answer
 
     def connect(self) -> None:
-        """Connect, to the proxy and through it if there is one."""
+        """Connect, through the proxy if there is one."""
         exchange = CURRENT.get()
         if exchange is None:
             return super().connect()
@@ -168,7 +168,7 @@ class _BoundedConnection(HTTPConnection):
         try:
             return super().connect()
         finally:
-            exchange.sent = False  # what went to a proxy by now was not the request
+            exchange.sent = False  # bytes sent to a proxy so far are not the request
 
     def send(self, data: Any) -> None:
         """Send the headers or a block of the body."""
@@ -200,7 +200,7 @@ class _BoundedConnection(HTTPConnection):
             self.socket_options = options
 
     def _connect_tls_proxy(self, hostname: str, sock: socket.socket) -> ssl.SSLSocket:
-        # For TLS within TLS, urllib3 does the inner handshake in Python, in many reads of this socket.
+        # For TLS within TLS, urllib3 does the inner handshake in Python, with many reads of this socket.
         outer: Any = super()._connect_tls_proxy(hostname, sock)  # type: ignore[misc]
         receive = outer.recv
 
@@ -217,11 +217,11 @@ class _BoundedConnection(HTTPConnection):
 
 class _BoundedReader(io.RawIOBase):
     """
-    Reads from a socket, each time for at most as long as the exchange has left.
+    Read from a socket; each read is limited to the exchange's remaining time.
 
     :param raw: Reads from the socket.
-    :param sock: The socket, of TLS or not.
-    :param exchange: Whose answer is read.
+    :param sock: The socket, with or without TLS.
+    :param exchange: The exchange whose response is read.
     """
 
     def __init__(self, raw: io.RawIOBase, sock: Any, exchange: Exchange) -> None:
@@ -236,7 +236,7 @@ class _BoundedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read into a buffer what has come."""
+        """Read the available bytes into a buffer."""
         seconds = self._exchange.seconds(self._granted)
         if seconds != self._set:
             self._sock.settimeout(seconds)
@@ -251,7 +251,7 @@ class _BoundedReader(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        """Close it, and the file of the socket below."""
+        """Close the reader and the socket's file."""
         if not self.closed:
             self._raw.close()
         super().close()
@@ -259,10 +259,10 @@ class _BoundedReader(io.RawIOBase):
 
 class _OptionsPerAddress:
     """
-    Options of a socket that are only handed out in time.
+    Socket options that are only returned before the deadline.
 
-    urllib3 grants the connect time-out to each address of a host in turn, however many there are, and sets these
-    options on each new socket: the only place where it can be stopped between two addresses.
+    urllib3 applies the connect timeout to each address of a host in turn. It sets these options on each new socket.
+    That is the only place where it can be stopped between two addresses.
     """
 
     def __init__(self, options: Any) -> None:
@@ -276,7 +276,7 @@ class _OptionsPerAddress:
 
 
 def _bound(manager: PoolManager) -> None:
-    """Let a pool manager make bounded connections, of whatever kind its own are."""
+    """Make a pool manager create bounded connections of the same kind as its own."""
     manager.pool_classes_by_scheme = {
         scheme: _bounded_pool(pool) for scheme, pool in manager.pool_classes_by_scheme.items()
     }

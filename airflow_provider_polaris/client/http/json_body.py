@@ -1,4 +1,4 @@
-"""Read JSON that may be hostile: what comes out can be compared, computed with and written by plain Python code."""
+"""Parse untrusted JSON into data that plain Python code can compare, compute with and write."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
-#: Deepest nesting of objects and arrays. Plain recursive code manages some hundred levels.
+#: Deepest nesting of objects and arrays. Plain recursive code supports a few hundred levels.
 DEEPEST: Final = 100
-#: Most digits of an integer: each of those fits into a double, so no later computation fails.
+#: Most digits of an integer. Such an integer fits into a double, so no later computation fails.
 LONGEST_NUMBER: Final = 308
 #: Longest id, name or status.
 LONGEST_TEXT: Final = 1000
@@ -23,9 +23,9 @@ _ALL_BUT_BRACKETS_AND_QUOTES: Final = bytes(set(range(256)) - set(b'[]{}"'))
 @dataclass(frozen=True)
 class Unreadable:
     """
-    A body that can't be used; a value and no exception, whose traceback would carry the body.
+    A body that can't be used. It is a value because an exception's traceback would contain the body.
 
-    :param problem: Why, beginning with ``the body``.
+    :param problem: The reason, beginning with ``the body``.
     """
 
     problem: str
@@ -37,14 +37,14 @@ def read_json(body: bytes, keep: Collection[str] | None = None) -> Any:
 
     :param body: The bytes.
     :param keep: Names to keep in all objects; None keeps everything.
-    :return: The data; :class:`Unreadable` if it is not JSON, nests too deeply, or has a number that no double holds.
+    :return: The data; :class:`Unreadable` if it is not JSON, nests too deeply, or has a number too large for a double.
     """
-    # Dropped as each object ends: a thousand summaries never exist whole at the same time.
+    # Fields are dropped as each object ends, so a thousand whole summaries never exist at the same time.
     hook = None if keep is None else lambda found: {name: found[name] for name in keep if name in found}
     integer = _integer if _MANY_DIGITS in body.translate(_TO_ZEROS) else None
     try:
-        # UTF-8 only, as RFC 8259 wants it: json.loads would take UTF-16 too, in which a bracket may be half a letter.
-        # The text is given up as soon as it is parsed: the check below needs as much memory once more.
+        # UTF-8 only, as RFC 8259 requires. json.loads also accepts UTF-16, where a bracket may be half a letter.
+        # The text is released once it is parsed: the check below needs the same amount of memory again.
         data = json.loads(
             body.decode("utf-8-sig"),
             object_hook=hook,
@@ -63,10 +63,10 @@ def read_json(body: bytes, keep: Collection[str] | None = None) -> Any:
 
 def problem_of_text(value: Any, name: str) -> str:
     """
-    Say what is wrong with a field that must be an id, a name or a status; empty if nothing is.
+    Return the problem of a field that must be an id, a name or a status; empty if there is none.
 
-    :param value: What is in the field; None if it is missing.
-    :param name: Of the field.
+    :param value: Value of the field; None if it is missing.
+    :param name: Name of the field.
     """
     if value is None or value == "":
         return f"the body has no {name!r}"
@@ -78,7 +78,7 @@ def problem_of_text(value: Any, name: str) -> str:
 
 
 def kind_of(data: Any) -> str:
-    """Return what a value is, in the words of JSON."""
+    """Return the JSON type of a value."""
     names = {dict: "an object", list: "an array", str: "a text", bool: "a boolean", type(None): "null"}
     return names.get(type(data), "a number")
 
@@ -97,13 +97,13 @@ def _float(text: str) -> float:
 
 
 def _constant(name: str) -> None:
-    raise ValueError(name)  # NaN and Infinity, which JSON does not know
+    raise ValueError(name)  # NaN and Infinity are not JSON
 
 
 def _is_deep(body: bytes) -> bool:
-    """Say whether valid JSON nests too deeply."""
+    """Return whether valid JSON nests too deeply."""
     marks = body.replace(rb"\\", b"").replace(rb"\"", b"").translate(_TO_SQUARE, _ALL_BUT_BRACKETS_AND_QUOTES)
-    marks = marks.replace(b'""', b"")  # texts without brackets, which are nearly all
+    marks = marks.replace(b'""', b"")  # texts without brackets (most of them)
     brackets = b"".join(marks.split(b'"')[::2])
     for _ in range(DEEPEST):  # remove the innermost level each time
         if not brackets:

@@ -1,4 +1,4 @@
-"""Walk through lists that change while they are read; performs no I/O of its own."""
+"""Read paged lists that change while they are read; performs no I/O of its own."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from airflow_provider_polaris.jobs.errors import PolarisProtocolError
 
 Row = dict[str, Any]
 
-#: So many rows of the page before are asked for again.
+#: Rows of the previous page that each request repeats.
 OVERLAP = 10
-#: No list that is read to an end has so many: a million jobs, and Polaris keeps some thousands.
+#: Most pages of a list that is read to its end: a million jobs. Polaris keeps a few thousand.
 MOST_PAGES = 1000
-#: So many pages may bring no row that is new, or none of the rows before them, because the list changes meanwhile.
+#: Most pages that may have no new row, or no row in common with earlier pages, because the list changes.
 _MOST_BARREN = 20
 _MOST_STEPS_BACK = 50
 
@@ -22,10 +22,10 @@ _MOST_STEPS_BACK = 50
 @dataclass(frozen=True)
 class Page:
     """
-    One page.
+    One page of a list.
 
     :param rows: Its rows.
-    :param more: Whether the service says that there are more; None if it says nothing.
+    :param more: Whether the service states that more rows follow; None if it doesn't state it.
     """
 
     rows: list[Row]
@@ -45,22 +45,22 @@ def iterate_offsets(
     """
     Yield each row of an offset-paged list once.
 
-    The list may shift between two pages. Rows that are added in front come again and are dropped by their key. When
-    rows vanish, those behind them move forward and would be skipped: therefore pages overlap, and when a page has no
-    row in common with what was seen, the walk steps back until it has. A row that stays in the list throughout is
-    yielded, in whatever order the list has.
+    The list may shift between two pages. Rows added in front of the position make earlier rows appear again; these are
+    dropped by their key. Rows that vanish move later rows forward, so that they could be skipped. Therefore pages
+    overlap, and if a page has no row in common with earlier ones, the reader steps back until one has. Each row that
+    stays in the list throughout is yielded, in any order of the list.
 
-    :param fetch: Given offset and limit, returns a page.
-    :param page_size: Rows a page, at least 1.
-    :param key: Identity of a row.
-    :param limit: Yield at most so many; None for all.
-    :param overlap: Rows of the page before that are asked for again.
-    :param complete: False never steps back, and remembers no more than a page: for a caller who reads the list again
-        soon, and to whom a known number of requests and little memory are worth more than the rows that shifted past,
-        or one that comes twice because it shifted by more than a page.
-    :param most_pages: Fetch at most so many; None for 1000.
-    :raises PolarisProtocolError: The list goes on after ``most_pages`` (their rows were yielded), repeats its pages, or
-        its pages don't fit together.
+    :param fetch: Takes offset and limit, returns a page.
+    :param page_size: Rows per page, at least 1.
+    :param key: Returns the identity of a row.
+    :param limit: Largest number of rows to yield; None for all.
+    :param overlap: Rows of the previous page that each request repeats.
+    :param complete: If False, the reader never steps back and stores the keys of one page only. Use it to bound
+        requests and memory if the list is read again soon. Rows that shift may then be missed, and a row that shifts by
+        more than a page may come twice.
+    :param most_pages: Largest number of pages to fetch; None for 1000.
+    :raises PolarisProtocolError: The list continues after ``most_pages`` (their rows were yielded), repeats its pages,
+        or its pages have no rows in common.
     """
     if limit is not None and limit <= 0:
         return
@@ -92,13 +92,13 @@ def iterate_offsets(
             yielded += 1
             if yielded == limit:
                 return
-        fresh.clear()  # before the next page comes: two of them take twice the room
+        fresh.clear()  # before the next page is fetched, to hold only one page in memory
         if more is False or not count or (more is None and count < page_size):
             return
         barren = 0 if is_fresh else barren + 1
         if barren >= _MOST_BARREN:
             raise PolarisProtocolError(f"a list repeats itself: {barren} pages in a row had no row that was new.")
-        # A service may cap its pages below what was asked for.
+        # A service may return smaller pages than requested.
         offset += max(1, count - overlap)
     raise PolarisProtocolError(f"a list did not end after {most_pages} pages of {page_size} rows.")
 
@@ -107,12 +107,12 @@ def iterate_cursor(
     fetch: Callable[[str | None, int], list[Row]], *, page_size: int, key: Callable[[Row], str]
 ) -> Iterator[Row]:
     """
-    Yield each row of a list whose pages begin after a given row.
+    Yield each row of a cursor-paged list, whose pages begin after a given row.
 
-    :param fetch: Given the key of the last row (None at first) and a limit, returns the rows after it.
-    :param page_size: Rows a page, at least 1.
-    :param key: Identity of a row, and the cursor.
-    :raises PolarisProtocolError: A page repeats the rows of pages before it, or the list does not end.
+    :param fetch: Takes the key of the last row (None at first) and a limit, returns the rows after it.
+    :param page_size: Rows per page, at least 1.
+    :param key: Returns the identity of a row, which is the cursor.
+    :raises PolarisProtocolError: A page repeats rows of earlier pages, or the list does not end.
     """
     last: str | None = None
     seen: set[str] = set()

@@ -1,4 +1,4 @@
-"""Request bodies that know whether they have been read."""
+"""Request bodies that record whether they have been read."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _BLOCK = 64 * 1024
 
 class Body:
     """
-    A request body that is handed out in blocks and notes when the first one is taken.
+    A request body that is read in blocks and records when the first one is read.
 
-    The connection takes the first block after it has sent the headers. As long as ``started`` is false the service
-    can't have the whole request, hence can't have acted on it, whatever the exception looks like.
+    The connection reads the first block after it has sent the headers. While ``started`` is false, the service doesn't
+    have the whole request, so it can't have acted on it, whatever the exception is.
 
-    :param parts: Bytes or seekable binary files, sent one after the other. A file is sent from where it stands.
+    :param parts: Bytes or seekable binary files, sent in order. A file is sent from its current position.
     :param content_type: Value of the ``Content-Type`` header.
     """
 
@@ -41,7 +41,7 @@ class Body:
         self.rewind()
 
     def rewind(self) -> None:
-        """Go back to the start, for another attempt."""
+        """Return to the start, for another attempt."""
         self.started = False
         self._current = 0
         for file, start in self._parts:
@@ -61,7 +61,7 @@ class Body:
         return b""
 
     def __iter__(self) -> Iterator[bytes]:
-        # requests takes a body for a stream only if it can be iterated over.
+        # requests treats a body as a stream only if it is iterable.
         while block := self.read(_BLOCK):
             yield block
 
@@ -74,8 +74,8 @@ def json_body(data: Mapping[str, Any], what: str) -> Body:
     Encode an object as JSON.
 
     :param data: The object.
-    :param what: What it is, for the sentence.
-    :raises PolarisSpecError: Something in it has no JSON form (a datetime, NaN).
+    :param what: Name of the object in the error message.
+    :raises PolarisSpecError: A value has no JSON form (a datetime, NaN).
     """
     try:
         text = json.dumps(dict(data), allow_nan=False)
@@ -91,9 +91,10 @@ def form_body(fields: Mapping[str, str]) -> Body:
 
 def file_body(file: BinaryIO, name: str) -> Body:
     """
-    Wrap a file as the part ``file`` of a multipart form, streamed and never read whole.
+    Wrap a file as the part ``file`` of a multipart form. The file is streamed.
 
-    Source: docs.imply.io/polaris/api-upload. The part carries no content type, so that Polaris goes by the name.
+    Source: docs.imply.io/polaris/api-upload. The part has no content type, so Polaris determines the format from the
+    name.
     """
     boundary = secrets.token_hex(16)
     field = RequestField(name="file", data=b"", filename=name)

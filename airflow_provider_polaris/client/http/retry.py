@@ -1,4 +1,4 @@
-"""Whether and when to try a request again: pure decisions, no clock, no sleep, no I/O."""
+"""Decide whether and when to retry a request; no clock, no sleep, no I/O."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Final
 
 from airflow_provider_polaris.jobs.errors import bounded_wait
 
-#: 4xx that speak of the moment and not of the request.
+#: Transient 4xx statuses.
 _PASSING = frozenset({408, 429})
-#: 5xx that will be the same next time: not implemented, HTTP version not supported.
+#: Permanent 5xx statuses: not implemented, HTTP version not supported.
 _LASTING = frozenset({501, 505})
-#: Characters of a date in a header; a longer text is none.
+#: Longest date in a header, in characters.
 _LONGEST_DATE: Final = 64
 
 
 class NoAnswerKind(Enum):
-    """Why no (whole) answer came; each has a sentence of its own in ``failures``."""
+    """Why no complete response was received; ``connection_errors`` has a message for each."""
 
     DNS = "unknown host"
     REFUSED = "connection refused"
@@ -41,18 +41,18 @@ class NoAnswerKind(Enum):
 @dataclass(frozen=True)
 class Answer:
     """
-    An HTTP answer, read to its end.
+    A complete HTTP response.
 
     :param status: HTTP status.
-    :param headers: With case-insensitive look-up.
-    :param body: The bytes, decompressed.
-    :param attempts: How many requests it took.
-    :param seconds: From the first attempt to the answer.
-    :param is_foreign: An error that doesn't have the form of the service's own: something else has answered.
+    :param headers: Headers with case-insensitive look-up.
+    :param body: The decompressed bytes.
+    :param attempts: Number of requests that were sent.
+    :param seconds: Time from the first attempt to the response.
+    :param is_foreign: Whether this is an error without the form of the service's own: another server has answered.
     """
 
     status: int
-    # Not in the repr: a service may repeat what it was sent, credentials included.
+    # Not in the repr: a service may echo the request, including credentials.
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     attempts: int = 1
@@ -61,20 +61,20 @@ class Answer:
 
     @property
     def is_success(self) -> bool:
-        """2xx; a redirect is none."""
+        """Whether the status is 2xx; a redirect is no success."""
         return 200 <= self.status < 300
 
 
 @dataclass(frozen=True)
 class NoAnswer:
     """
-    No answer.
+    A request without a (complete) response.
 
-    :param kind: Why.
-    :param reason: The system's own text, secrets masked.
+    :param kind: The reason.
+    :param reason: The system's own text, with secrets masked.
     :param sent: Whether any byte of the request (its body, if it has one) may have reached the service.
-    :param attempts: How many requests it took.
-    :param seconds: From the first attempt to the last failure.
+    :param attempts: Number of requests that were sent.
+    :param seconds: Time from the first attempt to the last failure.
     """
 
     kind: NoAnswerKind
@@ -90,12 +90,12 @@ Outcome = Answer | NoAnswer
 @dataclass(frozen=True)
 class RetryPolicy:
     """
-    How long to wait between attempts.
+    Decide how long to wait between attempts.
 
     :param budget: Seconds from the first attempt after which no new one starts.
-    :param base: Ceiling of the first wait; it doubles with each attempt.
-    :param cap: Highest ceiling.
-    :param max_attempts: Bound on the number of requests of one call.
+    :param base: Upper limit of the first wait in seconds; it doubles with each attempt.
+    :param cap: Largest upper limit in seconds.
+    :param max_attempts: Largest number of requests per call.
     """
 
     budget: float = 60.0
@@ -107,18 +107,18 @@ class RetryPolicy:
         self, outcome: Outcome, *, repeatable: bool, attempt: int, elapsed: float, now: datetime, rng: random.Random
     ) -> float | None:
         """
-        Say how many seconds to wait before the next attempt.
+        Return how many seconds to wait before the next attempt.
 
-        Full jitter on an exponential ceiling; what ``Retry-After`` asks for comes on top, so that clients that were
-        sent away together do not come back together.
+        The wait has full jitter below an exponential limit. ``Retry-After`` is added to it, so clients that were
+        throttled together do not retry together.
 
-        :param outcome: Of the attempt that just ended.
-        :param repeatable: Whether the service may see the request twice.
+        :param outcome: Outcome of the attempt that just ended.
+        :param repeatable: Whether the request is idempotent.
         :param attempt: Number of that attempt, from 1.
         :param elapsed: Seconds since the first attempt began.
-        :param now: For a ``Retry-After`` that is a date, in an answer without one.
-        :param rng: For the jitter.
-        :return: None if the call ends here.
+        :param now: Current time (aware), for a ``Retry-After`` that is a date in a response without ``Date``.
+        :param rng: Random numbers for the jitter.
+        :return: Seconds; None if there is no further attempt.
         """
         if attempt >= self.max_attempts or not is_retryable(outcome, repeatable=repeatable):
             return None
@@ -130,9 +130,9 @@ class RetryPolicy:
 
 def is_retryable(outcome: Outcome, *, repeatable: bool) -> bool:
     """
-    Say whether another attempt could help and can do no harm.
+    Return whether another attempt may succeed and is safe.
 
-    A request that must not be seen twice is tried again only if it can't have arrived, or was refused with a 429.
+    A request that is not idempotent is retried only if it can't have arrived or was rejected with a 429.
     """
     if isinstance(outcome, NoAnswer):
         if outcome.kind in (
@@ -150,16 +150,16 @@ def is_retryable(outcome: Outcome, *, repeatable: bool) -> bool:
 
 
 def is_passing_server_error(status: int) -> bool:
-    """Whether the status is a 5xx that may be gone in a moment."""
+    """Return whether the status is a transient 5xx."""
     return status >= 500 and status not in _LASTING
 
 
 def is_ambiguous(outcome: Outcome) -> bool:
     """
-    Say whether a request may have taken effect although no success was seen.
+    Return whether a request may have taken effect although it got no successful response.
 
-    Refusals (4xx but 408, redirects but 303 "see other", 501) are clear; what can't have been sent is clear too. A
-    refusal by something else than the service proves nothing: the request may have passed it.
+    Refusals (4xx except 408, redirects except 303 "see other", 501) are unambiguous, and so is a request that can't
+    have been sent. A refusal by another server is ambiguous: it may have forwarded the request.
     """
     if isinstance(outcome, NoAnswer):
         return outcome.sent
@@ -168,13 +168,13 @@ def is_ambiguous(outcome: Outcome) -> bool:
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """
-    Read ``Retry-After`` in both of its forms (RFC 9110, section 10.2.3).
+    Parse ``Retry-After`` in both of its forms (RFC 9110, section 10.2.3).
 
-    A date is measured by the ``Date`` of the same answer, because the clocks of the two machines may differ. Where that
-    gives no sensible wait, two parts of the service have different clocks, and ours counts.
+    A date is compared with the ``Date`` of the same response, because the clocks of the two machines may differ. If
+    that gives no valid wait, two parts of the service have different clocks, and the local clock is used.
 
-    :param headers: Of the answer.
-    :param now: Aware; the present by our clock.
+    :param headers: Response headers.
+    :param now: Current time (aware) by the local clock.
     :return: Seconds, from 0 to :data:`~airflow_provider_polaris.jobs.errors.LONGEST_WAIT`; None if the header is
         missing or can't be read.
     """
@@ -192,7 +192,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 def _date(text: str) -> datetime | None:
-    """Return the aware instant of a header, None if it is no date."""
+    """Return the aware instant of a header; None if it is no date."""
     if len(text) > _LONGEST_DATE:
         return None
     try:

@@ -1,4 +1,4 @@
-"""A session of ``requests`` without redirects and cookies, which reads no more of an answer than it may."""
+"""A ``requests`` session without redirects and cookies that limits the size of responses."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import requests
 from airflow_provider_polaris.client.http.endpoint import is_loopback
 from airflow_provider_polaris.client.http.exchange import CURRENT, AnswerError, BoundedAdapter, Exchange
 
-#: So much of an error's body is read; beyond, it is cut, because the status alone tells the type of the error.
+#: Bytes of an error body that are read. The rest is cut off, because the status determines the type of the error.
 ERROR_BYTES: Final = 1024 * 1024
-#: Decompressed bytes that exist before they are counted.
+#: Decompressed bytes per block; each block is counted after decompression.
 _PIECE_BYTES: Final = 64 * 1024
-#: What is asked for and accepted; several encodings on top of each other are not.
+#: The accepted content encodings. Several encodings on top of each other are rejected.
 ACCEPTED_ENCODINGS: Final = "gzip, deflate"
 _ENCODINGS: Final = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 
 
 class PolarisSession(requests.Session):
     """
-    Send requests within the limits of an :class:`Exchange`, which is given as ``timeout``.
+    Send requests within the limits of an :class:`Exchange`, which is passed as ``timeout``.
 
-    It follows no redirect and doesn't look at one, and its adapters hand it no cookies. For a loopback address it
-    ignores the proxies of the environment: a proxy can't reach this machine's loopback.
+    It neither follows nor reads redirects, and its adapters store no cookies. For a loopback address it ignores the
+    proxies of the environment: a proxy can't reach this machine's loopback.
     """
 
     def __init__(self) -> None:
@@ -34,21 +34,22 @@ class PolarisSession(requests.Session):
             self.mount(scheme, BoundedAdapter())
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return None; ``requests`` would read the location, and fail if it is broken."""
+        """Return None; ``requests`` would parse the location and fail if it is malformed."""
 
     def merge_environment_settings(
         self, url: Any, proxies: MutableMapping[str, str] | None, stream: Any, verify: Any, cert: Any
     ) -> Any:
-        """Add proxies and CA bundle of the environment, unless the address is a loopback."""
+        """Add proxies and CA bundle of the environment, except for a loopback address."""
         self.trust_env = not _is_loopback("/".join(url.split("/", 3)[:3]))
         return super().merge_environment_settings(url, proxies, stream, verify, cert)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """
-        Send a request and read its answer to the end.
+        Send a request and read its complete response.
 
-        :raises DeadlineError: The exchange took too long; wrapped by urllib3 or requests, as everything here may be.
-        :raises AnswerError: The answer is too large, or encoded in a way that was not asked for.
+        :raises DeadlineError: The exchange exceeded its deadline. urllib3 or requests may wrap this and any other
+            error.
+        :raises AnswerError: The response is too large or has an encoding that was not requested.
         """
         exchange = kwargs.get("timeout")
         if not isinstance(exchange, Exchange):
@@ -60,19 +61,19 @@ class PolarisSession(requests.Session):
             try:
                 response._content = _read(response, exchange)
             finally:
-                # Closes the connection if anything is left to read, and returns it to the pool otherwise.
+                # Closes the connection if unread bytes are left, and otherwise returns it to the pool.
                 response.close()
             return response
         finally:
             CURRENT.reset(token)
 
 
-#: Asked before each request, of the same few origins.
+#: Called before each request, for the same few origins.
 _is_loopback = cache(is_loopback)
 
 
 def _read(response: requests.Response, exchange: Exchange) -> bytes:
-    """Return the body of an answer, decompressed; of an error, no more than its beginning."""
+    """Return the decompressed body of a response; of an error, only the beginning."""
     success = 200 <= response.status_code < 300
     encoding = (response.headers.get("Content-Encoding") or "").strip().lower()
     if encoding not in _ENCODINGS:

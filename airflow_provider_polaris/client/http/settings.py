@@ -1,4 +1,4 @@
-"""What the transport is told: how to reach a service, and what the service itself decides; performs no I/O."""
+"""The inputs of the transport: how to reach a service, and the rules of that service; performs no I/O."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class HttpSettings(Protocol):
 
     @property
     def proxies(self) -> Mapping[str, str] | None:
-        """Proxy by scheme; None for those of the environment."""
+        """Proxy by scheme; None uses the environment's proxies."""
 
     @property
     def connect_timeout(self) -> float:
@@ -38,11 +38,15 @@ class HttpSettings(Protocol):
 
     @property
     def read_timeout(self) -> float:
-        """Longest time without a byte of the answer."""
+        """Longest time without a byte of the response."""
 
     @property
     def exchange_timeout(self) -> float | None:
-        """Longest time for a request and its answer; None derives it from the others and the bytes that move."""
+        """
+        Longest time for a request and its response.
+
+        None derives it from the other limits and the bytes transferred.
+        """
 
     @property
     def retry_budget(self) -> float:
@@ -53,11 +57,11 @@ class HttpSettings(Protocol):
         """``User-Agent`` header."""
 
     def secrets(self) -> tuple[str, ...]:
-        """Return each secret in the clear, for masking."""
+        """Return each secret in plain text, for masking."""
 
 
 class OAuthSettings(HttpSettings, Protocol):
-    """A service that takes tokens of the client credentials grant (RFC 6749, section 4.4)."""
+    """Settings of a service with OAuth tokens of the client credentials grant (RFC 6749, section 4.4)."""
 
     @property
     def client_id(self) -> str | None:
@@ -73,43 +77,43 @@ class OAuthSettings(HttpSettings, Protocol):
 
 
 class Credentials(Protocol):
-    """What the transport asks of a way to authenticate."""
+    """The methods that an authentication scheme provides to the transport."""
 
     def header(self) -> str:
         """Return the header's value for the next request; may fetch a token."""
 
     def refused(self, header: str) -> bool:
-        """Record that this value was answered with 401; return whether another value is worth one more request."""
+        """Record that this value got a 401; return whether to try once more with another value."""
 
     def accepted(self, header: str) -> None:
         """Record that this value was accepted."""
 
     def description(self) -> str:
-        """Return what the user would call it."""
+        """Return the name of the credentials for messages."""
 
 
 class TokenSource(Protocol):
-    """What credentials may ask of the transport."""
+    """The parts of the transport that credentials may use."""
 
     clock: Callable[[], float]
     redact: Redactor
 
     def fetch_token(self, settings: OAuthSettings) -> bytes:
-        """Get a token from the token endpoint, and return the body of the answer."""
+        """Request a token from the token endpoint and return the response body."""
 
 
 @dataclass(frozen=True)
 class ServiceRules:
     """
-    What a service decides about its requests and answers.
+    The rules of a service for its requests and responses.
 
-    :param api: What messages call its API: ``Polaris' API``.
-    :param path_of: Writes the path of an endpoint, given the variable part of its template.
-    :param credentials: Makes the credentials; the argument fetches tokens.
-    :param advise: Returns a sentence that says what to do about an error status. Takes the request, the status and the
-        settings; by name ``wait`` (seconds of ``Retry-After``) and ``location`` (of a redirect).
-    :param error_form: Whether the body of an error has the service's own form.
-    :param token_error_form: The same for its OAuth token endpoint.
+    :param api: Name of its API in messages: ``Polaris' API``.
+    :param path_of: Takes an endpoint and the variable part of its template, returns the path.
+    :param credentials: Creates the credentials; the argument fetches tokens.
+    :param advise: Returns what to do about an error status. Takes the request, the status and the settings, and by name
+        ``wait`` (seconds of ``Retry-After``) and ``location`` (of a redirect).
+    :param error_form: Returns whether the body of an error has the service's own form.
+    :param token_error_form: The same for the service's OAuth token endpoint.
     """
 
     api: str

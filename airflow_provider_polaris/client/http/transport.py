@@ -1,4 +1,4 @@
-"""Send requests and collect answers: the only module that opens a connection."""
+"""Send requests and return responses; the only module that opens connections."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ from airflow_provider_polaris.jobs.errors import PolarisError
 
 log = logging.getLogger("airflow_provider_polaris.client")
 
-#: Query parameters: a sequence is sent as a repeated key, None is left out.
+#: Query parameters. A sequence is sent as a repeated key; None is omitted.
 Params = Mapping[str, Any]
 
 
 def utc_now() -> datetime:
-    """Return the present, aware, in UTC."""
+    """Return the current time as an aware datetime in UTC."""
     return datetime.now(timezone.utc)
 
 
 @dataclass(frozen=True)
 class Request:
     """
-    One request, complete but for its ``Authorization``.
+    A complete request, except for its ``Authorization``.
 
-    :param subject: Method, place, and what sentences need.
-    :param error_form: What errors of the service look like; an error of another form isn't its answer.
+    :param subject: Method, URL and names for messages.
+    :param error_form: Returns whether an error has the form of the service's own errors.
     :param params: Query parameters.
-    :param body: None for none.
-    :param fresh_connection: Open a new connection rather than take a kept one, which the server may be closing.
-    :param repeat_throttled: Whether it is sent again after a 429.
-    :param answer_bytes: Largest body of a success, decompressed.
+    :param body: The body; None for none.
+    :param fresh_connection: Open a new connection, because the server may be closing a kept one.
+    :param repeat_throttled: Whether to retry after a 429.
+    :param answer_bytes: Largest body of a successful response, in bytes after decompression.
     """
 
     subject: RequestInfo
@@ -61,7 +61,7 @@ class Request:
     answer_bytes: int = STATUS_BYTES
 
     def judge(self, outcome: Outcome) -> Outcome:
-        """Return the outcome, marked as foreign if the service itself didn't write it."""
+        """Return the outcome, marked as foreign if the service itself didn't send it."""
         if isinstance(outcome, NoAnswer):
             return outcome
         foreign = is_foreign(outcome.status, outcome.headers, outcome.body, self.error_form)
@@ -70,16 +70,16 @@ class Request:
 
 class Transport:
     """
-    A session with credentials, time limits and retries; for one thread at a time.
+    Send requests with credentials, time limits and retries. Use it in one thread at a time.
 
-    :param settings: Where to and how.
-    :param rules: What the service decides.
-    :param session: Used instead of a new one; its adapters must not retry by themselves. Only a
-        :class:`PolarisSession` has a deadline for the whole exchange and a bound for the size of an answer.
+    :param settings: Address, TLS, proxies and time limits.
+    :param rules: Rules of the service.
+    :param session: Session to use instead of a new one. Its adapters must not retry. Only a :class:`PolarisSession`
+        enforces the deadline of the whole exchange and the size of a response.
     :param clock: Monotonic seconds.
-    :param now: The present, aware.
+    :param now: Returns the current time (aware).
     :param sleep: Waits between attempts.
-    :param rng: For the jitter.
+    :param rng: Random numbers for the jitter.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Transport:
         return f"Transport({self.settings.base_url!r})"
 
     def close(self) -> None:
-        """Close all connections; a later request opens new ones."""
+        """Close all connections. A later request opens new ones."""
         self._session.close()
 
     def request(
@@ -126,17 +126,17 @@ class Transport:
         permission_note: str = "",
     ) -> Request:
         """
-        Put a request together.
+        Build a request.
 
         :param endpoint: The operation.
-        :param name: Its variable part.
+        :param name: Variable part of its path.
         :param params: Query parameters.
-        :param body: None for none.
-        :param fresh_connection: Don't take a kept connection.
-        :param repeat_throttled: Send it again after a 429.
-        :param permissions: If the endpoint's own don't suffice for this body.
-        :param permission_note: Added to the sentence about permissions.
-        :raises PolarisSpecError: The name can't stand in a path.
+        :param body: The body; None for none.
+        :param fresh_connection: Open a new connection.
+        :param repeat_throttled: Retry after a 429.
+        :param permissions: Required permissions, if this body needs others than the endpoint.
+        :param permission_note: Text appended to the sentence about permissions.
+        :raises PolarisSpecError: The name can't be part of a path.
         """
         path = self.rules.path_of(endpoint, name)
         subject = RequestInfo(
@@ -163,28 +163,28 @@ class Transport:
 
     def call(self, request: Request) -> Answer:
         """
-        Send a request, again where that is safe and useful, and return its success.
+        Send a request, retry it where that is safe, and return the successful response.
 
-        :raises PolarisApiError: Polaris answered with an error; the subclass says which.
-        :raises PolarisTransportError: No answer came.
+        :raises PolarisApiError: The service returned an error; the subclass depends on the status.
+        :raises PolarisTransportError: No response was received.
         """
         outcome = self.exchange(request)
         if isinstance(outcome, Answer) and outcome.is_success:
             return outcome
         doubt = ""
         if not request.subject.repeatable and is_ambiguous(outcome):
-            doubt = "It may have been carried out all the same: look before you send it again."
+            doubt = "The request may have taken effect. Check that before you send it again."
         raise self.failures.error(request.subject, outcome, now=self.now(), doubt=doubt)
 
     def error(self, request: Request, outcome: Outcome) -> PolarisError:
-        """Return the typed error for an outcome that is no success."""
+        """Return the typed error for an unsuccessful outcome."""
         return self.failures.error(request.subject, outcome, now=self.now())
 
     def exchange(self, request: Request) -> Outcome:
         """
-        Send a request, again where that is safe and useful; return what came of it, errors included.
+        Send a request, retry it where that is safe, and return the outcome, including errors.
 
-        :raises PolarisAuthError: No OAuth token could be had; the request was not sent.
+        :raises PolarisAuthError: No OAuth token was obtained; the request was not sent.
         """
         return self._repeat(request, self._credentials)
 
@@ -197,8 +197,8 @@ class Transport:
             header = credentials.header() if credentials else None
             outcome = request.judge(self._attempt(request, header))
             if credentials and header and isinstance(outcome, Answer):
-                # A 401 of the service means that nothing was carried out, so even a POST may follow with the other
-                # header. A foreign 401 means nothing.
+                # After a 401 of the service nothing was carried out, so even a POST may be sent with the other header.
+                # # A foreign 401 proves nothing.
                 may_follow = request.subject.repeatable or not outcome.is_foreign
                 if outcome.status == 401 and may_follow and not asked_again and credentials.refused(header):
                     asked_again = True
@@ -224,7 +224,7 @@ class Transport:
             self._sleep(delay)
 
     def _attempt(self, request: Request, header: str | None) -> Outcome:
-        """Make one request. Whatever goes wrong comes back as a value: no exception of requests leaves this method."""
+        """Send one request. Errors are returned as values; no exception of requests leaves this method."""
         body = request.body
         if body is not None:
             body.rewind()
@@ -253,24 +253,24 @@ class Transport:
                 headers=headers,
                 auth=HeaderAuth(header),
                 timeout=exchange,  # type: ignore[arg-type]  # the stubs don't know that urllib3's own are taken
-                # A redirect would turn a POST into a GET or carry the key to another host.
+                # A redirect would turn a POST into a GET or send the key to another host.
                 allow_redirects=False,
-                # A copy: requests adds the environment's proxies to the dict that it is given.
+                # A copy: requests adds the environment's proxies to this dict.
                 proxies=dict(self.settings.proxies or {}),
                 verify=self.settings.verify,
             )
             return Answer(response.status_code, response.headers, response.content)
         except REQUEST_ERRORS as exc:
-            # A request with a body can't be acted on before its body is there.
+            # The service can't act on a request before it has the body.
             sent = body.started if body is not None else exchange.sent
             return classify(exc, sent=sent, redact=self.redact)
 
     def fetch_token(self, settings: OAuthSettings) -> bytes:
         """
-        Get a token with the client credentials, and return the body of the answer (docs.imply.io/polaris/oauth).
+        Request a token with the client credentials and return the response body (docs.imply.io/polaris/oauth).
 
         :param settings: Client and token endpoint.
-        :raises PolarisError: The endpoint gave no token; the subclass says why.
+        :raises PolarisError: The endpoint returned no token; the subclass depends on the reason.
         """
         url = settings.oauth_token_url
         subject = RequestInfo(
@@ -302,7 +302,7 @@ def _is_throttled(outcome: Outcome) -> bool:
 
 
 def _knows_us(answer: Answer) -> bool:
-    """Whether an answer shows that the credentials were read and taken; a gateway may say 429 or 5xx before that."""
+    """Return whether the service accepted the credentials; a gateway may return 429 or 5xx before it reads them."""
     is_refusal = 400 <= answer.status < 500 and answer.status not in (401, 408, 429)
     return answer.is_success or (is_refusal and not answer.is_foreign)
 

@@ -1,0 +1,1 @@
+"""Adapter for Imply Polaris: its endpoints, credentials, error forms and settings."""

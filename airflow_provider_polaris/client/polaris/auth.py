@@ -8,11 +8,11 @@ from airflow_provider_polaris.client.polaris.settings import ClientSettings
 
 class ApiKeyCredentials:
     """
-    An API key in one of its two forms, and the other one if the first meets a 401.
+    Authenticate with an API key in one of its two forms, and fall back to the other form after a 401.
 
     The vendor's SDK sends ``Basic base64(KEY:)``, the vendor's current samples send ``Basic KEY``
-    (docs.imply.io/polaris/api-keys). A 401 means that the request was not carried out, so that even a POST may follow
-    in the other form. The form that worked stays; once one has worked, a 401 is about the key and not about its form.
+    (docs.imply.io/polaris/api-keys). After a 401 nothing was carried out, so even a POST may be sent in the other form.
+    The form that worked is kept. Once a form has worked, a 401 is caused by the key and not by its form.
     """
 
     def __init__(self, settings: ClientSettings) -> None:
@@ -27,18 +27,18 @@ class ApiKeyCredentials:
         self._connection_name = settings.connection_name
 
     def header(self) -> str:
-        """Return the form that worked, else the configured one."""
+        """Return the form that worked, otherwise the configured one."""
         return self._forms[self._current]
 
     def refused(self, header: str) -> bool:
-        """Switch to the other form, unless one of them is known to work."""
+        """Switch to the other form, unless one form has already worked."""
         if self._confirmed:
             return False
         self._current = 1 - self._forms.index(header)
         return True
 
     def accepted(self, header: str) -> None:
-        """Keep this form; say so once if it is not the configured one."""
+        """Keep this form; log it once if it is not the configured one."""
         if self._confirmed:
             return
         self._confirmed = True

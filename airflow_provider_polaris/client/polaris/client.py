@@ -1,4 +1,4 @@
-"""The client that the rest of the package uses: all operations on one session."""
+"""The Polaris client of the package: all API operations on one session."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ class PolarisClient(JobsApi, TablesApi, FilesApi, QueriesApi):
     """
     The Polaris API of one project.
 
-    Reading calls, cancels and SELECTs are tried again after time-outs, broken connections, 408, 429 and 5xx, with
-    exponential waits, full jitter and ``Retry-After``, until ``settings.retry_budget`` seconds are over. A call that
-    must not happen twice (submit a job, create a table, upload a file ...) goes out again only if it can't have
-    arrived or was refused with a 429. Any call may raise :class:`PolarisApiError` or one of its subclasses for an
-    answer with an error status, :class:`PolarisTransportError` for no answer, and :class:`PolarisProtocolError` for
-    one that can't be read or is too large; no message has a secret in it.
+    Reads, cancels and SELECTs are retried after timeouts, broken connections, 408, 429 and 5xx, with exponential
+    backoff, full jitter and ``Retry-After``, for at most ``settings.retry_budget`` seconds. A call that must not happen
+    twice (submit a job, create a table, upload a file ...) is retried only if it can't have arrived or was rejected
+    with a 429. Any call may raise :class:`PolarisApiError` or one of its subclasses for an error status,
+    :class:`PolarisTransportError` if no response was received, and :class:`PolarisProtocolError` for a response that
+    can't be read or is too large. No message contains a secret.
 
-    Every request ends: ``settings.exchange_timeout`` bounds it from the connection to the last byte of the answer, and
-    :mod:`~airflow_provider_polaris.client.polaris.endpoints` the size of its answer.
+    Every request is limited: ``settings.exchange_timeout`` limits the time from the connection to the last byte of the
+    response, and :mod:`~airflow_provider_polaris.client.polaris.endpoints` the size of the response.
 
     Use one client in one thread; :meth:`close` it, or use it in a ``with`` statement.
 
-    :param settings: Where and how.
-    :param session: Used instead of a new one, and closed with the client; its adapters must not retry by themselves.
+    :param settings: Address, credentials, TLS and time limits.
+    :param session: Session to use instead of a new one, closed with the client. Its adapters must not retry.
     :param clock: Monotonic seconds.
-    :param now: The present, aware.
+    :param now: Returns the current time (aware).
     :param sleep: Waits between attempts.
-    :param rng: For the jitter.
+    :param rng: Random numbers for the jitter.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class PolarisClient(JobsApi, TablesApi, FilesApi, QueriesApi):
 
 
 def polaris_rules(settings: ClientSettings) -> ServiceRules:
-    """Return what Polaris decides about requests and answers of one project."""
+    """Return Polaris' rules for the requests and responses of one project."""
 
     def write_path(endpoint: Endpoint, name: str | None) -> str:
         return path_of(endpoint, settings.project_id, name)

@@ -1,5 +1,5 @@
 """
-The API as a table, and how its paths are written; performs no I/O.
+The endpoints of the Polaris API, and their paths; performs no I/O.
 
 Paths, methods and parameters: polaris-sdk 20250425.14.0 (PyPI). Permissions: docs.imply.io/polaris/api-manage-job,
 /api-delete-data, /api-restore-data, /api-query, /tables and /api-upload.
@@ -26,11 +26,13 @@ _FILES: Final = "ManageFiles"
 _QUERY: Final = "AccessQueries"
 
 
-#: The service stops a synchronous query after a minute (docs.imply.io/polaris/api-query); let it say so itself.
+#: Read timeout in seconds. The service stops a synchronous query after a minute (docs.imply.io/polaris/api-query) and
+#: returns its own error.
 QUERY_SECONDS: Final = 75.0
 
 
-#: Up to 2 GB a file (docs.imply.io/polaris/api-upload): the answer may come long after the last byte.
+#: Read timeout in seconds for files of up to 2 GB (docs.imply.io/polaris/api-upload). The response may come long after
+#: the last byte.
 UPLOAD_SECONDS: Final = 300.0
 
 
@@ -55,7 +57,7 @@ GET_JOB_LOGS = Endpoint("GET", "/jobs/{name}/logs", (_JOBS,), noun="job", answer
 GET_JOB_METRICS = Endpoint("GET", "/jobs/{name}/metrics", (_JOBS,), noun="job")
 
 
-# Asking twice for one status is asking for it once.
+# Requesting a status is idempotent.
 UPDATE_JOB_STATUS = Endpoint("POST", "/jobs/{name}/status", (_JOBS,), noun="job")
 
 
@@ -91,7 +93,7 @@ GET_FILE = Endpoint("GET", "/files/{name}", (_FILES,), noun="file")
 DELETE_FILE = Endpoint("DELETE", "/files/{name}", (_FILES,), repeatable=False, noun="file")
 
 
-# SELECT only, so it may be asked again.
+# SELECT only, so it is idempotent.
 QUERY = Endpoint("POST", "/query/sql", (_QUERY,), read_seconds=QUERY_SECONDS, answer_bytes=ROWS_BYTES)
 
 
@@ -117,12 +119,12 @@ CANCEL_QUERY = Endpoint("DELETE", "/query/sql/statements/{name}", (_QUERY, _JOBS
 
 def path_of(endpoint: Endpoint, project_id: str, name: str | None = None) -> str:
     """
-    Write the path of a request, each variable part percent-encoded whole.
+    Return the path of a request, with each variable part percent-encoded.
 
     :param endpoint: The operation.
     :param project_id: Id of the project.
     :param name: Job id, table name, file name or query id.
-    :raises PolarisSpecError: The name can't stand in a path.
+    :raises PolarisSpecError: The name can't be part of a path.
     """
     below = endpoint.template
     if "{name}" in below:

@@ -1,4 +1,4 @@
-"""What happened to a request and what to do about it, in words; performs no I/O."""
+"""Advice for the error statuses of Polaris: the likely cause and what to do; performs no I/O."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ def advise(
     subject: RequestInfo, status: int, settings: ClientSettings, *, wait: float | None = None, location: str = ""
 ) -> str:
     """
-    Return what to do about an error status; empty if the vendor's text has to do.
+    Return what to do about an error status; empty if the vendor's text is all there is.
 
     :param subject: The request.
     :param status: HTTP status.
-    :param settings: For names.
-    :param wait: Seconds that the answer asks to wait.
-    :param location: Where a redirect points, secrets masked.
+    :param settings: Names for the messages.
+    :param wait: Seconds of ``Retry-After``.
+    :param location: Target of a redirect, with secrets masked.
     """
     connection = f"connection {settings.connection_name!r}"
     if status in (400, 422) and is_submission(subject.method, subject.path):
-        return "No job was made of it, nor will be the next time: correct what Polaris names."
+        return "Polaris created no job, and a retry would fail, too. Correct the field that Polaris names."
     if status == 401:
         return (
             f"Polaris does not accept {subject.credentials}: it may be wrong, expired, revoked or of another "
@@ -38,9 +38,9 @@ def advise(
     if status == 409:
         return _CONFLICTS.get((subject.method, subject.noun or subject.path.rsplit("/", 1)[-1]), _CONFLICT)
     if status == 413:
-        return "The body is larger than the service takes: send less at a time."
+        return "The body is larger than the service accepts. Send less data per request."
     if status == 415:
-        return f"Something on the way may have changed the Content-Type header: check proxies in {connection}."
+        return f"A proxy may have changed the Content-Type header: check proxies in {connection}."
     if status == 429:
         asked = f" The service asks to wait {wait:g} s." if wait is not None else ""
         return f"Too many requests for this project or key.{asked}"
@@ -83,7 +83,7 @@ def _not_found(subject: RequestInfo, settings: ClientSettings) -> str:
     return f"Check project_id {project!r} and host {settings.base_url!r} in connection {settings.connection_name!r}."
 
 
-_CONFLICT = "It clashes with the present state: look at that, then try again."
+_CONFLICT = "The request conflicts with the current state: check that state, then retry."
 
 
 _CONFLICTS: Mapping[tuple[str, str], str] = {
@@ -91,5 +91,5 @@ _CONFLICTS: Mapping[tuple[str, str], str] = {
     ("PUT", "table"): "The table has changed since it was read: read it again and send its new version.",
     # docs.imply.io/polaris/api-upload
     ("POST", "files"): "A file of that name exists: delete it or choose another name.",
-    ("POST", "jobs"): "Another job or a change of the table stands in the way: look at the table's active jobs.",
+    ("POST", "jobs"): "Another job or a table change conflicts with it: check the table's active jobs.",
 }

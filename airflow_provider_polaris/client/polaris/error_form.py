@@ -1,9 +1,8 @@
 """
-What the errors of a service look like, so that nobody else's answer is taken for its word; performs no I/O.
+Recognize the service's own errors, so that an error of a proxy isn't mistaken for one; performs no I/O.
 
-Proxies, ingresses and wrong hosts answer with the same statuses. A status that says something about the request (it is
-wrong, not allowed, about nothing that exists) counts only in a body of the service's own form. Each service has a
-function of its own that says what its form is.
+Proxies, ingresses and wrong hosts return the same statuses. A status that blames the request (malformed, forbidden,
+not found) counts only with a body in the service's own form. Each service has its own function that checks the form.
 """
 
 from __future__ import annotations
@@ -12,11 +11,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-#: Statuses that the gateway in front of Polaris decides by itself, in its shorter form.
+#: Statuses that the gateway in front of Polaris returns itself, in its shorter form.
 _OF_THE_GATEWAY: Final = frozenset({401, 403})
 
 
-#: Fields of that form. GUESS: newer gateways of the kind whose texts Polaris shows add the id.
+#: Fields of that form. GUESS: newer gateways of the type whose texts Polaris returns add the id.
 _GATEWAY_FIELDS: Final = frozenset({"message", "request_id"})
 
 
@@ -26,7 +25,7 @@ _FIELDS: Final = frozenset({"code", "message", "target", "details", "innererror"
 
 def is_polaris_error(status: int, headers: Mapping[str, str], body: bytes) -> bool:  # noqa: ARG001 (an ErrorForm)
     """
-    Return whether an error has one of the forms that Polaris is known to use.
+    Return whether an error has one of the known forms of Polaris.
 
     - Jobs, tables, files: ``code`` and ``message`` as texts (polaris-sdk 20250425.14.0, ErrorResponse)
     - the same with the HTTP status as ``code``, or one level down in ``error`` (a third-party client of 2022)
@@ -34,8 +33,8 @@ def is_polaris_error(status: int, headers: Mapping[str, str], body: bytes) -> bo
       one level down in ``error``
     - gateway: ``message`` alone, for 401 and 403 only (docs.imply.io/polaris/oauth)
 
-    GUESS: Polaris never answers 4xx with an empty body. An empty 401 or 403 that it sends all the same is retried, and
-    its error says what it means if Polaris sent it.
+    GUESS: Polaris never returns a 4xx with an empty body. An empty 401 or 403 is retried, and its error message states
+    what it means if Polaris sent it.
     """
     data = _object(body)
     if data is None:
@@ -50,9 +49,9 @@ def is_polaris_error(status: int, headers: Mapping[str, str], body: bytes) -> bo
 
 def is_token_error(status: int, headers: Mapping[str, str], body: bytes) -> bool:
     """
-    Return whether an error has a form that a token endpoint uses.
+    Return whether an error has one of the forms of a token endpoint.
 
-    That is ``error`` as a text (RFC 6749, section 5.2), or the form of Polaris, whose gateway may stand before it.
+    These are ``error`` as a text (RFC 6749, section 5.2), and the form of Polaris, whose gateway may be in front of it.
     """
     data = _object(body)
     return data is not None and (_has_text(data, "error") or is_polaris_error(status, headers, body))
@@ -69,7 +68,8 @@ def _object(body: bytes) -> Mapping[str, Any] | None:
 def _has_code(data: Mapping[str, Any], status: int) -> bool:
     if not _has_text(data, "message"):
         return False
-    # Many services put a number beside a message; only the HTTP status, and nothing undocumented, has been seen here.
+    # Many services return a number with a message. From Polaris only the HTTP status, without undocumented fields, is
+    # known.
     is_status = type(data.get("code")) is int and data["code"] == status and data.keys() <= _FIELDS
     return is_status or _has_text(data, "code")
 

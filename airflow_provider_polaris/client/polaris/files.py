@@ -17,7 +17,7 @@ _LARGEST_PAGE = 1000
 
 
 class FilesApi(Calls):
-    """Upload, look at and delete files that jobs of source type ``uploaded`` read."""
+    """Upload, list and delete files that jobs of source type ``uploaded`` read."""
 
     def iter_files(
         self,
@@ -29,13 +29,13 @@ class FilesApi(Calls):
         limit: int | None = None,
     ) -> Iterator[dict[str, Any]]:
         """
-        Yield what is known of each file, each once.
+        Yield the description of each file once.
 
-        :param search: Text in one of the fields that one can sort by.
-        :param sort_column: In the API's words.
+        :param search: Text to find in the sortable fields.
+        :param sort_column: Name of the column in the API.
         :param sort_order: ``ASC`` or ``DESC``.
-        :param page_size: Files a request, 1 to 1000.
-        :param limit: Yield at most so many.
+        :param page_size: Files per request, 1 to 1000.
+        :param limit: Largest number of files to yield.
         """
         if not 1 <= page_size <= _LARGEST_PAGE:
             raise PolarisSpecError(f"page_size {page_size!r} must be from 1 to {_LARGEST_PAGE}.")
@@ -58,14 +58,14 @@ class FilesApi(Calls):
         compression_format: str | None = None,
     ) -> dict[str, Any]:
         """
-        Put a file into the staging area; streamed, up to 2 GB.
+        Upload a file to the staging area; streamed, up to 2 GB.
 
-        :param file: A path, or a seekable file that is open in binary mode (sent from where it stands).
-        :param name: Its name in Polaris; default the last part of the path.
-        :param data_format: ``nd-json``, ``csv`` ...; default by the name.
-        :param compression_format: ``gz``, ``zstd`` ...; default by the name.
-        :return: What Polaris knows of it now.
-        :raises PolarisConflictError: A file of that name exists.
+        :param file: A path, or a seekable file that is open in binary mode (sent from its current position).
+        :param name: Name in Polaris; by default the last part of the path.
+        :param data_format: ``nd-json``, ``csv`` ...; by default from the name.
+        :param compression_format: ``gz``, ``zstd`` ...; by default from the name.
+        :return: The description of the file in Polaris.
+        :raises PolarisConflictError: A file with that name exists.
         """
         with ExitStack() as stack:
             if isinstance(file, (str, os.PathLike)):
@@ -80,7 +80,7 @@ class FilesApi(Calls):
 
     def get_file(self, name: str) -> dict[str, Any]:
         """
-        Return what is known of a file.
+        Return the description of a file.
 
         :raises PolarisNotFoundError: No such file.
         """

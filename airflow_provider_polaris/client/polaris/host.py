@@ -1,4 +1,4 @@
-"""Read what people paste into the host field of a connection; performs no I/O."""
+"""Parse the host field of a connection in all forms that users paste; performs no I/O."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 @dataclass(frozen=True)
 class PastedHost:
     """
-    What a pasted host says.
+    A parsed host.
 
     :param base_url: Scheme, host and port, no trailing slash.
-    :param project_id: The project of the URL's path, if there was one.
+    :param project_id: The project in the URL's path, if there was one.
     """
 
     base_url: str
@@ -42,13 +42,13 @@ class PastedHost:
 
 def parse_host(host: str, *, connection_name: str) -> PastedHost:
     """
-    Read a bare host, a URL, or a whole URL copied from the console or the vendor's samples.
+    Parse a bare host, a URL, or a whole URL copied from the console or the vendor's samples.
 
-    Without a scheme the URL is https, but http for a loopback address (an emulator). Query and fragment are dropped.
+    The default scheme is https, or http for a loopback address (an emulator). Query and fragment are dropped.
     The forms of the host are those of docs.imply.io/polaris/api-overview; region and cloud are free-form.
 
-    :param host: What stands in the connection.
-    :param connection_name: For the sentence.
+    :param host: The host field of the connection.
+    :param connection_name: For messages.
     :raises PolarisSpecError: It is no address of the regional Polaris API.
     """
     text = host.strip()
@@ -89,7 +89,7 @@ def organization_of(base_url: str) -> str | None:
 
 
 def _refuse_other_hosts(name: str, scheme: str, shown: str, where: str) -> None:
-    """Refuse the console, the organization-wide API, and a key sent in the clear."""
+    """Reject the console, the organization-wide API, and unencrypted credentials."""
     if name.endswith(_CONSOLE_SUFFIX):
         raise PolarisSpecError(
             f"host {shown} {where} is the Polaris console, not its API: the API's host is "
@@ -110,17 +110,17 @@ def _refuse_other_hosts(name: str, scheme: str, shown: str, where: str) -> None:
 def _split(url: str, original: str, where: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        _ = parts.port  # is read lazily and raises then
+        _ = parts.port  # is parsed lazily and may raise ValueError
     except ValueError as exc:
         raise PolarisSpecError(f"host {original!r} {where} can't be read as an address: {exc}. {_WHERE}") from None
     return parts
 
 
 def _name(parts: SplitResult) -> str:
-    """Return the host without a trailing dot, which means the same and would hide what the name ends with."""
+    """Return the host without a trailing dot, which has no meaning but would break comparisons of the suffix."""
     return (parts.hostname or "").removesuffix(".")
 
 
 def _authority(text: str) -> str:
-    """Return the part that may hold user name and host."""
+    """Return the part of the URL that may contain user name and host."""
     return re.split(r"[/?#]", _SCHEME.sub("", text), maxsplit=1)[0]

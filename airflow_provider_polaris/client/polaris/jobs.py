@@ -16,23 +16,23 @@ _LARGEST_PAGE = 1000
 
 
 class JobsApi(Calls):
-    """Create, look at and steer jobs."""
+    """Create, list, describe and control jobs."""
 
     def create_job(self, spec: Mapping[str, Any], *, repeat_throttled: bool = True) -> dict[str, Any]:
         """
-        Submit a job, once.
+        Submit a job exactly once.
 
-        There is no idempotency key, so the request goes out again only if the service can't have seen it whole or
-        refused it (429; 401 with the other form of the key or a new token). It uses a new connection: one that was
-        kept may be closing, and then nobody could tell whether the job arrived.
+        The API has no idempotency key. The request is therefore retried only if the service can't have received all of
+        it or rejected it (429; 401 with the other form of the key or a new token). It uses a new connection: the server
+        may be closing a kept one, and then it would be unknown whether the job arrived.
 
-        :param spec: The body, in the wire names of the API. Always give ``type``.
-        :param repeat_throttled: Send it again after a 429; False leaves that to the caller.
-        :return: The job as Polaris describes it, with ``id``.
+        :param spec: The body, with the field names of the API. Always set ``type``.
+        :param repeat_throttled: Retry after a 429. If False, the caller has to retry.
+        :return: Polaris' description of the job, including ``id``.
         :raises PolarisAmbiguousSubmitError: Sent, and the outcome is unknown: the job may run.
-        :raises PolarisApiError: Refused; nothing was submitted.
-        :raises PolarisTransportError: Not sent; nothing was submitted.
-        :raises PolarisSpecError: Has no JSON form.
+        :raises PolarisApiError: Polaris rejected the job; nothing was submitted.
+        :raises PolarisTransportError: The request was not sent; nothing was submitted.
+        :raises PolarisSpecError: The spec has no JSON form.
         """
         if not isinstance(spec, Mapping):
             raise PolarisSpecError(f"a job spec is an object, not {spec!r}.")
@@ -49,19 +49,19 @@ class JobsApi(Calls):
 
     def get_job(self, job_id: str) -> dict[str, Any]:
         """
-        Describe a job; the only call that gives its health and spec.
+        Return the description of a job; the only call that returns health and spec.
 
         :param job_id: Its id.
-        :raises PolarisNotFoundError: Unknown in this project, or deleted from its history.
+        :raises PolarisNotFoundError: The project has no such job, or deleted it from its history.
         """
         return self._object(endpoints.GET_JOB, job_id, required="executionStatus")
 
     def get_job_status(self, job_id: str) -> str:
-        """Return a job's ``executionStatus`` as Polaris writes it; the cheapest way to ask."""
+        """Return a job's ``executionStatus`` as Polaris writes it; the cheapest status request."""
         return str(self._object(endpoints.GET_JOB_STATUS, job_id, required="executionStatus")["executionStatus"])
 
     def get_job_progress(self, job_id: str) -> float | None:
-        """Return how much of a job is done, 0 to 1; None for a type of job that does not say (answered with 400)."""
+        """Return the progress of a job, 0 to 1; None for a job type without progress (Polaris returns 400)."""
         try:
             value = self._object(endpoints.GET_JOB_PROGRESS, job_id).get("overallProgress")
         except PolarisApiError as error:
@@ -73,12 +73,12 @@ class JobsApi(Calls):
         return float(value)
 
     def get_job_logs(self, job_id: str) -> list[dict[str, Any]]:
-        """Return a job's log entries ``{timestamp, healthStatus, code, message}`` as they come; may be empty."""
+        """Return a job's log entries ``{timestamp, healthStatus, code, message}`` in Polaris' order; may be empty."""
         logs = self._object(endpoints.GET_JOB_LOGS, job_id).get("logs")
         return [entry for entry in logs if isinstance(entry, dict)] if isinstance(logs, list) else []
 
     def get_job_metrics(self, job_id: str) -> dict[str, Any]:
-        """Return a job's totals (``numRowsProcessed``, ``numRowsPersisted`` ...); empty while there are none."""
+        """Return a job's totals (``numRowsProcessed``, ``numRowsPersisted`` ...); empty if there are none yet."""
         totals = self._object(endpoints.GET_JOB_METRICS, job_id).get("totals")
         return totals if isinstance(totals, dict) else {}
 
@@ -101,27 +101,28 @@ class JobsApi(Calls):
         fields: Collection[str] | None = None,
     ) -> Iterator[dict[str, Any]]:
         """
-        Yield summaries of jobs, each once, also while jobs come and go.
+        Yield the summary of each job once, even if jobs start or end meanwhile.
 
-        A sequence is OR-ed, different filters are AND-ed. A summary has no spec. By default newest first.
+        The values of one filter are combined with OR, different filters with AND. A summary has no spec. The default
+        order is newest first.
 
         :param type: ``batch``, ``sql``, ``delete_data`` ...
         :param execution_status: ``pending``, ``running`` ...
         :param health_status: ``ok``, ``warn``, ``error``.
-        :param connection_name: Of the source.
-        :param search: Text in one of the fields that one can sort by.
-        :param target_table: Name of the target.
-        :param target_table_id: Id of the target.
-        :param sort_column: ``created_date_time`` is the only one that does not move while a list is read.
+        :param connection_name: Connection of the source.
+        :param search: Text to find in the sortable fields.
+        :param target_table: Name of the target table.
+        :param target_table_id: Id of the target table.
+        :param sort_column: Only ``created_date_time`` keeps its order while a list is read.
         :param sort_order: ``ASC`` or ``DESC``.
-        :param page_size: Summaries a request, 1 to 1000.
-        :param limit: Yield at most so many.
-        :param complete: Read pages again when rows have shifted past; False bounds requests and memory instead: what
-            shifted past is left out, and a job that moves by more than a page may come twice.
-        :param most_pages: Send at most so many requests; None for 1000.
-        :param fields: Keep only these names, and ``id``, of each summary and of what is inside: a thousand whole
+        :param page_size: Summaries per request, 1 to 1000.
+        :param limit: Largest number of summaries to yield.
+        :param complete: Read pages again if rows have shifted. False limits requests and memory instead: shifted jobs
+            may be missing, and a job that moves by more than a page may come twice.
+        :param most_pages: Largest number of pages to request; None for 1000.
+        :param fields: Names to keep, besides ``id``, in each summary and in its nested objects. A thousand whole
             summaries take megabytes. None keeps all.
-        :raises PolarisProtocolError: Polaris promises further pages after the last of them.
+        :raises PolarisProtocolError: Polaris reports more pages after ``most_pages``.
         """
         _check_page_size(page_size)
         filters = {
@@ -155,11 +156,11 @@ class JobsApi(Calls):
 
     def update_job_status(self, job_id: str, desired: str) -> str:
         """
-        Ask for another status; asking twice is asking once.
+        Request another status; idempotent.
 
         :param job_id: The job.
         :param desired: ``canceled``; for streaming jobs also ``suspended`` and ``running``.
-        :return: The ``executionStatus`` at this moment, which need not be the desired one yet.
+        :return: The current ``executionStatus``, which may not be the desired one yet.
         """
         body = json_body({"desiredExecutionStatus": desired}, "status")
         answer = self._object(endpoints.UPDATE_JOB_STATUS, job_id, body=body, required="executionStatus")
@@ -167,18 +168,18 @@ class JobsApi(Calls):
 
     def cancel_job(self, job_id: str) -> str:
         """
-        Ask to cancel a job; one that has ended already is no error.
+        Request the cancellation of a job. A job that has already ended raises no error.
 
         :param job_id: The job.
-        :return: The ``executionStatus`` at this moment: wait until it is terminal.
-        :raises PolarisApiError: Refused although the job has not ended (deletion jobs can't be canceled).
+        :return: The current ``executionStatus``; wait until it is terminal.
+        :raises PolarisApiError: Polaris refused although the job has not ended (deletion jobs can't be canceled).
         """
         try:
             return self.update_job_status(job_id, "canceled")
         except PolarisApiError as error:
             if error.status != 400 and not isinstance(error, PolarisConflictError):
                 raise
-            # What the service answers for a job that has ended is not documented.
+            # The service's response for a job that has ended is not documented.
             status = self.get_job_status(job_id)
             if status not in TERMINAL_STATUSES:
                 raise
@@ -190,7 +191,7 @@ class JobsApi(Calls):
 
 
 def _doubt(spec: Mapping[str, Any], since: str) -> str:
-    """Say what it means that nobody knows whether this job was accepted."""
+    """Return what an unknown outcome means for this job, and what to do."""
     target = spec.get("target")
     table = target.get("tableName") if isinstance(target, Mapping) else None
     kind = spec.get("type", "sql")
@@ -198,25 +199,25 @@ def _doubt(spec: Mapping[str, Any], since: str) -> str:
     appends = kind == "batch" and spec.get("ingestionMode", "append") != "replace"
     harm = "its rows would be added twice" if appends else "it would run twice"
     return (
-        "Nobody knows whether Polaris accepted the job: it may be running. The client doesn't look for it. Before you "
-        f"send it again, look at the newest jobs {which} that were created since {since}: if it is among them, "
-        f"{harm}."
+        "It is unknown whether Polaris accepted the job; it may be running. The client doesn't search for it. "
+        f"Before you submit it again, check the newest jobs {which} that were created since {since}: if it is among "
+        f"them, {harm}."
     )
 
 
 def _create_permissions(spec: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
-    """Return what submitting this job takes (docs.imply.io/polaris/api-delete-data, /api-restore-data)."""
+    """Return the permissions that this job needs (docs.imply.io/polaris/api-delete-data, /api-restore-data)."""
     own = endpoints.CREATE_JOB.permissions
     if spec.get("type") in ("delete_data", "restore_data", "drop_table"):
         return (*own, "ManageTables"), ""
     if spec.get("createTableIfNotExists"):
-        # The vendor's pages differ: api-ingest-table asks for the first only, api-ingestion-job for both.
+        # The vendor's pages differ: api-ingest-table requires only the first, api-ingestion-job both.
         return own, ", and may need ManageTables because of createTableIfNotExists"
     return own, ""
 
 
 def _several(values: Sequence[str]) -> list[str]:
-    """Take a single text for one value and not for its letters."""
+    """Return a single text as a list of one value."""
     return [values] if isinstance(values, str) else list(values)
 
 

@@ -1,4 +1,8 @@
-"""SQL, synchronous and not. Source: polaris-sdk 20250425.14.0, docs.imply.io/polaris/api-query and /query-async."""
+"""
+SQL queries, synchronous and asynchronous.
+
+Source: polaris-sdk 20250425.14.0, docs.imply.io/polaris/api-query and /query-async.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from airflow_provider_polaris.jobs.errors import PolarisProtocolError
 
 
 class QueriesApi(Calls):
-    """Ask in SQL."""
+    """Run SQL queries."""
 
     def query(
         self,
@@ -25,13 +29,13 @@ class QueriesApi(Calls):
         """
         Run a SELECT and wait for its rows.
 
-        Reads precached and real-time data only, for at most a minute: rows outside of a table's ``cached`` policy are
-        missing from the answer.
+        The query reads precached and real-time data only: rows outside a table's ``cached`` policy are missing from the
+        result. Polaris stops it after a minute.
 
         :param sql: Druid SQL.
         :param parameters: ``{"type": "VARCHAR", "value": "x"}`` for each ``?``.
         :param context: Query context.
-        :return: One object a row.
+        :return: One object per row.
         """
         body = {**_query(sql, parameters, context), "resultFormat": "object"}
         return self._rows(endpoints.QUERY, body=json_body(body, "query"))
@@ -44,16 +48,16 @@ class QueriesApi(Calls):
         context: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """
-        Start an asynchronous query, which covers deep storage too; billed per query, so never sent twice.
+        Start an asynchronous query, which also reads deep storage. Each query is billed, so it is never sent twice.
 
         :return: ``{queryId, state, ...}``; state is ``ACCEPTED``, ``RUNNING``, ``SUCCESS`` or ``FAILED``.
-        :raises PolarisAmbiguousSubmitError: Sent, and the outcome is unknown: the query may run.
+        :raises PolarisAmbiguousSubmitError: The outcome is unknown: the query may run.
         """
         body = _query(sql, parameters, context)
         request = self._transport.request(endpoints.START_QUERY, body=json_body(body, "query"), fresh_connection=True)
         doubt = (
-            "Nobody knows whether Polaris accepted the query: it may be running. Sent again, it would be billed again, "
-            "and an INSERT would add its rows again."
+            "It is unknown whether Polaris accepted the query; it may be running. If you send it again, it is "
+            "billed again, and an INSERT adds its rows again."
         )
         return self._submit(request, body, required="queryId", doubt=lambda _: doubt)
 
@@ -62,7 +66,7 @@ class QueriesApi(Calls):
         Return the state of an asynchronous query.
 
         :param query_id: Its id.
-        :param detail: With stages, counters and warnings.
+        :param detail: Include stages, counters and warnings.
         """
         params = {"detail": "true"} if detail else None
         return self._object(endpoints.GET_QUERY, query_id, params=params, required="state")
@@ -72,13 +76,13 @@ class QueriesApi(Calls):
         Yield the rows of an asynchronous query that has succeeded, page by page.
 
         :param query_id: Its id.
-        :raises PolarisNotFoundError: No such query, or it has no rows to give (not done, failed, canceled).
+        :raises PolarisNotFoundError: No such query, or it has no result (not finished, failed or canceled).
         :raises PolarisProtocolError: It has more than 10,000 pages.
         """
         result = self.get_query(query_id).get("result")
         listed = result.get("pages") if isinstance(result, dict) else None
         pages = [page["id"] for page in listed or () if isinstance(page, dict) and isinstance(page.get("id"), int)]
-        # Without a list of pages the service sends all rows in one answer.
+        # Without a list of pages the service returns all rows in one response.
         if len(pages) > MOST_PAGES:
             raise PolarisProtocolError(f"query {query_id!r} has {len(pages)} pages, more than {MOST_PAGES}.")
         for page in pages or [None]:
@@ -86,7 +90,7 @@ class QueriesApi(Calls):
             yield from self._rows(endpoints.QUERY_ROWS, query_id, params=params)
 
     def cancel_query(self, query_id: str) -> None:
-        """Cancel an asynchronous query; one that has ended is left as it is."""
+        """Cancel an asynchronous query; no effect on one that has ended."""
         self._nothing(endpoints.CANCEL_QUERY, query_id)
 
 

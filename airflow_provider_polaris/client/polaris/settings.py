@@ -1,4 +1,4 @@
-"""How to reach one Polaris project: address, credentials, TLS, time limits. Checks its values, performs no I/O."""
+"""Settings to reach one Polaris project: address, credentials, TLS, time limits. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -17,37 +17,38 @@ from airflow_provider_polaris.jobs.errors import PolarisSpecError
 
 Auth = Literal["api_key", "raw_api_key", "oauth"]
 
-#: Keys start so (samples in docs.imply.io/polaris/api-ingest-table); used only to recognise an encoded one.
+#: Prefix of API keys (samples in docs.imply.io/polaris/api-ingest-table); used only to recognize an encoded key.
 _KEY_PREFIX = "pok_"
 
 
 @dataclass(frozen=True)
 class ClientSettings:
     """
-    Everything that a :class:`PolarisClient` needs to know; immutable, and its repr shows no secret.
+    The settings of a :class:`PolarisClient`; immutable. The repr contains no secret.
 
     :param base_url: ``https://ORG.REGION.CLOUD.api.imply.io``, no trailing slash; see :meth:`from_host`.
-    :param project_id: Id of the project, part of each path.
-    :param api_key: The key as the console shows it. White space, a trailing ``:``, a leading ``Basic`` and a key that
-        is already base64 are put right.
+    :param project_id: Id of the project.
+    :param api_key: The key as the console shows it. White space, a trailing ``:``, a leading ``Basic`` and base64 are
+        removed.
     :param auth: ``api_key`` sends ``Basic base64(KEY:)``, as the vendor's SDK does; ``raw_api_key`` sends
         ``Basic KEY``, as the samples of docs.imply.io/polaris/api-keys do; each falls back to the other on a 401.
-        ``oauth`` sends a token that the client credentials buy (docs.imply.io/polaris/oauth).
+        ``oauth`` fetches a token with the client credentials (docs.imply.io/polaris/oauth).
     :param client_id: OAuth client.
     :param client_secret: OAuth secret.
     :param token_url: OAuth token endpoint; None derives it from the organization in ``base_url``.
-    :param verify: True checks certificates, a path names a CA bundle (file or directory), False checks nothing.
-    :param proxies: ``{"https": "http://proxy:3128"}``; None leaves it to the environment. A loopback ``base_url``
-        ignores the environment's proxies.
+    :param verify: True verifies certificates, a path names a CA bundle (file or directory), False turns verification
+        off.
+    :param proxies: ``{"https": "http://proxy:3128"}``; None uses the environment's proxies, except
+        for a loopback ``base_url``.
     :param connect_timeout: Seconds to reach the service.
-    :param read_timeout: Seconds without a byte of the answer.
-    :param retry_budget: Seconds from the first attempt after which no new attempt of a call starts; 0 tries once.
+    :param read_timeout: Longest time without a byte of the response, in seconds.
+    :param retry_budget: Seconds from the first attempt after which no new attempt starts; 0 turns retries off.
     :param connection_name: Name of the Airflow connection, for messages.
     :param user_agent: ``User-Agent`` header.
-    :param exchange_timeout: Seconds for one whole request and its answer, from the start of the connection to the last
-        byte. None derives it: ``connect_timeout`` + 2 x the read time-out of the call, and one second more for each
-        64 KiB sent or received, so a large file may take its time and a service that drips may not.
-    :raises PolarisSpecError: A value is missing or impossible.
+    :param exchange_timeout: Seconds for one whole request and its response, from the start of the connection to the
+        last byte. None derives it: ``connect_timeout`` + 2 x the read timeout of the call, plus one second for each 64
+        KiB sent or received.
+    :raises PolarisSpecError: A value is missing or invalid.
     """
 
     base_url: str
@@ -85,12 +86,12 @@ class ClientSettings:
     @classmethod
     def from_host(cls, host: str, *, project_id: str | None = None, **others: Any) -> ClientSettings:
         """
-        Make settings from whatever was pasted into a host field.
+        Create settings from the text of a host field.
 
         :param host: ``ORG.REGION.CLOUD.api.imply.io``, a URL, or a whole URL with ``/v1/projects/ID/...``.
-        :param project_id: Needed if the URL has none; the two must agree.
+        :param project_id: Required if the URL has none. If both have one, they must be equal.
         :param others: The other fields.
-        :raises PolarisSpecError: The host is none of the regional API, or there is no project id, or two of them.
+        :raises PolarisSpecError: The host is not the regional API, or there is no project id, or there are two.
         """
         name = others.get("connection_name", cls.connection_name)
         pasted = parse_host(host, connection_name=name)
@@ -105,16 +106,16 @@ class ClientSettings:
     @property
     def oauth_token_url(self) -> str:
         """
-        Where OAuth tokens come from.
+        URL of the OAuth token endpoint.
 
-        The default is the form that the vendor's own polaris-cli (github.com/implydata/polaris-cli) uses.
+        The default has the form that the vendor's polaris-cli (github.com/implydata/polaris-cli) uses.
         """
         return self.token_url or (
             f"https://id.imply.io/auth/realms/{organization_of(self.base_url)}/protocol/openid-connect/token"
         )
 
     def secrets(self) -> tuple[str, ...]:
-        """Return each secret in the clear, for masking; proxy passwords included."""
+        """Return each secret in plain text, including proxy passwords, for masking."""
         proxies = (secret for url in (self.proxies or {}).values() for secret in url_secrets(url))
         return tuple(secret for secret in (self.api_key, self.client_secret, *proxies) if secret)
 
@@ -194,7 +195,7 @@ class ClientSettings:
         self._check_clear_text_proxies()
 
     def _check_clear_text_proxies(self) -> None:
-        """Refuse a proxy that would get a plain http request, which only a loopback may get."""
+        """Reject a proxy for plain http requests, which are allowed to a loopback address only."""
         urls = [self.base_url, *([self.oauth_token_url] if self.auth == "oauth" else [])]
         if all(url.lower().startswith("https://") for url in urls):
             return
@@ -224,7 +225,7 @@ def _has_host(proxy: str) -> bool:
 
 def normalize_key(text: str) -> str:
     r"""
-    Return the bare key of whatever form of it was pasted.
+    Return the bare key from any form of it that was pasted.
 
     >>> normalize_key(" Basic pok_abc:\n"), normalize_key("cG9rX2FiYzo=")
     ('pok_abc', 'pok_abc')

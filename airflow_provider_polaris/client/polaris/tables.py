@@ -13,16 +13,16 @@ from airflow_provider_polaris.jobs.errors import PolarisSpecError
 
 
 class TablesApi(Calls):
-    """Read and write tables; list what can be restored."""
+    """Describe, list, create and update tables; list segments that can be restored."""
 
     def iter_tables(
         self, *, partitioning_granularity: str | None = None, segment_count: int | None = None
     ) -> Iterator[dict[str, Any]]:
         """
-        Yield summaries of the project's tables; the service answers with all of them at once.
+        Yield summaries of the project's tables. The service returns all of them in one response.
 
-        :param partitioning_granularity: Only those with this one.
-        :param segment_count: Only those with so many segments.
+        :param partitioning_granularity: Only tables with this granularity.
+        :param segment_count: Only tables with this number of segments.
         """
         params = {"partitioningGranularity": partitioning_granularity, "segmentCount": segment_count}
         rows, _ = self._list(endpoints.LIST_TABLES, field="values", key="name", params=params)
@@ -30,9 +30,9 @@ class TablesApi(Calls):
 
     def get_table(self, name: str) -> dict[str, Any]:
         """
-        Describe a table.
+        Return the description of a table.
 
-        :param name: Its name, as people write it.
+        :param name: Its name, not encoded.
         :raises PolarisNotFoundError: No such table.
         """
         return self._object(endpoints.GET_TABLE, name, required="name")
@@ -41,8 +41,8 @@ class TablesApi(Calls):
         """
         Create a table.
 
-        :param body: The table in the wire names of the API.
-        :raises PolarisConflictError: A table of that name exists.
+        :param body: The table, with the field names of the API.
+        :raises PolarisConflictError: A table with that name exists.
         """
         return self._object(endpoints.CREATE_TABLE, body=json_body(body, "table"))
 
@@ -51,8 +51,8 @@ class TablesApi(Calls):
         Replace a table's definition.
 
         :param name: The table.
-        :param body: The whole table, with the ``version`` that was read.
-        :raises PolarisConflictError: The version is stale.
+        :param body: The whole table, including the ``version`` that was read.
+        :raises PolarisConflictError: The version is outdated.
         """
         return self._object(endpoints.UPDATE_TABLE, name, body=json_body(body, "table"))
 
@@ -63,8 +63,8 @@ class TablesApi(Calls):
         Yield the segments of a table that are deleted and can still be restored, ordered by their ids.
 
         :param table: Its name.
-        :param interval: Only those in this ISO 8601 interval.
-        :param page_size: Segments a request, at least 1.
+        :param interval: Only segments in this ISO 8601 interval.
+        :param page_size: Segments per request, at least 1.
         :param sort_order: ``ASC`` or ``DESC``.
         """
         if page_size < 1:

@@ -1,0 +1,1 @@
+"""Mask secrets in every text that leaves the client."""

@@ -1,4 +1,4 @@
-"""Keep secrets out of every text that leaves the client; performs no I/O."""
+"""Mask secrets in every text that leaves the client; performs no I/O."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ from urllib.parse import unquote, urlsplit
 from airflow_provider_polaris.client.redaction.spellings import Spellings, TooMuchWorkError
 
 MASK = "***"
-#: Shorter ones are no secrets, and masking them would garble every sentence.
+#: Shortest secret in characters. Masking shorter texts would garble messages.
 _SHORTEST = 4
-#: Characters of a text that are searched; what is shown of one is far shorter.
+#: Characters of a text that are searched. The part that is shown is much shorter.
 _LONGEST = 100_000
 
 
 class Redactor:
     """
-    Replace known secrets, however they are spelt, by ``***``.
+    Replace known secrets in any encoding with ``***``.
 
-    Percent, HTML, JSON and Unicode escapes and base64 are undone before secrets are looked for, up to four times over,
-    and recognizable parts of a secret that a cut has left are masked too. Mask a text before you cut it all the same.
+    Before the search, percent, HTML, JSON and Unicode escapes and base64 are decoded, up to four layers. Recognizable
+    parts of a truncated secret are masked, too. Mask a text before you truncate it anyway.
 
-    :param secrets: Secrets in the clear; None and very short ones are ignored.
+    :param secrets: Secrets in plain text; None and very short ones are ignored.
     """
 
     def __init__(self, secrets: Iterable[str | None] = ()) -> None:
         self._lock = threading.Lock()
         self._fixed = tuple(secret for secret in secrets if secret and len(secret) >= _SHORTEST)
-        # The present token and two that went before: an answer may still speak of those.
-        self._passing: deque[str] = deque(maxlen=3)
+        # The current token and the two before it: a response may still contain those.
+        self._temporary: deque[str] = deque(maxlen=3)
         self._spellings = Spellings(self._fixed)
 
-    def add_passing(self, secret: str) -> None:
-        """Mask this one too from now on: a token that was just fetched. Only the last three are kept."""
+    def add_temporary(self, secret: str) -> None:
+        """Also mask this token, which was just fetched. Only the last three tokens are kept."""
         with self._lock:
-            self._passing.append(secret)
-            self._spellings = Spellings((*self._fixed, *self._passing))
+            self._temporary.append(secret)
+            self._spellings = Spellings((*self._fixed, *self._temporary))
 
     def __call__(self, text: str) -> str:
         """
-        Return the text without any of the secrets.
+        Return the text with the secrets masked.
 
-        A text of more than 100,000 characters is cut there, and one that was made to be expensive is masked whole.
+        A text is truncated after 100,000 characters. A text that was made to be expensive to search is masked whole.
         """
         more = f"… ({len(text)} characters)" if len(text) > _LONGEST else ""
         text = text[:_LONGEST]
@@ -54,11 +54,11 @@ class Redactor:
         return _mask(text, places) + more
 
     def __repr__(self) -> str:
-        return f"Redactor({len(self._fixed) + len(self._passing)} secrets)"
+        return f"Redactor({len(self._fixed) + len(self._temporary)} secrets)"
 
 
 def _mask(text: str, places: Iterable[tuple[int, int]]) -> str:
-    """Replace each place, and what overlaps, by one mask."""
+    """Replace each range, together with overlapping ones, with one mask."""
     pieces: list[str] = []
     last = 0
     for begin, end in sorted(places):
@@ -84,7 +84,7 @@ def without_userinfo(url: str) -> str:
 
 
 def _userinfo(url: str) -> str:
-    """Return what stands before the ``@`` of the authority; also without a scheme."""
+    """Return the text before the ``@`` of the authority, also for a URL without a scheme."""
     try:
         netloc = urlsplit(url if "//" in url else f"//{url}").netloc
     except ValueError:

@@ -1,8 +1,8 @@
 """
-Find secrets in a text however they are spelt: encoded, several times over, or cut off; performs no I/O.
+Find secrets in a text in any spelling: encoded, encoded several times, or truncated; performs no I/O.
 
-The text is decoded rather than the secrets encoded: an encoding may touch any of a secret's characters, and nobody can
-list all forms. Each decoded character knows where it comes from, so what is found can be masked in the original.
+The search decodes the text instead of encoding the secrets: an encoding may change any character of a secret, so the
+encoded forms can't all be listed. Each decoded character keeps its position in the original, where a match is masked.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from string import ascii_lowercase, ascii_uppercase
 from typing import Final
 
-#: Encodings upon encodings that are undone.
+#: Layers of encoding that are decoded.
 _DEEPEST: Final = 4
-#: Characters that are looked at for one text, all encodings together.
+#: Characters that are searched per text, over all encodings.
 _MOST_WORK: Final = 4_000_000
-#: What it costs to look at a text at all, in characters.
+#: Fixed cost of searching one text, in characters.
 _OVERHEAD: Final = 60
-#: So much of the begin or the end of a secret is masked by itself; less of it is no use to anybody.
+#: Shortest prefix or suffix of a secret that is masked by itself. A shorter one is useless to an attacker.
 _PART: Final = 8
 
 _LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
@@ -37,17 +37,17 @@ _STANDARD: Final = str.maketrans("-_", "+/")
 
 
 class TooMuchWorkError(Exception):
-    """The text takes more work than it is worth."""
+    """Raised when the search of a text exceeds the work limit."""
 
 
 @dataclass(frozen=True)
 class Decoded:
     """
-    A text, and where each of its characters comes from in the original.
+    A text, with the position of each of its characters in the original.
 
-    :param text: After some decoding.
-    :param starts: Of each character, where its spelling begins.
-    :param ends: Likewise, where it ends.
+    :param text: The (partly) decoded text.
+    :param starts: For each character, where its spelling begins in the original.
+    :param ends: For each character, where its spelling ends in the original.
     """
 
     text: str
@@ -56,11 +56,11 @@ class Decoded:
 
     @classmethod
     def original(cls, text: str) -> Decoded:
-        """Return a text that nothing was done to."""
+        """Return a text that is not decoded."""
         return cls(text, range(len(text)), range(1, len(text) + 1))
 
     def unescape(self) -> Decoded | None:
-        """Undo one layer of all escapes: percent, HTML, JSON and Unicode; None if there are none."""
+        """Decode one layer of all escapes: percent, HTML, JSON and Unicode; None if there are none."""
         pieces: list[str] = []
         starts: list[int] = []
         ends: list[int] = []
@@ -85,43 +85,43 @@ class Decoded:
         return Decoded("".join(pieces), starts, ends)
 
     def span(self, begin: int, end: int) -> tuple[int, int]:
-        """Return where a part of the text comes from."""
+        """Return the original range of a part of the text."""
         return self.starts[begin], self.ends[end - 1]
 
 
 class Spellings:
     """
-    Knows secrets in all of their spellings.
+    Find secrets in all of their spellings.
 
-    :param secrets: In the clear; none is empty.
+    :param secrets: Secrets in plain text; none is empty.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
         forms = {form for secret in secrets for form in (secret, secret.replace(" ", "+"), _bare(secret))}
         self._wholes = sorted({form.translate(_LOWER) for form in forms if form.strip()}, key=len, reverse=True)
         parts = {part for whole in self._wholes if _has_parts(whole) for part in (whole[:_PART], whole[-_PART:])}
-        #: Each text with a secret, or with a part of one that is worth masking, has one of these in it.
+        #: Every text with a secret, or with a part of one to mask, contains one of these.
         self._needles = tuple({whole for whole in self._wholes if not _has_parts(whole)} | parts)
         least = min(map(len, self._needles), default=0)
         self._base64 = re.compile(rf"[A-Za-z0-9+/_-]{{{-(-least * 4 // 3)},}}={{0,2}}")
 
     def find(self, text: str) -> list[tuple[int, int]]:
         """
-        Return where secrets are, or recognizable parts of them; overlapping places may come twice.
+        Return the ranges of secrets or recognizable parts of them; overlapping ranges may come twice.
 
-        ASCII letters match in either case, because names of hosts lose theirs.
+        ASCII letters match in either case, because host names are converted to lower case.
 
-        :raises TooMuchWorkError: Only for what was made to be expensive.
+        :raises TooMuchWorkError: The text was made to be expensive to search.
         """
         return list(_Search(self, text).places()) if self._needles else []
 
     def is_in(self, text: str) -> bool:
-        """Return whether a text has a secret or a recognizable part of one, spelt plainly."""
+        """Return whether a text contains a secret, or a recognizable part of one, without encoding."""
         lower = text.translate(_LOWER)
         return any(needle in lower for needle in self._needles)
 
     def plain(self, text: str) -> Iterator[tuple[int, int]]:
-        """Return where a text has them, spelt plainly."""
+        """Return the ranges of secrets without encoding."""
         lower = text.translate(_LOWER)
         for whole in self._wholes:
             if _has_parts(whole):
@@ -133,23 +133,23 @@ class Spellings:
                 begin = lower.find(whole, begin + 1)
 
     def tokens(self, text: str) -> Iterator[re.Match[str]]:
-        """Return what may be base64 and is long enough for a secret."""
+        """Return matches that may be base64 and are long enough for a secret."""
         return self._base64.finditer(text)
 
 
 class _Search:
     """
-    Looks through one text, with an end to the work.
+    Search one text, with a limit on the work.
 
-    :param spellings: What is looked for.
-    :param text: Where.
+    :param spellings: The secrets to find.
+    :param text: The text to search.
     """
 
     def __init__(self, spellings: Spellings, text: str) -> None:
         self._spellings = spellings
         self._text = text
         self._work = _MOST_WORK
-        # A token that was seen before was seen with as many layers to undo, or with more.
+        # A token that was seen before had at least as many layers left to decode.
         self._seen: dict[str, bool] = {}
 
     def places(self) -> Iterator[tuple[int, int]]:
@@ -171,7 +171,7 @@ class _Search:
 
     def _is_in_base64(self, token: str, depth: int) -> bool:
         if token not in self._seen:
-            # The token may begin with characters that are not part of it, such as those of a path.
+            # The match may begin with characters that are not part of the token, such as those of a path.
             self._seen[token] = any(self._is_in(text, depth) for text in _from_base64(token))
         return self._seen[token]
 
@@ -185,7 +185,7 @@ class _Search:
 
 
 def _decode(match: re.Match[str]) -> list[tuple[str, int, int]] | None:
-    """Return the characters of one escape (or run of them), each with its place in the text; None if it is none."""
+    """Return the characters of one or more escapes, each with its range in the text; None if there are none."""
     begin, end = match.span()
     kind = match.lastgroup
     if kind == "percent":
@@ -214,7 +214,7 @@ def _from_percent(run: str, begin: int) -> list[tuple[str, int, int]]:
 
 
 def _from_base64(token: str) -> Iterator[str]:
-    """Return what a token may stand for; a part that is cut off at its end is left out."""
+    """Return possible decodings of a token, without a truncated part at its end."""
     letters = token.rstrip("=").translate(_STANDARD)
     for offset in range(min(4, len(letters))):
         part = letters[offset:]
@@ -226,7 +226,7 @@ def _from_base64(token: str) -> Iterator[str]:
 
 
 def _bare(text: str) -> str:
-    """Return a secret as it looks once everything is decoded that looks like an escape in it."""
+    """Return a secret with everything decoded that looks like an escape."""
     for _ in range(_DEEPEST):
         layer = Decoded.original(text).unescape()
         if layer is None:
@@ -236,12 +236,12 @@ def _bare(text: str) -> str:
 
 
 def _has_parts(whole: str) -> bool:
-    """Return whether a part of a secret can be told from other words."""
+    """Return whether a part of a secret can be distinguished from other words."""
     return len(whole) >= _PART + 2
 
 
 def _parts(text: str, whole: str) -> Iterator[tuple[int, int]]:
-    """Return where a text has the begin of a secret, or its end, and as much more of it as there is."""
+    """Return the ranges of the longest prefixes and suffixes of a secret in a text."""
     head, tail = whole[:_PART], whole[-_PART:]
     begin = text.find(head)
     while begin >= 0:
@@ -259,6 +259,6 @@ def _parts(text: str, whole: str) -> Iterator[tuple[int, int]]:
 
 
 def _common(one: str, other: str) -> int:
-    """Return how many characters two texts have in common at their beginning."""
+    """Return the length of the common prefix of two texts."""
     shorter = min(len(one), len(other))
     return next((index for index in range(shorter) if one[index] != other[index]), shorter)

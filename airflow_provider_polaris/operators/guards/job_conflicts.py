@@ -108,7 +108,7 @@ class ConflictGuard:
             if states != told:
                 told = states
                 self._log.info("Waiting, because %s on the same partitions of %r.", _named(jobs), self._place.table)
-            if not self._limits.pause(poll_interval * self._limits.clock.jitter(), end):
+            if not self._limits.sleep(poll_interval * self._limits.clock.jitter(), end):
                 waited = (self._limits.clock.now() - start).total_seconds()
                 raise PolarisGuardUnansweredError(
                     f"{_named(jobs)} on the same time partitions of table {self._place.table!r} as the job of this "

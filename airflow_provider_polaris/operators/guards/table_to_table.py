@@ -136,7 +136,7 @@ class SourceGuards:
         return self._check_rows(source, target)
 
     def _await_source(self) -> TableInfo:
-        end = self._limits.end(AVAILABILITY_LIMIT)
+        end = self._limits.limit(AVAILABILITY_LIMIT)
         is_told = False
         while True:
             source = find_table(self._hook, self._source_name)
@@ -156,7 +156,7 @@ class SourceGuards:
             if not is_told:
                 is_told = True
                 self._log.info("Waiting until table %r is available: its data is being loaded.", self._source_name)
-            if not self._limits.pause(self._poll_interval * self._limits.clock.jitter(), end):
+            if not self._limits.sleep(self._poll_interval * self._limits.clock.jitter(), end):
                 raise PolarisGuardUnansweredError(
                     f"source_table {self._source_name!r} is still 'unavailable': not all of its data is loaded, and "
                     "Polaris refuses to read such a table. Nothing was submitted. Look at the table; a retry of this "

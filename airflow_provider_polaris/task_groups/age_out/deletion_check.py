@@ -83,8 +83,8 @@ class DeletionCheck:
         plan, survey = self._plan, self._survey
         for look in range(1, _MOST_LOOKS + 1):
             left = survey.count_source(plan)
-            end = survey.limits.end(_RESTORE_LIMIT)
-            if not left or look == _MOST_LOOKS or not survey.limits.pause(survey.poll_interval, end):
+            end = survey.limits.limit(_RESTORE_LIMIT)
+            if not left or look == _MOST_LOOKS or not survey.limits.sleep(survey.poll_interval, end):
                 break
         if left:
             rows = sum(count.rows for count in left.values())
@@ -127,9 +127,9 @@ class DeletionCheck:
 
     def _await(self, jobs: Sequence[str]) -> None:
         survey = self._survey
-        end = survey.limits.end(_RESTORE_LIMIT)
+        end = survey.limits.limit(_RESTORE_LIMIT)
         while active := [job_id for job_id in jobs if not self._look(job_id).is_terminal]:
-            if not survey.limits.pause(survey.poll_interval * survey.limits.clock.jitter(), end):
+            if not survey.limits.sleep(survey.poll_interval * survey.limits.clock.jitter(), end):
                 raise PolarisGuardUnansweredError(
                     f"the deletion from table {self._plan.source!r} took segments that were not proven to be in table "
                     f"{self._plan.target!r}, and Polaris job {', '.join(map(repr, active))}, which restores them, has "

@@ -64,7 +64,7 @@ def wait_for_readers(survey: TableCounter, table: str) -> None:
         if names != told:
             told = names
             survey.log.info("Waiting, because table %r is read by Polaris job %s.", table, ", ".join(names[:5]))
-        if not survey.limits.pause(survey.poll_interval * survey.limits.clock.jitter(), end):
+        if not survey.limits.sleep(survey.poll_interval * survey.limits.clock.jitter(), end):
             waited = (survey.limits.clock.now() - start).total_seconds()
             raise PolarisGuardUnansweredError(
                 f"table {table!r} is still read by Polaris job {', '.join(names[:5])} after {waited:.0f} s, and "

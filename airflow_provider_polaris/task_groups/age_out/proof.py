@@ -94,7 +94,7 @@ class CopyProof:
     def _await_loading(self) -> None:
         """Wait until what the copy wrote can be queried."""
         survey, name = self._survey, self._plan.target
-        end = survey.limits.end(LOADING_LIMIT)
+        end = survey.limits.limit(LOADING_LIMIT)
         is_told = False
         while True:
             table = survey.find(name)
@@ -105,7 +105,7 @@ class CopyProof:
             if not is_told:
                 is_told = True
                 survey.log.info("Waiting until table %r is available: what the copy wrote is being loaded.", name)
-            if not survey.limits.pause(survey.poll_interval * survey.limits.clock.jitter(), end):
+            if not survey.limits.sleep(survey.poll_interval * survey.limits.clock.jitter(), end):
                 raise PolarisGuardUnansweredError(
                     f"table {name!r} is still 'unavailable': what the copy wrote is not all loaded, so it can't be "
                     "counted. Nothing was deleted. Look at the table; a retry of this task waits again."
@@ -127,8 +127,8 @@ class CopyProof:
             wrong, has_less = self._difference(job, source, target)
             if wrong is None:
                 return source
-            end = self._survey.limits.end(LOADING_LIMIT)
-            if not has_less or look == _MOST_LOOKS or not self._survey.limits.pause(self._survey.poll_interval, end):
+            end = self._survey.limits.limit(LOADING_LIMIT)
+            if not has_less or look == _MOST_LOOKS or not self._survey.limits.sleep(self._survey.poll_interval, end):
                 break
         raise self._unproven(str(wrong))
 

@@ -50,7 +50,7 @@ def query_table(
     :param log: Takes a warning if Polaris counts otherwise.
     :return: What was found, or why not, for each condition.
     """
-    limits = replace(limits, deadline=limits.end(_LONGEST))
+    limits = replace(limits, deadline=limits.limit(_LONGEST))
     try:
         storage = _describe(connect(), conditions[0].table)
     except PolarisError as error:

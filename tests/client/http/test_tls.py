@@ -121,5 +121,5 @@ def test_submit_with_a_handshake_that_hangs_was_not_sent(make_client: MakeClient
             connection.close()
         assert str(caught.value) == (
             f"POST /v1/projects/p1/jobs was not sent: no connection to '127.0.0.1:{silent.getsockname()[1]}' within "
-            "0.2 s. A firewall may swallow the packets: check host and proxies in connection 'polaris_default'."
+            "0.2 s. A firewall may drop the packets: check host and proxies in connection 'polaris_default'."
         )

@@ -243,7 +243,7 @@ def test_connect_timeout_has_its_sentence(make_client: MakeClient, monkeypatch: 
     with pytest.raises(PolarisTransportError) as caught:
         make_client(base_url="https://acme.example.org", retry_budget=0).get_job_status("j1")
     assert str(caught.value) == (
-        f"GET {STATUS} was not sent: no connection to 'acme.example.org' within 5 s. A firewall may swallow the "
+        f"GET {STATUS} was not sent: no connection to 'acme.example.org' within 5 s. A firewall may drop the "
         "packets: check host and proxies in connection 'polaris_default'."
     )
 

@@ -233,7 +233,7 @@ def test_forbidden_names_the_permission(call: Call, needs: str, client: PolarisC
             lambda c: c.upload_file(io.BytesIO(b"x"), name="f"),
             "A file of that name exists: delete it or choose another name.",
         ),
-        (lambda c: c.delete_file("f"), "It clashes with the present state: look at that, then try again."),
+        (lambda c: c.delete_file("f"), "The request conflicts with the current state: check that state, then retry."),
     ],
 )
 def test_conflict_says_what_to_do(call: Call, advice: str, client: PolarisClient, server: Script) -> None:

@@ -121,7 +121,7 @@ def test_foreign_error_without_text_says_so(make_client: MakeClient, server: Scr
                 "network policy (IP allow list) may keep this machine out."
             ),
         ),
-        (413, "The body is larger than the service takes: send less at a time."),
+        (413, "The body is larger than the service accepts. Send less data per request."),
     ],
 )
 def test_foreign_status_that_an_edge_of_polaris_may_send_says_what_it_would_mean(
@@ -163,7 +163,7 @@ def test_creation_with_a_foreign_refusal_says_that_it_may_have_happened(
 ) -> None:
     """Other requests that must not be repeated carry the same doubt."""
     server.answer(Reply(409, PAGE, HTML))
-    with pytest.raises(PolarisForeignAnswerError, match="It may have been carried out all the same: look before"):
+    with pytest.raises(PolarisForeignAnswerError, match="The request may have taken effect. Check that before"):
         make_client().create_table({"name": "t"})
 
 

@@ -30,8 +30,8 @@ SPEC: dict[str, Any] = {
 }
 CREATED = Reply(201, {"id": "0191", "type": "batch", "executionStatus": "pending"})
 DOUBT = (
-    "Nobody knows whether Polaris accepted the job: it may be running. The client doesn't look for it. Before you "
-    "send it again, look at the newest jobs of table 'Koalas Rollup' that were created since "
+    "It is unknown whether Polaris accepted the job; it may be running. The client doesn't search for it. Before you "
+    "submit it again, check the newest jobs of table 'Koalas Rollup' that were created since "
     "2024-06-01T12:00:00.000Z: if it is among them, its rows would be added twice."
 )
 
@@ -146,7 +146,7 @@ def test_submit_with_an_unknown_outcome_is_ambiguous_and_sent_once(
         (
             {**SPEC, "ingestionMode": "replace"},
             (
-                "look at the newest jobs of table 'Koalas Rollup' that were created since 2024-06-01T12:00:00.000Z: "
+                "check the newest jobs of table 'Koalas Rollup' that were created since 2024-06-01T12:00:00.000Z: "
                 "if it "
                 "is among them, it would run twice."
             ),
@@ -154,7 +154,7 @@ def test_submit_with_an_unknown_outcome_is_ambiguous_and_sent_once(
         (
             {"type": "sql", "query": "INSERT INTO t SELECT 1"},
             (
-                "look at the newest jobs of type 'sql' that were created since 2024-06-01T12:00:00.000Z: if it is "
+                "check the newest jobs of type 'sql' that were created since 2024-06-01T12:00:00.000Z: if it is "
                 "among "
                 "them, it would run twice."
             ),
@@ -219,8 +219,8 @@ def test_submit_to_nobody_is_tried_again_and_not_ambiguous(
             ),
             PolarisApiError,
             (
-                f"POST {JOBS} answered 400 'BadArgument': Invalid job (target.intervals[0]: is not aligned). No job "
-                "was made of it, nor will be the next time: correct what Polaris names."
+                f"POST {JOBS} answered 400 'BadArgument': Invalid job (target.intervals[0]: is not aligned). Polaris "
+                "created no job, and a retry would fail, too. Correct the field that Polaris names."
             ),
         ),
         (
@@ -246,8 +246,8 @@ def test_submit_to_nobody_is_tried_again_and_not_ambiguous(
             Reply(409, {"code": "Conflict", "message": "Table is being deleted"}),
             PolarisConflictError,
             (
-                f"POST {JOBS} answered 409 'Conflict': Table is being deleted. Another job or a change of the table "
-                "stands in the way: look at the table's active jobs."
+                f"POST {JOBS} answered 409 'Conflict': Table is being deleted. Another job or a table change "
+                "conflicts with it: check the table's active jobs."
             ),
         ),
         (
@@ -255,16 +255,15 @@ def test_submit_to_nobody_is_tried_again_and_not_ambiguous(
             PolarisApiError,
             (
                 f"POST {JOBS} answered 413 'Refused': too large. The body is larger than "
-                f"the "
-                "service takes: send less at a time."
+                f"the service accepts. Send less data per request."
             ),
         ),
         (
             refusal(415, "not JSON"),
             PolarisApiError,
             (
-                f"POST {JOBS} answered 415 'Refused': not JSON. Something on the way may have changed the Content-Type "
-                "header: check proxies in connection 'polaris_default'."
+                f"POST {JOBS} answered 415 'Refused': not JSON. A proxy may have changed the Content-Type header: "
+                "check proxies in connection 'polaris_default'."
             ),
         ),
         (
@@ -346,9 +345,9 @@ def test_start_query_with_a_lost_answer_is_ambiguous(client: PolarisClient, serv
         client.start_query("INSERT INTO t SELECT 1")
     assert str(caught.value) == (
         f"POST /v1/projects/p1/query/sql/statements lost its connection to '{server.url.removeprefix('http://')}' "
-        "before the answer was complete (Remote end closed connection without response). Nobody knows whether Polaris "
-        "accepted the query: it may be running. Sent again, it would be billed again, and an INSERT would add its "
-        "rows again."
+        "before the answer was complete (Remote end closed connection without response). It is unknown whether Polaris "
+        "accepted the query; it may be running. If you send it again, it is billed again, and an INSERT adds its rows "
+        "again."
     )
     assert len(server.seen) == 1
 
@@ -360,6 +359,6 @@ def test_create_table_with_a_lost_answer_says_to_look_first(client: PolarisClien
         client.create_table({"name": "t"})
     assert str(caught.value) == (
         "POST /v1/projects/p1/tables answered 502 with an empty body. The service, or something in front of it, "
-        "failed. It may have been carried out all the same: look before you send it again."
+        "failed. The request may have taken effect. Check that before you send it again."
     )
     assert len(server.seen) == 1

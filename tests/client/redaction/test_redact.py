@@ -26,7 +26,7 @@ def test_redactor_keeps_the_last_three_passing_secrets() -> None:
     """Tokens come and go; the list does not grow."""
     redact = Redactor(["fixed-secret"])
     for number in range(1, 5):
-        redact.add_passing(f"token-{number}")
+        redact.add_temporary(f"token-{number}")
     assert redact("fixed-secret token-1 token-2 token-3 token-4") == "*** token-1 *** *** ***"
     assert repr(redact).startswith("Redactor(")
 

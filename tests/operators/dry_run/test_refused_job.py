@@ -44,7 +44,8 @@ def test_column_that_the_source_does_not_have_is_named(refused: Any, tables: Any
         "'length'.\n"
     )
     assert error.endswith(
-        "answered 400 'Bad': no. No job was made of it, nor will be the next time: correct what Polaris names."
+        "answered 400 'Bad': no. Polaris created no job, and a retry would fail, too. "
+        "Correct the field that Polaris names."
     )
 
 

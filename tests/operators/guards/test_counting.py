@@ -39,7 +39,7 @@ def count(world: World, *, as_job: bool = True, **changes: Any) -> Any:
 def refused(world: World, why: str, status: int = 403) -> str:
     path = "/v1/projects/00000000-0000-4000-8000-000000000001/query/sql/statements"
     return (
-        "the rows that the job would read and replace can't be counted: asynchronous SQL isn't to be had "
+        "the rows that the job would read and replace can't be counted: asynchronous SQL is unavailable "
         f"(ASYNC), and synchronous SQL can't be relied on, because {why}. Nothing was submitted. Have asynchronous SQL "
         "enabled for the project and allow it to the API key, or let the table precache all its data. If you are sure "
         "that the source has all rows, run the task with on_empty_source='submit' and on_shrink='submit', which counts "

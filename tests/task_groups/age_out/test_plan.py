@@ -138,7 +138,7 @@ def test_uncached_rows_without_asynchronous_sql_are_refused(make_world) -> None:
     world.has_no_asynchronous_sql()
     message = Run(world, RUN).go()
     assert message.startswith(
-        "failed plan: the rows that the job would read and replace can't be counted: asynchronous SQL isn't to be had "
+        "failed plan: the rows that the job would read and replace can't be counted: asynchronous SQL is unavailable "
         "(POST /v1/projects/"
     )
     assert message.endswith(
