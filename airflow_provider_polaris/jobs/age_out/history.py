@@ -116,7 +116,7 @@ class TableHistory:
                 continue
             is_copy = job.state.type == "batch" and job.state.source_table == source and not job.is_append
             if not (is_copy and job.state.status == "completed" and job.state.created and job.covers(bucket)):
-                return f"{job} changed it, which is no finished job that replaced all of it from table {source!r}"
+                return f"{job} changed it, which is not a completed job that replaced all of it from table {source!r}"
             # A job that was created earlier may have ended later.
             for late in self.changes((bucket,), job.state.created, but=job.state.job_id):
                 if late.state.type != "delete_data":

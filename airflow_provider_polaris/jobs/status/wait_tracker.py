@@ -207,7 +207,7 @@ class WaitTracker:
         is_logged = status in self._statuses_logged or len(self._statuses_logged) >= _MOST_WARNINGS
         if (info is None or info.is_abnormal) and not is_logged:
             self._statuses_logged += (status,)
-            meaning = f"a job that {info.meaning}" if info is not None else "a status that this provider doesn't know"
+            meaning = f"a job that {info.meaning}" if info is not None else "a status that this provider does not know"
             wait = (
                 "the wait continues; resume or cancel the job in Polaris"
                 if is_known_status(status)
@@ -237,7 +237,11 @@ class WaitTracker:
         return (self._message(logging.WARNING, f"can't be polled; {patience}: {error}"),)
 
     def _unknown_error(self, span: timedelta) -> PolarisJobFailedError:
-        why = "Polaris can't look it up" if self.status == "unknown" else "this version of the provider doesn't know it"
+        why = (
+            "Polaris cannot determine it"
+            if self.status == "unknown"
+            else "this version of the provider does not know it"
+        )
         text = (
             f"Polaris job {self.job_id!r} has had the status {self.status!r} for {_span(span)}, and {why}. "
             "The job may still be running, so no new one was submitted and it was not canceled. "

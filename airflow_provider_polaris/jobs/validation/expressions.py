@@ -65,7 +65,7 @@ def check_mappings(spec: BatchJobSpec, *, source: TableDescription | None, targe
 
 def misread_constants(job: BatchJobSpec, columns: Collection[str] = ()) -> list[str]:
     """
-    Return a warning for each mapping that writes a constant that equals a column's name and may be meant as column.
+    Return a warning for each mapping whose constant equals a column's name, because the column may be meant.
 
     :param job: The job.
     :param columns: Columns of the source. A constant is compared with them and with the name of its own mapping.

@@ -147,49 +147,53 @@ NO_WRITERS = {
     "another source": (
         [job("copy", at(5), at(6), source="S2")],
         (
-            "Polaris job 'copy' (batch into 'T', 'completed') changed it, which is no finished job that replaced all "
+            "Polaris job 'copy' (batch into 'T', 'completed') changed it, which is not a completed job that "
+            "replaced all "
             "of it from table 'S'"
         ),
     ),
     "a part": (
         [job("copy", at(5), at(6), intervals=["2024-06-01T00/PT12H"])],
         (
-            "Polaris job 'copy' (batch into 'T', 'completed') changed it, which is no finished job that replaced all "
+            "Polaris job 'copy' (batch into 'T', 'completed') changed it, which is not a completed job that "
+            "replaced all "
             "of it from table 'S'"
         ),
     ),
     "an append": (
         [job("more", at(7), at(8), mode="append", intervals=[]), job("copy", at(5), at(6))],
         (
-            "Polaris job 'more' (batch into 'T', 'completed') changed it, which is no finished job that replaced all "
+            "Polaris job 'more' (batch into 'T', 'completed') changed it, which is not a completed job that "
+            "replaced all "
             "of it from table 'S'"
         ),
     ),
     "a restore": (
         [job("back", at(7), at(8), kind="restore_data"), job("copy", at(5), at(6))],
         (
-            "Polaris job 'back' (restore_data to 'T', 'completed') changed it, which is no finished job that "
+            "Polaris job 'back' (restore_data to 'T', 'completed') changed it, which is not a completed job that "
             "replaced all of it from table 'S'"
         ),
     ),
     "one at work": (
         [job("copy", at(5), status="running")],
         (
-            "Polaris job 'copy' (batch into 'T', 'running') changed it, which is no finished job that replaced all "
+            "Polaris job 'copy' (batch into 'T', 'running') changed it, which is not a completed job that replaced all "
             "of it from table 'S'"
         ),
     ),
     "a deletion at work": (
         [job("d", at(7), status="running", kind="delete_data"), job("copy", at(5), at(6))],
         (
-            "Polaris job 'd' (delete_data from 'T', 'running') changed it, which is no finished job that replaced "
+            "Polaris job 'd' (delete_data from 'T', 'running') changed it, which is not a completed job that replaced "
             "all of it from table 'S'"
         ),
     ),
     "made at an unknown time": (
         [job("copy", None, at(6))],
         (
-            "Polaris job 'copy' (batch into 'T', 'completed') changed it, which is no finished job that replaced all "
+            "Polaris job 'copy' (batch into 'T', 'completed') changed it, which is not a completed job that "
+            "replaced all "
             "of it from table 'S'"
         ),
     ),

@@ -80,7 +80,7 @@ def test_messages_carry_the_console_url() -> None:
 @pytest.mark.parametrize(
     ("status", "meaning"),
     [
-        ("idle", "a job that gets no data; only streaming jobs should"),
+        ("idle", "a job that receives no data, which is normal only for streaming jobs"),
         ("suspended", "a job that was suspended by a user and can be resumed"),
     ],
 )
@@ -105,13 +105,13 @@ def test_saw_idle_and_suspended_wait_for_ever_and_warn_once(tracker: WaitTracker
     [
         (
             "unknown",
-            "a job that can't be looked up because of an error inside Polaris",
-            "Polaris can't look it up",
+            "a job that has an unknown status because of an error inside Polaris",
+            "Polaris cannot determine it",
         ),
         (
             "hibernating",
-            "a status that this provider doesn't know",
-            "this version of the provider doesn't know it",
+            "a status that this provider does not know",
+            "this version of the provider does not know it",
         ),
     ],
 )

@@ -133,7 +133,7 @@ def test_rows_of_another_source_in_the_target_are_refused(world) -> None:
     assert Run(world, RUN).go() == (
         f"failed plan: table '{world.target}' has rows in '{DAY}' already, and replacing them by the rows that "
         f"'{world.source}' has there now could lose some: Polaris job '{foreign['id']}' (batch into "
-        f"'{world.target}', 'completed') changed it, which is no finished job that replaced all of it from table "
+        f"'{world.target}', 'completed') changed it, which is not a completed job that replaced all of it from table "
         f"'{world.source}'. {late_advice(world)}"
     )
     other.close()
