@@ -163,7 +163,7 @@ def test_creation_with_a_foreign_refusal_says_that_it_may_have_happened(
 ) -> None:
     """Other requests that must not be repeated carry the same doubt."""
     server.answer(Reply(409, PAGE, HTML))
-    with pytest.raises(PolarisForeignAnswerError, match=r"The request may have taken effect. Check that before"):
+    with pytest.raises(PolarisForeignAnswerError, match=r"The request may have taken effect\. Check that before"):
         make_client().create_table({"name": "t"})
 
 

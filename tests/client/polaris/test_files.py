@@ -75,7 +75,7 @@ def test_upload_of_an_empty_file_is_sent(client: PolarisClient, server: Script) 
 def test_upload_with_a_lost_answer_is_not_repeated(client: PolarisClient, server: Script) -> None:
     """A second upload would meet its own first one."""
     server.answer(Reply(act="drop"))
-    with pytest.raises(Exception, match=r"The request may have taken effect. Check that before you send it again"):
+    with pytest.raises(Exception, match=r"The request may have taken effect\. Check that before you send it again"):
         client.upload_file(io.BytesIO(b"x"), name="x")
     assert len(server.seen) == 1
 
