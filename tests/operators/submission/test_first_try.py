@@ -207,7 +207,7 @@ def test_submit_one_look_alike_without_marker_append_refuses(outcome: str, task:
         task.wire.foreign(polaris.append())
     with pytest.raises(PolarisGuardError) as caught:
         task.submit(polaris.append())
-    assert f"Polaris job {polaris.jobs[0].id!r} (batch into {polaris.table!r}, 'pending') asks" in str(caught.value)
+    assert f"Polaris job {polaris.jobs[0].id!r} (batch into {polaris.table!r}, 'pending') has" in str(caught.value)
     assert len(polaris.jobs) == 1
 
 
@@ -241,7 +241,7 @@ def test_submit_lost_among_too_many_jobs_append_refuses(
     task.wire.posts = [KeyboardInterrupt()]
     with pytest.raises(KeyboardInterrupt):
         task.submit(polaris.append(), repeat_append=True)
-    with pytest.raises(PolarisGuardError, match="among those of the newest 200 jobs"):
+    with pytest.raises(PolarisGuardError, match="among the checked jobs of the newest 200 of table"):
         task.retry().submit(polaris.append())
 
 

@@ -61,15 +61,15 @@ def test_retry_two_effective_jobs_with_our_marker_refuses(old_task: Task, polari
         old_task.retry().submit(polaris.append())
     assert str(caught.value).startswith(
         f"Polaris jobs {second!r} (batch into {polaris.table!r}, 'pending') and {first!r} (batch into "
-        f"{polaris.table!r}, 'pending') carry the marker of this task, but it should have one job. To "
-        "take another"
+        f"{polaris.table!r}, 'pending') carry the marker of this task, but it should have one job. "
+        "Adopting another"
     )
 
 
 def test_retry_spec_changed_append_names_the_field(old_task: Task, polaris: Polaris) -> None:
     """Without a record the echo tells what changed."""
     die(old_task, polaris.append())
-    with pytest.raises(PolarisGuardError, match="field 'filterExpression' changed since"):
+    with pytest.raises(PolarisGuardError, match="the spec has changed since: field 'filterExpression'"):
         old_task.retry().submit(polaris.append(filterExpression="\"city\" = 'Oslo'"))
 
 

@@ -70,7 +70,9 @@ def test_retry_append_turned_into_replace_of_other_days_counts_as_append(task: T
 def test_retry_replace_turned_into_append_settles_nothing_and_fails(task: Task, polaris: Polaris) -> None:
     """Nor is a running replace canceled for the sake of an append."""
     task.submit(polaris.replace())
-    assert "'ingestionMode' and 'target.intervals' changed" in refusal(task.retry(), polaris.append())
+    assert "the spec has changed since: fields 'ingestionMode' and 'target.intervals'" in refusal(
+        task.retry(), polaris.append()
+    )
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -173,7 +173,7 @@ def test_settling_tells_whose_end_it_waits_for(task: Task, polaris: Polaris, lin
     old = task.submit(polaris.append()).job.job_id
     task.clear().submit(polaris.append())
     assert lines()[1:] == [
-        f"Polaris job {old!r} of an earlier try before another job replaces it.",
+        f"Canceling Polaris job {old!r} of an earlier try before another job replaces it.",
         f"Polaris job {old!r} has ended with 'canceled'.",
     ]
 

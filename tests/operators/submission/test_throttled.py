@@ -55,7 +55,7 @@ def test_throttled_with_effect_without_marker_append_refuses(task: Task, polaris
     """The job that asks for the same may be this task's."""
     task.wire.echoes_markers = False
     task.wire.posts = ["429 with effect"]
-    with pytest.raises(PolarisGuardError, match=r"and Polaris job .[0-9a-f-]{36}. .* asks for the same without"):
+    with pytest.raises(PolarisGuardError, match=r"and Polaris job .[0-9a-f-]{36}. .* has the same spec but no marker"):
         task.submit(polaris.append())
     assert len(polaris.jobs) == 1
     task.wire.posts = [throttled()]
