@@ -1,4 +1,4 @@
-"""What all operators have in common: submit one job, hand on its id at once, wait for it, judge it, kill it."""
+"""Base class of all operators: submit one job, push its id, wait for it, check its result, cancel it on kill."""
 
 from __future__ import annotations
 
@@ -25,26 +25,55 @@ if TYPE_CHECKING:
 
 class PolarisBaseOperator(ResumingOperator):
     """
-    Submit one job and wait for it, in the worker or, if deferrable, in the triggerer; subclasses say which job.
+    Submit one job and wait for it, in the worker or in the triggerer. Subclasses define the job.
 
-    :param polaris_conn_id: The connection. (templated)
-    :param wait_for_completion: Wait for the job's end and judge it; False ends the task once the job is submitted.
-        (templated)
-    :param deferrable: Wait in the triggerer and leave the worker to others. Without effect where nobody waits. The
+    All operators of this package share the following behavior.
+
+    **Retry.** A retry resumes the job of the previous try: it waits for the job, or uses its result. It submits again
+    only if that job failed or was canceled. If a try lost the answer to its POST, or crashed before it read the answer,
+    the retry searches for the job and adopts it. Permanent errors fail the task without a retry, for example a spec
+    that Polaris rejects, or a job that failed because of its spec.
+
+    **Clear.** A cleared task cancels the old job if it is still active, waits for its end, and submits a new job. A
+    completed job that added rows is not repeated, unless ``repeat_append=True``. If its rows are wanted, mark the task
+    as success.
+
+    **Where it waits.** By default, the task waits in the worker. With ``deferrable``, it polls once and then waits in
+    the triggerer, which polls for all tasks of the same connection together. Result, errors and log are the same. A
+    resumed task keeps the values it started with, although Airflow renders the templates again.
+
+    **Deadline.** The deadline is ``timeout``, or 30 s before ``execution_timeout`` (but not before half of it). At the
+    deadline the job is canceled, unless ``cancel_on_timeout=False``, and the task fails. The error gives the time that
+    the task waited and the job's status. The triggerer can cancel without a free worker. If no triggerer is running,
+    Airflow resumes the task two minutes later and the worker cancels the job.
+
+    **Kill.** Marking the task as failed or clearing it cancels the job, unless ``cancel_on_kill=False``. The worker
+    cancels within 4 s. The triggerer cancels only after Airflow reports that the task no longer waits for the job, so
+    you can restart or replace a triggerer. It repeats this check for at most an hour. A worker cannot distinguish a
+    kill from other terminations of its process, such as an evicted pod, and cancels the job then, too. Use
+    ``deferrable`` where that happens. Polaris cannot cancel jobs that delete data.
+
+    **XCom.** Return value: the job's id. ``polaris_job``: ``id``, ``status``, ``intervals``, ``rows_processed``,
+    ``rows_persisted``, ``bytes``, ``seconds``, ``adopted``, None where unknown. It is pushed when the job is submitted
+    and again when it has ended. ``polaris_job_url`` and ``polaris_table_url``: pages in the Polaris console.
+
+    :param polaris_conn_id: Id of the Airflow connection. (templated)
+    :param wait_for_completion: Wait for the job's end and check its result. False ends the task once the job is
+        submitted. (templated)
+    :param deferrable: Wait in the triggerer and free the worker slot. No effect without ``wait_for_completion``. The
         default is Airflow's ``[operators] default_deferrable``. (templated)
-    :param poll_interval: Seconds between two looks at the job, give or take a tenth. (templated)
-    :param timeout: Seconds from the start of this attempt after which the task gives up; None for no limit of its own.
-        ``execution_timeout`` counts too: the task gives up 30 s before it, at half of it at the earliest. (templated)
-    :param pending_warning_after: Seconds after which a job that is still ``pending`` is worth one warning with what
-        Polaris says about it; None for no warning. (templated)
+    :param poll_interval: Seconds between two polls of the job, varied by up to 10 %. (templated)
+    :param timeout: Seconds from the start of this try until the task times out; None for no limit of its own.
+        ``execution_timeout`` also counts: the task times out 30 s before it, but not before half of it. (templated)
+    :param pending_warning_after: Seconds until a job that is still ``pending`` causes one warning with Polaris' reason;
+        None for no warning. (templated)
     :param cancel_on_kill: Cancel the job when the task is killed. (templated)
-    :param cancel_on_timeout: Cancel the job when the task gives up. (templated)
-    :param fail_on_warning: Fail if the job completed with a warning. (templated)
-    :param durable: Write the job down in Airflow's task state store, where there is one (Airflow 3.3 and newer), so
-        that a retry goes on with it whatever died when. Without, the marker in the job and the list of jobs decide.
-        (templated)
-    :param repeat_append: Submit a job that adds rows also where rows may be in already: after the task was cleared, or
-        where nobody knows what an earlier try did. (templated)
+    :param cancel_on_timeout: Cancel the job when the task times out. (templated)
+    :param fail_on_warning: Fail the task if the job completed with a warning. (templated)
+    :param durable: Store the job's id in Airflow's task state store (Airflow 3.3 and newer), so that a retry resumes
+        the job after any crash. Without the store, a retry finds the job by its marker in the job list. (templated)
+    :param repeat_append: Submit a job that adds rows even if they may have been added already: after the task was
+        cleared, or if the outcome of an earlier try is unknown. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -93,60 +122,60 @@ class PolarisBaseOperator(ResumingOperator):
         self.fail_on_warning = fail_on_warning
         self.durable = durable
         self.repeat_append = repeat_append
-        #: Id of the job, from the moment Polaris gave it.
+        #: Id of the job; None until Polaris returns it.
         self.job_id: str | None = None
-        #: Whether the task has told where job and table can be seen; None if it didn't run here from its start.
+        #: Whether the task has pushed its links; None if the task did not start in this process.
         self.has_pushed_links: bool | None = None
         self._kill: CancelOnKill | None = None
         self._rendered_with: Context | None = None
-        #: The attempt, for what is told about it when it is over.
+        #: The job run, for OpenLineage.
         self._run: JobRun | None = None
 
     @abstractmethod
     def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:
         """
-        Return the job to submit, made from rendered arguments.
+        Return the spec of the job, built from rendered arguments.
 
         :param context: Airflow's context.
-        :param hook: For what has to be looked up first.
+        :param hook: Hook for reads that the spec depends on, such as table descriptions.
         :return: The JSON object for Polaris.
         :raises PolarisSpecError: An argument is wrong, or the job would be.
         """
 
     def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:
         """
-        Refuse the job right before it is sent; not called if the task goes on with a job that it has.
+        Check right before the POST whether the job may be submitted. Not called if the task resumes an existing job.
 
-        :param spec: The job.
-        :param run: Hook, clock, kill switch and deadline of this attempt.
-        :param earlier_jobs: Ids of this task's jobs that are done with.
-        :raises PolarisGuardError: The job would do harm.
-        :raises NothingToDo: All is as it should be, so the task succeeds without a job.
-        :raises AirflowSkipException: The task is to be skipped.
+        :param spec: Spec of the job.
+        :param run: Hook, clock, kill handler and deadline of this try.
+        :param earlier_jobs: Ids of this task's earlier jobs, which are no longer relevant.
+        :raises PolarisGuardError: The job would cause damage.
+        :raises NoJobNeeded: There is nothing to do, so the task succeeds without a job.
+        :raises AirflowSkipException: The task is skipped.
         """
 
     def check_result(self, run: JobRun) -> None:
         """
-        Look at what the job has done, once it has ended well; after a deferral, too. A retry comes here again.
+        Check the result of a successful job. Also runs after a deferral. A retry repeats the check.
 
-        :param run: Id of the job; hook, clock, kill switch and deadline of this attempt.
-        :raises PolarisGuardError: It has done something else than it should have.
+        :param run: Id of the job; hook, clock, kill handler and deadline of this try.
+        :raises PolarisGuardError: The job did not do what it should have done.
         """
 
     def describe_guards(self) -> Sequence[str]:
-        """Return what :meth:`guard_job` looks at, for a dry run: what the task would do, a line each."""
+        """Return the checks of :meth:`guard_job` for a dry run, one line each."""
         return ()
 
     def dry_run(self, context: Context | None = None) -> None:
         """
-        Log the request that the task would make, the SQL that it stands for, and what its tables are like.
+        Log the request that the task would make, the equivalent SQL, and a description of its tables.
 
-        Nothing is submitted, counted or written; Polaris is asked for the tables, and a line says if it can't be.
-        ``airflow tasks test --dry-run`` calls this before Airflow 3, which has no such option; there,
-        ``airflow tasks test DAG TASK DATE --env-vars '{"POLARIS_DRY_RUN": "true"}'`` does. Name a date that has no run:
-        Airflow 3 keeps the state in which any ``tasks test`` leaves a task, skipped in this case.
+        Submits, counts and writes nothing. Reads table descriptions from Polaris; if that fails, a log line says so.
+        In Airflow 2, ``airflow tasks test --dry-run`` calls this method. Airflow 3 has no such option; use
+        ``airflow tasks test DAG TASK DATE --env-vars '{"POLARIS_DRY_RUN": "true"}'`` there. Give a date that has no
+        run: in Airflow 3, ``tasks test`` stores the final state of the task, which is skipped in this case.
 
-        :param context: Airflow's context; by default the one with which the arguments were rendered.
+        :param context: Airflow's context; the default is the one that rendered the arguments.
         :raises PolarisSpecError: As :meth:`execute`.
         """
         from airflow_provider_polaris.operators.dry_run.report import dry_run
@@ -154,22 +183,22 @@ class PolarisBaseOperator(ResumingOperator):
         dry_run(self, context or self._rendered_with or {})
 
     def render_template(self, content: Any, context: Context, *args: Any, **kwargs: Any) -> Any:
-        """Render as Airflow does, and keep the context, because Airflow gives :meth:`dry_run` none."""
+        """Render as Airflow does, and store the context, because Airflow passes none to :meth:`dry_run`."""
         self._rendered_with = context
         return super().render_template(content, context, *args, **kwargs)
 
     def execute(self, context: Context) -> str | None:
         """
-        Get a job, wait for it unless told otherwise, and return its id; None if none is needed.
+        Submit a job or resume an existing one, wait for it, and return its id; None if no job is needed.
 
-        A retry goes on with the job of the try before, or takes its result; only a job that failed or was canceled is
-        submitted again. A cleared task ends the old job first and submits a new one, unless that would add rows twice.
+        A retry resumes the job of the previous try, or uses its result. It submits again only if that job failed or was
+        canceled. A cleared task ends the old job first and submits a new one, unless that would add rows twice.
 
         :param context: Airflow's context.
-        :raises AirflowFailException: A retry would meet the same error again, or could add rows twice.
+        :raises AirflowFailException: A retry would raise the same error, or could add rows twice.
         :raises AirflowSkipException: There is nothing to do, or this is a dry run (see :meth:`dry_run`).
-        :raises PolarisError: Anything else that went wrong; retries and retry policies see its class.
-        :raises TaskDeferred: The job goes on, and the triggerer waits for it.
+        :raises PolarisError: Any other error. Retry policies can check its class.
+        :raises TaskDeferred: The job is running, and the triggerer waits for it.
         """
         from airflow_provider_polaris.operators.dry_run.report import is_dry_run_wanted
 
@@ -181,12 +210,12 @@ class PolarisBaseOperator(ResumingOperator):
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002
         """
-        Return what the job has read and written, column by column; OpenLineage asks for it when the task has ended.
+        Return the lineage of the job, with columns. Airflow's OpenLineage provider calls this when the task has ended.
 
-        Airflow's provider takes the same for a task that has failed. See
+        The provider also calls it for a failed task. See
         :func:`~airflow_provider_polaris.operators.openlineage.task_lineage` for the facets.
 
-        :param task_instance: Not needed.
+        :param task_instance: Unused.
         """
         from airflow_provider_polaris.operators.openlineage import task_lineage
 
@@ -194,15 +223,15 @@ class PolarisBaseOperator(ResumingOperator):
 
     def on_kill(self) -> None:
         """
-        Cancel the job, because the task was killed or ran into ``execution_timeout``.
+        Cancel the job when the task is killed or reaches ``execution_timeout``.
 
-        Runs in the middle of what the task does: takes four seconds at most, never raises, makes no call to Airflow.
+        Interrupts the task's code. Takes at most 4 s, never raises, and makes no call to Airflow.
         """
         if self._kill is not None:
-            self._kill.throw(self.log)
+            self._kill.kill(self.log)
 
     def _attempt(self, context: Context, begin: Callable[[], JobRun], work: Callable[[JobRun], None]) -> str | None:
-        """Do one attempt's work and turn what is no use to retry into Airflow's exception for that."""
+        """Run one try, and raise ``AirflowFailException`` for errors that a retry cannot fix."""
         from airflow_provider_polaris.operators.job_run.asset_events import TableChange
         from airflow_provider_polaris.operators.job_run.cancel_on_kill import CancelOnKill
 
@@ -214,7 +243,7 @@ class PolarisBaseOperator(ResumingOperator):
                 if run.is_concluded:
                     self.check_result(run)
                 if run.state is not None and run.facts is not None:
-                    self._announce_change(run, TableChange.by_job(run.state, run.facts), context)
+                    self._emit_asset_event(run, TableChange.by_job(run.state, run.facts), context)
                 return run.job_id or None
 
     def _begin(self, context: Context) -> JobRun:
@@ -238,7 +267,7 @@ class PolarisBaseOperator(ResumingOperator):
         from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
         from airflow_provider_polaris.runtime.failure import is_permanent
 
-        run.kill.load(run.hook.settings, cancels=run.options.cancel_on_kill)
+        run.kill.prepare(run.hook.settings, cancels=run.options.cancel_on_kill)
         spec = self.plan_job(context, run.hook)
         warn_of_constants(spec, self.log)
         if is_task_test(context):
@@ -258,22 +287,22 @@ class PolarisBaseOperator(ResumingOperator):
             raise
         except NoJobNeeded as reason:
             self.log.info("%s", reason)
-            self._announce_change(run, TableChange.without_job(spec), context)
+            self._emit_asset_event(run, TableChange.without_job(spec), context)
             return
-        self._job_is(run)
+        self._set_job(run)
         self.has_pushed_links = True
-        run.announce(job)
-        if not run.options.wait_for_completion and not run.kill.thrown:
+        run.push_links(job)
+        if not run.options.wait_for_completion and not run.kill.is_killed:
             return
-        if not run.finish():
+        if not run.wait():
             self.defer(**run.deferral())
 
     def _store(self, context: Context) -> Store | None:
         store: Store | None = context.get("task_state_store")
         if store is None:
             self.log.info(
-                "This Airflow has no task state store (it came with 3.3), so a retry of this task finds its job by its "
-                "marker in Polaris' list of jobs."
+                "This Airflow has no task state store (new in 3.3). A retry of this task finds its job by the marker "
+                "in Polaris' list of jobs."
             )
         return store
 
@@ -294,11 +323,11 @@ class PolarisBaseOperator(ResumingOperator):
             submitted=CLOCK.now(),
         )
 
-    def _job_is(self, run: JobRun) -> None:
+    def _set_job(self, run: JobRun) -> None:
         self.job_id = run.job_id
-        run.kill.job_is(run.job_id, self.log)
+        run.kill.set_job(run.job_id, self.log)
 
-    def _announce_change(self, run: JobRun, change: TableChange | None, context: Context) -> None:
+    def _emit_asset_event(self, run: JobRun, change: TableChange | None, context: Context) -> None:
         from airflow_provider_polaris.operators.job_run.asset_events import emit_asset_event
 
         emit_asset_event(self, context, change, run.hook.settings)

@@ -1,4 +1,4 @@
-"""The warning about constants that have the name of a column."""
+"""Warn about string constants that look like a column name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 def warn_of_constants(spec: Mapping[str, Any], log: Any) -> None:
     """
-    Log a warning for each mapping that writes its own name into every row.
+    Log a warning for each mapping whose expression is a constant equal to its column name.
 
     :param spec: The JSON object for Polaris.
     :param log: Logger of the task.
@@ -20,7 +20,7 @@ def warn_of_constants(spec: Mapping[str, Any], log: Any) -> None:
     try:
         job = parse_spec(spec)
     except PolarisSpecError:
-        return  # a type of job that this package doesn't know
+        return  # a job type that this package does not support
     if isinstance(job, BatchJobSpec):
         for sentence in misread_constants(job):
             log.warning("%s", sentence)

@@ -1,4 +1,4 @@
-"""The operator that deletes data of a table, restorably unless told otherwise."""
+"""The operator that deletes data of a table, by default so that it can be restored."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ if TYPE_CHECKING:
 
 class PolarisDeleteDataOperator(PolarisBaseOperator):
     """
-    Delete intervals of a Polaris table, or all of its data; the table stays.
+    Delete intervals of a Polaris table, or all of its data. The table itself remains.
 
-    By default what is deleted can be restored for 30 days, see :class:`PolarisRestoreDataOperator`. The API's own
-    default, to delete for good, has to be asked for with ``permanent=True``.
+    By default, deleted data can be restored for 30 days, see :class:`PolarisRestoreDataOperator`. The API's own default
+    is permanent deletion; set ``permanent=True`` for it.
 
-    Polaris deletes whole segments, so an interval that ends inside one takes away rows outside of it. The table is read
-    once, and an interval that doesn't fall on the table's partitioning is refused unless ``allow_unaligned=True``.
-    Segments that are coarser than the partitioning, because they were written with another ``partitionedBy``, can't be
-    seen beforehand. Rows that are still in a stream's memory (real-time rows) are not deleted.
+    Polaris deletes whole segments, so an interval that ends inside a segment also deletes rows outside the interval.
+    The operator reads the table once and refuses an interval that is not aligned with the table's partitioning, unless
+    ``allow_unaligned=True``. It cannot detect coarser segments, which were written with another ``partitionedBy``. Rows
+    that are still in a stream's memory (real-time rows) are not deleted.
     Sources: docs.imply.io/polaris/api-delete-data, docs.imply.io/polaris/data-lifecycle-management.
 
-    **Retry and clear.** Deleting again deletes nothing more, so a cleared task submits again. A retry goes on with the
-    job of the try before. If nothing is there to delete, the job completes with a warning and the task succeeds, unless
+    **Retry and clear.** Deletion is idempotent, so a cleared task submits again. A retry resumes the job of the
+    previous try. If there is nothing to delete, the job completes with a warning and the task succeeds, unless
     ``fail_on_warning=True``.
 
-    **Kill.** Polaris can't cancel a deletion: killed or out of time, the task ends and the job runs on, and the log
-    says so.
+    **Kill.** Polaris cannot cancel a deletion. If the task is killed or times out, the job continues, and the log says
+    so.
 
-    Waiting, deadlines, links and XComs are those of :class:`PolarisJobOperator`, as are the arguments that are not
-    listed here.
+    Waiting, deadlines, links, XComs and the other arguments are described in
+    :class:`~airflow_provider_polaris.operators.base.PolarisBaseOperator`.
 
     :param table_name: Table to delete from. (templated)
-    :param intervals: ISO 8601 interval or intervals to delete. There is no default, the run's interval included.
+    :param intervals: ISO 8601 interval or intervals to delete. There is no default, not even the run's interval.
         (templated)
     :param delete_all: Delete all data of the table instead. (templated)
-    :param permanent: Delete for good. (templated)
-    :param versions: Only segments of these versions, as ``PolarisHook.iter_unused_segments`` and Polaris' pages name
-        them. (templated)
-    :param allow_unaligned: Let an interval end inside partitions, which are then deleted whole. (templated)
+    :param permanent: Delete permanently. (templated)
+    :param versions: Delete only segments of these versions, as listed by ``PolarisHook.iter_unused_segments`` and
+        Polaris' pages. (templated)
+    :param allow_unaligned: Allow intervals that end inside partitions, which are then deleted whole. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -78,7 +78,7 @@ class PolarisDeleteDataOperator(PolarisBaseOperator):
         self.allow_unaligned = allow_unaligned
 
     def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:  # noqa: ARG002
-        """Return the job, checked against the table's partitioning."""
+        """Return the spec, checked against the table's partitioning."""
         from airflow_provider_polaris.jobs.spec.job_spec import parse_spec
         from airflow_provider_polaris.jobs.tables.description import TableDescription
         from airflow_provider_polaris.jobs.time.interval import Interval
@@ -105,6 +105,6 @@ class PolarisDeleteDataOperator(PolarisBaseOperator):
         )
         check_spec(spec)
         if spans and not as_bool(self.allow_unaligned, "allow_unaligned"):
-            with suppress(TableNotSeenError):  # only in a dry run, which says so
+            with suppress(TableNotSeenError):  # only in a dry run, which logs it
                 check_deletion(spans, TableDescription.from_wire(hook.get_table(name)))
         return spec.to_wire()

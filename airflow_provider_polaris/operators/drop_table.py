@@ -16,22 +16,22 @@ class PolarisDropTableOperator(PolarisBaseOperator):
     """
     Drop a Polaris table with all its data.
 
-    The name has to be given twice, so that a template that renders to another table's name drops nothing. By default
-    the data stays restorable for 30 days, into a table of the same name.
+    The name is required twice, so that a template that renders to another table's name drops nothing. By default, the
+    data can be restored for 30 days, into a table of the same name.
     Source: docs.imply.io/polaris/data-lifecycle-management, polaris-sdk 20250425.14.0 (``softDelete``).
 
-    **Retry and clear.** A retry goes on with the job of the try before. A task that is cleared after the table is gone
-    fails, because Polaris doesn't know the table.
+    **Retry and clear.** A retry resumes the job of the previous try. A task that is cleared after the table was dropped
+    fails, because the table no longer exists.
 
-    **Kill.** Polaris can't cancel a deletion: killed or out of time, the task ends and the job runs on, and the log
-    says so.
+    **Kill.** Polaris cannot cancel a deletion. If the task is killed or times out, the job continues, and the log says
+    so.
 
-    Waiting, deadlines, links and XComs are those of :class:`PolarisJobOperator`, as are the arguments that are not
-    listed here.
+    Waiting, deadlines, links, XComs and the other arguments are described in
+    :class:`~airflow_provider_polaris.operators.base.PolarisBaseOperator`.
 
     :param table_name: Table to drop. (templated)
-    :param confirm_table_name: The same name once more. (templated)
-    :param permanent: Drop the data for good. (templated)
+    :param confirm_table_name: The same name again. (templated)
+    :param permanent: Delete the data permanently. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -50,7 +50,7 @@ class PolarisDropTableOperator(PolarisBaseOperator):
         self.permanent = permanent
 
     def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:  # noqa: ARG002
-        """Return the job, if the name was given twice."""
+        """Return the spec, if both names are the same."""
         from airflow_provider_polaris.jobs.errors import PolarisSpecError
         from airflow_provider_polaris.jobs.spec.job_spec import parse_spec
         from airflow_provider_polaris.jobs.validation.rules import check_spec

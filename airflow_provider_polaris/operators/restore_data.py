@@ -1,4 +1,4 @@
-"""The operator that brings deleted or replaced data of a table back."""
+"""The operator that restores deleted or replaced data of a table."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ if TYPE_CHECKING:
 
 class PolarisRestoreDataOperator(PolarisBaseOperator):
     """
-    Restore data that was soft-deleted or replaced, for 30 days after that.
+    Restore data that was soft-deleted or replaced in the last 30 days.
 
-    Polaris restores whole segments, and only where no live data is: delete that first, restorably, with
-    :class:`PolarisDeleteDataOperator`. Which versions there are tells ``PolarisHook.iter_unused_segments``.
+    Polaris restores whole segments, and only where there is no live data. Delete live data first with
+    :class:`PolarisDeleteDataOperator`, which allows restoring it. ``PolarisHook.iter_unused_segments`` lists the
+    available versions.
     Sources: docs.imply.io/polaris/api-restore-data, docs.imply.io/polaris/data-lifecycle-management.
 
-    **Retry and clear.** A retry goes on with the job of the try before. If nothing is there to restore, the job
-    completes with a warning and the task succeeds, unless ``fail_on_warning=True``.
+    **Retry and clear.** A retry resumes the job of the previous try. If there is nothing to restore, the job completes
+    with a warning and the task succeeds, unless ``fail_on_warning=True``.
 
-    Waiting, deadlines, links, kills and XComs are those of :class:`PolarisJobOperator`, as are the arguments that are
-    not listed here.
+    Waiting, deadlines, links, kills, XComs and the other arguments are described in
+    :class:`~airflow_provider_polaris.operators.base.PolarisBaseOperator`.
 
     :param table_name: Table to restore. (templated)
     :param interval: ISO 8601 interval to restore. (templated)
-    :param versions: Only segments of these versions. (templated)
+    :param versions: Restore only segments of these versions. (templated)
     """
 
     template_fields: Sequence[str] = ("table_name", "interval", "versions", *PolarisBaseOperator.template_fields)
@@ -49,7 +50,7 @@ class PolarisRestoreDataOperator(PolarisBaseOperator):
         self.versions = versions
 
     def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:  # noqa: ARG002
-        """Return the job."""
+        """Return the spec."""
         from airflow_provider_polaris.jobs.spec.job_spec import parse_spec
         from airflow_provider_polaris.jobs.time.interval import Interval
         from airflow_provider_polaris.jobs.validation.rules import check_spec

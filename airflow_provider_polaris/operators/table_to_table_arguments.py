@@ -1,4 +1,4 @@
-"""The arguments of a table-to-table job as a value, for the operator and for what plans such jobs without one."""
+"""The arguments of a table-to-table job as a dataclass, for the operator and for planners that have no operator."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 @dataclass(frozen=True)
 class TableToTableArguments:
     """
-    Rendered arguments of a job, not yet checked; each has the meaning and the default that it has in
+    Rendered, unchecked arguments of a job, with the same meaning and defaults as in
     :class:`~airflow_provider_polaris.operators.polaris.PolarisTableToTableOperator`.
     """
 
@@ -38,5 +38,5 @@ class TableToTableArguments:
 
     @classmethod
     def pick(cls, values: dict[str, Any]) -> TableToTableArguments:
-        """Take the arguments of a job out of more values, such as the attributes of an operator."""
+        """Select the arguments of a job from a larger dictionary, such as the attributes of an operator."""
         return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})

@@ -1,4 +1,4 @@
-"""Late data: a run that begins earlier and re-rolls what lies before its own interval; performs no I/O."""
+"""Determine which intervals a job reads and replaces, with a lookback for late data; performs no I/O."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from airflow_provider_polaris.runtime.run_interval import RunInterval, interval_
 @dataclass(frozen=True)
 class Lookback:
     """
-    How far back.
+    How much earlier the interval begins.
 
-    :param period: By the calendar where it is counted in months or years, in UTC.
-    :param text: The same as the user wrote it.
+    :param period: The period. Months and years are calendar months and years in UTC.
+    :param text: The period as the user wrote it.
     """
 
     period: Period
@@ -39,26 +39,26 @@ class Lookback:
         >>> str(Lookback(Period.parse("P1M"), "P1M").extend(Interval.parse("2024-03-01/P1D")))
         '2024-02-01T00:00:00.000Z/2024-03-02T00:00:00.000Z'
 
-        :raises PolarisSpecError: That is before the year 1.
+        :raises PolarisSpecError: The start is before the year 1.
         """
         try:
             return Interval((-self.period).add_to(interval.start), interval.end)
         except OverflowError:
             raise PolarisSpecError(
-                f"lookback {quote(self.text)} counted back from the start of {quote(interval.to_wire())} leaves the "
-                "years 1 to 9999. Use a shorter one, or leave lookback out."
+                f"lookback {quote(self.text)} counted back from the start of {quote(interval.to_wire())} is outside "
+                "the years 1 to 9999. Use a shorter one, or omit lookback."
             ) from None
 
 
 def read_lookback(value: Any, *, mode: str, replace_all: bool, set_apart: Sequence[str]) -> Lookback | None:
     """
-    Read the argument and refuse it where it has no use or does harm.
+    Parse the argument ``lookback``, and refuse it where it has no effect or causes damage.
 
     :param value: ISO 8601 period, rendered, or None.
     :param mode: ``replace`` or ``append``.
     :param replace_all: Whether all of the target is replaced.
-    :param set_apart: Which of ``source_interval`` and ``target_intervals`` are set.
-    :raises PolarisSpecError: It is no period, not positive, or can't go with the rest.
+    :param set_apart: Names of the arguments ``source_interval`` and ``target_intervals`` that are set.
+    :raises PolarisSpecError: It is not a positive period, or it conflicts with another argument.
     """
     if is_none(value):
         return None
@@ -69,23 +69,23 @@ def read_lookback(value: Any, *, mode: str, replace_all: bool, set_apart: Sequen
         raise PolarisSpecError(f"lookback: {error}") from None
     if period == Period() or period.months < 0 or period.weeks < 0 or period.exact < timedelta():
         raise PolarisSpecError(
-            f"lookback {quote(text)} doesn't lead back. Write how much earlier the interval begins, such as 'P1D', or "
+            f"lookback {quote(text)} is not positive. Write how much earlier the interval begins, such as 'P1D', or "
             "None for no lookback."
         )
     if mode == "append":
         raise PolarisSpecError(
-            f"lookback {quote(text)} can't go with ingestion_mode 'append': rows that an earlier run has added would "
-            "be added again. Set ingestion_mode to 'replace', or leave lookback out."
+            f"lookback {quote(text)} can't be combined with ingestion_mode 'append': rows that an earlier run added "
+            "would be added again. Set ingestion_mode to 'replace', or omit lookback."
         )
     if replace_all:
         raise PolarisSpecError(
-            f"lookback {quote(text)} has no use with replace_all=True, which replaces everything anyway. Leave one of "
-            "the two out."
+            f"lookback {quote(text)} has no effect with replace_all=True, which replaces everything. Omit one of the "
+            "two."
         )
     if set_apart:
         raise PolarisSpecError(
-            f"lookback {quote(text)} has no use with {' and '.join(set_apart)}: it is for an interval that is read and "
-            "replaced alike. Write the earlier start there, or leave lookback out."
+            f"lookback {quote(text)} can't be combined with {' and '.join(set_apart)}: it needs one interval that is "
+            "both read and replaced. Write the earlier start there, or omit lookback."
         )
     return Lookback(period, text)
 
@@ -93,13 +93,13 @@ def read_lookback(value: Any, *, mode: str, replace_all: bool, set_apart: Sequen
 @dataclass(frozen=True)
 class JobIntervals:
     """
-    What a job reads and replaces.
+    The intervals that a job reads and replaces.
 
     :param source: Interval of the source; None for all of it.
-    :param targets: Intervals of the target; empty in append mode and to replace all.
-    :param run: The interval of the run, if one of the two is it.
-    :param lookback: How much earlier than it, or than the argument ``interval``, both begin.
-    :param without: What both would be without it.
+    :param targets: Intervals of the target; empty in append mode and with ``replace_all``.
+    :param run: The interval of the run, if the job uses it; otherwise None.
+    :param lookback: How much earlier both begin than the run's interval or the argument ``interval``.
+    :param without: The interval without the lookback.
     """
 
     source: Interval | None
@@ -113,13 +113,13 @@ def plan_intervals(
     arguments: TableToTableArguments, context: Mapping[str, Any], *, mode: str, replace_all: bool
 ) -> JobIntervals:
     """
-    Decide what is read and what is replaced.
+    Determine which intervals are read and replaced.
 
-    :param arguments: Rendered.
+    :param arguments: Rendered arguments.
     :param context: Airflow's context, for the interval of the run.
     :param mode: ``replace`` or ``append``.
     :param replace_all: Whether all of the target is replaced.
-    :raises PolarisSpecError: An interval can't be read, has no use, or can't be found.
+    :raises PolarisSpecError: An interval can't be parsed, has no effect, or can't be determined.
     """
     interval = None if is_none(arguments.interval) else _interval(arguments.interval, "interval")
     source = _interval(arguments.source_interval, "source_interval")
@@ -143,14 +143,14 @@ def plan_intervals(
     if interval is not None:
         if replace_all:
             raise PolarisSpecError(
-                f"interval {quote(str(interval))} can't go with replace_all=True, which would leave the target with "
-                "nothing but that interval. Leave replace_all out to replace the interval, or set source_interval if "
-                "the whole table shall be replaced by a part of the source."
+                f"interval {quote(str(interval))} can't be combined with replace_all=True: the target would contain "
+                "only that interval. Omit replace_all to replace the interval, or set source_interval to replace the "
+                "whole table with a part of the source."
             )
         if not wants_source and not wants_targets:
             raise PolarisSpecError(
-                f"interval {quote(str(interval))} has no use here: what is read and what is replaced are set apart "
-                "already. Take out interval, or one of source_interval and target_intervals."
+                f"interval {quote(str(interval))} has no effect: source_interval and target_intervals already set what "
+                "is read and replaced. Omit interval, or one of the other two."
             )
     elif wants_targets or (mode == "append" and wants_source and not replace_all):
         grain = None if is_none(arguments.partition_grain) else as_text(arguments.partition_grain, "partition_grain")

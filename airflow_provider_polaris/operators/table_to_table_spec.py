@@ -1,4 +1,4 @@
-"""From the rendered arguments of ``PolarisTableToTableOperator`` to a checked job: intervals, mappings, tables."""
+"""Build a checked job spec from the rendered arguments of ``PolarisTableToTableOperator``."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def build_spec(
     arguments: TableToTableArguments, context: Mapping[str, Any], hook: PolarisHook, log: Any
 ) -> dict[str, Any]:
     """
-    Make the job and check it.
+    Build the spec of a table-to-table job and check it.
 
-    Asks Polaris for the target table in replace mode and where the run gives the interval, and for the source table
-    only where it matters and nobody said whether it is rolled up: two requests at most.
+    Makes at most two requests. Reads the target table in replace mode and if the run determines the interval. Reads the
+    source table only if the job aggregates and ``source_is_rollup`` is not set.
 
-    :param arguments: Rendered.
+    :param arguments: Rendered arguments.
     :param context: Airflow's context.
-    :param hook: Asks Polaris.
+    :param hook: Hook for Polaris.
     :param log: Logger of the task.
     :return: The JSON object for Polaris.
     :raises PolarisSpecError: An argument is wrong, or the job would be.
@@ -63,7 +63,7 @@ def build_spec(
         raise PolarisSpecError(f"ingestion_mode {quote(mode)} is neither 'replace' nor 'append'.")
     replace_all = as_bool(arguments.replace_all, "replace_all")
     spans = plan_intervals(arguments, context, mode=mode, replace_all=replace_all)
-    _tell(spans, log)
+    _log_interval(spans, log)
 
     target, is_target_absent = None, False
     if mode == "replace" or spans.run is not None:
@@ -91,7 +91,7 @@ def build_spec(
         body["target"]["intervals"] = [interval.to_wire() for interval in spans.targets]
     spec = parse_spec(body)
     facts: dict[str, Any] = {
-        # The guards wait for a source that is being loaded.
+        # Not checked here, because the guards wait for a source that is being loaded.
         "source": None if source is None else replace(source, availability=None),
         "target": target,
         "target_known_absent": is_target_absent,
@@ -106,13 +106,13 @@ def build_spec(
         if spans.lookback is None or spans.without is None or not _passes(body, spans.without, facts):
             raise
         raise PolarisSpecError(
-            f"{error} Without lookback {quote(spans.lookback.text)} it does: look back by whole partitions."
+            f"{error} Without lookback {quote(spans.lookback.text)} it does: use a lookback of whole partitions."
         ) from None
     return spec.to_wire()
 
 
-def _tell(spans: JobIntervals, log: Any) -> None:
-    """Log where the interval comes from, unless it is what the user wrote."""
+def _log_interval(spans: JobIntervals, log: Any) -> None:
+    """Log the origin of the interval, unless the user wrote it."""
     if spans.lookback is not None:
         origin = "the argument" if spans.run is None else spans.run.origin
         log.info("Interval %s, from %s and %s of lookback.", spans.source, origin, spans.lookback.text)
@@ -121,7 +121,7 @@ def _tell(spans: JobIntervals, log: Any) -> None:
 
 
 def _passes(body: Mapping[str, Any], interval: Interval, facts: Mapping[str, Any]) -> bool:
-    """Whether the job would be fine with another interval."""
+    """Whether the job would pass the checks with another interval."""
     text = interval.to_wire()
     source, target = {**body["source"], "interval": text}, {**body["target"], "intervals": [text]}
     try:
@@ -146,8 +146,9 @@ def _mappings(arguments: TableToTableArguments, source: TableDescription | None)
     if mappings is not None:
         if given:
             raise PolarisSpecError(
-                f"mappings can't go with {' and '.join(given)}: mappings say everything. Leave one of the two ways "
-                "out; in mappings, a mapping of '__time' rounds time: TIME_FLOOR(\"__time\", 'PT1H'), for example."
+                f"mappings can't be combined with {' and '.join(given)}, because mappings define all columns. Omit "
+                "one of the two. To round time in mappings, map '__time' to TIME_FLOOR(\"__time\", 'PT1H'), for "
+                "example."
             )
         return [mapping.to_wire() if hasattr(mapping, "to_wire") else mapping for mapping in mappings]
     if arguments.dimensions is None and arguments.measures is None:
@@ -165,7 +166,7 @@ def _mappings(arguments: TableToTableArguments, source: TableDescription | None)
 
 
 def _columns(value: Any) -> Any:
-    """Read the JSON text that a template may have made of dimensions."""
+    """Parse dimensions that a template rendered as JSON text."""
     if isinstance(value, str) and value.strip().startswith("{"):
         return as_mapping(value, "dimensions")
     if isinstance(value, str) and value.strip().startswith("["):
@@ -176,7 +177,7 @@ def _columns(value: Any) -> Any:
 def _source_facts(
     arguments: TableToTableArguments, hook: PolarisHook, name: str, known: TableDescription | None
 ) -> TableDescription | None:
-    """Find out whether the source is rolled up, unless that is known or makes no difference."""
+    """Return a description of the source that includes whether it is rolled up; None if that makes no difference."""
     said = as_optional_bool(arguments.source_is_rollup, "source_is_rollup")
     if known is not None:
         return known
@@ -197,7 +198,7 @@ def _source_facts(
 
 
 def _aggregates(arguments: TableToTableArguments) -> bool:
-    """Whether the job merges rows, so that what a row of the source stands for matters."""
+    """Whether the job aggregates, so that the meaning of a source row matters."""
     if arguments.mappings is None:
         return bool(arguments.measures)
     mappings = as_list(arguments.mappings, "mappings") or []
@@ -206,7 +207,7 @@ def _aggregates(arguments: TableToTableArguments) -> bool:
 
 
 def _read_table(hook: PolarisHook, name: str) -> TableDescription | None:
-    """Return what the rules need of a table; None if there is none of that name."""
+    """Return the description of a table; None if it does not exist."""
     try:
         return TableDescription.from_wire(hook.get_table(name))
     except PolarisNotFoundError:

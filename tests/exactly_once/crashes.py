@@ -63,13 +63,13 @@ def after_record(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
 def post_sent(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
     """The request is on its way, and what it asks for is done half a minute later."""
     lose_reply(airflow, takesEffect="later", afterSeconds=30)
-    patch.setattr(JobPost, "_look", die)
+    patch.setattr(JobPost, "_find_job", die)
     airflow.execute()
 
 
 def reply_lost(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
     lose_reply(airflow)
-    patch.setattr(JobPost, "_look", die)
+    patch.setattr(JobPost, "_find_job", die)
     airflow.execute()
 
 

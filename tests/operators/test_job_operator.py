@@ -242,7 +242,9 @@ def test_execute_with_an_ambiguous_submit_that_cannot_be_resolved_is_retried(job
     """Nobody knows whether the job exists: this try looks for it, and so will the next before it submits."""
     jobs.server.answer("POST", "/jobs", 503, {"message": "later"})
     jobs.server.answer("GET", "/jobs", 503, {"message": "later"})
-    with pytest.raises(PolarisAmbiguousSubmitError, match="A retry of this task looks for it before it sends it again"):
+    with pytest.raises(
+        PolarisAmbiguousSubmitError, match="A retry of this task searches for the job before it sends it again"
+    ):
         operator().execute(context)
     assert jobs.asked.count("POST jobs") == 1
 
@@ -330,7 +332,7 @@ def test_execute_with_an_unknown_type_passes_it_on_with_a_warning(jobs, clock, c
     operator(spec={"type": "compaction", "x": 1}, wait_for_completion=False).execute(context)
     assert jobs.posted == [{"type": "compaction", "x": 1}]
     assert task_log()[0] == (
-        "WARNING Polaris jobs of type 'compaction' are unknown here; the spec goes to Polaris unchecked."
+        "WARNING This package has no rules for Polaris jobs of type 'compaction'; the spec is sent unchecked."
     )
 
 

@@ -77,7 +77,7 @@ def test_lookback_of_none_leaves_the_interval(tables, clock, context, task_log, 
 
 
 def test_lookback_is_a_template(tables, clock, context):
-    """One run can look further back by a param."""
+    """A param can set a longer lookback for one run."""
     task = operator(lookback="{{ params.lookback }}")
     task.render_template_fields({**context, "params": {"lookback": "P3D"}})
     task.execute(context)
@@ -85,12 +85,12 @@ def test_lookback_is_a_template(tables, clock, context):
 
 
 def test_lookback_off_the_partitions_says_that_it_is_the_lookback(tables, clock, context):
-    """The usual sentence, and that without the lookback it would not come."""
+    """The message also states that the interval is aligned without the lookback."""
     assert refusal(operator(lookback="PT12H"), context) == (
         "target.intervals[0] '2026-11-18T12:00:00.000Z/2026-11-20T00:00:00.000Z' does not fall on 'day' boundaries "
         "(the partitioning of table 'Koalas Rollup'): Polaris replaces whole partitions, so it would refuse, or erase "
         "rows that the interval doesn't name. Use '2026-11-18T00:00:00.000Z/2026-11-20T00:00:00.000Z', the nearest "
-        "aligned interval. Without lookback 'PT12H' it does: look back by whole partitions."
+        "aligned interval. Without lookback 'PT12H' it does: use a lookback of whole partitions."
     )
     assert tables.submitted == []
 
@@ -118,55 +118,52 @@ def test_lookback_of_a_local_day_blames_the_zone(tables, clock, context):
         (
             {"lookback": "-P1D"},
             (
-                "lookback '-P1D' doesn't lead back. Write how much earlier the interval begins, such as 'P1D', or "
+                "lookback '-P1D' is not positive. Write how much earlier the interval begins, such as 'P1D', or "
                 "None for no lookback."
             ),
         ),
         (
             {"lookback": "P0D"},
             (
-                "lookback 'P0D' doesn't lead back. Write how much earlier the interval begins, such as 'P1D', or "
+                "lookback 'P0D' is not positive. Write how much earlier the interval begins, such as 'P1D', or "
                 "None for no lookback."
             ),
         ),
         (
             {"lookback": "P3000Y"},
             (
-                f"lookback 'P3000Y' counted back from the start of '{DAY}' leaves the years 1 to 9999. Use a "
-                "shorter one, or leave lookback out."
+                f"lookback 'P3000Y' counted back from the start of '{DAY}' is outside the years 1 to 9999. Use a "
+                "shorter one, or omit lookback."
             ),
         ),
         (
             {"lookback": "P1D", "ingestion_mode": "append"},
             (
-                "lookback 'P1D' can't go with ingestion_mode 'append': rows that an earlier run has added would be "
-                "added again. Set ingestion_mode to 'replace', or leave lookback out."
+                "lookback 'P1D' can't be combined with ingestion_mode 'append': rows that an earlier run added would "
+                "be added again. Set ingestion_mode to 'replace', or omit lookback."
             ),
         ),
         (
             {"lookback": "P1D", "replace_all": True},
-            (
-                "lookback 'P1D' has no use with replace_all=True, which replaces everything anyway. Leave one of the "
-                "two out."
-            ),
+            "lookback 'P1D' has no effect with replace_all=True, which replaces everything. Omit one of the two.",
         ),
         (
             {"lookback": "P1D", "source_interval": "2026-11-01/P1M"},
             (
-                "lookback 'P1D' has no use with source_interval: it is for an interval that is read and replaced "
-                "alike. Write the earlier start there, or leave lookback out."
+                "lookback 'P1D' can't be combined with source_interval: it needs one interval that is both read and "
+                "replaced. Write the earlier start there, or omit lookback."
             ),
         ),
         (
             {"lookback": "P1D", "source_interval": DAY, "target_intervals": [DAY]},
             (
-                "lookback 'P1D' has no use with source_interval and target_intervals: it is for an interval that is "
-                "read and replaced alike. Write the earlier start there, or leave lookback out."
+                "lookback 'P1D' can't be combined with source_interval and target_intervals: it needs one interval "
+                "that is both read and replaced. Write the earlier start there, or omit lookback."
             ),
         ),
     ],
 )
 def test_lookback_that_makes_no_sense_says_why(tables, clock, context, arguments, message):
-    """Refused by name and value, before any request."""
+    """The message gives name and value; no request is made."""
     assert refusal(operator(**arguments), context) == message
     assert tables.asked == []

@@ -80,7 +80,7 @@ def test_on_kill_during_the_post_cancels_the_job_as_soon_as_it_has_an_id(jobs, c
         task.execute(context)
     assert jobs.asked == ["POST jobs", CANCEL]
     assert task_log()[:2] == [
-        "INFO The task was killed before it had a job id; a job that comes of it will be canceled.",
+        "INFO The task was killed before its job had an id. If the POST creates a job, it will be canceled.",
         f"INFO The task was killed; Polaris was asked to cancel job {JOB!r}, now 'canceled'.",
     ]
 
@@ -193,7 +193,7 @@ def test_on_kill_of_a_job_that_has_ended_says_so(jobs, clock, context, task_log)
     clock.then = kill
     with pytest.raises(PolarisJobCanceledError, match="it has ended with 'completed'"):
         task.execute(context)
-    assert task_log()[-3] == f"INFO The task was killed; Polaris job {JOB!r} had ended before, with 'completed'."
+    assert task_log()[-3] == f"INFO The task was killed; Polaris job {JOB!r} had already ended with status 'completed'."
 
 
 def test_on_kill_of_a_job_that_cannot_be_canceled_says_so(jobs, clock, context, task_log):
@@ -207,7 +207,7 @@ def test_on_kill_of_a_job_that_cannot_be_canceled_says_so(jobs, clock, context, 
     with pytest.raises(PolarisJobCanceledError, match="it could not be canceled"):
         task.execute(context)
     assert task_log()[-3].startswith(
-        f"WARNING The task was killed, and Polaris job {JOB!r} could not be canceled; its status is 'running' and it "
+        f"WARNING The task was killed, but Polaris job {JOB!r} could not be canceled. Its status is 'running', and it "
         "may run on (jobs that delete data can't be canceled): POST /v1/projects/"
     )
 

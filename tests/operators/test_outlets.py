@@ -171,7 +171,7 @@ def test_execute_whose_event_breaks_succeeds_and_says_so(ended, context, events,
         patch.setattr("airflow_provider_polaris.operators.job_run.asset_events.outlet_of", broken)
         assert operator().execute(context) == JOB
     assert (
-        "WARNING The asset event of table 'Koalas Rollup' lacks what the job did: RuntimeError('no supervisor')"
+        "WARNING The asset event of table 'Koalas Rollup' lacks the details of the job: RuntimeError('no supervisor')"
         in task_log()
     )
 
@@ -225,8 +225,8 @@ def test_execute_of_a_cleared_partition_names_the_runs_built_from_it(ended, cont
     ]
     context |= {"dag_run": run, "partition_key": "2026-11-19", "inlet_events": InletEvents()}
     stale = (
-        f"WARNING Partition '2026-11-19' of {outlet.uri} was written anew. Airflow doesn't carry that on: these runs "
-        "were built from what it was before. Clear them when this task is done, and then what was built from them:\n"
+        f"WARNING Partition '2026-11-19' of {outlet.uri} was rewritten. Airflow does not rerun downstream runs. These "
+        "runs used the old data. Clear them after this task, and then the runs that used their results:\n"
         "  DAG 'month', run 'm-11'"
     )
     task = operator(outlets=[outlet])

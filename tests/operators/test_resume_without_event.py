@@ -34,7 +34,10 @@ def test_resume_without_an_event_at_the_deadline_cancels_in_the_worker(running, 
     )
     assert running.asked.count(CANCEL) == 1
     assert clock.sleeps == []
-    assert f"WARNING No triggerer reported on Polaris job {JOB!r} in time; this worker looks at it." in task_log()
+    assert (
+        f"WARNING No trigger event for Polaris job {JOB!r} arrived before the timeout. This worker checks the job."
+        in task_log()
+    )
 
 
 def test_resume_without_an_event_gives_up_even_if_the_deadline_renders_differently(running, clock, context):

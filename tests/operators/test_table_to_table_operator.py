@@ -291,24 +291,24 @@ def test_execute_behind_a_proxy_that_answers_by_itself_is_left_to_retries(
         (
             {"interval": DAY, "replace_all": True},
             (
-                f"interval '{DAY}' can't go with replace_all=True, which would leave the target with nothing but that "
-                "interval. Leave replace_all out to replace the interval, or set source_interval if the whole table "
-                "shall be replaced by a part of the source."
+                f"interval '{DAY}' can't be combined with replace_all=True: the target would contain only that "
+                "interval. Omit replace_all to replace the interval, or set source_interval to replace the whole table "
+                "with a part of the source."
             ),
         ),
         (
             {"interval": DAY, "source_interval": DAY, "target_intervals": [DAY]},
             (
-                f"interval '{DAY}' has no use here: what is read and what is replaced are set apart already. Take out "
-                "interval, or one of source_interval and target_intervals."
+                f"interval '{DAY}' has no effect: source_interval and target_intervals already set what is read and "
+                "replaced. Omit interval, or one of the other two."
             ),
         ),
         (
             {"mappings": [], "measures": None},
             (
-                "mappings can't go with dimensions and rollup_granularity: mappings say everything. Leave one of the "
-                "two ways out; in mappings, a mapping of '__time' rounds time: TIME_FLOOR(\"__time\", 'PT1H'), for "
-                "example."
+                "mappings can't be combined with dimensions and rollup_granularity, because mappings define all "
+                "columns. Omit one of the two. To round time in mappings, map '__time' to TIME_FLOOR(\"__time\", "
+                "'PT1H'), for example."
             ),
         ),
         (

@@ -1,0 +1,1 @@
+"""Log what a task would do, without submitting a job."""

@@ -1,4 +1,4 @@
-"""From which columns of which table a job makes which columns of which other; performs no I/O."""
+"""Determine which source columns a job reads for each target column; performs no I/O."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from airflow_provider_polaris.jobs.sql.column_lineage import (
 @dataclass(frozen=True)
 class Flow:
     """
-    What goes from where to where.
+    The tables and columns that a job reads and writes.
 
-    :param target: Table that the job changes; None if that can't be told.
-    :param source: Table that it reads; None if it reads none, or that can't be told.
-    :param reads: By place in the job, such as ``mapping 'city'``: the columns of the source that it names, or the
-        fields of its files; None where that can't be told for sure.
-    :param writes: By name of each column of the target: what it is made of, or None.
+    :param target: Table that the job changes; None if unknown.
+    :param source: Table that the job reads; None if there is none, or if unknown.
+    :param reads: Columns of the source, or fields of its files, by place in the job, such as ``mapping 'city'``; None
+        if unknown.
+    :param writes: Sources of each column of the target; None if unknown.
     :param creates_target: Whether the job may create its target.
-    :param partitioned_by: Granularity of the partitions that the job writes, if it says.
+    :param partitioned_by: Granularity of the partitions that the job writes; None if the spec doesn't set it.
     """
 
     target: str | None = None
@@ -40,15 +40,15 @@ class Flow:
 
 def flow_of(wire: Mapping[str, Any], source_columns: Collection[str] | None) -> Flow:
     """
-    Read a job.
+    Return the tables and columns that a job reads and writes.
 
     :param wire: The JSON object for Polaris.
-    :param source_columns: Columns that the source is known to have; None if they aren't known.
+    :param source_columns: Known columns of the source; None if unknown.
     """
     try:
         spec: JobSpec = parse_spec(wire)
     except PolarisSpecError:
-        return Flow()  # a type of job that this package doesn't know
+        return Flow()  # a job type that this package does not support
     if isinstance(spec, SqlJobSpec):
         statement = statement_lineage(spec.query, source_columns)
         if statement is None:

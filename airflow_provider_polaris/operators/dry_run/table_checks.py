@@ -1,7 +1,7 @@
 """
-What a dry run finds out about the tables of its job: whether they are there, and have what the job names.
+Check in a dry run whether the tables of a job exist and have the columns that the job names.
 
-Reads table descriptions and, for a restoration, the list of unused segments; nothing is counted.
+Reads table descriptions and, for a restore job, the list of unused segments. Counts nothing.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from airflow_provider_polaris.operators.dry_run.table_reader import TableNotSeen
 if TYPE_CHECKING:
     from airflow_provider_polaris.operators.dry_run.table_reader import DryRunHook
 
-#: So many columns are listed in one line.
+#: Maximum number of columns listed in one line.
 _MOST_COLUMNS: Final = 30
-#: So many unused segments are looked at.
+#: Maximum number of unused segments that are read.
 _MOST_SEGMENTS: Final = 1_000
 #: Two spellings of one type. Source: polaris-sdk 20250425.14.0 (``dataType`` of dimensions and measures).
 _SAME_TYPE: Final = {"varchar": "string", "bigint": "long"}
 
-#: What a missing table means to jobs that never create it.
+#: The consequence of a missing table for jobs that never create it.
 _WITHOUT_TABLE: Final = {
     "delete_data": "there is nothing to delete",
     "drop_table": "there is nothing to drop",
@@ -44,10 +44,10 @@ _WITHOUT_TABLE: Final = {
 
 class Finding(NamedTuple):
     """
-    One line.
+    One line of the report.
 
-    :param text: What was found.
-    :param is_problem: Whether the job would fail by it, or may not do what was meant.
+    :param text: The finding.
+    :param is_problem: Whether it makes the job fail, or may have an unwanted effect.
     """
 
     text: str
@@ -58,7 +58,7 @@ class TableChecks:
     """
     Compares one job with the tables that it names.
 
-    :param hook: Reads them.
+    :param hook: Hook that reads the tables.
     :param spec: The JSON object for Polaris.
     """
 
@@ -68,16 +68,16 @@ class TableChecks:
 
     def run(self) -> list[Finding]:
         """
-        Look at everything.
+        Run all checks.
 
-        :raises TableNotSeenError: Polaris can't be asked.
+        :raises TableNotSeenError: A table can't be read.
         """
         return list(self._findings())
 
     def _findings(self) -> Iterator[Finding]:
         flow = flow_of(self._spec, None)
         if flow.source is None and flow.target is None:
-            yield Finding("which tables the job reads and writes can't be told for sure, so none was looked at.")
+            yield Finding("the tables that the job reads and writes can't be determined, so none was checked.")
             return
         source = None
         if flow.source is not None:
@@ -122,7 +122,7 @@ class TableChecks:
         availability = facts.availability or "of unknown availability"
         return Finding(
             f"{role} {name!r}: {facts.type}, {availability}, partitioned by {partitions}{size}.",
-            # Polaris can't read a table that is loading; the task waits for it, for a while.
+            # Polaris can't read a table that is being loaded; the task waits for it, with a limit.
             is_problem=availability.lower() == "deleting" or (role == "source" and availability == "unavailable"),
         )
 
@@ -134,7 +134,7 @@ class TableChecks:
         try:
             segments = list(islice(self._hook.iter_unused_segments(table, interval=interval), _MOST_SEGMENTS))
         except PolarisError as error:
-            return Finding(f"what there is to restore was not checked: {error}")
+            return Finding(f"the segments to restore were not checked: {error}")
         versions = [str(segment.get("version")) for segment in segments]
         fitting = versions if wanted is None else [each for each in versions if each in wanted]
         most = "at least " if len(segments) == _MOST_SEGMENTS else ""
@@ -171,14 +171,14 @@ def _check_reads(flow: Flow, source: Mapping[str, Any]) -> Iterator[Finding]:
     if found:
         yield Finding(f"{flow.source!r} has the columns {_columns(found)}, which the job reads.")
     if unread:
-        yield Finding(f"the columns that {_and(unread)} reads can't be told for sure, so they were not checked.")
+        yield Finding(f"the columns that {_and(unread)} reads can't be determined, so they were not checked.")
 
 
 def _check_constants(spec: Mapping[str, Any], source: Mapping[str, Any] | None) -> Iterator[Finding]:
     try:
         job = parse_spec(spec)
     except PolarisSpecError:
-        return  # a type of job that this package doesn't know
+        return  # a job type that this package does not support
     if isinstance(job, BatchJobSpec):
         known = None if source is None else _facts(source).columns
         for sentence in misread_constants(job, known or ()):
@@ -213,8 +213,8 @@ def _check_writes(flow: Flow, source: Mapping[str, Any] | None, target: Mapping[
         one, other = before.get(sources[0].column), after.get(name)
         if one is not None and other is not None and one != other:
             yield Finding(
-                f"column {name!r} of {flow.target!r} is {other!r}, and {sources[0].column!r} of {flow.source!r}, of "
-                f"which it is a copy, is {one!r}.",
+                f"column {name!r} of {flow.target!r} is {other!r}, and {sources[0].column!r} of {flow.source!r}, which "
+                f"it copies, is {one!r}.",
                 is_problem=True,
             )
 
@@ -224,7 +224,7 @@ def _facts(payload: Mapping[str, Any]) -> TableDescription:
 
 
 def _types(payload: Mapping[str, Any]) -> dict[str, str]:
-    """Return the type of each column, as stored where that is known."""
+    """Return the type of each column; the stored type if known, otherwise the declared one."""
     types = {}
     for part in ("schema", "queryableSchema"):
         for column in payload.get(part) or ():

@@ -1,4 +1,4 @@
-"""The hook of a dry run: it reads tables, each once, and gives up at the first sign that Polaris can't be asked."""
+"""The hook of a dry run: reads each table once, and makes no more requests after the first failure."""
 
 from __future__ import annotations
 
@@ -13,26 +13,24 @@ if TYPE_CHECKING:
 
 
 class TableNotSeenError(Exception):
-    """Polaris could not be asked about a table; a dry run plans its job without. Raised by nothing else."""
+    """Raised in a dry run when a table can't be read from Polaris. The job is planned without it."""
 
 
 class DryRunHook(PolarisHook):
     """
-    Reads tables for one dry run.
+    Reads tables for one dry run, without retries.
 
-    A request is made once, not again and again for a minute as in a task that is meant to succeed.
-
-    :param polaris_conn_id: The connection.
+    :param polaris_conn_id: Id of the connection.
     """
 
     def __init__(self, polaris_conn_id: str) -> None:
         super().__init__(polaris_conn_id)
-        #: Why Polaris can't be asked; None while it can.
+        #: The error of the failed request; None if none has failed.
         self.problem: PolarisError | None = None
         self._seen: dict[str, dict[str, Any] | PolarisNotFoundError] = {}
 
     def get_conn(self) -> PolarisClient:
-        """Return a client that repeats nothing, the same one each time."""
+        """Return a client without retries, the same one each time."""
         if self._client is None:
             from airflow_provider_polaris.client import PolarisClient
 
@@ -41,11 +39,11 @@ class DryRunHook(PolarisHook):
 
     def get_table(self, name: str) -> dict[str, Any]:
         """
-        Describe a table; asks once.
+        Return the description of a table; reads it only once.
 
         :param name: The table's name.
         :raises PolarisNotFoundError: There is no such table in the project.
-        :raises TableNotSeenError: No good answer came, or none came the last time.
+        :raises TableNotSeenError: This request failed, or an earlier one.
         """
         if self.problem is None and name not in self._seen:
             try:

@@ -1,0 +1,1 @@
+"""Checks that run right before a job is submitted."""

@@ -1,4 +1,4 @@
-"""Keep out of the way of other jobs that work on the same partitions of the target: wait for them, or refuse."""
+"""Check for other jobs that work on the same partitions of the target: wait for them, or refuse the job."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from airflow_provider_polaris.runtime.deadline import Deadline
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
 
-#: So long a task without a deadline waits for other jobs.
+#: Maximum wait for other jobs, if the task has no deadline.
 CONFLICT_LIMIT: Final = timedelta(hours=1)
-#: So many jobs are described of which the list doesn't say what they work on.
+#: Maximum number of jobs that are read individually, because the list doesn't contain their intervals.
 MOST_DESCRIBES: Final = 20
 
 
 @dataclass(frozen=True)
 class WriteScope:
     """
-    What the job that is to be submitted works on.
+    The part of a table that the new job writes.
 
-    :param table: Its target.
-    :param intervals: Where in it.
-    :param partition: Partitions of the target.
-    :param is_append: It adds rows and takes none away.
+    :param table: Target table.
+    :param intervals: Intervals of the target.
+    :param partition: Granularity of the target's partitions.
+    :param is_append: Whether the job only adds rows.
     """
 
     table: str
@@ -48,39 +48,39 @@ class WriteScope:
 
 class ConflictGuard:
     """
-    Looks for other jobs in the same place.
+    Finds active jobs that conflict with the new job.
 
-    :param hook: Asks Polaris.
-    :param place: What our job works on.
-    :param ours: Ids of jobs of the same task, which are dealt with elsewhere.
-    :param limits: How long.
+    :param hook: Hook for Polaris.
+    :param scope: What the new job writes.
+    :param ours: Ids of the same task's jobs, which are ignored here.
+    :param limits: Deadline of the wait.
     :param log: Logger of the task.
     """
 
     def __init__(
-        self, hook: PolarisHook, place: WriteScope, ours: Collection[str], *, limits: Deadline, log: Any
+        self, hook: PolarisHook, scope: WriteScope, ours: Collection[str], *, limits: Deadline, log: Any
     ) -> None:
         self._hook = hook
-        self._place = place
+        self._scope = scope
         self._ours = frozenset(ours)
         self._limits = limits
         self._log = log
-        #: Whether a job is in the way, by its id; what a job works on never changes.
+        #: Whether a job conflicts, by its id. The intervals of a job never change.
         self._known: dict[str, bool] = {}
         self._described = 0
         self._has_warned = False
 
     def refuse(self) -> None:
         """
-        Look once.
+        Check once.
 
-        :raises PolarisGuardError: There is another job.
+        :raises PolarisGuardError: Another job conflicts.
         """
         jobs = self._find()
         if jobs:
             raise PolarisGuardError(
-                f"{_named(jobs)} on the same time partitions of table {self._place.table!r} as the job of this task "
-                f"would ({format_intervals(self._place.intervals)}), and on_conflict is 'fail'. Nothing was "
+                f"{_named(jobs)} on the same time partitions of table {self._scope.table!r} as the job of this task "
+                f"would ({format_intervals(self._scope.intervals)}), and on_conflict is 'fail'. Nothing was "
                 f"submitted. Clear the "
                 "task when it has ended, or run the task with on_conflict='wait' "
                 "(on_conflict='{{ params.on_conflict }}' lets one run say so)."
@@ -88,13 +88,13 @@ class ConflictGuard:
 
     def wait(self, poll_interval: float) -> bool:
         """
-        Look until there is no other job, or time is up: at the task's deadline, without one after an hour.
+        Wait until no other job conflicts, until the task's deadline at most, or one hour without a deadline.
 
-        One log line when the jobs in the way or their states change.
+        Logs one line when the conflicting jobs or their states change.
 
-        :param poll_interval: Seconds between two looks.
-        :return: Whether there was any.
-        :raises PolarisGuardUnansweredError: Time is up.
+        :param poll_interval: Seconds between two polls.
+        :return: Whether any job conflicted.
+        :raises PolarisGuardUnansweredError: The wait timed out.
         :raises PolarisJobCanceledError: The task was killed.
         """
         jobs = self._find()
@@ -102,22 +102,22 @@ class ConflictGuard:
             return False
         start = self._limits.clock.now()
         end = self._limits.deadline or start + CONFLICT_LIMIT
-        told: list[tuple[str, str]] = []
+        logged: list[tuple[str, str]] = []
         while jobs:
             states = [(job.job_id, job.status) for job in jobs]
-            if states != told:
-                told = states
-                self._log.info("Waiting, because %s on the same partitions of %r.", _named(jobs), self._place.table)
+            if states != logged:
+                logged = states
+                self._log.info("Waiting, because %s on the same partitions of %r.", _named(jobs), self._scope.table)
             if not self._limits.sleep(poll_interval * self._limits.clock.jitter(), end):
                 waited = (self._limits.clock.now() - start).total_seconds()
                 raise PolarisGuardUnansweredError(
-                    f"{_named(jobs)} on the same time partitions of table {self._place.table!r} as the job of this "
-                    f"task would ({format_intervals(self._place.intervals)}), still after {waited:.0f} s. Nothing "
+                    f"{_named(jobs)} on the same time partitions of table {self._scope.table!r} as the job of this "
+                    f"task would ({format_intervals(self._scope.intervals)}), still after {waited:.0f} s. Nothing "
                     f"was submitted. "
-                    "Look at that job and cancel it if it hangs; a retry of this task waits again."
+                    "Check that job and cancel it if it hangs. A retry of this task waits again."
                 )
             jobs = self._find_again(jobs)
-        self._log.info("No other job works on these partitions of %r any more.", self._place.table)
+        self._log.info("No other job works on these partitions of %r now.", self._scope.table)
         return True
 
     def _find_again(self, before: list[JobState]) -> list[JobState]:
@@ -126,30 +126,30 @@ class ConflictGuard:
         except PolarisError as error:
             if not error.retryable:
                 raise
-            self._log.debug("The jobs of table %r can't be listed: %s", self._place.table, error)
+            self._log.debug("The jobs of table %r can't be listed: %s", self._scope.table, error)
             return before
 
     def _find(self) -> list[JobState]:
         found = []
-        unseen = 0
+        unchecked = 0
         for row in self._rows():
             job = JobState.from_wire(row)
             if job.job_id in self._ours or job.is_terminal:
                 continue
-            is_in_the_way = self._known.get(job.job_id)
-            if is_in_the_way is None:
-                is_in_the_way = self._look_at(row, job.job_id)
-            if is_in_the_way is None:
-                unseen += 1
-            elif is_in_the_way:
+            conflicts = self._known.get(job.job_id)
+            if conflicts is None:
+                conflicts = self._is_conflict(row, job.job_id)
+            if conflicts is None:
+                unchecked += 1
+            elif conflicts:
                 found.append(job)
-        if unseen and not self._has_warned:
+        if unchecked and not self._has_warned:
             self._has_warned = True
             self._log.warning(
-                "%d active jobs of %r were not looked at: the list doesn't say where they work, and %d were looked at "
-                "already. One of them may be at work on the same partitions.",
-                unseen,
-                self._place.table,
+                "%d active jobs of %r were not checked: the list doesn't contain their intervals, and the limit of %d "
+                "jobs to read individually is reached. One of them may work on the same partitions.",
+                unchecked,
+                self._scope.table,
                 MOST_DESCRIBES,
             )
         return found
@@ -158,22 +158,22 @@ class ConflictGuard:
         return self._hook.iter_jobs(
             type=CHANGING_TYPES,
             execution_status=sorted(ACTIVE_STATUSES),
-            target_table=self._place.table,
+            target_table=self._scope.table,
             sort_column="created_date_time",
             sort_order="DESC",
         )
 
-    def _look_at(self, row: Mapping[str, Any], job_id: str) -> bool | None:
-        """Return whether a job is in the way, as far as the list tells; None if nobody looks closer."""
+    def _is_conflict(self, row: Mapping[str, Any], job_id: str) -> bool | None:
+        """Return whether a job conflicts; None if the list doesn't show it and the limit of reads is reached."""
         intervals = written_intervals(row, is_whole=False)
         if intervals is not None and not self._meets(intervals):
             self._known[job_id] = False
             return False
-        if intervals is not None and not self._place.is_append:
+        if intervals is not None and not self._scope.is_append:
             self._known[job_id] = True
             return True
         if self._described == MOST_DESCRIBES:
-            # Whether it appends isn't known then; that it is in the same place is.
+            # Its intervals conflict. Whether it appends, which would be allowed, is unknown.
             return None if intervals is None else True
         self._described += 1
         try:
@@ -181,12 +181,12 @@ class ConflictGuard:
         except PolarisNotFoundError:
             return False
         intervals = written_intervals(job, is_whole=True)
-        both_append = self._place.is_append and is_append(job)
+        both_append = self._scope.is_append and is_append(job)
         self._known[job_id] = not both_append and intervals is not None and self._meets(intervals)
         return self._known[job_id]
 
     def _meets(self, intervals: tuple[Interval, ...]) -> bool:
-        return overlap(self._place.intervals, intervals, self._place.partition)
+        return overlap(self._scope.intervals, intervals, self._scope.partition)
 
 
 def _named(jobs: list[JobState]) -> str:

@@ -1,4 +1,4 @@
-"""Why a job is not submitted, in sentences that say what would be lost and how to go on; performs no I/O."""
+"""Errors of the guards: what the job would lose and how to proceed; performs no I/O."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _MOST_NAMED: Final = 5
 
 def format_intervals(intervals: Sequence[Interval]) -> str:
     """
-    Name intervals, the first five of them.
+    Return the first five intervals as text, and the number of the others.
 
-    >>> among([Interval.ETERNITY])
+    >>> format_intervals([Interval.ETERNITY])
     'all of time'
     """
     if Interval.ETERNITY in intervals:
@@ -36,19 +36,19 @@ def format_intervals(intervals: Sequence[Interval]) -> str:
 
 
 def override_hint(argument: str) -> str:
-    """Say how to open a guard, for good and for one run."""
+    """Return a hint how to disable a guard, permanently or for one run."""
     return f"run the task with {argument}='submit' ({argument}='{{{{ params.{argument} }}}}' lets one run say so)"
 
 
 @dataclass(frozen=True)
 class GuardMessages:
     """
-    Makes the errors about one job.
+    Builds the guard errors for one job.
 
-    :param source: Table that it reads.
-    :param target: Table that it writes.
-    :param spans: What it replaces.
-    :param has_filter: Only rows that pass its filter count.
+    :param source: Table that the job reads.
+    :param target: Table that the job writes.
+    :param spans: Intervals that the job replaces.
+    :param has_filter: Whether the job has a filter, so that only matching rows count.
     """
 
     source: str
@@ -58,20 +58,20 @@ class GuardMessages:
 
     @property
     def nothing_found(self) -> str:
-        """That there is nothing to read, as a sentence."""
+        """The sentence that the source has no rows."""
         return f"the source {self._source} has no rows in {format_intervals(self.spans)}{self._filter}."
 
     def empty(self) -> PolarisGuardError:
-        """Refuse a job that would find nothing."""
+        """Return the error for a job that would find no rows."""
         return PolarisGuardError(
             f"{self.nothing_found} The job could empty that part of table {self.target!r}, so nothing was submitted. "
-            "Check that the source has been loaded, or that its old data hasn't been deleted already. If it is meant "
+            "Check that the source was loaded and that its old data was not deleted. If it is meant "
             f"to be empty, run the task with on_empty_source='skip', which leaves the target as it is, or "
             f"{override_hint('on_empty_source')}."
         )
 
     def shrunk(self, found: Shrinkage) -> PolarisGuardError:
-        """Refuse a job that would replace rows that nothing can make again."""
+        """Return the error for a job that would replace rows that the source no longer has."""
         parts = []
         if found.emptied:
             parts.append(
@@ -97,7 +97,7 @@ class GuardMessages:
         )
 
     def dropped(self, policy: StoragePolicy, lost: Sequence[Interval], now: datetime) -> PolarisGuardError:
-        """Refuse a job whose rows would be dropped at once."""
+        """Return the error for a job whose rows would be dropped immediately."""
         return PolarisGuardError(
             f"the storage policy of table {self.target!r} retains {policy.shown!r}, so that on "
             f"{format_instant(now)} Polaris would drop at once what the job writes to {format_intervals(lost)}. "
@@ -119,13 +119,13 @@ def describe_source_guards(
     options: GuardOptions, mode: str, source: str, target: str, condition: str | None = None
 ) -> list[str]:
     """
-    Say what the guards of a job from table to table look at.
+    Return the checks of the guards of a table-to-table job, one line each.
 
-    :param options: What may pass.
+    :param options: Parsed guard arguments.
     :param mode: ``replace`` or ``append``.
     :param source: Table that the job reads.
     :param target: Table that it writes.
-    :param condition: Its filter.
+    :param condition: Filter of the job.
     """
     from airflow_provider_polaris.jobs.errors import PolarisSpecError
     from airflow_provider_polaris.jobs.sql.single_expression import check_expression

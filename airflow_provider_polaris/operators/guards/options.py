@@ -1,4 +1,4 @@
-"""What the guards may let pass: four arguments, after rendering."""
+"""Parse the four arguments that configure the guards."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from airflow_provider_polaris.runtime.arguments import as_text
 @dataclass(frozen=True)
 class GuardOptions:
     """
-    The arguments as they were meant.
+    The parsed guard arguments.
 
     :param on_empty_source: ``fail``, ``skip``, ``succeed`` or ``submit`` if the job would find no rows.
-    :param on_shrink: ``fail`` or ``submit`` if the job would replace rows that it can't make again.
+    :param on_shrink: ``fail`` or ``submit`` if the job would replace rows that the source no longer has.
     :param on_conflict: ``wait`` or ``fail`` while another job works on the same partitions.
     :param on_retention: ``fail`` or ``submit`` if the target's storage policy would drop what the job writes.
     """
@@ -36,9 +36,9 @@ class GuardOptions:
         on_retention: Any = "fail",
     ) -> GuardOptions:
         """
-        Read rendered arguments, in any case.
+        Parse rendered arguments; upper and lower case are equal.
 
-        :raises PolarisSpecError: One has no such value; the sentence names it and all that there are.
+        :raises PolarisSpecError: A value is unknown; the message gives it and all known values.
         """
         return cls(
             on_empty_source=_word(on_empty_source, "on_empty_source", "fail", "skip", "succeed", "submit"),
@@ -49,7 +49,7 @@ class GuardOptions:
 
     @property
     def counts(self) -> bool:
-        """Whether anything depends on what is in the tables."""
+        """Whether a guard needs row counts."""
         return (self.on_empty_source, self.on_shrink) != ("submit", "submit")
 
 
@@ -57,5 +57,5 @@ def _word(value: Any, field: str, *known: str) -> str:
     word = as_text(value, field).strip().lower()
     if word not in known:
         *most, last = map(repr, known)
-        raise PolarisSpecError(f"{field} {quote(value)} is none of its values. Write {', '.join(most)} or {last}.")
+        raise PolarisSpecError(f"{field} {quote(value)} is not a known value. Write {', '.join(most)} or {last}.")
     return word

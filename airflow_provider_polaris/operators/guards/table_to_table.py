@@ -1,4 +1,4 @@
-"""All guards of a table-to-table job in one call: what is read, what is replaced, what is in the way."""
+"""Run all guards of a table-to-table job: source, row counts, conflicting jobs, storage policy."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
     from airflow_provider_polaris.runtime.clock import Clock
 
-#: So long a source may take to become available: its segments are loaded after the job that wrote them.
+#: Maximum wait for a source to become available. Its segments are loaded after the job that wrote them.
 AVAILABILITY_LIMIT: Final = timedelta(minutes=10)
-#: A policy is applied to partitions. A job can't write more of them.
+#: Maximum number of partitions checked against a storage policy. A job can't write more partitions.
 #: Source: druid.apache.org/docs/latest/multi-stage-query/reference (limits).
 _MOST_PARTITIONS: Final = 5_000
 
@@ -37,11 +37,11 @@ _MOST_PARTITIONS: Final = 5_000
 @dataclass(frozen=True)
 class GuardDecision:
     """
-    What to do.
+    Result of the guards.
 
     :param action: ``submit`` the job, ``skip`` the task, or let it ``succeed`` without a job.
-    :param reason: Why there is no job, or what was found, as a sentence.
-    :param source_rows: Rows that the job should process; None if they weren't counted.
+    :param reason: A sentence: why there is no job, or what was counted.
+    :param source_rows: Number of rows that the job should process; None if they were not counted.
     """
 
     action: Literal["submit", "skip", "succeed"]
@@ -53,15 +53,15 @@ class SourceGuards:
     """
     The guards of one job.
 
-    :param hook: Asks Polaris.
+    :param hook: Hook for Polaris.
     :param spec: The JSON object for Polaris: a batch job that reads a table.
-    :param options: What may pass.
+    :param options: Parsed guard arguments.
     :param clock: Time and sleep.
     :param log: Logger of the task.
-    :param stop: Whether the task was killed; ends every wait.
-    :param deadline: When the task gives up; None for never.
-    :param poll_interval: Seconds between two looks at another job.
-    :raises PolarisSpecError: It is no such job.
+    :param stop: Returns whether the task was killed, which ends every wait.
+    :param deadline: When the task times out; None for never.
+    :param poll_interval: Seconds between two polls of the source or of other jobs.
+    :raises PolarisSpecError: The spec is invalid.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class SourceGuards:
         self._limits = Deadline(clock, stop, deadline)
         self._log = log
         self._poll_interval = poll_interval
-        self._words = GuardMessages(
+        self._messages = GuardMessages(
             source=self._source_name,
             target=parsed.target.table_name,
             spans=parsed.target.spans or (parsed.source.span,),
@@ -96,20 +96,21 @@ class SourceGuards:
 
     def check(self, own_jobs: Collection[str] = ()) -> GuardDecision:
         """
-        Check everything; to be called right before the job is sent.
+        Run all checks. Call this right before the POST.
 
-        Reads both tables; waits until the source is available, ten minutes at most, and as ``on_conflict`` says until
-        no other job works on the same partitions. In replace mode it then counts the rows of source and target, one
+        Reads both tables. Waits at most ten minutes until the source is available. Waits for other jobs on the same
+        partitions, depending on ``on_conflict``. In replace mode it then counts the rows of source and target, one
         query each, unless both ``on_empty_source`` and ``on_shrink`` are ``submit``.
 
         :param own_jobs: Ids of the jobs that the same task submitted before.
-        :return: Submit or skip.
-        :raises PolarisSpecError: Polaris rejects filter_expression or a mapping, or the filter cannot stand in the
-            queries, in which case nothing was asked. A retry would find the same.
-        :raises PolarisGuardError: The job must not be sent; the sentence says what to do. A retry would find the same.
-        :raises PolarisGuardUnansweredError: It was waited for in vain; a retry waits again.
-        :raises PolarisJobCanceledError: The task was killed meanwhile.
-        :raises PolarisError: A question wasn't answered.
+        :return: The action: submit, skip or succeed.
+        :raises PolarisSpecError: Polaris rejects filter_expression or a mapping, or the filter can't be used in a
+            query, in which case no request was made. A retry would raise the same error.
+        :raises PolarisGuardError: The job must not be submitted; the message gives the fix. A retry would raise the
+            same error.
+        :raises PolarisGuardUnansweredError: The wait timed out; a retry waits again.
+        :raises PolarisJobCanceledError: The task was killed during the checks.
+        :raises PolarisError: A request failed.
         """
         replaces = self._spec.ingestion_mode == "replace"
         counts = replaces and self._options.counts
@@ -117,19 +118,19 @@ class SourceGuards:
             check_expression(self._spec.filter_expression, "filter_expression")
         source = self._await_source()
         for sentence in misread_constants(self._spec, source.facts.columns or ()):
-            if sentence not in misread_constants(self._spec):  # of those the operator has warned
+            if sentence not in misread_constants(self._spec):  # the operator has already logged the others
                 self._log.warning("%s", sentence)
         target = find_table(self._hook, self._spec.target.table_name)
         self._check_retention(target, self._partitions(target), only_all=counts)
         if self._check_conflicts(target, own_jobs):
-            # The jobs that were waited for may have changed both.
+            # The other jobs may have changed both tables.
             source = self._await_source()
             target = find_table(self._hook, self._spec.target.table_name)
         if not counts:
             if replaces:
                 self._log.info(
-                    "No rows were counted, because on_empty_source='submit' and on_shrink='submit' say so: nobody "
-                    "looks what table %r loses.",
+                    "The row-loss check is off for table %r, because on_empty_source='submit' and on_shrink='submit'. "
+                    "No rows were counted.",
                     self._spec.target.table_name,
                 )
             return GuardDecision("submit", "No rows were counted.")
@@ -137,7 +138,7 @@ class SourceGuards:
 
     def _await_source(self) -> TableInfo:
         end = self._limits.limit(AVAILABILITY_LIMIT)
-        is_told = False
+        is_logged = False
         while True:
             source = find_table(self._hook, self._source_name)
             if source is None:
@@ -153,25 +154,25 @@ class SourceGuards:
                 )
             if availability != "unavailable":
                 return source
-            if not is_told:
-                is_told = True
+            if not is_logged:
+                is_logged = True
                 self._log.info("Waiting until table %r is available: its data is being loaded.", self._source_name)
             if not self._limits.sleep(self._poll_interval * self._limits.clock.jitter(), end):
                 raise PolarisGuardUnansweredError(
                     f"source_table {self._source_name!r} is still 'unavailable': not all of its data is loaded, and "
-                    "Polaris refuses to read such a table. Nothing was submitted. Look at the table; a retry of this "
+                    "Polaris refuses to read such a table. Nothing was submitted. Check the table. A retry of this "
                     "task waits again."
                 )
 
     def _check_conflicts(self, target: TableInfo | None, own_jobs: Collection[str]) -> bool:
-        """Return whether there were other jobs in the way."""
-        place = WriteScope(
+        """Wait for conflicting jobs, or refuse; return whether there were any."""
+        scope = WriteScope(
             table=self._spec.target.table_name,
             intervals=written_intervals({**self._wire, "id": "-", "executionStatus": "pending"}, is_whole=True) or (),
             partition=max(self._partitions_of(target), key=list(Granularity).index),
             is_append=self._spec.ingestion_mode == "append",
         )
-        guard = ConflictGuard(self._hook, place, own_jobs, limits=self._limits, log=self._log)
+        guard = ConflictGuard(self._hook, scope, own_jobs, limits=self._limits, log=self._log)
         if self._options.on_conflict == "fail":
             guard.refuse()
             return False
@@ -184,24 +185,28 @@ class SourceGuards:
             storage=None if target is None else target.storage,
         )
         counter = RowCounter(self._hook.get_conn, self._limits, self._log)
-        here = self._count(counter, plan, plan.source_sql, source, as_job=True, words=plan.source_words)
-        empty = find_shrinkage(plan, here, {})
+        source_counts = self._count(counter, plan, plan.source_sql, source, as_job=True, words=plan.source_words)
+        empty = find_shrinkage(plan, source_counts, {})
         if empty.is_empty and self._options.on_empty_source == "skip":
-            return GuardDecision("skip", f"{self._words.nothing_found} The task is skipped, as on_empty_source says.")
+            return GuardDecision(
+                "skip", f"{self._messages.nothing_found} The task is skipped, as on_empty_source says."
+            )
         if empty.is_empty and self._options.on_empty_source == "fail":
-            raise self._words.empty()
+            raise self._messages.empty()
         written = self._partitions_of(target)[0]
         self._check_retention(target, [bucket.widen(written) for bucket in empty.occupied], only_all=False)
         may_succeed = empty.is_empty and self._options.on_empty_source == "succeed"
         if self._options.on_shrink == "submit" and not may_succeed:
             return self._submit(plan, empty, is_compared=False)
-        there = self._count(counter, plan, plan.target_sql, target, as_job=False)
-        found = find_shrinkage(plan, here, there)
+        target_counts = self._count(counter, plan, plan.target_sql, target, as_job=False)
+        found = find_shrinkage(plan, source_counts, target_counts)
         if may_succeed and not found.target_rows:
-            reason = f"{self._words.nothing_found} Nor are there any to replace, so the task succeeds without a job."
+            reason = (
+                f"{self._messages.nothing_found} The target has none to replace, so the task succeeds without a job."
+            )
             return GuardDecision("succeed", reason)
         if found.loses and self._options.on_shrink == "fail":
-            raise self._words.shrunk(found)
+            raise self._messages.shrunk(found)
         return self._submit(plan, found, is_compared=True)
 
     def _count(
@@ -223,22 +228,24 @@ class SourceGuards:
         if is_compared:
             what += f", which replaces {found.target_rows:,} rows of {self._spec.target.table_name!r}"
         else:
-            what += f"; what {self._spec.target.table_name!r} loses was not counted, because on_shrink='submit' says so"
+            what += (
+                f"; the rows that {self._spec.target.table_name!r} loses were not counted, because on_shrink='submit'"
+            )
         self._log.info("Counted by %s: %s.", plan.granularity.value, what)
         return GuardDecision("submit", f"{what}.", found.source_rows)
 
     def _check_retention(self, target: TableInfo | None, written: Collection[Interval], *, only_all: bool) -> None:
-        """Refuse if something that is written would be dropped; with ``only_all``, if everything would."""
+        """Raise if a written partition would be dropped; with ``only_all``, if all of them would."""
         policy = target.storage.retain if target is not None else None
         if policy is None or self._options.on_retention == "submit":
             return
         now = self._limits.clock.now()
         lost = [bucket for bucket in written if not policy.keeps(bucket, now)]
         if lost and (len(lost) == len(written) or not only_all):
-            raise self._words.dropped(policy, merge(lost), now)
+            raise self._messages.dropped(policy, merge(lost), now)
 
     def _partitions(self, target: TableInfo | None) -> list[Interval]:
-        """Return the partitions that the job names; none if it names no bounds."""
+        """Return the partitions in the job's intervals; empty if the intervals are unbounded."""
         partition = self._partitions_of(target)[0]
         spans = self._spec.target.spans
         if not spans and not self._spec.replace_all and isinstance(self._spec.source, TableSource):
@@ -254,7 +261,7 @@ class SourceGuards:
         return buckets
 
     def _partitions_of(self, target: TableInfo | None) -> tuple[Granularity, Granularity]:
-        """Return the partitions that the job writes, and the table's own."""
+        """Return the granularity of the partitions that the job writes, and the table's own."""
         own = target.facts.partitioning if target is not None else None
         asked = Granularity(self._spec.partitioned_by) if self._spec.partitioned_by is not None else None
         written = asked or own or Granularity.DAY

@@ -1,0 +1,1 @@
+"""Run a task's job: submit it, wait for it, resume after a deferral, cancel it on kill, and emit asset events."""

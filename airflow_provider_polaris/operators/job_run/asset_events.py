@@ -1,7 +1,7 @@
 """
-What a task tells Airflow's assets when it has ended well: which table it wrote, for which interval, by which job.
+Emit asset events of a successful task: the table that it wrote, the interval, and the job.
 
-Nothing here may fail a task whose job is done: what goes wrong is logged.
+Errors here are logged and never fail the task, because its job has already completed.
 """
 
 from __future__ import annotations
@@ -21,49 +21,49 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.status.state import JobState
     from airflow_provider_polaris.runtime.compat import BaseOperator, Context
 
-#: More events of one table since a run was due are not looked through.
-_MOST_EVENTS: Final = 1_000
+#: Maximum number of asset events that are read to find stale runs.
+_MAX_EVENTS: Final = 1_000
 
 
 @dataclass(frozen=True)
 class TableChange:
     """
-    What became of a table.
+    A change of a table.
 
-    :param table: The table.
-    :param source: The table that was read; None if none was.
-    :param facts: Of the job; None if none was needed.
-    :param intervals: Which part of the table; empty for all of it, or if nobody knows.
-    :param is_news: Whether rows were written, so that even an asset that the task doesn't name as outlet has an event.
+    :param table: Name of the table.
+    :param source: Name of the table that was read; None if there is none.
+    :param facts: Facts of the job; None if no job was needed.
+    :param intervals: The changed part of the table; empty for all of it, or if unknown.
+    :param has_new_rows: Whether rows were written. Then an event is emitted even if the task has no such outlet.
     """
 
     table: str
     source: str | None
     facts: JobFacts | None
     intervals: tuple[str, ...]
-    is_news: bool
+    has_new_rows: bool
 
     @classmethod
     def by_job(cls, state: JobState, facts: JobFacts) -> TableChange | None:
         """
-        Return what a job did.
+        Return the change that a job made.
 
         :param state: The job.
-        :param facts: Of the job.
-        :return: None if it has no table.
+        :param facts: Facts of the job.
+        :return: None if the job has no target table.
         """
         if state.target_table is None:
             return None
-        # Who wants to hear of a deletion names the table as an outlet.
-        is_news = state.type in WRITING_TYPES and state.status == "completed"
-        return cls(state.target_table, state.source_table, facts, tuple(facts["intervals"] or ()), is_news)
+        # A deletion emits an event only if the table is an outlet of the task.
+        has_new_rows = state.type in WRITING_TYPES and state.status == "completed"
+        return cls(state.target_table, state.source_table, facts, tuple(facts["intervals"] or ()), has_new_rows)
 
     @classmethod
     def without_job(cls, spec: Mapping[str, Any]) -> TableChange:
         """
-        Return what a batch job would have done that was not needed.
+        Return the change for a batch job that was not needed.
 
-        :param spec: Of the job.
+        :param spec: Spec of the job.
         """
         target = spec["target"]
         intervals = tuple(target.get("intervals") or ())
@@ -71,11 +71,11 @@ class TableChange:
 
     def describe(self, partition_key: str | None) -> dict[str, Any]:
         """
-        Return what the asset event says.
+        Return the extra of the asset event.
 
-        Plain values only: Airflow 2.11 and 3.0 can't take others with an alias.
+        It contains only plain values, because Airflow 2.11 and 3.0 accept no others with an alias.
 
-        :param partition_key: Of the run.
+        :param partition_key: Partition key of the run.
         """
         return {
             "job_id": self.facts["id"] if self.facts is not None else None,
@@ -90,15 +90,15 @@ def emit_asset_event(
     operator: BaseOperator, context: Context, change: TableChange | None, settings: ClientSettings
 ) -> None:
     """
-    Add to the asset events of a task what it did, and name the runs that were built from what it wrote before.
+    Add the change to the asset events of a task, and log the runs that used the previous data.
 
-    The event goes to the outlet of the table, if the task has one; else into the task's asset aliases; else to the
-    asset of the table, if a DAG uses one.
+    The event goes to the task's outlet of the table. Without such an outlet it goes to the task's asset aliases.
+    Without aliases it goes to the asset of the table, if a DAG uses it.
 
-    :param operator: Its inlets and outlets get the tables.
+    :param operator: Operator whose inlets and outlets receive the tables.
     :param context: Airflow's context of the task.
-    :param change: What the task did; None for nothing.
-    :param settings: Of the connection.
+    :param change: The change; None if there is none.
+    :param settings: Settings of the connection.
     """
     if change is None:
         return
@@ -109,13 +109,13 @@ def emit_asset_event(
         asset = _add_event(operator, context, _uri(change.table, settings), change, key)
         was_cleared = TaskIdentity.from_context(context, operator.retries).was_cleared
         if was_cleared and key is not None and asset is not None:
-            _name_stale_runs(operator, context, asset, key)
+            _log_stale_runs(operator, context, asset, key)
     except Exception as error:
-        operator.log.warning("The asset event of table %r lacks what the job did: %r", change.table, error)
+        operator.log.warning("The asset event of table %r lacks the details of the job: %r", change.table, error)
 
 
 def _add_event(operator: BaseOperator, context: Context, uri: str, change: TableChange, key: str | None) -> Any | None:
-    # Not from compat, which every operator imports: these load when they are needed.
+    # Imported here and not in compat, which every operator imports: these are loaded only when needed.
     from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
     events: Any = context.get("outlet_events")
@@ -126,7 +126,7 @@ def _add_event(operator: BaseOperator, context: Context, uri: str, change: Table
     named = [outlet for outlet in operator.outlets if outlet not in aliases and _uri_of(outlet, events) == uri]
     for outlet in named:
         events[outlet].extra.update(extra)
-    if named or not change.is_news:
+    if named or not change.has_new_rows:
         return named[0] if named else None
     for alias in aliases:
         events[alias].add(Asset(uri=uri), extra=extra)
@@ -139,7 +139,7 @@ def _add_event(operator: BaseOperator, context: Context, uri: str, change: Table
 
 
 def _uri_of(outlet: Any, events: Any) -> str | None:
-    """Return the URI of an asset, which one that is named only has in Airflow's database."""
+    """Return the URI of an outlet. For an asset reference by name, Airflow's database contains the URI."""
     return outlet.uri if hasattr(outlet, "uri") else getattr(events[outlet].key, "uri", None)
 
 
@@ -159,16 +159,16 @@ def _partition_key(context: Mapping[str, Any]) -> str | None:
     return key if isinstance(key, str) else None
 
 
-def _name_stale_runs(operator: BaseOperator, context: Mapping[str, Any], asset: Any, key: str) -> None:
+def _log_stale_runs(operator: BaseOperator, context: Mapping[str, Any], asset: Any, key: str) -> None:
     """
-    Log which runs hold a result of an earlier time.
+    Log which runs used the previous data of a partition.
 
-    Airflow 3.3 begins a new run of a partitioned DAG only when all partitions of it were written anew (its
-    PartitionedAssetTimetable), so a single one that is repeated leads to none.
+    Airflow 3.3 starts a new run of a partitioned DAG only after all its partitions were rewritten (its
+    PartitionedAssetTimetable), so a single rewritten partition starts none.
     """
     run, dag_id = context["dag_run"], context["ti"].dag_id
     accessor: Any = type(context["inlet_events"])([asset])[asset]
-    events = accessor.after(run.run_after.isoformat()).ascending().limit(_MOST_EVENTS)
+    events = accessor.after(run.run_after.isoformat()).ascending().limit(_MAX_EVENTS)
     stale = sorted(
         {
             (built.dag_id, built.run_id)
@@ -180,8 +180,8 @@ def _name_stale_runs(operator: BaseOperator, context: Mapping[str, Any], asset: 
     if not stale:
         return
     operator.log.warning(
-        "Partition %r of %s was written anew. Airflow doesn't carry that on: these runs were built from what it was "
-        "before. Clear them when this task is done, and then what was built from them:\n%s",
+        "Partition %r of %s was rewritten. Airflow does not rerun downstream runs. These runs used the old data. "
+        "Clear them after this task, and then the runs that used their results:\n%s",
         key,
         asset.uri,
         "\n".join(f"  DAG {built_dag_id!r}, run {run_id!r}" for built_dag_id, run_id in stale),

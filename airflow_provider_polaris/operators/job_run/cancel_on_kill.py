@@ -1,9 +1,9 @@
 """
-Cancel a job from a signal handler: a few seconds in all, no call to Airflow, no lock of the interrupted code.
+Cancel a job from a signal handler: within 4 s, without calls to Airflow, without locks of the interrupted code.
 
-Airflow sends SIGTERM and, five seconds later, SIGKILL; its handler calls ``on_kill`` in the middle of whatever the task
-does. So the request goes out on a client and a thread of its own, with time limits of its own, and everything that it
-needs was read before. Source: airflow.sdk.execution_time of Airflow 3.3.2.
+Airflow sends SIGTERM and, 5 s later, SIGKILL. Its SIGTERM handler calls ``on_kill`` and interrupts any code of the
+task. So a separate thread sends the request with its own client and its own time limits. Everything that it needs is
+read beforehand. Source: airflow.sdk.execution_time of Airflow 3.3.2.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from airflow_provider_polaris.jobs.status.state import TERMINAL_STATUSES, Cancel
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import ClientSettings
 
-#: Of Airflow's five seconds, one is left for the log line and the end of the process.
+#: Airflow sends SIGKILL 5 s after SIGTERM. The cancel request gets 4 s; 1 s remains for logging and exit.
 KILL_SECONDS: Final = 4.0
 
 
 def cancel_within(settings: ClientSettings, job_id: str, seconds: float = KILL_SECONDS) -> CancelResult:
     """
-    Ask Polaris to cancel a job and come back in time, whatever happens.
+    Request the cancellation of a job and return within a time limit.
 
-    Never raises. A request that is still out when time is up goes on in a thread that nobody waits for.
+    Never raises. After the limit, a pending request continues in a daemon thread.
 
-    :param settings: How to reach Polaris, read beforehand.
-    :param job_id: The job.
-    :param seconds: Time in all, name look-up included.
+    :param settings: Connection settings, read beforehand.
+    :param job_id: Id of the job.
+    :param seconds: Limit in seconds, DNS lookup included.
     """
     results: list[CancelResult] = []
-    # Not logged in there: the interrupted code may hold a lock of the logging module.
+    # The thread doesn't log: the interrupted code may hold a lock of the logging module.
     worker = threading.Thread(
         target=lambda: results.append(_cancel(settings, job_id, seconds)), name="polaris-cancel", daemon=True
     )
@@ -46,17 +46,17 @@ def _cancel(settings: ClientSettings, job_id: str, seconds: float) -> CancelResu
     try:
         from airflow_provider_polaris.client import PolarisClient
 
-        hasty = replace(
+        limited = replace(
             settings,
             connect_timeout=min(settings.connect_timeout, seconds / 2),
             read_timeout=min(settings.read_timeout, seconds * 0.75),
             retry_budget=min(settings.retry_budget, seconds / 2),
         )
-        with PolarisClient(hasty) as client:
+        with PolarisClient(limited) as client:
             try:
                 return CancelResult(client.cancel_job(job_id))
             except PolarisApiError as error:
-                # A job that has ended, or one that can't be canceled: its status tells which.
+                # The job has ended, or it can't be canceled. Its status decides which.
                 status = client.get_job_status(job_id)
                 return CancelResult(status, None if normalize_status(status) in TERMINAL_STATUSES else str(error))
     except Exception as error:
@@ -65,50 +65,53 @@ def _cancel(settings: ClientSettings, job_id: str, seconds: float) -> CancelResu
 
 class CancelOnKill:
     """
-    Remembers that a task was killed, and cancels its job, whichever of the two is known first.
+    Cancels the job of a killed task, even if the job's id arrives after the kill.
 
-    Loaded before the job is submitted, because the signal handler can't ask Airflow for a connection.
+    Call :meth:`prepare` before the job is submitted, because the signal handler can't read a connection from Airflow.
     """
 
     def __init__(self) -> None:
         #: Whether the task was killed.
-        self.thrown = False
-        #: What came of asking for a cancel; None until then.
+        self.is_killed = False
+        #: Result of the cancel request; None until it was sent.
         self.result: CancelResult | None = None
         self._settings: ClientSettings | None = None
         self._cancels = False
         self._job_id: str | None = None
 
-    def load(self, settings: ClientSettings, *, cancels: bool) -> None:
+    def prepare(self, settings: ClientSettings, *, cancels: bool) -> None:
         """
-        Get ready.
+        Store what a cancel request needs.
 
-        :param settings: How to reach Polaris.
+        :param settings: Connection settings.
         :param cancels: Whether a kill cancels the job.
         """
         self._settings = settings
         self._cancels = cancels
 
-    def throw(self, log: Any) -> None:
-        """Note the kill and cancel the job if it is known; never raises, takes four seconds at most."""
-        self.thrown = True  # first: whoever submits looks at it right after the answer
+    def kill(self, log: Any) -> None:
+        """Record the kill and cancel the job if its id is known. Never raises; takes at most 4 s."""
+        # Set the flag first: the submitting code checks it as soon as the POST returns.
+        self.is_killed = True
         try:
             if self._job_id is not None:
                 self._cancel(self._job_id, log)
             elif self._settings is not None and self._cancels:
-                log.info("The task was killed before it had a job id; a job that comes of it will be canceled.")
+                log.info(
+                    "The task was killed before its job had an id. If the POST creates a job, it will be canceled."
+                )
         except Exception as error:
             log.warning("Polaris job %r may not have been canceled: %r", self._job_id, error)
 
-    def job_is(self, job_id: str, log: Any) -> None:
+    def set_job(self, job_id: str, log: Any) -> None:
         """
-        Name the job; if the task was killed meanwhile, cancel it now.
+        Store the job's id. If the task was already killed, cancel the job now.
 
-        :param job_id: The job.
+        :param job_id: Id of the job.
         :param log: Logger of the task.
         """
         self._job_id = job_id
-        if self.thrown and self.result is None:
+        if self.is_killed and self.result is None:
             self._cancel(job_id, log)
 
     def _cancel(self, job_id: str, log: Any) -> None:
@@ -120,13 +123,13 @@ class CancelOnKill:
         self.result = result = cancel_within(self._settings, job_id)
         if result.problem is not None:
             log.warning(
-                "The task was killed, and Polaris job %r could not be canceled; its status is %r and it may run on "
+                "The task was killed, but Polaris job %r could not be canceled. Its status is %r, and it may run on "
                 "(jobs that delete data can't be canceled): %s",
                 job_id,
                 result.status or "unknown",
                 result.problem,
             )
         elif result.has_ended and result.status != "canceled":
-            log.info("The task was killed; Polaris job %r had ended before, with %r.", job_id, result.status)
+            log.info("The task was killed; Polaris job %r had already ended with status %r.", job_id, result.status)
         else:
             log.info("The task was killed; Polaris was asked to cancel job %r, now %r.", job_id, result.status)

@@ -1,4 +1,4 @@
-"""How a job is waited for: the arguments that all operators share, after rendering."""
+"""Parse the arguments that all operators share."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from airflow_provider_polaris.runtime.arguments import as_bool, as_seconds
 @dataclass(frozen=True)
 class JobOptions:
     """
-    The shared arguments as they were meant; plain JSON, because a deferral carries them.
+    The parsed shared arguments. All fields are plain JSON, because a deferral stores them.
 
-    :param wait_for_completion: Wait and judge.
+    :param wait_for_completion: Wait for the job and check its result.
     :param deferrable: Wait in the triggerer.
-    :param poll_interval: Seconds.
-    :param timeout: Seconds from the start of the attempt; None for no limit of its own.
+    :param poll_interval: Seconds between two polls.
+    :param timeout: Seconds from the start of the try; None for no limit besides ``execution_timeout``.
     :param pending_warning_after: Seconds; None for no warning.
-    :param cancel_on_kill: Cancel when killed.
-    :param cancel_on_timeout: Cancel at the deadline.
-    :param fail_on_warning: A warning is a failure.
-    :param durable: Write the job down in Airflow's task state store.
-    :param repeat_append: Submit where that could add rows twice.
+    :param cancel_on_kill: Cancel the job when the task is killed.
+    :param cancel_on_timeout: Cancel the job at the deadline.
+    :param fail_on_warning: Treat a warning as a failure.
+    :param durable: Store the job's id in Airflow's task state store.
+    :param repeat_append: Submit even if that could add rows twice.
     """
 
     wait_for_completion: bool
@@ -41,10 +41,10 @@ class JobOptions:
     @classmethod
     def read(cls, arguments: Mapping[str, Any]) -> JobOptions:
         """
-        Read the shared arguments, whose templates are rendered.
+        Parse the rendered shared arguments.
 
         :param arguments: Value by the name of the argument; others are ignored.
-        :raises PolarisSpecError: A value can't be read; the sentence names its argument.
+        :raises PolarisSpecError: A value can't be parsed; the message names its argument.
         """
         poll_interval = as_seconds(arguments["poll_interval"], "poll_interval")
         if poll_interval is None:

@@ -1,4 +1,4 @@
-"""The half of an operator that goes on after a deferral: with the event, or without one that never came."""
+"""Resume an operator after a deferral, with the trigger's event or without one."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ if TYPE_CHECKING:
 
 
 class ResumingOperator(RendersTexts):
-    """Takes up what was left before a deferral; what an attempt is, :class:`~.base.PolarisBaseOperator` knows."""
+    """Base class that resumes a deferred task. :class:`~.base.PolarisBaseOperator` implements the abstract methods."""
 
     job_id: str | None
 
     @abstractmethod
     def _attempt(self, context: Context, begin: Callable[[], JobRun], work: Callable[[JobRun], None]) -> str | None:
-        """Do one attempt's work."""
+        """Create a job run with ``begin``, pass it to ``work``, and return the job's id."""
 
     @abstractmethod
     def _begin(self, context: Context) -> JobRun:
-        """Read the arguments anew."""
+        """Parse the arguments and return a new job run."""
 
     @abstractmethod
     def _new_run(self, conn_id: str, options: JobOptions, deadline: datetime | None, context: Context) -> JobRun:
-        """Return an attempt that has no job yet."""
+        """Return a job run that has no job yet."""
 
     @abstractmethod
-    def _job_is(self, run: JobRun) -> None:
-        """Take note of the job's id."""
+    def _set_job(self, run: JobRun) -> None:
+        """Store the job's id on the operator, and cancel the job if the task was killed."""
 
     def execute_complete(self, context: Context, event: Any = None, wait: Any = None) -> str | None:
         """
-        Judge the job after the deferral and return its id, as :meth:`execute` would have done.
+        Check the result of the job after the deferral and return its id, as :meth:`execute` does.
 
-        Takes nothing from templated arguments, which Airflow has rendered anew.
+        Uses the stored values, not the templated arguments, because Airflow renders those again.
 
         :param context: Airflow's context.
-        :param event: What the trigger said.
-        :param wait: What the task left itself. ``airflow dags test`` forgets that and keeps the event only (seen in
-            Airflow 2.11.2 and 3.3.2); None then, and the arguments are read again.
+        :param event: Event of the trigger.
+        :param wait: The saved state. ``airflow dags test`` drops it and keeps only the event (OBSERVED in Airflow
+            2.11.2 and 3.3.2). It is None then, and the arguments are parsed again.
         :raises AirflowFailException: As :meth:`execute`.
         :raises PolarisError: As :meth:`execute`.
         """
@@ -59,14 +59,14 @@ class ResumingOperator(RendersTexts):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """
-        Go on after a deferral; Airflow calls this.
+        Resume the task after a deferral. Airflow calls this method.
 
-        If no event came, because no triggerer was there at the deadline or the trigger broke, Airflow has thrown away
-        what the task left itself. Then this worker does what the trigger should have done: at the deadline it cancels
-        the job and fails, before that it waits.
+        If no event arrived, because no triggerer ran at the deadline or the trigger failed, Airflow has dropped the
+        saved state. Then this worker replaces the trigger: it waits for the job, and at the deadline it cancels the job
+        and fails.
 
-        :param next_method: What to go on with.
-        :param next_kwargs: Its arguments.
+        :param next_method: Name of the method to call.
+        :param next_kwargs: Arguments of that method.
         :param context: Airflow's context.
         """
         from airflow_provider_polaris.runtime.deferral import TRIGGER_FAILED_METHOD
@@ -74,8 +74,8 @@ class ResumingOperator(RendersTexts):
         if next_method == TRIGGER_FAILED_METHOD and (job_id := self._pushed_facts(context).get("id")):
             return self._attempt(
                 context,
-                lambda: self._take_up(str(job_id), context),
-                lambda run: self._take_over(run, next_kwargs or {}),
+                lambda: self._resume_job(str(job_id), context),
+                lambda run: self._wait_in_worker(run, next_kwargs or {}),
             )
         return super().resume_execution(next_method, next_kwargs, context)
 
@@ -87,27 +87,27 @@ class ResumingOperator(RendersTexts):
         from airflow_provider_polaris.operators.job_run.run import DeferredRun
         from airflow_provider_polaris.runtime.deferral import restore_state
 
-        handover = restore_state(DeferredRun, wait)
-        options = restore_state(JobOptions, handover.options)
-        run = self._new_run(handover.polaris_conn_id, options, None, context)
-        run.resume(handover)
+        deferred = restore_state(DeferredRun, wait)
+        options = restore_state(JobOptions, deferred.options)
+        run = self._new_run(deferred.polaris_conn_id, options, None, context)
+        run.resume(deferred)
         self.job_id = run.job_id
         return run
 
     def _complete(self, run: JobRun, event: Any) -> None:
         from airflow_provider_polaris.triggers.event import check_event
 
-        run.kill.load(run.hook.settings, cancels=run.options.cancel_on_kill)
-        self._job_is(run)
+        run.kill.prepare(run.hook.settings, cancels=run.options.cancel_on_kill)
+        self._set_job(run)
         run.complete(check_event(event))
 
     def _resume_by_event(self, event: Any, context: Context) -> JobRun:
         from airflow_provider_polaris.triggers.event import check_event
 
-        return self._take_up(check_event(event)["job_id"], context)
+        return self._resume_job(check_event(event)["job_id"], context)
 
-    def _take_up(self, job_id: str, context: Context) -> JobRun:
-        """Go on with a job of which only the id is known; the arguments may have been rendered otherwise before."""
+    def _resume_job(self, job_id: str, context: Context) -> JobRun:
+        """Resume a job of which only the id is known. Before the deferral, templates may have had other values."""
         from airflow_provider_polaris.runtime.deadline import try_start
 
         run = self._begin(context)
@@ -117,15 +117,18 @@ class ResumingOperator(RendersTexts):
         run.adopted = facts.get("adopted") if facts.get("id") == job_id else None
         return run
 
-    def _take_over(self, run: JobRun, next_kwargs: Mapping[str, Any]) -> None:
+    def _wait_in_worker(self, run: JobRun, next_kwargs: Mapping[str, Any]) -> None:
         from airflow_provider_polaris.runtime.deferral import is_timeout
 
-        run.kill.load(run.hook.settings, cancels=run.options.cancel_on_kill)
-        self._job_is(run)
+        run.kill.prepare(run.hook.settings, cancels=run.options.cancel_on_kill)
+        self._set_job(run)
         if is_timeout(next_kwargs):
             now = run.clock.now()
             run.deadline = now if run.deadline is None else min(run.deadline, now)
-            self.log.warning("No triggerer reported on Polaris job %r in time; this worker looks at it.", run.job_id)
+            self.log.warning(
+                "No trigger event for Polaris job %r arrived before the timeout. This worker checks the job.",
+                run.job_id,
+            )
         else:
             self.log.warning(
                 "The trigger failed (%s), so this worker waits for Polaris job %r instead.%s",
@@ -133,10 +136,10 @@ class ResumingOperator(RendersTexts):
                 run.job_id,
                 "".join(f"\n{line}" for line in next_kwargs.get("traceback") or ()),
             )
-        run.take_over()
+        run.wait_in_worker()
 
     def _pushed_facts(self, context: Context) -> Mapping[str, Any]:
-        """Return what this task pushed before it was deferred; empty if nothing is there."""
+        """Return the XCom ``polaris_job`` that this task pushed before the deferral; empty if there is none."""
         from airflow_provider_polaris.hooks.job_result import JOB_XCOM_KEY
 
         ti = context["ti"]

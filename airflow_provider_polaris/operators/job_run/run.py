@@ -1,4 +1,4 @@
-"""One attempt of a task: submit its job once, hand on what is known at once, wait, judge."""
+"""Run the job of one try: submit it once, push links and facts to XCom, wait, and check the result."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.runtime.clock import Clock
     from airflow_provider_polaris.triggers.event import JobEvent
 
-#: At the deadline there is more time than in a signal handler, but Airflow's own limit may be 30 s away.
+#: Limit of the cancel request at the deadline. Airflow's ``execution_timeout`` may follow 30 s later.
 _CANCEL_SECONDS: Final = 15.0
 
 
 class NoJobNeeded(Exception):  # noqa: N818
-    """The task succeeds without a job: everything is as it should be."""
+    """Raised when the task succeeds without a job, because there is nothing to do."""
 
 
 @dataclass(frozen=True)
 class DeferredRun:
     """
-    What an attempt leaves itself when it is deferred, in plain JSON; afterwards nothing is taken from templates.
+    The saved state of a deferred task, in plain JSON. The resumed task uses it instead of templated arguments.
 
-    :param job_id: The job.
-    :param polaris_conn_id: The connection.
-    :param url: Page of the job.
+    :param job_id: Id of the job.
+    :param polaris_conn_id: Id of the connection.
+    :param url: URL of the job's page.
     :param submitted: Start of the wait, epoch seconds in UTC.
     :param adopted: As in :class:`JobRun`.
     :param options: Fields of :class:`~.options.JobOptions`.
@@ -62,22 +62,22 @@ class DeferredRun:
 @dataclass
 class JobRun:
     """
-    The attempt.
+    The job run of one try.
 
-    :param hook: Asks Polaris.
+    :param hook: Hook for Polaris.
     :param options: How to wait.
-    :param kill: Thrown when the task is killed.
+    :param kill: Cancels the job when the task is killed.
     :param clock: Time and sleep.
     :param deadline: When to give up; None for never.
     :param ti: Task instance, for XCom.
     :param log: Logger of the task.
     :param submitted: Start of the wait.
-    :param job_id: Id of the job, from the moment Polaris gave it.
-    :param url: Page of the job.
-    :param adopted: Whether the job was found instead of submitted; None if that was forgotten.
-    :param is_concluded: Whether the job has ended and was judged a success.
-    :param state: The job as Polaris described it last; None if it hasn't in this process.
-    :param facts: What went to XCom last.
+    :param job_id: Id of the job; empty until Polaris returns it.
+    :param url: URL of the job's page.
+    :param adopted: Whether the job was found instead of submitted; None if unknown.
+    :param is_concluded: Whether the job has ended and its result counts as a success.
+    :param state: The job as Polaris described it last; None if this process has not read it.
+    :param facts: The facts that were pushed to XCom last.
     """
 
     hook: PolarisHook
@@ -105,15 +105,15 @@ class JobRun:
         optional_context: Collection[str],
     ) -> JobState:
         """
-        Get the task its job: the one that it has from an earlier try, or a new one. If it is killed, cancel it.
+        Return the task's job: the one of an earlier try, or a newly submitted one. A kill cancels it.
 
         :param spec: The JSON object for Polaris.
-        :param identity: Which task asks.
-        :param store: Airflow's task state store; None to do without.
+        :param identity: The try of the task.
+        :param store: Airflow's task state store; None to work without it.
         :param guards: Called right before the POST, if there is one, with the ids of the task's earlier jobs.
         :param optional_context: Keys of the spec's context that are left out if Polaris refuses the job.
         :return: The job as Polaris described it last.
-        :raises PolarisError: There is no job, or nobody knows; :func:`~..submission.submit_once` says which.
+        :raises PolarisError: There is no job, or its existence is unknown; see ``submit_once``.
         """
         submitted = submit_once(
             spec=spec,
@@ -133,8 +133,8 @@ class JobRun:
         self.submitted = self.clock.now()
         return submitted.job
 
-    def announce(self, job: JobState) -> None:
-        """Push the links and what is known of the job, before any wait."""
+    def push_links(self, job: JobState) -> None:
+        """Push the links and the facts of the job to XCom, before any wait."""
         self.state = job
         self.url = self.hook.job_url(job.job_id, job.target_table or "")
         self.ti.xcom_push(key="polaris_job_url", value=self.url)
@@ -143,26 +143,26 @@ class JobRun:
         self.facts = job_facts(job, adopted=self.adopted)
         self._push(self.facts)
 
-    def finish(self) -> bool:
+    def wait(self) -> bool:
         """
-        Wait for the job's end, judge it and push the facts; if the task was killed, say so instead.
+        Wait for the job's end, check its result and push the facts. A deferrable task polls only once.
 
-        :return: Whether it is finished; else, after one look, the wait belongs to the triggerer.
-        :raises PolarisError: The job ended badly, or its end was not seen.
+        :return: Whether the job has ended. If not, the triggerer must wait for it.
+        :raises PolarisError: The job failed, its end was not observed, or the task was killed.
         """
         tracker = self._tracker(self.deadline)
-        wait = self._wait(tracker)
-        result = wait.look() if self.options.deferrable else wait.until_end(self.options.poll_interval)
+        worker_wait = self._worker_wait(tracker)
+        result = worker_wait.look() if self.options.deferrable else worker_wait.until_end(self.options.poll_interval)
         if result is None:
             return False
-        self._conclude(result, tracker)
+        self._evaluate(result, tracker)
         return True
 
     def deferral(self) -> dict[str, Any]:
-        """Return the arguments with which the task is deferred."""
+        """Return the arguments for ``defer``."""
         from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 
-        handover = DeferredRun(
+        deferred = DeferredRun(
             job_id=self.job_id,
             polaris_conn_id=self.hook.polaris_conn_id,
             url=self.url,
@@ -174,7 +174,7 @@ class JobRun:
             self.job_id,
             self.hook.polaris_conn_id,
             self.options.poll_interval,
-            started=handover.submitted,
+            started=deferred.submitted,
             deadline=None if self.deadline is None else self.deadline.timestamp(),
             cancel_on_timeout=self.options.cancel_on_timeout,
             cancel_on_kill=self.options.cancel_on_kill,
@@ -184,33 +184,35 @@ class JobRun:
         return {
             "trigger": trigger,
             "method_name": "execute_complete",
-            "kwargs": {"wait": asdict(handover)},
+            "kwargs": {"wait": asdict(deferred)},
             "timeout": airflow_timeout(self.deadline, self.clock.now()),
         }
 
-    def resume(self, handover: DeferredRun) -> None:
-        """Take up what was left before the deferral."""
-        self.job_id, self.url, self.adopted = handover.job_id, handover.url, handover.adopted
-        self.submitted = datetime.fromtimestamp(handover.submitted, timezone.utc)
+    def resume(self, deferred: DeferredRun) -> None:
+        """Restore the saved state of the deferred task."""
+        self.job_id, self.url, self.adopted = deferred.job_id, deferred.url, deferred.adopted
+        self.submitted = datetime.fromtimestamp(deferred.submitted, timezone.utc)
 
     def complete(self, event: JobEvent) -> None:
         """
-        Judge the job after the deferral and push the facts. An event of another job says nothing: wait on, here.
+        Check the result of the job after the deferral and push the facts. If the event is of another job, wait here.
 
-        :param event: What the trigger said; checked.
-        :raises PolarisError: The job ended badly, or its end was not seen.
+        :param event: The validated event of the trigger.
+        :raises PolarisError: The job failed, or its end was not observed.
         """
         if event["job_id"] != self.job_id:
-            # SQLite uses the numbers of triggers again, so a late event may be that of the try before a clear.
-            self.log.warning("The event is of Polaris job %r, not of %r.", event["job_id"], self.job_id)
-            self.take_over()
+            # SQLite reuses trigger ids, so a late event may belong to the try before a clear.
+            self.log.warning(
+                "The event is of Polaris job %r, not of job %r; it is ignored.", event["job_id"], self.job_id
+            )
+            self.wait_in_worker()
             return
         if not self.url:
-            self._recognise()
-        # The trigger kept the deadline. What is left to do is not the job's time.
+            self._read_job_url()
+        # The trigger has enforced the deadline. The remaining work doesn't count against it.
         tracker = self._tracker(None)
         if event["status"] == "ended":
-            result = self._wait(tracker).until_end(self.options.poll_interval)
+            result = self._worker_wait(tracker).until_end(self.options.poll_interval)
         elif event["status"] == "gave_up":
             result = check_after_gave_up(
                 self.hook, event["job_id"], status=event["state"], message=event["message"], url=self.url
@@ -221,31 +223,31 @@ class JobRun:
                     event["message"], job_id=self.job_id, state=event["state"], console_url=self.url
                 )
             )
-        self._conclude(result, tracker)
+        self._evaluate(result, tracker)
 
-    def take_over(self) -> None:
+    def wait_in_worker(self) -> None:
         """
-        Go on with the wait in this worker, because no trigger does; at the deadline, if that is past.
+        Wait for the job in this worker instead of the trigger. A past deadline applies immediately.
 
-        :raises PolarisError: The job ended badly, or its end was not seen.
+        :raises PolarisError: The job failed, or its end was not observed.
         """
-        self._recognise()
+        self._read_job_url()
         tracker = self._tracker(self.deadline)
-        self._conclude(self._wait(tracker).until_end(self.options.poll_interval), tracker)
+        self._evaluate(self._worker_wait(tracker).until_end(self.options.poll_interval), tracker)
 
-    def _recognise(self) -> None:
-        """Learn from the job's echo what was forgotten."""
+    def _read_job_url(self) -> None:
+        """Set the URL of the job's page, which the deferral did not keep."""
         table = ""
         try:
             table = JobState.from_wire(self.hook.get_job(self.job_id)).target_table or ""
         except PolarisError as error:
-            self.log.debug("Polaris job %r can't be described: %s", self.job_id, error)
+            self.log.debug("Could not read Polaris job %r: %s", self.job_id, error)
         self.url = self.hook.job_url(self.job_id, table)
 
     def _tracker(self, deadline: datetime | None) -> WaitTracker:
         return WaitTracker(self.job_id, now=self.submitted, deadline=deadline, console_url=self.url)
 
-    def _wait(self, tracker: WaitTracker) -> WorkerWait:
+    def _worker_wait(self, tracker: WaitTracker) -> WorkerWait:
         from airflow_provider_polaris.jobs.status.pending_warning import PendingWarning
 
         return WorkerWait(
@@ -254,17 +256,17 @@ class JobRun:
             PendingWarning(self.options.pending_warning_after, self.submitted.timestamp()),
             clock=self.clock,
             log=self.log,
-            stop=lambda: self.kill.thrown,
+            stop=lambda: self.kill.is_killed,
         )
 
-    def _conclude(self, result: WaitResult, tracker: WaitTracker) -> None:
+    def _evaluate(self, result: WaitResult, tracker: WaitTracker) -> None:
         if result.is_late:
             result = self._give_up(tracker)
         if result.error is not None:
             raise result.error
         if result.state is None:
             raise self._killed()
-        conclusion = fetch_result(
+        evaluated = fetch_result(
             self.hook,
             result.state,
             fail_on_warning=self.options.fail_on_warning,
@@ -272,32 +274,32 @@ class JobRun:
             seconds=(self.clock.now() - self.submitted).total_seconds(),
             log=self.log,
         )
-        self.state, self.facts = result.state, conclusion.facts
-        self._push(conclusion.facts)
-        if conclusion.error is not None:
-            raise conclusion.error
+        self.state, self.facts = result.state, evaluated.facts
+        self._push(evaluated.facts)
+        if evaluated.error is not None:
+            raise evaluated.error
         self.is_concluded = True
 
     def _give_up(self, tracker: WaitTracker) -> WaitResult:
-        """Cancel at the deadline, if that is wanted; a job that ended just before is judged after all."""
+        """Cancel the job at the deadline, if requested. If the job has just ended, return its result instead."""
         if not self.options.cancel_on_timeout:
             return WaitResult(error=tracker.timeout_error("it runs on, because cancel_on_timeout=False"))
         canceled = cancel_within(self.hook.settings, self.job_id, _CANCEL_SECONDS)
         if canceled.has_ended and canceled.status != "canceled":
-            return self._look_once(tracker, canceled.status)
+            return self._timeout_or_result(tracker, canceled.status)
         if canceled.problem is not None:
             return WaitResult(error=tracker.timeout_error(f"it could not be canceled: {canceled.problem}"))
         how = "was" if canceled.has_ended else "was asked to be"
         return WaitResult(error=tracker.timeout_error(f"it {how} canceled because cancel_on_timeout=True"))
 
-    def _look_once(self, tracker: WaitTracker, status: str | None) -> WaitResult:
+    def _timeout_or_result(self, tracker: WaitTracker, status: str | None) -> WaitResult:
         try:
-            look = fetch_status(self.hook, self.job_id)
+            current = fetch_status(self.hook, self.job_id)
         except PolarisError as error:
             return WaitResult(error=tracker.timeout_error(f"it is {status!r} by now, but can't be described: {error}"))
-        if look.state is None:
-            return WaitResult(error=tracker.timeout_error(f"it was {status!r} and then {look.status!r}"))
-        return WaitResult(look.state)
+        if current.state is None:
+            return WaitResult(error=tracker.timeout_error(f"it was {status!r} and then {current.status!r}"))
+        return WaitResult(current.state)
 
     def _killed(self) -> PolarisJobError:
         result = self.kill.result

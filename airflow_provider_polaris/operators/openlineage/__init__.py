@@ -1,8 +1,8 @@
 """
 OpenLineage for the operators: what their jobs read and wrote, for ``apache-airflow-providers-openlineage``.
 
-Nothing here fails or holds up a task: it runs after the task is done, only where OpenLineage is on, and what goes wrong
-costs the facets concerned and one line in the log.
+Nothing here fails or delays a task. The code runs after the task has ended, and only if OpenLineage is enabled. An
+error omits the facets concerned and logs one line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 class Attempt(Protocol):
     """
-    What is asked of an attempt that is over; :class:`~airflow_provider_polaris.operators.job_run.run.JobRun` has it.
+    The required part of a job run that has ended; see :class:`~airflow_provider_polaris.operators.job_run.run.JobRun`.
     """
 
     @property
@@ -34,26 +34,26 @@ class Attempt(Protocol):
 
     @property
     def hook(self) -> Any:
-        """Has the settings that it has read before; no more is asked of it."""
+        """The hook, of which only the settings are used."""
 
 
 def task_lineage(attempt: Attempt | None, log: Any) -> Any:
     """
-    Return what OpenLineage is told about a task, whether it succeeded or failed.
+    Return the lineage of a task that succeeded or failed.
 
     - ``externalQuery`` (run): id of the job.
-    - ``sql`` (job): the statement that Polaris says it runs, else the one that the job stands for; none for deletions.
-    - Inputs, the tables that are read, and output, each with ``dataSource``. Files, lookups and the like are no inputs.
+    - ``sql`` (job): the statement from Polaris, otherwise the equivalent statement of the spec; none for deletions.
+    - Inputs, the tables that are read, and output, each with ``dataSource``. Files and lookups are not inputs.
     - ``columnLineage`` (output): from the mappings, or from the statement of a SQL job that selects from one table.
     - ``schema``, ``inputStatistics``, ``outputStatistics``, ``lifecycleStateChange``: of a completed job; the schema if
-      Polaris tells it within three seconds, statistics of the input if there is one only.
-    - ``errorMessage`` (run): Polaris' words on a job that went wrong, unless Airflow puts the task's own error there.
-    - ``extractionError`` (run): the SQL that could not be read for sure.
+      Polaris returns it within 3 s; statistics of the input only if there is a single one.
+    - ``errorMessage`` (run): Polaris' error for a failed job, unless Airflow sets the task's own error.
+    - ``extractionError`` (run): the SQL that could not be parsed.
 
-    Everything comes from Polaris' last description of the job, so a task that took over its job from an earlier try, or
-    was deferred, has the same lineage. Datasets are named as the assets of the tables are.
+    All values come from Polaris' last description of the job, so a task that adopted a job or was deferred has the same
+    lineage. Datasets have the same names as the assets of the tables.
 
-    :param attempt: The attempt; None if the task didn't come so far.
+    :param attempt: The job run; None if the task ended before.
     :param log: Logger of the task.
     :return: Airflow's ``OperatorLineage``, empty if there was no job; None without the OpenLineage provider.
     """
@@ -61,7 +61,7 @@ def task_lineage(attempt: Attempt | None, log: Any) -> Any:
         from airflow.providers.openlineage.extractors import OperatorLineage
     except ImportError:
         return None
-    # Not None: Airflow's provider would warn, though a task that ends before it has a job is nothing special.
+    # Not None, because Airflow's provider would log a warning for a task that ends before it has a job.
     lineage: Any = OperatorLineage()
     if attempt is None or attempt.state is None:
         return lineage
@@ -73,7 +73,9 @@ def task_lineage(attempt: Attempt | None, log: Any) -> Any:
         except Exception as error:
             problems.append(repr(error))
     if problems:
-        log.warning("OpenLineage is not told all about Polaris job %r: %s", attempt.state.job_id, "; ".join(problems))
+        log.warning(
+            "The OpenLineage facets of Polaris job %r are incomplete: %s", attempt.state.job_id, "; ".join(problems)
+        )
     return lineage
 
 
@@ -135,10 +137,10 @@ def _add_tables(lineage: Any, job: _Job) -> None:
 
     sources, target = job.sources, job.target
     columns = {}
-    # What a failed job would have written needs no types, and Polaris may have other troubles then.
+    # The output of a failed job needs no types, and Polaris may be unavailable.
     if job.is_completed and job.state.type != "drop_table":
         columns = read_columns(job.settings, dict.fromkeys(each.table for each in (*sources, target) if each))
-    # The numbers of a job are not told by table.
+    # Polaris counts per job, not per table.
     facts = job.facts if len(sources) == 1 else None
     lineage.inputs += [input_table(source, columns.get(source.table, ()), facts) for source in sources]
     if target is not None:

@@ -1,7 +1,7 @@
 """
-OpenLineage's objects for what a job has read and written; performs no I/O.
+Build OpenLineage's datasets and facets for a job; performs no I/O.
 
-Imported only where the OpenLineage provider is known to be installed.
+Imported only if the OpenLineage provider is installed.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _SUBTYPES: Final[Mapping[Kind, str]] = {
 
 def input_table(address: TableAddress, columns: Sequence[Column], facts: Mapping[str, Any] | None) -> InputDataset:
     """
-    Describe the table that was read.
+    Return the dataset of the table that was read.
 
-    ``inputStatistics`` are rows and uncompressed bytes that the job has processed, if it has ended.
+    ``inputStatistics`` are the rows and uncompressed bytes that the job has processed, if it has ended.
 
     :param address: The table.
     :param columns: Its columns; empty if unknown.
@@ -63,14 +63,14 @@ def output_table(
     address: TableAddress, columns: Sequence[Column], facts: Mapping[str, Any] | None, change: str | None
 ) -> OutputDataset:
     """
-    Describe the table that was written.
+    Return the dataset of the table that was written.
 
-    ``outputStatistics`` are the rows that were stored; Polaris doesn't say how many bytes they take.
+    ``outputStatistics`` are the stored rows. Polaris doesn't return their size in bytes.
 
     :param address: The table.
     :param columns: Its columns; empty if unknown.
     :param facts: XCom ``polaris_job`` of a completed job; None of others.
-    :param change: As :func:`change_of` returns.
+    :param change: Result of :func:`change_of`.
     """
     facets = _table_facets(address, columns)
     if change is not None:
@@ -88,10 +88,9 @@ def output_table(
 
 def change_of(state: JobState) -> str | None:
     """
-    Return OpenLineage's word for what became of the table of a completed job; None for what it has no word for.
+    Return OpenLineage's lifecycle state change for the table of a completed job; None if there is none.
 
-    A replace of some intervals counts as ``OVERWRITE``, too. Rows that are added, restored or deleted in part don't
-    count.
+    A replace of some intervals is also an ``OVERWRITE``. Appends, restores and partial deletions have no such change.
 
     :param state: The job.
     """
@@ -106,11 +105,11 @@ def change_of(state: JobState) -> str | None:
 
 def column_lineage_facet(lineage: JobLineage, source: TableAddress) -> column_lineage_dataset.ColumnLineageDatasetFacet:
     """
-    Say which columns the target's columns are made of, and which decide about its rows.
+    Return the source columns of the target's columns, and those that filter or group its rows.
 
-    A column that is made of none, such as a count of rows, is left out; so is one whose sources are unknown.
+    A column without source columns, such as a count of rows, is omitted. So is one whose sources are unknown.
 
-    :param lineage: Of the job.
+    :param lineage: Lineage of the job.
     :param source: The table that was read.
     """
     fields = {
@@ -123,13 +122,13 @@ def column_lineage_facet(lineage: JobLineage, source: TableAddress) -> column_li
 
 def extraction_error_facet(lineage: JobLineage) -> RunFacet:
     """
-    Say what could not be read, so that nobody takes the rest for all.
+    Return the errors for SQL that could not be parsed, so that the lineage is marked as incomplete.
 
-    :param lineage: Of the job; something in it is unread.
+    :param lineage: Lineage of the job, with unread parts.
     """
     errors = [
         extraction_error_run.Error(
-            errorMessage=f"{one.what} can't be read for sure, so the columns that it reads are unknown.",
+            errorMessage=f"{one.what} can't be parsed reliably, so the columns that it reads are unknown.",
             task=one.text,
             taskNumber=one.number,
         )
@@ -140,9 +139,9 @@ def extraction_error_facet(lineage: JobLineage) -> RunFacet:
 
 def error_facet(state: JobState) -> RunFacet | None:
     """
-    Repeat what Polaris says about a job that has gone wrong; None if it has not.
+    Return Polaris' error for a failed job; None if it has not failed.
 
-    Where Airflow knows the task's own error, it writes that instead, which quotes the same words.
+    If Airflow has the task's own error, it replaces this facet. That error quotes the same text.
 
     :param state: The job.
     """

@@ -1,4 +1,4 @@
-"""What a job reads and writes, column by column, from Polaris' own description of it; performs no I/O."""
+"""Determine the column lineage of a job from Polaris' description of it; performs no I/O."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Unread:
     """
     SQL whose columns are unknown.
 
-    :param what: What it is, to begin a sentence with.
+    :param what: Name of the SQL, as the subject of a sentence.
     :param text: The SQL.
-    :param number: Which of the job's pieces of SQL, from 0.
+    :param number: Index of the SQL among the job's SQL expressions, from 0.
     """
 
     what: str
@@ -38,14 +38,14 @@ class Unread:
 @dataclass(frozen=True)
 class JobLineage:
     """
-    How columns become columns.
+    The column lineage of a job.
 
-    :param columns: Sources of each column of the target, those that come from none included; without unknown ones.
-    :param expressions: SQL of columns of the target, where there is one for each.
-    :param filters: Columns of the source that decide which rows are read.
-    :param groups: Columns of the source that decide which rows are merged.
-    :param unread: What could not be read for sure.
-    :param pieces: How many pieces of SQL there were to read.
+    :param columns: Sources of each column of the target; empty if it has none. Omits columns with unknown sources.
+    :param expressions: SQL expression of each column of the target, if the job has separate expressions.
+    :param filters: Columns of the source that filter rows.
+    :param groups: Columns of the source that group rows.
+    :param unread: SQL that could not be parsed reliably.
+    :param pieces: Number of SQL expressions.
     """
 
     columns: Mapping[str, Sequence[ColumnSource]] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class JobLineage:
 
 def statement_of(state: JobState) -> str | None:
     """
-    Return the SQL of a job: Polaris' own where it gave some.
+    Return the SQL of a job, from Polaris if available.
 
     :param state: The job.
     """
@@ -67,7 +67,7 @@ def statement_of(state: JobState) -> str | None:
 
 def sources_of(state: JobState) -> tuple[str, ...]:
     """
-    Return the tables that a job reads; empty if it reads none, or if its statement can't be read.
+    Return the tables that a job reads; empty if it reads none, or if its statement can't be parsed.
 
     :param state: The job.
     """
@@ -78,10 +78,10 @@ def sources_of(state: JobState) -> tuple[str, ...]:
 
 def read_lineage(state: JobState, source_columns: Collection[str] | None = None) -> JobLineage:
     """
-    Read how a job computes its columns; for a job that isn't made of SQL there is nothing to read.
+    Return the column lineage of a job; empty for a job without SQL.
 
     :param state: The job.
-    :param source_columns: What the source is known to have; None if nobody knows.
+    :param source_columns: Known columns of the source; None if unknown.
     """
     if state.type == "sql" and state.query is not None:
         return _of_statement(state.query, source_columns)
@@ -93,7 +93,7 @@ def read_lineage(state: JobState, source_columns: Collection[str] | None = None)
         spec = None
     if isinstance(spec, BatchJobSpec):
         return _of_mappings(spec, source_columns)
-    # Newer than this package; the SQL that Polaris made of it says the same.
+    # The spec is newer than this package. Polaris' SQL for it is equivalent.
     return JobLineage() if state.query is None else _of_statement(state.query, source_columns)
 
 

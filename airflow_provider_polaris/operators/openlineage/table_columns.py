@@ -1,9 +1,9 @@
 """
-Columns of tables, asked of Polaris for lineage only: within seconds, once, and without complaint if there is no answer.
+Read the columns of tables for lineage, with one request per table and a limit of a few seconds. Errors are ignored.
 
-A job's description names columns but no types, and only those that it writes; what a table has stands in the Tables
-API. Asked in the process that Airflow's OpenLineage provider keeps apart from the task, so no task waits for more than
-the limit here, and none where OpenLineage is off.
+A job's description contains only the names of the columns that it writes. The Tables API returns all columns and types.
+Airflow's OpenLineage provider calls this in a process separate from the task. A task waits at most for the limit, and
+not at all if OpenLineage is disabled.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import ClientSettings
 
-#: For all tables together. Airflow gives lineage 10 s in all (``[openlineage] execution_timeout``).
+#: Limit for all tables together. Airflow's limit for lineage is 10 s (``[openlineage] execution_timeout``).
 TABLES_SECONDS: Final = 3.0
 
 
@@ -25,7 +25,7 @@ class Column(NamedTuple):
     A column of a table.
 
     :param name: Its name.
-    :param type: Polaris' word for its type; None if it didn't say.
+    :param type: Polaris' name of its type; None if unknown.
     """
 
     name: str
@@ -36,14 +36,14 @@ def read_columns(
     settings: ClientSettings, tables: Iterable[str], seconds: float = TABLES_SECONDS
 ) -> dict[str, tuple[Column, ...]]:
     """
-    Ask for the columns of tables.
+    Return the columns of tables.
 
-    Never raises. A request that is still out when time is up goes on in a thread that nobody waits for.
+    Never raises. After the limit, a pending request continues in a daemon thread.
 
-    :param settings: How to reach Polaris.
-    :param tables: Their names.
-    :param seconds: Time in all, name look-up included.
-    :return: By table, in Polaris' order; without the tables that no columns are known of.
+    :param settings: Connection settings.
+    :param tables: Names of the tables.
+    :param seconds: Limit in seconds, DNS lookup included.
+    :return: Columns by table, in Polaris' order. Tables whose columns are unknown are omitted.
     """
     found: dict[str, tuple[Column, ...]] = {}
     worker = threading.Thread(
@@ -60,24 +60,24 @@ def _read(
     from airflow_provider_polaris.client import PolarisClient
 
     try:
-        hasty = replace(
+        limited = replace(
             settings,
             connect_timeout=min(settings.connect_timeout, seconds),
             read_timeout=min(settings.read_timeout, seconds),
             retry_budget=0.0,
         )
-        with PolarisClient(hasty) as client:
+        with PolarisClient(limited) as client:
             for table in tables:
                 if columns := columns_of(client.get_table(table)):
                     found[table] = columns
     except Exception:
-        # No permission to look at tables, no network: lineage does without types. What was found stays.
+        # For example no permission to read tables, or no network. The lineage has no types then.
         return
 
 
 def columns_of(payload: Mapping[str, Any]) -> tuple[Column, ...]:
     """
-    Read the columns from ``GET /tables/{name}``: the declared ones, then those that only the data has.
+    Return the columns from ``GET /tables/{name}``: the declared ones, then those that exist only in the data.
 
     Source: polaris-sdk 20250425.14.0 (``schema``, ``queryableSchema``).
 

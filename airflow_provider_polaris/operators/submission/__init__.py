@@ -1,0 +1,1 @@
+"""Submit a task's job exactly once, across retries, crashes and clears."""

@@ -1,4 +1,4 @@
-"""What one attempt to submit a job knows and works with."""
+"""The inputs of one attempt to submit a job."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ if TYPE_CHECKING:
 
 
 class Kill(Protocol):
-    """The part of the kill switch that is used."""
+    """The required part of :class:`~airflow_provider_polaris.operators.job_run.cancel_on_kill.CancelOnKill`."""
 
     @property
-    def thrown(self) -> bool:
+    def is_killed(self) -> bool:
         """Whether the task was killed."""
 
-    def job_is(self, job_id: str, log: Any) -> None:
-        """Name the job; if the task was killed meanwhile, it is canceled now."""
+    def set_job(self, job_id: str, log: Any) -> None:
+        """Store the job's id. If the task was already killed, cancel the job now."""
 
 
 @dataclass(frozen=True)
 class SubmissionAttempt:
     """
-    One attempt.
+    One attempt to submit a job.
 
     :param spec: The JSON object for Polaris, without a marker.
-    :param identity: Which task asks.
-    :param records: What the task wrote down.
-    :param hook: Asks Polaris.
+    :param identity: The try of the task.
+    :param records: The task's record in Airflow's task state store.
+    :param hook: Hook for Polaris.
     :param clock: Time and sleep.
     :param log: Logger of the task.
-    :param kill: Thrown when the task is killed.
-    :param wants_marker: Whether jobs are to be marked.
+    :param kill: Cancels the job when the task is killed.
+    :param wants_marker: Whether jobs get a marker.
     :param repeat_append: Whether rows may be added again.
-    :param optional_context: Keys of the context that may be left out.
+    :param optional_context: Keys of the context that may be omitted.
     """
 
     spec: Mapping[str, Any]
@@ -63,12 +63,12 @@ class SubmissionAttempt:
 
     @cached_property
     def fingerprint(self) -> dict[str, str]:
-        """Of the spec."""
+        """Fingerprint of the spec."""
         return fingerprint(self.spec)
 
     @cached_property
-    def place(self) -> SearchScope:
-        """Where the job of the spec is to be found."""
+    def scope(self) -> SearchScope:
+        """Where to search for the job of the spec."""
         return SearchScope.of(self.spec)
 
     @cached_property
@@ -78,7 +78,7 @@ class SubmissionAttempt:
 
     @property
     def may_be_marked(self) -> bool:
-        """Whether the job is sent with a marker, unless Polaris refuses it."""
+        """Whether the job is sent with a marker, unless Polaris rejects it."""
         return self.wants_marker and takes_marker(self.spec)
 
     @cached_property
@@ -92,7 +92,7 @@ class SubmissionAttempt:
         return self.hook.project_id
 
     def plain_spec(self) -> dict[str, Any]:
-        """Return the spec without what may be left out of its context; without a context if none is left."""
+        """Return the spec without the optional keys of its context; an empty context is omitted."""
         context = self.spec.get("context") or {}
         context = {name: value for name, value in context.items() if name not in self.optional_context}
         rest = {name: value for name, value in self.spec.items() if name != "context"}
@@ -104,22 +104,22 @@ class SubmissionAttempt:
         return self.identity.marker(self.api, self.project)
 
     @cached_property
-    def refusals(self) -> SubmissionMessages:
-        """Makes the errors."""
-        return SubmissionMessages(self.hook.polaris_conn_id, self.project, self.place.table, self.adds_rows)
+    def messages(self) -> SubmissionMessages:
+        """Builds the errors."""
+        return SubmissionMessages(self.hook.polaris_conn_id, self.project, self.scope.table, self.adds_rows)
 
     def is_killed(self) -> bool:
         """Whether the task was killed."""
-        return self.kill.thrown
+        return self.kill.is_killed
 
     def check_alive(self, hint: str = "") -> None:
         """
-        Stop if the task was killed.
+        Raise if the task was killed.
 
-        :param hint: What may run on, for the error.
-        :raises PolarisJobCanceledError: It was.
+        :param hint: Text for the error: which job may still run.
+        :raises PolarisJobCanceledError: The task was killed.
         """
-        if self.kill.thrown:
+        if self.kill.is_killed:
             text = "the task was killed before it submitted its job."
             raise PolarisJobCanceledError(f"{text} {hint}".rstrip(), job_id="")
 
@@ -127,10 +127,10 @@ class SubmissionAttempt:
         """
         Return the record of a job that is about to be sent.
 
-        :param before: The record that was found.
-        :param past: Ids of jobs that are done with.
-        :param now: The present.
-        :param marker: Whether the job carries one.
+        :param before: The existing record.
+        :param past: Ids of earlier jobs that are no longer relevant.
+        :param now: The current time.
+        :param marker: How the job's marker is used.
         """
         is_same_epoch = before is not None and before.epoch == self.identity.epoch
         return Record(
@@ -139,13 +139,13 @@ class SubmissionAttempt:
             since=before.since if before is not None and is_same_epoch else now,
             api=self.api,
             project=self.project,
-            table=self.place.table,
+            table=self.scope.table,
             past=past,
             sent=now,
             marker=marker,
         )
 
     def note_job(self, record: Record, job_id: str) -> None:
-        """Name the job to the kill switch, then write its id down."""
-        self.kill.job_is(job_id, self.log)
+        """Set the job of the kill handler, then store its id in the record."""
+        self.kill.set_job(job_id, self.log)
         self.records.note(replace(record, job_id=job_id))

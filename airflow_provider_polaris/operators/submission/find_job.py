@@ -1,5 +1,5 @@
 """
-Look for our own job in the list of jobs: bounded in requests, and patient while a new job may not be visible yet.
+Search for the task's own job in the job list, with a limited number of requests, while a new job may not be visible.
 
 Source: docs.imply.io/polaris/api-manage-job promises nothing about when a new job shows in the list.
 """
@@ -26,24 +26,23 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
     from airflow_provider_polaris.runtime.clock import Clock
 
-#: So long after a POST its job may still be missing in the list.
+#: Maximum time after a POST until its job appears in the list.
 VISIBILITY_WAIT: Final = timedelta(seconds=60)
 
-#: A worker's clock and Polaris' may differ by so much.
+#: Allowed clock skew between worker and Polaris.
 _SKEW: Final = timedelta(minutes=10)
-#: A job that is to be taken for ours because it does the same may be older than ours could be by so much only: what it
-#: read may have been incomplete.
-_SKEW_OF_TWINS: Final = timedelta(minutes=1)
+#: Allowed clock skew for a job without a marker. An older job may have read incomplete data, so it is not adopted.
+_SKEW_WITHOUT_MARKER: Final = timedelta(minutes=1)
 MOST_SUMMARIES: Final = 200
 _MOST_DESCRIBES: Final = 50
-#: Between two looks for a job that may not be visible yet.
-SECONDS_BETWEEN_LOOKS: Final = 5.0
+#: Seconds between two searches for a job that may not be visible yet.
+POLL_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
 class SearchScope:
     """
-    Where to look.
+    Where to search.
 
     :param table: Target table; None if unknown.
     :param type: Type of the job; None if unknown.
@@ -56,7 +55,7 @@ class SearchScope:
 
     @classmethod
     def of(cls, spec: Mapping[str, Any]) -> SearchScope:
-        """Return where the job of a spec is to be found."""
+        """Return where to search for the job of a spec."""
         kind = spec.get("type")
         return cls(_table(spec, "target"), kind if isinstance(kind, str) else None, _table(spec, "source"))
 
@@ -64,12 +63,12 @@ class SearchScope:
 @dataclass(frozen=True)
 class SearchResult:
     """
-    What one look, or several, came to.
+    Result of a search.
 
-    :param choice: The job, or those that may be it.
-    :param is_complete: Whether every job that can be ours was looked at.
-    :param is_blind: Whether there are jobs that ask for something else and have no marker, and none that has one: if
-        Polaris doesn't keep markers, ours is among them if our spec has changed.
+    :param choice: The task's job, or the jobs that may be it.
+    :param is_complete: Whether every possible job was checked.
+    :param is_blind: Whether there are jobs without a marker whose spec differs, and no job with a marker. If Polaris
+        drops markers and the task's spec has changed, one of them may be the task's job.
     """
 
     choice: MatchResult
@@ -79,13 +78,13 @@ class SearchResult:
 
 class Search:
     """
-    Looks for one job.
+    Searches for one job.
 
-    :param hook: Asks Polaris.
-    :param wanted: The job.
-    :param place: Where it can be.
-    :param since: No job of ours is older by the worker's clock; None if nobody knows.
-    :param past: Ids of jobs that are known not to be it.
+    :param hook: Hook for Polaris.
+    :param wanted: Criteria for the job.
+    :param scope: Where to search.
+    :param since: The task has no older job, by the worker's clock; None if unknown.
+    :param past: Ids of jobs that are known to be other jobs.
     :param log: Logger of the task.
     """
 
@@ -93,7 +92,7 @@ class Search:
         self,
         hook: PolarisHook,
         wanted: JobCriteria,
-        place: SearchScope,
+        scope: SearchScope,
         *,
         since: datetime | None,
         past: Collection[str],
@@ -101,7 +100,7 @@ class Search:
     ) -> None:
         self._hook = hook
         self._wanted = wanted
-        self._place = place
+        self._scope = scope
         self._since = since
         self._log = log
         self._foreign = set(past)
@@ -109,30 +108,30 @@ class Search:
         self._has_unmarked_strangers = False
         self._has_warned = False
 
-    def until(self, end: datetime, clock: Clock, stop: Callable[[], bool]) -> SearchResult:
+    def run_until(self, end: datetime, clock: Clock, stop: Callable[[], bool]) -> SearchResult:
         """
-        Look until our job is found for certain or the end has come, then once more.
+        Repeat the search until the job is found with certainty, or until the end and then once more.
 
-        :param end: When a job that isn't visible doesn't exist.
+        :param end: After this time, a job that isn't visible doesn't exist.
         :param clock: Time and sleep.
-        :param stop: Asked between looks; afterwards the last look stands.
-        :raises PolarisError: The last look got no answer.
+        :param stop: Called between searches; True ends the wait with the last result.
+        :raises PolarisError: The last search failed.
         """
         while True:
             is_last = clock.now() >= end
             try:
-                outlook = self.look()
+                result = self.run_once()
             except PolarisError as error:
                 if is_last or stop() or not error.retryable:
                     raise
-                self._log.debug("The look for the job got no answer: %s", error)
+                self._log.debug("The search for the job failed: %s", error)
             else:
-                if is_last or stop() or (outlook.choice.job is not None and outlook.choice.job.is_certain):
-                    return outlook
-            clock.sleep(min(SECONDS_BETWEEN_LOOKS, max(0.0, (end - clock.now()).total_seconds())), stop)
+                if is_last or stop() or (result.choice.job is not None and result.choice.job.is_certain):
+                    return result
+            clock.sleep(min(POLL_SECONDS, max(0.0, (end - clock.now()).total_seconds())), stop)
 
-    def look(self) -> SearchResult:
-        """Look once: one page of the list, and a description of each job in it that may be ours."""
+    def run_once(self) -> SearchResult:
+        """Search once: read one page of the list, and each job in it that may be the task's."""
         candidates: list[Candidate] = []
         described = 0
         is_complete = True
@@ -140,7 +139,7 @@ class Search:
             summary = JobState.from_wire(row)
             if self._since is not None and summary.created is not None and summary.created < self._since - _SKEW:
                 break
-            # A page that is full may not be the last.
+            # A full page may not be the last one.
             is_complete = number < MOST_SUMMARIES
             if not self._is_possible(summary):
                 continue
@@ -156,17 +155,17 @@ class Search:
         return SearchResult(choice, is_complete, self._has_unmarked_strangers and not self._echoes_markers)
 
     def _is_too_early(self, candidate: Candidate) -> bool:
-        """Whether a job that may be taken up only because it does the same was there before ours could be."""
+        """Whether a job without a marker was created before the task's job could be."""
         created = candidate.state.created
         if candidate.is_certain or self._wanted.needs_certainty or created is None or self._since is None:
             return False
-        return created < self._since - _SKEW_OF_TWINS
+        return created < self._since - _SKEW_WITHOUT_MARKER
 
     def _rows(self) -> Any:
-        place = self._place
+        scope = self._scope
         return self._hook.iter_jobs(
-            type=() if place.type is None else (place.type,),
-            target_table=place.table,
+            type=() if scope.type is None else (scope.type,),
+            target_table=scope.table,
             sort_column="created_date_time",
             sort_order="DESC",
             page_size=MOST_SUMMARIES,
@@ -176,7 +175,7 @@ class Search:
     def _is_possible(self, summary: JobState) -> bool:
         if summary.job_id in self._foreign:
             return False
-        return None in (self._place.source, summary.source_table) or self._place.source == summary.source_table
+        return None in (self._scope.source, summary.source_table) or self._scope.source == summary.source_table
 
     def _describe(self, job_id: str) -> Candidate | None:
         try:
@@ -187,7 +186,7 @@ class Search:
         self._echoes_markers = self._echoes_markers or is_marked
         candidate = match_job(job, self._wanted)
         if candidate is None:
-            self._foreign.add(job_id)  # what a job asks for never changes
+            self._foreign.add(job_id)  # the spec of a job never changes
             self._has_unmarked_strangers = self._has_unmarked_strangers or not is_marked
         return candidate
 
@@ -196,8 +195,8 @@ class Search:
         if self._wanted.was_marked and unmarked and not self._echoes_markers and not self._has_warned:
             self._has_warned = True
             self._log.warning(
-                "Polaris doesn't show the marker %r in the context of job %r, so this task's job can only be told from "
-                "others by what it asks for.",
+                "Polaris returns no marker %r in the context of job %r, so this task's job can be recognized only by "
+                "its spec.",
                 "airflow",
                 unmarked[0],
             )

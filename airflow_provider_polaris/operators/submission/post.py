@@ -1,5 +1,5 @@
 """
-Send a job, once: write it down, POST it, and if nobody knows what came of that, look for it before it is sent again.
+Send a job once: store the record, POST the job, and if the outcome is unknown, search for the job before the next POST.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from airflow_provider_polaris.operators.submission.attempt import SubmissionAtte
 from airflow_provider_polaris.operators.submission.find_job import MOST_SUMMARIES, VISIBILITY_WAIT, Search
 from airflow_provider_polaris.operators.submission.record import MarkerUse, Record
 
-#: So often a job is sent in one attempt if each time no answer came and no job.
+#: Maximum number of POSTs in one try, if every answer is lost and no job appears in the list.
 MOST_POSTS: Final = 3
 
-#: Answers that don't rule out that there is a job: a clash with the present state, too many requests.
+#: Statuses of answers after which a job may exist: conflict, too many requests.
 _INCONCLUSIVE: Final = frozenset({409, 429})
 
-#: So long an attempt goes on to send its job to a Polaris that answers with 429.
+#: Maximum time in one try to repeat a POST that Polaris answers with 429.
 _THROTTLE_LIMIT: Final = timedelta(minutes=5)
 
-#: Comes on top of the wait for which Polaris asks with a 429, so that tasks don't come back together.
+#: Seconds added to the wait after a 429, times a random factor, so that tasks don't retry simultaneously.
 _THROTTLE_SECONDS: Final = 5.0
 
 
@@ -42,9 +42,9 @@ class JobPost:
     """
     Sends the job of one attempt.
 
-    :param attempt: What is known.
-    :param before: The record that was found.
-    :param past: Ids of jobs that are done with.
+    :param attempt: Inputs of the attempt.
+    :param before: The existing record.
+    :param past: Ids of earlier jobs that are no longer relevant.
     """
 
     def __init__(self, attempt: SubmissionAttempt, before: Record | None, past: tuple[str, ...]) -> None:
@@ -61,16 +61,16 @@ class JobPost:
         """
         Send the job.
 
-        :return: The job, and whether it had to be looked for.
-        :raises PolarisAmbiguousSubmitError: Nobody knows whether there is a job; a retry will look for it.
-        :raises PolarisGuardError: Nobody can tell whether a job is this task's.
+        :return: The job, and whether it was found by a search.
+        :raises PolarisAmbiguousSubmitError: It is unknown whether there is a job; a retry searches for it.
+        :raises PolarisGuardError: It is unknown whether a job is this task's.
         :raises PolarisError: There is no job.
         """
         doubt: PolarisAmbiguousSubmitError | None = None
         for number in range(MOST_POSTS):
             if doubt is not None:
                 self._attempt.log.info(
-                    "No job came of the POST whose answer was lost, so it is sent again (%d of %d).",
+                    "The POST whose answer was lost created no job, so the job is sent again (%d of %d).",
                     number + 1,
                     MOST_POSTS,
                 )
@@ -78,13 +78,13 @@ class JobPost:
                 return self._post(self._write())
             except PolarisAmbiguousSubmitError as error:
                 doubt = error
-            assert self._before is not None  # what was sent last, with the marker or without
-            job = self._look(self._before, doubt)
+            assert self._before is not None  # the record of the last POST
+            job = self._find_job(self._before, doubt)
             if job is not None:
                 return job, True
         raise PolarisAmbiguousSubmitError(
-            f"{_cause(doubt)} It was sent {MOST_POSTS} times, and each time no job could be found afterwards. A retry "
-            "of this task looks once more before it sends the job again.",
+            f"{_cause(doubt)} The job was sent {MOST_POSTS} times, and no job was found afterwards. A retry "
+            "of this task searches again before it sends the job again.",
             spec=self._attempt.spec,
         ) from _lost(doubt)
 
@@ -107,19 +107,19 @@ class JobPost:
                 self._note_refusal(record, error)
                 raise
             refusal = error
-        if refusal is not None:  # here, so that the next refusal doesn't drag this one along
+        if refusal is not None:  # outside of except, so that the next error isn't chained to this one
             return self._post_unmarked(refusal) if record.is_marked else self._post_plain(refusal)
         if isinstance(answer, JobState):
             return self._adopt(record, answer), True
-        # The id before anything else: a kill that comes one line later has to find it.
+        # Store the id first: a kill may arrive immediately.
         attempt.note_job(record, answer["id"])
         return JobState.from_wire(answer), False
 
     def _send(self, record: Record, spec: Mapping[str, Any]) -> Mapping[str, Any] | JobState:
         """
-        Return the answer to the POST or, if it was a 429 and there is a job all the same, that job.
+        Return the answer to the POST. If the answer was 429 but created a job, return that job.
 
-        The pause after a 429 is so long that a job which came of it would show by its end; nothing is asked meanwhile.
+        The pause after a 429 is long enough for such a job to appear in the list. No request is made during the pause.
         """
         attempt = self._attempt
         end = attempt.clock.now() + _THROTTLE_LIMIT
@@ -132,48 +132,48 @@ class JobPost:
                 if attempt.clock.now() + timedelta(seconds=pause) > end:
                     raise
                 attempt.log.info(
-                    "Polaris has too many requests; in %.0f s this task looks whether it took the job all the same, "
-                    "and if not sends it again: %s",
+                    "Polaris received too many requests. In %.0f s this task checks whether Polaris accepted the job "
+                    "anyway, and if not, sends it again: %s",
                     pause,
                     error,
                 )
                 attempt.clock.sleep(pause, attempt.is_killed)
                 attempt.check_alive(
-                    "Polaris answered its last POST with 429; if it took the job all the same, that runs on, and a "
-                    "retry of this task looks for it."
+                    "Polaris answered its last POST with 429. If it accepted the job anyway, the job continues, and a "
+                    "retry of this task searches for it."
                 )
                 try:
-                    choice = self._search(record).look().choice
+                    choice = self._search(record).run_once().choice
                 except PolarisError as trouble:
                     raise error from trouble
             if choice.job is not None:
                 return choice.job.state
             if choice.doubtful and self._must_not_repeat:
-                raise attempt.refusals.doubtful(choice.doubtful)
+                raise attempt.messages.doubtful(choice.doubtful)
             self._write()
 
     def _post_unmarked(self, refusal: PolarisApiError) -> tuple[JobState, bool]:
-        """The marker may be what Polaris doesn't like. That is written down first: nobody may expect it in the job."""
+        """Send the job without the marker, which may be the reason for the 400. The record is updated first."""
         self._marker = "refused"
         posted = self._post(self._write())
         self._attempt.log.warning(
-            "Polaris took the job only without the marker that tells this task's jobs from others; set submit_marker "
-            "of connection %r to 'off'. It said: %s",
+            "Polaris accepted the job only without the marker that identifies this task's jobs. Set submit_marker "
+            "of connection %r to 'off'. Polaris' answer: %s",
             self._attempt.hook.polaris_conn_id,
             refusal,
         )
         return posted
 
     def _has_additions(self, record: Record) -> bool:
-        """Whether this package has put something into the job's context, which Polaris may not like."""
+        """Whether this package added keys to the job's context, which may be the reason for a 400."""
         return record.is_marked or self._spec != self._attempt.plain_spec()
 
     def _post_plain(self, refusal: PolarisApiError) -> tuple[JobState, bool]:
-        """What may be left out of the context may be what Polaris doesn't like."""
+        """Send the job without the optional keys of its context, which may be the reason for the 400."""
         self._spec = self._attempt.plain_spec()
         posted = self._post(self._write())
         self._attempt.log.warning(
-            "Polaris took the job only without %s in its context. It said: %s",
+            "Polaris accepted the job only without %s in its context. Polaris' answer: %s",
             ", ".join(map(repr, sorted(self._attempt.optional_context))),
             refusal,
         )
@@ -182,40 +182,40 @@ class JobPost:
     def _note_refusal(self, record: Record, error: PolarisError) -> None:
         refused = isinstance(error, PolarisApiError) and error.status not in _INCONCLUSIVE
         if refused or isinstance(error, PolarisTransportError | PolarisSpecError):
-            # What Polaris refuses without the marker, too, says nothing about the marker.
+            # Polaris also rejects the job without the marker, so the marker is not the reason.
             self._attempt.records.note(replace(record, sent=None, marker="none"))
 
-    def _look(self, record: Record, doubt: PolarisAmbiguousSubmitError) -> JobState | None:
-        """Return the job that came of a POST without an answer; None if there is none."""
+    def _find_job(self, record: Record, doubt: PolarisAmbiguousSubmitError) -> JobState | None:
+        """Return the job that a POST without an answer created; None if there is none."""
         attempt = self._attempt
-        # The client may have tried for a while before the POST went out.
+        # The client may have waited before it sent the POST.
         end = attempt.clock.now() + VISIBILITY_WAIT
         attempt.log.warning(
-            "Nobody knows whether Polaris accepted the job; this task looks for it, up to %.0f s: %s",
+            "It is unknown whether Polaris accepted the job. This task searches for it for up to %.0f s: %s",
             VISIBILITY_WAIT.total_seconds(),
             _lost(doubt) or doubt,
         )
         try:
-            outlook = self._search(record).until(end, attempt.clock, attempt.is_killed)
+            result = self._search(record).run_until(end, attempt.clock, attempt.is_killed)
         except PolarisError as error:
             raise PolarisAmbiguousSubmitError(
-                f"{_cause(doubt)} Nobody knows whether Polaris accepted the job, and it can't be looked for: {error} "
-                "A retry of this task looks for it before it sends it again.",
+                f"{_cause(doubt)} It is unknown whether Polaris accepted the job, and the search for it failed: "
+                f"{error} A retry of this task searches for the job before it sends it again.",
                 spec=attempt.spec,
             ) from _lost(doubt)
-        choice = outlook.choice
+        choice = result.choice
         if choice.job is not None:
             return self._adopt(record, choice.job.state)
-        if attempt.kill.thrown:
+        if attempt.kill.is_killed:
             raise PolarisAmbiguousSubmitError(
-                f"{_cause(doubt)} The task was killed before it found out whether there is a job. If there is one, it "
-                "runs on; a retry of this task looks for it before it sends it again.",
+                f"{_cause(doubt)} The task was killed before it could check whether there is a job. If there is one, "
+                "it continues. A retry of this task searches for the job before it sends it again.",
                 spec=attempt.spec,
             ) from _lost(doubt)
         if choice.doubtful and (self._must_not_repeat or not attempt.adds_rows):
-            raise attempt.refusals.doubtful(choice.doubtful) from _lost(doubt)
-        if not outlook.is_complete and self._must_not_repeat:
-            raise attempt.refusals.unseen(MOST_SUMMARIES) from _lost(doubt)
+            raise attempt.messages.doubtful(choice.doubtful) from _lost(doubt)
+        if not result.is_complete and self._must_not_repeat:
+            raise attempt.messages.unseen(MOST_SUMMARIES) from _lost(doubt)
         return None
 
     @property
@@ -230,15 +230,16 @@ class JobPost:
             needs_certainty=attempt.adds_rows,
             was_marked=record.is_marked,
         )
-        return Search(attempt.hook, wanted, attempt.place, since=record.since, past=self._past, log=attempt.log)
+        return Search(attempt.hook, wanted, attempt.scope, since=record.since, past=self._past, log=attempt.log)
 
     def _adopt(self, record: Record, job: JobState) -> JobState:
         attempt = self._attempt
         attempt.note_job(record, job.job_id)
-        if job.desired_status == "canceled" and not attempt.kill.thrown:
+        if job.desired_status == "canceled" and not attempt.kill.is_killed:
             raise PolarisJobCanceledError(
-                f"Polaris job {job.job_id!r} ({job.purpose}), which this task has just submitted, is {job.status!r} "
-                "and was asked to cancel by somebody else. A retry of this task submits a new one once it has ended.",
+                f"Polaris job {job.job_id!r} ({job.purpose}), which this task has just submitted, is {job.status!r}, "
+                "and its cancellation was requested elsewhere. A retry of this task submits a new job after it has "
+                "ended.",
                 job_id=job.job_id,
                 state=job.status,
             )
@@ -247,13 +248,13 @@ class JobPost:
 
 def _lost(doubt: PolarisAmbiguousSubmitError | None) -> BaseException | None:
     """
-    Return what happened to the POST, as the cause of another error.
+    Return the error of the POST, as the cause of another error.
 
-    Not the client's own error: it tells whoever uses the client alone to look for the job, which the task does itself.
+    Not the client's own error, which advises users of the client to search for the job. The task does that itself.
     """
     return None if doubt is None else doubt.__cause__
 
 
 def _cause(doubt: PolarisAmbiguousSubmitError | None) -> str:
-    """Return what happened without the advice to look for the job, because that was or will be done."""
+    """Return the message of the POST's error without the advice to search for the job."""
     return str(_lost(doubt) or doubt) if doubt is not None else ""

@@ -1,8 +1,8 @@
 """
-Before a job is submitted: what became of those that earlier tries of the same task may have submitted.
+Find the jobs that earlier tries of the same task may have submitted, before a job is submitted.
 
-A retry goes on with the job of the try before. A cleared task gets a new one, once the old one has ended. Where nobody
-can tell, a job that replaces data is submitted, and one that adds rows is not.
+A retry resumes the job of the previous try. A cleared task submits a new job after the old one has ended. If the state
+of the earlier job is unknown, a replace job is submitted again, because it is idempotent; an append job is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from airflow_provider_polaris.operators.submission.attempt import SubmissionAtte
 from airflow_provider_polaris.operators.submission.cancel_previous import cancel_and_wait
 from airflow_provider_polaris.operators.submission.find_job import (
     MOST_SUMMARIES,
-    SECONDS_BETWEEN_LOOKS,
+    POLL_SECONDS,
     VISIBILITY_WAIT,
     Search,
     SearchResult,
@@ -28,46 +28,46 @@ from airflow_provider_polaris.operators.submission.find_job import (
 )
 from airflow_provider_polaris.operators.submission.record import Record
 
-_MAY_RUN_ON = "If an earlier try left a job, it may run on; a retry of this task looks for it."
+_MAY_RUN_ON = "If an earlier try left a job, it may continue. A retry of this task searches for it."
 
 
 @dataclass(frozen=True)
 class Reconciled:
     """
-    What there is to go on with.
+    Result of the reconciliation.
 
-    :param job: The task's job; None if there is none, and one is to be submitted.
-    :param outcome: How it was found.
-    :param record: The record as it was.
-    :param past: Ids of jobs that are done with.
-    :param settled: Id of the job whose end was brought about; None for none.
+    :param job: The task's job; None if a job must be submitted.
+    :param outcome: How the job was found.
+    :param record: The record before the reconciliation.
+    :param past: Ids of earlier jobs that are no longer relevant.
+    :param replaced: Id of the job that was ended to be replaced; None if there is none.
     """
 
     job: JobState | None = None
     outcome: Literal["adopted", "resumed"] = "resumed"
     record: Record | None = None
     past: tuple[str, ...] = ()
-    settled: str | None = None
+    replaced: str | None = None
 
 
 class Reconciliation:
     """
-    Finds out.
+    Finds the task's existing job, or ensures that a new one may be submitted.
 
-    :param attempt: What is known.
+    :param attempt: Inputs of the attempt.
     """
 
     def __init__(self, attempt: SubmissionAttempt) -> None:
         self._attempt = attempt
         self._past: list[str] = []
-        self._settled: str | None = None
+        self._replaced: str | None = None
 
     def run(self) -> Reconciled:
         """
-        Find the job of this task, or make sure that one may be submitted.
+        Find the job of this task, or ensure that a new one may be submitted.
 
-        :raises PolarisGuardError: To submit could add rows twice, or there are jobs between which nobody can choose.
-        :raises PolarisError: What has to be known can't be asked for, or the old job doesn't end.
+        :raises PolarisGuardError: Submitting could add rows twice, or several jobs match and none can be selected.
+        :raises PolarisError: A request failed, or the old job doesn't end.
         """
         record = self._attempt.records.load()
         if record is None:
@@ -81,51 +81,51 @@ class Reconciliation:
         elif record.sent is not None:
             job = self._with_intent(record, record.sent)
         outcome: Literal["adopted", "resumed"] = "adopted" if record.job_id is None else "resumed"
-        return Reconciled(job, outcome, record, tuple(self._past), self._settled)
+        return Reconciled(job, outcome, record, tuple(self._past), self._replaced)
 
     def _check_other_project(self, record: Record) -> None:
         attempt = self._attempt
         if record.epoch == attempt.identity.epoch:
-            raise attempt.refusals.other_project(record.job_id, record.project, record.api)
+            raise attempt.messages.other_project(record.job_id, record.project, record.api)
         if self._must_not_repeat(attempt.adds_rows):
-            raise attempt.refusals.other_project_cleared(record.job_id, record.project)
+            raise attempt.messages.other_project_cleared(record.job_id, record.project)
 
     def _with_job(self, record: Record, job_id: str) -> JobState | None:
-        # Before anything that takes time: whoever kills the task now means this job.
-        self._attempt.kill.job_is(job_id, self._attempt.log)
+        # First of all, so that a kill from now on cancels this job.
+        self._attempt.kill.set_job(job_id, self._attempt.log)
         job = self._describe(job_id, record.sent)
         if job is None:
             if self._must_not_repeat(self._attempt.adds_rows):
-                raise self._attempt.refusals.gone(job_id)
+                raise self._attempt.messages.gone(job_id)
             self._past.append(job_id)
             return None
         changed = changed_fields(record.fingerprint, self._attempt.fingerprint)
         return self._decide(job, changed, is_clear=record.epoch != self._attempt.identity.epoch)
 
     def _describe(self, job_id: str, sent: datetime | None) -> JobState | None:
-        """Return the job; None if Polaris doesn't know it, which proves nothing while it is new."""
+        """Return the job; None if Polaris returns 404 after the wait for a new job to become visible."""
         attempt = self._attempt
         end = self._end_of_wait(sent)
-        is_told = False
+        is_logged = False
         while True:
             try:
                 return JobState.from_wire(attempt.hook.get_job(job_id))
             except PolarisNotFoundError:
                 if attempt.clock.now() >= end:
                     return None
-            if not is_told:
-                is_told = True
+            if not is_logged:
+                is_logged = True
                 attempt.log.info(
-                    "Polaris doesn't know job %r, which an earlier try of this task submitted. It may be too new to be "
-                    "shown; this task asks again, up to %.0f s.",
+                    "Polaris returned 404 for job %r, which an earlier try of this task submitted. It may be too new "
+                    "to be visible. This task polls again for up to %.0f s.",
                     job_id,
                     (end - attempt.clock.now()).total_seconds(),
                 )
-            attempt.clock.sleep(SECONDS_BETWEEN_LOOKS, attempt.is_killed)
+            attempt.clock.sleep(POLL_SECONDS, attempt.is_killed)
             attempt.check_alive()
 
     def _with_intent(self, record: Record, sent: datetime) -> JobState | None:
-        """Look for a job that was to be sent, and of which the answer was not read or not written down."""
+        """Search for a job whose POST was recorded, but whose answer was not read or not stored."""
         attempt = self._attempt
         changed = changed_fields(record.fingerprint, attempt.fingerprint)
         is_clear = record.epoch != attempt.identity.epoch
@@ -133,28 +133,29 @@ class Reconciliation:
         wanted = JobCriteria(
             record.fingerprint,
             {marker: record.epoch},
-            # What isn't to be taken up will be canceled, and that must not happen to another task's job.
+            # A job that isn't adopted will be canceled, which must not happen to another task's job.
             needs_certainty=attempt.adds_rows or is_clear or bool(changed),
             was_marked=record.is_marked,
         )
-        place = SearchScope(record.table) if changed else attempt.place
-        search = Search(attempt.hook, wanted, place, since=record.since, past=self._past, log=attempt.log)
-        outlook = self._look("was about to submit a job and wrote down no outcome", search, self._end_of_wait(sent))
-        return self._judge(outlook, changed, is_clear=is_clear)
+        scope = SearchScope(record.table) if changed else attempt.scope
+        search = Search(attempt.hook, wanted, scope, since=record.since, past=self._past, log=attempt.log)
+        result = self._find_job("was about to submit a job and recorded no outcome", search, self._end_of_wait(sent))
+        return self._judge(result, changed, is_clear=is_clear)
 
     def _without_record(self) -> Reconciled:
         attempt = self._attempt
         identity, is_durable = attempt.identity, attempt.records.are_durable
         if identity.first_try_ever and not attempt.records.was_unreadable:
             return Reconciled()
-        # Nobody knows whether the first try after a clear came so far as to look at older jobs, so all tries do.
+        # It is unknown whether the first try after a clear has checked older jobs, so all tries check them.
         is_clear = identity.was_cleared or identity.first_try_ever
-        # With a store, a job that an earlier try sent has its record, unless that was lost: what merely asks for the
-        # same is somebody else's then, and may have done it too early. Only an append has to fear that it is its own.
-        # Without, an append that has no marker can't be told from a twin's; a type that takes none can be compared.
+        # With a store, a job of an earlier try has a record, unless that was lost. So an unmarked job with the same
+        # spec belongs to another task, and may have read older data. Only an append must consider that it is its own.
+        # Without a store, an unmarked append can't be distinguished from another task's job with the same spec. A job
+        # type that takes no marker can be compared by its spec.
         may_compare = attempt.adds_rows if is_durable else not (attempt.adds_rows or takes_marker(attempt.spec))
         if not attempt.may_be_marked and (is_clear or not may_compare):
-            self._check_may_go_blind()
+            self._check_may_submit_unseen()
             return Reconciled()
         wanted = JobCriteria(
             attempt.fingerprint,
@@ -162,61 +163,61 @@ class Reconciliation:
             needs_certainty=attempt.adds_rows or is_clear,
             was_marked=False,
         )
-        # Jobs of earlier epochs may be older than the run says.
+        # Jobs of earlier epochs may be older than the start of the run.
         since = None if is_clear else identity.run_started
-        search = Search(attempt.hook, wanted, attempt.place, since=since, past=(), log=attempt.log)
+        search = Search(attempt.hook, wanted, attempt.scope, since=since, past=(), log=attempt.log)
         now = attempt.clock.now()
-        # With a store, a job that is so young would have its record.
+        # With a store, such a new job would have a record.
         end = now if is_durable else now + VISIBILITY_WAIT
-        outlook = self._look("may have submitted a job of which Airflow has no record", search, end)
-        found = outlook.choice.job
-        is_marked = any(each.is_certain for each in outlook.choice.doubtful)
+        result = self._find_job("may have submitted a job without a record in Airflow", search, end)
+        found = result.choice.job
+        is_marked = any(each.is_certain for each in result.choice.doubtful)
         if found is not None and found.epoch is not None:
             job = self._decide(found.state, found.differences, is_clear=found.epoch != identity.epoch)
         elif (is_clear or (is_durable and not attempt.adds_rows)) and not is_marked:
-            self._check_may_go_blind()
+            self._check_may_submit_unseen()
             job = None
         else:
-            if outlook.is_blind and not is_durable:
-                self._check_may_go_blind()
-            job = self._judge(outlook, (), is_clear=is_clear)
-        return Reconciled(job, "adopted", None, tuple(self._past), self._settled)
+            if result.is_blind and not is_durable:
+                self._check_may_submit_unseen()
+            job = self._judge(result, (), is_clear=is_clear)
+        return Reconciled(job, "adopted", None, tuple(self._past), self._replaced)
 
-    def _look(self, why: str, search: Search, end: datetime) -> SearchResult:
+    def _find_job(self, why: str, search: Search, end: datetime) -> SearchResult:
         attempt = self._attempt
         seconds = (end - attempt.clock.now()).total_seconds()
         if seconds > 0:
             attempt.log.info(
-                "An earlier try of this task %s; this try looks for it, up to %.0f s, before it submits anything.",
+                "An earlier try of this task %s. This try searches for the job for up to %.0f s before it submits one.",
                 why,
                 seconds,
             )
-        outlook = search.until(end, attempt.clock, attempt.is_killed)
+        result = search.run_until(end, attempt.clock, attempt.is_killed)
         attempt.check_alive(_MAY_RUN_ON)
-        return outlook
+        return result
 
-    def _check_may_go_blind(self) -> None:
+    def _check_may_submit_unseen(self) -> None:
         if self._must_not_repeat(self._attempt.adds_rows):
-            raise self._attempt.refusals.nothing_known()
+            raise self._attempt.messages.nothing_known()
 
-    def _judge(self, outlook: SearchResult, changed: tuple[str, ...], *, is_clear: bool) -> JobState | None:
-        """Draw the conclusion from a search."""
+    def _judge(self, result: SearchResult, changed: tuple[str, ...], *, is_clear: bool) -> JobState | None:
+        """Return the job that a search found, or None if a new job may be submitted."""
         attempt = self._attempt
-        doubtful = outlook.choice.doubtful
+        doubtful = result.choice.doubtful
         if doubtful:
             has_ended = all(each.state.is_terminal for each in doubtful)
-            # A clear says: once more. Nothing stands against that but a job that is still at work.
+            # A clear requests another job. Only a job that is still active prevents it.
             if self._must_not_repeat(attempt.adds_rows) or (not attempt.adds_rows and not (is_clear and has_ended)):
-                raise attempt.refusals.doubtful(doubtful)
+                raise attempt.messages.doubtful(doubtful)
             return None
-        if outlook.choice.job is not None:
-            return self._decide(outlook.choice.job.state, changed, is_clear=is_clear)
-        if not outlook.is_complete and self._must_not_repeat(attempt.adds_rows):
-            raise attempt.refusals.unseen(MOST_SUMMARIES)
+        if result.choice.job is not None:
+            return self._decide(result.choice.job.state, changed, is_clear=is_clear)
+        if not result.is_complete and self._must_not_repeat(attempt.adds_rows):
+            raise attempt.messages.unseen(MOST_SUMMARIES)
         return None
 
     def _decide(self, job: JobState, changed: tuple[str, ...], *, is_clear: bool) -> JobState | None:
-        """Return the job if it is to be gone on with; else see to it that another one may be submitted."""
+        """Return the job if the task resumes it. Otherwise ensure that another job may be submitted; return None."""
         attempt = self._attempt
         is_unwanted = job.desired_status == "canceled"
         if job.status in STATUSES_WITHOUT_EFFECT:
@@ -227,30 +228,30 @@ class Reconciliation:
         must_not_repeat = self._must_not_repeat(attempt.adds_rows or adds_rows(job))
         if not job.is_terminal:
             if must_not_repeat and not (is_clear or is_unwanted):
-                raise attempt.refusals.changed_while_active(job, changed)
-            status = self._settle(job.job_id)
+                raise attempt.messages.changed_while_active(job, changed)
+            status = self._cancel_and_wait(job.job_id)
             if status is None and must_not_repeat:
-                raise attempt.refusals.gone(job.job_id)
+                raise attempt.messages.gone(job.job_id)
             job = replace(job, status=status or "unknown")
         if job.status == "completed" and must_not_repeat:
-            raise attempt.refusals.completed(job, _reason(changed, is_clear=is_clear))
+            raise attempt.messages.completed(job, _reason(changed, is_clear=is_clear))
         if job.status == "completed" and attempt.adds_rows:
             attempt.log.warning(
-                "Polaris job %r, which this task submitted before, has completed, and its rows are in; a new job adds "
-                "them once more, because repeat_append=True says so.",
+                "Polaris job %r, which this task submitted before, has completed, and its rows were added. A new job "
+                "adds them again, because repeat_append=True.",
                 job.job_id,
             )
         self._past.append(job.job_id)
         return None
 
-    def _settle(self, job_id: str) -> str | None:
+    def _cancel_and_wait(self, job_id: str) -> str | None:
         attempt = self._attempt
         try:
             status = cancel_and_wait(attempt.hook, job_id, clock=attempt.clock, stop=attempt.is_killed, log=attempt.log)
         except PolarisJobTimeoutError:
             attempt.check_alive()
             raise
-        self._settled = job_id
+        self._replaced = job_id
         return status
 
     def _must_not_repeat(self, adds: bool) -> bool:
@@ -258,10 +259,10 @@ class Reconciliation:
 
     def _end_of_wait(self, sent: datetime | None) -> datetime:
         """
-        Return when a job that was sent is visible, or doesn't exist.
+        Return the time after which a job that is still invisible doesn't exist.
 
-        :param sent: When the client was given the job, by the clock of another worker, which may be wrong. It may have
-            tried for a while before the POST went out.
+        :param sent: When the client received the job, by the clock of another worker, which may be wrong. The client
+            may have waited before it sent the POST.
         """
         now = self._attempt.clock.now()
         if sent is None:
@@ -274,4 +275,4 @@ def _reason(changed: tuple[str, ...], *, is_clear: bool) -> str:
         return "because the task was cleared"
     if changed:
         return f"because the job changed ({', '.join(changed)})"
-    return "because somebody wanted that job canceled"
+    return "because the cancellation of that job was requested"

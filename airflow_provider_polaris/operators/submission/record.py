@@ -1,8 +1,8 @@
 """
-What a task instance writes down about its job, in Airflow's task state store (Airflow 3.3 and newer).
+The record of a task's job in Airflow's task state store (Airflow 3.3 and newer).
 
-The record is there before the job is, so a try that finds one knows that a job may exist. That there is none proves
-nothing: the store may be too old, off, or have been cleaned.
+The record is stored before the POST, so a record means that a job may exist. A missing record proves nothing: the store
+may be missing, disabled or cleaned.
 """
 
 from __future__ import annotations
@@ -29,35 +29,35 @@ _MARKER_USES: Final[Mapping[str, MarkerUse]] = {"none": "none", "sent": "sent", 
 _VERSION: Final = 1
 
 
-#: Jobs that the record remembers as done with. Older ones are out of a search's reach anyway.
+#: Maximum number of earlier job ids in the record. A search doesn't reach older jobs.
 _MOST_PAST: Final = 100
 
 
 class Store(Protocol):
-    """The part of Airflow's task state store that is used."""
+    """The required part of Airflow's task state store."""
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return a value."""
 
     def set(self, key: str, value: Any, *, retention: Any = None) -> None:
-        """Keep a value."""
+        """Store a value."""
 
 
 @dataclass(frozen=True)
 class Record:
     """
-    The record.
+    The record of a task's job.
 
-    :param epoch: Of the task instance when it was written.
-    :param fingerprint: Of the job spec.
-    :param since: UTC by the worker's clock; no job of this epoch is older. Written once an epoch.
+    :param epoch: Epoch of the task instance when the record was written.
+    :param fingerprint: Fingerprint of the job spec.
+    :param since: UTC by the worker's clock; no job of this epoch is older. Written once per epoch.
     :param api: Base URL of the API.
     :param project: Id of the project.
-    :param table: Name of the target table; None if the spec doesn't tell.
-    :param past: Ids of jobs that are done with and must not be taken for the present one.
-    :param job_id: The job; None while nobody knows its id.
-    :param sent: UTC; when the job was sent last. None without ``job_id`` says that nothing is on its way.
-    :param marker: ``sent`` with the job, ``refused`` by Polaris and then left out, or ``none``.
+    :param table: Name of the target table; None if the spec doesn't contain it.
+    :param past: Ids of earlier jobs, which must not be adopted.
+    :param job_id: Id of the job; None while it is unknown.
+    :param sent: UTC; when the job was sent last. None without ``job_id`` means that there is no pending POST.
+    :param marker: ``sent`` with the job; ``refused`` by Polaris and then omitted; or ``none``.
     """
 
     epoch: int
@@ -100,9 +100,9 @@ class Record:
     @classmethod
     def from_json(cls, value: Any) -> Record:
         """
-        Read what :meth:`to_json` wrote.
+        Parse the result of :meth:`to_json`.
 
-        :raises ValueError: It is something else, or of a newer version.
+        :raises ValueError: The value is not a record, or has a newer version.
         """
         if not isinstance(value, Mapping) or value.get("v") != _VERSION:
             raise ValueError("not a record of version 1")
@@ -125,26 +125,26 @@ class Records:
     """
     The record of one task instance.
 
-    :param store: Airflow's; None if there is none, and then what is written is forgotten with this object.
+    :param store: Airflow's task state store; None if there is none. Then nothing is stored.
     :param log: Logger of the task.
     """
 
     def __init__(self, store: Store | None, log: Any) -> None:
         self._store = store
         self._log = log
-        #: Whether there was a record that nobody can read, which proves that the task has run before.
+        #: Whether there was an unreadable record, which proves that the task has run before.
         self.was_unreadable = False
 
     @property
     def are_durable(self) -> bool:
-        """Whether the next try will find what is written."""
+        """Whether the next try can read the record."""
         return self._store is not None
 
     def load(self) -> Record | None:
         """
-        Return the record; None if there is none that can be read.
+        Return the record; None if there is no readable one.
 
-        :raises PolarisRecordError: The store gives no answer.
+        :raises PolarisRecordError: The store failed.
         """
         if self._store is None:
             return None
@@ -152,8 +152,8 @@ class Records:
             value = self._store.get(RECORD_KEY)
         except Exception as error:
             raise PolarisRecordError(
-                f"Airflow's task state store gave no answer ({error!r}), so nobody knows whether this task has a "
-                "Polaris job already; nothing was submitted. Retry the task when Airflow's API server is well."
+                f"Airflow's task state store failed ({error!r}), so it is unknown whether this task already has a "
+                "Polaris job. Nothing was submitted. Retry the task when Airflow's API server works again."
             ) from error
         if value is None:
             return None
@@ -162,7 +162,7 @@ class Records:
         except (ValueError, TypeError, KeyError, AttributeError, UnreadableInstantError):
             self.was_unreadable = True
             self._log.warning(
-                "The record %r in the task state store can't be read and counts as missing: %s",
+                "The record %r in the task state store is unreadable and is treated as missing: %s",
                 RECORD_KEY,
                 quote(value),
             )
@@ -170,13 +170,13 @@ class Records:
 
     def write(self, record: Record) -> None:
         """
-        Keep a record that must be there before a job is sent.
+        Store a record that must exist before a job is sent.
 
-        It is read back, because a worker only logs a warning when Airflow refuses a value.
+        Reads the record back, because a worker only logs a warning when Airflow rejects a value.
         Source: airflow.sdk.execution_time of Airflow 3.3.2.
 
         :param record: The record.
-        :raises PolarisRecordError: It isn't there afterwards.
+        :raises PolarisRecordError: The record was not stored.
         """
         if self._store is None:
             return
@@ -189,21 +189,20 @@ class Records:
         except Exception as error:
             problem = repr(error)
         raise PolarisRecordError(
-            f"the task can't write down what it is about to submit ({problem}), and without its record {RECORD_KEY!r} "
-            "in Airflow's task state store a retry could submit the job twice; nothing was submitted. Retry the task "
-            "when Airflow's API server is well, check [state_store] max_value_storage_bytes, or do without the store "
-            "by durable=False."
+            f"the task can't store its record {RECORD_KEY!r} in Airflow's task state store ({problem}). Without it, a "
+            "retry could submit the job twice, so nothing was submitted. Retry the task when Airflow's API server "
+            "works again, check [state_store] max_value_storage_bytes, or set durable=False to work without the store."
         )
 
     def note(self, record: Record) -> None:
-        """Keep a record if possible: what it adds to the one before, the next try can find out."""
+        """Store a record if possible. The next try can find out what it adds to the previous record."""
         if self._store is None:
             return
         try:
             self._set(record.to_json())
         except Exception as error:
             self._log.warning(
-                "Airflow's task state store doesn't take the record %r; a retry will look for the job: %r",
+                "Airflow's task state store doesn't accept the record %r; a retry will search for the job: %r",
                 RECORD_KEY,
                 error,
             )

@@ -1,8 +1,8 @@
 """
-The one way in which an operator gets its job: reconcile with earlier tries, check, write down, POST, write down the id.
+Submit a job exactly once: reconcile with earlier tries, run the guards, store a record, POST, store the job's id.
 
-Polaris has no idempotency key. So a job is marked, its coming is recorded before it is sent, and after an outcome that
-nobody knows it is looked for instead of sent again. Waiting, judging and XComs are the caller's.
+Polaris has no idempotency key. So the job gets a marker, and a record is stored before the POST. If the outcome of the
+POST is unknown, the job is searched for before it is sent again. The caller waits for the job and pushes the XComs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.runtime.clock import Clock
 
 
-Outcome = Literal["submitted", "adopted", "resumed", "settled"]
+Outcome = Literal["submitted", "adopted", "resumed", "replaced"]
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Submitted:
     The job of a task.
 
     :param job: As Polaris described it last: in the answer to the POST, or when it was found.
-    :param outcome: ``submitted``; ``adopted``: found in the list, after a POST whose answer nobody read; ``resumed``:
-        an earlier try's, by its recorded id; ``settled``: submitted after an earlier job was brought to its end.
+    :param outcome: ``submitted``; ``adopted``: found in the list, after a POST whose answer was lost; ``resumed``: an
+        earlier try's job, found by its recorded id; ``replaced``: submitted after an earlier job was ended.
     """
 
     job: JobState
@@ -42,12 +42,12 @@ class Submitted:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the job has ended already: take its result, there is nothing to wait for."""
+        """Whether the job has already ended, so that no wait is needed."""
         return self.job.is_terminal
 
     @property
     def is_found(self) -> bool:
-        """Whether the job was there already. If it completed but is judged a failure, a retry would find it again."""
+        """Whether the job existed already. If its result counts as a failure, a retry would find the same job again."""
         return self.outcome in ("adopted", "resumed")
 
 
@@ -66,28 +66,28 @@ def submit_once(
     optional_context: Collection[str] = (),
 ) -> Submitted:
     """
-    Get a task its job: go on with the one it has, or submit one, and never two.
+    Return the task's job: the one of an earlier try, or a newly submitted one. Never submits two.
 
-    If nothing is wrong a first try makes one request, the POST. Writes at most one log line and counts one of
-    ``polaris.submit.submitted``, ``adopted``, ``resumed``, ``settled`` and ``refused``.
+    If nothing goes wrong, a first try makes one request, the POST. Logs at most one line and increments one of
+    ``polaris.submit.submitted``, ``adopted``, ``resumed``, ``settled`` (outcome ``replaced``) and ``refused``.
 
     :param spec: The JSON object for Polaris.
-    :param identity: Which task asks.
-    :param store: Airflow's task state store; None if there is none or it isn't to be used.
-    :param hook: Asks Polaris.
+    :param identity: The try of the task.
+    :param store: Airflow's task state store; None if there is none or it must not be used.
+    :param hook: Hook for Polaris.
     :param clock: Time and sleep.
     :param log: Logger of the task.
-    :param kill: Learns the job's id before anything else happens.
+    :param kill: Receives the job's id before anything else happens.
     :param marker: ``auto`` marks jobs so that they can be recognized; ``off`` sends the spec as it is.
-    :param repeat_append: Submit where it could add rows twice; a job that is there is gone on with all the same.
-    :param guards: Called right before the first POST, and only then, with the ids of this task's earlier jobs; raises
-        if the job must not be submitted.
+    :param repeat_append: Submit even if that could add rows twice. An existing job is still resumed.
+    :param guards: Called once, right before the first POST, with the ids of this task's earlier jobs. Raises if the job
+        must not be submitted.
     :param optional_context: Keys of the spec's context that are left out, with a warning, if Polaris refuses the job.
-    :raises PolarisGuardError: To submit could add rows twice, or there are jobs between which nobody can choose. A
-        retry would find the same.
-    :raises PolarisAmbiguousSubmitError: Nobody knows whether there is a job. A retry looks for it.
+    :raises PolarisGuardError: Submitting could add rows twice, or several jobs match and none can be selected. A retry
+        would raise the same error.
+    :raises PolarisAmbiguousSubmitError: It is unknown whether there is a job. A retry searches for it.
     :raises PolarisRecordError: The store doesn't work; nothing was submitted.
-    :raises PolarisError: Anything else; nothing was submitted, or the record knows of it.
+    :raises PolarisError: Any other error. Nothing was submitted, or the record contains the job.
     """
     attempt = SubmissionAttempt(
         spec=spec,
@@ -106,48 +106,48 @@ def submit_once(
     except PolarisGuardError:
         count("refused", log)
         raise
-    count(submitted.outcome, log)
+    count("settled" if submitted.outcome == "replaced" else submitted.outcome, log)
     return submitted
 
 
 def _submit(attempt: SubmissionAttempt, guards: Callable[[tuple[str, ...]], None] | None) -> Submitted:
     earlier = Reconciliation(attempt).run()
     if earlier.job is not None:
-        _take_up(attempt, earlier, earlier.job)
+        _adopt(attempt, earlier, earlier.job)
         return Submitted(earlier.job, earlier.outcome)
     attempt.check_alive()
     if guards is not None:
         guards(earlier.past)
     job, was_lost = JobPost(attempt, earlier.record, earlier.past).run()
     if was_lost:
-        _tell(attempt, "Adopted Polaris job %r (%s), %s: it is what came of the POST without an answer. See %s", job)
+        _log_job(attempt, "Adopted Polaris job %r (%s), %s: the POST whose answer was lost created it. See %s", job)
         return Submitted(job, "adopted")
-    if earlier.settled is not None:
-        _tell(attempt, f"Submitted Polaris job %r (%s), %s, in the place of job {earlier.settled!r}. See %s", job)
-        return Submitted(job, "settled")
-    _tell(attempt, "Submitted Polaris job %r (%s), %s. See %s", job)
+    if earlier.replaced is not None:
+        _log_job(attempt, f"Submitted Polaris job %r (%s), %s, in place of job {earlier.replaced!r}. See %s", job)
+        return Submitted(job, "replaced")
+    _log_job(attempt, "Submitted Polaris job %r (%s), %s. See %s", job)
     return Submitted(job, "submitted")
 
 
-def _take_up(attempt: SubmissionAttempt, earlier: Reconciled, job: JobState) -> None:
+def _adopt(attempt: SubmissionAttempt, earlier: Reconciled, job: JobState) -> None:
     if earlier.outcome == "resumed":
-        _tell(attempt, "Resumed Polaris job %r (%s), %s, of an earlier try of this task. See %s", job)
+        _log_job(attempt, "Resumed Polaris job %r (%s), %s, of an earlier try of this task. See %s", job)
         return
     record = earlier.record or attempt.record(None, earlier.past, attempt.clock.now(), "none")
     attempt.note_job(record, job.job_id)
-    _tell(attempt, "Adopted Polaris job %r (%s), %s, of an earlier try of this task. See %s", job)
+    _log_job(attempt, "Adopted Polaris job %r (%s), %s, of an earlier try of this task. See %s", job)
 
 
-def _tell(attempt: SubmissionAttempt, text: str, job: JobState) -> None:
+def _log_job(attempt: SubmissionAttempt, text: str, job: JobState) -> None:
     url = attempt.hook.job_url(job.job_id, job.target_table or "")
     attempt.log.info(text, job.job_id, job.purpose, job.status, url)
 
 
 def count(outcome: Literal["submitted", "adopted", "resumed", "settled", "refused"], log: Any) -> None:
     """
-    Count one attempt under ``polaris.submit.<outcome>`` in Airflow's metrics.
+    Increment the metric ``polaris.submit.<outcome>``.
 
-    :param outcome: How it ended.
+    :param outcome: How the submission ended.
     :param log: Logger of the task.
     """
     try:
@@ -155,4 +155,4 @@ def count(outcome: Literal["submitted", "adopted", "resumed", "settled", "refuse
 
         Stats.incr(f"polaris.submit.{outcome}")
     except Exception as error:
-        log.debug("The metric of this attempt to submit was not counted: %r", error)
+        log.debug("The metric of this submission was not incremented: %r", error)

@@ -1,4 +1,4 @@
-"""Which task asks for a job, and how often it has asked before, as far as Airflow tells; performs no I/O."""
+"""Identify the try of a task that submits a job, from Airflow's context; performs no I/O."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from airflow_provider_polaris.jobs.spec.context import marker_of
 
-#: Clears of one task instance that are looked back at.
+#: Maximum number of earlier clears of a task instance that a search covers.
 _MOST_EPOCHS: Final = 100
 
 
@@ -18,16 +18,16 @@ class TaskIdentity:
     """
     One try of one task instance.
 
-    :param dag_id: Of the DAG.
-    :param run_id: Of the run.
-    :param task_id: Of the task.
-    :param map_index: Of the mapped task; -1 if it isn't mapped.
-    :param epoch: ``max_tries``, which goes up when a finished task is cleared and stays as it is for a retry.
-    :param try_number: From 1.
-    :param was_cleared: Whether ``max_tries`` has gone up, so that an earlier epoch may have done the work; True also if
-        the task's ``retries`` were lowered meanwhile.
+    :param dag_id: Id of the DAG.
+    :param run_id: Id of the run.
+    :param task_id: Id of the task.
+    :param map_index: Index of the mapped task; -1 if it isn't mapped.
+    :param epoch: ``max_tries``, which increases when a finished task is cleared, and doesn't change on a retry.
+    :param try_number: Number of the try, from 1.
+    :param was_cleared: Whether ``max_tries`` has increased, so that an earlier epoch may have done the work. Also True
+        if the task's ``retries`` were lowered.
     :param first_try_ever: Whether the task instance has never run before.
-    :param run_started: When the run began or, if it had finished, was cleared; None if unknown.
+    :param run_started: When the run started or, if it had finished, was cleared; None if unknown.
     """
 
     dag_id: str
@@ -43,12 +43,12 @@ class TaskIdentity:
     @classmethod
     def from_context(cls, context: Mapping[str, Any], retries: int | None) -> TaskIdentity:
         """
-        Read Airflow's context.
+        Read the identity from Airflow's context.
 
         Source: clear_task_instances and the context of Airflow 2.11.2 to 3.3.2.
 
-        :param context: Of the task.
-        :param retries: The operator's.
+        :param context: Airflow's context of the task.
+        :param retries: Retries of the operator.
         """
         ti = context["ti"]
         started = getattr(context.get("dag_run"), "start_date", None)
@@ -70,12 +70,12 @@ class TaskIdentity:
 
         :param api: Base URL of the API.
         :param project: Id of the project.
-        :param epoch: None for the present one.
+        :param epoch: The epoch; None for the current one.
         """
         epoch = self.epoch if epoch is None else epoch
         return marker_of(api, project.lower(), self.dag_id, self.run_id, self.task_id, self.map_index, epoch)
 
     def markers(self, api: str, project: str) -> dict[str, int]:
-        """Return the markers of all epochs up to the present one, and the epoch of each."""
+        """Return the markers of all epochs up to the current one, and the epoch of each."""
         epochs = range(max(0, self.epoch - _MOST_EPOCHS), self.epoch + 1)
         return {self.marker(api, project, epoch): epoch for epoch in epochs}

@@ -26,7 +26,7 @@ def survey_of(run: JobRun, log: Any) -> TableCounter:
         run.hook,
         clock=run.clock,
         log=log,
-        stop=lambda: run.kill.thrown,
+        stop=lambda: run.kill.is_killed,
         deadline=run.deadline,
         poll_interval=run.options.poll_interval,
     )

@@ -19,11 +19,11 @@ from airflow_provider_polaris.runtime.compat import AirflowFailException, Airflo
 
 PROJECT = "00000000-0000-4000-8000-000000000001"
 MARKER = (
-    "The task adds 'airflow' to 'context': 32 hexadecimal digits by which a retry knows its job. Should Polaris answer "
-    "400, the job is sent once more without it."
+    "The task adds 'airflow' to 'context': 32 hexadecimal digits by which a retry recognizes its job. If "
+    "Polaris answers 400, the job is sent again without it."
 )
-NO_PLACE = "The job is sent as it is: there is no place for a marker in it."
-FINE = "Nothing was found that speaks against the job."
+NO_PLACE = "The job is sent unchanged, because its type takes no marker."
+FINE = "No problems were found."
 
 
 def rollup(**arguments: Any) -> PolarisTableToTableOperator:
@@ -73,12 +73,12 @@ def test_dry_run_of_table_to_table_says_everything_and_asks_for_tables_only(tabl
         "INFO Dry run of task 'rollup': nothing is submitted, counted or written.",
         "INFO Interval 2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z, from the run's data interval.",
         (
-            f"INFO The request for the job:\nPOST {tables.server.url}/v1/projects/{PROJECT}/jobs\n"
-            f"{json.dumps(body, indent=2)}\n{MARKER}\n"
-            "Should Polaris answer 400 again, it is sent without 'failOnEmptyInsert' in 'context'.\n"
+            "INFO The request for the job:\nPOST "
+            f"{tables.server.url}/v1/projects/{PROJECT}/jobs\n{json.dumps(body, indent=2)}\n{MARKER}\nIf "
+            "Polaris answers 400 again, it is sent without 'failOnEmptyInsert' in 'context'.\n"
         ),
         (
-            "INFO The SQL that it stands for, in UTC:\n"
+            "INFO The equivalent SQL, in UTC:\n"
             'REPLACE INTO "Hourly Rollup"\n'
             "OVERWRITE WHERE \"__time\" >= TIMESTAMP '2024-06-01 00:00:00' "
             "AND \"__time\" < TIMESTAMP '2024-06-02 00:00:00'\n"
@@ -196,12 +196,12 @@ def test_dry_run_without_an_answer_plans_all_the_same_and_says_so(server, tables
     path = f"/v1/projects/{PROJECT}/{asked.removeprefix('GET ')}"
     (warning,) = [each for each in said() if each.startswith("WARNING")]
     assert warning == (
-        "WARNING Tables and columns were not checked, nor what of the job depends on them: "
-        f"GET {path} answered 503 'Busy': come back. The service, or something in front of it, failed."
+        "WARNING Tables and columns were not checked, nor the parts of the job that depend on them: GET "
+        f"{path} answered 503 'Busy': come back. The service, or something in front of it, failed."
     )
     assert any(each.startswith("INFO The request for the job:\nPOST ") for each in said())
     assert said()[-1] == (
-        "INFO End of the dry run of task 'rollup'. The job could be planned; its tables were not seen."
+        "INFO End of the dry run of task 'rollup'. The job was planned, but its tables could not be read."
     )
 
 
@@ -219,8 +219,8 @@ def test_dry_run_by_a_user_class_that_needs_its_table_says_so(server, tables, co
     head, line = said()
     assert head == "INFO Dry run of task 'drop': nothing is submitted, counted or written."
     assert line.startswith(
-        "WARNING The job can't be planned, because its tables were not seen: "
-        f"GET /v1/projects/{PROJECT}/tables/Raw answered 403 'Forbidden': no."
+        "WARNING The job can't be planned, because its tables could not be read: GET "
+        f"/v1/projects/{PROJECT}/tables/Raw answered 403 'Forbidden': no."
     )
 
 
@@ -244,7 +244,7 @@ def test_dry_run_of_a_job_without_sql_says_so(tables, context, said, operator, k
     lines = said()
     assert json.loads(lines[1][lines[1].index("{") : lines[1].rindex("}") + 1])["type"] == kind
     assert lines[1].endswith(f"\n{NO_PLACE}\n")
-    assert lines[2] == f"INFO No SQL stands for a job of type {kind!r}."
+    assert lines[2] == f"INFO A job of type {kind!r} has no equivalent SQL."
     assert [each for each in lines if "Right before" in each] == []
 
 
@@ -253,7 +253,9 @@ def test_dry_run_with_the_marker_off_says_that_nothing_is_added(server, tables, 
     connect(host=server.url, extra={"project_id": PROJECT, "submit_marker": "off"})
     PolarisJobOperator(task_id="sql", spec={"type": "sql", "query": "INSERT INTO x"}).dry_run(context)
     (request,) = [each for each in said() if "The request" in each]
-    assert request.endswith("\nThe job is sent as it is: submit_marker of connection 'polaris_default' is 'off'.\n")
+    assert request.endswith(
+        "\nThe job is sent unchanged, because submit_marker of connection 'polaris_default' is 'off'.\n"
+    )
 
 
 def test_execute_with_the_variable_in_a_task_test_runs_dry_and_skips(tables, context, said, monkeypatch):
@@ -284,7 +286,7 @@ def test_execute_otherwise_submits_the_job(tables, context, said, monkeypatch, v
         drop(durable=False).execute(context)
 
     assert tables.asked == ["POST jobs", "GET tables/Raw"], "what may be the reason is looked for after the refusal"
-    in_test = ["INFO The request for the job:", "INFO No SQL stands for a job of type 'drop_table'."]
+    in_test = ["INFO The request for the job:", "INFO A job of type 'drop_table' has no equivalent SQL."]
     shown = [head for each in said() if (head := each.partition("\n")[0]) in in_test]
     assert shown == (in_test if "AIRFLOW_TEST_MODE" in variables else [])
 

@@ -55,8 +55,8 @@ def test_expression_that_nobody_can_read_is_said_to_be_unchecked(tables, finding
         RAW,
         read("city"),
         (
-            "- the columns that each of mapping 'a' and filter_expression reads can't be told for sure, so they were "
-            "not checked."
+            "- the columns that each of mapping 'a' and filter_expression reads can't be determined, so "
+            "they were not checked."
         ),
         "- target 'Hourly' does not exist; the job creates it, partitioned by hour.",
     ]
@@ -129,7 +129,7 @@ def test_target_with_other_types_and_partitions_is_compared(tables, findings):
         TARGET,
         "- the job writes partitions by hour to a table that is partitioned by day.",
         "- 'Hourly' gets new columns: 'c'.",
-        "! column 'a' of 'Hourly' is 'string', and 'a' of 'Raw', of which it is a copy, is 'long'.",
+        "! column 'a' of 'Hourly' is 'string', and 'a' of 'Raw', which it copies, is 'long'.",
     ]
 
 
@@ -177,7 +177,7 @@ def test_statement_of_a_sql_job_is_read_as_far_as_it_is_simple(tables, findings)
 def test_job_that_cannot_be_read_has_no_findings_and_asks_nothing(tables, findings, spec):
     """Better no answer than a wrong one."""
     assert findings(PolarisJobOperator(task_id="job", spec=spec)) == [
-        "- which tables the job reads and writes can't be told for sure, so none was looked at."
+        "- the tables that the job reads and writes can't be determined, so none was checked."
     ]
     assert tables.asked == []
 
@@ -248,7 +248,7 @@ def test_restoration_without_an_answer_about_segments_goes_on(tables, findings):
     tables.server.answer("GET", "/tables/Raw/unusedSegments", 403, {"code": "Forbidden", "message": "no"})
     (line,) = findings(operator)[1:]
     assert line.startswith(
-        f"- what there is to restore was not checked: GET /v1/projects/{PROJECT}/tables/Raw/unusedSegments answered 403"
+        f"- the segments to restore were not checked: GET /v1/projects/{PROJECT}/tables/Raw/unusedSegments answered 403"
     )
 
 
@@ -258,6 +258,7 @@ def test_description_that_cannot_be_read_counts_as_not_seen(tables, context, sai
     PolarisDropTableOperator(task_id="drop", table_name="Raw", confirm_table_name="Raw").dry_run(context)
     (warning,) = [each for each in said() if each.startswith("WARNING")]
     assert warning == (
-        "WARNING Tables and columns were not checked, nor what of the job depends on them: Polaris described a table "
-        "without type: {'name': 'Raw'}. Install a newer version of this package."
+        "WARNING Tables and columns were not checked, nor the parts of the job that depend on them: "
+        "Polaris described a table without type: {'name': 'Raw'}. Install a newer version of this "
+        "package."
     )

@@ -10,7 +10,7 @@ from airflow_provider_polaris.operators.polaris import PolarisJobOperator
 from airflow_provider_polaris.runtime.compat import AirflowFailException
 from tests.operators.dry_run.test_dry_run import rollup
 
-HEAD = "ERROR Polaris refuses the job. Its tables tell what may be the reason:\n"
+HEAD = "ERROR Polaris rejected the job. Possible reasons in its tables:\n"
 
 
 @pytest.fixture

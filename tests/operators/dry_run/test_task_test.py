@@ -79,7 +79,7 @@ def test_task_test_asked_for_a_dry_run_knows_the_interval_and_submits_nothing(ta
     assert said()[1] == (
         "INFO Interval 2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z, from the run's data interval."
     )
-    assert said()[-1] == ("INFO End of the dry run of task 'copy'. Nothing was found that speaks against the job.")
+    assert said()[-1] == ("INFO End of the dry run of task 'copy'. No problems were found.")
     assert sorted(tables.asked) == ["GET tables/Copy", "GET tables/Raw"]
 
 

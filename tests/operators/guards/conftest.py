@@ -223,10 +223,10 @@ class World:
 def empty(world: World, where: str = f"{DAY!r}", which: str = "") -> str:
     """Return why a source without rows is refused."""
     return (
-        f"the source {world.source!r} has no rows in {where}{which}. The job could empty that part of table "
-        f"{world.target!r}, so nothing was submitted. Check that the source has been loaded, or that its old data "
-        "hasn't been deleted already. If it is meant to be empty, run the task with on_empty_source='skip', which "
-        "leaves the target as it is, or run the task with on_empty_source='submit' "
+        f"the source {world.source!r} has no rows in {where}{which}. The job could empty that part of "
+        f"table {world.target!r}, so nothing was submitted. Check that the source was loaded and that its "
+        "old data was not deleted. If it is meant to be empty, run the task with on_empty_source='skip', "
+        "which leaves the target as it is, or run the task with on_empty_source='submit' "
         "(on_empty_source='{{ params.on_empty_source }}' lets one run say so)."
     )
 

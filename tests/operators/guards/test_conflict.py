@@ -82,10 +82,10 @@ def test_check_other_job_wait_waits_for_its_end(busy: World, caplog: pytest.LogC
     assert said(caplog) == [
         f"Waiting, because {named}'pending') works on the same partitions of {busy.target!r}.",
         f"Waiting, because {named}'running') works on the same partitions of {busy.target!r}.",
-        f"No other job works on these partitions of {busy.target!r} any more.",
+        f"No other job works on these partitions of {busy.target!r} now.",
         (
-            "No rows were counted, because on_empty_source='submit' and on_shrink='submit' say so: nobody looks what "
-            f"table {busy.target!r} loses."
+            f"The row-loss check is off for table {busy.target!r}, because on_empty_source='submit' and "
+            "on_shrink='submit'. No rows were counted."
         ),
     ]
 
@@ -157,8 +157,9 @@ def test_check_list_hides_intervals_describes_twenty_once(busy: World, caplog: p
     assert busy.asked("GET /jobs/{name}") == before + 20
     (warning,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert warning == (
-        f"2 active jobs of {busy.target!r} were not looked at: the list doesn't say where they work, and 20 were "
-        "looked at already. One of them may be at work on the same partitions."
+        f"2 active jobs of {busy.target!r} were not checked: the list doesn't contain their intervals, "
+        "and the limit of 20 jobs to read individually is reached. One of them may work on the same "
+        "partitions."
     )
     assert busy.client.get_job_status(job) == "completed"
 
@@ -170,9 +171,9 @@ def test_check_wait_ends_after_an_hour(busy: World) -> None:
     with pytest.raises(PolarisGuardUnansweredError) as caught:
         check(busy)
     assert str(caught.value) == (
-        f"Polaris job {job!r} (batch into {busy.target!r}, 'running') works on the same time partitions of table "
-        f"{busy.target!r} as the job of this task would ({DAY!r}), still after 3600 s. Nothing was submitted. Look at "
-        "that job and cancel it if it hangs; a retry of this task waits again."
+        f"Polaris job {job!r} (batch into {busy.target!r}, 'running') works on the same time partitions "
+        f"of table {busy.target!r} as the job of this task would ({DAY!r}), still after 3600 s. Nothing "
+        "was submitted. Check that job and cancel it if it hangs. A retry of this task waits again."
     )
     assert sum(busy.clock.sleeps) == 3600
 

@@ -115,8 +115,9 @@ def test_check_source_never_loaded_is_no_refusal(filled: World) -> None:
     with pytest.raises(PolarisGuardUnansweredError) as caught:
         filled.check(filled.copy())
     assert str(caught.value) == (
-        f"source_table {filled.source!r} is still 'unavailable': not all of its data is loaded, and Polaris refuses to "
-        "read such a table. Nothing was submitted. Look at the table; a retry of this task waits again."
+        f"source_table {filled.source!r} is still 'unavailable': not all of its data is loaded, and "
+        "Polaris refuses to read such a table. Nothing was submitted. Check the table. A retry of this "
+        "task waits again."
     )
     assert sum(filled.clock.sleeps) == 600
 

@@ -93,8 +93,8 @@ def test_check_shrink_submit_passes(world: World) -> None:
     world.forget(AFTERNOON)
     decision = world.attempt(world.rollup(), on_shrink="submit")
     assert decision.reason == (
-        f"{world.source!r} has 1 rows for the job; what {world.target!r} loses was not counted, because "
-        "on_shrink='submit' says so."
+        f"{world.source!r} has 1 rows for the job; what {world.target!r} loses were not counted, because "
+        "on_shrink='submit'."
     )
     assert len(world.rows()) == 1
 
@@ -120,8 +120,8 @@ def test_check_empty_source_succeed_needs_no_job_where_the_target_is_empty_too(w
         decision = world.attempt(world.rollup(SECOND), on_empty_source="succeed", on_shrink=on_shrink)
         assert decision.action == "succeed"
         assert decision.reason == (
-            f"the source {world.source!r} has no rows in {SECOND!r}. Nor are there any to replace, so the task "
-            "succeeds without a job."
+            f"the source {world.source!r} has no rows in {SECOND!r}. The target has none to replace, so "
+            "the task succeeds without a job."
         )
     assert len(world.rows()) == 1
 
@@ -272,7 +272,7 @@ def test_read_unknown_word_refuses(argument: str, value: str, known: str) -> Non
     """A misspelt option opens nothing."""
     with pytest.raises(PolarisSpecError) as caught:
         GuardOptions.read(**{argument: value})
-    assert str(caught.value) == f"{argument} {value!r} is none of its values. Write {known}."
+    assert str(caught.value) == f"{argument} {value!r} is not a known value. Write {known}."
 
 
 def test_read_rendered_words_in_any_case() -> None:

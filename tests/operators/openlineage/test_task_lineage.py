@@ -236,8 +236,8 @@ def test_lineage_of_a_sql_job_reads_its_statement(settings):
         "failedTasks": 1,
         "errors": [
             {
-                "errorMessage": "The expression of column 'd' can't be read for sure, so the columns that it reads are "
-                "unknown.",
+                "errorMessage": "The expression of column 'd' can't be parsed reliably, so the columns that it reads "
+                "are unknown.",
                 "task": query,
                 "taskNumber": 2,
             }
@@ -259,7 +259,7 @@ def test_lineage_of_a_sql_job_over_several_tables_is_theirs(settings):
         "failedTasks": 1,
         "errors": [
             {
-                "errorMessage": "The statement can't be read for sure, so the columns that it reads are unknown.",
+                "errorMessage": ("The statement can't be parsed reliably, so the columns that it reads are unknown."),
                 "task": query,
                 "taskNumber": 0,
             }
@@ -391,7 +391,7 @@ def test_lineage_that_breaks_leaves_the_rest_and_one_warning(settings, monkeypat
     assert [each.name for each in (*lineage.inputs, *lineage.outputs)] == [f"{PROJECT}.raw", f"{PROJECT}.hourly"]
     assert set(lineage.run_facets) == {"externalQuery"}
     broken = "RuntimeError('broken on purpose')"
-    assert caplog.messages == [f"OpenLineage is not told all about Polaris job 'j1': {broken}; {broken}"]
+    assert caplog.messages == [f"The OpenLineage facets of Polaris job 'j1' are incomplete: {broken}; {broken}"]
 
 
 def test_lineage_of_a_job_with_an_impossible_table_has_the_query(settings, caplog):

@@ -115,12 +115,12 @@ class FakeKill:
     """A kill switch that cancels as the real one does."""
 
     wire: Any
-    thrown: bool = False
+    is_killed: bool = False
     job_id: str | None = None
 
-    def job_is(self, job_id: str, log: Any) -> None:
+    def set_job(self, job_id: str, log: Any) -> None:
         self.job_id = job_id
-        if self.thrown:
+        if self.is_killed:
             self.wire.cancel_job(job_id)
 
 

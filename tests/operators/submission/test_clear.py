@@ -15,7 +15,7 @@ def test_clear_job_active_cancels_waits_and_submits(mode: str, task: Task, polar
     """The old job has ended before the new one is sent, so that neither undoes the other."""
     task.submit(polaris.spec(mode))
     submitted = task.clear().submit(polaris.spec(mode))
-    assert (submitted.outcome, submitted.is_found) == ("settled", False)
+    assert (submitted.outcome, submitted.is_found) == ("replaced", False)
     assert task.wire.asked == ["describe", "cancel", "status", "POST"]
     assert [job.status for job in polaris.jobs] == ["canceled", "pending"]
     assert polaris.rows() == 3
@@ -30,7 +30,7 @@ def test_clear_job_that_takes_its_time_to_end_is_waited_for(mode: str, task: Tas
     task.wire._create = lambda spec: before.append(jobs.get(old).status) or create(spec)  # type: ignore[method-assign]
     jobs.freeze = Freeze("running", 5)
     try:
-        assert task.clear().submit(polaris.spec(mode)).outcome == "settled"
+        assert task.clear().submit(polaris.spec(mode)).outcome == "replaced"
     finally:
         jobs.freeze = None
     assert before == ["canceled"]
@@ -42,9 +42,10 @@ def test_clear_job_active_that_completes_meanwhile_append_refuses(task: Task, po
     old = task.submit(polaris.append()).job.job_id
     task.wire.before_cancel = polaris.finish
     assert refusal(task.clear(), polaris.append()) == (
-        f"Polaris job {old!r} (batch into {polaris.table!r}), which this task submitted before, has completed: its "
-        "rows are in, and submitting again because the task was cleared would add rows twice. Nothing was submitted. "
-        f"If its rows are what you want, mark the task as success. {OVERRIDE}"
+        f"Polaris job {old!r} (batch into {polaris.table!r}), which this task submitted before, has "
+        "completed. Its rows were added, and submitting again because the task was cleared would add "
+        "rows twice. Nothing was submitted. If its rows are what you want, mark the task as success. "
+        f"{OVERRIDE}"
     )
 
 
@@ -52,7 +53,7 @@ def test_clear_job_active_that_completes_meanwhile_replace_submits(task: Task, p
     """A replace takes the place of what the old one wrote."""
     task.submit(polaris.replace())
     task.wire.before_cancel = polaris.finish
-    assert task.clear().submit(polaris.replace()).outcome == "settled"
+    assert task.clear().submit(polaris.replace()).outcome == "replaced"
     assert polaris.rows() == 3
 
 
@@ -70,10 +71,11 @@ def test_clear_job_completed_append_refuses_unless_told_to_repeat(task: Task, po
     old = task.submit(polaris.append()).job.job_id
     polaris.finish()
     assert refusal(task.clear(), polaris.append()) == (
-        f"Polaris job {old!r} (batch into {polaris.table!r}), which this task submitted before, has completed: its "
-        "rows are in, and submitting again because the task was cleared would add rows twice. Nothing was submitted. "
-        "If its rows are what you want, mark the task as success. To submit all the same, which may add rows twice, "
-        "run the task with repeat_append=True (repeat_append='{{ params.repeat_append }}' lets one run say so)."
+        f"Polaris job {old!r} (batch into {polaris.table!r}), which this task submitted before, has "
+        "completed. Its rows were added, and submitting again because the task was cleared would add "
+        "rows twice. Nothing was submitted. If its rows are what you want, mark the task as success. To "
+        "submit anyway, which may add rows twice, run the task with repeat_append=True "
+        "(repeat_append='{{ params.repeat_append }}' lets one run say so)."
     )
     assert task.clear().submit(polaris.append(), repeat_append=True).outcome == "submitted"
     assert polaris.rows() == 6
@@ -86,8 +88,8 @@ def test_clear_with_repeat_append_repeats_once(task: Task, polaris: Polaris, cap
     again = task.clear().submit(polaris.append(), repeat_append=True).job.job_id
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
         (
-            f"Polaris job {first!r}, which this task submitted before, has completed, and its rows are in; a new job "
-            "adds them once more, because repeat_append=True says so."
+            f"Polaris job {first!r}, which this task submitted before, has completed, and its rows were "
+            "added. A new job adds them again, because repeat_append=True."
         )
     ]
     assert task.retry().submit(polaris.append(), repeat_append=True).job.job_id == again
@@ -118,7 +120,7 @@ def test_clear_intent_whose_job_is_active_settles_it(mode: str, task: Task, pola
     task.wire.posts = ["death"]
     with pytest.raises(Death):
         task.submit(polaris.spec(mode))
-    assert task.clear().submit(polaris.spec(mode)).outcome == "settled"
+    assert task.clear().submit(polaris.spec(mode)).outcome == "replaced"
     assert polaris.rows() == 3
 
 
@@ -163,7 +165,7 @@ def test_clear_without_record_replace_settles_what_it_finds(task: Task, polaris:
     """The markers of all earlier epochs are known, so a lost record loses no job."""
     task.submit(polaris.replace())
     lose_record(task)
-    assert task.clear().submit(polaris.replace()).outcome == "settled"
+    assert task.clear().submit(polaris.replace()).outcome == "replaced"
     assert polaris.jobs[0].status == "canceled"
 
 
@@ -188,9 +190,10 @@ def test_clear_without_record_and_nothing_found_append_refuses(marker: str, task
     """No record is not evidence of no job."""
     task.marker = marker
     assert refusal(task.clear(), polaris.append()) == (
-        "this task has run before, and neither its record in Airflow's task state store nor a job with its marker "
-        f"tells whether its rows were added to table {polaris.table!r}; submitting could add them twice. Nothing was "
-        f"submitted. Look there: if the rows are in, mark the task as success. {OVERRIDE}"
+        "this task has run before, but there is neither a record in Airflow's task state store nor a job "
+        f"with its marker. So it is unknown whether its rows were added to table {polaris.table!r}, and "
+        "submitting could add them twice. Nothing was submitted. Check the table: if the rows are there, "
+        f"mark the task as success. {OVERRIDE}"
     )
     assert task.submit(polaris.append(), repeat_append=True).outcome == "submitted"
 
@@ -204,9 +207,9 @@ def test_clear_after_the_connection_moved_to_another_project(mode: str, task: Ta
     task.clear()
     if mode == "append":
         assert refusal(task, polaris.append()) == (
-            f"this task submitted Polaris job {old!r} to project 'p-old' before it was cleared, and connection "
-            f"'polaris_default' leads to project {polaris.running.settings.project_id!r} now: whether its rows were "
-            f"added can't be seen from there. Nothing was submitted. {OVERRIDE}"
+            f"this task submitted Polaris job {old!r} to project 'p-old' before it was cleared, and "
+            f"connection 'polaris_default' now uses project {polaris.running.settings.project_id!r}. From "
+            f"there it is unknown whether the rows were added. Nothing was submitted. {OVERRIDE}"
         )
     assert task.submit(polaris.spec(mode), repeat_append=True).outcome == "submitted"
     assert task.wire.asked == ["POST"]
@@ -240,9 +243,9 @@ def test_clear_job_that_vanishes_while_it_is_canceled_append_refuses(task: Task,
 
     task.wire.before_cancel = vanish
     assert refusal(task.clear(), polaris.append()).startswith(
-        f"Polaris job {old!r}, which this task submitted before, isn't known"
+        f"Polaris job {old!r}, which this task submitted before, no longer exists in project"
     )
-    assert task.submit(polaris.append(), repeat_append=True).outcome == "settled"
+    assert task.submit(polaris.append(), repeat_append=True).outcome == "replaced"
 
 
 def test_clear_past_job_is_not_taken_for_the_lost_one(task: Task, polaris: Polaris) -> None:
@@ -276,7 +279,7 @@ def test_clear_deletion_job_that_cannot_be_canceled_is_waited_for(task: Task, po
 
     task.wire.cancel_job = refuse  # type: ignore[method-assign]
     task.wire.clock.advance(JOB_SECONDS - 12)  # type: ignore[attr-defined]
-    assert task.clear().submit(polaris.replace()).outcome == "settled"
+    assert task.clear().submit(polaris.replace()).outcome == "replaced"
     assert task.wire.asked.count("cancel") == 1
     assert [job.status for job in polaris.jobs] == ["completed", "pending"]
 
@@ -291,5 +294,5 @@ def test_clear_cancel_that_gets_no_answer_is_asked_again(task: Task, polaris: Po
             raise errors.pop()
 
     task.wire.before_cancel = flaky
-    assert task.clear().submit(polaris.replace()).outcome == "settled"
+    assert task.clear().submit(polaris.replace()).outcome == "replaced"
     assert task.wire.asked.count("cancel") == 4

@@ -57,14 +57,14 @@ def id_not_recorded(task: Task) -> None:
     if task.store is not None:
         task.store.before_set = die_if_known
     else:
-        task.kill.job_is = die  # type: ignore[method-assign]
+        task.kill.set_job = die  # type: ignore[method-assign]
 
 
 def recorded(task: Task) -> None:
     if task.store is not None:
         task.store.after_set = die_if_known
     else:
-        task.kill.job_is = die  # type: ignore[method-assign]
+        task.kill.set_job = die  # type: ignore[method-assign]
 
 
 STEPS = [before_record, after_record, post_sent, reply_lost, reply_lost_job_late, id_not_recorded, recorded]

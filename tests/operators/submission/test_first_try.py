@@ -18,7 +18,7 @@ from airflow_provider_polaris.jobs.errors import (
 from airflow_provider_polaris.operators.submission.messages import OVERRIDE
 from tests.operators.submission.conftest import LOST, MODES, Polaris, Task, api_error, lost
 
-LOOK_AGAIN = "A retry of this task looks for it before it sends it again."
+LOOK_AGAIN = "A retry of this task searches for the job before it sends it again."
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -140,9 +140,9 @@ def two_look_alikes(task: Task, polaris: Polaris, spec: Any) -> tuple[str, str]:
     assert len(polaris.jobs) == 2
     ours = polaris.jobs[1].id
     begin = (
-        f"an earlier POST of this task may have made a job, and Polaris jobs {ours!r} (batch into {polaris.table!r}, "
-        f"'pending') and {foreign!r} (batch into {polaris.table!r}, 'pending') ask for the same without a marker that "
-        "tells whose job it is. "
+        f"an earlier POST of this task may have created a job, and Polaris jobs {ours!r} (batch into "
+        f"{polaris.table!r}, 'pending') and {foreign!r} (batch into {polaris.table!r}, 'pending') have "
+        "the same spec but no marker that identifies the task. "
     )
     return begin, str(caught.value)
 
@@ -153,8 +153,8 @@ def test_submit_two_look_alikes_without_marker_append_refuses(marker: str, task:
     task.marker = marker
     begin, message = two_look_alikes(task, polaris, polaris.append())
     assert message == begin + (
-        "To take another task's job for this one's would lose rows, and to submit could add rows twice. Nothing more "
-        "was submitted. Find out in the Polaris console which job is this task's: once it has completed, mark the "
+        "Adopting another task's job would lose rows, and submitting could add rows twice. Nothing more "
+        "was submitted. Find this task's job in the Polaris console. After it has completed, mark the "
         f"task as success. {OVERRIDE}"
     )
 
@@ -163,8 +163,8 @@ def test_submit_two_look_alikes_without_marker_replace_refuses(task: Task, polar
     """A replace doesn't choose either; the error names both."""
     begin, message = two_look_alikes(task, polaris, polaris.replace())
     assert message == begin + (
-        "Nothing more was submitted. Find out in the Polaris console which job is this task's, cancel what is not "
-        "wanted, wait until the others have ended, then clear the task."
+        "Nothing more was submitted. Find this task's job in the Polaris console, cancel unwanted jobs, "
+        "wait until the others have ended, then clear the task."
     )
 
 
@@ -192,8 +192,8 @@ def test_submit_one_look_alike_without_marker_replace_adopts_and_warns_once(
     warnings = [record.getMessage() for record in caplog.records if "marker" in record.getMessage()]
     assert warnings == [
         (
-            f"Polaris doesn't show the marker 'airflow' in the context of job {polaris.jobs[0].id!r}, so this task's "
-            "job can only be told from others by what it asks for."
+            f"Polaris returns no marker 'airflow' in the context of job {polaris.jobs[0].id!r}, so this "
+            "task's job can be recognized only by its spec."
         )
     ]
 
@@ -207,7 +207,7 @@ def test_submit_one_look_alike_without_marker_append_refuses(outcome: str, task:
         task.wire.foreign(polaris.append())
     with pytest.raises(PolarisGuardError) as caught:
         task.submit(polaris.append())
-    assert f"Polaris job {polaris.jobs[0].id!r} (batch into {polaris.table!r}, 'pending') asks" in str(caught.value)
+    assert f"Polaris job {polaris.jobs[0].id!r} (batch into {polaris.table!r}, 'pending') has" in str(caught.value)
     assert len(polaris.jobs) == 1
 
 
@@ -233,15 +233,15 @@ def test_submit_lost_among_too_many_jobs_append_refuses(
     with pytest.raises(PolarisGuardError) as caught:
         task.submit(polaris.append())
     assert str(caught.value) == (
-        "an earlier POST of this task may have made a job, and it isn't among those of the newest 200 jobs of table "
-        f"{polaris.table!r} that could be looked at; an older one may be it. Nothing more was submitted. Look in the "
-        "Polaris console for a job of this task: if there is one, mark the task as success when it has completed. "
-        f"{OVERRIDE}"
+        "an earlier POST of this task may have created a job. It isn't among the checked jobs of the newest 200 "
+        f"of table {polaris.table!r}, but it may be an older one. Nothing more "
+        "was submitted. Search the Polaris console for a job of this task. If there is one, mark the "
+        f"task as success after it has completed. {OVERRIDE}"
     )
     task.wire.posts = [KeyboardInterrupt()]
     with pytest.raises(KeyboardInterrupt):
         task.submit(polaris.append(), repeat_append=True)
-    with pytest.raises(PolarisGuardError, match="among those of the newest 200 jobs"):
+    with pytest.raises(PolarisGuardError, match="among the checked jobs of the newest 200 of table"):
         task.retry().submit(polaris.append())
 
 
@@ -271,9 +271,9 @@ def test_submit_marker_refused_sends_without_it_and_remembers(
     assert seen == ["sent", "refused", "refused"]
     assert [record.getMessage() for record in caplog.records] == [
         (
-            "Polaris took the job only without the marker that tells this task's jobs from others; set submit_marker "
-            "of connection 'polaris_default' to 'off'. It said: POST /v1/projects/p/jobs answered 400: unknown context "
-            "parameter 'airflow'."
+            "Polaris accepted the job only without the marker that identifies this task's jobs. Set "
+            "submit_marker of connection 'polaris_default' to 'off'. Polaris' answer: POST "
+            "/v1/projects/p/jobs answered 400: unknown context parameter 'airflow'."
         )
     ]
     polaris.running.emulator.jobs.update(submitted.job.job_id, "canceled", polaris.jobs[0].created_by)
@@ -286,7 +286,7 @@ def test_submit_marker_refused_and_reply_lost_is_recognized_without_it(task: Tas
     task.wire.foreign({**polaris.append(filterExpression="\"city\" = 'Oslo'"), "context": {"airflow": "somebody"}})
     task.wire.refuses_markers = True
     task.wire.posts = ["lost"]
-    with pytest.raises(PolarisGuardError, match=r"without a marker that tells whose job it is"):
+    with pytest.raises(PolarisGuardError, match=r"but no marker that identifies the task"):
         task.submit(polaris.append())
     assert len(polaris.jobs) == 2
 
@@ -318,13 +318,13 @@ def test_submit_context_refused_is_sent_without_what_may_be_left_out(
     ]
     assert [record.getMessage() for record in caplog.records] == [
         (
-            "Polaris took the job only without 'failOnEmptyInsert' in its context. It said: "
+            "Polaris accepted the job only without 'failOnEmptyInsert' in its context. Polaris' answer: "
             "POST /v1/projects/p/jobs answered 400: unknown context parameter."
         ),
         (
-            "Polaris took the job only without the marker that tells this task's jobs from others; set submit_marker "
-            "of connection 'polaris_default' to 'off'. It said: POST /v1/projects/p/jobs answered 400: unknown context "
-            "parameter."
+            "Polaris accepted the job only without the marker that identifies this task's jobs. Set "
+            "submit_marker of connection 'polaris_default' to 'off'. Polaris' answer: POST "
+            "/v1/projects/p/jobs answered 400: unknown context parameter."
         ),
     ]
 
@@ -365,8 +365,8 @@ def test_submit_lost_again_and_again_gives_up_after_three_posts(task: Task, pola
     with pytest.raises(PolarisAmbiguousSubmitError) as caught:
         task.submit(polaris.append())
     assert str(caught.value) == (
-        f"{LOST} It was sent 3 times, and each time no job could be found afterwards. A retry of this task looks once "
-        "more before it sends the job again."
+        f"{LOST} The job was sent 3 times, and no job was found afterwards. A retry of this task searches "
+        "again before it sends the job again."
     )
     assert task.wire.asked.count("POST") == 3
 
@@ -378,7 +378,7 @@ def test_submit_lost_and_list_out_of_order_leaves_it_to_the_retry(task: Task, po
     with pytest.raises(PolarisAmbiguousSubmitError) as caught:
         task.submit(polaris.append())
     assert str(caught.value) == (
-        f"{LOST} Nobody knows whether Polaris accepted the job, and it can't be looked for: "
+        f"{LOST} It is unknown whether Polaris accepted the job, and the search for it failed: "
         f"{api_error(403, 'no')} {LOOK_AGAIN}"
     )
     assert task.retry().submit(polaris.append()).outcome == "adopted"
@@ -396,7 +396,7 @@ def test_submit_lost_tells_one_story_in_the_whole_traceback(case: str, task: Tas
         task.wire.posts = [lost(), lost(), lost()]
     elif case == "killed":
         task.wire.posts = [lost()]
-        task.wire.clock.at(1, lambda: setattr(task.kill, "thrown", True))
+        task.wire.clock.at(1, lambda: setattr(task.kill, "is_killed", True))
     else:
         task.wire.echoes_markers = False
         task.wire.foreign(spec)
@@ -416,7 +416,7 @@ def test_submit_lost_and_list_out_of_order_for_a_moment_adopts(task: Task, polar
 
 def test_submit_killed_before_the_post_sends_nothing(task: Task, polaris: Polaris) -> None:
     """A task that was killed submits no job."""
-    task.kill.thrown = True
+    task.kill.is_killed = True
     with pytest.raises(PolarisJobCanceledError) as caught:
         task.submit(polaris.append(), guards=lambda _: pytest.fail("a killed task has nothing to check"))
     assert str(caught.value) == "the task was killed before it submitted its job."
@@ -427,7 +427,7 @@ def test_submit_killed_during_guards_sends_nothing(task: Task, polaris: Polaris)
     """Guards can take minutes."""
 
     def kill(earlier: tuple[str, ...]) -> None:
-        task.kill.thrown = True
+        task.kill.is_killed = True
 
     with pytest.raises(PolarisJobCanceledError):
         task.submit(polaris.append(), guards=kill)
@@ -443,7 +443,7 @@ def test_submit_killed_during_the_post_cancels_the_job_before_it_is_written_down
     create = task.wire._create
 
     def killed(spec: Any) -> dict[str, Any]:
-        task.kill.thrown = True
+        task.kill.is_killed = True
         return create(spec)
 
     task.wire._create = killed  # type: ignore[method-assign]
@@ -454,12 +454,12 @@ def test_submit_killed_during_the_post_cancels_the_job_before_it_is_written_down
 def test_submit_killed_while_it_looks_says_so(task: Task, polaris: Polaris) -> None:
     """A killed task has no minute to wait."""
     task.wire.posts = ["nothing"]
-    task.wire.clock.at(3, lambda: setattr(task.kill, "thrown", True))  # type: ignore[attr-defined]
+    task.wire.clock.at(3, lambda: setattr(task.kill, "is_killed", True))  # type: ignore[attr-defined]
     with pytest.raises(PolarisAmbiguousSubmitError) as caught:
         task.submit(polaris.append())
     assert str(caught.value) == (
-        f"{LOST} The task was killed before it found out whether there is a job. If there is one, it runs on; a retry "
-        "of this task looks for it before it sends it again."
+        f"{LOST} The task was killed before it could check whether there is a job. If there is one, it "
+        "continues. A retry of this task searches for the job before it sends it again."
     )
     assert task.wire.clock.slept == 5  # type: ignore[attr-defined]
 
@@ -472,8 +472,9 @@ def test_submit_lost_job_that_somebody_canceled_is_not_adopted(task: Task, polar
     with pytest.raises(PolarisJobCanceledError) as caught:
         task.submit(polaris.append())
     assert str(caught.value) == (
-        f"Polaris job {polaris.jobs[0].id!r} (batch into {polaris.table!r}), which this task has just submitted, is "
-        "'canceled' and was asked to cancel by somebody else. A retry of this task submits a new one once it has ended."
+        f"Polaris job {polaris.jobs[0].id!r} (batch into {polaris.table!r}), which this task has just "
+        "submitted, is 'canceled', and its cancellation was requested elsewhere. A retry of this task "
+        "submits a new job after it has ended."
     )
     assert len(polaris.jobs) == 1
     assert task.retry().submit(polaris.append()).outcome == "submitted"

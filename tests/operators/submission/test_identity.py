@@ -91,4 +91,4 @@ def test_count_that_fails_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     told: list[Any] = []
     monkeypatch.setattr(Stats, "incr", fail, raising=False)
     count("adopted", SimpleNamespace(debug=lambda *texts: told.append(texts)))
-    assert told[0][0] == "The metric of this attempt to submit was not counted: %r"
+    assert told[0][0] == "The metric of this submission was not incremented: %r"

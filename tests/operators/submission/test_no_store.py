@@ -61,14 +61,15 @@ def test_retry_two_effective_jobs_with_our_marker_refuses(old_task: Task, polari
         old_task.retry().submit(polaris.append())
     assert str(caught.value).startswith(
         f"Polaris jobs {second!r} (batch into {polaris.table!r}, 'pending') and {first!r} (batch into "
-        f"{polaris.table!r}, 'pending') carry the marker of this task, and it should have one job. To take another"
+        f"{polaris.table!r}, 'pending') carry the marker of this task, but it should have one job. "
+        "Adopting another"
     )
 
 
 def test_retry_spec_changed_append_names_the_field(old_task: Task, polaris: Polaris) -> None:
     """Without a record the echo tells what changed."""
     die(old_task, polaris.append())
-    with pytest.raises(PolarisGuardError, match="field 'filterExpression' changed since"):
+    with pytest.raises(PolarisGuardError, match="the spec has changed since: field 'filterExpression'"):
         old_task.retry().submit(polaris.append(filterExpression="\"city\" = 'Oslo'"))
 
 
@@ -96,7 +97,7 @@ def test_retry_among_strangers_append_submits_if_markers_are_echoed(old_task: Ta
 def test_retry_spec_changed_replace_settles(old_task: Task, polaris: Polaris) -> None:
     """As with a record."""
     die(old_task, polaris.replace())
-    assert old_task.retry().submit(polaris.replace(filterExpression="\"city\" = 'Oslo'")).outcome == "settled"
+    assert old_task.retry().submit(polaris.replace(filterExpression="\"city\" = 'Oslo'")).outcome == "replaced"
 
 
 def test_retry_marker_not_echoed_append_refuses(old_task: Task, polaris: Polaris) -> None:
@@ -150,7 +151,7 @@ def test_clear_finds_the_old_epochs_job_and_settles_it(mode: str, old_task: Task
     """The markers of earlier epochs can be made anew."""
     old_task.submit(polaris.spec(mode))
     submitted = old_task.clear().submit(polaris.spec(mode))
-    assert submitted.outcome == "settled"
+    assert submitted.outcome == "replaced"
     assert polaris.jobs[0].status == "canceled"
     assert polaris.rows() == 3
 
@@ -174,7 +175,7 @@ def test_retry_after_a_clear_whose_first_try_failed_early_sees_the_old_job(
         with pytest.raises(PolarisGuardError, match=old):
             old_task.submit(polaris.append())
         return
-    assert old_task.submit(polaris.spec(mode)).outcome == ("settled" if end == "active" else "submitted")
+    assert old_task.submit(polaris.spec(mode)).outcome == ("replaced" if end == "active" else "submitted")
     new = old_task.retry().submit(polaris.spec(mode))
     assert (new.outcome, new.job.job_id) == ("adopted", polaris.jobs[1].id)
 

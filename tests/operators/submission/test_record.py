@@ -40,9 +40,8 @@ STORED = {
     "marker": "sent",
 }
 UNWRITTEN = (
-    "and without its record 'polaris_job' in Airflow's task state store a retry could submit the job twice; nothing "
-    "was submitted. Retry the task when Airflow's API server is well, check [state_store] max_value_storage_bytes, or "
-    "do without the store by durable=False."
+    "Without it, a retry could submit the job twice, so nothing was submitted. Retry the task when Airflow's API "
+    "server works again, check [state_store] max_value_storage_bytes, or set durable=False to work without the store."
 )
 
 log = logging.getLogger("test.submission")
@@ -74,7 +73,7 @@ def test_load_of_something_else_warns_and_counts_as_missing(value: Any, caplog: 
     assert records.was_unreadable
     (record,) = caplog.records
     assert record.getMessage().startswith(
-        "The record 'polaris_job' in the task state store can't be read and counts as missing: "
+        "The record 'polaris_job' in the task state store is unreadable and is treated as missing: "
     )
 
 
@@ -88,8 +87,9 @@ def test_load_of_a_store_that_does_not_answer_fails_the_task() -> None:
     with pytest.raises(PolarisRecordError) as caught:
         Records(Dead(), log).load()
     assert str(caught.value) == (
-        "Airflow's task state store gave no answer (OSError('no supervisor')), so nobody knows whether this task has a "
-        "Polaris job already; nothing was submitted. Retry the task when Airflow's API server is well."
+        "Airflow's task state store failed (OSError('no supervisor')), so it is unknown whether this "
+        "task already has a Polaris job. Nothing was submitted. Retry the task when Airflow's API server "
+        "works again."
     )
 
 
@@ -129,7 +129,8 @@ def test_submit_record_that_was_swallowed_fails_the_task(task: Task, polaris: Po
     with pytest.raises(PolarisRecordError) as caught:
         task.submit(polaris.append())
     assert str(caught.value) == (
-        f"the task can't write down what it is about to submit (it can't be read back), {UNWRITTEN}"
+        f"the task can't store its record 'polaris_job' in Airflow's task state store (it can't be read back). "
+        f"{UNWRITTEN}"
     )
     assert task.wire.asked == []
 
@@ -145,7 +146,8 @@ def test_submit_record_that_cannot_be_written_fails_the_task(task: Task, polaris
     with pytest.raises(PolarisRecordError) as caught:
         task.submit(polaris.append())
     assert str(caught.value) == (
-        f"the task can't write down what it is about to submit (OSError('no supervisor')), {UNWRITTEN}"
+        f"the task can't store its record 'polaris_job' in Airflow's task state store (OSError('no supervisor')). "
+        f"{UNWRITTEN}"
     )
     assert task.wire.asked == []
     assert PolarisRecordError.retryable
@@ -166,8 +168,8 @@ def test_submit_id_that_cannot_be_written_warns_and_goes_on(
         job_id = task.submit(polaris.append()).job.job_id
     assert [record.getMessage() for record in caplog.records] == [
         (
-            "Airflow's task state store doesn't take the record 'polaris_job'; a retry will look for the job: "
-            "OSError('no supervisor')"
+            "Airflow's task state store doesn't accept the record 'polaris_job'; a retry will search for "
+            "the job: OSError('no supervisor')"
         )
     ]
     submitted = task.retry().submit(polaris.append())

@@ -25,7 +25,7 @@ def test_retry_job_active_resumes_it(mode: str, task: Task, polaris: Polaris) ->
 def test_retry_killed_at_its_start_cancels_the_job_of_before(mode: str, task: Task, polaris: Polaris) -> None:
     """The record tells which job a kill is about, before Polaris is asked anything."""
     task.submit(polaris.spec(mode))
-    task.retry().kill.thrown = True
+    task.retry().kill.is_killed = True
     with pytest.raises(PolarisJobCanceledError):
         task.submit(polaris.spec(mode))
     assert task.wire.asked[0] == "cancel"
@@ -129,9 +129,10 @@ def test_retry_stored_id_unknown_append_refuses(task: Task, polaris: Polaris) ->
     task.submit(polaris.append())
     gone = forget(task)
     assert refusal(task.retry(), polaris.append()) == (
-        f"Polaris job {gone!r}, which this task submitted before, isn't known in project "
-        f"'{polaris.running.settings.project_id}' any more (404), so nobody can tell whether its rows are in table "
-        f"{polaris.table!r}. Nothing was submitted. Look there: if they are, mark the task as success. {OVERRIDE}"
+        f"Polaris job {gone!r}, which this task submitted before, no longer exists in project "
+        f"'{polaris.running.settings.project_id}' (404), so it is unknown whether its rows were added to "
+        f"table {polaris.table!r}. Nothing was submitted. Check the table: if the rows are there, mark "
+        f"the task as success. {OVERRIDE}"
     )
     assert task.submit(polaris.append(), repeat_append=True).outcome == "submitted"
 
@@ -165,9 +166,10 @@ def test_retry_record_of_another_project_fails_and_names_both(mode: str, task: T
     ours = polaris.running.settings.project_id
     how = " and run it with repeat_append=True" if mode == "append" else ""
     assert refusal(task.retry(), polaris.spec(mode)) == (
-        f"an earlier try of this task submitted Polaris job {old!r} to project 'p-old' at https://old, but connection "
-        f"'polaris_default' leads to project {ours!r} now, where that job can't be seen. Nothing was submitted. Point "
-        f"the connection back to project 'p-old' and retry. Clear the task{how} to submit to project {ours!r} instead."
+        f"an earlier try of this task submitted Polaris job {old!r} to project 'p-old' at https://old, "
+        f"but connection 'polaris_default' now uses project {ours!r}, where that job is not visible. "
+        "Nothing was submitted. Set the connection back to project 'p-old' and retry. Clear the "
+        f"task{how} to submit to project {ours!r} instead."
     )
     assert task.wire.asked == []
 

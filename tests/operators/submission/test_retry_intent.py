@@ -50,7 +50,7 @@ def test_retry_intent_with_another_target_finds_the_job_of_the_old_one(task: Tas
     with pytest.raises(Death):
         task.submit(polaris.append())
     other = polaris.append(target={"type": "table", "tableName": "Another Rollup"})
-    assert "field 'target.tableName' changed since" in refusal(task.retry(), other)
+    assert "the spec has changed since: field 'target.tableName'" in refusal(task.retry(), other)
 
 
 def test_retry_intent_changed_replace_never_cancels_a_job_without_our_marker(task: Task, polaris: Polaris) -> None:

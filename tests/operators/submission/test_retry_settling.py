@@ -13,7 +13,7 @@ def test_retry_spec_changed_job_active_replace_settles_and_submits(task: Task, p
     """Two replaces must not run side by side; the old one is canceled and has ended before the new one is sent."""
     old = task.submit(polaris.replace()).job.job_id
     submitted = task.retry().submit(polaris.replace(**FILTER))
-    assert submitted.outcome == "settled"
+    assert submitted.outcome == "replaced"
     assert submitted.job.job_id != old
     assert polaris.jobs[0].status == "canceled"
     assert task.wire.asked == ["describe", "cancel", "status", "POST"]
@@ -25,10 +25,10 @@ def test_retry_spec_changed_job_active_append_fails_and_names_the_field(task: Ta
     old = task.submit(polaris.append()).job.job_id
     source = {"type": "table", "tableName": "Koalas Source", "interval": "2024-06-01/2024-06-02"}
     assert refusal(task.retry(), polaris.append(**FILTER, source=source)) == (
-        f"Polaris job {old!r} (batch into {polaris.table!r}), which an earlier try of this task submitted, is still "
-        "'pending', and this try asks for something else: fields 'filterExpression' and 'source.interval' changed "
-        "since. Both would add their rows, so nothing was submitted. Cancel the job and clear the task, or put back "
-        f"what changed and clear it. {OVERRIDE}"
+        f"Polaris job {old!r} (batch into {polaris.table!r}), which an earlier try of this task "
+        "submitted, is still 'pending', but the spec has changed since: fields 'filterExpression' and "
+        "'source.interval'. Both jobs would add their rows, so nothing was submitted. Cancel the job and "
+        f"clear the task, or revert the change and clear it. {OVERRIDE}"
     )
     assert polaris.jobs[0].desired == "running"
 
@@ -36,7 +36,7 @@ def test_retry_spec_changed_job_active_append_fails_and_names_the_field(task: Ta
 def test_retry_spec_changed_job_active_append_with_repeat_append_settles(task: Task, polaris: Polaris) -> None:
     """The override does what a replace would do."""
     task.submit(polaris.append())
-    assert task.retry().submit(polaris.append(**FILTER), repeat_append=True).outcome == "settled"
+    assert task.retry().submit(polaris.append(**FILTER), repeat_append=True).outcome == "replaced"
     assert polaris.rows() == 1
 
 
@@ -53,9 +53,10 @@ def test_retry_spec_changed_job_completed_append_refuses(task: Task, polaris: Po
     old = task.submit(polaris.append()).job.job_id
     polaris.finish()
     assert refusal(task.retry(), polaris.append(**FILTER)) == (
-        f"Polaris job {old!r} (batch into {polaris.table!r}), which this task submitted before, has completed: its "
-        "rows are in, and submitting again because the job changed (filterExpression) would add rows twice. Nothing "
-        f"was submitted. If its rows are what you want, mark the task as success. {OVERRIDE}"
+        f"Polaris job {old!r} (batch into {polaris.table!r}), which this task submitted before, has "
+        "completed. Its rows were added, and submitting again because the job changed (filterExpression) "
+        "would add rows twice. Nothing was submitted. If its rows are what you want, mark the task as "
+        f"success. {OVERRIDE}"
     )
 
 
@@ -69,7 +70,9 @@ def test_retry_append_turned_into_replace_of_other_days_counts_as_append(task: T
 def test_retry_replace_turned_into_append_settles_nothing_and_fails(task: Task, polaris: Polaris) -> None:
     """Nor is a running replace canceled for the sake of an append."""
     task.submit(polaris.replace())
-    assert "'ingestionMode' and 'target.intervals' changed" in refusal(task.retry(), polaris.append())
+    assert "the spec has changed since: fields 'ingestionMode' and 'target.intervals'" in refusal(
+        task.retry(), polaris.append()
+    )
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -95,7 +98,7 @@ def test_retry_job_still_active_after_it_was_asked_to_cancel_is_settled(
     jobs = polaris.running.emulator.jobs
     jobs.freeze = Freeze("running", 3)
     try:
-        assert task.retry().submit(polaris.spec(mode)).outcome == "settled"
+        assert task.retry().submit(polaris.spec(mode)).outcome == "replaced"
     finally:
         jobs.freeze = None
     assert polaris.rows() == 3
@@ -117,9 +120,10 @@ def test_retry_job_asked_to_cancel_that_completed_append_refuses(task: Task, pol
     task.submit(polaris.append())
     old = completed_all_the_same(task, polaris)
     assert refusal(task.retry(), polaris.append()) == (
-        f"Polaris job {old!r} (batch into {polaris.table!r}), which this task submitted before, has completed: its "
-        "rows are in, and submitting again because somebody wanted that job canceled would add rows twice. Nothing was "
-        f"submitted. If its rows are what you want, mark the task as success. {OVERRIDE}"
+        f"Polaris job {old!r} (batch into {polaris.table!r}), which this task submitted before, has "
+        "completed. Its rows were added, and submitting again because the cancellation of that job was "
+        "requested would add rows twice. Nothing was submitted. If its rows are what you want, mark the "
+        f"task as success. {OVERRIDE}"
     )
 
 
@@ -143,9 +147,9 @@ def test_retry_old_job_that_never_ends_is_waited_for_ten_minutes(task: Task, pol
     finally:
         jobs.freeze = None
     assert str(caught.value) == (
-        f"Polaris job {old!r} of an earlier try is still 'running' 600 s after it was to be canceled, and no other may "
-        "take its place before it has ended; nothing was submitted. Look at the job, then retry the task, which waits "
-        "again."
+        f"Polaris job {old!r} of an earlier try is still 'running' 600 s after the cancel request. No "
+        "other job may replace it before it has ended, so nothing was submitted. Check the job, then "
+        "retry the task, which waits again."
     )
     assert "POST" not in task.wire.asked
 

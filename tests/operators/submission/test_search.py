@@ -76,7 +76,7 @@ def found(outlook: SearchResult) -> str | None:
 
 def test_look_asks_for_the_newest_two_hundred_jobs_of_the_table(listing: Listing) -> None:
     """One page, by the one column that doesn't move while a list is read."""
-    assert search(listing).look() == SearchResult(MatchResult(), is_complete=True)
+    assert search(listing).run_once() == SearchResult(MatchResult(), is_complete=True)
     assert listing.filters == {
         "type": ("batch",),
         "target_table": "t",
@@ -98,7 +98,7 @@ def test_look_of_a_sql_job_asks_without_table() -> None:
 def test_look_allows_ten_minutes_of_skew(age: timedelta, expected: str | None, listing: Listing) -> None:
     """The worker's clock and Polaris' needn't agree; what is older was there before."""
     listing.add("j1", age=age, marker="mine")
-    outlook = search(listing).look()
+    outlook = search(listing).run_once()
     assert (found(outlook), outlook.is_complete) == (expected, True)
 
 
@@ -107,7 +107,7 @@ def test_look_describes_no_job_that_is_past_or_reads_another_table(listing: List
     listing.add("j1", marker="mine")
     listing.add("j2", source={"type": "table", "tableName": "other"})
     listing.add("j3", marker="mine")
-    assert found(search(listing, past=("j1",)).look()) == "j3"
+    assert found(search(listing, past=("j1",)).run_once()) == "j3"
     assert listing.described == ["j3"]
 
 
@@ -115,8 +115,8 @@ def test_look_describes_a_foreign_job_once(listing: Listing) -> None:
     """What a job asks for doesn't change between two looks."""
     listing.add("j1", marker="theirs")
     seeker = search(listing)
-    seeker.look()
-    seeker.look()
+    seeker.run_once()
+    seeker.run_once()
     assert listing.described == ["j1"]
 
 
@@ -124,14 +124,14 @@ def test_look_job_that_vanishes_between_list_and_description_is_none(listing: Li
     """History is cleaned at any time."""
     listing.add("j1")
     del listing.bodies["j1"]
-    assert search(listing).look().choice.job is None
+    assert search(listing).run_once().choice.job is None
 
 
 def test_look_describes_fifty_jobs_at_most(listing: Listing) -> None:
     """A busy table makes a look incomplete, not endless."""
     for number in range(60):
         listing.add(f"j{number}", marker="theirs")
-    outlook = search(listing).look()
+    outlook = search(listing).run_once()
     assert len(listing.described) == 50
     assert (found(outlook), outlook.is_complete) == (None, False)
 
@@ -141,7 +141,7 @@ def test_look_at_a_full_page_is_incomplete(count: int, is_complete: bool, listin
     """There may be more behind it."""
     for number in range(count):
         listing.add(f"j{number}", source={"type": "table", "tableName": "other"})
-    assert search(listing, since=None).look().is_complete is is_complete
+    assert search(listing, since=None).run_once().is_complete is is_complete
 
 
 def test_look_at_a_full_page_that_reaches_back_far_enough_is_complete(listing: Listing) -> None:
@@ -150,4 +150,4 @@ def test_look_at_a_full_page_that_reaches_back_far_enough_is_complete(listing: L
         listing.add(f"j{number}", source={"type": "table", "tableName": "other"})
     listing.add("old", age=timedelta(hours=1))
     listing.add("older", age=timedelta(hours=2))
-    assert search(listing).look().is_complete
+    assert search(listing).run_once().is_complete

@@ -60,7 +60,7 @@ CASES: dict[str, tuple[Callable[[Task, Polaris], Any], str, str]] = {
         lost,
         "adopted",
         (
-            "Adopted Polaris job {0!r} (batch into {table!r}), pending: it is what came of the POST without an answer. "
+            "Adopted Polaris job {0!r} (batch into {table!r}), pending: the POST whose answer was lost created it. "
             "See {url}/{0}"
         ),
     ),
@@ -77,7 +77,7 @@ CASES: dict[str, tuple[Callable[[Task, Polaris], Any], str, str]] = {
     "settled": (
         cleared,
         "settled",
-        "Submitted Polaris job {1!r} (batch into {table!r}), pending, in the place of job {0!r}. See {url}/{1}",
+        "Submitted Polaris job {1!r} (batch into {table!r}), pending, in place of job {0!r}. See {url}/{1}",
     ),
 }
 
@@ -124,12 +124,12 @@ def test_lost_answer_tells_each_step(task: Task, polaris: Polaris, lines: Callab
     """Whoever reads along at night sees why a task takes minutes, and how often the job went out."""
     task.wire.posts = ["nothing", "nothing"]
     task.submit(polaris.append())
-    doubt = f"Nobody knows whether Polaris accepted the job; this task looks for it, up to 60 s: {LOST}"
+    doubt = f"It is unknown whether Polaris accepted the job. This task searches for it for up to 60 s: {LOST}"
     assert lines() == [
         doubt,
-        "No job came of the POST whose answer was lost, so it is sent again (2 of 3).",
+        "The POST whose answer was lost created no job, so the job is sent again (2 of 3).",
         doubt,
-        "No job came of the POST whose answer was lost, so it is sent again (3 of 3).",
+        "The POST whose answer was lost created no job, so the job is sent again (3 of 3).",
     ]
 
 
@@ -141,8 +141,8 @@ def test_intent_tells_why_it_waits(task: Task, polaris: Polaris, lines: Callable
     task.retry().submit(polaris.append())
     (line,) = lines()
     assert line == (
-        "An earlier try of this task was about to submit a job and wrote down no outcome; this try looks for it, up to "
-        "120 s, before it submits anything."
+        "An earlier try of this task was about to submit a job and recorded no outcome. This try "
+        "searches for the job for up to 120 s before it submits one."
     )
 
 
@@ -151,8 +151,8 @@ def test_no_store_tells_why_it_waits(old_task: Task, polaris: Polaris, lines: Ca
     old_task.retry().submit(polaris.append())
     (line,) = lines()
     assert line == (
-        "An earlier try of this task may have submitted a job of which Airflow has no record; this try looks for it, "
-        "up to 60 s, before it submits anything."
+        "An earlier try of this task may have submitted a job without a record in Airflow. This try "
+        "searches for the job for up to 60 s before it submits one."
     )
 
 
@@ -163,8 +163,8 @@ def test_unknown_id_tells_why_it_waits(task: Task, polaris: Polaris, lines: Call
     task.store.set("polaris_job", {**task.store.record, "job_id": "gone"})
     task.retry().submit(polaris.replace())
     assert lines()[1] == (
-        "Polaris doesn't know job 'gone', which an earlier try of this task submitted. It may be too new to be shown; "
-        "this task asks again, up to 120 s."
+        "Polaris returned 404 for job 'gone', which an earlier try of this task submitted. It may be too "
+        "new to be visible. This task polls again for up to 120 s."
     )
 
 
@@ -173,7 +173,7 @@ def test_settling_tells_whose_end_it_waits_for(task: Task, polaris: Polaris, lin
     old = task.submit(polaris.append()).job.job_id
     task.clear().submit(polaris.append())
     assert lines()[1:] == [
-        f"Polaris job {old!r} of an earlier try is canceled before another one takes its place.",
+        f"Canceling Polaris job {old!r} of an earlier try before another job replaces it.",
         f"Polaris job {old!r} has ended with 'canceled'.",
     ]
 
@@ -193,22 +193,22 @@ def test_killed_while_it_looks_for_an_earlier_job_says_what_may_run_on(
     seeker.wire.posts = [Death()]
     with pytest.raises(Death):
         seeker.submit(polaris.append())
-    seeker.retry().wire.clock.at(3, lambda: setattr(seeker.kill, "thrown", True))  # type: ignore[attr-defined]
+    seeker.retry().wire.clock.at(3, lambda: setattr(seeker.kill, "is_killed", True))  # type: ignore[attr-defined]
     with pytest.raises(PolarisJobCanceledError) as caught:
         seeker.submit(polaris.append())
     assert str(caught.value) == (
-        "the task was killed before it submitted its job. If an earlier try left a job, it may run on; a retry of this "
-        "task looks for it."
+        "the task was killed before it submitted its job. If an earlier try left a job, it may continue. "
+        "A retry of this task searches for it."
     )
 
 
 def test_killed_after_a_429_says_what_may_run_on(task: Task, polaris: Polaris) -> None:
     """Most likely nothing, but nobody looked."""
     task.wire.posts = [throttled()]
-    task.wire.clock.at(3, lambda: setattr(task.kill, "thrown", True))  # type: ignore[attr-defined]
+    task.wire.clock.at(3, lambda: setattr(task.kill, "is_killed", True))  # type: ignore[attr-defined]
     with pytest.raises(PolarisJobCanceledError) as caught:
         task.submit(polaris.append())
     assert str(caught.value) == (
-        "the task was killed before it submitted its job. Polaris answered its last POST with 429; if it took the job "
-        "all the same, that runs on, and a retry of this task looks for it."
+        "the task was killed before it submitted its job. Polaris answered its last POST with 429. If it "
+        "accepted the job anyway, the job continues, and a retry of this task searches for it."
     )

@@ -27,8 +27,8 @@ def test_throttled_sends_again_after_the_visibility_wait(
     assert task.wire.asked == ["POST", "list", "POST"]
     assert task.wire.clock.slept == 65  # type: ignore[attr-defined]
     assert caplog.records[0].getMessage() == (
-        "Polaris has too many requests; in 65 s this task looks whether it took the job all the same, and if not sends "
-        "it again: POST /v1/projects/p/jobs answered 429: too many requests."
+        "Polaris received too many requests. In 65 s this task checks whether Polaris accepted the job "
+        "anyway, and if not, sends it again: POST /v1/projects/p/jobs answered 429: too many requests."
     )
     assert polaris.rows() == 3
 
@@ -55,7 +55,7 @@ def test_throttled_with_effect_without_marker_append_refuses(task: Task, polaris
     """The job that asks for the same may be this task's."""
     task.wire.echoes_markers = False
     task.wire.posts = ["429 with effect"]
-    with pytest.raises(PolarisGuardError, match=r"and Polaris job .[0-9a-f-]{36}. .* asks for the same without"):
+    with pytest.raises(PolarisGuardError, match=r"and Polaris job .[0-9a-f-]{36}. .* has the same spec but no marker"):
         task.submit(polaris.append())
     assert len(polaris.jobs) == 1
     task.wire.posts = [throttled()]
@@ -99,7 +99,7 @@ def test_throttled_writes_down_when_each_post_went_out(task: Task, polaris: Pola
 def test_throttled_killed_in_the_pause_sends_nothing_more(task: Task, polaris: Polaris) -> None:
     """A killed task has no minute to wait."""
     task.wire.posts = [throttled()]
-    task.wire.clock.at(3, lambda: setattr(task.kill, "thrown", True))  # type: ignore[attr-defined]
+    task.wire.clock.at(3, lambda: setattr(task.kill, "is_killed", True))  # type: ignore[attr-defined]
     with pytest.raises(PolarisJobCanceledError):
         task.submit(polaris.append())
     assert task.wire.asked == ["POST"]
