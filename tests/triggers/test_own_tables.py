@@ -230,7 +230,7 @@ def test_call_of_a_table_watch_that_does_not_end_is_given_up(world: Any, monkeyp
 
     async def scenario() -> list[str]:
         watch = TableWatch("polaris_default", 60.0)
-        monkeypatch.setattr(watch._tools, "threads", Hanging)
+        monkeypatch.setattr(watch._dependencies, "threads", Hanging)
         problems = []
         for _ in range(2):
             with pytest.raises(PolarisError) as caught:

@@ -21,7 +21,7 @@ from airflow_provider_polaris.jobs.shortening import shorten_error
 from airflow_provider_polaris.jobs.tables.storage_policy import TableStorage
 from airflow_provider_polaris.runtime.deadline import Deadline
 from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition, TableData, select
-from airflow_provider_polaris.triggers.job_watcher.single_status import broken
+from airflow_provider_polaris.triggers.job_watcher.single_status import unexpected_error
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
@@ -85,7 +85,7 @@ def _look(
     except PolarisError as known:
         error = known
     except Exception as unknown:
-        error = broken(f"the answer about table {storage.name!r} can't be read", unknown)
+        error = unexpected_error(f"the answer about table {storage.name!r} can't be read", unknown)
     if len(conditions) == 1 or not _may_be_of_one(error):
         return [shorten_error(error) for _ in conditions]
     return [each for condition in conditions for each in _look(counter, [condition], storage)]

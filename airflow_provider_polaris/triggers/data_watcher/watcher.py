@@ -20,7 +20,7 @@ from airflow_provider_polaris.triggers.data_watcher.condition import DataConditi
 from airflow_provider_polaris.triggers.data_watcher.query import query_table
 from airflow_provider_polaris.triggers.job_watcher import watcher
 from airflow_provider_polaris.triggers.job_watcher.poll_result import is_for_all
-from airflow_provider_polaris.triggers.job_watcher.single_status import broken
+from airflow_provider_polaris.triggers.job_watcher.single_status import unexpected_error
 from airflow_provider_polaris.triggers.polling.connection import SharedSettings, create_isolated_task, is_unauthorized
 from airflow_provider_polaris.triggers.polling.schedule import LONGEST_HOLD, PollSchedule, is_due, wait_for_next_poll
 
@@ -67,7 +67,7 @@ class SharedClient:
         except PolarisError as error:
             return [error for _ in conditions]
         except Exception as error:
-            failure = broken("the look for all waiting tasks broke", error)
+            failure = unexpected_error("the look for all waiting tasks broke", error)
             return [failure for _ in conditions]
 
 
@@ -98,7 +98,7 @@ class DataWatch:
     def __init__(self, line: SharedClient) -> None:
         self._line = line
         self._waiters: dict[DataWaiter, None] = {}
-        self._bell = asyncio.Event()
+        self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         #: The look apart that is under way, and when the next one may begin.
         self._errand: asyncio.Task[None] | None = None
@@ -115,7 +115,7 @@ class DataWatch:
         self._waiters[waiter] = None
         if self._task is None:
             self._task = create_isolated_task(self._watch())
-        self._bell.set()
+        self._changed.set()
         return waiter
 
     def leave(self, waiter: DataWaiter) -> None:
@@ -129,15 +129,15 @@ class DataWatch:
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
-        cadence = PollSchedule(self._line.rng)
+        schedule = PollSchedule(self._line.rng)
         while True:
             pace = await wait_for_next_poll(
-                cadence, self._bell, lambda: min(waiter.interval for waiter in self._waiters)
+                schedule, self._changed, lambda: min(waiter.interval for waiter in self._waiters)
             )
             began = loop.time()
             hold = await self._tick(began, pace)
             failed = any(waiter.is_failing for waiter in self._waiters)
-            cadence.ticked(began, loop.time(), failed=failed, hold=hold)
+            schedule.record_poll(began, loop.time(), failed=failed, hold=hold)
 
     async def _tick(self, now: float, pace: float) -> float | None:
         """Look for those whose turn it is, and tell them; return how many seconds Polaris asked to wait, if it did."""

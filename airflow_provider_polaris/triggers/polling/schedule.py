@@ -1,4 +1,4 @@
-"""The pause between two ticks on the event loop; a bell ends it early."""
+"""The pause between two ticks on the event loop; a changed ends it early."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Final, Protocol
 from airflow_provider_polaris.jobs.errors import bounded_wait
 
 
-async def wait_for_next_poll(cadence: PollSchedule, bell: asyncio.Event, shortest: Callable[[], float]) -> float:
+async def wait_for_next_poll(schedule: PollSchedule, changed: asyncio.Event, shortest: Callable[[], float]) -> float:
     """
     Return when the next tick is due.
 
-    :param cadence: Says when.
-    :param bell: Rung when somebody has come or gone, so that the interval is looked at again.
+    :param schedule: Says when.
+    :param changed: Rung when somebody has come or gone, so that the interval is looked at again.
     :param shortest: Returns the interval of the most impatient waiter, in seconds.
     :return: Seconds from this tick to the one after it.
     """
     loop = asyncio.get_running_loop()
     while True:
-        bell.clear()
+        changed.clear()
         interval = shortest()
-        seconds = cadence.next(loop.time(), interval) - loop.time()
+        seconds = schedule.next(loop.time(), interval) - loop.time()
         if seconds <= 0:
-            return cadence.pace(interval)
-        timer = loop.call_later(seconds, bell.set)
-        await bell.wait()
+            return schedule.pace(interval)
+        timer = loop.call_later(seconds, changed.set)
+        await changed.wait()
         timer.cancel()
 
 
@@ -84,7 +84,7 @@ class PollSchedule:
         self._began: float | None = None
         self._ended = 0.0
         self._failed = False
-        self._sway = 0.0
+        self._jitter = 0.0
         self._held_until = 0.0
 
     def pace(self, interval: float) -> float:
@@ -108,8 +108,8 @@ class PollSchedule:
         if self._began is None:
             self._opened = now if self._opened is None else self._opened
             return self._opened + min(_GATHERING, pace / 2)
-        sway = self._sway * min(_JITTER_SHARE * pace, _JITTER_SECONDS)
-        return max(self._began + pace + sway, self._ended + pace / 10, self._held_until)
+        jitter = self._jitter * min(_JITTER_SHARE * pace, _JITTER_SECONDS)
+        return max(self._began + pace + jitter, self._ended + pace / 10, self._held_until)
 
     def hold(self, now: float, seconds: float) -> None:
         """
@@ -122,7 +122,7 @@ class PollSchedule:
         wait = min(bounded_wait(seconds) or 0.0, LONGEST_HOLD) + self._rng.uniform(0.0, 1.0)
         self._held_until = max(self._held_until, now + wait)
 
-    def ticked(self, began: float, ended: float, *, failed: bool, hold: float | None) -> None:
+    def record_poll(self, began: float, ended: float, *, failed: bool, hold: float | None) -> None:
         """
         Take note of a tick.
 
@@ -132,6 +132,6 @@ class PollSchedule:
         :param hold: ``Retry-After`` in seconds, if Polaris asked for it.
         """
         self._began, self._ended, self._failed = began, ended, failed
-        self._sway = self._rng.uniform(-1.0, 1.0)
+        self._jitter = self._rng.uniform(-1.0, 1.0)
         if hold is not None:
             self.hold(ended, hold)

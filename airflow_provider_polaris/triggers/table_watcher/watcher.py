@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError, PolarisTransportError
 from airflow_provider_polaris.jobs.shortening import LONGEST_TEXT, shorten
 from airflow_provider_polaris.triggers.job_watcher import watcher
-from airflow_provider_polaris.triggers.job_watcher.single_status import broken
+from airflow_provider_polaris.triggers.job_watcher.single_status import unexpected_error
 from airflow_provider_polaris.triggers.polling.client_threads import ClientThreads
 from airflow_provider_polaris.triggers.polling.connection import SharedSettings
 from airflow_provider_polaris.triggers.polling.schedule import PollSchedule
@@ -52,8 +52,8 @@ class TableWatch:
         self._conn_id = conn_id
         self._interval = interval
         self._table = table
-        self._tools = watcher.DEPENDENCIES
-        self._settings = SharedSettings(conn_id, self._tools.read_settings)
+        self._dependencies = watcher.DEPENDENCIES
+        self._settings = SharedSettings(conn_id, self._dependencies.read_settings)
         self._threads: ClientThreads | None = None
         self._saves: dict[int, list[Save]] = {}
         self._failing_since: float | None = None
@@ -62,13 +62,13 @@ class TableWatch:
     async def looks(self) -> AsyncGenerator[JobListSnapshot, None]:
         """Look again and again, and yield what was seen. Never ends and never raises: Polaris may be away for days."""
         loop = asyncio.get_running_loop()
-        cadence = PollSchedule(self._tools.rng)
+        schedule = PollSchedule(self._dependencies.rng)
         try:
             while True:
-                await asyncio.sleep(max(0.0, cadence.next(loop.time(), self._interval) - loop.time()))
+                await asyncio.sleep(max(0.0, schedule.next(loop.time(), self._interval) - loop.time()))
                 began = loop.time()
                 look, hold = await self._look()
-                cadence.ticked(began, loop.time(), failed=look is None, hold=hold)
+                schedule.record_poll(began, loop.time(), failed=look is None, hold=hold)
                 if look is not None:
                     yield look
         finally:
@@ -91,7 +91,7 @@ class TableWatch:
         """
         threads = self._threads
         if threads is None:
-            threads = self._tools.threads("polaris-tables", most=1, stay=True, retry_budget=watcher.POLL_RETRIES)
+            threads = self._dependencies.threads("polaris-tables", most=1, stay=True, retry_budget=watcher.POLL_RETRIES)
             self._threads = threads
         try:
             return await asyncio.wait_for(self._settings.call(threads, work), _CALL_SECONDS)
@@ -134,7 +134,7 @@ class TableWatch:
         except PolarisError as known:
             error = known
         except Exception as unknown:
-            error = broken("the poll for watched tables broke", unknown)
+            error = unexpected_error("the poll for watched tables broke", unknown)
         else:
             self._told_about(None)
             return look, None
