@@ -29,7 +29,7 @@ from airflow_provider_polaris.runtime.deadline import Deadline, deadline_of, try
 from airflow_provider_polaris.runtime.run_interval import interval_of_run
 from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition
 from airflow_provider_polaris.triggers.data_watcher.query import query_table
-from airflow_provider_polaris.triggers.data_watcher.tracker import DataTracker, is_lasting
+from airflow_provider_polaris.triggers.data_watcher.tracker import DataTracker, is_permanent
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
@@ -87,7 +87,7 @@ class DataWait:
         verdict = self._tracker.take(found, clock.CLOCK.now())
         log_messages(self._log, verdict.messages)
         if verdict.error is not None:
-            if is_lasting(verdict.error):
+            if is_permanent(verdict.error):
                 raise AirflowFailException(str(verdict.error)) from verdict.error
             raise verdict.error
         if verdict.decision != "met":
