@@ -1,4 +1,4 @@
-"""After a deletion: bring back what it took beside what was proven, and count what is left."""
+"""After the delete job: restore segments that were deleted but not proven, and count the remaining rows."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
     from airflow_provider_polaris.task_groups.table_counts import TableCounter
 
-#: So long a restore may take; its job goes on afterwards.
+#: Maximum wait for a restore job; the job continues afterwards.
 _RESTORE_LIMIT: Final = timedelta(minutes=30)
-#: So often the source is counted after the deletion, because what is deleted may show for a while.
-_MOST_LOOKS: Final = 3
+#: Maximum number of counts after the deletion, because deleted rows may remain visible for a while.
+_MOST_COUNTS: Final = 3
 
 
 class DeletionCheck:
     """
-    Looks after one deletion.
+    Check one deletion.
 
-    :param survey: Asks Polaris.
-    :param plan: What was proven.
+    :param survey: Reads tables and counts.
+    :param plan: The proven plan.
     """
 
     def __init__(self, survey: TableCounter, plan: AgingPlan) -> None:
@@ -38,17 +38,19 @@ class DeletionCheck:
 
     def check_segments(self, deleted: datetime, copied: datetime) -> None:
         """
-        Restore the segments that a deletion should not have taken: coarser ones, and such as came after the copy.
+        Restore segments that should not have been deleted: coarser ones, and those with rows that arrived after the
+        copy.
 
-        :param deleted: What was taken out since then is the deletion's, by Polaris' clock.
-        :param copied: When the copy ended.
-        :raises PolarisGuardError: There were some; they are back, or the sentence says how to bring them back.
-        :raises PolarisError: A question wasn't answered; a retry looks again.
+        :param deleted: Segments removed since this time belong to the deletion, by Polaris' clock.
+        :param copied: End of the copy.
+        :raises PolarisGuardError: There were such segments. They are restored, or the message describes how to restore
+            them.
+        :raises PolarisError: A request got no answer; a retry checks again.
         """
         plan = self._plan
         spans = merge(plan.spans)
-        pasts = TableHistories(self._survey.hook, plan.source, plan.target, plan.granularity)
-        wrong = unproven(removed_since(pasts.unused(bounding_interval(spans)), spans, deleted), spans, copied)
+        histories = TableHistories(self._survey.hook, plan.source, plan.target, plan.granularity)
+        wrong = unproven(removed_since(histories.unused(bounding_interval(spans)), spans, deleted), spans, copied)
         if not wrong:
             return
         named = ", ".join(f"{each.interval!r} of version {each.version!r}" for each in wrong[:5])
@@ -76,15 +78,15 @@ class DeletionCheck:
 
     def check_rows(self) -> None:
         """
-        Count what is left in the source.
+        Count the remaining rows in the source.
 
         :raises PolarisGuardError: There are rows.
         """
         plan, survey = self._plan, self._survey
-        for look in range(1, _MOST_LOOKS + 1):
+        for look in range(1, _MOST_COUNTS + 1):
             left = survey.count_source(plan)
             end = survey.limits.end(_RESTORE_LIMIT)
-            if not left or look == _MOST_LOOKS or not survey.limits.pause(survey.poll_interval, end):
+            if not left or look == _MOST_COUNTS or not survey.limits.pause(survey.poll_interval, end):
                 break
         if left:
             rows = sum(count.rows for count in left.values())
@@ -96,7 +98,7 @@ class DeletionCheck:
             )
 
     def _restore(self, segments: Sequence[UnusedSegment]) -> str:
-        """Bring segments back, and say how it ended."""
+        """Restore segments, and return a sentence with the result."""
         versions: dict[str, list[str]] = {}
         for each in segments:
             known = versions.setdefault(each.interval, [])
@@ -120,7 +122,7 @@ class DeletionCheck:
             "interval": interval,
             "versions": list(versions),
         }
-        # Sent twice, because an answer was lost, the second finds nothing to restore: no protocol is needed.
+        # A restore is idempotent: after a lost answer, the second one finds nothing to restore.
         job_id = str(self._survey.hook.submit_job(body)["id"])
         self._survey.log.error("Restoring %s of versions %s: Polaris job %r.", interval, versions, job_id)
         return job_id

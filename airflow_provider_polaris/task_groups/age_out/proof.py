@@ -1,4 +1,4 @@
-"""Prove that the target has what the source has, by the way that was decided before the copy; deletes nothing."""
+"""Prove that the target has the data of the source, by the planned method; deletes nothing."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from airflow_provider_polaris.task_groups.age_out.table_history import TableHist
 if TYPE_CHECKING:
     from airflow_provider_polaris.task_groups.table_counts import Counts, TableCounter
 
-#: So long what a job wrote may take to be loaded.
+#: Maximum time until the segments of a job are loaded.
 LOADING_LIMIT: Final = timedelta(minutes=10)
-#: So often the target is counted while it has less than the source: what is published may take a while to show.
-_MOST_LOOKS: Final = 3
+#: Maximum number of counts while the target has less than the source, because published rows may appear late.
+_MOST_COUNTS: Final = 3
 
 
-class AlreadyAged(Exception):  # noqa: N818 (it is no error)
-    """The source has no rows in the plan's intervals: there is nothing left to prove or to delete."""
+class AlreadyAged(Exception):  # noqa: N818 (not an error)
+    """Raised when the source has no rows in the plan's intervals, so that there is nothing to prove or delete."""
 
 
 class CopyProof:
     """
-    Proves one copy.
+    Prove one copy.
 
-    :param survey: Asks Polaris.
-    :param plan: What was to be copied.
+    :param survey: Reads tables and counts.
+    :param plan: The plan.
     :param job_id: The copy job.
-    :param first_task: The task to clear if it has to be copied again.
+    :param first_task: The task to clear to copy again.
     """
 
     def __init__(self, survey: TableCounter, plan: AgingPlan, job_id: str, first_task: str) -> None:
@@ -45,29 +45,29 @@ class CopyProof:
 
     def prove(self) -> AgingPlan:
         """
-        Compare.
+        Compare both tables and return the proof.
 
-        :return: The plan with the copy job, and with what the source has now.
-        :raises AlreadyAged: Nothing is left in the source.
-        :raises PolarisGuardError: It is not proven; a retry would find the same.
-        :raises PolarisError: A question wasn't answered; a retry asks again.
+        :return: The plan with the copy job and the current counts of the source.
+        :raises AlreadyAged: The source has no rows left.
+        :raises PolarisGuardError: The copy is not proven; a retry would fail, too.
+        :raises PolarisError: A request got no answer; a retry checks again.
         """
         job = self._copy_job()
         assert job.created is not None
         self._await_loading()
         source = self._compare(job)
-        pasts = TableHistories(self._survey.hook, self._plan.source, self._plan.target, self._plan.granularity)
-        other = pasts.other_writer(self._plan.spans, job.created, job.job_id)
+        histories = TableHistories(self._survey.hook, self._plan.source, self._plan.target, self._plan.granularity)
+        other = histories.other_writer(self._plan.spans, job.created, job.job_id)
         if other is not None:
             raise self._unproven(f"{other} changed table {self._plan.target!r} there after the copy was submitted")
-        gone = pasts.what_left(self._plan.spans, job.created)
+        gone = histories.removal_since(self._plan.spans, job.created)
         if gone is not None:
             raise self._unproven(f"{gone} after the copy was submitted")
         return replace(self._plan, windows=make_windows(source), job=job.job_id)
 
     def copied(self) -> datetime:
         """
-        Return when the copy ended, by Polaris' clock: what was written to the source later is not in it.
+        Return when the copy ended, by Polaris' clock. The copy has no rows that were written to the source later.
 
         :raises PolarisGuardError: There is no such copy.
         """
@@ -76,7 +76,7 @@ class CopyProof:
         return job.completed or job.created
 
     def _copy_job(self) -> JobState:
-        """Return the copy job, if it is the one that the plan means."""
+        """Return the copy job, after checking that it matches the plan."""
         plan = self._plan
         try:
             body = self._survey.hook.get_job(self._job_id)
@@ -92,7 +92,7 @@ class CopyProof:
         return job
 
     def _await_loading(self) -> None:
-        """Wait until what the copy wrote can be queried."""
+        """Wait until the copied data can be queried."""
         survey, name = self._survey, self._plan.target
         end = survey.limits.end(LOADING_LIMIT)
         is_told = False
@@ -112,10 +112,10 @@ class CopyProof:
                 )
 
     def _compare(self, job: JobState) -> Counts:
-        """Return what the source has, which is what the target has."""
+        """Return the counts of the source if the target matches them."""
         wrong: str | None = ""
-        for look in range(1, _MOST_LOOKS + 1):
-            # The source comes last: what comes in now is noticed.
+        for look in range(1, _MOST_COUNTS + 1):
+            # Count the source last, so that new rows are detected.
             target = self._survey.count_target(self._plan)
             source = self._survey.count_source(self._plan)
             if not source:
@@ -128,12 +128,12 @@ class CopyProof:
             if wrong is None:
                 return source
             end = self._survey.limits.end(LOADING_LIMIT)
-            if not has_less or look == _MOST_LOOKS or not self._survey.limits.pause(self._survey.poll_interval, end):
+            if not has_less or look == _MOST_COUNTS or not self._survey.limits.pause(self._survey.poll_interval, end):
                 break
         raise self._unproven(str(wrong))
 
     def _difference(self, job: JobState, source: Counts, target: Counts) -> tuple[str | None, bool]:
-        """Return what is wrong, None for nothing, and whether time may mend it."""
+        """Return the difference, None if there is none; and whether waiting may fix it."""
         plan = self._plan
         empty = [bucket for bucket in plan.buckets if bucket not in source]
         if empty:
