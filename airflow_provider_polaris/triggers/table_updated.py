@@ -27,88 +27,51 @@ if TYPE_CHECKING:
 #: Maximum number of jobs that an event describes; the newest ones.
 _MOST_DETAILED: Final = 20
 
-#: Base class for asset watchers. Airflow 2 has none, and there this is an ordinary trigger. ~ Fire when a job has
-#: written to a table, whoever submitted it: Airflow, the console, another tool. ||| Fire when a job has written to a
-#: table. The job may come from Airflow, the console, or another tool. ~ Every job of type ``batch``, ``sql`` or
-#: ``restore_data`` counts that gets the status ``completed``, one that stored no row included. Streaming jobs never
-#: complete, and a dropped table is no update. Rows of a stream therefore fire nothing: wait for them with
-#: :class:`~airflow_provider_polaris.sensors.polaris.PolarisDataSensor`. **Event.** One for all jobs that have completed
-#: since the poll before, however many they are:: ||| Every completed job of type ``batch``, ``sql`` or ``restore_data``
-#: counts, even if it stored no rows. Streaming jobs never complete, and dropping a table is no update. Rows of a stream
-#: therefore fire nothing. Wait for them with :class:`~airflow_provider_polaris.sensors.polaris.PolarisDataSensor`.
-#: **Event.** One event for all jobs that have completed since the last poll:: ~ ``jobs`` are the last twenty, in the
-#: order of their end, ``count`` says how many there were, and ``job_id`` is the last one. ``intervals`` are ISO 8601 in
-#: UTC, as Polaris writes them, and None where the job may have changed all of the table, or more than a hundred
-#: intervals; ``rows`` are those that it stored, None if nobody knows. A DAG finds it in
-#: ``triggering_asset_events[asset][i].extra["payload"]``. **Polling.** All watchers of a triggerer that use the same
-#: connection and interval share one poll: a request for the jobs that run and one for those that have completed, and
-#: two more for each job that is told. While Polaris doesn't answer, polls go on, with one line in the triggerer's log
-#: at the begin and at the end; what completed meanwhile fires then. **Once.** From Airflow 3.3 on, what was reported is
-#: kept in the state of the asset, written when the event is in Airflow's database. A triggerer that stops, dies or
-#: moves the trigger to another one loses no event, and repeats one only if it dies in the second or two between the two
-#: writes; its jobs have the same ids then. What completes while the DAG is paused fires when it isn't any more, in one
-#: event. **Begin.** The first time, only what completes from then on fires. So it is after each restart on Airflow 3.0
-#: to 3.2, which keep no state for assets: what completed while no triggerer ran is lost there, and each watcher polls
-#: by itself. Airflow 2 has no asset watchers. ||| ``jobs`` are the last 20 jobs, in the order of their completion.
-#: ``count`` is the number of all jobs, and ``job_id`` is the last one. ``intervals`` are ISO 8601 in UTC, as Polaris
-#: writes them; None if the job may have changed the whole table or more than 100 intervals. ``rows`` is the number of
-#: stored rows, None if unknown. A DAG reads the event in ``triggering_asset_events[asset][i].extra["payload"]``.
-#: **Polling.** All watchers of a triggerer that use the same connection and interval share one poll. It sends one
-#: request for active jobs, one for completed jobs, and two for each reported job. If Polaris doesn't answer, polling
-#: continues, and the triggerer's log has one line at the start and one at the end of the outage. Jobs that completed
-#: meanwhile fire afterwards. **Once.** Since Airflow 3.3, the trigger stores the reported jobs in the state of the
-#: asset, after Airflow has stored the event. No event is lost if a triggerer stops, dies or hands the trigger to
-#: another one. An event is repeated, with the same job ids, only if the triggerer dies in the 1 to 2 s between the two
-#: writes. Jobs that complete while the DAG is paused fire in one event when it is unpaused. **Start.** At first, only
-#: jobs that complete after the start fire. Airflow 3.0 to 3.2 keep no state for assets. There this applies to each
-#: restart, jobs that completed while no triggerer ran fire nothing, and each watcher polls separately. Airflow 2 has no
-#: asset watchers. ~ :param include_deletions: Fire for ``delete_data`` jobs too, which only take rows away, such as
-#: those of an age-out. ||| :param include_deletions: Also fire for ``delete_data`` jobs, which only remove rows, such
-#: as those of an age-out.
+#: Base class for asset watchers. Airflow 2 has none, and there this is an ordinary trigger.
 _EventTrigger: Any = getattr(base, "BaseEventTrigger", base.BaseTrigger)
 
 
 class PolarisTableUpdatedTrigger(_EventTrigger):
     """
-    Fire when a job has written to a table, whoever submitted it: Airflow, the console, another tool.
+    Fire when a job has written to a table. The job may come from Airflow, the console, or another tool.
 
     For an asset watcher::
 
         trigger = PolarisTableUpdatedTrigger("events")
         Asset("polaris://…/events", watchers=[AssetWatcher(name="events", trigger=trigger)])
 
-    Every job of type ``batch``, ``sql`` or ``restore_data`` counts that gets the status ``completed``, one that stored
-    no row included. Streaming jobs never complete, and a dropped table is no update. Rows of a stream therefore fire
-    nothing: wait for them with :class:`~airflow_provider_polaris.sensors.polaris.PolarisDataSensor`.
+    Every completed job of type ``batch``, ``sql`` or ``restore_data`` counts, even if it stored no rows. Streaming
+    jobs never complete, and dropping a table is no update. Rows of a stream therefore fire nothing. Wait for them with
+    :class:`~airflow_provider_polaris.sensors.polaris.PolarisDataSensor`.
 
-    **Event.** One for all jobs that have completed since the poll before, however many they are::
+    **Event.** One event for all jobs that have completed since the last poll::
 
         {"table": …, "project": …, "job_id": …, "count": 2, "jobs": [{"id": …, "type": …, "intervals": […],
          "rows": …, "created": …, "completed": …}, …]}
 
-    ``jobs`` are the last twenty, in the order of their end, ``count`` says how many there were, and ``job_id`` is the
-    last one. ``intervals`` are ISO 8601 in UTC, as Polaris writes them, and None where the job may have changed all of
-    the table, or more than a hundred intervals; ``rows`` are those that it stored, None if nobody knows. A DAG finds
-    it in ``triggering_asset_events[asset][i].extra["payload"]``.
+    ``jobs`` are the last 20 jobs, in the order of their completion. ``count`` is the number of all jobs, and
+    ``job_id`` is the last one. ``intervals`` are ISO 8601 in UTC, as Polaris writes them; None if the job may have
+    changed the whole table or more than 100 intervals. ``rows`` is the number of stored rows, None if unknown. A DAG
+    reads the event in ``triggering_asset_events[asset][i].extra["payload"]``.
 
-    **Polling.** All watchers of a triggerer that use the same connection and interval share one poll: a request for
-    the jobs that run and one for those that have completed, and two more for each job that is told. While Polaris
-    doesn't answer, polls go on, with one line in the triggerer's log at the begin and at the end; what completed
-    meanwhile fires then.
+    **Polling.** All watchers of a triggerer that use the same connection and interval share one poll. It sends one
+    request for active jobs, one for completed jobs, and two for each reported job. If Polaris doesn't answer, polling
+    continues, and the triggerer's log has one line at the start and one at the end of the outage. Jobs that completed
+    meanwhile fire afterwards.
 
-    **Once.** From Airflow 3.3 on, what was reported is kept in the state of the asset, written when the event is in
-    Airflow's database. A triggerer that stops, dies or moves the trigger to another one loses no event, and repeats one
-    only if it dies in the second or two between the two writes; its jobs have the same ids then. What completes while
-    the DAG is paused fires when it isn't any more, in one event.
+    **Once.** Since Airflow 3.3, the trigger stores the reported jobs in the state of the asset, after Airflow has
+    stored the event. No event is lost if a triggerer stops, dies or hands the trigger to another one. An event is
+    repeated, with the same job ids, only if the triggerer dies in the 1 to 2 s between the two writes. Jobs that
+    complete while the DAG is paused fire in one event when it is unpaused.
 
-    **Begin.** The first time, only what completes from then on fires. So it is after each restart on Airflow 3.0 to
-    3.2, which keep no state for assets: what completed while no triggerer ran is lost there, and each watcher polls by
-    itself. Airflow 2 has no asset watchers.
+    **Start.** At first, only jobs that complete after the start fire. Airflow 3.0 to 3.2 keep no state for assets.
+    There this applies to each restart, jobs that completed while no triggerer ran fire nothing, and each watcher polls
+    separately. Airflow 2 has no asset watchers.
 
     :param table: Name of the table.
     :param polaris_conn_id: The connection.
     :param poll_interval: Seconds between two polls.
-    :param include_deletions: Fire for ``delete_data`` jobs too, which only take rows away, such as those of an age-out.
+    :param include_deletions: Also fire for ``delete_data`` jobs, which only remove rows, such as those of an age-out.
     :raises PolarisSpecError: An argument is wrong.
     """
 

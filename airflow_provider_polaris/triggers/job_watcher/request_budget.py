@@ -85,16 +85,14 @@ def pages_left(waiting: int, requests_made: int) -> int:
     Return how many pages of the ended list a poll may read; at least one.
 
     :param waiting: Number of all waiters.
-    :param requests_made: Requests of this poll so far. ~ Return how many pages of the active jobs a tick may read: room
-        for as many jobs that nobody waits for. ||| Return how many pages of the active list a poll may read. Half of it
-        is reserved for jobs without a waiter.
+    :param requests_made: Requests of this poll so far.
     """
     return max(1, max(MOST_REQUESTS, pages_of(waiting) + 1) - requests_made)
 
 
 def most_pages(waiting: int) -> int:
     """
-    Return how many pages of the active jobs a tick may read: room for as many jobs that nobody waits for.
+    Return how many pages of the active list a poll may read. Half of it is reserved for jobs without a waiter.
 
     >>> [most_pages(waiting) for waiting in (6, 1000, 10_000)]
     [12, 12, 22]
