@@ -146,11 +146,11 @@ class DataWait:
     def timeout_message(self) -> str:
         """Return the message for a timeout."""
         seen, failure = self._tracker.seen, self._tracker.failure
-        what = "It was not seen once." if seen is None else self._condition.describe(seen)
+        what = "No query succeeded." if seen is None else self._condition.describe(seen)
         if failure is not None:
-            what += f" The last look failed so: {failure}"
+            what += f" The last query failed: {failure}"
         return (
-            f"the data of table {self._condition.table!r} was not there when the sensor's time was over. {what} Raise "
+            f"the data of table {self._condition.table!r} was not there when the sensor timed out. {what} Raise "
             "timeout= (or execution_timeout=), or find out why the data is late."
         )
 
@@ -185,7 +185,7 @@ def read_condition(
         check_expression(filter_expression, "filter_expression")
     count = as_count(min_rows, "min_rows")
     if count == 0:
-        raise PolarisSpecError("min_rows 0 is there at once. Wait for 1 or more, or leave the sensor out.")
+        raise PolarisSpecError("min_rows 0 is always met. Wait for 1 or more, or leave the sensor out.")
     until = None if is_none(up_to) else _instant(up_to)
     span = None if is_none(interval) else _interval(interval)
     if until is not None and span is not None and count is None:

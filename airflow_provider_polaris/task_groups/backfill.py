@@ -90,7 +90,7 @@ class PolarisBackfillTaskGroup(TaskGroup):
     ) -> None:
         decided = sorted(_DECIDED & set(arguments))
         if decided:
-            raise TypeError(f"PolarisBackfillTaskGroup decides {', '.join(decided)} of its jobs itself: leave it out.")
+            raise TypeError(f"PolarisBackfillTaskGroup sets {', '.join(decided)} of its jobs itself: leave it out.")
         own = split_group_arguments(arguments, tooltip=f"Load {target_table} from {source_table} by the {split_by}")
         super().__init__(group_id=group_id, **own)
         job = {"source_table": source_table, "target_table": target_table, **arguments}

@@ -123,6 +123,6 @@ def check_data_event(event: Mapping[str, Any] | None) -> DataEvent:
     ):
         return cast("DataEvent", event)
     raise PolarisProtocolError(
-        f"the trigger's event {event!r} is none of a PolarisDataTrigger. The triggerer may run another version of this "
-        "provider; a retry of the task waits again."
+        f"the trigger's event {event!r} is not from a PolarisDataTrigger. The triggerer may run another version of "
+        "this provider; a retry of the task waits again."
     )

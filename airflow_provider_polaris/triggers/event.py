@@ -44,7 +44,7 @@ def check_event(event: Mapping[str, Any] | None) -> JobEvent:
     if problem is not None:
         raise PolarisProtocolError(
             f"the trigger's event {event!r} {problem}. The triggerer may run another version of this provider; the "
-            "job may still be running: a retry of the task goes on with it."
+            "job may still be running: a retry of the task resumes it."
         )
     return cast("JobEvent", event)
 

@@ -125,36 +125,36 @@ class PolarisTableUpdatedTrigger(_EventTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll for this table only, and yield the events. Airflow before 3.3 calls this."""
         watch = TableWatch(self.polaris_conn_id, self.poll_interval, table=self.table)
-        async with aclosing(watch.settled_snapshots()) as looks, aclosing(self._events(looks, watch)) as events:
+        async with aclosing(watch.settled_snapshots()) as snapshots, aclosing(self._events(snapshots, watch)) as events:
             async for event in events:
                 yield event
 
     async def _events(
-        self, looks: AsyncIterator[JobListSnapshot], watch: TableWatch
+        self, snapshots: AsyncIterator[JobListSnapshot], watch: TableWatch
     ) -> AsyncGenerator[TriggerEvent, None]:
         types = WRITING_TYPES | {DELETING_TYPE} if self.include_deletions else WRITING_TYPES
         interest = JobSelection(self.table, types)
         store = CursorStore(getattr(self, "asset_state_store", None), self.polaris_conn_id, interest)
         reported = ReportedJobs(interest, watch, store, self.log)
         try:
-            async for look in looks:
-                jobs = await reported.take(look)
+            async for snapshot in snapshots:
+                jobs = await reported.take(snapshot)
                 # Register before the event fires: when Airflow has stored it, the save runs, even if this stream is not
                 # read again.
-                reported.save_when_stored(look)
+                reported.save_when_stored(snapshot)
                 if jobs:
-                    yield TriggerEvent(await self._payload(jobs, look, watch))  # type: ignore[no-untyped-call]
+                    yield TriggerEvent(await self._payload(jobs, snapshot, watch))  # type: ignore[no-untyped-call]
         finally:
             reported.close()
 
-    async def _payload(self, jobs: list[JobState], look: JobListSnapshot, watch: TableWatch) -> dict[str, Any]:
-        told = jobs[-_MOST_DETAILED:]
+    async def _payload(self, jobs: list[JobState], snapshot: JobListSnapshot, watch: TableWatch) -> dict[str, Any]:
+        detailed = jobs[-_MOST_DETAILED:]
         return {
             "table": self.table,
-            "project": look.project,
+            "project": snapshot.project,
             "job_id": jobs[-1].job_id,
             "count": len(jobs),
-            "jobs": await watch.call(partial(describe, jobs=told)),
+            "jobs": await watch.call(partial(describe, jobs=detailed)),
         }
 
 

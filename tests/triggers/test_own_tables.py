@@ -32,7 +32,7 @@ def condition(name: str) -> DataCondition:
 
 
 class Looks:
-    """Stands in for the line to Polaris: answers by condition, and hangs where it is told to."""
+    """Replaces the shared client: answers by condition, and hangs where configured."""
 
     def __init__(self, answers: dict[str, Any]) -> None:
         self.answers = answers
@@ -58,7 +58,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
 
 @pytest.mark.parametrize("hangs", [False, True])
 def test_condition_that_got_no_answer_is_looked_for_apart(world: Any, looks: Looks, hangs: bool) -> None:
-    """The others are looked for in each interval, whether it fails again, asks to wait, or never ends."""
+    """The others are queried in each interval, whether it fails again, gets ``Retry-After``, or hangs."""
     looks.answers["hangs"] = hangs
 
     async def scenario() -> None:

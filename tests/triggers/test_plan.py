@@ -28,7 +28,7 @@ def test_two_lists_of_ten_thousand_jobs_take_twelve_pages(active: int) -> None:
 
 
 def ticks(schedule: PollSchedule, interval: float, count: int, takes: float = 0.0) -> list[float]:
-    """Return when so many ticks begin."""
+    """Return the start times of this many polls."""
     now, times = 0.0, []
     for _ in range(count):
         now = max(now, schedule.next(now, interval))

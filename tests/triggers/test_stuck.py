@@ -27,7 +27,7 @@ HANG = object()
 
 
 class Service:
-    """Answers as it is told, over a session that is no socket; counts the requests of each job."""
+    """Scripted answers over a session without a socket; counts the requests of each job."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
@@ -197,7 +197,7 @@ def test_list_that_hangs_is_given_up_and_jobs_are_asked_for_one_by_one(
 
 
 def test_progress_that_hangs_is_never_asked_for_again_and_delays_no_news(service: Service) -> None:
-    """It is telemetry: the ends that were found in the same tick are told without it."""
+    """It is telemetry: ends that the same poll found are delivered without it."""
     names = [f"job-{number}" for number in range(7)]
     service.rows = [{"id": name, "executionStatus": "running"} for name in names]
     service.answers.update({f"{name}/progress": HANG for name in names})

@@ -55,7 +55,7 @@ class AgeOutCopyOperator(PolarisTableToTableOperator):
                 f"table {plan.source!r} has no rows in {format_intervals(merge(empty))} any more, where it had some "
                 f"when this was "
                 "planned; the copy would empty that part of the target. Nothing was submitted. Clear task "
-                f"{self.first_task!r} with its downstream tasks: it looks at both tables again."
+                f"{self.first_task!r} with its downstream tasks: it checks both tables again."
             )
         reasons = not_replaceable(survey, plan, counts)
         if reasons:

@@ -60,7 +60,7 @@ class DeletionCheck:
             f"with another "
             f"partitionedBy than {plan.granularity.value!r}"
             if is_coarse
-            else "rows that came in after the copy, which nobody has proven to be in the target"
+            else "rows that arrived after the copy and are not proven to be in the target"
         )
         ends = self._restore(wrong)
         raise PolarisGuardError(
@@ -83,16 +83,16 @@ class DeletionCheck:
         :raises PolarisGuardError: There are rows.
         """
         plan, survey = self._plan, self._survey
-        for look in range(1, _MOST_COUNTS + 1):
+        for attempt in range(1, _MOST_COUNTS + 1):
             left = survey.count_source(plan)
             end = survey.limits.end(_RESTORE_LIMIT)
-            if not left or look == _MOST_COUNTS or not survey.limits.pause(survey.poll_interval, end):
+            if not left or attempt == _MOST_COUNTS or not survey.limits.pause(survey.poll_interval, end):
                 break
         if left:
             rows = sum(count.rows for count in left.values())
             raise PolarisGuardError(
                 f"table {plan.source!r} has {rows:,} rows in {format_intervals(merge(left))} after the deletion: "
-                f"they came in "
+                f"they arrived "
                 "after it or were restored, or Polaris didn't delete them. Nothing is lost. Run the group again for "
                 "that time: it ages them, or says what to do."
             )
@@ -106,7 +106,7 @@ class DeletionCheck:
                 known.append(each.version)
         jobs = [self._restore_interval(interval, each) for interval, each in sorted(versions.items())]
         self._await(jobs)
-        failed = [job for job in (self._look(each) for each in jobs) if not job.is_success()]
+        failed = [job for job in (self._job_state(each) for each in jobs) if not job.is_success()]
         if not failed:
             return f"They were restored (Polaris job {', '.join(map(repr, jobs))})."
         return (
@@ -130,13 +130,13 @@ class DeletionCheck:
     def _await(self, jobs: Sequence[str]) -> None:
         survey = self._survey
         end = survey.limits.end(_RESTORE_LIMIT)
-        while active := [job_id for job_id in jobs if not self._look(job_id).is_terminal]:
+        while active := [job_id for job_id in jobs if not self._job_state(job_id).is_terminal]:
             if not survey.limits.pause(survey.poll_interval * survey.limits.clock.jitter(), end):
                 raise PolarisGuardUnansweredError(
                     f"the deletion from table {self._plan.source!r} took segments that were not proven to be in table "
                     f"{self._plan.target!r}, and Polaris job {', '.join(map(repr, active))}, which restores them, has "
-                    "not ended yet. Look at that job; a retry of this task looks again."
+                    "not ended yet. Look at that job; a retry of this task checks again."
                 )
 
-    def _look(self, job_id: str) -> JobState:
+    def _job_state(self, job_id: str) -> JobState:
         return JobState.from_wire(self._survey.hook.get_job(job_id))

@@ -59,11 +59,11 @@ def wait_for_readers(survey: TableCounter, table: str) -> None:
     """
     start = survey.limits.clock.now()
     end = survey.limits.deadline or start + CONFLICT_LIMIT
-    told: list[str] = []
+    logged: list[str] = []
     while readers := _readers(survey, table):
         names = [repr(job.job_id) for job in readers]
-        if names != told:
-            told = names
+        if names != logged:
+            logged = names
             survey.log.info("Waiting, because table %r is read by Polaris job %s.", table, ", ".join(names[:5]))
         if not survey.limits.pause(survey.poll_interval * survey.limits.clock.jitter(), end):
             waited = (survey.limits.clock.now() - start).total_seconds()

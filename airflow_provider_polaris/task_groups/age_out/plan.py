@@ -84,7 +84,7 @@ class AgeOutPlanOperator(ReadOnlyTask):
         except NothingToDo as why:
             raise AirflowSkipException(str(why)) from None
         for window in plan.windows:
-            self.log.info("To be aged: %s, %s rows.", window.interval, f"{window.rows:,}")
+            self.log.info("Will be aged: %s, %s rows.", window.interval, f"{window.rows:,}")
         self.log.info("It will be proven by %s.", plan.way)
         return plan.to_json()
 

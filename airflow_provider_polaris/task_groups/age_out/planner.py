@@ -233,8 +233,8 @@ class Planner:
                 raise PolarisGuardError(
                     f"{job} was to delete {format_intervals(job.spans)} from table {plan.source!r} and took "
                     f"segments that reach "
-                    f"further: {', '.join(repr(each.interval) for each in beside[:5])}. Nobody has proven that their "
-                    "rows are elsewhere. Nothing was changed by this task. Bring them back, for example with "
+                    f"further: {', '.join(repr(each.interval) for each in beside[:5])}. It is not proven that "
+                    "their rows are elsewhere. Nothing was changed by this task. Bring them back, for example with "
                     f"PolarisRestoreDataOperator(table_name={plan.source!r}, interval={beside[0].interval!r}, "
                     f"versions=[{beside[0].version!r}]); if they were meant to go, mark this task as skipped."
                 )
@@ -263,8 +263,8 @@ def not_replaceable(survey: TableCounter, plan: AgingPlan, counts: Counts) -> di
 def _check_filter(way: ProofMethod, condition: str | None) -> None:
     if way.kind == "metrics" and condition is not None:
         raise PolarisSpecError(
-            "drop_filtered=True needs a measure that counts the rows, such as measures={'rows': 'COUNT(*)'}: by the "
-            "numbers of the copy job nobody can tell rows that were filtered out from rows that were lost."
+            "drop_filtered=True needs a measure that counts the rows, such as measures={'rows': 'COUNT(*)'}: the "
+            "numbers of the copy job don't distinguish rows that were filtered out from rows that were lost."
         )
 
 

@@ -41,7 +41,7 @@ class CopyProof:
         self._survey = survey
         self._plan = plan
         self._job_id = job_id
-        self._again = f"Clear task {first_task!r} with its downstream tasks: it looks at both tables and copies again."
+        self._again = f"Clear task {first_task!r} with its downstream tasks: it checks both tables and copies again."
 
     def prove(self) -> AgingPlan:
         """
@@ -81,7 +81,7 @@ class CopyProof:
         try:
             body = self._survey.hook.get_job(self._job_id)
         except PolarisNotFoundError:
-            raise self._unproven(f"Polaris doesn't know copy job {self._job_id!r} any more") from None
+            raise self._unproven(f"Polaris no longer has copy job {self._job_id!r}") from None
         job = JobState.from_wire(body)
         is_copy = (job.type, job.source_table, job.target_table) == ("batch", plan.source, plan.target)
         spans = written_intervals(body, is_whole=True) or ()
@@ -95,15 +95,15 @@ class CopyProof:
         """Wait until the copied data can be queried."""
         survey, name = self._survey, self._plan.target
         end = survey.limits.end(LOADING_LIMIT)
-        is_told = False
+        is_logged = False
         while True:
             table = survey.find(name)
             if table is None:
                 raise self._unproven(f"table {name!r} doesn't exist")
             if table.storage.availability != "unavailable":
                 return
-            if not is_told:
-                is_told = True
+            if not is_logged:
+                is_logged = True
                 survey.log.info("Waiting until table %r is available: what the copy wrote is being loaded.", name)
             if not survey.limits.pause(survey.poll_interval * survey.limits.clock.jitter(), end):
                 raise PolarisGuardUnansweredError(
@@ -114,7 +114,7 @@ class CopyProof:
     def _compare(self, job: JobState) -> Counts:
         """Return the counts of the source if the target matches them."""
         wrong: str | None = ""
-        for look in range(1, _MOST_COUNTS + 1):
+        for count in range(1, _MOST_COUNTS + 1):
             # Count the source last, so that new rows are detected.
             target = self._survey.count_target(self._plan)
             source = self._survey.count_source(self._plan)
@@ -128,7 +128,7 @@ class CopyProof:
             if wrong is None:
                 return source
             end = self._survey.limits.end(LOADING_LIMIT)
-            if not has_less or look == _MOST_COUNTS or not self._survey.limits.pause(self._survey.poll_interval, end):
+            if not has_less or count == _MOST_COUNTS or not self._survey.limits.pause(self._survey.poll_interval, end):
                 break
         raise self._unproven(str(wrong))
 
@@ -149,13 +149,14 @@ class CopyProof:
             ("numRowsPersisted", plan.target, _rows(target)),
         )
         for name, table, rows in pairs:
-            told = metrics.get(name)
-            if not isinstance(told, int) or isinstance(told, bool):
-                silent = f"copy job {job.job_id!r} doesn't tell its {name}; map a count, such as measures="
+            reported = metrics.get(name)
+            if not isinstance(reported, int) or isinstance(reported, bool):
+                silent = f"copy job {job.job_id!r} doesn't report its {name}; map a count, such as measures="
                 return silent + "{'rows': 'COUNT(*)'}, to prove the next ones by", False
-            if told != rows:
-                has_less = name == "numRowsPersisted" and rows < told
-                return f"copy job {job.job_id!r} tells {name} {told:,}, but table {table!r} has {rows:,} rows", has_less
+            if reported != rows:
+                has_less = name == "numRowsPersisted" and rows < reported
+                why = f"copy job {job.job_id!r} reports {name} {reported:,}, but table {table!r} has {rows:,} rows"
+                return why, has_less
         return None, False
 
     def _difference_by_partition(self, source: Counts, target: Counts) -> tuple[str | None, bool]:
@@ -165,7 +166,7 @@ class CopyProof:
             where = (
                 f"table {plan.source!r} has rows in {format_intervals(merge(uncounted))} whose '__count' is null or 0"
             )
-            return f"{where}, so that nobody can tell by it whether they are in the target", False
+            return f"{where}, so it does not show whether they are in the target", False
         wrong = {
             bucket: (source[bucket].events or 0, target[bucket].events or 0 if bucket in target else 0)
             for bucket in source

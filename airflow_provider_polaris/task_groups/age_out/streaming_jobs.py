@@ -47,7 +47,7 @@ def check_streams(hook: PolarisHook, source: str, newest: datetime, now: datetim
                 f"(lateMessageRejectionPeriod {lateness!r}), and data up to {format_instant(newest)} was to be aged: a "
                 "row that comes late would find its partition aged and deleted. Nothing was changed. Let older_than be "
                 "longer than that period, or shorten it. If no such rows will come, run the group with "
-                "on_open_stream='continue' (on_open_stream='{{ params.on_open_stream }}' lets one run say so)."
+                "on_open_stream='continue' (on_open_stream='{{ params.on_open_stream }}' allows it for one run)."
             )
 
 

@@ -76,7 +76,7 @@ class TableHistories:
         """
         history = self._history(self._source)
         if not history.reaches(since):
-            return f"the newest {_MOST_JOBS:,} jobs into table {self._source!r} don't tell what left it"
+            return f"the newest {_MOST_JOBS:,} jobs into table {self._source!r} don't show what was removed from it"
         for job in history.changes(spans, since, only_removals=True):
             return f"{job} took rows out of table {self._source!r} there"
         segments = removed_since(self.unused(bounding_interval(spans)), spans, since)
@@ -115,7 +115,7 @@ class TableHistories:
         if len(segments) > _MOST_SEGMENTS:
             raise PolarisGuardError(
                 f"table {self._source!r} has more than {_MOST_SEGMENTS:,} segments in {within.to_wire()!r} that were "
-                "replaced or deleted, too many to look at; nothing was done. Age shorter intervals, a run each."
+                "replaced or deleted, too many to check; nothing was done. Age shorter intervals, a run each."
             )
         return segments
 
@@ -136,11 +136,11 @@ class TableHistories:
         self._described += 1
         if self._described > _MOST_DESCRIBES:
             raise PolarisGuardError(
-                f"it takes more than {_MOST_DESCRIBES} questions to find out which jobs changed tables "
-                f"{self._source!r} and {self._target!r}, because the list of jobs doesn't say what each works on; "
+                f"it takes more than {_MOST_DESCRIBES} requests to find out which jobs changed tables "
+                f"{self._source!r} and {self._target!r}, because the list of jobs doesn't show what each one changed; "
                 "nothing was done. If "
                 "you know that the source has all rows that the target's were made of, run the group with "
-                "on_aged_target='replace' (on_aged_target='{{ params.on_aged_target }}' lets one run say so)."
+                "on_aged_target='replace' (on_aged_target='{{ params.on_aged_target }}' allows it for one run)."
             )
         try:
             return self._hook.get_job(job_id)
@@ -164,5 +164,5 @@ def aged_before(source: str, target: str, reasons: Sequence[tuple[Interval, str]
         f"source_interval={reasons[0][0].to_wire()!r}, ...) and the same columns, then delete them with "
         f"PolarisDeleteDataOperator(table_name={source!r}, intervals={reasons[0][0].to_wire()!r}). If the source has "
         "all rows that the target's were made of, because they were restored, for example, run the group with "
-        "on_aged_target='replace' (on_aged_target='{{ params.on_aged_target }}' lets one run say so)."
+        "on_aged_target='replace' (on_aged_target='{{ params.on_aged_target }}' allows it for one run)."
     )

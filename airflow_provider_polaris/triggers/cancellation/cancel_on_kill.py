@@ -107,7 +107,7 @@ def ask_why(
     :return: Input of :func:`attend`; None if the check can't start. The reason is logged.
     """
     if ti is None:
-        log.warning("The trigger was stopped and Airflow doesn't say why; Polaris job %r runs on.", job_id)
+        log.warning("The trigger was stopped and Airflow gives no reason; Polaris job %r runs on.", job_id)
         return None
     try:
         question = Question(TaskKey.of(ti), job_id, canceler.cancel, because, seconds)
@@ -117,7 +117,7 @@ def ask_why(
     task = open_questions().open(question)
     if task is None:
         log.warning(
-            "The trigger was stopped, and Airflow is not asked why: %d such questions are open already. Polaris job %r "
+            "The trigger was stopped, and the reason is not polled: %d such questions are open already. Polaris job %r "
             "may run on; the next try or a clear of the task settles it.",
             MOST_QUESTIONS,
             job_id,
@@ -164,7 +164,7 @@ def _log_open(question: Question, log: Any) -> None:
     if question.is_proven:
         log.log(
             level,
-            "The task no longer waits for Polaris job %r, and the job is not canceled yet: %s. The triggerer goes on "
+            "The task no longer waits for Polaris job %r, and the job is not canceled yet: %s. The triggerer keeps "
             "trying; its own log has the result. If the triggerer ends before, the job may run on.",
             question.job_id,
             question.last,
@@ -173,7 +173,7 @@ def _log_open(question: Question, log: Any) -> None:
         log.log(
             level,
             "The trigger was stopped, and nothing proves yet that the task no longer waits for Polaris job %r: %s. The "
-            "triggerer goes on asking, for an hour at most, and cancels the job on proof; its own log has the result. "
+            "triggerer keeps polling, for at most 1 h, and cancels the job on proof; its own log has the result. "
             "If the triggerer ends before, the job may run on.",
             question.job_id,
             question.last,

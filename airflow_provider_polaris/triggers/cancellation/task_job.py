@@ -29,7 +29,7 @@ async def job_of(key: TaskKey) -> str | None:
     try:
         facts = await answer_within(JOB_SECONDS, ask(key))
     except Exception as error:
-        raise NoAnswerError(f"Airflow couldn't be asked which job the task waits for: {error!r}") from error
+        raise NoAnswerError(f"Airflow could not return the job of the task: {error!r}") from error
     found = facts.get("id") if isinstance(facts, dict) else None
     return found if isinstance(found, str) else None
 

@@ -117,9 +117,9 @@ class TaskStates:
     async def _answer(self, keys: Sequence[TaskKey]) -> tuple[States, str]:
         """Return the states that Airflow returned, and why the others are unknown."""
         try:
-            return await answer_within(STATE_SECONDS, self._query(keys)), "Airflow didn't tell the task's state"
+            return await answer_within(STATE_SECONDS, self._query(keys)), "Airflow didn't return the task's state"
         except Exception as error:
-            return {}, f"Airflow couldn't be asked for the task's state: {error!r}"
+            return {}, f"Airflow could not return the task's state: {error!r}"
 
 
 _BY_LOOP: WeakKeyDictionary[asyncio.AbstractEventLoop, TaskStates] = WeakKeyDictionary()

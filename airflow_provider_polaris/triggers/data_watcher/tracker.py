@@ -63,7 +63,7 @@ class DataTracker:
     def _record_data(self, seen: TableData) -> DataVerdict:
         messages: list[Message] = []
         if self._failing_since is not None:
-            messages.append((logging.INFO, f"Table {self._condition.table!r} can be looked at again."))
+            messages.append((logging.INFO, f"Table {self._condition.table!r} can be queried again."))
         self._failing_since, self._failures, self._warned, self.failure = None, 0, (), None
         if seen != self.seen:
             messages.append((logging.INFO, self._condition.describe(seen)))
@@ -80,8 +80,8 @@ class DataTracker:
         if now - since >= _BUDGET:
             minutes = (now - since).total_seconds() / 60
             text = (
-                f"gave up looking at table {self._condition.table!r}: {self._failures} looks in a row found no answer, "
-                f"for {minutes:.0f} min. The last one failed so: {error}"
+                f"gave up querying table {self._condition.table!r}: {self._failures} queries in a row got no answer, "
+                f"for {minutes:.0f} min. The last one failed: {error}"
             )
             return DataVerdict("gave_up", error=copy_error(error, text))
         # Compare no texts: they may contain a request id, and then each query would log a line.
@@ -89,7 +89,7 @@ class DataTracker:
         if key in self._warned or len(self._warned) >= _MOST_WARNINGS:
             return DataVerdict("wait")
         self._warned += (key,)
-        text = f"{name} can't be looked at; the wait goes on for 15 min without an answer: {error}"
+        text = f"{name} can't be queried; the wait continues for 15 min without an answer: {error}"
         return DataVerdict("wait", ((logging.WARNING, text),))
 
 

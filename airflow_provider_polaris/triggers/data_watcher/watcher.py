@@ -68,7 +68,7 @@ class SharedClient:
         except PolarisError as error:
             return [error for _ in conditions]
         except Exception as error:
-            failure = unexpected_error("the look for all waiting tasks broke", error)
+            failure = unexpected_error("the query for all waiting tasks failed", error)
             return [failure for _ in conditions]
 
 

@@ -102,7 +102,7 @@ def poll(
         poll_run.fail(error)
     except Exception as error:
         # A bug in this package. Deliver what was found before, and let no waiter wait forever.
-        poll_run.fail(unexpected_error("the poll for all waiting tasks broke", error))
+        poll_run.fail(unexpected_error("the poll for all waiting tasks failed", error))
     return poll_run.findings
 
 

@@ -114,7 +114,7 @@ class PollLoop:
         except PolarisError as error:
             return fail(waiters, error, moment)
         except Exception as error:
-            return fail(waiters, unexpected_error("the poll for all waiting tasks broke", error), moment)
+            return fail(waiters, unexpected_error("the poll for all waiting tasks failed", error), moment)
 
     async def _run(self, settings: ClientSettings, waiters: list[Waiter], moment: PollTime) -> PollResult:
         """Run a poll. If a request hangs, abandon it, deliver the results so far, and continue the poll."""

@@ -113,7 +113,7 @@ class SeparateJobs:
         except PolarisError as error:
             reply = Reply(job_id, error=error)
         except Exception as error:
-            reply = Reply(job_id, error=unexpected_error("the poll for a single task broke", error))
+            reply = Reply(job_id, error=unexpected_error("the poll for a single task failed", error))
         finally:
             del self._requests[job_id]
             self._began.pop(job_id, None)

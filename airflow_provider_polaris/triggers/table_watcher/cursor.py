@@ -82,59 +82,61 @@ class Cursor:
     done: Mapping[str, datetime]
 
     @classmethod
-    def at(cls, look: JobListSnapshot, interest: JobSelection) -> Cursor:
+    def at(cls, snapshot: JobListSnapshot, interest: JobSelection) -> Cursor:
         """Create a cursor from a first snapshot: jobs that are completed in it are not reported."""
-        return cls(look.project, look.newest, frozenset(), {}).moved(look, interest, {})
+        return cls(snapshot.project, snapshot.newest, frozenset(), {}).moved(snapshot, interest, {})
 
     @property
     def need(self) -> datetime:
         """Completed jobs created since this time must be in the next snapshot."""
         return self.until - LAG
 
-    def is_reached_by(self, look: JobListSnapshot) -> bool:
+    def is_reached_by(self, snapshot: JobListSnapshot) -> bool:
         """Return whether a snapshot goes back far enough."""
-        return look.since is None or look.since <= self.need
+        return snapshot.since is None or snapshot.since <= self.need
 
-    def knows(self, job: JobState) -> bool:
+    def is_processed(self, job: JobState) -> bool:
         """Return whether a completed job was processed."""
         if job.job_id in self.done:
             return True
         return job.job_id not in self.open and (job.created is None or job.created < self.need)
 
-    def missing(self, look: JobListSnapshot) -> frozenset[str]:
+    def missing(self, snapshot: JobListSnapshot) -> frozenset[str]:
         """Return the ids of open jobs that a snapshot lacks: they failed, or were created before it begins."""
-        return self.open - {job.job_id for job in (*look.active, *look.completed)}
+        return self.open - {job.job_id for job in (*snapshot.active, *snapshot.completed)}
 
     def news(
-        self, look: JobListSnapshot, interest: JobSelection, answers: Mapping[str, JobState | None]
+        self, snapshot: JobListSnapshot, interest: JobSelection, answers: Mapping[str, JobState | None]
     ) -> list[JobState]:
         """
         Return the newly completed jobs, in the order of their completion as far as it is known.
 
-        :param look: A snapshot that reaches this cursor.
+        :param snapshot: A snapshot that reaches this cursor.
         :param interest: The selection of this cursor.
         :param answers: Replies to the requests for missing jobs.
         """
         asked = [job for job in answers.values() if job is not None and job.status == "completed"]
-        found = [job for job in (*interest.of(look.completed), *interest.of(asked)) if not self.knows(job)]
+        found = [job for job in (*interest.of(snapshot.completed), *interest.of(asked)) if not self.is_processed(job)]
         return sorted(found, key=lambda job: (job.completed or job.created or _NO_JOB, job.job_id))
 
-    def moved(self, look: JobListSnapshot, interest: JobSelection, answers: Mapping[str, JobState | None]) -> Cursor:
+    def moved(
+        self, snapshot: JobListSnapshot, interest: JobSelection, answers: Mapping[str, JobState | None]
+    ) -> Cursor:
         """
         Return the cursor after a snapshot.
 
-        :param look: As for :meth:`news`.
+        :param snapshot: As for :meth:`news`.
         :param interest: As for :meth:`news`.
         :param answers: As for :meth:`news`; None for a job that Polaris no longer has. A job without a reply is
             requested again.
         """
-        until = max(self.until, look.newest)
+        until = max(self.until, snapshot.newest)
         ended = {job_id for job_id, job in answers.items() if job is None or job.is_terminal}
-        ended |= {job.job_id for job in interest.of(look.completed)}
+        ended |= {job.job_id for job in interest.of(snapshot.completed)}
         done = {**self.done, **{job_id: until for job_id in ended if job_id not in self.done}}
-        active = {job.job_id for job in interest.of(look.active)} | self.missing(look)
+        active = {job.job_id for job in interest.of(snapshot.active)} | self.missing(snapshot)
         return Cursor(
-            look.project,
+            snapshot.project,
             until,
             frozenset(active - done.keys()),
             {job_id: at for job_id, at in done.items() if at >= until - LAG},

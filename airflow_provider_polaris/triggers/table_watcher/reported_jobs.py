@@ -46,42 +46,42 @@ class ReportedJobs:
         #: Jobs without an answer: number of snapshots to skip, and the number after the next failure.
         self._rests: dict[str, tuple[int, int]] = {}
 
-    async def take(self, look: JobListSnapshot) -> list[JobState]:
+    async def take(self, snapshot: JobListSnapshot) -> list[JobState]:
         """
         Return the jobs that have completed since the last snapshot; none if the snapshot is not usable.
 
-        :param look: The next snapshot.
+        :param snapshot: The next snapshot.
         """
-        if self._cursor is not None and self._cursor.project != look.project:
+        if self._cursor is not None and self._cursor.project != snapshot.project:
             self._cursor = None  # the connection now uses another project
-        if self._cursor is None and not await self._begin(look):
+        if self._cursor is None and not await self._begin(snapshot):
             return []
         assert self._cursor is not None
         self._watch.needs[self] = self._cursor.need
-        if not self._cursor.is_reached_by(look):
+        if not self._cursor.is_reached_by(snapshot):
             return []  # it was read before the watch got this requirement
-        answers = await self._ask(self._cursor.missing(look))
-        news = self._cursor.news(look, self._interest, answers)
-        self._cursor = self._cursor.moved(look, self._interest, answers)
+        answers = await self._ask(self._cursor.missing(snapshot))
+        news = self._cursor.news(snapshot, self._interest, answers)
+        self._cursor = self._cursor.moved(snapshot, self._interest, answers)
         self._watch.needs[self] = self._cursor.need
         if news:
             self._has_news = True
             news = await self._without_reported(news)
         return news
 
-    def save_when_stored(self, look: JobListSnapshot) -> None:
+    def save_when_stored(self, snapshot: JobListSnapshot) -> None:
         """Schedule a save of the cursor for when Airflow has stored the events of a snapshot, if there are changes."""
         cursor, saved = self._cursor, self._saved
         if cursor is None or not self._store.is_there:
             return
         if self._has_news or saved is None or cursor.until - saved.until > _LONGEST_UNSAVED:
-            self._watch.save_when_stored(look, partial(self._save, cursor))
+            self._watch.save_when_stored(snapshot, partial(self._save, cursor))
 
     def close(self) -> None:
         """Stop watching."""
         self._watch.needs.pop(self, None)
 
-    async def _begin(self, look: JobListSnapshot) -> bool:
+    async def _begin(self, snapshot: JobListSnapshot) -> bool:
         """Load the cursor or create one; return False if the store doesn't answer yet."""
         cursor: Cursor | None = None
         try:
@@ -92,11 +92,11 @@ class ReportedJobs:
             self._store_fails(error)
             return False
         self._is_store_failing = False
-        if cursor is not None and cursor.project == look.project:
+        if cursor is not None and cursor.project == snapshot.project:
             self._cursor = self._saved = cursor
-            self._log.info("Table %r is watched from where the watch ended.", self._interest.table)
+            self._log.info("Table %r is watched from the stored cursor on.", self._interest.table)
         else:
-            self._cursor = Cursor.at(look, self._interest)
+            self._cursor = Cursor.at(snapshot, self._interest)
             self._log.info("Table %r is watched from now on.%s", self._interest.table, self._no_store_note)
         return True
 
@@ -132,7 +132,7 @@ class ReportedJobs:
         except PolarisError as error:
             self._store_fails(error)
             return news
-        return news if kept is None else [job for job in news if not kept.knows(job)]
+        return news if kept is None else [job for job in news if not kept.is_processed(job)]
 
     async def _save(self, cursor: Cursor) -> None:
         try:

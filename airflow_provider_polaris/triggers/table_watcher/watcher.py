@@ -67,10 +67,10 @@ class TableWatch:
             while True:
                 await asyncio.sleep(max(0.0, schedule.next(loop.time(), self._interval) - loop.time()))
                 began = loop.time()
-                look, hold = await self._read_snapshot()
-                schedule.record_poll(began, loop.time(), failed=look is None, hold=hold)
-                if look is not None:
-                    yield look
+                snapshot, hold = await self._read_snapshot()
+                schedule.record_poll(began, loop.time(), failed=snapshot is None, hold=hold)
+                if snapshot is not None:
+                    yield snapshot
         finally:
             if self._threads is not None:
                 self._threads.close()
@@ -80,9 +80,9 @@ class TableWatch:
         """
         Yield snapshots. Each is settled when the next one is requested, because Airflow has stored its events then.
         """
-        async for look in self.snapshots():
-            yield look
-            await self.settle([(look.number, True)])
+        async for snapshot in self.snapshots():
+            yield snapshot
+            await self.settle([(snapshot.number, True)])
 
     async def call(self, work: Callable[[PolarisClient], T]) -> T:
         """
@@ -103,24 +103,24 @@ class TableWatch:
                 self._threads = None
             raise PolarisTransportError(f"Polaris has not answered for {_CALL_SECONDS:g} s.") from None
 
-    def save_when_stored(self, look: JobListSnapshot, save: Save) -> None:
+    def save_when_stored(self, snapshot: JobListSnapshot, save: Save) -> None:
         """
         Schedule a save for when Airflow has stored all events of a snapshot.
 
-        :param look: The snapshot.
+        :param snapshot: The snapshot.
         :param save: The save; must not raise.
         """
-        self._saves.setdefault(look.number, []).append(save)
+        self._saves.setdefault(snapshot.number, []).append(save)
 
-    async def settle(self, looks: Sequence[tuple[int, bool]]) -> None:
+    async def settle(self, snapshots: Sequence[tuple[int, bool]]) -> None:
         """
         Run the scheduled saves of snapshots.
 
-        :param looks: Number of each snapshot, and whether Airflow has stored all of its events. If not, the saves of
-            this snapshot and of later ones, which include it, are dropped. Watchers save again with the next snapshot.
-            Airflow restarts the trigger whose event was not stored.
+        :param snapshots: Number of each snapshot, and whether Airflow has stored all of its events. If not, the saves
+            of this snapshot and of later ones, which include it, are dropped. Watchers save again with the next
+            snapshot. Airflow restarts the trigger whose event was not stored.
         """
-        for number, is_stored in looks:
+        for number, is_stored in snapshots:
             if not is_stored:
                 self._saves.clear()
             for save in self._saves.pop(number, []):
@@ -132,14 +132,14 @@ class TableWatch:
         self._number += 1
         error: PolarisError
         try:
-            look = await self.call(partial(read_snapshot, number=self._number, since=since, table=self._table))
+            snapshot = await self.call(partial(read_snapshot, number=self._number, since=since, table=self._table))
         except PolarisError as known:
             error = known
         except Exception as unknown:
-            error = unexpected_error("the poll for watched tables broke", unknown)
+            error = unexpected_error("the poll for watched tables failed", unknown)
         else:
             self._log_outage(None)
-            return look, None
+            return snapshot, None
         self._log_outage(error)
         return None, error.retry_after if isinstance(error, PolarisApiError) else None
 
@@ -175,8 +175,8 @@ class SnapshotProducer:
 
     async def open_stream(self) -> AsyncIterator[tuple[JobListSnapshot, int]]:
         """Yield each snapshot with its number, which Airflow passes to :meth:`advance`."""
-        async for look in self._watch.snapshots():
-            yield look, look.number
+        async for snapshot in self._watch.snapshots():
+            yield snapshot, snapshot.number
 
     def get_advance_lane(self, number: int) -> None:
         """Use one lane for all snapshots, because the cursor of a later one includes the earlier ones."""
