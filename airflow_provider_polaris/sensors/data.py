@@ -1,4 +1,4 @@
-"""The sensor that waits until a table holds data, so that a rollup doesn't run before its stream has landed."""
+"""The sensor that waits until a table holds data, so that a rollup doesn't run before its stream has arrived."""
 
 from __future__ import annotations
 
@@ -20,47 +20,47 @@ if TYPE_CHECKING:
 
 class PolarisDataSensor(RendersTexts, BaseSensorOperator):
     """
-    Wait until a table holds data up to an instant, or a minimum of rows in an interval.
+    Wait until a table holds data up to an instant, or a minimum number of rows in an interval.
 
-    It sees what a job would read: rows that a stream has brought count when Polaris has published them as segments,
+    The sensor counts the rows that a job would read. Streaming rows count after Polaris has published them as segments,
     which is later than queries show them (docs.imply.io/polaris/api-ingest-table: a job reads no streaming rows that
-    come in while it runs). It asks in asynchronous SQL, which a project may have to enable and which is billed by query
-    (docs.imply.io/polaris/query-async); synchronous SQL only takes its place where it sees the same rows.
+    arrive while it runs). It uses asynchronous SQL, which a project may have to enable and which is billed by query
+    (docs.imply.io/polaris/query-async). It uses synchronous SQL only where that reads the same rows.
 
-    **What is waited for.** By default a row at most ``slack`` before the end of the run's interval, which a table that
-    is filled in the order of time has when the interval is complete. ``up_to`` names another instant. With ``min_rows``
-    a number of rows in the run's interval, or in ``interval``; with ``up_to`` as well, both. Neither proves that no
-    row comes late. A single row whose time lies in the future meets ``up_to``: narrow ``filter_expression`` where
-    that happens. A table that doesn't exist (yet) has no rows.
+    **Condition.** By default, a row at most ``slack`` before the end of the run's interval. A table that is filled in
+    time order has such a row when the interval is complete. ``up_to`` sets another instant. ``min_rows`` requires a
+    number of rows in the run's interval, or in ``interval``; with ``up_to``, both conditions apply. Neither proves that
+    no late rows follow. A single row with a future time meets ``up_to``: exclude such rows with ``filter_expression``.
+    A table that doesn't exist (yet) has no rows.
 
-    **Where it waits.** With ``deferrable``, after one look, in the triggerer: one query for all that wait for the same
-    table there through the same connection. Else in the worker, all the time in ``poke`` mode, or in ``reschedule``
-    mode in a process of its own for each poke. One log line when what it sees changes.
+    **Where it waits.** With ``deferrable``, after one query, in the triggerer: one query for all that wait for the same
+    table through the same connection. Otherwise in the worker: continuously in ``poke`` mode, or in a separate process
+    for each poke in ``reschedule`` mode. Each change of the result is one log line.
 
-    **Failures.** Looks without an answer (401 and 403 included) are tolerated until all of them have failed for 15
-    minutes; in ``reschedule`` mode, where a poke knows nothing of the ones before it, until the ``timeout``. A filter
-    that Polaris refuses, or a project in which published rows can't be told from others, fails the sensor at once and
-    without a retry. A retry begins anew; a killed sensor leaves nothing behind but a query that ends by itself.
+    **Failures.** Failed queries (including 401 and 403) are tolerated until all have failed for 15 min. In
+    ``reschedule`` mode pokes share no state, so they are tolerated until the ``timeout``. A filter that Polaris rejects
+    fails the sensor immediately and without a retry. So does a project in which published rows can't be distinguished
+    from others. A retry starts from the beginning. A killed sensor leaves at most a query that ends by itself.
 
     **XCom.** No return value. ``polaris_data`` when the data is there: ``{"table": …, "newest": …, "rows": …}``, with
-    the time of the newest row and the number of rows in the interval; None where they weren't looked for.
+    the time of the newest row and the number of rows in the interval; None if not requested.
 
     :param table: The table. (templated)
     :param up_to: Wait for a row at most ``slack`` before this instant, or later: ISO 8601 or a datetime, UTC unless it
-        has an offset. None for the end of ``interval``, unless there is ``min_rows``. (templated)
+        has an offset. None for the end of ``interval``, unless ``min_rows`` is set. (templated)
     :param interval: ISO 8601. None for the run's data interval, or its partition. (templated)
-    :param min_rows: Wait for at least so many stored rows in the interval; in a rolled-up table a row stands for
+    :param min_rows: Wait for at least this many stored rows in the interval. In a rolled-up table a row stands for
         several events. (templated)
-    :param filter_expression: SQL condition over the columns, without ``WHERE``: only such rows count. (templated)
-    :param slack: ISO 8601 period, how far before ``up_to`` the newest row may be: not every minute has a row.
+    :param filter_expression: SQL condition over the columns, without ``WHERE``: only these rows count. (templated)
+    :param slack: ISO 8601 period, how far before ``up_to`` the newest row may be, because not every minute has a row.
         (templated)
-    :param partition_grain: Length of the run's partition, such as ``hour``, where the DAG doesn't tell. (templated)
+    :param partition_grain: Length of the run's partition, such as ``hour``, if the DAG doesn't define it. (templated)
     :param polaris_conn_id: The connection. (templated)
-    :param deferrable: Wait in the triggerer and leave the worker to others. The default is Airflow's ``[operators]
+    :param deferrable: Wait in the triggerer and free the worker slot. The default is Airflow's ``[operators]
         default_deferrable``. (templated)
-    :param poke_interval: Seconds between two looks, in the triggerer too.
-    :param timeout: Airflow's own: seconds from the first poke, over reschedules too. In the triggerer
-        ``execution_timeout`` less 30 s (at least half of it) counts as well.
+    :param poke_interval: Seconds between two queries, also in the triggerer.
+    :param timeout: Airflow's own: seconds from the first poke, including reschedules. In the triggerer,
+        ``execution_timeout`` less 30 s (at least half of it) applies, too.
     """
 
     template_fields: Sequence[str] = (
@@ -106,11 +106,11 @@ class PolarisDataSensor(RendersTexts, BaseSensorOperator):
 
     def poke(self, context: Context) -> bool:
         """
-        Look at the table once.
+        Query the table once.
 
         :param context: Airflow's context.
         :return: Whether the data is there.
-        :raises AirflowFailException: An argument is wrong, or what is asked can't be told.
+        :raises AirflowFailException: An argument is wrong, or the query can't be answered.
         :raises PolarisError: The wait was given up.
         :raises TaskDeferred: The data isn't there, and the triggerer waits for it.
         """
@@ -128,26 +128,26 @@ class PolarisDataSensor(RendersTexts, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """
-        Wait as Airflow's sensors do, and say at the time-out what was seen last; Airflow says how long it was.
+        Wait as Airflow's sensors do. On a timeout, log the last query result; Airflow logs only the duration.
 
         :param context: Airflow's context.
-        :raises AirflowSensorTimeout: The time is over.
+        :raises AirflowSensorTimeout: The timeout has passed.
         """
         with timeout_message(self.log, lambda: self._wait):
             return super().execute(context)
 
     def execute_complete(self, context: Context, event: Any = None, wait: Any = None) -> None:
         """
-        End the wait after the deferral, as a poke would have done.
+        End the wait after the deferral, as a poke would.
 
-        Takes nothing from templated arguments, which Airflow has rendered anew.
+        A resumed task keeps the values it started with, although Airflow renders the templates again.
 
         :param context: Airflow's context.
-        :param event: What the trigger said.
-        :param wait: What the sensor left itself; None from ``airflow dags test``, which forgets it (seen in Airflow
-            2.11.2 and 3.3.2), and the arguments are read again.
-        :raises AirflowFailException: What is asked can't be told.
-        :raises AirflowSkipException: In its place with ``soft_fail``.
+        :param event: The event of the trigger.
+        :param wait: The state that the sensor stored. None from ``airflow dags test``, which drops it (OBSERVED in
+            Airflow 2.11.2 and 3.3.2); the arguments are then read again.
+        :raises AirflowFailException: The query can't be answered.
+        :raises AirflowSkipException: Raised instead with ``soft_fail``.
         :raises PolarisError: The wait was given up.
         """
         from airflow_provider_polaris.triggers.data import check_data_event
@@ -157,11 +157,12 @@ class PolarisDataSensor(RendersTexts, BaseSensorOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """
-        Go on after a deferral; Airflow calls this.
+        Resume after a deferral; Airflow calls this.
 
-        If no event came, because the time is up, no triggerer was there or the trigger broke, there is a last look.
+        If no event arrived, because of the timeout, a missing triggerer or a failed trigger, the sensor queries once
+        more.
 
-        :param next_method: What to go on with.
+        :param next_method: The method to resume with.
         :param next_kwargs: Its arguments.
         :param context: Airflow's context.
         """

@@ -1,4 +1,6 @@
-"""One wait for data, in one process: before a deferral, after it, or without one; and what its arguments mean."""
+"""
+One wait for data, in one process: before a deferral, after it, or without one. Also parses the sensor's arguments.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ from airflow_provider_polaris.runtime.deadline import Deadline, deadline_of, try
 from airflow_provider_polaris.runtime.run_interval import interval_of_run
 from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition
 from airflow_provider_polaris.triggers.data_watcher.query import query_table
-from airflow_provider_polaris.triggers.data_watcher.tracker import DataTracker, is_lasting
+from airflow_provider_polaris.triggers.data_watcher.tracker import DataTracker, is_permanent
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
@@ -41,12 +43,12 @@ DATA_XCOM_KEY: Final = "polaris_data"
 @dataclass(frozen=True)
 class DeferredDataWait:
     """
-    What the sensor wants to know; it leaves this to itself when it is deferred, so it is plain JSON.
+    The parameters of the wait. The sensor stores them when it is deferred, so they are plain JSON.
 
-    :param condition: What is waited for, as JSON.
+    :param condition: The awaited data, as JSON.
     :param polaris_conn_id: The connection.
-    :param poll_interval: Seconds.
-    :param timeout: The sensor's own, in seconds.
+    :param poll_interval: Seconds between two queries.
+    :param timeout: The sensor's own timeout in seconds.
     """
 
     condition: Mapping[str, Any]
@@ -57,10 +59,10 @@ class DeferredDataWait:
 
 class DataWait:
     """
-    The wait.
+    One wait for data.
 
-    :param hook: Asks Polaris.
-    :param memory: What is wanted.
+    :param hook: Hook for the requests.
+    :param memory: Parameters of the wait.
     :param ti: Task instance, for XCom.
     :param log: Logger of the task.
     """
@@ -76,18 +78,18 @@ class DataWait:
 
     def check(self) -> bool:
         """
-        Look once.
+        Query the table once.
 
         :return: Whether the data is there.
-        :raises AirflowFailException: No look will ever tell.
+        :raises AirflowFailException: A permanent error: every query would fail.
         :raises PolarisError: The wait was given up.
         """
         found = query_table(self._hook.get_conn, [self._condition], limits=self._limits, log=self._log)[0]
-        self._hook.close()  # until the next look, which is a minute away
+        self._hook.close()  # no open connection until the next query, a minute later
         verdict = self._tracker.take(found, clock.CLOCK.now())
         log_messages(self._log, verdict.messages)
         if verdict.error is not None:
-            if is_lasting(verdict.error):
+            if is_permanent(verdict.error):
                 raise AirflowFailException(str(verdict.error)) from verdict.error
             raise verdict.error
         if verdict.decision != "met":
@@ -99,9 +101,9 @@ class DataWait:
 
     def deferral(self, execution_timeout: timedelta | None) -> dict[str, Any]:
         """
-        Return the arguments with which the sensor is deferred.
+        Return the arguments that defer the sensor.
 
-        :param execution_timeout: Airflow's limit, which counts if it comes before the sensor's own.
+        :param execution_timeout: Airflow's limit; applies if it ends before the sensor's own timeout.
         """
         from airflow_provider_polaris.triggers.data import PolarisDataTrigger
 
@@ -122,8 +124,8 @@ class DataWait:
         """
         End the wait after the deferral.
 
-        :param event: What the trigger said; checked.
-        :raises AirflowFailException: No wait would help.
+        :param event: The validated event of the trigger.
+        :raises AirflowFailException: A permanent error: another wait would fail.
         :raises PolarisTransportError: The wait was given up.
         """
         if event["status"] == "met":
@@ -135,20 +137,20 @@ class DataWait:
 
     def time_out(self) -> None:
         """
-        Say that the time is over.
+        Raise the timeout error of the sensor.
 
         :raises AirflowSensorTimeout: Always.
         """
-        raise AirflowSensorTimeout(self.last_words())
+        raise AirflowSensorTimeout(self.timeout_message())
 
-    def last_words(self) -> str:
-        """Return what to say when the time is over."""
+    def timeout_message(self) -> str:
+        """Return the message for a timeout."""
         seen, failure = self._tracker.seen, self._tracker.failure
-        what = "It was not seen once." if seen is None else self._condition.describe(seen)
+        what = "No query succeeded." if seen is None else self._condition.describe(seen)
         if failure is not None:
-            what += f" The last look failed so: {failure}"
+            what += f" The last query failed: {failure}"
         return (
-            f"the data of table {self._condition.table!r} was not there when the sensor's time was over. {what} Raise "
+            f"the data of table {self._condition.table!r} was not there when the sensor timed out. {what} Raise "
             "timeout= (or execution_timeout=), or find out why the data is late."
         )
 
@@ -169,10 +171,10 @@ def read_condition(
     partition_grain: Any,
 ) -> DataCondition:
     """
-    Return what the rendered arguments of the sensor ask for.
+    Return the condition that the rendered arguments of the sensor describe.
 
     :param context: Airflow's context.
-    :param table: As in the sensor, and so are the others.
+    :param table: As in the sensor; so are the other arguments.
     :raises PolarisSpecError: An argument is wrong, or the run has no interval.
     """
     table = as_text(table, "table")
@@ -183,7 +185,7 @@ def read_condition(
         check_expression(filter_expression, "filter_expression")
     count = as_count(min_rows, "min_rows")
     if count == 0:
-        raise PolarisSpecError("min_rows 0 is there at once. Wait for 1 or more, or leave the sensor out.")
+        raise PolarisSpecError("min_rows 0 is always met. Wait for 1 or more, or leave the sensor out.")
     until = None if is_none(up_to) else _instant(up_to)
     span = None if is_none(interval) else _interval(interval)
     if until is not None and span is not None and count is None:

@@ -1,4 +1,4 @@
-"""One job as the sensor watches it, in one process: before a deferral, after it, or without one. Cancels nothing."""
+"""One wait for a job, in one process: before a deferral, after it, or without one. Never cancels."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class DeferredJobWait:
     """
-    What the sensor wants to know; it leaves this to itself when it is deferred, so it is plain JSON.
+    The parameters of the wait. The sensor stores them when it is deferred, so they are plain JSON.
 
     :param job_id: The job.
     :param polaris_conn_id: The connection.
     :param url: Page of the job.
     :param started: Start of the wait, epoch seconds in UTC.
-    :param poll_interval: Seconds.
-    :param pending_warning: Seconds; None for no warning.
-    :param fail_on_warning: A warning is a failure.
-    :param timeout: The sensor's own, in seconds; None if ``execution_timeout`` comes before it.
+    :param poll_interval: Seconds between two polls.
+    :param pending_warning: Seconds until the warning; None for no warning.
+    :param fail_on_warning: Treat a warning as a failure.
+    :param timeout: The sensor's own timeout in seconds; None if ``execution_timeout`` ends earlier.
     """
 
     job_id: str
@@ -47,13 +47,13 @@ class DeferredJobWait:
 
 class JobWait:
     """
-    The watch.
+    One wait for a job.
 
-    :param hook: Asks Polaris.
-    :param memory: What is wanted.
+    :param hook: Hook for the requests.
+    :param memory: Parameters of the wait.
     :param ti: Task instance, for XCom.
     :param log: Logger of the task.
-    :param pending_since: Since when the job may be pending, epoch seconds.
+    :param pending_since: Start of the time that the job may be pending, epoch seconds.
     """
 
     def __init__(self, hook: PolarisHook, memory: DeferredJobWait, ti: Any, log: Any, pending_since: float) -> None:
@@ -68,15 +68,15 @@ class JobWait:
 
     @property
     def failure(self) -> PolarisError | None:
-        """Why the last look brought no answer; None if it did."""
+        """The error of the last poll; None if it succeeded."""
         return self._wait.failure
 
     def look(self) -> bool:
         """
-        Look once.
+        Poll the job once.
 
-        :return: Whether the job has ended well.
-        :raises AirflowFailException: It ended badly.
+        :return: Whether the job ended successfully.
+        :raises AirflowFailException: The job failed.
         :raises PolarisError: The wait was given up.
         """
         result = self._wait.look()
@@ -87,14 +87,14 @@ class JobWait:
 
     def deferral(self, execution_timeout: timedelta | None) -> dict[str, Any]:
         """
-        Return the arguments with which the sensor is deferred.
+        Return the arguments that defer the sensor.
 
-        :param execution_timeout: Airflow's limit, which counts if it comes before the sensor's own.
+        :param execution_timeout: Airflow's limit; applies if it ends before the sensor's own timeout.
         """
         from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 
         memory, now = self._memory, clock.CLOCK.now()
-        assert memory.timeout is not None  # a sensor always has one
+        assert memory.timeout is not None  # sensors always have a timeout
         deadline = datetime.fromtimestamp(memory.started + memory.timeout, timezone.utc)
         limit = deadline_of(try_start(self._ti, now), None, execution_timeout)
         if limit is not None and limit < deadline:
@@ -117,11 +117,11 @@ class JobWait:
 
     def complete(self, event: JobEvent) -> None:
         """
-        Judge the job after the deferral.
+        Evaluate the job after the deferral.
 
-        :param event: What the trigger said; checked.
-        :raises AirflowFailException: The job ended badly.
-        :raises AirflowSensorTimeout: The sensor's timeout is over.
+        :param event: The validated event of the trigger.
+        :raises AirflowFailException: The job failed.
+        :raises AirflowSensorTimeout: The sensor timed out.
         :raises PolarisError: The wait was given up.
         """
         memory = self._memory
@@ -142,18 +142,18 @@ class JobWait:
 
     def time_out(self, status: str | None = None) -> None:
         """
-        Say that the sensor's timeout is over.
+        Raise the timeout error of the sensor.
 
-        :param status: The last status seen, if it was not seen here.
+        :param status: The last status that the trigger returned, if any.
         :raises AirflowSensorTimeout: Always.
         """
-        raise AirflowSensorTimeout(self.last_words(status))
+        raise AirflowSensorTimeout(self.timeout_message(status))
 
-    def last_words(self, status: str | None = None) -> str:
+    def timeout_message(self, status: str | None = None) -> str:
         """
-        Return what to say when the time is over.
+        Return the message for a timeout.
 
-        :param status: The last status seen, if it was not seen here.
+        :param status: The last status that the trigger returned, if any.
         """
         status = status or self._tracker.status
         seen = "had not been seen once" if status is None else f"was still {status!r}"
@@ -166,7 +166,7 @@ class JobWait:
     def _judge(self, result: WaitResult) -> None:
         if result.error is not None:
             raise result.error
-        assert result.state is not None  # there is no deadline here, and nobody stops the wait
+        assert result.state is not None  # this wait has no deadline and is never stopped
         conclusion = fetch_result(
             self._hook,
             result.state,

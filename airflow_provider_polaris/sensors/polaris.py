@@ -1,4 +1,4 @@
-"""The sensor that waits for one Polaris job, whoever submitted it; the other one can be imported from here too."""
+"""The sensor that waits for one Polaris job of any origin. The data sensor can also be imported from here."""
 
 from __future__ import annotations
 
@@ -22,31 +22,30 @@ if TYPE_CHECKING:
 
 __all__ = ["PolarisDataSensor", "PolarisJobSensor"]
 
-#: How long a job may be missing (404) before a sensor in reschedule mode takes it for gone.
+#: Time for which a job may be missing (404) before a sensor in reschedule mode gives up.
 _MISSING_GRACE: Final = timedelta(minutes=15)
 
-#: How many seconds a rescheduled sensor may take to poke again, besides the interval.
+#: Maximum delay of a rescheduled poke in seconds, in addition to the interval.
 _LATE_POKE: Final = 15.0
 
 
 class PolarisJobSensor(RendersTexts, BaseSensorOperator):
     """
-    Wait for a Polaris job to end; fail if it ended badly. Never submits, never cancels.
+    Wait for a Polaris job to end; fail if it failed. Never submits, never cancels.
 
-    The job succeeds, fails and is judged as in the operators: its error has Polaris' code, words and log entries, and
-    the whole log is copied into the task's log. A job that ended badly fails the sensor at once, without a retry (or
-    skips it with ``soft_fail``), because the same job can't end otherwise.
+    The result of the job is evaluated as in the operators: the error contains Polaris' code, message and log entries,
+    and the whole job log is copied into the task's log. A failed job fails the sensor immediately and without a retry
+    (or skips it with ``soft_fail``), because the result of a job never changes.
 
-    **Where it waits.** With ``deferrable``, after one look, in the triggerer, with all other tasks that wait there
-    through the same connection; ``mode`` has no effect then. Else in the worker: in ``poke`` mode all the time, in
-    ``reschedule`` mode in a process of its own for each poke.
+    **Where it waits.** With ``deferrable``, after one poll, in the triggerer, together with all other tasks that use
+    the same connection; ``mode`` has no effect then. Otherwise in the worker: continuously in ``poke`` mode, or in a
+    separate process for each poke in ``reschedule`` mode.
 
-    **Polls without an answer** (401 and 403 included) are tolerated until all of them have failed for 15 minutes, and a
-    status that nobody knows for 10 minutes. Not so in ``reschedule`` mode, where a poke knows nothing of the ones
-    before it: there they are pokes without a result, and the sensor's ``timeout`` is the only limit; but a job that
-    doesn't exist is given up 15 minutes after the first poke.
+    **Failed polls** (including 401 and 403) are tolerated until all have failed for 15 min, and an unknown status for
+    10 min. In ``reschedule`` mode pokes share no state: failed pokes are tolerated until the sensor's ``timeout``, but
+    a job that doesn't exist is given up 15 min after the first poke.
 
-    **Retry and kill.** A retry waits for the same job again. A killed sensor leaves the job alone.
+    **Retry and kill.** A retry waits for the same job again. If the sensor is killed, the job continues.
 
     **XCom.** No return value. ``polaris_job`` as the operators push it, when the job has ended (``adopted`` is None),
     and ``polaris_job_url``, before the first poke.
@@ -54,13 +53,13 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
     :param job_id: The job, for example the ``output`` of an operator. (templated)
     :param polaris_conn_id: The connection. (templated)
     :param fail_on_warning: Fail if the job completed with a warning. (templated)
-    :param deferrable: Wait in the triggerer and leave the worker to others. The default is Airflow's ``[operators]
+    :param deferrable: Wait in the triggerer and free the worker slot. The default is Airflow's ``[operators]
         default_deferrable``. (templated)
-    :param pending_warning_after: Seconds after which a job that is still ``pending`` is worth one warning with what
-        Polaris says about it; None for no warning. (templated)
-    :param poke_interval: Seconds between two pokes, in the triggerer too.
-    :param timeout: Airflow's own: seconds from the first poke, over reschedules too. In the triggerer
-        ``execution_timeout`` less 30 s (at least half of it) counts as well.
+    :param pending_warning_after: Seconds after which a job that is still ``pending`` causes one warning with the
+        details from Polaris; None for no warning. (templated)
+    :param poke_interval: Seconds between two pokes, also in the triggerer.
+    :param timeout: Airflow's own: seconds from the first poke, including reschedules. In the triggerer,
+        ``execution_timeout`` less 30 s (at least half of it) applies, too.
     """
 
     template_fields: Sequence[str] = (
@@ -90,19 +89,19 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
         self.fail_on_warning = fail_on_warning
         self.deferrable = deferrable
         self.pending_warning_after = pending_warning_after
-        #: As an operator's: whether the sensor has told where the job can be seen.
+        #: As in the operators: whether the sensor has pushed the job's URL.
         self.has_pushed_links: bool | None = None
         self._watch: JobWait | None = None
 
     def poke(self, context: Context) -> bool:
         """
-        Look at the job once.
+        Poll the job once.
 
         :param context: Airflow's context.
-        :return: Whether the job has ended well.
-        :raises AirflowFailException: It ended badly, or an argument is wrong.
+        :return: Whether the job ended successfully.
+        :raises AirflowFailException: The job failed, or an argument is wrong.
         :raises PolarisError: The wait was given up.
-        :raises TaskDeferred: The job goes on, and the triggerer waits for it.
+        :raises TaskDeferred: The job is still active, and the triggerer waits for it.
         """
         from airflow_provider_polaris.runtime.arguments import as_bool
 
@@ -120,27 +119,27 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """
-        Wait as Airflow's sensors do, and say at the time-out how the job was last; Airflow says how long it was.
+        Wait as Airflow's sensors do. On a timeout, log the job's last status; Airflow logs only the duration.
 
         :param context: Airflow's context.
-        :raises AirflowSensorTimeout: The time is over.
+        :raises AirflowSensorTimeout: The timeout has passed.
         """
         with timeout_message(self.log, lambda: self._watch):
             return super().execute(context)
 
     def execute_complete(self, context: Context, event: Any = None, wait: Any = None) -> None:
         """
-        Judge the job after the deferral, as a poke would have done.
+        Evaluate the job after the deferral, as a poke would.
 
-        Takes nothing from templated arguments, which Airflow has rendered anew.
+        A resumed task keeps the values it started with, although Airflow renders the templates again.
 
         :param context: Airflow's context.
-        :param event: What the trigger said.
-        :param wait: What the sensor left itself. ``airflow dags test`` forgets that and keeps the event only (seen in
-            Airflow 2.11.2 and 3.3.2); None then, and the arguments are read again.
-        :raises AirflowFailException: The job ended badly.
-        :raises AirflowSensorTimeout: The sensor's timeout is over.
-        :raises AirflowSkipException: In place of both with ``soft_fail``.
+        :param event: The event of the trigger.
+        :param wait: The state that the sensor stored. None from ``airflow dags test``, which keeps only the event
+            (OBSERVED in Airflow 2.11.2 and 3.3.2); the arguments are then read again.
+        :raises AirflowFailException: The job failed.
+        :raises AirflowSensorTimeout: The sensor timed out.
+        :raises AirflowSkipException: Raised instead of both with ``soft_fail``.
         :raises PolarisError: The wait was given up.
         """
         from airflow_provider_polaris.hooks.polaris import PolarisHook
@@ -159,11 +158,11 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """
-        Go on after a deferral; Airflow calls this.
+        Resume after a deferral; Airflow calls this.
 
-        If no event came, because no triggerer was there in time or the trigger broke, the job gets a last look.
+        If no event arrived, because of a missing triggerer or a failed trigger, the sensor polls the job once more.
 
-        :param next_method: What to go on with.
+        :param next_method: The method to resume with.
         :param next_kwargs: Its arguments.
         :param context: Airflow's context.
         """
@@ -198,7 +197,7 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
         now = CLOCK.now()
         first_poke = now if remembers_pokes else self._first_poke(context) or now
         if pending is not None and (now - first_poke).total_seconds() > pending + self.poke_interval + _LATE_POKE:
-            pending = None  # a poke before this one has warned
+            pending = None  # an earlier poke has logged the warning
         memory = DeferredJobWait(
             job_id=job_id,
             polaris_conn_id=hook.polaris_conn_id,
@@ -212,7 +211,7 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
         return JobWait(hook, memory, context["ti"], self.log, first_poke.timestamp())
 
     def _check_missing(self, failure: PolarisError | None, context: Context) -> None:
-        """Give a job up that isn't there, where Airflow's memory of the first poke is all there is."""
+        """Give up a missing job. In reschedule mode, only Airflow stores the time of the first poke."""
         from airflow_provider_polaris.jobs.errors import PolarisNotFoundError
         from airflow_provider_polaris.runtime.clock import CLOCK
 
@@ -226,9 +225,9 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
             ) from failure
 
     def _first_poke(self, context: Context) -> datetime | None:
-        """Return when Airflow saw the first poke of a sensor that was rescheduled."""
+        """Return the time of the first poke of a rescheduled sensor, as Airflow stored it."""
         ti = context["ti"]
         ask = getattr(ti, "get_first_reschedule_date", None)
-        # Before Airflow 3 the start of a rescheduled task stays that of its first poke.
+        # Before Airflow 3, ``start_date`` of a rescheduled task is the time of its first poke.
         first_poke: datetime | None = ask(context) if ask is not None else ti.start_date
         return first_poke

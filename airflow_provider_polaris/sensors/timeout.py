@@ -1,4 +1,4 @@
-"""How a sensor of this package ends where it doesn't succeed: its last words, and when it is skipped."""
+"""How a sensor ends without success: the timeout message, and when it is skipped."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from airflow_provider_polaris.runtime.compat import AirflowFailException, Airflo
 @contextmanager
 def timeout_message(log: Any, wait: Callable[[], Any]) -> Iterator[None]:
     """
-    Say at the time-out in the worker what was seen last; Airflow's own error says only how long it was.
+    Log the last status when the sensor times out in the worker. Airflow's own error gives only the duration.
 
     :param log: Logger of the task.
-    :param wait: Returns what has ``last_words()``; None before the first look.
+    :param wait: Returns an object with ``timeout_message()``; None before the first poke.
     """
     try:
         yield
     except AirflowSensorTimeout:
         if (waiting := wait()) is not None:
-            log.error("%s", waiting.last_words())
+            log.error("%s", waiting.timeout_message())
         raise
 
 
 @contextmanager
 def soft_fail_skips(sensor: Any) -> Iterator[None]:
     """
-    Skip where Airflow would skip a sensor in the worker; after a deferral not all its versions do.
+    Skip the task if Airflow would skip it in the worker. After a deferral, not all Airflow versions do.
 
-    :param sensor: With ``soft_fail`` and ``never_fail``.
+    :param sensor: A sensor with ``soft_fail`` and ``never_fail``.
     """
     try:
         yield

@@ -1,0 +1,1 @@
+"""Task groups that age out and backfill tables."""

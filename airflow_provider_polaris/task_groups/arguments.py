@@ -1,4 +1,4 @@
-"""Which arguments of a task group are those of Airflow's own ``TaskGroup``."""
+"""Separate the arguments of Airflow's own ``TaskGroup`` from all others."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ OF_GROUPS = frozenset(
 
 def split_group_arguments(arguments: dict[str, Any], *, tooltip: str) -> dict[str, Any]:
     """
-    Take Airflow's own arguments out of all that were given.
+    Remove Airflow's own arguments from all arguments, and return them.
 
-    :param arguments: What was given; the ones taken are gone from it afterwards.
-    :param tooltip: The tooltip unless another was given.
+    :param arguments: All arguments; Airflow's own are removed.
+    :param tooltip: Default tooltip.
     """
     own = {name: arguments.pop(name) for name in OF_GROUPS & set(arguments)}
     return {"tooltip": tooltip, **own}

@@ -1,4 +1,4 @@
-"""A long interval in many jobs: plan the pieces, then load each by a task of its own."""
+"""Load a long interval with many jobs: plan the pieces, then load each one in a separate task."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.runtime.compat import Context
     from airflow_provider_polaris.task_groups.table_counts import TableCounter
 
-#: Arguments of the operator that the group decides.
+#: Operator arguments that the group sets itself.
 _DECIDED = frozenset({"source_interval", "target_intervals", "lookback", "replace_all", "task_id"})
 
 
 class PolarisBackfillTaskGroup(TaskGroup):
     """
-    Load a long interval piece by piece, each by a job of its own: plan, load.
+    Load a long interval in pieces, with one job for each piece. Tasks: plan, load.
 
     .. code-block:: python
 
@@ -39,21 +39,21 @@ class PolarisBackfillTaskGroup(TaskGroup):
             create_table_if_not_exists=True,
         )
 
-    **Plan** cuts the interval at the boundaries of ``split_by`` in UTC; the first and the last piece are shorter where
-    the interval begins or ends in the middle of one. In replace mode it makes sure that every piece falls on the
-    target's partitions, and that the job is one that Polaris takes, before any job is sent. It reads the target table,
-    and the source table if the job aggregates.
+    **Plan** splits the interval at the boundaries of ``split_by`` in UTC. The first and the last piece are shorter if
+    the interval begins or ends inside of one. In replace mode it checks, before any job is submitted, that every piece
+    matches the target's partitions and that Polaris accepts the job. It reads the target table, and the source table
+    if the job aggregates.
 
-    **Load** is a :class:`PolarisTableToTableOperator`, mapped over the pieces: each has its own job, record, guards,
-    retries and page, and its interval as its name. Clear one to load one piece again, or ``plan`` with its downstream
-    tasks to load all.
+    **Load** is a :class:`PolarisTableToTableOperator`, mapped over the pieces. Each piece has its own job, record,
+    guards, retries and page, and its interval as its name. Clear one to load one piece again, or ``plan`` with its
+    downstream tasks to load all.
 
-    **How many at once.** Pieces share no partition, so no job waits for another of the group: as many are at work as
-    ``max_active_tis_per_dagrun`` says. How many Polaris runs side by side is not documented; those that wait for
-    resources there are ``pending``, so more than a few may gain nothing and make the scheduled jobs wait. A job from
-    elsewhere on the partitions of a piece is waited for (``on_conflict``). With ``deferrable`` no worker waits.
+    **Concurrency.** Pieces share no partition, so the jobs of a group don't wait for each other.
+    ``max_active_tis_per_dagrun`` limits the concurrent jobs. How many jobs Polaris runs concurrently is not
+    documented. Jobs that wait for resources are ``pending``, so more than a few jobs may only delay the scheduled ones.
+    Each load waits for other jobs on its partitions (``on_conflict``). With ``deferrable`` no worker slot is occupied.
 
-    **Without the group**, for an interval that is known when the DAG file is read:
+    **Without the group**, if the interval is known when the DAG file is parsed:
     ``PolarisTableToTableOperator.partial(...).expand(interval=[str(each) for each in year.split(Granularity.MONTH)])``.
 
     Tasks: ``plan`` and ``load``, which are attributes of the group, too. Arguments that both tasks share, such as
@@ -61,18 +61,18 @@ class PolarisBackfillTaskGroup(TaskGroup):
     :class:`PolarisTableToTableOperator`. Sources: docs.imply.io/polaris/api-replace-data, polaris-sdk 20250425.14.0
     (``pending``), and Airflow's ``[core] max_map_length``.
 
-    :param group_id: Id of the group, prefix of its tasks'.
+    :param group_id: Id of the group and prefix of its task ids.
     :param source_table: Table to read. (templated)
     :param target_table: Table to write. (templated)
-    :param interval: ISO 8601 interval to load (``2024/P1Y``); None takes the interval of the run. (templated)
-    :param split_by: What one job loads: Polaris' word (``month``) or an ISO 8601 period (``P1M``); whole partitions of
-        the target. At most 1024 pieces come of it, or as many as ``[core] max_map_length`` says. (templated)
-    :param partition_grain: How long a partition of the run is, where nothing else tells. (templated)
-    :param max_active_tis_per_dagrun: How many jobs at once.
+    :param interval: ISO 8601 interval to load (``2024/P1Y``); None for the interval of the run. (templated)
+    :param split_by: Length of a piece: a granularity of Polaris (``month``) or an ISO 8601 period (``P1M``); whole
+        partitions of the target. At most 1024 pieces, or ``[core] max_map_length``. (templated)
+    :param partition_grain: Length of the run's partition, if the DAG doesn't define it. (templated)
+    :param max_active_tis_per_dagrun: Maximum number of concurrent jobs.
     :param polaris_conn_id: The connection of both tasks. (templated)
-    :param arguments: Any argument of :class:`PolarisTableToTableOperator` for the jobs, but for those that the group
-        decides (other intervals, ``lookback``, ``replace_all``). And those of Airflow's ``TaskGroup``, such as
-        ``default_args`` and ``tooltip``.
+    :param arguments: Any argument of :class:`PolarisTableToTableOperator` for the jobs, except those that the group
+        sets itself (other intervals, ``lookback``, ``replace_all``). Also arguments of Airflow's ``TaskGroup``, such
+        as ``default_args`` and ``tooltip``.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class PolarisBackfillTaskGroup(TaskGroup):
     ) -> None:
         decided = sorted(_DECIDED & set(arguments))
         if decided:
-            raise TypeError(f"PolarisBackfillTaskGroup decides {', '.join(decided)} of its jobs itself: leave it out.")
+            raise TypeError(f"PolarisBackfillTaskGroup sets {', '.join(decided)} of its jobs itself: leave it out.")
         own = split_group_arguments(arguments, tooltip=f"Load {target_table} from {source_table} by the {split_by}")
         super().__init__(group_id=group_id, **own)
         job = {"source_table": source_table, "target_table": target_table, **arguments}
@@ -117,12 +117,12 @@ class PolarisBackfillTaskGroup(TaskGroup):
 
 class BackfillPlanOperator(ReadOnlyTask):
     """
-    Cut an interval into pieces and check them; changes nothing. See :class:`PolarisBackfillTaskGroup`.
+    Split an interval into pieces and check them; changes nothing. See :class:`PolarisBackfillTaskGroup`.
 
-    Return value: the pieces as Polaris writes intervals, in the order of time.
+    Return value: the pieces as Polaris writes intervals, in time order.
 
-    :param interval: Interval to cut; None for that of the run. (templated)
-    :param split_by: Where to cut. (templated)
+    :param interval: Interval to split; None for the interval of the run. (templated)
+    :param split_by: Length of a piece. (templated)
     :param partition_grain: Length of the run's partition. (templated)
     :param job_arguments: Arguments of the jobs. (templated)
     """
@@ -180,7 +180,7 @@ class BackfillPlanOperator(ReadOnlyTask):
     def _check(
         self, pieces: Sequence[Interval], whole: Interval, step: Any, survey: TableCounter, context: Context
     ) -> None:
-        """Refuse jobs that the next task would refuse; it makes them of the same arguments."""
+        """Raise the errors that the load task would raise; both build the jobs from the same arguments."""
         from airflow_provider_polaris.jobs.errors import PolarisSpecError
 
         if self.job_arguments.get("ingestion_mode", "replace") != "replace":
@@ -215,9 +215,9 @@ class BackfillPlanOperator(ReadOnlyTask):
 
 def _cut(whole: Interval, step: Any) -> list[Interval]:
     """
-    Cut an interval at the boundaries of ``step``.
+    Split an interval at the boundaries of ``step``.
 
-    :raises PolarisSpecError: Into more pieces than Airflow makes tasks of.
+    :raises PolarisSpecError: There are more pieces than Airflow can map.
     """
     from airflow_provider_polaris.jobs.errors import PolarisSpecError
     from airflow_provider_polaris.jobs.time.instant import quote

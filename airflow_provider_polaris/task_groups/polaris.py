@@ -1,4 +1,4 @@
-"""Task groups for users."""
+"""Task groups for age-outs and backfills."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_provider_polaris.task_groups.backfill import PolarisBackfillTaskGro
 if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.time.interval import Interval
 
-#: Arguments of the copy that the group decides.
+#: Arguments of the copy that the group sets itself.
 _DECIDED = frozenset(
     {
         "interval",
@@ -30,9 +30,9 @@ _DECIDED = frozenset(
         "repeat_append",
     }
 )
-#: Arguments that all four tasks take.
+#: Arguments of all four tasks.
 _COMMON = frozenset({"poll_interval", "timeout"})
-#: Arguments that the two tasks take that submit a job.
+#: Arguments of the two tasks that submit a job.
 _OF_JOBS = frozenset({"deferrable", "durable", "pending_warning_after"})
 
 __all__ = ["PolarisAgeOutTaskGroup", "PolarisBackfillTaskGroup"]
@@ -40,7 +40,7 @@ __all__ = ["PolarisAgeOutTaskGroup", "PolarisBackfillTaskGroup"]
 
 class PolarisAgeOutTaskGroup(TaskGroup):
     """
-    Move old data into a smaller table: plan, copy, prove, delete.
+    Move old data to a smaller table. Tasks: plan, copy, prove, delete.
 
     .. code-block:: python
 
@@ -56,30 +56,31 @@ class PolarisAgeOutTaskGroup(TaskGroup):
             create_table_if_not_exists=True,
         )
 
-    **What a run ages.** The time partitions that come of age in its interval: ``older_than`` is counted from the end of
-    the run's interval, never from now, so a backfill ages what the runs of those days would have. Partitions are the
-    coarser of those of source and target; each is taken by exactly one run, so an hourly run of tables with day
-    partitions has something to do once a day and is skipped otherwise. The interval of a run is found as in
-    :class:`PolarisTableToTableOperator`. With ``catch_up`` a run also takes the oldest partitions before that which
-    still have rows; let only one run be active at a time then (``max_active_runs=1``).
+    **Selection.** A run ages the time partitions that reach the age in its interval. ``older_than`` counts from the end
+    of the run's interval, never from the current time, so a backfill ages what the original runs would have aged. The
+    coarser partitions of source and target apply. Each partition belongs to exactly one run, so an hourly run of tables
+    with day partitions ages data once a day and is skipped otherwise. The interval of a run is found as in
+    :class:`PolarisTableToTableOperator`. With ``catch_up`` a run also ages the oldest earlier partitions that still
+    have rows; then allow only one active run (``max_active_runs=1``).
 
-    **Plan** counts the source by partition; those without rows were aged already, and if all were, the group is skipped
-    and says so. It fails while a streaming job into the source accepts rows of that age (``on_open_stream``), and where
-    the target has rows that the source may not be able to make again (``on_aged_target``). **Copy** is a
-    :class:`PolarisTableToTableOperator` in replace mode. **Prove** compares both tables by partition: by a measure that
-    counts rows (``COUNT(*)``, or ``SUM("__count")`` of a rolled-up source), by the rows where none are merged, else by
-    the numbers of rows that the copy job tells. **Delete** proves it all once more, deletes softly what is proven, for
-    30 days restorably, and looks at what is gone: whole segments are deleted, and one that reaches further is restored.
+    **Plan** counts the source rows of each partition. Partitions without rows were aged before; if all are empty, the
+    group is skipped and logs that. Plan fails while a streaming job into the source accepts rows of that age
+    (``on_open_stream``), or if the target has rows that the source may no longer be able to reproduce
+    (``on_aged_target``). **Copy** is a :class:`PolarisTableToTableOperator` in replace mode. **Prove** compares both
+    tables by partition: by a measure that counts rows (``COUNT(*)``, or ``SUM("__count")`` of a rolled-up source), by
+    the rows if none are merged, otherwise by the row metrics of the copy job. **Delete** repeats the proof,
+    soft-deletes what is proven (restorable for 30 days), and checks the deleted segments. Polaris deletes whole
+    segments; a segment that exceeds the proven intervals is restored.
 
-    **Evidence** covers deep storage: asynchronous SQL, or synchronous SQL of wholly precached tables. Rows in a
-    stream's memory (real-time rows) are neither copied nor counted nor deleted.
+    **Evidence** includes deep storage: asynchronous SQL, or synchronous SQL of fully precached tables. Rows in a
+    stream's memory (real-time rows) are not copied, counted or deleted.
 
-    **Late rows.** A partition that was aged and gets new rows in the source is not aged again by itself: a replace
-    would leave nothing but those. The run's own partitions fail and say how to add them; those of ``catch_up`` are left
-    out with a warning.
+    **Late rows.** If an aged partition gets new rows in the source, it is not aged again automatically, because a
+    replace would keep only the new rows. For the run's own partitions, the task fails and its error describes how to
+    add the rows. Partitions of ``catch_up`` are left out with a warning.
 
-    **Retry and clear.** Each task can be retried and cleared at any time; a group that has run changes nothing when it
-    runs again. Rows are deleted only where they were found in the target a moment before.
+    **Retry and clear.** Each task can be retried and cleared at any time. Repeating a completed group changes nothing.
+    Rows are deleted only if they were found in the target immediately before.
 
     Tasks: ``plan``, ``copy``, ``prove`` and ``delete``, which are attributes of the group, too. Arguments that all
     tasks share, such as ``retries``, go into ``default_args``. XComs: the return values of ``plan`` and ``prove`` have
@@ -87,24 +88,24 @@ class PolarisAgeOutTaskGroup(TaskGroup):
     :class:`PolarisTableToTableOperator`. Sources: docs.imply.io/polaris/api-ingest-table, /api-replace-data,
     /api-delete-data, /manage-deleted-data and /query-async.
 
-    :param group_id: Id of the group, prefix of its tasks'.
-    :param source_table: Table to take data from. (templated)
-    :param target_table: Table that it goes to, another one. (templated)
-    :param older_than: How old data is when it is aged, an ISO 8601 period: ``P30D``, ``P6M``. (templated)
-    :param catch_up: How many of the oldest partitions that still have rows are aged, too. (templated)
-    :param interval: The interval of the run, if it is another one than Airflow's. (templated)
-    :param partition_grain: How long a partition of the run is, where nothing else tells. (templated)
-    :param drop_filtered: With ``filter_expression``: rows that don't pass are deleted without being copied. Else a
+    :param group_id: Id of the group and prefix of its task ids.
+    :param source_table: Table to move data from. (templated)
+    :param target_table: Table to move data to; must differ from the source. (templated)
+    :param older_than: Age at which data is moved, an ISO 8601 period: ``P30D``, ``P6M``. (templated)
+    :param catch_up: Number of the oldest earlier partitions with rows to age in addition. (templated)
+    :param interval: The interval of the run, if it differs from Airflow's. (templated)
+    :param partition_grain: Length of the run's partition, if the DAG doesn't define it. (templated)
+    :param drop_filtered: With ``filter_expression``: delete rows that don't pass without copying them. Otherwise a
         filter is refused. (templated)
-    :param on_open_stream: What to do while a streaming job into the source accepts rows of that age: ``fail`` or
+    :param on_open_stream: Action while a streaming job into the source accepts rows of that age: ``fail`` or
         ``continue``. (templated)
-    :param on_aged_target: What to do where the target has rows already and Polaris' list of jobs doesn't show that the
-        source still has all that they were made of: ``fail`` or ``replace``. (templated)
+    :param on_aged_target: Action if the target already has rows and Polaris' job list doesn't prove that the source
+        still has all rows that they were made of: ``fail`` or ``replace``. (templated)
     :param polaris_conn_id: The connection of all tasks. (templated)
-    :param arguments: Any argument of :class:`PolarisTableToTableOperator` for the copy, but for those that the group
-        decides (intervals and mode); ``poll_interval`` and ``timeout`` are of all tasks, ``deferrable``, ``durable``
-        and ``pending_warning_after`` of copy and delete. And those of Airflow's ``TaskGroup``, such as
-        ``default_args`` and ``tooltip``.
+    :param arguments: Any argument of :class:`PolarisTableToTableOperator` for the copy, except those that the group
+        sets itself (intervals and mode). ``poll_interval`` and ``timeout`` apply to all tasks; ``deferrable``,
+        ``durable`` and ``pending_warning_after`` apply to copy and delete. Also arguments of Airflow's ``TaskGroup``,
+        such as ``default_args`` and ``tooltip``.
     """
 
     def __init__(
@@ -125,7 +126,7 @@ class PolarisAgeOutTaskGroup(TaskGroup):
     ) -> None:
         decided = sorted(_DECIDED & set(arguments))
         if decided:
-            raise TypeError(f"PolarisAgeOutTaskGroup decides {', '.join(decided)} of its copy by itself: leave it out.")
+            raise TypeError(f"PolarisAgeOutTaskGroup sets {', '.join(decided)} of its copy itself: leave it out.")
         own = split_group_arguments(arguments, tooltip=f"Age {source_table} out to {target_table}")
         super().__init__(group_id=group_id, **own)
         common = {"polaris_conn_id": polaris_conn_id, **_among(arguments, _COMMON)}

@@ -1,4 +1,4 @@
-"""What the tasks of an age-out that submit no job have in common: a connection, limits, and errors for Airflow."""
+"""Base class of the tasks that submit no job: connection, limits, and Airflow's exceptions."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ if TYPE_CHECKING:
 
 class ReadOnlyTask(RendersTexts):
     """
-    Ask Polaris, change nothing; a retry or a clear asks again.
+    Read from Polaris, change nothing. A retry or a clear reads again.
 
     :param polaris_conn_id: The connection. (templated)
-    :param poll_interval: Seconds between two looks at what is waited for. (templated)
-    :param timeout: Seconds from the start of this attempt after which the task gives up; None for no limit of its own.
-        (templated)
+    :param poll_interval: Seconds between two polls. (templated)
+    :param timeout: Seconds from the start of this try until the task gives up; None for no own limit. (templated)
     """
 
     template_fields: Sequence[str] = ("polaris_conn_id", "poll_interval", "timeout")
@@ -45,15 +44,15 @@ class ReadOnlyTask(RendersTexts):
 
     @abstractmethod
     def work(self, survey: TableCounter, context: Context) -> Any:
-        """Return what the next task needs, in plain JSON."""
+        """Return the input of the next task, as plain JSON."""
 
     def execute(self, context: Context) -> Any:
         """
-        Do the work.
+        Run the task.
 
-        :raises AirflowFailException: A retry would meet the same error again.
+        :raises AirflowFailException: A permanent error: a retry would fail, too.
         :raises AirflowSkipException: There is nothing to do.
-        :raises PolarisError: Anything else that went wrong.
+        :raises PolarisError: Any other error.
         """
         with fail_without_retry(self.log):
             survey = self._survey(context)
@@ -61,7 +60,7 @@ class ReadOnlyTask(RendersTexts):
                 return self.work(survey, context)
 
     def on_kill(self) -> None:
-        """End whatever is waited for."""
+        """End all waits."""
         self._is_killed = True
 
     def _survey(self, context: Context) -> TableCounter:

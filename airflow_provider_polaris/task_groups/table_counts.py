@@ -1,6 +1,4 @@
-"""
-What there is: tables and their rows by time partition, by evidence that covers deep storage and has no real-time rows.
-"""
+"""Read tables and count their rows by time partition. Counts include deep storage and exclude real-time rows."""
 
 from __future__ import annotations
 
@@ -26,14 +24,14 @@ Counts = dict[Interval, Count]
 
 class TableCounter:
     """
-    Asks one project, for one task.
+    Read tables and counts of one project, for one task.
 
-    :param hook: Asks Polaris.
+    :param hook: Hook for the requests.
     :param clock: Time and sleep.
     :param log: Logger of the task.
-    :param stop: Whether the task was killed.
+    :param stop: Returns whether the task was killed.
     :param deadline: When the task gives up; None for never.
-    :param poll_interval: Seconds between two looks.
+    :param poll_interval: Seconds between two polls.
     """
 
     def __init__(
@@ -52,17 +50,17 @@ class TableCounter:
         self.poll_interval = poll_interval
         self._counter = RowCounter(
             hook.get_conn, self.limits, log, purpose=CountErrorAdvice(advice="")
-        )  # no delete uncounted
+        )  # never delete without a count
 
     def find(self, name: str) -> TableInfo | None:
-        """Describe a table; None if there is none of that name."""
+        """Return the description of a table; None if it doesn't exist."""
         return find_table(self.hook, name)
 
     def source(self, name: str) -> TableInfo:
         """
-        Describe the table that data is taken from.
+        Return the description of the source table.
 
-        :raises PolarisSpecError: There is none.
+        :raises PolarisSpecError: It doesn't exist.
         """
         table = self.find(name)
         if table is None:
@@ -83,11 +81,11 @@ class TableCounter:
         """
         Count rows by time partition.
 
-        :param table: What the query reads; None if it doesn't exist, which has no rows.
-        :param words: What of the SQL the user wrote, by the name of the argument.
+        :param table: The table of the query; None if it doesn't exist and so has no rows.
+        :param words: The user's SQL fragments by argument name.
         :return: Count of each partition that has rows.
-        :raises PolarisSpecError: Polaris finds these words wrong.
-        :raises PolarisGuardError: There is no way to see all rows that jobs see, and only those.
+        :raises PolarisSpecError: Polaris rejects the user's SQL.
+        :raises PolarisGuardError: No query returns exactly the rows that jobs read.
         :raises PolarisError: There was no answer.
         """
         if table is None:
@@ -96,15 +94,15 @@ class TableCounter:
         return read_counts(rows, granularity)
 
     def count_source(self, plan: AgingPlan) -> Counts:
-        """Count what a plan takes."""
+        """Count the source rows of a plan."""
         source = self.source(plan.source)
         return self.count(source, plan.source_sql(), plan.granularity, plan.context, plan.source_words)
 
     def count_target(self, plan: AgingPlan, words: Mapping[str, str] | None = None) -> Counts:
         """
-        Count what is where the plan puts it.
+        Count the target rows of a plan.
 
-        :param words: The plan's :attr:`~.AgingPlan.target_words` before the copy. After it a column that Polaris
-            doesn't know is one that it doesn't know yet, because the copy wrote it, so a retry asks again.
+        :param words: The plan's :attr:`~.AgingPlan.target_words` before the copy. After it, an unknown column may be
+            one that the copy wrote and Polaris doesn't return yet, so a retry queries again.
         """
         return self.count(self.find(plan.target), plan.target_sql(), plan.granularity, plan.context, words)

@@ -1,0 +1,1 @@
+"""Triggers that wait for Polaris jobs and data, and their watchers."""

@@ -1,4 +1,4 @@
-"""The trigger that waits until a table holds data; all that wait for the same table share its looks."""
+"""The trigger that waits until a table holds data. Triggers for the same table share one query."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_polaris.jobs.errors import PolarisProtocolError
 from airflow_provider_polaris.jobs.shortening import LONGEST_TEXT, shorten
 from airflow_provider_polaris.jobs.time.instant import format_instant
 from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition
-from airflow_provider_polaris.triggers.data_watcher.tracker import DataTracker, is_lasting
+from airflow_provider_polaris.triggers.data_watcher.tracker import DataTracker, is_permanent
 from airflow_provider_polaris.triggers.data_watcher.watcher import data_watch_of
 
 _STATUSES: Final = ("met", "gave_up")
@@ -20,10 +20,10 @@ _STATUSES: Final = ("met", "gave_up")
 
 class DataEvent(TypedDict):
     """
-    Payload of the one event that the trigger fires.
+    Payload of the single event that the trigger fires.
 
-    ``met``: the table holds what was waited for; ``newest`` and ``rows`` are what was found, None where it wasn't
-    looked for. ``gave_up``: ``message`` says why, and ``is_lasting`` whether another wait would meet the same.
+    ``met``: the data is there; ``newest`` and ``rows`` are the found values, None if not requested. ``gave_up``:
+    ``message`` gives the reason, and ``is_lasting`` is true if another wait would fail in the same way.
     """
 
     status: Literal["met", "gave_up"]
@@ -35,18 +35,18 @@ class DataEvent(TypedDict):
 
 class PolarisDataTrigger(BaseTrigger):
     """
-    Wait in the triggerer until a table holds data, and fire one :class:`DataEvent`. Keeps no deadline: Airflow does.
+    Wait in the triggerer until a table holds data, and fire one :class:`DataEvent`. Airflow enforces the deadline.
 
-    All triggers of a process that wait for the same table through the same connection share one query, at the interval
-    of the most impatient of them.
+    All triggers of a process that wait for the same table through the same connection share one query, at their
+    shortest interval.
 
     :param table: The table.
     :param polaris_conn_id: The connection.
-    :param poll_interval: Seconds between two looks.
+    :param poll_interval: Seconds between two queries.
     :param up_to: Wait for a row of this instant or later, ISO 8601.
-    :param interval: Where ``min_rows`` are counted, ISO 8601.
-    :param min_rows: Wait for at least so many rows.
-    :param filter: Only rows that meet this SQL condition count.
+    :param interval: Interval in which ``min_rows`` are counted, ISO 8601.
+    :param min_rows: Wait for at least this many rows.
+    :param filter: Count only rows that meet this SQL condition.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class PolarisDataTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, and yield one event."""
+        """Wait for the data, and yield one event."""
         from airflow_provider_polaris.runtime.clock import CLOCK
 
         tracker = DataTracker(self.condition)
@@ -101,17 +101,17 @@ class PolarisDataTrigger(BaseTrigger):
             "newest": None if seen is None or seen.newest is None else format_instant(seen.newest),
             "rows": None if seen is None else seen.rows,
             "message": shorten(message, LONGEST_TEXT),
-            "is_lasting": error is not None and is_lasting(error),
+            "is_lasting": error is not None and is_permanent(error),
         }
         yield TriggerEvent(dict(event))  # type: ignore[no-untyped-call]  # Airflow's
 
 
 def check_data_event(event: Mapping[str, Any] | None) -> DataEvent:
     """
-    Return an event that can be relied on.
+    Validate an event and return it.
 
-    :param event: What Airflow handed to the task.
-    :raises PolarisProtocolError: It is none of ours, or not whole.
+    :param event: The event from Airflow.
+    :raises PolarisProtocolError: It is not an event of this trigger, or it is incomplete.
     """
     if (
         isinstance(event, Mapping)
@@ -123,6 +123,6 @@ def check_data_event(event: Mapping[str, Any] | None) -> DataEvent:
     ):
         return cast("DataEvent", event)
     raise PolarisProtocolError(
-        f"the trigger's event {event!r} is none of a PolarisDataTrigger. The triggerer may run another version of this "
-        "provider; a retry of the task waits again."
+        f"the trigger's event {event!r} is not from a PolarisDataTrigger. The triggerer may run another version of "
+        "this provider; a retry of the task waits again."
     )

@@ -1,7 +1,7 @@
 """
-What a trigger tells the task that waits: the event's shape and its check on arrival; performs no I/O.
+The event that a trigger sends to the waiting task: its fields, and the check on arrival. Performs no I/O.
 
-The event crosses Airflow's database and may come from another version of this package, so nobody relies on it unread.
+The event passes through Airflow's database and may come from another version of this package, so it is always checked.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from airflow_provider_polaris.jobs.errors import PolarisProtocolError
 
 EventStatus = Literal["ended", "timeout", "gave_up"]
 
-#: Every status that an event can have.
+#: All statuses of an event.
 EVENT_STATUSES: Final = frozenset(get_args(EventStatus))
 
 
 class JobEvent(TypedDict):
     """
-    Payload of the one event that a trigger fires.
+    Payload of the single event that a trigger fires.
 
-    ``ended``: ``state`` is the terminal ``executionStatus``; describe and judge the job. ``timeout``: the deadline
-    came; what the trigger did about the job is in ``message``. ``gave_up``: the poll-failure budget or the grace for
-    unknown statuses is spent; ``message`` has the real text, and the job was left alone. ``state`` is the last status
-    seen, None for none.
+    ``ended``: the job has ended; ``state`` is the terminal ``executionStatus``. ``timeout``: the deadline passed;
+    ``message`` says what the trigger did with the job. ``gave_up``: the budget for failed polls or for an unknown
+    status is used up; ``message`` has the error, and the job was not changed. ``state`` is the last status, None if
+    there was none.
     """
 
     status: EventStatus
@@ -35,10 +35,10 @@ class JobEvent(TypedDict):
 
 def check_event(event: Mapping[str, Any] | None) -> JobEvent:
     """
-    Return an event that can be relied on.
+    Validate an event and return it.
 
-    :param event: What Airflow handed to the task.
-    :raises PolarisProtocolError: It is none of ours, or not whole.
+    :param event: The event from Airflow.
+    :raises PolarisProtocolError: It is not an event of this package, or it is incomplete.
     """
     problem = _problem(event)
     if problem is not None:

@@ -1,7 +1,7 @@
 """
-The trigger that waits for one Polaris job; however many there are, one watcher polls for all of them.
+The trigger that waits for one Polaris job. One watcher polls for all triggers of a connection.
 
-The other triggers can be imported from here too.
+The other triggers can also be imported from here.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["PolarisDataTrigger", "PolarisJobTrigger", "PolarisTableUpdatedTrigger"]
 
-#: At the deadline: Airflow's own limit may be 30 s away.
+#: Maximum wait for the cancel at the deadline. Airflow's own limit may follow 30 s later.
 _CANCEL_SECONDS: Final = 15.0
 _HAS_ON_KILL: Final = AIRFLOW_VERSION >= (3, 3)
-#: What a trigger is canceled with before ``on_kill``. Source: jobs/triggerer_job_runner.py of Airflow 3.3.2.
+#: Argument of the ``CancelledError`` that precedes ``on_kill``. Source: jobs/triggerer_job_runner.py of Airflow 3.3.2.
 _USER_ACTION: Final = "__airflow_user_action__"
 
 
@@ -43,29 +43,30 @@ class PolarisJobTrigger(BaseTrigger):
     Wait for a Polaris job in the triggerer, and fire one event.
 
     ``{"status": "ended" | "timeout" | "gave_up", "job_id": …, "state": …, "message": …}``, see
-    :class:`~airflow_provider_polaris.triggers.event.JobEvent`. What a look at the job means is decided as in the
-    worker: failures and statuses that nobody knows are tolerated as long as there, and each change is one log line.
+    :class:`~airflow_provider_polaris.triggers.event.JobEvent`. Poll results are evaluated as in the worker: failures
+    and unknown statuses are tolerated for the same time, and each change is one log line.
 
-    **Polling.** All triggers of a process that use the same connection share one poll, at the interval of the most
-    impatient of them; a job's end is seen within its own interval.
+    **Polling.** All triggers of a process that use the same connection share one poll, at their shortest interval. The
+    end of a job is detected within its own interval.
 
-    **Deadline.** Absolute, so that a restart of the triggerer doesn't move it. A job that has ended by then is
-    ``ended``. Else it is canceled, if ``cancel_on_timeout``, and then the event is fired: no worker is needed for it.
+    **Deadline.** An absolute time, so that a restart of the triggerer doesn't move it. A job that has ended before it
+    is ``ended``. Otherwise the trigger cancels the job, if ``cancel_on_timeout``, and fires the event. This needs no
+    worker.
 
-    **Kill.** With ``cancel_on_kill`` the job is canceled when Airflow stops the trigger and says that the task no
-    longer waits for it: the task failed, succeeded, was skipped, removed or cleared, or waits for another job. Until
-    Airflow gives such an answer, the triggerer goes on asking for up to an hour, also after this trigger has ended.
-    When the triggerer stops or loses its triggers, the job runs on.
+    **Kill.** With ``cancel_on_kill`` the trigger cancels the job when Airflow stops the trigger and the task no longer
+    waits for the job: the task failed, succeeded, was skipped, removed or cleared, or waits for another job. The
+    triggerer polls Airflow for this state for up to 1 h, even after this trigger has ended. If the triggerer stops or
+    loses its triggers, the job continues.
 
     :param job_id: The job.
     :param polaris_conn_id: The connection.
-    :param poll_interval: Seconds between two looks.
-    :param started: Start of the wait, epoch seconds in UTC; None takes the moment at which the trigger first runs.
+    :param poll_interval: Seconds between two polls.
+    :param started: Start of the wait, epoch seconds in UTC; None for the first run of the trigger.
     :param deadline: When to give up, epoch seconds in UTC; None for never.
     :param cancel_on_timeout: Cancel the job at the deadline.
     :param cancel_on_kill: Cancel the job when the task is marked or cleared.
-    :param pending_warning: Seconds after which a job that is still ``pending`` is worth one warning with what Polaris
-        says about it; None for no warning.
+    :param pending_warning: Seconds after which a job that is still ``pending`` causes one warning with the details from
+        Polaris; None for no warning.
     :param console_url: Page of the job, for the log.
     """
 
@@ -114,9 +115,9 @@ class PolarisJobTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, and yield one event."""
-        type(self).logger()  # one for all triggers: Airflow would make one for each
-        since = _now().timestamp() if self.started is None else self.started  # one number for all three
+        """Wait for the job, and yield one event."""
+        type(self).logger()  # share one logger; Airflow would create one for each trigger
+        since = _now().timestamp() if self.started is None else self.started  # one object for all three
         deadline = None if self.deadline is None else _instant(self.deadline)
         tracker = WaitTracker(self.job_id, now=_instant(since), deadline=deadline, console_url=self.console_url)
         patience = PendingWarning(self.pending_warning, since)
@@ -125,7 +126,7 @@ class PolarisJobTrigger(BaseTrigger):
             prepare_kill(self.task_instance)
         waiter = watcher.join(self.job_id, interval=self.poll_interval, started=since)
         try:
-            while (event := self._hear(waiter, tracker, patience)) is None and not self._is_late():
+            while (event := self._take_observations(waiter, tracker, patience)) is None and not self._is_late():
                 await waiter.next(self._seconds_left(waiter, patience.due(tracker.status)))
             if event is None:
                 waiter.leave()
@@ -133,9 +134,10 @@ class PolarisJobTrigger(BaseTrigger):
         except asyncio.CancelledError as stopped:
             waiter.leave()
             if stopped.args == (_USER_ACTION,):
-                # At once: Airflow writes a log line before on_kill, and may cancel us again before that is done.
+                # Start immediately: Airflow writes a log line before on_kill, and may cancel this task again before
+                # that is done.
                 self._ask_why()
-            # Airflow 3.3 calls on_kill after this, but not when it is its own time-out that stops us.
+            # Airflow 3.3 calls on_kill after this, but not if its own timeout stopped the trigger.
             if not _HAS_ON_KILL or self._is_late():
                 await self._kill()
             raise
@@ -144,21 +146,21 @@ class PolarisJobTrigger(BaseTrigger):
         yield TriggerEvent(dict(event))  # type: ignore[no-untyped-call]  # Airflow's
 
     async def on_kill(self) -> None:
-        """Cancel the job if that is wanted and the task no longer waits for it; Airflow 3.3 calls this."""
+        """Cancel the job if configured and if the task no longer waits for it. Called by Airflow 3.3."""
         await self._kill()
 
-    def _hear(self, waiter: Waiter, tracker: WaitTracker, patience: PendingWarning) -> JobEvent | None:
-        """Take what has come; return the event if that is the end of the wait."""
+    def _take_observations(self, waiter: Waiter, tracker: WaitTracker, patience: PendingWarning) -> JobEvent | None:
+        """Process new observations; return the event if the wait is over."""
         for observation in waiter.take():
-            verdict = self._weigh(observation, tracker, patience)
+            verdict = self._record(observation, tracker, patience)
             if verdict.decision == "ended":
                 return self._ended(tracker.status)
             if verdict.decision == "gave_up":
                 return self._event("gave_up", tracker.status, str(verdict.error))
         return None
 
-    def _weigh(self, observation: Observation, tracker: WaitTracker, patience: PendingWarning) -> WaitDecision:
-        """Hand an observation to the tracker and log what is worth it."""
+    def _record(self, observation: Observation, tracker: WaitTracker, patience: PendingWarning) -> WaitDecision:
+        """Pass an observation to the tracker and log its messages."""
         now = _now()
         if observation.error is not None:
             verdict = tracker.record_error(observation.error, now)
@@ -175,7 +177,7 @@ class PolarisJobTrigger(BaseTrigger):
         return verdict
 
     async def _give_up(self, watcher: Watcher, tracker: WaitTracker) -> JobEvent:
-        """Conclude at the deadline; a job that ended just before is judged after all."""
+        """Return the event at the deadline. A job that ended just before counts as ended."""
         ask = watcher.cancel if self.cancel_on_timeout else watcher.look
         result = await _within(_CANCEL_SECONDS, ask(self.job_id))
         if result.has_ended and not (self.cancel_on_timeout and result.status == "canceled"):
@@ -192,14 +194,17 @@ class PolarisJobTrigger(BaseTrigger):
         return self._event("timeout", tracker.status, str(tracker.timeout_error(aftermath)))
 
     async def _kill(self) -> None:
-        """Cancel the job if its task was killed. After the deadline that is a matter of ``cancel_on_timeout``."""
+        """Cancel the job if its task was killed. After the deadline, ``cancel_on_timeout`` decides."""
         asking = self._asking or self._ask_why()
         self._asking = None
         if asking is not None:
             await attend(asking, self.log)
 
     def _ask_why(self) -> Asking | None:
-        """Ask why the trigger was stopped, once and if the job is to be canceled for it; don't wait for the answer."""
+        """
+        Start to find out why the trigger was stopped, once and only if the job may be canceled. Doesn't wait for the
+        answer.
+        """
         flag = "cancel_on_timeout" if self._is_late() else "cancel_on_kill"
         if not getattr(self, flag) or self._killed:
             return None
@@ -217,7 +222,9 @@ class PolarisJobTrigger(BaseTrigger):
         return self.deadline is not None and _now().timestamp() >= self.deadline
 
     def _seconds_left(self, waiter: Waiter, pending_due: float | None) -> float | None:
-        """Return when to wake up even if there is nothing to hear; ask for more than a status when that is needed."""
+        """
+        Return the seconds until the next unconditional wake-up. Request the whole state if the pending warning is due.
+        """
         now = _now().timestamp()
         if pending_due is not None and now >= pending_due:
             waiter.wants_state = True
@@ -229,13 +236,13 @@ class PolarisJobTrigger(BaseTrigger):
         return self._event("ended", state, f"Polaris job {self.job_id!r} has ended with {state!r}")
 
     def _event(self, status: EventStatus, state: str | None, message: str) -> JobEvent:
-        # What is stored in Airflow's database has a bounded size, whatever the service wrote.
+        # Limit the size of texts from Polaris, because Airflow stores the event in its database.
         state = None if state is None else shorten(state, LONGEST_WORD)
         return {"status": status, "job_id": self.job_id, "state": state, "message": shorten(message, LONGEST_TEXT)}
 
 
 async def _within(seconds: float, work: Any) -> CancelResult:
-    """Wait for a result, but not for long; what was begun goes on."""
+    """Wait for a result for a limited time. The request continues afterwards."""
     try:
         return await asyncio.wait_for(work, seconds)
     except asyncio.TimeoutError:  # another class before Python 3.11

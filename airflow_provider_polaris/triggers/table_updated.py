@@ -1,4 +1,4 @@
-"""The trigger for asset watchers: fires when a job of whatever origin has changed a table."""
+"""The trigger for asset watchers: fires when any job has changed a table."""
 
 from __future__ import annotations
 
@@ -18,60 +18,60 @@ from airflow_provider_polaris.triggers.table_watcher.cursor import JobSelection
 from airflow_provider_polaris.triggers.table_watcher.cursor_store import CursorStore
 from airflow_provider_polaris.triggers.table_watcher.job_lists import DELETING_TYPE, describe
 from airflow_provider_polaris.triggers.table_watcher.reported_jobs import ReportedJobs
-from airflow_provider_polaris.triggers.table_watcher.watcher import LookProducer, TableWatch, watch_of
+from airflow_provider_polaris.triggers.table_watcher.watcher import SnapshotProducer, TableWatch, watch_of
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.status.state import JobState
     from airflow_provider_polaris.triggers.table_watcher.cursor import JobListSnapshot
 
-#: So many jobs of an event are told one by one, the newest.
-_MOST_TOLD: Final = 20
+#: Maximum number of jobs that an event describes; the newest ones.
+_MOST_DETAILED: Final = 20
 
-#: What may stand in an asset watcher; Airflow 2 has no such thing, and there this trigger is one like others.
+#: Base class for asset watchers. Airflow 2 has none, and there this is an ordinary trigger.
 _EventTrigger: Any = getattr(base, "BaseEventTrigger", base.BaseTrigger)
 
 
 class PolarisTableUpdatedTrigger(_EventTrigger):
     """
-    Fire when a job has written to a table, whoever submitted it: Airflow, the console, another tool.
+    Fire when a job has written to a table. The job may come from Airflow, the console, or another tool.
 
     For an asset watcher::
 
         trigger = PolarisTableUpdatedTrigger("events")
         Asset("polaris://…/events", watchers=[AssetWatcher(name="events", trigger=trigger)])
 
-    Every job of type ``batch``, ``sql`` or ``restore_data`` counts that gets the status ``completed``, one that stored
-    no row included. Streaming jobs never complete, and a dropped table is no update. Rows of a stream therefore fire
-    nothing: wait for them with :class:`~airflow_provider_polaris.sensors.polaris.PolarisDataSensor`.
+    Every completed job of type ``batch``, ``sql`` or ``restore_data`` counts, even if it stored no rows. Streaming
+    jobs never complete, and dropping a table is no update. Rows of a stream therefore fire nothing. Wait for them with
+    :class:`~airflow_provider_polaris.sensors.polaris.PolarisDataSensor`.
 
-    **Event.** One for all jobs that have completed since the poll before, however many they are::
+    **Event.** One event for all jobs that have completed since the last poll::
 
         {"table": …, "project": …, "job_id": …, "count": 2, "jobs": [{"id": …, "type": …, "intervals": […],
          "rows": …, "created": …, "completed": …}, …]}
 
-    ``jobs`` are the last twenty, in the order of their end, ``count`` says how many there were, and ``job_id`` is the
-    last one. ``intervals`` are ISO 8601 in UTC, as Polaris writes them, and None where the job may have changed all of
-    the table, or more than a hundred intervals; ``rows`` are those that it stored, None if nobody knows. A DAG finds
-    it in ``triggering_asset_events[asset][i].extra["payload"]``.
+    ``jobs`` are the last 20 jobs, in the order of their completion. ``count`` is the number of all jobs, and
+    ``job_id`` is the last one. ``intervals`` are ISO 8601 in UTC, as Polaris writes them; None if the job may have
+    changed the whole table or more than 100 intervals. ``rows`` is the number of stored rows, None if unknown. A DAG
+    reads the event in ``triggering_asset_events[asset][i].extra["payload"]``.
 
-    **Polling.** All watchers of a triggerer that use the same connection and interval share one poll: a request for
-    the jobs that run and one for those that have completed, and two more for each job that is told. While Polaris
-    doesn't answer, polls go on, with one line in the triggerer's log at the begin and at the end; what completed
-    meanwhile fires then.
+    **Polling.** All watchers of a triggerer that use the same connection and interval share one poll. It sends one
+    request for active jobs, one for completed jobs, and two for each reported job. If Polaris doesn't answer, polling
+    continues, and the triggerer's log has one line at the start and one at the end of the outage. Jobs that completed
+    meanwhile fire afterwards.
 
-    **Once.** From Airflow 3.3 on, what was reported is kept in the state of the asset, written when the event is in
-    Airflow's database. A triggerer that stops, dies or moves the trigger to another one loses no event, and repeats one
-    only if it dies in the second or two between the two writes; its jobs have the same ids then. What completes while
-    the DAG is paused fires when it isn't any more, in one event.
+    **Once.** Since Airflow 3.3, the trigger stores the reported jobs in the state of the asset, after Airflow has
+    stored the event. No event is lost if a triggerer stops, dies or hands the trigger to another one. An event is
+    repeated, with the same job ids, only if the triggerer dies in the 1 to 2 s between the two writes. Jobs that
+    complete while the DAG is paused fire in one event when it is unpaused.
 
-    **Begin.** The first time, only what completes from then on fires. So it is after each restart on Airflow 3.0 to
-    3.2, which keep no state for assets: what completed while no triggerer ran is lost there, and each watcher polls by
-    itself. Airflow 2 has no asset watchers.
+    **Start.** At first, only jobs that complete after the start fire. Airflow 3.0 to 3.2 keep no state for assets.
+    There this applies to each restart, jobs that completed while no triggerer ran fire nothing, and each watcher polls
+    separately. Airflow 2 has no asset watchers.
 
     :param table: Name of the table.
     :param polaris_conn_id: The connection.
     :param poll_interval: Seconds between two polls.
-    :param include_deletions: Fire for ``delete_data`` jobs too, which only take rows away, such as those of an age-out.
+    :param include_deletions: Also fire for ``delete_data`` jobs, which only remove rows, such as those of an age-out.
     :raises PolarisSpecError: An argument is wrong.
     """
 
@@ -103,53 +103,58 @@ class PolarisTableUpdatedTrigger(_EventTrigger):
         )
 
     def shared_stream_key(self) -> Hashable:
-        """Return what triggers have in common that share a poll; Airflow 3.3 asks."""
+        """Return the key of the shared poll. Called by Airflow 3.3."""
         return ("polaris table updates", self.polaris_conn_id, self.poll_interval)
 
     @classmethod
-    def create_shared_stream_producer(cls, kwargs: Mapping[str, Any]) -> LookProducer:
-        """Return the poll, which hears when events are stored; Airflow 3.3 asks for it once for all who share it."""
-        return LookProducer(watch_of(kwargs["polaris_conn_id"], kwargs["poll_interval"]))
+    def create_shared_stream_producer(cls, kwargs: Mapping[str, Any]) -> SnapshotProducer:
+        """
+        Return the shared poll, which is notified when events are stored. Airflow 3.3 calls this once for each key.
+        """
+        return SnapshotProducer(watch_of(kwargs["polaris_conn_id"], kwargs["poll_interval"]))
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[JobListSnapshot]) -> AsyncIterator[TriggerEvent]:
-        """Yield an event for each look that has news of the table; Airflow 3.3 calls this in place of :meth:`run`."""
+        """
+        Yield an event for each snapshot with new jobs of the table. Airflow 3.3 calls this instead of :meth:`run`.
+        """
         watch = watch_of(self.polaris_conn_id, self.poll_interval)
         async with aclosing(self._events(shared_stream, watch)) as events:
             async for event in events:
                 yield event
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll for this table alone, and yield the events; Airflow before 3.3 calls this."""
+        """Poll for this table only, and yield the events. Airflow before 3.3 calls this."""
         watch = TableWatch(self.polaris_conn_id, self.poll_interval, table=self.table)
-        async with aclosing(watch.settled_looks()) as looks, aclosing(self._events(looks, watch)) as events:
+        async with aclosing(watch.settled_snapshots()) as snapshots, aclosing(self._events(snapshots, watch)) as events:
             async for event in events:
                 yield event
 
     async def _events(
-        self, looks: AsyncIterator[JobListSnapshot], watch: TableWatch
+        self, snapshots: AsyncIterator[JobListSnapshot], watch: TableWatch
     ) -> AsyncGenerator[TriggerEvent, None]:
         types = WRITING_TYPES | {DELETING_TYPE} if self.include_deletions else WRITING_TYPES
         interest = JobSelection(self.table, types)
         store = CursorStore(getattr(self, "asset_state_store", None), self.polaris_conn_id, interest)
-        ledger = ReportedJobs(interest, watch, store, self.log)
+        reported = ReportedJobs(interest, watch, store, self.log)
         try:
-            async for look in looks:
-                jobs = await ledger.take(look)
-                # Before the event is fired: once it is stored, this is done, whether we are asked for more or not.
-                ledger.save_when_stored(look)
+            async for snapshot in snapshots:
+                jobs = await reported.take(snapshot)
+                # Register before the event fires: when Airflow has stored it, the save runs, even if this stream is not
+                # read again.
+                reported.save_when_stored(snapshot)
                 if jobs:
-                    yield TriggerEvent(await self._payload(jobs, look, watch))  # type: ignore[no-untyped-call]
+                    yield TriggerEvent(await self._payload(jobs, snapshot, watch))  # type: ignore[no-untyped-call]
         finally:
-            ledger.close()
+            reported.close()
 
-    async def _payload(self, jobs: list[JobState], look: JobListSnapshot, watch: TableWatch) -> dict[str, Any]:
-        told = jobs[-_MOST_TOLD:]
+    async def _payload(self, jobs: list[JobState], snapshot: JobListSnapshot, watch: TableWatch) -> dict[str, Any]:
+        detailed = jobs[-_MOST_DETAILED:]
         return {
             "table": self.table,
-            "project": look.project,
+            "project": snapshot.project,
             "job_id": jobs[-1].job_id,
             "count": len(jobs),
-            "jobs": await watch.call(partial(describe, jobs=told)),
+            "jobs": await watch.call(partial(describe, jobs=detailed)),
         }
 
 

@@ -30,7 +30,7 @@ ACTIVE = {"pending", "running", "idle", "suspended", "unknown"}
 
 
 class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
-    """Lets the time pass that the loop wants to sleep."""
+    """Advances the clock instead of sleeping."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What Airflow knows of tasks in a world, and how it stops their triggers."""
+"""Airflow's task states in a test world, and how Airflow stops triggers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SETTLES = "The job may run on; the next try or a clear of the task settles it."
 
 
 class Airflow:
-    """What Airflow knows of tasks."""
+    """Airflow's task states."""
 
     def __init__(self, world: Any) -> None:
         self._world = world
@@ -103,6 +103,6 @@ def still_open(why: str, level: str) -> str:
     """Return the last line of a trigger whose question stays open."""
     return (
         f"{level} The trigger was stopped, and nothing proves yet that the task no longer waits for Polaris job "
-        f"'job-0': {why}. The triggerer goes on asking, for an hour at most, and cancels the job on proof; its own log "
+        f"'job-0': {why}. The triggerer keeps polling, for at most 1 h, and cancels the job on proof; its own log "
         "has the result. If the triggerer ends before, the job may run on."
     )

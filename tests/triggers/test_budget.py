@@ -118,7 +118,7 @@ def test_seven_waiting_jobs_among_thousands_of_others_are_asked_for_by_the_cheap
 
 
 def test_a_thousand_that_join_at_once_read_the_connection_once_and_cost_no_burst(world: Any) -> None:
-    """A restarted triggerer is as gentle as one that has been running; who ended meanwhile is seen at once."""
+    """A restarted triggerer sends no more requests than a running one, and detects earlier ends immediately."""
 
     async def scenario() -> list[Any]:
         started = await start_many(world, 1000)

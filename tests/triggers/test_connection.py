@@ -1,4 +1,4 @@
-"""A connection that changes, breaks or is silent while tasks wait: it is read again, and nobody misses an end."""
+"""A connection changes, fails or hangs while tasks wait: it is read again, and every end is detected."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_key_that_was_changed_is_read_again_and_nothing_is_lost(world: Any, trig
 
 
 def test_key_that_is_refused_in_the_middle_of_a_tick_loses_no_news(world: Any) -> None:
-    """What was seen before the 401 is told all the same: it won't be seen again as news."""
+    """Results before the 401 are delivered, because later polls don't report them again."""
 
     def check(method: str, path: str) -> Any:
         stale = world.key == OLD_KEY
@@ -116,7 +116,7 @@ def test_connection_that_can_not_be_read_is_a_failed_poll(world: Any) -> None:
 
 
 def test_airflow_that_gives_no_answer_is_a_failed_poll(world: Any) -> None:
-    """Nobody waits for ever, and the question is not asked again while it is open."""
+    """No task waits forever, and the read is not repeated while it is open."""
 
     async def read(conn_id: str) -> Any:
         world.reads.append(conn_id)
@@ -139,7 +139,7 @@ def test_airflow_that_gives_no_answer_is_a_failed_poll(world: Any) -> None:
 
 
 def test_connection_that_is_incomplete_is_told_when_the_budget_is_spent(world: Any) -> None:
-    """Somebody may be editing it; who waited fifteen minutes for that hears what is wrong with it."""
+    """A user may be editing it; after 15 minutes the error describes what is wrong with it."""
     from airflow_provider_polaris.jobs.errors import PolarisSpecError
 
     async def read(conn_id: str) -> Any:

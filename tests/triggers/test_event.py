@@ -36,7 +36,7 @@ def test_check_event_returns_what_a_trigger_fires(event: dict[str, Any]) -> None
     ],
 )
 def test_check_event_refuses_what_no_trigger_of_this_version_fires(event: Any, problem: str) -> None:
-    """The sentence shows the event and says what to do."""
+    """The message contains the event and the fix."""
     with pytest.raises(PolarisProtocolError) as caught:
         check_event(event)
 

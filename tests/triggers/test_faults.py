@@ -14,7 +14,7 @@ from tests.triggers.waiters import INTERVAL, MINUTE, many, wait_all, watch_many
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("count", [1, 3, 200])
 def test_watcher_told_to_wait_asks_nothing_meanwhile(world: Any, count: int, status: int) -> None:
-    """Retry-After holds for all requests of the watcher; then the end is seen, and nobody failed."""
+    """Retry-After applies to all requests of the watcher; then the end is detected without a failure."""
     told = []
 
     def throttle(method: str, path: str) -> Any:
@@ -35,7 +35,7 @@ def test_watcher_told_to_wait_asks_nothing_meanwhile(world: Any, count: int, sta
 
 @pytest.mark.parametrize("count", [1, 3, 200])
 def test_waiters_outlive_ten_minutes_of_outage(world: Any, count: int, trigger_log: Any) -> None:
-    """A few requests a minute while nobody answers, one warning a waiter, and the end is seen right after."""
+    """During an outage: a few requests a minute and one warning per waiter; then the end is detected immediately."""
 
     async def scenario() -> list[Any]:
         started = many(world, count)
@@ -100,7 +100,7 @@ def test_connection_that_was_reset_is_opened_again_in_the_same_tick(world: Any, 
 
 
 def test_job_whose_request_always_fails_does_not_keep_the_others_from_their_turn(world: Any) -> None:
-    """Neither with an error of its own nor with one that looks like everybody's."""
+    """Neither with its own error nor with one that affects all jobs."""
 
     def poison(method: str, path: str) -> Any:
         if path == "/jobs/job-0/status":
@@ -162,7 +162,7 @@ def test_tick_that_breaks_in_the_middle_loses_no_news(world: Any) -> None:
 
 
 def test_failure_is_none_of_those_whose_look_is_not_due(world: Any, trigger_log: Any) -> None:
-    """A waiter with a long interval doesn't hear of an outage between its looks."""
+    """A waiter with a long interval gets no report of an outage between its polls."""
 
     async def scenario() -> None:
         tasks = []
@@ -183,7 +183,7 @@ def test_failure_is_none_of_those_whose_look_is_not_due(world: Any, trigger_log:
 
 
 def test_poll_that_breaks_counts_as_failed(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mistake of ours must not leave ten thousand tasks waiting for ever."""
+    """A bug in the poll must not leave ten thousand tasks waiting forever."""
 
     def broken(*args: Any, **kwargs: Any) -> Any:
         raise ZeroDivisionError("division by zero")
@@ -194,5 +194,5 @@ def test_poll_that_breaks_counts_as_failed(world: Any, monkeypatch: pytest.Monke
     for _, heard in started:
         assert heard.event["status"] == "gave_up"
         assert heard.event["message"].endswith(
-            "The last error: the poll for all waiting tasks broke: ZeroDivisionError('division by zero')."
+            "The last error: the poll for all waiting tasks failed: ZeroDivisionError('division by zero')."
         )

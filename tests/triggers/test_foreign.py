@@ -1,4 +1,4 @@
-"""Something answers in Polaris' place while tasks wait: nothing is concluded, and nobody else is held up."""
+"""Another server answers instead of Polaris: no task ends because of it, and no other task is delayed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def page(status: int) -> Answer:
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409])
 @pytest.mark.parametrize("count", [3, 30])
 def test_wait_goes_on_while_a_proxy_answers(world: Any, count: int, status: int, trigger_log: Any) -> None:
-    """Ten minutes of pages, for single requests and for lists, cost nobody the end of its job."""
+    """After ten minutes of HTML pages for single requests and lists, every trigger still detects the end of its job."""
     world.polaris.failure = lambda method, path: page(status) if 35 <= world.time() < 10 * MINUTE else None
     started = watch_many(world, count, 15 * MINUTE, completed=60.0)
     assert [heard.event["state"] for _, heard in started] == ["completed"] * count
@@ -29,7 +29,7 @@ def test_wait_goes_on_while_a_proxy_answers(world: Any, count: int, status: int,
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 def test_pages_in_place_of_one_job_hold_up_nobody_else(world: Any, status: int) -> None:
-    """Whatever stands before one job's address, the others hear their ends in time."""
+    """If another server answers for one job, the other jobs' ends are detected in time."""
     world.polaris.failure = lambda method, path: page(status) if path.startswith("/jobs/job-0") else None
 
     async def scenario() -> list[Any]:

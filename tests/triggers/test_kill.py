@@ -59,13 +59,13 @@ def test_task_that_is_no_longer_deferred_takes_its_job_along(
 def test_task_whose_next_try_may_resume_the_job_keeps_it(
     world: Any, airflow: Airflow, trigger_log: Any, state: str, has_on_kill: bool
 ) -> None:
-    """A retry is no proof, nor is a state that nobody has heard of: the question stays open and cancels nothing."""
+    """A retry or an unknown state is no proof: the question stays open and cancels nothing."""
     kill(world, airflow, deferred(world, airflow), state, has_on_kill)
 
     assert world.polaris.canceled == []
     assert trigger_log()[-1] == (
         "INFO The trigger was stopped, and nothing proves yet that the task no longer waits for Polaris job 'job-0': "
-        f"the task's state is {state!r}. The triggerer goes on asking, for an hour at most, and cancels the job on "
+        f"the task's state is {state!r}. The triggerer keeps polling, for at most 1 h, and cancels the job on "
         "proof; its own log has the result. If the triggerer ends before, the job may run on."
     )
 
@@ -137,7 +137,7 @@ def test_task_whose_state_nobody_knows_keeps_its_job(
     assert world.polaris.canceled == []
     assert trigger_log()[-1] == (
         "WARNING The trigger was stopped, and nothing proves yet that the task no longer waits for Polaris job "
-        "'job-0': Airflow didn't tell the task's state. The triggerer goes on asking, for an hour at most, and cancels "
+        "'job-0': Airflow didn't return the task's state. The triggerer keeps polling, for at most 1 h, and cancels "
         "the job on proof; its own log has the result. If the triggerer ends before, the job may run on."
     )
 
@@ -159,7 +159,7 @@ def test_trigger_without_a_task_keeps_its_job(
     assert world.polaris.canceled == []
     assert airflow.asked == []
     assert trigger_log()[-1] == (
-        "WARNING The trigger was stopped and Airflow doesn't say why; Polaris job 'job-0' runs on."
+        "WARNING The trigger was stopped and Airflow gives no reason; Polaris job 'job-0' runs on."
     )
 
 
@@ -314,7 +314,7 @@ def test_cancel_that_hears_late_of_the_refused_key_takes_what_was_read_before(
 def test_cancel_whose_key_stays_refused_tells_what_polaris_said(
     world: Any, airflow: Airflow, trigger_log: Any, has_on_kill: bool
 ) -> None:
-    """One more look at the connection, no more requests than there are keys, and nothing is raised."""
+    """The connection is read once more, there is at most one request for each key, and nothing is raised."""
     world.polaris.failure = lambda method, path: (
         world.polaris.answer(401, {"message": "who are you?"}) if method == "POST" else None
     )
@@ -430,7 +430,7 @@ def test_questions_put_runs_tasks_and_mapped_instances_of_a_dag_together() -> No
 
 
 def test_ask_supervisor_reads_the_states_of_plain_and_mapped_tasks(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cleared task has no state, which is not the same as a task that Airflow doesn't know."""
+    """A cleared task has no state; this differs from a task that Airflow doesn't list."""
     task_runner = pytest.importorskip("airflow.sdk.execution_time.task_runner")
     sent = []
 

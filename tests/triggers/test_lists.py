@@ -87,7 +87,7 @@ def test_list_that_shifts_while_it_is_read_hides_nobody(world: Any) -> None:
 
 
 def test_newcomer_is_not_judged_by_a_list_that_began_before(world: Any) -> None:
-    """Who joins while the list is read takes the next one: nothing is asked for its sake in between."""
+    """A waiter that joins while the list is read waits for the next poll; there is no extra request."""
 
     async def scenario() -> None:
         world.latency = 0.5
@@ -137,7 +137,7 @@ def test_job_that_is_gone_is_no_failure_of_the_others(world: Any, trigger_log: A
 
 
 def test_lists_that_polaris_refuses_are_replaced_by_single_requests(world: Any) -> None:
-    """A 400 for the list is the list's fault: nobody waits for ever because of it."""
+    """A 400 for the list affects only lists: no task waits forever."""
     world.polaris.failure = lambda method, path: (
         world.polaris.answer(400, {"code": "BadRequest", "message": "no such type"}) if path == "/jobs" else None
     )
@@ -168,7 +168,7 @@ def test_status_that_nobody_knows_has_its_grace(world: Any) -> None:
 
 
 def test_jobs_that_are_much_older_than_their_waits_are_found_among_the_ended(world: Any) -> None:
-    """Adopted jobs and those of sensors: looked for farther back each time, within the requests of a tick."""
+    """Adopted jobs and those of sensors: each search goes farther back, within the request limit of a poll."""
 
     async def scenario() -> list[Any]:
         for number in range(4000):

@@ -52,7 +52,7 @@ def counted() -> Iterator[Calls]:
 
 
 def test_watcher_of_many_jobs_that_end_at_once_never_holds_up_the_loop(world: Any) -> None:
-    """Neither while they wait nor when all end does a callback of the watcher's tell more than some of them."""
+    """No callback of the watcher handles more than a limited number of waiters, during the wait or at the end."""
 
     async def scenario() -> list[Any]:
         started = await start_many(world, MANY)

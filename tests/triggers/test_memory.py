@@ -95,7 +95,7 @@ def test_tick_takes_about_as_much_as_one_page_has_text() -> None:
 
 
 def test_waiter_takes_less_than_three_kilobytes(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of it: the trigger, Airflow's task and asyncio's, and what the watcher knows."""
+    """The memory of the trigger, Airflow's task, asyncio's task and the watcher's waiter."""
     count = 1000
     quiet = logging.getLogger("test.quiet")
     quiet.setLevel(logging.CRITICAL)

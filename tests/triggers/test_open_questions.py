@@ -96,7 +96,7 @@ def test_state_that_fails_five_times_cancels_the_job_at_the_sixth(
     assert len(airflow.asked) == 6
     assert world.polaris.canceled == ["job-0"]
     assert trigger_log()[-1] == still_open(
-        "Airflow couldn't be asked for the task's state: OSError('database is locked')", "WARNING"
+        "Airflow could not return the task's state: OSError('database is locked')", "WARNING"
     )
     assert triggerer_log() == [CANCELED]
 
@@ -149,7 +149,7 @@ def test_trigger_that_airflow_cancels_again_leaves_its_question_open(
     assert trigger_log()[-1] == (
         still_open("Airflow gave no answer yet", "INFO")
         if failure is None
-        else still_open("Airflow couldn't be asked for the task's state: OSError('busy')", "WARNING")
+        else still_open("Airflow could not return the task's state: OSError('busy')", "WARNING")
     )
     assert triggerer_log() == [CANCELED]
 
@@ -236,7 +236,7 @@ def test_triggerer_that_ends_with_open_questions_names_the_jobs(
     assert world.polaris.canceled == []
     assert sorted(triggerer_log()) == [
         f"WARNING The triggerer ends, and Polaris job {job!r} of task rollup.hourly ({run}) may run on, because the "
-        "question whether the task still waits for it is open: Airflow couldn't be asked for the task's state: "
+        "question whether the task still waits for it is open: Airflow could not return the task's state: "
         "OSError('busy'). The next try or a clear of the task settles it."
         for run, job in (("run run-0", "job-0"), ("run run-1, map index 3", "job-1"))
     ]
@@ -300,7 +300,7 @@ def test_doubt_cancels_nothing_until_a_later_answer_settles_it(
 def test_job_of_the_task_that_airflow_fails_to_tell_is_asked_for_again(
     world: Any, airflow: Airflow, trigger_log: Any, triggerer_log: Any, other: str | None
 ) -> None:
-    """That a task is deferred says nothing without its job: no answer is neither a reason to cancel nor to stop."""
+    """The state deferred proves nothing without the job id: without an answer, nothing is canceled or stopped."""
     trigger = deferred(world, airflow)
     airflow.xcom = OSError("gone")
 
@@ -313,7 +313,5 @@ def test_job_of_the_task_that_airflow_fails_to_tell_is_asked_for_again(
     world.run(scenario())
 
     assert world.polaris.canceled == (["job-0"] if other == "job-1" else [])
-    assert trigger_log() == [
-        still_open("Airflow couldn't be asked which job the task waits for: OSError('gone')", "WARNING")
-    ]
+    assert trigger_log() == [still_open("Airflow could not return the job of the task: OSError('gone')", "WARNING")]
     assert triggerer_log() == [CANCELED if other == "job-1" else DEFERRED]

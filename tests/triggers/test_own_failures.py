@@ -1,4 +1,4 @@
-"""One job's error, drip or odd answer concerns this job: the others hear their ends within their own interval."""
+"""An error, slow or malformed answer affects only its job: other ends are detected within their own interval."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ KINDS = [
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_bad_job_costs_the_others_nothing(world: Any, kind: str, trigger_log: Any) -> None:
-    """Each of the others is asked for in every interval and hears its end; nothing that is told or logged is long."""
+    """Every other job is polled in each interval until its end; all messages and log lines are short."""
 
     async def scenario() -> list[Any]:
         world.polaris.failure = lambda method, path: bad(world, kind) if path == "/jobs/job-0/status" else None
@@ -139,7 +139,7 @@ def test_requests_for_healthy_jobs_come_first(world: Any) -> None:
 
 
 def test_job_that_was_asked_to_wait_is_left_alone_for_ten_minutes_at_most(world: Any) -> None:
-    """A 503 with years to wait, for one job: that job pauses, capped, and then its end is heard."""
+    """A 503 with a ``Retry-After`` of years for one job: its pause is capped, and then its end is detected."""
     asked: list[float] = []
 
     def spoil(method: str, path: str) -> Any:
@@ -166,7 +166,7 @@ def test_job_that_was_asked_to_wait_is_left_alone_for_ten_minutes_at_most(world:
 @pytest.mark.parametrize("count", [2, 30])
 @pytest.mark.parametrize("value", [YEARS, "Fri, 01 Jun 2299 12:00:00 GMT"])
 def test_throttled_connection_pauses_for_ten_minutes_at_most(world: Any, count: int, value: str) -> None:
-    """A 429 is for everybody; years are none that anybody waits."""
+    """A 429 applies to all jobs; a wait of years is capped."""
     told: list[float] = []
 
     def throttle(method: str, path: str) -> Any:
@@ -191,7 +191,7 @@ def test_throttled_connection_pauses_for_ten_minutes_at_most(world: Any, count: 
 
 
 def test_throttled_answer_to_a_job_that_is_asked_for_apart_pauses_everybody(world: Any) -> None:
-    """A 429 is for everybody, whichever request meets it."""
+    """A 429 applies to all jobs, whichever request gets it."""
     apart: list[float] = []
 
     def spoil(method: str, path: str) -> Any:
@@ -236,7 +236,7 @@ def test_list_that_is_asked_to_wait_pauses_everybody(world: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["huge number", "breaks our code", "500 with Retry-After", "404 with Retry-After"])
 def test_odd_progress_costs_nobody_anything(world: Any, kind: str) -> None:
-    """Progress is telemetry: nobody's poll fails by it, and nobody waits for it."""
+    """Progress is telemetry: it neither fails nor delays a poll."""
 
     def spoil(method: str, path: str) -> Any:
         if not path.endswith("/progress"):

@@ -21,7 +21,7 @@ from airflow_provider_polaris.triggers.data_watcher import watcher as data_watch
 from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition, TableData
 from airflow_provider_polaris.triggers.data_watcher.watcher import data_watch_of
 from airflow_provider_polaris.triggers.table_watcher import watcher as table_watch
-from airflow_provider_polaris.triggers.table_watcher.job_lists import MOST_ASKED, ask, describe, read_look
+from airflow_provider_polaris.triggers.table_watcher.job_lists import MOST_ASKED, ask, describe, read_snapshot
 from airflow_provider_polaris.triggers.table_watcher.watcher import TableWatch
 
 
@@ -32,7 +32,7 @@ def condition(name: str) -> DataCondition:
 
 
 class Looks:
-    """Stands in for the line to Polaris: answers by condition, and hangs where it is told to."""
+    """Replaces the shared client: answers by condition, and hangs where configured."""
 
     def __init__(self, answers: dict[str, Any]) -> None:
         self.answers = answers
@@ -51,14 +51,14 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
     """Answer every look; the bad condition fails."""
     made = Looks({"good": TableData(True), "bad": PolarisServerError("oops", status=500, retry_after=1e9)})
     monkeypatch.setattr(
-        data_watch.Line, "look", lambda line, conditions, **options: made.look(line, conditions, **options)
+        data_watch.SharedClient, "query", lambda line, conditions, **options: made.look(line, conditions, **options)
     )
     return made
 
 
 @pytest.mark.parametrize("hangs", [False, True])
 def test_condition_that_got_no_answer_is_looked_for_apart(world: Any, looks: Looks, hangs: bool) -> None:
-    """The others are looked for in each interval, whether it fails again, asks to wait, or never ends."""
+    """The others are queried in each interval, whether it fails again, gets ``Retry-After``, or hangs."""
     looks.answers["hangs"] = hangs
 
     async def scenario() -> None:
@@ -127,7 +127,7 @@ def test_odd_answer_to_the_common_query_is_asked_for_one_by_one(error: Exception
     """An answer that can't be read may be the matter of one condition."""
     good = {"recent0": 1, "newest0": "2026-01-02T00:00:00Z"}
     queries = Queries(lambda sql: error if "bad" in sql else good)
-    found = data_look._look(queries, [condition("good"), condition("bad")], Storage())  # type: ignore[arg-type]
+    found = data_look._query(queries, [condition("good"), condition("bad")], Storage())  # type: ignore[arg-type]
 
     assert [type(each) for each in found] == [TableData, PolarisProtocolError]
     assert queries.sent == 3
@@ -136,7 +136,7 @@ def test_odd_answer_to_the_common_query_is_asked_for_one_by_one(error: Exception
 def test_odd_column_of_one_condition_is_its_own() -> None:
     """The other columns of the same row count."""
     row = {"recent0": 1, "newest0": "2026-01-02T00:00:00Z", "recent1": {"a": 1}}
-    found = data_look._look(Queries(lambda sql: row), [condition("good"), condition("bad")], Storage())  # type: ignore[arg-type]
+    found = data_look._query(Queries(lambda sql: row), [condition("good"), condition("bad")], Storage())  # type: ignore[arg-type]
 
     assert [type(each) for each in found] == [TableData, PolarisProtocolError]
 
@@ -187,7 +187,7 @@ def test_look_reads_a_bounded_number_of_pages_and_no_endless_ids() -> None:
     """A hundred pages of each list; what is too long for an id would end up in Airflow's database."""
     rows = [{"id": "x" * 1000, "executionStatus": "completed"}, {"id": "j", "executionStatus": "completed"}]
     client = Jobs(rows=rows)
-    look = read_look(client, number=1, since=None, table="t")  # type: ignore[arg-type]
+    look = read_snapshot(client, number=1, since=None, table="t")  # type: ignore[arg-type]
 
     assert [job.job_id for job in look.completed] == ["j"]
     assert [filters["most_pages"] for filters in client.filters] == [100, 100]
@@ -205,7 +205,7 @@ def test_event_tells_a_bounded_number_of_intervals(count: int, told: int | None)
         "ingestionMode": "replace",
     }
     client = Jobs({"j": body})
-    state = read_look(Jobs(rows=[body]), number=1, since=None, table="t").completed[0]  # type: ignore[arg-type]
+    state = read_snapshot(Jobs(rows=[body]), number=1, since=None, table="t").completed[0]  # type: ignore[arg-type]
     (known,) = describe(client, [state])  # type: ignore[arg-type]
 
     intervals = known["intervals"]
@@ -230,7 +230,7 @@ def test_call_of_a_table_watch_that_does_not_end_is_given_up(world: Any, monkeyp
 
     async def scenario() -> list[str]:
         watch = TableWatch("polaris_default", 60.0)
-        monkeypatch.setattr(watch._tools, "threads", Hanging)
+        monkeypatch.setattr(watch._dependencies, "threads", Hanging)
         problems = []
         for _ in range(2):
             with pytest.raises(PolarisError) as caught:

@@ -12,6 +12,7 @@ from airflow_provider_polaris.jobs.status.health import Health
 from airflow_provider_polaris.jobs.status.pending_warning import PendingWarning
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.triggers.job_watcher import request_budget as plan
+from airflow_provider_polaris.triggers.polling.schedule import PollSchedule
 
 
 def test_examples_in_the_module_hold() -> None:
@@ -26,13 +27,13 @@ def test_two_lists_of_ten_thousand_jobs_take_twelve_pages(active: int) -> None:
     assert plan.pages_left(10_000, plan.pages_of(active)) >= plan.pages_of(10_000 - active)
 
 
-def ticks(cadence: plan.Cadence, interval: float, count: int, takes: float = 0.0) -> list[float]:
-    """Return when so many ticks begin."""
+def ticks(schedule: PollSchedule, interval: float, count: int, takes: float = 0.0) -> list[float]:
+    """Return the start times of this many polls."""
     now, times = 0.0, []
     for _ in range(count):
-        now = max(now, cadence.next(now, interval))
+        now = max(now, schedule.next(now, interval))
         times.append(now)
-        cadence.ticked(now, now + takes, failed=False, hold=None)
+        schedule.record_poll(now, now + takes, failed=False, hold=None)
         now += takes
     return times
 
@@ -40,7 +41,7 @@ def ticks(cadence: plan.Cadence, interval: float, count: int, takes: float = 0.0
 @pytest.mark.parametrize("interval", [0.5, 10.0, 30.0, 3600.0])
 def test_cadence_sways_a_little_around_the_interval(interval: float) -> None:
     """Never so far that an end is seen too late, and on average not at all."""
-    times = ticks(plan.Cadence(random.Random(3)), interval, 1000)
+    times = ticks(PollSchedule(random.Random(3)), interval, 1000)
 
     gaps = [after - before for before, after in pairwise(times)]
     assert max(gaps) <= min(interval * 1.05, interval + 0.5) + 1e-9
@@ -51,38 +52,38 @@ def test_cadence_sways_a_little_around_the_interval(interval: float) -> None:
 
 def test_cadence_counts_from_start_to_start_and_rests_after_a_long_tick() -> None:
     """A tick that takes half the interval doesn't stretch it; one that takes more leaves a tenth."""
-    times = ticks(plan.Cadence(random.Random(3)), 10.0, 100, takes=5.0)
+    times = ticks(PollSchedule(random.Random(3)), 10.0, 100, takes=5.0)
     assert (times[-1] - times[0]) / 99 == pytest.approx(10.0, rel=0.01)
 
-    times = ticks(plan.Cadence(random.Random(3)), 10.0, 100, takes=15.0)
+    times = ticks(PollSchedule(random.Random(3)), 10.0, 100, takes=15.0)
     assert (times[-1] - times[0]) / 99 == pytest.approx(16.0, rel=0.01)
 
 
 def test_cadence_waits_a_second_for_others_before_the_first_tick_however_many_come() -> None:
     """Newcomers don't put it off."""
-    cadence = plan.Cadence(random.Random(3))
+    schedule = PollSchedule(random.Random(3))
 
-    assert [cadence.next(now, 10.0) for now in (5.0, 5.5, 5.9)] == [6.0, 6.0, 6.0]
-    assert plan.Cadence(random.Random(3)).next(5.0, 0.5) == 5.25
+    assert [schedule.next(now, 10.0) for now in (5.0, 5.5, 5.9)] == [6.0, 6.0, 6.0]
+    assert PollSchedule(random.Random(3)).next(5.0, 0.5) == 5.25
 
 
 def test_cadence_tries_again_within_a_minute_after_a_failure() -> None:
     """Or a waiter with a long interval would give up after two tries."""
-    cadence = plan.Cadence(random.Random(3))
-    cadence.ticked(0.0, 0.0, failed=True, hold=None)
+    schedule = PollSchedule(random.Random(3))
+    schedule.record_poll(0.0, 0.0, failed=True, hold=None)
 
-    assert cadence.next(0.0, 3600.0) == pytest.approx(60.0, abs=0.5)
-    assert cadence.pace(3600.0) == 60.0
-    assert cadence.pace(10.0) == 10.0
+    assert schedule.next(0.0, 3600.0) == pytest.approx(60.0, abs=0.5)
+    assert schedule.pace(3600.0) == 60.0
+    assert schedule.pace(10.0) == 10.0
 
 
 @pytest.mark.parametrize("hold, waits", [(30.0, 30.0), (3600.0, 600.0)])
 def test_cadence_is_held_as_long_as_the_server_asks_within_reason(hold: float, waits: float) -> None:
     """Ten minutes at most, so that a budget of fifteen can run out."""
-    cadence = plan.Cadence(random.Random(3))
-    cadence.ticked(0.0, 1.0, failed=True, hold=hold)
+    schedule = PollSchedule(random.Random(3))
+    schedule.record_poll(0.0, 1.0, failed=True, hold=hold)
 
-    assert 1.0 + waits <= cadence.next(1.0, 10.0) <= 2.0 + waits
+    assert 1.0 + waits <= schedule.next(1.0, 10.0) <= 2.0 + waits
 
 
 def test_newcomers_job_is_looked_for_farther_back_each_time() -> None:

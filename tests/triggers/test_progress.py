@@ -1,4 +1,4 @@
-"""Percent progress from the triggerer: what it may cost, whom it is told, and that it breaks nothing."""
+"""Percent progress from the triggerer: its requests, its recipients, and that its failures have no effect."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_progress_never_makes_a_job_cost_more_than_one_request_an_interval(world
 
 
 def test_progress_is_paid_by_what_a_list_saves() -> None:
-    """Six jobs in one list leave room; five requests for five jobs don't; eleven are too many to tell about."""
+    """Six jobs in one list leave a request; five requests for five jobs don't; eleven jobs exceed the limit."""
     assert plan.has_request_for_progress(waiting=6, jobs=6, requests_made=1)
     assert plan.has_request_for_progress(waiting=10, jobs=10, requests_made=9)
     assert not plan.has_request_for_progress(waiting=5, jobs=5, requests_made=5)
@@ -109,7 +109,7 @@ def test_progress_of_a_job_is_told_to_all_who_wait_for_it(world: Any, trigger_lo
 
 @pytest.mark.parametrize("answer", [float("nan"), 7.0, -1.0, 403, 429])
 def test_progress_that_makes_no_sense_or_fails_breaks_nothing(world: Any, trigger_log: Any, answer: float) -> None:
-    """It is telemetry: it never decides. A server that asks us to wait is heeded all the same."""
+    """It is telemetry and never decides. ``Retry-After`` is still respected."""
 
     async def scenario() -> Any:
         if answer > 100:

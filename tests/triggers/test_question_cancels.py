@@ -46,7 +46,7 @@ def test_cancel_that_polaris_does_not_answer_is_repeated_while_airflow_proves_th
         "be asked to cancel it: "
     )
     assert trigger_log()[-1].endswith(
-        ". The triggerer goes on trying; its own log has the result. If the triggerer ends before, the job may run on."
+        ". The triggerer keeps trying; its own log has the result. If the triggerer ends before, the job may run on."
     )
     assert triggerer_log() == [CANCELED]
 
@@ -54,7 +54,7 @@ def test_cancel_that_polaris_does_not_answer_is_repeated_while_airflow_proves_th
 def test_cancel_that_polaris_never_answers_is_given_up_after_an_hour(
     world: Any, airflow: Airflow, triggerer_log: Any
 ) -> None:
-    """The last line says that the job may run on, and why."""
+    """The last line states that the job may continue, and why."""
     trigger = deferred(world, airflow)
     mark(airflow, trigger, "failed")
     world.polaris.failure = lambda method, path: world.polaris.answer(503, {"message": "away"})
@@ -189,7 +189,7 @@ def test_trigger_that_is_cut_off_during_its_cancel_says_so(
     (line,) = trigger_log()
     assert line == (
         "INFO The task no longer waits for Polaris job 'job-0', and the job is not canceled yet: Polaris gave no "
-        "answer yet. The triggerer goes on trying; its own log has the result. If the triggerer ends before, the job "
+        "answer yet. The triggerer keeps trying; its own log has the result. If the triggerer ends before, the job "
         "may run on."
     )
     assert triggerer_log() == [CANCELED]

@@ -42,7 +42,7 @@ def test_question_is_given_up_after_an_hour(world: Any, airflow: Airflow, trigge
     (line,) = triggerer_log()
     assert line == (
         f"WARNING {STOPPED}In 3600 s no answer proved that the task no longer waits for Polaris job 'job-0' (the last: "
-        f"Airflow didn't tell the task's state). {SETTLES}"
+        f"Airflow didn't return the task's state). {SETTLES}"
     )
 
 
@@ -93,7 +93,7 @@ def test_ten_thousand_questions_are_open_at_most(world: Any, airflow: Airflow, t
 
     assert world.polaris.canceled == ["job-0"]
     assert trigger_log()[0] == (
-        "WARNING The trigger was stopped, and Airflow is not asked why: 10000 such questions are open already. Polaris "
+        "WARNING The trigger was stopped, and the reason is not polled: 10000 such questions are open already. Polaris "
         "job 'job-10000' may run on; the next try or a clear of the task settles it."
     )
     assert len(airflow.asked) <= 4

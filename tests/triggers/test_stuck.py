@@ -27,7 +27,7 @@ HANG = object()
 
 
 class Service:
-    """Answers as it is told, over a session that is no socket; counts the requests of each job."""
+    """Scripted answers over a session without a socket; counts the requests of each job."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
@@ -88,7 +88,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
         return settings
 
     monkeypatch.setattr(watcher, "DEPENDENCIES", watcher.Dependencies(read_settings, threads, random.Random(1)))
-    monkeypatch.setattr(lane, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(lane, "CHECK_SECONDS", 0.02)
     yield made
     made.release.set()
     asyncio.run(until(lambda: not polaris_threads()))
@@ -181,7 +181,7 @@ def test_list_that_hangs_is_given_up_and_jobs_are_asked_for_one_by_one(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A tick has a deadline of its own; what it could not find in a list is asked for in the same tick."""
-    monkeypatch.setattr(lane, "TICK_SECONDS", 0.1)
+    monkeypatch.setattr(lane, "POLL_SECONDS", 0.1)
     service.list_hangs = True
     names = [f"job-{number}" for number in range(8)]
 
@@ -197,7 +197,7 @@ def test_list_that_hangs_is_given_up_and_jobs_are_asked_for_one_by_one(
 
 
 def test_progress_that_hangs_is_never_asked_for_again_and_delays_no_news(service: Service) -> None:
-    """It is telemetry: the ends that were found in the same tick are told without it."""
+    """It is telemetry: ends that the same poll found are delivered without it."""
     names = [f"job-{number}" for number in range(7)]
     service.rows = [{"id": name, "executionStatus": "running"} for name in names]
     service.answers.update({f"{name}/progress": HANG for name in names})
@@ -237,13 +237,13 @@ def test_nothing_large_is_parsed_or_logged_on_the_event_loop(
     monkeypatch.setattr(json, "loads", noted)
     names = ["status", "code", "message", "page", "more"]
     told: list[Any] = []
-    tell = watcher.Waiter.tell
+    deliver = watcher.Waiter.deliver
 
-    def tell_and_note(self: Any, observation: Any) -> None:
+    def deliver_and_note(self: Any, observation: Any) -> None:
         told.append(observation)
-        tell(self, observation)
+        deliver(self, observation)
 
-    monkeypatch.setattr(watcher.Waiter, "tell", tell_and_note)
+    monkeypatch.setattr(watcher.Waiter, "deliver", deliver_and_note)
 
     async def scenario() -> int:
         async with waiting(*names):

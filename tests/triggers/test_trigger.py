@@ -17,14 +17,14 @@ URL = "https://acme.app.imply.io/"
 
 
 def timeout_text(aftermath: str, console_url: str | None = None) -> str:
-    """Return what the worker would say of a job that was seen running, 100 s after the start of the wait."""
+    """Return the worker's message for a running job 100 s after the start of the wait."""
     tracker = WaitTracker("job-1", now=START, deadline=START + timedelta(seconds=100), console_url=console_url)
     tracker.record_status("running", START)
     return str(tracker.timeout_error(aftermath))
 
 
 def test_bare_trigger_never_cancels() -> None:
-    """Both switches are off unless somebody turns them on."""
+    """Both options are off by default."""
     arguments = PolarisJobTrigger("job-1").serialize()[1]
 
     assert arguments["cancel_on_kill"] is False
@@ -104,7 +104,7 @@ def test_deadline_without_cancel_leaves_the_job_alone(world: Any) -> None:
 
 
 def test_time_out_tells_the_state_at_the_deadline_and_not_that_of_the_last_poll(world: Any) -> None:
-    """The trigger looks once more; who reads the error wants to know whether the job ran at all."""
+    """The trigger polls once more, so that the error contains the current status."""
 
     async def scenario() -> Any:
         world.polaris.add("job-1", (-5.0, "pending"), (70.0, "running"))
@@ -120,7 +120,7 @@ def test_time_out_tells_the_state_at_the_deadline_and_not_that_of_the_last_poll(
 
 @pytest.mark.parametrize("cancel_on_timeout", [True, False])
 def test_job_that_ended_just_before_the_deadline_is_ended(world: Any, cancel_on_timeout: bool) -> None:
-    """No poll has seen the end yet; the trigger looks before it says time-out."""
+    """No poll has detected the end yet; the trigger polls again before it times out."""
 
     async def scenario() -> Any:
         world.polaris.add("job-1", (-5.0, "running"), (99.0, "completed"))
@@ -136,7 +136,7 @@ def test_job_that_ended_just_before_the_deadline_is_ended(world: Any, cancel_on_
 
 
 def test_deadline_that_passed_while_the_triggerer_was_down_is_kept(world: Any) -> None:
-    """It is absolute: a restart neither extends it nor forgets to look at the job first."""
+    """It is absolute: a restart doesn't extend it, and the trigger still polls the job first."""
 
     async def scenario() -> Any:
         world.polaris.add("late", (-500.0, "running"))
@@ -241,7 +241,7 @@ def test_thousand_deadlines_at_once_fire_a_thousand_events(world: Any) -> None:
 
 @pytest.mark.parametrize("others", [0, 30], ids=["asked for singly", "found in a list"])
 def test_job_that_stays_pending_is_worth_one_warning(world: Any, trigger_log: Any, others: int) -> None:
-    """It says what Polaris says, and costs no request of its own."""
+    """It contains Polaris' details and needs no extra request."""
     health = {
         "status": "warn",
         "code": "insufficient_capacity",
@@ -290,7 +290,7 @@ def test_job_that_runs_in_time_is_worth_no_warning(world: Any, trigger_log: Any)
 
 
 def test_last_waiter_out_closes_the_session_and_a_new_one_begins_anew(world: Any) -> None:
-    """Nothing polls when nobody waits; the connection is read again for whoever comes then."""
+    """Without waiters there are no polls; the next waiter reads the connection again."""
 
     async def scenario() -> None:
         world.polaris.add("job-1", (-5.0, "running"), (35.0, "completed"))

@@ -1,4 +1,4 @@
-"""Who may change what a tick works on."""
+"""Ownership of the state of a poll."""
 
 from __future__ import annotations
 

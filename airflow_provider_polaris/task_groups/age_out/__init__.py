@@ -1,0 +1,1 @@
+"""The tasks of an age-out: plan, copy, prove, delete."""

@@ -1,4 +1,4 @@
-"""The second task of an age-out: the copy, which looks once more right before its job is sent."""
+"""The second task of an age-out: copy the data, and check both tables again immediately before the job is submitted."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 class AgeOutCopyOperator(PolarisTableToTableOperator):
     """
-    Replace what the plan names in the target by what the source has there.
+    Replace the planned partitions of the target with the rows of the source.
 
-    Cleared alone, after the source was deleted, it would replace the only rows that are left. So what the plan has
-    found out is found out again: every partition still has rows in the source, and where the target has some, it is
-    known that the source still has all that they were made of.
+    If this task is cleared alone after the source was deleted, it would replace the only remaining rows. It therefore
+    repeats the checks of the plan: every partition still has rows in the source, and for existing target rows, the
+    source still has all rows that they were made of.
 
-    :param plan: What the task before left. (templated)
-    :param first_task: The task to clear if things have changed.
+    :param plan: Result of the plan task. (templated)
+    :param first_task: The task to clear if the tables have changed.
     """
 
     template_fields: Sequence[str] = ("plan", *PolarisTableToTableOperator.template_fields)
@@ -35,7 +35,7 @@ class AgeOutCopyOperator(PolarisTableToTableOperator):
         self.first_task = first_task
 
     def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:
-        """Wait for whoever changes the source, then count what would be read and replaced."""
+        """Wait for jobs that change the source, then count the rows that would be read and replaced."""
         from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
         from airflow_provider_polaris.jobs.errors import PolarisGuardError
         from airflow_provider_polaris.jobs.time.interval import merge
@@ -55,14 +55,14 @@ class AgeOutCopyOperator(PolarisTableToTableOperator):
                 f"table {plan.source!r} has no rows in {format_intervals(merge(empty))} any more, where it had some "
                 f"when this was "
                 "planned; the copy would empty that part of the target. Nothing was submitted. Clear task "
-                f"{self.first_task!r} with its downstream tasks: it looks at both tables again."
+                f"{self.first_task!r} with its downstream tasks: it checks both tables again."
             )
         reasons = not_replaceable(survey, plan, counts)
         if reasons:
             raise aged_before(plan.source, plan.target, list(reasons.items()))
 
     def describe_guards(self) -> Sequence[str]:
-        """Return what the guards look at."""
+        """Return the checks of the guards."""
         return (
             f"wait for other jobs that change {self.source_table!r} where it is copied",
             *super().describe_guards(),

@@ -1,4 +1,4 @@
-"""The last task of an age-out: delete from the source what is proven to be in the target, and look at what is gone."""
+"""The last task of an age-out: delete the proven rows from the source, and check what was deleted."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 class AgeOutDeleteOperator(PolarisBaseOperator):
     """
-    Delete softly, by the intervals of the proof and nothing else.
+    Soft-delete the intervals of the proof and nothing else.
 
-    Right before the job is sent the whole proof is made again, so that nothing is deleted on the word of an hour ago.
-    After the job, what it took is looked at: Polaris deletes whole segments, and one that reaches outside of the proven
-    intervals, or has rows that came after the copy, is restored; the task fails then and says so.
+    Immediately before the job is submitted, the whole proof is repeated, so that no deletion relies on an old proof.
+    After the job, the deleted segments are checked. Polaris deletes whole segments. A segment that exceeds the proven
+    intervals, or has rows that arrived after the copy, is restored, and the task fails.
 
-    A retry goes on with the deletion of the try before; cleared after it, the task finds nothing to delete and is
-    skipped. Polaris can't cancel a deletion: killed, the task ends and the job runs on.
+    A retry resumes the delete job of the previous try. If the task is cleared after the deletion, it finds nothing to
+    delete and is skipped. Polaris can't cancel a delete job: if the task is killed, the job continues.
 
-    :param proof: What the task before left. (templated)
-    :param first_task: The task to clear if it has to be copied again.
+    :param proof: Result of the prove task. (templated)
+    :param first_task: The task to clear to copy again.
     """
 
     template_fields: Sequence[str] = ("proof", *PolarisBaseOperator.template_fields)
@@ -38,7 +38,7 @@ class AgeOutDeleteOperator(PolarisBaseOperator):
         self.first_task = first_task
 
     def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:  # noqa: ARG002
-        """Return the deletion, checked against the table's partitioning."""
+        """Return the delete job, checked against the table's partitioning."""
         from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
         from airflow_provider_polaris.jobs.spec.job_spec import parse_spec
         from airflow_provider_polaris.jobs.tables.description import TableDescription
@@ -62,7 +62,7 @@ class AgeOutDeleteOperator(PolarisBaseOperator):
         return spec.to_wire()
 
     def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:  # noqa: ARG002
-        """Prove it again."""
+        """Repeat the proof."""
         from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
         from airflow_provider_polaris.task_groups.age_out.deletion_check import DeletionCheck
         from airflow_provider_polaris.task_groups.age_out.job_conflicts import (
@@ -81,20 +81,20 @@ class AgeOutDeleteOperator(PolarisBaseOperator):
         try:
             prover.prove()
         except AlreadyAged as why:
-            # An earlier deletion may have died before it looked at what it took.
+            # An earlier try may have died after the deletion and before its check.
             copied = prover.copied()
             DeletionCheck(survey, given).check_segments(copied, copied)
             raise AirflowSkipException(str(why)) from None
 
     def describe_guards(self) -> Sequence[str]:
-        """Return what the guard looks at."""
+        """Return the checks of the guard."""
         return (
             "wait for other jobs that change the two tables there, and for those that read the source",
             "prove once more, by queries, that the target has everything, and fail if it hasn't",
         )
 
     def check_result(self, run: JobRun) -> None:
-        """Look at what the deletion took, and at what it left."""
+        """Check the deleted segments and the remaining rows."""
         from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
         from airflow_provider_polaris.jobs.status.state import JobState
         from airflow_provider_polaris.operators.guards.messages import format_intervals

@@ -1,4 +1,4 @@
-"""After a deletion: bring back what it took beside what was proven, and count what is left."""
+"""After the delete job: restore segments that were deleted but not proven, and count the remaining rows."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
     from airflow_provider_polaris.task_groups.table_counts import TableCounter
 
-#: So long a restore may take; its job goes on afterwards.
+#: Maximum wait for a restore job; the job continues afterwards.
 _RESTORE_LIMIT: Final = timedelta(minutes=30)
-#: So often the source is counted after the deletion, because what is deleted may show for a while.
-_MOST_LOOKS: Final = 3
+#: Maximum number of counts after the deletion, because deleted rows may remain visible for a while.
+_MOST_COUNTS: Final = 3
 
 
 class DeletionCheck:
     """
-    Looks after one deletion.
+    Check one deletion.
 
-    :param survey: Asks Polaris.
-    :param plan: What was proven.
+    :param survey: Reads tables and counts.
+    :param plan: The proven plan.
     """
 
     def __init__(self, survey: TableCounter, plan: AgingPlan) -> None:
@@ -38,17 +38,19 @@ class DeletionCheck:
 
     def check_segments(self, deleted: datetime, copied: datetime) -> None:
         """
-        Restore the segments that a deletion should not have taken: coarser ones, and such as came after the copy.
+        Restore segments that should not have been deleted: coarser ones, and those with rows that arrived after the
+        copy.
 
-        :param deleted: What was taken out since then is the deletion's, by Polaris' clock.
-        :param copied: When the copy ended.
-        :raises PolarisGuardError: There were some; they are back, or the sentence says how to bring them back.
-        :raises PolarisError: A question wasn't answered; a retry looks again.
+        :param deleted: Segments removed since this time belong to the deletion, by Polaris' clock.
+        :param copied: End of the copy.
+        :raises PolarisGuardError: There were such segments. They are restored, or the message describes how to restore
+            them.
+        :raises PolarisError: A request got no answer; a retry checks again.
         """
         plan = self._plan
         spans = merge(plan.spans)
-        pasts = TableHistories(self._survey.hook, plan.source, plan.target, plan.granularity)
-        wrong = unproven(removed_since(pasts.unused(bounding_interval(spans)), spans, deleted), spans, copied)
+        histories = TableHistories(self._survey.hook, plan.source, plan.target, plan.granularity)
+        wrong = unproven(removed_since(histories.unused(bounding_interval(spans)), spans, deleted), spans, copied)
         if not wrong:
             return
         named = ", ".join(f"{each.interval!r} of version {each.version!r}" for each in wrong[:5])
@@ -58,7 +60,7 @@ class DeletionCheck:
             f"with another "
             f"partitionedBy than {plan.granularity.value!r}"
             if is_coarse
-            else "rows that came in after the copy, which nobody has proven to be in the target"
+            else "rows that arrived after the copy and are not proven to be in the target"
         )
         ends = self._restore(wrong)
         raise PolarisGuardError(
@@ -76,27 +78,27 @@ class DeletionCheck:
 
     def check_rows(self) -> None:
         """
-        Count what is left in the source.
+        Count the remaining rows in the source.
 
         :raises PolarisGuardError: There are rows.
         """
         plan, survey = self._plan, self._survey
-        for look in range(1, _MOST_LOOKS + 1):
+        for attempt in range(1, _MOST_COUNTS + 1):
             left = survey.count_source(plan)
             end = survey.limits.limit(_RESTORE_LIMIT)
-            if not left or look == _MOST_LOOKS or not survey.limits.sleep(survey.poll_interval, end):
+            if not left or attempt == _MOST_COUNTS or not survey.limits.sleep(survey.poll_interval, end):
                 break
         if left:
             rows = sum(count.rows for count in left.values())
             raise PolarisGuardError(
                 f"table {plan.source!r} has {rows:,} rows in {format_intervals(merge(left))} after the deletion: "
-                f"they came in "
+                f"they arrived "
                 "after it or were restored, or Polaris didn't delete them. Nothing is lost. Run the group again for "
                 "that time: it ages them, or says what to do."
             )
 
     def _restore(self, segments: Sequence[UnusedSegment]) -> str:
-        """Bring segments back, and say how it ended."""
+        """Restore segments, and return a sentence with the result."""
         versions: dict[str, list[str]] = {}
         for each in segments:
             known = versions.setdefault(each.interval, [])
@@ -104,7 +106,7 @@ class DeletionCheck:
                 known.append(each.version)
         jobs = [self._restore_interval(interval, each) for interval, each in sorted(versions.items())]
         self._await(jobs)
-        failed = [job for job in (self._look(each) for each in jobs) if not job.is_success()]
+        failed = [job for job in (self._job_state(each) for each in jobs) if not job.is_success()]
         if not failed:
             return f"They were restored (Polaris job {', '.join(map(repr, jobs))})."
         return (
@@ -120,7 +122,7 @@ class DeletionCheck:
             "interval": interval,
             "versions": list(versions),
         }
-        # Sent twice, because an answer was lost, the second finds nothing to restore: no protocol is needed.
+        # A restore is idempotent: after a lost answer, the second one finds nothing to restore.
         job_id = str(self._survey.hook.submit_job(body)["id"])
         self._survey.log.error("Restoring %s of versions %s: Polaris job %r.", interval, versions, job_id)
         return job_id
@@ -128,13 +130,13 @@ class DeletionCheck:
     def _await(self, jobs: Sequence[str]) -> None:
         survey = self._survey
         end = survey.limits.limit(_RESTORE_LIMIT)
-        while active := [job_id for job_id in jobs if not self._look(job_id).is_terminal]:
+        while active := [job_id for job_id in jobs if not self._job_state(job_id).is_terminal]:
             if not survey.limits.sleep(survey.poll_interval * survey.limits.clock.jitter(), end):
                 raise PolarisGuardUnansweredError(
                     f"the deletion from table {self._plan.source!r} took segments that were not proven to be in table "
                     f"{self._plan.target!r}, and Polaris job {', '.join(map(repr, active))}, which restores them, has "
-                    "not ended yet. Look at that job; a retry of this task looks again."
+                    "not ended yet. Look at that job; a retry of this task checks again."
                 )
 
-    def _look(self, job_id: str) -> JobState:
+    def _job_state(self, job_id: str) -> JobState:
         return JobState.from_wire(self._survey.hook.get_job(job_id))

@@ -1,4 +1,4 @@
-"""Keep out of the way of other jobs that change what an age-out works on, or that read what it deletes: wait."""
+"""Wait for other jobs that change the data of an age-out, or that read the rows that it deletes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 def survey_of(run: JobRun, log: Any) -> TableCounter:
     """
-    Return what asks Polaris on behalf of a task that submits a job.
+    Return a table counter for a task that submits a job.
 
-    :param run: The attempt.
+    :param run: The job run of this try.
     :param log: Logger of the task.
     """
     return TableCounter(
@@ -34,12 +34,12 @@ def survey_of(run: JobRun, log: Any) -> TableCounter:
 
 def wait_for_changes(survey: TableCounter, table: str, plan: AgingPlan, *, ours: Collection[str]) -> None:
     """
-    Wait until no job changes a table in the plan's intervals, an hour at most or until the deadline.
+    Wait until no job changes a table in the plan's intervals, for at most 1 h or until the deadline.
 
-    :param survey: Asks Polaris.
+    :param survey: Reads tables and counts.
     :param table: Source or target of the plan.
-    :param ours: Ids of jobs that the task itself submitted before.
-    :raises PolarisGuardUnansweredError: Time is up.
+    :param ours: Ids of jobs that this task submitted earlier.
+    :raises PolarisGuardUnansweredError: The time is up.
     """
     place = WriteScope(table=table, intervals=plan.spans, partition=plan.granularity, is_append=False)
     ConflictGuard(survey.hook, place, ours, limits=survey.limits, log=survey.log).wait(survey.poll_interval)
@@ -47,22 +47,23 @@ def wait_for_changes(survey: TableCounter, table: str, plan: AgingPlan, *, ours:
 
 def wait_for_readers(survey: TableCounter, table: str) -> None:
     """
-    Wait until no job reads a table, as long as for changes: Polaris deletes nothing under a reader.
+    Wait until no job reads a table, with the same limit as for changes: Polaris deletes nothing from a table that is
+    read.
 
-    The API can't be asked for the readers of a table, so all active jobs are listed; what SQL jobs read it doesn't say.
-    Source: docs.imply.io/polaris/api-ingest-table.
+    The API can't list the readers of a table, so all active jobs are listed. The list doesn't contain the source of SQL
+    jobs. Source: docs.imply.io/polaris/api-ingest-table.
 
-    :param survey: Asks Polaris.
+    :param survey: Reads tables and counts.
     :param table: The table.
-    :raises PolarisGuardUnansweredError: Time is up.
+    :raises PolarisGuardUnansweredError: The time is up.
     """
     start = survey.limits.clock.now()
     end = survey.limits.deadline or start + CONFLICT_LIMIT
-    told: list[str] = []
+    logged: list[str] = []
     while readers := _readers(survey, table):
         names = [repr(job.job_id) for job in readers]
-        if names != told:
-            told = names
+        if names != logged:
+            logged = names
             survey.log.info("Waiting, because table %r is read by Polaris job %s.", table, ", ".join(names[:5]))
         if not survey.limits.sleep(survey.poll_interval * survey.limits.clock.jitter(), end):
             waited = (survey.limits.clock.now() - start).total_seconds()

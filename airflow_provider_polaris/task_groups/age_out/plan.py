@@ -1,4 +1,4 @@
-"""The first task of an age-out: what is of age, whether it may be aged, and how it will be proven."""
+"""The first task of an age-out: select the partitions, check that they may be aged, and choose the proof method."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 class AgeOutPlanOperator(ReadOnlyTask):
     """
-    Decide what a run ages; changes nothing. See :class:`PolarisAgeOutTaskGroup` for the arguments.
+    Plan what a run ages; changes nothing. See :class:`PolarisAgeOutTaskGroup` for the arguments.
 
     Return value: the plan, in JSON. Skips the rest of the group if there is nothing to do.
 
-    :param source_table: Table to take data from. (templated)
-    :param target_table: Table that it goes to. (templated)
+    :param source_table: Table to move data from. (templated)
+    :param target_table: Table to move data to. (templated)
     :param older_than: Age of the data, an ISO 8601 period. (templated)
-    :param catch_up: How many older partitions are aged, too. (templated)
+    :param catch_up: Number of older partitions to age in addition. (templated)
     :param interval: Interval of the run. (templated)
     :param partition_grain: Length of the run's partition. (templated)
     :param drop_filtered: Whether rows that the copy filters out may be deleted. (templated)
@@ -80,15 +80,15 @@ class AgeOutPlanOperator(ReadOnlyTask):
         from airflow_provider_polaris.task_groups.age_out.planner import NothingToDo, Planner
 
         try:
-            plan = Planner(survey, self._wishes(context), self._copy(), context).plan()
+            plan = Planner(survey, self._request(context), self._copy(), context).plan()
         except NothingToDo as why:
             raise AirflowSkipException(str(why)) from None
         for window in plan.windows:
-            self.log.info("To be aged: %s, %s rows.", window.interval, f"{window.rows:,}")
+            self.log.info("Will be aged: %s, %s rows.", window.interval, f"{window.rows:,}")
         self.log.info("It will be proven by %s.", plan.way)
         return plan.to_json()
 
-    def _wishes(self, context: Context) -> AgeOutRequest:
+    def _request(self, context: Context) -> AgeOutRequest:
         from airflow_provider_polaris.jobs.age_out.window import read_age
         from airflow_provider_polaris.jobs.tables.name import check_table_name
         from airflow_provider_polaris.jobs.time.interval import Interval
@@ -114,8 +114,8 @@ class AgeOutPlanOperator(ReadOnlyTask):
             run=run,
             catch_up=as_count(self.catch_up, "catch_up") or 0,
             drop_filtered=as_bool(self.drop_filtered, "drop_filtered"),
-            heeds_streams=_choice(self.on_open_stream, "on_open_stream", "continue"),
-            heeds_history=_choice(self.on_aged_target, "on_aged_target", "replace"),
+            fails_on_stream=_choice(self.on_open_stream, "on_open_stream", "continue"),
+            fails_on_history=_choice(self.on_aged_target, "on_aged_target", "replace"),
         )
 
     def _copy(self) -> Mapping[str, Any]:
@@ -129,7 +129,7 @@ class AgeOutPlanOperator(ReadOnlyTask):
 
 
 def _choice(value: Any, argument: str, otherwise: str) -> bool:
-    """Return whether a guard is to fail the task."""
+    """Return whether a guard fails the task."""
     from airflow_provider_polaris.jobs.errors import PolarisSpecError
     from airflow_provider_polaris.jobs.time.instant import quote
 

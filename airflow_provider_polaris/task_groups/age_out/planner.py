@@ -1,4 +1,4 @@
-"""Decide what one run ages, by what source and target hold and by what became of them before; changes nothing."""
+"""Plan what one run ages, from the rows of source and target and their job history; changes nothing."""
 
 from __future__ import annotations
 
@@ -36,29 +36,30 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.runtime.compat import Context
     from airflow_provider_polaris.task_groups.table_counts import Counts, TableCounter
 
-#: A job can't write more time partitions. Source: druid.apache.org/docs/latest/multi-stage-query/reference (limits).
+#: Maximum number of time partitions that a job can write. Source:
+#: druid.apache.org/docs/latest/multi-stage-query/reference (limits).
 _MOST_PARTITIONS: Final = 5_000
-#: So long after a deletion its segments may have been taken out: two of Polaris' clocks may differ.
+#: Maximum time from the end of a delete job to the removal of its segments, because clocks of Polaris may differ.
 _AFTERMATH: Final = timedelta(minutes=10)
 
 
-class NothingToDo(Exception):  # noqa: N818 (it is no error)
-    """The group has nothing to do; the message says why."""
+class NothingToDo(Exception):  # noqa: N818 (not an error)
+    """Raised when the group has nothing to do; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class AgeOutRequest:
     """
-    What the user asked for.
+    The arguments of the user.
 
-    :param source: Table to take data from.
-    :param target: Table that it goes to.
-    :param age: How old the data is to be.
+    :param source: Table to move data from.
+    :param target: Table to move data to.
+    :param age: Age of the data.
     :param run: Interval of the run.
-    :param catch_up: How many older partitions are aged, too.
+    :param catch_up: Number of older partitions to age in addition.
     :param drop_filtered: Whether rows that the copy filters out may be deleted.
-    :param heeds_streams: Whether an open stream is a reason not to.
-    :param heeds_history: Whether rows in the target of which nobody knows are one.
+    :param fails_on_stream: Whether an open stream is an error.
+    :param fails_on_history: Whether target rows of unknown origin are an error.
     """
 
     source: str
@@ -67,47 +68,47 @@ class AgeOutRequest:
     run: Interval
     catch_up: int
     drop_filtered: bool
-    heeds_streams: bool
-    heeds_history: bool
+    fails_on_stream: bool
+    fails_on_history: bool
 
 
 class Planner:
     """
-    Plans one run.
+    Plan one run.
 
-    :param survey: Asks Polaris.
-    :param wishes: What the user asked for.
+    :param survey: Reads tables and counts.
+    :param request: The arguments of the user.
     :param copy: Arguments of the copy, rendered.
     :param context: Airflow's context.
     """
 
-    def __init__(self, survey: TableCounter, wishes: AgeOutRequest, copy: Mapping[str, Any], context: Context) -> None:
+    def __init__(self, survey: TableCounter, request: AgeOutRequest, copy: Mapping[str, Any], context: Context) -> None:
         self._survey = survey
-        self._wishes = wishes
+        self._request = request
         self._copy = copy
         self._context = context
 
     def plan(self) -> AgingPlan:
         """
-        Decide.
+        Return the plan.
 
-        :raises NothingToDo: Nothing is of age, or all of it was aged already.
-        :raises PolarisSpecError: An argument is wrong, or the copy would be.
-        :raises PolarisGuardError: It must not be aged; the sentence says what to do.
+        :raises NothingToDo: No data has reached the age, or all of it was aged before.
+        :raises PolarisSpecError: An argument of the group or of the copy is wrong.
+        :raises PolarisGuardError: The data must not be aged; the message describes the fix.
         """
-        survey, wishes = self._survey, self._wishes
-        if wishes.source == wishes.target:
+        survey, request = self._survey, self._request
+        if request.source == request.target:
             raise PolarisSpecError(
-                f"target_table {wishes.target!r} is the source, too: what was copied would be deleted. Roll a table up "
-                "in place with PolarisTableToTableOperator alone, from a finer to a coarser rollup_granularity."
+                f"target_table {request.target!r} is the source, too: what was copied would be deleted. Roll a table "
+                "up in place with PolarisTableToTableOperator alone, from a finer to a coarser rollup_granularity."
             )
-        source, target = survey.source(wishes.source), survey.find(wishes.target)
+        source, target = survey.source(request.source), survey.find(request.target)
         partition = self._partition(source, target)
-        window = aged_interval(wishes.run, wishes.age, partition)
+        window = aged_interval(request.run, request.age, partition)
         if window is None:
             raise NothingToDo(
-                f"in the run of {wishes.run.to_wire()!r} no {partition.value} of table {wishes.source!r} comes of age: "
-                "a later run takes it whole. Nothing was changed."
+                f"in the run of {request.run.to_wire()!r} no {partition.value} of table {request.source!r} comes of "
+                "age: a later run takes it whole. Nothing was changed."
             )
         spec = self._spec([window])
         plan = self._first_plan(spec, source, target, window, partition)
@@ -116,24 +117,24 @@ class Planner:
             self._check_deletions(plan, window)
         if not counts:
             raise NothingToDo(
-                f"table {wishes.source!r} has no rows in {window.to_wire()!r}{_filtered(plan)}: it was aged already, "
+                f"table {request.source!r} has no rows in {window.to_wire()!r}{_filtered(plan)}: it was aged already, "
                 "or there never were any. Nothing was changed."
             )
-        if wishes.heeds_streams:
-            check_streams(survey.hook, wishes.source, bounding_interval(list(counts)).end, survey.limits.clock.now())
+        if request.fails_on_stream:
+            check_streams(survey.hook, request.source, bounding_interval(list(counts)).end, survey.limits.clock.now())
         plan, counts = self._with_usable_way(plan, counts)
         plan = replace(plan, windows=make_windows(self._replaceable(plan, counts, window)))
-        self._spec(list(plan.spans))  # as the copy will send it
+        self._spec(list(plan.spans))  # check the final spec of the copy
         return plan
 
     def _partition(self, source: TableInfo, target: TableInfo | None) -> Granularity:
         text = self._copy.get("partitioned_by")
         asked = None if text in (None, "None") else Granularity.parse(text, field="partitioned_by")
         facts = None if target is None else target.facts
-        return partitions_in_common(source.facts, facts, self._wishes.target, asked)
+        return partitions_in_common(source.facts, facts, self._request.target, asked)
 
     def _spec(self, spans: list[Interval]) -> BatchJobSpec:
-        """Return the copy as the next task makes it, checked."""
+        """Return the checked spec of the copy task."""
         arguments = TableToTableArguments.pick({**self._copy, "target_intervals": spans})
         spec = parse_spec(build_spec(arguments, self._context, self._survey.hook, self._survey.log))
         assert isinstance(spec, BatchJobSpec)
@@ -144,7 +145,7 @@ class Planner:
                 f"context includeSegmentSource {segments!r} would copy rows that are still "
                 "in a stream's memory, and these are not deleted: they would be in both tables. Take it out."
             )
-        if spec.filter_expression is not None and not self._wishes.drop_filtered:
+        if spec.filter_expression is not None and not self._request.drop_filtered:
             raise PolarisSpecError(
                 f"filter_expression {spec.filter_expression!r} leaves rows out of the copy, and the deletion takes "
                 "them, too. Pass drop_filtered=True if they shall be lost, or take the filter out."
@@ -157,23 +158,25 @@ class Planner:
         way = choose_method(spec, source.facts, None if target is None else target.facts)
         _check_filter(way, spec.filter_expression)
         return AgingPlan(
-            source=self._wishes.source,
-            target=self._wishes.target,
+            source=self._request.source,
+            target=self._request.target,
             granularity=partition,
             windows=(Window(window.to_wire(), 0, 0),),
             way=way,
             filter=spec.filter_expression,
             context=query_context(spec.context),
-            may_replace=not self._wishes.heeds_history,
+            may_replace=not self._request.fails_on_history,
         )
 
     def _count(self, plan: AgingPlan, source: TableInfo, window: Interval) -> Counts:
-        """Return what the source has, of the window and of the oldest partitions before it."""
+        """Return the counts of the source in the window and in the oldest partitions before it."""
         survey = self._survey
         words = plan.source_words
         counts = survey.count(source, plan.source_sql(), plan.granularity, plan.context, words)
-        if self._wishes.catch_up:
-            sql = oldest_sql(plan.source, plan.granularity, plan.way.source, window, self._wishes.catch_up, plan.filter)
+        if self._request.catch_up:
+            sql = oldest_sql(
+                plan.source, plan.granularity, plan.way.source, window, self._request.catch_up, plan.filter
+            )
             counts = {**survey.count(source, sql, plan.granularity, plan.context, words), **counts}
         if len(counts) > _MOST_PARTITIONS:
             raise PolarisGuardError(
@@ -183,7 +186,7 @@ class Planner:
         return counts
 
     def _with_usable_way(self, plan: AgingPlan, counts: Counts) -> tuple[AgingPlan, Counts]:
-        """Prove otherwise where rows have no number to be summed."""
+        """Use the job metrics as proof if rows have no counter to sum."""
         if all((count.events or 0) > 0 for count in counts.values()):
             return plan, counts
         way = ProofMethod("metrics")
@@ -192,9 +195,9 @@ class Planner:
 
     def _replaceable(self, plan: AgingPlan, counts: Counts, window: Interval) -> Counts:
         """
-        Return what may be aged: where the target has rows, it is known that the source still has all of them.
+        Return the partitions that may be aged: the source still has all rows that existing target rows were made of.
 
-        :raises PolarisGuardError: That isn't known of the run's own window.
+        :raises PolarisGuardError: This is not proven for the run's own window.
         """
         reasons = not_replaceable(self._survey, replace(plan, windows=make_windows(counts)), counts)
         own = [(bucket, why) for bucket, why in reasons.items() if window.contains(bucket)]
@@ -217,12 +220,12 @@ class Planner:
         return rest
 
     def _check_deletions(self, plan: AgingPlan, window: Interval) -> None:
-        """An earlier run may have died after its deletion and before it looked at what that took."""
-        pasts = TableHistories(self._survey.hook, plan.source, plan.target, plan.granularity)
-        for job in pasts.deletions((window,), None):
+        """Check deletions of earlier runs, which may have died before their own check."""
+        histories = TableHistories(self._survey.hook, plan.source, plan.target, plan.granularity)
+        for job in histories.deletions((window,), None):
             if job.state.created is None or job.state.completed is None:
                 continue
-            taken = removed_since(pasts.unused(window), (window,), job.state.created)
+            taken = removed_since(histories.unused(window), (window,), job.state.created)
             until = job.state.completed + _AFTERMATH
             own = [each for each in taken if each.removed is not None and each.removed <= until]
             beside = unproven(own, merge(job.spans), until)
@@ -230,8 +233,8 @@ class Planner:
                 raise PolarisGuardError(
                     f"{job} was to delete {format_intervals(job.spans)} from table {plan.source!r} and took "
                     f"segments that reach "
-                    f"further: {', '.join(repr(each.interval) for each in beside[:5])}. Nobody has proven that their "
-                    "rows are elsewhere. Nothing was changed by this task. Bring them back, for example with "
+                    f"further: {', '.join(repr(each.interval) for each in beside[:5])}. It is not proven that "
+                    "their rows are elsewhere. Nothing was changed by this task. Bring them back, for example with "
                     f"PolarisRestoreDataOperator(table_name={plan.source!r}, interval={beside[0].interval!r}, "
                     f"versions=[{beside[0].version!r}]); if they were meant to go, mark this task as skipped."
                 )
@@ -239,19 +242,19 @@ class Planner:
 
 def not_replaceable(survey: TableCounter, plan: AgingPlan, counts: Counts) -> dict[Interval, str]:
     """
-    Return the time partitions of which the source may not have all rows that the target's were made of, and why.
+    Return the time partitions whose target rows the source may not be able to reproduce, with the reasons.
 
-    :param survey: Asks Polaris.
-    :param plan: What is to be replaced.
-    :param counts: What the source has there.
+    :param survey: Reads tables and counts.
+    :param plan: The plan.
+    :param counts: Counts of the source.
     """
     if plan.may_replace:
         return {}
     there = survey.count_target(plan, plan.target_words)
-    pasts = TableHistories(survey.hook, plan.source, plan.target, plan.granularity)
+    histories = TableHistories(survey.hook, plan.source, plan.target, plan.granularity)
     found = {}
     for bucket in sorted(set(counts) & set(there)):
-        why = pasts.why_not_replace(bucket, counts[bucket], there[bucket], by_partition=plan.way.by_partition)
+        why = histories.replace_conflict(bucket, counts[bucket], there[bucket], by_partition=plan.way.by_partition)
         if why is not None:
             found[bucket] = why
     return found
@@ -260,8 +263,8 @@ def not_replaceable(survey: TableCounter, plan: AgingPlan, counts: Counts) -> di
 def _check_filter(way: ProofMethod, condition: str | None) -> None:
     if way.kind == "metrics" and condition is not None:
         raise PolarisSpecError(
-            "drop_filtered=True needs a measure that counts the rows, such as measures={'rows': 'COUNT(*)'}: by the "
-            "numbers of the copy job nobody can tell rows that were filtered out from rows that were lost."
+            "drop_filtered=True needs a measure that counts the rows, such as measures={'rows': 'COUNT(*)'}: the "
+            "numbers of the copy job don't distinguish rows that were filtered out from rows that were lost."
         )
 
 

@@ -1,4 +1,4 @@
-"""Prove that the target has what the source has, by the way that was decided before the copy; deletes nothing."""
+"""Prove that the target has the data of the source, by the planned method; deletes nothing."""
 
 from __future__ import annotations
 
@@ -17,57 +17,57 @@ from airflow_provider_polaris.task_groups.age_out.table_history import TableHist
 if TYPE_CHECKING:
     from airflow_provider_polaris.task_groups.table_counts import Counts, TableCounter
 
-#: So long what a job wrote may take to be loaded.
+#: Maximum time until the segments of a job are loaded.
 LOADING_LIMIT: Final = timedelta(minutes=10)
-#: So often the target is counted while it has less than the source: what is published may take a while to show.
-_MOST_LOOKS: Final = 3
+#: Maximum number of counts while the target has less than the source, because published rows may appear late.
+_MOST_COUNTS: Final = 3
 
 
-class AlreadyAged(Exception):  # noqa: N818 (it is no error)
-    """The source has no rows in the plan's intervals: there is nothing left to prove or to delete."""
+class AlreadyAged(Exception):  # noqa: N818 (not an error)
+    """Raised when the source has no rows in the plan's intervals, so that there is nothing to prove or delete."""
 
 
 class CopyProof:
     """
-    Proves one copy.
+    Prove one copy.
 
-    :param survey: Asks Polaris.
-    :param plan: What was to be copied.
+    :param survey: Reads tables and counts.
+    :param plan: The plan.
     :param job_id: The copy job.
-    :param first_task: The task to clear if it has to be copied again.
+    :param first_task: The task to clear to copy again.
     """
 
     def __init__(self, survey: TableCounter, plan: AgingPlan, job_id: str, first_task: str) -> None:
         self._survey = survey
         self._plan = plan
         self._job_id = job_id
-        self._again = f"Clear task {first_task!r} with its downstream tasks: it looks at both tables and copies again."
+        self._again = f"Clear task {first_task!r} with its downstream tasks: it checks both tables and copies again."
 
     def prove(self) -> AgingPlan:
         """
-        Compare.
+        Compare both tables and return the proof.
 
-        :return: The plan with the copy job, and with what the source has now.
-        :raises AlreadyAged: Nothing is left in the source.
-        :raises PolarisGuardError: It is not proven; a retry would find the same.
-        :raises PolarisError: A question wasn't answered; a retry asks again.
+        :return: The plan with the copy job and the current counts of the source.
+        :raises AlreadyAged: The source has no rows left.
+        :raises PolarisGuardError: The copy is not proven; a retry would fail, too.
+        :raises PolarisError: A request got no answer; a retry checks again.
         """
         job = self._copy_job()
         assert job.created is not None
         self._await_loading()
         source = self._compare(job)
-        pasts = TableHistories(self._survey.hook, self._plan.source, self._plan.target, self._plan.granularity)
-        other = pasts.other_writer(self._plan.spans, job.created, job.job_id)
+        histories = TableHistories(self._survey.hook, self._plan.source, self._plan.target, self._plan.granularity)
+        other = histories.other_writer(self._plan.spans, job.created, job.job_id)
         if other is not None:
             raise self._unproven(f"{other} changed table {self._plan.target!r} there after the copy was submitted")
-        gone = pasts.what_left(self._plan.spans, job.created)
+        gone = histories.removal_since(self._plan.spans, job.created)
         if gone is not None:
             raise self._unproven(f"{gone} after the copy was submitted")
         return replace(self._plan, windows=make_windows(source), job=job.job_id)
 
     def copied(self) -> datetime:
         """
-        Return when the copy ended, by Polaris' clock: what was written to the source later is not in it.
+        Return when the copy ended, by Polaris' clock. The copy has no rows that were written to the source later.
 
         :raises PolarisGuardError: There is no such copy.
         """
@@ -76,12 +76,12 @@ class CopyProof:
         return job.completed or job.created
 
     def _copy_job(self) -> JobState:
-        """Return the copy job, if it is the one that the plan means."""
+        """Return the copy job, after checking that it matches the plan."""
         plan = self._plan
         try:
             body = self._survey.hook.get_job(self._job_id)
         except PolarisNotFoundError:
-            raise self._unproven(f"Polaris doesn't know copy job {self._job_id!r} any more") from None
+            raise self._unproven(f"Polaris no longer has copy job {self._job_id!r}") from None
         job = JobState.from_wire(body)
         is_copy = (job.type, job.source_table, job.target_table) == ("batch", plan.source, plan.target)
         spans = written_intervals(body, is_whole=True) or ()
@@ -92,18 +92,18 @@ class CopyProof:
         return job
 
     def _await_loading(self) -> None:
-        """Wait until what the copy wrote can be queried."""
+        """Wait until the copied data can be queried."""
         survey, name = self._survey, self._plan.target
         end = survey.limits.limit(LOADING_LIMIT)
-        is_told = False
+        is_logged = False
         while True:
             table = survey.find(name)
             if table is None:
                 raise self._unproven(f"table {name!r} doesn't exist")
             if table.storage.availability != "unavailable":
                 return
-            if not is_told:
-                is_told = True
+            if not is_logged:
+                is_logged = True
                 survey.log.info("Waiting until table %r is available: what the copy wrote is being loaded.", name)
             if not survey.limits.sleep(survey.poll_interval * survey.limits.clock.jitter(), end):
                 raise PolarisGuardUnansweredError(
@@ -112,10 +112,10 @@ class CopyProof:
                 )
 
     def _compare(self, job: JobState) -> Counts:
-        """Return what the source has, which is what the target has."""
+        """Return the counts of the source if the target matches them."""
         wrong: str | None = ""
-        for look in range(1, _MOST_LOOKS + 1):
-            # The source comes last: what comes in now is noticed.
+        for count in range(1, _MOST_COUNTS + 1):
+            # Count the source last, so that new rows are detected.
             target = self._survey.count_target(self._plan)
             source = self._survey.count_source(self._plan)
             if not source:
@@ -128,12 +128,12 @@ class CopyProof:
             if wrong is None:
                 return source
             end = self._survey.limits.limit(LOADING_LIMIT)
-            if not has_less or look == _MOST_LOOKS or not self._survey.limits.sleep(self._survey.poll_interval, end):
+            if not has_less or count == _MOST_COUNTS or not self._survey.limits.sleep(self._survey.poll_interval, end):
                 break
         raise self._unproven(str(wrong))
 
     def _difference(self, job: JobState, source: Counts, target: Counts) -> tuple[str | None, bool]:
-        """Return what is wrong, None for nothing, and whether time may mend it."""
+        """Return the difference, None if there is none; and whether waiting may fix it."""
         plan = self._plan
         empty = [bucket for bucket in plan.buckets if bucket not in source]
         if empty:
@@ -149,13 +149,14 @@ class CopyProof:
             ("numRowsPersisted", plan.target, _rows(target)),
         )
         for name, table, rows in pairs:
-            told = metrics.get(name)
-            if not isinstance(told, int) or isinstance(told, bool):
-                silent = f"copy job {job.job_id!r} doesn't tell its {name}; map a count, such as measures="
+            reported = metrics.get(name)
+            if not isinstance(reported, int) or isinstance(reported, bool):
+                silent = f"copy job {job.job_id!r} doesn't report its {name}; map a count, such as measures="
                 return silent + "{'rows': 'COUNT(*)'}, to prove the next ones by", False
-            if told != rows:
-                has_less = name == "numRowsPersisted" and rows < told
-                return f"copy job {job.job_id!r} tells {name} {told:,}, but table {table!r} has {rows:,} rows", has_less
+            if reported != rows:
+                has_less = name == "numRowsPersisted" and rows < reported
+                why = f"copy job {job.job_id!r} reports {name} {reported:,}, but table {table!r} has {rows:,} rows"
+                return why, has_less
         return None, False
 
     def _difference_by_partition(self, source: Counts, target: Counts) -> tuple[str | None, bool]:
@@ -165,7 +166,7 @@ class CopyProof:
             where = (
                 f"table {plan.source!r} has rows in {format_intervals(merge(uncounted))} whose '__count' is null or 0"
             )
-            return f"{where}, so that nobody can tell by it whether they are in the target", False
+            return f"{where}, so it does not show whether they are in the target", False
         wrong = {
             bucket: (source[bucket].events or 0, target[bucket].events or 0 if bucket in target else 0)
             for bucket in source

@@ -1,4 +1,4 @@
-"""The third task of an age-out: prove that the copy has everything, or fail before anything is deleted."""
+"""The third task of an age-out: prove that the copy is complete, or fail before anything is deleted."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 class AgeOutProveOperator(ReadOnlyTask):
     """
-    Compare source and target by the way that the plan names; changes nothing.
+    Compare source and target by the planned method; changes nothing.
 
-    Return value: the proof, the plan with the copy job and with what the source has now. Skips the deletion if the
-    source has nothing left.
+    Return value: the proof, which is the plan with the copy job and the current counts of the source. Skips the
+    deletion if the source has no rows left.
 
-    :param plan: What the first task left. (templated)
+    :param plan: Result of the plan task. (templated)
     :param job_id: The copy job. (templated)
-    :param first_task: The task to clear if it has to be copied again.
+    :param first_task: The task to clear to copy again.
     """
 
     template_fields: Sequence[str] = ("plan", "job_id", *ReadOnlyTask.template_fields)

@@ -1,4 +1,4 @@
-"""Streaming jobs that may still bring rows of an age; cancels none."""
+"""Find streaming jobs that may still add rows of a given age; cancels none."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from airflow_provider_polaris.jobs.time.period import Period
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
 
-#: What a streaming job accepts if it doesn't say. Source: polaris-sdk 20250425.14.0.
+#: Default lateMessageRejectionPeriod of a streaming job. Source: polaris-sdk 20250425.14.0.
 _DEFAULT_LATENESS: Final = "P30D"
 
 
 def check_streams(hook: PolarisHook, source: str, newest: datetime, now: datetime) -> None:
     """
-    Refuse to age data while a stream may still add to it.
+    Refuse to age data while a stream may still add rows to it.
 
-    A stream compares the time of a row with its own clock, so it is asked by the present, in a backfill too. One that
-    is suspended counts: it goes on where it stopped.
+    A stream compares row times with its own clock, so the check uses the current time, even in a backfill. A suspended
+    stream counts, because it may resume.
 
-    :param hook: Asks Polaris.
-    :param source: Table that data is taken from.
-    :param newest: Where the data that is aged ends.
-    :param now: The present.
+    :param hook: Hook for the requests.
+    :param source: Table to move data from.
+    :param newest: End of the aged data.
+    :param now: Current time.
     :raises PolarisGuardError: There is such a stream.
     """
     for row in hook.iter_jobs(type=("streaming",), target_table=source):
@@ -47,7 +47,7 @@ def check_streams(hook: PolarisHook, source: str, newest: datetime, now: datetim
                 f"(lateMessageRejectionPeriod {lateness!r}), and data up to {format_instant(newest)} was to be aged: a "
                 "row that comes late would find its partition aged and deleted. Nothing was changed. Let older_than be "
                 "longer than that period, or shorten it. If no such rows will come, run the group with "
-                "on_open_stream='continue' (on_open_stream='{{ params.on_open_stream }}' lets one run say so)."
+                "on_open_stream='continue' (on_open_stream='{{ params.on_open_stream }}' allows it for one run)."
             )
 
 
@@ -58,7 +58,7 @@ def _lateness(job: Mapping[str, Any]) -> str:
 
 
 def _oldest(lateness: str, now: datetime) -> datetime | None:
-    """Return the time of the oldest row that is accepted; None if nobody can tell, or there is no such limit."""
+    """Return the time of the oldest accepted row; None if it is unknown or unlimited."""
     try:
         return (-Period.parse(lateness)).add_to(now)
     except (PolarisSpecError, OverflowError):

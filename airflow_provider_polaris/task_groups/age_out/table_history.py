@@ -1,4 +1,7 @@
-"""Ask Polaris for the past of source and target, within bounds; what can't be told counts as a no."""
+"""
+Read the job history of the source and the target with a limited number of requests. If the history is incomplete,
+refuse the age-out.
+"""
 
 from __future__ import annotations
 
@@ -19,20 +22,20 @@ from airflow_provider_polaris.operators.guards.messages import format_intervals
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
 
-#: So many jobs of a table are looked through: a page of the list.
+#: Maximum number of jobs of a table that are read: one page of the list.
 _MOST_JOBS: Final = 1000
-#: So many of them are described, because the list doesn't say what they did.
+#: Maximum number of jobs that are requested one by one, because the list doesn't contain what they wrote.
 _MOST_DESCRIBES: Final = 100
 _MOST_SEGMENTS: Final = 10_000
 
 
 class TableHistories:
     """
-    The past of a source and of a target.
+    The job history of a source and a target.
 
-    :param hook: Asks Polaris.
-    :param source: Table that data is taken from.
-    :param target: Table that it goes to.
+    :param hook: Hook for the requests.
+    :param source: Table to move data from.
+    :param target: Table to move data to.
     :param partition: Time partitions of both.
     """
 
@@ -44,37 +47,37 @@ class TableHistories:
         self._described = 0
         self._read: dict[str, TableHistory] = {}
 
-    def why_not_replace(self, bucket: Interval, here: Count, there: Count, *, by_partition: bool) -> str | None:
+    def replace_conflict(self, bucket: Interval, here: Count, there: Count, *, by_partition: bool) -> str | None:
         """
-        Tell why a time partition of the target must not be replaced by what the source has.
+        Return why a time partition of the target must not be replaced with the rows of the source.
 
         :param bucket: The partition; both tables have rows in it.
         :param here: Count of the source.
         :param there: Count of the target.
         :param by_partition: Whether the two counts can be compared.
-        :return: A clause; None if the source still has all that the target's rows were made of.
+        :return: A clause; None if the source still has all rows that the target's rows were made of.
         """
         if by_partition and (there.events or 0) > (here.events or 0):
             return f"they count {there.events:,} and the source has {here.events:,}"
-        writer = self._past(self._target).writer(bucket, self._source)
+        writer = self._history(self._target).writer(bucket, self._source)
         if isinstance(writer, str):
             return writer
         assert writer.state.created is not None
-        gone = self.what_left((bucket,), writer.state.created)
+        gone = self.removal_since((bucket,), writer.state.created)
         return None if gone is None else f"{gone} since {writer} wrote them"
 
-    def what_left(self, spans: tuple[Interval, ...], since: datetime) -> str | None:
+    def removal_since(self, spans: tuple[Interval, ...], since: datetime) -> str | None:
         """
-        Tell what took rows out of the source.
+        Return what removed rows from the source.
 
-        :param spans: Where.
-        :param since: By Polaris' clock.
+        :param spans: The intervals.
+        :param since: Start time, by Polaris' clock.
         :return: A clause; None if nothing did.
         """
-        past = self._past(self._source)
-        if not past.reaches(since):
-            return f"the newest {_MOST_JOBS:,} jobs into table {self._source!r} don't tell what left it"
-        for job in past.changes(spans, since, only_removals=True):
+        history = self._history(self._source)
+        if not history.reaches(since):
+            return f"the newest {_MOST_JOBS:,} jobs into table {self._source!r} don't show what was removed from it"
+        for job in history.changes(spans, since, only_removals=True):
             return f"{job} took rows out of table {self._source!r} there"
         segments = removed_since(self.unused(bounding_interval(spans)), spans, since)
         if segments:
@@ -87,36 +90,36 @@ class TableHistories:
 
     def other_writer(self, spans: tuple[Interval, ...], since: datetime, copy: str) -> HistoryJob | None:
         """
-        Return a job that changed the target beside the copy; None if there is none.
+        Return a job other than the copy that changed the target; None if there is none.
 
-        :param spans: Where.
-        :param since: By Polaris' clock.
+        :param spans: The intervals.
+        :param since: Start time, by Polaris' clock.
         :param copy: Id of the copy job.
         """
-        return next(iter(self._past(self._target).changes(spans, since, but=copy)), None)
+        return next(iter(self._history(self._target).changes(spans, since, but=copy)), None)
 
     def deletions(self, spans: tuple[Interval, ...], since: datetime | None) -> list[HistoryJob]:
-        """Return the jobs that deleted data of the source in some intervals, newest first."""
-        changes = self._past(self._source).changes(spans, since, only_removals=True)
+        """Return the jobs that deleted data of the source in the intervals, newest first."""
+        changes = self._history(self._source).changes(spans, since, only_removals=True)
         return [job for job in changes if job.state.type == "delete_data" and job.state.status == "completed"]
 
     def unused(self, within: Interval) -> list[UnusedSegment]:
         """
         Return the segments of the source that can be restored.
 
-        :param within: Those that overlap it.
-        :raises PolarisGuardError: There are too many to look at.
+        :param within: Return segments that overlap this interval.
+        :raises PolarisGuardError: There are too many segments to check.
         """
         rows = self._hook.iter_unused_segments(self._source, interval=within.to_wire())
         segments = [UnusedSegment.from_wire(row) for row in islice(rows, _MOST_SEGMENTS + 1)]
         if len(segments) > _MOST_SEGMENTS:
             raise PolarisGuardError(
                 f"table {self._source!r} has more than {_MOST_SEGMENTS:,} segments in {within.to_wire()!r} that were "
-                "replaced or deleted, too many to look at; nothing was done. Age shorter intervals, a run each."
+                "replaced or deleted, too many to check; nothing was done. Age shorter intervals, a run each."
             )
         return segments
 
-    def _past(self, table: str) -> TableHistory:
+    def _history(self, table: str) -> TableHistory:
         if table not in self._read:
             rows = self._hook.iter_jobs(
                 type=CHANGING_TYPES,
@@ -133,11 +136,11 @@ class TableHistories:
         self._described += 1
         if self._described > _MOST_DESCRIBES:
             raise PolarisGuardError(
-                f"it takes more than {_MOST_DESCRIBES} questions to find out which jobs changed tables "
-                f"{self._source!r} and {self._target!r}, because the list of jobs doesn't say what each works on; "
+                f"it takes more than {_MOST_DESCRIBES} requests to find out which jobs changed tables "
+                f"{self._source!r} and {self._target!r}, because the list of jobs doesn't show what each one changed; "
                 "nothing was done. If "
                 "you know that the source has all rows that the target's were made of, run the group with "
-                "on_aged_target='replace' (on_aged_target='{{ params.on_aged_target }}' lets one run say so)."
+                "on_aged_target='replace' (on_aged_target='{{ params.on_aged_target }}' allows it for one run)."
             )
         try:
             return self._hook.get_job(job_id)
@@ -147,11 +150,11 @@ class TableHistories:
 
 def aged_before(source: str, target: str, reasons: Sequence[tuple[Interval, str]]) -> PolarisGuardError:
     """
-    Refuse to age what was aged before.
+    Return the error for partitions that were aged before.
 
-    :param source: Table that data is taken from.
-    :param target: Table that it goes to.
-    :param reasons: Time partitions, and why each must not be replaced.
+    :param source: Table to move data from.
+    :param target: Table to move data to.
+    :param reasons: Time partitions, each with the reason why it must not be replaced.
     """
     places = format_intervals([bucket for bucket, _ in reasons])
     return PolarisGuardError(
@@ -161,5 +164,5 @@ def aged_before(source: str, target: str, reasons: Sequence[tuple[Interval, str]
         f"source_interval={reasons[0][0].to_wire()!r}, ...) and the same columns, then delete them with "
         f"PolarisDeleteDataOperator(table_name={source!r}, intervals={reasons[0][0].to_wire()!r}). If the source has "
         "all rows that the target's were made of, because they were restored, for example, run the group with "
-        "on_aged_target='replace' (on_aged_target='{{ params.on_aged_target }}' lets one run say so)."
+        "on_aged_target='replace' (on_aged_target='{{ params.on_aged_target }}' allows it for one run)."
     )

@@ -1,7 +1,7 @@
 """
-Cancels jobs from the triggerer: what Polaris is asked, and what a trigger that was stopped waits for and logs.
+Cancel jobs from the triggerer: the requests to Polaris, and what a stopped trigger waits for and logs.
 
-One function for ``on_kill`` of Airflow 3.3 and for the ``CancelledError`` of older versions.
+The same code serves ``on_kill`` of Airflow 3.3 and ``CancelledError`` of older versions.
 """
 
 from __future__ import annotations
@@ -13,26 +13,31 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError
 from airflow_provider_polaris.jobs.status.state import TERMINAL_STATUSES, CancelResult, normalize_status
-from airflow_provider_polaris.triggers.cancellation.open_questions import MOST_QUESTIONS, Line, Question, open_questions
+from airflow_provider_polaris.triggers.cancellation.open_questions import (
+    MOST_QUESTIONS,
+    LogLine,
+    Question,
+    open_questions,
+)
 from airflow_provider_polaris.triggers.cancellation.task_state import TaskKey, task_states
 from airflow_provider_polaris.triggers.polling.connection import is_unauthorized
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
 
-#: How long a stopped trigger waits for proof, and then for the cancel, in seconds. Airflow's own limit for ``on_kill``
-#: is 30 s for both.
+#: Seconds that a stopped trigger waits for the task's state, and then for the cancel. Airflow limits ``on_kill`` to 30
+#: s in total.
 PROOF_SECONDS: Final = 10.0
 CANCEL_SECONDS: Final = 15.0
 
 
 def cancel(client: PolarisClient, job_id: str) -> CancelResult:
     """
-    Ask Polaris to cancel a job.
+    Request the cancellation of a job.
 
-    :param client: Asks.
+    :param client: Client for the request.
     :param job_id: The job.
-    :raises PolarisAuthError: It refused our key (401); any other failure is in the result.
+    :raises PolarisAuthError: Polaris rejected the API key (401). All other failures are in the result.
     """
     try:
         try:
@@ -40,7 +45,7 @@ def cancel(client: PolarisClient, job_id: str) -> CancelResult:
         except PolarisApiError as error:
             if is_unauthorized(error):
                 raise
-            # A job that has ended, or one that can't be canceled: its status tells which.
+            # The job has ended, or its type can't be canceled. The status distinguishes the two.
             status = normalize_status(client.get_job_status(job_id))
             return CancelResult(status, None if status in TERMINAL_STATUSES else str(error))
     except PolarisError as error:
@@ -51,9 +56,9 @@ def cancel(client: PolarisClient, job_id: str) -> CancelResult:
 
 def status_of(client: PolarisClient, job_id: str) -> CancelResult:
     """
-    Look at a job without touching it, for someone who only wants to know whether it has ended.
+    Return the status of a job as a cancel result, without canceling it.
 
-    :param client: Asks.
+    :param client: Client for the request.
     :param job_id: The job.
     :raises PolarisAuthError: As for :func:`cancel`.
     """
@@ -66,19 +71,19 @@ def status_of(client: PolarisClient, job_id: str) -> CancelResult:
 
 
 class Canceler(Protocol):
-    """Who can cancel a job: the watcher."""
+    """Cancels jobs; implemented by the watcher."""
 
     async def cancel(self, job_id: str) -> CancelResult:
-        """Ask Polaris to cancel a job; failures are in the result."""
+        """Request the cancellation of a job. Failures are in the result."""
 
 
 def prepare_kill(ti: Any) -> None:
     """
-    Load what the first question to Airflow needs, before it is needed; returns at once and never raises.
+    Load the modules that the first request to Airflow needs. Returns immediately and never raises.
 
-    :param ti: The task instance of a trigger that starts.
+    :param ti: Task instance of a trigger that starts.
     """
-    with contextlib.suppress(Exception):  # a task instance that makes no sense
+    with contextlib.suppress(Exception):  # an invalid task instance
         task_states().warm_up(TaskKey.of(ti))
 
 
@@ -86,33 +91,33 @@ def ask_why(
     ti: Any, job_id: str, canceler: Canceler, *, because: str, log: Any, seconds: float | None = None
 ) -> Asking | None:
     """
-    Begin to find out why a trigger was stopped, and cancel its job if the task no longer waits for it.
+    Start to find out why a trigger was stopped. Cancel its job if the task no longer waits for it.
 
-    Airflow stops a trigger when the task is marked or cleared, but also when the triggerer ends or loses it to another
-    one. The task's state tells which, and for a task that is deferred the job that it waits for now. The question
-    outlives the trigger. See :mod:`~airflow_provider_polaris.triggers.cancellation.open_questions`. Returns at once,
-    never raises.
+    Airflow stops a trigger when the task is marked or cleared, but also when the triggerer ends or loses the trigger to
+    another one. The task's state distinguishes these cases. For a deferred task, its current job does. The check
+    continues after the trigger has ended. See :mod:`~airflow_provider_polaris.triggers.cancellation.open_questions`.
+    Returns immediately, never raises.
 
-    :param ti: The trigger's task instance.
+    :param ti: Task instance of the trigger.
     :param job_id: The job.
-    :param canceler: Cancels it.
-    :param because: Which argument wants it, for the log.
+    :param canceler: Cancels the job.
+    :param because: The argument that requests the cancel, for the log.
     :param log: Logger of the task.
-    :param seconds: Seconds until the task's deadline, if the job must run on after that; else None.
-    :return: What :func:`attend` takes; None if there is nothing to ask, which the log says.
+    :param seconds: Seconds until the task's deadline, if the job must continue after it; otherwise None.
+    :return: Input of :func:`attend`; None if the check can't start. The reason is logged.
     """
     if ti is None:
-        log.warning("The trigger was stopped and Airflow doesn't say why; Polaris job %r runs on.", job_id)
+        log.warning("The trigger was stopped and Airflow gives no reason; Polaris job %r runs on.", job_id)
         return None
     try:
         question = Question(TaskKey.of(ti), job_id, canceler.cancel, because, seconds)
-    except Exception as error:  # a task instance that makes no sense
+    except Exception as error:  # an invalid task instance
         log.warning("Polaris job %r may not have been canceled: %r", job_id, error)
         return None
     task = open_questions().open(question)
     if task is None:
         log.warning(
-            "The trigger was stopped, and Airflow is not asked why: %d such questions are open already. Polaris job %r "
+            "The trigger was stopped, and the reason is not polled: %d such questions are open already. Polaris job %r "
             "may run on; the next try or a clear of the task settles it.",
             MOST_QUESTIONS,
             job_id,
@@ -122,18 +127,19 @@ def ask_why(
 
 
 class Asking(NamedTuple):
-    """A question that was opened, and the task whose result is the line that closes it."""
+    """An open question, and the task that returns its final log line."""
 
     question: Question
-    task: asyncio.Task[Line]
+    task: asyncio.Task[LogLine]
 
 
 async def attend(asking: Asking, log: Any) -> None:
     """
-    Log what comes of a question while Airflow lets the trigger wait; without a result, leave it open and log that.
+    Wait for the result of a question while Airflow lets the trigger wait, and log it. Without a result, log that the
+    question stays open.
 
-    Airflow 3.3 cancels a trigger again in each of its rounds, so ``on_kill`` has a second or two. Source:
-    TriggerRunner.cancel_triggers of 3.3.2.
+    Airflow 3.3 cancels a trigger again in each loop, so ``on_kill`` has 1 to 2 s. Source: TriggerRunner.cancel_triggers
+    of 3.3.2.
 
     :param asking: The question.
     :param log: Logger of the task.
@@ -158,7 +164,7 @@ def _log_open(question: Question, log: Any) -> None:
     if question.is_proven:
         log.log(
             level,
-            "The task no longer waits for Polaris job %r, and the job is not canceled yet: %s. The triggerer goes on "
+            "The task no longer waits for Polaris job %r, and the job is not canceled yet: %s. The triggerer keeps "
             "trying; its own log has the result. If the triggerer ends before, the job may run on.",
             question.job_id,
             question.last,
@@ -167,7 +173,7 @@ def _log_open(question: Question, log: Any) -> None:
         log.log(
             level,
             "The trigger was stopped, and nothing proves yet that the task no longer waits for Polaris job %r: %s. The "
-            "triggerer goes on asking, for an hour at most, and cancels the job on proof; its own log has the result. "
+            "triggerer keeps polling, for at most 1 h, and cancels the job on proof; its own log has the result. "
             "If the triggerer ends before, the job may run on.",
             question.job_id,
             question.last,

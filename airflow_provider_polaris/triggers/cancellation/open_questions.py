@@ -1,8 +1,9 @@
 """
-Finds out what became of tasks whose triggers were stopped, and cancels the jobs that no task waits for any more.
+Find out what happened to tasks whose triggers were stopped, and cancel the jobs that no task waits for.
 
-A question outlives its trigger: it belongs to the event loop, holds what cancels its job, and is asked until an answer
-settles it, for an hour at most. It runs outside the context of the trigger, whose task has closed its log by then.
+A question outlives its trigger. It belongs to the event loop, holds the function that cancels its job, and is polled
+until an answer settles it, for at most 1 h. It runs outside the trigger's context, because the log of that task is
+already closed.
 """
 
 from __future__ import annotations
@@ -20,26 +21,26 @@ from airflow_provider_polaris.triggers.cancellation.task_job import job_of
 from airflow_provider_polaris.triggers.cancellation.task_state import NoAnswerError, TaskKey, task_states
 from airflow_provider_polaris.triggers.polling.connection import create_isolated_task
 
-#: How many questions an event loop holds; one more is refused, and its job runs on.
+#: Maximum number of open questions on an event loop. Further questions are refused, and their jobs continue.
 MOST_QUESTIONS: Final = 10_000
-#: How long a question is asked, in seconds.
+#: Maximum time that a question is polled, in seconds.
 MOST_SECONDS: Final = 3600.0
-#: Seconds before the second request; each pause is twice as long as the one before, up to the longest.
+#: Seconds before the second request. Each pause doubles, up to the longest.
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
-#: States that a task has only after its wait has ended; None is a task that was cleared. All others are doubt: a retry,
-#: or a trigger that has moved to another triggerer, may be about to resume this very job.
+#: States that a task has only after its wait has ended; None is a cleared task. Any other state proves nothing: a
+#: retry, or a trigger on another triggerer, may be about to resume this job.
 PROOFS: Final = frozenset({"failed", "success", "skipped", "removed", None})
 
 _DEFERRED: Final = "deferred"
-#: XComs that are read at once; a triggerer that has lost all its triggers would hold up Airflow's own messages.
+#: Maximum number of concurrent XCom reads. More would delay Airflow's own messages when a triggerer loses all triggers.
 _LOOKUPS: Final = 8
 
 _LOG: Final = logging.getLogger(__name__)
 
 
-class Line(NamedTuple):
-    """One line for the log: a level of :mod:`logging` and the text."""
+class LogLine(NamedTuple):
+    """One log line: a level of :mod:`logging` and the text."""
 
     level: int
     text: str
@@ -52,10 +53,10 @@ class Question:
 
     :param key: The task instance.
     :param job_id: The job.
-    :param cancel: Asks Polaris to cancel it; failures are in the result.
-    :param because: Which argument wants that, for the log.
-    :param seconds: For how long a proof counts: after the task's deadline, a failure may be its time-out, which leaves
-        the job alone. None for no such limit.
+    :param cancel: Requests the cancellation from Polaris. Failures are in the result.
+    :param because: The argument that requests the cancel, for the log.
+    :param seconds: Seconds for which a proof counts. After the task's deadline, a failed state may mean that the task
+        timed out, which doesn't cancel the job. None for no limit.
     """
 
     key: TaskKey
@@ -63,45 +64,44 @@ class Question:
     cancel: Callable[[str], Awaitable[CancelResult]]
     because: str
     seconds: float | None = None
-    #: What the last answer was, for the log.
+    #: The last answer, for the log.
     last: str = "Airflow gave no answer yet"
-    #: Whether Airflow or Polaris failed to answer last.
+    #: Whether the last request to Airflow or Polaris failed.
     is_unanswered: bool = False
-    #: Whether it proved the end of the wait, so that all that is missing is the cancel.
+    #: Whether the end of the wait is proven, so that only the cancel is missing.
     is_proven: bool = False
-    #: Whether the trigger still waits, and logs the result in its task's log.
+    #: Whether the trigger still waits, and logs the result to the task's log.
     is_attended: bool = False
 
 
 class OpenQuestions:
-    """The questions of one event loop; each is a task that nobody cancels but a triggerer that ends."""
+    """The open questions of one event loop. Each is a task that is canceled only when the triggerer ends."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[Line]] = set()
+        self._tasks: set[asyncio.Task[LogLine]] = set()
         self._lookups = asyncio.Semaphore(_LOOKUPS)
 
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def open(self, question: Question) -> asyncio.Task[Line] | None:
+    def open(self, question: Question) -> asyncio.Task[LogLine] | None:
         """
-        Begin to ask.
+        Start to poll for the answer to a question.
 
         :param question: The question.
-        :return: A task whose result is the line that closes the question, for the one who waits; don't cancel it. None
-            if there are too many questions.
+        :return: A task that returns the final log line; don't cancel it. None if there are too many questions.
         """
         if len(self._tasks) >= MOST_QUESTIONS:
             return None
-        task = create_isolated_task(self._see_through(question))
+        task = create_isolated_task(self._resolve(question))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _see_through(self, question: Question) -> Line:
+    async def _resolve(self, question: Question) -> LogLine:
         key, job_id = question.key, question.job_id
         try:
-            line = await self._settle(question)
+            line = await self._poll(question)
         except asyncio.CancelledError:
             _LOG.warning(
                 "The triggerer ends, and Polaris job %r of %s may run on, because the question whether the task still "
@@ -112,18 +112,18 @@ class OpenQuestions:
             )
             raise
         except Exception as error:
-            line = Line(logging.WARNING, f"Polaris job {job_id!r} may not have been canceled: {error!r}")
+            line = LogLine(logging.WARNING, f"Polaris job {job_id!r} may not have been canceled: {error!r}")
         if not question.is_attended:
             _LOG.log(line.level, "Stopped trigger of %s: %s", key, line.text)
         return line
 
-    async def _settle(self, question: Question) -> Line:
+    async def _poll(self, question: Question) -> LogLine:
         loop = asyncio.get_running_loop()
         began = loop.time()
         deadline = began + (math.inf if question.seconds is None else question.seconds)
         pause = FIRST_PAUSE
         while True:
-            line = await self._look(question, deadline)
+            line = await self._check(question, deadline)
             if line is not None:
                 return line
             if loop.time() + pause > began + MOST_SECONDS:
@@ -131,8 +131,8 @@ class OpenQuestions:
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _look(self, question: Question, deadline: float) -> Line | None:
-        """Ask once; return the line that closes the question, or None if it stays open."""
+    async def _check(self, question: Question, deadline: float) -> LogLine | None:
+        """Check once. Return the final log line, or None if the question stays open."""
         job_id = question.job_id
         question.is_proven = False
         try:
@@ -141,8 +141,8 @@ class OpenQuestions:
                 async with self._lookups:
                     now = await job_of(question.key)
                 if now in (job_id, None):
-                    # Another trigger waits for the task, and gets its next kill.
-                    return Line(
+                    # Another trigger waits for the task, and receives its next kill.
+                    return LogLine(
                         logging.INFO,
                         f"The trigger was stopped, but the task is still deferred; Polaris job {job_id!r} runs on.",
                     )
@@ -151,7 +151,7 @@ class OpenQuestions:
             return None
         question.last, question.is_unanswered = f"the task's state is {state!r}", False
         if asyncio.get_running_loop().time() >= deadline:
-            return Line(
+            return LogLine(
                 logging.INFO,
                 f"The task's deadline passed before it was known whether the task was killed; Polaris job {job_id!r} "
                 "runs on, because cancel_on_timeout=False.",
@@ -166,34 +166,34 @@ class OpenQuestions:
         return _canceled(result, job_id, question.because)
 
 
-def _canceled(result: CancelResult, job_id: str, because: str) -> Line:
+def _canceled(result: CancelResult, job_id: str, because: str) -> LogLine:
     if result.problem is not None:
-        return Line(
+        return LogLine(
             logging.WARNING,
             f"The task no longer waits for it, and Polaris job {job_id!r} could not be canceled; its status is "
             f"{result.status or 'unknown'!r} and it may run on (jobs that delete data can't be canceled): "
             f"{result.problem}",
         )
     if result.has_ended and result.status != "canceled":
-        return Line(
+        return LogLine(
             logging.INFO, f"Polaris job {job_id!r} had ended before it could be canceled, with {result.status!r}."
         )
-    return Line(
+    return LogLine(
         logging.INFO,
         f"The task no longer waits for it; Polaris was asked to cancel job {job_id!r} because {because}, it is now "
         f"{result.status!r}.",
     )
 
 
-def _expired(question: Question) -> Line:
+def _expired(question: Question) -> LogLine:
     if question.is_proven:
-        return Line(
+        return LogLine(
             logging.WARNING,
             f"The task no longer waits for it, and Polaris job {question.job_id!r} could not be canceled in "
             f"{MOST_SECONDS:.0f} s; it may run on, and the next try or a clear of the task settles it. "
             f"{question.last}",
         )
-    return Line(
+    return LogLine(
         logging.WARNING if question.is_unanswered else logging.INFO,
         f"In {MOST_SECONDS:.0f} s no answer proved that the task no longer waits for Polaris job {question.job_id!r} "
         f"(the last: {question.last}). The job may run on; the next try or a clear of the task settles it.",
@@ -204,5 +204,5 @@ _BY_LOOP: WeakKeyDictionary[asyncio.AbstractEventLoop, OpenQuestions] = WeakKeyD
 
 
 def open_questions() -> OpenQuestions:
-    """Return the questions of the running loop."""
+    """Return the open questions of the running event loop."""
     return _BY_LOOP.setdefault(asyncio.get_running_loop(), OpenQuestions())

@@ -1,8 +1,8 @@
 """
-Asks Airflow which job a deferred task waits for now.
+Read from Airflow which job a deferred task currently waits for.
 
-Airflow takes a second or two to stop the trigger of a task that was cleared. By then the next try may be deferred as
-well, so "is it still deferred?" is answered with yes for the wrong try; the job that it handed on tells them apart.
+Airflow takes 1 to 2 s to stop the trigger of a cleared task. Meanwhile the next try may be deferred, too. The state
+"deferred" then belongs to the wrong try; the job id in its XCom distinguishes the two.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 from airflow_provider_polaris.triggers.cancellation.task_state import NoAnswerError, TaskKey
 from airflow_provider_polaris.triggers.polling.connection import answer_within
 
-#: How long one request may take, in seconds.
+#: Maximum duration of one request, in seconds.
 JOB_SECONDS: Final = 30.0
 
 
 async def job_of(key: TaskKey) -> str | None:
     """
-    Return the id of the job that a task handed on last; None if it handed on none.
+    Return the id of the last job that a task pushed to XCom; None if it pushed none.
 
     :param key: The task instance.
     :raises NoAnswerError: Airflow gave no answer.
@@ -29,7 +29,7 @@ async def job_of(key: TaskKey) -> str | None:
     try:
         facts = await answer_within(JOB_SECONDS, ask(key))
     except Exception as error:
-        raise NoAnswerError(f"Airflow couldn't be asked which job the task waits for: {error!r}") from error
+        raise NoAnswerError(f"Airflow could not return the job of the task: {error!r}") from error
     found = facts.get("id") if isinstance(facts, dict) else None
     return found if isinstance(found, str) else None
 

@@ -1,9 +1,9 @@
 """
-Asks Airflow for the states of tasks, for many tasks in few questions.
+Read the states of many tasks from Airflow in few requests.
 
-A trigger is also stopped when it merely moves to another triggerer (a restart, or no heartbeat for half a minute), and
-Airflow doesn't say why it stops. Its ``on_kill`` is no proof either: a triggerer that slept through the move calls it.
-Source: jobs/triggerer_job_runner.py of Airflow 2.11.2 to 3.3.2.
+Airflow also stops a trigger that only moves to another triggerer (after a restart, or 30 s without a heartbeat), and
+gives no reason. ``on_kill`` is no proof either: a triggerer that was suspended during the move calls it, too. Source:
+jobs/triggerer_job_runner.py of Airflow 2.11.2 to 3.3.2.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from weakref import WeakKeyDictionary
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 from airflow_provider_polaris.triggers.polling.connection import answer_within, create_isolated_task
 
-#: How long one request to Airflow may take, in seconds. Loaded machines need a minute; this is for requests that hang.
+#: Maximum duration of one request to Airflow, in seconds. Loaded machines need a minute; this limit is for requests
+#: that hang.
 STATE_SECONDS: Final = 300.0
 
-#: Pairs of run and task a question; the answer comes for all combinations, and a URL has its limits.
+#: Maximum pairs of run and task in a request. The answer covers all combinations, and URLs are limited in length.
 _MOST_PAIRS: Final = 100
 
 
 class TaskKey(NamedTuple):
-    """What identifies a task instance; the order of the fields is that in which questions are put together."""
+    """Identity of a task instance. Requests are grouped in the order of these fields."""
 
     dag_id: str
     run_id: str
@@ -36,7 +37,7 @@ class TaskKey(NamedTuple):
 
     @classmethod
     def of(cls, ti: Any) -> TaskKey:
-        """Return the key of what Airflow gave a trigger as its task instance."""
+        """Return the key of the task instance that Airflow gave a trigger."""
         return cls(ti.dag_id, ti.run_id, ti.task_id, ti.map_index if ti.map_index is not None else -1)
 
     def __str__(self) -> str:
@@ -44,20 +45,20 @@ class TaskKey(NamedTuple):
         return f"task {self.dag_id}.{self.task_id} (run {self.run_id}{index})"
 
 
-#: State by task, None for "no status", which a cleared task has; who is missing is unknown.
+#: State by task; None for "no status", the state of a cleared task. A missing task is unknown.
 States = dict[TaskKey, str | None]
 Query = Callable[[Sequence[TaskKey]], Coroutine[Any, Any, States]]
 
 
 class NoAnswerError(Exception):
-    """Raised when Airflow doesn't tell the state of a task; the message says why and is for the log."""
+    """Raised when Airflow doesn't return the state of a task. The message gives the reason and is logged."""
 
 
 class TaskStates:
     """
-    Puts questions together: those that come while Airflow answers wait for the next one.
+    Batch state requests: requests that arrive during an open one are sent together afterwards.
 
-    :param query: Asks Airflow.
+    :param query: Sends a request to Airflow.
     """
 
     def __init__(self, query: Query) -> None:
@@ -68,7 +69,7 @@ class TaskStates:
 
     async def state(self, key: TaskKey) -> str | None:
         """
-        Return the state of a task; None if it has none, as a task that was cleared.
+        Return the state of a task; None if it has none, like a cleared task.
 
         :param key: The task instance.
         :raises NoAnswerError: Airflow gave no answer, or doesn't list the task.
@@ -77,11 +78,12 @@ class TaskStates:
 
     def warm_up(self, key: TaskKey) -> None:
         """
-        Ask once and drop the answer, so that nothing has to be loaded when an answer is needed; returns at once.
+        Send one request and drop the answer, so that everything is loaded when an answer is needed. Returns
+        immediately.
 
-        The first request to Airflow makes the supervisor of an Airflow 3 triggerer load the whole execution API, with
-        FastAPI and ``starlette.testclient`` (which ``svcs.fastapi`` imports), and Airflow 2 load its models. That takes
-        seconds, on a busy machine many of them. Source: ``in_process_api_server`` in jobs/triggerer_job_runner.py.
+        On the first request, the supervisor of an Airflow 3 triggerer loads the whole execution API, with FastAPI and
+        ``starlette.testclient`` (which ``svcs.fastapi`` imports). Airflow 2 loads its models. That takes seconds, and
+        more on a busy machine. Source: ``in_process_api_server`` in jobs/triggerer_job_runner.py.
 
         :param key: Any task instance.
         """
@@ -93,7 +95,7 @@ class TaskStates:
         future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._asking.append((key, future))
         if self._task is None:
-            # A task that nobody cancels: see SharedSettings.
+            # This task is never canceled, see SharedSettings.
             self._task = create_isolated_task(self._answer_all())
         return future
 
@@ -113,18 +115,18 @@ class TaskStates:
             self._task = None
 
     async def _answer(self, keys: Sequence[TaskKey]) -> tuple[States, str]:
-        """Return what Airflow says, and why the rest is unknown."""
+        """Return the states that Airflow returned, and why the others are unknown."""
         try:
-            return await answer_within(STATE_SECONDS, self._query(keys)), "Airflow didn't tell the task's state"
+            return await answer_within(STATE_SECONDS, self._query(keys)), "Airflow didn't return the task's state"
         except Exception as error:
-            return {}, f"Airflow couldn't be asked for the task's state: {error!r}"
+            return {}, f"Airflow could not return the task's state: {error!r}"
 
 
 _BY_LOOP: WeakKeyDictionary[asyncio.AbstractEventLoop, TaskStates] = WeakKeyDictionary()
 
 
 def task_states() -> TaskStates:
-    """Return the one who asks for everybody on the running loop."""
+    """Return the shared state reader of the running event loop."""
     loop = asyncio.get_running_loop()
     if loop not in _BY_LOOP:
         _BY_LOOP[loop] = TaskStates(ask_supervisor if AIRFLOW_VERSION >= (3, 0) else ask_database)
@@ -132,7 +134,7 @@ def task_states() -> TaskStates:
 
 
 class Question(NamedTuple):
-    """One question: all combinations of the runs and tasks of a DAG."""
+    """One request: all combinations of some runs and tasks of a DAG."""
 
     dag_id: str
     run_ids: list[str]
@@ -142,9 +144,9 @@ class Question(NamedTuple):
 
 def questions(keys: Sequence[TaskKey]) -> Iterator[Question]:
     """
-    Put tasks together, the instances of a mapped task in one question.
+    Group tasks into requests; instances of a mapped task share one.
 
-    :param keys: Sorted.
+    :param keys: Sorted keys.
     """
     for dag_id, of_dag in groupby(keys, key=lambda key: key.dag_id):
         pairs = [(pair, list(of_pair)) for pair, of_pair in groupby(of_dag, key=lambda key: key[1:3])]
@@ -156,13 +158,13 @@ def questions(keys: Sequence[TaskKey]) -> Iterator[Question]:
 
 async def ask_supervisor(keys: Sequence[TaskKey]) -> States:
     """
-    Ask Airflow 3 through the triggerer's own line.
+    Read task states from Airflow 3 over the triggerer's own connection.
 
-    Directly and not through ``RuntimeTaskInstance.get_task_states``, which blocks and would need a thread. A request
-    that fails leaves its tasks out of the answer. The imports cost nothing: a triggerer has done them before it runs
-    its first trigger.
+    Doesn't use ``RuntimeTaskInstance.get_task_states``, which blocks and would need a thread. If a request fails, its
+    tasks are missing from the answer. The imports are free: a triggerer has loaded these modules before its first
+    trigger.
 
-    :param keys: Sorted.
+    :param keys: Sorted keys.
     :raises Exception: All requests failed.
     """
     from airflow.sdk.execution_time import task_runner
@@ -179,7 +181,7 @@ async def ask_supervisor(keys: Sequence[TaskKey]) -> States:
             continue
         for key in question.keys:
             of_run = answer.task_states.get(key.run_id, {})
-            # Airflow writes the instances of a mapped task so.
+            # Airflow's name of an instance of a mapped task.
             name = key.task_id if key.map_index < 0 else f"{key.task_id}_{key.map_index}"
             if name in of_run:
                 states[key] = of_run[name]
@@ -190,9 +192,9 @@ async def ask_supervisor(keys: Sequence[TaskKey]) -> States:
 
 async def ask_database(keys: Sequence[TaskKey]) -> States:
     """
-    Ask the database of Airflow 2, where a triggerer has it; in a thread that nobody waits for at the end.
+    Read task states from the database of Airflow 2. Uses a daemon thread, which doesn't delay the exit.
 
-    :param keys: Sorted.
+    :param keys: Sorted keys.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[States] = loop.create_future()

@@ -1,0 +1,1 @@
+"""Poll tables for data that waiting tasks need."""

@@ -1,7 +1,7 @@
 """
-What a table shall hold before a task goes on: as SQL, and what the answer means; pure: performs no I/O, asks no clock.
+The data that a task waits for, as SQL, and the evaluation of the answer. Pure: performs no I/O and reads no clock.
 
-All conditions on a table fit into one SELECT, and each looks at no more time than it is about.
+All conditions on a table fit into one SELECT. Each condition reads only the time range that it needs.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from airflow_provider_polaris.jobs.time.instant import (
 )
 from airflow_provider_polaris.jobs.time.interval import Interval, merge
 
-#: So far before the wanted instant the newest row is looked for, to tell how far the data is.
-_TOLD: Final = timedelta(days=1)
+#: The newest row is searched from this long before the wanted instant, to report the progress of the data.
+_SEARCH_BEFORE: Final = timedelta(days=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)
 class TableData:
     """
-    What a look found.
+    Result of one query of a table.
 
     :param has_table: Whether the table exists.
-    :param newest: ``__time`` of the newest row, if there is one at most a day before the wanted instant.
-    :param rows: Rows in the interval; None if they weren't counted.
+    :param newest: ``__time`` of the newest row, if one exists from 1 day before the wanted instant on.
+    :param rows: Rows in the interval; None if not counted.
     """
 
     has_table: bool
@@ -46,13 +46,13 @@ class TableData:
 @dataclass(frozen=True)
 class DataCondition:
     """
-    What is waited for; at least one of ``up_to`` and ``min_rows`` is set.
+    Condition on a table. At least one of ``up_to`` and ``min_rows`` is set.
 
     :param table: The table.
-    :param up_to: A row of this instant or a later one.
-    :param interval: Where ``min_rows`` are counted.
-    :param min_rows: At least so many rows.
-    :param filter: Only rows that meet this SQL condition count.
+    :param up_to: Requires a row of this instant or later.
+    :param interval: Interval in which ``min_rows`` are counted.
+    :param min_rows: Minimum number of rows.
+    :param filter: Count only rows that meet this SQL condition.
     """
 
     table: str
@@ -62,7 +62,7 @@ class DataCondition:
     filter: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON scalars, by name of the field."""
+        """Return the condition as JSON scalars by field name."""
         return {
             "table": self.table,
             "up_to": None if self.up_to is None else format_instant(self.up_to),
@@ -73,7 +73,7 @@ class DataCondition:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> DataCondition:
-        """Read what :meth:`to_json` wrote."""
+        """Parse the result of :meth:`to_json`."""
         up_to, interval = fields["up_to"], fields["interval"]
         return cls(
             table=fields["table"],
@@ -85,21 +85,21 @@ class DataCondition:
 
     @property
     def windows(self) -> tuple[Interval, ...]:
-        """The time that is looked at."""
-        spans = [] if self.up_to is None else [Interval(self._told_from, OPEN_END)]
+        """The time ranges that the query reads."""
+        spans = [] if self.up_to is None else [Interval(self._search_start, OPEN_END)]
         return (*spans, self.interval) if self.min_rows is not None and self.interval is not None else tuple(spans)
 
     def columns(self, number: int) -> list[str]:
         """
-        Return what the SELECT asks for this condition.
+        Return the SELECT columns of this condition.
 
-        :param number: Makes the names of the columns.
+        :param number: Suffix of the column names.
         :raises PolarisSpecError: The filter is not one SQL expression.
         """
         columns = []
         if self.up_to is not None:
-            rows = self._filter(Interval(self._told_from, OPEN_END))
-            # How many as well: what the MAX of no rows is depends on how the service treats NULL.
+            rows = self._filter(Interval(self._search_start, OPEN_END))
+            # The count is needed, too: the MAX of no rows depends on how the service treats NULL.
             columns += [f'MAX("__time") {rows} AS "newest{number}"', f'COUNT(*) {rows} AS "recent{number}"']
         if self.min_rows is not None and self.interval is not None:
             columns.append(f'COUNT(*) {self._filter(self.interval)} AS "rows{number}"')
@@ -107,11 +107,11 @@ class DataCondition:
 
     def read(self, row: Mapping[str, Any] | None, number: int) -> TableData:
         """
-        Read the answer.
+        Parse the answer.
 
-        :param row: The one row of the answer; None for a table without data.
+        :param row: The single row of the answer; None for a table without data.
         :param number: As for :meth:`columns`.
-        :raises PolarisProtocolError: It is no such answer.
+        :raises PolarisProtocolError: The answer is malformed.
         """
         newest = rows = None
         if self.up_to is not None and row is not None and _whole(row, f"recent{number}"):
@@ -121,13 +121,13 @@ class DataCondition:
         return TableData(True, newest, rows)
 
     def is_met(self, seen: TableData) -> bool:
-        """Whether the table holds what is waited for."""
+        """Return whether the table meets the condition."""
         if self.up_to is not None and (seen.newest is None or seen.newest < self.up_to):
             return False
         return self.min_rows is None or (seen.rows is not None and seen.rows >= self.min_rows)
 
     def describe(self, seen: TableData) -> str:
-        """Say what is there and what is waited for, as a sentence for the log."""
+        """Return a log sentence with the found and the wanted data."""
         name = f"table {self.table!r}" + ("" if self.filter is None else " (rows that pass filter_expression)")
         if not seen.has_table:
             return f"Waiting for data of {name}, which does not exist (yet)."
@@ -142,12 +142,12 @@ class DataCondition:
 
     @property
     def _no_row(self) -> str:
-        return f"no row since {format_instant(self._told_from)}"
+        return f"no row since {format_instant(self._search_start)}"
 
     @property
-    def _told_from(self) -> datetime:
+    def _search_start(self) -> datetime:
         assert self.up_to is not None
-        return self.up_to - _TOLD if self.up_to > _EPOCH else self.up_to
+        return self.up_to - _SEARCH_BEFORE if self.up_to > _EPOCH else self.up_to
 
     def _filter(self, span: Interval) -> str:
         terms = [f"TIME_IN_INTERVAL(\"__time\", '{span.to_wire()}')"]
@@ -158,7 +158,7 @@ class DataCondition:
 
 def select(conditions: Sequence[DataCondition]) -> str:
     """
-    Return the SQL that looks at all conditions on a table at once.
+    Return the SQL that evaluates all conditions on a table.
 
     :param conditions: At least one; all on the same table.
     :raises PolarisSpecError: A filter is not one SQL expression.

@@ -1,4 +1,4 @@
-"""What a waiter for data concludes from what its looks found; pure: performs no I/O, asks no clock."""
+"""Evaluate the query results of a wait for data. Pure: performs no I/O and reads no clock."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from airflow_provider_polaris.jobs.status.wait_tracker import Message, copy_erro
 from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition, TableData
 
 _BUDGET: Final = timedelta(minutes=15)
-#: Kinds of failures in a row that one wait warns of.
-_MOST_TOLD: Final = 10
+#: Maximum number of different failures in a row that one wait logs.
+_MOST_WARNINGS: Final = 10
 
 
 @dataclass(frozen=True)
 class DataVerdict:
     """
-    What to do after a look.
+    What to do after a query.
 
-    :param decision: ``wait`` and look again; ``met``: the data is there; ``gave_up``: raise ``error``.
-    :param messages: What to log now; each is given out once.
+    :param decision: ``wait``: query again; ``met``: the data is there; ``gave_up``: raise ``error``.
+    :param messages: Messages to log now; each is returned once.
     :param error: Set with ``gave_up``.
     """
 
@@ -33,45 +33,45 @@ class DataVerdict:
 
 class DataTracker:
     """
-    Remember what the looks found, and conclude.
+    Record query results, and decide whether to go on waiting.
 
-    A look without an answer costs nothing until every look has failed for 15 minutes. What would never be answered,
-    such as a filter that Polaris refuses, is given up at once.
+    Failed queries are tolerated until all queries have failed for 15 min. A permanent error, such as a filter that
+    Polaris rejects, ends the wait immediately.
 
-    :param condition: What is waited for.
+    :param condition: The awaited data.
     """
 
     def __init__(self, condition: DataCondition) -> None:
-        #: What was found last; None before the first answer.
+        #: The last result; None before the first answer.
         self.seen: TableData | None = None
-        #: Why the last look found nothing; None if it found something.
+        #: The error of the last query; None if it succeeded.
         self.failure: PolarisError | None = None
         self._condition = condition
         self._failing_since: datetime | None = None
         self._failures = 0
-        self._told: tuple[object, ...] = ()
+        self._warned: tuple[object, ...] = ()
 
     def take(self, found: TableData | PolarisError, now: datetime) -> DataVerdict:
         """
-        Take note of a look.
+        Record the result of a query.
 
-        :param found: What it found, or why it found nothing.
-        :param now: When that was.
+        :param found: The data or the error.
+        :param now: Time of the query.
         """
-        return self._missed(found, now) if isinstance(found, PolarisError) else self._saw(found)
+        return self._record_error(found, now) if isinstance(found, PolarisError) else self._record_data(found)
 
-    def _saw(self, seen: TableData) -> DataVerdict:
+    def _record_data(self, seen: TableData) -> DataVerdict:
         messages: list[Message] = []
         if self._failing_since is not None:
-            messages.append((logging.INFO, f"Table {self._condition.table!r} can be looked at again."))
-        self._failing_since, self._failures, self._told, self.failure = None, 0, (), None
+            messages.append((logging.INFO, f"Table {self._condition.table!r} can be queried again."))
+        self._failing_since, self._failures, self._warned, self.failure = None, 0, (), None
         if seen != self.seen:
             messages.append((logging.INFO, self._condition.describe(seen)))
         self.seen = seen
         return DataVerdict("met" if self._condition.is_met(seen) else "wait", tuple(messages))
 
-    def _missed(self, error: PolarisError, now: datetime) -> DataVerdict:
-        if is_lasting(error):
+    def _record_error(self, error: PolarisError, now: datetime) -> DataVerdict:
+        if is_permanent(error):
             return DataVerdict("gave_up", error=error)
         self.failure = error
         since = self._failing_since = self._failing_since or now
@@ -80,21 +80,21 @@ class DataTracker:
         if now - since >= _BUDGET:
             minutes = (now - since).total_seconds() / 60
             text = (
-                f"gave up looking at table {self._condition.table!r}: {self._failures} looks in a row found no answer, "
-                f"for {minutes:.0f} min. The last one failed so: {error}"
+                f"gave up querying table {self._condition.table!r}: {self._failures} queries in a row got no answer, "
+                f"for {minutes:.0f} min. The last one failed: {error}"
             )
             return DataVerdict("gave_up", error=copy_error(error, text))
-        # Not the text: it may hold a request id, and then each look would be worth a line.
+        # Compare no texts: they may contain a request id, and then each query would log a line.
         key = (type(error), getattr(error, "status", None), getattr(error, "code", None))
-        if key in self._told or len(self._told) >= _MOST_TOLD:
+        if key in self._warned or len(self._warned) >= _MOST_WARNINGS:
             return DataVerdict("wait")
-        self._told += (key,)
-        text = f"{name} can't be looked at; the wait goes on for 15 min without an answer: {error}"
+        self._warned += (key,)
+        text = f"{name} can't be queried; the wait continues for 15 min without an answer: {error}"
         return DataVerdict("wait", ((logging.WARNING, text),))
 
 
-def is_lasting(error: PolarisError) -> bool:
-    """Whether every look would meet the same error: what is asked is wrong, or can't be told."""
+def is_permanent(error: PolarisError) -> bool:
+    """Return whether every query would get the same error, because the request is wrong or can't be answered."""
     if isinstance(error, PolarisApiError):
         return error.status == 400
     return isinstance(error, PolarisGuardError | PolarisSpecError)

@@ -1,8 +1,9 @@
 """
-One look at a table for all who wait for its data, on an event loop and through a connection.
+Share one query of a table between all waiters of an event loop and a connection.
 
-The watch lives on the loop; threads ask, eight at most for a connection. It logs nothing: each waiter logs what it
-hears. Who got no answer the last time is looked for apart, in two more threads, so that it holds up nobody else.
+The watch runs on the loop; at most eight threads of a connection send the queries. It logs nothing; each waiter logs
+its own results. Waiters whose last query failed are queried separately, in two more threads, so that they don't delay
+others.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from airflow_provider_polaris.triggers.data_watcher.condition import DataConditi
 from airflow_provider_polaris.triggers.data_watcher.query import query_table
 from airflow_provider_polaris.triggers.job_watcher import watcher
 from airflow_provider_polaris.triggers.job_watcher.poll_result import is_for_all
-from airflow_provider_polaris.triggers.job_watcher.single_status import broken
+from airflow_provider_polaris.triggers.job_watcher.single_status import unexpected_error
 from airflow_provider_polaris.triggers.polling.connection import SharedSettings, create_isolated_task, is_unauthorized
 from airflow_provider_polaris.triggers.polling.schedule import LONGEST_HOLD, PollSchedule, is_due, wait_for_next_poll
 
@@ -35,7 +36,7 @@ Found = list[TableData | PolarisError]
 
 class SharedClient:
     """
-    The way to Polaris that all watches of a connection share.
+    The request threads that all watches of a connection share.
 
     :param conn_id: The connection.
     """
@@ -50,10 +51,10 @@ class SharedClient:
 
     async def query(self, conditions: Sequence[DataCondition], *, apart: bool = False) -> Found:
         """
-        Look at a table; failures are what was found.
+        Query a table. Errors are returned as results.
 
         :param conditions: All on the same table.
-        :param apart: Use the threads for those that got no answer the last time.
+        :param apart: Use the threads for waiters whose last query failed.
         """
         work = partial(_work, conditions=conditions)
         threads = self._apart if apart else self._threads
@@ -67,16 +68,16 @@ class SharedClient:
         except PolarisError as error:
             return [error for _ in conditions]
         except Exception as error:
-            failure = broken("the look for all waiting tasks broke", error)
+            failure = unexpected_error("the query for all waiting tasks failed", error)
             return [failure for _ in conditions]
 
 
 class DataWaiter:
     """
-    One who waits.
+    One waiter.
 
-    :param condition: What for.
-    :param interval: Seconds between two looks that he wants.
+    :param condition: The awaited data.
+    :param interval: Seconds between two queries.
     """
 
     def __init__(self, condition: DataCondition, interval: float) -> None:
@@ -84,87 +85,87 @@ class DataWaiter:
         self.interval = interval
         self.inbox: asyncio.Queue[TableData | PolarisError] = asyncio.Queue()
         self.asked: float | None = None
-        #: The last look found no answer.
+        #: Whether the last query failed.
         self.is_failing = False
 
 
 class DataWatch:
     """
-    Looks at one table, at the interval of the most impatient; begins with the first who joins, stops with the last.
+    Query one table at the shortest interval of its waiters. Starts with the first waiter and stops after the last.
 
-    :param line: The way to Polaris.
+    :param client: The shared request threads.
     """
 
-    def __init__(self, line: SharedClient) -> None:
-        self._line = line
+    def __init__(self, client: SharedClient) -> None:
+        self._client = client
         self._waiters: dict[DataWaiter, None] = {}
-        self._bell = asyncio.Event()
+        self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        #: The look apart that is under way, and when the next one may begin.
-        self._errand: asyncio.Task[None] | None = None
-        self._errand_at = float("-inf")
+        #: The running separate query, and the earliest start of the next one.
+        self._separate_query: asyncio.Task[None] | None = None
+        self._next_separate_at = float("-inf")
 
     def join(self, condition: DataCondition, interval: float) -> DataWaiter:
         """
-        Begin to wait.
+        Add a waiter.
 
-        :param condition: What for.
-        :param interval: Seconds between two looks.
+        :param condition: The awaited data.
+        :param interval: Seconds between two queries.
         """
         waiter = DataWaiter(condition, interval)
         self._waiters[waiter] = None
         if self._task is None:
             self._task = create_isolated_task(self._watch())
-        self._bell.set()
+        self._changed.set()
         return waiter
 
     def leave(self, waiter: DataWaiter) -> None:
-        """Wait no more."""
+        """Remove a waiter."""
         self._waiters.pop(waiter, None)
         if not self._waiters and self._task is not None:
             self._task.cancel()
             self._task = None
-            if self._errand is not None:
-                self._errand.cancel()
+            if self._separate_query is not None:
+                self._separate_query.cancel()
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
-        cadence = PollSchedule(self._line.rng)
+        schedule = PollSchedule(self._client.rng)
         while True:
             pace = await wait_for_next_poll(
-                cadence, self._bell, lambda: min(waiter.interval for waiter in self._waiters)
+                schedule, self._changed, lambda: min(waiter.interval for waiter in self._waiters)
             )
             began = loop.time()
-            hold = await self._tick(began, pace)
+            hold = await self._poll(began, pace)
             failed = any(waiter.is_failing for waiter in self._waiters)
-            cadence.ticked(began, loop.time(), failed=failed, hold=hold)
+            schedule.record_poll(began, loop.time(), failed=failed, hold=hold)
 
-    async def _tick(self, now: float, pace: float) -> float | None:
-        """Look for those whose turn it is, and tell them; return how many seconds Polaris asked to wait, if it did."""
+    async def _poll(self, now: float, pace: float) -> float | None:
+        """Query for the due waiters and deliver the results. Return ``Retry-After`` in seconds, if Polaris sent it."""
         due = [waiter for waiter in self._waiters if is_due(waiter, now, pace)]
         failing = [waiter for waiter in due if waiter.is_failing]
-        if failing and self._errand is None and now >= self._errand_at:
-            self._errand = asyncio.get_running_loop().create_task(self._look_apart(failing, now))
-        return await self._look([waiter for waiter in due if not waiter.is_failing], now)
+        if failing and self._separate_query is None and now >= self._next_separate_at:
+            self._separate_query = asyncio.get_running_loop().create_task(self._query_apart(failing, now))
+        return await self._query([waiter for waiter in due if not waiter.is_failing], now)
 
-    async def _look_apart(self, waiters: Sequence[DataWaiter], now: float) -> None:
+    async def _query_apart(self, waiters: Sequence[DataWaiter], now: float) -> None:
         try:
-            hold = await self._look(waiters, now, apart=True)
-            self._errand_at = now + min(hold or 0.0, LONGEST_HOLD)
+            hold = await self._query(waiters, now, apart=True)
+            self._next_separate_at = now + min(hold or 0.0, LONGEST_HOLD)
         finally:
-            self._errand = None
+            self._separate_query = None
 
-    async def _look(self, waiters: Sequence[DataWaiter], now: float, *, apart: bool = False) -> float | None:
+    async def _query(self, waiters: Sequence[DataWaiter], now: float, *, apart: bool = False) -> float | None:
         conditions = list(dict.fromkeys(waiter.condition for waiter in waiters))
         if not conditions:
             return None
-        found = dict(zip(conditions, await self._line.query(conditions, apart=apart), strict=True))
+        found = dict(zip(conditions, await self._client.query(conditions, apart=apart), strict=True))
         for waiter in waiters:
             waiter.asked = now
             waiter.is_failing = isinstance(found[waiter.condition], PolarisError)
             waiter.inbox.put_nowait(found[waiter.condition])
         errors = [each for each in found.values() if isinstance(each, PolarisApiError)]
-        # One failure among others is a matter of its condition.
+        # A single failure among other results concerns its condition only.
         is_of_all = len(errors) == len(found)
         return max((each.retry_after or 0.0 for each in errors if is_of_all or is_for_all(each)), default=0.0) or None
 
@@ -176,25 +177,25 @@ def _work(client: PolarisClient, conditions: Sequence[DataCondition]) -> Found:
     return query_table(lambda: client, conditions, limits=Deadline(CLOCK, lambda: False, None), log=log)
 
 
-_Lines = WeakValueDictionary[str, SharedClient]
+_Clients = WeakValueDictionary[str, SharedClient]
 _Watches = WeakValueDictionary[tuple[str, str], DataWatch]
-#: The inner values are weak: those who wait keep their watch alive, and a watch its line.
-_BY_LOOP: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[_Lines, _Watches]] = WeakKeyDictionary()
+#: The inner values are weak: waiters keep their watch alive, and a watch keeps its shared client alive.
+_BY_LOOP: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[_Clients, _Watches]] = WeakKeyDictionary()
 
 
 def data_watch_of(conn_id: str, table: str) -> DataWatch:
     """
-    Return the watch of the running loop, a connection and a table.
+    Return the watch of the running event loop, a connection and a table.
 
     :param conn_id: The connection.
     :param table: The table.
     """
-    empty: tuple[_Lines, _Watches] = (WeakValueDictionary(), WeakValueDictionary())
-    lines, watches = _BY_LOOP.setdefault(asyncio.get_running_loop(), empty)
+    empty: tuple[_Clients, _Watches] = (WeakValueDictionary(), WeakValueDictionary())
+    clients, watches = _BY_LOOP.setdefault(asyncio.get_running_loop(), empty)
     watch = watches.get((conn_id, table))
     if watch is None:
-        line = lines.get(conn_id)
-        if line is None:
-            lines[conn_id] = line = SharedClient(conn_id)
-        watches[conn_id, table] = watch = DataWatch(line)
+        client = clients.get(conn_id)
+        if client is None:
+            clients[conn_id] = client = SharedClient(conn_id)
+        watches[conn_id, table] = watch = DataWatch(client)
     return watch

@@ -1,0 +1,1 @@
+"""Poll the status of jobs for all waiting triggers."""

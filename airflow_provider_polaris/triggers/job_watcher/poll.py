@@ -1,8 +1,8 @@
 """
-One tick of the watcher: ask Polaris about all jobs that are waited for, in as few requests as possible.
+Poll Polaris once for all waiters of a watcher, in as few requests as possible.
 
-Runs in the poll thread; knows neither asyncio nor Airflow, and logs nothing. Only a terminal status that was *seen* is
-an end: a job that is missing from a list may have ended, or the list lags behind.
+Runs in the poll thread, uses neither asyncio nor Airflow, and logs nothing. A job has ended only if Polaris returned a
+terminal status. A job that is missing from a list may have ended, or the list may lag.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from airflow_provider_polaris.triggers.job_watcher import request_budget
 from airflow_provider_polaris.triggers.job_watcher.poll_ownership import PollAbandonedError, PollOwnership
 from airflow_provider_polaris.triggers.job_watcher.poll_result import (
     _LONGEST_REST,
-    _TICKS_REMEMBERED,
+    _POLLS_REMEMBERED,
     PollResult,
     PollTime,
     fail,
@@ -35,10 +35,10 @@ from airflow_provider_polaris.triggers.job_watcher.progress import ProgressPolle
 from airflow_provider_polaris.triggers.job_watcher.single_status import (
     ask,
     brief_state,
-    broken,
     is_of_service,
-    missed,
-    saw,
+    record_error,
+    record_status,
+    unexpected_error,
 )
 from airflow_provider_polaris.triggers.job_watcher.waiter import Group, Observation, Waiter, WaitersByJob
 from airflow_provider_polaris.triggers.polling.schedule import is_due
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
 
 
-#: Everything but streaming jobs, which don't end (polaris-sdk 20250425.14.0).
+#: All job types except streaming jobs, which don't end (polaris-sdk 20250425.14.0).
 _TYPES: Final = ("batch", "sql", "delete_data", "restore_data", "drop_table")
 
 
@@ -57,15 +57,16 @@ _ACTIVE: Final = tuple(sorted(ACTIVE_STATUSES))
 _ENDED: Final = tuple(sorted(TERMINAL_STATUSES))
 
 
-#: A page has a whole number of these, so that the date is looked at just before the next page is asked for.
+#: Rows between two checks of the creation date. Divides the page size, so that the check precedes the next page
+#: request.
 _DATE_EVERY: Final = request_budget.OVERLAP
 
 
-#: What a tick needs of a row; whole rows only where somebody asked for the whole state.
+#: Fields that a poll reads from a row. Whole rows are requested only if a waiter wants the whole state.
 _FIELDS: Final = ("id", "executionStatus", "createdTimestamp")
 
 
-#: Single requests that fail in a row before the tick ends: where no job was answered before, and where one was.
+#: Consecutive failed single requests that end the poll: before any job got an answer, and after one did.
 _FAILURES_OF_ALL: Final = 2
 
 
@@ -82,30 +83,30 @@ def poll(
     apart: Collection[str] = (),
 ) -> PollResult:
     """
-    Ask Polaris; a failure that concerns all is a finding, not an exception.
+    Poll Polaris once. A failure that affects all waiters is returned in the result, not raised.
 
-    :param client: Asks.
-    :param waiters: Those that had joined before.
-    :param memory: From the tick before; is updated.
-    :param moment: When this tick is.
-    :param turn: The event loop takes it to end a tick that hangs in a request. Then nothing is changed any more, and
-        the findings up to that request are those of the turn.
-    :param apart: Jobs that are asked for elsewhere, and here only looked for in lists.
+    :param client: Client for the requests.
+    :param waiters: Waiters that joined before the poll.
+    :param memory: State from the previous poll; updated in place.
+    :param moment: Time of this poll.
+    :param turn: Ownership of the poll state. The event loop takes it to end a poll that hangs in a request. The thread
+        then changes nothing more, and the loop uses the results up to that request.
+    :param apart: Jobs that are requested separately. This poll only looks for them in lists.
     """
-    tick = _Tick(client, waiters, memory, moment, turn or PollOwnership(), apart)
+    poll_run = _PollRun(client, waiters, memory, moment, turn or PollOwnership(), apart)
     try:
-        tick.run()
+        poll_run.run()
     except PollAbandonedError:
         pass
     except PolarisError as error:
-        tick.fail(error)
+        poll_run.fail(error)
     except Exception as error:
-        # Ours, then. What was found before must still be told, and nobody may wait for ever.
-        tick.fail(broken("the poll for all waiting tasks broke", error))
-    return tick.findings
+        # A bug in this package. Deliver what was found before, and let no waiter wait forever.
+        poll_run.fail(unexpected_error("the poll for all waiting tasks failed", error))
+    return poll_run.findings
 
 
-class _Tick:
+class _PollRun:
     def __init__(
         self,
         client: PolarisClient,
@@ -125,10 +126,10 @@ class _Tick:
         self._apart = apart
         self._requests = 0
         self._failed: set[str] = set()
-        #: Jobs whose requests failed since the last one that was answered, and whether one ever was.
+        #: Failed single requests since the last answer, and whether any request was answered.
         self._in_a_row = 0
         self._has_answers = False
-        #: Jobs that failed before any was answered.
+        #: Jobs whose requests failed before any request was answered.
         self._doubtful: list[str] = []
         self._plain: dict[str, Observation] = {}
 
@@ -136,36 +137,38 @@ class _Tick:
         due = WaitersByJob(waiter for waiter in self._waiters if self._is_due(waiter))
         jobs = len(due)
         if request_budget.asks_each(jobs, self._memory.list_pages or request_budget.pages_of(jobs)):
-            self._memory.fade()
+            self._memory.expire_list_pages()
             self._ask_all(due, jobs)
         elif not self._memory.can_read_lists():
             self._ask_all(due, request_budget.MOST_WITHOUT_LISTS)
         else:
-            del due  # the lists are about all, and both together take twice the room
+            del due  # the lists cover all jobs; keeping both would double the memory
             self._read_lists()
         if request_budget.has_request_for_progress(len(self._waiters), jobs, self._requests):
             self._memory.progress.ask(self._client, WaitersByJob(self._waiters), self.findings, self._turn)
 
     def fail(self, error: PolarisError) -> None:
-        """Note a failure that concerns everybody who is still due; who has an answer of this tick is not."""
-        self._memory.end_rest()  # it isn't the lists
+        """
+        Record a failure for all waiters that are still due. Waiters with an answer from this poll are not affected.
+        """
+        self._memory.resume_lists()  # the lists are not the cause
         others = (waiter for waiter in self._waiters if waiter.job_id not in self._failed)
         failed = fail((waiter for waiter in others if waiter.job_id not in self._apart), error, self._moment)
         self.findings.failure = failed.failure
         self.findings.news += failed.news
-        self.findings.heed(error)
+        self.findings.record_retry_after(error)
 
     def _is_due(self, waiter: Waiter) -> bool:
         return waiter.job_id not in self._apart and is_due(waiter, self._now, self._moment.pace)
 
     def _ask_all(self, groups: WaitersByJob, most: int) -> None:
-        """Ask for each of so many; the turn is with those that had none for longest, for a request may always fail."""
+        """Request at most this many jobs, those with the oldest request first, because any request may fail."""
         waiting = (group for group in groups if group[0].job_id not in self._apart)
         for group in sorted(waiting, key=lambda group: group[0].attempted)[:most]:
             self._ask(group)
 
     def _ask(self, group: Group) -> None:
-        """Ask for one job. What goes wrong with this job alone is its own failure, the rest is everybody's."""
+        """Request one job. An error of this job alone goes to its waiters; any other error is raised."""
         job_id = group[0].job_id
         for waiter in group:
             waiter.attempted = self._now
@@ -175,16 +178,16 @@ class _Tick:
         error = reply.error
         if error is None:
             self._answered()
-            self._saw(group, str(reply.status), reply.state)
+            self._record_status(group, str(reply.status), reply.state)
             return
         if is_for_all(error):
             raise error
         if is_of_service(error):
             self._in_a_row += 1
             if self._in_a_row >= (_FAILURES_IN_A_ROW if self._has_answers else _FAILURES_OF_ALL):
-                raise error  # it isn't the job
+                raise error  # the job is not the cause
         self._failed.add(job_id)
-        self.findings.news += missed(group, error)
+        self.findings.news += record_error(group, error)
         self._suspect(job_id, error)
 
     def _answered(self) -> None:
@@ -194,7 +197,7 @@ class _Tick:
         self._doubtful.clear()
 
     def _suspect(self, job_id: str, error: PolarisError) -> None:
-        """Have a job asked for apart from the others if the service works for them, or asked to leave it alone."""
+        """Mark a job for separate requests if others get answers, or if Polaris sent ``Retry-After`` for it."""
         if not is_of_service(error):
             self._answered()
             return
@@ -204,23 +207,23 @@ class _Tick:
         else:
             self._doubtful.append(job_id)
 
-    def _saw(self, group: Group, status: str, state: JobState | None) -> None:
+    def _record_status(self, group: Group, status: str, state: JobState | None) -> None:
         plain = self._plain.setdefault(status, Observation(status))
-        self.findings.news += saw(group, status, state, self._now, plain=plain)
+        self.findings.news += record_status(group, status, state, self._now, plain=plain)
 
     def _read_lists(self) -> None:
-        """Look for all jobs in the lists, and ask for a few that are in none; for more where lists don't work."""
+        """Look up all jobs in the lists and request a few of the missing ones; request more if lists fail."""
         self.findings.has_read_lists = True
         wanted = WaitersByJob(self._waiters)
         try:
             self._search_lists(wanted)
         except PolarisApiError as error:
             self._memory.lists_refused = 400 <= error.status < 500 and not isinstance(error, CONNECTION_WIDE_ERRORS)
-            self.findings.heed(error, of_all=True)
+            self.findings.record_retry_after(error, of_all=True)
             raise
         except (PolarisTransportError, PolarisProtocolError):
-            # Endless, odd, or too slow. If single requests fail as well, that is told.
-            self._memory.rest_lists()
+            # The list is endless, malformed, or too slow. If single requests fail, too, that error is reported.
+            self._memory.skip_lists()
             self._ask_all(wanted, request_budget.MOST_WITHOUT_LISTS)
             return
         self._has_answers = True
@@ -232,13 +235,13 @@ class _Tick:
     def _search_lists(self, wanted: WaitersByJob) -> None:
         rows = self._find(wanted, self._list(_ACTIVE, "ASC", request_budget.most_pages(len(self._waiters))))
         self._requests = request_budget.pages_of(rows)
-        self._memory.keep(self._requests)
+        self._memory.record_list_pages(self._requests)
         hinted = [group[0] for group in wanted if not group[0].unlisted]
         if hinted and not request_budget.follows_each(len(wanted), self._requests):
             self._search_ended(wanted, min(_creation(waiter, self._moment.today) for waiter in hinted))
 
     def _search_ended(self, wanted: WaitersByJob, oldest: float) -> None:
-        """Look for the missing among the jobs that have ended, back to the oldest of them."""
+        """Look up the missing jobs among the ended jobs, back to the oldest creation."""
         most = request_budget.pages_left(len(self._waiters), self._requests)
         rows = self._find(wanted, self._list(_ENDED, "DESC", most), oldest=oldest, most=request_budget.rows_of(most))
         self._requests += request_budget.pages_of(rows)
@@ -247,7 +250,7 @@ class _Tick:
                 waiter.misses += 1
 
     def _list(self, statuses: Sequence[str], order: str, most_pages: int) -> Iterator[dict[str, Any]]:
-        # What shifts past while jobs end by the hundred is found at the next tick; the tick keeps its budget.
+        # A row can shift between pages while jobs end. The next poll finds it; this poll keeps its request budget.
         whole = any(waiter.wants_state for waiter in self._waiters)
         return self._client.iter_jobs(
             type=_TYPES,
@@ -268,9 +271,9 @@ class _Tick:
         most: int | None = None,
     ) -> int:
         """
-        Take those out of ``wanted`` that a list has; stop when all are found.
+        Remove the jobs that a list contains from ``wanted``; stop when all are found.
 
-        :return: Rows read.
+        :return: Number of rows read.
         """
         count = 0
         for count, row in enumerate(self._in_turn(rows), 1):
@@ -286,7 +289,9 @@ class _Tick:
         return count
 
     def _in_turn(self, rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        """Give the turn away while rows are read; a few at a time, which a page has a whole number of."""
+        """
+        Yield rows, and release the ownership during requests. Reads a fixed number of rows that divides the page size.
+        """
         count = _DATE_EVERY
         while count == _DATE_EVERY:
             with self._turn.request():
@@ -300,7 +305,7 @@ class _Tick:
             if waiter.created is None:
                 waiter.created = _created(row)
         state = brief_state(row) if any(waiter.wants_state for waiter in group) else None
-        self._saw(group, status, state)
+        self._record_status(group, status, state)
 
 
 def _creation(waiter: Waiter, today: float) -> float:
@@ -320,39 +325,39 @@ def _created(row: dict[str, Any]) -> float | None:
 @dataclass
 class PollState:
     """
-    What lasts from tick to tick, besides what each waiter keeps.
+    State that is kept between polls, in addition to the state of each waiter.
 
-    :param list_pages: Pages that the list of active jobs took last; None if that is not known or long ago.
-    :param lists_refused: Polaris finds fault with the question for a list, so it isn't asked again.
-    :param progress: Asks how far jobs are.
+    :param list_pages: Pages of the list of active jobs in the last poll that read it; None if unknown or outdated.
+    :param lists_refused: Polaris rejected the list request as invalid, so it isn't sent again.
+    :param progress: Polls the progress of jobs.
     """
 
     list_pages: int | None = None
     lists_refused: bool = False
     progress: ProgressPoller = field(default_factory=ProgressPoller)
-    _ticks: int = 0
+    _polls: int = 0
     _rest: int = 0
     _next_rest: int = 1
 
-    def keep(self, list_pages: int) -> None:
-        """Note how long the list is."""
-        self.list_pages, self._ticks, self._next_rest = list_pages, 0, 1
+    def record_list_pages(self, list_pages: int) -> None:
+        """Store the length of the list."""
+        self.list_pages, self._polls, self._next_rest = list_pages, 0, 1
 
-    def rest_lists(self) -> None:
-        """Do without lists in the next tick, because they don't end or can't be read; in twice as many each time."""
+    def skip_lists(self) -> None:
+        """Skip lists in the next poll, because they fail. Each call doubles the number of skipped polls."""
         self._rest, self._next_rest = self._next_rest, min(2 * self._next_rest, _LONGEST_REST)
 
-    def end_rest(self) -> None:
-        """Read lists again in the next tick: single requests don't work either."""
+    def resume_lists(self) -> None:
+        """Read lists again in the next poll, because single requests fail, too."""
         self._rest = 0
 
     def can_read_lists(self) -> bool:
-        """Say whether this tick may read lists; counts the tick."""
+        """Return whether this poll may read lists. Call it once for each poll."""
         self._rest -= 1
         return not self.lists_refused and self._rest < 0
 
-    def fade(self) -> None:
-        """Forget in time how long it was: it may have become shorter."""
-        self._ticks += 1
-        if self._ticks >= _TICKS_REMEMBERED:
+    def expire_list_pages(self) -> None:
+        """Discard the stored list length after 30 polls, because the list may be shorter."""
+        self._polls += 1
+        if self._polls >= _POLLS_REMEMBERED:
             self.list_pages = None

@@ -1,7 +1,7 @@
 """
-The ticks of a watcher: each asks Polaris for all who wait, and tells them.
+The poll loop of a watcher. Each poll requests the jobs of all waiters and delivers the results.
 
-While a tick is under way, what is known of the waiters belongs to the thread that polls. What else comes in waits.
+During a poll, the poll thread owns the state of the waiters. Replies to separate requests are held until it ends.
 """
 
 from __future__ import annotations
@@ -19,7 +19,12 @@ from airflow_provider_polaris.triggers.job_watcher.poll_ownership import PollOwn
 from airflow_provider_polaris.triggers.job_watcher.poll_result import PollResult, PollTime, fail
 from airflow_provider_polaris.triggers.job_watcher.poll_thread import PollThread
 from airflow_provider_polaris.triggers.job_watcher.separate_jobs import MOST_THREADS, SeparateJobs
-from airflow_provider_polaris.triggers.job_watcher.single_status import Reply, broken, missed, saw
+from airflow_provider_polaris.triggers.job_watcher.single_status import (
+    Reply,
+    record_error,
+    record_status,
+    unexpected_error,
+)
 from airflow_provider_polaris.triggers.job_watcher.waiter import Waiter
 from airflow_provider_polaris.triggers.job_watcher.wake_timer import AT_A_TIME
 from airflow_provider_polaris.triggers.polling.client_threads import ClientThreads
@@ -32,19 +37,19 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.triggers.polling.connection import SharedSettings
 
 
-#: Seconds in which a poll may repeat a request: enough for a connection that was reset, the rest is for the next tick.
+#: Retry budget of a poll in seconds. Enough to reconnect once; the next poll retries everything else.
 POLL_RETRIES: Final = 2.0
 
 
 class PollLoop:
     """
-    Ticks, one after the other.
+    Run polls, one after the other.
 
-    :param waiters: Those who wait; the collection is the watcher's and changes.
+    :param waiters: The watcher's collection of waiters; it changes during the loop.
     :param settings: The connection.
-    :param tools: What the watcher works with.
-    :param bell: Rung when an interval has changed.
-    :param poll: Asks Polaris, in a thread.
+    :param tools: Dependencies of the watcher.
+    :param changed: Set when an interval was added.
+    :param poll: Polls Polaris; runs in a thread.
     """
 
     def __init__(
@@ -52,33 +57,35 @@ class PollLoop:
         waiters: Collection[Waiter],
         settings: SharedSettings,
         tools: Dependencies,
-        bell: asyncio.Event,
+        changed: asyncio.Event,
         poll: Callable[..., PollResult],
     ) -> None:
         self._waiters = waiters
         self._settings = settings
-        self._bell = bell
+        self._changed = changed
         self._poll = poll
-        self._cadence = PollSchedule(tools.rng)
+        self._schedule = PollSchedule(tools.rng)
         self._memory = PollState()
-        self._lane = PollThread(partial(tools.threads, "polaris-poll", most=1, stay=True, retry_budget=POLL_RETRIES))
+        self._poll_thread = PollThread(
+            partial(tools.threads, "polaris-poll", most=1, stay=True, retry_budget=POLL_RETRIES)
+        )
         threads = tools.threads("polaris-apart", most=MOST_THREADS, stay=False, retry_budget=0.0)
         self._apart = SeparateJobs(settings, threads, tools.rng, self._take_reply)
-        #: Replies that came while a tick was under way; None while none is.
+        #: Replies that arrived during a poll; None between polls.
         self._replies: list[tuple[Reply, float]] | None = None
 
     async def next(self, shortest: Callable[[], float]) -> None:
         """
-        Wait until the next tick is due, ask Polaris, and tell those who wait.
+        Wait until the next poll is due, poll Polaris, and deliver the results.
 
-        :param shortest: Returns the interval of the most impatient waiter, in seconds.
+        :param shortest: Returns the shortest interval of all waiters, in seconds.
         """
         loop = asyncio.get_running_loop()
-        pace = await wait_for_next_poll(self._cadence, self._bell, shortest)
+        pace = await wait_for_next_poll(self._schedule, self._changed, shortest)
         began = loop.time()
         self._replies = []
         findings = await self._tick(pace)
-        self._cadence.ticked(began, loop.time(), failed=findings.has_failures, hold=findings.hold)
+        self._schedule.record_poll(began, loop.time(), failed=findings.has_failures, hold=findings.hold)
         await _spread(findings.news)
         replies, self._replies = self._replies, None
         for reply, asked in replies:
@@ -87,9 +94,9 @@ class PollLoop:
             self._apart.ask(self._waiters, pace)
 
     def close(self) -> None:
-        """Wait for no answer any more."""
+        """Stop waiting for answers."""
         self._apart.stop()
-        self._lane.close()
+        self._poll_thread.close()
 
     async def _tick(self, pace: float) -> PollResult:
         from airflow_provider_polaris.runtime.clock import CLOCK
@@ -107,62 +114,62 @@ class PollLoop:
         except PolarisError as error:
             return fail(waiters, error, moment)
         except Exception as error:
-            return fail(waiters, broken("the poll for all waiting tasks broke", error), moment)
+            return fail(waiters, unexpected_error("the poll for all waiting tasks failed", error), moment)
 
     async def _run(self, settings: ClientSettings, waiters: list[Waiter], moment: PollTime) -> PollResult:
-        """Run the tick. A request that doesn't end is left behind: what was found is told, and the tick goes on."""
+        """Run a poll. If a request hangs, abandon it, deliver the results so far, and continue the poll."""
         failed: set[str] = set()
         while True:
             turn = PollOwnership()
             apart = self._apart.jobs | failed
             work = partial(self._poll, waiters=waiters, memory=self._memory, moment=moment, apart=apart)
-            findings = await self._lane.run(settings, work, turn)
+            findings = await self._poll_thread.run(settings, work, turn)
             is_over = True
             if findings is None:
                 findings = turn.findings
                 is_over = self._leave_behind(turn, moment)
             for job_id, wait in findings.suspects.items():
                 self._apart.add(job_id, moment.now, wait)
-            findings.has_told_failures = bool(failed)
+            findings.has_reported_failures = bool(failed)
             if is_over:
                 return findings
             failed |= {waiter.job_id for waiter, observation in findings.news if observation.error is not None}
             await _spread(findings.news)
 
     def _leave_behind(self, turn: PollOwnership, moment: PollTime) -> bool:
-        """Do without the answer to a request that doesn't end; return whether the tick is over."""
+        """Abandon a request that hangs. Return whether the poll is over."""
         if turn.job_id is None:
-            self._memory.rest_lists()
+            self._memory.skip_lists()
             return False
         if turn.is_status:
             self._apart.add(turn.job_id, moment.now)
             for waiter in self._waiters:
                 if waiter.job_id == turn.job_id:
-                    waiter.attempted = float("-inf")  # not answered, so it is asked for at once
+                    waiter.attempted = float("-inf")  # no answer yet, so request it at once
             self._apart.ask(self._waiters, moment.pace)
         return not turn.is_status or turn.findings.has_read_lists
 
     def _take_reply(self, reply: Reply, asked: float) -> None:
-        """Tell those who wait for a job what it was asked for apart; later, while a tick is under way."""
+        """Deliver the reply to a separate request; during a poll, keep it until the poll ends."""
         if self._replies is not None:
             self._replies.append((reply, asked))
             return
         group = tuple(waiter for waiter in self._waiters if waiter.job_id == reply.job_id)
         error = reply.error
         if error is None:
-            news = saw(group, str(reply.status), reply.state, asked)
+            news = record_status(group, str(reply.status), reply.state, asked)
         else:
-            news = missed(group, error)
+            news = record_error(group, error)
             if isinstance(error, PolarisThrottledError) and error.retry_after is not None:
-                self._cadence.hold(asyncio.get_running_loop().time(), error.retry_after)
-                self._bell.set()
+                self._schedule.hold(asyncio.get_running_loop().time(), error.retry_after)
+                self._changed.set()
         for waiter, observation in news:
-            waiter.tell(observation)
+            waiter.deliver(observation)
 
 
 async def _spread(news: list[tuple[Waiter, Observation]]) -> None:
     for number, (waiter, observation) in enumerate(news, 1):
-        waiter.tell(observation)
+        waiter.deliver(observation)
         if number % AT_A_TIME == 0:
             await asyncio.sleep(0)
 
@@ -170,11 +177,11 @@ async def _spread(news: list[tuple[Waiter, Observation]]) -> None:
 @dataclass
 class Dependencies:
     """
-    What the watcher works with. Tests put other tools in place.
+    Dependencies of the watcher. Tests replace them.
 
     :param read_settings: Reads a connection.
-    :param threads: Makes threads.
-    :param rng: For the jitter.
+    :param threads: Creates threads.
+    :param rng: Source of the jitter.
     """
 
     read_settings: Callable[[str], Awaitable[ClientSettings]] = read_settings

@@ -1,8 +1,8 @@
 """
-Who may change what a tick works on: the poll thread, or the event loop when a request of that thread doesn't end.
+Ownership of the poll state: the poll thread has it, and the event loop takes it if a request hangs.
 
-The thread gives its turn away for the time of each request, and takes it back afterwards. The loop can take the turn
-only in between, and keeps it: the thread then finds out that its tick is over, and changes nothing any more.
+The thread releases the ownership during each request and reacquires it afterwards. The loop can take it only during a
+request, and keeps it. The thread then raises :class:`PollAbandonedError` and changes nothing more.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from airflow_provider_polaris.triggers.job_watcher.poll_result import PollResult
 
 
 class PollAbandonedError(Exception):
-    """The event loop goes on without this tick."""
+    """Raised in the poll thread when the event loop has abandoned its poll."""
 
 
 class PollOwnership:
-    """The turn of one tick; the thread that polls has it first."""
+    """Ownership of one poll; the poll thread has it first."""
 
     def __init__(self) -> None:
-        #: What the tick has found so far.
+        #: Results of the poll so far.
         self.findings = PollResult()
-        #: Counts the requests.
+        #: Number of requests so far.
         self.number = 0
-        #: The job that the request is about; None for a list.
+        #: The job of the current request; None for a list.
         self.job_id: str | None = None
-        #: Whether the request asks for the job's status.
+        #: Whether the current request reads the job's status.
         self.is_status = False
         self._held = threading.Lock()
         self._held.acquire()
@@ -36,11 +36,11 @@ class PollOwnership:
     @contextmanager
     def request(self, job_id: str | None = None, *, is_status: bool = False) -> Iterator[None]:
         """
-        Give the turn away for the time of a request.
+        Release the ownership during a request.
 
-        :param job_id: The job that it is about; None for a list.
-        :param is_status: Whether it asks for the job's status.
-        :raises TurnOverError: The loop has taken the turn.
+        :param job_id: The requested job; None for a list.
+        :param is_status: Whether the request reads the job's status.
+        :raises PollAbandonedError: The loop has taken the ownership.
         """
         self.job_id, self.is_status = job_id, is_status
         self.number += 1
@@ -52,5 +52,5 @@ class PollOwnership:
                 raise PollAbandonedError
 
     def take_away(self) -> bool:
-        """Take the turn for good if the thread is in a request. Never waits; False leaves everything as it is."""
+        """Take the ownership permanently if the thread is in a request. Never blocks. Returns False if it isn't."""
         return self._held.acquire(blocking=False)

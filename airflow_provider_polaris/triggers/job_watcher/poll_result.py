@@ -1,4 +1,4 @@
-"""What goes into a tick of the watcher, and what comes out; plain data."""
+"""Input and output of a poll, as plain data."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from airflow_provider_polaris.triggers.job_watcher.waiter import Observation, Wa
 from airflow_provider_polaris.triggers.polling.connection import is_unauthorized
 from airflow_provider_polaris.triggers.polling.schedule import is_due
 
-_TICKS_REMEMBERED: Final = 30
+_POLLS_REMEMBERED: Final = 30
 
 
-#: The longest rest of lists that don't work, in ticks.
+#: Maximum number of polls that skip lists after lists failed.
 _LONGEST_REST: Final = 32
 
 
 @dataclass
 class PollResult:
     """
-    What a tick brought.
+    Result of a poll.
 
-    :param news: What is worth telling whom: changes, failures and what was asked for.
-    :param failure: Why nobody else got an answer; None for a tick that went well.
-    :param hold: ``Retry-After`` in seconds, if Polaris asked for it and meant everybody.
-    :param suspects: Jobs whose own request failed though others were answered, or that were asked to wait; with the
-        seconds to wait. Each is asked for apart from the others from now on.
-    :param has_read_lists: Whether single requests were only for the jobs that lists don't have.
-    :param has_told_failures: Whether failures were told and taken out of ``news`` already.
+    :param news: Observations to deliver: changes, failures and requested states, each with its waiter.
+    :param failure: Why all other waiters got no answer; None for a successful poll.
+    :param hold: ``Retry-After`` in seconds, if Polaris sent it for all jobs.
+    :param suspects: Jobs whose own request failed while others were answered, or had a ``Retry-After``; with the
+        seconds to wait. They are requested separately from now on.
+    :param has_read_lists: Whether single requests were sent only for jobs that the lists lack.
+    :param has_reported_failures: Whether failures were already delivered and removed from ``news``.
     """
 
     news: list[tuple[Waiter, Observation]] = field(default_factory=list)
@@ -38,30 +38,30 @@ class PollResult:
     hold: float | None = None
     suspects: dict[str, float] = field(default_factory=dict)
     has_read_lists: bool = False
-    has_told_failures: bool = False
+    has_reported_failures: bool = False
 
     @property
     def has_failures(self) -> bool:
-        """Whether somebody got no answer."""
+        """Whether any waiter got no answer."""
         return (
-            self.has_told_failures
+            self.has_reported_failures
             or self.failure is not None
             or any(observation.error is not None for _, observation in self.news)
         )
 
-    def heed(self, error: PolarisError, *, of_all: bool = False) -> None:
+    def record_retry_after(self, error: PolarisError, *, of_all: bool = False) -> None:
         """
-        Note how long Polaris asked us to wait, if it did and meant everybody.
+        Keep the longest ``Retry-After`` value of this poll, if it applies to all jobs.
 
-        :param error: What it answered.
-        :param of_all: The request was for everybody. Otherwise only 429, 401 and 403 concern more than one job.
+        :param error: The answer of Polaris.
+        :param of_all: The request was for all jobs. Otherwise only 429, 401 and 403 apply to more than one job.
         """
         if isinstance(error, PolarisApiError) and error.retry_after is not None and (of_all or is_for_all(error)):
             self.hold = max(self.hold or 0.0, error.retry_after)
 
     @property
     def is_unauthorized(self) -> bool:
-        """Whether Polaris doesn't know us (any more)."""
+        """Whether Polaris rejected the API key."""
         return is_unauthorized(self.failure)
 
 
@@ -73,11 +73,11 @@ def is_for_all(error: PolarisError) -> bool:
 @dataclass(frozen=True)
 class PollTime:
     """
-    When a tick is.
+    Time of a poll.
 
-    :param now: Its begin, on the watcher's clock.
-    :param pace: Seconds to the next tick.
-    :param today: Its begin in epoch seconds.
+    :param now: Start of the poll, on the event loop's clock.
+    :param pace: Seconds to the next poll.
+    :param today: Start of the poll in epoch seconds.
     """
 
     now: float
@@ -87,15 +87,15 @@ class PollTime:
 
 def fail(waiters: Iterable[Waiter], error: PolarisError, moment: PollTime) -> PollResult:
     """
-    Return the findings of a tick in which something failed for all who are due.
+    Return the result of a poll that failed for all due waiters.
 
-    :param waiters: All.
-    :param error: Why.
-    :param moment: When this tick is.
+    :param waiters: All waiters.
+    :param error: The failure.
+    :param moment: Time of this poll.
     """
     error = shorten_error(error)
     findings = PollResult(failure=error)
-    findings.heed(error)
+    findings.record_retry_after(error)
     observation = Observation(error=error)
     for waiter in waiters:
         if is_due(waiter, moment.now, moment.pace):

@@ -1,7 +1,7 @@
 """
-Runs the ticks of a watcher in a thread, and in another one once a request of the first doesn't end.
+Run the polls of a watcher in a thread, and in a new thread if a request hangs.
 
-Nothing interrupts a thread. So the thread keeps its request, whose answer nobody needs any more, and ends with it.
+A thread can't be interrupted. It finishes its abandoned request, whose answer is dropped, and then ends.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.triggers.job_watcher.poll_result import PollResult
     from airflow_provider_polaris.triggers.polling.client_threads import ClientThreads
 
-#: Seconds between two looks at a tick. A request for one job that both looks find under way is left behind.
-LOOK_SECONDS: Final = 1.0
-#: Seconds that a tick may take. Twelve pages of a list take some seconds in all.
-TICK_SECONDS: Final = 120.0
-#: Threads that may be left behind at a time. While there are so many, a tick waits for its requests.
+#: Seconds between two checks of a running poll. A single-job request that is active at both checks is abandoned.
+CHECK_SECONDS: Final = 1.0
+#: Maximum duration of a poll in seconds. Twelve pages of a list take a few seconds in total.
+POLL_SECONDS: Final = 120.0
+#: Maximum number of abandoned threads. At this limit, a poll waits for its requests.
 MOST_LEFT: Final = 8
 
 
 class PollThread:
     """
-    A thread that polls, and its successors.
+    The poll thread, which is replaced if a request hangs.
 
-    :param make_threads: Makes a thread.
+    :param make_threads: Creates a thread.
     """
 
     def __init__(self, make_threads: Callable[[], ClientThreads]) -> None:
@@ -42,20 +42,19 @@ class PollThread:
         self, settings: ClientSettings, work: Callable[..., PollResult], turn: PollOwnership
     ) -> PollResult | None:
         """
-        Run a tick.
+        Run a poll.
 
-        :param settings: What the client is made with.
-        :param work: Given the client and ``turn``.
-        :param turn: Of this tick.
-        :return: Its findings. None if a request doesn't end: the turn is the caller's now, and with it the findings so
-            far.
+        :param settings: Settings for the client.
+        :param work: Called with the client and ``turn``.
+        :param turn: Ownership of this poll.
+        :return: The result. None if a request hangs: the caller now owns ``turn`` and its results so far.
         """
         loop = asyncio.get_running_loop()
         call = loop.create_task(self._threads.call(settings, partial(work, turn=turn)))
-        end = loop.time() + TICK_SECONDS
+        end = loop.time() + POLL_SECONDS
         number = 0
         try:
-            while not (await asyncio.wait([call], timeout=LOOK_SECONDS))[0]:
+            while not (await asyncio.wait([call], timeout=CHECK_SECONDS))[0]:
                 is_stuck = turn.job_id is not None and turn.number == number
                 number = turn.number
                 if (is_stuck or loop.time() >= end) and len(self._left) < MOST_LEFT and turn.take_away():
@@ -67,7 +66,7 @@ class PollThread:
         return call.result()
 
     def close(self) -> None:
-        """Wait for nothing any more."""
+        """Stop waiting for all threads."""
         self._threads.close()
         for call in self._left:
             call.cancel()
@@ -81,4 +80,4 @@ class PollThread:
     def _returned(self, call: asyncio.Task[Any]) -> None:
         self._left.discard(call)
         if not call.cancelled():
-            call.exception()  # nobody else looks at it
+            call.exception()  # mark it as retrieved

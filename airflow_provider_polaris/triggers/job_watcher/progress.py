@@ -1,7 +1,7 @@
 """
-How far running jobs are, asked for from the triggerer; never decides or breaks anything. Runs in the poll thread.
+Poll the progress of running jobs from the triggerer. Never affects the wait. Runs in the poll thread.
 
-``/progress`` doesn't tell the status (polaris-sdk 20250425.14.0), so it comes on top of the question that sees the end.
+``/progress`` doesn't return the status (polaris-sdk 20250425.14.0), so this is an additional request.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisError
-from airflow_provider_polaris.triggers.job_watcher.single_status import broken
+from airflow_provider_polaris.triggers.job_watcher.single_status import unexpected_error
 from airflow_provider_polaris.triggers.job_watcher.waiter import Observation
 
 if TYPE_CHECKING:
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.triggers.job_watcher.poll_result import PollResult
     from airflow_provider_polaris.triggers.job_watcher.waiter import Group, WaitersByJob
 
-#: The longest rest between two questions about a progress that doesn't change, in rounds.
+#: Maximum number of polls between two requests for a progress that doesn't change.
 _LONGEST_REST: Final = 32
 
 
 @dataclass
 class _Known:
     """
-    What is known of one job.
+    Progress state of one job.
 
     :param percent: Whole percent done.
-    :param rest: Rounds until the next question.
-    :param step: Rounds to rest after that one.
-    :param has_progress: False once Polaris said that this type of job has none, or while its answer doesn't come.
+    :param rest: Polls until the next request.
+    :param step: Polls to skip after that request.
+    :param has_progress: False if Polaris has no progress for this job type, or while a request hangs.
     """
 
     percent: int = 0
@@ -41,23 +41,23 @@ class _Known:
 
 
 class ProgressPoller:
-    """Asks for one job a round: the one whose turn it is, ever more rarely while its percentage stays the same."""
+    """Request the progress of one job for each poll. Jobs whose percentage doesn't change are requested less often."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, _Known] = {}
-        #: Rounds to do without a question, because the answer to one didn't come.
+        #: Polls to skip because a request hung.
         self._rest = 0
 
     def ask(self, client: PolarisClient, groups: WaitersByJob, findings: PollResult, turn: PollOwnership) -> None:
         """
-        Ask about one of the running jobs, if one is due.
+        Request the progress of one running job, if one is due.
 
-        :param client: Asks.
-        :param groups: All who wait; other jobs are forgotten.
-        :param findings: Takes what is news.
-        :param turn: Of the tick. If the loop takes it because the answer doesn't come, the job isn't asked about again,
-            and no other one for 32 rounds.
-        :raises TurnOverError: The loop has taken the turn.
+        :param client: Client for the request.
+        :param groups: All waiters. State of other jobs is discarded.
+        :param findings: Receives the progress.
+        :param turn: Ownership of the poll. If the loop takes it because the request hangs, this job isn't requested
+            again, and no other job for 32 polls.
+        :raises PollAbandonedError: The loop has taken the ownership.
         """
         self._jobs = {group[0].job_id: self._jobs.get(group[0].job_id) or _Known() for group in groups}
         running = [group for group in groups if group[0].status == "running" and self._known(group).has_progress]
@@ -80,12 +80,12 @@ class ProgressPoller:
             done, error = _progress(client, group[0].job_id)
         self._rest = 0
         if error is not None:
-            findings.heed(error)
+            findings.record_retry_after(error)
             done = known.percent / 100
         if done is None:
             return
         known.has_progress = True
-        # A number that isn't finite is no percentage.
+        # A value that isn't finite is not a percentage.
         percent = int(done * 100 + 1e-9) if 0 <= done <= 1 else known.percent
         known.step = 1 if percent != known.percent else min(known.step * 2, _LONGEST_REST)
         known.rest = known.step - 1
@@ -99,5 +99,5 @@ def _progress(client: PolarisClient, job_id: str) -> tuple[float | None, Polaris
         return client.get_job_progress(job_id), None
     except PolarisError as error:
         return None, error
-    except Exception as error:  # a number of 400 digits, say
-        return None, broken(f"the progress of Polaris job {job_id!r} can't be read", error)
+    except Exception as error:  # for example, a number of 400 digits
+        return None, unexpected_error(f"the progress of Polaris job {job_id!r} can't be read", error)

@@ -1,38 +1,39 @@
 """
-When the watcher polls and which questions it asks; pure: performs no I/O, asks no clock.
+Decide which requests a poll sends. Pure: performs no I/O and reads no clock.
 
-Polaris has no question about a set of jobs (polaris-sdk 20250425.14.0). So there are two ways: one small request for
-each job, or lists, a thousand jobs a request, of the active jobs and of those that have ended.
+Polaris has no request for a set of jobs (polaris-sdk 20250425.14.0). A poll either sends one small request for each
+job, or reads lists of active and of ended jobs, with 1000 jobs in a request.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-#: Rows of a page of a list, and how many of them are asked for again with the next one.
+#: Rows in a page of a list, and how many of them overlap with the next page.
 PAGE_ROWS: Final = 1000
 
 
 OVERLAP: Final = 10
 
 
-#: So many jobs are rather asked for one by one than looked for in a list.
+#: Up to this many jobs are always requested one by one.
 FEW: Final = 5
 
 
-#: What a tick may cost while there are at most 10,000 jobs: all of them fit into so many pages of the two lists.
+#: Maximum number of requests in a poll with at most 10,000 jobs; enough pages to read both lists.
 MOST_REQUESTS: Final = 12
 
 
-#: More waiters than this get no percent progress in the triggerer.
+#: Maximum number of waiters for which the triggerer polls progress.
 MOST_WITH_PROGRESS: Final = 10
 
 
-#: Jobs that are asked for one by one where lists don't work at all.
+#: Maximum number of jobs that are requested one by one if lists fail.
 MOST_WITHOUT_LISTS: Final = 50
 
 
-#: A newcomer's job was created at most so long before the wait began, unless it isn't found there.
+#: Assumed maximum time in seconds from the creation of a job to the start of the wait. The search extends it step by
+#: step.
 _USUAL_AGE: Final = 600.0
 
 
@@ -41,7 +42,7 @@ _YOUNG: Final = 120.0
 
 def pages_of(rows: int) -> int:
     """
-    Return how many pages a list of so many rows takes.
+    Return the number of pages of a list with this many rows.
 
     >>> [pages_of(rows) for rows in (0, 1000, 1001, 9910, 10_000)]
     [1, 1, 2, 10, 11]
@@ -51,7 +52,7 @@ def pages_of(rows: int) -> int:
 
 def rows_of(pages: int) -> int:
     """
-    Return how many rows so many pages have, overlaps counted once.
+    Return the number of rows in this many pages; overlaps count once.
 
     >>> [rows_of(pages) for pages in (1, 2, 11)]
     [1000, 1990, 10900]
@@ -61,74 +62,74 @@ def rows_of(pages: int) -> int:
 
 def asks_each(jobs: int, list_pages: int) -> bool:
     """
-    Say whether asking for each job is the cheaper way.
+    Return whether requesting each job takes fewer requests than reading lists.
 
-    :param jobs: How many are due.
-    :param list_pages: Pages of the list of active jobs; one more is for the jobs that are not in it.
+    :param jobs: Number of due jobs.
+    :param list_pages: Pages of the list of active jobs. One more page is for the jobs that are not in it.
     """
     return jobs <= max(FEW, list_pages + 1)
 
 
 def follows_each(missing: int, pages_read: int) -> bool:
     """
-    Say whether to ask for each job that the list of active jobs doesn't have, rather than for those that have ended.
+    Return whether to request each job that is missing from the active list, instead of reading the ended list.
 
-    :param missing: How many they are.
-    :param pages_read: Pages that the list took.
+    :param missing: Number of missing jobs.
+    :param pages_read: Pages of the active list.
     """
     return missing <= FEW and pages_read + missing <= MOST_REQUESTS
 
 
 def pages_left(waiting: int, requests_made: int) -> int:
     """
-    Return how many pages of the ended jobs a tick may read; at least one.
+    Return how many pages of the ended list a poll may read; at least one.
 
-    :param waiting: All jobs that are waited for.
-    :param requests_made: What the tick has cost so far.
+    :param waiting: Number of all waiters.
+    :param requests_made: Requests of this poll so far.
     """
     return max(1, max(MOST_REQUESTS, pages_of(waiting) + 1) - requests_made)
 
 
 def most_pages(waiting: int) -> int:
     """
-    Return how many pages of the active jobs a tick may read: room for as many jobs that nobody waits for.
+    Return how many pages of the active list a poll may read. Half of it is reserved for jobs without a waiter.
 
     >>> [most_pages(waiting) for waiting in (6, 1000, 10_000)]
     [12, 12, 22]
 
-    :param waiting: All jobs that are waited for.
+    :param waiting: Number of all waiters.
     """
     return max(MOST_REQUESTS, 2 * pages_of(waiting))
 
 
 def singles_left(requests_made: int) -> int:
-    """Return how many jobs that neither list has may be asked for one by one; at least one."""
+    """Return how many jobs that neither list contains may be requested one by one; at least one."""
     return min(FEW, max(1, MOST_REQUESTS - requests_made))
 
 
 def has_request_for_progress(waiting: int, jobs: int, requests_made: int) -> bool:
     """
-    Say whether a tick may also ask how far a job is.
+    Return whether a poll may also request the progress of a job.
 
-    No job costs more than one request an interval, so there is one to spare only where a list has saved it.
+    On average, a poll sends at most one request for each job. So progress is requested only if a list saved a request.
 
-    :param waiting: All waiters.
-    :param jobs: Jobs that were due.
-    :param requests_made: What the tick has cost so far.
+    :param waiting: Number of all waiters.
+    :param jobs: Number of jobs that were due.
+    :param requests_made: Requests of this poll so far.
     """
     return waiting <= MOST_WITH_PROGRESS and requests_made < jobs
 
 
 def oldest_creation(started: float, misses: int, today: float) -> float:
     """
-    Guess the earliest creation of a job that was never in a list; all in epoch seconds.
+    Estimate the earliest creation time of a job that was never found in a list. All times are epoch seconds.
 
-    Most waits begin right after the submission. Those that don't (adopted jobs, sensors) are looked for farther back
-    each time, and so sooner or later found, without reading years of history for a job that is merely not listed yet.
+    Most waits begin right after the submission. For other waits (adopted jobs, sensors), each failed search extends the
+    next one. This finds them without reading years of history for a job that is only not listed yet.
 
     :param started: Start of the wait.
-    :param misses: How often it was looked for already.
-    :param today: The present.
+    :param misses: Number of failed searches.
+    :param today: Current time.
     """
     if today - started < _YOUNG:
         misses = 0

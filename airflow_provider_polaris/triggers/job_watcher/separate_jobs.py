@@ -1,7 +1,7 @@
 """
-Jobs that are asked for apart from the others, because their requests don't end, or fail while others are answered.
+Request some jobs separately: their requests hang, or fail while other jobs get answers.
 
-Each has one request under way at most, in one of a few threads, so a job that always fails costs the others nothing.
+Each job has at most one open request, in one of a few threads. So a job that always fails doesn't delay other jobs.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError, PolarisTransportError
-from airflow_provider_polaris.triggers.job_watcher.poll_thread import LOOK_SECONDS
-from airflow_provider_polaris.triggers.job_watcher.single_status import Reply, ask, broken, is_of_service
+from airflow_provider_polaris.triggers.job_watcher.poll_thread import CHECK_SECONDS
+from airflow_provider_polaris.triggers.job_watcher.single_status import Reply, ask, is_of_service, unexpected_error
 from airflow_provider_polaris.triggers.job_watcher.waiter import WaitersByJob
 from airflow_provider_polaris.triggers.polling.schedule import LONGEST_HOLD, is_due
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.triggers.polling.connection import SharedSettings
 
 MOST_THREADS: Final = 4
-#: What was asked for so short a share of the time between two ticks ago has had its turn.
+#: A job is not requested twice within this share of the poll interval.
 _SAME_TICK: Final = 0.1
-#: A request that takes longer counts as a failed poll at each tick, while its answer is still waited for.
+#: Seconds after which an open request counts as a failed poll at each poll. Its answer is still awaited.
 _LONGEST_SECONDS: Final = 60.0
 
 
 class SeparateJobs:
     """
-    The jobs of one watcher that are asked for apart; belongs to the event loop.
+    The separately requested jobs of one watcher. Used only on the event loop.
 
     :param settings: The connection.
-    :param threads: Where the requests are made.
-    :param rng: For the jitter of waits that the service asks for.
-    :param tell: Takes each reply, and when its request was begun.
+    :param threads: Threads for the requests.
+    :param rng: Source of the jitter after ``Retry-After``.
+    :param deliver: Called with each reply and the start time of its request.
     """
 
     def __init__(
@@ -46,39 +46,39 @@ class SeparateJobs:
         settings: SharedSettings,
         threads: ClientThreads,
         rng: random.Random,
-        tell: Callable[[Reply, float], None],
+        deliver: Callable[[Reply, float], None],
     ) -> None:
         self._settings = settings
         self._threads = threads
         self._rng = rng
-        self._tell = tell
-        #: Each job, and when it may be asked for, on the event loop's clock.
+        self._deliver = deliver
+        #: Jobs, with the earliest time of the next request on the event loop's clock.
         self._jobs: dict[str, float] = {}
-        self._errands: dict[str, asyncio.Task[None]] = {}
-        #: When the request of each errand was begun.
+        self._requests: dict[str, asyncio.Task[None]] = {}
+        #: Start time of each open request.
         self._began: dict[str, float] = {}
 
     @property
     def jobs(self) -> Set[str]:
-        """Ids of the jobs."""
+        """Ids of the separately requested jobs."""
         return self._jobs.keys()
 
     def add(self, job_id: str, since: float, wait: float = 0.0) -> None:
         """
-        Ask for a job apart from now on.
+        Request a job separately from now on.
 
         :param job_id: The job.
-        :param since: When it was asked for last.
-        :param wait: Seconds from then that the service asks to wait; ten minutes at most are respected.
+        :param since: Time of the last request.
+        :param wait: ``Retry-After`` in seconds, counted from ``since``; at most 10 min are respected.
         """
         self._jobs[job_id] = since + (min(wait, LONGEST_HOLD) + self._rng.uniform(0.0, 1.0) if wait else 0.0)
 
     def ask(self, waiters: Iterable[Waiter], pace: float) -> None:
         """
-        Begin to ask for each job that is due, and forget those that nobody waits for any more.
+        Start a request for each due job, and remove jobs without a waiter.
 
-        :param waiters: All.
-        :param pace: Seconds to the next tick.
+        :param waiters: All waiters.
+        :param pace: Seconds to the next poll.
         """
         if not self._jobs:
             return
@@ -89,18 +89,18 @@ class SeparateJobs:
         }
         self._jobs = {job_id: at for job_id, at in self._jobs.items() if job_id in groups}
         for job_id, group in groups.items():
-            if job_id in self._errands:
-                self._complain(job_id, now)
+            if job_id in self._requests:
+                self._report_overdue(job_id, now)
             elif any(is_due(waiter, now, pace) and now - waiter.attempted > _SAME_TICK * pace for waiter in group):
                 whole = any(waiter.wants_state for waiter in group)
                 for waiter in group:
                     waiter.attempted = now
-                self._errands[job_id] = loop.create_task(self._ask(job_id, self._jobs[job_id], whole=whole))
+                self._requests[job_id] = loop.create_task(self._ask(job_id, self._jobs[job_id], whole=whole))
 
     def stop(self) -> None:
-        """Wait for no answer any more."""
-        for errand in self._errands.values():
-            errand.cancel()
+        """Stop waiting for answers."""
+        for request in self._requests.values():
+            request.cancel()
 
     async def _ask(self, job_id: str, at: float, *, whole: bool) -> None:
         loop = asyncio.get_running_loop()
@@ -113,29 +113,29 @@ class SeparateJobs:
         except PolarisError as error:
             reply = Reply(job_id, error=error)
         except Exception as error:
-            reply = Reply(job_id, error=broken("the poll for a single task broke", error))
+            reply = Reply(job_id, error=unexpected_error("the poll for a single task failed", error))
         finally:
-            del self._errands[job_id]
+            del self._requests[job_id]
             self._began.pop(job_id, None)
-        self._judge(reply, began, loop.time())
-        self._tell(reply, began)
+        self._set_next_request(reply, began, loop.time())
+        self._deliver(reply, began)
 
-    def _judge(self, reply: Reply, began: float, ended: float) -> None:
-        """Take a job back to the others once it is answered, and soon."""
+    def _set_next_request(self, reply: Reply, began: float, ended: float) -> None:
+        """Schedule the next request; return a job to the shared poll after a quick answer."""
         error = reply.error
         if error is not None and is_of_service(error):
             asked = error.retry_after if isinstance(error, PolarisApiError) else None
             self.add(reply.job_id, began, asked or 0.0)
-        elif ended - began < LOOK_SECONDS:
+        elif ended - began < CHECK_SECONDS:
             self._jobs.pop(reply.job_id, None)
 
-    def _complain(self, job_id: str, now: float) -> None:
+    def _report_overdue(self, job_id: str, now: float) -> None:
         seconds = now - self._began.get(job_id, now)
         if seconds >= _LONGEST_SECONDS:
             error = PolarisTransportError(
                 f"Polaris has not answered for {seconds:.0f} s when it was asked for the status of job {job_id!r}."
             )
-            self._tell(Reply(job_id, error=error), now)
+            self._deliver(Reply(job_id, error=error), now)
 
 
 def _work(client: PolarisClient, job_id: str, *, whole: bool) -> Reply:

@@ -1,7 +1,7 @@
 """
-The question about one job, and what its waiters are told of the answer.
+Request the status of one job, and record the answer for its waiters.
 
-:func:`ask` runs in a thread. It shortens what it found, so that the event loop never formats a long text.
+:func:`ask` runs in a thread. It shortens all texts, so that the event loop never formats a long one.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
     from airflow_provider_polaris.triggers.job_watcher.waiter import Group
 
-#: Lines of a job's log that a waiter gets; all of them are on the job's page.
+#: Maximum number of job log lines in an observation. The job's page shows all of them.
 _MOST_LOG_LINES: Final = 20
 
 
 class Reply(NamedTuple):
     """
-    What one request about one job brought.
+    Reply to one request for one job.
 
     :param job_id: The job.
     :param status: ``executionStatus``; None with an error.
-    :param state: The whole look, where it was asked for.
-    :param error: Why there was no status.
+    :param state: The whole state, if requested.
+    :param error: Why there is no status.
     """
 
     job_id: str
@@ -47,11 +47,11 @@ class Reply(NamedTuple):
 
 def ask(client: PolarisClient, job_id: str, *, whole: bool) -> Reply:
     """
-    Ask for the status of a job; failures, those of the code that reads the answer included, are in the reply.
+    Request the status of a job. Errors are returned in the reply, also those of code that parses the answer.
 
-    :param client: Asks.
+    :param client: Client for the request.
     :param job_id: The job.
-    :param whole: Ask for the whole state.
+    :param whole: Whether to request the whole state.
     """
     try:
         if whole:
@@ -61,15 +61,15 @@ def ask(client: PolarisClient, job_id: str, *, whole: bool) -> Reply:
     except PolarisError as error:
         return Reply(job_id, error=shorten_error(error))
     except Exception as error:
-        return Reply(job_id, error=broken(f"the answer about Polaris job {job_id!r} can't be read", error))
+        return Reply(job_id, error=unexpected_error(f"the answer about Polaris job {job_id!r} can't be read", error))
 
 
 def brief_state(body: Mapping[str, Any]) -> JobState:
     """
-    Read what a waiter needs of a job, its texts shortened.
+    Parse the part of a job's state that waiters need, with shortened texts.
 
-    :param body: The job as Polaris sends it.
-    :raises PolarisProtocolError: It is none.
+    :param body: The job as Polaris returns it.
+    :raises PolarisProtocolError: It is not a job.
     """
     state = JobState.from_wire(body)
     health = state.health
@@ -83,9 +83,9 @@ def _cut(text: str | None) -> str | None:
     return None if text is None else shorten(text, LONGEST_TEXT)
 
 
-def broken(what: str, error: BaseException) -> PolarisProtocolError:
+def unexpected_error(what: str, error: BaseException) -> PolarisProtocolError:
     """
-    Return the error for an exception that nobody expected.
+    Return the error for an unexpected exception.
 
     :param what: What failed.
     :param error: The exception.
@@ -94,23 +94,23 @@ def broken(what: str, error: BaseException) -> PolarisProtocolError:
 
 
 def is_of_service(error: PolarisError) -> bool:
-    """Whether an error may meet the next job too; a 404, say, is an answer, and concerns its job alone."""
+    """Whether other jobs may get the same error. A 404, for example, is an answer for one job only."""
     return isinstance(error, PolarisTransportError | PolarisServerError | PolarisProtocolError)
 
 
-def saw(
+def record_status(
     group: Group, status: str, state: JobState | None, asked: float, *, plain: Observation | None = None
 ) -> Iterator[tuple[Waiter, Observation]]:
     """
-    Note a status. A waiter is told only if that may change what it concludes.
+    Record a status. Yield an observation only for waiters whose result may change.
 
     :param group: Waiters for the job.
-    :param status: Its status.
-    :param state: The whole look, if there was one.
-    :param asked: When the request was begun, on the event loop's clock.
+    :param status: Status of the job.
+    :param state: The whole state, if requested.
+    :param asked: Start of the request, on the event loop's clock.
     :param plain: An observation of the same status, to be shared.
     """
-    status = sys.intern(status)  # one text for ten thousand waiters
+    status = sys.intern(status)  # share one string between ten thousand waiters
     for waiter in group:
         waiter.asked = asked
         waiter.misses = 0
@@ -125,12 +125,12 @@ def saw(
             yield waiter, Observation(status, state=wanted)
 
 
-def missed(group: Group, error: PolarisError) -> Iterator[tuple[Waiter, Observation]]:
+def record_error(group: Group, error: PolarisError) -> Iterator[tuple[Waiter, Observation]]:
     """
-    Note a failure that concerns one job.
+    Record a failure that affects one job.
 
     :param group: Waiters for the job.
-    :param error: Why there was no status.
+    :param error: Why there is no status.
     """
     observation = Observation(error=error)
     for waiter in group:

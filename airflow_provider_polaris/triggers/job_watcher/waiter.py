@@ -1,4 +1,4 @@
-"""What the watcher knows of one waiter, and how it reaches him; performs no I/O."""
+"""The state of one waiter, and the delivery of observations to it. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from airflow_provider_polaris.jobs.status.state import JobState
 
 class Observation(NamedTuple):
     """
-    What one tick found out about one job; one of the first two is set, or only ``progress``.
+    Result of one poll for one job. Either ``status`` or ``error`` is set, or only ``progress``.
 
     :param status: ``executionStatus``.
     :param error: Why there was no answer.
-    :param state: The whole look, for a waiter that asked for it.
-    :param progress: How much of the job is done, 0 to 1.
+    :param state: The whole state, for a waiter that requested it.
+    :param progress: Completed share of the job, 0 to 1.
     """
 
     status: str | None = None
@@ -27,32 +27,32 @@ class Observation(NamedTuple):
 
 
 class WaiterOwner(Protocol):
-    """Where waiters wait: the watcher."""
+    """The owner of waiters; implemented by the watcher."""
 
-    def ring_at(self, waiter: Waiter, when: float) -> None:
+    def wake_at(self, waiter: Waiter, when: float) -> None:
         """Wake a waiter at a time of the event loop's clock."""
 
-    def left(self, waiter: Waiter) -> None:
-        """Take note that a waiter is gone."""
+    def remove(self, waiter: Waiter) -> None:
+        """Remove a waiter."""
 
 
 class Waiter:
     """
     One wait for one job.
 
-    There may be ten thousand, so it is small. The upper half belongs to the event loop, the lower half to the thread
-    that polls: ticks follow each other, and each sees what the one before left.
+    It is small, because there may be ten thousand. The first attributes belong to the event loop, the others to the
+    poll thread. Polls don't overlap, so each one reads what the previous one stored.
 
     :param job_id: The job.
-    :param interval: Seconds between two looks that its owner wants.
+    :param interval: Poll interval in seconds.
     :param started: Start of the wait, epoch seconds.
-    :param host: The watcher.
+    :param owner: The watcher.
     """
 
     __slots__ = (
         "_future",
-        "_host",
         "_inbox",
+        "_owner",
         "alarm",
         "asked",
         "attempted",
@@ -67,66 +67,67 @@ class Waiter:
         "wants_state",
     )
 
-    def __init__(self, job_id: str, interval: float, started: float, host: WaiterOwner) -> None:
+    def __init__(self, job_id: str, interval: float, started: float, owner: WaiterOwner) -> None:
         self.job_id = job_id
         self.interval = interval
         self.started = started
-        #: Set by the owner: the next look shall bring the whole state.
+        #: Set by the trigger to request the whole state in the next poll.
         self.wants_state = False
-        #: When to be woken on the event loop's clock, whatever happens; None for no alarm.
+        #: Unconditional wake-up time on the event loop's clock; None for none.
         self.alarm: float | None = None
-        self._host = host
+        self._owner = owner
         self._inbox: list[Observation] | None = None
         self._future: asyncio.Future[None] | None = None
-        #: When the last answer, and the last request for this job alone, was begun; None before the first.
+        #: Start times of the last answered request and of the last request for this job alone; None before the first
+        #: answer.
         self.asked: float | None = None
         self.attempted = 0.0
-        #: What the owner was told last.
+        #: The last delivered status.
         self.status: str | None = None
         self.failing = False
-        #: Creation in epoch seconds, as the lists have it; None until seen in one.
+        #: Creation time in epoch seconds, as the lists return it; None until the job was in a list.
         self.created: float | None = None
-        #: How often neither list had it, since it was seen last.
+        #: Number of failed list searches since the job was last found.
         self.misses = 0
-        #: Known to be active although the list of active jobs doesn't have it.
+        #: The job is active although it is missing from the active list.
         self.unlisted = False
 
-    def tell(self, observation: Observation) -> None:
-        """Put an observation into the inbox and wake the owner."""
+    def deliver(self, observation: Observation) -> None:
+        """Put an observation into the inbox and wake the trigger."""
         if self._inbox is None:
             self._inbox = []
         self._inbox.append(observation)
         self.wake()
 
     def take(self) -> list[Observation]:
-        """Empty the inbox."""
+        """Return the observations in the inbox, and empty it."""
         inbox, self._inbox = self._inbox or [], None
         return inbox
 
     def next(self, seconds: float | None) -> asyncio.Future[None]:
         """
-        Return what is done when there is something in the inbox or time is up, whichever comes first.
+        Return a future that is done when the inbox has an observation or the time is up.
 
-        No coroutine, and no timer of its own: both are larger than all the rest.
+        Creates neither a coroutine nor a timer, because each would be larger than the waiter.
 
-        :param seconds: None for no limit.
+        :param seconds: Maximum wait; None for no limit.
         """
         loop = asyncio.get_running_loop()
         self._future = future = loop.create_future()
         if self._inbox:
             self.wake()
         elif seconds is not None:
-            self._host.ring_at(self, loop.time() + max(0.0, seconds))
+            self._owner.wake_at(self, loop.time() + max(0.0, seconds))
         return future
 
     def wake(self) -> None:
-        """Let the owner go on."""
+        """Wake the trigger."""
         if self._future is not None and not self._future.done():
             self._future.set_result(None)
 
     def leave(self) -> None:
-        """Tell the watcher that nobody waits here any more."""
-        self._host.left(self)
+        """Remove this waiter from the watcher."""
+        self._owner.remove(self)
 
 
 #: Waiters for one job, at least one.
@@ -135,11 +136,11 @@ Group = tuple[Waiter, ...]
 
 class WaitersByJob:
     """
-    Waiters by the id of their job.
+    Waiters grouped by job id.
 
-    Nearly always there is one for a job, and there may be ten thousand jobs, so a group is only made when it is needed.
+    Nearly every job has one waiter, and there may be ten thousand jobs. So groups are created on demand.
 
-    :param waiters: Those to sort.
+    :param waiters: Waiters to group.
     """
 
     def __init__(self, waiters: Iterable[Waiter]) -> None:
@@ -150,7 +151,7 @@ class WaitersByJob:
                 self._others.setdefault(waiter.job_id, []).append(waiter)
 
     def __len__(self) -> int:
-        """How many jobs there are."""
+        """Return the number of jobs."""
         return len(self._first)
 
     def __contains__(self, job_id: str) -> bool:
@@ -163,7 +164,7 @@ class WaitersByJob:
         """
         Remove the waiters of a job and return them.
 
-        :param job_id: One that is there.
+        :param job_id: A job that has waiters.
         """
         group = self._group(self._first.pop(job_id))
         self._others.pop(job_id, None)

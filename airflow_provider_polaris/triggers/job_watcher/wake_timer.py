@@ -1,4 +1,4 @@
-"""One timer for all waiters of a watcher: ten thousand of asyncio's own would take more room than the waiters."""
+"""Use one event-loop timer for all waiters. Ten thousand separate timers would need more memory than the waiters."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from itertools import islice
 
 from airflow_provider_polaris.triggers.job_watcher.waiter import Waiter
 
-#: So many waiters are woken at a time, so that the loop is never held up.
+#: Maximum number of waiters that are woken in one step, so that the loop isn't blocked.
 AT_A_TIME = 200
 
 
 class WakeTimer:
     """
-    Wakes each waiter when its ``alarm`` has come.
+    Wake each waiter when its ``alarm`` is due.
 
-    :param waiters: Those who are there; the collection is the watcher's and changes.
+    :param waiters: The watcher's collection of waiters; it changes over time.
     """
 
     def __init__(self, waiters: Collection[Waiter]) -> None:
@@ -26,28 +26,28 @@ class WakeTimer:
 
     def set(self, waiter: Waiter, when: float) -> None:
         """
-        Set the alarm of a waiter; it has one at a time.
+        Set the wake-up time of a waiter; replaces an earlier one.
 
         :param waiter: The waiter.
-        :param when: On the event loop's clock.
+        :param when: Time on the event loop's clock.
         """
         waiter.alarm = when
         if self._timer is None or when < self._timer.when():
             self._arm(when)
 
     def stop(self) -> None:
-        """Ring no more, until another alarm is set."""
+        """Stop the timer until another time is set."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _arm(self, when: float) -> None:
         self.stop()
-        # A fresh context, not that of the task that set the alarm.
+        # Use an empty context instead of the caller's.
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_at(when, self._ring, context=contextvars.Context())
+        self._timer = loop.call_at(when, self._wake_due, context=contextvars.Context())
 
-    def _ring(self) -> None:
+    def _wake_due(self) -> None:
         self._timer = None
         now = asyncio.get_running_loop().time()
         due = []

@@ -1,9 +1,9 @@
 """
-One poll for all waiters of an event loop and a connection.
+Share one poll between all waiters of an event loop and a connection.
 
-The watcher lives on the loop and asks nothing itself: a thread does. Up to four more threads ask for jobs that would
-hold up the others, and up to eight cancel. The watcher logs nothing, because what it learns concerns many tasks: each
-waiter logs what it hears.
+The watcher runs on the event loop; a thread sends its requests. Up to four more threads request jobs that would delay
+the others, and up to eight cancel jobs. The watcher logs nothing, because its results concern many tasks. Each waiter
+logs its own observations.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["DEPENDENCIES", "POLL_RETRIES", "Dependencies", "Watcher", "watcher_of"]
 
 
-#: A cancel has no next tick. Airflow's own limit for a kill is 30 s.
+#: Retry budget of a cancel in seconds, because no later poll repeats it. Airflow limits ``on_kill`` to 30 s.
 _CANCEL_RETRIES: Final = 10.0
 
 
@@ -42,28 +42,28 @@ DEPENDENCIES = Dependencies()
 
 class Watcher:
     """
-    Polls for all who wait; begins with the first who joins, stops with the last who leaves.
+    Poll for all waiters; start with the first waiter, stop after the last.
 
     :param conn_id: The connection.
-    :param tools: What it works with.
+    :param tools: Dependencies.
     """
 
     def __init__(self, conn_id: str, tools: Dependencies) -> None:
-        self._tools = tools
+        self._dependencies = tools
         self._settings = SharedSettings(conn_id, tools.read_settings)
         self._cancels = tools.threads("polaris-cancel", most=_CANCEL_THREADS, stay=False, retry_budget=_CANCEL_RETRIES)
         self._waiters: dict[Waiter, None] = {}
         self._intervals: Counter[float] = Counter()
         self._alarms = WakeTimer(self._waiters)
-        self._bell = asyncio.Event()
+        self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def join(self, job_id: str, *, interval: float, started: float) -> Waiter:
         """
-        Begin to wait for a job.
+        Add a waiter for a job.
 
         :param job_id: The job.
-        :param interval: Seconds between two looks.
+        :param interval: Poll interval in seconds.
         :param started: Start of the wait, epoch seconds.
         """
         waiter = Waiter(job_id, interval, started, self)
@@ -72,12 +72,12 @@ class Watcher:
         if self._task is None:
             self._task = create_isolated_task(self._watch())
         elif self._intervals[interval] == 1:
-            self._bell.set()
+            self._changed.set()
         return waiter
 
-    def left(self, waiter: Waiter) -> None:
+    def remove(self, waiter: Waiter) -> None:
         """
-        Take note that a waiter is gone; with the last one the poll stops.
+        Remove a waiter. After the last one the poll stops.
 
         :param waiter: The waiter.
         """
@@ -92,20 +92,20 @@ class Watcher:
             self._task.cancel()
             self._task = None
 
-    def ring_at(self, waiter: Waiter, when: float) -> None:
+    def wake_at(self, waiter: Waiter, when: float) -> None:
         """
-        Wake a waiter even if there is nothing to hear.
+        Wake a waiter at a given time, even without an observation.
 
         :param waiter: The waiter.
-        :param when: On the event loop's clock.
+        :param when: Time on the event loop's clock.
         """
         self._alarms.set(waiter, when)
 
     async def cancel(self, job_id: str) -> CancelResult:
         """
-        Ask Polaris to cancel a job.
+        Request the cancellation of a job. Failures are in the result.
 
-        Eight at once; whoever stops waiting for the result doesn't stop the cancel. Failures are in the result.
+        At most eight requests run at the same time. If the caller is canceled, the request continues.
 
         :param job_id: The job.
         """
@@ -113,7 +113,7 @@ class Watcher:
 
     async def look(self, job_id: str) -> CancelResult:
         """
-        Ask for the status of a job right now; failures are in the result.
+        Request the status of a job immediately. Failures are in the result.
 
         :param job_id: The job.
         """
@@ -127,7 +127,7 @@ class Watcher:
             return CancelResult(problem=problem, again=getattr(error, "retryable", False))
 
     async def _watch(self) -> None:
-        rounds = PollLoop(self._waiters, self._settings, self._tools, self._bell, poll)
+        rounds = PollLoop(self._waiters, self._settings, self._dependencies, self._changed, poll)
         try:
             while True:
                 await rounds.next(lambda: min(self._intervals))
@@ -135,13 +135,13 @@ class Watcher:
             rounds.close()
 
 
-#: The inner values are weak because a watcher's task knows its loop: those who wait keep their watcher alive.
+#: The inner values are weak because a watcher's task references its loop. Waiters keep their watcher alive.
 _WATCHERS: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[str, Watcher]] = WeakKeyDictionary()
 
 
 def watcher_of(conn_id: str) -> Watcher:
     """
-    Return the watcher of the running loop and a connection.
+    Return the watcher of the running event loop and a connection.
 
     :param conn_id: The connection.
     """

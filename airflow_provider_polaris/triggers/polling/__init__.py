@@ -1,0 +1,1 @@
+"""Poll schedule, connection settings and request threads that all watchers share."""

@@ -1,8 +1,8 @@
 """
-Daemon threads that do blocking work for an event loop, each with a client of its own.
+Daemon threads that run blocking requests for an event loop. Each thread has its own client.
 
-Not :mod:`concurrent.futures`: its threads are joined when the interpreter exits, and a triggerer that stops must not
-wait for a request. Everything that belongs to asyncio is touched on the loop only.
+:mod:`concurrent.futures` doesn't fit: it joins its threads at interpreter exit, and a stopping triggerer must not wait
+    for a request. asyncio objects are used on the loop only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 def new_client(settings: ClientSettings) -> PolarisClient:
-    """Return a client with a session of its own."""
+    """Return a client with its own session."""
     from airflow_provider_polaris.client import PolarisClient
 
     return PolarisClient(settings)
@@ -31,13 +31,13 @@ def new_client(settings: ClientSettings) -> PolarisClient:
 
 class ClientThreads:
     """
-    A few threads that take work in the order in which it came.
+    A small pool of threads that processes work in order of arrival.
 
     :param name: Name of the threads.
-    :param most: How many there are at most; each starts when it is needed.
-    :param stay: Whether an idle thread keeps its connection and waits, until :meth:`close`. Else it ends.
-    :param retry_budget: Seconds in which a client may repeat a request.
-    :param make_client: Makes the clients.
+    :param most: Maximum number of threads; each starts on demand.
+    :param stay: Whether an idle thread keeps its connection and waits until :meth:`close`. Otherwise it ends.
+    :param retry_budget: Seconds in which a client may retry a request.
+    :param make_client: Creates the clients.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class ClientThreads:
 
     async def call(self, settings: ClientSettings, work: Callable[[PolarisClient], T]) -> T:
         """
-        Have something done in a thread. Whoever is canceled here stops waiting; the work is done all the same.
+        Run work in a thread. If the caller is canceled, it stops waiting, but the work is still done.
 
-        :param settings: What the client is made with.
-        :param work: Given the client.
+        :param settings: Settings for the client.
+        :param work: Called with the client.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
@@ -79,13 +79,13 @@ class ClientThreads:
         return await future
 
     def close(self) -> None:
-        """Let the threads end as soon as there is nothing left to do; waits for none of them."""
+        """Let the threads end when no work is left; doesn't wait for them."""
         with self._something:
             self._stay = False
             self._something.notify_all()
 
     def _start(self) -> None:
-        # A context of its own: in some builds of Python a thread inherits that of the task that started it.
+        # Use an empty context: in some builds of Python a thread inherits the context of the task that started it.
         context = contextvars.Context()
         threading.Thread(target=context.run, args=(self._serve,), name=self._name, daemon=True).start()
 
@@ -104,7 +104,7 @@ class ClientThreads:
                 result = work(client)
             except BaseException as exception:
                 error = exception
-            with contextlib.suppress(RuntimeError):  # the loop is closed, nobody waits any more
+            with contextlib.suppress(RuntimeError):  # the loop is closed, so no caller waits
                 loop.call_soon_threadsafe(_answer, future, result, error)
             del item, future, loop, work, result, error
         if client is not None:

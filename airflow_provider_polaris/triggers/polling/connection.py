@@ -1,4 +1,4 @@
-"""Reads an Airflow connection on the event loop: once for all who need it, again when Polaris refuses its key."""
+"""Read an Airflow connection on the event loop: once for all callers, and again when Polaris rejects its key."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: A key that was refused is looked up again at most so often, in seconds.
+#: Minimum seconds between two reads of a connection whose key was rejected.
 _REREAD_EVERY: Final = 60.0
-#: How long to wait for Airflow; a triggerer that has just started takes some seconds.
+#: Maximum wait for Airflow in seconds; a triggerer that has just started takes a few seconds.
 _READ_SECONDS: Final = 60.0
 
 
 def create_isolated_task(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     """
-    Start a task in a fresh context: what it does for many must not land in the log of the one who came first.
+    Create an asyncio task in an empty context. It works for many triggers, so it must not log to the log of the first
+    one.
 
-    :param coroutine: What to run.
+    :param coroutine: The coroutine to run.
     """
     return contextvars.Context().run(asyncio.get_running_loop().create_task, coroutine)
 
 
 async def answer_within(seconds: float, asking: Coroutine[Any, Any, T]) -> T:
     """
-    Ask Airflow, and wait for its answer for a limited time.
+    Send a request to Airflow, and wait for the answer for a limited time.
 
-    The request is never canceled, not even with the task that waits for it: up to Airflow 3.1 a call to Airflow that is
-    canceled halfway breaks the whole triggerer, because the next call takes its answer. Source:
-    TriggerCommsDecoder.asend of 3.1.8.
+    The request is never canceled, even if the waiting task is. Up to Airflow 3.1, a canceled request breaks the whole
+    triggerer, because the next request reads its answer. Source: TriggerCommsDecoder.asend of 3.1.8.
 
-    :param seconds: The limit.
-    :param asking: The request; it goes on in a context of its own when the time is up, and its answer is dropped.
+    :param seconds: The time limit.
+    :param asking: The request. After the limit it continues in its own context, and its answer is dropped.
     :raises TimeoutError: Airflow gave no answer in time, or lost the connection to the triggerer.
     :raises Exception: The request failed.
     """
@@ -58,16 +58,16 @@ async def answer_within(seconds: float, asking: Coroutine[Any, Any, T]) -> T:
 
 def is_unauthorized(error: object) -> bool:
     """
-    Return whether the error may mean that the key is no longer valid, so that the connection is worth reading again.
+    Return whether the error may mean that the key is no longer valid. If so, read the connection again.
 
-    A 401 that isn't in Polaris' form counts too: what Polaris answers to a wrong key is not documented for every case.
+    A 401 that isn't in Polaris' format counts, too. The answer to a wrong key is not documented for every case.
     """
     return isinstance(error, PolarisAuthError | PolarisForeignAnswerError) and error.status == 401
 
 
 async def read_settings(conn_id: str) -> ClientSettings:
     """
-    Read a connection without blocking the loop.
+    Read a connection without blocking the event loop.
 
     :param conn_id: The connection.
     :raises PolarisSpecError: It is incomplete or malformed.
@@ -81,16 +81,16 @@ async def read_settings(conn_id: str) -> ClientSettings:
         connection = await PolarisHook.aget_connection(conn_id)
     else:
         connection = await sync_to_async(PolarisHook.get_connection)(conn_id)
-    # In asgiref's thread: it masks secrets, and to do so it calls Airflow in a way that must not block the loop.
+    # Runs in asgiref's thread: masking secrets calls Airflow in a way that must not block the loop.
     return (await sync_to_async(read_connection)(connection, conn_id)).client
 
 
 class SharedSettings:
     """
-    The settings of one connection.
+    Client settings of one connection, shared by all callers.
 
     :param conn_id: The connection.
-    :param read: Reads it.
+    :param read: Reads the connection.
     """
 
     def __init__(self, conn_id: str, read: Callable[[str], Awaitable[ClientSettings]]) -> None:
@@ -102,11 +102,11 @@ class SharedSettings:
 
     async def call(self, threads: ClientThreads, work: Callable[[PolarisClient], T]) -> T:
         """
-        Ask Polaris in a thread; once more with the newer key, if there is one and the old was refused.
+        Send a request from a thread. If Polaris rejects the key, retry once with a newer key, if there is one.
 
-        :param threads: Where to ask.
-        :param work: Given the client.
-        :raises PolarisError: As ``work`` raises it, or the connection can't be read, or not be used.
+        :param threads: Threads for the request.
+        :param work: Called with the client.
+        :raises PolarisError: ``work`` raised it, or the connection can't be read or used.
         """
         settings = await self.get()
         try:
@@ -118,9 +118,9 @@ class SharedSettings:
 
     async def get(self) -> ClientSettings:
         """
-        Return the settings; whoever comes while they are being read waits for the same read.
+        Return the settings. Concurrent callers share one read.
 
-        :raises PolarisError: The connection can't be read, or not be used.
+        :raises PolarisError: The connection can't be read or used.
         """
         if self._settings is not None:
             return self._settings
@@ -128,11 +128,11 @@ class SharedSettings:
 
     async def get_newer(self, old: ClientSettings) -> ClientSettings | None:
         """
-        Read the connection again, because Polaris refused its key; not too often, and once for all who ask.
+        Read the connection again, because Polaris rejected its key. At most once a minute, for all callers.
 
         :param old: The settings with that key.
-        :return: The settings if they are others than those, else None.
-        :raises PolarisError: The connection can't be read, or not be used.
+        :return: The settings if they have changed, otherwise None.
+        :raises PolarisError: The connection can't be read or used.
         """
         if self._settings is not None and self._settings is not old:
             return self._settings
@@ -143,7 +143,7 @@ class SharedSettings:
             self._reread_at = now
         new = await self._get_new()
         if new == old:
-            self._settings = old  # the very same, so that nobody makes a new client
+            self._settings = old  # keep the same object, so that the threads keep their clients
             return None
         return new
 
@@ -152,8 +152,8 @@ class SharedSettings:
             self._reading = create_isolated_task(self._read_once())
             self._reading.add_done_callback(_retrieve)
         reading = self._reading
-        # Waited for, but never canceled: up to Airflow 3.1 a call to Airflow that is canceled halfway breaks the whole
-        # triggerer, because its answer is taken for that to the next call. Source: TriggerCommsDecoder.asend of 3.1.8.
+        # Never canceled: up to Airflow 3.1, a canceled request breaks the whole triggerer, because the next request
+        # reads its answer. Source: TriggerCommsDecoder.asend of 3.1.8.
         await asyncio.wait([reading], timeout=_READ_SECONDS)
         if not reading.done():
             raise PolarisTransportError(
@@ -167,7 +167,7 @@ class SharedSettings:
         except PolarisError:
             raise
         except (Exception, asyncio.CancelledError) as error:
-            # Nobody cancels this but Airflow that loses its line; for those who wait it is a failure like others.
+            # Only Airflow cancels this task, when it loses its connection. Callers treat it like other failures.
             raise PolarisTransportError(f"connection {self._conn_id!r} can't be read: {error!r}.") from error
         finally:
             self._reading = None
@@ -175,6 +175,6 @@ class SharedSettings:
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:
-    """Look at what a task came to, so that asyncio doesn't complain where everybody has gone before."""
+    """Retrieve the exception of a task, so that asyncio doesn't log it if no caller is left."""
     if not task.cancelled():
         task.exception()

@@ -1,4 +1,4 @@
-"""The pause between two ticks on the event loop; a bell ends it early."""
+"""Schedule polls on the event loop. An event ends the wait early when a waiter joins or leaves."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Final, Protocol
 from airflow_provider_polaris.jobs.errors import bounded_wait
 
 
-async def wait_for_next_poll(cadence: PollSchedule, bell: asyncio.Event, shortest: Callable[[], float]) -> float:
+async def wait_for_next_poll(schedule: PollSchedule, changed: asyncio.Event, shortest: Callable[[], float]) -> float:
     """
-    Return when the next tick is due.
+    Wait until the next poll is due.
 
-    :param cadence: Says when.
-    :param bell: Rung when somebody has come or gone, so that the interval is looked at again.
-    :param shortest: Returns the interval of the most impatient waiter, in seconds.
-    :return: Seconds from this tick to the one after it.
+    :param schedule: Computes the due time.
+    :param changed: Set when a waiter joins or leaves, so that the interval is read again.
+    :param shortest: Returns the shortest interval of all waiters, in seconds.
+    :return: Seconds from this poll to the next one.
     """
     loop = asyncio.get_running_loop()
     while True:
-        bell.clear()
+        changed.clear()
         interval = shortest()
-        seconds = cadence.next(loop.time(), interval) - loop.time()
+        seconds = schedule.next(loop.time(), interval) - loop.time()
         if seconds <= 0:
-            return cadence.pace(interval)
-        timer = loop.call_later(seconds, bell.set)
-        await bell.wait()
+            return schedule.pace(interval)
+        timer = loop.call_later(seconds, changed.set)
+        await changed.wait()
         timer.cancel()
 
 
@@ -40,42 +40,42 @@ _JITTER_SHARE: Final = 0.05
 _JITTER_SECONDS: Final = 0.5
 
 
-#: The first tick waits so long for others to join.
-_GATHERING: Final = 1.0
+#: Delay of the first poll in seconds, so that other waiters can join.
+_FIRST_POLL_DELAY: Final = 1.0
 
 
-#: After a failure nobody waits longer than this for the next try.
+#: Maximum interval in seconds after a failure.
 _FAILURE_INTERVAL: Final = 60.0
 
 
-#: A server that asks for more is asked again after this, or nobody would see a budget run out.
+#: Maximum ``Retry-After`` in seconds. A longer one would hide that a failure budget runs out.
 LONGEST_HOLD: Final = 600.0
 
 
 class Pollable(Protocol):
-    """Who waits for answers: the seconds between two that he wants, and when the last was asked for."""
+    """A waiter: its interval in seconds, and the start of its last answered request."""
 
     interval: float
     asked: float | None
 
 
-def is_due(patron: Pollable, now: float, pace: float) -> bool:
+def is_due(waiter: Pollable, now: float, pace: float) -> bool:
     """
-    Say whether the next tick would be too late for somebody's next look.
+    Return whether the next poll would be too late for a waiter.
 
-    :param patron: Who waits.
-    :param now: The present, on the event loop's clock.
-    :param pace: Seconds to the next tick.
+    :param waiter: The waiter.
+    :param now: Current time on the event loop's clock.
+    :param pace: Seconds to the next poll.
     """
-    return patron.asked is None or now + pace - patron.asked > patron.interval * 1.1
+    return waiter.asked is None or now + pace - waiter.asked > waiter.interval * 1.1
 
 
 class PollSchedule:
     """
-    The times of the ticks, in seconds of any one clock.
+    Compute the times of polls, in seconds of any one clock.
 
-    :param rng: For the jitter. It is small, because an end must be seen within one interval plus two seconds, and zero
-        on average, because nobody may ask more often than was agreed.
+    :param rng: Source of the jitter. The jitter is small, because the end of a job must be detected within one interval
+        plus 2 s. It averages zero, so that the mean poll rate stays as configured.
     """
 
     def __init__(self, rng: random.Random) -> None:
@@ -84,54 +84,54 @@ class PollSchedule:
         self._began: float | None = None
         self._ended = 0.0
         self._failed = False
-        self._sway = 0.0
+        self._jitter = 0.0
         self._held_until = 0.0
 
     def pace(self, interval: float) -> float:
         """
-        Return the seconds between two ticks.
+        Return the seconds between two polls.
 
-        :param interval: Of the most impatient waiter.
+        :param interval: Shortest interval of all waiters.
         """
         return max(_SHORTEST_INTERVAL, min(interval, _FAILURE_INTERVAL) if self._failed else interval)
 
     def next(self, now: float, interval: float) -> float:
         """
-        Return when the next tick is due, maybe in the past.
+        Return when the next poll is due; the time may be in the past.
 
-        Counted from start to start. Where a tick takes as long as the interval, there is a pause all the same.
+        Intervals count from start to start. If a poll takes as long as the interval, there is still a pause.
 
-        :param now: The present.
-        :param interval: Seconds, of the most impatient waiter.
+        :param now: Current time.
+        :param interval: Shortest interval of all waiters, in seconds.
         """
         pace = self.pace(interval)
         if self._began is None:
             self._opened = now if self._opened is None else self._opened
-            return self._opened + min(_GATHERING, pace / 2)
-        sway = self._sway * min(_JITTER_SHARE * pace, _JITTER_SECONDS)
-        return max(self._began + pace + sway, self._ended + pace / 10, self._held_until)
+            return self._opened + min(_FIRST_POLL_DELAY, pace / 2)
+        jitter = self._jitter * min(_JITTER_SHARE * pace, _JITTER_SECONDS)
+        return max(self._began + pace + jitter, self._ended + pace / 10, self._held_until)
 
     def hold(self, now: float, seconds: float) -> None:
         """
-        Put the next tick off because Polaris asked for it.
+        Postpone the next poll because Polaris sent ``Retry-After``.
 
-        :param now: The present.
-        :param seconds: ``Retry-After``; ten minutes at most.
+        :param now: Current time.
+        :param seconds: ``Retry-After``; at most 10 min are respected.
         """
-        # Those that were sent away together shall not come back together.
+        # The jitter prevents rejected clients from returning at the same time.
         wait = min(bounded_wait(seconds) or 0.0, LONGEST_HOLD) + self._rng.uniform(0.0, 1.0)
         self._held_until = max(self._held_until, now + wait)
 
-    def ticked(self, began: float, ended: float, *, failed: bool, hold: float | None) -> None:
+    def record_poll(self, began: float, ended: float, *, failed: bool, hold: float | None) -> None:
         """
-        Take note of a tick.
+        Record a finished poll.
 
-        :param began: When it began.
-        :param ended: When it ended.
-        :param failed: Whether somebody got no answer.
-        :param hold: ``Retry-After`` in seconds, if Polaris asked for it.
+        :param began: Start of the poll.
+        :param ended: End of the poll.
+        :param failed: Whether any waiter got no answer.
+        :param hold: ``Retry-After`` in seconds, if Polaris sent it.
         """
         self._began, self._ended, self._failed = began, ended, failed
-        self._sway = self._rng.uniform(-1.0, 1.0)
+        self._jitter = self._rng.uniform(-1.0, 1.0)
         if hold is not None:
             self.hold(ended, hold)

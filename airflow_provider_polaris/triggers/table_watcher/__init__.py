@@ -1,0 +1,1 @@
+"""Poll for completed jobs that change watched tables."""

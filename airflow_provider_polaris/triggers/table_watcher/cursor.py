@@ -1,10 +1,9 @@
 """
-Which completed jobs of a table are news; pure: performs no I/O, asks no clock.
+Find the completed jobs of a table that were not reported yet. Pure: performs no I/O and reads no clock.
 
-Polaris lists jobs by their creation and never by their end, and has no filter by time (polaris-sdk 20250425.14.0). A
-long job completes after shorter ones that were created later, so one instant can't say what was reported. A
-:class:`Cursor` therefore has an instant of creation, the jobs that were active then, and those just before it that were
-dealt with.
+Polaris sorts jobs by creation, never by completion, and has no time filter (polaris-sdk 20250425.14.0). A long job
+completes after shorter jobs that were created later, so one instant can't describe what was reported. A :class:`Cursor`
+therefore holds a creation time, the jobs that were active then, and the processed jobs just before it.
 """
 
 from __future__ import annotations
@@ -18,22 +17,22 @@ from airflow_provider_polaris.jobs.errors import PolarisProtocolError
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.time.instant import format_instant, parse_instant, quote
 
-#: A new job is in none of the lists for so long at most. How long it takes is not documented.
+#: Maximum time until a new job appears in the lists. The real time is not documented.
 LAG: Final = timedelta(minutes=10)
-#: A project without a job.
+#: Used for a project without jobs.
 _NO_JOB: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)
 class JobListSnapshot:
     """
-    Jobs of a project at one moment, each as a list shows it.
+    Jobs of a project at one moment, as the lists return them.
 
-    :param number: Counts looks up.
+    :param number: Number of the snapshot.
     :param project: Id of the project.
-    :param active: Jobs that had not ended; read before the others, so that no job is in neither.
-    :param completed: Jobs that had, newest first.
-    :param since: All of them that were created from then on; None for all that the project has.
+    :param active: Active jobs; read before the completed jobs, so that no job is missing from both.
+    :param completed: Completed jobs, newest first.
+    :param since: The snapshot has all completed jobs that were created since then; None for all jobs of the project.
     """
 
     number: int
@@ -44,14 +43,14 @@ class JobListSnapshot:
 
     @property
     def newest(self) -> datetime:
-        """The youngest creation in both lists."""
+        """The latest creation time in both lists."""
         return max((job.created for job in (*self.active, *self.completed) if job.created), default=_NO_JOB)
 
 
 @dataclass(frozen=True)
 class JobSelection:
     """
-    What a watcher wants to hear of.
+    The jobs that a watcher reports.
 
     :param table: The table.
     :param types: Types of jobs.
@@ -61,20 +60,20 @@ class JobSelection:
     types: frozenset[str]
 
     def of(self, jobs: Collection[JobState]) -> Iterator[JobState]:
-        """Yield those of some jobs."""
+        """Yield the selected jobs."""
         return (job for job in jobs if job.target_table == self.table and job.type in self.types)
 
 
 @dataclass(frozen=True)
 class Cursor:
     """
-    What was reported of a table.
+    The jobs of a table that were reported.
 
     :param project: Id of the project.
-    :param until: The youngest creation that was seen, by Polaris' clock.
-    :param open: Ids of jobs that had not ended then.
-    :param done: Ids of jobs that had, with ``until`` at that time; kept for :data:`LAG`, after which their creation
-        tells.
+    :param until: The latest creation time that was seen, by Polaris' clock.
+    :param open: Ids of jobs that were active then.
+    :param done: Ids of processed jobs, with the value of ``until`` at that time. They are kept for :data:`LAG`;
+        afterwards the creation time is sufficient.
     """
 
     project: str
@@ -83,66 +82,68 @@ class Cursor:
     done: Mapping[str, datetime]
 
     @classmethod
-    def at(cls, look: JobListSnapshot, interest: JobSelection) -> Cursor:
-        """Begin with a look: what had completed by then is no news."""
-        return cls(look.project, look.newest, frozenset(), {}).moved(look, interest, {})
+    def at(cls, snapshot: JobListSnapshot, interest: JobSelection) -> Cursor:
+        """Create a cursor from a first snapshot: jobs that are completed in it are not reported."""
+        return cls(snapshot.project, snapshot.newest, frozenset(), {}).moved(snapshot, interest, {})
 
     @property
     def need(self) -> datetime:
-        """Completed jobs that were created from then on have to be looked at."""
+        """Completed jobs created since this time must be in the next snapshot."""
         return self.until - LAG
 
-    def is_reached_by(self, look: JobListSnapshot) -> bool:
-        """Whether a look goes back far enough."""
-        return look.since is None or look.since <= self.need
+    def is_reached_by(self, snapshot: JobListSnapshot) -> bool:
+        """Return whether a snapshot goes back far enough."""
+        return snapshot.since is None or snapshot.since <= self.need
 
-    def knows(self, job: JobState) -> bool:
-        """Whether a completed job was dealt with."""
+    def is_processed(self, job: JobState) -> bool:
+        """Return whether a completed job was processed."""
         if job.job_id in self.done:
             return True
         return job.job_id not in self.open and (job.created is None or job.created < self.need)
 
-    def missing(self, look: JobListSnapshot) -> frozenset[str]:
-        """Return the ids of open jobs that a look doesn't have: they failed, or were created before it begins."""
-        return self.open - {job.job_id for job in (*look.active, *look.completed)}
+    def missing(self, snapshot: JobListSnapshot) -> frozenset[str]:
+        """Return the ids of open jobs that a snapshot lacks: they failed, or were created before it begins."""
+        return self.open - {job.job_id for job in (*snapshot.active, *snapshot.completed)}
 
     def news(
-        self, look: JobListSnapshot, interest: JobSelection, answers: Mapping[str, JobState | None]
+        self, snapshot: JobListSnapshot, interest: JobSelection, answers: Mapping[str, JobState | None]
     ) -> list[JobState]:
         """
-        Return the jobs that have completed since, in the order of their completion as far as Polaris tells it.
+        Return the newly completed jobs, in the order of their completion as far as it is known.
 
-        :param look: One that reaches this cursor.
-        :param interest: Whose cursor it is.
-        :param answers: What was found out about missing jobs.
+        :param snapshot: A snapshot that reaches this cursor.
+        :param interest: The selection of this cursor.
+        :param answers: Replies to the requests for missing jobs.
         """
         asked = [job for job in answers.values() if job is not None and job.status == "completed"]
-        found = [job for job in (*interest.of(look.completed), *interest.of(asked)) if not self.knows(job)]
+        found = [job for job in (*interest.of(snapshot.completed), *interest.of(asked)) if not self.is_processed(job)]
         return sorted(found, key=lambda job: (job.completed or job.created or _NO_JOB, job.job_id))
 
-    def moved(self, look: JobListSnapshot, interest: JobSelection, answers: Mapping[str, JobState | None]) -> Cursor:
+    def moved(
+        self, snapshot: JobListSnapshot, interest: JobSelection, answers: Mapping[str, JobState | None]
+    ) -> Cursor:
         """
-        Return the cursor after a look.
+        Return the cursor after a snapshot.
 
-        :param look: As for :meth:`news`.
+        :param snapshot: As for :meth:`news`.
         :param interest: As for :meth:`news`.
-        :param answers: As for :meth:`news`; None for a job that Polaris has forgotten. One that isn't in it is asked
-            for again.
+        :param answers: As for :meth:`news`; None for a job that Polaris no longer has. A job without a reply is
+            requested again.
         """
-        until = max(self.until, look.newest)
+        until = max(self.until, snapshot.newest)
         ended = {job_id for job_id, job in answers.items() if job is None or job.is_terminal}
-        ended |= {job.job_id for job in interest.of(look.completed)}
+        ended |= {job.job_id for job in interest.of(snapshot.completed)}
         done = {**self.done, **{job_id: until for job_id in ended if job_id not in self.done}}
-        active = {job.job_id for job in interest.of(look.active)} | self.missing(look)
+        active = {job.job_id for job in interest.of(snapshot.active)} | self.missing(snapshot)
         return Cursor(
-            look.project,
+            snapshot.project,
             until,
             frozenset(active - done.keys()),
             {job_id: at for job_id, at in done.items() if at >= until - LAG},
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as a JSON object."""
+        """Return the cursor as a JSON object."""
         return {
             "project": self.project,
             "until": format_instant(self.until),
@@ -153,9 +154,9 @@ class Cursor:
     @classmethod
     def from_json(cls, value: Any) -> Cursor:
         """
-        Read what :meth:`to_json` wrote.
+        Parse the result of :meth:`to_json`.
 
-        :raises PolarisProtocolError: It is something else.
+        :raises PolarisProtocolError: The value is not a cursor.
         """
         try:
             return cls(

@@ -1,4 +1,4 @@
-"""Keeps the cursor of a watched table in Airflow's asset state store, which there is from 3.3 on."""
+"""Store the cursor of a watched table in Airflow's asset state store, which exists since Airflow 3.3."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from airflow_provider_polaris.triggers.table_watcher.cursor import Cursor, JobSe
 
 T = TypeVar("T")
 
-#: How long to wait for Airflow; a triggerer that has just started takes some seconds, more on a busy machine.
+#: Maximum wait for the first read, in seconds. A triggerer that has just started takes a few seconds, more on a busy
+#: machine.
 _READ_SECONDS: Final = 60.0
-#: The same for what comes later. A triggerer that stops may never answer, and waits for this.
+#: Maximum wait for a write, in seconds. A triggerer that stops may never answer, and is delayed by this time.
 _WRITE_SECONDS: Final = 10.0
 
 
 class CursorStore:
     """
-    The cursor of one watcher, in the state of each of its assets.
+    The cursor of one watcher, stored in the state of each of its assets.
 
-    :param store: What Airflow gave the trigger; None for none.
+    :param store: The store from Airflow; None for none.
     :param conn_id: The connection.
-    :param interest: What is watched. With the connection it names the value, so that several watchers of one asset
-        don't get in each other's way.
+    :param interest: The watched jobs. With the connection they form the key, so that several watchers of one asset
+        don't conflict.
     """
 
     def __init__(self, store: Any, conn_id: str, interest: JobSelection) -> None:
@@ -37,14 +38,14 @@ class CursorStore:
 
     @property
     def is_there(self) -> bool:
-        """Whether anything is kept."""
+        """Whether a store exists."""
         return bool(self._accessors)
 
     async def read(self) -> Cursor | None:
         """
-        Return the cursor; None if there is none yet. Of several the one that is farthest.
+        Return the cursor; None if there is none yet. If there are several, return the latest.
 
-        :raises PolarisProtocolError: What is there is no cursor.
+        :raises PolarisProtocolError: The stored value is not a cursor.
         :raises PolarisTransportError: Airflow gave no answer.
         """
         values = [await _answer(accessor.aget(self._key), _READ_SECONDS) for accessor in self._accessors]
@@ -53,9 +54,9 @@ class CursorStore:
 
     async def write(self, cursor: Cursor) -> None:
         """
-        Keep a cursor.
+        Store a cursor.
 
-        :raises PolarisTransportError: Airflow didn't take it, or gave no answer.
+        :raises PolarisTransportError: Airflow rejected it, or gave no answer.
         """
         for accessor in self._accessors:
             await _answer(accessor.aset(self._key, cursor.to_json()), _WRITE_SECONDS)
@@ -63,10 +64,10 @@ class CursorStore:
 
 def _accessors(store: Any) -> list[Any]:
     """
-    Return what reads and writes the state of each asset.
+    Return the state accessors of all assets.
 
-    A trigger may belong to several assets and isn't told their names; the store knows them, but has no public way to
-    ask. Source: AssetStateStoreAccessors of Airflow 3.3.2.
+    A trigger may belong to several assets and doesn't receive their names. The store has them, but no public method
+    returns them. Source: AssetStateStoreAccessors of Airflow 3.3.2.
     """
     if store is None:
         return []
@@ -75,9 +76,9 @@ def _accessors(store: Any) -> list[Any]:
 
 
 async def _answer(question: Awaitable[T], seconds: float) -> T:
-    # A task of its own, which nobody cancels: see SharedSettings.
+    # A separate task that is never canceled, see SharedSettings.
     asking = create_isolated_task(_await(question))
-    asking.add_done_callback(lambda task: task.cancelled() or task.exception())  # nobody may be there any more
+    asking.add_done_callback(lambda task: task.cancelled() or task.exception())  # the caller may be gone
     await asyncio.wait([asking], timeout=seconds)
     if not asking.done():
         raise PolarisTransportError(f"Airflow gave no answer about the asset's state within {seconds:g} s.")

@@ -1,7 +1,7 @@
 """
-What the watch of tables asks Polaris; runs in its thread, knows neither asyncio nor Airflow, and logs nothing.
+The requests of the table watch. Runs in its thread, uses neither asyncio nor Airflow, and logs nothing.
 
-A list gives neither the intervals of an append nor any rows, so the few jobs that are news are described one by one
+A list contains neither the intervals of an append nor row counts, so the few new jobs are requested one by one
 (polaris-sdk 20250425.14.0).
 """
 
@@ -28,34 +28,34 @@ from airflow_provider_polaris.triggers.table_watcher.cursor import LAG, JobListS
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
 
-#: The job that takes rows away.
+#: Type of the job that deletes rows.
 DELETING_TYPE: Final = "delete_data"
-#: So many jobs are asked for one by one at each poll; those that are left have their turn at the next.
+#: Maximum number of jobs that each poll requests one by one; the next poll continues.
 MOST_ASKED: Final = 20
 
 _TYPES: Final = tuple(sorted({*WRITING_TYPES, DELETING_TYPE}))
 _ACTIVE: Final = tuple(sorted(ACTIVE_STATUSES))
-#: Nearly always a handful of jobs is looked at.
+#: Page size; nearly always only a few jobs are read.
 _PAGE_ROWS: Final = 200
-#: Pages of each list that a look reads: 20,000 jobs.
+#: Maximum pages of each list in a snapshot: 20,000 jobs.
 _MOST_PAGES: Final = 100
-#: Intervals of a job that an event tells one by one; more count as all of the table.
+#: Maximum number of intervals in an event; a job with more counts as a change of the whole table.
 _MOST_INTERVALS: Final = 100
-#: Requests about single jobs that may fail in a row before the rest is left to the next look.
+#: Consecutive failed single requests after which the next poll continues.
 _MOST_FAILURES: Final = 2
-#: What is looked at of a row, besides its id.
+#: Fields that are read from a row, in addition to its id.
 _FIELDS: Final = ("type", "executionStatus", "createdTimestamp", "completedTimestamp", "target", "tableName")
 
 
-def read_look(client: PolarisClient, *, number: int, since: datetime | None, table: str | None) -> JobListSnapshot:
+def read_snapshot(client: PolarisClient, *, number: int, since: datetime | None, table: str | None) -> JobListSnapshot:
     """
-    Read both lists, the second one back to an instant.
+    Read the active list, and the completed list back to an instant.
 
-    :param client: Asks.
-    :param number: Of the look.
-    :param since: Completed jobs that were created from then on are needed; in any case those that came :data:`LAG`
-        before the youngest job. None for no more than that.
-    :param table: Jobs of that table only; None for all tables.
+    :param client: Client for the requests.
+    :param number: Number of the snapshot.
+    :param since: Read completed jobs that were created since then, and at least those created within :data:`LAG` before
+        the latest job. None for only the latter.
+    :param table: Only jobs of this table; None for all tables.
     :raises PolarisError: As the client raises it.
     """
     active = tuple(_states(client.iter_jobs(**_filters(_ACTIVE, "ASC", table))))
@@ -78,13 +78,13 @@ def ask(
     client: PolarisClient, job_ids: Iterable[str], *, last: Collection[str] = ()
 ) -> tuple[dict[str, JobState | None], set[str]]:
     """
-    Describe jobs one by one.
+    Request jobs one by one.
 
-    :param client: Asks.
-    :param job_ids: The jobs; no more than :data:`MOST_ASKED` are asked for.
-    :param last: Those that got no answer before; the others come first.
-    :return: Jobs by id, None for one that Polaris doesn't know (any more); and the ids of those whose requests failed.
-        Who wasn't asked for is in neither.
+    :param client: Client for the requests.
+    :param job_ids: The jobs; at most :data:`MOST_ASKED` are requested.
+    :param last: Jobs without an answer so far; they are requested last.
+    :return: Jobs by id, None for a job that Polaris doesn't have; and the ids of failed requests. Jobs that were not
+        requested are in neither.
     """
     answers: dict[str, JobState | None] = {}
     failed: set[str] = set()
@@ -106,12 +106,12 @@ def ask(
 
 def describe(client: PolarisClient, jobs: Sequence[JobState]) -> list[dict[str, Any]]:
     """
-    Return what is told about jobs: ``id``, ``type``, ``intervals``, ``rows``, ``created`` and ``completed``.
+    Describe jobs for an event: ``id``, ``type``, ``intervals``, ``rows``, ``created`` and ``completed``.
 
-    ``intervals`` are those that the job may have changed, None if that may be all of the table. ``rows`` are those that
-    it stored. What isn't known is None: nobody waits for Polaris to answer.
+    ``intervals`` are those that the job may have changed, None if that may be the whole table. ``rows`` is the number
+    of stored rows. Unknown values are None, because the event doesn't wait for Polaris to answer.
 
-    :param client: Asks.
+    :param client: Client for the requests.
     :param jobs: The jobs.
     """
     found: list[dict[str, Any]] = []
@@ -153,8 +153,8 @@ def _states(rows: Iterator[dict[str, Any]]) -> Iterator[JobState]:
         try:
             state = JobState.from_wire(row)
         except PolarisProtocolError:
-            continue  # a row without a status; the others count
-        if len(state.job_id) <= LONGEST_WORD:  # what is longer is no id, and would end up in Airflow's database
+            continue  # skip a row without a status
+        if len(state.job_id) <= LONGEST_WORD:  # a longer text is not an id; Airflow would store it
             yield state
 
 

@@ -1,4 +1,4 @@
-"""What one watcher of a table has reported, in memory and in Airflow's store."""
+"""Track which jobs a table watcher has reported, in memory and in Airflow's store."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.status.state import JobState
     from airflow_provider_polaris.triggers.table_watcher.watcher import TableWatch
 
-#: A cursor that is kept is this much behind at most, so that a restart doesn't read years of jobs.
+#: Maximum age of the stored cursor, so that a restart doesn't read years of jobs.
 _LONGEST_UNSAVED: Final = timedelta(hours=1)
 
-#: The longest rest of a job that gets no answer, in looks.
+#: Maximum number of snapshots that skip a job without an answer.
 _LONGEST_REST: Final = 16
 
 
 class ReportedJobs:
     """
-    Takes looks and says what is news, each job once.
+    Return the new jobs of each snapshot, each job once.
 
-    :param interest: What is watched.
-    :param watch: The poll.
-    :param store: Where the cursor is kept.
+    :param interest: The watched jobs.
+    :param watch: The shared poll.
+    :param store: Stores the cursor.
     :param log: Logger of the trigger.
     """
 
@@ -39,50 +39,50 @@ class ReportedJobs:
         self._store = store
         self._log = log
         self._cursor: Cursor | None = None
-        #: What the store has, as far as this ledger knows.
+        #: The stored cursor, as far as it is known.
         self._saved: Cursor | None = None
         self._has_news = False
         self._is_store_failing = False
-        #: Jobs that got no answer: how many looks to do without them, and how many after the next failure.
+        #: Jobs without an answer: number of snapshots to skip, and the number after the next failure.
         self._rests: dict[str, tuple[int, int]] = {}
 
-    async def take(self, look: JobListSnapshot) -> list[JobState]:
+    async def take(self, snapshot: JobListSnapshot) -> list[JobState]:
         """
-        Return the jobs that have completed since the look before; none for a look that can't tell.
+        Return the jobs that have completed since the last snapshot; none if the snapshot is not usable.
 
-        :param look: The next look.
+        :param snapshot: The next snapshot.
         """
-        if self._cursor is not None and self._cursor.project != look.project:
-            self._cursor = None  # the connection leads somewhere else now
-        if self._cursor is None and not await self._begin(look):
+        if self._cursor is not None and self._cursor.project != snapshot.project:
+            self._cursor = None  # the connection now uses another project
+        if self._cursor is None and not await self._begin(snapshot):
             return []
         assert self._cursor is not None
         self._watch.needs[self] = self._cursor.need
-        if not self._cursor.is_reached_by(look):
-            return []  # it was made before the watch knew how far back it had to go
-        answers = await self._ask(self._cursor.missing(look))
-        news = self._cursor.news(look, self._interest, answers)
-        self._cursor = self._cursor.moved(look, self._interest, answers)
+        if not self._cursor.is_reached_by(snapshot):
+            return []  # it was read before the watch got this requirement
+        answers = await self._ask(self._cursor.missing(snapshot))
+        news = self._cursor.news(snapshot, self._interest, answers)
+        self._cursor = self._cursor.moved(snapshot, self._interest, answers)
         self._watch.needs[self] = self._cursor.need
         if news:
             self._has_news = True
-            news = await self._without_told(news)
+            news = await self._without_reported(news)
         return news
 
-    def save_when_stored(self, look: JobListSnapshot) -> None:
-        """Have the cursor kept once the events of a look are stored, if there is something to keep."""
+    def save_when_stored(self, snapshot: JobListSnapshot) -> None:
+        """Schedule a save of the cursor for when Airflow has stored the events of a snapshot, if there are changes."""
         cursor, saved = self._cursor, self._saved
         if cursor is None or not self._store.is_there:
             return
         if self._has_news or saved is None or cursor.until - saved.until > _LONGEST_UNSAVED:
-            self._watch.save_when_stored(look, partial(self._save, cursor))
+            self._watch.save_when_stored(snapshot, partial(self._save, cursor))
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._watch.needs.pop(self, None)
 
-    async def _begin(self, look: JobListSnapshot) -> bool:
-        """Find out from where to go on; False if that isn't known yet."""
+    async def _begin(self, snapshot: JobListSnapshot) -> bool:
+        """Load the cursor or create one; return False if the store doesn't answer yet."""
         cursor: Cursor | None = None
         try:
             cursor = await self._store.read()
@@ -92,17 +92,17 @@ class ReportedJobs:
             self._store_fails(error)
             return False
         self._is_store_failing = False
-        if cursor is not None and cursor.project == look.project:
+        if cursor is not None and cursor.project == snapshot.project:
             self._cursor = self._saved = cursor
-            self._log.info("Table %r is watched from where the watch ended.", self._interest.table)
+            self._log.info("Table %r is watched from the stored cursor on.", self._interest.table)
         else:
-            self._cursor = Cursor.at(look, self._interest)
-            self._log.info("Table %r is watched from now on.%s", self._interest.table, self._forgets)
+            self._cursor = Cursor.at(snapshot, self._interest)
+            self._log.info("Table %r is watched from now on.%s", self._interest.table, self._no_store_note)
         return True
 
     @property
-    def _forgets(self) -> str:
-        """What an Airflow means that has no place for the cursor."""
+    def _no_store_note(self) -> str:
+        """Note for Airflow versions that can't store the cursor."""
         if self._store.is_there:
             return ""
         return (
@@ -111,7 +111,7 @@ class ReportedJobs:
         )
 
     async def _ask(self, missing: frozenset[str]) -> Mapping[str, JobState | None]:
-        """Ask for jobs that a look doesn't have; for those that got no answer ever more rarely."""
+        """Request the jobs that a snapshot lacks. Jobs without an answer are requested less often."""
         self._rests = {job_id: (left - 1, step) for job_id, (left, step) in self._rests.items() if job_id in missing}
         due = {job_id for job_id in missing if self._rests.get(job_id, (0, 1))[0] <= 0}
         if not due:
@@ -119,20 +119,20 @@ class ReportedJobs:
         try:
             answers, failed = await self._watch.call(partial(ask, job_ids=due, last=frozenset(self._rests)))
         except PolarisError:
-            return {}  # they have their turn at the next look
+            return {}  # the next snapshot requests them again
         for job_id in failed:
             step = self._rests.get(job_id, (0, 1))[1]
             self._rests[job_id] = (step, min(2 * step, _LONGEST_REST))
         return answers
 
-    async def _without_told(self, news: list[JobState]) -> list[JobState]:
-        """Leave out what another triggerer has told meanwhile, which Airflow gave this trigger to."""
+    async def _without_reported(self, news: list[JobState]) -> list[JobState]:
+        """Remove jobs that another triggerer has reported meanwhile, after Airflow moved this trigger to it."""
         try:
             kept = await self._store.read()
         except PolarisError as error:
             self._store_fails(error)
             return news
-        return news if kept is None else [job for job in news if not kept.knows(job)]
+        return news if kept is None else [job for job in news if not kept.is_processed(job)]
 
     async def _save(self, cursor: Cursor) -> None:
         try:

@@ -1,8 +1,8 @@
 """
-One poll of the finished jobs for all watched tables of an event loop, a connection and an interval.
+Share one poll of the finished jobs between all watched tables of an event loop, a connection and an interval.
 
-Who watches a table says how far back he needs the list, and takes from each look what concerns him. What he wants to
-remember is written when Airflow has stored the event that came of the look, see :meth:`TableWatch.settle`.
+Each watcher sets how far back it needs the list, and processes each snapshot. Its cursor is written when Airflow has
+stored the events of the snapshot, see :meth:`TableWatch.settle`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError, PolarisTransportError
 from airflow_provider_polaris.jobs.shortening import LONGEST_TEXT, shorten
 from airflow_provider_polaris.triggers.job_watcher import watcher
-from airflow_provider_polaris.triggers.job_watcher.single_status import broken
+from airflow_provider_polaris.triggers.job_watcher.single_status import unexpected_error
 from airflow_provider_polaris.triggers.polling.client_threads import ClientThreads
 from airflow_provider_polaris.triggers.polling.connection import SharedSettings
 from airflow_provider_polaris.triggers.polling.schedule import PollSchedule
 from airflow_provider_polaris.triggers.table_watcher.cursor import JobListSnapshot
-from airflow_provider_polaris.triggers.table_watcher.job_lists import read_look
+from airflow_provider_polaris.triggers.table_watcher.job_lists import read_snapshot
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Save = Callable[[], Awaitable[None]]
 
-#: Seconds that a look, or the questions about its jobs, may take.
+#: Maximum duration of a snapshot, or of the requests for its jobs, in seconds.
 _CALL_SECONDS: Final = 300.0
 
 log = logging.getLogger(__name__)
@@ -39,110 +39,112 @@ log = logging.getLogger(__name__)
 
 class TableWatch:
     """
-    The poll, and what its watchers share.
+    The shared poll.
 
     :param conn_id: The connection.
-    :param interval: Seconds between two looks.
-    :param table: Look at the jobs of this table only; None for those of all tables.
+    :param interval: Seconds between two polls.
+    :param table: Read only the jobs of this table; None for all tables.
     """
 
     def __init__(self, conn_id: str, interval: float, *, table: str | None = None) -> None:
-        #: How far back each watcher needs the completed jobs.
+        #: Earliest creation time of completed jobs that each watcher needs.
         self.needs: dict[Hashable, datetime] = {}
         self._conn_id = conn_id
         self._interval = interval
         self._table = table
-        self._tools = watcher.DEPENDENCIES
-        self._settings = SharedSettings(conn_id, self._tools.read_settings)
+        self._dependencies = watcher.DEPENDENCIES
+        self._settings = SharedSettings(conn_id, self._dependencies.read_settings)
         self._threads: ClientThreads | None = None
         self._saves: dict[int, list[Save]] = {}
         self._failing_since: float | None = None
         self._number = 0
 
-    async def looks(self) -> AsyncGenerator[JobListSnapshot, None]:
-        """Look again and again, and yield what was seen. Never ends and never raises: Polaris may be away for days."""
+    async def snapshots(self) -> AsyncGenerator[JobListSnapshot, None]:
+        """Poll forever, and yield each snapshot. Never raises, because Polaris may be unavailable for days."""
         loop = asyncio.get_running_loop()
-        cadence = PollSchedule(self._tools.rng)
+        schedule = PollSchedule(self._dependencies.rng)
         try:
             while True:
-                await asyncio.sleep(max(0.0, cadence.next(loop.time(), self._interval) - loop.time()))
+                await asyncio.sleep(max(0.0, schedule.next(loop.time(), self._interval) - loop.time()))
                 began = loop.time()
-                look, hold = await self._look()
-                cadence.ticked(began, loop.time(), failed=look is None, hold=hold)
-                if look is not None:
-                    yield look
+                snapshot, hold = await self._read_snapshot()
+                schedule.record_poll(began, loop.time(), failed=snapshot is None, hold=hold)
+                if snapshot is not None:
+                    yield snapshot
         finally:
             if self._threads is not None:
                 self._threads.close()
                 self._threads = None
 
-    async def settled_looks(self) -> AsyncGenerator[JobListSnapshot, None]:
-        """Yield looks, and take each for settled when the next one is asked for: Airflow has the events by then."""
-        async for look in self.looks():
-            yield look
-            await self.settle([(look.number, True)])
+    async def settled_snapshots(self) -> AsyncGenerator[JobListSnapshot, None]:
+        """
+        Yield snapshots. Each is settled when the next one is requested, because Airflow has stored its events then.
+        """
+        async for snapshot in self.snapshots():
+            yield snapshot
+            await self.settle([(snapshot.number, True)])
 
     async def call(self, work: Callable[[PolarisClient], T]) -> T:
         """
-        Ask Polaris in the watch's thread.
+        Send a request from the thread of this watch.
 
-        :param work: Given the client.
-        :raises PolarisError: As ``work`` raises it, or the connection can't be used.
+        :param work: Called with the client.
+        :raises PolarisError: ``work`` raised it, or the connection can't be used.
         """
         threads = self._threads
         if threads is None:
-            threads = self._tools.threads("polaris-tables", most=1, stay=True, retry_budget=watcher.POLL_RETRIES)
+            threads = self._dependencies.threads("polaris-tables", most=1, stay=True, retry_budget=watcher.POLL_RETRIES)
             self._threads = threads
         try:
             return await asyncio.wait_for(self._settings.call(threads, work), _CALL_SECONDS)
         except asyncio.TimeoutError:  # another class before Python 3.11
-            threads.close()  # the thread ends with its request, and the next call has a new one
+            threads.close()  # the thread ends after its request; the next call starts another
             if self._threads is threads:
                 self._threads = None
             raise PolarisTransportError(f"Polaris has not answered for {_CALL_SECONDS:g} s.") from None
 
-    def save_when_stored(self, look: JobListSnapshot, save: Save) -> None:
+    def save_when_stored(self, snapshot: JobListSnapshot, save: Save) -> None:
         """
-        Have something done as soon as Airflow has stored all events that came of a look.
+        Schedule a save for when Airflow has stored all events of a snapshot.
 
-        :param look: The look.
-        :param save: What to do; raises nothing.
+        :param snapshot: The snapshot.
+        :param save: The save; must not raise.
         """
-        self._saves.setdefault(look.number, []).append(save)
+        self._saves.setdefault(snapshot.number, []).append(save)
 
-    async def settle(self, looks: Sequence[tuple[int, bool]]) -> None:
+    async def settle(self, snapshots: Sequence[tuple[int, bool]]) -> None:
         """
-        Take note of what became of looks.
+        Run the scheduled saves of snapshots.
 
-        :param looks: Number of each, and whether Airflow has stored every event that came of it. If it hasn't, nothing
-            is remembered of that look, nor of those after it, for they include it. Who could have been remembered has
-            his next turn with the next look; who fired the event is started again by Airflow.
+        :param snapshots: Number of each snapshot, and whether Airflow has stored all of its events. If not, the saves
+            of this snapshot and of later ones, which include it, are dropped. Watchers save again with the next
+            snapshot. Airflow restarts the trigger whose event was not stored.
         """
-        for number, is_stored in looks:
+        for number, is_stored in snapshots:
             if not is_stored:
                 self._saves.clear()
             for save in self._saves.pop(number, []):
                 await save()
 
-    async def _look(self) -> tuple[JobListSnapshot | None, float | None]:
-        """Return the look, if Polaris answered, and the seconds that it asked to wait, if it did."""
+    async def _read_snapshot(self) -> tuple[JobListSnapshot | None, float | None]:
+        """Return the snapshot, None if Polaris didn't answer; and ``Retry-After`` in seconds, if Polaris sent it."""
         since = min(self.needs.values(), default=None)
         self._number += 1
         error: PolarisError
         try:
-            look = await self.call(partial(read_look, number=self._number, since=since, table=self._table))
+            snapshot = await self.call(partial(read_snapshot, number=self._number, since=since, table=self._table))
         except PolarisError as known:
             error = known
         except Exception as unknown:
-            error = broken("the poll for watched tables broke", unknown)
+            error = unexpected_error("the poll for watched tables failed", unknown)
         else:
-            self._told_about(None)
-            return look, None
-        self._told_about(error)
+            self._log_outage(None)
+            return snapshot, None
+        self._log_outage(error)
         return None, error.retry_after if isinstance(error, PolarisApiError) else None
 
-    def _told_about(self, error: PolarisError | None) -> None:
-        """Log the begin and the end of a time without answers."""
+    def _log_outage(self, error: PolarisError | None) -> None:
+        """Log the start and the end of an outage."""
         now = asyncio.get_running_loop().time()
         if error is not None and self._failing_since is None:
             self._failing_since = now
@@ -161,43 +163,43 @@ class TableWatch:
             self._failing_since = None
 
 
-class LookProducer:
+class SnapshotProducer:
     """
-    What Airflow 3.3 asks for looks, and tells that their events are stored: its ``SharedStreamProducer``.
+    Airflow 3.3's ``SharedStreamProducer``: returns snapshots and is notified when their events are stored.
 
-    :param watch: The poll.
+    :param watch: The shared poll.
     """
 
     def __init__(self, watch: TableWatch) -> None:
         self._watch = watch
 
     async def open_stream(self) -> AsyncIterator[tuple[JobListSnapshot, int]]:
-        """Yield each look, with the number by which it comes back to :meth:`advance`."""
-        async for look in self._watch.looks():
-            yield look, look.number
+        """Yield each snapshot with its number, which Airflow passes to :meth:`advance`."""
+        async for snapshot in self._watch.snapshots():
+            yield snapshot, snapshot.number
 
     def get_advance_lane(self, number: int) -> None:
-        """Put all looks into one lane: what is remembered of a later one includes the earlier."""
+        """Use one lane for all snapshots, because the cursor of a later one includes the earlier ones."""
 
     async def advance(self, batch: Sequence[Any]) -> None:
-        """Write what is to be remembered of looks whose events are stored."""
+        """Save the cursors of snapshots whose events are stored."""
         await self._watch.settle([(item.broker_payload, not item.outcome.failed) for item in batch])
 
     async def aclose(self) -> None:
-        """Nothing is left to close: the stream ends with its thread."""
+        """Do nothing: the stream closes its own thread."""
 
 
-#: The inner values are weak: those who watch keep their watch alive.
+#: The inner values are weak: watchers keep their watch alive.
 _WATCHES: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[tuple[str, float], TableWatch]]
 _WATCHES = WeakKeyDictionary()
 
 
 def watch_of(conn_id: str, interval: float) -> TableWatch:
     """
-    Return the watch of the running loop, a connection and an interval.
+    Return the watch of the running event loop, a connection and an interval.
 
     :param conn_id: The connection.
-    :param interval: Seconds between two looks.
+    :param interval: Seconds between two polls.
     """
     watches = _WATCHES.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
     watch = watches.get((conn_id, interval))

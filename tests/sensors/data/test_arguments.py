@@ -104,7 +104,7 @@ def test_explicit_instant_needs_no_interval_of_the_run() -> None:
             "filter_expression 'WHERE TRUE' begins with WHERE, which Polaris adds itself. Write 'TRUE'.",
         ),
         ({"min_rows": "-1"}, "min_rows '-1' is not a whole number from 0 on."),
-        ({"min_rows": 0}, "min_rows 0 is there at once. Wait for 1 or more, or leave the sensor out."),
+        ({"min_rows": 0}, "min_rows 0 is always met. Wait for 1 or more, or leave the sensor out."),
         (
             {"up_to": "soon"},
             "up_to 'soon' is not an ISO 8601 instant such as '2024-06-01' or '2024-06-01T00:00:00Z'.",
@@ -130,7 +130,7 @@ def test_explicit_instant_needs_no_interval_of_the_run() -> None:
     ],
 )
 def test_argument_that_is_wrong_is_refused(arguments: dict[str, Any], sentence: str) -> None:
-    """One sentence that names the argument and the mend."""
+    """One sentence with the argument and the fix."""
     with pytest.raises(PolarisSpecError) as caught:
         condition(**arguments)
     assert str(caught.value) == sentence

@@ -1,4 +1,4 @@
-"""The one SELECT for all conditions on a table, what its answer means, and what the log says of it."""
+"""The single SELECT for all conditions on a table, the evaluation of its answer, and its log lines."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_read_of_something_else_raises(condition: DataCondition, row: dict[str, 
 def test_describe_says_what_is_there_and_what_is_wanted(
     condition: DataCondition, seen: TableData, sentence: str
 ) -> None:
-    """Who reads the log sees how far the data is."""
+    """The log states the progress of the data."""
     assert condition.describe(seen) == sentence
 
 

@@ -1,4 +1,4 @@
-"""The sensor in the triggerer, on a real emulator: one query for all who wait, and the same end as in the worker."""
+"""The sensor in the triggerer, on a real emulator: one shared query, and the same result as in the worker."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def met(newest: str | None, rows: int | None, world: World) -> dict[str, Any]:
 def test_deferred_sensor_ends_as_in_the_worker(
     world: World, context: dict[str, Any], ti: FakeTI, lines: Callable[[], list[str]]
 ) -> None:
-    """One look in the worker, then the trigger; what it found is in XCom."""
+    """One query in the worker, then the trigger; the result is in XCom."""
     world.load("2024-06-01T10:00:00Z")
     world.stream("2024-06-01T11:57:00Z")
     deferred = defer(sensor(world, deferrable=True), context)
@@ -171,7 +171,7 @@ def test_filter_that_leaves_its_brackets_is_never_sent(world: World) -> None:
 def test_connection_that_cannot_be_read_is_given_up_in_time(
     world: World, monkeypatch: pytest.MonkeyPatch, context: dict[str, Any]
 ) -> None:
-    """A quarter of an hour without an answer, of whatever kind; a retry begins anew."""
+    """15 minutes without an answer of any kind; a retry starts from the beginning."""
     monkeypatch.delenv("AIRFLOW_CONN_POLARIS_DEFAULT")
     passed = [0]
 
@@ -184,7 +184,7 @@ def test_connection_that_cannot_be_read_is_given_up_in_time(
 
     assert (event["status"], event["is_lasting"]) == ("gave_up", False)
     assert event["message"].startswith(
-        f"gave up looking at table {world.source!r}: 4 looks in a row found no answer, for 15 min. The last one failed "
+        f"gave up querying table {world.source!r}: 4 queries in a row got no answer, for 15 min. The last one failed "
         "so: connection 'polaris_default' can't be read: "
     )
     monkeypatch.undo()
@@ -222,14 +222,14 @@ def test_lasting_event_fails_without_a_retry_or_skips(world: World, context: dic
 
 @pytest.mark.parametrize("error", ["Trigger timeout", "Trigger/execution timeout"])
 def test_timeout_of_the_deferral_looks_once_more(world: World, context: dict[str, Any], ti: FakeTI, error: str) -> None:
-    """What came in the last minute counts; else the sentence says how far the data is."""
+    """Rows of the last minute count; otherwise the message states the progress of the data."""
     world.load("2024-06-01T10:00:00Z")
     task = sensor(world, deferrable=True)
 
     with pytest.raises(AirflowSensorTimeout) as caught:
         task.resume_execution(TRIGGER_FAILED_METHOD, {"error": error}, context)
     assert str(caught.value) == (
-        f"the data of table {world.source!r} was not there when the sensor's time was over. Waiting for data of table "
+        f"the data of table {world.source!r} was not there when the sensor timed out. Waiting for data of table "
         f"{world.source!r}: newest row 2024-06-01T10:00:00.000Z, wanted {UP_TO} or later. Raise timeout= (or "
         "execution_timeout=), or find out why the data is late."
     )
@@ -252,7 +252,7 @@ def test_deferral_ends_before_execution_timeout(world: World, context: dict[str,
 
 
 def test_sensor_whose_data_is_there_defers_nothing(world: World, context: dict[str, Any]) -> None:
-    """The first look is in the worker."""
+    """The first query is in the worker."""
     world.load("2024-06-01T11:59:00Z")
 
     assert sensor(world, deferrable=True).poke(context) is True
@@ -264,8 +264,8 @@ def test_event_of_something_else_is_refused() -> None:
     with pytest.raises(PolarisProtocolError) as caught:
         check_data_event(event)
     assert str(caught.value) == (
-        f"the trigger's event {event!r} is none of a PolarisDataTrigger. The triggerer may run another version of this "
-        "provider; a retry of the task waits again."
+        f"the trigger's event {event!r} is not from a PolarisDataTrigger. The triggerer may run another version of "
+        "this provider; a retry of the task waits again."
     )
 
 

@@ -71,7 +71,7 @@ def test_min_rows_are_counted_in_the_interval_and_by_the_filter(
 def test_project_that_does_not_exist_is_no_table_that_may_come(
     world: World, context: dict[str, Any], connect: Callable[..., None], lines: Callable[[], list[str]]
 ) -> None:
-    """Else a sensor with a mistyped project would wait for days and say that all is well."""
+    """Otherwise a sensor with a mistyped project would wait for days without an error."""
     project = "00000000-0000-4000-8000-00000000000f"
     connect(
         "elsewhere",
@@ -87,11 +87,11 @@ def test_project_that_does_not_exist_is_no_table_that_may_come(
         f"project_id {project!r} and host {world.running.base_url!r} in connection 'elsewhere'."
     )
     assert lines()[0] == (
-        f"WARNING Table {world.source!r} can't be looked at; the wait goes on for 15 min without an answer: {said}"
+        f"WARNING Table {world.source!r} can't be queried; the wait continues for 15 min without an answer: {said}"
     )
     assert str(caught.value) == (
-        f"gave up looking at table {world.source!r}: 16 looks in a row found no answer, for 15 min. The last one "
-        f"failed so: {said}"
+        f"gave up querying table {world.source!r}: 16 queries in a row got no answer, for 15 min. The last one "
+        f"failed: {said}"
     )
 
 
@@ -117,13 +117,13 @@ def test_table_that_comes_later_is_waited_for(
 def test_timeout_says_how_far_the_data_is(
     world: World, context: dict[str, Any], lines: Callable[[], list[str]]
 ) -> None:
-    """Airflow ends the wait in the worker and knows only how long it was; soft_fail skips."""
+    """Airflow ends the wait in the worker and logs only its duration; soft_fail skips."""
     world.load("2024-06-01T10:00:00Z")
     with pytest.raises(AirflowSensorTimeout):
         sensor(world, timeout=100).execute(context)
     wanted = "newest row 2024-06-01T10:00:00.000Z, wanted 2024-06-01T11:55:00.000Z or later"
     late = (
-        f"ERROR the data of table {world.source!r} was not there when the sensor's time was over. Waiting for data of "
+        f"ERROR the data of table {world.source!r} was not there when the sensor timed out. Waiting for data of "
         f"table {world.source!r}: {wanted}."
     )
     mend = " Raise timeout= (or execution_timeout=), or find out why the data is late."
@@ -131,7 +131,7 @@ def test_timeout_says_how_far_the_data_is(
     world.control("POST", "/faults", {"effect": "status", "status": 500, "path": "/tables/", "times": 100})
     with pytest.raises(AirflowSensorTimeout):
         sensor(world, timeout=100).execute(context)
-    assert " It was not seen once. The last look failed so: GET /v1/projects/" in lines()[-1]
+    assert " No query succeeded. The last query failed: GET /v1/projects/" in lines()[-1]
     world.control("DELETE", "/faults")
     with pytest.raises(AirflowSkipException):
         sensor(world, timeout=100, soft_fail=True).execute(context)
@@ -179,7 +179,7 @@ def test_filter_that_polaris_refuses_fails_at_once(world: World, context: dict[s
 
 
 def test_query_that_fails_is_no_answer(world: World, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A query that fails while it runs doesn't tell whether the next one fails too, so the sensor gives up in time."""
+    """A query that fails while it runs may succeed later, so the sensor gives up only after the budget."""
     world.load("2024-06-01T10:00:00Z")
     failed = {"state": "FAILED", "errorDetails": {"category": "RUNTIME_FAILURE", "errorMessage": "a worker is gone"}}
     monkeypatch.setattr(PolarisClient, "get_query", lambda self, query_id: failed)
@@ -190,8 +190,8 @@ def test_query_that_fails_is_no_answer(world: World, context: dict[str, Any], mo
     assert len(world.clock.sleeps) == 15
     begin, _, end = str(caught.value).partition("query 'query-")
     assert begin == (
-        f"gave up looking at table {world.source!r}: 16 looks in a row found no answer, for 15 min. The last one "
-        "failed so: Polaris couldn't count rows: "
+        f"gave up querying table {world.source!r}: 16 queries in a row got no answer, for 15 min. The last one "
+        "failed: Polaris couldn't count rows: "
     )
     assert end.endswith(" failed: 'a worker is gone'. A retry asks again.")
 
@@ -199,7 +199,7 @@ def test_query_that_fails_is_no_answer(world: World, context: dict[str, Any], mo
 def test_looks_without_an_answer_are_tolerated_for_a_quarter_of_an_hour(
     world: World, context: dict[str, Any], lines: Callable[[], list[str]]
 ) -> None:
-    """One line when it begins; a look that finds an answer again begins the budget anew."""
+    """One line at the start of an outage; a successful query resets the budget."""
     world.load("2024-06-01T10:00:00Z")
     away = {"effect": "status", "status": 500, "path": "/tables/", "times": None}
 
@@ -215,14 +215,13 @@ def test_looks_without_an_answer_are_tolerated_for_a_quarter_of_an_hour(
 
     assert len(world.clock.sleeps) == 20 + 15
     assert str(caught.value).startswith(
-        f"gave up looking at table {world.source!r}: 16 looks in a row found no answer, for 15 min. The last one "
-        "failed so: "
+        f"gave up querying table {world.source!r}: 16 queries in a row got no answer, for 15 min. The last one failed: "
     )
     first, away_line, back, away_again, said, explained = lines()
     assert first.startswith("INFO Waiting")
-    start = f"WARNING Table {world.source!r} can't be looked at; the wait goes on for 15 min without an answer: "
+    start = f"WARNING Table {world.source!r} can't be queried; the wait continues for 15 min without an answer: "
     assert away_line.startswith(start)
-    assert back == f"INFO Table {world.source!r} can be looked at again."
+    assert back == f"INFO Table {world.source!r} can be queried again."
     assert away_again.startswith(start)
     assert said == f"ERROR {caught.value}"
     assert explained.startswith("INFO What PolarisServerError means and what to do: ")

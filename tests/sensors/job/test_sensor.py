@@ -54,7 +54,7 @@ def test_execute_waits_until_the_job_has_completed(jobs, airflow_sleeps, context
 
 
 def test_timeout_in_the_worker_says_how_the_job_was(jobs, airflow_sleeps, context, ti, task_log):
-    """Airflow's own error tells nothing of the job."""
+    """Airflow's own error doesn't mention the job."""
     jobs.is_now("running")
 
     with pytest.raises(AirflowSensorTimeout):
@@ -126,7 +126,7 @@ def test_execute_in_poke_mode_recovers(jobs, airflow_sleeps, context):
 
 
 def test_poke_in_reschedule_mode_takes_a_failing_poll_for_no_result(jobs, clock, context, ti):
-    """Each poke knows nothing of the others, so one that fails proves nothing, however late it is."""
+    """Pokes share no state, so a single failure proves nothing, however late it is."""
     jobs.server.answer("GET", f"/jobs/{JOB}/status", 401, {"message": "no"})
     ti.first_poke = clock.now() - timedelta(hours=6)
     assert sensor(mode="reschedule").poke(context) is False
@@ -149,7 +149,7 @@ def test_poke_in_reschedule_mode_gives_up_a_job_that_is_not_there(jobs, clock, c
 
 @pytest.mark.skipif(AIRFLOW_VERSION < (3, 0), reason="Airflow 2 asks its database for the first poke")
 def test_execute_in_reschedule_mode_frees_the_worker_between_pokes(jobs, clock, context):
-    """One look a process: not yet means another time, the end means success."""
+    """One poll for each process: reschedule while the job is active, succeed at the end."""
     jobs.is_now("running")
     jobs.has(metrics={}, progress=0.1)
     with pytest.raises(BaseException) as caught:  # its class moved between Airflow's versions

@@ -34,7 +34,7 @@ def running(jobs):
 
 @pytest.fixture
 def outcome(running, clock, triggerer, context, ti, airflow_sleeps):
-    """Return a function that runs a sensor, in poke mode or deferred, and tells all that a user sees of it."""
+    """Return a function that runs a sensor, in poke mode or deferred, and returns its visible output."""
 
     def run(deferrable, then, steps=30.0, **arguments):
         clock.__init__()
@@ -114,7 +114,7 @@ def test_timeout_is_the_same_in_poke_mode_and_deferred(running, outcome, soft_fa
 
 
 def test_execute_with_a_job_that_has_ended_needs_no_triggerer(running, clock, context):
-    """The first look may be the last."""
+    """The first poll may be the last."""
     running.is_now("completed")
     assert sensor().execute(context) is None
     assert clock.sleeps == []
@@ -190,7 +190,7 @@ def test_execute_complete_with_a_strange_event_fails(running, clock, context, wr
 
 
 def test_execute_complete_without_what_was_left_fails(running, clock, context):
-    """Deferred by another version: said, not guessed."""
+    """Deferred by another version: the error states it."""
     with pytest.raises(PolarisProtocolError, match=r"it left itself \{\}, without job_id"):
         sensor().execute_complete(context, event=event(), wait={})
 
@@ -214,7 +214,7 @@ def test_execute_complete_survives_polls_without_an_answer(running, clock, conte
 
 
 def test_execute_complete_of_an_unknown_status_fails_without_retry(running, clock, context):
-    """What nobody knows for ten minutes is no use to retry."""
+    """A status that is unknown for ten minutes is not retried."""
     deferred = defer(sensor(), context)
     running.is_now("unknown")
     with pytest.raises(AirflowFailException, match="has had the status"):
@@ -248,7 +248,7 @@ def test_resume_after_a_broken_trigger_is_airflows_own_error_unless_the_job_has_
 
 @pytest.mark.skipif(AIRFLOW_VERSION >= (3, 0), reason="Airflow 3 starts the timer anew itself")
 def test_pre_execute_after_a_deferral_starts_the_timer_anew(clock, context, ti):
-    """On Airflow 2 a resumed sensor that gets its worker late is told how the job ended, instead of being killed."""
+    """On Airflow 2 a sensor that resumes late evaluates the job instead of being killed."""
     ti.start_date, ti.next_method = clock.now() - timedelta(minutes=9), "execute_complete"
     task = sensor(execution_timeout=timedelta(minutes=10))
     task.pre_execute(context)

@@ -13,8 +13,8 @@ DAY = "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"
 MORNING = "2024-06-01T01:10"
 NOON = "2024-06-01T12:00"
 EVENING = "2024-06-01T20:00"
-AGAIN = "Clear task 'age_out.plan' with its downstream tasks: it looks at both tables and copies again."
-ON_AGED = "on_aged_target='replace' (on_aged_target='{{ params.on_aged_target }}' lets one run say so)."
+AGAIN = "Clear task 'age_out.plan' with its downstream tasks: it checks both tables and copies again."
+ON_AGED = "on_aged_target='replace' (on_aged_target='{{ params.on_aged_target }}' allows it for one run)."
 
 
 def late_advice(world: World) -> str:

@@ -78,7 +78,7 @@ class Run:
         self.before: dict[str, Callable[[], None]] = {}
 
     def operator(self, name: str) -> Any:
-        """Parse the DAG file, which every worker does anew."""
+        """Parse the DAG file, as every worker does."""
         with DAG("koalas", schedule=None, start_date=FIRST):
             group = PolarisAgeOutTaskGroup(
                 "age_out",

@@ -8,7 +8,7 @@ from tests.task_groups.age_out.run import Run
 from tests.task_groups.age_out.world import World
 
 DAY = "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"
-#: The run whose end is thirty days after the end of that day.
+#: The run that ends 30 days after that day.
 RUN = datetime(2024, 7, 1, tzinfo=timezone.utc)
 
 

@@ -28,33 +28,33 @@ from tests.task_groups.age_out.world import MAPPINGS, World
 
 
 def test_past_that_takes_too_many_questions_is_refused(world, monkeypatch) -> None:
-    """The list of jobs may not say what each works on."""
+    """The job list may lack the intervals of jobs."""
     monkeypatch.setattr("airflow_provider_polaris.task_groups.age_out.table_history._MOST_DESCRIBES", 1)
     aged(world)
     world.load(EVENING, EVENING)
     world.assume(summary_intervals="hide")
     assert Run(world, RUN).go() == (
-        "failed plan: it takes more than 1 questions to find out which jobs changed tables "
-        f"'{world.source}' and '{world.target}', because the list of jobs doesn't say what each works on; nothing was "
-        "done. If you know that the source has all rows that the target's were made of, run the group with "
-        "on_aged_target='replace' (on_aged_target='{{ params.on_aged_target }}' lets one run say so)."
+        "failed plan: it takes more than 1 requests to find out which jobs changed tables "
+        f"'{world.source}' and '{world.target}', because the list of jobs doesn't show what each one changed; nothing "
+        "was done. If you know that the source has all rows that the target's were made of, run the group with "
+        "on_aged_target='replace' (on_aged_target='{{ params.on_aged_target }}' allows it for one run)."
     )
 
 
 def test_past_with_too_many_segments_is_refused(world, monkeypatch) -> None:
-    """Nobody looks through all of them."""
+    """The number of segments to check is limited."""
     monkeypatch.setattr("airflow_provider_polaris.task_groups.age_out.table_history._MOST_SEGMENTS", 1)
     world.load(MORNING, "2024-06-02T01:00")
     world.compact("2024-06-01/2024-06-03", "day")
     assert Run(world, RUN, RUN.replace(day=3)).go() == (
         f"failed prove: table '{world.source}' has more than 1 segments in "
-        "'2024-06-01T00:00:00.000Z/2024-06-03T00:00:00.000Z' that were replaced or deleted, too many to look at; "
+        "'2024-06-01T00:00:00.000Z/2024-06-03T00:00:00.000Z' that were replaced or deleted, too many to check; "
         "nothing was done. Age shorter intervals, a run each."
     )
 
 
 def test_list_of_jobs_that_does_not_reach_back_is_no_evidence(world, monkeypatch) -> None:
-    """What left the source before the oldest job in the list, nobody knows."""
+    """Removals before the oldest job in the list are unknown."""
     monkeypatch.setattr("airflow_provider_polaris.task_groups.age_out.table_history._MOST_JOBS", 1)
     world.load(MORNING)
     run = Run(world, RUN, mappings=MAPPINGS[:3])
@@ -73,8 +73,8 @@ def test_list_of_jobs_that_does_not_reach_back_is_no_evidence(world, monkeypatch
     )
     other.close()
     assert (
-        f"could lose some: the newest 1 jobs into table '{world.source}' don't tell what left it since Polaris job "
-        f"'{copy.id}' (batch into '{world.target}', 'completed') wrote them. "
+        f"could lose some: the newest 1 jobs into table '{world.source}' don't show what was removed from it since "
+        f"Polaris job '{copy.id}' (batch into '{world.target}', 'completed') wrote them. "
     ) in Run(world, RUN, mappings=MAPPINGS[:3]).go()
 
 
@@ -89,7 +89,7 @@ def test_more_partitions_than_a_job_can_write_are_refused(world, monkeypatch) ->
 
 
 def test_table_without_segments_has_no_rows(world) -> None:
-    """SQL doesn't know it; its description says that it is empty."""
+    """SQL can't query it; its description shows that it is empty."""
     fault = {"effect": "status", "status": 400, "method": "POST", "path": "/query/sql", "times": None}
     world.control("POST", "/faults", fault)
     assert Run(world, RUN).go().startswith(f"skipped: table '{world.source}' has no rows in '{DAY}'")
@@ -109,7 +109,7 @@ def test_stream_beside_synchronous_sql_is_no_evidence(world) -> None:
 
 
 def test_stream_without_a_readable_limit_is_refused(world) -> None:
-    """Nobody can tell what it accepts."""
+    """Its limit can't be computed."""
     world.load(MORNING)
     job = stream(world, "P9000Y")
     assert (
@@ -123,7 +123,7 @@ def test_stream_without_a_readable_limit_is_refused(world) -> None:
 
 
 def test_copy_that_has_not_ended_is_no_proof(world) -> None:
-    """Its task waits for it; here somebody put another one in its place."""
+    """Its task waits for it; here another job replaces it."""
     world.load(MORNING)
     run = Run(world, RUN)
     run.execute("plan")
@@ -174,7 +174,7 @@ def test_deletion_waits_for_a_job_that_changes_the_source(world, said) -> None:
 
 
 def test_deletion_of_a_part_of_a_partition_is_refused(world) -> None:
-    """Whatever the proof says: Polaris would take the whole of it."""
+    """Even with a proof: Polaris would delete the whole segment."""
     world.load(MORNING)
     run = Run(world, RUN)
     for task in ("plan", "copy", "prove"):
@@ -189,7 +189,7 @@ def test_deletion_of_a_part_of_a_partition_is_refused(world) -> None:
 
 
 def test_restore_that_live_data_is_in_the_way_of_is_told(world) -> None:
-    """Nothing is lost for thirty days, and the sentence says how to get it."""
+    """Nothing is lost for 30 days, and the message describes how to restore it."""
     world.load(MORNING)
     path = f"tables/{world.source.replace(' ', '%20')}/unusedSegments"
     with (
@@ -208,7 +208,7 @@ def test_restore_that_live_data_is_in_the_way_of_is_told(world) -> None:
 
 
 def test_deferred_tasks_do_the_same(world) -> None:
-    """What was deleted is looked at after a deferral, too."""
+    """The deleted segments are checked after a deferral, too."""
     world.load(MORNING, "2024-06-10T01:00")
     world.compact("2024-06-01/2024-07-01", "month")
     run = Run(world, RUN, deferrable=True)
@@ -218,7 +218,7 @@ def test_deferred_tasks_do_the_same(world) -> None:
 
 
 class SilentHook:
-    """Lists one stream and doesn't tell what it accepts."""
+    """Lists one stream without its limit."""
 
     def iter_jobs(self, **_: Any) -> list[dict[str, Any]]:
         return [{"id": "stream", "type": "streaming", "executionStatus": "running"}]

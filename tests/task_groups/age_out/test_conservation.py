@@ -30,7 +30,7 @@ RUNS = [datetime(2024, 7, day, tzinfo=timezone.utc) for day in (1, 2)]
 FIRST_DAY = "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"
 
 BEFORE = {"copy": "plan", "delete": "prove"}
-#: What a group may say when it doesn't get there; everything else is a bug.
+#: Allowed messages of a group that fails; any other message is a bug.
 REASONS = [
     r"skipped: table '[^']+' has no rows in .* it was aged already",
     r"skipped: nothing of table '[^']+' can be aged",
@@ -41,7 +41,7 @@ REASONS = [
     r"failed copy: the job would replace rows of table '[^']+' that it can't make again",
     r"failed copy: Polaris job '[^']+' .*(no_rows_found|no_rows_ingested|processed 0 rows|stored 0 rows)",
     r"failed (prove|delete): the copy is not proven: ",
-    r"failed delete: the deletion from table '[^']+' took (segments that reach|rows that came in)",
+    r"failed delete: the deletion from table '[^']+' took (segments that reach|rows that arrived)",
     r"failed delete: table '[^']+' has [0-9,]+ rows in .* after the deletion",
     r"failed copy: .* answered 400 .* is 'unavailable' and can't be a source now",
     r"failed delete: .* answered 400 .* can't be deleted from while job",
@@ -85,7 +85,7 @@ class Schedule:
         self.shape = shape
         self.plan = sorted(plan, key=lambda each: each[0])
         self.requests = 0
-        #: Rows that somebody else has removed.
+        #: Rows that another user has removed.
         self.forgiven: set[int] = set()
         #: Rows of which a deletion can't know: they came after it was proven, or are in segments nobody can see.
         self.unforeseen: set[int] = set()
@@ -155,7 +155,7 @@ class Schedule:
         assert set(target.values()) <= {1}, f"counted twice: {target}"
         missing = {row.number for row in self.world.rows} - set(source) - set(target) - self.forgiven
         if missing and (missing <= self.unforeseen or self.shape["coarse"]):
-            # Polaris deletes what nobody could see; it is restored, or the next run says so.
+            # Polaris deletes rows that no query returned; they are restored, or the next run reports them.
             missing -= self.restorable()
         assert not missing, f"rows {missing} are lost; source {sorted(source)}, target {sorted(target)}"
 
@@ -218,7 +218,7 @@ def arguments(shape: dict[str, Any]) -> dict[str, Any]:
 def test_every_row_is_in_the_source_or_counted_in_the_target(
     connected: RunningEmulator, clock: Clock, said: Callable[[], list[str]]
 ) -> None:
-    """At every moment; once a group has succeeded not in both; and the next run gets there or says why not."""
+    """At every moment; after success never in both tables; and the next run succeeds or states the reason."""
 
     @settings(
         max_examples=SCHEDULES,

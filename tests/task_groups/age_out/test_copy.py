@@ -1,4 +1,4 @@
-"""The copy looks once more right before its job is sent."""
+"""The copy repeats the checks immediately before its job is submitted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_copy_of_partitions_that_somebody_has_emptied_is_refused(world) -> None:
     assert run.go() == (
         f"failed copy: table '{world.source}' has no rows in '{DAY}' any more, where it had some when this was "
         "planned; the copy would empty that part of the target. Nothing was submitted. Clear task 'age_out.plan' with "
-        "its downstream tasks: it looks at both tables again."
+        "its downstream tasks: it checks both tables again."
     )
 
 

@@ -1,4 +1,4 @@
-"""The deletion proves it all once more, and looks after what it took."""
+"""The deletion repeats the proof, and checks the deleted segments."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_target_that_was_emptied_before_the_deletion_is_refused(world) -> None:
 
 
 def test_row_that_comes_while_the_deletion_runs_is_restored(world) -> None:
-    """Polaris deletes what nobody has counted; it is brought back, and the next run can go on as told."""
+    """Polaris deletes uncounted rows; they are restored, and the next run follows the message."""
     world.load(MORNING)
     run = Run(world, RUN)
 
@@ -55,8 +55,8 @@ def test_row_that_comes_while_the_deletion_runs_is_restored(world) -> None:
     restore = world.jobs[-1]
     version = world.control("GET", f"/tables/{world.source}/segments")["used"][0]["version"]
     assert message == (
-        f"failed delete: the deletion from table '{world.source}' took rows that came in after the copy, which nobody "
-        f"has proven to be in the target: '{DAY}' of version '{version}'. They were restored (Polaris job "
+        f"failed delete: the deletion from table '{world.source}' took rows that arrived after the copy and are not "
+        f"proven to be in the target: '{DAY}' of version '{version}'. They were restored (Polaris job "
         f"'{restore.id}'). Their rows of '{DAY}' are in table '{world.target}', too. Run the group again with "
         "on_aged_target='replace': the source has all rows that the target's were made of, and the late ones."
     )
@@ -69,7 +69,7 @@ COARSE = "2024-06-01T00:00:00.000Z/2024-07-01T00:00:00.000Z"
 
 
 def test_coarser_segment_that_the_deletion_took_is_restored(world) -> None:
-    """Rows of other days are in it, which nobody has proven."""
+    """It contains unproven rows of other days."""
     world.load(MORNING, "2024-06-10T01:00")
     world.compact("2024-06-01/2024-07-01", "month")
     (segment,) = world.control("GET", f"/tables/{world.source}/segments")["used"]
@@ -88,7 +88,7 @@ def test_coarser_segment_that_the_deletion_took_is_restored(world) -> None:
 
 
 def die_after_the_deletion(world: World) -> Run:
-    """Let the worker die when the deletion has taken a coarser segment, before it looks at what is gone."""
+    """Let the worker die after the deletion of a coarser segment and before the check."""
     world.load(MORNING, "2024-06-10T01:00")
     world.compact("2024-06-01/2024-07-01", "month")
     run = Run(world, RUN)
@@ -121,14 +121,14 @@ def test_worker_that_dies_before_it_looks_leaves_it_to_a_cleared_task(world) -> 
 
 
 def test_worker_that_dies_before_it_looks_is_told_by_the_next_run(world) -> None:
-    """It finds the day aged, and what else is gone."""
+    """It finds the aged day and the other deleted rows."""
     die_after_the_deletion(world)
     deletion = world.jobs[-1]
     unused = world.control("GET", f"/tables/{world.source}/segments")["unused"]
     (version,) = [segment["version"] for segment in unused if segment["interval"] == COARSE]
     assert Run(world, RUN).go() == (
         f"failed plan: Polaris job '{deletion.id}' (delete_data from '{world.source}', 'completed') was to delete "
-        f"'{DAY}' from table '{world.source}' and took segments that reach further: '{COARSE}'. Nobody has proven that "
+        f"'{DAY}' from table '{world.source}' and took segments that reach further: '{COARSE}'. It is not proven that "
         "their rows are elsewhere. Nothing was changed by this task. Bring them back, for example with "
         f"PolarisRestoreDataOperator(table_name='{world.source}', interval='{COARSE}', versions=['{version}']); if "
         "they were meant to go, mark this task as skipped."
@@ -155,7 +155,7 @@ def test_delete_waits_for_a_job_that_reads_the_source(world, said) -> None:
 
 
 def test_delete_waits_for_a_job_that_changes_the_target(world, said) -> None:
-    """What it leaves is looked at then; here it leaves another table than was proven."""
+    """The remaining rows are counted; here the table differs from the proof."""
     world.load(MORNING)
     run = Run(world, RUN)
     target = {"type": "table", "tableName": world.target, "intervals": [DAY]}
@@ -165,7 +165,7 @@ def test_delete_waits_for_a_job_that_changes_the_target(world, said) -> None:
 
 
 def test_rows_that_are_there_after_the_deletion_are_told(world) -> None:
-    """They came too late, and are nowhere else."""
+    """They arrived too late and exist only here."""
     world.load(MORNING)
     run = Run(world, RUN)
 
@@ -177,14 +177,14 @@ def test_rows_that_are_there_after_the_deletion_are_told(world) -> None:
     with before_request(3, come, "GET", f"tables/{world.source.replace(' ', '%20')}/unusedSegments"):
         message = run.go()
     assert message == (
-        f"failed delete: table '{world.source}' has 1 rows in '{DAY}' after the deletion: they came in after it or "
+        f"failed delete: table '{world.source}' has 1 rows in '{DAY}' after the deletion: they arrived after it or "
         "were restored, or Polaris didn't delete them. Nothing is lost. Run the group again for that time: it ages "
         "them, or says what to do."
     )
 
 
 def test_cleared_deletion_finds_nothing_to_do(world) -> None:
-    """It is skipped and says so."""
+    """It is skipped with a message."""
     world.load(MORNING)
     run = Run(world, RUN)
     assert run.go() == "success"

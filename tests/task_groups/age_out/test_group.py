@@ -74,7 +74,7 @@ def test_group_refuses_what_it_decides_itself() -> None:
     with pytest.raises(TypeError) as caught:
         group(replace_all=True, ingestion_mode="append")
     assert str(caught.value) == (
-        "PolarisAgeOutTaskGroup decides ingestion_mode, replace_all of its copy by itself: leave it out."
+        "PolarisAgeOutTaskGroup sets ingestion_mode, replace_all of its copy itself: leave it out."
     )
 
 

@@ -12,7 +12,7 @@ from tests.task_groups.age_out.world import MAPPINGS, World
 
 
 def test_run_of_an_aged_day_changes_nothing(world) -> None:
-    """It says so, and asks for nothing to be done."""
+    """It logs that and requires no action."""
     aged(world)
     jobs = len(world.jobs)
     assert Run(world, RUN).go() == (
@@ -35,7 +35,7 @@ def test_run_that_no_partition_comes_of_age_in_is_skipped(world) -> None:
 
 
 def test_late_rows_of_an_aged_day_are_refused_and_can_be_added(world) -> None:
-    """A replace would leave nothing but them; what the message says brings them over."""
+    """A replace would keep only them; the message describes how to add them."""
     aged(world)
     world.load(EVENING)
     deletion = world.jobs[-1]
@@ -54,7 +54,7 @@ def test_late_rows_of_an_aged_day_are_refused_and_can_be_added(world) -> None:
 
 
 def test_fewer_rows_than_the_target_counts_are_refused(world) -> None:
-    """With a measure that counts the numbers alone tell."""
+    """With a counting measure, the counts are sufficient."""
     aged(world)
     world.load(EVENING)
     assert Run(world, RUN).go() == (
@@ -65,7 +65,7 @@ def test_fewer_rows_than_the_target_counts_are_refused(world) -> None:
 
 @pytest.mark.parametrize("hidden", [False, True])
 def test_as_many_late_rows_as_were_aged_are_refused(world, hidden) -> None:
-    """Numbers can't tell them from those that were aged; the past does, whether or not the list shows intervals."""
+    """Counts can't distinguish them from aged rows; the job history can, with or without intervals in the list."""
     aged(world)
     world.load(EVENING, EVENING)
     if hidden:
@@ -172,7 +172,7 @@ def test_partitions_that_were_aged_are_left_alone_by_a_longer_run(world) -> None
 
 
 def test_catch_up_takes_the_oldest_that_still_have_rows(world) -> None:
-    """So many, in the same two jobs."""
+    """Both cases with the same two jobs."""
     world.load("2024-05-03T01:00", "2024-05-07T01:00", "2024-05-20T01:00", MORNING)
     assert Run(world, RUN, catch_up=2).go() == "success"
     assert world.numbers(world.source) == {2: 1}

@@ -24,7 +24,7 @@ def test_open_stream_is_refused(world) -> None:
         "on (lateMessageRejectionPeriod 'P31D'), and data up to 2024-06-02T00:00:00.000Z was to be aged: a row that "
         "comes late would find its partition aged and deleted. Nothing was changed. Let older_than be longer than that "
         "period, or shorten it. If no such rows will come, run the group with on_open_stream='continue' "
-        "(on_open_stream='{{ params.on_open_stream }}' lets one run say so)."
+        "(on_open_stream='{{ params.on_open_stream }}' allows it for one run)."
     )
     assert world.jobs[-1].type == "streaming"
     assert Run(world, RUN, on_open_stream="continue").go() == "success"
@@ -52,7 +52,7 @@ def test_filter_is_refused_unless_the_rest_may_go(world) -> None:
     )
     assert Run(world, RUN, filter_expression=condition, drop_filtered=True, mappings=MAPPINGS[:3]).go() == (
         "failed plan: drop_filtered=True needs a measure that counts the rows, such as measures={'rows': 'COUNT(*)'}: "
-        "by the numbers of the copy job nobody can tell rows that were filtered out from rows that were lost."
+        "the numbers of the copy job don't distinguish rows that were filtered out from rows that were lost."
     )
     assert Run(world, RUN, filter_expression=condition, drop_filtered="True").go() == "success"
     assert (world.numbers(world.source), world.numbers(world.target)) == ({}, {0: 1})
@@ -81,7 +81,7 @@ def test_measure_that_the_target_does_not_have_is_named(world) -> None:
 
 
 def test_time_that_moves_is_refused(world) -> None:
-    """Nobody could tell whether all rows have arrived."""
+    """The proof could not detect missing rows."""
     world.load(MORNING)
     mappings = [{"columnName": "__time", "expression": 'TIMESTAMPADD(DAY, 1, "__time")'}, *MAPPINGS[1:]]
     assert Run(world, RUN, mappings=mappings).go().startswith("failed plan: the copy computes __time from ")
@@ -153,7 +153,7 @@ def test_uncached_rows_without_asynchronous_sql_are_refused(make_world) -> None:
 
 
 def test_real_time_rows_are_neither_counted_nor_deleted(world) -> None:
-    """They stay where they are, and a later run says what to do with them."""
+    """They stay in the source, and a later run logs what to do with them."""
     world.load(MORNING)
     world.load(NOON, handed_over=False)
     assert Run(world, RUN).go() == "success"

@@ -33,7 +33,7 @@ def test_late_row_between_copy_and_proof_is_refused_by_the_jobs_numbers(world) -
     message = run.go()
     job = world.jobs[-1].id
     assert message == unproven(
-        world, f"copy job '{job}' tells numRowsProcessed 1, but table '{world.source}' has 2 rows"
+        world, f"copy job '{job}' reports numRowsProcessed 1, but table '{world.source}' has 2 rows"
     )
 
 
@@ -74,7 +74,7 @@ def test_target_that_lost_rows_is_refused_by_the_jobs_numbers(world) -> None:
     message = run.go()
     assert message == unproven(
         world,
-        f"copy job '{world.jobs[0].id}' tells numRowsPersisted 2, but table '{world.target}' has 1 rows",
+        f"copy job '{world.jobs[0].id}' reports numRowsPersisted 2, but table '{world.target}' has 1 rows",
     )
 
 
@@ -98,7 +98,7 @@ def test_rows_that_left_and_as_many_that_came_are_refused(world) -> None:
 
 
 def test_target_that_somebody_else_added_to_is_refused(world) -> None:
-    """A late row in the source and somebody's row in the target make the numbers agree."""
+    """A late row in the source and another user's row in the target make the numbers equal."""
     world.load(MORNING)
     run = Run(world, RUN)
 
@@ -161,11 +161,11 @@ def test_job_that_is_not_the_copy_is_refused(world) -> None:
         world, f"Polaris job '{other['id']}' (batch into '{world.target}') is not the copy that was planned"
     )
     run.instances["copy"].xcom_push("return_value", "no-such-job")
-    assert run.go("prove") == unproven(world, "Polaris doesn't know copy job 'no-such-job' any more")
+    assert run.go("prove") == unproven(world, "Polaris no longer has copy job 'no-such-job'")
 
 
 def test_proof_of_nothing_skips_the_deletion(world) -> None:
-    """0 = 0 proves nothing; cleared alone after success the task says that all was aged."""
+    """0 = 0 proves nothing; if cleared alone after success, the task reports that all was aged."""
     world.load(MORNING)
     run = Run(world, RUN)
     assert run.go() == "success"
@@ -183,7 +183,7 @@ def test_copy_job_without_numbers_is_refused(world, monkeypatch) -> None:
     monkeypatch.setattr("airflow_provider_polaris.hooks.polaris.PolarisHook.get_job_metrics", lambda *_: {})
     assert run.go("prove") == unproven(
         world,
-        f"copy job '{world.jobs[-1].id}' doesn't tell its numRowsProcessed; map a count, such as measures={{'rows': "
+        f"copy job '{world.jobs[-1].id}' doesn't report its numRowsProcessed; map a count, such as measures={{'rows': "
         "'COUNT(*)'}, to prove the next ones by",
     )
 
@@ -237,6 +237,6 @@ def test_rolled_up_row_without_a_count_that_comes_late_is_refused(make_world) ->
     run.before["prove"] = come
     assert run.go() == unproven(
         world,
-        f"table '{world.source}' has rows in '{DAY}' whose '__count' is null or 0, so that nobody can tell by it "
+        f"table '{world.source}' has rows in '{DAY}' whose '__count' is null or 0, so it does not show "
         "whether they are in the target",
     )

@@ -1,4 +1,4 @@
-"""Two tables on a real emulator, their clock, and rows that can be told apart."""
+"""Two tables on a real emulator, their clock, and distinguishable rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NUMBERS = itertools.count(1)
 
 
 class Clock:
-    """Time that passes by sleeping, and a millisecond each time Polaris looks at it."""
+    """A clock that advances on each sleep, and by 1 ms each time Polaris reads it."""
 
     def __init__(self) -> None:
         self.time = START
@@ -139,7 +139,7 @@ class World:
         self.control("POST", "/faults", fault)
 
     def note(self, *times: str | datetime, city: str = "Oslo") -> list[Row]:
-        """Make rows that nobody has sent yet."""
+        """Create new rows."""
         rows = []
         for time in times:
             assert len(self.rows) < MOST_ROWS
@@ -165,7 +165,7 @@ class World:
         self.control("POST", f"/tables/{self.source}/handoff")
 
     def run(self, spec: dict[str, Any]) -> dict[str, Any]:
-        """Run somebody else's job to its end."""
+        """Run another user's job to its end."""
         job = self.hook.submit_job(spec)
         for _ in range(50):
             body = self.hook.get_job(job["id"])
@@ -188,7 +188,7 @@ class World:
         )
 
     def delete(self, interval: str, **changes: Any) -> dict[str, Any]:
-        """Delete something of the source as somebody else would."""
+        """Delete rows of the source as another user."""
         target = {"type": "table", "tableName": self.source, "intervals": [interval]}
         return self.run({"type": "delete_data", "target": target, "softDelete": True, **changes})
 

@@ -82,7 +82,7 @@ def test_group_refuses_what_it_decides_itself() -> None:
     with pytest.raises(TypeError) as caught:
         group(lookback="P1D", replace_all=True)
     assert str(caught.value) == (
-        "PolarisBackfillTaskGroup decides lookback, replace_all of its jobs itself: leave it out."
+        "PolarisBackfillTaskGroup sets lookback, replace_all of its jobs itself: leave it out."
     )
 
 
@@ -120,7 +120,7 @@ def test_every_argument_is_described_and_a_template() -> None:
     ],
 )
 def test_plan_cuts_the_interval_at_the_boundaries(tables, arguments, pieces) -> None:
-    """In UTC, by the calendar; one look at the target and no job."""
+    """In UTC, by the calendar; one read of the target and no job."""
     found = plan(group(**arguments), params={"year": 2023, "step": "quarter"})
     assert found == [Interval.parse(piece).to_wire() for piece in pieces]
     assert asked(tables) == [TARGET]

@@ -72,7 +72,7 @@ class Triggerer:
         self._confirmed: list[int] = []
         self._streams = SharedStreamManager(_now=loop.time, log=_Silence())
         self._tasks = [loop.create_task(self._sync())]
-        #: Events are stored, and the process isn't told.
+        #: Events are stored, but the process isn't notified.
         self.confirms = True
         self.stores = True
 

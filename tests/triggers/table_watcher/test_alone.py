@@ -45,7 +45,7 @@ def test_run_fires_each_update_once(world: World) -> None:  # noqa: F811
 
 
 def test_run_says_once_that_nothing_is_kept(world: World, lines: Any) -> None:  # noqa: F811
-    """Who looks why an update fired nothing finds the reason in the triggerer's log."""
+    """The triggerer's log states why an update fired no event."""
     world.run(hear(PolarisTableUpdatedTrigger(TABLE), 200))
 
     (line,) = lines()

@@ -46,7 +46,7 @@ def test_news_of_a_job_that_shows_up_late_are_not_lost() -> None:
 
 
 def test_news_of_a_project_without_jobs_begin_with_its_first() -> None:
-    """Nothing was there at the first look, so all that comes is new, whatever its clock says."""
+    """The first snapshot was empty, so all later jobs are new, whatever their timestamps."""
     cursor = Cursor.at(look(), INTEREST)
     assert cursor.is_reached_by(look())
     told, _ = step(cursor, look(job("first", -100_000)))
@@ -67,7 +67,7 @@ def test_open_job_that_neither_list_has_is_asked_for_until_there_is_an_answer() 
 
 
 def test_list_that_lags_behind_opens_no_job_again() -> None:
-    """A job that was told as completed is listed as running once more, and then completed again."""
+    """A reported job is listed as running once more, and then completed again."""
     cursor = Cursor.at(look(job("a", -600, "running"), job("b", 0)), INTEREST)
     told, cursor = step(cursor, look(job("a", -600), job("b", 0)))
     assert told == ["a"]
@@ -78,7 +78,7 @@ def test_list_that_lags_behind_opens_no_job_again() -> None:
 
 
 def test_job_without_a_creation_is_news_if_it_was_seen_active() -> None:
-    """Polaris doesn't promise the timestamp; without it a job can't be told from an old one."""
+    """Polaris doesn't guarantee the timestamp; without it, new and old jobs can't be distinguished."""
     cursor = Cursor.at(look(job("seen", None, "running"), job("b", 0)), INTEREST)
     told, cursor = step(cursor, look(job("seen", None), job("unseen", None), job("b", 0)))
     assert told == ["seen"]
@@ -95,7 +95,7 @@ def test_news_are_in_the_order_of_their_end() -> None:
 
 
 def test_look_that_does_not_go_back_far_enough_reaches_no_cursor() -> None:
-    """It was made before anyone said how far back to go."""
+    """It was read before the requirement was set."""
     cursor = Cursor.at(look(job("a", 0)), INTEREST)
     assert cursor.is_reached_by(look(since=at(0) - LAG))
     assert not cursor.is_reached_by(look(since=at(0) - LAG + timedelta(milliseconds=1)))
@@ -128,7 +128,7 @@ def test_from_json_of_something_else_raises(value: object, reason: str) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_every_job_that_completes_is_news_once(seed: int) -> None:
-    """Random lives of jobs, lists that lag, restarts from what was kept: none is lost, none told twice."""
+    """Random job histories, lagging lists and restarts from the store: each job is reported exactly once."""
     rng = random.Random(seed)
     lives = {
         f"job-{number}": (

@@ -34,7 +34,7 @@ DEFAULTS = {
 def test_serialize_gives_json_scalars_by_which_the_trigger_is_made_again(
     given: dict[str, Any], arguments: dict[str, Any]
 ) -> None:
-    """Airflow tells triggers apart by them, so they must not change on the way."""
+    """Airflow identifies triggers by them, so they must not change."""
     classpath, serialized = PolarisTableUpdatedTrigger(**given).serialize()
 
     assert (classpath, serialized) == (CLASSPATH, arguments)

@@ -11,7 +11,7 @@ from tests.triggers.table_watcher.conftest import TABLE, WATCHED, Airflow, start
 
 
 def test_event_has_table_and_jobs_with_what_they_did(airflow: Airflow) -> None:
-    """The list tells the end, a description where the job worked, its metrics how many rows it stored."""
+    """The list has the completion, the job its intervals, and the metrics the number of stored rows."""
     airflow.job(
         "job-1",
         (5.0, "pending"),
@@ -103,7 +103,7 @@ def test_jobs_that_are_no_update_fire_nothing(airflow: Airflow) -> None:
 
 
 def test_include_deletions_fires_for_deletions_too(airflow: Airflow) -> None:
-    """For a DAG that wants to know that rows are gone."""
+    """For a DAG that reacts to deleted rows."""
     airflow.job("gone", (10.0, "running"), (50.0, "completed"), kind="delete_data")
 
     async def scenario() -> None:

@@ -104,7 +104,7 @@ def test_job_that_polaris_forgets_is_asked_for_once(airflow: Airflow) -> None:
 
 
 def test_missing_job_that_gets_no_answer_is_asked_for_ever_more_rarely(airflow: Airflow) -> None:
-    """Its description always fails: the others fire, and it costs a request in every sixteenth look at last."""
+    """Its request always fails: other jobs fire, and finally only every 16th poll requests it."""
     polaris = airflow.world.polaris
     asked: list[float] = []
     airflow.job("job-0", (10.0, "running"))

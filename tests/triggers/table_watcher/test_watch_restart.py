@@ -29,12 +29,12 @@ def test_restart_repeats_nothing_and_loses_nothing(airflow: Airflow, lines: Call
     airflow.world.run(scenario())
 
     assert airflow.told() == [["before"], ["during", "short"], ["after"]]
-    again = f"INFO Table {TABLE!r} is watched from where the watch ended."
+    again = f"INFO Table {TABLE!r} is watched from the stored cursor on."
     assert lines() == [f"INFO Table {TABLE!r} is watched from now on.", again, again, again]
 
 
 def test_restart_before_the_first_event_loses_nothing(airflow: Airflow) -> None:
-    """The first look is remembered although nothing was fired."""
+    """The first snapshot is stored although no event fired."""
     airflow.job("during", (20.0, "running"), (400.0, "completed"))
 
     async def scenario() -> None:
@@ -92,7 +92,7 @@ def test_event_that_is_never_stored_ends_the_trigger_and_is_fired_by_the_next(ai
 
 
 def test_death_between_event_and_cursor_fires_it_again_with_the_same_ids(airflow: Airflow) -> None:
-    """The one window that is left: the event is stored, and the process dies before it hears of it."""
+    """The remaining gap: the event is stored, and the process dies before it is notified."""
     airflow.job("job-1", (10.0, "running"), (50.0, "completed"))
 
     async def scenario() -> None:

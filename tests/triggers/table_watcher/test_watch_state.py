@@ -20,7 +20,7 @@ CANNOT = (
 def test_state_that_cannot_be_read_waits_and_does_not_begin_anew(
     airflow: Airflow, lines: Callable[[], list[str]]
 ) -> None:
-    """Beginning anew would lose what completed since the watch ended."""
+    """A new cursor would lose the jobs that completed since the watch ended."""
     airflow.job("during", (20.0, "running"), (400.0, "completed"))
 
     async def scenario() -> None:
@@ -41,7 +41,7 @@ def test_state_that_cannot_be_read_waits_and_does_not_begin_anew(
     assert airflow.told() == [["during"]]
     assert lines()[1:] == [
         CANNOT,
-        f"INFO Table {TABLE!r} is watched from where the watch ended.",
+        f"INFO Table {TABLE!r} is watched from the stored cursor on.",
     ]
 
 
@@ -68,7 +68,7 @@ def test_state_that_cannot_be_written_fires_and_is_written_later(
     assert airflow.told() == [["job-1"]]
     assert lines()[1:] == [
         CANNOT,
-        f"INFO Table {TABLE!r} is watched from where the watch ended.",
+        f"INFO Table {TABLE!r} is watched from the stored cursor on.",
     ]
 
 
@@ -129,7 +129,7 @@ def test_cursor_of_another_project_is_left_alone(airflow: Airflow, lines: Callab
 
 
 def test_cursor_that_cannot_be_read_begins_anew_and_says_so(airflow: Airflow, lines: Callable[[], list[str]]) -> None:
-    """What another version wrote is no reason to be silent for ever."""
+    """A value from another version must not stop the trigger forever."""
 
     async def scenario() -> None:
         triggerer = start(airflow)
