@@ -1,5 +1,5 @@
 """
-One emulator: its settings, its database and everything that works on it. Nothing of it is global.
+The state of one emulator: its settings, its database and the objects that use it. Nothing is global.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 class Emulator:
     """
-    The state behind one application.
+    The state of one application.
 
-    :param settings: What it is made with.
+    :param settings: Settings of the emulator.
     :param clock: Nanoseconds since the epoch.
     :raises StoreError: The database file can't be used.
     """
@@ -56,5 +56,5 @@ class Emulator:
         self.authenticator = Authenticator(settings, clock)
 
     def close(self) -> None:
-        """Close the database; the emulator can't be used afterwards."""
+        """Close the database; the emulator can no longer be used."""
         self.store.close()

@@ -109,7 +109,7 @@ def test_port_that_is_taken_is_one_sentence(capsys) -> None:
             1,
             (
                 f"polaris-emulator: can't listen on '127.0.0.1' port {port}: Address already in use. "
-                "Stop what uses the port, or choose another one with --port."
+                "Stop the process that uses the port, or choose another port with --port."
             ),
         )
 
@@ -178,8 +178,8 @@ def _unknown(text) -> str:
         ),
         (["--port", "70000"], "argument --port: 70000 is not a port"),
         (["--port", "x"], "argument --port: x is not a port"),
-        (["--project-id", "a/b"], "argument --project-id: 'a/b' is empty or has characters that can't be."),
-        (["--api-key", " "], "argument --api-key: ' ' is empty or has characters that can't be."),
+        (["--project-id", "a/b"], "argument --project-id: 'a/b' is empty or has characters that are not allowed."),
+        (["--api-key", " "], "argument --api-key: ' ' is empty or has characters that are not allowed."),
         *(
             (
                 ["--allow-host", host],
@@ -216,7 +216,7 @@ def test_announcement_warns_of_hosts_that_others_reach(capsys, host, loopback, u
     """Loopback is quiet; anything else gets a warning on stderr. The URL is one that a client can use."""
     cli._announce(host, 1, EmulatorSettings())
     printed = capsys.readouterr()
-    warning = f"WARNING: {host!r} is not a loopback address: everybody who reaches it and has the key can use it.\n"
+    warning = f"WARNING: {host!r} is not a loopback address: everyone who can reach it and has the key can use it.\n"
     assert printed.err == ("" if loopback else warning)
     assert f'"host": "{url}"' in printed.out
 
@@ -229,7 +229,7 @@ def test_assumptions_reach_the_emulator_and_are_announced(capsys) -> None:
     cli._announce("127.0.0.1", 1, settings)
     cli._announce("127.0.0.1", 1, cli._settings(cli._parser().parse_args([])))
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].endswith(", jobs immediate, assuming empty_replace=fail.")
+    assert lines[0].endswith(", jobs immediate, assumptions empty_replace=fail.")
     assert lines[4].endswith(", jobs immediate.")
 
 

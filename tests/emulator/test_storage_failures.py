@@ -13,7 +13,7 @@ from airflow_provider_polaris.emulator.engine import StorageError
 FATAL = duckdb.FatalException("FATAL Error: Could not write file: No space left on device")
 REASON = (
     "the database in memory can't be written, because the disk is full: 'FATAL Error: Could "
-    "not write file: No space left on device'. Free space for '/spill', then start the emulator again."
+    "not write file: No space left on device'. Free space for '/spill', then restart the emulator."
 )
 SAID = f"The emulator can't answer: {REASON}"
 DAMAGED = (

@@ -1,7 +1,7 @@
 """
-The console's pages under ``/__emulator__/``: they need no key, and none of them is a look at a job.
+The console's pages under ``/__emulator__/``. They need no key, and reading them doesn't count as a poll of a job.
 
-They change one thing, a job that a person cancels; that is refused unless it comes from one of these pages.
+The only change is the cancel button of a job; the request is rejected unless it comes from one of these pages.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ log = logging.getLogger("airflow_provider_polaris.emulator")
 
 router = APIRouter(prefix=CONTROL_PREFIX)
 
-#: Who cancels jobs here, as replies of the API name those who change a job.
+#: The user that cancels jobs here, in the form of the API's replies.
 _USER: Final[Mapping[str, Any]] = {
     "username": "console-user",
     "userId": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{CONTROL_PREFIX}/console")),
@@ -82,18 +82,18 @@ def show_job(job_id: str, emulator: TheEmulator) -> Response:
 
 @router.post("/jobs/{job_id}/cancel")
 def cancel_job(job_id: str, request: Request, emulator: TheEmulator) -> Response:
-    """Cancel a job as the API does, for a person without a key; then show it."""
+    """Cancel a job as the API does, without a key, and show it."""
     try:
         if not is_from_a_page(request.headers):
             raise ApiError(
                 403,
-                f"Job {job_id!r} was not canceled: the request doesn't come from a page of this console, and no other "
-                "may cancel a job without a key. Open the job's page and use its button, or send the request to the "
-                "API, with a key.",
+                f"Job {job_id!r} was not canceled: the request doesn't come from a page of this console. Only these "
+                "pages may cancel a job without a key. Open the job's page and use its button, or send the request to "
+                "the API, with a key.",
             )
         with emulator.jobs.lock:
             emulator.jobs.update(job_id, "canceled", _USER)
-            # As the next request of the API would: nobody else may be there to make one.
+            # Advance the job like the next request of the API, because no other client may send one.
             emulator.jobs.pass_time(asked_for=(job_id,))
     except ApiError as error:
         return _refusal(emulator, error)
@@ -118,9 +118,10 @@ def show_table(name: str, emulator: TheEmulator) -> Response:
 @router.get("/console/{target:path}")
 def show_console(target: str) -> RedirectResponse:
     """
-    Lead to the page of a job, or else of a table, or else to the index: one pattern for both kinds of links.
+    Redirect to the page of the job, otherwise of the table, otherwise to the index: one pattern for both kinds of
+    links.
 
-    :param target: ``JOB_ID/TABLE``, of which each may be empty; an id has no slash, a name may have some.
+    :param target: ``JOB_ID/TABLE``; each part may be empty. An id has no slash, a table name may have slashes.
     """
     job, _, table = target.partition("/")
     return RedirectResponse(job_href(job) if job else table_href(table) if table else f"{CONTROL_PREFIX}/")
@@ -128,18 +129,18 @@ def show_console(target: str) -> RedirectResponse:
 
 def is_from_a_page(headers: Mapping[str, str]) -> bool:
     """
-    Return whether a request comes from a page of the console, and from nothing else.
+    Return whether a request comes from a page of the console.
 
-    That other sites are kept out is up to :class:`.WebGuard`. Here clients that are no browsers are, too.
+    :class:`.WebGuard` rejects other sites; this function also rejects clients other than browsers.
 
-    :param headers: Headers of a request that the guard has let in.
+    :param headers: Headers of a request that the guard has accepted.
     """
     site = headers.get("sec-fetch-site")
     return "origin" in headers if site is None else site == "same-origin"
 
 
 def show_storage_error(request: Request, error: Exception) -> Response:
-    """Say that the database can't be read or written: on a page where a person looks, else in the envelope."""
+    """Report that the database can't be read or written: as a page for the console, otherwise in the envelope."""
     log.error("%s %s failed: %s", request.method, request.url.path, error)
     message = f"The emulator can't answer: {error}"
     if request.url.path.startswith(CONTROL_PREFIX) and "text/html" in request.headers.get("accept", ""):
@@ -150,10 +151,10 @@ def show_storage_error(request: Request, error: Exception) -> Response:
 
 
 def _answer(emulator: Emulator, render: Callable[[Site], str]) -> Response:
-    """Render a page while nothing moves."""
+    """Render a page of a consistent state."""
     with emulator.jobs.lock:
         if emulator.settings.progression.kind == "seconds":
-            # The clock moves these jobs, whoever asks.
+            # The clock alone advances these jobs, so the page may do it.
             emulator.jobs.pass_time()
         try:
             return HTMLResponse(render(_site(emulator)), headers=dict(HEADERS))
@@ -172,12 +173,12 @@ def _site(emulator: Emulator) -> Site:
 
 
 def _notice(emulator: Emulator) -> str | None:
-    """Say what the control plane was told to do wrong."""
+    """Return a notice about the active faults."""
     told = []
     freeze = emulator.jobs.freeze
     if freeze is not None and not freeze.is_over:
-        told.append(f"A fault makes jobs that have not ended stand still and show {freeze.status!r}.")
+        told.append(f"A fault stops all unfinished jobs; they show {freeze.status!r}.")
     rules = [one for one in emulator.faults.values() if (times := one.get("times", 1)) is None or one["struck"] < times]
     if rules:
-        told.append(f"Faults that are set and not used up: {', '.join(one['effect'] for one in rules)}.")
+        told.append(f"Active faults: {', '.join(one['effect'] for one in rules)}.")
     return " ".join(told) or None

@@ -21,7 +21,7 @@ from airflow_provider_polaris.emulator.wire.requests import check_encoding, numb
 
 router = APIRouter(prefix="/v1/projects/{project_id}/files")
 _FORM_OVERHEAD = 1 << 20
-#: Fields of a form beside the file, of which none is read; each is in memory.
+#: Maximum number of form fields besides the file. They are held in memory and ignored.
 _MOST_FIELDS = 10
 
 
@@ -39,7 +39,7 @@ def list_files(request: Request, emulator: TheEmulator, _: TheUser) -> dict[str,
 
 @router.post("", status_code=201)
 async def upload_file(request: Request, emulator: TheEmulator, user: TheUser) -> dict[str, Any]:
-    """Store a file that came as the part ``file`` of a form."""
+    """Store a file from the part ``file`` of a form."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "multipart/form-data":
         raise ApiError(415, f"content type {media_type!r} is not supported; send 'multipart/form-data'.")

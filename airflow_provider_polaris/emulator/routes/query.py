@@ -37,14 +37,14 @@ def query_async(emulator: TheEmulator, _: TheUser, body: TheBody) -> dict[str, A
 
 @router.get("/statements/{query_id}")
 def query_async_status(query_id: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
-    """Return the status of a query. GUESS: ``detail`` adds nothing, as there are no stages here."""
+    """Return the status of a query. GUESS: ``detail`` adds nothing, because the emulator has no stages."""
     emulator.jobs.pass_time()
     return emulator.queries.status(query_id)
 
 
 @router.get("/statements/{query_id}/results")
 def query_async_results(query_id: str, request: Request, emulator: TheEmulator, _: TheUser) -> Response:
-    """Return the rows of a query, all or one page."""
+    """Return all rows of a query, or one page."""
     page = number(request, "page", 0, 0) if "page" in request.query_params else None
     result_format = one_of(request, "resultFormat", _FORMATS, "object")
     emulator.jobs.pass_time()
@@ -54,7 +54,7 @@ def query_async_results(query_id: str, request: Request, emulator: TheEmulator, 
 
 @router.delete("/statements/{query_id}")
 def query_async_cancel(query_id: str, emulator: TheEmulator, _: TheUser) -> Response:
-    """Cancel a query: 202 when there was something to cancel, else 200."""
+    """Cancel a query: 202 if it was active, otherwise 200."""
     return Response(status_code=202 if emulator.queries.cancel(query_id) else 200)
 
 

@@ -149,7 +149,7 @@ def test_late_request_that_is_refused_harms_nobody(koalas) -> None:
 
 
 def test_late_request_that_fails_harms_nobody(koalas, monkeypatch, caplog) -> None:
-    """What breaks while a request is carried out late is logged, and not the answer to another request."""
+    """A failed late request is logged; it doesn't change the reply to another request."""
     koalas.fault(effect="drop_reply", takesEffect="later", afterRequests=1, method="POST", path="/jobs$")
     assert _post(koalas) == DROPPED
     koalas.ok("GET", "/files")
@@ -160,7 +160,7 @@ def test_late_request_that_fails_harms_nobody(koalas, monkeypatch, caplog) -> No
     monkeypatch.setattr(koalas.app.state.emulator.jobs, "create", fail)
     assert koalas.listed() == []
     ours = [record for record in caplog.records if record.name.startswith("airflow_provider_polaris")]
-    assert [record.getMessage() for record in ours] == [f"POST {koalas.prefix}/jobs failed, which was carried out late"]
+    assert [record.getMessage() for record in ours] == [f"the late request POST {koalas.prefix}/jobs failed"]
 
 
 def test_late_cancel_takes_effect_later(make_api) -> None:
@@ -287,12 +287,12 @@ _DELAY = "'afterSeconds' and 'afterRequests' need 'takesEffect' with the value '
         (
             {"effect": "latency", "takesEffect": "later", "afterSeconds": 5},
             "afterSeconds",
-            "field 'afterSeconds' does not go with the effect 'latency'.",
+            "field 'afterSeconds' is not used by the effect 'latency'.",
         ),
         (
             {"effect": "latency", "takesEffect": "never"},
             "takesEffect",
-            "field 'takesEffect' has the value 'never', and what goes with the effect 'latency' is 'now'.",
+            "field 'takesEffect' has the value 'never', but the effect 'latency' allows only 'now'.",
         ),
         ({"effect": "job_status", "jobStatus": "gone"}, "jobStatus", None),
         ({"effect": "drop_reply", "takesEffect": "soon"}, "takesEffect", None),
@@ -304,13 +304,13 @@ _DELAY = "'afterSeconds' and 'afterRequests' need 'takesEffect' with the value '
             "field 'takesEffect' has the value 'later', which needs 'afterSeconds' or 'afterRequests'.",
         ),
         ({"effect": "hide_job"}, "effect", "effect 'hide_job' needs 'afterSeconds' or 'afterRequests'."),
-        ({"effect": "drop_reply", "status": 503}, "status", "field 'status' does not go with the effect 'drop_reply'."),
+        ({"effect": "drop_reply", "status": 503}, "status", "field 'status' is not used by the effect 'drop_reply'."),
         (
             {"effect": "hide_job", "afterSeconds": 1, "takesEffect": "now"},
             "takesEffect",
-            "field 'takesEffect' does not go with the effect 'hide_job'.",
+            "field 'takesEffect' is not used by the effect 'hide_job'.",
         ),
-        ({"effect": "job_status", "path": "x"}, "path", "field 'path' does not go with the effect 'job_status'."),
+        ({"effect": "job_status", "path": "x"}, "path", "field 'path' is not used by the effect 'job_status'."),
     ],
 )
 def test_rule_that_makes_no_sense_is_refused(api, fault, target, message) -> None:

@@ -113,7 +113,7 @@ def test_rows_that_are_not_retained_go_when_they_are_handed_over(koalas) -> None
             [ROWS[0], {"__time": "2024-06-01", "__segment": 1}],
             (
                 "the rows can't be stored in table 'Koalas Source': job on table 'Koalas Source': table 'Koalas "
-                "Source' can't have a column '__segment': the emulator uses that name itself."
+                "Source' can't have a column '__segment': the emulator reserves this name."
             ),
         ),
     ],

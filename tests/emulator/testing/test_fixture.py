@@ -159,7 +159,7 @@ def test_fixture_marker_sets_assumptions_and_connection(polaris_emulator, monkey
         (
             lambda emulator: emulator.fault("status", job_status="running"),
             ValueError,
-            "fault 'status': field 'jobStatus' does not go with the effect 'status'.",
+            "fault 'status': field 'jobStatus' is not used by the effect 'status'.",
         ),
         (
             lambda emulator: emulator.query('SELECT * FROM "nothing"'),

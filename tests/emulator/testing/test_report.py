@@ -51,7 +51,7 @@ jobs, the newest last:
 {first}
   {done}  batch  'events' -> 'hourly'  completed, rows: 3 read, 1 stored
   {held}  batch  'events' -> 'hourly'  pending
-requests that were refused, the newest last:
+rejected requests, the newest last:
   GET /tables/Koalas  404 (2 times): Table 'Koalas' does not exist.
   POST /jobs  400: {answer["message"]}
   POST /query/sql  400: Object 'nothing' not found
@@ -91,7 +91,7 @@ def test_report_shows_the_newest_ten_of_each(polaris_emulator) -> None:
     lines = polaris_emulator.report().splitlines()
     assert lines[1] == "  (2 older ones)"
     assert [re.search(r"'events (\d+)'", line)[1] for line in lines[2:12]] == [str(number) for number in range(2, 12)]
-    assert lines[12:14] == ["no job was submitted", "requests that were refused, the newest last:"]
+    assert lines[12:14] == ["no job was submitted", "rejected requests, the newest last:"]
     refused = [re.match(r"  GET /jobs/(\d+)  404(.*): Job", line).groups() for line in lines[14:]]
     assert refused == [(str(number), "") for number in (2, 3, 4, 6, 7, 8, 9, 10, 11)] + [("5", " (2 times)")]
 
