@@ -36,13 +36,13 @@ class Emulator:
         self.clock = clock
         self.store = Store(settings.db, now=lambda: _EPOCH + timedelta(microseconds=clock() // 1000))
         self.tables = Tables(self.store)
-        self.upkeep = TableMaintenance(self.store, self.tables)
-        self.catalog = Catalog(self.tables, clock, self.upkeep)
-        self.shelf = FileStore(self.store, clock)
+        self.maintenance = TableMaintenance(self.store, self.tables)
+        self.catalog = Catalog(self.tables, clock, self.maintenance)
+        self.file_store = FileStore(self.store, clock)
         self.faults = Faults(clock)
         self.refusals = RejectedRequests()
         self.jobs = JobRegistry(
-            self.store, self.tables, self.catalog, self.shelf, self.faults, self.upkeep, settings, clock
+            self.store, self.tables, self.catalog, self.file_store, self.faults, self.maintenance, settings, clock
         )
         self.queries = Queries(
             self.store,
@@ -50,8 +50,8 @@ class Emulator:
             settings.progression,
             clock,
             settings.query_page_rows,
-            seen_by_sync=self.upkeep.seen_by_sync,
-            seen_by_async=lambda _: self.upkeep.seen_by_async(self.jobs.assumed.realtime_async),
+            seen_by_sync=self.maintenance.seen_by_sync,
+            seen_by_async=lambda _: self.maintenance.seen_by_async(self.jobs.assumed.realtime_async),
         )
         self.authenticator = Authenticator(settings, clock)
 

@@ -109,15 +109,15 @@ class Progression:
             "and 'seconds=S' (S a positive number)."
         )
 
-    def fraction(self, *, looks: int, elapsed: float) -> float:
+    def fraction(self, *, polls: int, elapsed: float) -> float:
         """
         Return the fraction of a job that is done.
 
-        :param looks: Replies so far with its status, the coming one included.
+        :param polls: Replies so far with its status, the coming one included.
         :param elapsed: Seconds since the POST.
         :return: 0 to 1; 1 means done.
         """
-        done = (looks if self.kind == "polls" else elapsed) / self.amount
+        done = (polls if self.kind == "polls" else elapsed) / self.amount
         return min(1.0, max(0.0, done))
 
     def has_started(self, fraction: float) -> bool:

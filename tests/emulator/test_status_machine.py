@@ -74,5 +74,5 @@ def test_progression_other_text_is_refused(text: str) -> None:
 
 def test_progression_polls_counts_looks_and_seconds_count_time() -> None:
     """Each progression looks at its own measure only."""
-    assert [Progression("polls", 4).fraction(looks=looks, elapsed=99) for looks in (0, 1, 4, 9)] == [0, 0.25, 1, 1]
-    assert [Progression("seconds", 4).fraction(looks=99, elapsed=s) for s in (-1, 0, 2, 9)] == [0, 0, 0.5, 1]
+    assert [Progression("polls", 4).fraction(polls=polls, elapsed=99) for polls in (0, 1, 4, 9)] == [0, 0.25, 1, 1]
+    assert [Progression("seconds", 4).fraction(polls=99, elapsed=s) for s in (-1, 0, 2, 9)] == [0, 0, 0.5, 1]

@@ -45,7 +45,7 @@ class TableMaintenance:
         self._next: datetime | None = None
         self._controls = {one["table"]: one for one in store.documents(_KIND)}
 
-    def pass_time(self) -> None:
+    def run_due(self) -> None:
         """Run the maintenance round if it is due."""
         now = self._store.now()
         if self._next is None or now >= self._next:

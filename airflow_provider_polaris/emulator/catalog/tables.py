@@ -33,13 +33,13 @@ class Catalog:
 
     :param tables: The engine's tables.
     :param clock: For creation and modification times.
-    :param upkeep: Which data is precached.
+    :param maintenance: Which data is precached.
     """
 
-    def __init__(self, tables: Tables, clock: Clock, upkeep: TableMaintenance) -> None:
+    def __init__(self, tables: Tables, clock: Clock, maintenance: TableMaintenance) -> None:
         self._tables = tables
         self._clock = clock
-        self._upkeep = upkeep
+        self._maintenance = maintenance
         self.being_dropped: set[str] = set()
 
     def find(self, name: str) -> TableDef | None:
@@ -52,7 +52,7 @@ class Catalog:
 
         DOCUMENTED polaris-sdk 20250425.14.0, TableAvailability. GUESS: ``deleting`` while a job drops the table.
         """
-        return "deleting" if table.name in self.being_dropped else self._upkeep.availability(table)
+        return "deleting" if table.name in self.being_dropped else self._maintenance.availability(table)
 
     def columns(self, table: TableDef) -> tuple[Column, ...]:
         """Return all columns that an expression can use, ``__time`` included."""
@@ -168,7 +168,7 @@ class Catalog:
                 "schema",
             )
         try:
-            self._upkeep.apply_policy(self._tables.update(new))
+            self._maintenance.apply_policy(self._tables.update(new))
         except TableError as error:
             raise _api_error(error) from None
         return self.payload(name)
@@ -248,7 +248,7 @@ class Catalog:
             "segmentCount": stats.segment_count,
             "totalRows": stats.total_rows,
             "totalDataSizeBytes": stats.total_bytes,
-            "precachedDataSizeBytes": self._upkeep.precached_bytes(table),
+            "precachedDataSizeBytes": self._maintenance.precached_bytes(table),
         }
         optional = ("description", "storagePolicy")
         return {**row, **{key: attributes[key] for key in optional if attributes.get(key)}}

@@ -124,13 +124,13 @@ def _upload(emulator: Emulator, name: str, content: bytes) -> str:
     user = user_of_key(emulator.settings.api_key)
     for number in count(1):
         name = stem if number == 1 else f"{number}-{stem}"
-        known = emulator.shelf.find(name)
+        known = emulator.file_store.find(name)
         if known is None:
             break
         if known["digest"]["hash"] == digest:
             return name  # uploaded by an earlier start with the same file
     try:
-        emulator.shelf.put(name, content, user=user, data_format="nd-json", compression_format="none")
+        emulator.file_store.put(name, content, user=user, data_format="nd-json", compression_format="none")
     except ApiError as error:
         raise LoadError(error.message) from None
     return name

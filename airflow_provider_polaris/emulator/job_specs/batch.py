@@ -39,20 +39,20 @@ _OTHER_SOURCES: Final = ("azure", "connection", "inline", "s3")
 _DEFAULT_PARTITIONING: Final = "day"
 
 
-def prepare_batch(data: Mapping[str, Any], catalog: Catalog, shelf: FileStore, assumed: Assumptions) -> Prepared:
+def prepare_batch(data: Mapping[str, Any], catalog: Catalog, file_store: FileStore, assumed: Assumptions) -> Prepared:
     """
     Validate the body of a POST and fill in the values that Polaris fills in.
 
     :param data: The body.
     :param catalog: The tables.
-    :param shelf: The uploaded files.
+    :param file_store: The uploaded files.
     :param assumed: The assumptions.
     :return: The validated job, not yet stored.
     :raises ApiError: 400 for an invalid job, 501 for a job that the emulator can't run.
     """
     job = parse(BatchJob, data)
     job = job.model_copy(update={"context": read_context(job.context, assumed)})
-    source, columns, source_interval = _read_source(job, catalog, shelf)
+    source, columns, source_interval = _read_source(job, catalog, file_store)
     target = find_target(job.target, catalog, may_be_missing=True)
     if target is None and not job.create_table_if_not_exists:
         raise bad_request(
@@ -122,14 +122,14 @@ def plan_of(spec: Mapping[str, Any], aggregations: Sequence[bool]) -> BatchPlan:
 
 
 def _read_source(
-    job: BatchJob, catalog: Catalog, shelf: FileStore
+    job: BatchJob, catalog: Catalog, file_store: FileStore
 ) -> tuple[dict[str, Any], tuple[Column, ...], Interval | None]:
     kind = job.source.get("type")
     if kind == "table":
         table_source = parse(TableSource, job.source, "source")
         return _read_table_source(table_source, catalog)
     if kind == "uploaded":
-        return _read_uploaded_source(parse(UploadedSource, job.source, "source"), shelf)
+        return _read_uploaded_source(parse(UploadedSource, job.source, "source"), file_store)
     if kind in _OTHER_SOURCES:
         raise not_implemented(f"sources of type {kind!r}", "source.type")
     words = _words(("table", "uploaded", *_OTHER_SOURCES))
@@ -154,11 +154,13 @@ def _read_table_source(
     return echoed, catalog.columns(table), interval
 
 
-def _read_uploaded_source(source: UploadedSource, shelf: FileStore) -> tuple[dict[str, Any], tuple[Column, ...], None]:
+def _read_uploaded_source(
+    source: UploadedSource, file_store: FileStore
+) -> tuple[dict[str, Any], tuple[Column, ...], None]:
     for name in source.file_list:
-        if shelf.find(name) is None:
+        if file_store.find(name) is None:
             raise bad_request(f"file {name!r} does not exist.", "source.fileList")
-    shelf.check_readable(source.file_list, source.format_settings)
+    file_store.check_readable(source.file_list, source.format_settings)
     names = [field.name for field in source.input_schema]
     for field in source.input_schema:
         if field.data_type not in COLUMN_TYPES:

@@ -26,14 +26,14 @@ JOB_TYPES: Final = ("batch", "delete_data", "drop_table", "restore_data", "strea
 
 
 def prepare(
-    data: Mapping[str, Any], catalog: Catalog, shelf: FileStore, tables: Tables, assumed: Assumptions
+    data: Mapping[str, Any], catalog: Catalog, file_store: FileStore, tables: Tables, assumed: Assumptions
 ) -> Prepared:
     """
     Validate the body of a POST and fill in the values that Polaris fills in.
 
     :param data: The body.
     :param catalog: The tables.
-    :param shelf: The uploaded files.
+    :param file_store: The uploaded files.
     :param tables: The engine's tables.
     :param assumed: The assumptions.
     :return: The validated job, not yet stored.
@@ -42,7 +42,7 @@ def prepare(
     # DOCUMENTED polaris-sdk 20250425.14.0 has no default; GUESS from the vendor's OpenAPI document: it is 'sql'.
     job_type = data.get("type", "sql")
     if job_type == "batch":
-        return prepare_batch(data, catalog, shelf, assumed)
+        return prepare_batch(data, catalog, file_store, assumed)
     if job_type == "delete_data":
         return prepare_delete(data, catalog)
     if job_type == "restore_data":

@@ -46,9 +46,9 @@ class JobRegistry:
     :param store: The database; its jobs are loaded.
     :param tables: The engine's tables.
     :param catalog: The same tables in the form of the API.
-    :param shelf: The uploaded files.
+    :param file_store: The uploaded files.
     :param faults: Determines which jobs are hidden.
-    :param upkeep: Maintenance of the tables.
+    :param maintenance: Maintenance of the tables.
     :param settings: The progression and the initial assumptions.
     :param clock: The time.
     """
@@ -58,9 +58,9 @@ class JobRegistry:
         store: Store,
         tables: Tables,
         catalog: Catalog,
-        shelf: FileStore,
+        file_store: FileStore,
         faults: Faults,
-        upkeep: TableMaintenance,
+        maintenance: TableMaintenance,
         settings: EmulatorSettings,
         clock: Clock,
     ) -> None:
@@ -70,14 +70,14 @@ class JobRegistry:
         self._store = store
         self._tables = tables
         self._catalog = catalog
-        self._shelf = shelf
+        self._file_store = file_store
         self._faults = faults
-        self._upkeep = upkeep
+        self._maintenance = maintenance
         self._progression = settings.progression
         self._clock = clock
         self._jobs = {job.id: job for job in map(Job.from_document, store.documents(_KIND))}
         self._active = [job.id for job in self._jobs.values() if not job.is_terminal]
-        self._looks: dict[str, int] = {}
+        self._polls: dict[str, int] = {}
         catalog.being_dropped.update(job.target_name for job in self._unfinished() if job.type == "drop_table")
 
     def create(self, body: JsonBody, user: Mapping[str, Any]) -> Job:
@@ -91,8 +91,8 @@ class JobRegistry:
         :raises ApiError: The job is invalid; nothing has changed.
         """
         with self.lock:
-            self.pass_time()
-            prepared = prepare(body.data, self._catalog, self._shelf, self._tables, self.assumed)
+            self.advance()
+            prepared = prepare(body.data, self._catalog, self._file_store, self._tables, self.assumed)
             doomed = check_conflicts(prepared.spec, ActiveJobs(self._unfinished()), self.assumed)
             replaced = replaced_streams(prepared.spec, self._unfinished())
             now = self._clock()
@@ -124,7 +124,7 @@ class JobRegistry:
             self._faults.job_created(job.id)
             return job
 
-    def look(self, job_id: str, *, counts: bool = True) -> Job:
+    def get_for_reply(self, job_id: str, *, counts: bool = True) -> Job:
         """
         Return a job for a reply.
 
@@ -133,7 +133,7 @@ class JobRegistry:
         :raises ApiError: 404.
         """
         with self.lock:
-            self.pass_time(asked_for=(job_id,), looking_at=(job_id,) if counts else ())
+            self.advance(requested=(job_id,), polled=(job_id,) if counts else ())
             job = self.as_shown(self._get_shown(job_id))
             if counts:
                 self.count([job])
@@ -148,7 +148,7 @@ class JobRegistry:
         with self.lock:
             for job in jobs:
                 if not job.is_terminal:
-                    self._looks[job.id] = self._looks.get(job.id, 0) + 1
+                    self._polls[job.id] = self._polls.get(job.id, 0) + 1
                     if self.freeze is not None:
                         self.freeze.shown()
 
@@ -165,7 +165,7 @@ class JobRegistry:
         with self.lock:
             # Don't advance this job first: with the progression 'immediate' it could never be canceled.
             spared = job_id if self._progression.kind == "polls" else None
-            self._move_due(most=PORTION, asked_for=(job_id,), sparing=spared)
+            self._move_due(most=PORTION, requested=(job_id,), sparing=spared)
             job = self._get_shown(job_id)
             check_desired(job, desired)
             if desired != job.desired:
@@ -174,25 +174,25 @@ class JobRegistry:
             self.count([job])
             return job
 
-    def settle(self) -> None:
+    def advance_due_jobs(self) -> None:
         """Advance every due job, the oldest first, without a limit."""
         self._move_due(most=None)
 
-    def pass_time(self, *, asked_for: Collection[str] = (), looking_at: Collection[str] = ()) -> None:
+    def advance(self, *, requested: Collection[str] = (), polled: Collection[str] = ()) -> None:
         """
         Advance due jobs before a request: the oldest first, at most :data:`PORTION`.
 
-        :param asked_for: Ids of jobs that are always advanced, unless they wait for other jobs.
-        :param looking_at: Ids of the jobs whose status the reply may show.
+        :param requested: Ids of jobs that are always advanced, unless they wait for other jobs.
+        :param polled: Ids of the jobs whose status the reply may show.
         """
-        self._move_due(most=PORTION, asked_for=asked_for, looking_at=looking_at)
+        self._move_due(most=PORTION, requested=requested, polled=polled)
 
     def _move_due(
         self,
         *,
         most: int | None,
-        asked_for: Collection[str] = (),
-        looking_at: Collection[str] = (),
+        requested: Collection[str] = (),
+        polled: Collection[str] = (),
         sparing: str | None = None,
     ) -> None:
         with self.lock:
@@ -204,15 +204,15 @@ class JobRegistry:
             try:
                 for job_id in self._active:
                     job = self._jobs[job_id]
-                    if job_id != sparing and (most is None or moved < most or job_id in asked_for):
-                        self._advance(job, ahead, is_look=job_id in looking_at)
+                    if job_id != sparing and (most is None or moved < most or job_id in requested):
+                        self._advance(job, ahead, is_poll=job_id in polled)
                         moved += self._jobs[job_id] is not job
                     if not self._jobs[job_id].is_terminal:
                         ahead.jobs.append(self._jobs[job_id])
             finally:
                 # Also if the database fails between two jobs: a job that has ended must not run again.
                 self._active = [job_id for job_id in self._active if not self._jobs[job_id].is_terminal]
-            self._upkeep.pass_time()
+            self._maintenance.run_due()
 
     def finish(self, job_id: str) -> Job:
         """Run a pending job to its end, independent of progression and faults, and return it."""
@@ -228,7 +228,7 @@ class JobRegistry:
         if job.is_terminal:
             return 1.0 if job.status == "completed" else 0.0
         elapsed = (self._clock() - job.created) / NANOSECONDS
-        return min(0.99, self._progression.fraction(looks=self._looks.get(job.id, 0), elapsed=elapsed))
+        return min(0.99, self._progression.fraction(polls=self._polls.get(job.id, 0), elapsed=elapsed))
 
     def all(self) -> list[Job]:
         """
@@ -237,7 +237,7 @@ class JobRegistry:
         If more jobs are due than a request advances, the newest due jobs are unchanged.
         """
         with self.lock:
-            self.pass_time(looking_at=self._jobs.keys())
+            self.advance(polled=self._jobs.keys())
             return [
                 self.as_shown(job) for job in self._jobs.values() if not self._faults.hides(job.id, describing=False)
             ]
@@ -276,15 +276,15 @@ class JobRegistry:
             raise not_found("Job", job_id)
         return self._get(job_id)
 
-    def _advance(self, job: Job, ahead: ActiveJobs, *, is_look: bool) -> None:
+    def _advance(self, job: Job, ahead: ActiveJobs, *, is_poll: bool) -> None:
         if job.desired == "canceled":
             self._keep(canceled(job, self._clock()))
             return
         now = self._clock()
         elapsed = (now - job.created) / NANOSECONDS
         # With 'immediate', every request advances the job to its end, so that a query reads its rows.
-        looks = self._looks.get(job.id, 0) + (is_look or self._progression.is_immediate)
-        fraction = self._progression.fraction(looks=looks, elapsed=elapsed)
+        polls = self._polls.get(job.id, 0) + (is_poll or self._progression.is_immediate)
+        fraction = self._progression.fraction(polls=polls, elapsed=elapsed)
         if job.status == "pending" and self._progression.has_started(fraction):
             if must_wait(job, ahead, self.assumed):
                 return
@@ -307,7 +307,7 @@ class JobRegistry:
                 result = run_job(job, self.assumed, self._tables, self._store)
                 end = changed(job, result, now) if isinstance(result, int) else completed(job, result, now)
                 done = self._write(end)
-                self._upkeep.job_ended(job.target_name)
+                self._maintenance.job_ended(job.target_name)
             self._jobs[job.id] = done
         except JobFault as fault:
             self._keep(failed(job, fault.code, fault.message, now))

@@ -94,7 +94,7 @@ class Queries:
         self._seen_by_sync = seen_by_sync
         self._seen_by_async = seen_by_async
         self._lock = threading.RLock()
-        self._looks: dict[str, int] = {}
+        self._polls: dict[str, int] = {}
 
     def run(self, request: Sql) -> QueryResult:
         """
@@ -128,16 +128,16 @@ class Queries:
         self._keep(statement)
         return self._status(statement)
 
-    def status(self, query_id: str, *, looks: bool = True) -> dict[str, Any]:
+    def status(self, query_id: str, *, polls: bool = True) -> dict[str, Any]:
         """
         Return the status of an asynchronous query; each call counts as a poll.
 
         :raises ApiError: 404.
         """
         with self._lock:
-            statement = self._settled(query_id)
-            if looks and not statement.is_over:
-                self._looks[query_id] = self._looks.get(query_id, 0) + 1
+            statement = self._refreshed(query_id)
+            if polls and not statement.is_over:
+                self._polls[query_id] = self._polls.get(query_id, 0) + 1
             return self._status(statement)
 
     def results(self, query_id: str, page: int | None) -> QueryResult:
@@ -151,7 +151,7 @@ class Queries:
         :raises ApiError: 404, 400.
         """
         with self._lock:
-            statement = self._settled(query_id)
+            statement = self._refreshed(query_id)
             if statement.state == "FAILED":
                 raise sql_error(404, f"Query [{query_id}] failed. Check the status api for more details.")
             if not statement.is_over:
@@ -196,13 +196,13 @@ class Queries:
         except QueryFailed as error:
             raise _QueryError(sql_error_body(error.message, category="RUNTIME_FAILURE", code="general")) from None
 
-    def _settled(self, query_id: str) -> Statement:
+    def _refreshed(self, query_id: str) -> Statement:
         statement = self._get(query_id)
         if statement.is_over:
             return statement
         now = self._clock()
         fraction = self._progression.fraction(
-            looks=self._looks.get(query_id, 0) + 1, elapsed=(now - statement.created) / NANOSECONDS
+            polls=self._polls.get(query_id, 0) + 1, elapsed=(now - statement.created) / NANOSECONDS
         )
         if fraction < 1:
             return replace(statement, state="RUNNING" if self._progression.has_started(fraction) else "ACCEPTED")

@@ -94,7 +94,7 @@ def cancel_job(job_id: str, request: Request, emulator: TheEmulator) -> Response
         with emulator.jobs.lock:
             emulator.jobs.update(job_id, "canceled", _USER)
             # Advance the job like the next request of the API, because no other client may send one.
-            emulator.jobs.pass_time(asked_for=(job_id,))
+            emulator.jobs.advance(requested=(job_id,))
     except ApiError as error:
         return _refusal(emulator, error)
     return RedirectResponse(job_href(job_id), status_code=303)
@@ -155,7 +155,7 @@ def _answer(emulator: Emulator, render: Callable[[Site], str]) -> Response:
     with emulator.jobs.lock:
         if emulator.settings.progression.kind == "seconds":
             # The clock alone advances these jobs, so the page may do it.
-            emulator.jobs.pass_time()
+            emulator.jobs.advance()
         try:
             return HTMLResponse(render(_site(emulator)), headers=dict(HEADERS))
         except ApiError as error:

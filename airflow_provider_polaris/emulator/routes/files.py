@@ -28,7 +28,7 @@ _MOST_FIELDS = 10
 @router.get("")
 def list_files(request: Request, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
     """Return a page of files."""
-    return emulator.shelf.page(
+    return emulator.file_store.page(
         search=request.query_params.get("searchString", ""),
         sort_column=one_of(request, "sortColumn", tuple(SORT_COLUMNS), "uploaded_on_dt"),
         descending=one_of(request, "sortOrder", ("ASC", "DESC"), "DESC") == "DESC",
@@ -65,7 +65,7 @@ async def upload_file(request: Request, emulator: TheEmulator, user: TheUser) ->
         if (part.size or 0) > limit:
             raise too_long
         return await run_in_threadpool(
-            emulator.shelf.put,
+            emulator.file_store.put,
             part.filename or "",
             part.file,
             user=user,
@@ -79,13 +79,13 @@ async def upload_file(request: Request, emulator: TheEmulator, user: TheUser) ->
 @router.get("/{name}")
 def get_file_metadata(name: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
     """Return a file's metadata."""
-    return emulator.shelf.get(name)
+    return emulator.file_store.get(name)
 
 
 @router.delete("/{name}", status_code=204)
 def delete_file(name: str, emulator: TheEmulator, _: TheUser) -> Response:
     """Remove a file."""
-    emulator.shelf.delete(name)
+    emulator.file_store.delete(name)
     return Response(status_code=204)
 
 

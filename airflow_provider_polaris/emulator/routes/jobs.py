@@ -42,7 +42,7 @@ def create_job(emulator: TheEmulator, user: TheUser, body: TheBody, response: Re
 @router.get("/{job_id}")
 def describe_job(job_id: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
     """Return a job."""
-    return full(emulator.jobs.look(job_id))
+    return full(emulator.jobs.get_for_reply(job_id))
 
 
 @router.put("/{job_id}")
@@ -54,7 +54,7 @@ def update_job(job_id: str, emulator: TheEmulator, user: TheUser, body: TheBody)
 @router.get("/{job_id}/status")
 def describe_job_status(job_id: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
     """Return the status of a job."""
-    return {"executionStatus": emulator.jobs.look(job_id).status}
+    return {"executionStatus": emulator.jobs.get_for_reply(job_id).status}
 
 
 @router.post("/{job_id}/status")
@@ -72,29 +72,29 @@ def describe_job_progress(job_id: str, emulator: TheEmulator, _: TheUser) -> dic
     DOCUMENTED polaris-sdk 20250425.14.0: 400 for a job type without progress. GUESS: all but batch jobs.
     """
     with emulator.jobs.lock:
-        kind = emulator.jobs.look(job_id, counts=False).type
+        kind = emulator.jobs.get_for_reply(job_id, counts=False).type
         if kind != "batch":
             raise bad_request(f"job {job_id!r} is of type {kind!r}, which has no progress.")
-        return {"overallProgress": emulator.jobs.fraction(emulator.jobs.look(job_id))}
+        return {"overallProgress": emulator.jobs.fraction(emulator.jobs.get_for_reply(job_id))}
 
 
 @router.get("/{job_id}/logs")
 def describe_job_logs(job_id: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
     """Return the log entries of a job. GUESS: a successful job has none."""
-    return {"logs": [dict(entry) for entry in emulator.jobs.look(job_id, counts=False).log]}
+    return {"logs": [dict(entry) for entry in emulator.jobs.get_for_reply(job_id, counts=False).log]}
 
 
 @router.get("/{job_id}/metrics")
 def describe_job_metrics(job_id: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
     """Return the totals of a job. GUESS: a job that has not completed, or ingests nothing, has none."""
-    totals = emulator.jobs.look(job_id, counts=False).totals
+    totals = emulator.jobs.get_for_reply(job_id, counts=False).totals
     return {} if totals is None else {"totals": dict(totals)}
 
 
 @router.post("/{job_id}/reset")
 def reset_job(job_id: str, emulator: TheEmulator, _: TheUser) -> Response:
     """Accept the request without effect: streaming jobs of the emulator have no offsets. GUESS: 400 for other jobs."""
-    job = emulator.jobs.look(job_id, counts=False)
+    job = emulator.jobs.get_for_reply(job_id, counts=False)
     if job.type != "streaming":
         raise bad_request(f"job {job_id!r} is of type {job.type!r}: only streaming jobs can be reset.")
     return Response(status_code=200)

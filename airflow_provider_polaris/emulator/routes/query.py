@@ -25,7 +25,7 @@ _FORMATS = ("object", "array", "objectLines", "arrayLines", "csv")
 def query_sync(emulator: TheEmulator, _: TheUser, body: TheBody) -> Response:
     """Run a query and return its rows."""
     request = _read(body)
-    emulator.jobs.pass_time()
+    emulator.jobs.advance()
     return _rows(emulator.queries.run(request), request)
 
 
@@ -38,7 +38,7 @@ def query_async(emulator: TheEmulator, _: TheUser, body: TheBody) -> dict[str, A
 @router.get("/statements/{query_id}")
 def query_async_status(query_id: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
     """Return the status of a query. GUESS: ``detail`` adds nothing, because the emulator has no stages."""
-    emulator.jobs.pass_time()
+    emulator.jobs.advance()
     return emulator.queries.status(query_id)
 
 
@@ -47,7 +47,7 @@ def query_async_results(query_id: str, request: Request, emulator: TheEmulator, 
     """Return all rows of a query, or one page."""
     page = number(request, "page", 0, 0) if "page" in request.query_params else None
     result_format = one_of(request, "resultFormat", _FORMATS, "object")
-    emulator.jobs.pass_time()
+    emulator.jobs.advance()
     result = emulator.queries.results(query_id, page)
     return _rows(result, Sql.model_validate({"query": "-", "resultFormat": result_format}))
 

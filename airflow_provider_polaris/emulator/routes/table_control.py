@@ -79,7 +79,7 @@ def hand_off(name: str, emulator: TheEmulator) -> dict[str, Any]:
         try:
             with emulator.store.transaction():
                 segments = hand_over(name, emulator.tables)
-                emulator.upkeep.apply_policy(emulator.tables.stored(name).definition)
+                emulator.maintenance.apply_policy(emulator.tables.stored(name).definition)
         except JobFault as fault:
             raise bad_request(fault.message) from None
     return {"rows": rows, "segments": segments}
@@ -92,8 +92,8 @@ async def change_table(name: str, request: Request, emulator: TheEmulator) -> di
     changes = parse(TableControl, body.data).model_dump(by_alias=True, exclude_unset=True)
     with emulator.jobs.lock:
         _check(name, emulator)
-        emulator.upkeep.change_control(name, changes)
-        return emulator.upkeep.control(name)
+        emulator.maintenance.change_control(name, changes)
+        return emulator.maintenance.control(name)
 
 
 def _check(name: str, emulator: Emulator) -> None:

@@ -96,7 +96,7 @@ class PolarisEmulator:
         :raises ValueError: The query is invalid, or the emulator doesn't support it.
         """
         __tracebackhide__ = True
-        self._emulator.jobs.settle()
+        self._emulator.jobs.advance_due_jobs()
         try:
             result = run_query(sql, self._emulator.tables, self._emulator.store)
         except (QueryFailed, SqlInvalid, SqlNotSupported) as error:
@@ -106,7 +106,7 @@ class PolarisEmulator:
 
     def table(self, name: str) -> dict[str, Any] | None:
         """Return a table in the form of the Tables API (``totalRows``, ``schema`` ...); None if it doesn't exist."""
-        self._emulator.jobs.settle()
+        self._emulator.jobs.advance_due_jobs()
         try:
             return dict(self._emulator.catalog.payload(name))
         except ApiError as error:
@@ -120,7 +120,7 @@ class PolarisEmulator:
 
         :param table: Only jobs that write to this table; None returns all jobs, those of :meth:`load` included.
         """
-        self._emulator.jobs.settle()
+        self._emulator.jobs.advance_due_jobs()
         return [full(job) for job in self._emulator.jobs.known() if table in (None, job.target_name)]
 
     def fault(self, effect: str, **fields: Any) -> None:

@@ -115,5 +115,5 @@ def test_job_starts_count_as_well_as_job_ends(make_api, clock) -> None:
 def test_test_that_looks_at_its_emulator_sees_all_jobs_done(due, runs) -> None:
     """The pytest fixture is no request: nobody else waits."""
     api, ids = due
-    api.app.state.emulator.jobs.settle()
+    api.app.state.emulator.jobs.advance_due_jobs()
     assert runs == ids
