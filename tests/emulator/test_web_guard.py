@@ -1,4 +1,4 @@
-"""Who may ask: requests to unknown hosts and requests of other sites' pages are refused before anything happens."""
+"""Requests to unknown hosts and requests of other sites' pages are refused before anything happens."""
 
 from __future__ import annotations
 
