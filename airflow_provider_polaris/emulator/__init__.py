@@ -1,1 +1,1 @@
-"""A Polaris that runs on this machine: the wire format of the service over DuckDB, for tests and trying things out."""
+"""A local Imply Polaris for tests and experiments: the wire format of the service over DuckDB."""

@@ -1,4 +1,4 @@
-"""``python -m airflow_provider_polaris.emulator``."""
+"""Run the emulator with ``python -m airflow_provider_polaris.emulator``."""
 
 from airflow_provider_polaris.emulator.cli import main
 

@@ -28,13 +28,12 @@ from airflow_provider_polaris.emulator.wire.requests import CONTROL_PREFIX
 
 def create_app(settings: EmulatorSettings | None = None, *, clock: Clock = time.time_ns) -> FastAPI:
     """
-    Make an emulator; two of them in one process don't see each other.
+    Create an emulator; several emulators in one process share no state.
 
-    The database is open from here on; it is closed when the application shuts down, or by
-    ``app.state.emulator.close()``.
+    This call opens the database. The shutdown of the application, or ``app.state.emulator.close()``, closes it.
 
-    :param settings: What it is made with; None takes the defaults.
-    :param clock: Nanoseconds since the epoch; tests put their own here.
+    :param settings: Settings of the emulator; None uses the defaults.
+    :param clock: Returns nanoseconds since the epoch; tests pass their own clock.
     :return: The application; ``app.state.emulator`` is the :class:`Emulator` behind it.
     :raises StoreError: The database file can't be used.
     """
@@ -59,14 +58,16 @@ def create_app(settings: EmulatorSettings | None = None, *, clock: Clock = time.
     app.add_exception_handler(StorageError, console.show_storage_error)
     app.add_middleware(FaultMiddleware, faults=emulator.faults)
     app.add_middleware(WebGuard, hosts=Hosts(emulator.settings.allowed_hosts))
-    app.add_middleware(RefusalMiddleware, refusals=emulator.refusals)  # around the others, which refuse too
+    app.add_middleware(RefusalMiddleware, refusals=emulator.refusals)  # outermost: the others reject requests, too
     app.router.routes += _routes()
     return app
 
 
 @cache
 def _routes() -> list[BaseRoute]:
-    """Return all routes; they keep nothing, and FastAPI takes several times as long for them as for the rest."""
+    """Return all routes. They are stateless and cached: FastAPI needs several times longer for them than for the
+    rest.
+    """
     router = APIRouter(redirect_slashes=False)
     for module in (console, control, table_control, files, jobs, query, tables, token):
         router.include_router(module.router)

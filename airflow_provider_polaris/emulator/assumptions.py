@@ -1,7 +1,7 @@
 """
-Readings of what the vendor's documents leave open, each a switch: tests can run under every one; performs no I/O.
+Switches for behavior that the vendor's documents leave open; tests can run with every value. Performs no I/O.
 
-All of it is GUESS, the defaults included: nobody outside the vendor could check which reading is right.
+All values are GUESS, the defaults included: only the vendor can check which value is right.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, get_args, get_type_hints
 
 
 class AssumptionError(ValueError):
-    """No such assumption, or no such reading of it; the message names all that there are."""
+    """Raised for an unknown assumption or value; the message lists the known ones."""
 
     def __init__(self, text: str, key: str) -> None:
         known = ", ".join(f"{name}={'|'.join(values)}" for name, values in ASSUMPTIONS.items())
@@ -23,23 +23,25 @@ class AssumptionError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Assumptions:
     """
-    One reading of every open question; the default comes first.
+    One value for every open question; the default comes first.
 
-    :param unknown_context: A key of ``context`` that Druid's reference doesn't list is accepted and echoed, refused
+    :param unknown_context: A key of ``context`` that Druid's reference doesn't list is accepted and echoed, rejected
         with a 400, or accepted and dropped, so that no echo has it.
-    :param empty_replace: A replace without rows wipes what it replaces and completes with a warning, keeps it and
+    :param empty_replace: A replace without rows deletes what it replaces and completes with a warning, keeps it and
         completes with a warning, or fails with ``no_rows_ingested``.
-    :param partial_segment: A replace of a part of a coarser segment takes the whole segment, or the part only.
-    :param existing_count: Into an aggregate table that exists, ``COUNT(*)`` as ``__count`` is added where the table
-        declares the column, never, or always.
-    :param source_snapshot: A job reads its source as it is when the job ends, or as it was when it was posted.
+    :param partial_segment: A replace of a part of a coarser segment replaces the whole segment, or only the part.
+    :param existing_count: For an existing aggregate table, ``COUNT(*)`` as ``__count`` is added if the table declares
+        the column, never, or always.
+    :param source_snapshot: A job reads its source as it is when the job ends, or as it was at the POST.
     :param summary_intervals: The list of jobs shows ``target.intervals``, or hides them.
-    :param busy_source: A deletion of what a job reads is refused with a 400, fails, or waits until nobody reads it.
-    :param overlapping_jobs: A job that rewrites what an older one is about to rewrite waits for it, fails, or runs.
-    :param restore_overlap: A restore fails where the table has data, or is refused with a 400.
-    :param empty_restore: A restore that finds nothing completes with a warning, or fails with ``no_rows_ingested``.
-    :param permanent_delete: A permanent deletion reaches softly deleted data in its intervals, or live data only.
-    :param realtime_async: Asynchronous SQL doesn't see real-time rows, or sees them.
+    :param busy_source: A deletion of data that a job reads is rejected with a 400, fails, or waits until no job reads
+        the data.
+    :param overlapping_jobs: A job that rewrites the same data as an older active job waits for it, fails, or runs.
+    :param restore_overlap: A restore into an interval with data fails, or is rejected with a 400.
+    :param empty_restore: A restore without matching segments completes with a warning, or fails with
+        ``no_rows_ingested``.
+    :param permanent_delete: A permanent deletion also removes softly deleted data in its intervals, or only live data.
+    :param realtime_async: Asynchronous SQL ignores real-time rows, or reads them.
     """
 
     unknown_context: Literal["accept", "refuse", "drop"] = "accept"
@@ -58,11 +60,11 @@ class Assumptions:
     @classmethod
     def parse(cls, texts: Sequence[str]) -> Assumptions:
         """
-        Read ``KEY=VALUE`` texts; of two with one key the last counts.
+        Parse ``KEY=VALUE`` texts; if a key occurs twice, the last value applies.
 
-        :param texts: What the command line says.
-        :return: The defaults, changed.
-        :raises AssumptionError: A text is not one of them.
+        :param texts: Arguments of the command line.
+        :return: The defaults with these changes.
+        :raises AssumptionError: A text is not a known assumption.
         """
         changed = cls()
         for text in texts:
@@ -75,8 +77,8 @@ class Assumptions:
         Return these assumptions with some of them changed.
 
         :param changes: Values by key.
-        :param text: What the error shows; None shows ``KEY=VALUE``.
-        :raises AssumptionError: A key or its value is not known; none is changed then.
+        :param text: Text for the error message; None uses ``KEY=VALUE``.
+        :raises AssumptionError: A key or its value is unknown; nothing is changed.
         """
         for key, value in changes.items():
             if value not in ASSUMPTIONS.get(key, ()):
@@ -84,11 +86,11 @@ class Assumptions:
         return replace(self, **changes)
 
     def as_dict(self) -> dict[str, str]:
-        """Return all values by their keys."""
+        """Return all values by key."""
         return {key: getattr(self, key) for key in ASSUMPTIONS}
 
     def __str__(self) -> str:
-        """Those that differ from the defaults, as the command line takes them; empty if none does."""
+        """Return the values that differ from the defaults, in the form of the command line; empty if none differ."""
         defaults = Assumptions()
         differing = (key for key in ASSUMPTIONS if getattr(self, key) != getattr(defaults, key))
         return " ".join(f"{key}={getattr(self, key)}" for key in differing)

@@ -1,5 +1,5 @@
 """
-Who is asking: API keys in the forms that Polaris takes, and tokens of the emulated OAuth endpoint.
+Authenticate requests: API keys in the forms that Polaris accepts, and tokens of the emulated OAuth endpoint.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Authenticator:
     """
     Checks ``Authorization`` headers and issues tokens.
 
-    Tokens live in memory only: after a restart a client has to ask for a new one, as after five minutes.
+    Tokens are kept in memory only: after a restart, a client has to request a new one, as after five minutes.
     """
 
     def __init__(self, settings: EmulatorSettings, clock: Clock) -> None:
@@ -31,8 +31,8 @@ class Authenticator:
         """
         Return the user behind an ``Authorization`` header.
 
-        ``Basic`` takes the raw key (DOCUMENTED https://docs.imply.io/polaris/api-ingest-table) and base64 of ``KEY:``
-        (DOCUMENTED polaris-sdk 20250425.14.0, ApiKeyCredential). GUESS: a password after the colon is refused.
+        ``Basic`` accepts the raw key (DOCUMENTED https://docs.imply.io/polaris/api-ingest-table) and base64 of ``KEY:``
+        (DOCUMENTED polaris-sdk 20250425.14.0, ApiKeyCredential). GUESS: a password after the colon is rejected.
 
         :param header: Value of the header.
         :return: ``username`` and ``userId``.
@@ -48,7 +48,7 @@ class Authenticator:
 
     def issue(self, form: dict[str, str]) -> dict[str, Any]:
         """
-        Answer a ``client_credentials`` request.
+        Issue a token for a ``client_credentials`` request.
 
         GUESS: the endpoint is a Keycloak realm (its path says so), so the answers have Keycloak's shape.
 

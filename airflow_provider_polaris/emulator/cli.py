@@ -1,6 +1,7 @@
 """
-``polaris-emulator``: a Polaris that runs here. At module level only the standard library is imported, so that a
-missing extra can be reported in one sentence.
+``polaris-emulator``: run the emulator from the command line.
+
+The module level imports only the standard library, so that a missing extra is reported in one sentence.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     Run the emulator until SIGINT or SIGTERM.
 
-    :param argv: Arguments; None takes those of the process.
+    :param argv: Arguments; None uses those of the process.
     :return: Exit code: 0, or 1 after one sentence on stderr. Wrong arguments exit with 2.
     """
     try:
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from airflow_provider_polaris.emulator.data_loading.row_files import LoadError
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == __name__.partition(".")[0]:
-            raise  # a module of this package is missing or broken: installing an extra doesn't help
+            raise  # a module of this package is missing or broken; installing an extra doesn't fix that
         return _fail(
             f"the emulator needs {error.name!r}, which is not installed. "
             "Run: pip install 'airflow-provider-polaris[emulator]'"
@@ -46,11 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         listener = serving.bind(arguments.host, arguments.port)
     except OSError as error:
-        # Python adds the address to the text; gaierror has numbers of its own.
+        # Python appends the address to the text; gaierror has its own error numbers.
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         return _fail(
             f"can't listen on {arguments.host!r} port {arguments.port}: {reason}. "
-            "Stop what uses the port, or choose another one with --port."
+            "Stop the process that uses the port, or choose another port with --port."
         )
     with listener:
         try:
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except engine.StoreError as error:
             return _fail(str(error))
         try:
-            # Whoever connects by now waits: nothing is ready before the tables are.
+            # The socket is bound, so clients that connect now wait until the tables are loaded.
             for loaded in loading.load_all(app.state.emulator, arguments.load, demo=arguments.seed_demo):
                 print(f"Loaded {loaded.rows:,} rows into {loaded.table!r} by job {loaded.job_id}.", flush=True)
         except (LoadError, engine.StoreError) as error:
@@ -68,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         server = serving.make_server(app, lambda: _announce(arguments.host, port, settings))
 
         def stop(*_: object) -> None:
-            # uvicorn raises the signal that stopped it once more when everything is closed: then this does nothing.
+            # After the shutdown, uvicorn raises the signal again; this handler ignores it.
             server.should_exit = True
 
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -78,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def connection_line(host: str, port: int, settings: EmulatorSettings) -> str:
-    """Return the line that makes Airflow's connection ``polaris_default`` this emulator."""
+    """Return the shell line that points Airflow's connection ``polaris_default`` to this emulator."""
     from airflow_provider_polaris.emulator.settings import connection_of
 
     connection = connection_of(f"http://{_url_host(host)}:{port}", settings)
@@ -107,18 +108,18 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         type=_host_name,
         metavar="NAME",
-        help="answer requests to this name, too, such as a service of docker-compose; loopback and --host are always "
-        "answered; may come several times",
+        help="also serve requests to this host name, such as a docker-compose service; loopback and --host are always "
+        "served; repeatable",
     )
-    parser.add_argument("--port", default=DEFAULT_PORT, type=_port, help="port to listen on; 0 takes a free one")
-    parser.add_argument("--db", metavar="FILE", help="keep everything in this file; without it, in memory")
+    parser.add_argument("--port", default=DEFAULT_PORT, type=_port, help="port to listen on; 0 selects a free port")
+    parser.add_argument("--db", metavar="FILE", help="database file; without it, data is kept in memory")
     parser.add_argument("--project-id", default=DEFAULT_PROJECT_ID, metavar="ID", help="id of the project")
-    parser.add_argument("--api-key", default=DEFAULT_API_KEY, metavar="KEY", help="the API key that is let in")
+    parser.add_argument("--api-key", default=DEFAULT_API_KEY, metavar="KEY", help="the accepted API key")
     parser.add_argument(
         "--progression",
         default="immediate",
         metavar="immediate|polls=N|seconds=S",
-        help="how time passes for jobs: done at the next look, at the Nth look, or after S seconds",
+        help="when jobs are done: at the next poll, at the Nth poll, or after S seconds",
     )
     parser.add_argument(
         "--load",
@@ -126,17 +127,17 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         type=_table_and_file,
         metavar="TABLE=FILE",
-        help="put a file into a table, in place of the rows that it has: JSON lines, CSV or Parquet, whose time is in "
-        "the column '__time' or 'timestamp'; may come several times, for one table too",
+        help="load a JSON lines, CSV or Parquet file into a table and replace its rows; the time is in the column "
+        "'__time' or 'timestamp'; repeatable, also for one table",
     )
-    parser.add_argument("--seed-demo", action="store_true", help="put the examples' data into 'Koalas Source'")
+    parser.add_argument("--seed-demo", action="store_true", help="load the data of the examples into 'Koalas Source'")
     known = ", ".join(f"{key}={'|'.join(values)}" for key, values in ASSUMPTIONS.items())
     parser.add_argument(
         "--assume",
         action="append",
         default=argparse.SUPPRESS,
         metavar="KEY=VALUE",
-        help=f"how to read what the vendor's documents leave open, the default first: {known}; may come several times",
+        help=f"behavior that the vendor's documents leave open, the default first: {known}; repeatable",
     )
     return parser
 
@@ -157,7 +158,9 @@ def _settings(arguments: argparse.Namespace) -> EmulatorSettings:
     for name in ("project_id", "api_key"):
         value = getattr(arguments, name)
         if not value.isascii() or not value.isprintable() or not value.strip() or "/" in value:
-            _parser().error(f"argument --{name.replace('_', '-')}: {value!r} is empty or has characters that can't be.")
+            _parser().error(
+                f"argument --{name.replace('_', '-')}: {value!r} is empty or has characters that are not allowed."
+            )
     return EmulatorSettings(
         db=arguments.db,
         project_id=arguments.project_id,
@@ -174,11 +177,11 @@ def _announce(host: str, port: int, settings: EmulatorSettings) -> None:
     base = f"http://{_url_host(host)}:{port}"
     if not is_loopback(host):
         print(
-            f"WARNING: {host!r} is not a loopback address: everybody who reaches it and has the key can use it.",
+            f"WARNING: {host!r} is not a loopback address: everyone who can reach it and has the key can use it.",
             file=sys.stderr,
         )
     where = f"in {settings.db!r}" if settings.db else "in memory"
-    assumed = f", assuming {settings.assumptions}" if str(settings.assumptions) else ""
+    assumed = f", assumptions {settings.assumptions}" if str(settings.assumptions) else ""
     print(
         f"Polaris emulator on {base}, project {settings.project_id}, data {where}, "
         f"jobs {settings.progression}{assumed}."

@@ -1,8 +1,8 @@
 """
-The names that an emulator answers to, and how a ``Host`` header is read; performs no I/O.
+Parse ``Host`` headers and check them against the hosts that an emulator serves. Performs no I/O.
 
-A web page can give its own domain the address of this machine (DNS rebinding). Its requests then reach the emulator
-and the browser counts them as same-origin, but their ``Host`` still is the page's domain.
+A web page can point its own domain to the address of this machine (DNS rebinding). Its requests then reach the
+emulator, and the browser treats them as same-origin, but their ``Host`` is still the page's domain.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _AUTHORITY: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?:
 
 def host_name(authority: str) -> str | None:
     """
-    Return the name or address in the value of a ``Host`` header, without port, brackets, case and a trailing dot.
+    Return the host of a ``Host`` header in lower case, without port, brackets and trailing dot.
 
     :param authority: ``NAME``, ``NAME:PORT``, ``[ADDRESS]`` or ``[ADDRESS]:PORT``.
     :return: None for anything else, such as user information or an empty value.
@@ -35,12 +35,12 @@ def host_name(authority: str) -> str | None:
 
 class Hosts:
     """
-    The hosts that are served: loopback, and those that the emulator was told.
+    The hosts that are served: loopback and the configured hosts.
 
     An address that isn't loopback is served only by an emulator that listens on all addresses (``0.0.0.0`` or ``::``):
     a page can't rebind an address, only a name.
 
-    :param told: Names and addresses, in any case, an address of IPv6 without brackets.
+    :param told: Configured names and addresses, in any case; IPv6 addresses without brackets.
     """
 
     def __init__(self, told: Iterable[str] = ()) -> None:
@@ -48,7 +48,7 @@ class Hosts:
         self._any_address = any(is_wildcard(host) for host in self._told)
 
     def serves(self, name: str) -> bool:
-        """Return whether requests to a host are answered; ``name`` is what :func:`host_name` returns."""
+        """Return whether requests to a host are served; ``name`` is a result of :func:`host_name`."""
         if name == _LOOPBACK_NAME or name in self._told:
             return True
         address = _address(name)
@@ -56,13 +56,13 @@ class Hosts:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a name or address leads to this machine only."""
+    """Return whether a name or address is loopback."""
     address = _address(host)
     return host == _LOOPBACK_NAME if address is None else address.is_loopback
 
 
 def is_wildcard(host: str) -> bool:
-    """Return whether an address stands for all addresses of this machine."""
+    """Return whether an address means all addresses of this machine."""
     address = _address(host)
     return address is not None and address.is_unspecified
 

@@ -1,5 +1,5 @@
 """
-The settings of one emulator; nothing of it is global.
+The settings of one emulator; no setting is global.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ MEGABYTE: Final = 1 << 20
 @dataclass(frozen=True, slots=True)
 class EmulatorSettings:
     """
-    What an emulator is made with.
+    Settings of an emulator.
 
-    :param db: File that keeps everything across restarts; None keeps it in memory.
-    :param project_id: The only project.
+    :param db: Database file that survives restarts; None keeps the data in memory.
+    :param project_id: Id of the only project.
     :param api_key: The only API key.
-    :param client_id: OAuth client that may ask for tokens.
+    :param client_id: OAuth client that may request tokens.
     :param client_secret: Its secret.
     :param organization: Realm of the token endpoint.
-    :param token_lifetime: Seconds that a token is good for.
-    :param progression: How time passes for jobs.
-    :param assumptions: How open questions are read at first; the control plane can change it.
-    :param allowed_hosts: Names and addresses beside loopback that requests may be sent to; ``0.0.0.0`` or ``::`` stands
-        for every address.
-    :param max_body_bytes: Longest JSON body.
-    :param max_upload_bytes: Longest file.
-    :param query_page_rows: Rows on one page of an asynchronous query's results.
+    :param token_lifetime: Lifetime of a token in seconds.
+    :param progression: How time advances for jobs.
+    :param assumptions: Initial assumptions; the control plane can change them.
+    :param allowed_hosts: Names and addresses that are served in addition to loopback; ``0.0.0.0`` or ``::`` means every
+        address.
+    :param max_body_bytes: Maximum size of a JSON body.
+    :param max_upload_bytes: Maximum size of a file.
+    :param query_page_rows: Rows per page of an asynchronous query's results.
     """
 
     db: str | None = None
@@ -63,10 +63,10 @@ class EmulatorSettings:
 
 def connection_of(base_url: str, settings: EmulatorSettings) -> dict[str, Any]:
     """
-    Return the connection as Airflow's JSON has it, with links to the emulator's pages.
+    Return the Airflow connection as a JSON object, with links to the emulator's pages.
 
     :param base_url: ``http://HOST:PORT``.
-    :param settings: Of the emulator.
+    :param settings: Settings of the emulator.
     """
     return {
         "conn_type": "polaris",

@@ -1,5 +1,5 @@
 """
-One emulator: its settings, its database and everything that works on it. Nothing of it is global.
+The state of one emulator: its settings, its database and the objects that use it. Nothing is global.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 class Emulator:
     """
-    The state behind one application.
+    The state of one application.
 
-    :param settings: What it is made with.
+    :param settings: Settings of the emulator.
     :param clock: Nanoseconds since the epoch.
     :raises StoreError: The database file can't be used.
     """
@@ -36,13 +36,13 @@ class Emulator:
         self.clock = clock
         self.store = Store(settings.db, now=lambda: _EPOCH + timedelta(microseconds=clock() // 1000))
         self.tables = Tables(self.store)
-        self.upkeep = TableMaintenance(self.store, self.tables)
-        self.catalog = Catalog(self.tables, clock, self.upkeep)
-        self.shelf = FileStore(self.store, clock)
+        self.maintenance = TableMaintenance(self.store, self.tables)
+        self.catalog = Catalog(self.tables, clock, self.maintenance)
+        self.file_store = FileStore(self.store, clock)
         self.faults = Faults(clock)
         self.refusals = RejectedRequests()
         self.jobs = JobRegistry(
-            self.store, self.tables, self.catalog, self.shelf, self.faults, self.upkeep, settings, clock
+            self.store, self.tables, self.catalog, self.file_store, self.faults, self.maintenance, settings, clock
         )
         self.queries = Queries(
             self.store,
@@ -50,11 +50,11 @@ class Emulator:
             settings.progression,
             clock,
             settings.query_page_rows,
-            seen_by_sync=self.upkeep.seen_by_sync,
-            seen_by_async=lambda _: self.upkeep.seen_by_async(self.jobs.assumed.realtime_async),
+            seen_by_sync=self.maintenance.seen_by_sync,
+            seen_by_async=lambda _: self.maintenance.seen_by_async(self.jobs.assumed.realtime_async),
         )
         self.authenticator = Authenticator(settings, clock)
 
     def close(self) -> None:
-        """Close the database; the emulator can't be used afterwards."""
+        """Close the database; the emulator can no longer be used."""
         self.store.close()

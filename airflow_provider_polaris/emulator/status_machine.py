@@ -1,8 +1,9 @@
 """
-The status machine of a job and the three ways in which time passes; performs no I/O and reads no clock.
+The status machine of a job and the three progressions of time. Performs no I/O and reads no clock.
 
-The moves are data (:data:`MOVES`): what isn't in the table is refused and changes nothing. Time passes when somebody
-asks: a :class:`Progression` only says how far a job is, given the looks it had and the time since its creation.
+The moves are data (:data:`MOVES`): a move that isn't in the table raises an error and changes nothing. Time advances
+when a request arrives: a :class:`Progression` computes the progress of a job from its number of polls and the time
+since its creation.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ DESIRED_STATUSES: Final = ("running", "canceled", "suspended")
 
 Event = Literal["start", "complete", "fail", "cancel", "suspend", "resume"]
 
-# GUESS: no source states the moves; these are the ones that the descriptions of the statuses imply for batch jobs;
-# only streaming jobs are suspended.
+# GUESS: no source lists the moves. The descriptions of the statuses imply these for batch jobs. Only streaming jobs are
+# suspended.
 MOVES: Final[Mapping[str, Mapping[Event, str]]] = {
     "pending": {"start": "running", "fail": "failed", "cancel": "canceled"},
     "running": {"complete": "completed", "fail": "failed", "cancel": "canceled", "suspend": "suspended"},
@@ -41,7 +42,7 @@ MOVES: Final[Mapping[str, Mapping[Event, str]]] = {
 
 
 class IllegalMoveError(Exception):
-    """The event is not possible in this status; the job is as before."""
+    """Raised if the event is not possible in this status; the job is unchanged."""
 
     def __init__(self, status: str, event: str) -> None:
         super().__init__(f"a job that is {status!r} cannot {event!r}.")
@@ -51,12 +52,12 @@ class IllegalMoveError(Exception):
 
 def move(status: str, event: Event) -> str:
     """
-    Return the status that follows.
+    Return the next status.
 
     :param status: The present status.
-    :param event: What happened.
+    :param event: The event.
     :return: The next status.
-    :raises IllegalMoveError: The table knows no such move.
+    :raises IllegalMoveError: The table has no such move.
     """
     try:
         return MOVES[status][event]
@@ -65,20 +66,20 @@ def move(status: str, event: Event) -> str:
 
 
 class ProgressionError(ValueError):
-    """The text is not a progression."""
+    """Raised for a text that is not a progression."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progression:
     """
-    How time passes for jobs.
+    How time advances for jobs.
 
-    ``immediate``: the answer to the POST says ``pending``, the next look finds the job done. ``polls``: every reply
-    that shows the job's status counts as one look, the one to the POST not; look ``amount`` finds it done.
-    ``seconds``: a tenth of ``amount`` pending, the rest running.
+    ``immediate``: the reply to the POST returns ``pending``; at the next poll the job is done. ``polls``: every reply
+    with the job's status, except the one to the POST, counts as one poll; at poll ``amount`` the job is done.
+    ``seconds``: the job is pending for a tenth of ``amount`` and running for the rest.
 
     :param kind: ``polls`` or ``seconds``; ``immediate`` is one poll.
-    :param amount: Looks or seconds, positive.
+    :param amount: Number of polls or seconds, positive.
     """
 
     kind: Literal["polls", "seconds"] = "polls"
@@ -87,11 +88,11 @@ class Progression:
     @classmethod
     def parse(cls, text: str) -> Progression:
         """
-        Read ``immediate``, ``polls=N`` or ``seconds=S``.
+        Parse ``immediate``, ``polls=N`` or ``seconds=S``.
 
-        :param text: What the command line or a test says.
+        :param text: Value from the command line or a test.
         :return: The progression.
-        :raises ProgressionError: Another word, no number, a number that is not positive.
+        :raises ProgressionError: Unknown word, no number, or a number that is not positive.
         """
         word, _, number = text.strip().partition("=")
         try:
@@ -108,28 +109,30 @@ class Progression:
             "and 'seconds=S' (S a positive number)."
         )
 
-    def fraction(self, *, looks: int, elapsed: float) -> float:
+    def fraction(self, *, polls: int, elapsed: float) -> float:
         """
-        Return how much of a job is done.
+        Return the fraction of a job that is done.
 
-        :param looks: Replies so far that showed its status, the coming one included.
+        :param polls: Replies so far with its status, the coming one included.
         :param elapsed: Seconds since the POST.
         :return: 0 to 1; 1 means done.
         """
-        done = (looks if self.kind == "polls" else elapsed) / self.amount
+        done = (polls if self.kind == "polls" else elapsed) / self.amount
         return min(1.0, max(0.0, done))
 
     def has_started(self, fraction: float) -> bool:
-        """Return whether a job that is so far done is running rather than pending."""
+        """Return whether a job with this fraction done is running rather than pending."""
         return fraction > 0 if self.kind == "polls" else fraction >= 0.1
 
     def instant(self, created: int, fraction: float, now: int) -> int:
-        """With ``seconds`` things happened when they were due, not when somebody looked; nanoseconds all."""
+        """Return the time of an event in nanoseconds: with ``seconds`` the time when it was due, otherwise the present
+        time.
+        """
         return now if self.kind == "polls" else created + int(self.amount * fraction * 1_000_000_000)
 
     @property
     def is_immediate(self) -> bool:
-        """Whether the first look finds a job done."""
+        """Whether a job is done at the first poll."""
         return self == Progression()
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 """
-Keeps web pages of other sites out: a developer's browser reaches the emulator, and so does every page in it.
+Reject requests from web pages of other sites: every page in a developer's browser can reach the emulator.
 
-Clients that are no browsers send neither ``Origin`` nor ``Sec-Fetch-Site`` and pass; pages can't leave these out.
+Clients other than browsers send neither ``Origin`` nor ``Sec-Fetch-Site`` and pass; a page can't omit these headers.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from airflow_provider_polaris.emulator.wire.bodies import drain
 from airflow_provider_polaris.emulator.wire.errors import envelope
 from airflow_provider_polaris.emulator.wire.requests import CONTROL_PREFIX
 
-#: Headers of every answer that doesn't set them itself: no frame shows it, no other site embeds it.
+#: Default headers of every reply: they prevent framing, and embedding by other sites.
 SAFE_HEADERS: Final[Mapping[str, str]] = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cross-origin-resource-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
-#: What Sec-Fetch-Site says of a page of the emulator itself, and of an address that a person typed.
+#: Values of Sec-Fetch-Site for a page of the emulator, and for an address that a person typed.
 _OUR_SITE: Final = ("same-origin", "none")
 
 
 class WebGuard:
     """
-    Refuses requests to unknown hosts and requests of other sites, in the envelope of the API.
+    Rejects requests to unknown hosts and requests from other sites, in the envelope of the API.
 
-    :param app: What answers the others.
+    :param app: The application that handles the other requests.
     :param hosts: The hosts that are served.
     """
 
@@ -62,7 +62,7 @@ class WebGuard:
             await JSONResponse(envelope(status, reason), status, {"connection": "close"})(scope, receive, guarded)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
-        """Return the status and the reason of a refusal; None for a request that is let in."""
+        """Return the status and the reason of a rejection; None if the request is accepted."""
         headers = Headers(scope=scope)
         if not scope["path"].startswith("/"):
             return (
@@ -86,10 +86,10 @@ class WebGuard:
 
 def _foreign_site(scope: Scope, headers: Headers, host: str) -> str | None:
     """
-    Say which other site a request comes from.
+    Return a sentence on the other site that a request comes from.
 
-    Browsers send Origin with every POST and with what scripts read across sites. Sec-Fetch-Site comes with every
-    request, but not to plain HTTP beyond this machine.
+    Browsers send Origin with every POST and every cross-site read by a script. They send Sec-Fetch-Site with every
+    request, except over plain HTTP to another machine.
 
     :return: One sentence; None if the request comes from no browser, from a page of the emulator, or from a link.
     """
@@ -103,7 +103,7 @@ def _foreign_site(scope: Scope, headers: Headers, host: str) -> str | None:
 
 
 def _is_link(scope: Scope, headers: Headers) -> bool:
-    """Return whether a person follows a link to the console, as Airflow's pages have one."""
+    """Return whether a person follows a link to the console, such as the one on Airflow's pages."""
     return (
         scope["method"] == "GET"
         and scope["path"].startswith(f"{CONTROL_PREFIX}/")

@@ -1,4 +1,4 @@
-"""Open questions: every reading of each does what it says, at the start and switched at run time."""
+"""Assumptions: every value has its effect, set at the start or changed at run time."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def _times(api) -> list[str]:
 
 
 def test_default_is_the_first_reading_of_each() -> None:
-    """The table of readings and the defaults agree."""
+    """The table of values and the defaults agree."""
     assert Assumptions().as_dict() == {key: values[0] for key, values in ASSUMPTIONS.items()}
 
 
 def test_control_plane_changes_some_and_resets_all(make_api) -> None:
-    """PATCH changes what it names, DELETE goes back to how the emulator was started."""
+    """PATCH changes the given assumptions, DELETE restores those of the start."""
     api = make_api(assumptions=Assumptions(empty_replace="keep"))
     start = {**Assumptions().as_dict(), "empty_replace": "keep"}
     assert api.control("GET", "/assumptions") == (200, start)
@@ -55,7 +55,7 @@ def test_control_plane_changes_some_and_resets_all(make_api) -> None:
     ],
 )
 def test_control_plane_refuses_what_it_does_not_know(api, changes, key, text) -> None:
-    """400 with all that there is; nothing has changed, not even what was right."""
+    """The 400 lists all known values; nothing has changed, not even valid parts of the request."""
     status, answer = api.control("PATCH", "/assumptions", changes)
     assert (status, answer) == (400, {"code": "BadRequest", "message": _unknown(text), "target": key})
     assert api.control("GET", "/assumptions") == (200, Assumptions().as_dict())
@@ -70,13 +70,13 @@ def test_page_describes_every_reading() -> None:
 
 
 def test_unknown_context_is_accepted_and_echoed(koalas) -> None:
-    """What the vendor's schema says: any keys."""
+    """The vendor's schema allows any keys."""
     job = koalas.ok("POST", "/jobs", koalas.rollup(context=MARKED))
     assert (job["context"], job["spec"]["context"]) == (MARKED, MARKED)
 
 
 def test_unknown_context_is_refused(koalas) -> None:
-    """400 names the first key that Druid's reference doesn't have; known ones alone pass."""
+    """The 400 names the first key that Druid's reference lacks; known keys are accepted."""
     koalas.assume(unknown_context="refuse")
     before = koalas.state()
     assert koalas.call("POST", "/jobs", koalas.rollup(context=MARKED)) == (
@@ -96,7 +96,7 @@ def test_unknown_context_is_refused(koalas) -> None:
     ("sent", "kept"), [(MARKED, {"failOnEmptyInsert": True}), ({"airflow": "0a1b"}, None), ({}, {}), (None, None)]
 )
 def test_unknown_context_is_dropped(koalas, sent, kept) -> None:
-    """No echo has it: not that of the POST, not describe; where nothing is left there is no context."""
+    """Neither the POST nor describe echoes it; if no keys remain, there is no context."""
     koalas.assume(unknown_context="drop")
     job = koalas.ok("POST", "/jobs", koalas.rollup(context=sent))
     for shown in (job, koalas.ok("GET", f"/jobs/{job['id']}")):
@@ -112,7 +112,7 @@ def test_unknown_context_is_dropped(koalas, sent, kept) -> None:
     ],
 )
 def test_empty_replace(koalas, reading, status, code, times, unused) -> None:
-    """A replace that reads nothing: what becomes of the job, and of what it replaces."""
+    """A replace that reads nothing: the result of the job, and the effect on the old data."""
     koalas.assume(empty_replace=reading)
     koalas.run(koalas.rollup())
     job = koalas.run(_replace(koalas, filterExpression=NOTHING))
@@ -140,7 +140,7 @@ def test_empty_replace_that_says_so_fails_under_every_reading(koalas, reading) -
     ],
 )
 def test_partial_segment(koalas, reading, times, unused) -> None:
-    """A replace of a day in a month's segment: with the whole segment, or with that day."""
+    """A replace of a day in a month's segment replaces the whole segment, or that day."""
     koalas.assume(partial_segment=reading)
     koalas.run(koalas.rollup(partitionedBy="month"))
     koalas.run(_replace(koalas, partitionedBy="day"))
@@ -161,7 +161,7 @@ def test_partial_segment(koalas, reading, times, unused) -> None:
     ],
 )
 def test_existing_count(koalas, reading, declared, mode, added) -> None:
-    """Whether ``__count`` is added for an aggregate table that exists; a job that maps it itself is left alone."""
+    """Whether ``__count`` is added for an existing aggregate table; a job that maps it is unchanged."""
     koalas.assume(existing_count=reading)
     schema = [
         {"type": "dimension", "name": "city", "dataType": "string"},
@@ -201,7 +201,7 @@ def _table(name):
 
 @pytest.mark.parametrize(("reading", "rows"), [("end", 8), ("post", 4)])
 def test_source_snapshot(make_api, reading, rows) -> None:
-    """Rows that come into the source after the POST are read, or not; the copy lasts no longer than the job."""
+    """Rows added to the source after the POST are read, or not; the copy is dropped with the end of the job."""
     api = make_api("polls=2")
     api.koalas()
     api.assume(source_snapshot=reading)
@@ -216,7 +216,7 @@ def test_source_snapshot(make_api, reading, rows) -> None:
 
 
 def test_source_snapshot_survives_what_becomes_of_the_source(make_api) -> None:
-    """Everything in the source is replaced while the job waits; interval, replace and filter hold for the copy too."""
+    """The source is replaced while the job waits; interval, replace and filter also apply to the copy."""
     api = make_api("polls=9")
     api.koalas()
     api.assume(source_snapshot="post")
@@ -230,7 +230,7 @@ def test_source_snapshot_survives_what_becomes_of_the_source(make_api) -> None:
 
 
 def test_source_snapshot_goes_with_a_job_that_fails_or_is_canceled(make_api) -> None:
-    """However a job ends, nothing of it is left behind."""
+    """Every end of a job drops its copy."""
     api = make_api("polls=2", assumptions=Assumptions(source_snapshot="post"))
     api.koalas()
     soundex = [{"columnName": "city", "expression": 'SOUNDEX("city")'}]
@@ -243,7 +243,7 @@ def test_source_snapshot_goes_with_a_job_that_fails_or_is_canceled(make_api) -> 
 
 
 def test_source_snapshot_survives_a_restart(make_api, tmp_path) -> None:
-    """A job that had not ended reads its copy, whatever the new process assumes."""
+    """An active job reads its copy, independent of the assumptions of the new process."""
     db = str(tmp_path / "polaris.db")
     first = make_api("polls=2", db=db, assumptions=Assumptions(source_snapshot="post"))
     first.koalas()

@@ -1,4 +1,4 @@
-"""Who is let in, and in which shape the others are refused."""
+"""Accepted credentials, and the errors for others."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def test_key_raw_and_encoded_is_let_in(api, header) -> None:
     ],
 )
 def test_other_credentials_are_refused_in_the_envelope(api, header, message) -> None:
-    """401 says what is wrong, and never what would be right."""
+    """The 401 states the error without revealing valid credentials."""
     if header is not None:
         header = header.encode("latin-1")
     assert _ask(api, header) == (401, {"code": "Unauthorized", "message": message})
 
 
 def test_key_is_checked_before_the_project(api) -> None:
-    """Without a key nobody learns which projects exist; with it, another project is a 404."""
+    """Without a key, the reply doesn't reveal which projects exist; with a key, another project is a 404."""
     assert _ask(api, "Basic wrong", "other")[0] == 401
     assert _ask(api, f"Basic {KEY}", "other") == (
         404,
@@ -69,7 +69,7 @@ def test_key_is_checked_before_the_body_is_read(api) -> None:
 
 
 def test_token_of_the_client_lets_in_until_it_expires(api, clock) -> None:
-    """A token is good for five minutes; then the gateway's envelope has no code."""
+    """A token is valid for five minutes; then the error is the gateway's, without a code."""
     status, answer = _token(api)
     assert (status, answer["token_type"], answer["expires_in"]) == (200, "Bearer", 300)
     bearer = f"Bearer {answer['access_token']}"
@@ -94,13 +94,13 @@ def test_token_of_one_emulator_is_unknown_to_another(api, make_api) -> None:
     ],
 )
 def test_token_for_others_is_refused(api, changes, status, error) -> None:
-    """The endpoint answers as Keycloak does."""
+    """The errors have Keycloak's format."""
     refused, answer = _token(api, **changes)
     assert (refused, answer["error"]) == (status, error)
 
 
 def test_creator_of_a_job_is_the_masked_key(make_api) -> None:
-    """Jobs show who made them as the vendor's sample does."""
+    """Jobs show their creator as in the vendor's sample."""
     api = make_api(api_key="pok_vipgjabcdefghijklmnopbjjvyo")
     api.koalas()
     job = api.ok("GET", "/jobs")["values"][0]

@@ -1,4 +1,4 @@
-"""The command line: what it prints, what it refuses, how it stops."""
+"""The command line: its output, its errors and its shutdown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from airflow_provider_polaris.emulator.settings import EmulatorSettings
 
 
 def _refused(capsys, *arguments):
-    """Run the command line in this process and return its exit code and what it said."""
+    """Run the command line in this process and return its exit code and output."""
     try:
         code = cli.main(list(arguments))
     except SystemExit as stop:
@@ -61,7 +61,7 @@ def test_process_prints_a_connection_that_works_and_stops_cleanly(number, tmp_pa
 
 
 def test_process_has_loaded_everything_when_it_says_that_it_is_ready(tmp_path) -> None:
-    """What --load and --seed-demo ask for is printed first, and there for the first request, as jobs."""
+    """The loads of --load and --seed-demo are printed first and are complete at the first request, as jobs."""
     (tmp_path / "events=1.csv").write_text("timestamp,n\n2024-06-01T00:00:00Z,1\n2024-06-02T00:00:00Z,2\n")
     arguments = ["--port", "0", "--progression", "seconds=3600", "--seed-demo", "--load", "events=events=1.csv"]
     command = [sys.executable, "-m", "airflow_provider_polaris.emulator", *arguments]
@@ -102,26 +102,26 @@ def test_file_that_can_not_be_loaded_is_one_sentence(capsys, tmp_path) -> None:
 
 
 def test_port_that_is_taken_is_one_sentence(capsys) -> None:
-    """Exit code 1, host, port and what to do."""
+    """Exit code 1; the message has host, port and fix."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert _refused(capsys, "--port", str(port)) == (
             1,
             (
                 f"polaris-emulator: can't listen on '127.0.0.1' port {port}: Address already in use. "
-                "Stop what uses the port, or choose another one with --port."
+                "Stop the process that uses the port, or choose another port with --port."
             ),
         )
 
 
 def test_host_that_is_not_ours_is_one_sentence(capsys) -> None:
-    """An address of somebody else can't be listened on."""
+    """The emulator can't listen on an address of another machine."""
     code, message = _refused(capsys, "--host", "192.0.2.1", "--port", "0")
     assert (code, message.split(":")[1]) == (1, " can't listen on '192.0.2.1' port 0")
 
 
 def test_database_that_is_none_is_one_sentence(capsys, tmp_path) -> None:
-    """Exit code 1, the file named; it is as it was."""
+    """Exit code 1; the message names the file, which is unchanged."""
     path = tmp_path / "notes.txt"
     path.write_text("not a database\n" * 1000)
     code, message = _refused(capsys, "--port", "0", "--db", str(path))
@@ -136,7 +136,7 @@ def test_database_that_is_none_is_one_sentence(capsys, tmp_path) -> None:
 
 
 def test_missing_extra_is_one_sentence(capsys, monkeypatch) -> None:
-    """Without the extra the command says what to install."""
+    """Without the extra, the command prints the install command."""
     monkeypatch.setitem(sys.modules, "fastapi", None)
     code, message = _refused(capsys)
     assert (code, message) == (
@@ -151,8 +151,8 @@ def test_missing_extra_is_one_sentence(capsys, monkeypatch) -> None:
 def test_missing_module_of_the_package_is_not_taken_for_a_missing_extra(monkeypatch) -> None:
     """Installing an extra would not help; the traceback says which module it is."""
     monkeypatch.setitem(sys.modules, "airflow_provider_polaris.emulator.server", None)
-    monkeypatch.delattr(emulator, "serving")
-    with pytest.raises(ModuleNotFoundError, match=r"airflow_provider_polaris\.emulator\.serving"):
+    monkeypatch.delattr(emulator, "server", raising=False)
+    with pytest.raises(ModuleNotFoundError, match=r"airflow_provider_polaris\.emulator\.server"):
         cli.main([])
 
 
@@ -178,8 +178,8 @@ def _unknown(text) -> str:
         ),
         (["--port", "70000"], "argument --port: 70000 is not a port"),
         (["--port", "x"], "argument --port: x is not a port"),
-        (["--project-id", "a/b"], "argument --project-id: 'a/b' is empty or has characters that can't be."),
-        (["--api-key", " "], "argument --api-key: ' ' is empty or has characters that can't be."),
+        (["--project-id", "a/b"], "argument --project-id: 'a/b' is empty or has characters that are not allowed."),
+        (["--api-key", " "], "argument --api-key: ' ' is empty or has characters that are not allowed."),
         *(
             (
                 ["--allow-host", host],
@@ -195,7 +195,7 @@ def _unknown(text) -> str:
     ],
 )
 def test_arguments_that_make_no_sense_exit_with_2(capsys, arguments, message) -> None:
-    """Argparse's way: usage and the reason."""
+    """Argparse prints the usage and the reason."""
     assert _refused(capsys, *arguments) == (2, f"polaris-emulator: error: {message}")
 
 
@@ -213,28 +213,28 @@ def test_arguments_that_make_no_sense_exit_with_2(capsys, arguments, message) ->
     ],
 )
 def test_announcement_warns_of_hosts_that_others_reach(capsys, host, loopback, url) -> None:
-    """Loopback is quiet; anything else gets a warning on stderr. The URL is one that a client can use."""
+    """Hosts other than loopback cause a warning on stderr. The printed URL works for a client."""
     cli._announce(host, 1, EmulatorSettings())
     printed = capsys.readouterr()
-    warning = f"WARNING: {host!r} is not a loopback address: everybody who reaches it and has the key can use it.\n"
+    warning = f"WARNING: {host!r} is not a loopback address: everyone who can reach it and has the key can use it.\n"
     assert printed.err == ("" if loopback else warning)
     assert f'"host": "{url}"' in printed.out
 
 
 def test_assumptions_reach_the_emulator_and_are_announced(capsys) -> None:
-    """The first line says what differs from the defaults, and nothing where nothing does."""
+    """The first line lists the assumptions that differ from the defaults, if there are any."""
     arguments = ["--assume", "empty_replace=keep", "--assume", "empty_replace=fail", "--assume", "source_snapshot=end"]
     settings = cli._settings(cli._parser().parse_args(arguments))
     assert settings.assumptions == Assumptions(empty_replace="fail")
     cli._announce("127.0.0.1", 1, settings)
     cli._announce("127.0.0.1", 1, cli._settings(cli._parser().parse_args([])))
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].endswith(", jobs immediate, assuming empty_replace=fail.")
+    assert lines[0].endswith(", jobs immediate, assumptions empty_replace=fail.")
     assert lines[4].endswith(", jobs immediate.")
 
 
 def test_host_and_allowed_hosts_reach_the_emulator() -> None:
-    """What it listens on is a name that it answers to."""
+    """The emulator serves requests to the host that it listens on."""
     arguments = ["--host", "0.0.0.0", "--allow-host", "Polaris.", "--allow-host", "fd00::1"]
     settings = cli._settings(cli._parser().parse_args(arguments))
     assert settings.allowed_hosts == ("0.0.0.0", "polaris", "fd00::1")

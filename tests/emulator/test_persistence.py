@@ -1,4 +1,4 @@
-"""What a database file keeps: across restarts, and when the process is killed in the middle of a job."""
+"""Persistence of the database file: after a restart, and after a kill in the middle of a job."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PREFIX = "/v1/projects/00000000-0000-4000-8000-000000000001"
 
 
 def test_restart_keeps_tables_jobs_files_queries_and_rows(make_api, tmp_path) -> None:
-    """Everything that was answered before is answered the same after."""
+    """All replies are the same after a restart."""
     db = str(tmp_path / "polaris.db")
     first = make_api(db=db)
     first.koalas()
@@ -45,7 +45,7 @@ def test_restart_keeps_tables_jobs_files_queries_and_rows(make_api, tmp_path) ->
 
 
 def test_restart_keeps_deletions_policies_streams_and_real_time_rows(make_api, tmp_path, clock) -> None:
-    """Also what was dropped softly, and what the control plane said of a table."""
+    """Also softly dropped tables, and the control-plane settings of a table."""
     db, source = str(tmp_path / "polaris.db"), "Koalas Source"
     first = make_api(db=db)
     first.koalas()
@@ -73,7 +73,7 @@ def test_restart_keeps_deletions_policies_streams_and_real_time_rows(make_api, t
 
 
 def test_restart_takes_up_jobs_that_were_on_their_way(make_api, tmp_path, clock) -> None:
-    """A job that had not ended goes on, a cancel that had not taken effect takes effect."""
+    """An active job continues, and a pending cancel takes effect."""
     db = str(tmp_path / "polaris.db")
     first = make_api("seconds=10", db=db)
     first.koalas()
@@ -95,7 +95,7 @@ def test_two_emulators_in_one_process_share_nothing(make_api) -> None:
 
 
 def test_file_that_is_no_database_is_refused_and_kept(make_api, tmp_path) -> None:
-    """One sentence, and the file is as it was."""
+    """The error is one sentence, and the file is unchanged."""
     path = tmp_path / "notes.txt"
     path.write_text("not a database\n" * 1000)
     with pytest.raises(StoreError, match=r"notes\.txt"):
@@ -121,7 +121,7 @@ def test_rows_of_a_job_whose_document_cannot_be_written_are_taken_back(koalas, m
 
 
 def test_table_of_a_job_that_cannot_be_written_is_taken_back(koalas, monkeypatch) -> None:
-    """A new table and the job that made it are one transaction."""
+    """A new table and the job that creates it are one transaction."""
     before = koalas.state()
     store = koalas.app.state.emulator.store
 
@@ -135,7 +135,7 @@ def test_table_of_a_job_that_cannot_be_written_is_taken_back(koalas, monkeypatch
 
 
 class Process:
-    """An emulator in a process of its own, which can be killed."""
+    """An emulator in a separate process, which can be killed."""
 
     def __init__(self, db: str) -> None:
         arguments = ["--port", "0", "--db", db, "--progression", "polls=2"]
@@ -152,7 +152,7 @@ class Process:
             return json.loads(response.read())
 
     def run(self, job) -> None:
-        """Create a job and look at it twice, which is when it is done."""
+        """Create a job and poll it twice, until it is done."""
         job_id = self.call("POST", "/jobs", job)["id"]
         statuses = [self.call("GET", f"/jobs/{job_id}/status")["executionStatus"] for _ in range(2)]
         assert statuses == ["running", "completed"]
@@ -184,7 +184,7 @@ def _job(source, target: str, mappings) -> dict:
 
 
 def test_kill_in_the_middle_of_a_job_leaves_all_or_nothing(tmp_path) -> None:
-    """After kill -9 while a job writes, its rows and its status agree: both of before, or both of after."""
+    """After kill -9 while a job writes, its rows and its status agree: both old or both new."""
     db = str(tmp_path / "polaris.db")
     fields = [{"name": "t", "dataType": "long"}, {"name": "k", "dataType": "string"}]
     key = {"columnName": "k", "expression": '"k"'}
@@ -202,7 +202,7 @@ def test_kill_in_the_middle_of_a_job_leaves_all_or_nothing(tmp_path) -> None:
         for patience in (0.05, 0.3):
             job_id = process.call("POST", "/jobs", _job(events, "copy", [key]))["id"]
             assert process.call("GET", f"/jobs/{job_id}/status") == {"executionStatus": "running"}
-            # The second look runs the job. The client gives up on it, and the process is killed while it works.
+            # The second poll runs the job. The client disconnects, and the process is killed while the job runs.
             with contextlib.suppress(urllib.error.URLError, TimeoutError):
                 process.call("GET", f"/jobs/{job_id}/status", timeout=patience)
             process.kill()

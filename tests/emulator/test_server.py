@@ -74,7 +74,7 @@ def test_body_that_ends_early_does_no_harm(emulator, capfd) -> None:
 def test_many_clients_at_once_do_not_disturb_each_other(emulator) -> None:
     """Eight threads create tables and jobs; each job is made once, each table has the rows of its jobs."""
     row = json.dumps({"t": 1_717_200_000_000}).encode()
-    emulator.emulator.shelf.put("a.json", row, user={"username": "u", "userId": "0"})
+    emulator.emulator.file_store.put("a.json", row, user={"username": "u", "userId": "0"})
     job = {
         "type": "batch",
         "source": {"type": "uploaded", "fileList": ["a.json"], "inputSchema": [{"name": "t", "dataType": "long"}]},

@@ -25,7 +25,7 @@ def test_move_possible_event_gives_the_next_status() -> None:
 
 @pytest.mark.parametrize("status", sorted(TERMINAL_STATUSES))
 def test_move_terminal_status_knows_no_event(status: str) -> None:
-    """Nothing happens to a job that has ended."""
+    """A job that has ended has no further moves."""
     assert MOVES[status] == {}
 
 
@@ -33,14 +33,14 @@ def test_move_terminal_status_knows_no_event(status: str) -> None:
     ("status", "event"), [("completed", "cancel"), ("pending", "complete"), ("running", "start"), ("idle", "start")]
 )
 def test_move_impossible_event_is_refused(status: str, event: str) -> None:
-    """What isn't in the table raises, with status and event named."""
+    """A move that isn't in the table raises an error that names status and event."""
     with pytest.raises(IllegalMoveError) as caught:
         move(status, event)  # type: ignore[arg-type]
     assert str(caught.value) == f"a job that is {status!r} cannot {event!r}."
 
 
 def test_moves_lead_to_statuses_of_the_vendor_only() -> None:
-    """The table invents no status."""
+    """The table uses only the vendor's statuses."""
     reached = {status for moves in MOVES.values() for status in moves.values()}
     assert reached | MOVES.keys() <= set(EXECUTION_STATUSES)
 
@@ -54,7 +54,7 @@ def test_moves_lead_to_statuses_of_the_vendor_only() -> None:
     ],
 )
 def test_progression_text_round_trips(text: str, progression: Progression) -> None:
-    """What the command line says is what is shown."""
+    """The displayed text is that of the command line."""
     assert Progression.parse(text) == progression
     assert str(progression) == text
 
@@ -73,6 +73,6 @@ def test_progression_other_text_is_refused(text: str) -> None:
 
 
 def test_progression_polls_counts_looks_and_seconds_count_time() -> None:
-    """Each progression looks at its own measure only."""
-    assert [Progression("polls", 4).fraction(looks=looks, elapsed=99) for looks in (0, 1, 4, 9)] == [0, 0.25, 1, 1]
-    assert [Progression("seconds", 4).fraction(looks=99, elapsed=s) for s in (-1, 0, 2, 9)] == [0, 0, 0.5, 1]
+    """Each progression uses only its own measure."""
+    assert [Progression("polls", 4).fraction(polls=polls, elapsed=99) for polls in (0, 1, 4, 9)] == [0, 0.25, 1, 1]
+    assert [Progression("seconds", 4).fraction(polls=99, elapsed=s) for s in (-1, 0, 2, 9)] == [0, 0, 0.5, 1]

@@ -1,4 +1,4 @@
-"""A disk that is full, and a file that is damaged: every answer says so, jobs included, and the console too."""
+"""A full disk or a damaged file: every reply states it, including jobs and the console."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_polaris.emulator.engine import StorageError
 FATAL = duckdb.FatalException("FATAL Error: Could not write file: No space left on device")
 REASON = (
     "the database in memory can't be written, because the disk is full: 'FATAL Error: Could "
-    "not write file: No space left on device'. Free space for '/spill', then start the emulator again."
+    "not write file: No space left on device'. Free space for '/spill', then restart the emulator."
 )
 SAID = f"The emulator can't answer: {REASON}"
 DAMAGED = (
@@ -23,7 +23,7 @@ DAMAGED = (
 
 
 class Failing:
-    """DuckDB's connection; a statement that begins as told fails as often as told."""
+    """A DuckDB connection in which statements with a given start fail a given number of times."""
 
     def __init__(self, connection: Any, statement: str, error: duckdb.Error, times: int = 1) -> None:
         self._connection = connection
@@ -48,7 +48,7 @@ def _fail(api: Any, statement: str, error: duckdb.Error, times: int = 1) -> None
 
 @pytest.fixture(autouse=True)
 def spill(monkeypatch) -> None:
-    """The folder that the messages name."""
+    """The folder in the messages."""
     monkeypatch.setattr("tempfile.gettempdir", lambda: "/spill")
 
 
@@ -63,7 +63,7 @@ def two(make_api, clock):
 
 
 def test_every_answer_says_that_the_disk_is_full(koalas) -> None:
-    """Also those that need no disk: what is in memory may be more than what is stored."""
+    """Also replies that need no disk, because the state in memory may differ from the stored state."""
     _fail(koalas, "COMMIT", FATAL)
     answer = {"code": "InternalServerError", "message": SAID}
     assert koalas.call("POST", "/jobs", koalas.rollup()) == (500, answer)
@@ -76,7 +76,7 @@ def test_every_answer_says_that_the_disk_is_full(koalas) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/jobs", "/jobs/x", "/tables/Koalas Source"])
 def test_console_says_that_the_disk_is_full(koalas, path) -> None:
-    """A person sees a page, not JSON."""
+    """The console shows a page, not JSON."""
     _fail(koalas, "COMMIT", FATAL)
     koalas.call("POST", "/jobs", koalas.rollup())
     response = koalas.client.get(f"/__emulator__{path}", headers={"Accept": "text/html,*/*;q=0.8"})
@@ -95,7 +95,7 @@ def test_log_has_one_line_for_an_answer_without_a_stack_of_calls(koalas, caplog)
 
 
 def test_job_that_can_not_be_stored_stays_as_it_was(koalas) -> None:
-    """It is neither failed nor completed: after a restart with room on the disk it goes on."""
+    """It is neither failed nor completed; after a restart with free disk space it continues."""
     job_id = koalas.submit(koalas.rollup())
     _fail(koalas, "COMMIT", FATAL)
     assert koalas.call("GET", f"/jobs/{job_id}")[0] == 500
@@ -104,7 +104,7 @@ def test_job_that_can_not_be_stored_stays_as_it_was(koalas) -> None:
 
 
 def test_job_that_reads_a_damaged_block_fails_with_the_reason(two) -> None:
-    """Others go on: the file can be written."""
+    """Other jobs continue, because the file can be written."""
     koalas, job_id, other = two
     _fail(koalas, "INSERT INTO", duckdb.Error("Corrupt block"))
     job = koalas.ok("GET", f"/jobs/{job_id}")
@@ -116,10 +116,10 @@ def test_job_that_reads_a_damaged_block_fails_with_the_reason(two) -> None:
 
 
 def test_full_disk_that_gets_room_again_needs_no_restart(two) -> None:
-    """DuckDB 1.4 rolls back and goes on."""
+    """DuckDB 1.4 rolls back and stays usable."""
     koalas, first, second = two
     full = duckdb.TransactionException("Failed to commit: No space left on device")
-    _fail(koalas, "COMMIT", full, times=2)  # the rows, then the word that the job has failed
+    _fail(koalas, "COMMIT", full, times=2)  # first the rows, then the document of the failed job
     status, answer = koalas.call("GET", f"/jobs/{first}")
     assert (status, "because the disk is full" in answer["message"]) == (500, True)
     assert [koalas.ok("GET", f"/jobs/{job}")["executionStatus"] for job in (first, second)] == ["completed"] * 2
@@ -127,7 +127,7 @@ def test_full_disk_that_gets_room_again_needs_no_restart(two) -> None:
 
 
 def test_failure_between_two_jobs_runs_none_of_them_twice(two) -> None:
-    """The first has ended when the second can't be stored."""
+    """The first job has ended when the second can't be stored."""
     koalas, *jobs = two
     emulator = koalas.app.state.emulator
     run, ran = emulator.jobs._run, []
@@ -145,7 +145,7 @@ def test_failure_between_two_jobs_runs_none_of_them_twice(two) -> None:
 
 
 def test_query_that_reads_a_damaged_block_says_so(koalas) -> None:
-    """It is no mistake in the query."""
+    """The error is not reported as an error of the query."""
     store = koalas.app.state.emulator.store
 
     class Damaged:

@@ -1,4 +1,4 @@
-"""Who may ask: requests to unknown hosts and requests of other sites' pages are refused before anything happens."""
+"""Requests to unknown hosts and requests of other sites' pages are refused before anything happens."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _ask(api: Any, method: str, path: str, headers: dict[str, str]) -> tuple[int
 
 @pytest.mark.parametrize(("method", "path"), PARTS)
 def test_request_to_another_host_is_refused_everywhere(shared_koalas, method, path) -> None:
-    """DNS rebinding: the browser takes the page's domain for the emulator, only Host tells."""
+    """DNS rebinding: the browser uses the page's domain for the emulator; only Host reveals it."""
     headers = {"Host": "rebound.example:8099", "Origin": "http://rebound.example:8099", "Sec-Fetch-Site": "same-origin"}
     assert _ask(shared_koalas, method, path, headers) == (
         421,
@@ -60,7 +60,7 @@ def test_request_to_another_host_is_refused_everywhere(shared_koalas, method, pa
 @pytest.mark.parametrize(("method", "path"), PARTS)
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:8080", "http://[bad", ""])
 def test_request_of_another_origin_is_refused_everywhere(shared_koalas, method, path, origin) -> None:
-    """Another port is another origin, too; reads are refused as writes are."""
+    """Another port is another origin, too; reads are rejected like writes."""
     assert _ask(shared_koalas, method, path, {"Origin": origin, "Sec-Fetch-Site": "same-origin"}) == (
         403,
         {
@@ -73,7 +73,7 @@ def test_request_of_another_origin_is_refused_everywhere(shared_koalas, method, 
 @pytest.mark.parametrize(("method", "path"), PARTS)
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "Same-Origin", "", "new"])
 def test_request_of_another_site_is_refused_everywhere(shared_koalas, method, path, site) -> None:
-    """Images, scripts and prefetches have no Origin; browsers tell the site."""
+    """Images, scripts and prefetches have no Origin; browsers send Sec-Fetch-Site."""
     headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"}
     assert _ask(shared_koalas, method, path, headers) == (
         403,
@@ -87,7 +87,7 @@ def test_request_of_another_site_is_refused_everywhere(shared_koalas, method, pa
 @pytest.mark.parametrize("content_type", FORMS)
 @pytest.mark.parametrize("origin", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {}])
 def test_form_of_another_site_changes_nothing(koalas, content_type, origin) -> None:
-    """A form needs no preflight, whatever its encoding; a top-level POST is no link."""
+    """A form needs no preflight, independent of its encoding; a top-level POST is not a link."""
     koalas.control("POST", "/tables/Koalas Source/realtime", {"rows": [{"__time": "2024-06-02T00:00:00Z"}]})
     before = koalas.segments("used"), koalas.segments("realtime"), koalas.state()
     headers = {
@@ -122,14 +122,14 @@ def test_link_from_airflow_leads_to_the_console(shared_koalas, target, site) -> 
     ],
 )
 def test_what_only_looks_like_a_link_is_refused(shared_koalas, changes) -> None:
-    """Frames navigate, too; a link has no Origin."""
+    """Frames navigate, too; requests of links have no Origin."""
     headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", **changes}
     assert _ask(shared_koalas, "GET", "/__emulator__/", headers)[0] == 403
     assert _ask(shared_koalas, "GET", "{prefix}/jobs", {**headers, "Sec-Fetch-Dest": "document"})[0] == 403
 
 
 def test_link_to_the_api_is_refused(shared_koalas) -> None:
-    """Only the console has anything for people."""
+    """Only the console has pages for people."""
     headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
     assert _ask(shared_koalas, "GET", "{prefix}/jobs", headers)[0] == 403
 
@@ -146,7 +146,7 @@ def test_link_to_the_api_is_refused(shared_koalas) -> None:
 )
 @pytest.mark.parametrize(("method", "path"), [("GET", "{prefix}/jobs"), ("DELETE", "/__emulator__/faults")])
 def test_clients_and_own_pages_pass(shared_koalas, headers, method, path) -> None:
-    """The SDK, requests and curl tell nothing; the console's pages tell that they are its own."""
+    """The SDK, requests and curl send neither header; the console's pages send same-origin values."""
     assert _ask(shared_koalas, method, path, headers)[0] == 200
 
 
@@ -183,7 +183,7 @@ def test_clients_and_own_pages_pass(shared_koalas, headers, method, path) -> Non
     ],
 )
 def test_host_header_is_read_strictly(authority, name) -> None:
-    """Port, case, brackets and the trailing dot don't count; what isn't of the form has no name."""
+    """Port, case, brackets and the trailing dot are ignored; another format has no name."""
     assert host_name(authority) == name
 
 
@@ -212,12 +212,14 @@ def test_host_header_is_read_strictly(authority, name) -> None:
     ],
 )
 def test_hosts_that_are_served(told, name, served) -> None:
-    """Loopback always; a name if it was told; other addresses if it was told so, or if it listens on all of them."""
+    """Loopback is always served, a name if it is configured, another address if it is configured or the emulator
+    listens on all addresses.
+    """
     assert Hosts(told).serves(name) is served
 
 
 def test_allowed_host_is_served(make_api) -> None:
-    """A service of docker-compose is asked by its name."""
+    """Clients use the name of a docker-compose service."""
     api = make_api(allowed_hosts=("0.0.0.0", "polaris"))
     headers = {"Host": "polaris:8099"}
     assert _ask(api, "GET", "{prefix}/jobs", headers)[0] == 200
@@ -226,7 +228,7 @@ def test_allowed_host_is_served(make_api) -> None:
 
 
 def test_answers_can_be_neither_framed_nor_embedded(shared_koalas) -> None:
-    """Every answer, refusals and failures too; pages have a policy of their own."""
+    """The headers are set in every reply, also errors; pages have their own policy."""
     for path, status in (("/__emulator__/counters", 200), ("/nowhere", 404), (f"{shared_koalas.prefix}/jobs", 401)):
         response = shared_koalas.client.get(path)
         assert (response.status_code, response.headers["content-security-policy"]) == (
@@ -242,7 +244,7 @@ def test_answers_can_be_neither_framed_nor_embedded(shared_koalas) -> None:
 
 
 def test_refused_requests_of_the_api_are_in_the_report(make_api) -> None:
-    """Whose client has the wrong host finds the reason where a test failed."""
+    """The report of a failed test shows that the client uses a wrong host."""
     api = make_api()
     _ask(api, "GET", "{prefix}/jobs", {"Host": "polaris:8099"})
     ((refusal, times),) = api.app.state.emulator.refusals.values()
@@ -257,7 +259,7 @@ def port():
 
 
 def _send(port: int, method: str, target: str, headers: list[tuple[str, str]], body: bytes = b"") -> tuple[int, bytes]:
-    """Send a request as it is, and return the status and the body."""
+    """Send a raw request, and return the status and the body."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
@@ -274,7 +276,7 @@ def _send(port: int, method: str, target: str, headers: list[tuple[str, str]], b
 
 @pytest.mark.parametrize("headers", [[], [("Host", "127.0.0.1"), ("Host", "evil.example")]])
 def test_request_without_a_host_or_with_two_is_refused(port, headers) -> None:
-    """Which of two hosts counts is a matter of opinion."""
+    """It would be ambiguous which of two hosts applies."""
     assert _send(port, "GET", "/__emulator__/health", headers)[0] == 400
 
 
@@ -315,14 +317,14 @@ def test_request_of_http_1_0_without_a_host_is_refused(port) -> None:
     ],
 )
 def test_host_that_is_none_is_refused_on_the_socket(port, host, status, message) -> None:
-    """The server hands the header over as it came."""
+    """The server passes the header on unchanged."""
     answer = _send(port, "GET", "/__emulator__/health", [("Host", host)])
     assert (answer[0], json.loads(answer[1])["message"]) == (status, message)
 
 
 @pytest.mark.parametrize("target", ["http://evil.example/__emulator__/health", "http://127.0.0.1/__emulator__/health"])
 def test_address_in_place_of_a_path_is_refused(port, target) -> None:
-    """Proxies are asked like that, and the address in it would count, not Host."""
+    """Proxies get such requests, and the address in it would apply instead of Host."""
     status, body = _send(port, "GET", target, [("Host", "127.0.0.1")])
     assert (status, json.loads(body)["message"]) == (
         400,
@@ -331,6 +333,6 @@ def test_address_in_place_of_a_path_is_refused(port, target) -> None:
 
 
 def test_refusal_of_a_large_body_reaches_the_client(port) -> None:
-    """A client that uploads to a name that isn't served gets to see the name of the option."""
+    """A client that uploads to a host that isn't served receives the message with the option."""
     status, body = _send(port, "POST", "/v1/projects/p/files", [("Host", "polaris")], b"x" * 10_000_000)
     assert (status, json.loads(body)["message"]) == (421, _unknown("polaris"))

@@ -48,7 +48,7 @@ class Table:
         self._foreign: set[str] = set()
         self.foreign(self.append())
         clock.advance(11 * 60)  # so that nobody can take the job for the task's
-        running.emulator.jobs.settle()
+        running.emulator.jobs.advance_due_jobs()
 
     def close(self) -> None:
         self._client.close()
@@ -87,7 +87,7 @@ class Table:
     @property
     def jobs(self) -> list[Any]:
         """The jobs of the task, oldest first, as they are by now."""
-        self.running.emulator.jobs.settle()
+        self.running.emulator.jobs.advance_due_jobs()
         known = self.running.emulator.jobs.known()
         return [job for job in known if job.target_name == self.name and job.id not in self._foreign]
 
@@ -234,17 +234,17 @@ class Airflow:
     def _passing(self) -> Iterator[None]:
         """Let time pass with each look of the triggerer, as no sleep of it does."""
         jobs = self.table.running.emulator.jobs
-        look = jobs.look
+        get_for_reply = jobs.get_for_reply
 
         def passing(job_id: str, **options: Any) -> Any:
             self.clock.advance(100)
-            return look(job_id, **options)
+            return get_for_reply(job_id, **options)
 
-        jobs.look = passing  # type: ignore[method-assign]
+        jobs.get_for_reply = passing  # type: ignore[method-assign]
         try:
             yield
         finally:
-            del jobs.look  # type: ignore[method-assign]
+            del jobs.get_for_reply  # type: ignore[method-assign]
 
     @staticmethod
     def _new_trigger(arguments: dict[str, Any]) -> Any:

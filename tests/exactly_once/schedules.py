@@ -201,7 +201,7 @@ class Schedule:
             if not job.is_terminal and job.type != "delete_data":
                 self._count("canceled")
                 jobs._keep(replace(job, desired="canceled"))
-        jobs.settle()
+        jobs.advance_due_jobs()
 
     def doom(self) -> None:
         """The task's job will fail."""

@@ -1,0 +1,1 @@
+"""Tables, files and storage policies of the emulated project."""

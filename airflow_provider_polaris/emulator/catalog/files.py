@@ -41,7 +41,7 @@ SORT_COLUMNS: Final[Mapping[str, str]] = {
     "uploaded_by_user_name": "uploadedBy.username",
     "uploaded_on_dt": "uploadedOnDatetime",
 }
-# GUESS: which file names Polaris takes for which format is not documented.
+# GUESS: how Polaris derives the format from a file name is not documented.
 _DATA_SUFFIXES: Final[Mapping[str, str]] = {
     "json": "nd-json",
     "jsonl": "nd-json",
@@ -76,7 +76,7 @@ class FileStore:
     The staging area of the project.
 
     :param store: The database.
-    :param clock: For the time of an upload.
+    :param clock: Sets the upload time.
     """
 
     def __init__(self, store: Store, clock: Clock) -> None:
@@ -98,13 +98,13 @@ class FileStore:
         Store a file.
 
         :param name: Its name; unique.
-        :param content: Its bytes, stored as they came; a file is read in pieces, twice.
-        :param user: Who asks.
-        :param data_format: Said by the client; None looks at the name, then at the media type.
-        :param compression_format: Said by the client; None looks at the name.
+        :param content: Its bytes, stored unchanged; a file object is read twice, in pieces.
+        :param user: User of the request.
+        :param data_format: Format given by the client; None detects it from the name, then from the media type.
+        :param compression_format: Format given by the client; None detects it from the name.
         :param media_type: Media type of the form part.
         :return: Its metadata.
-        :raises ApiError: 400 for a name or format that can't be, 409 for a name that is taken.
+        :raises ApiError: 400 for an invalid name or format, 409 for a name that exists.
         """
         fault = file_name_fault(name)
         if fault is not None:
@@ -112,7 +112,7 @@ class FileStore:
         detected_data, detected_compression = detect(name, media_type)
         chosen = data_format or detected_data
         if chosen is None:
-            raise bad_request(f"the data format of file {name!r} can't be told; set 'dataFormat'.", "dataFormat")
+            raise bad_request(f"the data format of file {name!r} is unknown; set 'dataFormat'.", "dataFormat")
         file = io.BytesIO(content) if isinstance(content, bytes) else content
         size, digest = _measure(file)
         metadata = {
@@ -163,8 +163,8 @@ class FileStore:
         """
         Return a page of the list.
 
-        DOCUMENTED polaris-sdk 20250425.14.0, FileListResponse. GUESS: the search looks at the name, without regard
-        to case; links are null where there is no such page.
+        DOCUMENTED polaris-sdk 20250425.14.0, FileListResponse. GUESS: the search matches the name, ignoring case; links
+        are null if there is no such page.
         """
         files = self._store.documents(_KIND)
         used = sum(file["sizeBytes"] for file in files)
@@ -184,7 +184,7 @@ class FileStore:
 
     def check_readable(self, names: Sequence[str], settings: Mapping[str, Any] | None) -> None:
         """
-        Refuse files that a job can't read here.
+        Reject files that a job can't read in the emulator.
 
         :param names: Files that exist.
         :param settings: The job's ``formatSettings``; its format takes precedence (DOCUMENTED polaris-sdk
@@ -212,7 +212,7 @@ class FileStore:
 
 
 def _measure(file: BinaryIO) -> tuple[int, str]:
-    """Return size and MD5 of a file, which is at its beginning afterwards."""
+    """Return size and MD5 of a file, and rewind it."""
     digest = hashlib.md5(usedforsecurity=False)
     while data := file.read(_PIECE):
         digest.update(data)
@@ -223,9 +223,9 @@ def _measure(file: BinaryIO) -> tuple[int, str]:
 
 def detect(name: str, media_type: str | None) -> tuple[str | None, str]:
     """
-    Tell a file's format and compression from its name; the format else from the media type.
+    Detect a file's format and compression from its name; if the name has no format, from the media type.
 
-    :return: The data format, None if it can't be told, and the compression format.
+    :return: The data format, None if unknown, and the compression format.
     """
     pieces = name.lower().split(".")[1:]
     compression = _COMPRESSION_SUFFIXES.get(pieces[-1], "none") if pieces else "none"

@@ -1,7 +1,7 @@
 """
-What happens to tables as time passes, and what of them is precached: storage policies, loading, the end of the undo.
+Apply storage policies, simulate segment loading, and purge deleted segments after 30 days.
 
-Time passes when somebody asks; a minute of it is a round, as with Polaris.
+There is no background thread: time advances when a request arrives. A round runs at most once a minute, as in Polaris.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ GRACE: Final = timedelta(days=30)
 
 class TableMaintenance:
     """
-    Keeps tables as their policies say. Its methods belong under the lock of the jobs.
+    Applies the storage policies of tables. Callers hold the lock of the jobs.
 
-    :param store: The database, which also has the time.
+    :param store: The database and its clock.
     :param tables: The engine's tables.
     """
 
@@ -45,8 +45,8 @@ class TableMaintenance:
         self._next: datetime | None = None
         self._controls = {one["table"]: one for one in store.documents(_KIND)}
 
-    def pass_time(self) -> None:
-        """Do the round if it is due."""
+    def run_due(self) -> None:
+        """Run the maintenance round if it is due."""
         now = self._store.now()
         if self._next is None or now >= self._next:
             with self._store.transaction():
@@ -56,16 +56,16 @@ class TableMaintenance:
             self._next = now + _ROUND
 
     def apply_policy(self, table: TableDef) -> None:
-        """Delete softly what a table doesn't retain, in the caller's transaction, if there is one."""
+        """Softly delete what a table doesn't retain, in the caller's transaction if there is one."""
         kept = kept_by(table, "retain", self._store.now())
         if kept is not None:
             expire(table.name, kept, self._tables)
 
     def job_ended(self, target: str) -> None:
         """
-        Do what a job that completed brings with it, in its transaction.
+        Apply the policy after a job has completed, in the job's transaction.
 
-        DOCUMENTED https://docs.imply.io/polaris/data-lifecycle-management: data outside of the retention is ingested,
+        DOCUMENTED https://docs.imply.io/polaris/data-lifecycle-management: data outside of the retention is ingested
         and removed immediately.
 
         :param target: The table that the job wrote.
@@ -78,25 +78,25 @@ class TableMaintenance:
             self.apply_policy(table)
 
     def control(self, name: str) -> dict[str, Any]:
-        """Return what the control plane says of a table: ``availability`` and ``loadSeconds``."""
+        """Return the control-plane settings of a table: ``availability`` and ``loadSeconds``."""
         told = self._controls.get(name, {})
         return {"availability": told.get("availability"), "loadSeconds": told.get("loadSeconds", 0)}
 
     def change_control(self, name: str, changes: Mapping[str, Any]) -> None:
-        """Change what the control plane says of a table."""
+        """Change the control-plane settings of a table."""
         self._controls[name] = {"table": name, **self.control(name), **changes}
         self._store.put_document(_KIND, name, self._controls[name])
 
     def precached_bytes(self, table: TableDef) -> int:
-        """Return the size of what synchronous queries see of the published data."""
+        """Return the size of the published data that synchronous queries read."""
         return self._tables.stats(table.name, self._precached(table)).total_bytes
 
     def availability(self, table: TableDef) -> str:
         """
-        Return whether a table's data is there to be queried.
+        Return whether a table's data is available for queries.
 
-        DOCUMENTED https://docs.imply.io/polaris/api-ingest-table: it is unavailable while not all of it is. GUESS: all
-        of what is to be precached; what never is doesn't count.
+        DOCUMENTED https://docs.imply.io/polaris/api-ingest-table: it is unavailable until all of it is loaded. GUESS:
+        "all" means the data to be precached; other data doesn't count.
         """
         forced = self.control(table.name)["availability"]
         if forced is not None:
@@ -109,7 +109,7 @@ class TableMaintenance:
 
     def seen_by_sync(self, table: TableDef) -> str:
         """
-        Return what a synchronous query sees.
+        Return the condition for segments that a synchronous query reads.
 
         DOCUMENTED https://docs.imply.io/polaris/api-query: precached and real-time data only.
         """
@@ -117,8 +117,9 @@ class TableMaintenance:
 
     def seen_by_async(self, realtime: str) -> str:
         """
-        Return what an asynchronous query sees: DOCUMENTED https://docs.imply.io/polaris/query-async, all that lies in
-        deep storage.
+        Return the condition for segments that an asynchronous query reads.
+
+        DOCUMENTED https://docs.imply.io/polaris/query-async: everything in deep storage.
 
         :param realtime: The assumption ``realtime_async``.
         """

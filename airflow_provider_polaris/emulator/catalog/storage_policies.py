@@ -1,5 +1,5 @@
 """
-Storage policies of tables: what of a table is retained, and what of it is precached; performs no I/O.
+Storage policies of tables: which data is retained and which is precached. Performs no I/O.
 
 DOCUMENTED https://docs.imply.io/polaris/api-storage-policy: ``retain`` and ``cached``, each a period that counts back
 from now, or intervals with or without a period.
@@ -27,9 +27,9 @@ def read_policy(data: Mapping[str, Any], partitioning: str) -> dict[str, Any]:
     """
     Check a storage policy.
 
-    :param data: What a table's definition says.
+    :param data: Policy from a table's definition.
     :param partitioning: Granularity of the table.
-    :return: The policy as it is echoed: what was sent. GUESS: an empty one is none.
+    :return: The policy as it is echoed, unchanged. GUESS: an empty policy is none.
     :raises ApiError: 400.
     """
     policy = parse(StoragePolicy, data, "storagePolicy")
@@ -41,10 +41,10 @@ def read_policy(data: Mapping[str, Any], partitioning: str) -> dict[str, Any]:
 
 def kept_by(table: TableDef, kind: Literal["retain", "cached"], now: datetime) -> Kept | None:
     """
-    Return what a table retains, or precaches.
+    Return the intervals that a table retains or precaches.
 
-    DOCUMENTED https://docs.imply.io/polaris/data-lifecycle-management: data with timestamps in the future is retained
-    always. GUESS: a period precaches it too.
+    DOCUMENTED https://docs.imply.io/polaris/data-lifecycle-management: data with timestamps in the future is always
+    retained. GUESS: a period precaches it, too.
 
     :param now: The present time.
     :return: Half-open intervals; None for everything.

@@ -1,5 +1,5 @@
 """
-What a request says of a table, checked and turned into the engine's definition; performs no I/O.
+Validate the table of a request and convert it to the engine's definition. Performs no I/O.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def measures_of(table: TableDef | None) -> frozenset[str]:
 
 
 def read_definition(table: Table, name: str, table_id: str, stamps: Mapping[str, Any], *, version: int) -> TableDef:
-    """Check what a request says of a table. DOCUMENTED polaris-sdk 20250425.14.0, TablePayload, unless tagged."""
+    """Validate the table of a request. DOCUMENTED polaris-sdk 20250425.14.0, TablePayload, unless tagged otherwise."""
     if table.partitioning_granularity not in PARTITIONINGS:
         raise bad_request(
             f"field 'partitioningGranularity' has the value {table.partitioning_granularity!r}: it must be one of "

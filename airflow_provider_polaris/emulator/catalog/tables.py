@@ -1,5 +1,5 @@
 """
-Tables as the Tables API shows them, over the engine's definitions.
+Tables in the form of the Tables API, built from the engine's definitions.
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ class Catalog:
 
     :param tables: The engine's tables.
     :param clock: For creation and modification times.
-    :param upkeep: What of them is precached.
+    :param maintenance: Which data is precached.
     """
 
-    def __init__(self, tables: Tables, clock: Clock, upkeep: TableMaintenance) -> None:
+    def __init__(self, tables: Tables, clock: Clock, maintenance: TableMaintenance) -> None:
         self._tables = tables
         self._clock = clock
-        self._upkeep = upkeep
+        self._maintenance = maintenance
         self.being_dropped: set[str] = set()
 
     def find(self, name: str) -> TableDef | None:
-        """Return a table's definition, or None; a name that no table can have is not looked up."""
+        """Return a table's definition, or None; an invalid name is not looked up."""
         return None if table_name_fault(name) else self._tables.get(name)
 
     def availability(self, table: TableDef) -> str:
         """
-        Return whether a table's data is there to be queried.
+        Return whether a table's data is available for queries.
 
         DOCUMENTED polaris-sdk 20250425.14.0, TableAvailability. GUESS: ``deleting`` while a job drops the table.
         """
-        return "deleting" if table.name in self.being_dropped else self._upkeep.availability(table)
+        return "deleting" if table.name in self.being_dropped else self._maintenance.availability(table)
 
     def columns(self, table: TableDef) -> tuple[Column, ...]:
-        """Return all columns that an expression can name, ``__time`` included."""
+        """Return all columns that an expression can use, ``__time`` included."""
         return self._tables.columns(table.name)
 
     def create(self, data: Mapping[str, Any], user: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,9 +63,9 @@ class Catalog:
         Create a table.
 
         :param data: Body of the request.
-        :param user: Who asks.
-        :return: The table as describe shows it.
-        :raises ApiError: 400 for a definition that breaks a rule, 409 for a name that is taken.
+        :param user: User of the request.
+        :return: The table in the form of the describe endpoint.
+        :raises ApiError: 400 for an invalid definition, 409 for a name that exists.
         """
         table = parse(Table, data)
         if table.name is None:
@@ -97,17 +97,17 @@ class Catalog:
         """
         Create the table that a job writes to.
 
-        DOCUMENTED https://docs.imply.io/polaris/tables: flexible, aggregate if the job aggregates, partitioned as the
-        job is. GUESS: the columns that the job maps are declared.
+        DOCUMENTED https://docs.imply.io/polaris/tables: the table is flexible, aggregate if the job aggregates, and
+        partitioned like the job. GUESS: the columns that the job maps are declared.
 
         :param name: Name of the table.
-        :param partitioning: Granularity that the job writes in.
-        :param columns: What the job writes.
+        :param partitioning: Partitioning granularity of the job.
+        :param columns: Columns that the job writes.
         :param measures: Names of the columns that are aggregations.
         :param clustering_columns: The job's clustering columns.
-        :param user: Who asks.
+        :param user: User of the request.
         :return: The definition.
-        :raises ApiError: 400 for a column that no table can have.
+        :raises ApiError: 400 for an invalid column.
         """
         now = rfc3339(self._clock())
         kind: Literal["detail", "aggregate"] = "aggregate" if measures else "detail"
@@ -141,10 +141,10 @@ class Catalog:
 
         :param name: Its name.
         :param data: Body of the request: the whole table, with the version that was read.
-        :param user: Who asks.
-        :param has_active_jobs: Tells whether a job of the table is on its way.
-        :return: The table as describe shows it.
-        :raises ApiError: 404, 400 for a change that is not possible, 409 for a stale version.
+        :param user: User of the request.
+        :param has_active_jobs: Returns whether a job of the table is active.
+        :return: The table in the form of the describe endpoint.
+        :raises ApiError: 404, 400 for an impossible change, 409 for a stale version.
         """
         old = self.find(name)
         if old is None:
@@ -168,14 +168,14 @@ class Catalog:
                 "schema",
             )
         try:
-            self._upkeep.apply_policy(self._tables.update(new))
+            self._maintenance.apply_policy(self._tables.update(new))
         except TableError as error:
             raise _api_error(error) from None
         return self.payload(name)
 
     def payload(self, name: str) -> dict[str, Any]:
         """
-        Return a table as describe shows it.
+        Return a table in the form of the describe endpoint.
 
         DOCUMENTED polaris-sdk 20250425.14.0, DetailTablePayload and AggregateTablePayload.
 
@@ -205,10 +205,10 @@ class Catalog:
 
     def summaries(self, *, partitioning: str | None = None, segment_count: int | None = None) -> list[dict[str, Any]]:
         """
-        Return all tables as the list shows them.
+        Return all tables in the form of the list endpoint.
 
-        :param partitioning: Keep those with this partitioning granularity.
-        :param segment_count: Keep those with this number of segments.
+        :param partitioning: Only tables with this partitioning granularity.
+        :param segment_count: Only tables with this number of segments.
         """
         rows = [self._summary(table, self._tables.stats(table.name)) for table in self._tables.list()]
         return [
@@ -248,14 +248,14 @@ class Catalog:
             "segmentCount": stats.segment_count,
             "totalRows": stats.total_rows,
             "totalDataSizeBytes": stats.total_bytes,
-            "precachedDataSizeBytes": self._upkeep.precached_bytes(table),
+            "precachedDataSizeBytes": self._maintenance.precached_bytes(table),
         }
         optional = ("description", "storagePolicy")
         return {**row, **{key: attributes[key] for key in optional if attributes.get(key)}}
 
 
 def segment_payload(segment: Segment) -> dict[str, Any]:
-    """Return a segment as the API shows it. DOCUMENTED polaris-sdk 20250425.14.0, SegmentMetadataResponse."""
+    """Return a segment in the form of the API. DOCUMENTED polaris-sdk 20250425.14.0, SegmentMetadataResponse."""
     return {
         "id": segment.id,
         "tableName": segment.table,

@@ -1,0 +1,1 @@
+"""Loading of rows from files and from tests into tables."""

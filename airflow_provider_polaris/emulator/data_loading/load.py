@@ -1,7 +1,7 @@
 """
-Rows into a table the way a user does it: upload a file, run a batch job over it. The job stays in the list of jobs.
+Load rows into a table as a user does: upload a file and run a batch job over it. The job stays in the list of jobs.
 
-Used before there is anything else to see: the job is done at once, whatever the progression.
+The job completes immediately, independent of the progression.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ Mode = Literal["append", "replace"]
 @dataclass(frozen=True)
 class Loaded:
     """
-    What was loaded.
+    The result of a load.
 
     :param table: The table.
     :param rows: How many rows were stored.
-    :param job_id: The job that did it.
+    :param job_id: The job that loaded them.
     """
 
     table: str
@@ -45,11 +45,11 @@ def load_file(emulator: Emulator, table: str, path: Path, *, mode: Mode = "appen
     """
     Load a file.
 
-    :param emulator: Where to.
-    :param table: The table; it is created if it isn't there.
+    :param emulator: The emulator.
+    :param table: The table; it is created if it doesn't exist.
     :param path: The file; see :func:`~.row_files.read_rows`.
     :param mode: ``replace`` removes all rows that the table has.
-    :raises LoadError: The file can't be read, or the table doesn't take its rows.
+    :raises LoadError: The file can't be read, or the table rejects its rows.
     """
     return _load(emulator, table, list(read_rows(path)), f"file {str(path)!r}", path.name, mode)
 
@@ -58,11 +58,11 @@ def load_rows(emulator: Emulator, table: str, rows: Iterable[Mapping[str, Any]],
     """
     Load rows.
 
-    :param emulator: Where to.
-    :param table: The table; it is created if it isn't there.
+    :param emulator: The emulator.
+    :param table: The table; it is created if it doesn't exist.
     :param rows: Column names and values; one column is ``__time`` or ``timestamp``.
     :param mode: ``replace`` removes all rows that the table has.
-    :raises LoadError: A row isn't one, or the table doesn't take them.
+    :raises LoadError: A row is not a dictionary, or the table rejects the rows.
     """
     placed: list[PlacedRow] = []
     for number, row in enumerate(rows, 1):
@@ -76,13 +76,13 @@ def load_rows(emulator: Emulator, table: str, rows: Iterable[Mapping[str, Any]],
 
 def load_all(emulator: Emulator, files: Sequence[tuple[str, str]], *, demo: bool) -> Iterator[Loaded]:
     """
-    Load what a start asks for, in place of what the tables have, so that the next start ends with the same tables.
+    Load the data given at the start, in place of the tables' rows, so that every start ends with the same tables.
 
-    :param emulator: Where to.
+    :param emulator: The emulator.
     :param files: Tables and paths; several files of one table are loaded together.
-    :param demo: Whether the examples' detail data are loaded, before all others.
-    :return: What was loaded, as it is.
-    :raises LoadError: Something can't be; what came before stays.
+    :param demo: Whether to load the examples' detail data before the files.
+    :return: Each result, as soon as it is loaded.
+    :raises LoadError: A file can't be loaded; earlier files stay loaded.
     """
     filled = set()
     if demo:
@@ -118,19 +118,19 @@ def _load(emulator: Emulator, table: str, rows: list[PlacedRow], what: str, name
 
 
 def _upload(emulator: Emulator, name: str, content: bytes) -> str:
-    """Upload lines of JSON, under another name if something else has it; return the name."""
+    """Upload lines of JSON and return the file's name; if another file has the name, use a new one."""
     stem = name if name.lower().endswith((".json", ".jsonl", ".ndjson")) else f"{name}.json"
     digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
     user = user_of_key(emulator.settings.api_key)
     for number in count(1):
         name = stem if number == 1 else f"{number}-{stem}"
-        known = emulator.shelf.find(name)
+        known = emulator.file_store.find(name)
         if known is None:
             break
         if known["digest"]["hash"] == digest:
-            return name  # of an earlier start with the same file
+            return name  # uploaded by an earlier start with the same file
     try:
-        emulator.shelf.put(name, content, user=user, data_format="nd-json", compression_format="none")
+        emulator.file_store.put(name, content, user=user, data_format="nd-json", compression_format="none")
     except ApiError as error:
         raise LoadError(error.message) from None
     return name
@@ -170,7 +170,7 @@ def _run(emulator: Emulator, spec: dict[str, Any], what: str) -> Job:
 
 
 def _file_name(table: str) -> str:
-    r"""Return a name for rows that came without a file; a table's name may hold a ``\``, a file's may not."""
+    r"""Return a file name for rows without a file. A table's name may contain ``\``, a file's name may not."""
     return table.replace("\\", "_")[:200] + ".json"
 
 

@@ -1,7 +1,7 @@
 """
-Files with rows to load: JSON lines, CSV, TSV and Parquet, the texts of them also compressed.
+Read files with rows: JSON lines, CSV, TSV and Parquet; the text formats may be compressed.
 
-What can't be read is refused with file, line and mend; nothing is skipped. A file is read into memory whole.
+A file with an unreadable line is rejected with file, line and fix; nothing is skipped. The whole file is in memory.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import duckdb
 
 from airflow_provider_polaris.emulator.engine.storage import NO_EXTENSIONS
 
-#: Where a row stands, for messages (``line 3``), and the row.
+#: The position of a row for messages (``line 3``), and the row.
 PlacedRow = tuple[str, Mapping[str, Any]]
 
 _JSON: Final = ("json", "jsonl", "ndjson")
@@ -31,34 +31,34 @@ _PACKERS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
     "bz2": bz2.decompress,
     "xz": lzma.decompress,
 }
-# Leading zeros make a text: a postal code is no number.
+# A field with leading zeros is text, for example a postal code.
 _WHOLE: Final = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 
 
 class LoadError(Exception):
-    """Rows can't be loaded; the message is one sentence on what, which, why and what next."""
+    """Raised if rows can't be loaded; the message states what failed, where, why and how to fix it."""
 
 
 def read_rows(path: Path) -> Iterator[PlacedRow]:
     """
-    Read the rows of a file; its suffix tells what it is.
+    Read the rows of a file; its suffix determines the format.
 
-    ``.json``, ``.jsonl``, ``.ndjson``: an object a line. ``.csv``, ``.tsv``: the first line names the columns; a column
-    of nothing but numbers is numbers, an empty field is null. ``.parquet``: as it is. All but the last may end in
-    ``.gz``, ``.bz2`` or ``.xz`` too.
+    ``.json``, ``.jsonl``, ``.ndjson``: one object per line. ``.csv``, ``.tsv``: the first line names the columns; if
+    all fields of a column are numbers, they are read as numbers; an empty field is null. ``.parquet``: its own types.
+    All but ``.parquet`` may also end in ``.gz``, ``.bz2`` or ``.xz``.
 
     :param path: The file.
-    :return: Where each row stands, and the row.
-    :raises LoadError: The file can't be read, or is something else.
+    :return: The position of each row, and the row.
+    :raises LoadError: The file can't be read, or has another format.
     """
     pieces = path.name.lower().split(".")[1:]
     unpack = _PACKERS[pieces.pop()] if pieces and pieces[-1] in _PACKERS else bytes
     kind = pieces[-1] if pieces else ""
     if kind not in (*_JSON, *_DELIMITERS, "parquet") or (kind == "parquet" and unpack is not bytes):
         raise LoadError(
-            f"file {str(path)!r} has a name that doesn't tell what it is: give it one that ends in .json (an object a "
-            "line), .csv or .tsv, each also with .gz, .bz2 or .xz, or in .parquet."
+            f"file {str(path)!r} has a name without a known suffix: give it one that ends in .json (one object "
+            "per line), .csv or .tsv, each also with .gz, .bz2 or .xz, or in .parquet."
         )
     content = _content(path, unpack)
     if kind == "parquet":
@@ -76,8 +76,8 @@ def _content(path: Path, unpack: Callable[[bytes], bytes]) -> bytes:
         return unpack(content)
     except (EOFError, OSError, lzma.LZMAError) as error:
         raise LoadError(
-            f"file {str(path)!r} can't be decompressed: {str(error)!r}. Check that it is whole and that its name ends "
-            "as it is compressed."
+            f"file {str(path)!r} can't be decompressed: {str(error)!r}. Check that it is complete and that its "
+            "suffix matches its compression."
         ) from None
 
 
@@ -90,17 +90,17 @@ def _text(path: Path, content: bytes) -> str:
 
 
 def _json_lines(path: Path, text: str) -> Iterator[PlacedRow]:
-    for number, line in enumerate(text.split("\n"), 1):  # splitlines() would also cut at U+2028, which JSON may hold
+    for number, line in enumerate(text.split("\n"), 1):  # splitlines() would split at U+2028, too
         if not line or line.isspace():
             continue
         if line.lstrip().startswith("[") and number == 1:
-            _refuse(path, number, f"is an array, not an object. Write an object a line: jq -c '.[]' {path.name}")
+            _refuse(path, number, f"is an array, not an object. Write one object per line: jq -c '.[]' {path.name}")
         try:
             row = json.loads(line)
         except json.JSONDecodeError as error:
-            _refuse(path, number, f"is not JSON: {error.msg} at column {error.colno}. Write one object on each line.")
+            _refuse(path, number, f"is not JSON: {error.msg} at column {error.colno}. Write one object per line.")
         if not isinstance(row, dict):
-            _refuse(path, number, f"is {line.strip()[:50]!r}, not an object. Write one object on each line.")
+            _refuse(path, number, f"is {line.strip()[:50]!r}, not an object. Write one object per line.")
         yield f"line {number}", row
 
 
@@ -110,7 +110,7 @@ def _separated(path: Path, text: str, delimiter: str) -> Iterator[PlacedRow]:
     begin = 1
     try:
         for fields in reader:
-            if fields:  # a blank line has none
+            if fields:  # a blank line has no fields
                 rows.append((begin, fields))
             begin = reader.line_num + 1
     except csv.Error as error:
@@ -121,14 +121,17 @@ def _separated(path: Path, text: str, delimiter: str) -> Iterator[PlacedRow]:
     for name in names:
         if not name.strip() or names.count(name) > 1:
             _refuse(
-                path, first, f"names a column {name!r}, and each needs a name of its own. The first line names them."
+                path,
+                first,
+                f"names column {name!r}, but each column needs a unique, nonempty name. "
+                "The first line holds the names.",
             )
     for number, fields in lines:
         if len(fields) != len(names):
             _refuse(
                 path,
                 number,
-                f"has {len(fields)} fields where the first line names {len(names)}. "
+                f"has {len(fields)} fields, but the first line has {len(names)}. "
                 f"Put quotes around a field that holds {delimiter!r}.",
             )
     columns = [_typed([fields[index] for _, fields in lines]) for index in range(len(names))]
@@ -139,7 +142,7 @@ def _separated(path: Path, text: str, delimiter: str) -> Iterator[PlacedRow]:
 
 
 def _typed(texts: Sequence[str]) -> Sequence[Any]:
-    """Turn a column of texts into numbers if all of them are; empty ones are null."""
+    """Convert a column of texts to numbers if all of them are numbers; empty texts become null."""
     filled = [text for text in texts if text]
     read: Callable[[str], Any] = str
     if all(_WHOLE.fullmatch(text) for text in filled):
@@ -152,7 +155,7 @@ def _typed(texts: Sequence[str]) -> Sequence[Any]:
 def _parquet(path: Path) -> Iterator[PlacedRow]:
     with duckdb.connect(config=NO_EXTENSIONS) as database:
         try:
-            # Instants come out as UTC without a zone: a zone would be this machine's, and needs pytz.
+            # Instants are read as UTC without a zone. DuckDB would return this machine's zone, and needs pytz for that.
             described = database.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
             zoned = [name for name, kind, *_ in described if kind == "TIMESTAMP WITH TIME ZONE"]
             replaced = ", ".join(f"make_timestamp(epoch_us({_quoted(name)})) AS {_quoted(name)}" for name in zoned)
@@ -161,7 +164,7 @@ def _parquet(path: Path) -> Iterator[PlacedRow]:
         except duckdb.Error as error:
             reason = str(error).partition("\n")[0]
             raise LoadError(
-                f"file {str(path)!r} can't be read as Parquet: {reason!r}. Check that it is whole."
+                f"file {str(path)!r} can't be read as Parquet: {reason!r}. Check that it is complete."
             ) from None
     names = [name for name, *_ in described]
     return ((f"row {number}", dict(zip(names, row, strict=True))) for number, row in enumerate(rows, 1))

@@ -1,5 +1,5 @@
 """
-What rows are made of: their time, the data types of their columns, and the JSON that a job reads; performs no I/O.
+The time, data types and JSON form of rows. Performs no I/O.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 from airflow_provider_polaris.emulator.data_loading.row_files import LoadError, PlacedRow
 from airflow_provider_polaris.emulator.wire.intervals import IntervalError, format_instant, parse_instant
 
-#: A table's time comes from the first of these columns that there is.
+#: The first of these columns that exists has the time.
 TIME_COLUMNS: Final = ("__time", "timestamp")
 
 _LONGS: Final = range(-(2**63), 2**63)
@@ -23,11 +23,11 @@ _NULL: Final = "null"
 
 def time_column(columns: Iterable[str], what: str) -> str:
     """
-    Return the column that the time of each row is in.
+    Return the column that holds the time of each row.
 
     :param columns: All columns.
-    :param what: What has them, for the message.
-    :raises LoadError: None of them is.
+    :param what: Description of the rows for the message.
+    :raises LoadError: There is no time column.
     """
     names = list(columns)
     for name in TIME_COLUMNS:
@@ -41,10 +41,10 @@ def time_column(columns: Iterable[str], what: str) -> str:
 
 def instant_text(value: Any) -> str | None:
     """
-    Write a time as ISO 8601 in UTC, to the millisecond.
+    Format a time as ISO 8601 in UTC, to the millisecond.
 
-    :param value: ISO 8601 text, a datetime (UTC where it has no zone), a date, or milliseconds since 1970.
-    :return: None if it is no time.
+    :param value: ISO 8601 text, a datetime (UTC if it has no zone), a date, or milliseconds since 1970.
+    :return: None if it is not a time.
     """
     if isinstance(value, str):
         try:
@@ -67,10 +67,10 @@ def instant_text(value: Any) -> str | None:
 
 def data_types(rows: Sequence[PlacedRow], columns: Iterable[str]) -> dict[str, str]:
     """
-    Return Polaris' data type of each column: the narrowest that holds all of its values.
+    Return the Polaris data type of each column: the narrowest type that holds all values.
 
-    Whole numbers are ``long``, numbers ``double``, lists of one kind its array, objects and other lists ``json``,
-    everything else is ``string``, mixtures included.
+    Whole numbers are ``long``, numbers ``double``, lists of one type the array of this type, objects and other lists
+    ``json``, everything else, mixed types included, is ``string``.
     """
     kinds: dict[str, set[str]] = {name: set() for name in columns}
     for _, row in rows:
@@ -81,9 +81,9 @@ def data_types(rows: Sequence[PlacedRow], columns: Iterable[str]) -> dict[str, s
 
 def to_json_line(row: Mapping[str, Any]) -> str:
     """
-    Write a row as one line of JSON; a number that JSON doesn't have becomes null, times become ISO 8601.
+    Format a row as one line of JSON. NaN and infinities become null, times become ISO 8601.
 
-    :raises TypeError: It holds something that has no JSON form, such as bytes.
+    :raises TypeError: A value has no JSON form, such as bytes.
     """
     return json.dumps(_plain(row), ensure_ascii=False) + "\n"
 
@@ -92,7 +92,7 @@ def _kind(value: Any) -> str:
     if value is None:
         return _NULL
     if isinstance(value, bool):
-        return "string"  # Polaris has no truth values
+        return "string"  # Polaris has no booleans
     if isinstance(value, int):
         return "long" if value in _LONGS else "string"
     if isinstance(value, (float, Decimal)):

@@ -1,5 +1,5 @@
 """
-The demo's detail data, the same rows at every call: "Koalas Source" of docs.imply.io/polaris/api-ingest-table.
+The detail data of the demo: "Koalas Source" of docs.imply.io/polaris/api-ingest-table, the same rows in every call.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ CITIES = (
 
 def events(rows: int = ROWS) -> Iterator[dict[str, object]]:
     """
-    Yield events of three days in time order.
+    Yield the events of three days in time order.
 
-    :param rows: How many; spread evenly over the days.
+    :param rows: Number of events, spread evenly over the days.
     :return: ``timestamp`` (ISO 8601 UTC, milliseconds), ``city``, ``session`` and ``session_length`` (milliseconds).
     """
     dice = random.Random(20240601)
@@ -43,7 +43,7 @@ def events(rows: int = ROWS) -> Iterator[dict[str, object]]:
 
 def write(path: Path, rows: int = ROWS) -> int:
     """
-    Write the events as JSON lines, gzip compressed; the same bytes at every call.
+    Write the events as gzip-compressed JSON lines; every call writes the same bytes.
 
     :return: Size of the file in bytes.
     """

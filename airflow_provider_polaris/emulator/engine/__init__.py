@@ -1,16 +1,15 @@
 """
 The emulator's data engine: tables, segments, documents and blobs in one DuckDB database; runs batch jobs and queries.
 
-Everything a caller needs is exported here. A job's rows and the documents that say it is finished belong in one
-transaction::
+This module exports the whole interface. Write a job's rows and its final document in one transaction::
 
     with store.transaction():
         totals = run_batch(plan, tables, store)
         store.put_document("job", job_id, {**job, "executionStatus": "completed"})
 
-:class:`JobFault` leaves ``run_batch`` with the transaction unusable: let it leave the ``with`` block too, which rolls
-back, and write the failed job in a transaction of its own. The engine starts no thread, sleeps never and takes the
-time from ``Store(now=...)``.
+If ``run_batch`` raises :class:`JobFault`, the transaction is unusable. Let the exception leave the ``with`` block,
+which rolls back, and write the failed job in a separate transaction. The engine starts no threads, never sleeps, and
+reads the time from ``Store(now=...)``.
 """
 
 from __future__ import annotations

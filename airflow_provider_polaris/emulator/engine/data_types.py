@@ -1,7 +1,7 @@
 """
-Polaris data types in DuckDB: how a column is stored, which conversions are safe, how a value looks in JSON.
+Polaris data types in DuckDB: the type of a stored column, safe conversions, and the JSON form of values.
 
-The stored form of sketches is the SQL translation's.
+The SQL translation defines the stored form of sketches.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ _STORED_AS = {
 
 def stored_as(data_type: str) -> str | None:
     """
-    Return the DuckDB type of a column with this Polaris data type.
+    Return the DuckDB type for a column of a Polaris data type.
 
-    :return: None for a type that the emulator can't store.
+    :return: None if the emulator can't store the type.
     """
     return _STORED_AS.get(canonical(data_type))
 
 
 def column_type(name: str, data_type: str) -> str:
     """
-    Choose the Polaris data type of a new column that gets values of a type.
+    Return the Polaris data type of a new column for values of a type.
 
-    DOCUMENTED (``TableColumnDataType`` of polaris-sdk 20250425.14.0): ``timestamp`` is for ``__time`` only; Druid
+    DOCUMENTED (``TableColumnDataType`` of polaris-sdk 20250425.14.0): only ``__time`` has type ``timestamp``; Druid
     stores other times as milliseconds (https://druid.apache.org/docs/latest/querying/sql-data-types).
 
     >>> column_type("seen", "timestamp"), column_type("__time", "timestamp"), column_type("city", "string")
@@ -49,14 +49,13 @@ def column_type(name: str, data_type: str) -> str:
 
 def convert(sql: str, have: str, want: str) -> str | None:
     """
-    Build the SQL that turns a value of one data type into another without changing what it means.
+    Build the SQL that converts a value to another data type without loss.
 
-    GUESS: Polaris' own rule for a mapping whose type differs from the column's isn't documented. Conversions that
-    could lose digits or need parsing are left to the author of the mapping (``CAST``), so that a number is never
-    silently another.
+    GUESS: Polaris' rule for a mapping whose type differs from the column's isn't documented. Conversions that could
+    lose digits or need parsing require an explicit ``CAST`` in the mapping, so that no number changes silently.
 
     :param sql: DuckDB expression of type ``have``.
-    :return: The expression for ``want``, or None where there is no such conversion.
+    :return: The expression for ``want``, or None if there is no such conversion.
     """
     have, want = canonical(have), canonical(want)
     if have == want:
@@ -74,14 +73,14 @@ _SAFE_CASTS = {
     ("long", "double"),
     ("long", "float"),
     ("float", "double"),
-    ("double", "float"),  # a column declared float asks for its precision
+    ("double", "float"),  # a column of type float accepts the lower precision
     ("long", "string"),
 }
 
 
 def to_json(value: Any) -> Any:
     """
-    Turn a value that DuckDB returned into one that ``json.dumps`` takes.
+    Convert a value from DuckDB to a value that ``json.dumps`` accepts.
 
     DOCUMENTED https://druid.apache.org/docs/latest/api-reference/sql-api: timestamps are ISO 8601 text in UTC.
     GUESS: NaN and infinities are the strings that Druid's JSON writer produces.

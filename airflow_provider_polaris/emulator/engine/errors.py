@@ -1,4 +1,4 @@
-"""What went wrong in the words of Polaris: exceptions of the translation and of DuckDB become job faults."""
+"""Convert exceptions of the SQL translation and of DuckDB to job faults with Polaris' codes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ NOT_PLANNED = (
 @contextmanager
 def as_job_faults(where: str) -> Iterator[None]:
     """
-    Turn every foreign exception inside into a :class:`JobFault`.
+    Convert exceptions of the translation and of DuckDB to :class:`JobFault`.
 
     DOCUMENTED https://docs.imply.io/polaris/ingestion-status-reference: ``query_not_supported``, ``internal_error``.
-    GUESS which of them: what can't be planned is not supported, what fails while it runs is internal.
+    GUESS for the choice: an error while planning is ``query_not_supported``, an error while running is
+    ``internal_error``.
 
-    :param where: What was being done, for the message: ``mapping of column 'city'``.
+    :param where: The current step, for the message: ``mapping of column 'city'``.
     """
     try:
         yield
@@ -42,7 +43,7 @@ def as_job_faults(where: str) -> Iterator[None]:
 
 
 def duckdb_reason(error: duckdb.Error) -> str:
-    """Cut DuckDB's message down to its first line."""
+    """Return the first line of DuckDB's message."""
     return _sentence((str(error).splitlines() or [type(error).__name__])[0])
 
 

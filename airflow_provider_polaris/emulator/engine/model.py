@@ -1,5 +1,5 @@
 """
-What the engine is asked and what it answers: plain data and the exceptions, nothing else.
+Data classes and exceptions of the engine's interface.
 
 Instants are aware datetimes in UTC; intervals are half-open ``(start, end)`` pairs, where ``datetime.min`` (with a
 zone) as the start means "no lower bound" and a year of 5000 or later as the end "no upper bound".
@@ -21,18 +21,18 @@ DEFAULT_PARTITIONING = "day"
 @dataclass(frozen=True)
 class TableDef:
     """
-    Definition of a table as the Tables API knows it.
+    Definition of a table in the Tables API.
 
     :param name: Name, unique in the store.
-    :param id: Identifier given by the caller; never changes.
+    :param id: Identifier, set by the caller; never changes.
     :param type: ``detail`` or ``aggregate``.
-    :param partitioning: Polaris' granularity word, or None for the default (``day``).
+    :param partitioning: Polaris granularity, or None for the default (``day``).
     :param time_resolution: Resolution of an aggregate table's ``__time``; stored, not applied (GUESS whether the
         service floors ``__time`` of a table-to-table job; map ``TIME_FLOOR`` to be safe).
     :param schema_mode: ``flexible`` (a job may bring new columns) or ``strict``.
     :param columns: Declared columns, in order.
-    :param attributes: The rest of the wire payload, kept as it is.
-    :param version: Counts up with each update; an update has to bring the current one.
+    :param attributes: The rest of the wire payload, stored unchanged.
+    :param version: Incremented by each update; an update has to pass the current version.
     """
 
     name: str
@@ -51,9 +51,10 @@ class TableStats:
     """
     Size of a table's live data.
 
-    :param total_rows: Stored rows of used segments.
-    :param segment_count: Used segments.
-    :param total_bytes: Estimated size; see :func:`airflow_provider_polaris.emulator.engine.jobs.publish.row_bytes`.
+    :param total_rows: Number of stored rows in used segments.
+    :param segment_count: Number of used segments.
+    :param total_bytes: Estimated size in bytes; see
+        :func:`airflow_provider_polaris.emulator.engine.jobs.publish.row_bytes`.
     :param interval: Smallest and largest ``__time`` (both inclusive), or None for an empty table.
     """
 
@@ -66,12 +67,13 @@ class TableStats:
 @dataclass(frozen=True)
 class Segment:
     """
-    One segment: the rows of one time chunk that one load wrote.
+    One segment: the rows that one load wrote into one time chunk.
 
-    :param id: ``TABLE_START_END_VERSION`` and, from the second partition of a chunk on, ``_PARTITION`` (the form
-        that Druid gives its segment ids, https://druid.apache.org/docs/latest/design/segments).
-    :param created: When the segment was written.
-    :param last_updated: When it was last marked used or unused; for an unused segment the time of its soft deletion.
+    :param id: ``TABLE_START_END_VERSION`` and, from the second partition of a chunk on, ``_PARTITION`` (the format of
+        Druid's segment ids, https://druid.apache.org/docs/latest/design/segments).
+    :param created: Time at which the segment was written.
+    :param last_updated: Time at which it was last marked used or unused; for an unused segment the time of its soft
+        deletion.
     """
 
     id: str
@@ -91,8 +93,8 @@ class TableInput:
     """
     A table as the source of a job.
 
-    :param interval: What is read of it; None reads all.
-    :param snapshot: What :func:`take_snapshot` made, read in place of the table as it is now.
+    :param interval: Interval to read; None reads all.
+    :param snapshot: Result of :func:`take_snapshot`, read instead of the current table.
     """
 
     name: str
@@ -105,8 +107,8 @@ class FileInput:
     """
     Uploaded files as the source of a job.
 
-    :param names: Keys of blobs, see :meth:`Store.put_blob`; gzip, bzip2 and xz are recognised by their first bytes.
-    :param input_schema: Fields to read, with the Polaris data type each is read as; other fields are ignored.
+    :param names: Keys of blobs, see :meth:`Store.put_blob`; gzip, bzip2 and xz are detected by their first bytes.
+    :param input_schema: Fields to read, with their Polaris data types; other fields are ignored.
     :param format_settings: ``{"format": "nd-json"}`` or None.
     """
 
@@ -127,19 +129,19 @@ class MappingPlan:
 @dataclass(frozen=True)
 class BatchPlan:
     """
-    A batch job, ready to run: names are checked, defaults are filled in, intervals are aligned.
+    A batch job, ready to run: names are valid, defaults are filled in, intervals are aligned.
 
-    :param intervals: What a replace replaces; empty in append mode and with ``replace_all``.
-    :param partitioned_by: Granularity word, or None for the target's own.
+    :param intervals: Intervals to replace; empty in append mode and with ``replace_all``.
+    :param partitioned_by: Partitioning granularity, or None for that of the target.
     :param mappings: In the order of the job; a missing ``__time`` is mapped as ``"__time"`` for table sources.
-    :param clustering_columns: Order in which rows are stored within the load.
-    :param max_parse_exceptions: Number of unreadable input lines from which on the job fails, exclusive.
-    :param context: The job's query context; ``failOnEmptyInsert`` is honoured.
-    :param empty_replace: What a replace without rows does to what it replaces: it is hidden (``wipe``), stays
-        (``keep``), or the job fails (``fail``).
-    :param partial_segment: What a replace hides of a segment that it overlaps in part: the ``whole`` segment, or the
-        ``part``.
-    :param realtime: The rows are not published yet: queries see them, jobs don't.
+    :param clustering_columns: Sort order of the rows within the load.
+    :param max_parse_exceptions: Maximum number of unreadable input lines; one more fails the job.
+    :param context: The job's query context; ``failOnEmptyInsert`` is applied.
+    :param empty_replace: Effect of a replace without rows: the old data is hidden (``wipe``), stays (``keep``), or the
+        job fails (``fail``).
+    :param partial_segment: Which data a replace hides in a segment that it overlaps partially: the ``whole`` segment,
+        or the ``part``.
+    :param realtime: Whether the rows are real-time rows, which queries read and jobs don't.
     """
 
     target: str
@@ -161,15 +163,15 @@ class BatchPlan:
 @dataclass(frozen=True)
 class BatchTotals:
     """
-    What a finished batch job counted.
+    The totals of a finished batch job.
 
-    :param rows_processed: Source rows that the job read: parsed lines of a file; rows of a table that lie in the
-        source interval (and, in replace mode, in a target interval) and pass the filter. GUESS for tables: the docs
+    :param rows_processed: Number of source rows that the job read: parsed lines of a file; rows of a table in the
+        source interval (and, in replace mode, in a target interval) that pass the filter. GUESS for tables: the docs
         say "parsed" (https://docs.imply.io/polaris/ingestion-status-reference) and count filtered rows for streaming
-        jobs only; leaving them out makes the number comparable with a COUNT(*) under the same conditions.
-    :param rows_persisted: Rows stored.
-    :param rows_skipped_by_error: Lines of a file that could not be read.
-    :param bytes_processed: Decompressed bytes of the files, or ``rows_processed`` times the estimated row size.
+        jobs only; without them, the number equals a COUNT(*) with the same conditions.
+    :param rows_persisted: Number of stored rows.
+    :param rows_skipped_by_error: Number of unreadable lines of a file.
+    :param bytes_processed: Decompressed size of the files in bytes, or ``rows_processed`` times the estimated row size.
     """
 
     rows_processed: int
@@ -181,11 +183,11 @@ class BatchTotals:
 @dataclass(frozen=True)
 class QueryResult:
     """
-    Answer of a query: columns with Polaris data types, rows as values that ``json.dumps`` takes.
+    Result of a query: columns with Polaris data types, rows as values that ``json.dumps`` accepts.
 
-    Timestamps are ``YYYY-MM-DDTHH:MM:SS.mmmZ``; NaN and infinities are the strings that Druid writes.
+    Timestamps are ``YYYY-MM-DDTHH:MM:SS.mmmZ``; NaN and infinities are strings, as in Druid.
 
-    :param truncated: More rows than the caller's ``max_rows`` existed.
+    :param truncated: Whether there were more rows than the caller's ``max_rows``.
     """
 
     columns: tuple[Column, ...]
@@ -193,9 +195,9 @@ class QueryResult:
     truncated: bool = False
 
 
-class JobFault(Exception):  # noqa: N818  # the vendor's word for it
+class JobFault(Exception):  # noqa: N818  # the vendor's term
     """
-    A job failed for a reason that Polaris has a code for.
+    Raised if a job fails for a reason with a Polaris code.
 
     :param code: One of the vendor's health codes (https://docs.imply.io/polaris/ingestion-status-reference).
     :param message: One sentence for the job's health.
@@ -209,7 +211,7 @@ class JobFault(Exception):  # noqa: N818  # the vendor's word for it
 
 class TableError(Exception):
     """
-    A table can't be created, found, changed or dropped.
+    Raised if a table can't be created, found, changed or dropped.
 
     :param reason: ``missing``, ``exists``, ``stale_version``, ``not_empty`` or ``restricted_column``.
     :param message: One sentence.
@@ -221,8 +223,8 @@ class TableError(Exception):
         self.message = message
 
 
-class QueryFailed(Exception):  # noqa: N818  # reads as what happened
-    """A query was understood and translated, and failed while it ran (a cast, an overflow, a lack of memory)."""
+class QueryFailed(Exception):  # noqa: N818  # names an event
+    """Raised if a translated query fails while it runs (a cast, an overflow, a lack of memory)."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -230,15 +232,15 @@ class QueryFailed(Exception):  # noqa: N818  # reads as what happened
 
 
 class StoreError(Exception):
-    """The database file can't be opened: in use by another process, not a database, of another format."""
+    """Raised if the database file can't be opened: another process uses it, or it is not a database of this format."""
 
 
 class StorageError(StoreError):
     """
-    The database can't be read or written: its disk is full, it is read-only or damaged.
+    Raised if the database can't be read or written: its disk is full, or it is read-only or damaged.
 
-    :param message: One sentence: which file, why, what to do.
-    :param is_final: Whether nothing can be read or written any more until the emulator starts again.
+    :param message: The file, the reason and the fix.
+    :param is_final: Whether the database stays unusable until the emulator is restarted.
     """
 
     def __init__(self, message: str, *, is_final: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""SQL queries over the live rows of tables: translated, run on a snapshot, answered as JSON values."""
+"""Run SQL queries over the live rows of tables: translate, execute on a snapshot, and return JSON values."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def run_query(
     seen: Callable[[TableDef], str] | None = None,
 ) -> QueryResult:
     """
-    Answer a SELECT in Druid SQL.
+    Run a SELECT in Druid SQL.
 
-    Sees what was committed when it began and keeps no writer waiting while it runs.
+    The query reads the state that was committed at its start, and doesn't block writers.
 
-    :param parameters: Values of the ``?`` in the query, as the translation takes them.
-    :param max_rows: Most rows to return; None for all.
-    :param seen: Tells which segments of a table the query reads; None reads what jobs read.
-    :raises SqlInvalid: The query is wrong.
-    :raises SqlNotSupported: The query holds something that the emulator can't do.
-    :raises QueryFailed: It failed while it ran.
-    :raises StorageError: The file of the database, or its disk, failed.
+    :param parameters: Values of the ``?`` in the query, in the form of the translation.
+    :param max_rows: Maximum number of rows to return; None for all.
+    :param seen: Returns the condition for the segments of a table; None uses that of jobs.
+    :raises SqlInvalid: The query is invalid.
+    :raises SqlNotSupported: The query uses a feature that the emulator doesn't support.
+    :raises QueryFailed: The query failed while it ran.
+    :raises StorageError: The database file or its disk failed.
     """
     with store.snapshot() as execute:
         query = translate_query(sql, table=lambda name: tables.relation(name, seen), parameters=parameters)

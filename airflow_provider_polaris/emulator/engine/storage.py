@@ -1,8 +1,8 @@
 """
-The file of a database: how DuckDB opens it, and what DuckDB's errors say about the file and its disk.
+Open a database file with DuckDB, and classify DuckDB's errors about the file and its disk.
 
-DuckDB gets its settings with the call that opens the file: before them it would fetch an extension for a file of
-another program (SQLite) or for a path with a prefix (``md:``).
+The settings are passed with the call that opens the file. Without them, DuckDB would download an extension for a file
+of another program (SQLite) or for a path with a prefix (``md:``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import duckdb
 
 from airflow_provider_polaris.emulator.engine.model import StorageError, StoreError
 
-#: Nothing is fetched, and no code is loaded. What the package needs (icu, json, parquet) is part of DuckDB's wheels.
+#: No downloads and no loading of code. The required extensions (icu, json, parquet) are part of DuckDB's wheels.
 NO_EXTENSIONS: Final[dict[str, Any]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -32,13 +32,13 @@ _SQLITE: Final = b"SQLite format 3\0"
 
 
 def _texts(*names: str) -> tuple[str, ...]:
-    """Return what the system says for its errors; DuckDB repeats it. Not every system has all of them."""
+    """Return the system's texts for error numbers, which DuckDB repeats. Not every system has all numbers."""
     return tuple(os.strerror(number) for name in names if (number := getattr(errno, name, None)) is not None)
 
 
 _FULL: Final = (*_texts("ENOSPC", "EDQUOT"), "There is not enough space on the disk")
 _READ_ONLY: Final = _texts("EROFS", "EACCES", "EPERM")
-# OBSERVED with DuckDB 1.4.0 and 2.0.0: files that were cut, and files with bytes that were overwritten.
+# OBSERVED with DuckDB 1.4.0 and 2.0.0: with truncated files and files with overwritten bytes.
 _DAMAGED: Final = (*_texts("EIO"), "Corrupt ", "Could not read enough bytes", "Failure while replaying WAL")
 _INVALIDATED: Final = "database has been invalidated"
 _ORIGINAL: Final = 'Original error: "'
@@ -46,21 +46,21 @@ _ORIGINAL: Final = 'Original error: "'
 
 def connect(path: str | None) -> duckdb.DuckDBPyConnection:
     """
-    Open a database, extensions and access to all other files switched off.
+    Open a database with extensions and access to other files disabled.
 
-    :param path: Database file, made if missing; None keeps everything in memory.
-    :raises StoreError: It can't be opened, or is no database.
+    :param path: Database file, created if missing; None uses memory.
+    :raises StoreError: The file can't be opened, or is not a database.
     """
     place = _MEMORY
     if path and path != _MEMORY:
-        # As an absolute path it has no prefix that DuckDB has an extension for.
+        # An absolute path has no prefix that selects an extension.
         place = os.path.abspath(os.path.expanduser(path))
         _check_is_database(path, place)
     settings = {
         **NO_EXTENSIONS,
         "enable_external_access": "false",
-        # Beyond its memory limit (DuckDB's own default, most of the machine or container) it spills here, not into the
-        # folder that the emulator was started in.
+        # Beyond its memory limit (DuckDB's default, most of the machine or container), DuckDB spills to this folder,
+        # not to the working directory.
         "temp_directory": str(Path(tempfile.gettempdir()) / f"polaris-emulator-{uuid.uuid4().hex}"),
     }
     try:
@@ -70,7 +70,7 @@ def connect(path: str | None) -> duckdb.DuckDBPyConnection:
 
 
 def opening_error(path: str | None, error: duckdb.Error) -> StoreError:
-    """Return why a database can't be opened, as one sentence."""
+    """Return the reason why a database can't be opened, and the fix."""
     failure = failure_of(path, error)
     if failure is not None:
         return StoreError(str(failure))
@@ -82,12 +82,12 @@ def opening_error(path: str | None, error: duckdb.Error) -> StoreError:
 
 def failure_of(path: str | None, error: duckdb.Error) -> StorageError | None:
     """
-    Tell what an error says about the file or its disk.
+    Convert an error about the file or its disk to a :class:`StorageError`.
 
-    :param path: The database file; None for one in memory, which uses the disk beyond its memory limit only.
-    :return: None for an error that says nothing about them.
+    :param path: The database file; None for a database in memory, which uses the disk only beyond its memory limit.
+    :return: None for other errors.
     """
-    # Errors of other kinds may repeat text of a user.
+    # Errors of other types may repeat a user's text.
     if type(error) is not duckdb.Error and not isinstance(
         error, (duckdb.IOException, duckdb.FatalException, duckdb.SerializationException, duckdb.TransactionException)
     ):
@@ -97,7 +97,7 @@ def failure_of(path: str | None, error: duckdb.Error) -> StorageError | None:
     what, reason = _named(path), _first_line(error)
     if any(one in text for one in _FULL):
         folder = os.path.dirname(os.path.abspath(path)) if path else tempfile.gettempdir()
-        then = ", then start the emulator again" if is_final else ""
+        then = ", then restart the emulator" if is_final else ""
         message = f"{what} can't be written, because the disk is full: {reason!r}. Free space for {folder!r}{then}."
     elif any(one in text for one in _READ_ONLY):
         message = (
@@ -107,7 +107,7 @@ def failure_of(path: str | None, error: duckdb.Error) -> StorageError | None:
     elif any(one in text for one in _DAMAGED):
         message = f"{what} is damaged: {reason!r}. Restore it from a copy, or choose a file that doesn't exist yet."
     elif is_final:
-        message = f"{what} can't be used any more: {reason!r}. Start the emulator again."
+        message = f"{what} can no longer be used: {reason!r}. Restart the emulator."
     else:
         return None
     return StorageError(message, is_final=is_final)
@@ -120,7 +120,7 @@ def _check_is_database(path: str, place: str) -> None:
         with open(place, "rb") as file:
             head = file.read(16)
     except OSError:
-        return  # it doesn't exist, or DuckDB says why it can't be read
+        return  # it doesn't exist, or DuckDB reports why it can't be read
     if head[8:12] == _MAGIC:
         return
     why = "doesn't begin like one"
@@ -136,6 +136,6 @@ def _named(path: str | None) -> str:
 
 
 def _first_line(error: duckdb.Error) -> str:
-    """Return the reason without what follows it: advice for users of DuckDB, a stack of calls."""
+    """Return the first line of the error, without DuckDB's advice and stack trace."""
     text = str(error)
     return text.rpartition(_ORIGINAL)[2].partition("\n")[0].removesuffix('"').strip()

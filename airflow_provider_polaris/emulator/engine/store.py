@@ -1,7 +1,7 @@
 """
-One DuckDB database with one lock: statements, transactions, JSON documents and blobs.
+A DuckDB database with one lock: statements, transactions, JSON documents and blobs.
 
-Knows nothing of tables, jobs or queries. Starts no thread and reads no file but its own database.
+It is independent of tables, jobs and queries. It starts no threads and reads no file except its database.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from airflow_provider_polaris.emulator.engine.model import StorageError, StoreEr
 from airflow_provider_polaris.emulator.engine.storage import connect, failure_of, opening_error
 
 FORMAT = 2
-"""Layout of the database; a file of another layout is refused."""
+"""Format of the database; a file of another format is rejected."""
 
 BLOB_PIECE: Final = 8 * 1024 * 1024
-"""Bytes of a blob that are in memory at once."""
+"""Bytes of a blob that are held in memory."""
 
 _BUFFER: Final = 1024 * 1024
 
-# The zone is a setting of an extension, and is there only once the database is open.
+# The zone is a setting of an extension, which exists only after the database is open.
 _SETTINGS = ("SET GLOBAL TimeZone = 'UTC'", "SET lock_configuration = true")
 
 _SCHEMA = (
@@ -37,8 +37,8 @@ _SCHEMA = (
     "CREATE SEQUENCE polaris_ordinal",
     "CREATE SEQUENCE polaris_load",
     "CREATE SEQUENCE polaris_table_number",
-    # No primary keys: DuckDB checks them eagerly (delete + insert of one key in one transaction is refused), and
-    # writers hold the lock anyway.
+    # No primary keys: DuckDB checks them eagerly (it rejects delete + insert of a key in one transaction), and writers
+    # hold the lock anyway.
     "CREATE TABLE polaris_document (kind VARCHAR, key VARCHAR, ordinal BIGINT, body VARCHAR)",
     "CREATE TABLE polaris_blob (key VARCHAR, data BLOB)",
     "CREATE TABLE polaris_table (number INTEGER, name VARCHAR, dropped BOOLEAN, body VARCHAR)",
@@ -51,7 +51,7 @@ _SCHEMA = (
 
 def utc_now() -> datetime:
     """
-    Read the wall clock.
+    Return the present time.
 
     :return: An aware datetime in UTC.
     """
@@ -59,7 +59,7 @@ def utc_now() -> datetime:
 
 
 class _ThreadState(threading.local):
-    """What a thread is in the middle of: a transaction, which holds the lock, or a snapshot."""
+    """The current transaction of a thread, which holds the lock, or its current snapshot."""
 
     writing: bool = False
     cursor: duckdb.DuckDBPyConnection | None = None
@@ -69,15 +69,15 @@ class Store:
     """
     The emulator's database.
 
-    Every method may be called from any thread. A transaction holds the lock until it ends; reading outside of one
-    waits for it. A :meth:`snapshot` doesn't wait: it reads what was committed when it began.
+    All methods are thread-safe. A transaction holds the lock until it ends; reads outside of a transaction wait for it.
+    A :meth:`snapshot` doesn't wait: it reads the state that was committed at its start.
 
-    A process that is killed leaves the database as it was before the transaction that ran, or after it: DuckDB
-    writes a commit to its write-ahead log in one piece.
+    If the process is killed, the running transaction is either completely stored or not at all: DuckDB writes a commit
+    to its write-ahead log in one piece.
 
-    :param path: Database file, made if missing; None keeps everything in memory.
-    :param now: Clock for creation and update times of segments; aware datetimes.
-    :raises StoreError: The file can't be opened or written, or isn't a database of this emulator.
+    :param path: Database file, created if missing; None uses memory.
+    :param now: Clock for creation and update times of segments; returns aware datetimes.
+    :raises StoreError: The file can't be opened or written, or is not a database of this emulator.
     """
 
     def __init__(self, path: str | None = None, *, now: Callable[[], datetime] = utc_now) -> None:
@@ -105,7 +105,7 @@ class Store:
         if not found:
             if self.execute("SELECT 1 FROM information_schema.tables LIMIT 1"):
                 raise StoreError(
-                    f"database {self.path!r} is not the emulator's: it holds tables of something else. "
+                    f"database {self.path!r} does not belong to the emulator: it holds other tables. "
                     "Choose a file that doesn't exist yet."
                 )
             with self.transaction():
@@ -120,7 +120,7 @@ class Store:
             )
 
     def _prove_writable(self) -> None:
-        """Write something: a full disk is refused at the start, not when the first job ends."""
+        """Write to the database, so that a full disk is detected at the start and not by the first job."""
         if self.path:
             with self.transaction():
                 self.execute("UPDATE polaris_format SET format = format")
@@ -128,9 +128,9 @@ class Store:
 
     def check(self) -> None:
         """
-        Say whether the database can be used.
+        Check that the database is usable.
 
-        :raises StorageError: It can't, since something failed for good.
+        :raises StorageError: An earlier failure was final.
         """
         if self._failed is not None:
             raise StorageError(self._failed, is_final=True)
@@ -138,9 +138,9 @@ class Store:
     @contextmanager
     def failures_named(self) -> Iterator[None]:
         """
-        Turn errors of DuckDB that say something about the file or its disk into :class:`StorageError`.
+        Convert DuckDB's errors about the file or its disk to :class:`StorageError`.
 
-        :raises StorageError: Also at once if an earlier failure was final.
+        :raises StorageError: Also immediately, if an earlier failure was final.
         """
         self.check()
         try:
@@ -154,20 +154,20 @@ class Store:
             raise failure from error
 
     def close(self) -> None:
-        """Close the database; calling it twice does no harm."""
+        """Close the database; a second call has no effect."""
         with self._lock:
             self._connection.close()
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """
-        Run one statement and fetch what it returns.
+        Run one statement and fetch its rows.
 
-        Inside :meth:`transaction` or :meth:`snapshot` it is part of that, else it commits by itself.
+        Inside :meth:`transaction` or :meth:`snapshot`, it is part of it; otherwise it commits by itself.
 
-        :param sql: One DuckDB statement; values go through ``parameters``.
-        :return: All rows; empty for a statement that returns none.
+        :param sql: One DuckDB statement; pass values as ``parameters``.
+        :return: All rows; empty for a statement without rows.
         :raises StorageError: The file or its disk failed.
-        :raises duckdb.Error: Anything else, as DuckDB raises it.
+        :raises duckdb.Error: Any other error, unchanged.
         """
         if self._local.cursor is not None:
             with self.failures_named():
@@ -178,16 +178,16 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """
-        Make everything inside all or nothing, and keep other writers out.
+        Run the block as one atomic transaction that excludes other writers.
 
-        A transaction inside a transaction of the same thread joins it; once an exception has left the inner one, the
-        outer one can't commit any more.
+        A nested transaction in the same thread joins the outer one. After an exception has left the inner one, the
+        outer one can no longer commit.
 
-        :raises RuntimeError: Inside a :meth:`snapshot`, which only reads; or where an exception left an inner
-            transaction and was caught before the outer one ended: everything has been rolled back then.
+        :raises RuntimeError: Inside a :meth:`snapshot`, which is read-only. Also if an exception left an inner
+            transaction and was caught before the outer one ended; everything has been rolled back.
         """
         if self._local.cursor is not None:
-            msg = "a snapshot only reads; leave it before starting a transaction"
+            msg = "a snapshot is read-only; leave it before starting a transaction"
             raise RuntimeError(msg)
         with self._lock:
             if self._local.writing:
@@ -202,7 +202,7 @@ class Store:
             try:
                 yield
                 if self._doomed:
-                    msg = "an inner transaction failed: let its exception leave the outer one too"
+                    msg = "an inner transaction failed: let its exception leave the outer one, too"
                     raise RuntimeError(msg)
                 self.execute("COMMIT")
             except BaseException:
@@ -215,15 +215,16 @@ class Store:
         try:
             self._connection.execute("ROLLBACK")
         except duckdb.Error:
-            # A failed COMMIT has ended the transaction already; its own error is the one to show.
+            # A failed COMMIT has already ended the transaction; raise its error.
             return
 
     @contextmanager
     def snapshot(self) -> Iterator[Callable[[str, Sequence[Any]], duckdb.DuckDBPyConnection]]:
         """
-        Read one committed state without holding the lock; inside a transaction of this thread, read that one.
+        Read one committed state without holding the lock; inside a transaction of this thread, read the transaction's
+        state.
 
-        :return: A function that runs one statement and returns DuckDB's cursor, to fetch from while inside.
+        :return: A function that runs one statement and returns DuckDB's cursor, which is valid inside the block.
         """
         if self._local.cursor is not None:
             yield self._local.cursor.execute
@@ -234,7 +235,7 @@ class Store:
         with self.failures_named():
             cursor = self._connection.cursor()
             cursor.execute("BEGIN TRANSACTION READ ONLY")
-            cursor.execute("FROM polaris_format").fetchall()  # DuckDB fixes the state with the first look at a table
+            cursor.execute("FROM polaris_format").fetchall()  # DuckDB fixes the state at the first read of a table
         self._local.cursor = cursor
         try:
             yield cursor.execute
@@ -246,7 +247,7 @@ class Store:
         """
         Write a JSON document; an existing one keeps its place in the order of :meth:`documents`.
 
-        :param doc: Anything ``json.dumps`` takes.
+        :param doc: A value that ``json.dumps`` accepts.
         """
         body = json.dumps(doc, separators=(",", ":"), allow_nan=False)
         with self.transaction():
@@ -262,18 +263,18 @@ class Store:
         """
         Read one document.
 
-        :return: A new dict, or None if there is no such document.
+        :return: A new dict, or None if the document doesn't exist.
         """
         rows = self.execute("SELECT body FROM polaris_document WHERE kind = ? AND key = ?", (kind, key))
         return json.loads(rows[0][0]) if rows else None
 
     def delete_document(self, kind: str, key: str) -> None:
-        """Forget a document; nothing happens if there is none."""
+        """Delete a document; no effect if it doesn't exist."""
         self.execute("DELETE FROM polaris_document WHERE kind = ? AND key = ?", (kind, key))
 
     def documents(self, kind: str) -> list[dict[str, Any]]:
         """
-        Read all documents of a kind, the one written first, first.
+        Read all documents of a kind, in the order in which they were first written.
 
         :return: New dicts.
         """
@@ -282,9 +283,9 @@ class Store:
 
     def put_blob(self, key: str, content: bytes | BinaryIO) -> None:
         """
-        Write a blob, in place of an older one with this key; a file is read in pieces.
+        Write a blob and replace an older one with this key; a file is read in pieces.
 
-        :param key: Its name; no other blob's name begins with it and a slash.
+        :param key: Name of the blob; no other name may begin with it and a slash.
         """
         file = io.BytesIO(content) if isinstance(content, bytes) else content
         with self.transaction():
@@ -301,9 +302,9 @@ class Store:
 
     def open_blob(self, key: str) -> io.BufferedReader | None:
         """
-        Read a blob, in pieces.
+        Open a blob; it is read in pieces.
 
-        :return: A file in the caller's transaction or snapshot; None if there is no such blob.
+        :return: A file that is valid in the caller's transaction or snapshot; None if the blob doesn't exist.
         """
         first = self._piece(key)
         if first is None:
@@ -315,12 +316,12 @@ class Store:
         return rows[0][0] if rows else None
 
     def delete_blob(self, key: str) -> None:
-        """Forget a blob; nothing happens if there is none."""
+        """Delete a blob; no effect if it doesn't exist."""
         self.execute("DELETE FROM polaris_blob WHERE key = ? OR starts_with(key, ?)", (key, f"{key}/"))
 
 
 class _BlobFile(io.RawIOBase):
-    """The pieces of a blob as one file, of which one is in memory."""
+    """The pieces of a blob as one file; one piece is in memory."""
 
     def __init__(self, store: Store, key: str, first: bytes) -> None:
         self._store = store
@@ -347,7 +348,8 @@ class _BlobFile(io.RawIOBase):
 
 
 def _piece_key(key: str, number: int) -> str:
-    # A blob of several pieces has none under the key alone: a version without pieces must not take the first for all.
+    # A blob of several pieces has no piece under the bare key: an older version must not read its first piece as the
+    # blob.
     return f"{key}/{number}"
 
 

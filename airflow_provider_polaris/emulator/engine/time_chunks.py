@@ -1,9 +1,9 @@
 """
-Time chunks of segments: numbering them in SQL and turning a number back into an interval.
+Time chunks of segments: number them in SQL, and convert a number back to an interval.
 
-A chunk is numbered by the seconds from 0001-01-01 (a Monday) to its start, a load counts up with each batch job; a
-segment is one chunk of one load, and its number in the hidden column ``__segment`` is both at once. So one INSERT
-assigns millions of rows to segments without a join, and newer loads have greater numbers.
+A chunk's number is the seconds from 0001-01-01 (a Monday) to its start. A load's number increases with each batch job.
+A segment is one chunk of one load; its number in the hidden column ``__segment`` combines both. So one INSERT assigns
+millions of rows to segments without a join, and newer loads have greater numbers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 CHUNK_BITS = 40
-"""Room for the chunk in a segment's number: seconds up to year 34,000; leaves eight million loads."""
+"""Size of the chunk part of a segment's number: seconds up to year 34,000. It leaves eight million loads."""
 
 ORIGIN = datetime(1, 1, 1, tzinfo=timezone.utc)
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -45,13 +45,13 @@ def load_base(load: int) -> int:
 
 def segment_number_sql(granularity: str, load: int, time_column: str) -> str:
     """
-    Build the DuckDB expression that gives a row's segment number.
+    Build the DuckDB expression for a row's segment number.
 
-    Null for a null ``__time``.
+    The number is null for a null ``__time``.
 
-    :param granularity: Polaris' word for the partitioning.
-    :param time_column: SQL of a TIMESTAMP, evaluated once.
-    :raises ValueError: ``granularity`` is no such word.
+    :param granularity: The Polaris granularity of the partitioning.
+    :param time_column: SQL of a TIMESTAMP; it is evaluated once.
+    :raises ValueError: ``granularity`` is unknown.
     """
     base = load_base(load)
     if granularity in _SECONDS:
@@ -66,9 +66,9 @@ def segment_number_sql(granularity: str, load: int, time_column: str) -> str:
 
 def chunk_interval(granularity: str, segment_number: int) -> tuple[int, int]:
     """
-    Turn a segment's number back into the chunk's interval.
+    Convert a segment's number to its chunk's interval.
 
-    :param granularity: The word that :func:`segment_number_sql` was given.
+    :param granularity: The granularity that was passed to :func:`segment_number_sql`.
     :return: Start and end in milliseconds since 1970; the end is capped at the year 9999.
     """
     if granularity == "all":
@@ -101,7 +101,7 @@ def from_ms(milliseconds: int) -> datetime:
 
 def iso(milliseconds: int) -> str:
     """
-    Write an instant as Polaris does, with milliseconds and ``Z``.
+    Format an instant as Polaris does, with milliseconds and ``Z``.
 
     >>> iso(0)
     '1970-01-01T00:00:00.000Z'
@@ -113,7 +113,7 @@ def iso(milliseconds: int) -> str:
 
 def parse_iso(text: str) -> int:
     """
-    Read what :func:`iso` wrote.
+    Parse a result of :func:`iso`.
 
     >>> parse_iso("1970-01-01T00:00:01.500Z")
     1500
@@ -123,6 +123,6 @@ def parse_iso(text: str) -> int:
 
 def timestamp_literal(instant: datetime) -> str:
     """
-    Write an instant as a DuckDB TIMESTAMP literal in UTC, whole milliseconds.
+    Format an instant as a DuckDB TIMESTAMP literal in UTC, in whole milliseconds.
     """
     return f"TIMESTAMP '{iso(to_ms(instant))[:-1]}'"

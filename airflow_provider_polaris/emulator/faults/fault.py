@@ -1,7 +1,7 @@
 """
-Faults on demand, for testing clients: set, listed and cleared under ``/__emulator__/`` only; performs no I/O.
+Fault rules for testing clients, set, listed and cleared only under ``/__emulator__/``. Performs no I/O.
 
-This is what can be asked for; :mod:`.fault_rules` keeps it, and :mod:`.fault_middleware` is where it strikes.
+This module defines the rules; :mod:`.rules` stores them and :mod:`.middleware` applies them.
 """
 
 from __future__ import annotations
@@ -21,25 +21,27 @@ _DAY: Final = 86_400
 
 class Fault(WireModel):
     """
-    One rule. A field that does not go with the effect is refused.
+    One rule. A field that the effect doesn't use is rejected.
 
-    :param effect: ``drop_reply``: the connection closes without an answer. ``status``: the answer has this HTTP
-        status. ``latency``: the request waits first. ``hide_job``: a job that is created is not in the list at first.
+    :param effect: ``drop_reply``: the connection closes without a reply. ``status``: the reply has this HTTP status.
+        ``latency``: the request or its reply is delayed. ``hide_job``: a new job is missing from the list at first.
         ``job_status``: unfinished jobs make no progress and show ``job_status``.
-    :param method: HTTP method that it applies to; None for all.
-    :param path: Regular expression that is searched in the path; None for all.
-    :param skip: How many requests that it applies to (``hide_job``: jobs) it lets go first.
-    :param times: How often it strikes; None for always. For ``job_status`` replies that show a job's status count.
-    :param takes_effect: For ``drop_reply`` and ``status``, what the request itself does all the same: nothing
-        (``never``), what it asks for (``now``), or that, but later (``later``). Default: ``now`` for ``drop_reply``,
-        ``never`` for ``status``. For ``latency``, ``now`` or nothing: with ``now`` only the answer waits.
-    :param after_seconds: For what is later and for hidden jobs: how long, by the emulator's clock.
-    :param after_requests: The same in further requests of the API, whichever of the two is over first.
-    :param describe: Whether a hidden job can be described, canceled and so on by its id; else all that is a 404.
-    :param status: HTTP status of the answer.
-    :param retry_after: Its header ``Retry-After``.
-    :param seconds: How long ``latency`` lets the request or its answer wait, in real time.
-    :param job_status: What replies show.
+    :param method: HTTP method to match; None for all.
+    :param path: Regular expression to search in the path; None for all.
+    :param skip: Number of matching requests (``hide_job``: jobs) that pass before the rule applies.
+    :param times: How often the rule applies; None for always. For ``job_status``, every reply with a job's status
+        counts.
+    :param takes_effect: For ``drop_reply`` and ``status``, when the request takes effect in spite of the fault:
+        ``never``, ``now`` or ``later``. Default: ``now`` for ``drop_reply``, ``never`` for ``status``. For ``latency``,
+        ``now`` or unset: with ``now`` only the reply is delayed.
+    :param after_seconds: Delay of a late effect or of a hidden job, in seconds of the emulator's clock.
+    :param after_requests: The same delay in further requests of the API; the delay that ends first applies.
+    :param describe: Whether a hidden job can be described, canceled and so on by its id; otherwise these requests get a
+        404.
+    :param status: HTTP status of the reply.
+    :param retry_after: Header ``Retry-After`` of the reply.
+    :param seconds: Delay of ``latency`` in seconds of real time.
+    :param job_status: Status that replies show.
     """
 
     effect: Literal["drop_reply", "status", "latency", "hide_job", "job_status"]
@@ -58,24 +60,21 @@ class Fault(WireModel):
 
     @property
     def request_takes_effect(self) -> Literal["never", "now", "later"]:
-        """What the request itself does, the default resolved."""
+        """When the request takes effect; resolves the default."""
         return self.takes_effect or ("never" if self.effect == "status" else "now")
 
     def check(self) -> None:
         """
-        Refuse a rule that makes no sense.
+        Reject an inconsistent rule.
 
         :raises ApiError: 400 that names the field.
         """
         for name, field in Fault.model_fields.items():
             if name in self.model_fields_set and name not in _FIELDS[self.effect]:
-                raise bad_request(
-                    f"field {field.alias!r} does not go with the effect {self.effect!r}.", str(field.alias)
-                )
+                raise bad_request(f"field {field.alias!r} is not used by the effect {self.effect!r}.", str(field.alias))
         if self.effect == "latency" and self.takes_effect not in (None, "now"):
             raise bad_request(
-                f"field 'takesEffect' has the value {self.takes_effect!r}, and what goes with the effect 'latency' is "
-                "'now'.",
+                f"field 'takesEffect' has the value {self.takes_effect!r}, but the effect 'latency' allows only 'now'.",
                 "takesEffect",
             )
         has_delay = self.after_seconds is not None or self.after_requests is not None
@@ -112,10 +111,10 @@ _FIELDS: Final[Mapping[str, frozenset[str]]] = {
 @dataclass
 class Freeze:
     """
-    While it lasts, unfinished jobs make no progress and show one status.
+    While it is active, unfinished jobs make no progress and show one status.
 
-    :param status: What replies show.
-    :param replies: Replies left that show it; None for no end.
+    :param status: Status that replies show.
+    :param replies: Number of remaining replies with this status; None for unlimited.
     """
 
     status: str
@@ -127,10 +126,10 @@ class Freeze:
             self.replies -= 1
 
     def value(self) -> dict[str, Any]:
-        """Return the rule that it is; ``times`` is what is left."""
+        """Return the rule; ``times`` is the remaining number of replies."""
         return {"effect": "job_status", "jobStatus": self.status, "times": self.replies}
 
     @property
     def is_over(self) -> bool:
-        """Whether it has been shown as often as it was to be."""
+        """Whether no replies remain."""
         return self.replies is not None and self.replies <= 0

@@ -1,5 +1,5 @@
 """
-Where faults strike: between the server and the application.
+Apply faults between the server and the application.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from airflow_provider_polaris.emulator.wire.requests import CONTROL_PREFIX
 
 log = logging.getLogger("airflow_provider_polaris.emulator")
 
-#: Key in the scope of a request whose connection the server has to close without an answer.
+#: Key in the scope of a request: the server closes its connection without a reply.
 DROP_REPLY: Final = "polaris_emulator.drop_reply"
 _HEALTH: Final = f"{CONTROL_PREFIX}/health"
 
 
 class FaultMiddleware:
     """
-    Lets the faults strike before and after the application, and carries out what they postponed.
+    Applies faults before and after the application, and runs postponed requests when they are due.
 
-    :param app: What answers.
+    :param app: The application.
     :param faults: The rules.
     """
 
@@ -96,8 +96,8 @@ class FaultMiddleware:
         try:
             await self._app(late.scope, receive, _swallow)
         except Exception:
-            # It must not fail the request that it happened to be due with.
-            log.exception("%s %s failed, which was carried out late", late.scope["method"], late.scope["path"])
+            # A failed late request must not fail the current request.
+            log.exception("the late request %s %s failed", late.scope["method"], late.scope["path"])
 
 
 async def _swallow(_: Message) -> None:

@@ -1,8 +1,9 @@
 """
-The faults of one emulator that are set, and what they left for later; performs no I/O.
+The active fault rules of one emulator and the effects that they postponed. Performs no I/O.
 
-A rule strikes either a request, or the job that a request creates, so one POST can lose its reply and make a job that
-the list does not show yet. Nothing happens behind anybody's back: what is due later happens when somebody asks.
+A rule applies either to a request or to the job that a request creates. So one POST can lose its reply and also create
+a job that the list doesn't show yet. The emulator has no background threads. Delayed effects are applied when the next
+request arrives.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ from airflow_provider_polaris.emulator.wire.identifiers import NANOSECONDS, Cloc
 @dataclass(frozen=True)
 class Delay:
     """
-    When something later is due, by the clock or by the requests, whichever comes first.
+    When a delayed effect is due: at a time or after a number of requests, whichever comes first.
 
     :param instant: Nanoseconds since the epoch.
-    :param requests: Number of requests of the API; it is due once there were more.
+    :param requests: Number of requests of the API; the effect is due once the count exceeds it.
     """
 
     instant: int | None
     requests: int | None
 
     def is_over(self, now: int, requests: int) -> bool:
-        """Return whether it is due at an instant, in the handling of request number ``requests``."""
+        """Return whether the effect is due at an instant, in the handling of request number ``requests``."""
         return (self.instant is not None and now >= self.instant) or (
             self.requests is not None and requests > self.requests
         )
@@ -41,7 +42,7 @@ class Delay:
 
 @dataclass(frozen=True)
 class LateRequest:
-    """A request that the client has lost, and that will be carried out all the same."""
+    """A request without a reply that will still be executed."""
 
     scope: Scope
     body: bytes
@@ -49,7 +50,7 @@ class LateRequest:
 
 
 class _Rule:
-    """A fault and how often it had its turn."""
+    """A fault and its counters."""
 
     def __init__(self, fault: Fault) -> None:
         try:
@@ -61,7 +62,7 @@ class _Rule:
         self._skipped = 0
 
     def strikes(self, method: str, path: str) -> bool:
-        """Return whether it strikes this request, and count it."""
+        """Return whether the rule applies to this request, and count the request."""
         fault = self.fault
         if fault.method not in (None, method) or not self._pattern.search(path):
             return False
@@ -76,10 +77,9 @@ class _Rule:
 
 class Faults:
     """
-    The rules of one emulator, what they left for later, and a count of its requests.
+    The rules of one emulator, their postponed requests, and a count of all requests.
 
-    Of several rules that fit a request the first that is not used up strikes, so rules make a sequence. Any thread
-    may call any method.
+    The first matching rule that is not used up applies, so rules form a sequence. All methods are thread-safe.
 
     :param clock: Nanoseconds since the epoch.
     """
@@ -95,23 +95,23 @@ class Faults:
 
     def add(self, fault: Fault) -> None:
         """
-        Add a rule; rules strike in the order in which they were added.
+        Add a rule; rules apply in the order in which they were added.
 
-        :raises ApiError: 400 for a path that is no regular expression.
+        :raises ApiError: 400 for a path that is not a regular expression.
         """
         rule = _Rule(fault)
         with self._lock:
             self._rules.append(rule)
 
     def clear(self) -> None:
-        """Forget all rules, forget requests that were to be carried out later, and show all jobs."""
+        """Remove all rules and all postponed requests, and show all jobs."""
         with self._lock:
             self._rules.clear()
             self._late.clear()
             self._hidden.clear()
 
     def values(self) -> list[dict[str, Any]]:
-        """Return all rules as they were set, each with how often it struck."""
+        """Return all rules, each with the number of times it was applied."""
         with self._lock:
             return [
                 {**rule.fault.model_dump(by_alias=True, exclude_unset=True), "struck": rule.struck}
@@ -120,11 +120,11 @@ class Faults:
 
     def strike(self, method: str, path: str) -> Fault | None:
         """
-        Count a request and return the rule that strikes it.
+        Count a request and return the rule that applies to it.
 
         :param method: HTTP method.
         :param path: Path without the query.
-        :return: None if no rule does.
+        :return: None if no rule applies.
         """
         with self._lock:
             self._count += 1
@@ -134,7 +134,7 @@ class Faults:
 
     def job_created(self, job_id: str) -> None:
         """
-        Hide a new job if a rule says so.
+        Hide a new job if a rule applies.
 
         :param job_id: Its id.
         """
@@ -146,7 +146,7 @@ class Faults:
 
     def hides(self, job_id: str, *, describing: bool) -> bool:
         """
-        Return whether a reply must not show a job.
+        Return whether a job is hidden from a reply.
 
         :param job_id: Its id.
         :param describing: Whether the reply is about this job, rather than the list.
@@ -161,12 +161,12 @@ class Faults:
             return not (describing and describe)
 
     def postpone(self, scope: Scope, body: bytes, fault: Fault) -> None:
-        """Keep a request for later."""
+        """Store a request for later execution."""
         with self._lock:
             self._late.append(LateRequest(scope, body, self._delay(fault)))
 
     def take_due(self) -> list[LateRequest]:
-        """Return the postponed requests that are due before the coming request, in their order; each one once."""
+        """Remove and return, in order, the postponed requests that are due before the coming request."""
         with self._lock:
             now = self._clock()
             due: list[LateRequest] = []
@@ -177,12 +177,12 @@ class Faults:
             return due
 
     def waiting(self) -> int:
-        """Return how many requests are still to be carried out."""
+        """Return the number of postponed requests."""
         with self._lock:
             return len(self._late)
 
     def requests(self) -> dict[str, int]:
-        """Return how often each method and path was asked, ids left out."""
+        """Return the number of requests by method and path, without ids."""
         with self._lock:
             return dict(self._requests)
 
@@ -192,7 +192,7 @@ class Faults:
 
 
 def _route(path: str) -> str:
-    """Return a path without the parts that name one thing."""
+    """Return a path without ids and names."""
     pieces = path.split("/")
     if len(pieces) > 3:
         pieces[3] = "{projectId}"

@@ -1,8 +1,8 @@
 """
-From the body of a POST to a batch job: every rule of the Jobs API that can be checked before the job starts.
+Build a batch job from the body of a POST, and check every rule of the Jobs API that can be checked before the start.
 
-What a rule refuses is a 400 that names field, value and rule, and nothing has changed. What only shows when the data
-is read, and what the emulator's SQL can't do, fails the job later.
+A broken rule is a 400 that names field, value and rule, and changes nothing. Errors in the data, and SQL that the
+emulator doesn't support, fail the job later.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ _OTHER_SOURCES: Final = ("azure", "connection", "inline", "s3")
 _DEFAULT_PARTITIONING: Final = "day"
 
 
-def prepare_batch(data: Mapping[str, Any], catalog: Catalog, shelf: FileStore, assumed: Assumptions) -> Prepared:
+def prepare_batch(data: Mapping[str, Any], catalog: Catalog, file_store: FileStore, assumed: Assumptions) -> Prepared:
     """
-    Check the body of a POST and fill in everything that Polaris fills in.
+    Validate the body of a POST and fill in the values that Polaris fills in.
 
     :param data: The body.
     :param catalog: The tables.
-    :param shelf: The uploaded files.
-    :param assumed: How open questions are read.
-    :return: The job, not yet stored.
-    :raises ApiError: 400 for a job that breaks a rule, 501 for one that the emulator can't run.
+    :param file_store: The uploaded files.
+    :param assumed: The assumptions.
+    :return: The validated job, not yet stored.
+    :raises ApiError: 400 for an invalid job, 501 for a job that the emulator can't run.
     """
     job = parse(BatchJob, data)
     job = job.model_copy(update={"context": read_context(job.context, assumed)})
-    source, columns, source_interval = _read_source(job, catalog, shelf)
+    source, columns, source_interval = _read_source(job, catalog, file_store)
     target = find_target(job.target, catalog, may_be_missing=True)
     if target is None and not job.create_table_if_not_exists:
         raise bad_request(
@@ -78,7 +78,7 @@ def prepare_batch(data: Mapping[str, Any], catalog: Catalog, shelf: FileStore, a
 
 def partitioning_of(spec: Mapping[str, Any], target: TableDef | None) -> str:
     """
-    Return the granularity that a job writes in.
+    Return the partitioning granularity of a job.
 
     :param spec: An echoed specification.
     :param target: The target table, if it exists.
@@ -88,9 +88,9 @@ def partitioning_of(spec: Mapping[str, Any], target: TableDef | None) -> str:
 
 def plan_of(spec: Mapping[str, Any], aggregations: Sequence[bool]) -> BatchPlan:
     """
-    Return what the engine has to do for an echoed specification.
+    Return the engine's plan for an echoed specification.
 
-    :param spec: What :func:`prepare_batch` made.
+    :param spec: Specification from :func:`prepare_batch`.
     :param aggregations: Whether each of its mappings is an aggregation.
     """
     source = spec["source"]
@@ -122,14 +122,14 @@ def plan_of(spec: Mapping[str, Any], aggregations: Sequence[bool]) -> BatchPlan:
 
 
 def _read_source(
-    job: BatchJob, catalog: Catalog, shelf: FileStore
+    job: BatchJob, catalog: Catalog, file_store: FileStore
 ) -> tuple[dict[str, Any], tuple[Column, ...], Interval | None]:
     kind = job.source.get("type")
     if kind == "table":
         table_source = parse(TableSource, job.source, "source")
         return _read_table_source(table_source, catalog)
     if kind == "uploaded":
-        return _read_uploaded_source(parse(UploadedSource, job.source, "source"), shelf)
+        return _read_uploaded_source(parse(UploadedSource, job.source, "source"), file_store)
     if kind in _OTHER_SOURCES:
         raise not_implemented(f"sources of type {kind!r}", "source.type")
     words = _words(("table", "uploaded", *_OTHER_SOURCES))
@@ -145,7 +145,7 @@ def _read_table_source(
         raise bad_request(f"table {source.table_name!r} does not exist.", "source.tableName")
     availability = catalog.availability(table)
     if availability != "available":
-        # DOCUMENTED https://docs.imply.io/polaris/api-ingest-table: it can't be used. GUESS: refused with a 400.
+        # DOCUMENTED https://docs.imply.io/polaris/api-ingest-table: it can't be used. GUESS: rejected with a 400.
         raise bad_request(
             f"table {source.table_name!r} is {availability!r} and can't be a source now.", "source.tableName"
         )
@@ -154,11 +154,13 @@ def _read_table_source(
     return echoed, catalog.columns(table), interval
 
 
-def _read_uploaded_source(source: UploadedSource, shelf: FileStore) -> tuple[dict[str, Any], tuple[Column, ...], None]:
+def _read_uploaded_source(
+    source: UploadedSource, file_store: FileStore
+) -> tuple[dict[str, Any], tuple[Column, ...], None]:
     for name in source.file_list:
-        if shelf.find(name) is None:
+        if file_store.find(name) is None:
             raise bad_request(f"file {name!r} does not exist.", "source.fileList")
-    shelf.check_readable(source.file_list, source.format_settings)
+    file_store.check_readable(source.file_list, source.format_settings)
     names = [field.name for field in source.input_schema]
     for field in source.input_schema:
         if field.data_type not in COLUMN_TYPES:
@@ -188,7 +190,7 @@ def _check_partitioning(job: BatchJob) -> None:
 
 
 def _check_mode(job: BatchJob, partitioning: str) -> list[Interval]:
-    """DOCUMENTED polaris-sdk 20250425.14.0, CreateBatchJobRequest and JobTargetV2, but for the GUESS named below."""
+    """DOCUMENTED polaris-sdk 20250425.14.0, CreateBatchJobRequest and JobTargetV2, except for the GUESS below."""
     texts = job.target.intervals or []
     if job.ingestion_mode == "append":
         if texts:
@@ -199,7 +201,8 @@ def _check_mode(job: BatchJob, partitioning: str) -> list[Interval]:
     if job.replace_all and texts:
         raise bad_request("'replaceAll' can't be true when 'target.intervals' is set.", "replaceAll")
     if not job.replace_all and not texts:
-        # GUESS: what the service does is not documented; replacing nothing or everything would both be wrong.
+        # GUESS: the behavior of the service is not documented; replacing nothing and replacing everything would both be
+        # wrong.
         raise bad_request(
             "ingestionMode 'replace' needs either 'target.intervals' or 'replaceAll': true.", "target.intervals"
         )

@@ -1,5 +1,5 @@
 """
-The ``context`` of a job: which of its keys are known, and what becomes of the others; performs no I/O.
+The ``context`` of a job: its known keys, and the handling of unknown keys. Performs no I/O.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Any, Final
 from airflow_provider_polaris.emulator.assumptions import Assumptions
 from airflow_provider_polaris.emulator.wire.errors import bad_request
 
-# DOCUMENTED https://druid.apache.org/docs/latest/multi-stage-query/reference and .../querying/sql-query-context: what
-# the engine behind batch jobs takes. GUESS: a Polaris that looks at keys knows these.
+# DOCUMENTED https://druid.apache.org/docs/latest/multi-stage-query/reference and .../querying/sql-query-context:
+# parameters of the engine behind batch jobs. GUESS: if Polaris checks the keys, it accepts these.
 KNOWN_CONTEXT: Final = frozenset(
     {
         "arrayIngestMode",
@@ -41,14 +41,14 @@ KNOWN_CONTEXT: Final = frozenset(
 
 def read_context(context: Mapping[str, Any] | None, assumed: Assumptions) -> dict[str, Any] | None:
     """
-    Return the context that a job keeps.
+    Return the context that is stored with a job.
 
-    DOCUMENTED polaris-sdk 20250425.14.0, CreateBatchJobRequest: an object with any keys. GUESS: what becomes of a key
-    that nobody knows, hence the assumption ``unknown_context``.
+    DOCUMENTED polaris-sdk 20250425.14.0, CreateBatchJobRequest: an object with any keys. GUESS: the handling of unknown
+    keys, see the assumption ``unknown_context``.
 
-    :param context: As it was sent.
-    :param assumed: How it is read.
-    :return: None where nothing is left of it, or nothing was sent.
+    :param context: The context as it was sent.
+    :param assumed: The assumptions.
+    :return: None if no keys remain, or no context was sent.
     :raises ApiError: 400 that names the first unknown key.
     """
     if context is None:

@@ -1,5 +1,5 @@
 """
-From the body of a POST to a job that deletes data, brings it back or drops a table: what the Jobs API refuses at once.
+Build jobs that delete data, restore data or drop a table from the body of a POST, and check the rules of the Jobs API.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from airflow_provider_polaris.emulator.wire.requests import parse
 
 def prepare_delete(data: Mapping[str, Any], catalog: Catalog) -> Prepared:
     """
-    Check a job that deletes data of a table.
+    Validate a job that deletes data of a table.
 
     DOCUMENTED polaris-sdk 20250425.14.0, CreateDeleteDataJobRequest: any intervals, or ``deleteAll`` without any.
-    GUESS: with neither it is refused; deleting nothing or everything would both be wrong.
+    GUESS: a job with neither is rejected; deleting nothing and deleting everything would both be wrong.
 
-    :raises ApiError: 400 for a job that breaks a rule.
+    :raises ApiError: 400 for an invalid job.
     """
     job = parse(DeleteDataJob, data)
     target = find_target(job.target, catalog)
@@ -47,12 +47,12 @@ def prepare_delete(data: Mapping[str, Any], catalog: Catalog) -> Prepared:
 
 def prepare_restore(data: Mapping[str, Any], catalog: Catalog, tables: Tables, assumed: Assumptions) -> Prepared:
     """
-    Check a job that brings softly deleted data back.
+    Validate a job that restores softly deleted data.
 
-    DOCUMENTED polaris-sdk 20250425.14.0, CreateRestoreDataJobRequest: one interval, beside the target. GUESS: data
-    that is in the way fails the job, unless ``restore_overlap`` says that the job is refused.
+    DOCUMENTED polaris-sdk 20250425.14.0, CreateRestoreDataJobRequest: one interval, outside the target. GUESS: existing
+    data in the interval fails the job, unless ``restore_overlap`` rejects the job.
 
-    :raises ApiError: 400 for a job that breaks a rule.
+    :raises ApiError: 400 for an invalid job.
     """
     job = parse(RestoreDataJob, data)
     target = find_target(job.target, catalog)
@@ -76,11 +76,11 @@ def prepare_restore(data: Mapping[str, Any], catalog: Catalog, tables: Tables, a
 
 def prepare_drop(data: Mapping[str, Any], catalog: Catalog) -> Prepared:
     """
-    Check a job that drops a table.
+    Validate a job that drops a table.
 
-    DOCUMENTED polaris-sdk 20250425.14.0, CreateDropTableJobRequest. GUESS: intervals are refused.
+    DOCUMENTED polaris-sdk 20250425.14.0, CreateDropTableJobRequest. GUESS: intervals are rejected.
 
-    :raises ApiError: 400 for a job that breaks a rule.
+    :raises ApiError: 400 for an invalid job.
     """
     job = parse(DropTableJob, data)
     target = find_target(job.target, catalog)

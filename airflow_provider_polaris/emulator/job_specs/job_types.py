@@ -1,5 +1,5 @@
 """
-Which job a POST asks for, and whether it may be now: by its type, its fields and the jobs that have not ended.
+Validate the body of a POST by its job type, its fields and the active jobs.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ JOB_TYPES: Final = ("batch", "delete_data", "drop_table", "restore_data", "strea
 
 
 def prepare(
-    data: Mapping[str, Any], catalog: Catalog, shelf: FileStore, tables: Tables, assumed: Assumptions
+    data: Mapping[str, Any], catalog: Catalog, file_store: FileStore, tables: Tables, assumed: Assumptions
 ) -> Prepared:
     """
-    Check the body of a POST and fill in everything that Polaris fills in.
+    Validate the body of a POST and fill in the values that Polaris fills in.
 
     :param data: The body.
     :param catalog: The tables.
-    :param shelf: The uploaded files.
+    :param file_store: The uploaded files.
     :param tables: The engine's tables.
-    :param assumed: How open questions are read.
-    :return: The job, not yet stored.
-    :raises ApiError: 400 for a job that breaks a rule, 501 for one that the emulator can't run.
+    :param assumed: The assumptions.
+    :return: The validated job, not yet stored.
+    :raises ApiError: 400 for an invalid job, 501 for a job that the emulator can't run.
     """
     # DOCUMENTED polaris-sdk 20250425.14.0 has no default; GUESS from the vendor's OpenAPI document: it is 'sql'.
     job_type = data.get("type", "sql")
     if job_type == "batch":
-        return prepare_batch(data, catalog, shelf, assumed)
+        return prepare_batch(data, catalog, file_store, assumed)
     if job_type == "delete_data":
         return prepare_delete(data, catalog)
     if job_type == "restore_data":

@@ -1,5 +1,5 @@
 """
-The mappings of a batch job: which columns they write, what they aggregate, and the one that Polaris adds.
+Validate the mappings, the filter and the clustering columns of a batch job, and add the mapping that Polaris adds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _COUNT_MAPPING: Final = Mapping_.model_validate(
     {"columnName": COUNT_COLUMN, "expression": "COUNT(*)", "isAggregation": True}
 )
 
-#: Longer expressions are not repeated in messages.
+#: Messages don't repeat longer expressions.
 _LONGEST_SHOWN: Final = 200
 
 
@@ -27,19 +27,19 @@ def read_mappings(
     job: BatchJob, target: TableDef | None, columns: Sequence[Column], is_table: bool, assumed: Assumptions
 ) -> tuple[list[Mapping_], list[bool]]:
     """
-    Check the mappings of a job, and add what Polaris adds.
+    Validate the mappings of a job, and add the mapping that Polaris adds.
 
     :param job: The request.
-    :param target: The target table; None if it has to be created.
+    :param target: The target table; None if the job creates it.
     :param columns: Columns of the source.
     :param is_table: Whether the source is a table.
-    :param assumed: How open questions are read.
-    :return: The mappings, and for each whether it is an aggregation.
+    :param assumed: The assumptions.
+    :return: The mappings, and whether each is an aggregation.
     :raises ApiError: 400.
     """
     mappings = list(job.mappings)
     if not mappings:
-        # GUESS: the effect of no mappings is not documented.
+        # GUESS: the effect of an empty list of mappings is not documented.
         raise bad_request("'mappings' is empty: every column has to be mapped.", "mappings")
     measures = measures_of(target)
     names = [one.column_name for one in mappings]
@@ -63,22 +63,22 @@ def read_mappings(
 
 def _counts(target: TableDef | None, aggregations: Sequence[bool], assumed: Assumptions) -> bool:
     """
-    Return whether Polaris adds the number of rolled-up rows.
+    Return whether Polaris adds ``__count``, the number of rolled-up rows.
 
-    OBSERVED 2023-09-13 (api-ingest-table) for a new aggregate table. GUESS: for an existing one when it has the
-    column, unless ``existing_count`` says otherwise; an explicit mapping takes its place.
+    OBSERVED 2023-09-13 (api-ingest-table) for a new aggregate table. GUESS: for an existing table if it has the column,
+    unless ``existing_count`` has another value; an explicit mapping replaces it.
     """
     if target is None:
         return any(aggregations)
     if target.type != "aggregate" or assumed.existing_count == "never":
         return False
-    # A strict table has declared columns only, whatever is assumed.
+    # A strict table has only declared columns, independent of the assumption.
     undeclared = assumed.existing_count == "always" and target.schema_mode == "flexible"
     return undeclared or COUNT_COLUMN in measures_of(target)
 
 
 def _check_mapping(one: Mapping_, aggregation: bool, columns: Sequence[Column], field: str) -> None:
-    """GUESS: the service plans the SQL when the job is created, so SQL that can't be right is a 400."""
+    """GUESS: the service plans the SQL when the job is created, so invalid SQL is a 400."""
     try:
         expression = translate_expression(one.expression, columns, storing=True)
     except SqlNotSupported:
@@ -111,7 +111,7 @@ def _check_column(one: Mapping_, aggregation: bool, target: TableDef | None, fie
         )
     declared = {column["name"]: column for column in target.attributes.get("schema") or ()}
     if target.schema_mode == "strict" and one.column_name not in declared:
-        # DOCUMENTED https://docs.imply.io/polaris/schema: a strict table has declared columns only.
+        # DOCUMENTED https://docs.imply.io/polaris/schema: a strict table has only declared columns.
         raise bad_request(
             f"table {target.name!r} is strict and has no column {one.column_name!r}.", f"{field}.columnName"
         )
@@ -129,7 +129,7 @@ def _check_column(one: Mapping_, aggregation: bool, target: TableDef | None, fie
 
 def check_filter(text: str | None, columns: Sequence[Column]) -> None:
     """
-    Check the filter of a job.
+    Validate the filter of a job.
 
     :param text: The condition; None if there is none.
     :param columns: Columns of the source.
@@ -147,19 +147,19 @@ def check_filter(text: str | None, columns: Sequence[Column]) -> None:
 
 def check_clustering(job: BatchJob, mappings: Sequence[Mapping_], aggregations: Sequence[bool]) -> None:
     """
-    Check the clustering columns of a job.
+    Validate the clustering columns of a job.
 
     :raises ApiError: 400.
     """
     kinds = {one.column_name: aggregation for one, aggregation in zip(mappings, aggregations, strict=True)}
     for name in job.clustering_columns or ():
-        # DOCUMENTED polaris-sdk 20250425.14.0: dimensions only. GUESS: they have to be mapped.
+        # DOCUMENTED polaris-sdk 20250425.14.0: dimensions only. GUESS: the job has to map them.
         if name != TIME_COLUMN and kinds.get(name, True):
             raise bad_request(f"column {name!r} is not a mapped dimension.", "clusteringColumns")
 
 
 def _shown(expression: str) -> str:
-    """Name an expression in a message: a long one would hide the reason, which shows the place that is wrong."""
+    """Format an expression for a message. A long expression is left out, so that the reason stays visible."""
     if len(expression) > _LONGEST_SHOWN:
         return f"expression of {len(expression)} characters"
     return f"expression {expression!r}"

@@ -1,5 +1,5 @@
 """
-What Polaris makes of a job's specification: the echo with all defaults, and the SQL that it stands for; no I/O.
+Build the normalized specification of a job, with all defaults, and its SQL. Performs no I/O.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ def normalize_spec(
     """
     Return the specification as Polaris echoes it.
 
-    OBSERVED 2023-09-13 in the sample of https://docs.imply.io/polaris/api-ingest-table: defaults are filled in, what
-    was left out of ``isAggregation`` and ``filterExpression`` is null, ``target.intervals`` is ``[]``. GUESS:
-    intervals come back in the form of the vendor's own default, and fields that the sample doesn't have
-    (``replaceAll``, ``partitionedBy``, ``clusteringColumns``, ``context``) come back only when they say something.
+    OBSERVED 2023-09-13 in the sample of https://docs.imply.io/polaris/api-ingest-table: defaults are filled in, an
+    absent ``isAggregation`` or ``filterExpression`` is null, ``target.intervals`` is ``[]``. GUESS: intervals have the
+    format of the vendor's default, and fields that the sample lacks (``replaceAll``, ``partitionedBy``,
+    ``clusteringColumns``, ``context``) are echoed only if they differ from their default.
 
     :param job: The request.
     :param source: The source with its defaults.
     :param intervals: The target's intervals.
-    :param mappings: The mappings with those that Polaris adds.
+    :param mappings: The mappings, including those that Polaris adds.
     :return: A JSON object.
     """
     spec: dict[str, Any] = {
@@ -91,17 +91,17 @@ def query_text(
     partitioning: str,
 ) -> str:
     r"""
-    Return the SQL that a batch job stands for.
+    Return the SQL of a batch job.
 
     OBSERVED 2023-09-13 in the sample of https://docs.imply.io/polaris/api-ingest-table for an append from a table.
-    GUESS for the rest: the filter and the replaced intervals are further terms of WHERE, REPLACE has the form of
+    GUESS for other jobs: the filter and the replaced intervals are further terms of WHERE, REPLACE has the form of
     https://docs.imply.io/polaris/sql-ingestion-reference, files are read with POLARIS_SOURCE.
 
     :param spec: The echoed specification.
     :param aggregations: Whether each mapping is an aggregation.
-    :param source_interval: What is read of a source table.
-    :param intervals: What is replaced.
-    :param partitioning: Granularity that the job writes in.
+    :param source_interval: Interval that the job reads from a source table.
+    :param intervals: Intervals that the job replaces.
+    :param partitioning: Partitioning granularity of the job.
     :return: SQL with ``\n`` between the lines.
     """
     selected = [(_name(one["columnName"]), one["expression"]) for one in spec["mappings"]]
@@ -152,7 +152,7 @@ def _from(source: Mapping[str, Any]) -> str:
 
 
 def _bound(interval: Interval) -> str:
-    # OBSERVED 2023-09-13 (api-ingest-table): the lower bound -1000 is 0 in the SQL, though not in the spec.
+    # OBSERVED 2023-09-13 (api-ingest-table): the lower bound -1000 is 0 in the SQL, but not in the spec.
     start = "0" if interval.start == EARLIEST else format_instant(interval.start)
     return f"{start}/{format_instant(interval.end)}"
 

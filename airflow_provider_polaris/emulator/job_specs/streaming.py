@@ -1,7 +1,7 @@
 """
-Streaming jobs as far as other jobs have to do with them: they are listed, they accept rows of an age, they end.
+Validate streaming jobs. They are listed, accept rows of a limited age, and can be suspended and canceled.
 
-They ingest nothing: rows come through the control plane.
+They ingest nothing: the control plane adds the rows.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from airflow_provider_polaris.emulator.wire.requests import parse
 
 def prepare_stream(data: Mapping[str, Any], catalog: Catalog) -> Prepared:
     """
-    Check a streaming job.
+    Validate a streaming job.
 
-    DOCUMENTED polaris-sdk 20250425.14.0, CreateStreamingJobRequest. GUESS: connections exist, whatever their name;
-    mappings and filter are echoed as they are.
+    DOCUMENTED polaris-sdk 20250425.14.0, CreateStreamingJobRequest. GUESS: every connection name exists; mappings and
+    filter are echoed unchanged.
 
-    :raises ApiError: 400 for a job that breaks a rule, 501 for upserts.
+    :raises ApiError: 400 for an invalid job, 501 for upserts.
     """
     job = parse(StreamingJob, data)
     if job.source.get("type") != "connection":

@@ -1,5 +1,5 @@
 """
-A job that passed every check, and the checks that all types of jobs share.
+A validated job, and the checks that all job types share.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from airflow_provider_polaris.emulator.wire.names import table_name_fault
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """
-    A job that passed every check.
+    A validated job.
 
     :param spec: The specification as it is echoed.
-    :param target: The target table; None if it has to be created.
-    :param query: The SQL that it stands for; None if it stands for none.
+    :param target: The target table; None if the job creates it.
+    :param query: The SQL of the job; None if it has no SQL.
     :param aggregations: Whether each of its mappings is an aggregation.
     """
 
@@ -35,10 +35,10 @@ class Prepared:
 
 def find_target(target: TableTarget, catalog: Catalog, *, may_be_missing: bool = False) -> TableDef | None:
     """
-    Find the table that a job is about.
+    Return the target table of a job.
 
-    :param may_be_missing: Whether the job creates it then.
-    :raises ApiError: 400 for a name that no table can have, or a table that doesn't exist.
+    :param may_be_missing: Whether the job creates a missing table.
+    :raises ApiError: 400 for an invalid name, or a table that doesn't exist.
     """
     check_table_name(target.table_name, "target.tableName")
     found = catalog.find(target.table_name)
@@ -49,10 +49,10 @@ def find_target(target: TableTarget, catalog: Catalog, *, may_be_missing: bool =
 
 def echo_target(target: TableTarget, intervals: Sequence[Interval] = ()) -> dict[str, Any]:
     """
-    Return a target as it is echoed.
+    Return the echo of a target.
 
-    OBSERVED 2023-09-13 in the sample of https://docs.imply.io/polaris/api-ingest-table: ``intervals`` is ``[]`` where
-    there are none. GUESS: for jobs that can't have any, too.
+    OBSERVED 2023-09-13 in the sample of https://docs.imply.io/polaris/api-ingest-table: ``intervals`` is ``[]`` if
+    there are none. GUESS: also for job types without intervals.
     """
     return {
         "tableName": target.table_name,
@@ -62,7 +62,7 @@ def echo_target(target: TableTarget, intervals: Sequence[Interval] = ()) -> dict
 
 
 def check_table_name(name: str, field: str) -> None:
-    """Refuse a name that no table can have."""
+    """Reject an invalid table name."""
     fault = table_name_fault(name)
     if fault is not None:
         raise bad_request(f"table name {name!r} is not valid: {fault}.", field)
@@ -70,7 +70,7 @@ def check_table_name(name: str, field: str) -> None:
 
 def read_interval(text: str, field: str) -> Interval:
     """
-    Read an interval of a request.
+    Parse an interval of a request.
 
     :raises ApiError: 400.
     """

@@ -1,0 +1,1 @@
+"""Creation, progress and completion of the emulated jobs."""

@@ -1,5 +1,5 @@
 """
-How jobs end: status, health, log entry and totals of a job that completed, failed or was canceled; performs no I/O.
+Set status, health, log entry and totals of a job that completed, failed or was canceled. Performs no I/O.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from airflow_provider_polaris.emulator.wire.identifiers import rfc3339
 
 
 def completed(job: Job, totals: BatchTotals, now: int) -> Job:
-    """Return the job as it is once it has completed with these totals."""
+    """Return the completed job with these totals."""
     counted = {
-        # DOCUMENTED https://docs.imply.io/polaris/ingestion-status-reference: what batch jobs report; the rest is null
+        # DOCUMENTED https://docs.imply.io/polaris/ingestion-status-reference: the totals of batch jobs; the other
+        # fields are null
         "numBytesProcessed": totals.bytes_processed,
         "numRowsPersisted": totals.rows_persisted,
         "numRowsProcessed": totals.rows_processed,
@@ -25,7 +26,7 @@ def completed(job: Job, totals: BatchTotals, now: int) -> Job:
     }
     done = replace(job, status=move(job.status, "complete"), completed=now, totals=counted)
     if totals.rows_processed == 0:
-        # DOCUMENTED polaris-sdk 20250425.14.0, JobWarningCodeV2. GUESS: a replace that read nothing gets it too.
+        # DOCUMENTED polaris-sdk 20250425.14.0, JobWarningCodeV2. GUESS: a replace that read nothing gets it, too.
         return _with_health(done, "warn", "no_rows_found", "The job completed without ingesting any rows.", now)
     if totals.rows_skipped_by_error:
         message = f"The job skipped {totals.rows_skipped_by_error} rows that could not be parsed."
@@ -35,10 +36,11 @@ def completed(job: Job, totals: BatchTotals, now: int) -> Job:
 
 def changed(job: Job, segments: int, now: int) -> Job:
     """
-    Return the job as it is once it has completed and deleted or restored segments.
+    Return the completed job that deleted or restored segments.
 
-    DOCUMENTED https://docs.imply.io/polaris/ingestion-status-reference: ``no_rows_found`` where a job deleted nothing.
-    GUESS: where it restored nothing, too; dropping an empty table is none. No totals: they are those of ingestion.
+    DOCUMENTED https://docs.imply.io/polaris/ingestion-status-reference: ``no_rows_found`` if a job deleted nothing.
+    GUESS: also if it restored nothing, but not if it dropped an empty table. There are no totals, because they are for
+    ingestion only.
     """
     done = replace(job, status=move(job.status, "complete"), completed=now)
     if segments or job.type == "drop_table":
@@ -48,12 +50,12 @@ def changed(job: Job, segments: int, now: int) -> Job:
 
 
 def failed(job: Job, code: str, message: str, now: int) -> Job:
-    """Return the job as it is once it has failed."""
+    """Return the failed job."""
     return _with_health(_ended(job, "fail"), "error", code, message, now)
 
 
 def canceled(job: Job, now: int) -> Job:
-    """Return the job as it is once it was canceled."""
+    """Return the canceled job."""
     # DOCUMENTED https://docs.imply.io/polaris/ingestion-status-reference: the code of a canceled job
     return _with_health(_ended(job, "cancel"), "error", "canceled", "The job was canceled.", now)
 

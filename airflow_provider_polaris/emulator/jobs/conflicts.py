@@ -1,5 +1,5 @@
 """
-Which jobs get in each other's way: two that rewrite the same data, and a deletion of what a job reads; no I/O.
+Detect conflicts of jobs: two that rewrite the same data, or a deletion of data that a job reads. Performs no I/O.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _EVERYTHING: Final = (Interval(EARLIEST, LATEST),)
 
 class ActiveJobs:
     """
-    The jobs that were made before another one and have not ended, by the tables that they read and write.
+    The active jobs that are older than another job, indexed by the tables that they read and write.
 
-    The tables are looked at when somebody asks, for most jobs nobody does.
+    The index is built on first use, because most jobs don't need it.
 
-    :param jobs: In the order of their creation; younger ones may be added.
+    :param jobs: Jobs in the order of their creation; newer jobs may be added.
     """
 
     def __init__(self, jobs: Iterable[Job] = ()) -> None:
@@ -42,7 +42,7 @@ class ActiveJobs:
 
     def reader(self, spec: Mapping[str, Any]) -> Job | None:
         """
-        Return a job that reads what a job would delete.
+        Return an active job that reads the data that a job would delete.
 
         DOCUMENTED https://docs.imply.io/polaris/api-ingest-table: while a job reads a table, the table can't be
         dropped and no data of it deleted.
@@ -53,7 +53,7 @@ class ActiveJobs:
         return next(iter(self._readers.get(spec["target"]["tableName"], ())), None)
 
     def stream(self, spec: Mapping[str, Any]) -> Job | None:
-        """Return a streaming job into a table that a job would drop."""
+        """Return a streaming job that writes to the table that a job would drop."""
         if spec["type"] != "drop_table":
             return None
         self._look()
@@ -62,9 +62,9 @@ class ActiveJobs:
 
     def rival(self, spec: Mapping[str, Any]) -> Job | None:
         """
-        Return a job that rewrites data that a job would rewrite, too.
+        Return an active job that rewrites the same data as a job.
 
-        GUESS: appends rewrite nothing, but a table isn't dropped under them.
+        GUESS: appends rewrite nothing, but a drop of their table waits for them.
         """
         claimed = claims(spec)
         if not claimed:
@@ -77,7 +77,7 @@ class ActiveJobs:
 
 
 def claims(spec: Mapping[str, Any]) -> tuple[Interval, ...]:
-    """Return what of its target a job rewrites."""
+    """Return the part of its target that a job rewrites."""
     kind = spec["type"]
     if kind == "drop_table" or spec.get("deleteAll") or spec.get("replaceAll"):
         return _EVERYTHING
@@ -88,14 +88,14 @@ def claims(spec: Mapping[str, Any]) -> tuple[Interval, ...]:
 
 def check_conflicts(spec: Mapping[str, Any], ahead: ActiveJobs, assumed: Assumptions) -> str | None:
     """
-    Judge a new job by those that have not ended.
+    Check a new job for conflicts with the active jobs.
 
-    GUESS: a deletion of what a job reads is refused, and a job waits for one that rewrites the same data, as Druid's
-    tasks wait for their locks, unless ``busy_source`` and ``overlapping_jobs`` say otherwise. A table that is streamed
-    into isn't dropped.
+    GUESS: a deletion of data that a job reads is rejected. A job waits for a job that rewrites the same data, as
+    Druid's tasks wait for their locks. The assumptions ``busy_source`` and ``overlapping_jobs`` can change both. A
+    table with a streaming job can't be dropped.
 
     :param spec: The new job.
-    :return: Why it will fail; None if it won't for that.
+    :return: Why the job will fail; None if there is no conflict.
     :raises ApiError: 400.
     """
     name = spec["target"]["tableName"]
@@ -119,7 +119,7 @@ def must_wait(job: Job, ahead: ActiveJobs, assumed: Assumptions) -> bool:
     """
     Return whether a job can't start yet.
 
-    :param ahead: The jobs that were made before it.
+    :param ahead: The active jobs that are older than it.
     """
     if assumed.busy_source == "wait" and ahead.reader(job.spec) is not None:
         return True

@@ -1,7 +1,7 @@
 """
-One job as the emulator keeps it, and as the API shows it; performs no I/O.
+A job in its stored form and in the form of the API. Performs no I/O.
 
-A :class:`Job` is a value: a change makes a new one, so a move that fails leaves the old one as it was.
+A :class:`Job` is immutable: a change creates a new one, so a failed move leaves the old one unchanged.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from airflow_provider_polaris.emulator.status_machine import TERMINAL_STATUSES
 from airflow_provider_polaris.emulator.wire.identifiers import rfc3339
 
 OK: Mapping[str, Any] = {"status": "ok"}
-# Top-level fields of describe that repeat the specification, by the type of the job.
+# Top-level fields of describe that repeat the specification, by job type.
 _COPIED: Mapping[str, tuple[str, ...]] = {
     "batch": ("source", "filterExpression", "ingestionMode", "mappings", "maxParseExceptions", "context"),
     "delete_data": ("deleteAll", "versions"),
@@ -39,16 +39,16 @@ class Job:
     """
     A job.
 
-    :param number: Counts jobs up in the order of their creation.
-    :param created: Nanoseconds since the epoch, like all instants here.
+    :param number: Sequence number of the job, in the order of creation.
+    :param created: Nanoseconds since the epoch, like all instants in this module.
     :param spec: The specification as it is echoed.
-    :param query: The SQL that the job stands for; None if it stands for none.
+    :param query: The SQL of the job; None if it has no SQL.
     :param aggregations: Whether each of the spec's mappings is an aggregation, all defaults resolved.
-    :param table_id: Id of the target table when the job was made.
-    :param body_sha256: Hash of the raw body that the job was made from.
-    :param snapshot: What the engine keeps of the source for a job that has not ended; None if it reads the source.
-    :param doomed: Why the job will fail when it is due; None if it won't for that.
-    :param totals: What a finished ingestion job counted; None before, and for other jobs.
+    :param table_id: Id of the target table when the job was created.
+    :param body_sha256: Hash of the raw body of the POST.
+    :param snapshot: The engine's copy of the source for an active job; None if the job reads the source itself.
+    :param doomed: Why the job will fail when it is due; None if no conflict was found.
+    :param totals: The counts of a finished ingestion job; None before, and for other jobs.
     """
 
     id: str
@@ -75,19 +75,19 @@ class Job:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether nothing can happen to the job any more."""
+        """Whether the job has ended."""
         return self.status in TERMINAL_STATUSES
 
     @property
     def had_effect(self) -> bool:
-        """Whether the job completed and stored rows, or deleted some, or brought some back."""
+        """Whether the job completed and stored, deleted or restored rows."""
         if self.totals is not None:
             return bool(self.totals["numRowsPersisted"])
         return self.status == "completed" and self.health["status"] == "ok"
 
     @property
     def source(self) -> Mapping[str, Any]:
-        """The source as it is echoed; empty for a job that has none."""
+        """The echoed source; empty for a job without a source."""
         source: Mapping[str, Any] = self.spec.get("source", {})
         return source
 
@@ -102,17 +102,17 @@ class Job:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Job:
-        """Read what :meth:`document` wrote."""
+        """Parse a document that :meth:`document` returned."""
         known = {field.name: document[field.name] for field in fields(cls) if field.name in document}
         return cls(**{**known, "aggregations": tuple(known["aggregations"]), "log": tuple(known["log"])})
 
 
 def summary(job: Job, *, intervals: bool = True) -> dict[str, Any]:
     """
-    Return a job as a list shows it: no spec, no query, no mappings, of the source no more than its name.
+    Return a job in the form of the list: without spec, query and mappings, and with only the name of the source.
 
     DOCUMENTED polaris-sdk 20250425.14.0, BatchJobSummaryResponse and those of the other types. GUESS:
-    ``target.intervals`` is shown, unless ``summary_intervals`` says otherwise.
+    ``target.intervals`` is shown, unless ``summary_intervals`` hides it.
 
     :param job: The job.
     :param intervals: Whether to show ``target.intervals``.
@@ -128,11 +128,11 @@ def summary(job: Job, *, intervals: bool = True) -> dict[str, Any]:
 
 def full(job: Job) -> dict[str, Any]:
     """
-    Return a job as describe shows it.
+    Return a job in the form of the describe endpoint.
 
     OBSERVED 2023-09-13 in the sample of https://docs.imply.io/polaris/api-ingest-table: the keys and their order.
-    DOCUMENTED polaris-sdk 20250425.14.0, BatchJobResponse and those of the other types: what is copied from the
-    specification. GUESS: ``context`` is absent when none was sent.
+    DOCUMENTED polaris-sdk 20250425.14.0, BatchJobResponse and those of the other types: the fields that are copied from
+    the specification. GUESS: ``context`` is absent when none was sent.
     """
     spec = dict(job.spec)
     common = _common(job)

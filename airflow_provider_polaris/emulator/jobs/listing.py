@@ -1,5 +1,5 @@
 """
-The list of jobs: its filters, its order and its pages; performs no I/O.
+Filter, sort and page the list of jobs. Performs no I/O.
 
 DOCUMENTED polaris-sdk 20250425.14.0, list_jobs: names and values of the parameters. DOCUMENTED
 https://docs.imply.io/polaris/api-manage-job: several values of one parameter are OR-ed, parameters are AND-ed.
@@ -33,7 +33,7 @@ _SORT_KEYS: Final[Mapping[str, Callable[[Job], Any]]] = {
     "target_table_name": lambda job: job.target_name,
     "type": lambda job: job.type,
 }
-# GUESS: "one of the job's fields contains the string" means the columns that the list can be sorted by.
+# GUESS: "one of the job's fields contains the string" means the sortable columns of the list.
 _SEARCHED: Final = (
     "created_by_user_name",
     "execution_status",
@@ -46,7 +46,7 @@ _SEARCHED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """What the list was asked for."""
+    """Filters, order and page of a request to the list."""
 
     types: frozenset[str]
     statuses: frozenset[str]
@@ -63,10 +63,10 @@ class JobFilter:
     @classmethod
     def from_query(cls, request: Request) -> JobFilter:
         """
-        Read the query parameters.
+        Parse the query parameters.
 
         :param request: The request.
-        :raises ApiError: 400 for a value that is not possible.
+        :raises ApiError: 400 for an invalid value.
         """
         table_id = request.query_params.get("targetTableId")
         if table_id is not None:
@@ -95,10 +95,10 @@ class JobFilter:
 
     def page(self, jobs: Sequence[Job]) -> tuple[list[Job], bool]:
         """
-        Pick a page.
+        Select a page.
 
-        :param jobs: All jobs in the order of their creation, which also settles ties.
-        :return: The jobs of the page, and whether there are more.
+        :param jobs: All jobs in the order of their creation, which also breaks ties.
+        :return: The jobs of the page, and whether more jobs follow.
         """
         found = [job for job in jobs if self._keeps(job)]
         key = _SORT_KEYS[self.sort_column]

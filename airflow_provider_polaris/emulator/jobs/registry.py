@@ -1,10 +1,9 @@
 """
-All jobs of the project: creation, the passing of time, cancellation.
+All jobs of the project: create, advance and cancel them.
 
-Time passes when somebody asks: every request first moves the jobs that are due, or the oldest of them if there are
-many. A job's rows and the document that says it is finished are one transaction, so a process that is killed leaves
-both or neither. The looks that a job had (progression ``polls=N``) live in memory only: after a restart they count from
-zero.
+Time advances when a request arrives: every request first advances the due jobs, or the oldest of them if there are
+many. A job's rows and its final document are written in one transaction, so a killed process leaves both or neither.
+The poll counts of jobs (progression ``polls=N``) are kept in memory only: after a restart they start at zero.
 """
 
 from __future__ import annotations
@@ -36,21 +35,21 @@ from airflow_provider_polaris.emulator.wire.requests import JsonBody
 log = logging.getLogger("airflow_provider_polaris.emulator")
 
 _KIND: Final = "job"
-#: Jobs that one request moves: more of them would keep everybody else waiting.
+#: Maximum number of jobs that one request advances; more would delay all other requests.
 PORTION: Final = 25
 
 
 class JobRegistry:
     """
-    The jobs of the project. Every method may be called from any thread.
+    The jobs of the project. All methods are thread-safe.
 
-    :param store: The database; jobs that it holds are taken up.
+    :param store: The database; its jobs are loaded.
     :param tables: The engine's tables.
-    :param catalog: The same tables as the API shows them.
-    :param shelf: The uploaded files.
-    :param faults: Tells which jobs are hidden.
-    :param upkeep: What becomes of the tables as time passes.
-    :param settings: How time passes, and what is assumed at first.
+    :param catalog: The same tables in the form of the API.
+    :param file_store: The uploaded files.
+    :param faults: Determines which jobs are hidden.
+    :param maintenance: Maintenance of the tables.
+    :param settings: The progression and the initial assumptions.
     :param clock: The time.
     """
 
@@ -59,9 +58,9 @@ class JobRegistry:
         store: Store,
         tables: Tables,
         catalog: Catalog,
-        shelf: FileStore,
+        file_store: FileStore,
         faults: Faults,
-        upkeep: TableMaintenance,
+        maintenance: TableMaintenance,
         settings: EmulatorSettings,
         clock: Clock,
     ) -> None:
@@ -71,29 +70,29 @@ class JobRegistry:
         self._store = store
         self._tables = tables
         self._catalog = catalog
-        self._shelf = shelf
+        self._file_store = file_store
         self._faults = faults
-        self._upkeep = upkeep
+        self._maintenance = maintenance
         self._progression = settings.progression
         self._clock = clock
         self._jobs = {job.id: job for job in map(Job.from_document, store.documents(_KIND))}
         self._active = [job.id for job in self._jobs.values() if not job.is_terminal]
-        self._looks: dict[str, int] = {}
+        self._polls: dict[str, int] = {}
         catalog.being_dropped.update(job.target_name for job in self._unfinished() if job.type == "drop_table")
 
     def create(self, body: JsonBody, user: Mapping[str, Any]) -> Job:
         """
-        Accept a job.
+        Create a job.
 
-        The target table is created now if it has to be: it stays, whatever becomes of the job (DOCUMENTED
+        A missing target table is created now. It stays, even if the job fails (DOCUMENTED
         https://docs.imply.io/polaris/tables).
 
-        :return: The job, pending.
-        :raises ApiError: The job breaks a rule; nothing has changed.
+        :return: The pending job.
+        :raises ApiError: The job is invalid; nothing has changed.
         """
         with self.lock:
-            self.pass_time()
-            prepared = prepare(body.data, self._catalog, self._shelf, self._tables, self.assumed)
+            self.advance()
+            prepared = prepare(body.data, self._catalog, self._file_store, self._tables, self.assumed)
             doomed = check_conflicts(prepared.spec, ActiveJobs(self._unfinished()), self.assumed)
             replaced = replaced_streams(prepared.spec, self._unfinished())
             now = self._clock()
@@ -125,7 +124,7 @@ class JobRegistry:
             self._faults.job_created(job.id)
             return job
 
-    def look(self, job_id: str, *, counts: bool = True) -> Job:
+    def get_for_reply(self, job_id: str, *, counts: bool = True) -> Job:
         """
         Return a job for a reply.
 
@@ -134,7 +133,7 @@ class JobRegistry:
         :raises ApiError: 404.
         """
         with self.lock:
-            self.pass_time(asked_for=(job_id,), looking_at=(job_id,) if counts else ())
+            self.advance(requested=(job_id,), polled=(job_id,) if counts else ())
             job = self.as_shown(self._get_shown(job_id))
             if counts:
                 self.count([job])
@@ -142,31 +141,31 @@ class JobRegistry:
 
     def count(self, jobs: Sequence[Job]) -> None:
         """
-        Count a reply that shows the status of jobs.
+        Count a reply with the status of jobs as a poll.
 
-        :param jobs: The jobs, just settled.
+        :param jobs: The jobs, already advanced.
         """
         with self.lock:
             for job in jobs:
                 if not job.is_terminal:
-                    self._looks[job.id] = self._looks.get(job.id, 0) + 1
+                    self._polls[job.id] = self._polls.get(job.id, 0) + 1
                     if self.freeze is not None:
                         self.freeze.shown()
 
     def update(self, job_id: str, desired: str, user: Mapping[str, Any]) -> Job:
         """
-        Ask a job to do something; ``canceled`` takes effect with the next look.
+        Request a status of a job; ``canceled`` takes effect at the next poll.
 
-        DOCUMENTED polaris-sdk 20250425.14.0: the answer has the present status.
+        DOCUMENTED polaris-sdk 20250425.14.0: the reply has the present status.
 
         :param desired: The desired execution status.
-        :return: The job as the reply shows it.
-        :raises ApiError: 404, or 400 for what the job can't do.
+        :return: The job in the form of the reply.
+        :raises ApiError: 404, or 400 for a status that the job can't get.
         """
         with self.lock:
-            # The job's own due look is this one: with the progression 'immediate' it could never be canceled else.
+            # Don't advance this job first: with the progression 'immediate' it could never be canceled.
             spared = job_id if self._progression.kind == "polls" else None
-            self._move_due(most=PORTION, asked_for=(job_id,), sparing=spared)
+            self._move_due(most=PORTION, requested=(job_id,), sparing=spared)
             job = self._get_shown(job_id)
             check_desired(job, desired)
             if desired != job.desired:
@@ -175,25 +174,25 @@ class JobRegistry:
             self.count([job])
             return job
 
-    def settle(self) -> None:
-        """Let time pass: move every job that is due, the oldest first, however long it takes."""
+    def advance_due_jobs(self) -> None:
+        """Advance every due job, the oldest first, without a limit."""
         self._move_due(most=None)
 
-    def pass_time(self, *, asked_for: Collection[str] = (), looking_at: Collection[str] = ()) -> None:
+    def advance(self, *, requested: Collection[str] = (), polled: Collection[str] = ()) -> None:
         """
-        Let time pass for a request: move jobs that are due, the oldest first, and no more than :data:`PORTION`.
+        Advance due jobs before a request: the oldest first, at most :data:`PORTION`.
 
-        :param asked_for: Ids of jobs that are moved in any case, unless they wait for others.
-        :param looking_at: Ids of the jobs whose status the coming reply may show.
+        :param requested: Ids of jobs that are always advanced, unless they wait for other jobs.
+        :param polled: Ids of the jobs whose status the reply may show.
         """
-        self._move_due(most=PORTION, asked_for=asked_for, looking_at=looking_at)
+        self._move_due(most=PORTION, requested=requested, polled=polled)
 
     def _move_due(
         self,
         *,
         most: int | None,
-        asked_for: Collection[str] = (),
-        looking_at: Collection[str] = (),
+        requested: Collection[str] = (),
+        polled: Collection[str] = (),
         sparing: str | None = None,
     ) -> None:
         with self.lock:
@@ -205,18 +204,18 @@ class JobRegistry:
             try:
                 for job_id in self._active:
                     job = self._jobs[job_id]
-                    if job_id != sparing and (most is None or moved < most or job_id in asked_for):
-                        self._advance(job, ahead, is_look=job_id in looking_at)
+                    if job_id != sparing and (most is None or moved < most or job_id in requested):
+                        self._advance(job, ahead, is_poll=job_id in polled)
                         moved += self._jobs[job_id] is not job
                     if not self._jobs[job_id].is_terminal:
                         ahead.jobs.append(self._jobs[job_id])
             finally:
-                # Also if the database fails between two jobs: what has ended must not run again.
+                # Also if the database fails between two jobs: a job that has ended must not run again.
                 self._active = [job_id for job_id in self._active if not self._jobs[job_id].is_terminal]
-            self._upkeep.pass_time()
+            self._maintenance.run_due()
 
     def finish(self, job_id: str) -> Job:
-        """Run a job that is pending to its end, whatever progression and faults say, and return it."""
+        """Run a pending job to its end, independent of progression and faults, and return it."""
         with self.lock:
             now = self._clock()
             job = self._get(job_id)
@@ -225,36 +224,36 @@ class JobRegistry:
             return self._jobs[job_id]
 
     def fraction(self, job: Job) -> float:
-        """Return the progress of a job: 1 when it is completed, less before, 0 when it has failed or was canceled."""
+        """Return the progress of a job: 1 if it completed, less before, 0 if it failed or was canceled."""
         if job.is_terminal:
             return 1.0 if job.status == "completed" else 0.0
         elapsed = (self._clock() - job.created) / NANOSECONDS
-        return min(0.99, self._progression.fraction(looks=self._looks.get(job.id, 0), elapsed=elapsed))
+        return min(0.99, self._progression.fraction(polls=self._polls.get(job.id, 0), elapsed=elapsed))
 
     def all(self) -> list[Job]:
         """
-        Return all jobs for a reply that lists them, in the order of their creation; no hidden ones.
+        Return all jobs for a reply that lists them, in the order of their creation, without hidden jobs.
 
-        Where more jobs are due than a request moves, the youngest of them are as they were.
+        If more jobs are due than a request advances, the newest due jobs are unchanged.
         """
         with self.lock:
-            self.pass_time(looking_at=self._jobs.keys())
+            self.advance(polled=self._jobs.keys())
             return [
                 self.as_shown(job) for job in self._jobs.values() if not self._faults.hides(job.id, describing=False)
             ]
 
     def known(self) -> list[Job]:
-        """Return all jobs as they are, hidden ones too, without letting time pass."""
+        """Return all jobs, hidden jobs included, without advancing them."""
         with self.lock:
             return list(self._jobs.values())
 
     def get(self, job_id: str) -> Job:
-        """Return a job as it is, even if it is hidden, without letting time pass; 404 if there is none."""
+        """Return a job, even if it is hidden, without advancing it; 404 if there is none."""
         with self.lock:
             return self._get(job_id)
 
     def has_active_jobs(self, table: str) -> bool:
-        """Return whether a job that reads or writes a table has not ended."""
+        """Return whether an active job reads or writes a table."""
         return any(table in (job.target_name, job.source.get("tableName")) for job in self._unfinished())
 
     def _unfinished(self) -> list[Job]:
@@ -277,15 +276,15 @@ class JobRegistry:
             raise not_found("Job", job_id)
         return self._get(job_id)
 
-    def _advance(self, job: Job, ahead: ActiveJobs, *, is_look: bool) -> None:
+    def _advance(self, job: Job, ahead: ActiveJobs, *, is_poll: bool) -> None:
         if job.desired == "canceled":
             self._keep(canceled(job, self._clock()))
             return
         now = self._clock()
         elapsed = (now - job.created) / NANOSECONDS
-        # With 'immediate' every request finds the job done, so that a query sees what was written before it.
-        looks = self._looks.get(job.id, 0) + (is_look or self._progression.is_immediate)
-        fraction = self._progression.fraction(looks=looks, elapsed=elapsed)
+        # With 'immediate', every request advances the job to its end, so that a query reads its rows.
+        polls = self._polls.get(job.id, 0) + (is_poll or self._progression.is_immediate)
+        fraction = self._progression.fraction(polls=polls, elapsed=elapsed)
         if job.status == "pending" and self._progression.has_started(fraction):
             if must_wait(job, ahead, self.assumed):
                 return
@@ -308,15 +307,15 @@ class JobRegistry:
                 result = run_job(job, self.assumed, self._tables, self._store)
                 end = changed(job, result, now) if isinstance(result, int) else completed(job, result, now)
                 done = self._write(end)
-                self._upkeep.job_ended(job.target_name)
+                self._maintenance.job_ended(job.target_name)
             self._jobs[job.id] = done
         except JobFault as fault:
             self._keep(failed(job, fault.code, fault.message, now))
         except StorageError as failure:
-            # Raises the failure again, and leaves the job as it is, where not even this can be written.
+            # If this write fails, too, it raises the failure again and the job stays unchanged.
             self._keep(failed(job, "internal_error", f"The emulator failed: {failure}", now))
         except Exception:
-            log.exception("job %s failed for a reason that Polaris has no code for", job.id)
+            log.exception("job %s failed for a reason without a Polaris code", job.id)
             # DOCUMENTED https://docs.imply.io/polaris/ingestion-status-reference: internal_error
             self._keep(failed(job, "internal_error", "The emulator failed; its log has the reason.", now))
 
@@ -327,7 +326,7 @@ class JobRegistry:
         return job
 
     def _write(self, job: Job) -> Job:
-        """Write a job in the caller's transaction; one that has ended needs its snapshot no more."""
+        """Write a job in the caller's transaction, and drop the snapshot of a job that has ended."""
         if job.is_terminal and job.snapshot is not None:
             drop_snapshot(job.snapshot, self._tables)
             job = replace(job, snapshot=None)

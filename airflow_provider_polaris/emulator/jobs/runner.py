@@ -1,6 +1,7 @@
 """
-What a job does to tables: it creates its target, keeps its source, writes, deletes or restores rows. All in the
-caller's transaction.
+Run the effects of a job on tables, in the caller's transaction.
+
+A job creates its target, copies its source, and writes, deletes or restores rows.
 """
 
 from __future__ import annotations
@@ -37,12 +38,12 @@ def create_target(prepared: Prepared, user: Mapping[str, Any], catalog: Catalog,
     """
     Create the table that a job writes to.
 
-    :param prepared: The job.
-    :param user: Who asks.
-    :param catalog: Where the table goes.
+    :param prepared: The validated job.
+    :param user: User of the request.
+    :param catalog: The catalog that gets the table.
     :param tables: The engine's tables.
     :return: The table.
-    :raises ApiError: 400 for a column that no table can have.
+    :raises ApiError: 400 for an invalid column.
     """
     spec = prepared.spec
     columns: tuple[Column, ...] = ()
@@ -50,7 +51,7 @@ def create_target(prepared: Prepared, user: Mapping[str, Any], catalog: Catalog,
         if spec["type"] == "batch":
             columns = plan_columns(plan_of(spec, prepared.aggregations), tables)
     except JobFault:
-        pass  # the job will fail with this fault; its table is there all the same
+        pass  # the job will fail with this fault; its table exists nevertheless
     measures = {
         one["columnName"]
         for one, aggregation in zip(spec["mappings"], prepared.aggregations, strict=True)
@@ -68,14 +69,14 @@ def create_target(prepared: Prepared, user: Mapping[str, Any], catalog: Catalog,
 
 def keep_source(prepared: Prepared, assumed: Assumptions, tables: Tables) -> str | None:
     """
-    Keep what a job will read, if it is to read its source as it is now.
+    Copy the source of a job that reads its source as it is now.
 
-    GUESS: that a job reads its source as it is when the job ends, unless ``source_snapshot`` says otherwise.
+    GUESS: a job reads its source as it is when the job ends, unless ``source_snapshot`` has another value.
 
-    :param prepared: The job.
-    :param assumed: How open questions are read.
+    :param prepared: The validated job.
+    :param assumed: The assumptions.
     :param tables: The engine's tables.
-    :return: What the engine keeps; None if it keeps nothing.
+    :return: The engine's copy; None if there is none.
     """
     if assumed.source_snapshot == "end" or prepared.spec["type"] != "batch":
         return None
@@ -84,13 +85,13 @@ def keep_source(prepared: Prepared, assumed: Assumptions, tables: Tables) -> str
 
 def run_job(job: Job, assumed: Assumptions, tables: Tables, store: Store) -> BatchTotals | int:
     """
-    Do what a job is there for.
+    Run a job.
 
     :param job: The job, not a streaming one.
-    :param assumed: How open questions are read.
+    :param assumed: The assumptions.
     :param tables: The engine's tables.
     :param store: The database.
-    :return: What a batch job counted; of other jobs how many segments they deleted or restored.
+    :return: The totals of a batch job; for other jobs the number of segments that they deleted or restored.
     :raises JobFault: The job failed; the transaction must be rolled back.
     """
     try:
@@ -104,7 +105,7 @@ def run_job(job: Job, assumed: Assumptions, tables: Tables, store: Store) -> Bat
         drop_table(job.target_name, tables, soft=job.spec["softDelete"])
         return segments
     except TableError as error:
-        # GUESS: there is no code for a table that was dropped before the job was due.
+        # GUESS: Polaris has no code for a table that was dropped before the job was due.
         raise JobFault("internal_error", error.message) from error
 
 
@@ -129,7 +130,7 @@ def _delete(job: Job, assumed: Assumptions, tables: Tables) -> int:
         soft=job.spec["softDelete"],
         versions=versions,
         # DOCUMENTED https://docs.imply.io/polaris/api-delete-data: all segments in the interval, or those of some
-        # versions. GUESS: "all" are the softly deleted ones, too, unless 'permanent_delete' says otherwise.
+        # versions. GUESS: "all" includes the softly deleted ones, unless 'permanent_delete' has another value.
         unused_too=versions is not None or assumed.permanent_delete == "all",
     )
 

@@ -1,5 +1,5 @@
 """
-What a job can be asked for once it is made: to be canceled, suspended or resumed; performs no I/O.
+Check requests to cancel, suspend or resume a job. Performs no I/O.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _INGESTIONS: Final = ("batch", "streaming")
 
 def check_desired(job: Job, desired: str) -> None:
     """
-    Refuse what a job can't do.
+    Reject a status that a job can't get.
 
     DOCUMENTED polaris-sdk 20250425.14.0: an unsupported value is a 400; a deletion job can't be updated; suspending
-    and resuming are for streaming jobs. GUESS: what can't be updated gets a 400, a job that restores data can't be
-    either, and a job that has ended can't be asked for anything.
+    and resuming are for streaming jobs. GUESS: an update that isn't possible is a 400; a restore job and a job that has
+    ended can't be updated either.
 
     :raises ApiError: 400.
     """
@@ -46,13 +46,13 @@ def check_desired(job: Job, desired: str) -> None:
 
 def replaced_streams(spec: Mapping[str, Any], active: Iterable[Job]) -> list[Job]:
     """
-    Return the streaming jobs that a new one takes the place of.
+    Return the streaming jobs that a new job replaces.
 
     DOCUMENTED polaris-sdk 20250425.14.0, ``replaceRunning``: a table has one streaming job.
 
     :param spec: The new job.
-    :param active: All jobs that have not ended.
-    :raises ApiError: 400 where the table has one already, and the new one isn't to replace it.
+    :param active: All active jobs.
+    :raises ApiError: 400 if the table already has one, and the new job doesn't replace it.
     """
     if spec["type"] != "streaming":
         return []
@@ -68,7 +68,7 @@ def replaced_streams(spec: Mapping[str, Any], active: Iterable[Job]) -> list[Job
 
 
 def steered(job: Job) -> Job:
-    """Return a streaming job that has started as it is now: suspended or running, as somebody wants it."""
+    """Return a started streaming job in its desired status: suspended or running."""
     if job.status == "pending" or job.status == job.desired:
         return job
     return replace(job, status=move(job.status, "resume" if job.desired == "running" else "suspend"))

@@ -1,0 +1,1 @@
+"""Execution of SQL queries and their result formats."""

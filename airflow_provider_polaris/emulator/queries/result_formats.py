@@ -1,5 +1,5 @@
 """
-The formats that rows of a query come in; performs no I/O.
+Result formats of queries. Performs no I/O.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _DRUID_TYPES: Final[Mapping[str, tuple[str, str]]] = {
 
 def render(result: QueryResult, request: Sql) -> tuple[str, str]:
     """
-    Write rows in a result format.
+    Format rows in a result format.
 
     DOCUMENTED polaris-sdk 20250425.14.0, SqlRequest, and https://druid.apache.org/docs/latest/api-reference/sql-api:
     the line formats end with an empty line; headers of object formats are keyed by column.
 
     :param result: The rows.
-    :param request: Says the format and the headers.
+    :param request: Selects the format and the headers.
     :return: The text and its media type.
     """
     names = [column.name for column in result.columns]
@@ -86,5 +86,5 @@ def _csv(rows: Sequence[Sequence[Any]]) -> str:
 
 
 def to_json(value: Any) -> str:
-    """Write a value as compact JSON."""
+    """Format a value as compact JSON."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

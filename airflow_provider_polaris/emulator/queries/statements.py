@@ -1,5 +1,5 @@
 """
-SQL: synchronous queries, and asynchronous statements with pages of results.
+Run synchronous queries, and asynchronous statements with pages of results.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Seen = Callable[[TableDef], str]
 
 _KIND: Final = "query"
 _PAGE_KIND: Final = "query_page"
-_SAMPLE_ROWS: Final = 100  # GUESS: how many sample records a status has is not documented
+_SAMPLE_ROWS: Final = 100  # GUESS: the number of sample records in a status is not documented
 _INGESTION: Final = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(INSERT|REPLACE)\b", re.IGNORECASE | re.DOTALL)
 
 
@@ -58,20 +58,20 @@ class Statement:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing can happen to it any more."""
+        """Whether the query has ended."""
         return self.state in {"SUCCESS", "FAILED"}
 
 
 class Queries:
     """
-    Runs queries and keeps asynchronous statements with their results.
+    Runs queries and stores asynchronous statements with their results.
 
     :param store: The database.
     :param tables: The engine's tables.
-    :param progression: How time passes for asynchronous statements; the same as for jobs.
+    :param progression: How time advances for asynchronous statements; the same as for jobs.
     :param clock: The time.
-    :param page_rows: Rows on one page of results.
-    :param seen_by_sync: Tells which segments of a table a synchronous query sees.
+    :param page_rows: Rows per page of results.
+    :param seen_by_sync: Returns the condition for the segments that a synchronous query reads.
     :param seen_by_async: The same for asynchronous statements.
     """
 
@@ -94,7 +94,7 @@ class Queries:
         self._seen_by_sync = seen_by_sync
         self._seen_by_async = seen_by_async
         self._lock = threading.RLock()
-        self._looks: dict[str, int] = {}
+        self._polls: dict[str, int] = {}
 
     def run(self, request: Sql) -> QueryResult:
         """
@@ -102,10 +102,10 @@ class Queries:
 
         :param request: The query.
         :return: Its rows.
-        :raises ApiError: 400 in the shape of SQL errors.
+        :raises ApiError: 400 in the format of SQL errors.
         """
         if _INGESTION.match(request.query):
-            # DOCUMENTED https://docs.imply.io/polaris/api-query: this endpoint takes SELECT only
+            # DOCUMENTED https://docs.imply.io/polaris/api-query: this endpoint accepts only SELECT
             raise sql_error(400, "INSERT and REPLACE are not supported by this endpoint.")
         try:
             return self._execute(request.query, _parameters(request), self._seen_by_sync)
@@ -128,30 +128,30 @@ class Queries:
         self._keep(statement)
         return self._status(statement)
 
-    def status(self, query_id: str, *, looks: bool = True) -> dict[str, Any]:
+    def status(self, query_id: str, *, polls: bool = True) -> dict[str, Any]:
         """
-        Return the status of an asynchronous query; each counts as a look.
+        Return the status of an asynchronous query; each call counts as a poll.
 
         :raises ApiError: 404.
         """
         with self._lock:
-            statement = self._settled(query_id)
-            if looks and not statement.is_over:
-                self._looks[query_id] = self._looks.get(query_id, 0) + 1
+            statement = self._refreshed(query_id)
+            if polls and not statement.is_over:
+                self._polls[query_id] = self._polls.get(query_id, 0) + 1
             return self._status(statement)
 
     def results(self, query_id: str, page: int | None) -> QueryResult:
         """
         Return results of an asynchronous query.
 
-        DOCUMENTED https://druid.apache.org/docs/latest/api-reference/sql-api: 400 while the query is on its way, 404
-        when it failed.
+        DOCUMENTED https://druid.apache.org/docs/latest/api-reference/sql-api: 400 while the query is active, 404 if it
+        failed.
 
         :param page: Number of the page; None returns all rows.
         :raises ApiError: 404, 400.
         """
         with self._lock:
-            statement = self._settled(query_id)
+            statement = self._refreshed(query_id)
             if statement.state == "FAILED":
                 raise sql_error(404, f"Query [{query_id}] failed. Check the status api for more details.")
             if not statement.is_over:
@@ -171,9 +171,9 @@ class Queries:
         """
         Cancel an asynchronous query.
 
-        GUESS: there is no state for it in polaris-sdk 20250425.14.0, so a canceled query shows as ``FAILED``.
+        GUESS: there is no state for it in polaris-sdk 20250425.14.0, so a canceled query has the state ``FAILED``.
 
-        :return: Whether there was something to cancel.
+        :return: Whether the query was active.
         :raises ApiError: 404.
         """
         with self._lock:
@@ -196,13 +196,13 @@ class Queries:
         except QueryFailed as error:
             raise _QueryError(sql_error_body(error.message, category="RUNTIME_FAILURE", code="general")) from None
 
-    def _settled(self, query_id: str) -> Statement:
+    def _refreshed(self, query_id: str) -> Statement:
         statement = self._get(query_id)
         if statement.is_over:
             return statement
         now = self._clock()
         fraction = self._progression.fraction(
-            looks=self._looks.get(query_id, 0) + 1, elapsed=(now - statement.created) / NANOSECONDS
+            polls=self._polls.get(query_id, 0) + 1, elapsed=(now - statement.created) / NANOSECONDS
         )
         if fraction < 1:
             return replace(statement, state="RUNNING" if self._progression.has_started(fraction) else "ACCEPTED")

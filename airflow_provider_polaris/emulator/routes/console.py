@@ -83,19 +83,19 @@ def show_job(job_id: str, emulator: TheEmulator) -> Response:
 
 @router.post("/jobs/{job_id}/cancel")
 def cancel_job(job_id: str, request: Request, emulator: TheEmulator) -> Response:
-    """Cancel a job as the API does, for a person without a key; then show it."""
+    """Cancel a job as the API does, without a key, and show it."""
     try:
         if not is_from_a_page(request.headers):
             raise ApiError(
                 403,
-                f"Job {job_id!r} was not canceled: the request doesn't come from a page of this console, and no other "
-                "may cancel a job without a key. Open the job's page and use its button, or send the request to the "
-                "API, with a key.",
+                f"Job {job_id!r} was not canceled: the request doesn't come from a page of this console. Only these "
+                "pages may cancel a job without a key. Open the job's page and use its button, or send the request to "
+                "the API, with a key.",
             )
         with emulator.jobs.lock:
             emulator.jobs.update(job_id, "canceled", _USER)
             # As the next request to the API would: there may be no other client that sends one.
-            emulator.jobs.pass_time(asked_for=(job_id,))
+            emulator.jobs.advance(requested=(job_id,))
     except ApiError as error:
         return _refusal(emulator, error)
     return RedirectResponse(job_href(job_id), status_code=303)
@@ -157,7 +157,7 @@ def _answer(emulator: Emulator, render: Callable[[Site], str]) -> Response:
     with emulator.jobs.lock:
         if emulator.settings.progression.kind == "seconds":
             # The clock moves these jobs, with or without requests to the API.
-            emulator.jobs.pass_time()
+            emulator.jobs.advance()
         try:
             return HTMLResponse(render(_site(emulator)), headers=dict(HEADERS))
         except ApiError as error:
@@ -179,8 +179,8 @@ def _notice(emulator: Emulator) -> str | None:
     told = []
     freeze = emulator.jobs.freeze
     if freeze is not None and not freeze.is_over:
-        told.append(f"A fault makes jobs that have not ended stand still and show {freeze.status!r}.")
+        told.append(f"A fault stops all unfinished jobs; they show {freeze.status!r}.")
     rules = [one for one in emulator.faults.values() if (times := one.get("times", 1)) is None or one["struck"] < times]
     if rules:
-        told.append(f"Faults that are set and not used up: {', '.join(one['effect'] for one in rules)}.")
+        told.append(f"Active faults: {', '.join(one['effect'] for one in rules)}.")
     return " ".join(told) or None

@@ -1,7 +1,7 @@
 """
-``/__emulator__/``: what Polaris doesn't have. Nothing of it leaks into the emulated API, and it needs no key.
+The control plane ``/__emulator__/``, which Polaris doesn't have. It is separate from the API, and needs no key.
 
-Looking at any of it is not a look at a job: no time passes. The pages are in :mod:`.console`.
+Its requests don't count as polls of a job and don't advance time. The pages are in :mod:`.console`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ router = APIRouter(prefix=CONTROL_PREFIX)
 
 @router.get("/health")
 async def health(emulator: TheEmulator) -> dict[str, Any]:
-    """Answer, even while a job runs."""
+    """Return the status of the emulator, even while a job runs."""
     return {
         "status": "ready",
         "version": __version__,
@@ -35,10 +35,10 @@ async def health(emulator: TheEmulator) -> dict[str, Any]:
 @router.get("/counters")
 def counters(emulator: TheEmulator) -> dict[str, Any]:
     """
-    Return how often each path was asked, and how many jobs each body (by its SHA-256) made.
+    Return the number of requests by path, and the number of jobs by body (SHA-256).
 
-    ``effectiveJobsByBody`` are those of them that completed with rows by now, ``lateRequests`` the requests that a
-    fault keeps for later.
+    ``effectiveJobsByBody`` counts the jobs that have completed with rows, ``lateRequests`` the requests that a fault
+    postponed.
     """
     jobs = emulator.jobs.known()
     effective = Counter({job.body_sha256: 0 for job in jobs})
@@ -53,7 +53,7 @@ def counters(emulator: TheEmulator) -> dict[str, Any]:
 
 @router.get("/faults")
 async def list_faults(emulator: TheEmulator) -> dict[str, Any]:
-    """Return all rules, each with how often it struck; of ``job_status`` what is left of it."""
+    """Return all rules with the number of times each was applied; for ``job_status`` the remaining replies."""
     freeze = emulator.jobs.freeze
     frozen = [] if freeze is None or freeze.is_over else [freeze.value()]
     return {"values": emulator.faults.values() + frozen}
@@ -74,7 +74,7 @@ async def add_fault(request: Request, emulator: TheEmulator) -> dict[str, Any]:
 
 @router.delete("/faults")
 async def clear_faults(emulator: TheEmulator) -> dict[str, Any]:
-    """Forget all rules and what they left for later; hidden jobs show."""
+    """Remove all rules and postponed requests, and show hidden jobs."""
     emulator.faults.clear()
     emulator.jobs.freeze = None
     return {}
@@ -82,13 +82,13 @@ async def clear_faults(emulator: TheEmulator) -> dict[str, Any]:
 
 @router.get("/assumptions")
 async def show_assumptions(emulator: TheEmulator) -> dict[str, str]:
-    """Return how open questions are read."""
+    """Return the assumptions."""
     return emulator.jobs.assumed.as_dict()
 
 
 @router.patch("/assumptions")
 async def change_assumptions(request: Request, emulator: TheEmulator) -> dict[str, str]:
-    """Read some open questions in another way from now on; all or none of them."""
+    """Change some assumptions; if one is invalid, change none."""
     body = await read_json(request, emulator.settings.max_body_bytes)
     try:
         emulator.jobs.assumed = emulator.jobs.assumed.changed(body.data)
@@ -99,6 +99,6 @@ async def change_assumptions(request: Request, emulator: TheEmulator) -> dict[st
 
 @router.delete("/assumptions")
 async def reset_assumptions(emulator: TheEmulator) -> dict[str, str]:
-    """Read open questions as at the start."""
+    """Reset the assumptions to those of the start."""
     emulator.jobs.assumed = emulator.settings.assumptions
     return emulator.jobs.assumed.as_dict()

@@ -11,9 +11,9 @@ from airflow_provider_polaris.emulator.wire.requests import JsonBody, read_json
 
 def the_emulator(request: Request) -> Emulator:
     """
-    Return the emulator that a request came to.
+    Return the emulator of a request.
 
-    :raises StorageError: Its database failed for good: what is in memory may be more than what is stored.
+    :raises StorageError: Its database failed permanently, so the state in memory may differ from the stored state.
     """
     emulator = request.app.state.emulator
     assert isinstance(emulator, Emulator)
@@ -23,7 +23,7 @@ def the_emulator(request: Request) -> Emulator:
 
 def the_user(request: Request, project_id: str) -> dict[str, Any]:
     """
-    Return who asks for something of the project.
+    Return the user of a request to the project.
 
     GUESS: a project that doesn't exist is a 404, and credentials are checked first.
 
@@ -36,9 +36,9 @@ def the_user(request: Request, project_id: str) -> dict[str, Any]:
     return user
 
 
-# The user is a parameter so that it is known before a body is read.
+# The user is a parameter, so that credentials are checked before the body is read.
 async def the_body(request: Request, _: Annotated[dict[str, Any], Depends(the_user)]) -> JsonBody:
-    """Return the JSON object that came with a request."""
+    """Return the JSON object in the body of a request."""
     return await read_json(request, the_emulator(request).settings.max_body_bytes)
 
 

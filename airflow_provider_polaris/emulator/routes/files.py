@@ -21,14 +21,14 @@ from airflow_provider_polaris.emulator.wire.requests import check_encoding, numb
 
 router = APIRouter(prefix="/v1/projects/{project_id}/files")
 _FORM_OVERHEAD = 1 << 20
-#: Fields of a form beside the file, of which none is read; each is in memory.
+#: Maximum number of form fields besides the file. They are held in memory and ignored.
 _MOST_FIELDS = 10
 
 
 @router.get("")
 def list_files(request: Request, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
     """Return a page of files."""
-    return emulator.shelf.page(
+    return emulator.file_store.page(
         search=request.query_params.get("searchString", ""),
         sort_column=one_of(request, "sortColumn", tuple(SORT_COLUMNS), "uploaded_on_dt"),
         descending=one_of(request, "sortOrder", ("ASC", "DESC"), "DESC") == "DESC",
@@ -39,7 +39,7 @@ def list_files(request: Request, emulator: TheEmulator, _: TheUser) -> dict[str,
 
 @router.post("", status_code=201)
 async def upload_file(request: Request, emulator: TheEmulator, user: TheUser) -> dict[str, Any]:
-    """Store a file that came as the part ``file`` of a form."""
+    """Store a file from the part ``file`` of a form."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "multipart/form-data":
         raise ApiError(415, f"content type {media_type!r} is not supported; send 'multipart/form-data'.")
@@ -65,7 +65,7 @@ async def upload_file(request: Request, emulator: TheEmulator, user: TheUser) ->
         if (part.size or 0) > limit:
             raise too_long
         return await run_in_threadpool(
-            emulator.shelf.put,
+            emulator.file_store.put,
             part.filename or "",
             part.file,
             user=user,
@@ -79,13 +79,13 @@ async def upload_file(request: Request, emulator: TheEmulator, user: TheUser) ->
 @router.get("/{name}")
 def get_file_metadata(name: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
     """Return a file's metadata."""
-    return emulator.shelf.get(name)
+    return emulator.file_store.get(name)
 
 
 @router.delete("/{name}", status_code=204)
 def delete_file(name: str, emulator: TheEmulator, _: TheUser) -> Response:
     """Remove a file."""
-    emulator.shelf.delete(name)
+    emulator.file_store.delete(name)
     return Response(status_code=204)
 
 

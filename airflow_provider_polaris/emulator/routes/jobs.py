@@ -33,7 +33,7 @@ def list_jobs(request: Request, emulator: TheEmulator, _: TheUser) -> dict[str, 
 
 @router.post("", status_code=201)
 def create_job(emulator: TheEmulator, user: TheUser, body: TheBody, response: Response) -> dict[str, Any]:
-    """Accept a job."""
+    """Create a job."""
     job = emulator.jobs.create(body, user)
     response.headers["location"] = f"/v1/projects/{emulator.settings.project_id}/jobs/{job.id}"
     return full(job)
@@ -42,24 +42,24 @@ def create_job(emulator: TheEmulator, user: TheUser, body: TheBody, response: Re
 @router.get("/{job_id}")
 def describe_job(job_id: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
     """Return a job."""
-    return full(emulator.jobs.look(job_id))
+    return full(emulator.jobs.get_for_reply(job_id))
 
 
 @router.put("/{job_id}")
 def update_job(job_id: str, emulator: TheEmulator, user: TheUser, body: TheBody) -> dict[str, Any]:
-    """Ask a job to do something, and return it."""
+    """Request a status of a job, and return the job."""
     return full(emulator.jobs.update(job_id, parse(StatusUpdate, body.data).desired_execution_status, user))
 
 
 @router.get("/{job_id}/status")
 def describe_job_status(job_id: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
     """Return the status of a job."""
-    return {"executionStatus": emulator.jobs.look(job_id).status}
+    return {"executionStatus": emulator.jobs.get_for_reply(job_id).status}
 
 
 @router.post("/{job_id}/status")
 def update_job_status(job_id: str, emulator: TheEmulator, user: TheUser, body: TheBody) -> dict[str, Any]:
-    """Ask a job to do something, and return its status."""
+    """Request a status of a job, and return its status."""
     desired = parse(StatusUpdate, body.data).desired_execution_status
     return {"executionStatus": emulator.jobs.update(job_id, desired, user).status}
 
@@ -67,34 +67,34 @@ def update_job_status(job_id: str, emulator: TheEmulator, user: TheUser, body: T
 @router.get("/{job_id}/progress")
 def describe_job_progress(job_id: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
     """
-    Return how much of a job is done; 1 tells its status, so it counts as a look.
+    Return the progress of a job. The progress reveals the status, so the call counts as a poll.
 
-    DOCUMENTED polaris-sdk 20250425.14.0: 400 for a type of job without progress. GUESS: all but batch jobs.
+    DOCUMENTED polaris-sdk 20250425.14.0: 400 for a job type without progress. GUESS: all but batch jobs.
     """
     with emulator.jobs.lock:
-        kind = emulator.jobs.look(job_id, counts=False).type
+        kind = emulator.jobs.get_for_reply(job_id, counts=False).type
         if kind != "batch":
             raise bad_request(f"job {job_id!r} is of type {kind!r}, which has no progress.")
-        return {"overallProgress": emulator.jobs.fraction(emulator.jobs.look(job_id))}
+        return {"overallProgress": emulator.jobs.fraction(emulator.jobs.get_for_reply(job_id))}
 
 
 @router.get("/{job_id}/logs")
 def describe_job_logs(job_id: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
-    """Return the log entries of a job. GUESS: a job that went well has none."""
-    return {"logs": [dict(entry) for entry in emulator.jobs.look(job_id, counts=False).log]}
+    """Return the log entries of a job. GUESS: a successful job has none."""
+    return {"logs": [dict(entry) for entry in emulator.jobs.get_for_reply(job_id, counts=False).log]}
 
 
 @router.get("/{job_id}/metrics")
 def describe_job_metrics(job_id: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
-    """Return what a job counted. GUESS: a job that has not completed, or ingests nothing, has no totals."""
-    totals = emulator.jobs.look(job_id, counts=False).totals
+    """Return the totals of a job. GUESS: a job that has not completed, or ingests nothing, has none."""
+    totals = emulator.jobs.get_for_reply(job_id, counts=False).totals
     return {} if totals is None else {"totals": dict(totals)}
 
 
 @router.post("/{job_id}/reset")
 def reset_job(job_id: str, emulator: TheEmulator, _: TheUser) -> Response:
-    """Take note: the offsets of streaming jobs are none here. GUESS: a 400 for other jobs, which have none either."""
-    job = emulator.jobs.look(job_id, counts=False)
+    """Accept the request without effect: streaming jobs of the emulator have no offsets. GUESS: 400 for other jobs."""
+    job = emulator.jobs.get_for_reply(job_id, counts=False)
     if job.type != "streaming":
         raise bad_request(f"job {job_id!r} is of type {job.type!r}: only streaming jobs can be reset.")
     return Response(status_code=200)

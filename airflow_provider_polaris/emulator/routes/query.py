@@ -25,7 +25,7 @@ _FORMATS = ("object", "array", "objectLines", "arrayLines", "csv")
 def query_sync(emulator: TheEmulator, _: TheUser, body: TheBody) -> Response:
     """Run a query and return its rows."""
     request = _read(body)
-    emulator.jobs.pass_time()
+    emulator.jobs.advance()
     return _rows(emulator.queries.run(request), request)
 
 
@@ -37,24 +37,24 @@ def query_async(emulator: TheEmulator, _: TheUser, body: TheBody) -> dict[str, A
 
 @router.get("/statements/{query_id}")
 def query_async_status(query_id: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
-    """Return the status of a query. GUESS: ``detail`` adds nothing, as there are no stages here."""
-    emulator.jobs.pass_time()
+    """Return the status of a query. GUESS: ``detail`` adds nothing, because the emulator has no stages."""
+    emulator.jobs.advance()
     return emulator.queries.status(query_id)
 
 
 @router.get("/statements/{query_id}/results")
 def query_async_results(query_id: str, request: Request, emulator: TheEmulator, _: TheUser) -> Response:
-    """Return the rows of a query, all or one page."""
+    """Return all rows of a query, or one page."""
     page = number(request, "page", 0, 0) if "page" in request.query_params else None
     result_format = one_of(request, "resultFormat", _FORMATS, "object")
-    emulator.jobs.pass_time()
+    emulator.jobs.advance()
     result = emulator.queries.results(query_id, page)
     return _rows(result, Sql.model_validate({"query": "-", "resultFormat": result_format}))
 
 
 @router.delete("/statements/{query_id}")
 def query_async_cancel(query_id: str, emulator: TheEmulator, _: TheUser) -> Response:
-    """Cancel a query: 202 when there was something to cancel, else 200."""
+    """Cancel a query: 202 if it was active, otherwise 200."""
     return Response(status_code=202 if emulator.queries.cancel(query_id) else 200)
 
 

@@ -1,7 +1,7 @@
 """
-``/__emulator__/tables/{name}``: what a test does to a table that no client of Polaris can.
+``/__emulator__/tables/{name}``: operations on tables for tests, which Polaris doesn't offer.
 
-Needs no key, and is no look at a job.
+They need no key and don't count as polls of a job.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ router = APIRouter(prefix=f"{CONTROL_PREFIX}/tables/{{name}}")
 
 
 class Realtime(WireModel):
-    """Rows as they are to be stored."""
+    """Rows to store unchanged."""
 
     rows: list[dict[str, Any]] = Field(min_length=1)
 
 
 class TableControl(WireModel):
-    """What the control plane says of a table; what isn't sent stays."""
+    """Control-plane settings of a table; an absent field stays unchanged."""
 
     availability: Literal["available", "unavailable", "deleting"] | None = None
     load_seconds: float = Field(0, ge=0, le=86_400)
@@ -44,7 +44,7 @@ class TableControl(WireModel):
 
 @router.get("/segments")
 def list_segments(name: str, emulator: TheEmulator) -> dict[str, Any]:
-    """Return all segments of a table; Polaris lists the unused ones only."""
+    """Return all segments of a table; Polaris lists only the unused ones."""
     _check(name, emulator)
     found = {"used": PUBLISHED, "realtime": REALTIME, "unused": UNUSED}
     return {
@@ -58,7 +58,7 @@ def list_segments(name: str, emulator: TheEmulator) -> dict[str, Any]:
 
 @router.post("/realtime", status_code=201)
 async def stream_rows(name: str, request: Request, emulator: TheEmulator) -> dict[str, Any]:
-    """Add rows as streaming does: queries see them, jobs don't."""
+    """Add rows like a streaming job: queries read them, jobs don't."""
     body = await read_json(request, emulator.settings.max_body_bytes)
     rows = parse(Realtime, body.data).rows
     with emulator.jobs.lock:
@@ -72,14 +72,14 @@ async def stream_rows(name: str, request: Request, emulator: TheEmulator) -> dic
 
 @router.post("/handoff")
 def hand_off(name: str, emulator: TheEmulator) -> dict[str, Any]:
-    """Make the real-time rows of a table segments, which jobs see."""
+    """Publish the real-time rows of a table as segments, which jobs read."""
     with emulator.jobs.lock:
         _check(name, emulator)
         rows = _count(name, emulator)
         try:
             with emulator.store.transaction():
                 segments = hand_over(name, emulator.tables)
-                emulator.upkeep.apply_policy(emulator.tables.stored(name).definition)
+                emulator.maintenance.apply_policy(emulator.tables.stored(name).definition)
         except JobFault as fault:
             raise bad_request(fault.message) from None
     return {"rows": rows, "segments": segments}
@@ -87,13 +87,13 @@ def hand_off(name: str, emulator: TheEmulator) -> dict[str, Any]:
 
 @router.patch("")
 async def change_table(name: str, request: Request, emulator: TheEmulator) -> dict[str, Any]:
-    """Make a table unavailable, or its segments slow to load."""
+    """Make a table unavailable, or delay the loading of its segments."""
     body = await read_json(request, emulator.settings.max_body_bytes)
     changes = parse(TableControl, body.data).model_dump(by_alias=True, exclude_unset=True)
     with emulator.jobs.lock:
         _check(name, emulator)
-        emulator.upkeep.change_control(name, changes)
-        return emulator.upkeep.control(name)
+        emulator.maintenance.change_control(name, changes)
+        return emulator.maintenance.control(name)
 
 
 def _check(name: str, emulator: Emulator) -> None:

@@ -26,7 +26,7 @@ def list_tables(request: Request, emulator: TheEmulator, _: TheUser) -> dict[str
     if "partitioningGranularity" in request.query_params:
         partitioning = one_of(request, "partitioningGranularity", (*PARTITIONINGS, "week"), "")
     count = number(request, "segmentCount", 0, 0) if "segmentCount" in request.query_params else None
-    emulator.jobs.pass_time()
+    emulator.jobs.advance()
     return {"values": emulator.catalog.summaries(partitioning=partitioning, segment_count=count)}
 
 
@@ -34,14 +34,14 @@ def list_tables(request: Request, emulator: TheEmulator, _: TheUser) -> dict[str
 def create_table(emulator: TheEmulator, user: TheUser, body: TheBody) -> dict[str, Any]:
     """Create a table."""
     with emulator.jobs.lock:
-        emulator.jobs.pass_time()
+        emulator.jobs.advance()
         return emulator.catalog.create(body.data, user)
 
 
 @router.get("/{table_name}")
 def describe_table(table_name: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
     """Return a table."""
-    emulator.jobs.pass_time()
+    emulator.jobs.advance()
     return emulator.catalog.payload(table_name)
 
 
@@ -49,7 +49,7 @@ def describe_table(table_name: str, emulator: TheEmulator, _: TheUser) -> dict[s
 def update_table(table_name: str, emulator: TheEmulator, user: TheUser, body: TheBody) -> dict[str, Any]:
     """Change a table."""
     with emulator.jobs.lock:
-        emulator.jobs.pass_time()
+        emulator.jobs.advance()
         return emulator.catalog.update(table_name, body.data, user, has_active_jobs=emulator.jobs.has_active_jobs)
 
 
@@ -63,7 +63,7 @@ def list_unused_segments(table_name: str, request: Request, emulator: TheEmulato
             interval = parse_interval(text)
         except IntervalError as error:
             raise bad_request(f"interval {text!r} is not valid: {error}.", "interval") from None
-    emulator.jobs.pass_time()
+    emulator.jobs.advance()
     values = emulator.catalog.unused_segments(
         table_name,
         interval=interval,

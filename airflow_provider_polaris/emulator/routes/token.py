@@ -1,8 +1,8 @@
 """
 ``/auth/realms/{organization}/protocol/openid-connect/token``: the emulated OAuth server.
 
-GUESS: Polaris' own is https://id.imply.io with this path (seen in public clients of the vendor, not in its docs); that
-it lives on the same host here is the emulator's choice.
+GUESS: the server of Polaris is https://id.imply.io with this path (seen in public clients of the vendor, not in its
+docs). The emulator serves it on its own host.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
-Druid SQL to DuckDB SQL: expressions of mappings and filters, and whole queries.
+Translate Druid SQL to DuckDB SQL: expressions of mappings and filters, and whole queries.
 
-Performs no I/O. Whatever isn't known to give the right value is refused with :class:`SqlNotSupported`.
+Performs no I/O. SQL that could give a wrong value raises :class:`SqlNotSupported`.
 """
 
 from __future__ import annotations

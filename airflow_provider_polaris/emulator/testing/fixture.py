@@ -1,9 +1,9 @@
 """
-An emulator in the hands of a test: give it data and faults, look at what became of it.
+Control an emulator in a test: load data, set faults, and read tables and jobs.
 
-Looking never counts as a look at a job: a job that needs two polls needs two of the code under test. Everything but
-``load`` and ``report`` first lets the time pass that is due, as any request does. What raises for a mistake of the test
-hides its own frame, so that pytest shows the test's line.
+These methods never count as polls of a job: a job that needs two polls needs two polls by the code under test. All
+methods but ``load`` and ``report`` first advance due jobs, as every request does. Methods that raise for a mistake in
+the test hide their own frame, so that pytest shows the line of the test.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from airflow_provider_polaris.emulator.wire.requests import parse
 
 class PolarisEmulator:
     """
-    What the pytest fixture ``polaris_emulator`` gives.
+    The value of the pytest fixture ``polaris_emulator``.
 
-    :param running: The emulator that answers.
+    :param running: The running emulator.
     """
 
     def __init__(self, running: RunningEmulator) -> None:
@@ -44,17 +44,17 @@ class PolarisEmulator:
 
     @property
     def url(self) -> str:
-        """``http://127.0.0.1:PORT``; its pages are below ``/__emulator__/``."""
+        """``http://127.0.0.1:PORT``; its pages are under ``/__emulator__/``."""
         return self._running.base_url
 
     @property
     def connection(self) -> dict[str, Any]:
-        """The connection as Airflow's JSON has it: ``conn_type``, ``host``, ``password``, ``extra``."""
+        """The Airflow connection as a JSON object: ``conn_type``, ``host``, ``password``, ``extra``."""
         return connection_of(self.url, self._running.settings)
 
     @property
     def connection_json(self) -> str:
-        """The same as text, the value of an ``AIRFLOW_CONN_...`` variable."""
+        """The connection as JSON text, for an ``AIRFLOW_CONN_...`` variable."""
         return json.dumps(self.connection)
 
     def load(
@@ -65,16 +65,17 @@ class PolarisEmulator:
         mode: Literal["append", "replace"] = "append",
     ) -> int:
         """
-        Load rows into a table, which is created if it isn't there.
+        Load rows into a table; a missing table is created.
 
-        It is a batch job over an uploaded file, done at once whatever the progression; the list of jobs has it.
+        A batch job over an uploaded file loads them. It completes immediately, independent of the progression, and
+        stays in the list of jobs.
 
-        :param table: The table, partitioned by day if it is new.
+        :param table: The table; a new table is partitioned by day.
         :param rows: Dictionaries, or the path of a file (JSON lines, CSV, Parquet). The time is in the column
             ``__time`` or ``timestamp``: ISO 8601, a datetime (UTC if it has no zone), or milliseconds since 1970.
         :param mode: ``replace`` removes all rows that the table has.
         :return: How many rows were stored.
-        :raises LoadError: A row or the table is not right; the message says which and why.
+        :raises LoadError: A row or the table is invalid; the message states which and why.
         """
         __tracebackhide__ = True
         try:
@@ -89,13 +90,13 @@ class PolarisEmulator:
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """
-        Return the rows of a SELECT, one dictionary each; it sees all live rows, cached or not.
+        Return the rows of a SELECT as dictionaries; it reads all live rows, cached or not.
 
-        :param sql: Druid SQL; table names with blanks in double quotes.
-        :raises ValueError: The query is wrong, or beyond what the emulator knows.
+        :param sql: Druid SQL; a table name with blanks needs double quotes.
+        :raises ValueError: The query is invalid, or the emulator doesn't support it.
         """
         __tracebackhide__ = True
-        self._emulator.jobs.settle()
+        self._emulator.jobs.advance_due_jobs()
         try:
             result = run_query(sql, self._emulator.tables, self._emulator.store)
         except (QueryFailed, SqlInvalid, SqlNotSupported) as error:
@@ -104,8 +105,8 @@ class PolarisEmulator:
         return [dict(zip(names, row, strict=True)) for row in result.rows]
 
     def table(self, name: str) -> dict[str, Any] | None:
-        """Return a table as the Tables API describes it (``totalRows``, ``schema`` ...); None if there is none."""
-        self._emulator.jobs.settle()
+        """Return a table in the form of the Tables API (``totalRows``, ``schema`` ...); None if it doesn't exist."""
+        self._emulator.jobs.advance_due_jobs()
         try:
             return dict(self._emulator.catalog.payload(name))
         except ApiError as error:
@@ -115,23 +116,23 @@ class PolarisEmulator:
 
     def jobs(self, table: str | None = None) -> list[dict[str, Any]]:
         """
-        Return the jobs as the Jobs API describes them, in the order of their creation.
+        Return the jobs in the form of the Jobs API, in the order of their creation.
 
-        :param table: Only those that write to this table; None returns all, those of :meth:`load` included.
+        :param table: Only jobs that write to this table; None returns all jobs, those of :meth:`load` included.
         """
-        self._emulator.jobs.settle()
+        self._emulator.jobs.advance_due_jobs()
         return [full(job) for job in self._emulator.jobs.known() if table in (None, job.target_name)]
 
     def fault(self, effect: str, **fields: Any) -> None:
         """
-        Let something go wrong from now on; see "Faults" in the emulator's documentation.
+        Set a fault from now on; see "Faults" in the emulator's documentation.
 
-        ``fault("status", method="POST", path="/jobs$", status=503)`` refuses the next job, ``fault("drop_reply",
-        method="POST", path="/jobs$")`` accepts it and loses the answer.
+        ``fault("status", method="POST", path="/jobs$", status=503)`` rejects the next job. ``fault("drop_reply",
+        method="POST", path="/jobs$")`` accepts it and drops the reply.
 
         :param effect: ``status``, ``drop_reply``, ``latency``, ``hide_job`` or ``job_status``.
         :param fields: The fault's fields, in snake case.
-        :raises ValueError: A field is not known, has a wrong value, or doesn't go with the effect.
+        :raises ValueError: A field is unknown, has an invalid value, or is not used by the effect.
         """
         __tracebackhide__ = True
         try:
@@ -145,39 +146,39 @@ class PolarisEmulator:
             raise ValueError(f"fault {effect!r}: {error.message}") from None
 
     def clear_faults(self) -> None:
-        """Forget all faults, and release what :meth:`hold` holds."""
+        """Remove all faults, and release the jobs that :meth:`hold` stopped."""
         self._emulator.faults.clear()
         self.release()
 
     def hold(self, status: str = "running") -> None:
         """
-        Let no unfinished job make progress until :meth:`release`.
+        Stop the progress of all unfinished jobs until :meth:`release`.
 
-        :param status: What each of them shows, such as ``pending``, ``running`` or ``unknown``.
+        :param status: Status that they show, such as ``pending``, ``running`` or ``unknown``.
         """
         __tracebackhide__ = True
         self.fault("job_status", job_status=status, times=None)
 
     def release(self) -> None:
-        """Let held jobs go on."""
+        """Let held jobs continue."""
         self._emulator.jobs.freeze = None
 
     def report(self) -> str:
         """
-        Return the newest jobs and the requests that were refused last, in a few lines; lets no time pass.
+        Return a short report of the newest jobs and the last rejected requests, without advancing time.
 
-        pytest shows it where a test fails.
+        pytest shows it for a failed test.
         """
         return report(self._emulator, self._loads)
 
 
 def read_settings(*, progression: str = "immediate", assume: Mapping[str, str] | None = None) -> EmulatorSettings:
     """
-    Turn the options of a test into settings.
+    Convert the options of a test to settings.
 
-    :param progression: As the command line takes it.
-    :param assume: Open questions and how they are read.
-    :raises ValueError: A word is not known; the message names those that are.
+    :param progression: The progression in the form of the command line.
+    :param assume: Assumptions and their values.
+    :raises ValueError: An option is unknown; the message lists the known ones.
     """
     try:
         return EmulatorSettings(

@@ -1,5 +1,5 @@
 """
-What became of the jobs and requests of one emulator, in a few lines for people; performs no I/O, lets no time pass.
+Summarize the jobs and rejected requests of one emulator. Performs no I/O and doesn't advance time.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from airflow_provider_polaris.emulator.jobs.job import Job
 from airflow_provider_polaris.emulator.state import Emulator
 from airflow_provider_polaris.emulator.wire.rejected_requests import Refusal
 
-#: How many jobs are shown.
+#: Maximum number of jobs and of requests in the report.
 _MOST: Final = 10
 
 
 def report(emulator: Emulator, loads: Collection[str] = ()) -> str:
     """
-    Return the newest jobs and the requests that were refused last, the newest at the end of each.
+    Return the newest jobs and the last rejected requests, the newest at the end of each list.
 
-    :param emulator: Whose they are.
-    :param loads: Ids of the jobs that only brought data in.
+    :param emulator: The emulator.
+    :param loads: Ids of the jobs that only loaded test data.
     """
     jobs = [emulator.jobs.as_shown(job) for job in emulator.jobs.known()]
     lines = _headed("jobs, the newest last:", [_job(job, job.id in loads) for job in jobs])
@@ -28,12 +28,12 @@ def report(emulator: Emulator, loads: Collection[str] = ()) -> str:
         lines.append("no job was submitted")
     project = f"/v1/projects/{emulator.settings.project_id}"
     refused = [_refusal(refusal, times, project) for refusal, times in emulator.refusals.values()]
-    lines += _headed("requests that were refused, the newest last:", refused)
+    lines += _headed("rejected requests, the newest last:", refused)
     return "\n".join(lines)
 
 
 def _headed(header: str, lines: Sequence[str]) -> list[str]:
-    """Return lines below a header, no more than the newest; nothing if there are none."""
+    """Return the newest lines below a header; nothing if there are none."""
     if not lines:
         return []
     older = [f"  ({len(lines) - _MOST} older ones)"] if len(lines) > _MOST else []

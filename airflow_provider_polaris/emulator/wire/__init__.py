@@ -1,0 +1,1 @@
+"""The wire format: requests, errors, names, intervals and identifiers."""

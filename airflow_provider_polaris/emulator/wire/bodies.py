@@ -1,5 +1,5 @@
 """
-Bodies of requests, read in pieces and never beyond a limit.
+Read the bodies of requests in pieces, up to a limit.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from starlette.types import Message, Receive
 
 from airflow_provider_polaris.emulator.wire.errors import ApiError
 
-#: Bytes of a body that are read where nobody wants it, and kept where it is wanted later. An unwanted body is read
-#: because a connection that closes with unread data is reset, and the client doesn't get to see the answer.
+#: Maximum number of bytes of a body that are discarded, or kept for a late request. An unneeded body is read, because a
+#: connection that closes with unread data is reset, and the client doesn't receive the reply.
 MOST_BYTES: Final = 64 * 1024 * 1024
 
 
 async def drain(receive: Receive) -> None:
-    """Read a body to its end, or to where it has become too long, and keep nothing of it."""
+    """Read and discard a body, up to the limit."""
     length = 0
     while length <= MOST_BYTES:
         message = await receive()
@@ -28,9 +28,10 @@ async def drain(receive: Receive) -> None:
 
 async def read_whole(receive: Receive) -> bytes | None:
     """
-    Return the body of a request; None if the client has gone before its end.
+    Return the body of a request; None if the client disconnects before its end.
 
-    :raises ApiError: 413 for a body of more than :data:`MOST_BYTES`; as much again is read, so that the client sees it.
+    :raises ApiError: 413 for a body of more than :data:`MOST_BYTES`; the same amount is then discarded, so that the
+        client receives the error.
     """
     body = bytearray()
     while True:
@@ -49,10 +50,10 @@ async def read_whole(receive: Receive) -> bytes | None:
 
 class LimitedBody:
     """
-    Passes the body of a form on in pieces until it is too long.
+    Passes on the body of a form in pieces, and raises an error once it exceeds the limit.
 
-    :param receive: Where the pieces come from.
-    :param limit: Most bytes.
+    :param receive: Returns the next piece.
+    :param limit: Maximum number of bytes.
     """
 
     def __init__(self, receive: Receive, limit: int) -> None:
@@ -61,14 +62,14 @@ class LimitedBody:
 
     @property
     def is_too_long(self) -> bool:
-        """Whether more than the limit has come."""
+        """Whether the body has exceeded the limit."""
         return self._left < 0
 
     async def __call__(self) -> Message:
         """
         Return the next piece.
 
-        :raises MultiPartException: The body is too long; the parser of forms then closes its temporary files.
+        :raises MultiPartException: The body is too long; the form parser then closes its temporary files.
         """
         message = await self._receive()
         self._left -= len(message.get("body", b""))

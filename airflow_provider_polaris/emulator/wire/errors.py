@@ -1,7 +1,7 @@
 """
-Every refusal of the emulator in the vendor's envelope ``{code, message, target?, details?}``.
+Errors of the emulator in the vendor's envelope ``{code, message, target?, details?}``.
 
-One exception type, one place that turns it into a response. Routes never build an error response themselves.
+There is one exception type, and one place converts it to a response. Routes never build error responses.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ _CODES: Final[Mapping[int, str]] = {
     503: "ServiceUnavailable",
 }
 
-#: So long a message may be, in characters.
+#: Maximum length of a message in characters.
 _LONGEST_MESSAGE: Final = 1000
 
 
 class ApiError(Exception):
     """
-    A refusal with an HTTP status.
+    An error with an HTTP status.
 
     :param status: HTTP status.
-    :param message: One sentence: what, which, why.
+    :param message: One sentence: what failed, with which value, and why.
     :param target: The field at fault, as a path in the body.
-    :param details: Further refusals in the same envelope.
+    :param details: Further errors in the same envelope.
     :param headers: Headers of the response.
-    :param body: Replaces the envelope where the vendor answers in another shape.
+    :param body: Replaces the envelope if the vendor's error has another format.
     """
 
     def __init__(
@@ -101,14 +101,14 @@ def not_implemented(feature: str, target: str | None = None) -> ApiError:
     """
     Return a 501 that names the feature.
 
-    Polaris has it, this emulator hasn't: it never pretends to have done something.
+    Polaris has the feature, the emulator doesn't; it never ignores a request silently.
     """
     return ApiError(501, f"The emulator does not implement {feature}.", target=target)
 
 
 def sql_error(status: int, message: str, *, category: str = "INVALID_INPUT", code: str = "invalidInput") -> ApiError:
     """
-    Return an error of the SQL endpoints, which have a shape of their own.
+    Return an error of the SQL endpoints, which have their own format.
 
     DOCUMENTED polaris-sdk 20250425.14.0, SqlErrorResponse; the texts of ``error`` and ``errorCode`` are those of
     https://druid.apache.org/docs/latest/api-reference/sql-api.
@@ -131,13 +131,13 @@ def sql_error_body(
 
 
 def _bounded(message: str) -> str:
-    """Leave out the middle of a message that repeats a large value; the reason stands at its end."""
+    """Shorten a message that repeats a large value: leave out the middle, because the reason is at the end."""
     half = _LONGEST_MESSAGE // 2
     return message if len(message) <= _LONGEST_MESSAGE else f"{message[:half]} ... {message[-half:]}"
 
 
 def install(app: FastAPI) -> None:
-    """Make every error of ``app`` leave in the envelope: ours, the framework's and the unforeseen."""
+    """Return every error of ``app`` in the envelope: the emulator's, the framework's and unexpected errors."""
 
     def refused(_: Request, error: Exception) -> Response:
         assert isinstance(error, ApiError)

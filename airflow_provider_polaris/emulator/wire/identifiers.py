@@ -1,5 +1,5 @@
 """
-Ids, instants and users as Polaris writes them; performs no I/O.
+Ids, instants and users in the form of Polaris. Performs no I/O.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-#: Nanoseconds since 1970-01-01T00:00:00Z; ``time.time_ns`` outside of tests.
+#: Nanoseconds since 1970-01-01T00:00:00Z; ``time.time_ns`` except in tests.
 Clock = Callable[[], int]
 
 NANOSECONDS = 1_000_000_000
@@ -20,7 +20,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 def rfc3339(nanoseconds: int | None) -> str | None:
     """
-    Return an instant with nine fractional digits and ``Z``.
+    Format an instant with nine fractional digits and ``Z``.
 
     OBSERVED 2023-09-13 in the sample of https://docs.imply.io/polaris/api-ingest-table.
 
@@ -45,21 +45,21 @@ def new_job_id(now: int) -> str:
 
 def mask_key(key: str) -> str:
     """
-    Return an API key as Polaris shows it: ``pok_vipgj...bjjvyo``.
+    Mask an API key as Polaris does: ``pok_vipgj...bjjvyo``.
 
-    OBSERVED 2023-09-13 in the sample of https://docs.imply.io/polaris/api-ingest-table. GUESS: a key that is too short
-    to keep anything secret that way shows its prefix only.
+    OBSERVED 2023-09-13 in the sample of https://docs.imply.io/polaris/api-ingest-table. GUESS: for a key that is too
+    short to stay secret, only the prefix is shown.
     """
     return f"{key[:9]}...{key[-6:]}" if len(key) >= 24 else f"{key[:4]}..."
 
 
 def user_of_key(key: str) -> dict[str, Any]:
-    """Return the user that an API key acts as; the same key is always the same user."""
+    """Return the user of an API key; a key always has the same user."""
     digest = hashlib.sha256(key.encode()).digest()
     return {"username": f"api-key-{mask_key(key)}", "userId": str(uuid.UUID(bytes=digest[:16], version=4))}
 
 
 def user_of_client(client_id: str) -> dict[str, Any]:
-    """Return the user that an OAuth client acts as. GUESS: named like Keycloak's service accounts."""
+    """Return the user of an OAuth client. GUESS: named like Keycloak's service accounts."""
     digest = hashlib.sha256(b"client " + client_id.encode()).digest()
     return {"username": f"service-account-{client_id}", "userId": str(uuid.UUID(bytes=digest[:16], version=4))}

@@ -1,8 +1,8 @@
 """
-ISO 8601 intervals and granularities, as Polaris reads and writes them; performs no I/O.
+Parse and format ISO 8601 intervals and granularities as Polaris does. Performs no I/O.
 
-Instants are aware datetimes in UTC. Years before 1 don't exist in Python: they become :data:`EARLIEST`, which is
-written as the year -1000 again.
+Instants are aware datetimes in UTC. Python has no years before 1: they become :data:`EARLIEST`, which is written as the
+year -1000.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _SECONDS: Final[Mapping[str, int]] = {
     "day": 86400,
 }
 _MONTHS: Final[Mapping[str, int]] = {"month": 1, "quarter": 3, "year": 12}
-#: Length of a bucket, for comparing granularities; calendar ones by their longest.
+#: Length of a bucket, for comparing granularities; the longest bucket of calendar granularities.
 _LENGTHS: Final[Mapping[str, float]] = {
     "millisecond": 0.001,
     **_SECONDS,
@@ -56,7 +56,7 @@ _LENGTHS: Final[Mapping[str, float]] = {
 
 
 class IntervalError(ValueError):
-    """The text is not an interval; the message says why."""
+    """Raised for a text that is not an interval; the message states why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,13 @@ class Interval:
     end: datetime
 
     def is_aligned(self, granularity: str) -> bool:
-        """Return whether both ends are starts of buckets; ``all`` has only one bucket, which is everything."""
+        """Return whether both ends are starts of buckets; ``all`` has a single bucket without bounds."""
         if granularity == "all":
             return self.start == EARLIEST and self.end >= LATEST
         return floor(self.start, granularity) == self.start and floor(self.end, granularity) == self.end
 
     def overlaps(self, other: Interval) -> bool:
-        """Return whether an instant lies in both."""
+        """Return whether the two intervals overlap."""
         return self.start < other.end and other.start < self.end
 
     def __str__(self) -> str:
@@ -82,9 +82,9 @@ class Interval:
 
 def parse_interval(text: str) -> Interval:
     """
-    Read ``start/end``, ``start/period`` or ``period/end``; an instant without a zone is UTC.
+    Parse ``start/end``, ``start/period`` or ``period/end``; an instant without a zone is UTC.
 
-    DOCUMENTED polaris-sdk 20250425.14.0: ISO 8601 intervals, both forms occur. GUESS: an empty interval is refused.
+    DOCUMENTED polaris-sdk 20250425.14.0: ISO 8601 intervals, both forms occur. GUESS: an empty interval is rejected.
 
     :param text: The interval.
     :return: The interval.
@@ -113,7 +113,7 @@ def parse_interval(text: str) -> Interval:
 
 def before(moment: datetime, period: str) -> datetime:
     """
-    Go back by an ISO 8601 period; no further than :data:`EARLIEST`.
+    Subtract an ISO 8601 period; the result is not before :data:`EARLIEST`.
 
     :raises IntervalError: Not a period.
     """
@@ -124,7 +124,7 @@ def before(moment: datetime, period: str) -> datetime:
 
 
 def parse_instant(text: str) -> datetime:
-    """Read an ISO 8601 instant or date, to the millisecond."""
+    """Parse an ISO 8601 instant or date, to the millisecond."""
     match = _INSTANT.fullmatch(text)
     if match is None:
         raise IntervalError(f"{text!r} is not an ISO 8601 instant")
@@ -152,14 +152,14 @@ def parse_instant(text: str) -> datetime:
 
 
 def format_instant(moment: datetime) -> str:
-    """Write an instant with milliseconds and ``Z``, the form of the vendor's defaults."""
+    """Format an instant with milliseconds and ``Z``, as in the vendor's defaults."""
     if moment == EARLIEST:
         return "-1000-01-01T00:00:00.000Z"
     return f"{moment.year:04}{moment:-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
 
 
 def floor(moment: datetime, granularity: str) -> datetime:
-    """Return the start of the bucket that an instant lies in; buckets are those of UTC, weeks start on Monday."""
+    """Return the start of the bucket that contains an instant; buckets are in UTC, weeks start on Monday."""
     if granularity == "all":
         return EARLIEST
     midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)

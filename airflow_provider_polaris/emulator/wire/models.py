@@ -1,7 +1,7 @@
 """
-Request bodies, as the vendor's SDK writes them; each field has the vendor's name in camelCase.
+Models of request bodies, as the vendor's SDK writes them; the wire names are the vendor's, in camelCase.
 
-DOCUMENTED polaris-sdk 20250425.14.0 unless a field says otherwise.
+DOCUMENTED polaris-sdk 20250425.14.0 unless a field is tagged otherwise.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class TableTarget(WireModel):
 
 
 class BatchJob(WireModel):
-    """A batch ingestion job; the source is read on its own, by its type."""
+    """A batch ingestion job; the source is parsed separately, by its type."""
 
     type: Literal["batch"]
     source: dict[str, Any]
@@ -156,7 +156,7 @@ class DeleteDataJob(WireModel):
 
 
 class RestoreDataJob(WireModel):
-    """A job that brings softly deleted data back."""
+    """A job that restores softly deleted data."""
 
     type: Literal["restore_data"]
     target: TableTarget
@@ -184,7 +184,7 @@ class ConnectionSource(WireModel):
 
 
 class StreamingJob(WireModel):
-    """A streaming ingestion job; the source is read on its own, by its type."""
+    """A streaming ingestion job; the source is parsed separately, by its type."""
 
     type: Literal["streaming"]
     source: dict[str, Any]
@@ -208,7 +208,7 @@ class StreamingJob(WireModel):
 
 
 class Policy(WireModel):
-    """What of a table is retained, or precached."""
+    """Which data of a table is retained or precached."""
 
     type: Literal["period", "intervals"]
     period: str | None = None
@@ -216,20 +216,20 @@ class Policy(WireModel):
 
 
 class StoragePolicy(WireModel):
-    """What becomes of a table's data as it ages."""
+    """Retention and precaching of a table's data."""
 
     retain: Policy | None = None
     cached: Policy | None = None
 
 
 class StatusUpdate(WireModel):
-    """What somebody wants a job to do."""
+    """The desired status of a job."""
 
     desired_execution_status: str
 
 
 class TableColumn(WireModel):
-    """A declared column; ``type`` for aggregate tables only."""
+    """A declared column; only aggregate tables use ``type``."""
 
     name: str = Field(min_length=1, max_length=255)
     data_type: str
@@ -240,7 +240,7 @@ class Table(WireModel):
     """
     A table to create or update.
 
-    Fields that only the server sets are taken and ignored, so that a table can be sent back as it was read.
+    Fields that only the server sets are accepted and ignored, so that a client can send back a table as it read it.
     """
 
     name: str | None = None

@@ -1,5 +1,5 @@
 """
-Rules for names of tables and files; performs no I/O.
+Validate names of tables and files. Performs no I/O.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ MAX_LENGTH = 255
 
 def table_name_fault(name: str) -> str | None:
     """
-    Return why a table can't have this name, or None.
+    Return why a table name is invalid, or None.
 
     DOCUMENTED https://docs.imply.io/polaris/tables. GUESS: "emojis" are the symbols of the category So.
     """
@@ -31,9 +31,9 @@ def table_name_fault(name: str) -> str | None:
 
 def file_name_fault(name: str) -> str | None:
     """
-    Return why a file can't have this name, or None.
+    Return why a file name is invalid, or None.
 
-    GUESS: the docs only ask for unique names; what could be a path is refused.
+    GUESS: the docs only require unique names; the emulator rejects names that could be paths.
     """
     if not name or name in {".", ".."}:
         return "it is empty or a directory"

@@ -1,5 +1,5 @@
 """
-The last requests of the API that one emulator refused, as the client was told, for whoever asks why a test failed.
+Record the last requests that one emulator rejected, with the message of the reply, for reports of failed tests.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_provider_polaris.emulator.wire.requests import CONTROL_PREFIX
 
-#: How many different ones are kept.
+#: Maximum number of different rejections.
 KEPT: Final = 10
 
 
 @dataclass(frozen=True)
 class Refusal:
     """
-    An answer with an error status.
+    A reply with an error status.
 
     :param path: Path of the request, without the query.
-    :param message: What the body says; empty if it says nothing.
+    :param message: Message in the body; empty if it has none.
     """
 
     method: str
@@ -34,31 +34,31 @@ class Refusal:
 
 
 class RejectedRequests:
-    """Keeps the newest ones, each with how often it was met. Any thread may call any method."""
+    """Stores the newest rejections, each with its count. All methods are thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._times: Counter[Refusal] = Counter()
 
     def add(self, refusal: Refusal) -> None:
-        """Count one, and forget the oldest if there are too many."""
+        """Count a rejection, and remove the oldest if there are too many."""
         with self._lock:
             self._times[refusal] = self._times.pop(refusal, 0) + 1  # to the end
             if len(self._times) > KEPT:
                 del self._times[next(iter(self._times))]
 
     def values(self) -> list[tuple[Refusal, int]]:
-        """Return them with how often each was met, in the order in which they were met last."""
+        """Return the rejections and their counts, in the order of their last occurrence."""
         with self._lock:
             return list(self._times.items())
 
 
 class RefusalMiddleware:
     """
-    Notes what leaves with an error status; a reply that a fault drops is none.
+    Records replies with an error status, except those that a fault drops.
 
-    :param app: What answers.
-    :param refusals: Where to note it.
+    :param app: The application.
+    :param refusals: Stores the rejections.
     """
 
     def __init__(self, app: ASGIApp, refusals: RejectedRequests) -> None:
@@ -80,13 +80,13 @@ class RefusalMiddleware:
             elif status >= 400:
                 body.extend(message.get("body", b""))
                 if not message.get("more_body"):
-                    self._note(scope, status, _message(bytes(body)))  # before the client can go on
+                    self._note(scope, status, _message(bytes(body)))  # before the client receives the reply
             await send(message)
 
         try:
             await self._app(scope, receive, listen)
         except Exception as error:
-            # The answer to what nobody foresaw is made further out.
+            # An outer layer builds the reply to an unexpected error.
             self._note(scope, 500, f"The emulator failed: {error!r}")
             raise
 
@@ -95,7 +95,7 @@ class RefusalMiddleware:
 
 
 def _message(body: bytes) -> str:
-    """Return the text of an error, in the envelope or in the shape of the SQL endpoints."""
+    """Return the message of an error, in the envelope or in the format of the SQL endpoints."""
     try:
         answer: Any = json.loads(body)
     except ValueError:

@@ -1,5 +1,5 @@
 """
-Reading requests: JSON bodies, query parameters, names. Every fault is a 4xx in the envelope, never a surprise.
+Parse requests: JSON bodies, query parameters, names. Every invalid value is a 4xx in the envelope.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 
 from airflow_provider_polaris.emulator.wire.errors import ApiError, bad_request
 
-#: A body that is too long is read to its end, so that the client gets to see the answer; but not for ever.
+#: A body that is too long is read up to this multiple of the limit, so that the client receives the reply.
 _DRAIN_FACTOR: Final = 16
 
 
@@ -26,7 +26,8 @@ class WireModel(BaseModel):
     """
     Base of all request models: camelCase names, no conversion between types, no unknown fields.
 
-    GUESS: Polaris may ignore unknown fields; a misspelt one that is ignored is a wrong job, so it is refused here.
+    GUESS: Polaris may ignore unknown fields. The emulator rejects them, because a misspelt field would make a wrong
+    job.
     """
 
     model_config = ConfigDict(alias_generator=to_camel, strict=True, extra="forbid", frozen=True)
@@ -37,7 +38,7 @@ Model = TypeVar("Model", bound=WireModel)
 
 @dataclass(frozen=True)
 class JsonBody:
-    """A JSON object that came with a request, and the hash of the bytes it came as."""
+    """The JSON object in a request's body, and the hash of its bytes."""
 
     data: dict[str, Any]
     sha256: str
@@ -48,7 +49,7 @@ async def read_json(request: Request, limit: int) -> JsonBody:
     Read the body of a request as a JSON object.
 
     :param request: The request.
-    :param limit: Longest body in bytes.
+    :param limit: Maximum size of the body in bytes.
     :return: The object.
     :raises ApiError: 415 for another content type, 413 for a body that is too long, 400 for anything but an object.
     """
@@ -58,7 +59,7 @@ async def read_json(request: Request, limit: int) -> JsonBody:
     raw = await read_bytes(request, limit)
     try:
         data = json.loads(raw, parse_constant=_refuse_constant)
-        # A lone surrogate is legal JSON but no text: no database can store it.
+        # A lone surrogate is legal JSON, but not Unicode text; no database can store it.
         json.dumps(data, ensure_ascii=False).encode()
     except RecursionError:
         raise bad_request("The body is nested too deeply.") from None
@@ -71,7 +72,7 @@ async def read_json(request: Request, limit: int) -> JsonBody:
 
 def check_encoding(request: Request) -> None:
     """
-    Refuse a body that is compressed: it would be read as it is.
+    Reject a compressed body; the emulator doesn't decompress bodies.
 
     :raises ApiError: 415.
     """
@@ -84,7 +85,7 @@ async def read_bytes(request: Request, limit: int) -> bytes:
     """
     Read the body of a request in pieces.
 
-    :raises ApiError: 413 when it is longer than ``limit`` bytes, 415 when it is compressed.
+    :raises ApiError: 413 if it is longer than ``limit`` bytes, 415 if it is compressed.
     """
     check_encoding(request)
     body = bytearray()
@@ -107,13 +108,13 @@ async def read_bytes(request: Request, limit: int) -> bytes:
 
 def parse(model: type[Model], data: object, target: str | None = None) -> Model:
     """
-    Turn a JSON value into a request model.
+    Convert a JSON value to a request model.
 
-    :param model: What it must be.
+    :param model: The expected model.
     :param data: The value.
     :param target: Path of the value in the body, for the message.
     :return: The model.
-    :raises ApiError: 400 that names the first field at fault, its value and the rule; the others are in ``details``.
+    :raises ApiError: 400 that names the first invalid field, its value and the rule; the others are in ``details``.
     """
     try:
         return model.model_validate(data)
@@ -158,7 +159,7 @@ def _refuse_constant(word: str) -> NoReturn:
 
 
 def one_of(request: Request, name: str, words: Sequence[str], default: str) -> str:
-    """Return a query parameter that must be one of some words."""
+    """Return a query parameter that must have one of the given values."""
     value = request.query_params.get(name, default)
     if value not in words:
         raise _bad_word(name, value, words)
@@ -166,7 +167,9 @@ def one_of(request: Request, name: str, words: Sequence[str], default: str) -> s
 
 
 def several_of(request: Request, name: str, words: Sequence[str]) -> frozenset[str]:
-    """Return a query parameter that may come several times, each time one of some words; empty when it is absent."""
+    """Return the values of a repeatable query parameter; each must be one of the given values. Empty if it is
+    absent.
+    """
     values = request.query_params.getlist(name)
     for value in values:
         if value not in words:

@@ -16,7 +16,7 @@ def _put(api, name, content=b"{}\n", query="", part="file", media_type=None):
 
 
 def test_upload_answers_with_the_metadata(api) -> None:
-    """201, and the same as describe; the digest is that of the bytes as they came."""
+    """The reply is 201 with the metadata of describe; the digest is that of the uploaded bytes."""
     content = gzip.compress(b'{"a":1}\n')
     status, created = _put(api, "kttm-2019-08-20.json.gz", content)
     assert status == 201
@@ -58,12 +58,12 @@ def test_upload_of_a_taken_name_is_a_conflict(api) -> None:
     ],
 )
 def test_detect_reads_the_name_then_the_media_type(name, media_type, formats) -> None:
-    """Compression is the last suffix, the format the one before."""
+    """The last suffix is the compression, the one before it the format."""
     assert detect(name, media_type) == formats
 
 
 def test_upload_formats_can_be_said(api) -> None:
-    """What the client says takes precedence over the name."""
+    """The client's values take precedence over the name."""
     status, created = _put(api, "data", query="?dataFormat=nd-json&compressionFormat=xz")
     assert (status, created["dataFormat"], created["compressionFormat"]) == (201, "nd-json", "xz")
 
@@ -81,14 +81,14 @@ def test_upload_formats_can_be_said(api) -> None:
     ],
 )
 def test_upload_that_breaks_a_rule_is_refused(api, arguments, status, target) -> None:
-    """The part or parameter at fault is the target, and nothing is stored."""
+    """The error's target is the invalid part or parameter, and nothing is stored."""
     refused, answer = _put(api, **arguments)
     assert (refused, answer["target"]) == (status, target)
     assert api.ok("GET", "/files")["files"] == []
 
 
 def test_upload_of_something_else_is_refused(api) -> None:
-    """A body that is no form gets 415; one that is a broken form 400."""
+    """A body that is not a form gets 415; a broken form gets 400."""
     assert api.call("POST", "/files", {})[0] == 415
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     assert api.call("POST", "/files", content=b"nonsense", headers=headers)[0] == 400
@@ -108,7 +108,7 @@ def test_upload_that_is_too_long_is_refused(make_api) -> None:
 
 
 def test_upload_of_unknown_length_is_refused_when_it_is_too_long(make_api) -> None:
-    """A client that doesn't announce a length gets 413, too."""
+    """A client that doesn't send a length also gets 413."""
     api = make_api(max_upload_bytes=10)
 
     def chunks():
@@ -126,7 +126,7 @@ def test_upload_of_unknown_length_is_refused_when_it_is_too_long(make_api) -> No
 
 
 def test_upload_with_many_fields_is_refused(api) -> None:
-    """Fields are in memory, and none is read."""
+    """Fields are held in memory and ignored, so their number is limited."""
     status, answer = api.call(
         "POST", "/files", files={"file": ("a.json", b"{}")}, data={f"f{n}": "x" for n in range(11)}
     )
@@ -141,7 +141,7 @@ def test_upload_with_many_fields_is_refused(api) -> None:
     ("method", "path"), [("POST", "/files"), ("POST", "/jobs"), ("POST", "/query/sql"), ("PUT", "/tables/t")]
 )
 def test_body_that_is_compressed_is_refused(api, method, path, encoding) -> None:
-    """It is not unpacked, so there is nothing to blow up."""
+    """The emulator doesn't decompress bodies, so a decompression bomb has no effect."""
     media_type = "multipart/form-data; boundary=x" if path == "/files" else "application/json"
     headers = {"Content-Encoding": encoding, "Content-Type": media_type}
     assert api.call(method, path, content=gzip.compress(b"{}"), headers=headers) == (
@@ -201,7 +201,7 @@ def test_compressed_file_is_ingested_like_a_plain_one(api) -> None:
 
 
 def test_job_whose_file_was_deleted_fails(make_api, clock) -> None:
-    """A file that goes away while the job waits is a failed job, not a failed emulator."""
+    """If a file is deleted while the job waits, the job fails and the emulator keeps working."""
     api = make_api("seconds=60")
     api.upload("a.json", [])
     job_id = api.submit(api.upload_job("t", "a.json"))

@@ -1,11 +1,13 @@
-"""Storage policies: what a table doesn't retain is deleted softly, what it doesn't precache only some queries see."""
+"""Storage policies: data that is not retained is softly deleted; data that is not precached is read by some queries
+only.
+"""
 
 from __future__ import annotations
 
 import pytest
 
 SOURCE = "Koalas Source"
-# The clock stands at 2024-07-01T00:00; the rows are of the first and the second of June.
+# The clock is at 2024-07-01T00:00; the rows are from June 1 and June 2.
 
 
 def _daily(period: str) -> dict[str, str]:
@@ -13,7 +15,7 @@ def _daily(period: str) -> dict[str, str]:
 
 
 def test_policy_is_echoed_in_describe_and_list_and_goes_with_an_update_without_it(koalas) -> None:
-    """An update is the whole table."""
+    """An update replaces the whole table, so an update without a policy removes it."""
     policy = {
         "retain": _daily("P3M"),
         "cached": {"type": "intervals", "intervals": ["2024-06-01/2024-07-01"], "period": "P1M"},
@@ -27,7 +29,7 @@ def test_policy_is_echoed_in_describe_and_list_and_goes_with_an_update_without_i
 
 
 def test_retention_deletes_softly_what_lies_wholly_before_the_period(koalas) -> None:
-    """From the update on nobody sees it; it is among the unused segments."""
+    """After the update, no query reads it; it is listed with the unused segments."""
     table = koalas.policy(retain=_daily("P29D"))
     assert (table["totalRows"], table["segmentCount"]) == (1, 1)
     assert (koalas.count(), koalas.count_async()) == (1, 1)
@@ -35,14 +37,14 @@ def test_retention_deletes_softly_what_lies_wholly_before_the_period(koalas) -> 
 
 
 def test_retention_keeps_a_segment_that_the_period_begins_in(koalas, clock) -> None:
-    """Half a day is retained as a day."""
+    """If half a day is retained, the whole day is retained."""
     koalas.policy(retain=_daily("P30D"))
     clock.advance(86_400 - 1)
     assert koalas.count() == 4
 
 
 def test_retention_moves_on_with_the_clock(koalas, clock) -> None:
-    """Once a minute; a day later another day is gone, and with a longer period none comes back."""
+    """The policy runs once a minute. A day later the next day is deleted; a longer period restores nothing."""
     koalas.policy(retain=_daily("P30D"))
     clock.advance(86_400)
     assert koalas.count() == 1
@@ -51,7 +53,7 @@ def test_retention_moves_on_with_the_clock(koalas, clock) -> None:
 
 
 def test_rows_that_a_table_does_not_retain_are_gone_when_their_job_has_completed(koalas) -> None:
-    """The job completes and counts them as stored; they are to be found among the unused segments only."""
+    """The job completes and counts them as stored; they are listed only with the unused segments."""
     target = {"name": "Short", "type": "aggregate", "storagePolicy": {"retain": _daily("P7D")}}
     koalas.ok("POST", "/tables", target)
     job = koalas.run(koalas.rollup(target={"type": "table", "tableName": "Short"}, createTableIfNotExists=None))
@@ -61,7 +63,7 @@ def test_rows_that_a_table_does_not_retain_are_gone_when_their_job_has_completed
 
 
 def test_restored_rows_that_are_not_retained_are_gone_again(koalas) -> None:
-    """A restore doesn't overrule the policy."""
+    """A restore doesn't override the policy."""
     koalas.policy(retain=_daily("P7D"))
     koalas.run(koalas.about("restore_data", SOURCE, interval="2024-06-01/2024-06-03"))
     assert (koalas.count(), len(koalas.unused())) == (0, 2)
@@ -71,7 +73,7 @@ def test_restored_rows_that_are_not_retained_are_gone_again(koalas) -> None:
 
 
 def test_retention_of_intervals_keeps_them_and_the_future(koalas) -> None:
-    """Data with timestamps in the future is retained always."""
+    """Data with timestamps in the future is always retained."""
     koalas.control("POST", f"/tables/{SOURCE}/realtime", {"rows": [{"__time": "2031-01-01T00:00:00Z"}]})
     koalas.control("POST", f"/tables/{SOURCE}/handoff", {})
     koalas.policy(retain={"type": "intervals", "intervals": ["2024-06-02/2024-06-03"]})
@@ -79,7 +81,7 @@ def test_retention_of_intervals_keeps_them_and_the_future(koalas) -> None:
 
 
 def test_uncached_rows_are_for_asynchronous_queries_and_jobs_only(koalas) -> None:
-    """The table is available all the same; its sizes tell."""
+    """The table is still available; its sizes show the difference."""
     whole = koalas.ok("GET", f"/tables/{SOURCE}")
     assert whole["precachedDataSizeBytes"] == whole["totalDataSizeBytes"] == 92
     table = koalas.policy(cached=_daily("P29D"))
@@ -91,7 +93,7 @@ def test_uncached_rows_are_for_asynchronous_queries_and_jobs_only(koalas) -> Non
 
 
 def test_cached_intervals_are_all_that_synchronous_queries_see(koalas) -> None:
-    """With a period beside them, what lies in either."""
+    """With an additional period, queries read data in either."""
     koalas.policy(cached={"type": "intervals", "intervals": ["2024-06-01/2024-06-02"]})
     assert koalas.count() == 3
     koalas.policy(cached={"type": "intervals", "intervals": ["2024-06-01/2024-06-02"], "period": "P29D"})

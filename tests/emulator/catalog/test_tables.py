@@ -27,7 +27,7 @@ def test_create_table_answers_with_the_table(api) -> None:
 
 
 def test_describe_table_has_rows_segments_and_discovered_columns(koalas) -> None:
-    """A column that a job brought to a flexible table is queryable, not declared."""
+    """A column that a job added to a flexible table is queryable, but not declared."""
     koalas.ok("POST", "/tables", {"name": "t", "type": "detail", "schema": [CITY]})
     mappings = [{"columnName": "city", "expression": '"city"'}, {"columnName": "s", "expression": '"session"'}]
     koalas.run(koalas.rollup(target={"type": "table", "tableName": "t"}, mappings=mappings))
@@ -100,7 +100,7 @@ def test_list_tables_filters(koalas) -> None:
     ],
 )
 def test_create_table_that_breaks_a_rule_is_refused(api, changes, status, message, target) -> None:
-    """The field at fault is the target, and there is no table."""
+    """The error's target is the invalid field, and no table is created."""
     body = {key: value for key, value in {"name": "t", "type": "detail", **changes}.items() if value is not None}
     refused, answer = api.call("POST", "/tables", body)
     assert (refused, answer["target"]) == (status, target)
@@ -119,7 +119,7 @@ def test_create_table_twice_is_a_conflict(api) -> None:
 
 
 def test_update_table_adds_columns_and_counts_the_version_up(koalas) -> None:
-    """A table can be sent back as it was read, with a change; adding is possible with data in it."""
+    """A table can be sent back with a change; columns can be added to a table with data."""
     table = koalas.ok("GET", "/tables/Koalas Source")
     koalas.clock.advance(1)
     body = {**table, "schema": [*table["schema"], {"name": "zip", "dataType": "string"}], "description": "more"}
@@ -133,7 +133,7 @@ def test_update_table_adds_columns_and_counts_the_version_up(koalas) -> None:
 
 
 def test_update_table_with_a_stale_version_is_a_conflict(api) -> None:
-    """Of two updates of the same version the second is refused, and changes nothing."""
+    """Of two updates of the same version, the second is rejected and changes nothing."""
     table = api.ok("POST", "/tables", {"name": "t", "type": "detail"})
     api.ok("PUT", "/tables/t", {**table, "description": "first"})
     status, answer = api.call("PUT", "/tables/t", {**table, "description": "second"})
@@ -150,7 +150,7 @@ def test_update_table_with_a_stale_version_is_a_conflict(api) -> None:
     ],
 )
 def test_update_table_that_breaks_a_rule_is_refused(api, changes, status, message) -> None:
-    """Type and name stay; the version is required."""
+    """Type and name can't change; the version is required."""
     table = api.ok("POST", "/tables", {"name": "t", "type": "detail", "schema": [CITY]})
     refused, answer = api.call("PUT", "/tables/t", {**table, **changes})
     assert (refused, answer["message"]) == (status, message)
@@ -168,7 +168,7 @@ def test_update_table_with_data_cannot_change_columns(koalas) -> None:
 
 
 def test_update_table_with_an_active_job_cannot_change_columns(make_api) -> None:
-    """A job that is on its way may need the column."""
+    """An active job may need the column."""
     api = make_api("seconds=60")
     api.upload("k.json", [])
     api.ok("POST", "/tables", {"name": "t", "type": "detail", "schema": [CITY, LENGTH]})
@@ -184,13 +184,13 @@ def test_update_table_with_an_active_job_cannot_change_columns(make_api) -> None
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 @pytest.mark.parametrize("name", ["nope", "%00", "..", ".%2e", "%2e%2e%2ftables", "x" * 300, "a%ff"])
 def test_unknown_table_is_a_404(api, method, name) -> None:
-    """Names that no table can have are not found either; none leads anywhere else."""
+    """An invalid name is a 404, too; no name reaches another path."""
     status, answer = api.call(method, f"/tables/{name}", {"type": "detail"} if method == "PUT" else None)
     assert (status, answer["code"]) in {(404, "NotFound"), (405, "MethodNotAllowed")}
 
 
 def test_unused_segments_are_those_that_were_replaced(koalas) -> None:
-    """A replace hides the segments of before; they are listed newest id first, in pages."""
+    """A replace hides the old segments; they are listed by descending id, in pages."""
     assert koalas.ok("GET", "/tables/Koalas Source/unusedSegments") == {"values": []}
     koalas.run(koalas.rollup())
     koalas.clock.advance(1)

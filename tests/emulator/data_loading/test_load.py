@@ -1,4 +1,4 @@
-"""Rows that are put into a table: their time, their types, the job that does it."""
+"""Loading rows into a table: their time, their types and the load job."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_polaris.emulator.data_loading.row_files import LoadError
 
 @pytest.fixture
 def emulator(api):
-    """What is behind an emulator with the default settings."""
+    """The state of an emulator with the default settings."""
     return api.app.state.emulator
 
 
@@ -29,19 +29,19 @@ def emulator(api):
 )
 @pytest.mark.parametrize("column", ["__time", "timestamp"])
 def test_load_takes_the_time_in_every_form(api, emulator, time, column) -> None:
-    """It ends in '__time', in UTC and to the millisecond; without a zone it is UTC."""
+    """The time is stored in '__time', in UTC and to the millisecond; a time without a zone is UTC."""
     load_rows(emulator, "t", [{column: time, "n": 1}])
     assert api.query('SELECT * FROM "t"') == [{"__time": "2024-06-01T00:30:00.125Z", "n": 1}]
 
 
 def test_load_takes_a_date_for_its_first_instant(api, emulator) -> None:
-    """Of two columns that could be the time, '__time' is; the other one is data."""
+    """If a row has both time columns, '__time' is the time and the other one is data."""
     load_rows(emulator, "t", [{"timestamp": "noon", "__time": date(2024, 6, 1)}])
     assert api.query('SELECT * FROM "t"') == [{"__time": "2024-06-01T00:00:00.000Z", "timestamp": "noon"}]
 
 
 def test_load_gives_each_column_the_narrowest_type_that_holds_its_values(api, emulator) -> None:
-    """A column may be missing in a row; what mixes is text, and no number loses digits."""
+    """A row may lack a column; mixed types become text, and no number loses digits."""
     rows = [
         {"__time": 0, "whole": 1, "number": 1, "text": "a", "mix": 1, "truth": True, "huge": 2**70, "never": None},
         {"__time": 1, "number": 2.5, "mix": "b", "money": Decimal("1.25"), "day": date(2024, 6, 1)},
@@ -80,7 +80,7 @@ def test_load_gives_each_column_the_narrowest_type_that_holds_its_values(api, em
 
 
 def test_load_is_a_job_that_can_be_looked_at(api, emulator) -> None:
-    """It has a spec, SQL and totals as every job over an uploaded file."""
+    """It has a spec, SQL and totals, like every job over an uploaded file."""
     loaded = load_rows(emulator, "t", [{"__time": 0, "n": 1}, {"__time": 1, "n": 2}])
     (job,) = api.ok("GET", "/jobs")["values"]
     assert (loaded.table, loaded.rows, loaded.job_id) == ("t", 2, job["id"])
@@ -91,7 +91,7 @@ def test_load_is_a_job_that_can_be_looked_at(api, emulator) -> None:
 
 @pytest.mark.parametrize("progression", ["polls=50", "seconds=3600"])
 def test_load_is_done_at_once_whatever_the_progression(make_api, progression) -> None:
-    """Nobody looks at the job, no time passes, and the rows are there; the next job takes its time."""
+    """The rows are stored without a poll and without advancing time; the next job follows the progression."""
     api = make_api(progression)
     load_rows(api.app.state.emulator, "t", [{"__time": 0}])
     assert api.count("t") == 1
@@ -101,14 +101,14 @@ def test_load_is_done_at_once_whatever_the_progression(make_api, progression) ->
 
 
 def test_load_is_done_although_jobs_are_held(api, emulator) -> None:
-    """A fault is for the jobs of the code under test."""
+    """Faults apply only to the jobs of the code under test."""
     api.fault(effect="job_status", jobStatus="running", times=None)
     load_rows(emulator, "t", [{"__time": 0}])
     assert [job.status for job in emulator.jobs.known()] == ["completed"]
 
 
 def test_load_appends_or_replaces(api, emulator) -> None:
-    """Append is the default; a replace leaves nothing of what was there."""
+    """Append is the default; a replace removes all old rows."""
     load_rows(emulator, "t", [{"__time": 0, "n": 1}])
     load_rows(emulator, "t", [{"__time": 0, "n": 2}])
     assert api.count("t") == 2
@@ -117,7 +117,7 @@ def test_load_appends_or_replaces(api, emulator) -> None:
 
 
 def test_load_uploads_each_content_once_under_a_name_of_its_own(api, emulator, tmp_path) -> None:
-    """The same file again is the same upload; another one doesn't touch what has its name."""
+    """The same file is uploaded once; another file doesn't overwrite a file with the same name."""
     api.upload("events.csv.json", [{"mine": 1}])
     path = tmp_path / "events.csv"
     for text in ("__time\n2024-06-01\n", "__time\n2024-06-01\n", "__time\n2024-06-02\n"):
@@ -129,7 +129,7 @@ def test_load_uploads_each_content_once_under_a_name_of_its_own(api, emulator, t
 
 
 def test_load_all_twice_ends_with_the_same_tables(api, emulator, tmp_path) -> None:
-    """Several files of one table are loaded together; what was there before is replaced."""
+    """Several files of one table are loaded together and replace the old rows."""
     (tmp_path / "a.json").write_text('{"__time": "2024-06-01", "n": 1}\n')
     (tmp_path / "b.csv").write_text("timestamp,n\n2024-06-02,2\n")
     files = [("t", str(tmp_path / "a.json")), ("t", str(tmp_path / "b.csv")), ("u", str(tmp_path / "a.json"))]
@@ -141,7 +141,7 @@ def test_load_all_twice_ends_with_the_same_tables(api, emulator, tmp_path) -> No
 
 
 def test_load_all_of_the_demo_fills_the_table_of_the_examples(api, emulator) -> None:
-    """A hundred thousand rows of three days, in the vendor's columns."""
+    """100,000 rows of three days, in the vendor's columns."""
     ((table, rows),) = [(one.table, one.rows) for one in load_all(emulator, [], demo=True)]
     assert (table, rows) == ("Koalas Source", 100_000)
     columns = 'COUNT(DISTINCT "city") AS "cities", MIN("__time") AS "first", MAX("__time") AS "last"'
@@ -182,7 +182,7 @@ def test_load_all_of_the_demo_fills_the_table_of_the_examples(api, emulator) -> 
     ],
 )
 def test_load_of_rows_that_are_none_is_one_sentence(api, emulator, rows, message) -> None:
-    """Row and column are named, and nothing has changed."""
+    """The message names row and column, and nothing has changed."""
     with pytest.raises(LoadError) as caught:
         load_rows(emulator, "t", rows)
     assert str(caught.value) == message
@@ -190,7 +190,7 @@ def test_load_of_rows_that_are_none_is_one_sentence(api, emulator, rows, message
 
 
 def test_load_that_the_api_refuses_is_one_sentence(emulator) -> None:
-    """The API's reason is quoted."""
+    """The message quotes the API's reason."""
     with pytest.raises(LoadError) as caught:
         load_rows(emulator, ".t", [{"__time": 0}])
     assert str(caught.value) == (
@@ -199,7 +199,7 @@ def test_load_that_the_api_refuses_is_one_sentence(emulator) -> None:
 
 
 def test_load_whose_job_fails_is_one_sentence(emulator) -> None:
-    """The job's reason is quoted, and the job is there to be looked at."""
+    """The message quotes the job's reason, and the job stays in the list."""
     with pytest.raises(LoadError) as caught:
         load_rows(emulator, "t", [{"__time": 0, "text": "a\0b"}])
     (job,) = emulator.jobs.known()

@@ -1,4 +1,4 @@
-"""A store in memory with a clock that ticks only when told, and short ways to fill and to read tables."""
+"""A store in memory with a manual clock, and helpers that fill and read tables."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ ROWS: Sequence[Row] = (
 
 
 def day(number: int) -> datetime:
-    """Midnight of a day in June 2024, UTC."""
+    """Return midnight of a day in June 2024, UTC."""
     return datetime(2024, 6, 1, tzinfo=timezone.utc) + timedelta(days=number - 1)
 
 
 class Clock:
-    """A clock that stands still between calls of :meth:`tick`."""
+    """A clock that only advances in :meth:`tick`."""
 
     def __init__(self) -> None:
         self.now = datetime(2024, 7, 1, 12, tzinfo=timezone.utc)
@@ -67,7 +67,7 @@ class Clock:
 
 
 class Engine:
-    """A store, its tables and shorthands."""
+    """A store, its tables and helpers."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store = store
@@ -79,7 +79,7 @@ class Engine:
         return self.tables.create(TableDef(name, f"id-{name}", **changes))
 
     def load(self, name: str, rows: Sequence[Row] = ROWS, **changes: Any) -> BatchTotals:
-        """Append rows to a table through a file, the way a user does; create the table if it is missing."""
+        """Append rows to a table through a file, as a user does; create a missing table."""
         if self.tables.get(name) is None:
             self.create(name, columns=COLUMNS)
         lines = [json.dumps(dict(zip(("timestamp", "city", "session_length"), row, strict=True))) for row in rows]
@@ -96,7 +96,7 @@ class Engine:
         return sorted(run_query(f'SELECT {columns} FROM "{name}"', self.tables, self.store).rows, key=repr)
 
     def state(self) -> list[Any]:
-        """Read everything that a failed job must leave as it was."""
+        """Return everything that a failed job must not change."""
         names = [table.name for table in self.tables.list()]
         return [
             (self.tables.stored(n), self.rows(n), self.tables.stats(n), self.tables.unused_segments(n)) for n in names
@@ -105,7 +105,7 @@ class Engine:
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock that stands still."""
+    """A manual clock."""
     return Clock()
 
 
@@ -119,13 +119,13 @@ def store(clock: Clock) -> Iterator[Store]:
 
 @pytest.fixture
 def engine(store: Store, clock: Clock) -> Engine:
-    """A store in memory with shorthands."""
+    """A store in memory with helpers."""
     return Engine(store, clock)
 
 
 @pytest.fixture
 def open_engine(clock: Clock) -> Iterator[Callable[[str | None], Engine]]:
-    """Open engines on files, or in memory; all are closed at the end."""
+    """Open engines on files or in memory, and close all at the end."""
     opened: list[Store] = []
 
     def make(path: str | None) -> Engine:

@@ -1,4 +1,4 @@
-"""kill -9 at every point of a job: the database is as before the job, or as after it, and nothing in between."""
+"""kill -9 at every point of a job: the database has the state before the job or after it, never a partial state."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ for nth in points:
 
 
 def run_child(folder: Path, points: str) -> dict[int, int]:
-    """Run the job once for each point, each on a copy of the same database; return how each process ended."""
+    """Run the job once for each point, each on a copy of the same database; return the end of each process."""
     done = subprocess.run(
         [sys.executable, "-c", CHILD, str(folder), points], capture_output=True, text=True, timeout=300, check=False
     )
@@ -100,7 +100,7 @@ def look(path: Path) -> tuple[Any, ...]:
         tables.columns("events"),
         store.get_document("job", "1"),
     )
-    # Rows and catalogue agree, and the database can be written.
+    # Rows and catalog agree, and the database can be written.
     assert counted[0] == stats.total_rows
     store.put_document("probe", "1", {})
     store.close()
@@ -108,7 +108,7 @@ def look(path: Path) -> tuple[Any, ...]:
 
 
 def test_job_killed_before_it_is_committed_has_not_happened(tmp_path: Path) -> None:
-    """Whichever statement is the last one: no rows, no columns, no document; without the kill, all of them."""
+    """For a kill at any statement: no rows, no columns, no document; without the kill, all of them."""
     points = [1, 3, 5, 8, 11, 14, 17, -2, 1000]
     ends = run_child(tmp_path, ",".join(map(str, points)))
     before = look(tmp_path / "0.duckdb")
@@ -125,7 +125,7 @@ def test_job_killed_before_it_is_committed_has_not_happened(tmp_path: Path) -> N
 def test_job_killed_while_its_commit_is_written_has_happened_or_not(
     fraction: float, tmp_path: Path, committed: Path
 ) -> None:
-    """A commit whose log is cut anywhere is nothing; only the whole log is the job."""
+    """With a truncated log, the job has not happened; only the complete log contains the job."""
     path = tmp_path / "x.duckdb"
     shutil.copy(committed, path)
     log = Path(f"{committed}.wal").read_bytes()
@@ -138,7 +138,7 @@ def test_job_killed_while_its_commit_is_written_has_happened_or_not(
 
 @pytest.fixture(scope="module")
 def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database killed right after the commit of a job, so that the job is in the write-ahead log only."""
+    """A database killed right after the commit of a job, so that only the write-ahead log contains the job."""
     folder = tmp_path_factory.mktemp("committed")
     assert run_child(folder, "-1") == {-1: -9}
     return folder / "-1.duckdb"

@@ -1,4 +1,4 @@
-"""Jobs that fail: the vendor's code, a sentence, and tables as they were before."""
+"""Failed jobs have the vendor's code and a message, and leave the tables unchanged."""
 
 from __future__ import annotations
 
@@ -59,16 +59,16 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
         {"mappings": mapped("session_length", '"city"')},
         "query_not_supported",
         (
-            "mapping of column 'session_length': the expression gives string, and the column of table 'events' holds "
-            "long. CAST the expression."
+            "mapping of column 'session_length': the expression has type string, but the column of table 'events' "
+            "has type long. CAST the expression."
         ),
     ),
     "fraction into a long": (
         {"mappings": mapped("session_length", '"session_length" / 2.0')},
         "query_not_supported",
         (
-            "mapping of column 'session_length': the expression gives double, and the column of table 'events' holds "
-            "long. CAST the expression."
+            "mapping of column 'session_length': the expression has type double, but the column of table 'events' "
+            "has type long. CAST the expression."
         ),
     ),
     "number into __time that overflows it": (
@@ -80,8 +80,8 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
         {"mappings": mapped("__time", '"city"')},
         "query_not_supported",
         (
-            "mapping of column '__time': the expression gives string, and the column of table 'events' holds "
-            "timestamp. CAST the expression."
+            "mapping of column '__time': the expression has type string, but the column of table 'events' "
+            "has type timestamp. CAST the expression."
         ),
     ),
     "time that leaves the interval": (
@@ -131,7 +131,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "column name the engine uses": (
         {"mappings": mapped("__segment", "1")},
         "column_name_restricted",
-        "job on table 'events': table 'events' can't have a column '__segment': the emulator uses that name itself.",
+        "job on table 'events': table 'events' can't have a column '__segment': the emulator reserves this name.",
     ),
     "source that does not exist": (
         {"mappings": COPY, "source": TableInput("nowhere")},
@@ -143,7 +143,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_fault_has_its_code_and_leaves_everything_as_it_was(engine: Engine, case: str) -> None:
-    """Code, whole message, and neither rows, columns nor segments of any table changed."""
+    """Code and whole message; rows, columns and segments of all tables are unchanged."""
     plan, code, message = CASES[case]
     engine.load("source")
     engine.load("events")
@@ -157,7 +157,7 @@ def test_fault_has_its_code_and_leaves_everything_as_it_was(engine: Engine, case
 
 
 def test_strict_table_refuses_an_undeclared_column(engine: Engine) -> None:
-    """Only flexible tables grow."""
+    """Only flexible tables get new columns."""
     engine.load("source")
     engine.create("strict", schema_mode="strict", columns=COLUMNS[:1])
     with pytest.raises(JobFault) as caught:
@@ -170,7 +170,7 @@ def test_strict_table_refuses_an_undeclared_column(engine: Engine) -> None:
 
 
 def test_more_time_chunks_than_allowed_fail(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit itself is fine, one more isn't."""
+    """The limit itself is allowed, one more chunk is not."""
     engine.load("source")
     engine.create("events")
     plan = {"target": "events", "mode": "append", "source": TableInput("source"), "mappings": COPY}
@@ -186,7 +186,7 @@ def test_more_time_chunks_than_allowed_fail(engine: Engine, monkeypatch: pytest.
 
 
 def test_more_columns_than_allowed_fail(engine: Engine) -> None:
-    """Counted with __time."""
+    """The count includes __time."""
     engine.load("source")
     mappings = tuple(MappingPlan(f"c{n}", '"city"') for n in range(2000))
     plan = BatchPlan("events", "append", TableInput("source"), mappings)
@@ -197,7 +197,7 @@ def test_more_columns_than_allowed_fail(engine: Engine) -> None:
 
 
 def test_plan_columns_checks_the_filter_too(engine: Engine) -> None:
-    """So that a bad filter can be refused before anything is created."""
+    """So a bad filter can be rejected before anything is created."""
     engine.load("source")
     plan = BatchPlan("new", "append", TableInput("source"), ROLLUP, filter_expression="BOGUS(1)")
     with pytest.raises(JobFault) as caught:
@@ -207,7 +207,7 @@ def test_plan_columns_checks_the_filter_too(engine: Engine) -> None:
 
 
 def test_fault_inside_the_callers_transaction_takes_its_documents_along(engine: Engine) -> None:
-    """Rows and the document that says the job is finished belong together."""
+    """Rows and the job's final document are one transaction."""
     engine.load("source")
     engine.create("events")
     plan = {"target": "events", "mode": "append", "source": TableInput("source"), "mappings": COPY}

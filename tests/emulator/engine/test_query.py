@@ -1,4 +1,4 @@
-"""Queries: live rows only, JSON values, and errors that say what is wrong."""
+"""Queries: live rows only, JSON values, and clear error messages."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def test_query_counts_in_an_interval(loaded: Engine) -> None:
 
 
 def test_query_does_not_see_hidden_rows(loaded: Engine) -> None:
-    """Replaced rows are stored and never shown."""
+    """Replaced rows are stored, but never returned."""
     plan = {"target": "Koalas Source", "source": TableInput("Koalas Source"), "mappings": COPY}
     loaded.run(mode="replace", intervals=((day(1), day(2)),), filter_expression="\"city\" = 'Oslo'", **plan)
     assert ask(loaded, 'SELECT COUNT(*), SUM("session_length") FROM "Koalas Source"') == [(3, 21)]
 
 
 def test_query_of_more_rows_than_allowed_is_cut_and_says_so(loaded: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit itself is not an excess, however rows are fetched."""
+    """Exactly the limit is not truncated, independent of the fetch size."""
     monkeypatch.setattr("airflow_provider_polaris.emulator.engine.query._BATCH", 2)
     for limit, cut in ((4, True), (5, False), (6, False)):
         result = run_query('SELECT "city" FROM "Koalas Source"', loaded.tables, loaded.store, max_rows=limit)
@@ -72,7 +72,7 @@ def test_query_of_more_rows_than_allowed_is_cut_and_says_so(loaded: Engine, monk
     ],
 )
 def test_query_that_is_wrong_is_refused(loaded: Engine, sql: str, message: str) -> None:
-    """Tables of the engine itself are not tables of Polaris."""
+    """The engine's own tables can't be queried."""
     with pytest.raises(SqlInvalid) as caught:
         ask(loaded, sql)
     assert caught.value.message.startswith(message)
@@ -80,14 +80,14 @@ def test_query_that_is_wrong_is_refused(loaded: Engine, sql: str, message: str) 
 
 @pytest.mark.parametrize("sql", ["SELECT READ_TEXT('/etc/passwd')", "SELECT FROBNICATE(1)"])
 def test_query_with_an_unknown_function_is_refused_by_name(loaded: Engine, sql: str) -> None:
-    """Functions of DuckDB are not functions of Polaris."""
+    """DuckDB's own functions can't be called."""
     with pytest.raises(SqlNotSupported) as caught:
         ask(loaded, sql)
     assert caught.value.function in ("READ_TEXT", "FROBNICATE")
 
 
 def test_query_that_fails_while_it_runs_says_why(loaded: Engine) -> None:
-    """A number that doesn't fit is an error, not another number, and the store works afterwards."""
+    """A number out of range is an error, not a wrong number; the store works afterwards."""
     with pytest.raises(QueryFailed) as caught:
         ask(loaded, 'SELECT SUM("session_length" * 1000000000000000000) FROM "Koalas Source"')
     assert caught.value.message.startswith("the query failed: ")
@@ -103,7 +103,7 @@ def test_query_of_a_column_that_no_row_has_yet_reads_null(engine: Engine) -> Non
 
 
 def test_query_of_another_thread_does_not_wait_for_a_writer(loaded: Engine) -> None:
-    """While a job runs, everybody else sees the table as it was."""
+    """While a job runs, other threads read the old state of the table."""
     seen: list[object] = []
 
     def read() -> None:
@@ -121,7 +121,7 @@ def test_query_of_another_thread_does_not_wait_for_a_writer(loaded: Engine) -> N
 
 @pytest.mark.parametrize("text", ["'abcdefghij'", "UPPER('abcdefghij')", '"city"'])
 def test_repeat_of_too_much_fails_before_it_is_made(loaded: Engine, text: str) -> None:
-    """A short expression must not fill the memory, whether DuckDB works it out while it plans or while it runs."""
+    """A short expression must not fill the memory, whether DuckDB evaluates it in planning or execution."""
     with pytest.raises(QueryFailed) as caught:
         ask(loaded, f'SELECT LENGTH(REPEAT({text}, 2000000000)) FROM "Koalas Source"')
     assert caught.value.message == (
@@ -131,7 +131,7 @@ def test_repeat_of_too_much_fails_before_it_is_made(loaded: Engine, text: str) -
 
 
 def test_repeat_up_to_its_limit_is_made(loaded: Engine) -> None:
-    """Nothing is NULL, and none is none."""
+    """Repeating NULL gives NULL, and zero repetitions give an empty string."""
     sql = (
         "SELECT LENGTH(REPEAT('ab', 8388608)), REPEAT('x', 0), REPEAT(CAST(NULL AS VARCHAR), 5), REPEAT('', 2000000000)"
     )

@@ -1,7 +1,7 @@
 """
-What a job costs: DuckDB's statements, those that read the source, and rows that Python sees; `make bench` has times.
+The cost of a job: DuckDB's statements, reads of the source, and rows fetched by Python; `make bench` measures times.
 
-The engine leaves the rows to DuckDB. So neither count grows with the rows of a table, and no row of data is fetched.
+DuckDB processes the rows. So the number of statements doesn't grow with the rows of a table, and no row is fetched.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ DAYS = 3
 @dataclass
 class Work:
     """
-    What DuckDB was asked.
+    The statements that were sent to DuckDB.
 
     :param statements: The statements, without their numbers, which differ from load to load.
-    :param fetched: How many rows Python got.
+    :param fetched: Number of rows that Python fetched.
     """
 
     statements: list[str] = field(default_factory=list)
     fetched: int = 0
 
     def reads(self, data_name: str) -> int:
-        """Return how many statements read a table's data."""
+        """Return the number of statements that read a table's data."""
         return sum(f"FROM {data_name}" in re.sub(r"INSERT INTO \S+", "", sql) for sql in self.statements)
 
 
 def filled(engine: Engine, rows: int) -> Engine:
-    """Return the engine with a table 'source' of so many rows, of three days, in two loads."""
+    """Return the engine with a table 'source' with this number of rows, of three days, in two loads."""
     data = [(f"2024-06-{1 + n % DAYS:02d}T{n % 24:02d}:00:00Z", f"city {n % 7}", n) for n in range(rows)]
     engine.load("source", data[: rows // 2])
     engine.load("source", data[rows // 2 :])
@@ -46,7 +46,7 @@ def filled(engine: Engine, rows: int) -> Engine:
 
 
 def work_of(engine: Engine, act: Callable[[Engine], Any], monkeypatch: pytest.MonkeyPatch) -> Work:
-    """Return what an action asks DuckDB for."""
+    """Return the DuckDB statements of an action."""
     work, execute = Work(), engine.store.execute
 
     def note(sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
@@ -62,7 +62,7 @@ def work_of(engine: Engine, act: Callable[[Engine], Any], monkeypatch: pytest.Mo
 
 
 def rollup(engine: Engine) -> None:
-    """Roll the source up, in place of all that the target has."""
+    """Roll up the source and replace all rows of the target."""
     engine.run(target="target", mode="replace", replace_all=True, source=TableInput("source"), mappings=ROLLUP)
 
 
@@ -72,7 +72,7 @@ def append(engine: Engine) -> None:
 
 
 def replace_a_day(engine: Engine) -> None:
-    """Copy a day of the source in place of that day of the target."""
+    """Replace a day of the target with that day of the source."""
     second_day = ((day(2), day(3)),)
     source = TableInput("source")
     engine.run(target="target", mode="replace", source=source, mappings=COPY, intervals=second_day)
@@ -99,7 +99,7 @@ def test_job_costs_as_many_statements_for_few_rows_as_for_many(
 
 
 def test_job_over_a_source_with_hidden_segments_costs_no_more(open_engine, monkeypatch) -> None:
-    """What was replaced is skipped in the same statement."""
+    """The same statement skips replaced rows."""
     costs = []
     for replaced in (False, True):
         engine = filled(open_engine(None), MANY)
@@ -114,7 +114,7 @@ def test_job_over_a_source_with_hidden_segments_costs_no_more(open_engine, monke
 
 
 def test_file_costs_as_many_statements_for_few_rows_as_for_many(open_engine, monkeypatch) -> None:
-    """It is read by DuckDB, not row by row in Python."""
+    """DuckDB reads the file, not Python."""
 
     def cost(rows: int) -> Work:
         data = [(f"2024-06-{1 + n % DAYS:02d}T00:00:00Z", f"city {n % 7}", n) for n in range(rows)]

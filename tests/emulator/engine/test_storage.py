@@ -1,4 +1,4 @@
-"""How DuckDB is opened, what it may reach from the first byte on, and what its errors say about file and disk."""
+"""Opening DuckDB, its restrictions from the start, and the errors about file and disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from airflow_provider_polaris.emulator.engine import StorageError, Store, StoreError
 from airflow_provider_polaris.emulator.engine.storage import failure_of
 
-#: DuckDB's words, as they were seen with 1.4.0 and 2.0.0.
+#: DuckDB's messages, observed with 1.4.0 and 2.0.0.
 FULL = (
     'FATAL Error: Failed to create checkpoint because of error: Could not write file "/d/a.db": No space left on device'
 )
@@ -34,7 +34,7 @@ def _sqlite(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [None, "polaris.db"])
 def test_settings_are_there_from_the_first_byte(path: str | None, tmp_path: Path, monkeypatch: Any) -> None:
-    """What is switched off after the call that opens the file was on while it was opened."""
+    """A feature that is disabled after the open call would be enabled during the open."""
     seen: list[dict[str, Any]] = []
     connect = duckdb.connect
     monkeypatch.setattr(duckdb, "connect", lambda place, config: seen.append(config) or connect(place, config=config))
@@ -63,7 +63,9 @@ def test_settings_are_there_from_the_first_byte(path: str | None, tmp_path: Path
     ],
 )
 def test_no_path_makes_duckdb_reach_for_the_network(path: str, tmp_path: Path, proxy: Any) -> None:
-    """Neither another program's file nor a prefix: DuckDB, which finds its proxy in the environment, asks nobody."""
+    """Neither another program's file nor a path prefix causes a request; DuckDB would use the proxy of the
+    environment.
+    """
     _sqlite(tmp_path / "notes.sqlite")
     (tmp_path / "begins_as_ours.db").write_bytes(b"\0" * 8 + b"DUCK" + b"\0" * 20_000)
     script = f"""if True:
@@ -103,7 +105,7 @@ def test_file_of_something_else_is_refused_by_name_and_kept(content: bytes | Non
 
 @pytest.mark.parametrize("kind", ["folder", "fifo"])
 def test_what_is_no_file_is_refused_by_name(kind: str, tmp_path: Path) -> None:
-    """To open a named pipe would wait for somebody to write to it."""
+    """Opening a named pipe would wait for a writer."""
     path = tmp_path / "x"
     path.mkdir() if kind == "folder" else os.mkfifo(path)
     with pytest.raises(StoreError) as caught:
@@ -113,7 +115,7 @@ def test_what_is_no_file_is_refused_by_name(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["overwritten", "cut"])
 def test_damaged_file_is_refused_by_name(damage: str, tmp_path: Path) -> None:
-    """The sentence has the file, DuckDB's reason, and what to do."""
+    """The message has the file, DuckDB's reason and the fix."""
     path = tmp_path / "polaris.db"
     store = Store(str(path))
     store.put_blob("x", os.urandom(1_000_000))
@@ -128,7 +130,7 @@ def test_damaged_file_is_refused_by_name(damage: str, tmp_path: Path) -> None:
 
 
 def test_block_that_is_damaged_is_told_when_it_is_read(tmp_path: Path) -> None:
-    """Opening reads few blocks; whoever reads the damaged one hears of it, and nothing is final."""
+    """Opening reads few blocks; a read of the damaged block raises an error, which is not final."""
     path = tmp_path / "polaris.db"
     store = Store(str(path))
     blob = os.urandom(1_000_000)
@@ -151,8 +153,8 @@ READ_ONLY = (
     "can't be written, because the file or its folder is read-only: {!r}. Make both writable, or choose another file."
 )
 DAMAGED = "is damaged: {!r}. Restore it from a copy, or choose a file that doesn't exist yet."
-UNUSABLE = "can't be used any more: {!r}. Start the emulator again."
-AGAIN = ", then start the emulator again"
+UNUSABLE = "can no longer be used: {!r}. Restart the emulator."
+AGAIN = ", then restart the emulator"
 
 
 @pytest.mark.parametrize(
@@ -169,14 +171,14 @@ AGAIN = ", then start the emulator again"
     ],
 )
 def test_errors_about_the_disk_say_file_reason_and_fix(kind: Any, text: str, message: str, is_final: bool) -> None:
-    """Not DuckDB's stack of calls, and not its advice for other programs."""
+    """Without DuckDB's stack trace, and without its advice for other programs."""
     failure = failure_of("/d/a.db", kind(text))
     assert failure is not None
     assert (str(failure), failure.is_final) == (f"database '/d/a.db' {message}", is_final)
 
 
 def test_error_about_the_disk_of_a_database_in_memory_names_the_spill_folder(monkeypatch: Any) -> None:
-    """Beyond its memory limit DuckDB writes to the folder for temporary files."""
+    """Beyond its memory limit, DuckDB writes to the folder for temporary files."""
     monkeypatch.setattr("tempfile.gettempdir", lambda: "/spill")
     failure = failure_of(None, duckdb.IOException("IO Error: Could not write file: No space left on device"))
     assert str(failure) == (
@@ -194,12 +196,12 @@ def test_error_about_the_disk_of_a_database_in_memory_names_the_spill_folder(mon
     ],
 )
 def test_errors_about_something_else_are_none_of_the_disk(error: duckdb.Error) -> None:
-    """Texts of users are repeated in DuckDB's errors."""
+    """DuckDB's errors repeat texts of users."""
     assert failure_of("/d/a.db", error) is None
 
 
 class Failing:
-    """DuckDB's connection, in which one statement fails as it does on a full disk."""
+    """A DuckDB connection in which one statement fails as on a full disk."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, statement: str, error: duckdb.Error) -> None:
         self._connection = connection
@@ -216,7 +218,7 @@ class Failing:
 
 
 def test_commit_on_a_full_disk_is_told_and_rolled_back(store: Store) -> None:
-    """An error that is not final leaves the database usable, as it was before."""
+    """After an error that is not final, the database is unchanged and usable."""
     whole = store._connection
     full = duckdb.TransactionException("TransactionContext Error: Failed to commit: No space left on device")
     store._connection = Failing(whole, "COMMIT", full)  # type: ignore[assignment]
@@ -227,7 +229,7 @@ def test_commit_on_a_full_disk_is_told_and_rolled_back(store: Store) -> None:
 
 
 def test_final_failure_is_repeated_by_every_call_without_asking_duckdb(store: Store) -> None:
-    """The first reason is kept: DuckDB's later errors only say that there was one."""
+    """The first reason is kept, because DuckDB's later errors don't repeat it."""
     store._connection = Failing(store._connection, "COMMIT", duckdb.FatalException(FULL))  # type: ignore[assignment]
     with pytest.raises(StorageError) as first:
         store.put_document("job", "a", {})
@@ -239,7 +241,7 @@ def test_final_failure_is_repeated_by_every_call_without_asking_duckdb(store: St
 
 
 def test_store_on_a_disk_that_is_full_refuses_to_start(tmp_path: Path, monkeypatch: Any) -> None:
-    """DuckDB opens the file, and would fail with the first commit only."""
+    """DuckDB opens the file, and would fail only at the first commit."""
     path = str(tmp_path / "polaris.db")
     Store(path).close()
     connect = duckdb.connect
@@ -252,7 +254,7 @@ def test_store_on_a_disk_that_is_full_refuses_to_start(tmp_path: Path, monkeypat
         Store(path)
     assert str(caught.value) == (
         f"database {path!r} can't be written, because the disk is full: {FULL!r}. Free space for {str(tmp_path)!r}, "
-        "then start the emulator again."
+        "then restart the emulator."
     )
 
 
@@ -264,7 +266,7 @@ def test_path_with_a_prefix_is_a_file_like_any_other(tmp_path: Path, monkeypatch
 
 
 def test_store_takes_a_path_below_the_home_folder_and_memory_by_its_name(tmp_path: Path, monkeypatch: Any) -> None:
-    """As DuckDB reads them."""
+    """DuckDB's rules apply to both."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     Store("~/polaris.db").close()

@@ -1,4 +1,4 @@
-"""The store: documents, blobs, transactions, snapshots, and what it refuses to open or to read."""
+"""The store: documents, blobs, transactions, snapshots, and files and statements that it rejects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_provider_polaris.emulator.engine import Store, StoreError
 
 
 def test_document_written_twice_keeps_its_place_in_the_order(store: Store) -> None:
-    """An update doesn't make a document the newest."""
+    """An update doesn't change the order."""
     for key in ("b", "a", "c"):
         store.put_document("job", key, {"id": key, "status": "pending"})
     store.put_document("job", "b", {"id": "b", "status": "running"})
@@ -36,13 +36,13 @@ def test_document_of_another_kind_with_the_same_key_is_another_document(store: S
 
 
 def test_document_with_nan_is_refused(store: Store) -> None:
-    """NaN isn't JSON: it would come back as something that no client can read."""
+    """NaN isn't JSON; clients could not parse it."""
     with pytest.raises(ValueError, match="Out of range float values are not JSON compliant"):
         store.put_document("job", "x", {"value": float("nan")})
 
 
 def test_blob_replaced_and_deleted_reads_as_last_written(store: Store) -> None:
-    """A blob has one content, any bytes."""
+    """A blob has one content, which may be any bytes."""
     store.put_blob("f", b"old")
     store.put_blob("f", bytes(range(256)))
     assert store.open_blob("f").read() == bytes(range(256))
@@ -52,7 +52,7 @@ def test_blob_replaced_and_deleted_reads_as_last_written(store: Store) -> None:
 
 
 class Recorded(io.BytesIO):
-    """A file that records how much of it is read at once."""
+    """A file that records the size of each read."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(content)
@@ -65,7 +65,7 @@ class Recorded(io.BytesIO):
 
 @pytest.mark.parametrize("length", [0, 1, 9, 10, 11, 20, 105])
 def test_blob_of_a_file_is_written_and_read_in_pieces(store: Store, length: int, monkeypatch: Any) -> None:
-    """No more than a piece is in memory; what is read is what was written, however it ends."""
+    """At most one piece is in memory; the content is unchanged, independent of its length."""
     monkeypatch.setattr("airflow_provider_polaris.emulator.engine.store.BLOB_PIECE", 10)
     content = bytes(range(length))
     store.put_blob("f", b"z" * 200)
@@ -85,7 +85,7 @@ def test_blob_of_a_file_is_written_and_read_in_pieces(store: Store, length: int,
 
 
 def test_blob_of_an_older_version_is_read(store: Store) -> None:
-    """It is in one piece, however long."""
+    """An older blob is one piece of any length."""
     store.execute("INSERT INTO polaris_blob VALUES ('f', ?)", (b"x" * 20_000_000,))
     blob = store.open_blob("f")
     assert blob is not None
@@ -109,7 +109,7 @@ def test_transaction_left_by_an_exception_changes_nothing(store: Store) -> None:
 
 
 def test_transaction_with_a_swallowed_inner_failure_refuses_to_commit(store: Store) -> None:
-    """Half of a job must not be committed by a caller that catches the job's failure too early."""
+    """A caller that catches a job's failure too early must not commit half of the job."""
 
     def work() -> None:
         with store.transaction():
@@ -120,7 +120,7 @@ def test_transaction_with_a_swallowed_inner_failure_refuses_to_commit(store: Sto
 
     with pytest.raises(RuntimeError) as caught:
         work()
-    assert str(caught.value) == "an inner transaction failed: let its exception leave the outer one too"
+    assert str(caught.value) == "an inner transaction failed: let its exception leave the outer one, too"
     assert store.documents("job") == []
 
 
@@ -139,7 +139,7 @@ def test_transaction_after_a_failed_statement_rolls_back(store: Store) -> None:
 
 
 def test_snapshot_sees_what_was_committed_when_it_began(store: Store) -> None:
-    """A reader neither waits for a writer nor sees half of what it does."""
+    """A reader doesn't wait for a writer, and doesn't read its partial changes."""
     store.put_document("job", "a", {"n": 1})
     with store.snapshot():
         writer = threading.Thread(target=store.put_document, args=("job", "a", {"n": 2}))
@@ -151,7 +151,7 @@ def test_snapshot_sees_what_was_committed_when_it_began(store: Store) -> None:
 
 
 def test_snapshot_inside_a_transaction_sees_its_changes(store: Store) -> None:
-    """A thread sees its own uncommitted writes."""
+    """A thread reads its own uncommitted writes."""
     with store.transaction():
         store.put_document("job", "a", {"n": 1})
         with store.snapshot():
@@ -159,10 +159,10 @@ def test_snapshot_inside_a_transaction_sees_its_changes(store: Store) -> None:
 
 
 def test_snapshot_refuses_a_transaction(store: Store) -> None:
-    """A snapshot only reads; writing in it would go to another state than the one that is read."""
+    """A snapshot is read-only; a write would apply to another state than the one that is read."""
     with store.snapshot(), pytest.raises(RuntimeError) as caught, store.transaction():
         pass
-    assert str(caught.value) == "a snapshot only reads; leave it before starting a transaction"
+    assert str(caught.value) == "a snapshot is read-only; leave it before starting a transaction"
 
 
 def test_transactions_of_many_threads_lose_no_update(store: Store) -> None:
@@ -201,7 +201,7 @@ def test_store_reopened_has_everything(tmp_path: Path) -> None:
 
 
 def test_store_on_somebody_elses_database_says_so(tmp_path: Path) -> None:
-    """The emulator doesn't add its tables to a database of something else."""
+    """The emulator doesn't add its tables to a foreign database."""
     path = str(tmp_path / "other.duckdb")
     other = duckdb.connect(path)
     other.execute("CREATE TABLE mine (a INTEGER)")
@@ -209,13 +209,13 @@ def test_store_on_somebody_elses_database_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
         Store(path)
     assert str(caught.value) == (
-        f"database {path!r} is not the emulator's: it holds tables of something else. "
+        f"database {path!r} does not belong to the emulator: it holds other tables. "
         "Choose a file that doesn't exist yet."
     )
 
 
 def test_store_that_is_open_already_says_so(tmp_path: Path) -> None:
-    """Two emulators on one file would not see each other's transactions; the first goes on."""
+    """Two emulators on one file would not read each other's transactions; the first keeps working."""
     path = str(tmp_path / "polaris.duckdb")
     first = Store(path)
     with pytest.raises(StoreError) as caught:
@@ -226,7 +226,7 @@ def test_store_that_is_open_already_says_so(tmp_path: Path) -> None:
 
 
 def test_store_of_another_format_says_so(tmp_path: Path) -> None:
-    """A file of a later version is not misread."""
+    """A file of another version is rejected."""
     path = str(tmp_path / "polaris.duckdb")
     store = Store(path)
     store.execute("UPDATE polaris_format SET format = 99")
@@ -252,7 +252,7 @@ def test_store_of_another_format_says_so(tmp_path: Path) -> None:
     ],
 )
 def test_statement_that_reaches_out_of_the_database_is_refused(store: Store, tmp_path: Path, sql: str) -> None:
-    """Whatever SQL gets through the translation: no files, no extensions, no settings."""
+    """No SQL can use files, extensions or settings."""
     secret = tmp_path / "secret"
     secret.write_text("key")
     with pytest.raises(duckdb.Error):
@@ -264,7 +264,7 @@ def test_statement_that_reaches_out_of_the_database_is_refused(store: Store, tmp
 def test_store_works_in_utc_whatever_the_machine_is_set_to(
     zone: str, monkeypatch: pytest.MonkeyPatch, open_engine: Callable[[str], Any], tmp_path: Path
 ) -> None:
-    """Sessions of the store and its snapshots have no local time."""
+    """Sessions of the store and its snapshots use UTC."""
     monkeypatch.setenv("TZ", zone)
     store = open_engine(str(tmp_path / "polaris.duckdb")).store
     assert store.execute("SELECT current_setting('TimeZone')") == [("UTC",)]

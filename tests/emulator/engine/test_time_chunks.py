@@ -1,4 +1,4 @@
-"""Time chunks: SQL numbers a row's chunk, Python turns the number back, and both agree with the calendar."""
+"""Time chunks: SQL numbers a row's chunk, Python converts the number back, and both agree with the calendar."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def number(granularity: str, instant: datetime, load: int = 7) -> int:
 
 @pytest.mark.parametrize(("granularity", "start", "end"), CASES)
 def test_chunk_of_an_instant_is_the_calendars(granularity: str, start: datetime, end: datetime) -> None:
-    """Every granularity word gives the bucket that people expect, in a leap year too."""
+    """Every granularity gives the calendar's bucket, also in a leap year."""
     found = number(granularity, MOMENT)
     assert chunk_interval(granularity, found) == (to_ms(start), to_ms(end))
     assert load_base(7) <= found < load_base(8)
@@ -65,13 +65,13 @@ def test_chunk_is_half_open(granularity: str, start: datetime, end: datetime) ->
 @pytest.mark.parametrize("granularity", [case[0] for case in CASES])
 @pytest.mark.parametrize("instant", [utc(1, 1, 1), utc(1969, 12, 31, 23, 59, 59, 999000), utc(9999, 12, 31, 23, 59)])
 def test_chunk_at_the_ends_of_the_calendar_contains_its_instant(granularity: str, instant: datetime) -> None:
-    """Before 1970 nothing rounds towards zero, and the year 9999 doesn't overflow."""
+    """Times before 1970 round down, and the year 9999 doesn't overflow."""
     start, end = chunk_interval(granularity, number(granularity, instant))
     assert start <= to_ms(instant) < end
 
 
 def test_chunk_of_all_holds_everything() -> None:
-    """Granularity all has one chunk."""
+    """Granularity 'all' has one chunk."""
     assert number("all", utc(1, 1, 1)) == number("all", utc(9999, 12, 31)) == load_base(7)
     start, end = chunk_interval("all", load_base(7))
     assert (from_ms(start), iso(end)) == (utc(1, 1, 1), "9999-12-31T23:59:59.999Z")
@@ -79,13 +79,13 @@ def test_chunk_of_all_holds_everything() -> None:
 
 @pytest.mark.parametrize("granularity", ["day", "month", "all"])
 def test_segment_number_of_a_null_time_is_null(granularity: str) -> None:
-    """A null __time must not land in a chunk."""
+    """A null __time belongs to no chunk."""
     sql = f"SELECT {segment_number_sql(granularity, 7, 'CAST(NULL AS TIMESTAMP)')}"
     assert duckdb.execute(sql).fetchall() == [(None,)]
 
 
 def test_segment_number_of_an_unknown_granularity_is_refused() -> None:
-    """A word that isn't Polaris' never becomes SQL."""
+    """An unknown granularity is never used as SQL."""
     with pytest.raises(ValueError) as caught:
         segment_number_sql("fortnight", 1, "t")
     assert str(caught.value) == "granularity 'fortnight' is unknown"

@@ -1,8 +1,7 @@
 """
-Faults on demand: what strikes which request, what a request still does, and what is seen when.
+Fault rules: which requests they apply to, whether a request takes effect, and when the effect is visible.
 
-A reply that is dropped shows as (500, None) here: that is what this client makes of no answer at all. One test at the
-end sees it on a socket.
+This client returns (500, None) for a dropped reply. One test at the end uses a socket.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ def _post(api):
 
 
 def test_status_strikes_before_the_effect_and_as_often_as_asked(koalas) -> None:
-    """429 with Retry-After twice, then the service is itself again; nothing was created meanwhile."""
+    """Two replies are 429 with Retry-After, then requests succeed; the rejected requests created nothing."""
     koalas.fault(effect="status", status=429, retryAfter="7", method="POST", path="/jobs$", times=2)
     for _ in range(2):
         response = koalas.client.post(f"{koalas.prefix}/jobs", json=koalas.rollup(), headers=koalas.headers)
@@ -45,7 +44,7 @@ def test_status_strikes_before_the_effect_and_as_often_as_asked(koalas) -> None:
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_status_after_the_effect_refuses_a_job_that_exists(koalas, status) -> None:
-    """The answer is a refusal, and the job is there, once."""
+    """The reply is an error, but the job exists, once."""
     koalas.fault(effect="status", status=status, takesEffect="now", method="POST", path="/jobs$")
     assert _post(koalas)[0] == status
     (job_id,) = koalas.listed()
@@ -53,7 +52,7 @@ def test_status_after_the_effect_refuses_a_job_that_exists(koalas, status) -> No
 
 
 def test_status_now_and_the_effect_later(koalas) -> None:
-    """A gateway that gave up before the service did."""
+    """A gateway timed out before the service did."""
     koalas.fault(effect="status", status=504, takesEffect="later", afterSeconds=5, method="POST", path="/jobs$")
     assert _post(koalas)[0] == 504
     assert koalas.listed() == []
@@ -70,7 +69,7 @@ def test_drop_reply_has_its_effect(koalas) -> None:
 
 
 def test_drop_reply_without_the_effect(koalas) -> None:
-    """The request never arrived, as far as anybody can tell."""
+    """The request has no effect, as if it never arrived."""
     koalas.fault(effect="drop_reply", takesEffect="never", method="POST", path="/jobs$")
     assert _post(koalas) == DROPPED
     assert koalas.control("GET", "/counters")[1]["lateRequests"] == 0
@@ -79,7 +78,9 @@ def test_drop_reply_without_the_effect(koalas) -> None:
 
 
 def test_late_effect_comes_when_the_clock_says(koalas) -> None:
-    """Not a nanosecond earlier, however often somebody asks; created when it was carried out, and once."""
+    """The effect comes exactly when it is due, independent of other requests, and once; it is the job's creation
+    time.
+    """
     koalas.fault(effect="drop_reply", takesEffect="later", afterSeconds=30, method="POST", path="/jobs$")
     sent = koalas.clock.now
     assert _post(koalas) == DROPPED
@@ -95,7 +96,7 @@ def test_late_effect_comes_when_the_clock_says(koalas) -> None:
 
 
 def test_late_effect_comes_after_so_many_requests(koalas) -> None:
-    """Two more are answered without it, the third with it; what a person looks at is no request."""
+    """Two more requests are handled without the effect, the third with it; console pages don't count."""
     koalas.fault(effect="drop_reply", takesEffect="later", afterRequests=2, method="POST", path="/jobs$")
     assert _post(koalas) == DROPPED
     for _ in range(5):
@@ -105,7 +106,7 @@ def test_late_effect_comes_after_so_many_requests(koalas) -> None:
 
 @pytest.mark.parametrize(("seconds", "requests"), [(10, 1), (0, 5)])
 def test_late_effect_comes_with_the_first_of_both(koalas, seconds, requests) -> None:
-    """Clock or requests, whichever is over first."""
+    """The delay that ends first applies, time or requests."""
     koalas.fault(
         effect="drop_reply", takesEffect="later", afterSeconds=10, afterRequests=requests, method="POST", path="/jobs$"
     )
@@ -116,7 +117,7 @@ def test_late_effect_comes_with_the_first_of_both(koalas, seconds, requests) -> 
 
 
 def test_late_effect_shows_in_the_counters_when_it_is_due(koalas) -> None:
-    """Whoever only counts jobs at the end misses none."""
+    """The counters include the late job, also if no other request was sent."""
     koalas.fault(effect="drop_reply", takesEffect="later", afterSeconds=30, method="POST", path="/jobs$")
     _post(koalas)
     koalas.clock.advance(30)
@@ -124,7 +125,7 @@ def test_late_effect_shows_in_the_counters_when_it_is_due(koalas) -> None:
 
 
 def test_health_check_does_not_carry_out_what_is_due(koalas) -> None:
-    """Health answers at once, whatever is due: the next request carries it out."""
+    """The health check returns immediately; the next request executes the due effect."""
     koalas.fault(effect="drop_reply", takesEffect="later", afterSeconds=30, method="POST", path="/jobs$")
     _post(koalas)
     koalas.clock.advance(30)
@@ -141,7 +142,7 @@ def test_late_requests_that_are_alike_all_take_effect(koalas) -> None:
 
 
 def test_late_request_that_is_refused_harms_nobody(koalas) -> None:
-    """The job that it asked for breaks a rule: there is none, and the request that it came due with is answered."""
+    """The late job is invalid and is not created; the current request is handled normally."""
     koalas.fault(effect="drop_reply", takesEffect="later", afterRequests=1, method="POST", path="/jobs$")
     assert koalas.call("POST", "/jobs", {"type": "nonsense"}) == DROPPED
     koalas.ok("GET", "/files")
@@ -149,7 +150,7 @@ def test_late_request_that_is_refused_harms_nobody(koalas) -> None:
 
 
 def test_late_request_that_fails_harms_nobody(koalas, monkeypatch, caplog) -> None:
-    """What breaks while a request is carried out late is logged, and not the answer to another request."""
+    """A failed late request is logged; it doesn't change the reply to another request."""
     koalas.fault(effect="drop_reply", takesEffect="later", afterRequests=1, method="POST", path="/jobs$")
     assert _post(koalas) == DROPPED
     koalas.ok("GET", "/files")
@@ -160,11 +161,11 @@ def test_late_request_that_fails_harms_nobody(koalas, monkeypatch, caplog) -> No
     monkeypatch.setattr(koalas.app.state.emulator.jobs, "create", fail)
     assert koalas.listed() == []
     ours = [record for record in caplog.records if record.name.startswith("airflow_provider_polaris")]
-    assert [record.getMessage() for record in ours] == [f"POST {koalas.prefix}/jobs failed, which was carried out late"]
+    assert [record.getMessage() for record in ours] == [f"the late request POST {koalas.prefix}/jobs failed"]
 
 
 def test_late_cancel_takes_effect_later(make_api) -> None:
-    """Any request can be late, not only one that creates a job."""
+    """Any request can be postponed, not only one that creates a job."""
     api = make_api("polls=9")
     api.koalas()
     job_id = api.submit(api.rollup())
@@ -176,7 +177,7 @@ def test_late_cancel_takes_effect_later(make_api) -> None:
 
 
 def test_rules_strike_in_their_order_and_skip_what_they_are_told(koalas) -> None:
-    """The first POST is refused, the second loses its reply, the third goes through, the fourth is refused."""
+    """The first POST is rejected, the second loses its reply, the third succeeds, the fourth is rejected."""
     where = {"method": "POST", "path": "/jobs$"}
     koalas.fault(effect="status", status=429, **where)
     koalas.fault(effect="drop_reply", **where)
@@ -186,7 +187,7 @@ def test_rules_strike_in_their_order_and_skip_what_they_are_told(koalas) -> None
 
 
 def test_rule_strikes_only_its_method_and_path(api) -> None:
-    """The path is searched for the expression; other requests neither suffer nor count."""
+    """The rule searches the path; other requests are unaffected and don't count."""
     api.fault(effect="status", method="GET", path="/jobs/[^/]+/status$")
     assert api.call("GET", "/jobs")[0] == 200
     assert api.call("POST", "/jobs/x/status", {"desiredExecutionStatus": "canceled"})[0] == 404
@@ -195,7 +196,7 @@ def test_rule_strikes_only_its_method_and_path(api) -> None:
 
 
 def test_rule_without_end_lasts_until_it_is_cleared(api) -> None:
-    """times=null strikes always; DELETE forgets all."""
+    """times=null applies always; DELETE removes all rules."""
     api.fault(effect="status", times=None)
     assert [api.call("GET", "/jobs")[0] for _ in range(3)] == [503, 503, 503]
     assert api.control("DELETE", "/faults") == (200, {})
@@ -203,7 +204,7 @@ def test_rule_without_end_lasts_until_it_is_cleared(api) -> None:
 
 
 def test_clear_forgets_what_was_to_come_and_shows_what_was_hidden(koalas) -> None:
-    """After DELETE nothing of a fault is left: no request comes late, no job is hidden, none stands still."""
+    """After DELETE, no request is postponed, no job is hidden, and all jobs make progress."""
     koalas.fault(effect="hide_job", afterSeconds=30)
     koalas.fault(effect="drop_reply", takesEffect="later", afterSeconds=30, method="POST", path="/jobs$", skip=1)
     koalas.fault(effect="job_status", jobStatus="running", times=None)
@@ -221,7 +222,7 @@ def test_clear_forgets_what_was_to_come_and_shows_what_was_hidden(koalas) -> Non
     [({}, ["waits 7.0", "effect", "answer"]), ({"takesEffect": "now"}, ["effect", "waits 7.0", "answer"])],
 )
 def test_latency_lets_the_request_or_the_answer_wait(monkeypatch, options, order) -> None:
-    """Whoever gives up meanwhile has asked for nothing, or for what he never hears of."""
+    """If the client disconnects during the delay, the request has no effect, or an effect without a reply."""
     seen = []
 
     async def sleep(seconds) -> None:
@@ -243,7 +244,7 @@ def test_latency_lets_the_request_or_the_answer_wait(monkeypatch, options, order
 
 
 def test_list_of_faults_says_how_often_each_struck(koalas) -> None:
-    """As they were set, in their order; of a frozen status what is left of it."""
+    """The rules in their order, as they were set; for a frozen status the remaining replies."""
     rules = [
         {"effect": "status", "status": 429, "method": "POST"},
         {"effect": "hide_job", "afterRequests": 9, "times": None},
@@ -261,7 +262,7 @@ def test_list_of_faults_says_how_often_each_struck(koalas) -> None:
 
 
 def test_job_status_shows_another_status_and_stops_the_clock(koalas) -> None:
-    """An unknown status for two replies; then the job is done at the next look. Jobs that have ended show theirs."""
+    """Two replies show an unknown status; then the job is done at the next poll. Ended jobs show their own status."""
     done = koalas.ok("GET", "/jobs")["values"][0]["id"]
     job_id = koalas.submit(koalas.rollup())
     koalas.fault(effect="job_status", jobStatus="unknown", times=2)
@@ -287,12 +288,12 @@ _DELAY = "'afterSeconds' and 'afterRequests' need 'takesEffect' with the value '
         (
             {"effect": "latency", "takesEffect": "later", "afterSeconds": 5},
             "afterSeconds",
-            "field 'afterSeconds' does not go with the effect 'latency'.",
+            "field 'afterSeconds' is not used by the effect 'latency'.",
         ),
         (
             {"effect": "latency", "takesEffect": "never"},
             "takesEffect",
-            "field 'takesEffect' has the value 'never', and what goes with the effect 'latency' is 'now'.",
+            "field 'takesEffect' has the value 'never', but the effect 'latency' allows only 'now'.",
         ),
         ({"effect": "job_status", "jobStatus": "gone"}, "jobStatus", None),
         ({"effect": "drop_reply", "takesEffect": "soon"}, "takesEffect", None),
@@ -304,17 +305,17 @@ _DELAY = "'afterSeconds' and 'afterRequests' need 'takesEffect' with the value '
             "field 'takesEffect' has the value 'later', which needs 'afterSeconds' or 'afterRequests'.",
         ),
         ({"effect": "hide_job"}, "effect", "effect 'hide_job' needs 'afterSeconds' or 'afterRequests'."),
-        ({"effect": "drop_reply", "status": 503}, "status", "field 'status' does not go with the effect 'drop_reply'."),
+        ({"effect": "drop_reply", "status": 503}, "status", "field 'status' is not used by the effect 'drop_reply'."),
         (
             {"effect": "hide_job", "afterSeconds": 1, "takesEffect": "now"},
             "takesEffect",
-            "field 'takesEffect' does not go with the effect 'hide_job'.",
+            "field 'takesEffect' is not used by the effect 'hide_job'.",
         ),
-        ({"effect": "job_status", "path": "x"}, "path", "field 'path' does not go with the effect 'job_status'."),
+        ({"effect": "job_status", "path": "x"}, "path", "field 'path' is not used by the effect 'job_status'."),
     ],
 )
 def test_rule_that_makes_no_sense_is_refused(api, fault, target, message) -> None:
-    """400 names the field, and no rule was set."""
+    """The 400 names the field, and no rule is set."""
     status, answer = api.control("POST", "/faults", fault)
     assert (status, answer["target"]) == (400, target)
     assert message in (None, answer["message"])
@@ -323,7 +324,7 @@ def test_rule_that_makes_no_sense_is_refused(api, fault, target, message) -> Non
 
 
 def test_page_names_every_effect_and_field() -> None:
-    """The documentation has what can be asked for."""
+    """The documentation has all effects and fields."""
     section = PAGE.read_text().split("## Faults")[1].split("## Open questions")[0]
     effects = get_args(Fault.model_fields["effect"].annotation)
     assert re.findall(r"^\| `(\w+)` \| ", section, re.MULTILINE) == ["effect", *effects]
@@ -332,7 +333,9 @@ def test_page_names_every_effect_and_field() -> None:
 
 
 def test_dropped_reply_closes_the_connection(caplog) -> None:
-    """On a socket: with the effect, without it, and before it; the client reads an end, never half an answer."""
+    """On a socket, with, without and before the effect: the client reads the end of the stream, never a partial
+    reply.
+    """
     with running_emulator() as emulator:
         host, port = emulator.base_url.removeprefix("http://").split(":")
         headers = {"Authorization": "Basic pok_emulator", "Content-Type": "application/json"}

@@ -1,4 +1,4 @@
-"""Jobs that delete data: whole segments, for good or softly, and what they refuse."""
+"""Jobs that delete whole segments, permanently or softly, and their rules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HOUR = "2024-06-01T05:00:00Z/PT1H"
 
 
 def test_soft_delete_hides_the_whole_segment_and_lists_it_as_unused(koalas, clock) -> None:
-    """An hour without rows takes the day that it lies in; nobody sees it, and it can be restored."""
+    """An hour without rows deletes its whole day; queries ignore the day, and it can be restored."""
     clock.advance(60)
     job = koalas.run(koalas.about("delete_data", SOURCE, HOUR, softDelete=True))
     assert (job["executionStatus"], job["health"]) == ("completed", {"status": "ok"})
@@ -31,7 +31,7 @@ def test_soft_delete_hides_the_whole_segment_and_lists_it_as_unused(koalas, cloc
 
 
 def test_delete_is_permanent_unless_asked_otherwise(koalas) -> None:
-    """The rows leave the database, not only the lists."""
+    """The rows are removed from the database, not only from the lists."""
     job = koalas.run(koalas.about("delete_data", SOURCE, DAY))
     assert job["spec"]["softDelete"] is False
     assert (koalas.count(), koalas.unused()) == (1, [])
@@ -49,7 +49,7 @@ def test_delete_all_leaves_the_empty_table_with_its_columns(koalas) -> None:
 
 
 def test_delete_takes_any_number_of_intervals(koalas) -> None:
-    """Also such that are not aligned, overlap, or have no data."""
+    """Intervals may be unaligned, overlap, or have no data."""
     body = koalas.about("delete_data", SOURCE, HOUR, "2024-06-01/P2D", "2030-01-01/2031-01-01", softDelete=True)
     job = koalas.run(body)
     assert job["target"]["intervals"] == [
@@ -61,13 +61,13 @@ def test_delete_takes_any_number_of_intervals(koalas) -> None:
 
 
 def test_delete_ends_where_the_interval_ends(koalas) -> None:
-    """Intervals are half-open: the day after is no part of it."""
+    """Intervals are half-open: the next day is not deleted."""
     koalas.run(koalas.about("delete_data", SOURCE, "2024-05-31/2024-06-01", "2024-06-02/2024-06-03"))
     assert [day for day, _, _ in koalas.segments("used")] == ["2024-06-01"]
 
 
 def test_delete_of_versions_leaves_the_others(koalas, clock) -> None:
-    """Of two days only the one that was written later has the version."""
+    """Only the later of the two days has the version."""
     clock.advance(60)
     koalas.run(koalas.upload_job(SOURCE, f"{SOURCE}.json") | {"ingestionMode": "replace", "target": _replaced()})
     (_, old, _), (_, new, _) = koalas.segments("used")
@@ -85,7 +85,7 @@ def _replaced() -> dict[str, object]:
 
 
 def test_permanent_delete_of_versions_removes_what_was_softly_deleted(koalas) -> None:
-    """So the undo of one version can be given up early."""
+    """So a single version can be purged early."""
     koalas.run(koalas.about("delete_data", SOURCE, DAY, softDelete=True))
     (segment,) = koalas.unused()
     koalas.assume(permanent_delete="live")
@@ -95,7 +95,7 @@ def test_permanent_delete_of_versions_removes_what_was_softly_deleted(koalas) ->
 
 @pytest.mark.parametrize(("reading", "kept"), [("all", 0), ("live", 1)])
 def test_permanent_delete_reaches_what_was_softly_deleted_before(koalas, reading, kept) -> None:
-    """The undo of an earlier deletion goes with it, unless it is assumed that only live data is reached."""
+    """Softly deleted data is removed, too, unless the assumption limits the deletion to live data."""
     koalas.run(koalas.about("delete_data", SOURCE, DAY, softDelete=True))
     koalas.assume(permanent_delete=reading)
     koalas.run(koalas.about("delete_data", SOURCE, "2024-06-01/2024-06-03"))
@@ -104,7 +104,7 @@ def test_permanent_delete_reaches_what_was_softly_deleted_before(koalas, reading
 
 @pytest.mark.parametrize("soft", [True, False])
 def test_delete_of_nothing_completes_with_a_warning(koalas, soft) -> None:
-    """What is deleted softly already is nothing to delete softly; such a job had no effect."""
+    """A second soft deletion finds no data; the job has no effect."""
     body = koalas.about("delete_data", SOURCE, "2025-01-01/2025-02-01", softDelete=soft)
     job = koalas.run(body)
     assert (job["executionStatus"], job["health"]["status"], job["health"]["code"]) == (
@@ -173,7 +173,7 @@ def test_delete_job_shows_no_query_no_source_and_no_totals(koalas) -> None:
     ],
 )
 def test_delete_that_breaks_a_rule_is_refused(shared_koalas, intervals, fields, message, target) -> None:
-    """400 names the field, and everything is as before."""
+    """The 400 names the field, and nothing has changed."""
     before = shared_koalas.state()
     status, answer = shared_koalas.call(
         "POST", "/jobs", shared_koalas.about("delete_data", SOURCE, *intervals, **fields)
@@ -184,7 +184,7 @@ def test_delete_that_breaks_a_rule_is_refused(shared_koalas, intervals, fields, 
 
 @pytest.mark.parametrize("kind", ["delete_data", "restore_data", "drop_table", "streaming"])
 def test_job_about_a_table_that_does_not_exist_is_refused(shared_koalas, kind) -> None:
-    """Of every type."""
+    """The rule applies to every job type."""
     fields = {
         "delete_data": {"deleteAll": True},
         "restore_data": {"interval": DAY},
@@ -202,7 +202,7 @@ def test_job_about_a_table_that_does_not_exist_is_refused(shared_koalas, kind) -
 )
 @pytest.mark.parametrize("desired", ["canceled", "suspended", "running"])
 def test_deletion_cannot_be_updated(make_api, kind, fields, desired) -> None:
-    """A 400, and it takes its course."""
+    """The update is a 400, and the deletion completes."""
     api = make_api("polls=3")
     api.koalas()
     job_id = api.submit(api.about(kind, SOURCE, **fields))

@@ -1,4 +1,4 @@
-"""Jobs that drop tables: for good, or so that a table of the same name can restore the data."""
+"""Jobs that drop tables: permanently, or so that a table of the same name can restore the data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ SOURCE = "Koalas Source"
 
 
 def test_drop_removes_the_table_when_the_job_completes(make_api) -> None:
-    """Until then it is being deleted, and no job can read it any more."""
+    """Until then its status is deleting, and no job can read it."""
     api = make_api("polls=2")
     api.koalas()
     job_id = api.submit(api.about("drop_table", SOURCE))
@@ -27,7 +27,7 @@ def test_drop_removes_the_table_when_the_job_completes(make_api) -> None:
 
 
 def test_drop_of_an_empty_table_is_no_warning(api) -> None:
-    """It did what it was asked to."""
+    """The drop succeeds without a warning."""
     api.ok("POST", "/tables", {"name": "t", "type": "detail"})
     assert api.run(api.about("drop_table", "t"))["health"] == {"status": "ok"}
 
@@ -43,7 +43,7 @@ def test_dropped_table_can_be_made_again_and_starts_empty(koalas) -> None:
 
 
 def test_soft_drop_can_be_restored_into_a_table_of_the_same_name(koalas) -> None:
-    """Its segments are the new table's unused ones; its undeclared columns are there again."""
+    """Its segments become unused segments of the new table; its undeclared columns are restored."""
     koalas.run(koalas.about("drop_table", SOURCE, softDelete=True))
     assert koalas.call("GET", f"/tables/{SOURCE}")[0] == 404
     koalas.ok("POST", "/tables", {"name": SOURCE, "type": "detail", "schema": [{"name": "city", "dataType": "string"}]})
@@ -55,7 +55,7 @@ def test_soft_drop_can_be_restored_into_a_table_of_the_same_name(koalas) -> None
 
 
 def test_soft_drop_restored_under_another_type_reads_null(koalas) -> None:
-    """Values that don't fit the new schema become null; a column that differs by case only is another one."""
+    """Values that don't fit the new schema become null; a column that differs only by case is a different column."""
     koalas.run(koalas.about("drop_table", SOURCE, softDelete=True))
     schema = [{"name": "session_length", "dataType": "string"}, {"name": "CITY", "dataType": "string"}]
     koalas.ok("POST", "/tables", {"name": SOURCE, "type": "detail", "schema": schema})
@@ -67,7 +67,7 @@ def test_soft_drop_restored_under_another_type_reads_null(koalas) -> None:
 
 
 def test_soft_drop_is_over_after_thirty_days(koalas, clock) -> None:
-    """Then a table of this name starts empty."""
+    """After that, a new table with this name is empty."""
     koalas.run(koalas.about("drop_table", SOURCE, softDelete=True))
     clock.advance(31 * 86_400)
     koalas.ok("POST", "/tables", {"name": SOURCE, "type": "detail"})
@@ -75,7 +75,7 @@ def test_soft_drop_is_over_after_thirty_days(koalas, clock) -> None:
 
 
 def test_soft_drop_takes_real_time_rows_with_it(koalas) -> None:
-    """They are no segments that could be restored, and must not show up in the next table."""
+    """They are not segments, so they can't be restored and must not appear in the next table."""
     koalas.control("POST", f"/tables/{SOURCE}/realtime", {"rows": [{"__time": "2024-06-03T00:00:00Z"}]})
     koalas.run(koalas.about("drop_table", SOURCE, softDelete=True))
     koalas.ok("POST", "/tables", {"name": SOURCE, "type": "detail"})
@@ -83,7 +83,7 @@ def test_soft_drop_takes_real_time_rows_with_it(koalas) -> None:
 
 
 def test_job_into_a_table_that_was_dropped_before_it_was_due_fails(make_api) -> None:
-    """Nothing is created behind the user's back."""
+    """The job doesn't create the table again."""
     api = make_api("polls=3")
     api.koalas()
     drop = api.submit(api.about("drop_table", SOURCE))
@@ -110,7 +110,7 @@ def test_job_into_a_table_that_was_dropped_before_it_was_due_fails(make_api) -> 
     ],
 )
 def test_drop_that_breaks_a_rule_is_refused(shared_koalas, intervals, fields, message, target) -> None:
-    """400 names the field, and everything is as before."""
+    """The 400 names the field, and nothing has changed."""
     before = shared_koalas.state()
     assert shared_koalas.call("POST", "/jobs", shared_koalas.about("drop_table", SOURCE, *intervals, **fields)) == (
         400,

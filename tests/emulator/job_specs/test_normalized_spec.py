@@ -1,4 +1,4 @@
-"""What a job's specification becomes: the vendor's own sample, and everything around it."""
+"""The normalized specification of a job: the vendor's sample, and further cases."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _sample(name):
 
 
 def _blank(job):
-    """Return a job without what belongs to the moment and to the caller."""
+    """Return a job without times, ids and user."""
     own = {"createdBy", "lastModifiedBy", "id", "createdTimestamp", "lastUpdatedTimestamp", "query"}
     return {key: value for key, value in job.items() if key not in own}
 
@@ -36,7 +36,7 @@ def test_vendor_sample_request_gives_the_vendor_sample_response(koalas) -> None:
 
 
 def test_spec_has_new_fields_only_where_they_say_something(koalas) -> None:
-    """Explicit defaults, as the vendor's SDK sends them, are echoed like absent ones."""
+    """Explicit defaults, as the vendor's SDK sends them, are echoed like absent fields."""
     bare = koalas.ok("POST", "/jobs", koalas.rollup())["spec"]
     explicit = koalas.ok(
         "POST",
@@ -56,7 +56,7 @@ def test_spec_has_new_fields_only_where_they_say_something(koalas) -> None:
 
 
 def test_spec_echoes_what_was_set(koalas) -> None:
-    """Intervals come back in one form, everything else as it was sent."""
+    """Intervals are echoed in one format, all other values unchanged."""
     job = koalas.ok(
         "POST",
         "/jobs",
@@ -139,7 +139,7 @@ def test_count_is_added_to_aggregate_targets_that_have_it(koalas) -> None:
 
 
 def test_count_is_not_added_to_an_aggregate_table_without_it(koalas) -> None:
-    """A table that was created without __count doesn't get the column behind its owner's back."""
+    """A table that was created without __count doesn't get the column."""
     schema = [
         {"type": "dimension", "name": "city", "dataType": "string"},
         {"type": "measure", "name": "max_session_length", "dataType": "long"},
@@ -150,7 +150,7 @@ def test_count_is_not_added_to_an_aggregate_table_without_it(koalas) -> None:
 
 
 def test_uploaded_source_is_echoed(api) -> None:
-    """Files are read with POLARIS_SOURCE in the SQL; the summary has the source's type only."""
+    """Files are read with POLARIS_SOURCE in the SQL; the summary has only the source's type."""
     job = api.koalas("Koala's")
     assert job["source"] == {
         "type": "uploaded",

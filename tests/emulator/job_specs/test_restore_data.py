@@ -1,4 +1,4 @@
-"""Jobs that bring softly deleted data back: which version, and when they are in the way of what is there."""
+"""Jobs that restore softly deleted data: the choice of the version, and conflicts with existing data."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _restore(api, table=SOURCE, interval=DAY, **fields):
 
 
 def test_restore_brings_back_whole_segments_under_their_version(koalas, clock) -> None:
-    """An hour brings back the day; what was deleted beside it stays deleted."""
+    """An hour restores its whole day; other deleted days stay deleted."""
     before = koalas.segments("used")
     koalas.run(koalas.about("delete_data", SOURCE, deleteAll=True, softDelete=True))
     clock.advance(60)
@@ -38,7 +38,7 @@ def test_restore_brings_back_whole_segments_under_their_version(koalas, clock) -
 
 
 def test_restored_rows_can_be_read_by_jobs_and_appended_to(koalas) -> None:
-    """They are segments like all others."""
+    """Restored segments behave like other segments."""
     koalas.run(koalas.about("delete_data", SOURCE, deleteAll=True, softDelete=True))
     _restore(koalas, interval="2024-06-01/2024-06-03")
     koalas.run(koalas.upload_job(SOURCE, f"{SOURCE}.json"))
@@ -49,7 +49,7 @@ def test_restored_rows_can_be_read_by_jobs_and_appended_to(koalas) -> None:
 
 
 def test_restore_without_versions_takes_the_newest(replaced) -> None:
-    """Of three versions of the day the one that was there last."""
+    """Of three versions of the day, the newest is restored."""
     replaced.run(replaced.about("delete_data", ROLLUP, deleteAll=True, softDelete=True))
     assert len(replaced.unused(ROLLUP)) == 3
     assert _restore(replaced, ROLLUP)["health"] == {"status": "ok"}
@@ -75,7 +75,7 @@ def test_restore_of_several_versions_of_a_chunk_takes_the_newest_of_them(replace
 
 
 def test_restore_while_data_is_present_fails_and_changes_nothing(replaced) -> None:
-    """One sentence says which segment is in the way, and what to do."""
+    """The message names the conflicting segment and the fix."""
     before = [replaced.control("GET", f"/tables/{ROLLUP}/segments"), replaced.query(f'SELECT * FROM "{ROLLUP}"')]
     job = _restore(replaced, ROLLUP)
     assert (job["executionStatus"], job["health"]["code"]) == ("failed", "internal_error")
@@ -88,7 +88,7 @@ def test_restore_while_data_is_present_fails_and_changes_nothing(replaced) -> No
 
 
 def test_restore_is_all_or_nothing(koalas) -> None:
-    """One day of two that has data again keeps the other one deleted, too."""
+    """If one of two days has new data, the other day stays deleted, too."""
     koalas.run(koalas.about("delete_data", SOURCE, deleteAll=True, softDelete=True))
     _restore(koalas, interval=DAY)
     koalas.run(koalas.upload_job("other", f"{SOURCE}.json"))
@@ -102,7 +102,7 @@ def test_restore_is_all_or_nothing(koalas) -> None:
 
 
 def test_restore_of_a_month_is_stopped_by_any_day_of_it(koalas) -> None:
-    """Whole segments overlap: the coarse one that would come back, and a fine one beside the interval."""
+    """Whole segments are compared: the coarse segment to restore overlaps a fine one outside of the interval."""
     target = {"type": "table", "tableName": ROLLUP}
     for granularity in ("month", "day"):
         koalas.run(koalas.rollup(partitionedBy=granularity, ingestionMode="replace", replaceAll=True, target=target))
@@ -128,7 +128,7 @@ def test_restore_of_months_and_days_takes_the_newer_where_they_overlap(koalas, c
 
 
 def test_restore_while_data_is_present_is_refused_if_assumed_so(replaced) -> None:
-    """400 at the POST, and no job."""
+    """The POST is a 400, and there is no job."""
     replaced.assume(restore_overlap="refuse")
     before = replaced.state()
     status, answer = replaced.call("POST", "/jobs", replaced.about("restore_data", ROLLUP, interval=DAY))
@@ -142,7 +142,7 @@ def test_restore_while_data_is_present_is_refused_if_assumed_so(replaced) -> Non
     [("warn", "completed", "no_rows_found"), ("fail", "failed", "no_rows_ingested")],
 )
 def test_restore_of_nothing_warns_or_fails(koalas, reading, status, code) -> None:
-    """A live day has nothing to restore."""
+    """A live day has no data to restore."""
     koalas.assume(empty_restore=reading)
     job = _restore(koalas, interval="2025-06-01/2025-06-02")
     assert (job["executionStatus"], job["health"]["code"]) == (status, code)
@@ -158,7 +158,7 @@ def test_restore_of_nothing_warns_or_fails(koalas, reading, status, code) -> Non
 
 
 def test_restore_comes_too_late_after_thirty_days(koalas, clock) -> None:
-    """The grace is over for what was deleted, not for what is live; the rows leave the database."""
+    """The grace period ends for deleted data only; its rows are removed from the database."""
     koalas.run(koalas.about("delete_data", SOURCE, DAY, softDelete=True))
     clock.advance(30 * 86_400)
     assert len(koalas.unused()) == 1
@@ -196,7 +196,7 @@ def test_restore_comes_too_late_after_thirty_days(koalas, clock) -> None:
     ],
 )
 def test_restore_that_breaks_a_rule_is_refused(shared_koalas, intervals, fields, message, target) -> None:
-    """400 names the field, and everything is as before."""
+    """The 400 names the field, and nothing has changed."""
     before = shared_koalas.state()
     assert shared_koalas.call("POST", "/jobs", shared_koalas.about("restore_data", SOURCE, *intervals, **fields)) == (
         400,

@@ -1,4 +1,4 @@
-"""Streaming jobs: they are there, tell what they accept, and end when they are told to."""
+"""Streaming jobs: they are listed, show the accepted rows, and can be suspended and canceled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _stream(api, **fields):
 
 
 def test_stream_is_listed_as_running_and_never_completes(make_api) -> None:
-    """However often somebody looks; the list tells the connection and can be asked for it."""
+    """Polls don't complete it; the list shows the connection and can filter by it."""
     api = make_api("polls=2")
     api.koalas()
     job_id = api.submit(_stream(api))
@@ -29,7 +29,7 @@ def test_stream_is_listed_as_running_and_never_completes(make_api) -> None:
 
 
 def test_stream_tells_which_messages_it_accepts(koalas) -> None:
-    """The vendor's defaults, or what was asked for."""
+    """The vendor's defaults, or the requested values."""
     job = koalas.ok("POST", "/jobs", _stream(koalas))
     periods = ("lateMessageRejectionPeriod", "earlyMessageRejectionPeriod", "readFromPoint")
     assert [job[key] for key in periods] == [job["spec"][key] for key in periods] == ["P30D", "P2000D", "latest"]
@@ -39,7 +39,7 @@ def test_stream_tells_which_messages_it_accepts(koalas) -> None:
 
 
 def test_stream_is_suspended_resumed_and_canceled(koalas) -> None:
-    """Each takes effect with the next look; a canceled one can't be resumed."""
+    """Each change takes effect at the next poll; a canceled job can't be resumed."""
     job_id = koalas.submit(_stream(koalas))
     path = f"/jobs/{job_id}/status"
     seen = []
@@ -52,7 +52,7 @@ def test_stream_is_suspended_resumed_and_canceled(koalas) -> None:
 
 
 def test_stream_that_is_being_canceled_cannot_be_resumed(koalas) -> None:
-    """The wish is kept, while nobody can see yet what becomes of it."""
+    """The desired status is stored before it takes effect."""
     job_id = koalas.submit(_stream(koalas))
     koalas.fault(effect="job_status", jobStatus="unknown", times=9)
     koalas.ok("POST", f"/jobs/{job_id}/status", {"desiredExecutionStatus": "canceled"})
@@ -67,7 +67,7 @@ def test_stream_that_is_being_canceled_cannot_be_resumed(koalas) -> None:
 
 
 def test_second_stream_of_a_table_is_refused_unless_it_replaces_the_first(koalas) -> None:
-    """One streaming job a table."""
+    """A table has at most one streaming job."""
     first = koalas.submit(_stream(koalas))
     assert koalas.call("POST", "/jobs", _stream(koalas)) == (
         400,
@@ -86,7 +86,7 @@ def test_second_stream_of_a_table_is_refused_unless_it_replaces_the_first(koalas
 
 
 def test_stream_can_create_its_table(api) -> None:
-    """Aggregate if a mapping says that it aggregates."""
+    """The table is an aggregate table if a mapping is an aggregation."""
     mapping = {"columnName": "n", "expression": "COUNT(*)", "isAggregation": True}
     api.submit(_stream(api, createTableIfNotExists=True, mappings=[mapping], partitionedBy="hour"))
     table = api.ok("GET", f"/tables/{SOURCE}")
@@ -94,7 +94,7 @@ def test_stream_can_create_its_table(api) -> None:
 
 
 def test_table_is_not_dropped_under_a_stream(koalas) -> None:
-    """Data of it can be deleted, though."""
+    """Data of the table can be deleted, though."""
     job_id = koalas.submit(_stream(koalas))
     assert koalas.call("POST", "/jobs", koalas.about("drop_table", SOURCE)) == (
         400,
@@ -110,7 +110,7 @@ def test_table_is_not_dropped_under_a_stream(koalas) -> None:
 
 
 def test_stream_is_reset_and_has_no_progress_and_no_totals(koalas) -> None:
-    """A reset has an empty answer; a batch job can't be reset."""
+    """A reset has an empty reply; a batch job can't be reset."""
     job_id = koalas.submit(_stream(koalas))
     assert koalas.call("POST", f"/jobs/{job_id}/reset") == (200, None)
     assert koalas.call("GET", f"/jobs/{job_id}/progress")[0] == 400
@@ -144,7 +144,7 @@ def test_stream_is_reset_and_has_no_progress_and_no_totals(koalas) -> None:
     ],
 )
 def test_stream_that_breaks_a_rule_is_refused(shared_koalas, changes, status, message, target) -> None:
-    """The field is named, and everything is as before."""
+    """The message names the field, and nothing has changed."""
     before = shared_koalas.state()
     refused, answer = shared_koalas.call("POST", "/jobs", _stream(shared_koalas) | changes)
     assert (refused, answer["target"]) == (status, target)

@@ -1,4 +1,4 @@
-"""Jobs that get in each other's way: two that rewrite the same data, and a deletion of what a job reads."""
+"""Conflicting jobs: two that rewrite the same data, or a deletion of data that a job reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NEXT_DAY = "2024-06-02/2024-06-03"
 
 @pytest.fixture
 def slow(make_api):
-    """An emulator whose jobs are done with the third look, and a table of koalas."""
+    """An emulator whose jobs are done at the third poll, with a table of koalas."""
     api = make_api("polls=3")
     api.koalas()
     return api
@@ -32,7 +32,7 @@ def _look(api, job_id):
     [("delete_data", {"deleteAll": True}, "deleted from"), ("drop_table", {}, "dropped")],
 )
 def test_deletion_of_what_a_job_reads_is_refused(slow, kind, fields, what) -> None:
-    """From the POST of the reader until it has ended; the vendor says that it can't be."""
+    """DOCUMENTED by the vendor: the data can't be deleted from the POST of the reader until its end."""
     reader = slow.submit(slow.rollup())
     before = slow.state()
     assert slow.call("POST", "/jobs", slow.about(kind, SOURCE, **fields)) == (
@@ -49,7 +49,7 @@ def test_deletion_of_what_a_job_reads_is_refused(slow, kind, fields, what) -> No
 
 
 def test_deletion_of_what_a_job_reads_fails_if_assumed_so(slow) -> None:
-    """Even if the reader is done by then; the data stays."""
+    """The deletion fails even if the reader has ended; the data stays."""
     slow.assume(busy_source="fail")
     reader = slow.submit(slow.rollup())
     deletion = slow.submit(slow.about("delete_data", SOURCE, deleteAll=True))
@@ -64,7 +64,7 @@ def test_deletion_of_what_a_job_reads_fails_if_assumed_so(slow) -> None:
 
 
 def test_deletion_of_what_a_job_reads_waits_if_assumed_so(slow) -> None:
-    """However often it is looked at; the reader gets everything."""
+    """Polls don't start the deletion before the reader has read everything."""
     slow.assume(busy_source="wait")
     reader = slow.submit(slow.rollup())
     deletion = slow.submit(slow.about("delete_data", SOURCE, deleteAll=True))
@@ -76,7 +76,7 @@ def test_deletion_of_what_a_job_reads_waits_if_assumed_so(slow) -> None:
 
 
 def test_deletion_from_a_table_that_is_only_written_is_no_conflict_with_readers(slow) -> None:
-    """A reader of another table doesn't count."""
+    """A reader of another table is no conflict."""
     slow.submit(slow.rollup())
     slow.run(slow.about("delete_data", ROLLUP, deleteAll=True))
 
@@ -102,7 +102,7 @@ def test_job_waits_for_an_older_one_that_rewrites_the_same_data(slow, later) -> 
 
 
 def test_jobs_about_other_intervals_tables_or_appends_do_not_wait(slow) -> None:
-    """Only what is rewritten twice counts."""
+    """Only jobs that rewrite the same data conflict."""
     slow.submit(_replace(slow, DAY))
     for body in (_replace(slow, NEXT_DAY), slow.rollup(), _replace(slow, DAY) | {"target": _other()}):
         assert slow.run(body)["executionStatus"] == "completed"
@@ -113,7 +113,7 @@ def _other():
 
 
 def test_drop_waits_for_an_append_into_the_table(slow) -> None:
-    """An append rewrites nothing, but its table isn't dropped under it."""
+    """An append rewrites nothing, but a drop of its table waits for it."""
     first = slow.submit(slow.rollup())
     second = slow.submit(slow.about("drop_table", ROLLUP))
     assert {_look(slow, second) for _ in range(5)} == {"pending"}
@@ -132,7 +132,7 @@ def test_job_that_rewrites_the_same_data_fails_if_assumed_so(slow) -> None:
 
 
 def test_job_that_rewrites_the_same_data_runs_if_assumed_so(slow) -> None:
-    """Who ends last has the last word."""
+    """The job that ends last determines the data."""
     slow.assume(overlapping_jobs="free")
     first = slow.submit(_replace(slow, DAY))
     second = slow.submit(_replace(slow, DAY, filterExpression="\"city\" = 'Oslo'"))
@@ -143,7 +143,7 @@ def test_job_that_rewrites_the_same_data_runs_if_assumed_so(slow) -> None:
 
 
 def test_canceled_job_lets_those_go_that_wait_for_it(slow) -> None:
-    """It holds nothing any more."""
+    """A canceled job holds no locks."""
     first, second = slow.submit(_replace(slow, DAY)), slow.submit(_replace(slow, DAY))
     slow.ok("POST", f"/jobs/{first}/status", {"desiredExecutionStatus": "canceled"})
     assert slow.finish(second)["executionStatus"] == "completed"

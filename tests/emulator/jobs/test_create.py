@@ -1,4 +1,4 @@
-"""Every rule of a job that is checked before it starts: the refusal names field, value and rule, nothing changes."""
+"""All rules that are checked before a job starts: the error names field, value and rule, and nothing changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GRANULARITIES = (
 
 
 def _refused(api, body, status, message, target):
-    """Check that a job is refused with exactly this message, and that nothing has changed."""
+    """Check that a job is rejected with exactly this message, and that nothing has changed."""
     before = api.state()
     expected = {"code": {400: "BadRequest", 501: "NotImplemented"}[status], "message": message}
     if target is not None:
@@ -156,7 +156,7 @@ def _refused(api, body, status, message, target):
     ],
 )
 def test_job_that_breaks_a_rule_is_refused(shared_koalas, changes, message, target) -> None:
-    """400 in the envelope, and tables, files and jobs are as before."""
+    """The error is a 400 in the envelope; tables, files and jobs are unchanged."""
     _refused(shared_koalas, shared_koalas.rollup(**changes), 400, message, target)
 
 
@@ -168,7 +168,7 @@ def test_job_that_breaks_a_rule_is_refused(shared_koalas, changes, message, targ
     ],
 )
 def test_job_that_names_an_unknown_column_is_refused(shared_koalas, field, change) -> None:
-    """The column is named, and an automatically created table does not come into being."""
+    """The message names the column, and the target table is not created."""
     before = shared_koalas.state()
     status, answer = shared_koalas.call("POST", "/jobs", shared_koalas.rollup(**change))
     assert (status, answer["code"], answer["target"]) == (400, "BadRequest", field)
@@ -203,7 +203,7 @@ LONG = "\"city\" <> 'x' AND " * 50_000
     ids=["column", "too long", "syntax", "name"],
 )
 def test_long_expression_is_refused_with_the_reason_and_not_repeated(shared_koalas, change, message) -> None:
-    """A megabyte of SQL hides no reason; an excerpt shows the place that is wrong."""
+    """The message has the reason and an excerpt around the error, even for a megabyte of SQL."""
     status, answer = shared_koalas.call("POST", "/jobs", shared_koalas.rollup(**change))
     assert status == 400
     assert answer["message"].startswith(message)
@@ -230,7 +230,7 @@ def test_job_with_sql_that_does_not_parse_is_refused(shared_koalas) -> None:
     ],
 )
 def test_job_that_the_emulator_cannot_run_is_a_501(shared_koalas, body, message, target) -> None:
-    """What Polaris has and the emulator hasn't is named, never pretended."""
+    """The 501 names the feature that the emulator lacks."""
     _refused(shared_koalas, body, 501, message, target)
 
 
@@ -255,7 +255,7 @@ def test_alignment_follows_the_table_when_the_job_names_no_partitioning(koalas) 
 
 
 def test_alignment_all_takes_everything(koalas) -> None:
-    """Partition 'all' goes with the interval that is everything, and with replaceAll."""
+    """Partitioning 'all' allows only the unbounded interval and replaceAll."""
     everything = {**T, "intervals": ["-1000-01-01/5000-01-01"]}
     for change in ({"target": everything}, {"replaceAll": True}):
         job = koalas.run(koalas.rollup(ingestionMode="replace", partitionedBy="all", **change))
@@ -288,7 +288,7 @@ def test_alignment_all_takes_everything(koalas) -> None:
     ],
 )
 def test_mapping_that_does_not_fit_the_table_is_refused(koalas, mapping, message, target) -> None:
-    """The schema of an existing table decides what is a measure and, if it is strict, which columns there are."""
+    """The schema of an existing table determines the measures and, if it is strict, the columns."""
     schema = [
         {"type": "dimension", "name": "city", "dataType": "string"},
         {"type": "measure", "name": "longest", "dataType": "long"},
@@ -306,7 +306,7 @@ def test_aggregation_into_a_detail_table_is_refused(koalas) -> None:
 
 
 def test_aggregation_is_looked_up_in_the_schema_when_the_job_does_not_say(koalas) -> None:
-    """A mapping without isAggregation is one if its column is a measure; it is echoed as it was sent."""
+    """A mapping without isAggregation is an aggregation if its column is a measure; the echo is unchanged."""
     koalas.run(koalas.rollup())
     mappings = [{"columnName": "max_session_length", "expression": 'MAX("session_length")'}]
     job = koalas.run(koalas.rollup(mappings=mappings))
@@ -315,7 +315,9 @@ def test_aggregation_is_looked_up_in_the_schema_when_the_job_does_not_say(koalas
 
 
 def test_created_table_is_what_the_job_says(koalas) -> None:
-    """Aggregate because the job aggregates, flexible, partitioned and clustered as the job; there before it runs."""
+    """The table is aggregate because the job aggregates, flexible, partitioned and clustered like the job, and created
+    before it runs.
+    """
     koalas.submit(koalas.rollup(partitionedBy="month", clusteringColumns=["city"]))
     table = koalas.ok("GET", "/tables/Koalas Rollup")
     assert (table["type"], table["schemaMode"], table["partitioningGranularity"]) == ("aggregate", "flexible", "month")
@@ -331,7 +333,7 @@ def test_created_table_is_what_the_job_says(koalas) -> None:
 
 
 def test_column_that_no_table_can_have_leaves_no_table(koalas) -> None:
-    """A job that is refused while its table is being made takes the table back."""
+    """If the job is rejected while its table is created, the table is removed."""
     before = koalas.state()
     mappings = [CITY, {"columnName": "CITY", "expression": '"city"'}]
     status, answer = koalas.call("POST", "/jobs", koalas.rollup(mappings=mappings))
@@ -378,7 +380,7 @@ def test_job_from_files_that_breaks_a_rule_is_refused(api, changes, status, mess
 
 
 def test_job_from_files_needs_a_time_mapping(api) -> None:
-    """Only table sources may leave __time out."""
+    """Only table sources may omit __time."""
     api.upload("k.json", [])
     body = {**api.upload_job("t", "k.json"), "mappings": [CITY]}
     message = "'mappings' has no '__time': it can be omitted for table sources only."
@@ -386,14 +388,14 @@ def test_job_from_files_needs_a_time_mapping(api) -> None:
 
 
 def test_desired_status_in_a_create_body_is_ignored(koalas) -> None:
-    """As documented; so an echoed spec can be sent again."""
+    """As documented, so an echoed spec can be sent again."""
     job = koalas.ok("POST", "/jobs", koalas.rollup(desiredExecutionStatus="canceled"))
     assert job["desiredExecutionStatus"] == "running"
     assert koalas.ok("POST", "/jobs", job["spec"])["spec"] == job["spec"]
 
 
 def test_reset_of_a_batch_job_is_refused(koalas) -> None:
-    """Offsets are a matter of streaming jobs."""
+    """Only streaming jobs have offsets."""
     job_id = koalas.submit(koalas.rollup())
     message = f"job {job_id!r} is of type 'batch': only streaming jobs can be reset."
     assert koalas.call("POST", f"/jobs/{job_id}/reset") == (400, {"code": "BadRequest", "message": message})
@@ -401,7 +403,7 @@ def test_reset_of_a_batch_job_is_refused(koalas) -> None:
 
 @pytest.mark.parametrize("path", ["", "/status", "/progress", "/logs", "/metrics"])
 def test_unknown_job_is_a_404(shared_koalas, path) -> None:
-    """Every look at a job that doesn't exist says which."""
+    """Every request for a missing job names it."""
     assert shared_koalas.call("GET", f"/jobs/018a90ac{path}") == (
         404,
         {"code": "NotFound", "message": "Job '018a90ac' does not exist."},

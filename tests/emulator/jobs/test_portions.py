@@ -1,4 +1,4 @@
-"""Many jobs that are due at once: no request runs all of them."""
+"""Many jobs are due at once: no request runs all of them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ MANY = PORTION + 2
 
 @pytest.fixture(autouse=True)
 def small_portion(monkeypatch) -> None:
-    """A few jobs are many."""
+    """Reduce the portion to a few jobs."""
     monkeypatch.setattr(registry, "PORTION", PORTION)
 
 
 @pytest.fixture
 def runs(monkeypatch):
-    """The ids of the jobs that ran, in order; a batch job costs nothing here."""
+    """The ids of the jobs that ran, in order; batch jobs are stubs."""
     ran: list[str] = []
 
     def run(job, *_):
@@ -31,7 +31,7 @@ def runs(monkeypatch):
 
 @pytest.fixture
 def due(make_api, clock, runs):
-    """An emulator with more jobs that are due than a request moves, and their ids."""
+    """An emulator with more due jobs than a request advances, and their ids."""
     api = make_api("seconds=1000")
     api.ok("POST", "/tables", {"name": "Koalas Source", "type": "detail"})
     ids = []
@@ -49,7 +49,7 @@ def _statuses(api) -> list[str]:
 
 
 def test_list_runs_a_portion_and_shows_the_others_as_they_are(due, runs) -> None:
-    """The oldest run first; the next list goes on."""
+    """The oldest run first; the next list continues."""
     api, ids = due
     assert _statuses(api) == ["completed"] * PORTION + ["pending"] * (2 * MANY - PORTION)
     assert runs == ids[:PORTION]
@@ -62,7 +62,7 @@ def test_list_runs_a_portion_and_shows_the_others_as_they_are(due, runs) -> None
 
 @pytest.mark.parametrize("path", ["", "/status", "/logs", "/metrics"])
 def test_job_that_is_asked_for_is_done_whatever_is_due_before_it(due, runs, path) -> None:
-    """Nobody waits for the jobs of others."""
+    """A requested job doesn't wait for other due jobs."""
     api, ids = due
     api.ok("GET", f"/jobs/{ids[-1]}{path}")
     assert runs == [*ids[:PORTION], ids[-1]]
@@ -70,7 +70,7 @@ def test_job_that_is_asked_for_is_done_whatever_is_due_before_it(due, runs, path
 
 
 def test_job_that_is_canceled_after_its_time_has_completed(due, runs) -> None:
-    """A wish that comes too late is refused, although others are due before it."""
+    """A late cancel is rejected, although other jobs are due before this one."""
     api, ids = due
     status, answer = api.call("POST", f"/jobs/{ids[-1]}/status", {"desiredExecutionStatus": "canceled"})
     assert (status, answer["code"]) == (400, "BadRequest")
@@ -89,21 +89,21 @@ def test_job_that_is_canceled_after_its_time_has_completed(due, runs) -> None:
     ],
 )
 def test_other_requests_run_a_portion(due, runs, method, path, body) -> None:
-    """Whatever is asked, it doesn't wait for all."""
+    """No request waits for all jobs."""
     api, ids = due
     api.call(method, path, body)
     assert runs == ids[:PORTION]
 
 
 def test_page_of_the_console_runs_a_portion(due, runs) -> None:
-    """It says of the others that they are pending."""
+    """The page shows the other jobs as pending."""
     api, ids = due
     assert api.client.get("/__emulator__/").status_code == 200
     assert runs == ids[:PORTION]
 
 
 def test_job_starts_count_as_well_as_job_ends(make_api, clock) -> None:
-    """Each is written to the database."""
+    """Each start and each end is a database write."""
     api = make_api("polls=3")
     api.ok("POST", "/tables", {"name": "Koalas Source", "type": "detail"})
     for number in range(MANY):
@@ -113,7 +113,7 @@ def test_job_starts_count_as_well_as_job_ends(make_api, clock) -> None:
 
 
 def test_test_that_looks_at_its_emulator_sees_all_jobs_done(due, runs) -> None:
-    """The pytest fixture is no request: nobody else waits."""
+    """The pytest fixture advances all due jobs, because no request waits for it."""
     api, ids = due
-    api.app.state.emulator.jobs.settle()
+    api.app.state.emulator.jobs.advance_due_jobs()
     assert runs == ids

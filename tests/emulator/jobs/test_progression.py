@@ -1,4 +1,4 @@
-"""How time passes for jobs, and what a cancel does."""
+"""The progression of jobs, and the effect of a cancel."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def _rows(api):
 
 
 def _with_koalas(make_api, progression):
-    """Return an emulator whose source table is there already; its jobs make progress as given."""
+    """Return an emulator with a source table and the given progression."""
     api = make_api(progression)
     assert api.koalas()["executionStatus"] == "completed"
     return api
 
 
 def test_immediate_post_says_pending_and_the_next_look_completed(koalas) -> None:
-    """The POST shows the job before it ran, so that waiting code has something to wait for."""
+    """The reply to the POST shows the job before it runs, so that waiting code is exercised."""
     created = koalas.ok("POST", "/jobs", koalas.rollup())
     assert (created["executionStatus"], created["startedTimestamp"]) == ("pending", None)
     koalas.clock.advance(2)
@@ -36,7 +36,7 @@ def test_immediate_post_says_pending_and_the_next_look_completed(koalas) -> None
 
 
 def test_immediate_query_sees_the_rows_without_a_look_at_the_job(koalas) -> None:
-    """Time passes when anybody asks for anything."""
+    """Every request advances time."""
     koalas.submit(koalas.rollup())
     assert koalas.query('SELECT COUNT(*) AS n FROM "Koalas Rollup"') == [{"n": 4}]
 
@@ -61,7 +61,7 @@ def test_polls_every_reply_that_shows_the_status_counts(make_api, kind) -> None:
 
 
 def test_polls_other_requests_do_not_count(make_api) -> None:
-    """Tables, metrics, logs, other jobs and pages for people leave a job where it is."""
+    """Requests for tables, metrics, logs, other jobs and console pages don't advance a job."""
     api = _with_koalas(make_api, "polls=3")
     job_id = api.submit(api.rollup())
     for _ in range(4):
@@ -74,7 +74,7 @@ def test_polls_other_requests_do_not_count(make_api) -> None:
 
 
 def test_polls_completing_look_makes_the_rows_visible(make_api) -> None:
-    """Not one row is there before the job is done."""
+    """No row is visible before the job is done."""
     api = _with_koalas(make_api, "polls=2")
     job_id = api.submit(api.rollup())
     assert (_status(api, job_id), _rows(api)) == ("running", 0)
@@ -83,7 +83,7 @@ def test_polls_completing_look_makes_the_rows_visible(make_api) -> None:
 
 
 def test_seconds_time_decides_and_looks_do_not(make_api, clock) -> None:
-    """With seconds=10 a job is pending for one second, running for nine; instants are those at which it was due."""
+    """With seconds=10, a job is pending for one second and running for nine; its timestamps are the due times."""
     api = make_api("seconds=10")
     api.koalas()
     job_id = api.submit(api.rollup())
@@ -120,7 +120,7 @@ def test_cancel_answers_with_the_present_status_and_takes_effect_at_the_next_loo
 
 
 def test_cancel_twice_is_the_same_as_once(make_api) -> None:
-    """A cancel that is on its way can be repeated."""
+    """A pending cancel can be repeated."""
     api = _with_koalas(make_api, "polls=5")
     job_id = api.submit(api.rollup())
     assert _status(api, job_id) == "running"
@@ -129,7 +129,7 @@ def test_cancel_twice_is_the_same_as_once(make_api) -> None:
 
 
 def test_cancel_after_its_time_is_too_late_with_seconds(make_api, clock) -> None:
-    """A job whose time is over has completed, even if nobody had looked."""
+    """A job that is due has completed, even without a poll."""
     api = make_api("seconds=10")
     api.koalas()
     job_id = api.submit(api.rollup())
@@ -150,7 +150,7 @@ def test_cancel_after_its_time_is_too_late_with_seconds(make_api, clock) -> None
     ],
 )
 def test_update_impossible_status_is_refused_and_changes_nothing(koalas, desired, message) -> None:
-    """A refused move leaves the job as it was."""
+    """A rejected move doesn't change the job."""
     job_id = koalas.submit(koalas.rollup())
     status, answer = koalas.call("PUT", f"/jobs/{job_id}", {"desiredExecutionStatus": desired})
     assert (status, answer) == (
@@ -161,7 +161,7 @@ def test_update_impossible_status_is_refused_and_changes_nothing(koalas, desired
 
 
 def test_update_to_running_changes_nothing_and_cannot_take_a_cancel_back(koalas) -> None:
-    """A batch job runs anyway; once it is to be canceled, it can't be resumed."""
+    """A batch job runs anyway; a canceled job can't be resumed."""
     job_id = koalas.submit(koalas.rollup())
     job = koalas.ok("PUT", f"/jobs/{job_id}", {"desiredExecutionStatus": "running"})
     assert (job["executionStatus"], job["desiredExecutionStatus"]) == ("pending", "running")
@@ -175,7 +175,7 @@ def test_update_to_running_changes_nothing_and_cannot_take_a_cancel_back(koalas)
 
 
 def test_failed_job_has_code_message_and_log_and_keeps_its_table(koalas) -> None:
-    """SQL that the emulator can't do fails the job with the function named; the new table is empty and stays."""
+    """Unsupported SQL fails the job and the message names the function; the new table stays, empty."""
     mappings = [{"columnName": "city", "expression": 'SOUNDEX("city")'}]
     job = koalas.run(koalas.rollup(mappings=mappings))
     assert (job["executionStatus"], job["completedTimestamp"]) == ("failed", None)
@@ -186,7 +186,7 @@ def test_failed_job_has_code_message_and_log_and_keeps_its_table(koalas) -> None
 
 
 def test_empty_job_completes_with_a_warning(koalas) -> None:
-    """A job that read nothing says so; a warning has a code and a log entry, but no message."""
+    """A job that reads nothing gets a warning, with a code and a log entry but no message."""
     job = koalas.run(koalas.rollup(filterExpression="\"city\" = 'Nowhere'"))
     assert (job["executionStatus"], job["health"]["status"], job["health"]["code"]) == (
         "completed",
@@ -198,7 +198,7 @@ def test_empty_job_completes_with_a_warning(koalas) -> None:
 
 
 def test_lines_that_cannot_be_parsed_are_counted_and_warned_of(api) -> None:
-    """Bad lines are skipped, up to maxParseExceptions; one more fails the job."""
+    """At most maxParseExceptions invalid lines are skipped; one more fails the job."""
     line = b'{"timestamp":"2024-06-01T00:00:00Z","city":"Oslo"}\n'
     api.ok("POST", "/files", files={"file": ("bad.json", line + b"{nonsense\n" + line)})
     job = api.run(api.upload_job("t", "bad.json"))
@@ -211,7 +211,7 @@ def test_lines_that_cannot_be_parsed_are_counted_and_warned_of(api) -> None:
 
 
 def test_metrics_of_a_rollup_count_rows_in_and_out(koalas) -> None:
-    """What batch jobs don't report is null."""
+    """Fields that batch jobs don't report are null."""
     job = koalas.run(koalas.rollup(mappings=[*koalas.rollup()["mappings"], _hourly()]))
     totals = koalas.ok("GET", f"/jobs/{job['id']}/metrics")["totals"]
     size = totals.pop("numBytesProcessed")
@@ -226,7 +226,7 @@ def test_metrics_of_a_rollup_count_rows_in_and_out(koalas) -> None:
 
 
 def test_rollup_of_the_vendor_page_gives_its_table(koalas) -> None:
-    """The example of docs.imply.io/polaris/api-ingest-table, per hour, gives the rows that it should."""
+    """The example of docs.imply.io/polaris/api-ingest-table, per hour, gives the expected rows."""
     job = koalas.run(koalas.rollup(mappings=[*koalas.rollup()["mappings"], _hourly()]))
     assert job["executionStatus"] == "completed"
     assert koalas.query('SELECT * FROM "Koalas Rollup" ORDER BY "__time", "city"') == [
@@ -237,7 +237,7 @@ def test_rollup_of_the_vendor_page_gives_its_table(koalas) -> None:
 
 
 def test_replace_twice_gives_the_same_table_and_append_twice_the_rows_twice(koalas) -> None:
-    """A replace converges, an append adds."""
+    """A repeated replace gives the same rows, a repeated append adds them again."""
     target = {"type": "table", "tableName": "Koalas Rollup", "intervals": ["2024-06-01/2024-06-02"]}
     for _ in range(2):
         koalas.run(koalas.rollup(ingestionMode="replace", target=target))
@@ -254,7 +254,7 @@ def test_same_table_as_source_and_target_appends_a_copy(koalas) -> None:
 
 
 def test_jobs_settle_in_the_order_of_their_creation(make_api, clock) -> None:
-    """A job that reads what an earlier one writes finds it, even if both are due at once."""
+    """A job reads the rows of an earlier job, even if both are due at once."""
     api = make_api("seconds=10")
     api.koalas()
     first = api.submit(api.rollup(target={"type": "table", "tableName": "A"}))

@@ -51,8 +51,8 @@ def test_cancel_that_no_page_sends_is_refused_and_says_why(make_api, headers) ->
     assert status == 403
     assert (
         f'<h1>Refused</h1><p class="callout error">Job &#39;{job}&#39; was not canceled: the request doesn&#39;t '
-        "come from a page of this console, and no other may cancel a job without a key. Open the job&#39;s page and "
-        "use its button, or send the request to the API, with a key.</p>"
+        "come from a page of this console. Only these pages may cancel a job without a key. Open the job&#39;s page "
+        "and use its button, or send the request to the API, with a key.</p>"
     ) in page
     assert api.ok("GET", f"/jobs/{job}")["desiredExecutionStatus"] == "running"
 

@@ -216,8 +216,8 @@ def test_pages_say_which_faults_are_set(koalas, show) -> None:
     koalas.fault(effect="latency", seconds=0, times=None)
     koalas.fault(effect="job_status", jobStatus="running", times=2)
     assert (
-        '<p class="callout warn">A fault makes jobs that have not ended stand still and show &#39;running&#39;. '
-        "Faults that are set and not used up: status, latency.</p>"
+        '<p class="callout warn">A fault stops all unfinished jobs; they show &#39;running&#39;. '
+        "Active faults: status, latency.</p>"
     ) in show(koalas, "/jobs")
     assert koalas.call("GET", "/tables")[0] == 503
-    assert "Faults that are set and not used up: latency.</p>" in show(koalas, "/jobs")
+    assert "Active faults: latency.</p>" in show(koalas, "/jobs")

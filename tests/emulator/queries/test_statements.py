@@ -63,12 +63,12 @@ def _post(api, **body):
     ],
 )
 def test_sync_query_answers_in_each_format(shared_koalas, options, media_type, text) -> None:
-    """The text of each format, its media type and its headers."""
+    """Each format has its text, media type and headers."""
     assert _post(shared_koalas, query=ROWS, **options) == (200, media_type, text)
 
 
 def test_sync_query_csv_quotes_what_needs_it(shared_koalas) -> None:
-    """Commas and quotes are quoted, null is nothing, a truth value is JSON's."""
+    """Commas and quotes are quoted, null is empty, a boolean is that of JSON."""
     sql = "SELECT 'a,b', 'say \"hi\"', CAST(NULL AS VARCHAR), 1 = 1, TIMESTAMP '2024-06-01 00:00:00'"
     assert (
         _post(shared_koalas, query=sql, resultFormat="csv")[2]
@@ -103,7 +103,7 @@ def test_sync_query_takes_parameters(shared_koalas) -> None:
     ],
 )
 def test_sync_query_that_is_wrong_is_refused_in_the_shape_of_sql_errors(shared_koalas, body, category, part) -> None:
-    """400 with the vendor's keys; the database is as before."""
+    """The error is a 400 with the vendor's keys; the database is unchanged."""
     before = shared_koalas.state()
     status, answer = shared_koalas.call("POST", "/query/sql", body)
     assert status == 400
@@ -118,7 +118,7 @@ def _statement(api, sql=ROWS):
 
 
 def test_async_query_is_accepted_then_done(koalas) -> None:
-    """The POST says ACCEPTED, the next look SUCCESS with a summary, the results are those of the query."""
+    """The POST returns ACCEPTED, the next poll SUCCESS with a summary; the results are those of the query."""
     accepted = _statement(koalas)
     assert (accepted.keys(), accepted["state"]) == ({"queryId", "state", "createdAt"}, "ACCEPTED")
     koalas.clock.advance(1.5)
@@ -131,7 +131,7 @@ def test_async_query_is_accepted_then_done(koalas) -> None:
 
 
 def test_async_query_has_its_results_in_pages(make_api) -> None:
-    """Pages are numbered from 0; without a number all rows come."""
+    """Pages are numbered from 0; without a number, all rows are returned."""
     api = make_api(query_page_rows=2)
     api.koalas()
     path = f"/query/sql/statements/{_statement(api)['queryId']}"
@@ -147,7 +147,7 @@ def test_async_query_has_its_results_in_pages(make_api) -> None:
 
 
 def test_async_query_results_do_not_change_afterwards(koalas) -> None:
-    """Results are kept as they were when the query was done."""
+    """Results keep the state of the query's end."""
     query_id = _statement(koalas, 'SELECT COUNT(*) AS n FROM "Koalas Source"')["queryId"]
     path = f"/query/sql/statements/{query_id}"
     assert koalas.ok("GET", path)["state"] == "SUCCESS"
@@ -158,14 +158,14 @@ def test_async_query_results_do_not_change_afterwards(koalas) -> None:
 
 
 def test_async_query_without_rows_has_no_pages(koalas) -> None:
-    """An empty answer is a success."""
+    """An empty result is a success."""
     query_id = _statement(koalas, 'SELECT 1 AS x FROM "Koalas Source" WHERE 1 = 2')["queryId"]
     assert koalas.ok("GET", f"/query/sql/statements/{query_id}")["result"]["pages"] == []
     assert koalas.ok("GET", f"/query/sql/statements/{query_id}/results") == []
 
 
 def test_async_query_that_is_running_has_no_results_yet(make_api) -> None:
-    """400 says so, in the shape of SQL errors."""
+    """The reply is a 400 in the format of SQL errors."""
     api = make_api("polls=3")
     api.koalas()
     query_id = _statement(api)["queryId"]
@@ -189,7 +189,7 @@ def test_async_query_that_is_wrong_fails(koalas) -> None:
 
 
 def test_async_query_can_be_canceled_once(make_api) -> None:
-    """202 cancels, 200 has nothing to cancel; a canceled query has no results."""
+    """202 means canceled, 200 nothing to cancel; a canceled query has no results."""
     api = make_api("polls=3")
     api.koalas()
     path = f"/query/sql/statements/{_statement(api)['queryId']}"
@@ -201,14 +201,14 @@ def test_async_query_can_be_canceled_once(make_api) -> None:
 
 @pytest.mark.parametrize(("method", "path"), [("GET", ""), ("GET", "/results"), ("DELETE", "")])
 def test_async_query_that_is_unknown_is_a_404(api, method, path) -> None:
-    """In the shape of SQL errors."""
+    """The 404 has the format of SQL errors."""
     status, answer = api.call(method, f"/query/sql/statements/nope{path}")
     assert (status, answer["category"]) == (404, "INVALID_INPUT")
     assert "[nope]" in answer["errorMessage"]
 
 
 def test_async_ingestion_is_a_501(api) -> None:
-    """INSERT and REPLACE are not pretended."""
+    """INSERT and REPLACE are not implemented."""
     status, answer = api.call("POST", "/query/sql/statements", {"query": "REPLACE INTO t OVERWRITE ALL SELECT 1"})
     assert (status, answer["message"]) == (
         501,

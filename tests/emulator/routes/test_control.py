@@ -1,4 +1,4 @@
-"""The control plane: health, counters. None of it needs a key, none of it is a look at a job."""
+"""The control plane: health and counters. It needs no key, and its requests don't count as polls of a job."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow_provider_polaris import __version__
 
 
 def test_health_answers_without_a_key(api) -> None:
-    """Ready, version, project, progression."""
+    """The reply has ready, version, project and progression."""
     assert api.control("GET", "/health") == (
         200,
         {
@@ -22,7 +22,7 @@ def test_health_answers_without_a_key(api) -> None:
 
 
 def test_health_answers_while_a_job_holds_the_lock(api) -> None:
-    """Whoever waits for the emulator isn't kept waiting by what it does."""
+    """A running job doesn't delay the health check."""
     with api.app.state.emulator.jobs.lock, api.app.state.emulator.store.transaction():
         assert api.control("GET", "/health")[0] == 200
 
@@ -41,7 +41,7 @@ def test_counters_count_requests_and_jobs_of_the_same_body(koalas) -> None:
 
 
 def test_counters_tell_jobs_with_effect_from_jobs_without(koalas) -> None:
-    """Of two jobs of one body one was canceled; a job that stored nothing had no effect either."""
+    """Of two jobs with one body, one is canceled; a job that stored nothing has no effect either."""
     empty = koalas.rollup(filterExpression="\"city\" = 'Nowhere'")
     first = koalas.submit(koalas.rollup())
     koalas.ok("POST", f"/jobs/{first}/status", {"desiredExecutionStatus": "canceled"})
@@ -57,7 +57,7 @@ def test_counters_tell_jobs_with_effect_from_jobs_without(koalas) -> None:
 
 
 def test_counters_do_not_let_time_pass(koalas) -> None:
-    """A job that nobody has looked at is not done yet."""
+    """A job without a poll is not done yet."""
     koalas.submit(koalas.rollup())
     key = _sha256(koalas.rollup())
     assert koalas.control("GET", "/counters")[1]["effectiveJobsByBody"][key] == 0
@@ -66,5 +66,5 @@ def test_counters_do_not_let_time_pass(koalas) -> None:
 
 
 def _sha256(body) -> str:
-    """Return the hash of a body as the test client writes it."""
+    """Return the hash of a body in the test client's encoding."""
     return hashlib.sha256(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What the control plane does to tables: real-time rows, slow loading, forced availability, all segments."""
+"""Control-plane operations on tables: real-time rows, slow loading, forced availability, all segments."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _hand_over(api, table=SOURCE):
 
 
 def test_real_time_rows_are_seen_by_synchronous_queries_only(koalas) -> None:
-    """No job reads them, no count of the table has them."""
+    """Jobs don't read them, and the table's counts exclude them."""
     assert _stream(koalas) == (201, {"rows": 2})
     assert (koalas.count(), koalas.count_async()) == (6, 4)
     assert koalas.query(f'SELECT "level" FROM "{SOURCE}" WHERE "level" IS NOT NULL') == [{"level": 2}]
@@ -36,14 +36,14 @@ def test_real_time_rows_are_seen_by_synchronous_queries_only(koalas) -> None:
 
 
 def test_real_time_rows_are_seen_by_asynchronous_queries_if_assumed_so(koalas) -> None:
-    """Then a count may be more than what a job reads."""
+    """Then a count may exceed the number of rows that a job reads."""
     koalas.assume(realtime_async="show")
     _stream(koalas)
     assert koalas.count_async() == 6
 
 
 def test_real_time_rows_outlive_a_deletion_and_a_replace_of_their_interval(koalas) -> None:
-    """They are no segments yet: what is handed over later was not deleted."""
+    """They are not segments yet, so the deletion doesn't affect rows that are handed over later."""
     _stream(koalas)
     koalas.run(koalas.about("delete_data", SOURCE, deleteAll=True))
     assert koalas.count() == 2
@@ -55,7 +55,7 @@ def test_real_time_rows_outlive_a_deletion_and_a_replace_of_their_interval(koala
 
 
 def test_handed_over_rows_are_appended_to_the_segments_of_their_day(koalas) -> None:
-    """In the version of the day where it has one; twice in a row there is nothing to hand over."""
+    """They get the version of the day, if it has one; a second handover finds no rows."""
     _stream(koalas, ROWS[:1])
     _stream(koalas)
     assert _hand_over(koalas) == (200, {"rows": 3, "segments": 3})
@@ -74,7 +74,7 @@ def test_handed_over_rows_are_appended_to_the_segments_of_their_day(koalas) -> N
 
 
 def test_hand_over_into_another_granularity_is_refused(koalas) -> None:
-    """A month has taken the place of the days meanwhile; the rows stay real-time ones."""
+    """A month segment has replaced the days; the rows stay real-time rows."""
     _stream(koalas)
     monthly = {"ingestionMode": "replace", "replaceAll": True, "partitionedBy": "month"}
     koalas.run(koalas.upload_job(SOURCE, f"{SOURCE}.json") | monthly)
@@ -93,7 +93,7 @@ def test_hand_over_into_another_granularity_is_refused(koalas) -> None:
 
 
 def test_rows_that_are_not_retained_go_when_they_are_handed_over(koalas) -> None:
-    """Retention is for segments."""
+    """Retention applies to segments."""
     koalas.policy(retain={"type": "period", "period": "P29D"})
     _stream(koalas)
     assert koalas.count() == 3
@@ -113,19 +113,19 @@ def test_rows_that_are_not_retained_go_when_they_are_handed_over(koalas) -> None
             [ROWS[0], {"__time": "2024-06-01", "__segment": 1}],
             (
                 "the rows can't be stored in table 'Koalas Source': job on table 'Koalas Source': table 'Koalas "
-                "Source' can't have a column '__segment': the emulator uses that name itself."
+                "Source' can't have a column '__segment': the emulator reserves this name."
             ),
         ),
     ],
 )
 def test_rows_that_cannot_be_stored_are_refused_all_together(koalas, rows, message) -> None:
-    """400, and none of them is there."""
+    """The reply is a 400, and no row is stored."""
     assert _stream(koalas, rows) == (400, {"code": "BadRequest", "message": message, "target": "rows"})
     assert koalas.count() == 4
 
 
 def test_segments_that_load_slowly_are_not_seen_by_synchronous_queries_at_first(koalas, clock) -> None:
-    """The job has completed, the table is unavailable until they are there; it can't be a source meanwhile."""
+    """The job has completed; until the segments are loaded, the table is unavailable and can't be a source."""
     assert koalas.control("PATCH", f"/tables/{SOURCE}", {"loadSeconds": 30}) == (
         200,
         {"availability": None, "loadSeconds": 30},
@@ -149,7 +149,7 @@ def test_segments_that_load_slowly_are_not_seen_by_synchronous_queries_at_first(
 
 
 def test_restored_segments_load_slowly_too(koalas, clock) -> None:
-    """The vendor says that there is some lag."""
+    """The vendor documents a delay."""
     koalas.control("PATCH", f"/tables/{SOURCE}", {"loadSeconds": 30})
     koalas.run(koalas.about("delete_data", SOURCE, DAY, softDelete=True))
     clock.advance(60)
@@ -160,7 +160,7 @@ def test_restored_segments_load_slowly_too(koalas, clock) -> None:
 
 
 def test_segments_that_are_never_precached_do_not_make_a_table_unavailable(koalas) -> None:
-    """They are not on their way."""
+    """The emulator doesn't wait for segments that are not precached."""
     koalas.policy(cached={"type": "intervals", "intervals": ["2030-01-01/2030-01-02"]})
     koalas.control("PATCH", f"/tables/{SOURCE}", {"loadSeconds": 30})
     koalas.run(koalas.upload_job(SOURCE, f"{SOURCE}.json"))
@@ -168,7 +168,7 @@ def test_segments_that_are_never_precached_do_not_make_a_table_unavailable(koala
 
 
 def test_availability_can_be_forced_and_given_back(koalas) -> None:
-    """In describe and in the list; what isn't sent stays."""
+    """In describe and in the list; absent fields stay unchanged."""
     koalas.control("PATCH", f"/tables/{SOURCE}", {"loadSeconds": 5})
     assert koalas.control("PATCH", f"/tables/{SOURCE}", {"availability": "unavailable"}) == (
         200,
@@ -191,7 +191,7 @@ def test_availability_can_be_forced_and_given_back(koalas) -> None:
     ],
 )
 def test_control_of_a_table_that_does_not_exist_is_a_404(api, method, path, body) -> None:
-    """The name is told."""
+    """The message has the name."""
     assert api.control(method, f"/tables/nope{path}", body) == (
         404,
         {"code": "NotFound", "message": "Table 'nope' does not exist."},

@@ -1,4 +1,4 @@
-"""A client that knows nothing but the connection, and what it sends."""
+"""A client that uses only the connection, and its requests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROLLUP = {
 
 
 def ask(emulator: PolarisEmulator, method: str, path: str, body: object = None) -> tuple[int, object]:
-    """Ask as a client does that knows nothing but the connection."""
+    """Send a request with only the data of the connection."""
     connection = emulator.connection
     url = f"{connection['host']}/v1/projects/{connection['extra']['project_id']}{path}"
     headers = {"Authorization": f"Basic {connection['password']}", "Content-Type": "application/json"}
@@ -38,7 +38,7 @@ def ask(emulator: PolarisEmulator, method: str, path: str, body: object = None) 
 
 
 def submit(emulator: PolarisEmulator) -> str:
-    """Submit the rollup; gives the job's id."""
+    """Submit the rollup and return the job's id."""
     status, job = ask(emulator, "POST", "/jobs", ROLLUP)
     assert status == 201, job
     return job["id"]

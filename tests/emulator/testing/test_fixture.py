@@ -1,4 +1,4 @@
-"""The fixture ``polaris_emulator``, as tests of users see it."""
+"""The fixture ``polaris_emulator`` in tests of users."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _status(emulator: PolarisEmulator, job_id: str) -> str:
 
 
 def test_fixture_answers_at_the_connection_that_airflow_finds(polaris_emulator) -> None:
-    """The variable of the default connection leads to it."""
+    """The variable of the default connection points to it."""
     assert json.loads(os.environ["AIRFLOW_CONN_POLARIS_DEFAULT"]) == polaris_emulator.connection
     assert polaris_emulator.connection["host"] == polaris_emulator.url
     assert ask(polaris_emulator, "GET", "/jobs") == (200, {"values": [], "moreResultsAvailable": False})
@@ -83,7 +83,7 @@ def test_fixture_sees_what_a_job_did_that_nobody_polled(polaris_emulator, look) 
 
 
 def test_fixture_loads_files_and_appends_unless_told_otherwise(polaris_emulator, tmp_path) -> None:
-    """A path, as text or as Path."""
+    """A path may be a string or a Path."""
     path = tmp_path / "events.csv"
     path.write_text("timestamp,n\n2024-06-01,1\n")
     polaris_emulator.load("events", path)
@@ -94,13 +94,13 @@ def test_fixture_loads_files_and_appends_unless_told_otherwise(polaris_emulator,
 
 
 def test_fixture_has_nothing_of_the_test_before(polaris_emulator) -> None:
-    """Each test has an emulator of its own."""
+    """Each test has its own emulator."""
     assert (polaris_emulator.table("events"), polaris_emulator.jobs()) == (None, [])
 
 
 @pytest.mark.polaris_emulator(progression="polls=3")
 def test_fixture_looks_without_counting_as_a_look(polaris_emulator) -> None:
-    """Three polls of the client end the job, however often the test looks in between."""
+    """Three polls of the client end the job, independent of reads by the test."""
     polaris_emulator.load("events", EVENTS)
     job_id = submit(polaris_emulator)
     seen = []
@@ -114,7 +114,7 @@ def test_fixture_looks_without_counting_as_a_look(polaris_emulator) -> None:
 
 
 def test_fixture_holds_jobs_and_lets_them_go(polaris_emulator) -> None:
-    """A held job shows what it was told to show."""
+    """A held job shows the given status."""
     polaris_emulator.load("events", EVENTS)
     polaris_emulator.hold()
     job_id = submit(polaris_emulator)
@@ -126,7 +126,7 @@ def test_fixture_holds_jobs_and_lets_them_go(polaris_emulator) -> None:
 
 
 def test_fixture_faults_strike_and_are_forgotten(polaris_emulator) -> None:
-    """A refusal for each of the next two jobs, one of which is forgiven."""
+    """A fault rejects the next two jobs; it is cleared after the first."""
     polaris_emulator.load("events", EVENTS)
     polaris_emulator.fault("status", method="POST", path="/jobs$", status=429, retry_after="7", times=2)
     assert ask(polaris_emulator, "POST", "/jobs", ROLLUP)[0] == 429
@@ -159,7 +159,7 @@ def test_fixture_marker_sets_assumptions_and_connection(polaris_emulator, monkey
         (
             lambda emulator: emulator.fault("status", job_status="running"),
             ValueError,
-            "fault 'status': field 'jobStatus' does not go with the effect 'status'.",
+            "fault 'status': field 'jobStatus' is not used by the effect 'status'.",
         ),
         (
             lambda emulator: emulator.query('SELECT * FROM "nothing"'),
@@ -174,7 +174,7 @@ def test_fixture_marker_sets_assumptions_and_connection(polaris_emulator, monkey
     ],
 )
 def test_fixture_says_what_is_wrong_in_one_sentence(polaris_emulator, act, error, message) -> None:
-    """A mistake in a test is told where it is made."""
+    """The traceback of a mistake ends at the line of the test."""
     with pytest.raises(error) as caught:
         act(polaris_emulator)
     assert str(caught.value) == message
@@ -191,7 +191,7 @@ def test_plugin_loads_nothing_before_a_test_asks_for_the_fixture() -> None:
 
 
 def test_plugin_gives_the_class_for_annotations_and_nothing_else() -> None:
-    """A name that isn't there is told as ever."""
+    """A missing name raises the usual AttributeError."""
     assert PolarisEmulator.__module__ == "airflow_provider_polaris.emulator.testing.fixture"
     with pytest.raises(AttributeError, match="has no attribute 'Polaris'"):
         testing.Polaris  # noqa: B018
@@ -239,7 +239,7 @@ def test_example_of_the_docstring_runs_under_pytest_socket(pytester, monkeypatch
     ],
 )
 def test_marker_that_makes_no_sense_is_one_sentence(pytester, marker, message) -> None:
-    """The test errs before it runs, without a traceback of the fixture."""
+    """The test fails in setup, without a traceback of the fixture."""
     pytester.makepyfile(
         f"import pytest\n@pytest.mark.polaris_emulator({marker})\ndef test_it(polaris_emulator):\n    raise KeyError\n"
     )
@@ -250,7 +250,7 @@ def test_marker_that_makes_no_sense_is_one_sentence(pytester, marker, message) -
 
 
 def test_missing_extra_is_one_sentence(pytester) -> None:
-    """It says what to install."""
+    """The message has the install command."""
     pytester.makeconftest("import sys\nsys.modules['duckdb'] = None\n")
     pytester.makepyfile("def test_it(polaris_emulator):\n    raise KeyError\n")
     result = pytester.runpytest_subprocess(*BARE)
@@ -275,7 +275,7 @@ def test_missing_module_of_the_package_is_not_taken_for_a_missing_extra(pytester
 
 
 def test_marker_of_a_test_wins_over_that_of_its_module(pytester) -> None:
-    """Option by option."""
+    """Options are merged one by one."""
     pytester.makepyfile(
         """
         import json, os, urllib.request
@@ -292,7 +292,7 @@ def test_marker_of_a_test_wins_over_that_of_its_module(pytester) -> None:
 
 
 def test_fixture_leaves_nothing_behind(pytester) -> None:
-    """Port and variable are gone when the test is over, the thread when all are, also after a failure."""
+    """Port and variable are released after the test, the thread after all tests, also after a failure."""
     others = set(threading.enumerate())
     pytester.makepyfile(
         """

@@ -1,4 +1,4 @@
-"""The workflow that users copy: its commands are those that there are."""
+"""The workflow that users copy has only existing commands."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WORKFLOW = Path(__file__).resolve().parents[3] / "docs" / "github-actions.yml"
 
 
 def _lines() -> list[str]:
-    """All lines of shell in it."""
+    """Return all shell lines of the workflow."""
     steps = yaml.safe_load(WORKFLOW.read_text())["jobs"]["dags"]["steps"]
     return [line for step in steps for line in step.get("run", "").splitlines()]
 
@@ -31,7 +31,7 @@ def test_workflow_gives_the_emulator_arguments_that_it_takes() -> None:
 
 
 def test_workflow_waits_at_a_route_that_the_emulator_has() -> None:
-    """It answers once everything is loaded."""
+    """The route responds once everything is loaded."""
     (path,) = re.findall(r"127\.0\.0\.1:\d+(\S+)", "\n".join(_lines()))
     app = create_app()
     app.state.emulator.close()

@@ -1,4 +1,4 @@
-"""What the report of a failed test says of the fixture ``polaris_emulator``."""
+"""The section of the fixture ``polaris_emulator`` in the report of a failed test."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MISTAKES = {
 
 
 def test_report_of_an_emulator_that_nobody_asked_says_so(polaris_emulator) -> None:
-    """The first thing to know about a DAG that did nothing."""
+    """The report states it if no job was submitted."""
     assert polaris_emulator.report() == "no job was submitted"
 
 
@@ -51,7 +51,7 @@ jobs, the newest last:
 {first}
   {done}  batch  'events' -> 'hourly'  completed, rows: 3 read, 1 stored
   {held}  batch  'events' -> 'hourly'  pending
-requests that were refused, the newest last:
+rejected requests, the newest last:
   GET /tables/Koalas  404 (2 times): Table 'Koalas' does not exist.
   POST /jobs  400: {answer["message"]}
   POST /query/sql  400: Object 'nothing' not found
@@ -61,7 +61,7 @@ requests that were refused, the newest last:
 
 
 def test_report_says_why_a_job_failed_or_warns(polaris_emulator) -> None:
-    """Code and message of its health."""
+    """The report has code and message of its health."""
     polaris_emulator.load("events", EVENTS)
     ended = []
     for expression, strict in (("CAST(\"city\" || 'x' AS TIMESTAMP)", 0), ('"__time"', None)):
@@ -83,7 +83,7 @@ def test_report_says_why_a_job_failed_or_warns(polaris_emulator) -> None:
 
 
 def test_report_shows_the_newest_ten_of_each(polaris_emulator) -> None:
-    """A DAG of many jobs, or a sensor that asks again and again, doesn't fill the screen."""
+    """A DAG with many jobs, or a polling sensor, doesn't fill the screen."""
     for number in range(12):
         polaris_emulator.load(f"events {number}", EVENTS)
         ask(polaris_emulator, "GET", f"/jobs/{number}")
@@ -91,7 +91,7 @@ def test_report_shows_the_newest_ten_of_each(polaris_emulator) -> None:
     lines = polaris_emulator.report().splitlines()
     assert lines[1] == "  (2 older ones)"
     assert [re.search(r"'events (\d+)'", line)[1] for line in lines[2:12]] == [str(number) for number in range(2, 12)]
-    assert lines[12:14] == ["no job was submitted", "requests that were refused, the newest last:"]
+    assert lines[12:14] == ["no job was submitted", "rejected requests, the newest last:"]
     refused = [re.match(r"  GET /jobs/(\d+)  404(.*): Job", line).groups() for line in lines[14:]]
     assert refused == [(str(number), "") for number in (2, 3, 4, 6, 7, 8, 9, 10, 11)] + [("5", " (2 times)")]
 
@@ -102,7 +102,7 @@ def test_report_has_what_the_emulator_did_not_foresee(polaris_emulator, monkeypa
     def broken(*_: object, **__: object) -> None:
         raise KeyError("a bug")
 
-    monkeypatch.setattr(polaris_emulator._emulator.jobs, "look", broken)
+    monkeypatch.setattr(polaris_emulator._emulator.jobs, "get_for_reply", broken)
     assert ask(polaris_emulator, "GET", "/jobs/x")[0] == 500
     assert polaris_emulator.report().splitlines()[-1] == "  GET /jobs/x  500: The emulator failed: KeyError('a bug')"
 
@@ -157,7 +157,7 @@ def test_test_that_passes_or_does_not_use_the_fixture_has_no_section(pytester) -
 
 
 def test_strict_expected_failure_that_passes_has_a_section(pytester) -> None:
-    """It is a failure like any other."""
+    """It is reported like other failures."""
     pytester.makepyfile("import pytest\n@pytest.mark.xfail(strict=True)\ndef test_it(polaris_emulator):\n    pass\n")
     result = pytester.runpytest_inprocess(*BARE)
     result.assert_outcomes(failed=1)
@@ -166,7 +166,7 @@ def test_strict_expected_failure_that_passes_has_a_section(pytester) -> None:
 
 @pytest.mark.parametrize(("call", "error"), MISTAKES.values(), ids=list(MISTAKES))
 def test_traceback_of_a_mistake_ends_at_the_line_of_the_test(pytester, call, error) -> None:
-    """What the emulator does inside says nothing to who wrote that line."""
+    """The frames of the emulator don't help the author of the test."""
     pytester.makepyfile(test_it=f"def test_it(polaris_emulator):\n    {call}\n")
     result = pytester.runpytest_inprocess(*BARE)
     result.assert_outcomes(failed=1)
@@ -175,7 +175,7 @@ def test_traceback_of_a_mistake_ends_at_the_line_of_the_test(pytester, call, err
 
 
 def test_refusal_is_noted_before_the_client_has_it() -> None:
-    """A test that goes on at once would miss the one that matters."""
+    """Otherwise a test that continues immediately would miss the last one."""
     refusals = RejectedRequests()
     noted = []
 

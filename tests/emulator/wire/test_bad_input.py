@@ -1,4 +1,4 @@
-"""Broken requests: each gets a clear 4xx in the envelope, and everything is as before."""
+"""Broken requests: each gets a clear 4xx in the envelope, and nothing changes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 
 @pytest.fixture
 def api(shared_koalas):
-    """All tests here leave the emulator as it is, so they share one."""
+    """One emulator for all tests, because no test changes it."""
     return shared_koalas
 
 
 JSON = {"Content-Type": "application/json"}
-#: Every path that takes a JSON body.
+#: Every path with a JSON body.
 POSTS = [
     ("POST", "/jobs"),
     ("PUT", "/jobs/x"),
@@ -53,7 +53,7 @@ def test_body_that_is_no_json_object_is_refused(api, method, path, content, mess
 @pytest.mark.parametrize(("method", "path"), POSTS)
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
 def test_body_of_another_content_type_is_refused(api, method, path, content_type) -> None:
-    """415 names what came and what is taken."""
+    """The 415 names the sent and the supported type."""
     status, answer = api.call(method, path, content=b"{}", headers={"Content-Type": content_type})
     assert (status, answer) == (
         415,
@@ -66,7 +66,7 @@ def test_body_of_another_content_type_is_refused(api, method, path, content_type
 
 @pytest.mark.parametrize("charset", ["", "; charset=utf-8", ";charset=UTF-8"])
 def test_body_with_a_charset_is_taken(make_api, charset) -> None:
-    """A parameter of the media type does no harm."""
+    """A parameter of the media type is accepted."""
     api = make_api()
     headers = {"Content-Type": f"Application/JSON{charset}"}
     body = json.dumps({"name": "t", "type": "detail"}).encode()
@@ -75,7 +75,7 @@ def test_body_with_a_charset_is_taken(make_api, charset) -> None:
 
 @pytest.mark.parametrize(("method", "path"), POSTS)
 def test_body_of_ten_megabytes_is_refused(api, method, path) -> None:
-    """413 says how long it may be."""
+    """The 413 names the limit."""
     before = api.state()
     content = json.dumps({"type": "batch", "x": "y" * 10_000_000}).encode()
     assert api.call(method, path, content=content, headers=JSON) == (
@@ -97,7 +97,7 @@ def test_body_of_ten_megabytes_is_refused(api, method, path) -> None:
     ],
 )
 def test_job_of_wrong_types_is_refused(api, body) -> None:
-    """No conversion, no surprise: 400 with a target."""
+    """Types are not converted: the reply is a 400 with a target."""
     status, answer = api.call("POST", "/jobs", body)
     assert (status, answer["code"]) == (400, "BadRequest")
     assert answer["target"]
@@ -121,7 +121,7 @@ def test_job_of_wrong_types_is_refused(api, body) -> None:
     ],
 )
 def test_path_that_is_unknown_is_refused_in_the_envelope(api, method, path, status) -> None:
-    """404 and 405 have the vendor's keys too; no page of the framework shows."""
+    """404 and 405 have the vendor's keys, too, not the framework's format."""
     path = path.format(prefix=api.prefix)
     response = api.client.request(method, path, headers=api.headers)
     verb = "is not a path of this API" if status == 404 else "is not allowed on"
@@ -135,7 +135,7 @@ def test_path_that_is_unknown_is_refused_in_the_envelope(api, method, path, stat
 )
 @pytest.mark.parametrize("path", ["/tables/{}", "/files/{}", "/jobs/{}", "/jobs/{}/status", "/query/sql/statements/{}"])
 def test_path_tricks_find_nothing(api, path, name) -> None:
-    """Names out of a path are looked up, never followed."""
+    """Names in a path are looked up, never used as paths."""
     before = api.state()
     response = api.client.get(api.prefix + path.format(name), headers=api.headers)
     assert response.status_code in (404, 405)
@@ -144,7 +144,7 @@ def test_path_tricks_find_nothing(api, path, name) -> None:
 
 
 def test_failure_of_the_emulator_itself_has_an_envelope(api, monkeypatch) -> None:
-    """What nobody foresaw is a 500 that names the path and tells no internals."""
+    """An unexpected error is a 500 that names the path and reveals no internals."""
 
     def fail():
         raise RuntimeError("secret")

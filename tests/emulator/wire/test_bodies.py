@@ -1,4 +1,4 @@
-"""Bodies are read in pieces, and nothing beyond a limit is read or kept."""
+"""Bodies are read in pieces, up to a limit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_provider_polaris.emulator.wire.errors import ApiError
 
 
 class Endless:
-    """A client that sends pieces of ten bytes until somebody stops reading; so many of them at most."""
+    """A client that sends pieces of ten bytes until the reader stops, at most the given number."""
 
     def __init__(self, pieces: int = 1_000_000) -> None:
         self.pieces = pieces
@@ -27,12 +27,12 @@ class Endless:
 
 @pytest.fixture(autouse=True)
 def small_limit(monkeypatch) -> None:
-    """A hundred bytes are many."""
+    """Set the limit to 100 bytes."""
     monkeypatch.setattr(bodies, "MOST_BYTES", 100)
 
 
 def test_unwanted_body_is_read_to_its_end_or_to_the_limit() -> None:
-    """A client that sends for ever doesn't hold the emulator."""
+    """A client that sends forever doesn't block the emulator."""
     short, endless = Endless(3), Endless()
     asyncio.run(drain(short))
     asyncio.run(drain(endless))
@@ -40,7 +40,7 @@ def test_unwanted_body_is_read_to_its_end_or_to_the_limit() -> None:
 
 
 def test_body_for_later_is_kept_up_to_the_limit() -> None:
-    """A longer one is refused; not much more than the limit is read, twice."""
+    """A longer body is rejected; the emulator reads little more than twice the limit."""
     assert asyncio.run(read_whole(Endless(10))) == b"x" * 100
     endless = Endless()
     with pytest.raises(ApiError) as caught:
@@ -53,7 +53,7 @@ def test_body_for_later_is_kept_up_to_the_limit() -> None:
 
 
 def test_form_is_read_up_to_the_limit() -> None:
-    """The piece that is too much ends it."""
+    """The first piece beyond the limit ends the read."""
     endless = Endless()
     body = LimitedBody(endless, 30)
 
@@ -67,7 +67,7 @@ def test_form_is_read_up_to_the_limit() -> None:
 
 
 def test_request_that_a_fault_keeps_for_later_has_a_limit(api) -> None:
-    """The control plane can't be used to fill the memory, and the client hears why."""
+    """The control plane can't be used to fill the memory, and the client receives the reason."""
     api.fault(effect="status", takesEffect="later", afterSeconds=5, method="POST", times=None)
     assert api.call("POST", "/jobs", {"x": "y" * 200}) == (
         413,

@@ -28,7 +28,7 @@ def test_new_job_id_is_a_uuid_of_version_7_that_holds_the_time() -> None:
 
 
 def test_mask_key_shows_what_the_sample_shows() -> None:
-    """A long key keeps its first nine and last six characters; a short one gives nothing away."""
+    """A long key keeps its first nine and last six characters; a short key reveals nothing."""
     assert mask_key("pok_vipgjabcdefghijklmnopbjjvyo") == "pok_vipgj...bjjvyo"
     assert mask_key("pok_emulator") == "pok_..."
 

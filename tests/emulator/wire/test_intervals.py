@@ -54,7 +54,7 @@ def test_parse_interval_iso_8601_forms_are_read(text: str, start: datetime, end:
     ],
 )
 def test_parse_interval_other_text_is_refused(text: str, reason: str) -> None:
-    """The reason is a clause that an error message can end with."""
+    """The reason is a clause for the end of an error message."""
     with pytest.raises(IntervalError) as caught:
         parse_interval(text)
     assert str(caught.value) == reason

@@ -32,16 +32,16 @@ def test_table_name_legal_has_no_fault(name: str) -> None:
     ],
 )
 def test_table_name_illegal_says_why(name: str, fault: str) -> None:
-    """Each rule of the vendor's page has its own words."""
+    """Each rule of the vendor's page has its own message."""
     assert table_name_fault(name) == fault
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x.json", "a\\b.json", "x\x00.json", "x" * 256])
 def test_file_name_that_could_be_a_path_has_a_fault(name: str) -> None:
-    """No name leads out of the staging area."""
+    """No name refers to a path outside of the staging area."""
     assert file_name_fault(name) is not None
 
 
 def test_file_name_legal_has_no_fault() -> None:
-    """An ordinary name is fine."""
+    """An ordinary name is valid."""
     assert file_name_fault("kttm-2019-08-20.json.gz") is None

@@ -279,7 +279,7 @@ class Polaris:
     def finish(self) -> None:
         """Let all jobs end."""
         self.clock.advance(JOB_SECONDS + 1)
-        self.running.emulator.jobs.settle()
+        self.running.emulator.jobs.advance_due_jobs()
 
     def rows(self) -> int:
         """Return how many rows the table has once all jobs have ended."""

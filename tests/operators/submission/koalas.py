@@ -28,7 +28,7 @@ def koalas_emulator(clock: Any, job_seconds: float, **settings: Any) -> Iterator
         with PolarisClient(ClientSettings.from_host(running.project_url, api_key=chosen.api_key)) as client:
             load_koalas(client)
         clock.advance(job_seconds + 1)
-        running.emulator.jobs.settle()
+        running.emulator.jobs.advance_due_jobs()
         yield running
 
 

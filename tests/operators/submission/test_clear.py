@@ -264,7 +264,7 @@ def test_clear_past_job_is_not_taken_for_the_lost_one(task: Task, polaris: Polar
     assert (submitted.outcome, submitted.job.job_id) == ("adopted", polaris.jobs[1].id)
     assert task.store.record["past"] == [old]
     task.wire.cancel_job(submitted.job.job_id)
-    polaris.running.emulator.jobs.settle()
+    polaris.running.emulator.jobs.advance_due_jobs()
     submitted = task.retry().submit(polaris.replace())
     assert (submitted.outcome, submitted.job.job_id) == ("adopted", polaris.jobs[2].id)
 

@@ -216,7 +216,7 @@ def test_submit_look_alike_that_has_failed_is_no_obstacle(task: Task, polaris: P
     task.wire.echoes_markers = False
     foreign = task.wire.foreign(polaris.append())
     task.wire.cancel_job(foreign)
-    polaris.running.emulator.jobs.settle()
+    polaris.running.emulator.jobs.advance_due_jobs()
     task.wire.posts = ["nothing"]
     assert task.submit(polaris.append()).outcome == "submitted"
     assert polaris.rows() == 3

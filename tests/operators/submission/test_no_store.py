@@ -46,7 +46,7 @@ def test_retry_nothing_found_submits(mode: str, old_task: Task, polaris: Polaris
 def test_retry_after_failed_tries_takes_the_latest_job(old_task: Task, polaris: Polaris) -> None:
     """Tries of one epoch share a marker; those that failed are done with."""
     old_task.wire.cancel_job(old_task.submit(polaris.append()).job.job_id)
-    polaris.running.emulator.jobs.settle()
+    polaris.running.emulator.jobs.advance_due_jobs()
     second = old_task.retry().submit(polaris.append())
     assert second.outcome == "submitted"
     third = old_task.retry().submit(polaris.append())

@@ -81,7 +81,7 @@ class Schedule(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1, 20, 90, 1100]))
     def wait(self, seconds: float) -> None:
         self.clock.advance(seconds)
-        self.running.emulator.jobs.settle()
+        self.running.emulator.jobs.advance_due_jobs()
 
     @rule(marker=st.sampled_from([None, "somebody"]))
     def twin(self, marker: str | None) -> None:
@@ -100,7 +100,7 @@ class Schedule(RuleBasedStateMachine):
                 self.wire.cancel_job(self.task.kill.job_id)
             except PolarisError:
                 return
-            self.running.emulator.jobs.settle()
+            self.running.emulator.jobs.advance_due_jobs()
 
     @invariant()
     def at_most_one_job(self) -> None:

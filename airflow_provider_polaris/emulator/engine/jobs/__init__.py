@@ -1,0 +1,1 @@
+"""Execution of batch jobs: sources, mappings and publication of segments."""

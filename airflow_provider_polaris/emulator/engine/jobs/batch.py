@@ -1,7 +1,7 @@
 """
-Batch jobs: a plan becomes one INSERT ... SELECT, and the rows that it wrote become segments.
+Run batch jobs: execute a plan as one INSERT ... SELECT, and publish the written rows as segments.
 
-Opens no transaction that the caller hasn't opened already, except to be atomic when called alone.
+It joins the caller's transaction; without one, it opens its own to be atomic.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from airflow_provider_polaris.emulator.sql.values.values import quote_name
 
 def run_batch(plan: BatchPlan, tables: Tables, store: Store) -> BatchTotals:
     """
-    Run a batch job: read, filter, map, roll up if a mapping aggregates, store, and in replace mode hide what was there.
+    Run a batch job: read, filter, map, roll up if a mapping aggregates, and store; in replace mode, hide the old data.
 
-    Part of the caller's transaction, if there is one; all or nothing in any case. Running a replace again converges,
-    running an append again adds the rows again.
+    The job joins the caller's transaction, if there is one, and is always atomic. A repeated replace gives the same
+    table; a repeated append adds the rows again.
 
     An append adds segments to the chunks it has rows for. A replace hides every used segment that overlaps its
-    intervals, whole, even where a segment is coarser and sticks out (DOCUMENTED
-    https://docs.imply.io/polaris/api-replace-data), unless the plan's ``partial_segment`` says otherwise. GUESS: one
-    without rows hides them all the same and completes, as ``REPLACE`` does since Druid 29, unless the context says
-    ``failOnEmptyInsert`` or the plan's ``empty_replace`` says otherwise.
+    intervals, whole, even if a segment is coarser and extends beyond them (DOCUMENTED
+    https://docs.imply.io/polaris/api-replace-data), unless the plan's ``partial_segment`` is ``part``. GUESS: a replace
+    without rows also hides them and completes, as ``REPLACE`` does since Druid 29, unless the context has
+    ``failOnEmptyInsert`` or the plan has another ``empty_replace``.
 
-    :return: What was counted.
+    :return: The totals of the job.
     :raises JobFault: The job failed; the transaction must be rolled back.
     """
     with store.transaction(), as_job_faults(f"job on table {plan.target!r}"):
@@ -72,7 +72,7 @@ def run_batch(plan: BatchPlan, tables: Tables, store: Store) -> BatchTotals:
 
 
 def _prepare(target: StoredTable, outputs: Sequence[Output], tables: Tables) -> StoredTable:
-    """Make the target's columns exist."""
+    """Create the missing columns of the target."""
     known = {column.name: column for column in target.columns}
     missing = []
     for output in outputs:
@@ -99,9 +99,9 @@ def _select_sql(
     plan: BatchPlan, source: Source, outputs: Sequence[Output], filter_sql: str | None, target: StoredTable
 ) -> str:
     """
-    Build the SELECT of the rows to store.
+    Build the SELECT for the rows to store.
 
-    Columns come out as ``o_time``, ``o1``, ``o2``, ...: an output named like an input must not capture it.
+    The output columns are ``o_time``, ``o1``, ``o2``, ..., because an output with the name of an input would shadow it.
     """
     types = {column.name: column.data_type for column in target.columns}
     items = []
@@ -111,13 +111,13 @@ def _select_sql(
         if sql is None:
             raise JobFault(
                 "query_not_supported",
-                f"mapping of column {output.column!r}: the expression gives {have}, and the column of table "
-                f"{target.definition.name!r} holds {want}. CAST the expression.",
+                f"mapping of column {output.column!r}: the expression has type {have}, but the column of table "
+                f"{target.definition.name!r} has type {want}. CAST the expression.",
             )
         items.append(f"{sql} AS {_alias(position)}")
     conditions = [filter_sql] if filter_sql else []
     if isinstance(plan.source, FileInput) and plan.mode == "replace" and not plan.replace_all:
-        # GUESS: a file has no __time before the mapping, so what the mapping makes of it is compared.
+        # GUESS: a file has no __time before the mapping, so the mapped value is compared.
         conditions.append(within(f"({outputs[0].expression.sql})", plan.intervals))
     where = " WHERE " + " AND ".join(f"({condition})" for condition in conditions) if conditions else ""
     grouped = ""

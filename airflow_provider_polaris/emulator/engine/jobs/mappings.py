@@ -1,5 +1,5 @@
 """
-The mappings and the filter of a batch job, translated and checked; reads no row.
+Translate and check the mappings and the filter of a batch job, without reading rows.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from airflow_provider_polaris.emulator.engine.tables.tables import Tables
 from airflow_provider_polaris.emulator.sql import Column, Expression, translate_expression, translate_filter
 
 MAX_COLUMNS = 2000
-"""DOCUMENTED https://druid.apache.org/docs/latest/multi-stage-query/reference: columns of one ingestion job."""
+"""DOCUMENTED https://druid.apache.org/docs/latest/multi-stage-query/reference: maximum number of columns of an
+ingestion job."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class Output:
 
 def plan_columns(plan: BatchPlan, tables: Tables) -> tuple[Column, ...]:
     """
-    Work out the columns of a table that a job creates: ``__time`` and the mapped columns, typed by their expressions.
+    Return the columns of a table that a job creates: ``__time`` and the mapped columns, typed by their expressions.
 
-    Checks all expressions of the plan on the way, and reads no row.
+    Checks all expressions of the plan, and reads no rows.
 
     :return: Columns in the order of the mappings, ``__time`` first.
     :raises JobFault: ``query_not_supported`` for an expression, ``internal_error`` for a source that doesn't exist.
@@ -47,9 +48,9 @@ def translate_mappings(plan: BatchPlan, tables: Tables) -> list[Output]:
     """
     Translate the mappings, ``__time`` first.
 
-    DOCUMENTED https://docs.imply.io/polaris/api-ingest-table: ``__time`` may be left out for a table, and is then
+    DOCUMENTED https://docs.imply.io/polaris/api-ingest-table: ``__time`` may be omitted for a table source, and is then
     mapped to itself. DOCUMENTED (``FieldMapping`` of polaris-sdk 20250425.14.0): a mapping is an aggregation only if it
-    says so, or its column is a measure.
+    is declared as one, or its column is a measure.
 
     :raises JobFault: ``query_not_supported``, ``too_many_columns``.
     """

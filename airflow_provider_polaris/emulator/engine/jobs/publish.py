@@ -1,5 +1,5 @@
 """
-What a job has written and whether it may stay: rows become segments, or the job fails.
+Check the rows that a job wrote, and publish them as segments or fail the job.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ _FIXED = {"TIMESTAMP": 8, "BIGINT": 8, "DOUBLE": 8, "FLOAT": 4, "BOOLEAN": 1}
 MAX_TIME_CHUNKS = 5000
 
 
-"""DOCUMENTED https://druid.apache.org/docs/latest/multi-stage-query/reference: time chunks of one ingestion job."""
+"""DOCUMENTED https://druid.apache.org/docs/latest/multi-stage-query/reference: maximum number of time chunks of an
+ingestion job."""
 
 
 _FIRST_MS = to_ms(datetime.min.replace(tzinfo=timezone.utc))
@@ -47,12 +48,12 @@ _LAST_MS = to_ms(datetime.max.replace(tzinfo=timezone.utc))
 @dataclass(frozen=True)
 class SegmentPublisher:
     """
-    The newest rows of a table, which no segment in the catalogue has yet.
+    The newest rows of a table, which are not in the segment catalog yet.
 
     :param number: Number of the load.
     :param granularity: How the job partitions by time.
-    :param target: Where the rows are.
-    :param rows: How many there are.
+    :param target: The table with the rows.
+    :param rows: Number of rows.
     """
 
     number: int
@@ -62,10 +63,10 @@ class SegmentPublisher:
 
     def publish(self, plan: BatchPlan, tables: Tables) -> None:
         """
-        Make the rows segments, in place of those that the job replaces.
+        Publish the rows as segments, in place of the segments that the job replaces.
 
         :raises JobFault: ``null_timestamp``, ``timestamp_out_of_bounds``, ``too_many_time_buckets``, or
-            ``internal_error`` where the chunks overlap those of another granularity.
+            ``internal_error`` if the chunks overlap segments of another granularity.
         """
         chunks = self._chunks(tables)
         self._check_times(chunks, tables)
@@ -105,7 +106,7 @@ class SegmentPublisher:
         """DOCUMENTED https://docs.imply.io/polaris/ingestion-status-reference: ``null_timestamp``."""
         if sum(chunk.rows for chunk in chunks) == self.rows:
             return
-        # Only rows of this load can be without a segment: no other would have been published.
+        # Only rows of this load can lack a segment: such rows of other loads were never published.
         if tables.store.execute(f'SELECT 1 FROM {self.target.data_name} WHERE "{SEGMENT_COLUMN}" IS NULL LIMIT 1'):
             raise JobFault("null_timestamp", "'__time' is null in a row of the job.")
         raise JobFault(
@@ -131,7 +132,7 @@ class SegmentPublisher:
 
     def _check_mixture(self, chunks: Sequence[Chunk], tables: Tables) -> None:
         """
-        Refuse to mix granularities in one interval.
+        Reject a mixture of granularities in one interval.
 
         DOCUMENTED https://druid.apache.org/docs/latest/multi-stage-query/reference, ``InsertCannotAllocateSegment``.
         GUESS: Polaris reports it as ``internal_error``.
@@ -149,11 +150,11 @@ class SegmentPublisher:
 
 def cut(table: StoredTable, intervals: Sequence[IntervalMs], tables: Tables) -> None:
     """
-    Cut used segments at the bounds of intervals, in the caller's transaction: afterwards each lies in or out of them.
+    Split used segments at the bounds of intervals, in the caller's transaction.
 
-    The pieces are segments of the same version; one without rows is none. GUESS: plain Druid keeps such a segment
-    whole and lets the new version overshadow a part of it; here the part can be hidden like any other segment, so it
-    is listed with the unused ones.
+    Afterwards each segment is completely inside or outside of the intervals. The pieces keep the version; a piece
+    without rows is removed. GUESS: plain Druid keeps such a segment whole, and the new version overshadows a part of
+    it. Here the part is hidden like any other segment, so it is listed with the unused ones.
 
     :param table: The table.
     :param intervals: Milliseconds, half-open, in whole seconds.
@@ -170,7 +171,7 @@ def cut(table: StoredTable, intervals: Sequence[IntervalMs], tables: Tables) -> 
 
 
 def _merged(intervals: Sequence[IntervalMs]) -> list[IntervalMs]:
-    """Join intervals that touch: a bound between them is none."""
+    """Join adjacent intervals, because no segment needs a split between them."""
     merged: list[IntervalMs] = []
     for start, end in sorted(intervals):
         if merged and start <= merged[-1][1]:
@@ -181,10 +182,10 @@ def _merged(intervals: Sequence[IntervalMs]) -> list[IntervalMs]:
 
 
 def _cut_one(table: StoredTable, number: int, borders: Sequence[int], row_bytes: float, tables: Tables) -> None:
-    """Move the rows of all pieces but the first, from the last on, to numbers of their own."""
+    """Move the rows of all pieces but the first to new segment numbers, starting with the last piece."""
     first, *others = pairwise(borders)
     for start, end in reversed(others):
-        # No other chunk of this load starts inside of this one, so the number is free.
+        # No other chunk of this load starts inside this one, so the number is free.
         piece = (number >> CHUNK_BITS << CHUNK_BITS) + (start - to_ms(ORIGIN)) // 1000
         tables.store.execute(
             f'UPDATE {table.data_name} SET "{SEGMENT_COLUMN}" = {piece}'
@@ -198,7 +199,7 @@ def _cut_one(table: StoredTable, number: int, borders: Sequence[int], row_bytes:
 
 
 def _measure(table: StoredTable, number: int, interval: IntervalMs, row_bytes: float, tables: Tables) -> None:
-    """Enter what a piece holds; forget it if that is nothing."""
+    """Update the catalog entry of a piece; delete it if the piece has no rows."""
     ((rows, low, high),) = tables.store.execute(
         f'SELECT count(*), epoch_ms(min("__time")), epoch_ms(max("__time")) FROM {table.data_name}'
         f' WHERE "{SEGMENT_COLUMN}" = {number}'
@@ -217,9 +218,9 @@ def row_bytes(table: StoredTable, load: int, store: Store) -> float:
     """
     Estimate the uncompressed size of a load's average row in bytes.
 
-    8 bytes for a number or a time (4 for ``float``), the length in UTF-8 for text, 8 an element for arrays and
-    sketches; null counts nothing. It is measured on the first 20,000 rows of the load, so it is exact for smaller
-    loads. GUESS that this is a useful stand-in: the sizes that Polaris reports are those of compressed segments.
+    8 bytes for a number or a time (4 for ``float``), the length in UTF-8 for text, 8 bytes per element for arrays and
+    sketches, 0 for null. The estimate uses the first 20,000 rows of the load, so it is exact for smaller loads. GUESS:
+    this is a useful approximation; Polaris reports the sizes of compressed segments.
 
     :param load: The newest load of the table.
     :return: At least 0.

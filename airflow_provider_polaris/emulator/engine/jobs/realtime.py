@@ -1,5 +1,5 @@
 """
-Rows that streaming brought: queries see them at once, jobs only when they were handed over as segments.
+Real-time rows of streaming: queries read them immediately, jobs only after their handover as segments.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from airflow_provider_polaris.emulator.sql import Column
 from airflow_provider_polaris.emulator.sql.values.values import quote_name
 
 _BLOB = "/realtime"
-"""Key of the rows while they are read; no file can have it."""
+"""Blob key of the rows while they are read; no file can have this name."""
 
 
 def add_realtime(name: str, rows: Sequence[Mapping[str, Any]], tables: Tables) -> None:
     """
-    Add rows as they are to be stored, as real-time rows; all or none of them.
+    Add real-time rows, unchanged; all or none of them.
 
-    Each needs ``__time``, ISO 8601 or milliseconds since 1970. A column that the table doesn't have gets the type of
-    its first value and is discovered.
+    Each needs ``__time``, ISO 8601 or milliseconds since 1970. A new column gets the type of its first value and
+    becomes a discovered column.
 
     :param rows: Values by column.
     :raises TableError: ``missing``, ``restricted_column``.
-    :raises JobFault: A row can't be stored; as a batch job says it.
+    :raises JobFault: A row can't be stored; the codes are those of batch jobs.
     """
     known = {column.name: column for column in tables.columns(name)}
     columns = {TIME.name: TIME}
@@ -55,11 +55,11 @@ def add_realtime(name: str, rows: Sequence[Mapping[str, Any]], tables: Tables) -
 
 def hand_over(name: str, tables: Tables) -> int:
     """
-    Make the real-time rows of a table segments: published, like those of an append.
+    Publish the real-time rows of a table as segments, like those of an append.
 
-    :return: How many segments there are of them.
+    :return: The number of segments.
     :raises TableError: ``missing``.
-    :raises JobFault: ``internal_error`` where the table has data in another granularity by now.
+    :raises JobFault: ``internal_error`` if the table now has data in another granularity.
     """
     with tables.store.transaction():
         stored = tables.stored(name)

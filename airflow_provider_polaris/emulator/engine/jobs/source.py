@@ -1,4 +1,4 @@
-"""Where a batch job reads: a table's live rows in an interval, or the rows of uploaded files."""
+"""Open the source of a batch job: a table's live rows in an interval, or the rows of uploaded files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NO_LOWER_BOUND = datetime.min.replace(tzinfo=timezone.utc)
 _NO_UPPER_BOUND = 5000
 
 
-"""Year from which on an end means "all": the end of the default interval of a source, -1000-01-01/5000-01-01."""
+"""An end in this year or later means "no upper bound": the default interval of a source is -1000-01-01/5000-01-01."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Source:
     An opened source.
 
     :param relation_sql: SELECT of its rows.
-    :param row_bytes: Estimated size of a row.
-    :param parsed: For files the number of lines read; None for a table, whose rows are counted when they are read.
-    :param skipped: Lines of files that could not be read.
-    :param size_bytes: Decompressed size of files; None for a table.
+    :param row_bytes: Estimated size of a row in bytes.
+    :param parsed: Number of lines read from files; None for a table, whose rows are counted during the read.
+    :param skipped: Number of unreadable lines in files.
+    :param size_bytes: Decompressed size of files in bytes; None for a table.
     """
 
     relation_sql: str
@@ -45,7 +45,7 @@ class Source:
 
 def source_columns(plan: BatchPlan, tables: Tables) -> tuple[Column, ...]:
     """
-    List the columns that the job's expressions may name.
+    Return the columns that the job's expressions may use.
 
     :raises TableError: The source table doesn't exist.
     """
@@ -56,10 +56,10 @@ def source_columns(plan: BatchPlan, tables: Tables) -> tuple[Column, ...]:
 
 def open_source(plan: BatchPlan, tables: Tables) -> Source:
     """
-    Make the source readable, in the caller's transaction.
+    Open the source, in the caller's transaction.
 
-    DOCUMENTED https://docs.imply.io/polaris/replace-data: the target's intervals limit what a replace reads. A source
-    that is the target too is read as it was before: to DuckDB the whole job is one statement.
+    DOCUMENTED https://docs.imply.io/polaris/replace-data: the target's intervals limit what a replace reads. If the
+    source is also the target, the job reads its state before the job, because the whole job is one DuckDB statement.
 
     :raises JobFault: A file can't be read.
     :raises TableError: The source table doesn't exist.
@@ -71,7 +71,7 @@ def open_source(plan: BatchPlan, tables: Tables) -> Source:
 
 
 def close_source(plan: BatchPlan, tables: Tables) -> None:
-    """Release what :func:`open_source` made; a rollback does the same."""
+    """Release the resources of :func:`open_source`; a rollback does the same."""
     if isinstance(plan.source, FileInput):
         discard_staged(tables.store)
 
@@ -92,9 +92,9 @@ def _open_table(plan: BatchPlan, source: TableInput, tables: Tables) -> Source:
 
 def within(time_sql: str, intervals: Sequence[Interval]) -> str:
     """
-    Build the condition that an instant lies in one of the half-open intervals.
+    Build the SQL condition for an instant in one of the half-open intervals.
 
-    :return: ``true`` if one of them has no bounds, ``false`` if there are none.
+    :return: ``true`` if an interval has no bounds, ``false`` if there are no intervals.
     """
     alternatives = []
     for start, end in intervals:
@@ -113,19 +113,19 @@ def within(time_sql: str, intervals: Sequence[Interval]) -> str:
 
 def take_snapshot(plan: BatchPlan, tables: Tables) -> str | None:
     """
-    Copy the rows that a job would read now, in the caller's transaction.
+    Copy the rows that the job would read now, in the caller's transaction.
 
-    :return: What :class:`TableInput` takes as ``snapshot``; None for files, which can't change.
+    :return: The ``snapshot`` for :class:`TableInput`; None for files, which can't change.
     :raises TableError: The source table doesn't exist.
     """
     if isinstance(plan.source, FileInput):
         return None
-    # Numbers of loads only have to grow: a gap in them does no harm.
+    # Load numbers only have to increase; gaps are harmless.
     name = f"snapshot_{tables.segments.next_load()}"
     tables.store.execute(f"CREATE TABLE {name} AS {open_source(plan, tables).relation_sql}")
     return name
 
 
 def drop_snapshot(name: str, tables: Tables) -> None:
-    """Remove a copy, in the caller's transaction."""
+    """Drop a snapshot, in the caller's transaction."""
     tables.store.execute(f"DROP TABLE {name}")

@@ -1,7 +1,7 @@
 """
-Uploaded files as a source: lines of JSON, decompressed and read into a temporary table with the types asked for.
+Read uploaded files as a source: decompress JSON lines and load them into a temporary table with the requested types.
 
-Reads blobs of the store and nothing else; the database has no access to the file system.
+It reads only blobs of the store; the database has no access to the file system.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from airflow_provider_polaris.emulator.sql.values.types import canonical
 from airflow_provider_polaris.emulator.sql.values.values import quote_name, quote_text
 
 _PIECE = 8 * 1024 * 1024
-"""Bytes that are read into memory at once; a longer line makes a longer piece."""
+"""Bytes per read; a longer line makes a longer piece."""
 
 LONGEST_LINE = 64 * 1024 * 1024
-"""Bytes of a line; a file with a longer one fails the job, before the line is in memory."""
+"""Maximum bytes of a line; a longer line fails the job before it is in memory."""
 
 MOST_UNPACKED = 200
-"""How many times its size a file may unpack to; one that unpacks to more fails the job. Generated events were 8 to 23
-times as large as their archive (gzip, bzip2), in the most regular case 107 times (xz)."""
+"""Maximum ratio of decompressed to compressed size; a file above it fails the job. Generated events had ratios of 8 to
+23 (gzip, bzip2), in the most regular case 107 (xz)."""
 
 _UNPACKED_ANYWAY = 64 * 1024 * 1024
-"""Bytes that a file may unpack to, however small it is."""
+"""Decompressed bytes that every file may have, however small its archive is."""
 
 _STAGING = "staged_rows"
 _UTF8_BOM = b"\xef\xbb\xbf"
@@ -40,12 +40,12 @@ _UTF8_BOM = b"\xef\xbb\xbf"
 @dataclass(frozen=True)
 class StagedFiles:
     """
-    Files after reading.
+    The result of reading files.
 
     :param relation_sql: SELECT of the rows, one column for each field of the input schema.
-    :param rows: Lines that were read.
-    :param skipped: Lines that could not be read.
-    :param size_bytes: Decompressed size.
+    :param rows: Number of lines read.
+    :param skipped: Number of unreadable lines.
+    :param size_bytes: Decompressed size in bytes.
     """
 
     relation_sql: str
@@ -56,14 +56,14 @@ class StagedFiles:
 
 def stage_files(source: FileInput, store: Store, max_parse_exceptions: int) -> StagedFiles:
     """
-    Read files into a temporary table, which lives until :func:`discard_staged`, or a rollback.
+    Read files into a temporary table; :func:`discard_staged` or a rollback drops it.
 
-    A line that isn't one JSON object in UTF-8 is a parse exception and is left out. GUESS: a field that is missing, or
-    whose value doesn't fit the type, reads as null, as in Druid's ``EXTERN``; a number with a fraction read as
-    ``long`` loses the fraction.
+    A line that isn't a JSON object in UTF-8 is a parse exception and is skipped. GUESS: a field that is missing, or
+    whose value doesn't fit the type, reads as null, as in Druid's ``EXTERN``; a number with a fraction read as ``long``
+    loses the fraction.
 
-    :raises JobFault: ``cannot_parse_source`` for more parse exceptions than allowed, a damaged archive, a file that
-        isn't there or another format than JSON lines; ``column_type_not_supported``; ``invalid_null_byte``.
+    :raises JobFault: ``cannot_parse_source`` for more parse exceptions than allowed, a damaged archive, a missing file
+        or a format other than JSON lines; ``column_type_not_supported``; ``invalid_null_byte``.
     """
     _check(source)
     columns = ", ".join(f"{quote_name(c.name)} {stored_as(c.data_type)}" for c in source.input_schema)
@@ -112,7 +112,7 @@ def _check(source: FileInput) -> None:
         if column.name.lower() in seen:
             raise JobFault(
                 "column_name_restricted",
-                f"field {column.name!r} of the input schema can't be told from {seen[column.name.lower()]!r}.",
+                f"field {column.name!r} of the input schema differs from {seen[column.name.lower()]!r} only by case.",
             )
         seen[column.name.lower()] = column.name
         if canonical(column.data_type) not in _READERS:
@@ -130,7 +130,7 @@ def _insert_sql(schema: tuple[Column, ...]) -> str:
         )
         for index, column in enumerate(schema, 1)
     )
-    # One look into the line for all plain fields; CASE because json_type fails on what json_valid refuses.
+    # Each line is parsed once for all plain fields. CASE, because json_type fails on invalid JSON.
     return (
         f"INSERT INTO {_STAGING} SELECT {values} FROM (SELECT line, json_extract_string(line, [{pointers}]) AS fields"
         " FROM (SELECT unnest(string_split(?, chr(10))) AS line)"
@@ -139,7 +139,7 @@ def _insert_sql(schema: tuple[Column, ...]) -> str:
 
 
 def _pointer(name: str) -> str:
-    """Write a field's name as a JSON pointer, which can hold every name."""
+    """Format a field's name as a JSON pointer, which can hold every name."""
     return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
@@ -163,11 +163,11 @@ _READERS = {
 
 def _pieces(name: str, blob: io.BufferedReader) -> Iterator[bytes]:
     """
-    Decompress and cut at line ends, so that a large file never is in memory as text at once.
+    Yield decompressed pieces that end at line ends, so that a large file is never completely in memory.
 
-    GUESS: Polaris' own limits to the length of a line and to what a file unpacks to are not documented.
+    GUESS: Polaris' limits for the length of a line and for the decompressed size of a file are not documented.
     """
-    pending: list[bytes] = []  # of a line that is longer than what was read so far
+    pending: list[bytes] = []  # the start of a line whose end has not been read yet
     held = unpacked = 0
     try:
         with _open(blob) as stream:
@@ -209,9 +209,9 @@ def _open(blob: io.BufferedReader) -> io.BufferedIOBase:
 
 def _decode(piece: bytes) -> tuple[str, int, int]:
     """
-    Decode a piece.
+    Decode a piece and count its lines.
 
-    :return: Its text, how many of its lines are not blank, and how many more are not UTF-8 and left out.
+    :return: The text, the number of nonblank lines, and the number of further lines that are not UTF-8 and are skipped.
     """
     try:
         text, undecodable = piece.decode(), 0

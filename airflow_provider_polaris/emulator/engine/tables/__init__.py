@@ -1,0 +1,1 @@
+"""Stored tables and their segments."""

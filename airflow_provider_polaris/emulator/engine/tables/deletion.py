@@ -1,5 +1,5 @@
 """
-Deleting data of a table and bringing it back. Everything happens in the caller's transaction, to whole segments.
+Delete and restore data of a table, by whole segments and in the caller's transaction.
 """
 
 from __future__ import annotations
@@ -36,14 +36,15 @@ def delete_data(
     """
     Delete the segments that overlap intervals.
 
-    DOCUMENTED https://docs.imply.io/polaris/api-delete-data: whole segments, however far they stick out; softly
-    deleted ones can be restored, others are gone. GUESS: real-time rows stay, they are no segments yet.
+    DOCUMENTED https://docs.imply.io/polaris/api-delete-data: whole segments, even if they extend beyond the intervals;
+    softly deleted segments can be restored, others are removed. GUESS: real-time rows stay, because they are not
+    segments yet.
 
     :param intervals: None deletes everything.
     :param soft: Whether the data can be restored.
     :param versions: Delete only segments of these versions; None for all.
-    :param unused_too: Whether deleting for good reaches what is softly deleted already.
-    :return: How many segments were deleted.
+    :param unused_too: Whether a permanent deletion also removes softly deleted segments.
+    :return: Number of deleted segments.
     :raises TableError: ``missing``.
     """
     stored = tables.stored(name)
@@ -56,15 +57,15 @@ def delete_data(
 
 def restore_data(name: str, interval: Interval, tables: Tables, versions: Sequence[str] | None = None) -> int:
     """
-    Bring back the softly deleted segments that overlap an interval, all or none of them.
+    Restore the softly deleted segments that overlap an interval, all or none of them.
 
-    DOCUMENTED https://docs.imply.io/polaris/api-restore-data: whole segments. GUESS: of versions that overlap the
-    newest, as Druid's timeline shows the newest (https://druid.apache.org/docs/latest/design/storage).
+    DOCUMENTED https://docs.imply.io/polaris/api-restore-data: whole segments. GUESS: of overlapping versions, the
+    newest is restored, as Druid's timeline shows the newest (https://druid.apache.org/docs/latest/design/storage).
 
     :param versions: Restore only segments of these versions; None for all.
-    :return: How many segments were restored.
+    :return: Number of restored segments.
     :raises TableError: ``missing``.
-    :raises JobFault: ``internal_error`` where data is present; see :func:`find_overlap`.
+    :raises JobFault: ``internal_error`` if data is present; see :func:`find_overlap`.
     """
     stored = tables.stored(name)
     found = find_overlap(name, interval, tables, versions)
@@ -78,12 +79,12 @@ def restore_data(name: str, interval: Interval, tables: Tables, versions: Sequen
 
 def find_overlap(name: str, interval: Interval, tables: Tables, versions: Sequence[str] | None = None) -> str | None:
     """
-    Tell why data can't be restored.
+    Return the reason why data can't be restored.
 
-    DOCUMENTED https://docs.imply.io/polaris/manage-deleted-data: not while the table has data in the interval of a
-    segment that would be restored.
+    DOCUMENTED https://docs.imply.io/polaris/manage-deleted-data: a restore is not possible while the table has data in
+    the interval of a segment to restore.
 
-    :return: One sentence; None if nothing is in the way.
+    :return: One sentence; None if the restore is possible.
     :raises TableError: ``missing``.
     """
     stored = tables.stored(name)
@@ -100,9 +101,9 @@ def find_overlap(name: str, interval: Interval, tables: Tables, versions: Sequen
 
 def drop_table(name: str, tables: Tables, *, soft: bool) -> None:
     """
-    Drop a table. Real-time rows are gone in any case: they are no segments that could be restored.
+    Drop a table. Its real-time rows are always removed, because they are not segments and can't be restored.
 
-    :param soft: Whether a table that is created under this name later can restore the data.
+    :param soft: Whether a new table with this name can restore the data.
     :raises TableError: ``missing``.
     """
     _erase(tables.stored(name), REALTIME, [], tables)
@@ -111,10 +112,10 @@ def drop_table(name: str, tables: Tables, *, soft: bool) -> None:
 
 def expire(name: str, kept: Sequence[Interval], tables: Tables) -> int:
     """
-    Delete softly what lies outside of a table's retention, by whole segments.
+    Softly delete the whole segments outside of a table's retention.
 
-    :param kept: Half-open intervals that are kept.
-    :return: How many segments were deleted.
+    :param kept: Half-open intervals to keep.
+    :return: Number of deleted segments.
     :raises TableError: ``missing``.
     """
     condition, _ = _chosen(kept, None)
@@ -123,7 +124,7 @@ def expire(name: str, kept: Sequence[Interval], tables: Tables) -> int:
 
 def purge(before: datetime, tables: Tables) -> None:
     """
-    Remove for good what was softly deleted before an instant, and dropped tables that have nothing else.
+    Permanently remove segments that were softly deleted before an instant, and dropped tables without other segments.
 
     :param before: Exclusive.
     """
@@ -138,7 +139,7 @@ def purge(before: datetime, tables: Tables) -> None:
 
 
 def _erase(stored: StoredTable, condition: str, parameters: Sequence[Any], tables: Tables) -> int:
-    """Remove segments with their rows for good."""
+    """Permanently remove segments and their rows."""
     tables.store.execute(
         f'DELETE FROM {stored.data_name} WHERE "{SEGMENT_COLUMN}" IN'
         f" (SELECT id FROM polaris_segment WHERE table_number = ? AND {condition})",
@@ -159,7 +160,7 @@ def _chosen(intervals: Sequence[Interval] | None, versions: Sequence[str] | None
 def _restorable(
     table_number: int, interval: Interval, tables: Tables, versions: Sequence[str] | None
 ) -> list[tuple[int, int, int]]:
-    """Choose number, start and end of the segments to restore: where chunks overlap, those of the newest version."""
+    """Return number, start and end of the segments to restore; of overlapping chunks, the newest version."""
     condition, parameters = _chosen([interval], versions)
     rows = tables.store.execute(
         f"SELECT id, start_ms, end_ms, version FROM polaris_segment WHERE table_number = ? AND {UNUSED}"
@@ -183,7 +184,7 @@ def _spans(segments: Sequence[Any]) -> list[IntervalMs]:
 
 
 def _first_overlap(spans: Sequence[IntervalMs], start: int, end: int) -> IntervalMs | None:
-    """Find the first of sorted, disjoint spans that overlaps start to end."""
+    """Return the first of sorted, disjoint spans that overlaps start to end."""
     position = bisect_right(spans, start, key=lambda span: span[1])
     if position < len(spans) and spans[position][0] < end:
         return spans[position]

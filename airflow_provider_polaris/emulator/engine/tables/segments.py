@@ -1,9 +1,9 @@
 """
-The catalogue of segments: which chunk of which load is live, under which version.
+The catalog of segments: the live chunks of each load and their versions.
 
-Rows are never moved or changed: replacing, soft deletion and restoring only mark segments used or unused, and the rows
-of unused segments stay where they are, hidden. The rows that streaming brought and that are not handed over yet are
-segments too, ``realtime`` ones: neither used nor unused.
+Rows are never moved or changed. Replace, soft deletion and restore only mark segments as used or unused; the rows of
+unused segments stay stored, but hidden. Streamed rows before their handover are ``realtime`` segments, which are
+neither used nor unused.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from airflow_provider_polaris.emulator.engine.model import Segment
 from airflow_provider_polaris.emulator.engine.store import Store
 from airflow_provider_polaris.emulator.engine.time_chunks import from_ms, iso, load_base, parse_iso, to_ms
 
-#: What jobs read, whether precached or not: what lies in deep storage. No real-time rows: DOCUMENTED
-#: https://docs.imply.io/polaris/api-ingest-table, a job doesn't read what is streamed in while it runs.
+#: The segments that jobs read: everything in deep storage, precached or not. No real-time rows: DOCUMENTED
+#: https://docs.imply.io/polaris/api-ingest-table, a job doesn't read rows that are streamed in while it runs.
 PUBLISHED: Final = "used"
 
 
-#: All rows that the table has.
+#: All rows of the table.
 EVERYTHING: Final = "(used OR realtime)"
 
 
-#: What was replaced or softly deleted.
+#: Replaced or softly deleted segments.
 UNUSED: Final = "(NOT used AND NOT realtime)"
 
 
-#: What streaming brought and didn't hand over yet.
+#: Streamed rows before their handover.
 REALTIME: Final = "realtime"
 
 
 _RANGE_LIMIT = 16
 
 
-"""Up to this many ranges of segment numbers are cheaper as comparisons than as a join with the catalogue."""
+"""Up to this number of ranges, comparisons are cheaper than a join with the catalog."""
 
 
 IntervalMs = tuple[int, int]
@@ -48,7 +48,7 @@ IntervalMs = tuple[int, int]
 
 @dataclass(frozen=True)
 class Chunk:
-    """What one load wrote into one time chunk; instants in milliseconds since 1970, ``max_ms`` inclusive."""
+    """The rows that one load wrote into one time chunk; instants in milliseconds since 1970, ``max_ms`` inclusive."""
 
     number: int
     start_ms: int
@@ -72,24 +72,24 @@ class LiveTotals:
 
 class Segments:
     """
-    Segments of all tables of a store, by the table's number.
+    Segments of all tables of a store, by table number.
 
-    :param store: The database; changes belong in a transaction of the caller.
+    :param store: The database; callers make changes in a transaction.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def next_load(self) -> int:
-        """Return the number of a new load, greater than all before."""
+        """Return the number of a new load, greater than all earlier numbers."""
         ((load,),) = self._store.execute("SELECT nextval('polaris_load')")
         return int(load)
 
     def totals(self, table_number: int, seen: str = PUBLISHED) -> LiveTotals:
         """
-        Sum up segments of a table.
+        Return the totals of a table's segments.
 
-        :param seen: Which; see :mod:`airflow_provider_polaris.emulator.engine.tables.segments`.
+        :param seen: Condition for the segments; see :mod:`airflow_provider_polaris.emulator.engine.tables.segments`.
         """
         ((rows, segments, size, low, high),) = self._store.execute(
             "SELECT coalesce(sum(num_rows), 0)::BIGINT, count(*), coalesce(sum(size_bytes), 0)::BIGINT,"
@@ -100,10 +100,11 @@ class Segments:
 
     def filter_sql(self, table_number: int, seen: str = PUBLISHED) -> str | None:
         """
-        Build the condition that hides rows of segments that a reader doesn't see.
+        Build the condition that hides the rows of segments that a reader ignores.
 
-        :param seen: What the reader sees; see :mod:`airflow_provider_polaris.emulator.engine.tables.segments`.
-        :return: None where nothing is to hide: most tables never lost a segment, and pay nothing.
+        :param seen: Condition for the segments to read; see
+            :mod:`airflow_provider_polaris.emulator.engine.tables.segments`.
+        :return: None if there is nothing to hide, which is the usual case and needs no filter.
         """
         rows = self._store.execute(
             f"SELECT id, {seen} FROM polaris_segment WHERE table_number = ? ORDER BY id", (table_number,)
@@ -119,7 +120,7 @@ class Segments:
 
     def mixed_with(self, table_number: int, chunks: Sequence[Chunk]) -> tuple[Chunk, IntervalMs] | None:
         """
-        Find a chunk that overlaps a used segment of another interval.
+        Return a chunk that overlaps a used segment with another interval.
 
         :return: The first such chunk and the interval of the segment, or None.
         """
@@ -127,7 +128,7 @@ class Segments:
             "SELECT DISTINCT start_ms, end_ms FROM polaris_segment WHERE table_number = ? AND used ORDER BY ALL",
             (table_number,),
         )
-        ends = [end for _, end in live]  # ascending: used chunks are disjoint or the same
+        ends = [end for _, end in live]  # ascending: used chunks are disjoint or equal
         for chunk in chunks:
             position = bisect_right(ends, chunk.start_ms)
             if position < len(live):
@@ -138,11 +139,11 @@ class Segments:
 
     def hide(self, table_number: int, condition: str = "true", parameters: Sequence[Any] = ()) -> int:
         """
-        Mark used segments as unused, whole.
+        Mark whole used segments as unused.
 
-        :param condition: Which of them, in SQL; see :func:`overlapping`.
-        :param parameters: Its parameters.
-        :return: How many segments were marked.
+        :param condition: SQL condition for the segments; see :func:`overlapping`.
+        :param parameters: Parameters of the condition.
+        :return: Number of marked segments.
         """
         ((hidden,),) = self._store.execute(
             f"UPDATE polaris_segment SET used = false, updated_ms = ? WHERE table_number = ? AND used AND {condition}",
@@ -151,7 +152,7 @@ class Segments:
         return int(hidden)
 
     def show(self, numbers: Sequence[int]) -> None:
-        """Mark unused segments as used, by their numbers."""
+        """Mark unused segments as used, by number."""
         chosen = ", ".join(map(str, numbers))
         self._store.execute(
             f"UPDATE polaris_segment SET used = true, updated_ms = ? WHERE id IN ({chosen})",
@@ -160,11 +161,11 @@ class Segments:
 
     def add(self, table_number: int, chunks: Sequence[Chunk], *, realtime: bool = False) -> None:
         """
-        Enter chunks as used segments, or as real-time ones.
+        Add chunks to the catalog as used segments, or as real-time segments.
 
-        A chunk that already has used segments gets their version and the next partition number; a chunk without gets
-        a new version, later than every other of the table, and partition 0.
-        DOCUMENTED https://druid.apache.org/docs/latest/design/storage: versions are times, compared as text.
+        A chunk that already has used segments gets their version and the next partition number; another chunk gets a
+        new version, later than all versions of the table, and partition 0. DOCUMENTED
+        https://druid.apache.org/docs/latest/design/storage: versions are times, compared as text.
         """
         now = to_ms(self._store.now())
         live = {
@@ -185,7 +186,7 @@ class Segments:
                 f" {chunk.rows}, {chunk.size_bytes}, {chunk.min_ms}, {chunk.max_ms}, {not realtime}, {realtime},"
                 f" {now}, {now})"
             )
-        if rows:  # numbers and versions made here; one statement, for executemany is slow
+        if rows:  # numbers and versions are generated here; one statement, because executemany is slow
             self._store.execute("INSERT INTO polaris_segment VALUES " + ", ".join(rows))
 
     def _new_version(self, table_number: int, now: int) -> str:
@@ -203,7 +204,7 @@ class Segments:
         """
         List segments that overlap an interval, in the order of their ids.
 
-        :param seen: Which; see :mod:`airflow_provider_polaris.emulator.engine.tables.segments`.
+        :param seen: Condition for the segments; see :mod:`airflow_provider_polaris.emulator.engine.tables.segments`.
         :param interval: Milliseconds, half-open; None for all.
         """
         rows = self._store.execute(
@@ -216,11 +217,11 @@ class Segments:
 
     def forget(self, table_number: int, condition: str = "true", parameters: Sequence[Any] = ()) -> int:
         """
-        Remove segments of a table from the catalogue.
+        Remove segments of a table from the catalog.
 
-        :param condition: Which, in SQL.
-        :param parameters: Its parameters.
-        :return: How many there were.
+        :param condition: SQL condition for the segments.
+        :param parameters: Parameters of the condition.
+        :return: Number of removed segments.
         """
         ((forgotten,),) = self._store.execute(
             f"DELETE FROM polaris_segment WHERE table_number = ? AND {condition}", (table_number, *parameters)
@@ -230,14 +231,14 @@ class Segments:
 
 def written_by(load: int) -> str:
     """
-    Build the condition that selects the rows of a load, which must be the newest.
+    Build the condition for the rows of a load, which must be the newest load.
     """
     return f'"__segment" >= {load_base(load)}'
 
 
 def overlapping(intervals: Sequence[IntervalMs] | None) -> str:
     """
-    Build the condition that selects the segments that overlap one of the intervals.
+    Build the condition for the segments that overlap one of the intervals.
 
     :param intervals: Milliseconds, half-open; None for all segments.
     """
@@ -266,13 +267,13 @@ def _segment(table: str, row: tuple[Any, ...]) -> Segment:
 
 def precached(kept: Sequence[tuple[datetime, datetime]] | None, loaded_since: datetime | None) -> str:
     """
-    Build the condition of what is published and precached.
+    Build the condition for published and precached segments.
 
-    A segment is so as a whole. GUESS: if it overlaps what is to be precached, as with Druid's load rules
-    (https://druid.apache.org/docs/latest/operations/rule-configuration).
+    Segments are precached as a whole. GUESS: a segment is precached if it overlaps an interval to be precached, as with
+    Druid's load rules (https://druid.apache.org/docs/latest/operations/rule-configuration).
 
-    :param kept: Half-open intervals that are to be precached; None for all.
-    :param loaded_since: Segments that were published later are not there yet; None if all are.
+    :param kept: Half-open intervals to be precached; None for all.
+    :param loaded_since: Segments that were published later are not loaded yet; None if all are loaded.
     """
     terms = [PUBLISHED]
     if kept is not None:

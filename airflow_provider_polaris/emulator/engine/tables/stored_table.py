@@ -1,5 +1,5 @@
 """
-A table as it is stored: its definition, and what the engine knows beyond it.
+The stored form of a table: its definition and the engine's additional data.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ TIME = Column("__time", "timestamp")
 @dataclass(frozen=True)
 class StoredTable:
     """
-    A table with what the engine knows beyond its definition.
+    A table's definition with the engine's additional data.
 
-    :param number: Names the DuckDB table.
+    :param number: Number in the name of the DuckDB table.
     :param discovered: Undeclared columns that jobs brought to a flexible table, in order.
     :param physical: DuckDB types of the columns that exist in the DuckDB table.
     """
@@ -40,7 +40,7 @@ class StoredTable:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """All columns that a query sees: ``__time``, the declared ones, the discovered ones."""
+        """All columns for queries: ``__time``, the declared and the discovered columns."""
         declared = self.definition.columns
         time = () if any(column.name == TIME.name for column in declared) else (TIME,)
         return (*time, *declared, *self.discovered)
@@ -48,7 +48,7 @@ class StoredTable:
 
 def check_columns(table: str, columns: Sequence[Column]) -> None:
     """
-    Refuse columns that the engine can't hold.
+    Reject columns that the engine can't store.
 
     :raises TableError: ``restricted_column``.
     """
@@ -57,11 +57,11 @@ def check_columns(table: str, columns: Sequence[Column]) -> None:
         twin = seen.get(column.name.lower())
         seen[column.name.lower()] = column.name
         if column.name.lower() == SEGMENT_COLUMN:
-            why = "the emulator uses that name itself"
+            why = "the emulator reserves this name"
         elif twin == column.name:
-            why = "it has one of that name already"
+            why = "it already has a column of this name"
         elif twin is not None:
-            why = f"the emulator can't tell it from column {twin!r}, which differs only by case"
+            why = f"it differs from column {twin!r} only by case"
         elif column.name == TIME.name and canonical(column.data_type) != TIME.data_type:
             why = f"its data type is {TIME.data_type!r}, not {column.data_type!r}"
         elif stored_as(column.data_type) is None:
@@ -73,11 +73,11 @@ def check_columns(table: str, columns: Sequence[Column]) -> None:
 
 def taken_over(dropped: StoredTable, table: TableDef) -> StoredTable:
     """
-    Make a new table of one that was softly dropped under its name: the unused segments are then the new table's.
+    Build a new table from a softly dropped table of the same name, including its unused segments.
 
-    DOCUMENTED https://docs.imply.io/polaris/api-delete-data: what was softly dropped can be restored. GUESS: into a
+    DOCUMENTED https://docs.imply.io/polaris/api-delete-data: a softly dropped table can be restored. GUESS: into a
     table of the same name. DOCUMENTED https://docs.imply.io/polaris/manage-deleted-data: values that don't fit the
-    schema become null; here their column is gone.
+    schema become null; the emulator removes their column.
     """
     declared = {column.name.lower(): column for column in table.columns}
 
@@ -91,7 +91,7 @@ def taken_over(dropped: StoredTable, table: TableDef) -> StoredTable:
 
 
 def encode(stored: StoredTable) -> str:
-    """Write everything but the number as JSON."""
+    """Encode everything except the number as JSON."""
     definition = {**stored.definition.__dict__, "columns": _pairs(stored.definition.columns)}
     definition["attributes"] = dict(stored.definition.attributes)
     return json.dumps(
@@ -100,7 +100,7 @@ def encode(stored: StoredTable) -> str:
 
 
 def decode(number: int, body: str) -> StoredTable:
-    """Read what :func:`encode` wrote."""
+    """Decode a result of :func:`encode`."""
     read: dict[str, Any] = json.loads(body)
     definition = {**read["definition"], "columns": _columns(read["definition"]["columns"])}
     return StoredTable(TableDef(**definition), number, _columns(read["discovered"]), read["physical"])

@@ -1,8 +1,8 @@
 """
-Table definitions, and the DuckDB table behind each of them.
+Table definitions and their DuckDB tables.
 
-The rows of a Polaris table live in ``data_N``: its columns under their own names, and ``__segment``. A column comes
-into being there with the first job that writes it; until then it reads as null.
+The rows of a Polaris table are stored in ``data_N``, with its columns and ``__segment``. The first job that writes a
+column creates it there; until then it reads as null.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Tables:
     """
     The tables of a store.
 
-    Changes commit by themselves, or with the transaction that the caller has opened.
+    Changes commit by themselves, or with the caller's transaction.
 
     :param store: The database.
     """
@@ -46,10 +46,10 @@ class Tables:
 
     def create(self, table: TableDef) -> TableDef:
         """
-        Add a table.
+        Create a table.
 
-        :return: The definition as stored.
-        :raises TableError: ``exists``, or ``restricted_column`` for a column that the engine can't hold.
+        :return: The stored definition.
+        :raises TableError: ``exists``, or ``restricted_column`` for a column that the engine can't store.
         """
         check_columns(table.name, table.columns)
         with self.store.transaction():
@@ -71,7 +71,7 @@ class Tables:
         """
         Read a definition.
 
-        :return: None if there is no such table.
+        :return: None if the table doesn't exist.
         """
         found = self._find(name)
         return found.definition if found else None
@@ -85,11 +85,11 @@ class Tables:
         """
         Change a definition.
 
-        DOCUMENTED https://docs.imply.io/polaris/api-update-table: columns can be added at any time, changed and
-        removed only while the table is empty; the caller brings the version that it has read.
+        DOCUMENTED https://docs.imply.io/polaris/api-update-table: columns can be added at any time, but changed and
+        removed only while the table is empty; the caller passes the version that it read.
 
-        :param table: The new definition, with the current ``version``; name, id and type must be those of the table.
-        :return: The definition as stored, its version one higher.
+        :param table: The new definition, with the current ``version``; name, id and type must not change.
+        :return: The stored definition, its version one higher.
         :raises TableError: ``missing``, ``stale_version``, ``not_empty`` or ``restricted_column``.
         """
         with self.store.transaction():
@@ -123,8 +123,7 @@ class Tables:
         """
         Remove a table with its definition.
 
-        :param soft: Keep its rows for a table that is created under this name later, as unused segments; else they
-            are gone.
+        :param soft: Keep its rows as unused segments for a new table with this name; otherwise they are removed.
         :raises TableError: ``missing``.
         """
         with self.store.transaction():
@@ -137,7 +136,7 @@ class Tables:
 
     def columns(self, name: str) -> tuple[Column, ...]:
         """
-        Read all columns that a query sees: ``__time``, the declared and then the discovered ones.
+        Return all columns for queries: ``__time``, then the declared and the discovered columns.
 
         :raises TableError: ``missing``.
         """
@@ -145,7 +144,7 @@ class Tables:
 
     def discovered(self, name: str) -> tuple[Column, ...]:
         """
-        Read the undeclared columns that jobs brought to a flexible table.
+        Return the undeclared columns that jobs added to a flexible table.
 
         :raises TableError: ``missing``.
         """
@@ -153,9 +152,9 @@ class Tables:
 
     def stats(self, name: str, seen: str = PUBLISHED) -> TableStats:
         """
-        Measure a table's data.
+        Return the size of a table's data.
 
-        :param seen: Which segments count; see :mod:`airflow_provider_polaris.emulator.engine.tables.segments`.
+        :param seen: Condition for the segments; see :mod:`airflow_provider_polaris.emulator.engine.tables.segments`.
         :raises TableError: ``missing``.
         """
         totals = self.segments.totals(self.stored(name).number, seen)
@@ -173,12 +172,12 @@ class Tables:
         sort_order: str = "DESC",
     ) -> tuple[Segment, ...]:
         """
-        List segments whose data was replaced or deleted.
+        Return the segments whose data was replaced or deleted.
 
-        DOCUMENTED (parameters of polaris-sdk 20250425.14.0): in the order of the ids, beyond ``last_segment_id``.
+        DOCUMENTED (parameters of polaris-sdk 20250425.14.0): in the order of the ids, after ``last_segment_id``.
         GUESS: an interval selects the segments that overlap it.
 
-        :param limit: Most segments to return.
+        :param limit: Maximum number of segments to return.
         :param sort_order: ``ASC`` or ``DESC``.
         :raises TableError: ``missing``.
         """
@@ -196,9 +195,9 @@ class Tables:
         self, name: str, interval: tuple[datetime, datetime] | None = None, seen: str = PUBLISHED
     ) -> tuple[Segment, ...]:
         """
-        List the segments that jobs read, or others, in the order of their ids.
+        Return the segments that jobs read, or other segments, in the order of their ids.
 
-        :param seen: Which; see :mod:`airflow_provider_polaris.emulator.engine.tables.segments`.
+        :param seen: Condition for the segments; see :mod:`airflow_provider_polaris.emulator.engine.tables.segments`.
         :raises TableError: ``missing``.
         """
         stored = self.stored(name)
@@ -207,10 +206,10 @@ class Tables:
 
     def relation(self, name: str, seen: Callable[[TableDef], str] | None = None) -> TableRelation | None:
         """
-        Describe how to read a table's rows in DuckDB.
+        Return the DuckDB relation of a table's rows.
 
-        :param seen: Tells which segments of a table are read; None reads what jobs read.
-        :return: None if there is no such table.
+        :param seen: Returns the condition for the segments of a table; None uses that of jobs.
+        :return: None if the table doesn't exist.
         """
         stored = self._find(name)
         if stored is None:
@@ -220,10 +219,10 @@ class Tables:
 
     def relation_sql(self, stored: StoredTable, conditions: Sequence[str] = (), seen: str = PUBLISHED) -> str:
         """
-        Build the SELECT of a table's rows.
+        Build the SELECT for a table's rows.
 
         :param conditions: More conditions, AND-ed.
-        :param seen: Which segments are read; see :mod:`airflow_provider_polaris.emulator.engine.tables.segments`.
+        :param seen: Condition for the segments; see :mod:`airflow_provider_polaris.emulator.engine.tables.segments`.
         """
         selected = ", ".join(_select(stored, column) for column in stored.columns)
         live = self.segments.filter_sql(stored.number, seen)
@@ -232,7 +231,7 @@ class Tables:
 
     def stored(self, name: str) -> StoredTable:
         """
-        Read a table with what the engine knows of it.
+        Return the stored form of a table.
 
         :raises TableError: ``missing``.
         """
@@ -242,17 +241,17 @@ class Tables:
         return found
 
     def remove(self, stored: StoredTable) -> None:
-        """Remove a table with its rows and segments for good, in the caller's transaction."""
+        """Permanently remove a table with its rows and segments, in the caller's transaction."""
         self.store.execute(f"DROP TABLE {stored.data_name}")
         self.segments.forget(stored.number)
         self.store.execute("DELETE FROM polaris_table WHERE number = ?", (stored.number,))
 
     def add_columns(self, stored: StoredTable, columns: Sequence[tuple[Column, str]]) -> StoredTable:
         """
-        Make columns exist in the DuckDB table; undeclared ones become discovered ones.
+        Add columns to the DuckDB table; undeclared columns become discovered columns.
 
-        :param columns: Columns that don't exist there yet, each with its DuckDB type.
-        :return: The table as stored now.
+        :param columns: New columns with their DuckDB types.
+        :return: The new stored form.
         :raises TableError: ``restricted_column``.
         """
         known = {column.name for column in stored.columns}

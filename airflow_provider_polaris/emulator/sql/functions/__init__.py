@@ -1,4 +1,4 @@
-"""Every function of one row's values, by name; the module ``aggregates`` has those of many rows."""
+"""All scalar functions by name; the module ``aggregates`` has the aggregate functions."""
 
 from __future__ import annotations
 

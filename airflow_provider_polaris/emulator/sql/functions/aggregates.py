@@ -1,9 +1,9 @@
 """
-Aggregates: the number a query shows, or the form in which a job stores it so that it can be rolled up again.
+Translate aggregates: to the number for a query, or to the form that a job stores for later rollups.
 
 DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-aggregations,
-https://docs.imply.io/polaris/input-expressions-reference for those that a measure may have. COUNT, SUM, MIN, MAX and
-ANY_VALUE are stored as the number itself; the others as in
+https://docs.imply.io/polaris/input-expressions-reference for the aggregates of measures. COUNT, SUM, MIN, MAX and
+ANY_VALUE are stored as the number; the others as in
 :mod:`airflow_provider_polaris.emulator.sql.values.stored_measures`.
 """
 
@@ -19,18 +19,18 @@ from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, TEMPORAL, Sql, double, long
 
 DEFAULT_MAX_BYTES = 1024
-"""DOCUMENTED: longest string that EARLIEST, LATEST and ANY_VALUE keep unless told otherwise."""
+"""DOCUMENTED: default length limit of EARLIEST, LATEST and ANY_VALUE for strings."""
 
 
 class Aggregation(Call):
     """
-    A call of an aggregate.
+    A call of an aggregate function.
 
     :param condition: DuckDB SQL of its ``FILTER (WHERE ...)``, or None.
     :param storing: True for a job's measure, False for a query.
     :param is_star: ``COUNT(*)``.
     :param is_distinct: ``COUNT(DISTINCT x)``.
-    :param time_column: Gives the SQL of ``__time``.
+    :param time_column: Returns the SQL of ``__time``.
     """
 
     def __init__(
@@ -53,27 +53,27 @@ class Aggregation(Call):
         self.time_column = time_column
 
     def over(self, aggregate: str, *conditions: str) -> str:
-        """Append the FILTER clause: the call's own condition and further ones."""
+        """Append the FILTER clause with the call's own condition and further conditions."""
         every = [*([self.condition] if self.condition else []), *conditions]
         return f"{aggregate} FILTER (WHERE {' AND '.join(every)})" if every else aggregate
 
 
 def count(call: Aggregation) -> Sql:
-    """``COUNT(*)``, ``COUNT(x)``; ``COUNT(DISTINCT x)`` is APPROX_COUNT_DISTINCT_DS_HLL, exact here."""
+    """``COUNT(*)``, ``COUNT(x)``; ``COUNT(DISTINCT x)`` is APPROX_COUNT_DISTINCT_DS_HLL, but exact."""
     if call.is_distinct:
         return count_distinct("HLLSketch")(call)
     return long(call.over("count(*)" if call.is_star else f"count({call.value(0).text})"))
 
 
 def total(call: Aggregation) -> Sql:
-    """``SUM(x)``: NULL of no rows. A sum of longs that needs more than 64 bits fails; Druid wraps around."""
+    """``SUM(x)``: NULL for no rows. A sum of longs beyond 64 bits fails; Druid's wraps around."""
     if call.number(0).type == "long":
         return long(f"CAST({call.over(f'sum({call.long(0)})')} AS BIGINT)")
     return double(call.over(f"sum({call.double(0)})"))
 
 
 def extreme(function: str) -> Callable[[Aggregation], Sql]:
-    """Make the rewrite of MIN or MAX, of numbers and timestamps; Druid has none of strings."""
+    """Build the rewrite of MIN or MAX of numbers and timestamps; Druid doesn't support strings."""
 
     def rewrite(call: Aggregation) -> Sql:
         value = call.value(0)
@@ -87,7 +87,7 @@ def extreme(function: str) -> Callable[[Aggregation], Sql]:
 
 
 def average(call: Aggregation) -> Sql:
-    """``AVG(x)``, in queries; it can't be rolled up again."""
+    """``AVG(x)``, only in queries, because an average can't be rolled up again."""
     if call.storing:
         raise call.refuse("as a measure: store SUM and COUNT and divide in the query")
     return double(call.over(f"avg({call.double(0)})"))
@@ -95,9 +95,9 @@ def average(call: Aggregation) -> Sql:
 
 def count_distinct(sketch: str | None) -> Callable[[Aggregation], Sql]:
     """
-    Make the rewrite of an APPROX_COUNT_DISTINCT function: exact, where Polaris estimates.
+    Build the rewrite of an APPROX_COUNT_DISTINCT function: exact, while Polaris estimates.
 
-    :param sketch: Data type of its stored form, None if a table can't hold it.
+    :param sketch: Data type of its stored form; None if a table can't store it.
     """
 
     def rewrite(call: Aggregation) -> Sql:
@@ -116,7 +116,7 @@ def count_distinct(sketch: str | None) -> Callable[[Aggregation], Sql]:
 
 
 def new_sketch(sketch: str) -> Callable[[Aggregation], Sql]:
-    """Make the rewrite of DS_HLL or DS_THETA: the sketch itself, in a query too."""
+    """Build the rewrite of DS_HLL or DS_THETA: the sketch itself, also in a query."""
 
     def rewrite(call: Aggregation) -> Sql:
         value = call.value(0)
@@ -129,9 +129,9 @@ def new_sketch(sketch: str) -> Callable[[Aggregation], Sql]:
 
 def variance(kind: stored.VarianceKind, *, storable: bool) -> Callable[[Aggregation], Sql]:
     """
-    Make the rewrite of a variance or standard deviation; one value has none (0), no value NULL.
+    Build the rewrite of a variance or standard deviation: 0 for one value, NULL for no value.
 
-    :param storable: Whether it is a measure's function; standard deviations are not.
+    :param storable: Whether measures may use the function; standard deviations are not allowed.
     """
 
     def rewrite(call: Aggregation) -> Sql:
@@ -152,11 +152,11 @@ def variance(kind: stored.VarianceKind, *, storable: bool) -> Callable[[Aggregat
 
 def at_end(function: str, *, by: bool) -> Callable[[Aggregation], Sql]:
     """
-    Make the rewrite of EARLIEST, LATEST and their ``_BY`` forms: the value at the smallest or largest time.
+    Build the rewrite of EARLIEST, LATEST and their ``_BY`` forms: the value at the smallest or largest time.
 
-    Of several rows with that time the smallest (EARLIEST) or largest (LATEST) value is taken; Druid takes any.
-    GUESS: a measure of numbers stores the number alone, because polaris-sdk 20250425.14.0 has a type for the pair of
-    time and string only; rolled up again it goes by the time of the stored row.
+    Of several rows with this time, the smallest (EARLIEST) or largest (LATEST) value is used; Druid uses any of them.
+    GUESS: a measure of numbers stores only the number, because polaris-sdk 20250425.14.0 has a pair type only for time
+    and string. A later rollup uses the time of the stored row.
 
     :param function: ``min`` or ``max``.
     :param by: Whether the second argument is the time.
@@ -181,7 +181,7 @@ def at_end(function: str, *, by: bool) -> Callable[[Aggregation], Sql]:
 
 
 def any_value(call: Aggregation) -> Sql:
-    """``ANY_VALUE(x[, maxBytes])``: the smallest, so that a second run gives the same."""
+    """``ANY_VALUE(x[, maxBytes])``: the smallest value, so that every run gives the same result."""
     value = call.scalar(0)
     limit = _max_bytes(call, 1)
     text = f"left({value.text}, {limit})" if value.type == "string" else value.text
@@ -239,4 +239,4 @@ FUNCTIONS: dict[str, tuple[Callable[[Aggregation], Sql], int, int]] = {
     "LATEST_BY": (at_end("max", by=True), 2, 3),
     "ANY_VALUE": (any_value, 1, 2),
 }
-"""Name of an aggregate to its rewrite and the least and largest number of arguments."""
+"""Maps the name of an aggregate to its rewrite and the minimum and maximum number of arguments."""

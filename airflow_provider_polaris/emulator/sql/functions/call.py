@@ -1,4 +1,4 @@
-"""A function call on its way to DuckDB: gives a rewrite its arguments, each checked and converted as it asks for it."""
+"""The arguments of a function call, checked and converted to the types that its rewrite requests."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from airflow_provider_polaris.emulator.sql.values.values import (
 
 class Call:
     """
-    One call.
+    One function call.
 
-    :param name: Function, upper case.
-    :param nodes: Its arguments as parsed; each is translated when it is asked for.
-    :param translate: Translates a node.
+    :param name: Name of the function, in upper case.
+    :param nodes: Its parsed arguments; each is translated on request.
+    :param translate: Function that translates a node.
     """
 
     def __init__(self, name: str, nodes: Sequence[exp.Expression], translate: Callable[[exp.Expression], Sql]) -> None:
@@ -50,14 +50,14 @@ class Call:
         return [self.value(index) for index in range(len(self.nodes))]
 
     def has(self, index: int) -> bool:
-        """Whether an optional argument is there and is not the literal NULL."""
+        """Whether an optional argument is present and is not the literal NULL."""
         return index < len(self.nodes) and not isinstance(self.nodes[index], exp.Null)
 
     def text(self, index: int) -> str:
         """
-        Translate an argument to a string; numbers become text, as Druid does on its own.
+        Translate an argument to a string; numbers are converted to text implicitly, as in Druid.
 
-        GUESS: as if by CAST.
+        GUESS: like CAST.
         """
         value = self.value(index)
         return cast(value, "string").text if value.type in NUMERIC else self._as(value, "string")
@@ -86,21 +86,21 @@ class Call:
         return self._as(self.value(index), "boolean")
 
     def time(self, index: int) -> str:
-        """Translate an argument to a timestamp; a string is read as one, as Druid does on its own."""
+        """Translate an argument to a timestamp; a string is parsed implicitly, as in Druid."""
         value = self.value(index)
         if value.type in TEMPORAL:
             return value.text
         return self._as(value, "timestamp")
 
     def scalar(self, index: int) -> Sql:
-        """Translate an argument that is no array, sketch or object."""
+        """Translate an argument that is not an array, a sketch or an object."""
         value = self.value(index)
         if value.type not in SCALAR:
             raise self.invalid()
         return value
 
     def same_type(self, *indexes: int) -> tuple[list[str], str]:
-        """Translate arguments to the type they have in common; all NULL is a string."""
+        """Translate arguments to their common type; if all are NULL, to a string."""
         values = [self.value(index) for index in indexes]
         types = {value.type for value in values}
         kind = common_type([value.type for value in values])
@@ -112,21 +112,21 @@ class Call:
         return [self._as(value, kind) for value in values], kind
 
     def constant_text(self, index: int) -> str:
-        """Return an argument that has to be a string literal."""
+        """Return an argument that must be a string literal."""
         constant = self.value(index).constant
         if self.value(index).type != "string" or not isinstance(constant, str):
             raise self.refuse(f"unless argument {index + 1} is a string literal")
         return constant
 
     def constant_long(self, index: int) -> int:
-        """Return an argument that has to be a whole number written as a literal."""
+        """Return an argument that must be a literal whole number."""
         constant = self.value(index).constant
         if self.value(index).type != "long" or not isinstance(constant, int):
             raise self.refuse(f"unless argument {index + 1} is a whole number written as a literal")
         return constant
 
     def period(self, index: int) -> Period:
-        """Return an argument that has to be the literal of an ISO 8601 period."""
+        """Return an argument that must be a literal ISO 8601 period."""
         return parse_period(self.constant_text(index))
 
     def zone(self, index: int) -> Zone | None:
@@ -134,7 +134,7 @@ class Call:
         return parse_zone(self.constant_text(index)) if self.has(index) else None
 
     def origin(self, index: int) -> int | None:
-        """Return an optional origin: the literal of a timestamp, in microseconds since 1970."""
+        """Return an optional origin, a timestamp literal, in microseconds since 1970."""
         if not self.has(index):
             return None
         value = implied(self.value(index), "timestamp")
@@ -145,18 +145,18 @@ class Call:
         return value.constant
 
     def unit(self, index: int) -> str:
-        """Return an argument that is a bare time unit: ``DAY``."""
+        """Return an argument that is an unquoted time unit such as ``DAY``."""
         node = self.nodes[index]
         if isinstance(node, exp.Column) and not node.table and isinstance(node.this, exp.Identifier):
             return str(node.name).upper()
         raise SqlInvalid(f"function '{self.name}' expects a time unit such as DAY as argument {index + 1}")
 
     def refuse(self, why: str) -> SqlNotSupported:
-        """Build the exception for a use of this function that isn't translated; ``why`` continues the sentence."""
+        """Build the exception for an unsupported use of this function; ``why`` continues the sentence."""
         return SqlNotSupported(f"function '{self.name}' is not supported {why}", self.name)
 
     def invalid(self) -> SqlInvalid:
-        """Build the exception for arguments of the wrong type, in Druid's words."""
+        """Build the exception for arguments of the wrong type, with Druid's text."""
         values = []
         for index in range(len(self.nodes)):
             with suppress(SqlInvalid, SqlNotSupported):
@@ -171,7 +171,7 @@ class Call:
 
 
 Rewrite = Callable[[Call], Sql]
-"""Turns a call into DuckDB SQL."""
+"""Converts a call to DuckDB SQL."""
 
 Table = dict[str, tuple[Rewrite, int, int]]
-"""Name of a function to its rewrite and the least and largest number of arguments."""
+"""Maps the name of a function to its rewrite and the minimum and maximum number of arguments."""

@@ -1,8 +1,8 @@
 """
-CAST, written and implied, as Druid does it.
+Explicit and implicit CAST with Druid's rules.
 
-DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-data-types: text that is no number becomes NULL, a number
-with a fraction loses it, a long as a timestamp counts milliseconds.
+DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-data-types: text that is not a number becomes NULL, a
+conversion to a whole number drops the fraction, a long as a timestamp is milliseconds.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _DECIMAL = "'[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?'"
 
 def cast(value: Sql, target: str) -> Sql:
     """
-    Convert a value because the SQL says so.
+    Convert a value explicitly, as written in the SQL.
 
     :param target: ``long``, ``double``, ``float``, ``string``, ``timestamp``, ``date`` or ``boolean``.
-    :raises SqlNotSupported: There is no rule from the one type to the other.
+    :raises SqlNotSupported: There is no rule for these two types.
     """
     if value.type == target:
         return value
@@ -40,9 +40,9 @@ def cast(value: Sql, target: str) -> Sql:
 
 def implied(value: Sql, target: str) -> Sql | None:
     """
-    Convert a value where the SQL doesn't say so but Druid understands it.
+    Convert a value implicitly, as Druid does.
 
-    :return: None where Druid would not, or where it is not certain what Druid does.
+    :return: None if Druid doesn't convert it, or if Druid's behavior is uncertain.
     """
     if common_type((value.type, target)) != target:
         return None
@@ -85,8 +85,8 @@ def _real_to_long(text: str) -> str:
 
 
 def _real_to_string(text: str) -> str:
-    """Write a number as Java does; where Java turns to exponents, DuckDB's digits would be others: refuse then."""
-    message = quote_text("CAST of a number below 0.001 or from 10000000 on to VARCHAR is not supported")
+    """Format a number as Java does. Fail where Java uses exponents, because DuckDB's digits would differ."""
+    message = quote_text("CAST of a number below 0.001, or of 10000000 or more, to VARCHAR is not supported")
     return (
         f"CASE WHEN {text} = 0 OR (abs({text}) >= 0.001 AND abs({text}) < 1e7) THEN CAST({text} AS VARCHAR) "
         f"WHEN {text} IS NOT NULL THEN error({message}) END"

@@ -2,8 +2,8 @@
 Comparisons, logic and conditional functions.
 
 DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-operators and
-https://druid.apache.org/docs/latest/querying/sql-scalar#other-scalar-functions. Both sides are brought to one type;
-text is compared with a number only through CAST, because which of the two Druid converts isn't documented.
+https://druid.apache.org/docs/latest/querying/sql-scalar#other-scalar-functions. Both sides are converted to one type.
+Comparing text with a number requires CAST, because it isn't documented which side Druid converts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from airflow_provider_polaris.emulator.sql.values.values import SCALAR, Sql, boo
 
 
 def compare(operator: str) -> Rewrite:
-    """Make the rewrite of ``=``, ``<>``, ``<``, ``IS DISTINCT FROM`` and so on."""
+    """Build the rewrite of ``=``, ``<>``, ``<``, ``IS DISTINCT FROM`` and so on."""
 
     def rewrite(call: Call) -> Sql:
         (left, right), kind = call.same_type(0, 1)
@@ -26,12 +26,12 @@ def compare(operator: str) -> Rewrite:
 
 
 def is_null(call: Call) -> Sql:
-    """``a IS NULL``, of any type."""
+    """``a IS NULL``, for any type."""
     return boolean(f"({call.value(0).text} IS NULL)")
 
 
 def between(call: Call) -> Sql:
-    """``a BETWEEN low AND high``, both included."""
+    """``a BETWEEN low AND high``, bounds included."""
     (value, low, high), _ = call.same_type(0, 1, 2)
     return boolean(f"({value} BETWEEN {low} AND {high})")
 
@@ -50,7 +50,7 @@ def not_(call: Call) -> Sql:
 
 
 def logic(operator: str) -> Rewrite:
-    """Make the rewrite of a chain of AND or OR."""
+    """Build the rewrite of a chain of AND or OR."""
 
     def rewrite(call: Call) -> Sql:
         return boolean("(" + f" {operator} ".join(call.boolean(index) for index in range(len(call))) + ")")
@@ -59,7 +59,7 @@ def logic(operator: str) -> Rewrite:
 
 
 def case(call: Call, *, has_default: bool) -> Sql:
-    """``CASE WHEN a THEN b ... [ELSE c] END``; arguments are condition, value, condition, value, ..., default."""
+    """``CASE WHEN a THEN b ... [ELSE c] END``; the arguments are condition, value, condition, value, ..., default."""
     pairs = len(call) // 2
     results = [2 * index + 1 for index in range(pairs)] + ([len(call) - 1] if has_default else [])
     values, kind = call.same_type(*results)
@@ -68,16 +68,16 @@ def case(call: Call, *, has_default: bool) -> Sql:
 
 
 def coalesce(call: Call) -> Sql:
-    """``COALESCE(a, ...)``: the first that is not NULL; ``NVL`` is the same with two."""
+    """``COALESCE(a, ...)``: the first value that is not NULL; ``NVL`` is the same with two arguments."""
     values, kind = call.same_type(*range(len(call)))
     return Sql(f"coalesce({', '.join(values)})", kind)
 
 
 def nullif(call: Call) -> Sql:
-    """``NULLIF(a, b)``: NULL if they are equal, else ``a``."""
+    """``NULLIF(a, b)``: NULL if they are equal, otherwise ``a``."""
     (left, right), kind = call.same_type(0, 1)
     if call.value(0).type not in (kind, "null"):
-        # The comparison converts, the result does not.
+        # The comparison converts the types, but the result keeps the type of a.
         return Sql(f"CASE WHEN {left} = {right} THEN NULL ELSE {call.value(0).text} END", call.value(0).type)
     return Sql(f"nullif({left}, {right})", kind)
 
@@ -86,7 +86,7 @@ def as_condition(value: Sql, clause: str) -> str:
     """
     Return the SQL of a condition.
 
-    :raises SqlInvalid: It isn't a boolean.
+    :raises SqlInvalid: The value isn't a boolean.
     """
     if value.type not in ("boolean", "null"):
         raise SqlInvalid(f"{clause} clause must be a condition")

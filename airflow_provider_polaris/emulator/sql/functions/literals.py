@@ -1,4 +1,4 @@
-"""Literals: numbers, strings, intervals, the types of CAST and the values of parameters."""
+"""Translate literals: numbers, strings, intervals, the types of CAST and the values of parameters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TIMES = {
 }
 _NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LONGEST_NUMBER = 1000
-"""Characters of a number; a double has at most 309 digits in front of its point."""
+"""Maximum number of characters of a number; a double has at most 309 digits before the decimal point."""
 
 _UNIT_PERIODS = {
     "SECOND": "PT{}S",
@@ -45,8 +45,8 @@ _CAST_TARGETS = {
     "DATE": "date",
 }
 """
-DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-data-types: what Druid stores for each SQL type. All whole
-numbers are 64 bits wide, DECIMAL is a double. Precision and length change nothing.
+DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-data-types: the stored type of each SQL type. All whole
+numbers have 64 bits, DECIMAL is a double. Precision and length have no effect.
 """
 
 _PARAMETER_TYPES = {
@@ -67,20 +67,20 @@ _PARAMETER_TYPES = {
 
 
 def literal(node: exp.Literal) -> Sql:
-    """Translate a literal of the SQL."""
+    """Translate a literal."""
     return text(str(node.this)) if node.is_string else number(str(node.this))
 
 
 def text(value: str) -> Sql:
-    """Write a string."""
+    """Build a string literal."""
     return Sql(quote_text(value), "string", value)
 
 
 def number(written: str) -> Sql:
     """
-    Write a number: a whole one is a long, any other a double.
+    Build a number: a whole number is a long, any other a double.
 
-    :raises SqlInvalid: It doesn't fit.
+    :raises SqlInvalid: The number is out of range.
     """
     if not _NUMBER.fullmatch(written):
         raise SqlInvalid(f"Numeric literal {written!r} is not understood")
@@ -113,7 +113,7 @@ def time_literal(node: exp.Expression, target: str) -> Sql:
 
 
 def interval(node: exp.Interval) -> Sql:
-    """Translate ``INTERVAL '1' DAY``; its constant is an ISO 8601 period, with a minus sign in front if negative."""
+    """Translate ``INTERVAL '1' DAY``; its constant is an ISO 8601 period, with a leading minus sign if negative."""
     unit, count = node.args.get("unit"), node.this
     name = unit.name.upper() if isinstance(unit, exp.Var) else ""
     if name not in _UNIT_PERIODS or not isinstance(count, exp.Literal):
@@ -127,9 +127,9 @@ def interval(node: exp.Interval) -> Sql:
 
 def cast_target(node: exp.DataType) -> str:
     """
-    Name the type that a CAST converts to.
+    Return the target type of a CAST.
 
-    :raises SqlNotSupported: It is none of Druid's scalar types.
+    :raises SqlNotSupported: It is not a scalar type of Druid.
     """
     name = node.this.name if isinstance(node.this, exp.DataType.Type) else str(node.this)
     if name not in _CAST_TARGETS or node.args.get("nested"):
@@ -139,11 +139,11 @@ def cast_target(node: exp.DataType) -> str:
 
 def parameter(given: Mapping[str, object]) -> Sql:
     """
-    Write a query's parameter as a literal.
+    Build a literal from a query's parameter.
 
-    :param given: ``{"type": "VARCHAR", "value": "x"}``, as the SQL API takes it
+    :param given: ``{"type": "VARCHAR", "value": "x"}``, in the form of the SQL API
         (https://druid.apache.org/docs/latest/api-reference/sql-api).
-    :raises SqlInvalid: The value is not of the type.
+    :raises SqlInvalid: The value doesn't have the type.
     """
     kind = _PARAMETER_TYPES.get(str(given.get("type", "")).upper())
     if kind is None:
@@ -158,7 +158,7 @@ def parameter(given: Mapping[str, object]) -> Sql:
     if kind == "string" and isinstance(value, str):
         return text(value)
     if kind in ("timestamp", "date"):
-        # GUESS: a number is milliseconds, a string what a TIMESTAMP literal takes.
+        # GUESS: a number is milliseconds, a string has the format of a TIMESTAMP literal.
         return cast(text(value) if isinstance(value, str) else _long(value, given), kind)
     if kind in ("long", "double") and isinstance(value, (int, float)):
         return _long(value, given) if kind == "long" else cast(number(repr(value)), "double")

@@ -1,8 +1,8 @@
 """
-Arithmetic and functions of numbers.
+Arithmetic and numeric functions.
 
-DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#numeric-functions. Whole numbers have 64 bits; where
-Druid wraps around silently, the emulator fails instead.
+DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#numeric-functions. Whole numbers have 64 bits; on an
+overflow, Druid wraps around silently and the emulator fails.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _NAN = "CAST('NaN' AS DOUBLE)"
 
 
 def arithmetic(operator: str) -> Rewrite:
-    """Make the rewrite of ``+``, ``-`` or ``*``: of two longs a long, else a double."""
+    """Build the rewrite of ``+``, ``-`` or ``*``: a long for two longs, otherwise a double."""
 
     def rewrite(call: Call) -> Sql:
         left, right, kind = _pair(call)
@@ -25,7 +25,7 @@ def arithmetic(operator: str) -> Rewrite:
 
 
 def divide(call: Call) -> Sql:
-    """``a / b``: of two longs the whole number towards zero; by zero it fails, for doubles it is infinite."""
+    """``a / b``: for two longs truncated towards zero. Division by zero fails for longs and is infinite for doubles."""
     left, right, kind = _pair(call)
     if kind == "double":
         return double(f"({left} / {right})")
@@ -33,7 +33,7 @@ def divide(call: Call) -> Sql:
 
 
 def div(call: Call) -> Sql:
-    """``DIV(a, b)``: the whole number towards zero, of doubles too."""
+    """``DIV(a, b)``: the quotient truncated towards zero, also for doubles."""
     left, right, kind = _pair(call)
     if kind == "double":
         raise call.refuse("with numbers that are not whole")
@@ -49,7 +49,7 @@ def mod(call: Call) -> Sql:
 
 
 def safe_divide(call: Call) -> Sql:
-    """``SAFE_DIVIDE(a, b)``: NULL by zero; of doubles 0 / 0 is 0."""
+    """``SAFE_DIVIDE(a, b)``: NULL for a division by zero; for doubles, 0 / 0 is 0."""
     left, right, kind = _pair(call)
     if kind == "double":
         nothing = f"({right} = 0 OR isnan({right}))"
@@ -82,7 +82,9 @@ def floor(call: Call) -> Sql:
 
 
 def round_(call: Call) -> Sql:
-    """``ROUND(a[, digits])``: halves away from zero, of the number as it is written (2.675 is 2.68)."""
+    """``ROUND(a[, digits])``: halves round away from zero, based on the decimal text of the number (2.675 gives
+    2.68).
+    """
     value = call.number(0)
     digits = call.constant_long(1) if len(call) > 1 else 0
     if not -15 <= digits <= 15:
@@ -102,12 +104,12 @@ def round_(call: Call) -> Sql:
 
 
 def _only_small(number: str, rounded: str) -> str:
-    message = quote_text("function 'ROUND' is not supported to negative digits from 1E15 on")
+    message = quote_text("function 'ROUND' is not supported to negative digits for numbers of 1E15 or more")
     return f"CASE WHEN abs({number}) < 1e15 THEN {rounded} WHEN {number} IS NOT NULL THEN error({message}) END"
 
 
 def truncate(call: Call) -> Sql:
-    """``TRUNCATE(a[, digits])``: towards zero, through a whole number of ``a`` times a power of ten."""
+    """``TRUNCATE(a[, digits])``: towards zero, by truncating ``a`` times a power of ten."""
     value = call.number(0)
     digits = call.constant_long(1) if len(call) > 1 else 0
     if not -15 <= digits <= 15:
@@ -127,12 +129,12 @@ def power(call: Call) -> Sql:
 
 
 def square_root(call: Call) -> Sql:
-    """``SQRT(a)``: NaN of a negative number."""
+    """``SQRT(a)``: NaN for a negative number."""
     return _guarded(call, "sqrt", "{0} < 0", _NAN)
 
 
 def natural_logarithm(call: Call) -> Sql:
-    """``LN(a)``: minus infinity of zero, NaN of a negative number."""
+    """``LN(a)``: minus infinity for zero, NaN for a negative number."""
     return _logarithm(call, "ln")
 
 
@@ -142,7 +144,7 @@ def decimal_logarithm(call: Call) -> Sql:
 
 
 def of_double(function: str) -> Rewrite:
-    """Make the rewrite of a function that takes a double and returns one, for every double."""
+    """Build the rewrite of a function from double to double that is defined for every double."""
 
     def rewrite(call: Call) -> Sql:
         return double(f"{function}({call.double(0)})")
@@ -151,7 +153,7 @@ def of_double(function: str) -> Rewrite:
 
 
 def arc(function: str) -> Rewrite:
-    """Make the rewrite of ASIN or ACOS: NaN outside of -1 to 1."""
+    """Build the rewrite of ASIN or ACOS: NaN outside of -1 to 1."""
 
     def rewrite(call: Call) -> Sql:
         return _guarded(call, function, "abs({0}) > 1", _NAN)
@@ -171,7 +173,7 @@ def pi(call: Call) -> Sql:
 
 
 def bitwise(operator: str) -> Rewrite:
-    """Make the rewrite of a bitwise function of two longs."""
+    """Build the rewrite of a bitwise function of two longs."""
 
     def rewrite(call: Call) -> Sql:
         return long(f"({call.long(0)} {operator} {call.long(1)})")
@@ -190,7 +192,7 @@ def bitwise_complement(call: Call) -> Sql:
 
 
 def extreme(function: str) -> Rewrite:
-    """Make the rewrite of GREATEST or LEAST: NULLs don't count."""
+    """Build the rewrite of GREATEST or LEAST, which ignore NULLs."""
 
     def rewrite(call: Call) -> Sql:
         values, kind = call.same_type(*range(len(call)))
@@ -200,7 +202,7 @@ def extreme(function: str) -> Rewrite:
 
 
 def _whole(call: Call, result: str, divisor: str) -> str:
-    """Fail where the divisor is zero and the dividend isn't NULL; what DuckDB does itself differs between releases."""
+    """Fail if the divisor is zero and the dividend isn't NULL; DuckDB's own behavior differs between releases."""
     if call.value(1).constant:
         return result
     failure = f"CASE WHEN {call.long(0)} IS NOT NULL THEN {_BY_ZERO} END"

@@ -1,8 +1,8 @@
 """
-Regular expressions: Druid has Java's, DuckDB has RE2's.
+Translate regular expressions: Druid uses Java's, DuckDB uses RE2's.
 
 DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#string-functions (REGEXP_*),
-https://github.com/google/re2/wiki/Syntax. A construct that RE2 lacks or reads otherwise is refused.
+https://github.com/google/re2/wiki/Syntax. A construct that RE2 lacks, or interprets differently, raises an error.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ _TOKEN = re.compile(
     r"\\(?P<escape>.)|(?P<class>\[)|(?P<close>\])|(?P<group>\(\?[^)]{0,2})|(?P<possessive>[*+?}]\+)|.", re.DOTALL
 )
 _ESCAPES = frozenset("dDwWbBnrtfAz") | frozenset(r"\.[]{}()*+?^$|/-'\"&~#@!%,:;<>=_` ")
-"""Letters and signs that mean the same in both after a backslash. RE2's ``\\s`` lacks the vertical tab, see below."""
+"""Characters that have the same meaning in both engines after a backslash. RE2's ``\\s`` lacks the vertical tab, see
+below."""
 _INLINE_FLAGS = re.compile(r"\(\?(:|[ims]+$|[ims]:)")
 _REFERENCE = re.compile(r"\\(.)|\$(\d)?", re.DOTALL)
 
@@ -27,7 +28,7 @@ def regexp_like(call: Call) -> Sql:
 
 
 def regexp_extract(call: Call) -> Sql:
-    """``REGEXP_EXTRACT(text, pattern[, group])``: the first match or one of its groups, NULL if there is none."""
+    """``REGEXP_EXTRACT(text, pattern[, group])``: the first match or one of its groups; NULL if nothing matches."""
     text, pattern = call.text(0), _pattern(call)
     group = call.constant_long(2) if len(call) > 2 else 0
     groups = re.compile(call.constant_text(1)).groups
@@ -35,13 +36,13 @@ def regexp_extract(call: Call) -> Sql:
         raise call.refuse(f"with group {group} of a pattern that has {groups}")
     found = f"regexp_extract({text}, {pattern}, {group})"
     if group and re.search(r"\||\)[?*{]", call.constant_text(1)):
-        # A group that took no part is NULL in Java and '' in RE2.
+        # A group without a match is NULL in Java and '' in RE2.
         found = f"nullif({found}, '')"
     return string(f"CASE WHEN regexp_matches({text}, {pattern}) THEN {found} END")
 
 
 def regexp_replace(call: Call) -> Sql:
-    """``REGEXP_REPLACE(text, pattern, replacement)``: every match; ``$1`` stands for a group."""
+    """``REGEXP_REPLACE(text, pattern, replacement)``: replaces every match; ``$1`` refers to a group."""
     replacement = ""
     position = 0
     groups = re.compile(_checked(call)).groups
@@ -64,7 +65,7 @@ def _pattern(call: Call) -> str:
 
 
 def _checked(call: Call) -> str:
-    r"""Return the pattern if both engines read it the same way; ``\s`` is spelled out for RE2."""
+    r"""Return the pattern if both engines interpret it in the same way; ``\s`` is expanded for RE2."""
     pattern = call.constant_text(1)
     result, depth = "", 0
     for match in _TOKEN.finditer(pattern):
@@ -90,7 +91,7 @@ def _checked(call: Call) -> str:
         raise _refuse(call, "'&&'")
     try:
         re.compile(pattern)
-    except (re.error, OverflowError, ValueError) as error:  # the latter two for repetitions of very many digits
+    except (re.error, OverflowError, ValueError) as error:  # the latter two for repetition counts with very many digits
         raise call.refuse(f"with the pattern {pattern[:200]!r}: {error}") from None
     return result
 

@@ -1,9 +1,9 @@
 """
-Functions of strings.
+String functions.
 
 DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#string-functions. The empty string is not NULL
 (Druid's SQL-compatible mode, its only one since version 32). GUESS: characters are Unicode code points; Java counts
-UTF-16 units, which differ for emoji.
+UTF-16 units, so the lengths of emoji differ.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
 from airflow_provider_polaris.emulator.sql.values.values import Sql, boolean, long, quote_text, string
 
 _LONGEST = 16_777_216
-"""Characters of the longest text that ``REPEAT`` makes."""
+"""Maximum number of characters in a result of ``REPEAT``."""
 
 
 def upper(call: Call) -> Sql:
@@ -32,7 +32,7 @@ def length(call: Call) -> Sql:
 
 
 def concat(call: Call) -> Sql:
-    """``CONCAT(text, ...)`` and ``||``: NULL if any part is."""
+    """``CONCAT(text, ...)`` and ``||``: NULL if any part is NULL."""
     return string("(" + " || ".join(call.text(index) for index in range(len(call))) + ")")
 
 
@@ -40,7 +40,7 @@ def substring(call: Call) -> Sql:
     """
     ``SUBSTRING(text, start[, length])``.
 
-    GUESS from Druid's source: a start after the last character gives NULL, where standard SQL has an empty string.
+    GUESS from Druid's source: a start after the last character gives NULL; standard SQL gives an empty string.
     """
     text, start = call.text(0), call.long(1)
     constant = call.value(1).constant
@@ -70,7 +70,7 @@ def right(call: Call) -> Sql:
 
 
 def trim(call: Call) -> Sql:
-    """``BTRIM(text[, characters])``; blanks if no characters are named."""
+    """``BTRIM(text[, characters])``; blanks by default."""
     return _trim(call, "trim")
 
 
@@ -102,7 +102,7 @@ def repeat(call: Call) -> Sql:
     """
     text, count = call.text(0), call.long(1) if len(call) > 1 else "1"
     message = quote_text(f"function '{call.name}' is not supported with a result of more than {_LONGEST} characters")
-    # The check is in the argument: DuckDB may work out a constant call even where a condition leaves it out.
+    # The check is in the argument: DuckDB may evaluate a constant call even if a condition excludes it.
     return string(
         f"CASE WHEN {count} >= 1 THEN repeat({text}, CASE WHEN length({text}) > {_LONGEST} // greatest({count}, 1)"
         f" THEN error({message}) ELSE {count} END) END"
@@ -110,7 +110,7 @@ def repeat(call: Call) -> Sql:
 
 
 def lpad(call: Call) -> Sql:
-    """``LPAD(text, length[, characters])``; blanks if no characters are named."""
+    """``LPAD(text, length[, characters])``; blanks by default."""
     return _pad(call, "lpad")
 
 
@@ -120,12 +120,12 @@ def rpad(call: Call) -> Sql:
 
 
 def strpos(call: Call) -> Sql:
-    """``STRPOS(text, find)``: from 1, 0 if it isn't there."""
+    """``STRPOS(text, find)``: counts from 1; 0 if it isn't found."""
     return long(f"strpos({call.text(0)}, {call.text(1)})")
 
 
 def position(call: Call) -> Sql:
-    """``POSITION(find IN text [FROM start])``: from 1, 0 if it isn't there."""
+    """``POSITION(find IN text [FROM start])``: counts from 1; 0 if it isn't found."""
     find, text = call.text(0), call.text(1)
     if len(call) == 2:
         return long(f"strpos({text}, {find})")
@@ -142,12 +142,12 @@ def contains_string(call: Call) -> Sql:
 
 
 def icontains_string(call: Call) -> Sql:
-    """``ICONTAINS_STRING(text, find)``: upper and lower case are the same."""
+    """``ICONTAINS_STRING(text, find)``: ignores case."""
     return boolean(f"contains(lower({call.text(0)}), lower({quote_text(call.constant_text(1))}))")
 
 
 def like(call: Call) -> Sql:
-    """``text LIKE pattern [ESCAPE character]``; no character escapes by default."""
+    """``text LIKE pattern [ESCAPE character]``; there is no default escape character."""
     text, pattern = call.text(0), call.text(1)
     if len(call) == 2:
         return boolean(f"({text} LIKE {pattern})")

@@ -1,8 +1,8 @@
 """
-Functions of time.
+Date and time functions.
 
 DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#date-and-time-functions; timestamps have
-milliseconds and are UTC unless a zone is given.
+milliseconds and are in UTC unless a zone is given.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNo
 from airflow_provider_polaris.emulator.sql.values.values import Sql, boolean, long, string, timestamp
 
 NOW = "date_trunc('millisecond', timezone('UTC', now()))"
-"""Instant at which the transaction began, which is how Polaris freezes CURRENT_TIMESTAMP for a job."""
+"""Start of the transaction, as Polaris uses a constant CURRENT_TIMESTAMP for a job."""
 
 _FIELDS = {
     "EPOCH": "epoch_ms({}) // 1000",
@@ -33,7 +33,7 @@ _FIELDS = {
     "YEAR": "year({})",
     "ISOYEAR": "isoyear({})",
 }
-"""What TIME_EXTRACT and EXTRACT read. DOCUMENTED for DOW: 1 is Monday, in Druid too."""
+"""Expressions of TIME_EXTRACT and EXTRACT by unit. DOCUMENTED for DOW: 1 is Monday, in Druid, too."""
 
 #: Units of DATE_TRUNC: those of a period in the singular, and milliseconds in the plural.
 #: OBSERVED(Druid 33); DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#date-and-time-functions.
@@ -60,7 +60,7 @@ def time_shift(call: Call) -> Sql:
 
 
 def time_parse(call: Call) -> Sql:
-    """``TIME_PARSE(text[, pattern[, zone]])``; NULL for text of another form."""
+    """``TIME_PARSE(text[, pattern[, zone]])``; NULL for text in another format."""
     pattern = call.constant_text(1) if call.has(1) else None
     return timestamp(joda.read(call.text(0), pattern, call.zone(2), call.name))
 
@@ -112,7 +112,7 @@ def timestampadd(call: Call) -> Sql:
 
 
 def timestampdiff(call: Call) -> Sql:
-    """``TIMESTAMPDIFF(unit, start, end)``: whole units between them, negative if the end comes first."""
+    """``TIMESTAMPDIFF(unit, start, end)``: whole units between them, negative if the end is before the start."""
     unit = call.unit(0)
     periods.unit_period(unit, call.name)
     return long(f"date_sub('{unit.lower()}', {call.time(1)}, {call.time(2)})")

@@ -1,0 +1,1 @@
+"""Time zones, periods, instants and Joda-Time patterns in SQL."""

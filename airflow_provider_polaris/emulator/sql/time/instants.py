@@ -1,7 +1,8 @@
 """
-Instants, periods and intervals of ISO 8601 as microseconds since 1970; years before 1 and after 9999 included.
+Parse ISO 8601 instants, periods and intervals as microseconds since 1970, including years before 1 and after 9999.
 
-``datetime`` ends at year 1 while Polaris writes its open intervals from -1000 or 0 on, so the calendar is counted here.
+``datetime`` starts at year 1, but Polaris writes open intervals from -1000 or 0 on, so this module has its own
+calendar.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _PERIOD = re.compile(
     re.ASCII,
 )
 _LARGEST_YEAR = 290_000
-"""DuckDB's timestamps end a little beyond this year, in both directions."""
+"""DuckDB's timestamps end shortly after this year, in both directions."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,17 @@ class Period:
 
     @property
     def total_months(self) -> int:
-        """Years and months as months."""
+        """Years and months, in months."""
         return self.years * 12 + self.months
 
     @property
     def total_days(self) -> int:
-        """Weeks and days as days."""
+        """Weeks and days, in days."""
         return self.weeks * 7 + self.days
 
     @property
     def is_compound(self) -> bool:
-        """Whether it has more than one kind of part, counting months, days and clock time as kinds."""
+        """Whether it has parts of more than one kind: months, days, clock time."""
         return sum(1 for part in (self.total_months, self.total_days, self.clock_us) if part) > 1
 
 
@@ -62,7 +63,7 @@ def parse_period(text: str) -> Period:
     >>> parse_period("P1W").total_days, parse_period("PT90M").clock_us
     (7, 5400000000)
 
-    :raises SqlInvalid: It is none, or is zero.
+    :raises SqlInvalid: The text is not a period, or the period is zero.
     """
     match = _PERIOD.fullmatch(text)
     if match is None:
@@ -87,14 +88,14 @@ def parse_period(text: str) -> Period:
 
 def parse_instant(text: str) -> int | None:
     """
-    Parse an ISO 8601 instant: a year alone, a date, a blank instead of ``T``, an offset; UTC where it names none.
+    Parse an ISO 8601 instant: a year, a date, a blank instead of ``T``, an optional offset (default: UTC).
 
-    Digits of the fraction after the third are dropped: Druid's time has milliseconds.
+    Fraction digits after the third are dropped, because Druid's time has milliseconds.
 
     >>> parse_instant("1970-01-02T00:00:00.001Z"), parse_instant("0"), parse_instant("June")
     (86400001000, -62167219200000000, None)
 
-    :return: Microseconds since 1970, or None if it is not an instant.
+    :return: Microseconds since 1970, or None if the text is not an instant.
     """
     match = _INSTANT.fullmatch(text)
     if match is None:
@@ -121,7 +122,7 @@ def parse_interval(text: str) -> tuple[int, int]:
     (0, 86400000000)
 
     :return: Start and end in microseconds since 1970; the end is not part of the interval.
-    :raises SqlInvalid: It is not an interval, or the end lies before the start.
+    :raises SqlInvalid: The text is not an interval, or the end is before the start.
     """
     parts = text.split("/")
     if len(parts) != 2 or all(part.startswith("P") for part in parts):
@@ -139,7 +140,7 @@ def parse_interval(text: str) -> tuple[int, int]:
 
 
 def add(instant: int, period: Period, times: int) -> int:
-    """Add a period to an instant in UTC, largest unit first; a day beyond the month's end becomes its last."""
+    """Add a period to an instant in UTC, largest unit first; a day beyond the end of a month becomes its last day."""
     for months in (period.years * 12, period.months):
         if months:
             days, clock = divmod(instant, DAY_US)
@@ -151,7 +152,7 @@ def add(instant: int, period: Period, times: int) -> int:
 
 def literal(instant: int) -> str:
     """
-    Write an instant as DuckDB SQL.
+    Format an instant as DuckDB SQL.
 
     >>> literal(0), literal(-62167219200000000)
     ("TIMESTAMP '1970-01-01 00:00:00'", 'make_timestamp(-62167219200000000)')
@@ -166,14 +167,14 @@ def literal(instant: int) -> str:
 
 
 def days_in_month(year: int, month: int) -> int:
-    """Count the days of a month of the proleptic Gregorian calendar."""
+    """Return the number of days of a month in the proleptic Gregorian calendar."""
     if month == 2:
         return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
     return 30 if month in (4, 6, 9, 11) else 31
 
 
 def days_from_civil(year: int, month: int, day: int) -> int:
-    """Count the days from 1970-01-01 to a date; eras of 400 years repeat, and a year starts in March here."""
+    """Return the days from 1970-01-01 to a date. The algorithm uses 400-year eras and years that start in March."""
     year -= month <= 2
     era, year_of_era = divmod(year, 400)
     day_of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1

@@ -1,9 +1,9 @@
 """
-Joda-Time patterns as DuckDB SQL: write a timestamp as text, read text as a timestamp.
+Translate Joda-Time patterns to DuckDB SQL: format a timestamp as text, parse text as a timestamp.
 
 DOCUMENTED https://www.joda.org/joda-time/apidocs/org/joda/time/format/DateTimeFormat.html for the letters,
-https://druid.apache.org/docs/latest/querying/sql-scalar#date-and-time-functions for the defaults. A letter that has no
-exact counterpart is refused.
+https://druid.apache.org/docs/latest/querying/sql-scalar#date-and-time-functions for the defaults. A letter without an
+exact counterpart raises an error.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _WRITE = {
     "E": "%a", "EE": "%a", "EEE": "%a", "EEEE": "%A", "a": "%p",
     "HH": "%H", "H": "%-H", "hh": "%I", "h": "%-I", "mm": "%M", "m": "%-M", "ss": "%S", "s": "%-S", "SSS": "%g",
 }  # fmt: skip
-"""Run of letters to strftime's code."""
+"""Maps a run of letters to a strftime code."""
 
 _READ = {
     "yyyy": ("year", r"\d{4}"), "MM": ("month", r"\d{1,2}"), "M": ("month", r"\d{1,2}"),
@@ -33,7 +33,7 @@ _READ = {
     "S": ("fraction", r"\d{1}"), "SS": ("fraction", r"\d{1,2}"), "SSS": ("fraction", r"\d{1,3}"),
     "Z": ("zone", r"[+-]\d{2}:?\d{2}"), "ZZ": ("zone", r"[+-]\d{2}:?\d{2}"),
 }  # fmt: skip
-"""Run of letters to the field and the text it matches. GUESS: a year has four digits; Joda takes up to nine."""
+"""Maps a run of letters to its field and regular expression. GUESS: a year has four digits; Joda accepts up to nine."""
 
 _FIXED_WIDTH = {"month": 2, "day": 2, "hour": 2, "hour12": 2, "minute": 2, "second": 2}
 
@@ -50,10 +50,10 @@ _MONTHS = "['jan','feb','mar','apr','may','jun','jul','aug','sep','oct','nov','d
 
 def write(utc: str, pattern: str | None, zone: Zone | None, function: str) -> str:
     """
-    Build the text of a timestamp.
+    Build the SQL that formats a timestamp.
 
     :param pattern: Joda pattern, or None for ISO 8601 with milliseconds and offset.
-    :raises SqlNotSupported: The pattern has a letter that is not translated.
+    :raises SqlNotSupported: The pattern has an unsupported letter.
     """
     if pattern is None:
         if zone is not None:
@@ -70,11 +70,11 @@ def write(utc: str, pattern: str | None, zone: Zone | None, function: str) -> st
 
 def read(text: str, pattern: str | None, zone: Zone | None, function: str) -> str:
     """
-    Build the timestamp that a text means, NULL for a text of another form.
+    Build the SQL that parses a text as a timestamp; NULL for a text in another format.
 
     :param text: SQL of a string.
-    :param pattern: Joda pattern, or None for ISO 8601 with ``T`` or a blank, shortened from the right at will.
-    :param zone: Zone of texts that name no offset; None for UTC.
+    :param pattern: Joda pattern, or None for ISO 8601 with ``T`` or a blank, trailing parts are optional.
+    :param zone: Zone of texts without an offset; None for UTC.
     """
     if pattern is None:
         text = _calendar_date(text)
@@ -122,7 +122,7 @@ def _calendar_date(text: str) -> str:
 
 
 def _pattern_to_regex(pattern: str, function: str) -> str:
-    """Translate a pattern to a regular expression whose named groups are the fields."""
+    """Translate a pattern to a regular expression with the fields as named groups."""
     tokens = list(_tokens(pattern))
     expression, seen = "^", set[str]()
     for index, (letters, other) in enumerate(tokens):
@@ -141,7 +141,7 @@ def _pattern_to_regex(pattern: str, function: str) -> str:
             0 <= at < len(tokens) and tokens[at][0][:1] in tuple("yMdHhmsS") for at in (index - 1, index + 1)
         )
         if beside_digits and letters[:1] in tuple("yMdHhmsS"):
-            # Without a separator each field has as many digits as letters.
+            # Without a separator, a field has one digit per letter.
             if letters == "MMM" or (field in _FIXED_WIDTH and len(letters) != _FIXED_WIDTH[field]):
                 raise _unsupported(letters, pattern, function)
             matches = rf"\d{{{len(letters)}}}"
@@ -152,7 +152,7 @@ def _pattern_to_regex(pattern: str, function: str) -> str:
 
 
 def _tokens(pattern: str) -> Iterator[tuple[str, str]]:
-    """Cut a pattern into runs of one letter and literal text."""
+    """Split a pattern into runs of one letter and literal text."""
     position = 0
     while position < len(pattern):
         match = _TOKEN.match(pattern, position)

@@ -1,10 +1,10 @@
 """
-Round and shift timestamps by ISO 8601 periods, as SQL.
+Build SQL that rounds and shifts timestamps by ISO 8601 periods.
 
 DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#date-and-time-functions for the functions,
-https://druid.apache.org/docs/latest/querying/granularities#period-granularities for the origins: a multiple of a unit
-is counted from 1970-01-01T00:00 in the zone of the call, one week starts on Monday, more weeks on the Thursday that
-1970 began with.
+https://druid.apache.org/docs/latest/querying/granularities#period-granularities for the origins: multiples of a unit
+are counted from 1970-01-01T00:00 in the zone of the call. One week starts on Monday; several weeks start on Thursday,
+the first day of 1970.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ UNITS = {
     "QUARTER": "P3M",
     "YEAR": "P1Y",
 }
-"""Period of each unit that FLOOR, CEIL, DATE_TRUNC, TIMESTAMPADD and TIMESTAMPDIFF take."""
+"""Period of each unit of FLOOR, CEIL, DATE_TRUNC, TIMESTAMPADD and TIMESTAMPDIFF."""
 
 _PLAIN = {
     "PT1S": "second",
@@ -35,7 +35,7 @@ _PLAIN = {
     "P3M": "quarter",
     "P1Y": "year",
 }
-"""Periods for which ``date_trunc`` is exact; it is the fastest way that DuckDB has."""
+"""Periods for which ``date_trunc``, DuckDB's fastest method, is exact."""
 
 
 def unit_period(unit: str, function: str) -> Period:
@@ -73,16 +73,16 @@ def floor(utc: str, period: Period, *, origin: int | None = None, zone: Zone | N
 
 
 def ceil(utc: str, period: Period, *, origin: int | None = None, zone: Zone | None = None, function: str) -> str:
-    """Round an instant up to the start of the next period; one that starts a period stays."""
+    """Round an instant up to the start of the next period; the start of a period is unchanged."""
     start = floor(utc, period, origin=origin, zone=zone, function=function)
     return f"CASE WHEN {start} = {utc} THEN {start} ELSE {shift(start, period, '1', zone)} END"
 
 
 def shift(utc: str, period: Period, times: str, zone: Zone | None = None) -> str:
     """
-    Add a period a number of times: months and days on the zone's calendar, clock time as elapsed time.
+    Add a multiple of a period: months and days on the zone's calendar, clock time as elapsed time.
 
-    Units are added largest first, as Joda-Time does; a day beyond the end of a month becomes its last.
+    Units are added largest first, as in Joda-Time; a day beyond the end of a month becomes its last day.
 
     :param times: SQL of a whole number, possibly negative.
     """
@@ -105,7 +105,7 @@ def shift(utc: str, period: Period, times: str, zone: Zone | None = None) -> str
 
 
 def truncate(unit: str, value: str) -> str:
-    """Build ``date_trunc``; before DuckDB 2.0 it gives a DATE for the units from a day on."""
+    """Build ``date_trunc``; before DuckDB 2.0 it returns a DATE for units of a day or more."""
     if unit in ("second", "minute", "hour"):
         return f"date_trunc('{unit}', {value})"
     return f"CAST(date_trunc('{unit}', {value}) AS TIMESTAMP)"
@@ -145,7 +145,7 @@ def _floor_months(value: str, period: Period, origin: int, function: str) -> str
         raise SqlNotSupported(
             f"function '{function}' is not supported with an origin after the 28th of a month", function
         )
-    # date_sub counts whole months towards zero, so instants before the origin need one period more.
+    # date_sub counts whole months towards zero, so instants before the origin need one more period.
     whole = f"(date_sub('month', {start}, {value}) // {months} * {months})"
     near = f"({start} + to_months(CAST({whole} AS INTEGER)))"
     return f"CASE WHEN {value} < {near} THEN {near} - to_months({months}) ELSE {near} END"

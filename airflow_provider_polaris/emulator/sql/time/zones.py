@@ -1,4 +1,4 @@
-"""Time zones: naive timestamps are UTC; these build the SQL that turns them into local time and back."""
+"""Build SQL that converts naive timestamps in UTC to the local time of a zone and back."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class Zone:
     offset_us: int | None
 
     def local(self, utc: str) -> str:
-        """Build the local time of an instant."""
+        """Build the SQL for the local time of an instant."""
         if self.offset_us is not None:
             return f"({utc} + to_microseconds({self.offset_us}))"
         return f"timezone({quote_text(self.name)}, timezone('UTC', {utc}))"
 
     def utc_near(self, local: str, original: str) -> str:
         """
-        Build the instant of a local time that was computed from an instant.
+        Build the SQL for the instant of a local time that was computed from an instant.
 
-        As in Joda-Time, which Druid uses: of two instants with this local time the one with the offset of ``original``
-        is taken; a local time that the clocks skip becomes the first one after.
+        As in Joda-Time, which Druid uses: of two instants with this local time, the one with the offset of ``original``
+        is used; a skipped local time becomes the first one after the gap.
         """
         if self.offset_us is not None:
             return f"({local} - to_microseconds({self.offset_us}))"
@@ -46,7 +46,7 @@ class Zone:
         return f"CASE WHEN {self.local(same_offset)} = {local} THEN {same_offset} ELSE {self._utc(local)} END"
 
     def utc(self, local: str) -> str:
-        """Build the instant of a local time: the earlier of two, NULL for one that the clocks skip."""
+        """Build the SQL for the instant of a local time: the earlier of two, NULL for a skipped local time."""
         if self.offset_us is not None:
             return f"({local} - to_microseconds({self.offset_us}))"
         late = self._utc(local)
@@ -55,7 +55,7 @@ class Zone:
         return f"CASE WHEN {self.local(early)} = {local} THEN {early} WHEN {self.local(late)} = {local} THEN {late} END"
 
     def epoch_us(self) -> int:
-        """Return the instant at which 1970 began in this zone, in microseconds."""
+        """Return the instant at which 1970 starts in this zone, in microseconds."""
         if self.offset_us is not None:
             return -self.offset_us
         offset = datetime(1970, 1, 1, tzinfo=ZoneInfo(self.name)).utcoffset()
@@ -68,16 +68,16 @@ class Zone:
 
 @cache
 def _names() -> frozenset[str]:
-    """List the known names once: it reads directories."""
+    """Return the known names; cached, because this reads directories."""
     return frozenset(available_timezones())
 
 
 def parse_zone(name: str) -> Zone | None:
     """
-    Look a zone up.
+    Parse a time zone.
 
     :return: None for UTC.
-    :raises SqlInvalid: There is no such zone.
+    :raises SqlInvalid: The zone doesn't exist.
 
     >>> parse_zone("UTC"), parse_zone("+05:30").offset_us
     (None, 19800000000)

@@ -1,0 +1,1 @@
+"""Translation of Druid SQL queries and expressions to DuckDB SQL."""

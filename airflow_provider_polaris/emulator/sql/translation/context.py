@@ -1,4 +1,4 @@
-"""What the translation of every node needs: scope, parameters, calls, columns and aggregates."""
+"""The shared state of a translation: scope, parameters, calls, columns and aggregates."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from airflow_provider_polaris.emulator.sql.values.values import Sql
 
 class TranslationContext(ABC):
     """
-    The scope of one translation, and what its expressions used.
+    The scope of one translation, and the columns and aggregates that its expressions use.
 
-    :param scope: Columns in reach.
-    :param clause: Clause that may hold no aggregate, for messages; None where aggregates are allowed.
-    :param storing: Whether an aggregate gives its stored form.
-    :param parameters: Value of each ``?``, by its place in the text.
-    :param subquery: Translates a SELECT with one column to SQL in parentheses; None where there may be none.
+    :param scope: The visible columns.
+    :param clause: Clause that doesn't allow aggregates, for messages; None if aggregates are allowed.
+    :param storing: Whether an aggregate is translated to its stored form.
+    :param parameters: Value of each ``?``, by its position in the text.
+    :param subquery: Translates a SELECT with one column to SQL in parentheses; None if subqueries are not allowed.
     """
 
     def __init__(
@@ -52,11 +52,11 @@ class TranslationContext(ABC):
         """Translate a node; see :class:`~airflow_provider_polaris.emulator.sql.translation.translator.Translator`."""
 
     def call(self, name: str, nodes: Sequence[exp.Expression]) -> Call:
-        """Make a call of this translator."""
+        """Create a call that uses this translator."""
         return Call(name, nodes, self.translate)
 
     def column(self, name: str, qualifier: str | None = None) -> Sql:
-        """Translate a column's name."""
+        """Translate a column name."""
         field, value = self.scope.find(name, qualifier)
         self.uses.add(field.name)
         if not self._inside_aggregate:
@@ -64,7 +64,7 @@ class TranslationContext(ABC):
         return value
 
     def aggregate(self, name: str, arguments: Sequence[exp.Expression], condition: exp.Expression | None) -> Sql:
-        """Translate a call of an aggregate, with the condition of its FILTER clause."""
+        """Translate an aggregate call, with the condition of its FILTER clause."""
         rewrite, least, most = aggregates.FUNCTIONS[name]
         if self.clause is not None:
             raise SqlInvalid(f"Aggregate expression is illegal in {self.clause} clause")
@@ -73,7 +73,7 @@ class TranslationContext(ABC):
         nodes, is_distinct = _distinct(name, arguments)
         is_star = len(nodes) == 1 and isinstance(nodes[0], exp.Star)
         if is_star and (name != "COUNT" or is_distinct):
-            raise SqlInvalid(f"'*' is no argument of '{name}'")
+            raise SqlInvalid(f"'*' is not an argument of '{name}'")
         check_count(name, nodes, least, most)
         self.has_aggregate = True
         self._inside_aggregate = True
@@ -99,7 +99,7 @@ def check_count(name: str, nodes: Sequence[Any], least: int, most: int) -> None:
     """
     Check the number of arguments of a call.
 
-    :raises SqlInvalid: There are too few or too many.
+    :raises SqlInvalid: The number is too small or too large.
     """
     if not least <= len(nodes) <= most:
         expected = str(least) if least == most else f"{least} to {most}"

@@ -1,4 +1,4 @@
-"""Translate the expressions of a job: mappings and the filter."""
+"""Translate the expressions of a job: mappings and filter."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def translate_expression(text: str, columns: Sequence[Column], *, storing: bool)
     Translate the expression of a mapping.
 
     :param text: Druid SQL: ``UPPER("city")``, ``MAX("session_length")``.
-    :param columns: The columns of the source, by their exact names.
-    :param storing: True gives what a table stores: a sketch instead of its number, 0 or 1 for a boolean. False gives
-        what a query shows.
-    :raises SqlNotSupported: The emulator can't do it; the message names the function.
-    :raises SqlInvalid: It does not parse, or names a column that is not among ``columns``.
+    :param columns: The columns of the source, by exact name.
+    :param storing: True returns the stored form: a sketch instead of its number, 0 or 1 for a boolean. False returns
+        the form of a query.
+    :raises SqlNotSupported: The emulator doesn't support it; the message names the function.
+    :raises SqlInvalid: The text can't be parsed, or uses an unknown column.
     """
     translator = Translator(bare_scope(columns), storing=storing)
     node, value = _translate(translator, text)
     if translator.has_aggregate:
         if storing and not _is_aggregate(node):
-            # GUESS: whether Polaris stores such a measure isn't documented; it could not be rolled up again.
+            # GUESS: not documented whether Polaris stores such a measure; a rollup of it would be impossible.
             raise SqlNotSupported(f"a measure that is more than one aggregate is not supported: {text!r}")
         if translator.ungrouped:
             raise SqlInvalid(f"Expression '{next(iter(translator.ungrouped))}' is not being grouped")
@@ -42,8 +42,8 @@ def translate_filter(text: str, columns: Sequence[Column]) -> Expression:
     """
     Translate a filter: the body of a WHERE clause without the keyword.
 
-    :raises SqlNotSupported: The emulator can't do it.
-    :raises SqlInvalid: It does not parse, names an unknown column, has an aggregate, or is no condition.
+    :raises SqlNotSupported: The emulator doesn't support it.
+    :raises SqlInvalid: The text can't be parsed, uses an unknown column, has an aggregate, or is not a condition.
     """
     translator = Translator(bare_scope(columns), clause="WHERE")
     _, value = _translate(translator, text)
@@ -59,13 +59,13 @@ def _translate(translator: Translator, text: str) -> tuple[exp.Expression, Sql]:
 
 
 def _is_aggregate(node: exp.Expression) -> bool:
-    """Whether a node that contains an aggregate is one."""
+    """Whether a node that contains an aggregate is an aggregate itself."""
     bare = node.unnest()
     return isinstance(bare, exp.Filter) or (isinstance(bare, exp.Anonymous) and str(bare.this).upper() not in FUNCTIONS)
 
 
 def _finished(value: Sql, storing: bool) -> Sql:
-    """Give the value a type that a column can have."""
+    """Convert the value to a type that a column can have."""
     if value.type == "interval":
         raise SqlNotSupported("INTERVAL as a value is not supported")
     if value.type == "null":

@@ -1,4 +1,4 @@
-"""Every kind of node that a Druid expression may have, and its translation."""
+"""Translate each kind of node in a Druid expression."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _filtered(context: TranslationContext, node: exp.Expression) -> Sql:
     inner, where = node.this, node.expression
     name = str(inner.this).upper() if isinstance(inner, exp.Anonymous) else ""
     if name not in aggregates.FUNCTIONS or not isinstance(where, exp.Where):
-        raise SqlInvalid(f"FILTER follows an aggregate only, not {describe(inner)}")
+        raise SqlInvalid(f"FILTER can only follow an aggregate, not {describe(inner)}")
     only(inner, "this", "expressions")
     return context.aggregate(name, inner.expressions, where.this)
 
@@ -72,7 +72,7 @@ def _plus_or_minus(name: str, sign: int) -> Callable[[TranslationContext, exp.Ex
             only(node, "this", "expression")
             moment = context.translate(node.this)
             if moment.type not in TEMPORAL:
-                raise SqlInvalid(f"Cannot apply '{name}' to an INTERVAL and what is no TIMESTAMP")
+                raise SqlInvalid(f"Cannot apply '{name}' to an INTERVAL and a value that is not a TIMESTAMP")
             return times.add_interval(moment, context.translate(node.expression), sign)
         return arithmetic(context, node)
 
@@ -104,10 +104,10 @@ def _parentheses(context: TranslationContext, node: exp.Expression) -> Sql:
 
 
 def _chain(name: str, rewrite: Rewrite) -> Callable[[TranslationContext, exp.Expression], Sql]:
-    """Make the handler of an operator that takes any number of operands."""
+    """Build the handler of an operator with any number of operands."""
 
     def handle(context: TranslationContext, node: exp.Expression) -> Sql:
-        # Flattened, because a thousand conditions in a row nest a thousand levels deep in the tree.
+        # Flattened, because a chain of 1,000 conditions is a tree of 1,000 levels.
         parts: list[exp.Expression] = []
         rest: exp.Expression = node
         while type(rest) is type(node):
@@ -167,7 +167,7 @@ def _in(context: TranslationContext, node: exp.Expression) -> Sql:
 
 
 def _negated(value: Sql, node: exp.Expression) -> Sql:
-    # Releases of sqlglot differ in whether NOT LIKE is a NOT around LIKE or a mark on it.
+    # Depending on the sqlglot release, NOT LIKE is a NOT around LIKE or an attribute of LIKE.
     return Sql(f"(NOT {value.text})", "boolean") if node.args.get("negate") else value
 
 
@@ -291,4 +291,4 @@ NODES: dict[type[exp.Expression], Callable[[TranslationContext, Any], Sql]] = {
     exp.CurrentTimestamp: _now("CURRENT_TIMESTAMP"),
     exp.CurrentDate: _now("CURRENT_DATE"),
 }
-"""Every kind of node that has a translation."""
+"""Handlers of all supported kinds of nodes."""

@@ -1,4 +1,4 @@
-"""The output columns of a SELECT: which they are, how they are called, what type they have."""
+"""The output columns of a SELECT: their expressions, names and types."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_provider_polaris.emulator.sql.values.values import Sql, quote_name
 
 
 def expand(expressions: Sequence[exp.Expression], scope: Scope) -> list[tuple[str, exp.Expression]]:
-    """List the output columns of a SELECT: name and expression, ``*`` spelled out."""
+    """Return name and expression of each output column of a SELECT; ``*`` is expanded."""
     items: list[tuple[str, exp.Expression]] = []
     for node in expressions:
         star = node.this if isinstance(node, exp.Column) else node
@@ -41,12 +41,14 @@ def _reference(name: str, source: str | None) -> exp.Expression:
 
 
 def output_name(name: str, index: int, outermost: bool) -> str:
-    """Write the name of an output column: the query's own where it is seen, ``c1``, ``c2``, ... inside."""
+    """Return the quoted name of an output column: the query's own name in the result, ``c1``, ``c2``, ... in
+    subqueries.
+    """
     return quote_name(name) if outermost else f"c{index}"
 
 
 def unique(names: Sequence[str]) -> list[str]:
-    """Tell equal names apart as Calcite does: ``a``, ``a0``, ``a1``."""
+    """Make names unique as Calcite does: ``a``, ``a0``, ``a1``."""
     used: dict[str, None] = {}
     numbers: dict[str, Iterator[int]] = {}
     for name in names:
@@ -59,9 +61,9 @@ def unique(names: Sequence[str]) -> list[str]:
 
 def finished(value: Sql) -> Sql:
     """
-    Give a value a type that a column can have.
+    Convert a value to a type that a column can have.
 
-    :raises SqlNotSupported: It is an interval.
+    :raises SqlNotSupported: The value is an interval.
     """
     if value.type == "null":
         return Sql("CAST(NULL AS VARCHAR)", "string")

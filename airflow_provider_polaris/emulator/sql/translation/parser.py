@@ -1,10 +1,9 @@
 """
-Parse Druid SQL with sqlglot, keeping every function call as a name and its arguments.
+Parse Druid SQL with sqlglot; keep every function call as a name with arguments.
 
-sqlglot's own dialect turns the calls it knows into classes of its own, some of which lose what was written (``NVL``
-becomes ``COALESCE``, ``DATE_TRUNC`` upper-cases its unit). The emulator has to name functions as the user wrote them
-and to decide on each of them, so only the forms with a syntax of their own (``CAST``, ``FLOOR(x TO unit)``, ...) keep
-a class.
+sqlglot's own dialect parses known calls as special classes, some of which lose the original text (``NVL`` becomes
+``COALESCE``, ``DATE_TRUNC`` upper-cases its unit). The emulator has to name functions as the user wrote them and to
+check each of them. So only forms with a special syntax (``CAST``, ``FLOOR(x TO unit)``, ...) keep a class.
 """
 
 from __future__ import annotations
@@ -50,18 +49,18 @@ _TYPE_WORDS = {
 }
 
 MAX_LENGTH = 1_000_000
-"""Longest text that is parsed, in characters; a mapping has a few hundred."""
+"""Maximum length of a parsed text in characters; a mapping has a few hundred."""
 
 _LONGEST_EXCERPT = 120
 MAX_TOKENS = 20_000
-"""Most words and signs of a text that is parsed: a list of 10,000 values. Beyond that, planning a text of such columns,
+"""Maximum number of tokens of a parsed text, enough for a list of 10,000 values. Beyond it, planning such columns,
 conditions or joins takes minutes."""
 
 DruidParser: Any = Druid.parser_class
 
 
 def _parse_position(parser: Any) -> exp.Expression:
-    """Parse ``POSITION(needle IN haystack [FROM start])``; the ``FROM`` is Calcite's, sqlglot doesn't know it."""
+    """Parse ``POSITION(needle IN haystack [FROM start])``; sqlglot doesn't support Calcite's ``FROM``."""
     needle = parser._parse_bitwise()
     if not parser._match(TokenType.IN):
         parser.raise_error("Expected IN in POSITION")
@@ -88,7 +87,7 @@ def _parse_time_literal(parser: Any, this: exp.Expression, target: exp.DataType)
 
 
 def _parse_placeholder(parser: Any) -> exp.Expression:
-    """Parse ``?``, keeping its place in the text: that is the order in which parameters are given."""
+    """Parse ``?`` and keep its position in the text, because parameters are passed in this order."""
     return exp.Placeholder(this=str(parser._prev.start))
 
 
@@ -115,7 +114,7 @@ class PolarisSql(Druid):
         """Grammar."""
 
         FUNCTIONS: ClassVar[Any] = {}
-        # Only expressions and queries are parsed, so that COMMENT or SET can be the name of a column.
+        # Only expressions and queries are parsed, so COMMENT and SET are valid column names.
         STATEMENT_PARSERS: ClassVar[Any] = {}
         FUNCTION_PARSERS: ClassVar[Any] = {
             **{name: DruidParser.FUNCTION_PARSERS[name] for name in _SPECIAL_FORMS},
@@ -127,7 +126,7 @@ class PolarisSql(Druid):
             exp.DataType.Type.DATE: _parse_time_literal,
         }
         PLACEHOLDER_PARSERS: ClassVar[Any] = {TokenType.PLACEHOLDER: _parse_placeholder}
-        # Of the operators after a column only the dot is Druid's; the rest (::, ->, ?) belong to other databases.
+        # The only operator after a column in Druid is the dot; the others (::, ->, ?) belong to other databases.
         COLUMN_OPERATORS: ClassVar[Any] = {TokenType.DOT: DruidParser.COLUMN_OPERATORS[TokenType.DOT]}
         NO_PAREN_FUNCTION_PARSERS: ClassVar[Any] = {"CASE": DruidParser.NO_PAREN_FUNCTION_PARSERS["CASE"]}
 
@@ -136,7 +135,7 @@ def parse_one(text: str) -> exp.Expression:
     """
     Parse one expression or one query.
 
-    :raises SqlInvalid: The text doesn't parse, is empty, or holds more than one statement.
+    :raises SqlInvalid: The text can't be parsed, is empty, or has more than one statement.
     """
     if len(text) > MAX_LENGTH:
         raise SqlInvalid(f"the SQL has {len(text)} characters, more than the {MAX_LENGTH} that are read")
@@ -161,7 +160,7 @@ def parse_one(text: str) -> exp.Expression:
 
 
 def describe(node: exp.Expression) -> str:
-    """Name a node in a message: the function it calls, or its kind and text."""
+    """Describe a node for a message: the function that it calls, or its kind and text."""
     if isinstance(node, exp.Anonymous):
         return f"function '{str(node.this).upper()}'"
     try:
@@ -173,9 +172,9 @@ def describe(node: exp.Expression) -> str:
 
 def only(node: exp.Expression, *known: str) -> None:
     """
-    Refuse a node that has parts which its translation doesn't read.
+    Reject a node with parts that its translation doesn't read.
 
-    sqlglot gains parts with every release; one that is ignored could change a number.
+    New sqlglot releases add parts; ignoring one could change a result.
     """
     unread = [name for name, part in node.args.items() if part and name not in known]
     if unread:
@@ -183,18 +182,18 @@ def only(node: exp.Expression, *known: str) -> None:
 
 
 def _reason(error: SqlglotError) -> str:
-    """Say where and why in one line; sqlglot's own text underlines with escape sequences."""
+    """Return position and reason in one line; sqlglot's own text contains escape sequences."""
     details = getattr(error, "errors", None)
     if details:
         first = details[0]
-        # "Required keyword: 'expression' missing for <class ...>" is sqlglot's word for it.
+        # sqlglot's text is "Required keyword: 'expression' missing for <class ...>".
         reason = re.sub(r"^Required keyword: .*", "something is missing", str(first["description"]).rstrip("."))
         return f"{reason} (line {first['line']}, column {first['col']})"
     return str(error).splitlines()[0]
 
 
 def _excerpt(text: str, error: SqlglotError) -> str:
-    """Return a short text as it is, and of a long one what stands around the place that is wrong."""
+    """Return a short text unchanged, and of a long text the part around the error."""
     details = getattr(error, "errors", None)
     if len(text) <= _LONGEST_EXCERPT or not details:
         return _shorten(text)

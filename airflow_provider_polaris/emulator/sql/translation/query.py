@@ -31,7 +31,7 @@ _LONGEST_ORDINAL = 9
 _TAIL = ("order", "limit", "offset")
 _FROM = ("from", "from_")
 _WITH = ("with", "with_")
-"""Releases of sqlglot name these parts differently."""
+"""The names of these parts differ between sqlglot releases."""
 
 
 def translate_query(
@@ -43,13 +43,13 @@ def translate_query(
     """
     Translate a query.
 
-    :param text: One SELECT; it may begin with WITH.
-    :param table: Finds a table by its exact name; None if there is none.
-    :param parameters: Values of the ``?``, in order, as the SQL API takes them: ``{"type": "VARCHAR", "value": "x"}``.
-    :return: DuckDB SQL and its columns. A sketch, variance or pair that is selected as it is comes as a text that says
-        what it holds.
-    :raises SqlNotSupported: The emulator can't do it; the message names what.
-    :raises SqlInvalid: It does not parse, or names a table or column that doesn't exist.
+    :param text: One SELECT, optionally with a WITH clause.
+    :param table: Returns a table by exact name; None if it doesn't exist.
+    :param parameters: Values of the ``?``, in order, in the form of the SQL API: ``{"type": "VARCHAR", "value": "x"}``.
+    :return: DuckDB SQL and its columns. A directly selected sketch, variance or pair becomes a text that describes its
+        content.
+    :raises SqlNotSupported: The emulator doesn't support it; the message names the construct.
+    :raises SqlInvalid: The text can't be parsed, or uses an unknown table or column.
     """
     if (statement := _STATEMENT.match(text)) is not None:
         raise SqlNotSupported(f"{statement[1].upper()} is not supported: only SELECT can be queried")
@@ -66,7 +66,7 @@ def translate_query(
 
 
 def _bind(node: exp.Expression, parameters: Sequence[Mapping[str, object]]) -> dict[str, Sql]:
-    """Give each ``?`` its value; a placeholder's name is its place in the text."""
+    """Assign each ``?`` its value; a placeholder's name is its position in the text."""
     places = sorted({str(found.this) for found in node.find_all(exp.Placeholder)}, key=int)
     return {place: literals.parameter(given) for place, given in zip(places, parameters, strict=False)}
 
@@ -122,7 +122,7 @@ class _Queries:
                 raise SqlInvalid(f"Type mismatch in column '{name}' of UNION ALL")
             columns.append((name, kind))
         sql = f"({sides[0].sql}) UNION ALL ({sides[1].sql})"
-        # A column's type may be wider than a branch's: ORDER BY looks at the whole, so it goes around it.
+        # A column's type may be wider than a branch's. ORDER BY uses the whole result, so it is applied outside.
         names = ", ".join(
             f"c{index} AS {output_name(name, index, outermost)}" for index, (name, _) in enumerate(columns, 1)
         )
@@ -201,7 +201,7 @@ class _Queries:
         """
         Translate ORDER BY, LIMIT and OFFSET.
 
-        :param translator: Translates what is neither an ordinal nor an alias; None where there is nothing else.
+        :param translator: Translates expressions other than ordinals and aliases; None if they are not allowed.
         """
         sql = ""
         if (order := node.args.get("order")) is not None:
@@ -269,7 +269,7 @@ def _part(node: exp.Expression, names: Sequence[str]) -> exp.Expression | None:
 
 
 def _ordinal(node: exp.Expression, columns: int, clause: str) -> int | None:
-    """Read ``GROUP BY 1``; None if it is no ordinal."""
+    """Parse the ordinal of ``GROUP BY 1``; None if it is not an ordinal."""
     if not isinstance(node, exp.Literal) or node.is_string:
         return None
     text = str(node.this)

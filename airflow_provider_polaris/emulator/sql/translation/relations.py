@@ -1,4 +1,4 @@
-"""The FROM clause: tables, subqueries and joins as DuckDB relations whose names are the emulator's own."""
+"""Translate the FROM clause: tables, subqueries and joins become DuckDB relations with generated names."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Derived:
     A translated SELECT.
 
     :param sql: DuckDB SQL without surrounding parentheses.
-    :param columns: Name and type of each output column, in order; DuckDB's names for them are ``c1``, ``c2``, ...
+    :param columns: Name and type of each output column, in order; their DuckDB names are ``c1``, ``c2``, ...
     """
 
     sql: str
@@ -38,7 +38,7 @@ class Derived:
 
 
 Environment = Mapping[str, Derived]
-"""The common table expressions in reach, by name."""
+"""The visible common table expressions, by name."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class Relations:
     """
     Translates FROM clauses.
 
-    :param table: Finds a table by its name.
+    :param table: Returns a table by name.
     :param select: Translates a subquery.
-    :param make_translator: Makes the translator of join conditions.
-    :param aliases: Gives names that no other relation of the query has: DuckDB's names ignore case, Druid's don't.
+    :param make_translator: Creates the translator of join conditions.
+    :param aliases: Generates names that are unique in the query, because DuckDB's names ignore case and Druid's don't.
     """
 
     table: Callable[[str], TableRelation | None]
@@ -63,7 +63,7 @@ class Relations:
         """
         Translate the relations of one FROM clause.
 
-        :return: What follows ``FROM``, and the columns in reach.
+        :return: The SQL after ``FROM``, and the visible columns.
         """
         sql, source = self._relation(first, environment)
         sources = [source]

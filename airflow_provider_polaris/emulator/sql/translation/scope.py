@@ -1,4 +1,4 @@
-"""Which columns an expression may name, and where they are."""
+"""The columns that an expression may use, and their SQL."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ TIME_COLUMN = "__time"
 @dataclass(frozen=True)
 class Field:
     """
-    A column in reach.
+    A visible column.
 
-    :param name: Its name, as the SQL writes it; case sensitive, while DuckDB's names are not.
+    :param name: Its name in the SQL; case sensitive, unlike DuckDB's names.
     :param type: Canonical data type.
-    :param sql: How DuckDB reaches it.
+    :param sql: Its DuckDB SQL.
     """
 
     name: str
@@ -42,9 +42,9 @@ class Scope:
 
     def find(self, name: str, qualifier: str | None = None) -> tuple[Field, Sql]:
         """
-        Look a column up.
+        Find a column.
 
-        :raises SqlInvalid: No relation has it, or more than one.
+        :raises SqlInvalid: No relation or more than one has the column.
         """
         sources = [source for source in self.sources if qualifier is None or source.name == qualifier]
         if qualifier is not None and not sources:
@@ -60,7 +60,7 @@ class Scope:
         return field, Sql(field.sql, field.type)
 
     def fields(self, qualifier: str | None = None) -> list[Field]:
-        """List the columns that ``*`` or ``qualifier.*`` stands for."""
+        """Return the columns of ``*`` or ``qualifier.*``."""
         sources = [source for source in self.sources if qualifier is None or source.name == qualifier]
         if not sources:
             raise SqlInvalid(f"Table '{qualifier}' not found" if qualifier else "SELECT * needs a FROM clause")
@@ -68,6 +68,6 @@ class Scope:
 
 
 def bare_scope(columns: Sequence[Column]) -> Scope:
-    """Put columns in reach by their quoted names alone."""
+    """Build a scope of columns without a relation name."""
     fields = tuple(Field(column.name, canonical(column.data_type), quote_name(column.name)) for column in columns)
     return Scope((Source(None, fields),))

@@ -1,8 +1,8 @@
 """
 Translate one parsed Druid expression to DuckDB, node by node.
 
-Every kind of node and every function has an entry in a table; what has none is refused by name. Nothing that the
-translator doesn't know reaches DuckDB, so no table function, setting or file can be reached either.
+Every supported kind of node and function has an entry in a table; all others raise an error with their name. Only known
+constructs reach DuckDB, so a query can't use its table functions, settings or files.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import Sql
 
 MAX_LENGTH = 1_000_000
-"""Longest translation of an expression, in characters."""
+"""Maximum length of a translated expression in characters."""
 
 
 class Translator(TranslationContext):
-    """Translates each node by the function that the table of nodes has for its kind."""
+    """Translates each node with the handler for its kind."""
 
     def translate(self, node: exp.Expression) -> Sql:
         """
         Translate a node.
 
-        :raises SqlNotSupported: It, or something in it, has no translation.
-        :raises SqlInvalid: It is wrong.
+        :raises SqlNotSupported: The node, or a part of it, is not supported.
+        :raises SqlInvalid: The node is invalid.
         """
         handler = NODES.get(type(node))
         if handler is None:
@@ -35,7 +35,7 @@ class Translator(TranslationContext):
         before = dict(self.ungrouped)
         value = handler(self, node)
         if len(value.text) > MAX_LENGTH:
-            # Some translations repeat an argument; calls inside calls multiply that.
+            # Some translations repeat an argument; nested calls multiply the length.
             raise SqlNotSupported(f"the SQL is not supported: its translation is longer than {MAX_LENGTH} characters")
         if value.text in self.grouped and not self._inside_aggregate:
             self.ungrouped = before

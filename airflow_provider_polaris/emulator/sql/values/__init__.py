@@ -1,0 +1,1 @@
+"""Typed SQL values and the stored forms of measures."""

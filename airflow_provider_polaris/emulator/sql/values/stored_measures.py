@@ -1,9 +1,9 @@
 """
-Stored forms of measures that are more than a number: what a job writes and a later job or query merges.
+Stored forms of measures that are not numbers: a job writes them, and a later job or query merges them.
 
-GUESS throughout: Polaris stores sketches, which estimate; here a sketch is the exact set of values as text, a variance
-its count, mean and sum of squared differences, a longStringPair the time and the string. Merging them gives what one
-pass over the original rows would have given.
+All of this is GUESS. Polaris stores sketches, which estimate. Here a sketch is the exact set of values as text, a
+variance its count, mean and sum of squared differences, a longStringPair the time and the string. Merging them gives
+the same result as one pass over the original rows.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _NO_MOMENTS = f"CAST({{'n': 0, 'mean': 0, 'm2': 0}} AS {DUCKDB_TYPES['variance']
 
 
 def element(value: Sql) -> str:
-    """Build the text of a value in a set; a timestamp is its milliseconds."""
+    """Build the text of a value in a set; a timestamp becomes its milliseconds."""
     if value.type == "string":
         return value.text
     return f"CAST({f'epoch_ms({value.text})' if value.type in TEMPORAL else value.text} AS VARCHAR)"
 
 
 def new_set(distinct_list: str) -> str:
-    """Build a set, in no order, from ``list(DISTINCT ...)``; of no rows the empty set."""
+    """Build an unordered set from ``list(DISTINCT ...)``; no rows give the empty set."""
     return f"coalesce({distinct_list}, CAST([] AS VARCHAR[]))"
 
 
@@ -44,9 +44,9 @@ def moments(count: str, mean: str, population_variance: str) -> str:
 
 def merge_moments(list_of_moments: str) -> str:
     """
-    Build the merger of ``list(...)`` of variances, by the pairwise formula of Chan et al.
+    Build the merge of ``list(...)`` of variances, by the pairwise formula of Chan et al.
 
-    The list is sorted first, so that the same rows give the same last digit whatever order they are read in.
+    The list is sorted first, so that the last digit doesn't depend on the order of the rows.
     """
     n = "CAST(a.n + b.n AS DOUBLE)"
     merged = (
@@ -58,9 +58,9 @@ def merge_moments(list_of_moments: str) -> str:
 
 def variance(moments_sql: str, kind: VarianceKind) -> str:
     """
-    Build the number from the stored form.
+    Build the variance number from the stored form.
 
-    OBSERVED 2026-11-22 in Druid's VarianceAggregatorCollector: one value has variance 0, also of a sample.
+    OBSERVED 2026-11-22 in Druid's VarianceAggregatorCollector: one value has variance 0, also for a sample.
     """
     divisor = "s.n - 1" if kind.startswith("sample") else "s.n"
     number = f"CASE s.n WHEN 0 THEN NULL WHEN 1 THEN CAST(0 AS DOUBLE) ELSE s.m2 / ({divisor}) END"
@@ -70,16 +70,17 @@ def variance(moments_sql: str, kind: VarianceKind) -> str:
 
 
 def pair(time: str, text: str) -> str:
-    """Build a time and the value at it; they compare by time first."""
+    """Build a pair of a time and its value; pairs are compared by time first."""
     return f"struct_pack(t := {time}, v := {text})"
 
 
 def show(value: Sql) -> str:
     """
-    Build what a query shows of a column that isn't a number, a text or a time.
+    Build the query output of a column that isn't a number, a text or a time.
 
-    A sketch says that it is exact and how many values it has, instead of bytes that no sketch library could read; a
-    variance and a pair show their parts as JSON. DOCUMENTED names of the pair's parts: ``lhs`` and ``rhs`` in Druid.
+    A sketch becomes a text with its number of values, because its bytes would not be readable by a sketch library. A
+    variance and a pair become JSON with their parts. DOCUMENTED names of the pair's parts: ``lhs`` and ``rhs`` in
+    Druid.
     """
     text = value.text
     if value.type in ("HLLSketch", "thetaSketch"):

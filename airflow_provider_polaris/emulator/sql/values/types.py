@@ -1,4 +1,4 @@
-"""What the translation is given and what it answers: plain data and two exceptions; knows no sqlglot, no DuckDB."""
+"""Data classes and exceptions of the translation's interface, independent of sqlglot and DuckDB."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ _SQL_NAMES = {
 }
 
 
-class SqlNotSupported(Exception):  # noqa: N818  # reads as what happened
+class SqlNotSupported(Exception):  # noqa: N818  # names an event
     """
-    The SQL may be right, but the emulator can't do it; it says so instead of guessing a number.
+    Raised if the emulator doesn't support the SQL, which may be valid; the emulator never guesses a result.
 
     :param message: One sentence that names what is not supported.
-    :param function: The function at fault, upper case, or None.
+    :param function: The unsupported function in upper case, or None.
     """
 
     def __init__(self, message: str, function: str | None = None) -> None:
@@ -62,9 +62,9 @@ class SqlNotSupported(Exception):  # noqa: N818  # reads as what happened
 
 class SqlInvalid(Exception):  # noqa: N818
     """
-    The SQL is wrong: it does not parse, names an unknown column, has an aggregate where none may stand.
+    Raised for invalid SQL: it can't be parsed, uses an unknown column, or has an aggregate in a wrong place.
 
-    :param message: One sentence, in Druid's words where they are known.
+    :param message: One sentence, with Druid's text if it is known.
     """
 
     def __init__(self, message: str) -> None:
@@ -75,12 +75,12 @@ class SqlInvalid(Exception):  # noqa: N818
 @dataclass(frozen=True)
 class Column:
     """
-    A column of a table or of a query's answer.
+    A column of a table or of a query's result.
 
     :param name: Name, case sensitive.
     :param data_type: Polaris data type in the vendor's spelling (``TableColumnDataType`` of polaris-sdk
-        20250425.14.0: ``timestamp``, ``string``, ``long``, ``double``, ``HLLSketch``, ...); answers of queries also
-        have ``boolean``.
+        20250425.14.0: ``timestamp``, ``string``, ``long``, ``double``, ``HLLSketch``, ...); query results also have
+        ``boolean``.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Expression:
     :param sql: DuckDB SQL; columns stand in double quotes without a qualifier.
     :param data_type: Polaris data type of the value.
     :param is_aggregate: True if it is, or contains, an aggregate.
-    :param uses: Names of the columns it reads.
+    :param uses: Names of the columns that it reads.
     """
 
     sql: str
@@ -107,10 +107,10 @@ class Expression:
 @dataclass(frozen=True)
 class TableRelation:
     """
-    Where the rows of a table are.
+    The DuckDB relation of a table's rows.
 
-    :param relation_sql: What may follow ``FROM`` in DuckDB: a quoted name or a parenthesised SELECT.
-    :param columns: Its columns; the relation has a column of the same name for each.
+    :param relation_sql: SQL for DuckDB's ``FROM``: a quoted name or a SELECT in parentheses.
+    :param columns: Its columns; the relation has a column with the name of each.
     """
 
     relation_sql: str
@@ -132,7 +132,7 @@ class Query:
 
 def canonical(data_type: str) -> str:
     """
-    Give synonyms and spellings of a data type one name; an unknown one stays as it is.
+    Return the canonical name of a data type; an unknown type is returned unchanged.
 
     >>> canonical("VARCHAR"), canonical("string_array")
     ('string', 'stringArray')
@@ -142,7 +142,7 @@ def canonical(data_type: str) -> str:
 
 def sql_name(data_type: str) -> str:
     """
-    Name a data type as Druid's messages do.
+    Return the name of a data type in Druid's messages.
 
     >>> sql_name("long"), sql_name("HLLSketch")
     ('BIGINT', 'COMPLEX<HLLSketch>')

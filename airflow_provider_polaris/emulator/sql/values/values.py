@@ -1,4 +1,4 @@
-"""A piece of DuckDB SQL with its type, and the conversions between types that Druid makes on its own."""
+"""DuckDB SQL with its type, and Druid's implicit conversions between types."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Sql:
     """
     DuckDB SQL and the type of its value.
 
-    :param text: SQL that can stand anywhere an operand can (in parentheses where needed).
+    :param text: SQL that is valid as an operand (with parentheses if needed).
     :param type: Polaris data type, or ``boolean``, ``date``, ``null``, ``interval``.
-    :param constant: For literals the value: str, int, float, bool; for timestamps microseconds since 1970.
+    :param constant: For literals, the value: str, int, float, bool; for timestamps microseconds since 1970.
     """
 
     text: str
@@ -43,33 +43,33 @@ class Sql:
 
 
 def string(text: str) -> Sql:
-    """Type a piece of SQL as a string."""
+    """Return SQL with the type string."""
     return Sql(text, "string")
 
 
 def long(text: str) -> Sql:
-    """Type a piece of SQL as a long."""
+    """Return SQL with the type long."""
     return Sql(text, "long")
 
 
 def double(text: str) -> Sql:
-    """Type a piece of SQL as a double."""
+    """Return SQL with the type double."""
     return Sql(text, "double")
 
 
 def boolean(text: str) -> Sql:
-    """Type a piece of SQL as a boolean."""
+    """Return SQL with the type boolean."""
     return Sql(text, "boolean")
 
 
 def timestamp(text: str) -> Sql:
-    """Type a piece of SQL as a timestamp."""
+    """Return SQL with the type timestamp."""
     return Sql(text, "timestamp")
 
 
 def quote_text(value: str) -> str:
     """
-    Write a DuckDB string literal.
+    Quote a text as a DuckDB string literal.
 
     >>> quote_text("it's")
     "'it''s'"
@@ -79,7 +79,7 @@ def quote_text(value: str) -> str:
 
 def quote_name(name: str) -> str:
     """
-    Write a DuckDB identifier.
+    Quote a name as a DuckDB identifier.
 
     >>> print(quote_name('my "own" table'))
     "my ""own"" table"
@@ -88,15 +88,15 @@ def quote_name(name: str) -> str:
 
 
 def describe_types(name: str, values: Sequence[Sql]) -> str:
-    """Write a call with the types of its arguments, as Druid's messages do: ``UPPER(<BIGINT>)``."""
+    """Format a call with the types of its arguments, as in Druid's messages: ``UPPER(<BIGINT>)``."""
     return f"{name}({', '.join(f'<{sql_name(value.type)}>' for value in values)})"
 
 
 def common_type(types: Sequence[str]) -> str | None:
     """
-    Find the type that all of these convert to without being asked.
+    Return the type to which all of these types convert implicitly.
 
-    :return: None where there is none.
+    :return: None if there is no such type.
 
     >>> common_type(["long", "null", "double"]), common_type(["string", "long"])
     ('double', None)

@@ -1,4 +1,4 @@
-"""Batch jobs over tables: what is read, mapped, rolled up and stored."""
+"""Batch jobs over tables: read, map, roll up and store."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def rollup(engine: Engine, **changes: Any) -> BatchTotals:
 
 
 def test_rollup_groups_by_every_mapping_that_does_not_aggregate(loaded: Engine) -> None:
-    """The vendor page's own rollup, per hour."""
+    """The hourly rollup of the vendor's page."""
     totals = rollup(loaded)
     # 5 rows of 20.8 bytes on average
     assert totals == BatchTotals(rows_processed=5, rows_persisted=4, rows_skipped_by_error=0, bytes_processed=104)
@@ -50,14 +50,14 @@ def test_rollup_groups_by_every_mapping_that_does_not_aggregate(loaded: Engine) 
 
 
 def test_rollup_run_twice_in_replace_mode_gives_the_same_table(loaded: Engine) -> None:
-    """A replace converges."""
+    """A repeated replace gives the same table."""
     for _ in range(2):
         rollup(loaded, mode="replace", intervals=((day(1), day(4)),))
     assert loaded.rows("rollup") == ROLLED_UP
 
 
 def test_rollup_run_twice_in_append_mode_adds_the_rows_again(loaded: Engine) -> None:
-    """An append doesn't."""
+    """A repeated append adds the rows again."""
     rollup(loaded)
     rollup(loaded)
     assert loaded.rows("rollup") == sorted(ROLLED_UP * 2)
@@ -89,7 +89,7 @@ def test_source_interval_is_half_open(loaded: Engine, interval: Any, rows: int) 
 
 
 def test_filter_selects_rows_by_source_columns(loaded: Engine) -> None:
-    """The filter sees the input, not the mapping of the same name; filtered rows don't count as processed."""
+    """The filter uses the input column, not the mapping of the same name; filtered rows don't count as processed."""
     totals = rollup(loaded, filter_expression="\"city\" = 'Oslo'")
     assert (totals.rows_processed, totals.rows_persisted) == (2, 2)
     assert loaded.rows("rollup") == ROLLED_UP[1:3]
@@ -102,7 +102,7 @@ def test_filter_with_or_does_not_escape_the_interval(loaded: Engine) -> None:
 
 
 def test_time_left_out_is_mapped_to_itself(loaded: Engine) -> None:
-    """Rolled up, rows then merge only where they share a millisecond."""
+    """In a rollup, rows are then merged only if they have the same millisecond."""
     rollup(loaded, mappings=ROLLUP[1:])
     assert sorted(row[0] for row in loaded.rows("rollup")) == [row[0] for row in ROWS]
 
@@ -120,20 +120,20 @@ def test_mapping_named_like_another_input_does_not_capture_it(loaded: Engine) ->
 
 
 def test_aggregates_without_dimensions_group_by_time_alone(loaded: Engine) -> None:
-    """Nothing but __time is left to group by."""
+    """__time is the only grouping column."""
     rollup(loaded, mappings=(MappingPlan("__time", "TIME_FLOOR(\"__time\", 'P1M')"), ROLLUP[3]))
     assert loaded.rows("rollup") == [("2024-06-01T00:00:00.000Z", 5)]
 
 
 def test_constant_dimension_groups_like_any_other(loaded: Engine) -> None:
-    """A literal is not taken for a position."""
+    """A literal is not used as an ordinal."""
     rollup(loaded, mappings=(ROLLUP[0], MappingPlan("kind", "'session'"), MappingPlan("one", "7"), ROLLUP[3]))
     assert [row[1:] for row in loaded.rows("rollup")] == [("session", 7, 2), *([("session", 7, 1)] * 3)]
 
 
 @pytest.mark.parametrize("mode", ["append", "replace"])
 def test_source_that_is_the_target_is_read_as_it_was_before(loaded: Engine, mode: str) -> None:
-    """The job reads a snapshot: its own rows and its own hiding don't count."""
+    """The job reads a snapshot, without its own changes."""
     changes = {"intervals": ((day(1), day(2)),)} if mode == "replace" else {}
     mappings = (COPY[0], MappingPlan("session_length", '"session_length" + 100'))
     totals = loaded.run(target="source", mode=mode, source=TableInput("source"), mappings=mappings, **changes)
@@ -158,7 +158,7 @@ def test_deleting_rows_by_replacing_with_the_rest_keeps_the_others(loaded: Engin
 
 
 def test_self_append_with_many_hidden_segments_reads_each_live_row_once(loaded: Engine) -> None:
-    """The condition that hides old segments keeps out the job's own rows too."""
+    """The condition that hides old segments also excludes the job's own rows."""
     rows: list[Row] = [(f"2024-06-{n:02d}T00:00:00.000Z", "x", n) for n in range(1, 31)]
     loaded.load("many", rows)
     for n in range(1, 31, 2):
@@ -197,7 +197,7 @@ def test_column_that_is_not_mapped_is_null(loaded: Engine) -> None:
 def test_expression_of_a_convertible_type_is_converted(
     loaded: Engine, data_type: str, expression: str, value: Any
 ) -> None:
-    """Where no digit can get lost, the column's type wins."""
+    """The column's type is used if the conversion is lossless."""
     loaded.create("target", columns=(Column("x", data_type),))
     source = TableInput("source", (day(3), day(4)))
     loaded.run(target="target", mode="append", source=source, mappings=(MappingPlan("x", expression),))
@@ -208,13 +208,13 @@ def test_expression_of_a_convertible_type_is_converted(
     ("partitioned_by", "segments"), [(None, 3), ("hour", 4), ("month", 1), ("year", 1), ("all", 1), ("week", 2)]
 )
 def test_partitioning_of_the_job_wins_over_the_tables(loaded: Engine, partitioned_by: Any, segments: int) -> None:
-    """Without it the table's own counts."""
+    """Without it, the table's partitioning is used."""
     rollup(loaded, partitioned_by=partitioned_by)
     assert loaded.tables.stats("rollup").segment_count == segments
 
 
 def test_clustering_columns_order_the_stored_rows(loaded: Engine) -> None:
-    """Within a load, as far as storage order goes."""
+    """The order applies to the storage order within a load."""
     loaded.create("target")
     loaded.run(target="target", mode="append", source=TableInput("source"), mappings=COPY, clustering_columns=("city",))
     stored = loaded.store.execute(f'SELECT "city" FROM {loaded.tables.stored("target").data_name}')
@@ -237,7 +237,7 @@ def count_again() -> MappingPlan:
 
 
 def test_plan_columns_are_typed_by_their_expressions(loaded: Engine) -> None:
-    """What a table gets that a job creates; times other than __time are longs."""
+    """The columns of a table that a job creates; times other than __time are longs."""
     mappings = (*ROLLUP[1:], MappingPlan("seen", 'MAX("__time")', is_aggregation=True), ROLLUP[0])
     plan = BatchPlan("new", "append", TableInput("source"), mappings)
     assert plan_columns(plan, loaded.tables) == (
@@ -250,7 +250,7 @@ def test_plan_columns_are_typed_by_their_expressions(loaded: Engine) -> None:
 
 
 def test_plan_columns_of_a_file_come_from_the_input_schema(engine: Engine) -> None:
-    """No file is read for it."""
+    """No file is read."""
     plan = BatchPlan("new", "append", FileInput(("not there",), SCHEMA), (MappingPlan("__time", '"timestamp"'), *COPY))
     assert plan_columns(plan, engine.tables) == (Column("__time", "timestamp"), *COLUMNS)
 

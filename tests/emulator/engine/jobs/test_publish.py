@@ -1,4 +1,4 @@
-"""A replace that leaves the rest of a coarser segment alone: the segment is cut at the bounds of what is replaced."""
+"""A replace of a part of a coarser segment: the segment is split at the bounds of the replaced intervals."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def brief(segments: tuple[Segment, ...]) -> list[tuple[str, int]]:
 
 
 def test_part_in_the_middle_leaves_a_piece_on_both_sides(months: Engine) -> None:
-    """The pieces keep the version, and share out rows, size and times; the replaced day is unused."""
+    """The pieces keep the version and divide rows, size and times; the replaced day is unused."""
     (whole,) = months.tables.used_segments("months")
     before = months.rows("months")
     replace(months, (day(2), day(3)))
@@ -53,7 +53,7 @@ def test_part_in_the_middle_leaves_a_piece_on_both_sides(months: Engine) -> None
 
 
 def test_part_without_rows_is_emptied_and_the_rest_stays(months: Engine) -> None:
-    """An empty replace of a day takes out that day."""
+    """An empty replace of a day removes that day."""
     replace(months, (day(1), day(2)), source=EMPTY)
     assert brief(months.tables.used_segments("months")) == [("06-02/07-01 v00", 2)]
     assert brief(months.tables.unused_segments("months")) == [("06-01/06-02 v00", 3)]
@@ -61,26 +61,26 @@ def test_part_without_rows_is_emptied_and_the_rest_stays(months: Engine) -> None
 
 
 def test_part_that_had_no_rows_hides_nothing(months: Engine) -> None:
-    """Where the segment had no rows there is no piece to hide."""
+    """If the segment has no rows in the interval, there is no piece to hide."""
     replace(months, (day(10), day(11)), source=EMPTY)
     assert brief(months.tables.used_segments("months")) == [("06-01/06-10 v00", 5)]
     assert months.tables.unused_segments("months") == ()
 
 
 def test_intervals_that_touch_are_one_part(months: Engine) -> None:
-    """Two neighbouring days are replaced as two days, and cut out as one piece."""
+    """Two adjacent days are replaced as two days, and split off as one piece."""
     replace(months, (day(2), day(3)), (day(1), day(2)))
     assert brief(months.tables.unused_segments("months")) == [("06-01/06-03 v00", 4)]
 
 
 def test_segment_that_lies_inside_is_replaced_whole(months: Engine) -> None:
-    """Nothing sticks out, so nothing is cut."""
+    """The segment is completely inside the interval, so it is not split."""
     replace(months, (day(1), day(1).replace(month=7)))
     assert brief(months.tables.unused_segments("months")) == [("06-01/07-01 v00", 5)]
 
 
 def test_pieces_are_cut_again_and_replaced_like_any_other(months: Engine) -> None:
-    """A second replace cuts a piece; one of the month takes what is left."""
+    """A second replace splits a piece; a replace of the month replaces the rest."""
     replace(months, (day(3), day(4)))
     replace(months, (day(1), day(2)))
     used = ["06-01/06-02 v01", "06-02/06-03 v00", "06-03/06-04 v01"]
@@ -92,7 +92,7 @@ def test_pieces_are_cut_again_and_replaced_like_any_other(months: Engine) -> Non
 
 
 def test_segment_of_everything_is_cut_too(engine: Engine) -> None:
-    """Partitioned by ``all``: the oldest piece begins with time itself, the newest ends with it."""
+    """Partitioned by ``all``: the oldest piece has no start, the newest has no end."""
     engine.load("source")
     engine.create("months", partitioning="all")
     engine.run(target="months", mode="append", source=TableInput("source"), mappings=COPY)
@@ -104,7 +104,7 @@ def test_segment_of_everything_is_cut_too(engine: Engine) -> None:
 
 
 def test_job_that_fails_leaves_no_cut(months: Engine) -> None:
-    """The cut is part of the job's transaction."""
+    """The split is part of the job's transaction."""
     before = months.state()
     shifted = MappingPlan("__time", "TIME_SHIFT(\"__time\", 'P1D', 1)")
     with pytest.raises(JobFault) as caught:
@@ -116,7 +116,7 @@ def test_job_that_fails_leaves_no_cut(months: Engine) -> None:
 @settings(max_examples=12, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 30), st.integers(1, 9)), min_size=1, max_size=4))
 def test_rows_outside_of_what_is_replaced_are_as_before(starts: list[tuple[int, int]]) -> None:
-    """Whatever days are replaced by nothing, one after the other: exactly the rows of the other days are left."""
+    """After empty replaces of any days, exactly the rows of the other days remain."""
     clock = Clock()
     store = Store(None, now=clock)
     try:

@@ -1,4 +1,4 @@
-"""Uploaded files: JSON lines, compressed or not, good lines and bad ones, and how each data type is read."""
+"""Uploaded files: plain and compressed JSON lines, invalid lines, and the conversion to each data type."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def ingest(engine: Engine, *contents: bytes, **changes: Any) -> BatchTotals:
 
 
 def read_as(engine: Engine, data_type: str, *values: str) -> list[Any]:
-    """Ingest values, given as JSON, as a field of a type; return what the table holds, in their order."""
+    """Ingest JSON values as a field of a type, and return the stored values in the same order."""
     engine.create("typed")
     engine.store.put_blob("f", lines(*(f'{TIME}"n": {n}, "x": {value}}}' for n, value in enumerate(values))))
     schema = (Column("timestamp", "timestamp"), Column("n", "long"), Column("x", data_type))
@@ -48,14 +48,14 @@ def read_as(engine: Engine, data_type: str, *values: str) -> list[Any]:
     "pack", [bytes, gzip.compress, bz2.compress, lzma.compress], ids=["plain", "gzip", "bzip2", "xz"]
 )
 def test_file_in_any_compression_gives_the_same_rows(engine: Engine, pack: Any) -> None:
-    """The compression is recognised by the content; bytes are counted decompressed."""
+    """The compression is detected from the content; the byte count is that of the decompressed data."""
     totals = ingest(engine, pack(GOOD))
     assert totals == BatchTotals(rows_processed=5, rows_persisted=5, rows_skipped_by_error=0, bytes_processed=len(GOOD))
     assert engine.rows("events") == sorted(ROWS)
 
 
 def test_several_files_are_one_source(engine: Engine) -> None:
-    """All rows of all files arrive, in one version."""
+    """All rows of all files are stored in one version."""
     totals = ingest(engine, GOOD, gzip.compress(GOOD))
     assert (totals.rows_persisted, totals.bytes_processed) == (10, 2 * len(GOOD))
     assert len({segment.version for segment in engine.tables.used_segments("events")}) == 1
@@ -67,7 +67,7 @@ def test_several_files_are_one_source(engine: Engine) -> None:
     ids=["trailing newline", "crlf", "byte order mark", "blank lines"],
 )
 def test_layout_of_lines_makes_no_difference(engine: Engine, content: bytes) -> None:
-    """None of these is a parse exception."""
+    """None of these layouts is a parse exception."""
     totals = ingest(engine, content, max_parse_exceptions=0)
     assert (totals.rows_processed, totals.rows_skipped_by_error) == (5, 0)
 
@@ -88,19 +88,19 @@ BAD_LINES = [
 
 
 def test_bad_lines_are_skipped_and_counted(engine: Engine) -> None:
-    """By default a job takes what it can read and says how much it could not."""
+    """By default, a job stores the readable lines and counts the others."""
     totals = ingest(engine, b"\n".join([*BAD_LINES, GOOD]))
     assert (totals.rows_processed, totals.rows_persisted, totals.rows_skipped_by_error) == (5, 5, len(BAD_LINES))
     assert engine.rows("events") == sorted(ROWS)
 
 
 def test_bad_lines_up_to_the_limit_are_allowed(engine: Engine) -> None:
-    """The limit itself is still fine."""
+    """The limit itself is allowed."""
     assert ingest(engine, b"x\ny\n" + GOOD, max_parse_exceptions=2).rows_skipped_by_error == 2
 
 
 def test_bad_lines_above_the_limit_fail_the_job(engine: Engine) -> None:
-    """And nothing of the file is stored."""
+    """Nothing of the file is stored."""
     with pytest.raises(JobFault) as caught:
         ingest(engine, GOOD, b"x\ny\n" + GOOD, max_parse_exceptions=1)
     assert caught.value.code == "cannot_parse_source"
@@ -113,7 +113,7 @@ def test_bad_lines_above_the_limit_fail_the_job(engine: Engine) -> None:
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress], ids=["gzip", "bzip2", "xz"])
 def test_truncated_archive_fails_the_job(engine: Engine, pack: Any) -> None:
-    """A file that stops in the middle isn't taken for a short one."""
+    """A truncated file is not read as a complete shorter file."""
     with pytest.raises(JobFault) as caught:
         ingest(engine, pack(GOOD)[:-12])
     assert caught.value.code == "cannot_parse_source"
@@ -122,7 +122,7 @@ def test_truncated_archive_fails_the_job(engine: Engine, pack: Any) -> None:
 
 
 def test_damaged_archive_fails_the_job(engine: Engine) -> None:
-    """A checksum that doesn't fit is noticed."""
+    """A wrong checksum is detected."""
     packed = bytearray(gzip.compress(GOOD))
     packed[-5] ^= 0xFF
     with pytest.raises(JobFault) as caught:
@@ -139,7 +139,7 @@ def test_file_that_is_gone_fails_the_job(engine: Engine) -> None:
 
 
 def test_format_other_than_json_lines_fails_the_job(engine: Engine) -> None:
-    """CSV read as JSON would be all parse exceptions."""
+    """CSV read as JSON would give only parse exceptions."""
     source = FileInput(("f0",), SCHEMA, {"format": "csv"})
     with pytest.raises(JobFault) as caught:
         ingest(engine, GOOD, source=source)
@@ -157,7 +157,7 @@ def test_file_job_that_does_not_map_time_fails(engine: Engine) -> None:
 
 
 def test_replace_from_a_file_discards_rows_outside_of_its_intervals(engine: Engine) -> None:
-    """As with a table as the source: a replace touches its intervals only."""
+    """As with a table as the source, a replace changes only its intervals."""
     ingest(engine, GOOD)
     ingest(engine, GOOD, mode="replace", intervals=((day(1), day(2)),), filter_expression="FALSE OR TRUE")
     assert engine.rows("events") == sorted(ROWS)
@@ -165,7 +165,7 @@ def test_replace_from_a_file_discards_rows_outside_of_its_intervals(engine: Engi
 
 
 def test_field_names_of_any_kind_are_found(engine: Engine) -> None:
-    """Names are looked up whole: no paths, no case folding, no injection."""
+    """Names are matched exactly: no paths, no case folding, no injection."""
     names = ["a.b", "a/b", "a~b", "$.a", "it's", 'quo"te', "ümlaut", " ", "x]"]
     record = {"timestamp": "2024-06-01T00:00:00Z", "a": {"b": "wrong"}, "A.B": "wrong"}
     record.update({name: f"value of {name}" for name in names})
@@ -187,13 +187,13 @@ def test_strings_are_read_as_text(engine: Engine) -> None:
 
 
 def test_longs_lose_fractions_and_what_is_no_number(engine: Engine) -> None:
-    """Truncation as in Druid, not rounding; what doesn't fit is null rather than a wrong number."""
+    """Fractions are truncated as in Druid, not rounded; a value that doesn't fit becomes null."""
     values = ["12", '"12"', "12.7", "-12.7", "1e3", '"abc"', "true", "9223372036854775807", "9223372036854775808"]
     assert read_as(engine, "long", *values) == [12, 12, 12, -12, 1000, None, None, 9223372036854775807, None]
 
 
 def test_doubles_are_read_exactly(engine: Engine) -> None:
-    """The nearest double, as every JSON reader gives it."""
+    """The value is the nearest double, as in every JSON parser."""
     assert read_as(engine, "double", "0.1", '"2.5"', "12", '"abc"', "1e400") == [0.1, 2.5, 12.0, None, "Infinity"]
 
 
@@ -205,7 +205,7 @@ def test_arrays_and_json_are_read(engine: Engine) -> None:
 
 
 def test_timestamps_are_iso_text_or_milliseconds(engine: Engine) -> None:
-    """Offsets are converted to UTC; fractions beyond milliseconds are cut off, as Druid has no finer time."""
+    """Offsets are converted to UTC; fractions below a millisecond are truncated, because Druid has no finer time."""
     texts = [
         '"2024-06-01T02:00:00+02:00"',
         '"2024-06-01T00:00:00Z"',
@@ -220,7 +220,7 @@ def test_timestamps_are_iso_text_or_milliseconds(engine: Engine) -> None:
 
 @pytest.mark.parametrize("name", ["city", "note"])
 def test_null_byte_fails_the_job_where_it_is_read(engine: Engine, name: str) -> None:
-    """A null byte in a string that the job reads is an error of its own; elsewhere it doesn't matter."""
+    """A null byte in a string that the job reads has its own error code; other null bytes are ignored."""
     content = f'{TIME}"{name}": "a\\u0000b"}}'.encode()
     if name == "note":
         assert ingest(engine, content).rows_persisted == 1
@@ -234,15 +234,15 @@ def test_null_byte_fails_the_job_where_it_is_read(engine: Engine, name: str) -> 
 
 
 def test_schema_with_two_names_that_differ_by_case_is_refused(engine: Engine) -> None:
-    """DuckDB would take them for one."""
+    """DuckDB would treat them as the same column."""
     source = FileInput(("f0",), (*SCHEMA, Column("City", "string")))
     with pytest.raises(JobFault) as caught:
         ingest(engine, GOOD, source=source)
-    assert caught.value.message == "field 'City' of the input schema can't be told from 'city'."
+    assert caught.value.message == "field 'City' of the input schema differs from 'city' only by case."
 
 
 def test_schema_with_a_sketch_is_refused(engine: Engine) -> None:
-    """A type that JSON lines can't carry."""
+    """JSON lines can't hold this type."""
     source = FileInput(("f0",), (*SCHEMA, Column("people", "HLLSketch")))
     with pytest.raises(JobFault) as caught:
         ingest(engine, GOOD, source=source)
@@ -253,7 +253,7 @@ def test_schema_with_a_sketch_is_refused(engine: Engine) -> None:
 
 
 def test_file_larger_than_a_piece_is_read_whole(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lines that straddle two reads, and lines longer than a read, arrive once and whole."""
+    """Lines across two reads, and lines longer than a read, are read completely and once."""
     monkeypatch.setattr("airflow_provider_polaris.emulator.engine.jobs.uploaded_files._PIECE", 64)
     rows = [("2024-06-01T00:00:00.000Z", "x" * (n * 7 % 200), n) for n in range(200)]
     assert engine.load("events", rows, max_parse_exceptions=0).rows_persisted == 200
@@ -267,7 +267,7 @@ FILES = "airflow_provider_polaris.emulator.engine.jobs.uploaded_files"
 def test_line_without_end_fails_the_job_before_it_is_in_memory(
     engine: Engine, pack: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The line, the file, and how long a line may be; what was read of it is little more than that."""
+    """The message has the file and the limit; the emulator reads little more than the limit."""
     monkeypatch.setattr(f"{FILES}._PIECE", 1000)
     monkeypatch.setattr(f"{FILES}.LONGEST_LINE", 10_000)
     read: list[int] = []
@@ -303,7 +303,7 @@ def test_line_without_end_fails_the_job_before_it_is_in_memory(
 def test_archive_that_unpacks_to_far_more_fails_the_job(
     engine: Engine, pack: Any, filling: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bomb is recognised while it is unpacked."""
+    """A decompression bomb is detected during decompression."""
     monkeypatch.setattr(f"{FILES}._UNPACKED_ANYWAY", 100_000)
     monkeypatch.setattr(f"{FILES}._PIECE", 10_000)
     bomb = pack(filling * 4_000_000)
@@ -316,7 +316,7 @@ def test_archive_that_unpacks_to_far_more_fails_the_job(
 
 
 def test_small_archive_may_unpack_to_far_more(engine: Engine) -> None:
-    """Equal rows are packed best, and tests have them."""
+    """Tests often have equal rows, which have high compression ratios."""
     content = GOOD.split(b"\n")[0] + b"\n"
     packed = gzip.compress(content * 20_000)
     assert len(packed) * files.MOST_UNPACKED < len(content) * 20_000
@@ -324,7 +324,7 @@ def test_small_archive_may_unpack_to_far_more(engine: Engine) -> None:
 
 
 def test_blank_lines_cost_no_statement(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Millions of them are passed over, and counted as bytes."""
+    """Millions of blank lines are skipped, but counted as bytes."""
     monkeypatch.setattr(f"{FILES}._PIECE", 1000)
     executed: list[str] = []
     execute = engine.store.execute
@@ -335,7 +335,7 @@ def test_blank_lines_cost_no_statement(engine: Engine, monkeypatch: pytest.Monke
 
 
 def test_file_in_several_pieces_is_read_as_one(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An archive is cut wherever a piece ends."""
+    """A piece may end anywhere in an archive."""
     monkeypatch.setattr("airflow_provider_polaris.emulator.engine.store.BLOB_PIECE", 50)
     assert ingest(engine, gzip.compress(GOOD), GOOD).rows_persisted == 10
     assert engine.rows("events") == sorted([*ROWS, *ROWS])

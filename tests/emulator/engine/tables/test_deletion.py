@@ -1,4 +1,4 @@
-"""Deleting and restoring against a model: sets of rows by day and version, and the rules in one sentence each."""
+"""Compare deletions and restores with a model: sets of rows by day and version."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ STEPS = st.lists(
 
 
 class Model:
-    """What a table should hold: rows of each day, and per day the stack of what was hidden, the newest last."""
+    """The expected content of a table: the rows of each day, and per day a stack of hidden rows, the newest last."""
 
     def __init__(self) -> None:
         self.live: dict[int, list[int]] = {}
@@ -45,7 +45,7 @@ class Model:
         self.streamed: list[tuple[int, int]] = []
 
     def hide(self, number: int) -> None:
-        """Put a day's rows on its stack."""
+        """Push a day's rows onto its stack."""
         if number in self.live:
             self.hidden.setdefault(number, []).append(self.live.pop(number))
 
@@ -55,7 +55,7 @@ class Model:
 @example([("stream", (1, 3)), ("hard", (1, 6)), ("hand over", (1, 2)), ("soft", (1, 2)), ("restore", (1, 2))])
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_deletions_and_restores_agree_with_the_model(steps) -> None:
-    """After every step the live rows are those of the model, and what is hidden can be told by days."""
+    """After every step, the live rows and the hidden rows of each day are those of the model."""
     clock = Clock()
     store = Store(None, now=clock)
     engine, model = Engine(store, clock), Model()
@@ -126,7 +126,7 @@ def _restore(engine: Engine, model: Model, span, days) -> None:
 
 
 def test_expire_and_purge_are_by_whole_segments_and_by_the_time_of_deletion(engine, clock) -> None:
-    """What is hidden now is gone after the grace, what is hidden later is not yet."""
+    """Segments hidden before the grace period are purged, later ones are kept."""
     engine.load("events")
     assert expire("events", [(day(1) + timedelta(hours=23), day(2))], engine.tables) == 2
     clock.tick(3600)
@@ -138,7 +138,9 @@ def test_expire_and_purge_are_by_whole_segments_and_by_the_time_of_deletion(engi
 
 
 def test_version_of_a_table_is_never_given_twice(engine, clock) -> None:
-    """Even where the clock stands still and everything was deleted: a restore could not tell them apart."""
+    """Also if the clock doesn't advance and everything was deleted; otherwise a restore could not distinguish the
+    versions.
+    """
     del clock
     engine.load("events")
     delete_data("events", None, engine.tables, soft=True)

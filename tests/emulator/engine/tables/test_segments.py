@@ -1,4 +1,4 @@
-"""Segments: versions and partitions, what a replace hides, and the list of what was hidden."""
+"""Segments: versions and partitions, the segments that a replace hides, and the list of hidden segments."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def filled(engine: Engine) -> Engine:
 
 
 def test_append_makes_a_segment_for_each_chunk(filled: Engine) -> None:
-    """Chunks are the table's partitioning, by default days; all of one job share a version, the time of the job."""
+    """Chunks follow the table's partitioning, by default days; all segments of a job have its time as the version."""
     segments = filled.tables.used_segments("events")
     assert brief(segments) == [("01", 0, 3), ("02", 0, 1), ("03", 0, 1)]
     assert {segment.version for segment in segments} == {"2024-07-01T12:00:00.000Z"}
@@ -42,7 +42,7 @@ def test_append_makes_a_segment_for_each_chunk(filled: Engine) -> None:
 
 
 def test_second_append_adds_partitions_of_the_same_version(filled: Engine) -> None:
-    """An append never replaces: it extends the version that is there."""
+    """An append never replaces; it extends the existing version."""
     copy(filled, "append", source=TableInput("source", (day(1), day(2))))
     segments = filled.tables.used_segments("events", (day(1), day(2)))
     assert brief(segments) == [("01", 0, 3), ("01", 1, 3)]
@@ -52,7 +52,7 @@ def test_second_append_adds_partitions_of_the_same_version(filled: Engine) -> No
 
 
 def test_replace_hides_the_old_version_and_adds_a_new_one(filled: Engine) -> None:
-    """Only the interval's segments change; the hidden ones say when."""
+    """Only the interval's segments change; the hidden ones have the time of the change."""
     copy(filled, "replace", intervals=((day(1), day(2)),), filter_expression="\"city\" = 'Oslo'")
     assert brief(filled.tables.used_segments("events")) == [("01", 0, 1), ("02", 0, 1), ("03", 0, 1)]
     assert filled.tables.used_segments("events")[0].version == "2024-07-01T12:01:00.000Z"
@@ -65,7 +65,7 @@ def test_replace_hides_the_old_version_and_adds_a_new_one(filled: Engine) -> Non
 
 
 def test_replace_of_part_of_a_coarser_segment_hides_all_of_it(filled: Engine) -> None:
-    """As documented: a replace takes out the entirety of every overlapping segment."""
+    """As documented: a replace hides every overlapping segment completely."""
     filled.create("months", partitioning="month")
     copy(filled, "append", target="months")
     copy(filled, "replace", target="months", intervals=((day(2), day(3)),), partitioned_by="day")
@@ -85,14 +85,14 @@ def test_replace_without_rows_wipes_its_interval(filled: Engine) -> None:
 
 
 def test_replace_all_hides_everything_else(filled: Engine) -> None:
-    """Segments outside of the job's own rows are replaced too."""
+    """Segments outside of the job's own rows are replaced, too."""
     copy(filled, "replace", replace_all=True, source=TableInput("source", (day(2), day(3))))
     assert brief(filled.tables.used_segments("events")) == [("02", 0, 1)]
     assert len(filled.tables.unused_segments("events")) == 3
 
 
 def test_version_is_later_than_every_other_though_the_clock_stands_still(engine: Engine) -> None:
-    """Two replaces in one millisecond give two versions, or a restore could not tell them apart."""
+    """Two replaces in one millisecond give two versions; otherwise a restore could not distinguish them."""
     engine.load("source")
     engine.create("events")
     for _ in range(3):
@@ -103,7 +103,7 @@ def test_version_is_later_than_every_other_though_the_clock_stands_still(engine:
 
 
 def test_append_after_a_wipe_starts_a_new_version(filled: Engine) -> None:
-    """Rows that come after a deletion don't join the deleted version."""
+    """Rows appended after a deletion don't extend the deleted version."""
     copy(filled, "replace", replace_all=True, source=NOWHERE)
     copy(filled, "append", source=TableInput("source", (day(1), day(2))))
     (segment,) = filled.tables.used_segments("events")
@@ -112,7 +112,7 @@ def test_append_after_a_wipe_starts_a_new_version(filled: Engine) -> None:
 
 @pytest.mark.parametrize(("existing", "new"), [("day", "hour"), ("hour", "day"), ("month", "day")])
 def test_append_of_another_granularity_into_live_data_fails(engine: Engine, existing: str, new: str) -> None:
-    """Granularities can't be mixed in one interval, and the table stays as it was."""
+    """Granularities can't be mixed in one interval; the table is unchanged."""
     engine.load("source")
     engine.create("events", partitioning=existing)
     copy(engine, "append")
@@ -133,7 +133,7 @@ def test_append_of_another_granularity_into_live_data_fails(engine: Engine, exis
 
 
 def test_append_of_another_granularity_beside_live_data_works(filled: Engine) -> None:
-    """Only an overlap is refused."""
+    """Only an overlap is rejected."""
     filled.load("later", [("2024-06-09T03:00:00.000Z", "Lima", 9)])
     copy(filled, "append", source=TableInput("later"), partitioned_by="hour")
     assert brief(filled.tables.used_segments("events"))[-1] == ("09", 0, 1)
@@ -174,7 +174,7 @@ def test_unused_segments_of_an_interval_overlap_it(filled: Engine) -> None:
 
 
 def test_filter_selects_exactly_the_rows_of_used_segments() -> None:
-    """However used and unused segments alternate, few or many of them."""
+    """For any number and order of used and unused segments."""
     store = Store(None)
     store.execute('CREATE TABLE numbers AS SELECT range AS "__segment" FROM range(100, 160)')
 

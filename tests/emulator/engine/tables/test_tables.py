@@ -1,4 +1,4 @@
-"""Table definitions: create, read, change, drop, and what each refuses."""
+"""Table definitions: create, read, change, drop, and the errors of each."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def test_tables_are_listed_in_the_order_of_creation(engine: Engine) -> None:
 
 
 def test_table_that_is_not_there_reads_as_none(engine: Engine) -> None:
-    """Names are exact, in case too."""
+    """Names are case sensitive."""
     engine.create("events")
     assert engine.tables.get("Events") is None
 
 
 def test_create_of_an_existing_name_is_refused(engine: Engine) -> None:
-    """The first table stays what it is."""
+    """The first table is unchanged."""
     engine.create("events")
     with pytest.raises(TableError) as caught:
         engine.create("events", type="aggregate")
@@ -57,7 +57,7 @@ def test_create_of_an_existing_name_is_refused(engine: Engine) -> None:
 
 @pytest.mark.parametrize("name", ['quo"te', "Koalas Source", "sel;ect", "日本語", "data_1", "polaris_table", "it's"])
 def test_table_of_any_name_holds_rows(engine: Engine, name: str) -> None:
-    """Names never become SQL, and never touch the engine's own tables."""
+    """Names are never used as SQL, and never refer to the engine's own tables."""
     engine.load(name)
     assert engine.tables.stats(name).total_rows == len(ROWS)
     engine.run(target=name, mode="append", source=TableInput(name), mappings=COPY)
@@ -67,18 +67,18 @@ def test_table_of_any_name_holds_rows(engine: Engine, name: str) -> None:
 @pytest.mark.parametrize(
     ("columns", "why"),
     [
-        ([Column("__segment", "long")], "'__segment': the emulator uses that name itself."),
-        ([Column("a", "long"), Column("a", "long")], "'a': it has one of that name already."),
+        ([Column("__segment", "long")], "'__segment': the emulator reserves this name."),
+        ([Column("a", "long"), Column("a", "long")], "'a': it already has a column of this name."),
         (
             [Column("a", "long"), Column("A", "long")],
-            "'A': the emulator can't tell it from column 'a', which differs only by case.",
+            "'A': it differs from column 'a' only by case.",
         ),
         ([Column("a", "geo")], "'a': the emulator can't store data type 'geo'."),
         ([Column("__time", "string")], "'__time': its data type is 'timestamp', not 'string'."),
     ],
 )
 def test_create_with_a_column_that_cannot_be_held_is_refused(engine: Engine, columns: list[Column], why: str) -> None:
-    """Better no table than one that loses a column."""
+    """The whole table is rejected, so that no column is lost."""
     with pytest.raises(TableError) as caught:
         engine.create("events", columns=tuple(columns))
     assert (caught.value.reason, str(caught.value)) == (
@@ -100,7 +100,7 @@ def test_update_counts_the_version_up_and_keeps_rows(engine: Engine) -> None:
 
 
 def test_update_with_a_stale_version_is_refused(engine: Engine) -> None:
-    """Two writers that read the same version can't both win."""
+    """Of two writers that read the same version, only one succeeds."""
     table = engine.create("events")
     engine.tables.update(replace(table, attributes={"description": "first"}))
     with pytest.raises(TableError) as caught:
@@ -133,7 +133,7 @@ def test_update_that_loses_a_column_of_a_table_with_data_is_refused(engine: Engi
 
 
 def test_update_retypes_a_column_of_an_emptied_table(engine: Engine) -> None:
-    """Empty means no live rows: what was replaced doesn't count."""
+    """Empty means no live rows; replaced rows don't count."""
     engine.load("events")
     empty = {"source": TableInput("events", (day(20), day(21))), "mappings": COPY}
     engine.run(target="events", mode="replace", replace_all=True, **empty)
@@ -147,7 +147,7 @@ def test_update_retypes_a_column_of_an_emptied_table(engine: Engine) -> None:
 
 
 def test_update_of_a_discovered_column_declares_it(engine: Engine) -> None:
-    """A column that a job brought becomes declared without losing its values."""
+    """A column that a job added becomes declared and keeps its values."""
     engine.load("source")
     engine.create("events")
     engine.run(target="events", mode="append", source=TableInput("source"), mappings=COPY)
@@ -160,7 +160,7 @@ def test_update_of_a_discovered_column_declares_it(engine: Engine) -> None:
 
 
 def test_drop_removes_rows_and_frees_the_name(engine: Engine) -> None:
-    """A new table of the old name starts empty."""
+    """A new table with the old name is empty."""
     engine.load("events")
     engine.tables.drop("events")
     assert engine.tables.get("events") is None
@@ -170,7 +170,7 @@ def test_drop_removes_rows_and_frees_the_name(engine: Engine) -> None:
 
 @pytest.mark.parametrize("call", ["drop", "columns", "discovered", "stats", "unused_segments", "used_segments"])
 def test_call_on_a_missing_table_says_so(engine: Engine, call: str) -> None:
-    """Every method names the table that isn't there."""
+    """The error of every method names the missing table."""
     with pytest.raises(TableError) as caught:
         getattr(engine.tables, call)("nowhere")
     assert (caught.value.reason, str(caught.value)) == ("missing", "table 'nowhere' doesn't exist.")
@@ -189,7 +189,7 @@ def test_stats_measure_live_rows(engine: Engine) -> None:
 
 
 def test_tables_survive_closing_the_file(open_engine: Callable[[str], Engine], tmp_path: Path) -> None:
-    """Definitions, rows, segments and hidden rows are there after a restart."""
+    """Definitions, rows, segments and hidden rows survive a restart."""
     path = str(tmp_path / "polaris.duckdb")
     engine = open_engine(path)
     engine.load("events")

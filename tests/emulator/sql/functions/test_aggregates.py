@@ -188,14 +188,18 @@ def test_aggregate_stored_has_the_type_of_a_measure(expression, data_type):
             SqlNotSupported,
             "function 'COUNT' is not supported with DISTINCT of several values",
         ),
-        ("SUM(*)", SqlInvalid, "'*' is no argument of 'SUM'"),
+        ("SUM(*)", SqlInvalid, "'*' is not an argument of 'SUM'"),
         ("COUNT()", SqlInvalid, "Invalid number of arguments to function 'COUNT': expected 1, got 0"),
         (
             'MAX("n") - MIN("n")',
             SqlNotSupported,
             'a measure that is more than one aggregate is not supported: \'MAX("n") - MIN("n")\'',
         ),
-        ('UPPER("city") FILTER (WHERE "n" = 1)', SqlInvalid, "FILTER follows an aggregate only, not function 'UPPER'"),
+        (
+            'UPPER("city") FILTER (WHERE "n" = 1)',
+            SqlInvalid,
+            "FILTER can only follow an aggregate, not function 'UPPER'",
+        ),
         (
             'COUNT(*) OVER (PARTITION BY "city")',
             SqlNotSupported,

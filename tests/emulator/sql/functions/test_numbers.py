@@ -126,7 +126,7 @@ def test_cast_value(evaluate, expression, expected):
 def test_cast_of_a_large_double_to_text_fails(evaluate):
     """Java writes 1.0E7; a text with other digits would be a wrong value, so there is none."""
     with pytest.raises(
-        duckdb.Error, match=r"CAST of a number below 0\.001 or from 10000000 on to VARCHAR is not supported"
+        duckdb.Error, match=r"CAST of a number below 0\.001, or of 10000000 or more, to VARCHAR is not supported"
     ):
         evaluate('CAST("d" AS VARCHAR)', d=1e7)
 
