@@ -108,9 +108,9 @@ def test_all_who_wait_for_a_table_share_one_query(world: World, monkeypatch: pyt
 
     def look(connect: Any, conditions: list[DataCondition], **options: Any) -> Any:
         asked.append(conditions)
-        return data_look.look(connect, conditions, **options)
+        return data_look.query_table(connect, conditions, **options)
 
-    monkeypatch.setattr(data_watch, "look", look)
+    monkeypatch.setattr(data_watch, "query_table", look)
 
     async def scenario() -> None:
         others = asyncio.all_tasks()
@@ -184,8 +184,8 @@ def test_connection_that_cannot_be_read_is_given_up_in_time(
 
     assert (event["status"], event["is_lasting"]) == ("gave_up", False)
     assert event["message"].startswith(
-        f"gave up querying table {world.source!r}: 4 queries in a row got no answer, for 15 min. The last one failed "
-        "so: connection 'polaris_default' can't be read: "
+        f"gave up querying table {world.source!r}: 4 queries in a row got no answer, for 15 min. The last one "
+        "failed: connection 'polaris_default' can't be read: "
     )
     monkeypatch.undo()
     with pytest.raises(PolarisTransportError) as caught:
