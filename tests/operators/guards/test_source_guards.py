@@ -93,7 +93,7 @@ def test_check_shrink_submit_passes(world: World) -> None:
     world.forget(AFTERNOON)
     decision = world.attempt(world.rollup(), on_shrink="submit")
     assert decision.reason == (
-        f"{world.source!r} has 1 rows for the job; what {world.target!r} loses were not counted, because "
+        f"{world.source!r} has 1 rows for the job; the rows that {world.target!r} loses were not counted, because "
         "on_shrink='submit'."
     )
     assert len(world.rows()) == 1
