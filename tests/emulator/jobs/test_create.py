@@ -176,7 +176,7 @@ def test_job_that_names_an_unknown_column_is_refused(shared_koalas, field, chang
     assert shared_koalas.state() == before
 
 
-LONG = "\"city\" <> 'x' AND " * 50_000
+LONG = f"\"city\" <> '{'x' * 900}' AND " * 1_000
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,9 @@ OTHER = Interval.parse("2024-01-01/P1D")
 
 
 def condition(context: dict[str, Any] | None = None, **arguments: Any) -> DataCondition:
-    return read_condition(
-        PolarisDataSensor(**{"task_id": "wait", "table": "T", **arguments}), RUN if context is None else context
-    )
+    sensor = PolarisDataSensor(**{"task_id": "wait", "table": "T", **arguments})
+    names = ("table", "up_to", "slack", "min_rows", "interval", "filter_expression", "partition_grain")
+    return read_condition(RUN if context is None else context, **{name: getattr(sensor, name) for name in names})
 
 
 def minutes_before(moment: datetime, minutes: float) -> datetime:
