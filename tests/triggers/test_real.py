@@ -233,7 +233,7 @@ def test_process_that_ends_waits_for_no_thread() -> None:
     script = """
 import asyncio, time
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
-from airflow_provider_polaris.triggers.threads import ClientThreads
+from airflow_provider_polaris.triggers.polling.client_threads import ClientThreads
 
 async def main():
     threads = ClientThreads("polaris-test", most=1, stay=True, retry_budget=1.0)

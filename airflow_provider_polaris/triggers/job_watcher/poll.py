@@ -40,7 +40,8 @@ from airflow_provider_polaris.triggers.job_watcher.single_status import (
     record_status,
     unexpected_error,
 )
-from airflow_provider_polaris.triggers.job_watcher.waiter import Group, Observation, Waiter, WaitersByJob
+from airflow_provider_polaris.triggers.job_watcher.waiter import Observation, Waiter
+from airflow_provider_polaris.triggers.job_watcher.waiters_by_job import Group, WaitersByJob
 from airflow_provider_polaris.triggers.polling.schedule import is_due
 
 if TYPE_CHECKING:

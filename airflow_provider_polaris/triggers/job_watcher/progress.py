@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
     from airflow_provider_polaris.triggers.job_watcher.poll_ownership import PollOwnership
     from airflow_provider_polaris.triggers.job_watcher.poll_result import PollResult
-    from airflow_provider_polaris.triggers.job_watcher.waiter import Group, WaitersByJob
+    from airflow_provider_polaris.triggers.job_watcher.waiters_by_job import Group, WaitersByJob
 
 #: Maximum number of polls between two requests for a progress that doesn't change.
 _LONGEST_REST: Final = 32

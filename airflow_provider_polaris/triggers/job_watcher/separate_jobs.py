@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError, PolarisTransportError
 from airflow_provider_polaris.triggers.job_watcher.poll_thread import CHECK_SECONDS
 from airflow_provider_polaris.triggers.job_watcher.single_status import Reply, ask, is_of_service, unexpected_error
-from airflow_provider_polaris.triggers.job_watcher.waiter import WaitersByJob
+from airflow_provider_polaris.triggers.job_watcher.waiters_by_job import WaitersByJob
 from airflow_provider_polaris.triggers.polling.schedule import LONGEST_HOLD, is_due
 
 if TYPE_CHECKING:

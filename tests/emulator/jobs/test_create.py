@@ -184,18 +184,18 @@ LONG = f"\"city\" <> '{'x' * 900}' AND " * 1_000
     [
         (
             {"filterExpression": LONG + "\"cty\" = 'y'"},
-            "expression of 900011 characters is not valid: Column 'cty' not found in any table; known are '__time', ",
+            "expression of 917011 characters is not valid: Column 'cty' not found in any table; known are '__time', ",
         ),
         (
             {"filterExpression": LONG + LONG + "TRUE"},
-            "expression of 1800004 characters is not valid: the SQL has 1800004 characters, more than the 1000000 that",
+            "expression of 1834004 characters is not valid: the SQL has 1834004 characters, more than the 1000000 that",
         ),
         (
             {"filterExpression": LONG + "(\"city\" = 'y'] AND " + "TRUE AND " * 1000},
             (
-                "expression of 909019 characters is not valid: '... \"city\" <> \\'x\\' AND \"city\" <> \\'x\\' AND "
+                f"expression of 926019 characters is not valid: '...{'x' * 31}\\' AND "
                 "(\"city\" = \\'y\\'] AND TRUE AND TRUE AND TRUE AND TRUE AND TRUE AND ...' does not parse: Expecting "
-                ") (line 1, column 900014)"
+                ") (line 1, column 917014)"
             ),
         ),
         ({"source": {"type": "table", "tableName": "c" * 100_000}}, "table name 'ccc"),

@@ -159,7 +159,7 @@ def test_published_rows_that_cannot_be_told_from_others_fail_the_sensor_at_once(
         sensor(world).poke(context)
 
     before, after = str(caught.value).split("(POST ")
-    assert before == ("the rows of the table that a job could read can't be counted: asynchronous SQL isn't to be had ")
+    assert before == ("the rows of the table that a job could read can't be counted: asynchronous SQL is unavailable ")
     assert after.endswith(
         "), and synchronous SQL can't be relied on, because it sees 2 rows in table "
         f"{world.source!r}, of which Polaris says that 1 can be read by jobs. Have asynchronous SQL enabled for the "

@@ -191,7 +191,7 @@ def test_execute_complete_with_a_strange_event_fails(running, clock, context, wr
 
 def test_execute_complete_without_what_was_left_fails(running, clock, context):
     """Deferred by another version: the error states it."""
-    with pytest.raises(PolarisProtocolError, match=r"it left itself \{\}, without job_id"):
+    with pytest.raises(PolarisProtocolError, match=r"its saved state is \{\}, without job_id"):
         sensor().execute_complete(context, event=event(), wait={})
 
 
