@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_polaris.sensors.polaris import PolarisDataSensor
 from airflow_provider_polaris.triggers.data import PolarisDataTrigger
-from tests.provider.guards.conftest import FakeClock, World, clock, guard_clock, instant, world  # noqa: F401  # the fixtures
+from tests.provider.guards.conftest import FakeClock, World, clock, instant, world  # noqa: F401  # the fixtures
 from tests.provider.tasks.conftest import FakeTI, airflow_sleeps, no_retries, ti  # noqa: F401  # the fixtures
 
 NOON = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)

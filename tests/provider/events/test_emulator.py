@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from airflow_provider_polaris.triggers.polaris import PolarisTableUpdatedTrigger
-from tests.provider.guards.conftest import World, clock, guard_clock, instant, world  # noqa: F401  # the fixtures
+from tests.provider.guards.conftest import World, clock, instant, world  # noqa: F401  # the fixtures
 
 
 async def until(condition: Callable[[], bool]) -> None:
