@@ -3,8 +3,7 @@ Polaris tables as Airflow's assets: ``polaris://HOST/PROJECT_ID/TABLE``; perform
 
 The provider info names three functions: :func:`sanitize_uri` (Airflow 3 calls it for each URI of the scheme),
 :func:`table_asset` (the factory) and :func:`to_openlineage`. Airflow imports this module as soon as a DAG has any
-    asset,
-so all other imports are deferred until use.
+asset, so all other imports are deferred until use.
 """
 
 from __future__ import annotations

@@ -7,8 +7,7 @@ Each macro takes and returns text, so macros can be nested, and their results ca
 An *instant* is a value of Airflow's context (``data_interval_start``, ``partition_date``, ``ds``) or ISO 8601 text. A
 missing time zone means UTC. An *interval* is ISO 8601 text, or an
 :class:`~airflow_provider_polaris.jobs.time.interval.Interval`. Results are in UTC with milliseconds and ``Z``, as
-    Polaris writes them. Intervals
-are half-open.
+Polaris writes them. Intervals are half-open.
 
 Airflow imports this module in every process that renders a template, so all other imports are deferred until use.
 """

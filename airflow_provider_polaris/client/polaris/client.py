@@ -39,7 +39,7 @@ class PolarisClient(JobsApi, TablesApi, FilesApi, QueriesApi):
     can't be read or is too large. No message contains a secret.
 
     Every request is limited: ``settings.exchange_timeout`` limits the time from the connection to the last byte of the
-    response, and :mod:`~airflow_provider_polaris.client.polaris.endpoints` the size of the response.
+    response, and ``client.polaris.endpoints`` the size of the response.
 
     Use one client in one thread; :meth:`close` it, or use it in a ``with`` statement.
 
