@@ -51,7 +51,9 @@ python_maximum_signature_line_length = 90
 nitpicky = True
 nitpick_ignore_regex = [
     (r"py:.*", r"(?!airflow_provider_polaris\.|Polaris).*"),
-    (r"py:.*", r"airflow_provider_polaris\.(jobs\.spec\.sources\.(Annotated|OtherSource)|operators\.openlineage\.Attempt)"),  # annotations
+    # Annotations.
+    (r"py:.*", r"airflow_provider_polaris\.jobs\.spec\.sources\.(Annotated|OtherSource)"),
+    (r"py:.*", r"airflow_provider_polaris\.operators\.openlineage\.Attempt"),
 ]
 
 
