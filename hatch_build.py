@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Puts the example DAGs and the troubleshooting page into the wheel, and into no editable installation."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Polaris tables as Airflow's assets: ``polaris://HOST/PROJECT_ID/TABLE``; performs no I/O and reads no connection.
 

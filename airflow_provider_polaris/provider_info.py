@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Provider metadata for Airflow's provider discovery; imports the standard library only.
 

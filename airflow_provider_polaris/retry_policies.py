@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A retry policy for Airflow 3.3 and newer: decide whether and when Airflow retries a failed task."""
 
 from __future__ import annotations

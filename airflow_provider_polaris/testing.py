@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 A pytest plugin for tests of your own DAGs: run a Polaris emulator in the test process.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Roll a day of "Koalas Source" up once its data has landed: a sensor waits until the table reaches the end of the day.
 

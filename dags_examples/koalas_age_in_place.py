@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Roll "Koalas Rollup" up further in place: hours of a month that is over become days, one month a run.
 

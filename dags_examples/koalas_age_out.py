@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Move what is older than thirty days from "Koalas Source" to "Koalas Archive", one row an hour and city, a day a run.
 

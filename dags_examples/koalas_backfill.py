@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Roll a year of "Koalas Source" up again in twelve jobs, two at a time; the year is a param of the run.
 

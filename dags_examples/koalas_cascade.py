@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Roll "Koalas Source" up by the hour, the hours of a day into a row a day, and the days of a month into a row a month.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Roll "Koalas Source" up by the hour, by the day and by the month in one DAG, one day of data a run.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Roll a day of "Koalas Source" up to one row an hour and city in "Koalas Hours": the shortest DAG that does something.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Send a job spec that is written down in the API's own words, here with dates that Airflow fills in.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Carry a corrected partition through a cascade: run it again, then all that was built from it, the finest first.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Roll "Koalas Source" up to one row an hour and city, one day of data a run.
 

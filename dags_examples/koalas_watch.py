@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Roll "Koalas Source" up again as soon as a job has written to it, whoever sent the job: a person, another tool, a DAG.
 

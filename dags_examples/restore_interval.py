@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Bring back an interval of a table as it was at some time: what was replaced or deleted since is restored, for 30 days.
 

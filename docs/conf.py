@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 How Sphinx builds these pages: Markdown for what is told, docstrings for what is looked up.
 

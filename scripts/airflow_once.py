@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 One Airflow in this process: a database of its own, and runs of a DAG for the dates that are asked for.
 

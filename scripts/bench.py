@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Measure what waiting costs: 1 to 10,000 jobs on our trigger, and up to 1,000 on those of dbt Cloud and Databricks.
 

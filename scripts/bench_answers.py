@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 What the three services say about a job that runs or has ended, as bytes; knows no HTTP and no clock.
 

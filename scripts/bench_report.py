@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Figures and the table of the benchmark, from what was observed; performs no I/O."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Measure one row of the benchmark: a server, a measured process, and so many waiters through the phases of a wait.
 

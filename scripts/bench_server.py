@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 A loopback server that answers as Polaris, dbt Cloud and Databricks do, fast, and notes every request and connection.
 

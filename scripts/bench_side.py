@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 One measured process: the waiters of one kind of trigger, run as a triggerer runs them, and nothing else.
 

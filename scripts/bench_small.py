@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Measure two smaller costs: what a DAG file pays for its imports, and what the emulator adds to DuckDB's own time.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Run the tests that an Airflow can break on several Airflows, and print one line for each.
 

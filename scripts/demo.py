@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Roll three days of Koalas up: a local Polaris, real files, a real Airflow, one command.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Age two days of Koalas out into a smaller table, then bring one of them back: what is deleted is not lost.
 

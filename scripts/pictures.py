@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Take the pictures of README and docs from what ``make ui`` runs, with a headless Chromium.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Try a wheel as a stranger would: a new environment, no repository, the local Polaris, one example DAG.
 

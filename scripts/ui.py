@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 A Polaris and a whole Airflow to look at: the examples are loaded, the connection is set, the tables have data.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Environment of all tests: a throw-away Airflow home, set before anything imports Airflow."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whole DAG runs in a real Airflow process: a Polaris with a file of four koalas, the job that loads it, and a run."""
 
 from __future__ import annotations

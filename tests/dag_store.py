@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Puts DAGs into Airflow's database, where Airflow 3 wants them before it runs one in a test."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A loopback server that answers what a test tells it to, and connections that point to it."""
 
 from __future__ import annotations

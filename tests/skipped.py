@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What was skipped because something isn't installed, for the last lines of a run."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """No test judges a duration: what would is off, or is named here."""
 
 from __future__ import annotations

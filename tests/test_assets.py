@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Polaris tables as assets: how they are written, what is refused, and what OpenLineage calls them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The benchmark's own code: its server, its waiters and its figures. What it measures is not tested here."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The matrix says what the tests of each version came to, and never takes silence for success."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The examples of the documentation work: DAGs are read as a scheduler reads them, tests run as users run them."""
 
 from __future__ import annotations

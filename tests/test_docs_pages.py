@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the pages name is there, and what is there is named."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The scripts that start a real Druid: their configuration, and what they say where Java or Maven is missing."""
 
 from __future__ import annotations

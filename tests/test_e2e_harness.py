@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the end-to-end scenarios do to processes, on processes that do nothing."""
 
 from __future__ import annotations

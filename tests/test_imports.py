@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a DAG file pays for importing the provider: the scheduler parses it again and again."""
 
 from __future__ import annotations

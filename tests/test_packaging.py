@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What an installed distribution offers to Airflow, to type checkers and to the shell."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the papers for contributors say is so: commands exist, and what enforces an invariant is there."""
 
 from __future__ import annotations

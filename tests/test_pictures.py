@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The camera of ``make pictures``, on pages of the emulator."""
 
 from __future__ import annotations

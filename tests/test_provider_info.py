@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What Airflow discovers: the provider, its connection type, its links and its assets."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is released: the wheel and the source distribution, built here as they are for an upload."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A run says at its end what it skipped for want of what."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The script of ``make ui``: where both servers are to be found."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 ``airflow polaris ...``, and ``python -m airflow_provider_polaris ...`` where Airflow is older than 3.2.
 

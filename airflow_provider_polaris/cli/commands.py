@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The commands and their arguments, shared by both command lines; standard library only, performs no I/O.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Read Airflow connections for commands, and implement ``airflow polaris test``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 ``airflow polaris explain``: print entries of the troubleshooting page as plain text.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``airflow polaris jobs list``, ``cancel`` and ``sql``."""
 
 from __future__ import annotations

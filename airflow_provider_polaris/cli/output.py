@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Write results to stdout, as a table or as JSON, and messages and a progress bar to stderr."""
 
 from __future__ import annotations

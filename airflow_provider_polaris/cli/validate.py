@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``airflow polaris validate``: check files against the rules for job specs."""
 
 from __future__ import annotations

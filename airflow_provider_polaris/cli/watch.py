@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``airflow polaris jobs watch``: poll a job until it ends. It never cancels the job."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run the emulator with ``python -m airflow_provider_polaris.emulator``."""
 
 from airflow_provider_polaris.emulator.cli import main

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Switches for behavior that the vendor's documents leave open; tests can run with every value. Performs no I/O.
 

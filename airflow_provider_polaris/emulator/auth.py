@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Authenticate requests: API keys in the forms that Polaris accepts, and tokens of the emulated OAuth endpoint.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 ``polaris-emulator``: run the emulator from the command line.
 

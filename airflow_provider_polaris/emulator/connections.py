@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Connections that end when their client falls silent: uvicorn waits for ever for a request, its body, and its reader.
 """

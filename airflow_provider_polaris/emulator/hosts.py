@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Parse ``Host`` headers and check them against the hosts that an emulator serves. Performs no I/O.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Running emulators on sockets: one in this thread for the command line, any number in the background for tests.
 """

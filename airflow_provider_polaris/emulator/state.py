@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The state of one emulator: its settings, its database and the objects that use it. Nothing is global.
 """

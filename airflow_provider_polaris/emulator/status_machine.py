@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The status machine of a job and the three progressions of time. Performs no I/O and reads no clock.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Reject requests from web pages of other sites: every page in a developer's browser can reach the emulator.
 

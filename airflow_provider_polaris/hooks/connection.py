@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Read an Airflow connection and validate it before any request is sent."""
 
 from __future__ import annotations

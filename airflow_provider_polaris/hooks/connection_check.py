@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Implement the "Test" button of a connection: send real requests and return one text about what works.
 

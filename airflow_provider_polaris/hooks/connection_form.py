@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The fields of the connection form, as plain data that needs neither Airflow nor a web framework.
 

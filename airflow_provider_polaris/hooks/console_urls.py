@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Build the URLs of job and table pages in the console from the connection, without a request."""
 
 from __future__ import annotations

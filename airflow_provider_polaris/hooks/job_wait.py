@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Wait in a worker for one job: poll it until it ends or the deadline passes.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The hook for Imply Polaris: one connection, one client.
 

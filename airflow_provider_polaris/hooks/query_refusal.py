@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Classify a rejected query: wrong SQL from the user, or a transient state; performs no I/O.
 

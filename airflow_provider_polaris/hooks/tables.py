@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Read a table's description and storage from Polaris."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Model Polaris jobs: specs, validation, intervals, states and errors. Performs no I/O; independent of Airflow and HTTP.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Define all errors of the package in one class tree. Performs no I/O and uses no Airflow exception.
 

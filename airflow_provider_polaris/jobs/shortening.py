@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Limit the length of the service's texts before they are stored, logged or sent; performs no I/O."""
 
 from __future__ import annotations

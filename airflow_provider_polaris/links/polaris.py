@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Links on a task's page to its job and its table.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Jinja macros for handwritten job specs: ``{{ macros.polaris.interval(...) }}`` and four more.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The Airflow plugin that provides ``macros.polaris`` to templates.
 

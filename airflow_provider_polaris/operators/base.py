@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Base class of all operators: submit one job, push its id, wait for it, check its result, cancel it on kill."""
 
 from __future__ import annotations

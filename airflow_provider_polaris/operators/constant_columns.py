@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Warn about string constants that look like a column name."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The operator that deletes data of a table, by default so that it can be restored."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The operator that submits any job spec."""
 
 from __future__ import annotations

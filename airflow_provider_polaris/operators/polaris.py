@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operators for Imply Polaris; the module to import them from."""
 
 from __future__ import annotations

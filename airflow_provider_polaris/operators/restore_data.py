@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The operator that restores deleted or replaced data of a table."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The operator that loads one table into another: rollup or copy."""
 
 from __future__ import annotations

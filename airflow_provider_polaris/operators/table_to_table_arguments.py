@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The arguments of a table-to-table job as a dataclass, for the operator and for planners that have no operator."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Determine which intervals a job reads and replaces, with a lookback for late data; performs no I/O."""
 
 from __future__ import annotations

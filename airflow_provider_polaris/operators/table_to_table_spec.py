@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Build a checked job spec from the rendered arguments of ``PolarisTableToTableOperator``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The type of each templated argument: text, or a value that a template may also return as a list, a number etc.
 

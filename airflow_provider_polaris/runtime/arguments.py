@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Convert rendered template arguments from text to their types.
 

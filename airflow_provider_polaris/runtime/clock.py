@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The clock of the waiting operators, which tests can replace."""
 
 from __future__ import annotations

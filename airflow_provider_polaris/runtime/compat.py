@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 All imports that differ between Airflow 2.11 and the newest Airflow, and adapters for a few API differences.
 

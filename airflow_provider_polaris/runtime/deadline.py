@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Limit waits by the task's deadline, and stop them when the task is killed."""
 
 from __future__ import annotations

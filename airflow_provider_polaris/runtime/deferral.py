@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Resume deferred tasks: detect timeouts and restore saved state; shared by operators and sensors.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Handle a task's failure: log an explanation, and stop Airflow's retries of permanent errors."""
 
 from __future__ import annotations

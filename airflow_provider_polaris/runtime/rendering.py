@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Render the templated arguments of all operators and sensors, and keep text as the user wrote it.
 

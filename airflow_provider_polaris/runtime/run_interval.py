@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Determine the interval of a run, for tasks without an ``interval`` argument.
 

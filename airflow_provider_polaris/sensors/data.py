@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The sensor that waits until a table holds data, so that a rollup doesn't run before its stream has arrived."""
 
 from __future__ import annotations

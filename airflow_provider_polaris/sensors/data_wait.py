@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 One wait for data, in one process: before a deferral, after it, or without one. Also parses the sensor's arguments.
 """

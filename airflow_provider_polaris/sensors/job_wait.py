@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One wait for a job, in one process: before a deferral, after it, or without one. Never cancels."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The sensor that waits for one Polaris job of any origin. The data sensor can also be imported from here."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How a sensor ends without success: the timeout message, and when it is skipped."""
 
 from __future__ import annotations

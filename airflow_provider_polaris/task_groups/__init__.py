@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Task groups that age out and backfill tables."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Separate the arguments of Airflow's own ``TaskGroup`` from all others."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Load a long interval with many jobs: plan the pieces, then load each one in a separate task."""
 
 from __future__ import annotations

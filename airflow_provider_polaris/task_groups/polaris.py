@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Task groups for age-outs and backfills."""
 
 from __future__ import annotations

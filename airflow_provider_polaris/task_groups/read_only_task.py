@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Base class of the tasks that submit no job: connection, limits, and Airflow's exceptions."""
 
 from __future__ import annotations

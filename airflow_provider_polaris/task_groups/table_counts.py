@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Read tables and count their rows by time partition. Counts include deep storage and exclude real-time rows."""
 
 from __future__ import annotations

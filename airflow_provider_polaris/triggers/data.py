@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The trigger that waits until a table holds data. Triggers for the same table share one query."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The event that a trigger sends to the waiting task: its fields, and the check on arrival. Performs no I/O.
 

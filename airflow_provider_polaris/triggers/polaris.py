@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The trigger that waits for one Polaris job. One watcher polls for all triggers of a connection.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The trigger for asset watchers: fires when any job has changed a table."""
 
 from __future__ import annotations

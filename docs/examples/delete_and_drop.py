@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Delete a day of one table, restorably, and drop another table."""
 
 from __future__ import annotations

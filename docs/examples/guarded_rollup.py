@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A rollup whose guards an on-call engineer can open for one run, by the form of "Trigger DAG"."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A DAG that runs whenever any job, of whatever origin, has written to a table. Airflow 3 and newer."""
 
 from __future__ import annotations

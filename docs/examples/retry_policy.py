@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Retries by what went wrong. Airflow 3.3 and newer."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A rollup that waits until the stream has brought the whole hour."""
 
 from __future__ import annotations

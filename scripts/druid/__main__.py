@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A real Apache Druid on this machine: ``python scripts/druid start|stop [27] [33]``."""
 
 from __future__ import annotations

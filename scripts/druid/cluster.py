@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Start and stop the processes of a small Apache Druid, each known by its id and by a property on its command line."""
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any

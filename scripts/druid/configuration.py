@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Configuration files of a small Apache Druid on 127.0.0.1; performs no I/O."""
 
 from __future__ import annotations

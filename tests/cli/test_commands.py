@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``test``, ``jobs list``, ``jobs cancel``, ``jobs sql``: what they print, and their exit codes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``explain``: the troubleshooting page as text, wherever the package is."""
 
 from __future__ import annotations

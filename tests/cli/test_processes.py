@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command lines as processes: Airflow's own, and the one that every version has."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``validate``: job specs in files, with templates or without."""
 
 from __future__ import annotations

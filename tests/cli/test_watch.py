@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``jobs watch``: exit codes, what is shown, what is left alone."""
 
 from __future__ import annotations

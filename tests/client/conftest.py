@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A loopback server with scripted answers, and clients whose time is made of numbers."""
 
 from __future__ import annotations

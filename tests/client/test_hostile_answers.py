@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Generated answers of every shape, for every public call of the client: a result of its type, or a PolarisError."""
 
 from __future__ import annotations

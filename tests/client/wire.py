@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A network of bytes in memory: what a service sends, when, and how much of it was read."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The vendor's own client against a running emulator, and a checker of what it made of the answers.
 

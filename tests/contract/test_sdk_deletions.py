@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Deleting, restoring, dropping, streaming and storage policies as the vendor's SDK sees them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Jobs API as the vendor's SDK sees it: every answer becomes the vendor's model, with every required field."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables, files and queries as the vendor's SDK sees them."""
 
 from __future__ import annotations

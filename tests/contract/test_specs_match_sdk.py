@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Our specs against the vendor's own request models: both must serialize the same job to the same JSON."""
 
 from __future__ import annotations

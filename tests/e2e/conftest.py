@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 A real Airflow for all scenarios, and a Polaris for each.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Examples on a real scheduler: the cascade and its mend, the watcher of a table, the sensor before a rollup."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What becomes of many jobs when their tasks are marked and cleared behind a triggerer that has just started."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The scenarios that are short enough for every change: one Airflow, no process of it killed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What becomes of waiting tasks when triggerers die or hang: the job runs on, and its end is seen."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What becomes of a job when the worker that submits it or waits for it is told to stop, or dies."""
 
 from __future__ import annotations

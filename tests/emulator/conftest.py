@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An emulator in this process, without a socket and with a clock that stands still until a test moves it."""
 
 from __future__ import annotations

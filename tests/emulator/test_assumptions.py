@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Assumptions: every value has its effect, set at the start or changed at run time."""
 
 from __future__ import annotations

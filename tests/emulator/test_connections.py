@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A client that falls silent loses its connection; one that waits for the emulator doesn't."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The emulator opens no connection of its own."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Persistence of the database file: after a restart, and after a kill in the middle of a job."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The emulator on a real socket: long and broken bodies, many clients at once, start and stop."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The status table and the progressions."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A full disk or a damaged file: every reply states it, including jobs and the console."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Requests to unknown hosts and requests of other sites' pages are refused before anything happens."""
 
 from __future__ import annotations

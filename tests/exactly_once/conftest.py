@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A task instance in the hands of an Airflow that dies at will, real operators, and a real Polaris emulator."""
 
 from __future__ import annotations

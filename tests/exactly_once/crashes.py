@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where a process can die, as data: each step says how to bring the death about and what the next try makes of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Any schedule of faults, deaths, kills, retries, clears and other people's jobs that an operator can meet."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whatever dies when: after the retry there is one job with an effect, and the table is as if nothing had happened."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ends that take more than a death and a retry: bad results, lost triggerers, twins."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """If nothing goes wrong, exactly-once costs nothing: no request more than an operator makes that knows no protocol."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random schedules over real operators and a real emulator; ``make schedules`` runs more of them."""
 
 from __future__ import annotations

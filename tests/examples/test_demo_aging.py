@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The aging demo, as ``make demo-aging`` runs it, and with it two of the example DAGs on a real Airflow."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The example DAGs are read as a scheduler reads them, with no connection configured."""
 
 from __future__ import annotations

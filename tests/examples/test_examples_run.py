@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every example DAG runs to success: here in one process of Airflow against the emulator, or where a list says."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The hook reads its connection: what each field means, and that no secret shows."""
 
 from __future__ import annotations

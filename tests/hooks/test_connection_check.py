@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Test button: what it says for a connection that works, works in part, or doesn't."""
 
 from __future__ import annotations

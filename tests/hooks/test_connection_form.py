@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The connection form, as the Airflow that runs the tests sees it, and the two ways of telling Airflow about it."""
 
 from __future__ import annotations

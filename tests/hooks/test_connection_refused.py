@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The hook refuses a connection: which field is wrong, and what to do, before any request."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The hook's links: the pages of jobs and tables."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The hook's client: one for each hook, and a method for each operation."""
 
 from __future__ import annotations

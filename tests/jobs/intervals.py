@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Instants and intervals for the tests of Interval, and the words with which it refuses."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Batch jobs that break no rule, but for what is given, and the words with which a job is refused."""
 
 from __future__ import annotations

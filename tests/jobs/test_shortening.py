@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Texts of the service have a bounded length before they are stored or logged."""
 
 from __future__ import annotations

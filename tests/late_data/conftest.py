@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Two tables on an emulator, as in the tests of aging."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Late rows and a run that looks back, against the emulator."""
 
 from __future__ import annotations

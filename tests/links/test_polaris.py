@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Links to job and table."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What ``macros.polaris`` renders in a task's templates."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Stand-ins for tests of operators and sensor: time, a task instance, and jobs on a loopback server."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A deferrable operator, its deferral, and what its trigger tells."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A rollup of one table into another, and the sentence with which it is refused."""
 
 from __future__ import annotations

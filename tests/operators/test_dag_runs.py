@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whole DAG runs in a real Airflow process, against the emulator."""
 
 from __future__ import annotations

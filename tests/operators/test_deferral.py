@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An operator that is deferred: when it is, and what it takes along."""
 
 from __future__ import annotations

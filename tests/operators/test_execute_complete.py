@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A deferred operator goes on with its trigger's event: it judges the job, whatever happened meanwhile."""
 
 from __future__ import annotations

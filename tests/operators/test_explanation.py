@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The log of a task that fails names the command that explains its error."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What PolarisTableToTableOperator asks of its guards, and what it makes of their answers."""
 
 from __future__ import annotations

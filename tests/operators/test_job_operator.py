@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """PolarisJobOperator, and with it what all operators do: submit, hand on, wait, judge."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The lookback of PolarisTableToTableOperator: an earlier start, or one sentence."""
 
 from __future__ import annotations

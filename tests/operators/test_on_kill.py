@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A killed task cancels its job within seconds, whenever the kill comes, and asks Airflow for nothing."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a task tells Airflow's assets when it has ended well."""
 
 from __future__ import annotations

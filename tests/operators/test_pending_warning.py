@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A job that is pending for long is worth one warning with what Polaris says about it."""
 
 from __future__ import annotations

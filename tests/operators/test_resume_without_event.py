@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A deferred operator goes on although its trigger never reported, or broke."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """PolarisTableToTableOperator: from arguments to exactly one job spec, or to one sentence."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The synchronous wait: when it looks, how long it sleeps, when it gives up."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The result of a deferred operator is that of one that waits in the worker."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The retry policy: one row for each error of the package, the way through Airflow, and Airflow's own decisions."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A task with the retry policy in a real Airflow process, against an emulator that is told how to fail."""
 
 from __future__ import annotations

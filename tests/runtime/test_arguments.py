@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rendered arguments in the place of text: what is text, and the sentence for what is not."""
 
 from __future__ import annotations

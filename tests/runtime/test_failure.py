@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The end of a failed task's log: one sentence, where it is explained, one traceback."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The interval of a run: data interval, then partition, else a sentence that says what to set."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 A world in which hours pass in no time: an event loop whose clock jumps, a Polaris in memory, threads that aren't.
 

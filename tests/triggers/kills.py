@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Airflow's task states in a test world, and how Airflow stops triggers."""
 
 from __future__ import annotations

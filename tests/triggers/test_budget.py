@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What waiting costs: requests per interval, and how soon an end is seen."""
 
 from __future__ import annotations

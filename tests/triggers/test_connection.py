@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A connection changes, fails or hangs while tasks wait: it is read again, and every end is detected."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The event that crosses Airflow's database is checked when it arrives."""
 
 from __future__ import annotations

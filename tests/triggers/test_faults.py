@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A Polaris that fails: no waiter fails, none misses its end, and budgets are kept."""
 
 from __future__ import annotations

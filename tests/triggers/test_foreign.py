@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Another server answers instead of Polaris: no task ends because of it, and no other task is delayed."""
 
 from __future__ import annotations

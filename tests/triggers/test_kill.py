@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Killing a deferred task cancels its job; everything else that stops a trigger doesn't."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A Polaris whose lists lag, shift or leave jobs out: no wrong end, none missed, and what is gone is given up."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What waiting costs Airflow's event loop, which all triggers share: work in one callback, not seconds."""
 
 from __future__ import annotations

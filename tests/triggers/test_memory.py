@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a waiter and a tick take in memory: bytes that Python asked for, which are the same on any machine."""
 
 from __future__ import annotations

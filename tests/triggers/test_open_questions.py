@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A question to Airflow about a killed task stays open until an answer settles it, whatever happens to its trigger."""
 
 from __future__ import annotations

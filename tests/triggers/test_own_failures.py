@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An error, slow or malformed answer affects only its job: other ends are detected within their own interval."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One condition's or job's bad answer costs the others on a watched table nothing; what is read and told is bounded."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """When the watcher polls, which way it takes, and when pending is too long: pure decisions."""
 
 from __future__ import annotations

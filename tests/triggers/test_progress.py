@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Percent progress from the triggerer: its requests, its recipients, and that its failures have no effect."""
 
 from __future__ import annotations

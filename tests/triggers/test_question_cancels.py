@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What follows the proof that a task no longer waits: the cancel, and what it needs."""
 
 from __future__ import annotations

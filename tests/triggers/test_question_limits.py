@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Questions to Airflow about killed tasks are few, bounded in number and age, and prepared for."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The same with real threads, real sockets and the emulator: what a world of stand-ins can't show."""
 
 from __future__ import annotations

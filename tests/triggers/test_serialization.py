@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What of a trigger goes through Airflow's database: plain JSON, no secret, and the same trigger at the other end."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Requests that don't end, in real threads: the tick goes on without them, in a bounded number of threads."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The trigger: its arguments, its one event, its deadline, what it writes into the task's log."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Many triggers that wait in a world, and how long they are let wait."""
 
 from __future__ import annotations

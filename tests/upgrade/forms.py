@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 What a release leaves behind for the next one: in Airflow's database, in XCom, in the state stores and at Polaris.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What earlier releases left behind is understood: an upgrade may come while tasks wait, retry or age data out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Set the ``Authorization`` header, and fetch and renew OAuth tokens."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Call an endpoint and check the shape of its response; the base of all API groups."""
 
 from __future__ import annotations

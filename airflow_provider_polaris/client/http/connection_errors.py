@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Classify exceptions of requests that got no response, and describe them; performs no I/O."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parse the body of an error response from the service or from a gateway; performs no I/O."""
 
 from __future__ import annotations

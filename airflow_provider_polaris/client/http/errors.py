@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Turn an unsuccessful outcome into a typed error with a message; performs no I/O."""
 
 from __future__ import annotations

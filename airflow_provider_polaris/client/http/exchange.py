@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Enforce the limits of a request on its socket (deadline, response size), and record whether it was sent."""
 
 from __future__ import annotations

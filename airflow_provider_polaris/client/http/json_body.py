@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parse untrusted JSON into data that plain Python code can compare, compute with and write."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Read paged lists that change while they are read; performs no I/O of its own."""
 
 from __future__ import annotations

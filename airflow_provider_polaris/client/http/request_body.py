@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Request bodies that record whether they have been read."""
 
 from __future__ import annotations

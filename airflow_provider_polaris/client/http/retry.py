@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Decide whether and when to retry a request; no clock, no sleep, no I/O."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A ``requests`` session without redirects and cookies that limits the size of responses."""
 
 from __future__ import annotations

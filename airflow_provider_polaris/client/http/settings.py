@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The inputs of the transport: how to reach a service, and the rules of that service; performs no I/O."""
 
 from __future__ import annotations

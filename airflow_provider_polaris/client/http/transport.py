@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Send requests and return responses; the only module that opens connections."""
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Adapter for Imply Polaris: its endpoints, credentials, error forms and settings."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Polaris client of the package: all API operations on one session."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The endpoints of the Polaris API, and their paths; performs no I/O.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Advice for the error statuses of Polaris: the likely cause and what to do; performs no I/O."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Recognize the service's own errors, so that an error of a proxy isn't mistaken for one; performs no I/O.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operations on the staging area for files. Source: polaris-sdk 20250425.14.0 and docs.imply.io/polaris/api-upload."""
 
 from __future__ import annotations

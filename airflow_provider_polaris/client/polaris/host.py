@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parse the host field of a connection in all forms that users paste; performs no I/O."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operations on jobs. Source: polaris-sdk 20250425.14.0 and docs.imply.io/polaris/api-manage-job."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Settings to reach one Polaris project: address, credentials, TLS, time limits. Performs no I/O."""
 
 from __future__ import annotations

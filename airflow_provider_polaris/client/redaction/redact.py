@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Mask secrets in every text that leaves the client; performs no I/O."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Find secrets in a text in any spelling: encoded, encoded several times, or truncated; performs no I/O.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Uploaded files: the Files API's staging area. Contents are blobs of the store, metadata are documents.
 """

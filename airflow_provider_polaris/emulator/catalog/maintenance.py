@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Apply storage policies, simulate segment loading, and purge deleted segments after 30 days.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Storage policies of tables: which data is retained and which is precached. Performs no I/O.
 

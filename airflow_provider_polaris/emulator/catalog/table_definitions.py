@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Validate the table of a request and convert it to the engine's definition. Performs no I/O.
 """

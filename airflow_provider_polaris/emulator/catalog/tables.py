@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Tables in the form of the Tables API, built from the engine's definitions.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Load rows into a table as a user does: upload a file and run a batch job over it. The job stays in the list of jobs.
 

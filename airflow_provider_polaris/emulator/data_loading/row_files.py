@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Read files with rows: JSON lines, CSV, TSV and Parquet; the text formats may be compressed.
 

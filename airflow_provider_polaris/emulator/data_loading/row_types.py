@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The time, data types and JSON form of rows. Performs no I/O.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The detail data of the demo: "Koalas Source" of docs.imply.io/polaris/api-ingest-table, the same rows in every call.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The emulator's data engine: tables, segments, documents and blobs in one DuckDB database; runs batch jobs and queries.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Polaris data types in DuckDB: the type of a stored column, safe conversions, and the JSON form of values.
 

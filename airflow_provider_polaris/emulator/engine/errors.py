@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Convert exceptions of the SQL translation and of DuckDB to job faults with Polaris' codes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Data classes and exceptions of the engine's interface.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run SQL queries over the live rows of tables: translate, execute on a snapshot, and return JSON values."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Open a database file with DuckDB, and classify DuckDB's errors about the file and its disk.
 

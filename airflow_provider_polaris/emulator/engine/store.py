@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 A DuckDB database with one lock: statements, transactions, JSON documents and blobs.
 

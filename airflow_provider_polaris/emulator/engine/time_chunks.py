@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Time chunks of segments: number them in SQL, and convert a number back to an interval.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Fault rules for testing clients, set, listed and cleared only under ``/__emulator__/``. Performs no I/O.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The active fault rules of one emulator and the effects that they postponed. Performs no I/O.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Build a batch job from the body of a POST, and check every rule of the Jobs API that can be checked before the start.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The ``context`` of a job: its known keys, and the handling of unknown keys. Performs no I/O.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Build jobs that delete data, restore data or drop a table from the body of a POST, and check the rules of the Jobs API.
 """

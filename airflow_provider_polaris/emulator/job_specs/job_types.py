@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Validate the body of a POST by its job type, its fields and the active jobs.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Validate the mappings, the filter and the clustering columns of a batch job, and add the mapping that Polaris adds.
 """

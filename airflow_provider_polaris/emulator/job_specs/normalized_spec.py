@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Build the normalized specification of a job, with all defaults, and its SQL. Performs no I/O.
 """

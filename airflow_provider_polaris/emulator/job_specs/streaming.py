@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Validate streaming jobs. They are listed, accept rows of a limited age, and can be suspended and canceled.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 A validated job, and the checks that all job types share.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Set status, health, log entry and totals of a job that completed, failed or was canceled. Performs no I/O.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Detect conflicts of jobs: two that rewrite the same data, or a deletion of data that a job reads. Performs no I/O.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 A job in its stored form and in the form of the API. Performs no I/O.
 

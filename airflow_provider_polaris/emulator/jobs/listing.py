@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Filter, sort and page the list of jobs. Performs no I/O.
 

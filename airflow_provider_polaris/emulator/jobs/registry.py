@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 All jobs of the project: create, advance and cancel them.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Run the effects of a job on tables, in the caller's transaction.
 

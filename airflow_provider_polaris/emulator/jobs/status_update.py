@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Check requests to cancel, suspend or resume a job. Performs no I/O.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Render the console's pages from Jinja2 templates, without a build step; they also work without their script.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Write numbers, durations, instants and intervals as the pages show them; performs no I/O.
 """

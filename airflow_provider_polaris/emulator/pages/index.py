@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Render the first page: all tables and the newest jobs.
 """

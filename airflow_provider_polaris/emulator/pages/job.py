@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Render the page of a job: its details, progress, metrics, log, SQL and specification.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Return names, descriptions and addresses of jobs and tables; performs no I/O.
 """

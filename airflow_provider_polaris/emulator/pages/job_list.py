@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Render the list of jobs with its filters, a page at a time; performs no I/O.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Load the templates, the style and the script, and set the headers that allow a browser only that script.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Render the page of a table: its details, timeline of segments, columns and first rows.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Lay out segments on a timeline with one lane for each state; performs no I/O.
 

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Execution of SQL queries and their result formats."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Result formats of queries. Performs no I/O.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Run synchronous queries, and asynchronous statements with pages of results.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Serve the console's pages under ``/__emulator__/``. They need no key, and reading them doesn't count as a poll of a job.
 

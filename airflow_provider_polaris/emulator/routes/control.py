@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The control plane ``/__emulator__/``, which Polaris doesn't have. It is separate from the API, and needs no key.
 

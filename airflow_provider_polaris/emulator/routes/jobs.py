@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 ``/v1/projects/{projectId}/jobs``: the Jobs v1 API.
 

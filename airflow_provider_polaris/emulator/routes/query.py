@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 ``/v1/projects/{projectId}/query/sql``: synchronous and asynchronous SQL.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 ``/__emulator__/tables/{name}``: operations on tables for tests, which Polaris doesn't offer.
 

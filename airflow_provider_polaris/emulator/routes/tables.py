@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 ``/v1/projects/{projectId}/tables``: the Tables v1 API.
 

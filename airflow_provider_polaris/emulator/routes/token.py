@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 ``/auth/realms/{organization}/protocol/openid-connect/token``: the emulated OAuth server.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Translate Druid SQL to DuckDB SQL: expressions of mappings and filters, and whole queries.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Control an emulator in a test: load data, set faults, and read tables and jobs.
 

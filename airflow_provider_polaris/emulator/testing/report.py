@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Summarize the jobs and rejected requests of one emulator. Performs no I/O and doesn't advance time.
 """

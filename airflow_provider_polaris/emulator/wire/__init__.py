@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """The wire format: requests, errors, names, intervals and identifiers."""

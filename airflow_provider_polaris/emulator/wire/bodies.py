@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Read the bodies of requests in pieces, up to a limit.
 """

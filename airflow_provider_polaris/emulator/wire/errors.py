@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Errors of the emulator in the vendor's envelope ``{code, message, target?, details?}``.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Ids, instants and users in the form of Polaris. Performs no I/O.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Parse and format ISO 8601 intervals and granularities as Polaris does. Performs no I/O.
 

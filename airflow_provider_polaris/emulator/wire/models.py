@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Models of request bodies, as the vendor's SDK writes them; the wire names are the vendor's, in camelCase.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Validate names of tables and files. Performs no I/O.
 """

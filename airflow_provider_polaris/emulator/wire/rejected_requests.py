@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Record the last requests that one emulator rejected, with the message of the reply, for reports of failed tests.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Parse requests: JSON bodies, query parameters, names. Every invalid value is a 4xx in the envelope.
 """

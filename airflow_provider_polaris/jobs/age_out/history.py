@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Read the history of a table from the list of jobs: which jobs changed it and what they removed; performs no I/O.
 

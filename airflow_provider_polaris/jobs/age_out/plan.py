@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The plan of one age-out run: what it copies and how the copy is proven, as JSON for XCom; performs no I/O.
 

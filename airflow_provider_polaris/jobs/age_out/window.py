@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Compute the part of a table that a run ages out: whole time partitions, each in exactly one run; performs no I/O.
 

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pure half of the guards: row counts before a replace, lost rows, and conflicting jobs."""

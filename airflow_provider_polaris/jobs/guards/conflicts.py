@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Detect conflicting jobs by the intervals that they write, read from Polaris' descriptions; performs no I/O.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Build the SQL that counts rows before a replace, per time bucket in source and target; performs no I/O.
 

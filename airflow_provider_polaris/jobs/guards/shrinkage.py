@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Compute the data that a replace would lose, by comparing the counts of target and source; performs no I/O.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Fingerprint a job spec, so that it can be stored and compared with the spec that Polaris echoes; performs no I/O.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Recognize our own job in the jobs that Polaris lists: by its marker if Polaris echoes it, otherwise by its spec.
 

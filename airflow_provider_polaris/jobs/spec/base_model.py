@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Base class of the models of job specs: API names, no silent conversions, readable errors; performs no I/O."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Set and read the keys that this package adds to a job's ``context``: the marker and ``failOnEmptyInsert``. No I/O.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Models of the job specs of Jobs v1, which render exactly the JSON of the API; performs no I/O.
 

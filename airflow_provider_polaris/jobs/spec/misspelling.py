@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Find the field of a job spec that a misspelt name stands for; performs no I/O."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models of a batch job's source: a table, uploaded files, or any other source of the API; performs no I/O."""
 
 from __future__ import annotations

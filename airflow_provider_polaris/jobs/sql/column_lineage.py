@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Derive the source columns of each target column; performs no I/O and never raises.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Parse Druid SQL expressions (mappings, filters) with sqlglot; performs no I/O, changes no text and never raises.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Names of Druid SQL functions: aggregates, clock functions and scalars; data only.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Convert the operators' rollup arguments to the API's mappings; performs no I/O."""
 
 from __future__ import annotations

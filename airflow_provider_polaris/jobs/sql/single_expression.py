@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Enclose a user's expression in brackets that it cannot escape (SQL injection); performs no I/O, changes no text.
 

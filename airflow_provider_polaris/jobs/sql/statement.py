@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Render a job spec as the equivalent Druid SQL, for people and for lineage; performs no I/O and never raises.
 

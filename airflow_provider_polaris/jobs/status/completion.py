@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Evaluate the result of an ended job and build the error for a bad result; performs no I/O.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Advice for each health code of Polaris, as data; performs no I/O.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Warn about a job that stays pending too long; performs no I/O and does not read the clock."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Classify errors by whether a retry can succeed; performs no I/O.
 

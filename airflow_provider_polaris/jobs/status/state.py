@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Parse a job's description from Polaris: execution status, health, log. Performs no I/O.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Decide after each poll whether to keep waiting for a job; performs no I/O, does not read the clock, and never blocks.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parse the table properties that validation needs from an answer of the Tables API; performs no I/O."""
 
 from __future__ import annotations

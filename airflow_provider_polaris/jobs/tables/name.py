@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Validate table names; performs no I/O."""
 
 from __future__ import annotations

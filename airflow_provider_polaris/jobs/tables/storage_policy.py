@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Parse a table's storage policy: which data Polaris keeps, and which it precaches for queries. Performs no I/O.
 

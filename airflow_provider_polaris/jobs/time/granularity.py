@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Polaris' time granularities and their buckets, in UTC; performs no I/O."""
 
 from __future__ import annotations

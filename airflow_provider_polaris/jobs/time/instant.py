@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Parse and format instants in Polaris' form: ISO 8601, UTC, milliseconds. Performs no I/O and ignores the local zone.
 """

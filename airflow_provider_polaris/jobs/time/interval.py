@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parse, format, align and split half-open time intervals in UTC; performs no I/O and does not read the clock."""
 
 from __future__ import annotations

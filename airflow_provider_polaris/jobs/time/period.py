@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ISO 8601 periods (``P1M``, ``PT15M``) as calendar arithmetic in UTC; performs no I/O."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Check that the intervals of a batch job are aligned to partitions; performs no I/O.
 

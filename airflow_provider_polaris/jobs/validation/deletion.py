@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Refuse deletions that would remove more data than they name; performs no I/O.
 

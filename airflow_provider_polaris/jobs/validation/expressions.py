@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Validate a batch job's mappings and filter; performs no I/O.
 

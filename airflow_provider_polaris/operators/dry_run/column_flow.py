@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Determine which source columns a job reads for each target column; performs no I/O."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Log what a task would do: the request, the SQL, the tables, and the guards."""
 
 from __future__ import annotations

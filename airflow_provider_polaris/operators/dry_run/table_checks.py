@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Check in a dry run whether the tables of a job exist and have the columns that the job names.
 

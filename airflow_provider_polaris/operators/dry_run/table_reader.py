@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The hook of a dry run: reads each table once, and makes no more requests after the first failure."""
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checks that run right before a job is submitted."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Check for other jobs that work on the same partitions of the target: wait for them, or refuse the job."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Errors of the guards: what the job would lose and how to proceed; performs no I/O."""
 
 from __future__ import annotations

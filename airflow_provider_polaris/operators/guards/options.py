@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parse the four arguments that configure the guards."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run all guards of a table-to-table job: source, row counts, conflicting jobs, storage policy."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Emit asset events of a successful task: the table that it wrote, the interval, and the job.
 

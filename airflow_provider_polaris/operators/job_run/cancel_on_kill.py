@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Cancel a job from a signal handler: within 4 s, without calls to Airflow, without locks of the interrupted code.
 

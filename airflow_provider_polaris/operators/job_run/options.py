@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parse the arguments that all operators share."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Resume an operator after a deferral, with the trigger's event or without one."""
 
 from __future__ import annotations

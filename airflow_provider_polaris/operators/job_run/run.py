@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run the job of one try: submit it once, push links and facts to XCom, wait, and check the result."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 OpenLineage for the operators: what their jobs read and wrote, for ``apache-airflow-providers-openlineage``.
 

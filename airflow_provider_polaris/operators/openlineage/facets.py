@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Build OpenLineage's datasets and facets for a job; performs no I/O.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Determine the column lineage of a job from Polaris' description of it; performs no I/O."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Read the columns of tables for lineage, with one request per table and a limit of a few seconds. Errors are ignored.
 

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Submit a task's job exactly once, across retries, crashes and clears."""

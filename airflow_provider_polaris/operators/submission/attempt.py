@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The inputs of one attempt to submit a job."""
 
 from __future__ import annotations

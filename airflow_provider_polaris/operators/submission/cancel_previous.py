@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cancel an earlier job and wait for its end, with a limit, before another job replaces it."""
 
 from __future__ import annotations

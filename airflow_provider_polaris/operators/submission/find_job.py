@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Search for the task's own job in the job list, with a limited number of requests, while a new job may not be visible.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Errors of the submission: which jobs are concerned and what to do; performs no I/O."""
 
 from __future__ import annotations

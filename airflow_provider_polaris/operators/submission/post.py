@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Send a job once: store the record, POST the job, and if the outcome is unknown, search for the job before the next POST.
 """

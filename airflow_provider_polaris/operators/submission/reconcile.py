@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Find the jobs that earlier tries of the same task may have submitted, before a job is submitted.
 

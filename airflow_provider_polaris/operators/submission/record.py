@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The record of a task's job in Airflow's task state store (Airflow 3.3 and newer).
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Submit a job exactly once: reconcile with earlier tries, run the guards, store a record, POST, store the job's id.
 

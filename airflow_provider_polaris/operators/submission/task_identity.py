@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Identify the try of a task that submits a job, from Airflow's context; performs no I/O."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The second task of an age-out: copy the data, and check both tables again immediately before the job is submitted."""
 
 from __future__ import annotations

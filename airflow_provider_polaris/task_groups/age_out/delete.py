@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The last task of an age-out: delete the proven rows from the source, and check what was deleted."""
 
 from __future__ import annotations

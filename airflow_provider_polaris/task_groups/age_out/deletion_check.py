@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """After the delete job: restore segments that were deleted but not proven, and count the remaining rows."""
 
 from __future__ import annotations

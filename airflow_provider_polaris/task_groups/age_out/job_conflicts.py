@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Wait for other jobs that change the data of an age-out, or that read the rows that it deletes."""
 
 from __future__ import annotations

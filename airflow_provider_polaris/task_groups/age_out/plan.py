@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The first task of an age-out: select the partitions, check that they may be aged, and choose the proof method."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Plan what one run ages, from the rows of source and target and their job history; changes nothing."""
 
 from __future__ import annotations

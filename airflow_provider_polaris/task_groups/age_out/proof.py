@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Prove that the target has the data of the source, by the planned method; deletes nothing."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The third task of an age-out: prove that the copy is complete, or fail before anything is deleted."""
 
 from __future__ import annotations

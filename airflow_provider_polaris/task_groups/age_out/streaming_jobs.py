@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Find streaming jobs that may still add rows of a given age; cancels none."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Read the job history of the source and the target with a limited number of requests. If the history is incomplete,
 refuse the age-out.

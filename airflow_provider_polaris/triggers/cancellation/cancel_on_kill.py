@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Cancel jobs from the triggerer: the requests to Polaris, and what a stopped trigger waits for and logs.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Find out what happened to tasks whose triggers were stopped, and cancel the jobs that no task waits for.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Read from Airflow which job a deferred task currently waits for.
 

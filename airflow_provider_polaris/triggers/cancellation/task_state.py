@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Read the states of many tasks from Airflow in few requests.
 

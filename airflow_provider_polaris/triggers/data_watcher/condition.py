@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The data that a task waits for, as SQL, and the evaluation of the answer. Pure: performs no I/O and reads no clock.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Query a table once for all conditions on it. Blocks; uses neither asyncio nor Airflow."""
 
 from __future__ import annotations

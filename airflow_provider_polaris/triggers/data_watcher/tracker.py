@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Evaluate the query results of a wait for data. Pure: performs no I/O and reads no clock."""
 
 from __future__ import annotations

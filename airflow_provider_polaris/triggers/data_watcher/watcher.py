@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Share one query of a table between all waiters of an event loop and a connection.
 

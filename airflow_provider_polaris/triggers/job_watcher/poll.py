@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Poll Polaris once for all waiters of a watcher, in as few requests as possible.
 

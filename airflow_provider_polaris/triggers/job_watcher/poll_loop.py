@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The poll loop of a watcher. Each poll requests the jobs of all waiters and delivers the results.
 
@@ -33,8 +34,7 @@ from airflow_provider_polaris.triggers.polling.schedule import PollSchedule, wai
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import ClientSettings
-    from airflow_provider_polaris.triggers.job_watcher.waiter import Observation, Waiter
-    from airflow_provider_polaris.triggers.polling.connection import SharedSettings
+    from airflow_provider_polaris.triggers.job_watcher.waiter import Observation
 
 
 #: Retry budget of a poll in seconds. Enough to reconnect once; the next poll retries everything else.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Ownership of the poll state: the poll thread has it, and the event loop takes it if a request hangs.
 

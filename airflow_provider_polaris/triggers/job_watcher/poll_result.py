@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Input and output of a poll, as plain data."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Run the polls of a watcher in a thread, and in a new thread if a request hangs.
 

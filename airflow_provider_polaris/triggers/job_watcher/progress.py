@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Poll the progress of running jobs from the triggerer. Never affects the wait. Runs in the poll thread.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Decide which requests a poll sends. Pure: performs no I/O and reads no clock.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Request some jobs separately: their requests hang, or fail while other jobs get answers.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Request the status of one job, and record the answer for its waiters.
 

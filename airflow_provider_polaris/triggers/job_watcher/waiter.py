@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The state of one waiter, and the delivery of observations to it. Performs no I/O."""
 
 from __future__ import annotations

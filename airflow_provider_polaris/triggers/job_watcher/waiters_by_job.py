@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Group waiters by the job that they wait for; runs in the thread that polls."""
 
 from __future__ import annotations

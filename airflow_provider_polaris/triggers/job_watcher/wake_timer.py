@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Use one event-loop timer for all waiters. Ten thousand separate timers would need more memory than the waiters."""
 
 from __future__ import annotations

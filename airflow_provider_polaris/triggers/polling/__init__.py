@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Poll schedule, connection settings and request threads that all watchers share."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Daemon threads that run blocking requests for an event loop. Each thread has its own client.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Read an Airflow connection on the event loop: once for all callers, and again when Polaris rejects its key."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Schedule polls on the event loop. An event ends the wait early when a waiter joins or leaves."""
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Poll for completed jobs that change watched tables."""

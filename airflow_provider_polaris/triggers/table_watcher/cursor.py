@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Find the completed jobs of a table that were not reported yet. Pure: performs no I/O and reads no clock.
 

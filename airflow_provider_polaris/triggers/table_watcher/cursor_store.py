@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Store the cursor of a watched table in Airflow's asset state store, which exists since Airflow 3.3."""
 
 from __future__ import annotations

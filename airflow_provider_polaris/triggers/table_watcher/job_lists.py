@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The requests of the table watch. Runs in its thread, uses neither asyncio nor Airflow, and logs nothing.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Track which jobs a table watcher has reported, in memory and in Airflow's store."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Share one poll of the finished jobs between all watched tables of an event loop, a connection and an interval.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which Authorization header goes out, and what a 401 does."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Why no answer came, told from what was raised."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every shape of an error body."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The deadline and the size of one exchange, counted in reads and bytes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pure decisions: again or not, and when."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """No error, log line or repr of the client has a secret in it, whatever goes wrong."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Certificates: checked, trusted through a bundle, or not checked."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One request on the wire: retries, time limits, redirects, proxies, what a lost answer is called."""
 
 from __future__ import annotations

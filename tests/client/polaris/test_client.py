@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each operation on the wire, as the vendor's SDK (polaris-sdk 20250425.14.0) writes it, and its errors."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A status says something about the request only if the service itself sent it, in its own form of an error."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files on the wire: lists of them and uploads."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What people paste into the host field."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Jobs on the wire: lists of them, progress and cancel."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Queries on the wire: answers, errors and pages of rows."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Settings check themselves and show no secret."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A job is sent once: what is sent again, what is refused, and what nobody knows."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Secrets are masked however they are spelt: encoded in any order, several times over, or cut off."""
 
 from __future__ import annotations

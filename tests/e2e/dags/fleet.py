@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A rollup into a table of its own for each run; many wait at once."""
 
 from __future__ import annotations

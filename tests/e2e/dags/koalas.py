@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The same rollup of a day, waited for in different ways; the connection is a parameter of the run."""
 
 from __future__ import annotations

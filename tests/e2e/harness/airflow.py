@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 A real Airflow: scheduler with LocalExecutor, API server or web server, triggerers and what else it needs, on SQLite.
 

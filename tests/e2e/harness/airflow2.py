@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How Airflow 2.11 is run, and its REST API: version 1."""
 
 from __future__ import annotations

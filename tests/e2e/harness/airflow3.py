@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How Airflow 3 is run, and its REST API: version 2."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Many tasks that wait at once, each for a job into a table of its own, and the load beside which they do."""
 
 from __future__ import annotations

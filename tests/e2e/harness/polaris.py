@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A local Polaris in a process of its own, its jobs held and released by the test."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Processes that can be killed and frozen with everything they started.
 

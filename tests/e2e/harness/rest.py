@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Airflow's REST API, as far as the tests need it; what differs between its versions is left to subclasses."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Storage policies: data that is not retained is softly deleted; data that is not precached is read by some queries
 only.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables: create, list, describe, update, unused segments."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Loading rows into a table: their time, their types and the load job."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files with rows: the rows of each format, and the messages for unreadable files."""
 
 from __future__ import annotations

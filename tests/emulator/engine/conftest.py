@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A store in memory with a manual clock, and helpers that fill and read tables."""
 
 from __future__ import annotations

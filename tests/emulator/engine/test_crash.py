@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """kill -9 at every point of a job: the database has the state before the job or after it, never a partial state."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Failed jobs have the vendor's code and a message, and leave the tables unchanged."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Queries: live rows only, JSON values, and clear error messages."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The cost of a job: DuckDB's statements, reads of the source, and rows fetched by Python; `make bench` measures times.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Opening DuckDB, its restrictions from the start, and the errors about file and disk."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The store: documents, blobs, transactions, snapshots, and files and statements that it rejects."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Time chunks: SQL numbers a row's chunk, Python converts the number back, and both agree with the calendar."""
 
 from __future__ import annotations

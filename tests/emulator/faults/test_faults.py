@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Fault rules: which requests they apply to, whether a request takes effect, and when the effect is visible.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Jobs that delete whole segments, permanently or softly, and their rules."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Jobs that drop tables: permanently, or so that a table of the same name can restore the data."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The normalized specification of a job: the vendor's sample, and further cases."""
 
 from __future__ import annotations

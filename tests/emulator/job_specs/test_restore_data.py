@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Jobs that restore softly deleted data: the choice of the version, and conflicts with existing data."""
 
 from __future__ import annotations

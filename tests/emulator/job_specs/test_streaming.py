@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Streaming jobs: they are listed, show the accepted rows, and can be suspended and canceled."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Conflicting jobs: two that rewrite the same data, or a deletion of data that a job reads."""
 
 from __future__ import annotations

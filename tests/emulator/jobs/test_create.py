@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All rules that are checked before a job starts: the error names field, value and rule, and nothing changes."""
 
 from __future__ import annotations

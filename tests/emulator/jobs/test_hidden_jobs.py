@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Jobs that the list doesn't show yet: which requests find them, and when."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Many jobs are due at once: no request runs all of them."""
 
 from __future__ import annotations

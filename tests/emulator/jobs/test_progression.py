@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The progression of jobs, and the effect of a cancel."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 A headless Chromium that tests steer by its DevTools protocol, over two pipes: no port, no dependency.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How tests read the console's pages."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The console in a real browser: what a person with a keyboard, a phone, no script or a dark room gets."""
 
 from __future__ import annotations

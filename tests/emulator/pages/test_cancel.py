@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cancel button: what it does, for which jobs it is there, and whom it refuses."""
 
 from __future__ import annotations

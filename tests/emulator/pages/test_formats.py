@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How the templates escape, and how numbers, instants and intervals are written."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The list of jobs: each filter, all together, and pages."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The pages of tables and jobs, and of what isn't there."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Looking at a page is no look at a job; only the clock moves jobs meanwhile, where it is the clock that does."""
 
 from __future__ import annotations

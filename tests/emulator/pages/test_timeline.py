@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Segments on a line of time: where they lie, how high, and what is too much to draw."""
 
 from __future__ import annotations

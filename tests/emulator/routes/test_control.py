@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The control plane: health and counters. It needs no key, and its requests don't count as polls of a job."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Control-plane operations on tables: real-time rows, slow loading, forced availability, all segments."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Translate an expression and let DuckDB compute it: what every test here is about."""
 
 from __future__ import annotations

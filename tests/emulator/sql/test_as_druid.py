@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Values and refusals that were observed on a real Druid 33, over the odd values that people met in production."""
 
 from __future__ import annotations

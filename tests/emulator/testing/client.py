@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A client that uses only the connection, and its requests."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The fixture ``polaris_emulator`` in tests of users."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The workflow that users copy has only existing commands."""
 
 from __future__ import annotations

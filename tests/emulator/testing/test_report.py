@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The section of the fixture ``polaris_emulator`` in the report of a failed test."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Broken requests: each gets a clear 4xx in the envelope, and nothing changes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bodies are read in pieces, up to a limit."""
 
 from __future__ import annotations

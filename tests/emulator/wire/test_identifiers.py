@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ids, instants and users."""
 
 from __future__ import annotations

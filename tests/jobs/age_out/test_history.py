@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """History of a table from the list of jobs and the unused segments."""
 
 from __future__ import annotations

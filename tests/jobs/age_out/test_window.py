@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The partitions that a run ages out, the plan for the next task, and the proof method."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The intervals that a job writes, read from Polaris' descriptions."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The SQL of the counts before a replace, and the parsing of the answers."""
 
 from __future__ import annotations

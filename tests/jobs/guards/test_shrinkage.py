@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The data that a replace would lose, by the counts of source and target."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fingerprints: equivalent specs have equal ones, and an echo is distinguished from another job."""
 
 from __future__ import annotations

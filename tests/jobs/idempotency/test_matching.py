@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Matching of jobs by marker, otherwise by spec, and no match if neither is conclusive."""
 
 from __future__ import annotations

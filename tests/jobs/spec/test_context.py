@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Setting and reading of failOnEmptyInsert in a job's context."""
 
 from __future__ import annotations

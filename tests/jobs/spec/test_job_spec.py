@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Job specs: what is read, what is kept, what is refused and in which words."""
 
 from __future__ import annotations

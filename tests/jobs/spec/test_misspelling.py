@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Names of fields that are meant for others: what is refused, what is a hint, and what is neither."""
 
 from __future__ import annotations

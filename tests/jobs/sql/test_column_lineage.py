@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Column lineage of a job's mappings, compared with lineage written by hand."""
 
 from __future__ import annotations

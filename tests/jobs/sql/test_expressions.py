@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parsing of Druid SQL: aggregates, time rounding, and no exceptions."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The shorthand: dimensions, measures and a granularity become the API's mappings."""
 
 from __future__ import annotations

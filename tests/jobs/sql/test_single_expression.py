@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Expressions in brackets: texts that could escape are refused, all others stay unchanged."""
 
 from __future__ import annotations

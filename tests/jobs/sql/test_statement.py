@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The SQL equivalent of a job, compared with SQL written by hand and with the vendor's sample."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What comes of asking Polaris to cancel a job."""
 
 from __future__ import annotations

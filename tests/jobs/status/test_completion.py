@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """judge(): which ends succeed, and the whole sentence for those that don't."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """JobState: what is read from every shape of job that Polaris sends, and what one look can tell."""
 
 from __future__ import annotations

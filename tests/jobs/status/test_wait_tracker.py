@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """WaitTracker: the end of a wait, its continuation, and its log lines."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parsing of the table properties that validation uses."""
 
 from __future__ import annotations

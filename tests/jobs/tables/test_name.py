@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each rule for table names: its violation, its message, and a similar valid name."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a table's description says about data that is kept, precached and loaded."""
 
 from __future__ import annotations

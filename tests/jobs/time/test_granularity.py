@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Granularity: words and periods, buckets by the calendar, and which granularity divides which."""
 
 from __future__ import annotations

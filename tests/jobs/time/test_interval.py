@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Interval: a value with two ends, how it is written, moved and compared."""
 
 from __future__ import annotations

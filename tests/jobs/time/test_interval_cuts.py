@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Interval: aligning it to the calendar, and cutting it into buckets and pieces."""
 
 from __future__ import annotations

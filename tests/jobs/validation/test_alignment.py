@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where intervals may begin and end: partitions of job and table, rollup granularity, and the zone of the timetable."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a deletion would take away beside what it names."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each rule for mappings and filter: its violation, its message, and a similar valid value."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each rule for mode, tables and settings of a job: what breaks it, in which words, and the neighbour that doesn't."""
 
 from __future__ import annotations

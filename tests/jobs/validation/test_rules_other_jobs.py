@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each rule for jobs that delete, restore, drop or run SQL: what breaks it, in which words, and what doesn't."""
 
 from __future__ import annotations

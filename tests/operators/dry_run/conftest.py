@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables on the scripted server, and dry runs of tasks against them."""
 
 from __future__ import annotations

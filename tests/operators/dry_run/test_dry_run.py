@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Dry runs of operators: the whole log, what Polaris is asked, and what never happens."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The guards of a job from table to table, in words."""
 
 from __future__ import annotations

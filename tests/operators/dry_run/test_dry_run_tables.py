@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a dry run finds out about tables and columns."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A job that Polaris refuses: what a dry run would have said of its tables is said before the error."""
 
 from __future__ import annotations

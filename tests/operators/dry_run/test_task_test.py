@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``airflow tasks test``, as users call it, with the dry run asked for in either Airflow's way."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables on a real emulator, and the guards of a job between two of them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A job keeps out of the way of others that work on the same partitions of its target."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Counts see every row that a job can read, and none that it can't; without such evidence a guard refuses."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A query that Polaris refuses for the user's words fails for good and names them; one of the moment is asked again."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is counted, and how finely: hours and days, tables without a count of events, tables that are replaced whole."""
 
 from __future__ import annotations

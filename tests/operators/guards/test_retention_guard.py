@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the target's storage policy would drop at once isn't written; what the source is still loading is waited for."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A job that would lose rows is refused before it is sent, and the table stays as it was."""
 
 from __future__ import annotations

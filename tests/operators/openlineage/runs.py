@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Run a DAG with Airflow's OpenLineage provider on; started by ``test_runs.py`` as a process of its own.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How columns become columns, read from Polaris' description of a job."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Lineage in Airflow's hands: tasks in a real Airflow process, its own OpenLineage provider, events in a file."""
 
 from __future__ import annotations

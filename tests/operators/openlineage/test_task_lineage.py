@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What OpenLineage is told about a task, facet by facet, and what remains where something goes wrong."""
 
 from __future__ import annotations

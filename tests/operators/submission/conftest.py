@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A task, its store and its clock, and a Polaris that loses answers and hides jobs on demand."""
 
 from __future__ import annotations

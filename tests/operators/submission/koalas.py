@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An emulator on a test's clock, with three koalas in its table 'Koalas Source'."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A cleared task: once more, but only after the old job has ended, and never the same rows twice unasked."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The worker dies at every step of a submit; the next try ends with exactly one job that has an effect."""
 
 from __future__ import annotations

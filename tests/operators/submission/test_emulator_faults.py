@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The protocol over a real network: what the emulator does to a POST, and one job all the same."""
 
 from __future__ import annotations

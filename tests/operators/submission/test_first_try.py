@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The first try: one request if all is well, and what is done when the outcome of the POST is not known."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Who asks: what is read from Airflow's context, and the markers that are made of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Before Airflow 3.3, or with durable=False: marker and list decide; without them an append submits once only."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The record: there before the job, read back, and never the reason why a job that exists is lost."""
 
 from __future__ import annotations

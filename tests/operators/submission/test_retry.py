@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A retry: go on with the job of the try before, and submit only where that can't add rows twice."""
 
 from __future__ import annotations

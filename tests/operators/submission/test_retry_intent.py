@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A retry whose record says that a job was on its way: it looks for that job, and tells it from others."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A retry where the job of before was changed or canceled: it is ended first, or stands in the way."""
 
 from __future__ import annotations

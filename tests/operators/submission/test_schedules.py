@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Any schedule of lost answers, deaths, retries, clears and other tasks' jobs: never two jobs of ours, never none."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The look for our job: what is asked, how much of it, and which jobs are out of the question."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each attempt leaves one log line and one counter."""
 
 from __future__ import annotations

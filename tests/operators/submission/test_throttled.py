@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A POST that is answered with 429: most likely refused, so it is sent again; but not before a look, nor too soon."""
 
 from __future__ import annotations

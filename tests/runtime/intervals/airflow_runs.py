@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the Airflow at hand makes of a schedule: the runs that its own code plans, and the context of a task in one."""
 
 from __future__ import annotations

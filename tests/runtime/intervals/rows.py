@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The lines of the tables: a schedule, a way of starting a run, and what comes of it.
 

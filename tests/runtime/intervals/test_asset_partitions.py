@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs of partitions that come from assets: what their keys stand for, mapped and rolled up."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs of partitions that a cron expression makes: what their keys stand for."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs with a data interval of their own: hours to years, scheduled, by hand and in a backfill, and local days."""
 
 from __future__ import annotations

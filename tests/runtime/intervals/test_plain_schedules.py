@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs without a schedule that gives them data intervals: plain ones, none at all, and assets without partitions."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The schedules of the tables, made with the classes of the Airflow at hand."""
 
 from __future__ import annotations

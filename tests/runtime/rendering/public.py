@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All operators, sensors and task groups of the package, found by looking, and instances of them to render."""
 
 from __future__ import annotations

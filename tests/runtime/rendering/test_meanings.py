@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table of what each argument means has every argument, and every field of the specs that the package knows."""
 
 from __future__ import annotations

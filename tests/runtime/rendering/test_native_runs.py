@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whole DAG runs with native rendering: what reaches Polaris is what was written."""
 
 from __future__ import annotations

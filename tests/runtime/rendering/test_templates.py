@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a template becomes: text where text is meant, and elsewhere, if the DAG renders natively, what it stands for."""
 
 from __future__ import annotations

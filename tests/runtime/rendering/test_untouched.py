@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Texts without template marks, in every templated argument of every class that the package has."""
 
 from __future__ import annotations

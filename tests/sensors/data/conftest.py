@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables on a real emulator and a sensor that waits for their data; time passes only by sleeping."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the rendered arguments of the sensor ask for, and the sentence for those that ask for nothing sensible."""
 
 from __future__ import annotations

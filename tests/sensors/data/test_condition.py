@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The single SELECT for all conditions on a table, the evaluation of its answer, and its log lines."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The sensor in the triggerer, on a real emulator: one shared query, and the same result as in the worker."""
 
 from __future__ import annotations

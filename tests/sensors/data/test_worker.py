@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The sensor in the worker, on a real emulator: it sees what a job would read, and waits as its arguments say."""
 
 from __future__ import annotations

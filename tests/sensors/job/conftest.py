@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The scripted jobs, clock and task instance of the tests of operators, for the job sensor."""
 
 from __future__ import annotations

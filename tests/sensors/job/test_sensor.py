@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """PolarisJobSensor in poke and reschedule mode: judges as the operators do, never cancels."""
 
 from __future__ import annotations

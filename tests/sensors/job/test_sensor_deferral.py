@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A deferred sensor: the same result as in poke mode, Airflow's meaning of timeout, and no cancel, ever."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the tests of the tasks share: times, messages, and things that happen in between."""
 
 from __future__ import annotations

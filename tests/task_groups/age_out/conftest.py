@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Worlds for tests of the task group."""
 
 from __future__ import annotations

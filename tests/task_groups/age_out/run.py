@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The task group in the hands of an Airflow that dies at will."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a run of the group does when all is well."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bounds, delays and odd answers: each ends a task with a sentence, or is waited out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Conservation under fire: whatever dies, gets lost or comes late, each row is in the source or counted in the target.
 

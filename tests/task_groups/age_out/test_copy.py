@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The copy repeats the checks immediately before its job is submitted."""
 
 from __future__ import annotations

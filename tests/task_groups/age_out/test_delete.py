@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The deletion repeats the proof, and checks the deleted segments."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Example DAGs that age and restore, task by task against the emulator; the aging demo runs two of them for real."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The task group as a DAG author sees it."""
 
 from __future__ import annotations

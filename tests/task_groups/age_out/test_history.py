@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a run takes and what it leaves alone, by what became of it before."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the first task refuses, and the ways to let it through."""
 
 from __future__ import annotations

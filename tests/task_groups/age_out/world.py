@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Two tables on a real emulator, their clock, and distinguishable rows."""
 
 from __future__ import annotations

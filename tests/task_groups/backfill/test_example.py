@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The example DAG of a year in twelve jobs, and plain dynamic mapping, in a real Airflow process."""
 
 from __future__ import annotations

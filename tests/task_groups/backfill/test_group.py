@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The backfill's task group as a DAG author sees it, and what its plan accepts and refuses."""
 
 from __future__ import annotations

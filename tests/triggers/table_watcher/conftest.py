@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 A triggerer that runs asset watchers as Airflow 3.3 does, on the world of the trigger tests; it can stop and die.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Before Airflow 3.3 a watcher polls by itself and keeps nothing: it begins with what completes from then on."""
 
 from __future__ import annotations

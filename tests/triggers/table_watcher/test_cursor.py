@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is news, decided without Airflow and Polaris: every job that completes, once, whatever the order and the lag."""
 
 from __future__ import annotations

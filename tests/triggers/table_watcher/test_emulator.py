@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The trigger with real threads and a real connection, against the emulator: jobs of another tool fire."""
 
 from __future__ import annotations

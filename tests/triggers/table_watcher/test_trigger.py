@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The trigger's arguments: what a DAG file may say, and what Airflow keeps of it."""
 
 from __future__ import annotations

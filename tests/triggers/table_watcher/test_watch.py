@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Asset watchers on Airflow 3.3: each update of a table fires once, with what its jobs did."""
 
 from __future__ import annotations

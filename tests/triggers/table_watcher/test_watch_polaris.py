@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Asset watchers on Airflow 3.3 whose Polaris is away, refuses or forgets: the watch goes on."""
 
 from __future__ import annotations

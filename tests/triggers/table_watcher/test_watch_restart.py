@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Asset watchers on Airflow 3.3 whose triggerer stops, dies or has a double: no update is lost."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Asset watchers on Airflow 3.3 and what they remember: the cursor in the asset's state."""
 
 from __future__ import annotations

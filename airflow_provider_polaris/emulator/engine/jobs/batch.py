@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Run batch jobs: execute a plan as one INSERT ... SELECT, and publish the written rows as segments.
 

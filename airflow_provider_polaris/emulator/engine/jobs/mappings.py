@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Translate and check the mappings and the filter of a batch job, without reading rows.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Check the rows that a job wrote, and publish them as segments or fail the job.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Real-time rows of streaming: queries read them immediately, jobs only after their handover as segments.
 """

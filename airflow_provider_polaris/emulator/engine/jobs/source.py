@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Open the source of a batch job: a table's live rows in an interval, or the rows of uploaded files."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Read uploaded files as a source: decompress JSON lines and load them into a temporary table with the requested types.
 

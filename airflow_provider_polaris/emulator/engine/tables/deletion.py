@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Delete and restore data of a table, by whole segments and in the caller's transaction.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The catalog of segments: the live chunks of each load and their versions.
 

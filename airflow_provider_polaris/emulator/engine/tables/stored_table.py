@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The stored form of a table: its definition and the engine's additional data.
 """

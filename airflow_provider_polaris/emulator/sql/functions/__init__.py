@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All scalar functions by name; the module ``aggregates`` has the aggregate functions."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Translate aggregates: to the number for a query, or to the form that a job stores for later rollups.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The arguments of a function call, checked and converted to the types that its rewrite requests."""
 
 from __future__ import annotations

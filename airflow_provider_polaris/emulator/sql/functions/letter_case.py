@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Upper and lower case by Unicode's full mapping, as Java's ``String`` has it; DuckDB maps one character to one.
 

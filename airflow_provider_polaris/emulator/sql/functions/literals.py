@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Translate literals: numbers, strings, intervals, the types of CAST and the values of parameters."""
 
 from __future__ import annotations

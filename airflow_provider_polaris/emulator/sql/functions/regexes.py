@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Translate regular expressions: Druid uses Java's, DuckDB uses RE2's.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Parse ISO 8601 instants, periods and intervals as microseconds since 1970, including years before 1 and after 9999.
 

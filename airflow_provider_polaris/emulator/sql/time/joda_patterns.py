@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Translate Joda-Time patterns to DuckDB SQL: format a timestamp as text, parse text as a timestamp.
 

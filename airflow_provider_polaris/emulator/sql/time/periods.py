@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Build SQL that rounds and shifts timestamps by ISO 8601 periods.
 

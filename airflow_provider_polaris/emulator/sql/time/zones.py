@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Build SQL that converts naive timestamps in UTC to the local time of a zone and back."""
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Translation of Druid SQL queries and expressions to DuckDB SQL."""

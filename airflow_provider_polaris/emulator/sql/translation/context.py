@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The shared state of a translation: scope, parameters, calls, columns and aggregates."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Translate the expressions of a job: mappings and filter."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Translate each kind of node in a Druid expression."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The output columns of a SELECT: their expressions, names and types."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Parse Druid SQL with sqlglot; keep every function call as a name with arguments.
 

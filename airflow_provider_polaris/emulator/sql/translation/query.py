@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Translate whole queries: SELECT with joins, subqueries, WITH, GROUP BY, HAVING, ORDER BY, LIMIT, UNION ALL.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Translate the FROM clause: tables, subqueries and joins become DuckDB relations with generated names."""
 
 from __future__ import annotations

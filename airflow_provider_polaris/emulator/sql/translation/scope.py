@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The columns that an expression may use, and their SQL."""
 
 from __future__ import annotations

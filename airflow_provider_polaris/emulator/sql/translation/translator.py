@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Translate one parsed Druid expression to DuckDB, node by node.
 

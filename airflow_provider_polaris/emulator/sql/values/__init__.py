@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Typed SQL values and the stored forms of measures."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 Stored forms of measures that are not numbers: a job writes them, and a later job or query merges them.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """DuckDB SQL with its type, and Druid's implicit conversions between types."""
 
 from __future__ import annotations

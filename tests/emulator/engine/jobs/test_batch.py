@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Batch jobs over tables: read, map, roll up and store."""
 
 from __future__ import annotations

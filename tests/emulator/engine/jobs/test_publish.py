@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A replace of a part of a coarser segment: the segment is split at the bounds of the replaced intervals."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Uploaded files: plain and compressed JSON lines, invalid lines, and the conversion to each data type."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compare deletions and restores with a model: sets of rows by day and version."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Segments: versions and partitions, the segments that a replace hides, and the list of hidden segments."""
 
 from __future__ import annotations

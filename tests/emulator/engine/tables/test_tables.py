@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Table definitions: create, read, change, drop, and the errors of each."""
 
 from __future__ import annotations

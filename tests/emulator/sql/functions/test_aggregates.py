@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Aggregates: what a query shows, what a job stores, and that stored forms roll up to what one pass would give."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Arithmetic, functions of numbers, CAST, comparisons and conditions, computed by DuckDB."""
 
 from __future__ import annotations

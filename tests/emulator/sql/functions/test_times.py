@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Functions of time, computed by DuckDB; expected values are worked out by hand."""
 
 from __future__ import annotations

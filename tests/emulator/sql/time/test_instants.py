@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Instants and intervals beyond the years that Python's datetime knows."""
 
 from __future__ import annotations

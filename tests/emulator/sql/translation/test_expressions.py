@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Mappings and filters: what the engine is told besides the SQL, and what is refused."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Texts that are huge, deep or long-winded: one sentence, before they cost anything."""
 
 from __future__ import annotations

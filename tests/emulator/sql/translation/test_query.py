@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whole queries, run in DuckDB over two small tables."""
 
 from __future__ import annotations
