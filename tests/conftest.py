@@ -43,6 +43,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """Let the interpreter take everything away at its end: DuckDB's library complains of what is left."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session")
 def emulator_server() -> Iterator[EmulatorServer]:
     """Run a server whose emulators last as long as a test wants."""
