@@ -144,11 +144,11 @@ def _deferrals() -> dict[str, Any]:
     kill: Any = None
     run = JobRun(hook, options, kill, clock, None, None, None, _BEGIN, job_id="job-1", url=_URL)
     ti: Any = SimpleNamespace(start_date=None)
-    job = watch.Memory("job-1", "polaris_default", _URL, _BEGIN.timestamp(), 30.0, 1800.0, False, 3600.0)
-    data = data_wait.Memory(_condition().to_json(), "polaris_default", 60.0, 3600.0)
+    job = watch.DeferredJobWait("job-1", "polaris_default", _URL, _BEGIN.timestamp(), 30.0, 1800.0, False, 3600.0)
+    data = data_wait.DeferredDataWait(_condition().to_json(), "polaris_default", 60.0, 3600.0)
     deferrals = {
         "operators.polaris.PolarisJobOperator": run.deferral(),
-        "sensors.polaris.PolarisJobSensor": watch.JobWatch(hook, job, ti, None, 0.0).deferral(None),
+        "sensors.polaris.PolarisJobSensor": watch.JobWait(hook, job, ti, None, 0.0).deferral(None),
         "sensors.polaris.PolarisDataSensor": data_wait.DataWait(hook, data, ti, None).deferral(None),
     }
     return {name: {key: made[key] for key in ("method_name", "kwargs")} for name, made in deferrals.items()}

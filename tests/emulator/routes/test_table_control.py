@@ -205,7 +205,7 @@ def test_table_page_shows_versions_real_time_rows_and_the_policy(koalas) -> None
     koalas.policy(cached={"type": "period", "period": "P29D"})
     koalas.run(koalas.about("delete_data", SOURCE, DAY, softDelete=True))
     page = koalas.client.get("/__emulator__/tables/Koalas%20Source").text.replace("<wbr>", "")  # where a line may break
-    assert "<dt>Storage policy</dt><dd>{&quot;cached&quot;" in page
+    assert "<dt>Storage policy</dt><dd>{&#34;cached&#34;" in page
     listed = {}
     for lane in ("live", "realtime", "deleted"):
         _, found = page.split(f'<details id="{lane}">')

@@ -99,6 +99,6 @@ def test_submit_under_another_reading_of_the_context(other_reading: tuple[str, T
     assert len(polaris.jobs) == 1
     task.wire.posts = list(outcomes)
     polaris.table = "Appended"
-    with pytest.raises(PolarisGuardError, match="without a marker"):
+    with pytest.raises(PolarisGuardError, match="no marker that identifies the task"):
         appending.submit(polaris.append())
     assert len(polaris.jobs) == 1
