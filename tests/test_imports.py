@@ -56,6 +56,10 @@ def test_imports_of_user_modules_load_nothing_heavy():
 
 def test_import_of_operators_loads_at_most_a_quarter_of_the_peers_modules():
     """The operator of dbt Cloud adds at least four times as many to Airflow's own; `make bench` has the time."""
-    ours, peers = loaded_by(USER_MODULES[0]), loaded_by(PEER)
+    ours, peers = (
+        # Airflow's own modules aside: 2.11 loads dozens of them for any operator.
+        [name for name in loaded_by(module) if not name.startswith("airflow.")]
+        for module in (USER_MODULES[0], PEER)
+    )
 
     assert len(ours) <= len(peers) / 4

@@ -10,6 +10,7 @@ check each of them. So only forms with a special syntax (``CAST``, ``FLOOR(x TO 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from sqlglot import Tokenizer as BaseTokenizer
@@ -49,6 +50,8 @@ _TYPE_WORDS = {
     "DATE": {"DATE"},
 }
 
+_WORDS = frozenset(word for words in _TYPE_WORDS.values() for word in words)
+
 MAX_LENGTH = 1_000_000
 """Maximum length of a parsed text in characters; a mapping has a few hundred."""
 
@@ -80,11 +83,23 @@ def _parse_json_value(parser: Any) -> exp.Expression:
     return exp.Anonymous(this="JSON_VALUE", expressions=arguments)
 
 
-def _parse_time_literal(parser: Any, this: exp.Expression, target: exp.DataType) -> exp.Expression:
+def _parse_cast(parser: Any) -> exp.Expression:
+    """Parse ``CAST(value AS type)``; a type that sqlglot reads and Druid doesn't have is refused by its word."""
+    first = parser._index
+    node: exp.Expression = DruidParser.FUNCTION_PARSERS["CAST"](parser)
+    tokens = parser._tokens[first : parser._index]
+    named = [after for token, after in pairwise(tokens) if token.token_type == TokenType.ALIAS]
+    word = " ".join(named[-1].text.upper().split()) if named else ""
+    if named and word not in _WORDS and named[-1].token_type in DruidParser.TYPE_TOKENS | {TokenType.VAR}:
+        raise SqlNotSupported(f"CAST to {word} is not supported", "CAST")
+    return node
+
+
+def _parse_time_literal(_parser: Any, this: exp.Expression, target: exp.DataType) -> exp.Expression:
     """Parse ``TIMESTAMP '...'`` or ``DATE '...'``, which take one form only; a CAST takes ISO 8601 too."""
-    node = parser.expression(exp.Cast(this=this, to=target))
+    node = exp.Cast(this=this, to=target)
     node.meta[LITERAL] = True
-    return node  # type: ignore[no-any-return]
+    return node
 
 
 def _parse_placeholder(parser: Any) -> exp.Expression:
@@ -119,6 +134,7 @@ class PolarisSql(Druid):
         STATEMENT_PARSERS: ClassVar[Any] = {}
         FUNCTION_PARSERS: ClassVar[Any] = {
             **{name: DruidParser.FUNCTION_PARSERS[name] for name in _SPECIAL_FORMS},
+            "CAST": _parse_cast,
             "POSITION": _parse_position,
             "JSON_VALUE": _parse_json_value,
         }
