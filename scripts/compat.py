@@ -40,7 +40,6 @@ TESTS = (
     "tests/test_packaging.py",
 )
 LEFT_OUT = (
-    "tests/exactly_once",
     "tests/operators/submission/test_schedules.py",
     "tests/task_groups/age_out/test_conservation.py",
 )
