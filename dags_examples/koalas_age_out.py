@@ -21,7 +21,7 @@ with DAG(
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     start_date=datetime(2024, 7, 1, tzinfo=timezone.utc),
     catchup=False,
-    # Whoever triggers a run manually can allow it for this run.
+    # The person who triggers a run manually can allow a replacement for this run.
     params={"on_aged_target": Param("fail", enum=["fail", "replace"])},
 ):
     PolarisAgeOutTaskGroup(

@@ -26,7 +26,7 @@ TIMEOUT = 6
 
 @contextmanager
 def airflow_api() -> Iterator[Any]:
-    """Yield a function that calls Airflow. Connection ``airflow_api`` has a host with ``http://``, login and password."""
+    """Yield a function that calls Airflow. Connection ``airflow_api``: host with ``http://``, login, password."""
     connection = BaseHook.get_connection("airflow_api")
     base = f"{connection.host.rstrip('/')}{f':{connection.port}' if connection.port else ''}"
     with requests.Session() as http:
