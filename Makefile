@@ -103,7 +103,7 @@ docs: $(READY)  ## the documentation as web pages in site/; a warning is an erro
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group docs
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --doctree-dir site/.doctrees docs site
 
-format: $(READY)  ## let ruff mend what it can
+format: $(READY)  ## apply the fixes of ruff
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -117,7 +117,7 @@ changelog: $(READY)  ## show what is not released yet
 	@$(BIN)/towncrier build --draft --version Unreleased
 
 # Pins that an Airflow needs and doesn't ask for itself: without them it installs, and its tasks fail.
-constraints: $(READY)  ## resolve constraints.txt and those of the older versions anew
+constraints: $(READY)  ## resolve constraints.txt and those of the older versions again
 	$(COMPILE) --group dev --group bench --group docs --output-file constraints.txt pyproject.toml
 	printf '%s\n' 'apache-airflow==2.11.*' $(FLOORS) | $(COMPILE) --group dev --output-file constraints-2.11.txt - pyproject.toml
 	printf '%s\n' 'apache-airflow==3.0.*' 'fastapi<0.117' | $(COMPILE) --group dev --output-file constraints-3.0.txt - pyproject.toml

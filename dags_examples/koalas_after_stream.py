@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Roll a day of "Koalas Source" up once its data has landed: a sensor waits until the table reaches the end of the day.
+Roll up a day of "Koalas Source" after its data has arrived: a sensor waits until the table reaches the end of the day.
 
-Use it where a stream or another team fills the table, so that a run doesn't begin before its data is there.
-In the UI look at the log of "landed", one line for each change of what the table has, and at its XCom "polaris_data".
+Use it if a stream or another team fills the table, so that a run doesn't start before its data is available.
+In the UI look at the log of "landed", which has a line for each change of the table, and at its XCom "polaris_data".
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ with DAG(
     landed = PolarisDataSensor(
         task_id="landed",
         table="Koalas Source",
-        # A row in the last ten minutes of the day is taken for its end.
+        # A row in the last ten minutes of the day shows that the day is complete.
         slack="PT10M",
         deferrable=True,
         poke_interval=60,

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Roll "Koalas Rollup" up further in place: hours of a month that is over become days, one month a run.
+Roll up "Koalas Rollup" further in place: each run turns the hours of the past month into days.
 
-Use it where old data may be coarser and should stay in its table, which must be rolled up already.
-In the UI look at the XCom "polaris_job" of the task "coarsen" for the rows in and out.
+Use it if old data can be coarser but should stay in its table, which must already be rolled up.
+In the UI look at the XCom "polaris_job" of the task "coarsen" for the number of rows read and written.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ with DAG(
     start_date=datetime(2024, 6, 1, tzinfo=timezone.utc),
     catchup=False,
 ):
-    # The job replaces what it reads. Each measure must give the same if it is aggregated twice, as a MAX of MAX and a
-    # SUM of counts do: then the task may run again. No row is deleted but by what takes its place.
+    # The job replaces the rows that it reads. Each measure must give the same result when it is aggregated twice, as
+    # MAX of MAX and SUM of counts do, so that the task can run again. Rows are deleted only by their replacement.
     PolarisTableToTableOperator(
         task_id="coarsen",
         source_table="Koalas Rollup",

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Move what is older than thirty days from "Koalas Source" to "Koalas Archive", one row an hour and city, a day a run.
+Move data older than 30 days from "Koalas Source" to "Koalas Archive", one row per hour and city, one day per run.
 
-Use it where detail data is needed for a while only; rows are deleted once they are proven to be in the archive.
-In the UI look at the return values of "plan" and "prove": what was aged, how many rows, and the job that copied them.
+Use it if detail data is needed only for some time. Rows are deleted after a proof that they are in the archive.
+In the UI look at the return values of "plan" and "prove": the partitions, the number of rows, and the job of the copy.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ with DAG(
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     start_date=datetime(2024, 7, 1, tzinfo=timezone.utc),
     catchup=False,
-    # Who trigger a run by hand may let it through, for this one run.
+    # The person who triggers a run manually can allow a replacement for this run.
     params={"on_aged_target": Param("fail", enum=["fail", "replace"])},
 ):
     PolarisAgeOutTaskGroup(
@@ -33,7 +33,7 @@ with DAG(
         rollup_granularity="hour",
         partitioned_by="day",
         dimensions={"city": 'UPPER("city")'},
-        # The number of sessions is also what the copy is proven by.
+        # The proof of the copy uses the number of sessions.
         measures={"sessions": "COUNT(*)", "max_session_length": 'MAX("session_length")'},
         create_table_if_not_exists=True,
         poll_interval=10,

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Roll a year of "Koalas Source" up again in twelve jobs, two at a time; the year is a param of the run.
+Roll up a year of "Koalas Source" again in twelve jobs, two at a time; the year is a param of the run.
 
-Use it after the mappings of a rollup have changed, or to fill a new table with what came before its first run.
-In the UI look at the mapped instances of "load": each is named by its month and has its own "Polaris Job" link.
+Use it after the mappings of a rollup have changed, or to fill a new table with the data from before its first run.
+In the UI look at the mapped tasks of "load": each is named by its month and has its own "Polaris Job" link.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ with DAG(
         dimensions={"city": 'UPPER("city")'},
         measures={"max_session_length": 'MAX("session_length")'},
         create_table_if_not_exists=True,
-        # A month without data is no mistake: there is nothing to load.
+        # A month without data is not an error: there is nothing to load.
         on_empty_source="skip",
         deferrable=True,
         poll_interval=10,

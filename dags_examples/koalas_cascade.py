@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Roll "Koalas Source" up by the hour, the hours of a day into a row a day, and the days of a month into a row a month.
+Roll up "Koalas Source" by hour, the hours of each day into the day, and the days of each month into the month.
 
-Use it on Airflow 3.3 and newer: a day is rolled up as soon as its 24 hours are there, in whatever order they came.
-In the UI look at the assets: each event names its partition, its job and the rows; and at "koalas_recascade" for mends.
+Use it on Airflow 3.3 and newer: a day is rolled up as soon as its 24 hours are complete, in any order.
+In the UI look at the assets: each event has its partition, job and rows. See "koalas_recascade" for corrections.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from airflow_provider_polaris.assets import table_asset
 from airflow_provider_polaris.operators.polaris import PolarisTableToTableOperator
 
 # [START koalas_cascade]
-# A DAG is read without its connections, so the place of the tables is said here once more: the emulator's, as in its
-# connection. For the service write "ORG.REGION.CLOUD.api.imply.io" and the id of your project.
+# Airflow parses a DAG without its connections, so the DAG must repeat host and project. These are the emulator's. For
+# the service, use "ORG.REGION.CLOUD.api.imply.io" and the id of your project.
 PLACE = {"host": "127.0.0.1:8099", "project_id": "00000000-0000-4000-8000-000000000001"}
 HOURLY = table_asset("Koalas Hourly", **PLACE)
 DAILY = table_asset("Koalas Daily", **PLACE)
@@ -40,17 +40,17 @@ COMMON = {
         "retry_delay": timedelta(minutes=5),
         "deferrable": True,
         "create_table_if_not_exists": True,
-        # A quiet hour is no error: it has its event all the same, and the day doesn't wait for it for ever.
+        # An hour without data is not an error. The task succeeds, so the hour has an event and its day is rolled up.
         "on_empty_source": "succeed",
         "dimensions": ["city"],
     },
 }
-#: How measures of finer rows add up.
+#: How to aggregate the measures of finer rows again.
 AGAIN = {"sessions": 'SUM("sessions")', "max_session_length": 'MAX("max_session_length")'}
 
 with DAG(
     "koalas_cascade_hour",
-    # The run at eight is the hour from seven to eight: that is its partition key.
+    # The run at 08:00 processes the hour from 07:00 to 08:00, which is its partition key.
     schedule=CronPartitionTimetable("0 * * * *", timezone="UTC", run_offset=-1),
     **COMMON,
 ):

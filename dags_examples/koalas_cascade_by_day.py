@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Roll "Koalas Source" up by the hour, by the day and by the month in one DAG, one day of data a run.
+Roll up "Koalas Source" by hour, by day and by month in one DAG, one day of data per run.
 
-Use it before Airflow 3.3, which rolls partitions up, or where a day is soon enough; runs go in order, one at a time.
-In the UI look at "is_end_of_month", which is skipped to success on the last day only, and at each task's Polaris link.
+Use it before Airflow 3.3, or if one run per day is enough. Runs are sequential.
+In the UI look at "month", which is skipped except on the last day of a month, and at the Polaris link of each task.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 from airflow_provider_polaris.operators.polaris import PolarisTableToTableOperator
 
 # [START koalas_cascade_by_day]
-#: How measures of finer rows add up.
+#: How to aggregate the measures of finer rows again.
 AGAIN = {"sessions": 'SUM("sessions")', "max_session_length": 'MAX("max_session_length")'}
 
 with DAG(
@@ -25,7 +25,7 @@ with DAG(
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     start_date=datetime(2024, 6, 1, tzinfo=timezone.utc),
     catchup=False,
-    # The month is made of what the days before have left.
+    # The month is built from the results of earlier days.
     max_active_runs=1,
     default_args={
         "retries": 2,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Roll a day of "Koalas Source" up to one row an hour and city in "Koalas Hours": the shortest DAG that does something.
+Roll up a day of "Koalas Source" to one row per hour and city in "Koalas Hours": the shortest useful DAG.
 
-Use it to begin with: run it against the emulator, then change tables, dimensions and measures to yours.
+Use it as a start: run it against the emulator, then change tables, dimensions and measures to yours.
 In the UI look at the "Polaris Job" link of the task "rollup": the page of the job, with its SQL and its rows.
 """
 

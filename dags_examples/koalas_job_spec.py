@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Send a job spec that is written down in the API's own words, here with dates that Airflow fills in.
+Submit a job spec as the API defines it, with dates from Airflow.
 
-Use it for what the other operators have no argument for, or to move a spec that works with curl into a DAG.
-In the UI look at "Rendered Template": it shows the spec as it was sent.
+Use it if the other operators don't have an argument that you need, or to move a spec that works with curl into a DAG.
+In the UI look at "Rendered Template": it shows the spec as it was submitted.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Carry a corrected partition through a cascade: run it again, then all that was built from it, the finest first.
+Rerun a corrected partition of a cascade, then all runs that were built from it, the finest first.
 
-Use it by hand on Airflow 3.3 and newer, where a repeated hour leads to no new day; it clears runs by Airflow's API.
-In the UI look at the log of "find" for the runs, in the order in which they are repeated, and at "repeat" for each end.
+Use it manually on Airflow 3.3 and newer, where rerunning an hour doesn't rerun its day. It uses Airflow's API.
+In the UI look at the log of "find" for the runs in their order, and at the log of "repeat" for their results.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 # [START koalas_recascade]
-#: Hours; what isn't done by then is left as it is.
-PATIENCE = 6
+#: Hours until the task fails; runs that are still active then continue.
+TIMEOUT = 6
 
 
 @contextmanager
 def airflow_api() -> Iterator[Any]:
-    """Yield a function that asks Airflow; connection ``airflow_api`` has a host with ``http://``, user and password."""
+    """Yield a function that calls Airflow. Connection ``airflow_api``: host with ``http://``, login, password."""
     connection = BaseHook.get_connection("airflow_api")
     base = f"{connection.host.rstrip('/')}{f':{connection.port}' if connection.port else ''}"
     with requests.Session() as http:
-        # To read and to clear may both be repeated.
-        patient = Retry(8, backoff_factor=1, status_forcelist=(500, 502, 503, 504), allowed_methods=None)
-        http.mount(base, HTTPAdapter(max_retries=patient))
+        # Reads and clears are idempotent.
+        retries = Retry(8, backoff_factor=1, status_forcelist=(500, 502, 503, 504), allowed_methods=None)
+        http.mount(base, HTTPAdapter(max_retries=retries))
 
-        def ask(method: str, path: str, **body: Any) -> Any:
-            answer = http.request(method, base + path, json=body or None, timeout=60)
-            if not answer.ok:
-                raise RuntimeError(f"{method} {path} answered {answer.status_code}: {answer.text}")
-            return answer.json()
+        def call(method: str, path: str, **body: Any) -> Any:
+            response = http.request(method, base + path, json=body or None, timeout=60)
+            if not response.ok:
+                raise RuntimeError(f"{method} {path} answered {response.status_code}: {response.text}")
+            return response.json()
 
-        token = ask("POST", "/auth/token", username=connection.login, password=connection.password)["access_token"]
+        token = call("POST", "/auth/token", username=connection.login, password=connection.password)["access_token"]
         http.headers["Authorization"] = f"Bearer {token}"
-        yield ask
+        yield call
 
 
 with DAG(
@@ -53,23 +53,23 @@ with DAG(
     max_active_runs=1,
     params={
         "dag_id": Param("koalas_cascade_hour", type="string"),
-        "run_id": Param("", type="string", description="the run whose partition is to be made anew"),
+        "run_id": Param("", type="string", description="the run whose partition was corrected"),
     },
 ):
 
     @task
     def find(params: dict[str, Any]) -> list[list[list[str]]]:
-        """Return the run and all that was built from it: a list of runs for each step, each made of the step before."""
+        """Return a list of runs for each step: the run itself, then the runs that were built from the previous step."""
         steps = [[[params["dag_id"], params["run_id"]]]]
-        with airflow_api() as ask:
-            ask("GET", f"/api/v2/dags/{params['dag_id']}/dagRuns/{params['run_id']}")
+        with airflow_api() as call:
+            call("GET", f"/api/v2/dags/{params['dag_id']}/dagRuns/{params['run_id']}")
             while steps[-1]:
                 built = []
                 for dag_id, run_id in steps[-1]:
                     query = f"source_dag_id={dag_id}&source_run_id={requests.utils.quote(run_id, safe='')}"
-                    for event in ask("GET", f"/api/v2/assets/events?{query}")["asset_events"]:
+                    for event in call("GET", f"/api/v2/assets/events?{query}")["asset_events"]:
                         built += [[run["dag_id"], run["run_id"]] for run in event["created_dagruns"]]
-                # What is found once more is repeated in its last place.
+                # A run that was found before moves to its last step.
                 steps = [[run for run in step if run not in built] for step in steps]
                 steps.append([list(run) for run in dict.fromkeys(map(tuple, built))])
         for number, step in enumerate(steps[:-1], 1):
@@ -78,23 +78,23 @@ with DAG(
 
     @task
     def repeat(steps: list[list[list[str]]]) -> None:
-        """Clear the runs of a step, wait until all have succeeded, and go on with the next."""
-        patience = time.monotonic() + PATIENCE * 3600
+        """Clear the runs of a step, wait until all have succeeded, and continue with the next step."""
+        deadline = time.monotonic() + TIMEOUT * 3600
         for step in steps:
-            with airflow_api() as ask:
+            with airflow_api() as call:
                 paths = [
                     f"/api/v2/dags/{dag_id}/dagRuns/{requests.utils.quote(run_id, safe='')}" for dag_id, run_id in step
                 ]
                 for path in paths:
-                    ask("POST", f"{path}/clear", dry_run=False)
+                    call("POST", f"{path}/clear", dry_run=False)
                 for path in paths:
-                    while (state := ask("GET", path)["state"]) not in ("success", "failed"):
-                        if time.monotonic() > patience:
-                            raise TimeoutError(f"{path} is still {state!r} after {PATIENCE} hours.")
+                    while (state := call("GET", path)["state"]) not in ("success", "failed"):
+                        if time.monotonic() > deadline:
+                            raise TimeoutError(f"{path} is still {state!r} after {TIMEOUT} hours.")
                         time.sleep(5)
                     print(path, state)
                     if state == "failed":
-                        raise RuntimeError(f"{path} failed; mend it, then run this DAG again.")
+                        raise RuntimeError(f"{path} failed. Fix it, then run this DAG again.")
 
     repeat(find())
 # [END koalas_recascade]

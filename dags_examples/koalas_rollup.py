@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Roll "Koalas Source" up to one row an hour and city, one day of data a run.
+Roll up "Koalas Source" to one row per hour and city, one day of data per run.
 
-Use it where a detail table gets too big for its queries; a run replaces its own day, so a second one changes nothing.
-In the UI look at the "Polaris Job" link of the task "rollup", and at its XCom "polaris_job" for the rows in and out.
+Use it if a detail table is too large for its queries. A run replaces its own day, so a second run changes nothing.
+In the UI look at the "Polaris Job" link of the task "rollup", and at its XCom "polaris_job" for the number of rows.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from airflow_provider_polaris.sensors.polaris import PolarisJobSensor
 # [START koalas_rollup]
 with DAG(
     "koalas_rollup",
-    # A plain cron string gives an empty data interval since Airflow 3; this timetable gives each run its day.
+    # Since Airflow 3, a plain cron string gives an empty data interval; this timetable gives each run its day.
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     start_date=datetime(2024, 6, 1, tzinfo=timezone.utc),
     catchup=False,

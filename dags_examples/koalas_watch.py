@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Roll "Koalas Source" up again as soon as a job has written to it, whoever sent the job: a person, another tool, a DAG.
+Roll up "Koalas Source" again as soon as a job has written to it, no matter who submitted the job.
 
-Use it on Airflow 3.3 and newer for tables that are loaded at no certain time; one run stands for all jobs of a minute.
-In the UI look at the asset's events: each lists the jobs that have completed, and at the runs that they have started.
+Use it on Airflow 3.3 and newer for tables that are loaded at irregular times; one run covers all jobs of a minute.
+In the UI look at the asset's events, which list the completed jobs, and at the runs that they started.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ with DAG(
     schedule=[LOADED],
     start_date=datetime(2024, 6, 1, tzinfo=timezone.utc),
     catchup=False,
-    # Who comes second finds the first one's job on the same table, and would wait for it.
+    # A second run would find the first run's job on the same table and wait for it.
     max_active_runs=1,
     default_args={"retries": 2, "retry_delay": timedelta(minutes=5)},
 ):
@@ -34,7 +34,7 @@ with DAG(
         task_id="rollup",
         source_table="Koalas Source",
         target_table="Koalas Cities",
-        # A job that appends doesn't say which days it has changed.
+        # A job that appends doesn't report the days that it changed.
         replace_all=True,
         create_table_if_not_exists=True,
         rollup_granularity="day",

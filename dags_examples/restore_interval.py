@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Bring back an interval of a table as it was at some time: what was replaced or deleted since is restored, for 30 days.
+Restore an interval of a table as it was at a given time, from data that was replaced or deleted in the last 30 days.
 
-Use it by hand, with parameters, after a wrong replace or deletion; the live data of the interval makes way, restorably.
-In the UI look at the log of "choose", which names the version that was current then, and all others that there are.
+Use it manually, with params, after a wrong replace or deletion. It first deletes the live data, restorably.
+In the UI look at the log of "choose", which marks the version that was live at that time among all versions.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ with DAG(
     params={
         "table": Param("Koalas Source", type="string"),
         "interval": Param("2024-06-01/2024-06-02", type="string", description="whole time partitions, in UTC"),
-        "as_of": Param("2024-07-01T00:00:00Z", type="string", description="before the mistake"),
+        "as_of": Param("2024-07-01T00:00:00Z", type="string", description="a time before the mistake"),
     },
 ):
 
     @task
     def choose(params: dict[str, Any]) -> list[str]:
-        """Return the versions that were live at that time: written by then, and taken out later."""
+        """Return the versions that were live at that time: written before it, and removed after it."""
         interval = Interval.parse(params["interval"])
         as_of = datetime.fromisoformat(params["as_of"].replace("Z", "+00:00"))
         found = set()
@@ -48,11 +48,11 @@ with DAG(
             if was_live:
                 found.add(segment["version"])
         if not found:
-            raise ValueError("nothing was replaced or deleted since then; the log names what can be restored.")
+            raise ValueError("nothing was replaced or deleted since then; the log lists what can be restored.")
         return sorted(found)
 
     versions = choose()
-    # Nothing can be restored where live data is. It is deleted restorably, so this run can be undone, too.
+    # Polaris restores only where no live data is. The live data is deleted restorably, so this run can be undone.
     make_way = PolarisDeleteDataOperator(
         task_id="make_way", table_name="{{ params.table }}", intervals="{{ params.interval }}", poll_interval=10
     )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-How Sphinx builds these pages: Markdown for what is told, docstrings for what is looked up.
+The configuration of Sphinx: pages are written in Markdown, the reference is generated from docstrings.
 
-Nothing is fetched while it builds or while somebody reads: no fonts, scripts or inventories of other sites.
+Neither the build nor the pages fetch anything from other sites: no fonts, scripts or inventories.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from airflow_provider_polaris import __version__
 
-# Importing Airflow writes its configuration; that is no part of the reader's home.
+# Importing Airflow writes its configuration; it must not be written to the user's home folder.
 HOME = tempfile.mkdtemp(prefix="airflow-docs-home-")
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 os.environ["AIRFLOW_HOME"] = HOME
@@ -37,10 +37,10 @@ html_static_path = ["_static"]
 html_css_files = ["wide.css"]
 html_theme_options = {"navigation_with_keys": True}
 
-#: Headings can be linked to as on a Git host: by their text in lower case.
+#: Headings have the same anchors as on a Git host: their text in lower case.
 myst_heading_anchors = 4
 
-# What users import is documented under the name by which they import it.
+# Names are documented under the path from which users import them.
 add_module_names = False
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
@@ -48,7 +48,7 @@ autodoc_preserve_defaults = True
 autodoc_inherit_docstrings = False
 python_maximum_signature_line_length = 90
 
-# Each name of this package that a docstring refers to has to be in the reference; names of others are text.
+# Each name of this package in a docstring must be in the reference; names of other packages are plain text.
 nitpicky = True
 nitpick_ignore_regex = [
     (r"py:.*", r"(?!airflow_provider_polaris\.|Polaris).*"),
@@ -59,7 +59,7 @@ nitpick_ignore_regex = [
 
 
 def find_by_short_name(app: Any, env: Any, node: Any, contnode: Any) -> Any:
-    """Resolve ``:class:`Name``` wherever there is one thing of that name; modules import from each other."""
+    """Resolve ``:class:`Name``` if exactly one object has that name, because modules import from each other."""
     name = node.get("reftarget", "").rpartition(".")[2]
     found = {full: entry for full, entry in env.get_domain("py").objects.items() if full.rpartition(".")[2] == name}
     matches = {entry.node_id: (full, entry) for full, entry in found.items()}
@@ -72,7 +72,7 @@ def find_by_short_name(app: Any, env: Any, node: Any, contnode: Any) -> Any:
 
 
 def write_changelog(_app: Any, docname: str, source: list[str]) -> None:
-    """Make the page of what was released and, before it, of what wasn't yet."""
+    """Build the changelog page: unreleased changes first, then the released versions."""
     if docname != "changelog":
         return
     root = Path(__file__).resolve().parent.parent
@@ -84,6 +84,6 @@ def write_changelog(_app: Any, docname: str, source: list[str]) -> None:
 
 
 def setup(app: Any) -> None:
-    """Hook in."""
+    """Connect the handlers of this file to Sphinx."""
     app.connect("source-read", write_changelog)
     app.connect("missing-reference", find_by_short_name)

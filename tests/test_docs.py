@@ -36,6 +36,18 @@ def test_relative_links_lead_to_files(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+def _what_happens(page: str) -> list[str]:
+    """Return the rows of the table of retries, kills and time-outs, without their links."""
+    table = re.search(r"^\| event \| what the operators do \|\n(?:\|.*\n)+", (ROOT / page).read_text(), re.MULTILINE)
+    return re.sub(r"\[(.+?)\]\(.+?\)", r"\1", table[0]).splitlines()
+
+
+def test_readme_and_the_page_on_retries_have_the_same_table() -> None:
+    """What a retry, a clear, a kill and a time-out do is described twice, in the same words."""
+    assert _what_happens("README.md") == _what_happens("docs/howto/retries.md")
+    assert len(_what_happens("README.md")) > 10
+
+
 def _emulator_page() -> str:
     return (ROOT / "docs" / "emulator.md").read_text()
 

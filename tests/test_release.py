@@ -79,7 +79,7 @@ def test_wheel_explains_errors_without_the_repository(wheel: zipfile.ZipFile, tm
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("PolarisGuardError\n\nA guard refused to go on")
+    assert done.stdout.startswith("PolarisGuardError\n\nA guard refused the job")
 
 
 def test_wheel_has_the_examples_as_they_are(wheel: zipfile.ZipFile) -> None:

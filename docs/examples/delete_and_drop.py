@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Delete a day of one table, restorably, and drop another table."""
+"""Delete a day of one table and restore it, then drop another table."""
 
 from __future__ import annotations
 

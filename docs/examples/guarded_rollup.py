@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A rollup whose guards an on-call engineer can open for one run, by the form of "Trigger DAG"."""
+"""A rollup with a guard that an on-call engineer can open for one run, in the form of "Trigger DAG"."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ with DAG(
         rollup_granularity="hour",
         dimensions=["city"],
         measures={"sessions": "COUNT(*)"},
-        # A day without data is no mistake; a day that has lost data is.
+        # A day without data is not an error; a day that has lost data is.
         on_empty_source="skip",
         on_shrink="{{ params.on_shrink }}",
         deferrable=True,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A DAG that runs whenever any job, of whatever origin, has written to a table. Airflow 3 and newer."""
+"""A DAG that runs when any job has written to a table. Airflow 3 and newer."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ SOURCE = table_asset(
 with DAG("on_table_change", schedule=[SOURCE], start_date=datetime(2024, 6, 1, tzinfo=timezone.utc)):
 
     @task
-    def tell(triggering_asset_events: Any = None) -> None:
-        """Name the jobs that have written."""
+    def print_jobs(triggering_asset_events: Any = None) -> None:
+        """Print the jobs that wrote to the table."""
         for event in triggering_asset_events[SOURCE]:
             for job in event.extra["payload"]["jobs"]:
                 print(job["id"], job["intervals"], job["rows"])
 
-    tell()
+    print_jobs()
 # [END on_table_change]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A task of one's own that asks Polaris through the hook."""
+"""A task that queries Polaris through the hook."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Retries by what went wrong. Airflow 3.3 and newer."""
+"""Retries that depend on the error. Airflow 3.3 and newer."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of a DAG of one's own, against an emulator that runs in the test process."""
+"""Tests of a DAG against an emulator that runs in the test process."""
 
 from __future__ import annotations
 

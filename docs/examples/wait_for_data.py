@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A rollup that waits until the stream has brought the whole hour."""
+"""A rollup that waits until a stream has delivered the whole hour."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ with DAG(
     landed = PolarisDataSensor(
         task_id="landed",
         table="Koalas Source",
-        # A row of the last ten minutes of the hour stands for the whole hour.
+        # A row in the last ten minutes of the hour shows that the hour is complete.
         slack="PT10M",
         deferrable=True,
         poke_interval=60,
@@ -36,7 +36,7 @@ with DAG(
         dimensions=["city"],
         measures={"sessions": "COUNT(*)"},
         create_table_if_not_exists=True,
-        # Late rows: the hour before is made anew, too.
+        # Late rows: the job also rebuilds the previous hour.
         lookback="PT1H",
         deferrable=True,
     )

@@ -153,4 +153,4 @@ def test_command_of_the_log_runs_without_airflow(tmp_path) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("PolarisGuardError\n\nA guard refused to go on")
+    assert done.stdout.startswith("PolarisGuardError\n\nA guard refused the job")
