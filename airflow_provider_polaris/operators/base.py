@@ -171,7 +171,7 @@ class PolarisBaseOperator(ResumingOperator):
         """
         Log the request that the task would make, the equivalent SQL, and a description of its tables.
 
-        Submits, counts and writes nothing. Reads table descriptions from Polaris; if that fails, a log line says so.
+        Submits, counts and writes nothing. Reads table descriptions from Polaris; if that fails, the log states it.
         In Airflow 2, ``airflow tasks test --dry-run`` calls this method. Airflow 3 has no such option; use
         ``airflow tasks test DAG TASK DATE --env-vars '{"POLARIS_DRY_RUN": "true"}'`` there. Give a date that has no
         run: in Airflow 3, ``tasks test`` stores the final state of the task, which is skipped in this case.

@@ -40,8 +40,8 @@ _GRAIN_OF_WINDOW: Mapping[str, str] = {
 #: Airflow's timetables whose runs have a period, also by class name.
 _INTERVAL_TIMETABLES = frozenset({"CronDataIntervalTimetable", "DeltaDataIntervalTimetable"})
 
-#: Shapes of a partition key: pattern, format, grain. A key down to the second has no grain: it is Airflow's default
-#: format #: of every partition date.
+#: Shapes of a partition key: pattern, format, grain. A key with seconds has no grain, because it is Airflow's default
+#: format of every partition date.
 _KEY_SHAPES: tuple[tuple[re.Pattern[str], str, str | None], ...] = (
     (re.compile(r"\d{4}"), "%Y", "year"),
     (re.compile(r"\d{4}-\d{2}"), "%Y-%m", "month"),
@@ -89,9 +89,9 @@ def interval_of_run(context: Mapping[str, Any], *, partition_grain: str | None =
         return _interval_of_partition(key, date, timetable, partition_grain)
     if start is None or end is None:
         raise PolarisSpecError(
-            "this run has no interval: it has neither a data interval nor a partition, as a run that was triggered by "
-            "hand or by an asset may have. Set interval='START/END', or trigger the run with a logical date that has "
-            "a data interval or with a partition key."
+            "this run has no interval: it has neither a data interval nor a partition, which is possible for a run "
+            "that was triggered manually or by an asset. Set interval='START/END', or trigger the run with a logical "
+            "date that has a data interval or with a partition key."
         )
     raise PolarisSpecError(_empty(start, timetable))
 
@@ -123,14 +123,14 @@ def _empty(at: datetime, timetable: Any) -> str:
     if expression is None and delta is None:
         kind = "without a schedule" if timetable is None else f"with {type(timetable).__name__}"
         return (
-            f"{empty}, as that of a DAG {kind} may be. Set interval='START/END', for example "
+            f"{empty}, which is possible for a DAG {kind}. Set interval='START/END', for example "
             "interval='{{ params.interval }}', or schedule the DAG with data intervals or partitions."
         )
     if _gives_intervals(timetable):
         return (
-            f"{empty}, although {type(timetable).__name__} gives intervals: a run that is triggered by hand while the "
-            "clocks change may have none. Leave the schedule as it is. Set interval='START/END' for this run, for "
-            "example interval='{{ params.interval }}', or trigger it with another logical date."
+            f"{empty}, although {type(timetable).__name__} produces intervals: a run that is triggered manually during "
+            "a clock change may have none. Keep the schedule. Set interval='START/END' for this run, for example "
+            "interval='{{ params.interval }}', or trigger it with another logical date."
         )
     if expression is not None:
         zone = _zone_name(timetable) or "UTC"
@@ -138,7 +138,8 @@ def _empty(at: datetime, timetable: Any) -> str:
     else:
         what, name, made = "timedelta", "DeltaDataIntervalTimetable", repr(delta)
     return (
-        f"{empty}, as runs of a plain {what} do since Airflow 3. Two lines in the DAG file give each run its period:\n"
+        f"{empty}. Since Airflow 3, runs of a plain {what} have no period. Two lines in the DAG file give each run its "
+        "period:\n"
         f"    from airflow.timetables.interval import {name}\n"
         f"    schedule={name}({made}),\n"
         "Or schedule it with partitions (CronPartitionTimetable, PartitionedAssetTimetable), or set "
@@ -166,7 +167,7 @@ def _interval_of_partition(
     what = f"partition {key!r}" if key is not None or date is None else f"partition_date {format_instant(date)}"
     if date is None:
         raise PolarisSpecError(
-            f"{what} is not a date: an interval can be made of a key like '2025', '2025-06', '2025-06-01', "
+            f"{what} is not a date: an interval can be derived from a key such as '2025', '2025-06', '2025-06-01', "
             "'2025-06-01T07', '2025-06-01T07:00:00', '2025-Q2' or '2025-06-02 (W23)'. Set interval='START/END'."
         )
     at = as_utc(date)
@@ -176,9 +177,11 @@ def _interval_of_partition(
             raise PolarisSpecError(
                 "partition_grain 'all' has no bounds: name a period such as 'day', or set interval=."
             )
-        return RunInterval(_bucket(at, grain, zone), f"{what}, of one {grain.value} by partition_grain")
+        return RunInterval(_bucket(at, grain, zone), f"{what} (one {grain.value}, from partition_grain)")
     if (window := _window_grain(timetable)) is not None:
-        return RunInterval(_bucket(at, Granularity.parse(window), zone), f"{what}, of one {window} by its window")
+        return RunInterval(
+            _bucket(at, Granularity.parse(window), zone), f"{what} (one {window}, from the rollup window)"
+        )
     if key_grain is not None:
         grain = Granularity.parse(key_grain)
         bucket = _bucket(at, grain, zone)
@@ -186,16 +189,16 @@ def _interval_of_partition(
             following = _cron_step(bucket.end - _MILLISECOND, expression, zone).end
             if _bucket(following, grain, zone).start > bucket.end:
                 raise PolarisSpecError(
-                    f"{what} looks like one {key_grain}, but the next by cron {expression!r} is of "
-                    f"{format_instant(following)}, so that the time between would be in no partition. Set "
-                    f"partition_grain, to {key_grain!r} if that is meant, or set interval='START/END'."
+                    f"{what} has the format of one {key_grain}, but the next partition by cron {expression!r} starts "
+                    f"at {format_instant(following)}, so the time between would be in no partition. Set "
+                    f"partition_grain (to {key_grain!r} if that is intended), or set interval='START/END'."
                 )
-        return RunInterval(bucket, f"{what}, of one {key_grain} by its key")
+        return RunInterval(bucket, f"{what} (one {key_grain}, from its key)")
     if expression is not None:
-        return RunInterval(_cron_step(at, expression, zone), f"{what}, up to the next by cron {expression!r}")
+        return RunInterval(_cron_step(at, expression, zone), f"{what} (up to the next one by cron {expression!r})")
     raise PolarisSpecError(
-        f"{what} doesn't say how long it is: the schedule has no rollup window and no cron expression, and a key down "
-        "to the second may be an hour or a day. Set partition_grain, for example partition_grain='hour', or set "
+        f"{what} has an unknown length: the schedule has no rollup window and no cron expression, and a key with "
+        "seconds may stand for an hour or a day. Set partition_grain, for example partition_grain='hour', or set "
         "interval='START/END'."
     )
 
@@ -276,13 +279,13 @@ def _window_grain(timetable: Any) -> str | None:
             continue
         if getattr(getattr(window, "direction", None), "value", "forward") != "forward":
             raise PolarisSpecError(
-                f"the schedule's {type(window).__name__} looks backward, so that a partition's date is where its data "
-                "ends and not where it starts. Set interval='START/END'."
+                f"the schedule's {type(window).__name__} counts backward, so a partition's date is the end of its data "
+                "and not the start. Set interval='START/END'."
             )
         grains.add(grain)
     if len(grains) > 1:
         raise PolarisSpecError(
-            f"the schedule's rollup windows differ ({', '.join(sorted(grains))}), so that the length of this run's "
+            f"the schedule's rollup windows differ ({', '.join(sorted(grains))}), so the length of this run's "
             "partition is unknown. Set partition_grain to one of them, or set interval='START/END'."
         )
     return grains.pop() if grains else None

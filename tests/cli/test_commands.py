@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 
 NONE = (
-    "polaris: there is no connection 'nowhere'. Make it in Airflow's UI or with 'airflow connections add', set "
+    "polaris: there is no connection 'nowhere'. Create it in Airflow's UI or with 'airflow connections add', set "
     "AIRFLOW_CONN_NOWHERE, or name another one with --conn-id.\n"
 )
 
@@ -144,7 +144,7 @@ def test_cancel_of_a_running_job_asks_for_it(polaris_emulator, submit, run) -> N
     assert (done.code, done.err, done.out) == (
         0,
         "",
-        f"Polaris job {job_id!r} (batch into 'hourly') was asked to cancel; its status is 'running'.\n",
+        f"Polaris job {job_id!r} (batch into 'hourly') is to be canceled; its status is 'running'.\n",
     )
     assert "running (canceling)" in run("jobs", "list").out
     polaris_emulator.release()
@@ -159,7 +159,7 @@ def test_cancel_of_a_job_that_has_ended_is_refused(submit, run) -> None:
         1,
         "",
         (
-            f"polaris: Polaris job {job_id!r} (batch into 'hourly') has ended: it is 'completed', and there is nothing "
+            f"polaris: Polaris job {job_id!r} (batch into 'hourly') has ended: it is 'completed', so there is nothing "
             "to cancel.\n"
         ),
     )
@@ -186,8 +186,8 @@ def test_sql_of_a_job_without_any_is_refused(polaris_emulator, run) -> None:
         1,
         "",
         (
-            f"polaris: Polaris job {job_id!r} (drop_table of 'events') has no SQL: Druid SQL has no statement that "
-            "does what it does.\n"
+            f"polaris: Polaris job {job_id!r} (drop_table of 'events') has no SQL: Druid SQL has no equivalent "
+            "statement.\n"
         ),
     )
 
@@ -195,7 +195,7 @@ def test_sql_of_a_job_without_any_is_refused(polaris_emulator, run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["jobs", "list", "--limit", "0"], "argument --limit: '0' is not a whole number from 1 on"),
+        (["jobs", "list", "--limit", "0"], "argument --limit: '0' is not a whole number of at least 1"),
         (["jobs", "watch", "x", "--timeout", "-1"], "argument --timeout: '-1' is not a positive number"),
         (["jobs", "watch", "x", "--poll-interval", "nan"], "argument --poll-interval: 'nan' is not a positive number"),
         (["jobs", "watch"], "the following arguments are required: JOB_ID"),

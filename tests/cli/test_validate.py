@@ -43,8 +43,8 @@ def test_validate_of_several_files_says_something_about_each(write, run) -> None
     done = run("validate", write("a.json", BAD), write("b.json", ROLLUP), write("c.json", sql))
     assert (done.code, done.out) == (1, "b.json: a valid batch job for table 'hourly'.\nc.json: a valid sql job.\n")
     assert done.err == (
-        "a.json: target.intervals is missing or empty, and ingestionMode 'replace' needs to know what to replace. Name "
-        "the intervals. Set replaceAll to true only to discard all other data of the table.\n"
+        "a.json: target.intervals is missing or empty, and ingestionMode 'replace' needs the intervals to replace. "
+        "Name the intervals. Set replaceAll to true only to discard all other data of the table.\n"
     )
 
 
@@ -90,7 +90,7 @@ def test_validate_fills_templates_in(write, run) -> None:
     assert (done.err, done.out, done.code) == (
         "",
         (
-            "job.json: a valid batch job for table 'hourly_20250304', with its templates filled in for the data "
+            "job.json: a valid batch job for table 'hourly_20250304', with its templates rendered for the data "
             "interval 2025-03-04T00:00:00.000Z/2025-03-05T00:00:00.000Z.\n"
         ),
         0,
@@ -114,16 +114,16 @@ def test_validate_fills_templates_in(write, run) -> None:
         (
             '{"type": "{{ ti.task_id }}"}',
             (
-                "a template can't be filled in: 'ti' is undefined. Known here are data_interval_end, "
-                "data_interval_start, ds, ds_nodash, logical_date, macros, params, ts; give params with --param "
+                "a template can't be rendered: 'ti' is undefined. The available names are data_interval_end, "
+                "data_interval_start, ds, ds_nodash, logical_date, macros, params, ts. Set params with --param "
                 "NAME=VALUE."
             ),
         ),
         (
             '{"type": "{{ params.kind }}"}',
             (
-                "a template can't be filled in: 'dict object' has no attribute 'kind'. Known here are "
-                "data_interval_end, data_interval_start, ds, ds_nodash, logical_date, macros, params, ts; give params "
+                "a template can't be rendered: 'dict object' has no attribute 'kind'. The available names are "
+                "data_interval_end, data_interval_start, ds, ds_nodash, logical_date, macros, params, ts. Set params "
                 "with --param NAME=VALUE."
             ),
         ),

@@ -147,7 +147,7 @@ def test_watch_whose_time_is_up_ends_with_124_and_leaves_the_job(polaris_emulato
     done = run("jobs", "watch", job_id, "--timeout", "12")
     assert (done.code, done.out, clock.slept) == (124, "", [5.0, 5.0, 2.0])
     assert done.err.splitlines()[-1] == (
-        f"polaris: Polaris job {job_id!r} is still 'running' after 12 s and goes on. Watch it again, or longer with "
+        f"polaris: Polaris job {job_id!r} is still 'running' after 12 s and continues. Watch it again, or raise "
         "--timeout."
     )
     assert polaris_emulator.jobs("hourly")[0]["desiredExecutionStatus"] == "running"
@@ -164,7 +164,10 @@ def test_watch_stopped_by_ctrl_c_leaves_the_job_alone(polaris_emulator, submit, 
     clock.at_sleep[2] = interrupt
     done = run("jobs", "watch", job_id)
     assert (done.code, done.out) == (130, "")
-    assert done.err.splitlines()[-1] == f"Stopped watching; Polaris job {job_id!r} goes on, and was 'running' last."
+    assert (
+        done.err.splitlines()[-1]
+        == f"Stopped watching. Polaris job {job_id!r} continues; its last status was 'running'."
+    )
     assert polaris_emulator.jobs("hourly")[0]["desiredExecutionStatus"] == "running"
 
 

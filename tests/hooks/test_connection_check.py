@@ -81,9 +81,9 @@ def test_check_jobs_alone_pass_and_both_others_are_named(hook, server):
     assert hook.test_connection() == (
         True,
         (
-            f"Reached project '{PROJECT}' at {server.url}: ManageIngestionJobs works. "
-            "ViewTables doesn't work (403 'not yours'), so tables can't be looked up. "
-            "AccessQueries doesn't work (403 'not allowed'), so no SQL query can be run."
+            f"Reached project '{PROJECT}' at {server.url}: ManageIngestionJobs works. ViewTables doesn't work (403 "
+            "'not yours'), so tables can't be read. AccessQueries doesn't work (403 'not allowed'), so no SQL query "
+            "can be run."
         ),
     )
 
@@ -199,8 +199,8 @@ def test_check_silent_server_fails_in_time(connect, monkeypatch):
     assert answer == (
         False,
         (
-            f"{url} took the request and gave no answer within 0.05 s, which is as long as this check waits: try "
-            "again, and if it stays so, check host and proxies in connection 'polaris_default'."
+            f"{url} accepted the request but sent no answer within 0.05 s, the time limit of this check. Try again. If "
+            "it fails again, check host and proxies in connection 'polaris_default'."
         ),
     )
 
@@ -253,8 +253,8 @@ def test_check_when_time_is_over_says_what_was_not_tried(hook, server):
     assert check.check_connection("polaris_default", lambda: hook.settings, clock=clock) == (
         True,
         (
-            f"Reached project '{PROJECT}' at {server.url}: ManageIngestionJobs and ViewTables work. "
-            "AccessQueries was not tried, because the service answers slowly."
+            f"Reached project '{PROJECT}' at {server.url}: ManageIngestionJobs and ViewTables work. AccessQueries was "
+            "not tested, because the service answers slowly."
         ),
     )
 
@@ -275,8 +275,8 @@ def test_check_unanswered_query_is_unknown_and_not_missing(hook, server, monkeyp
         True,
         (
             f"Reached project '{PROJECT}' at {server.url}: ManageIngestionJobs and ViewTables work. AccessQueries is "
-            f"unknown, because {server.url} took the request and gave no answer within 5 s, which is as long as this "
-            "check waits: try again, and if it stays so, check host and proxies in connection 'polaris_default'."
+            f"unknown, because {server.url} accepted the request but sent no answer within 5 s, the time limit of this "
+            "check. Try again. If it fails again, check host and proxies in connection 'polaris_default'."
         ),
     )
 
@@ -294,8 +294,8 @@ def test_check_answer_that_drips_is_given_up(connect, monkeypatch):
     assert PolarisHook().test_connection() == (
         False,
         (
-            "https://acme.us-east-1.aws.api.imply.io took the request and gave no complete answer within 8 s, which is "
-            "as long as this check waits: try again, and if it stays so, check host and proxies in connection "
+            "https://acme.us-east-1.aws.api.imply.io accepted the request but sent no complete answer within 8 s, the "
+            "time limit of this check. Try again. If it fails again, check host and proxies in connection "
             "'polaris_default'."
         ),
     )
@@ -309,7 +309,7 @@ def test_check_incomplete_connection_fails_with_the_hooks_sentence(connect):
         False,
         (
             "connection 'polaris_default' has no API key: put it into the password field "
-            "(docs.imply.io/polaris/api-keys says how to make one)."
+            "(docs.imply.io/polaris/api-keys describes how to create one)."
         ),
     )
 
@@ -323,8 +323,8 @@ def test_check_unexpected_error_fails_without_its_text():
     assert check.check_connection("prod", broken) == (
         False,
         (
-            "connection 'prod' can't be tested: RuntimeError while reading it or asking Polaris. "
-            "Try PolarisHook('prod').get_conn() in Python to see the whole error."
+            "connection 'prod' can't be tested: RuntimeError while it was read or used. Run "
+            "PolarisHook('prod').get_conn() in Python to see the complete error."
         ),
     )
 

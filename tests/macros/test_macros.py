@@ -133,7 +133,7 @@ def test_undefined_variable_of_a_partitioned_run_is_named_by_the_error():
             "{{ macros.polaris.floor('yesterday', 'day') }}",
             (
                 "instant 'yesterday' is not an ISO 8601 instant such as '2024-06-01' or '2024-06-01T00:00:00Z'. Pass "
-                "data_interval_start or partition_date, for example; a run that has none of the two needs a param."
+                "data_interval_start or partition_date, for example; a run with neither needs a param."
             ),
         ),
         (

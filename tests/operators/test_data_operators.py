@@ -105,7 +105,7 @@ REFUSED_DELETIONS = {
     "nothing": (
         {},
         (
-            "target.intervals [] is empty, and a delete_data job needs to know what to delete. Name the intervals, or "
+            "target.intervals [] is empty, and a delete_data job needs the intervals to delete. Name the intervals, or "
             "set deleteAll to true to delete all data of the table."
         ),
     ),
@@ -165,7 +165,7 @@ def test_restore_without_an_interval_is_refused(table, clock, context, interval)
     """What a template without a value renders is no interval."""
     with pytest.raises(AirflowFailException) as caught:
         restore(interval=interval).execute(context)
-    assert str(caught.value) == f"interval is {interval!r}: it needs a value. Check the template that makes it."
+    assert str(caught.value) == f"interval is {interval!r}: it needs a value. Check the template that renders it."
 
 
 @pytest.mark.parametrize("permanent", [False, True])

@@ -62,7 +62,7 @@ def test_execute_killed_during_its_look_does_not_defer(running, clock, context):
             return answers.get(key, default)
 
     running.server.answers = Killing()
-    with pytest.raises(PolarisJobCanceledError, match="it was asked to be canceled"):
+    with pytest.raises(PolarisJobCanceledError, match="its cancellation was requested"):
         task.execute(context)
     assert running.asked.count(CANCEL) == 1
 

@@ -165,7 +165,7 @@ def test_execute_complete_killed_cancels_the_job(running, clock, context, ti):
     with pytest.raises(PolarisJobCanceledError) as caught:
         task.execute_complete(context, event=event(), **deferred.kwargs)
     assert str(caught.value) == (
-        f"the task was killed while Polaris job {JOB!r} was at work; it was asked to be canceled. "
-        f"See {ti.xcom('polaris_job_url')}"
+        f"the task was killed while Polaris job {JOB!r} was active; its cancellation was requested. See "
+        f"{ti.xcom('polaris_job_url')}"
     )
     assert running.asked.count(CANCEL) == 1

@@ -348,7 +348,7 @@ def test_execute_with_an_unknown_type_passes_it_on_with_a_warning(jobs, clock, c
         ({"poll_interval": 0}, "poll_interval 0 is not a positive number of seconds, such as 30."),
         ({"poll_interval": None}, "poll_interval None is not a positive number of seconds, such as 30."),
         ({"timeout": "-1"}, "timeout '-1' is not a positive number of seconds, such as 30."),
-        ({"polaris_conn_id": ""}, "polaris_conn_id is '': it needs a value. Check the template that makes it."),
+        ({"polaris_conn_id": ""}, "polaris_conn_id is '': it needs a value. Check the template that renders it."),
     ],
 )
 def test_execute_with_an_argument_that_cannot_be_read_names_it(jobs, clock, context, arguments, message):

@@ -56,7 +56,7 @@ def test_lookback_starts_a_partition_earlier(tables, clock, context, task_log):
     whole = "2026-11-18T00:00:00.000Z/2026-11-20T00:00:00.000Z"
     assert tables.submitted[0]["target"]["intervals"] == [whole]
     assert task_log()[0] == (
-        f"INFO Interval {whole}, from partition '2026-11-19', of one day by its key and P1D of lookback."
+        f"INFO Interval {whole}, from partition '2026-11-19' (one day, from its key) and P1D of lookback."
     )
 
 
@@ -115,7 +115,7 @@ def test_lookback_of_a_local_day_blames_the_zone(tables, clock, context):
             {"lookback": "1d"},
             "lookback: period '1d' is not an ISO 8601 period. Write one such as 'PT1H', 'P1D', 'P1W', 'P1M' or 'P1Y'.",
         ),
-        ({"lookback": ""}, "lookback is '': it needs a value. Check the template that makes it."),
+        ({"lookback": ""}, "lookback is '': it needs a value. Check the template that renders it."),
         (
             {"lookback": "-P1D"},
             (

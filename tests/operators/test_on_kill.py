@@ -62,8 +62,8 @@ def test_on_kill_while_waiting_cancels_and_ends_the_wait(jobs, clock, context, t
     with pytest.raises(PolarisJobCanceledError) as caught:
         task.execute(context)
     assert str(caught.value) == (
-        f"the task was killed while Polaris job {JOB!r} was at work; it was asked to be canceled. "
-        f"See {ti.xcom('polaris_job_url')}"
+        f"the task was killed while Polaris job {JOB!r} was active; its cancellation was requested. See "
+        f"{ti.xcom('polaris_job_url')}"
     )
     assert jobs.asked.count(CANCEL) == 1
     assert jobs.asked[-1] == CANCEL
@@ -92,7 +92,7 @@ def test_on_kill_during_the_post_of_a_task_that_does_not_wait_is_no_success(jobs
     jobs.cancel_answers(200, {"executionStatus": "running"})
     task = operator(wait_for_completion=False)
     jobs.server.answers = HookedAnswers(jobs.server.answers, ("POST", "/jobs"), task.on_kill)
-    with pytest.raises(PolarisJobCanceledError, match="it was asked to be canceled"):
+    with pytest.raises(PolarisJobCanceledError, match="its cancellation was requested"):
         task.execute(context)
     assert jobs.asked == ["POST jobs", CANCEL]
 

@@ -270,8 +270,8 @@ def test_execute_behind_a_proxy_that_answers_by_itself_is_left_to_retries(
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"source_table": "None"}, "source_table is 'None': it needs a value. Check the template that makes it."),
-        ({"target_table": " "}, "target_table is ' ': it needs a value. Check the template that makes it."),
+        ({"source_table": "None"}, "source_table is 'None': it needs a value. Check the template that renders it."),
+        ({"target_table": " "}, "target_table is ' ': it needs a value. Check the template that renders it."),
         ({"ingestion_mode": "upsert"}, "ingestion_mode 'upsert' is neither 'replace' nor 'append'."),
         (
             {"replace_all": "yes"},
@@ -281,13 +281,13 @@ def test_execute_behind_a_proxy_that_answers_by_itself_is_left_to_retries(
             {"create_table_if_not_exists": 1},
             "create_table_if_not_exists 1 is neither true nor false. Pass True or False, or a template of one.",
         ),
-        ({"max_parse_exceptions": "many"}, "max_parse_exceptions 'many' is not a whole number from 0 on."),
-        ({"max_parse_exceptions": 1.5}, "max_parse_exceptions 1.5 is not a whole number from 0 on."),
+        ({"max_parse_exceptions": "many"}, "max_parse_exceptions 'many' is not a whole number of at least 0."),
+        ({"max_parse_exceptions": 1.5}, "max_parse_exceptions 1.5 is not a whole number of at least 0."),
         ({"context": "[1]"}, "context [1] is a list, not a dictionary."),
         ({"clustering_columns": {"a": 1}}, "clustering_columns {'a': 1} is a dict, not a list."),
         (
             {"filter_expression": "None"},
-            "filter_expression is 'None': it needs a value. Check the template that makes it.",
+            "filter_expression is 'None': it needs a value. Check the template that renders it.",
         ),
         (
             {"interval": DAY, "replace_all": True},

@@ -120,7 +120,7 @@ def test_wait_with_unknown_status_gives_up_without_a_retry(jobs, clock, context)
 @pytest.mark.parametrize(
     "cancel_on_timeout, answer, aftermath",
     [
-        (True, (200, {"executionStatus": "running"}), "it was asked to be canceled because cancel_on_timeout=True"),
+        (True, (200, {"executionStatus": "running"}), "its cancellation was requested because cancel_on_timeout=True"),
         (True, (200, {"executionStatus": "canceled"}), "it was canceled because cancel_on_timeout=True"),
         (False, None, "it runs on, because cancel_on_timeout=False"),
     ],

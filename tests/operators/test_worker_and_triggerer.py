@@ -110,7 +110,7 @@ LATE = {
         {},
         (200, {"executionStatus": "running"}),
         PolarisJobTimeoutError,
-        "; it was asked to be canceled",
+        "; its cancellation was requested",
     ),
     "not wanted": (
         REPLACE,
@@ -131,7 +131,7 @@ LATE = {
         {},
         (200, {"executionStatus": "running"}),
         PolarisJobTimeoutError,
-        "; it was asked to be canceled",
+        "; its cancellation was requested",
     ),
 }
 

@@ -88,31 +88,31 @@ TABLE: list[tuple[PolarisError, str, float | None, str]] = [
         refused(PolarisThrottledError, 429, "POST", retry_after=17.5),
         "retry",
         17.5,
-        "Polaris has too many requests and asked to wait 17.5 s.",
+        "Polaris received too many requests and requested a wait of 17.5 s.",
     ),
     (
         refused(PolarisThrottledError, 429, retry_after=7200.0),
         "retry",
         7200,
-        "Polaris has too many requests and asked to wait 7200 s.",
+        "Polaris received too many requests and requested a wait of 7200 s.",
     ),
     (
         refused(PolarisThrottledError, 429, retry_after=315_360_000.0),
         "retry",
         7200,
-        "Polaris has too many requests and asked to wait 7200 s.",
+        "Polaris received too many requests and requested a wait of 7200 s.",
     ),
     (
         refused(PolarisThrottledError, 429, retry_after=-60.0),
         "retry",
         60,
-        "Polaris has too many requests, so the task tries again in 60 s.",
+        "Polaris received too many requests, so the task tries again in 60 s.",
     ),
     (
         refused(PolarisThrottledError, 429),
         "retry",
         60,
-        "Polaris has too many requests, so the task tries again in 60 s.",
+        "Polaris received too many requests, so the task tries again in 60 s.",
     ),
     (refused(PolarisServerError, 503), "retry", 60, AGAIN),
     (PolarisJobError("…", job_id="j1"), "default", None, WHO_KNOWS),
@@ -249,18 +249,15 @@ def test_policy_on_operators_and_sensor_survives_the_serialization_of_the_dag():
     [
         (
             {"first_delay": timedelta()},
-            (
-                "first_delay datetime.timedelta(0) is no length of time to wait. Write a timedelta, such as "
-                "timedelta(minutes=1)."
-            ),
+            ("first_delay datetime.timedelta(0) is not a positive timedelta. Write one, such as timedelta(minutes=1)."),
         ),
         (
             {"longest_delay": 60},
-            "longest_delay 60 is no length of time to wait. Write a timedelta, such as timedelta(minutes=1).",
+            "longest_delay 60 is not a positive timedelta. Write one, such as timedelta(minutes=1).",
         ),
         (
             {"first_delay": timedelta(hours=1)},
-            "first_delay 1:00:00 is longer than longest_delay 0:30:00. Set longest_delay to as much or more.",
+            "first_delay 1:00:00 is longer than longest_delay 0:30:00. Set longest_delay to the same value or more.",
         ),
     ],
 )
@@ -278,7 +275,7 @@ def test_policy_on_older_airflow_says_what_to_do_instead():
     with pytest.raises(PolarisSpecError) as caught:
         PolarisRetryPolicy()
     assert str(caught.value) == (
-        f"PolarisRetryPolicy needs Airflow 3.3 or newer, and this is Airflow {major}.{minor}. Leave retry_policy out: "
-        "wrong specs and data errors fail at once all the same, everything else is retried after retry_delay; "
-        "retry_exponential_backoff=True lets that grow."
+        f"PolarisRetryPolicy needs Airflow 3.3 or newer, and this is Airflow {major}.{minor}. Omit retry_policy: wrong "
+        "specs and data errors fail immediately even without it, and all other errors are retried after retry_delay, "
+        "which grows with retry_exponential_backoff=True."
     )

@@ -65,9 +65,9 @@ def test_interval_of_run_with_nothing_says_what_to_set(values):
     with pytest.raises(PolarisSpecError) as caught:
         interval_of_run(context(**values))
     assert str(caught.value) == (
-        "this run has no interval: it has neither a data interval nor a partition, as a run that was triggered by "
-        "hand or by an asset may have. Set interval='START/END', or trigger the run with a logical date that has "
-        "a data interval or with a partition key."
+        "this run has no interval: it has neither a data interval nor a partition, which is possible for a run that "
+        "was triggered manually or by an asset. Set interval='START/END', or trigger the run with a logical date that "
+        "has a data interval or with a partition key."
     )
 
 
@@ -76,8 +76,8 @@ def test_interval_of_run_with_empty_data_interval_names_the_timetable():
     with pytest.raises(PolarisSpecError) as caught:
         interval_of_run(context(cron("0 6 * * *"), **data_interval(DAY, DAY)))
     assert str(caught.value) == (
-        "this run's data interval is empty: it starts and ends at 2026-11-20T00:00:00.000Z, as runs of a plain cron "
-        "schedule do since Airflow 3. Two lines in the DAG file give each run its period:\n"
+        "this run's data interval is empty: it starts and ends at 2026-11-20T00:00:00.000Z. Since Airflow 3, runs of a "
+        "plain cron schedule have no period. Two lines in the DAG file give each run its period:\n"
         "    from airflow.timetables.interval import CronDataIntervalTimetable\n"
         "    schedule=CronDataIntervalTimetable('0 6 * * *', timezone='UTC'),\n"
         "Or schedule it with partitions (CronPartitionTimetable, PartitionedAssetTimetable), or set "
@@ -125,8 +125,8 @@ def test_interval_of_run_that_is_empty_by_way_of_exception_leaves_the_schedule_a
         interval_of_run(context(timetable, **data_interval(DAY, DAY)))
     assert str(caught.value) == (
         "this run's data interval is empty: it starts and ends at 2026-11-20T00:00:00.000Z, although "
-        f"{type(timetable).__name__} gives intervals: a run that is triggered by hand while the clocks change may have "
-        "none. Leave the schedule as it is. Set interval='START/END' for this run, for example "
+        f"{type(timetable).__name__} produces intervals: a run that is triggered manually during a clock change may "
+        "have none. Keep the schedule. Set interval='START/END' for this run, for example "
         "interval='{{ params.interval }}', or trigger it with another logical date."
     )
 
@@ -166,8 +166,9 @@ def test_interval_of_run_with_a_key_that_is_no_date_says_which_keys_are(key):
     with pytest.raises(PolarisSpecError) as caught:
         interval_of_run(context(partition_key=key), partition_grain="day")
     assert str(caught.value) == (
-        f"partition {key!r} is not a date: an interval can be made of a key like '2025', '2025-06', '2025-06-01', "
-        "'2025-06-01T07', '2025-06-01T07:00:00', '2025-Q2' or '2025-06-02 (W23)'. Set interval='START/END'."
+        f"partition {key!r} is not a date: an interval can be derived from a key such as '2025', '2025-06', "
+        "'2025-06-01', '2025-06-01T07', '2025-06-01T07:00:00', '2025-Q2' or '2025-06-02 (W23)'. Set "
+        "interval='START/END'."
     )
 
 
@@ -176,8 +177,8 @@ def test_interval_of_run_with_a_key_to_the_second_and_no_schedule_asks_for_the_g
     with pytest.raises(PolarisSpecError) as caught:
         interval_of_run(context(partition_key="2026-11-20T07:00:00", partition_date=DAY.replace(hour=7)))
     assert str(caught.value) == (
-        "partition '2026-11-20T07:00:00' doesn't say how long it is: the schedule has no rollup window and no cron "
-        "expression, and a key down to the second may be an hour or a day. Set partition_grain, for example "
+        "partition '2026-11-20T07:00:00' has an unknown length: the schedule has no rollup window and no cron "
+        "expression, and a key with seconds may stand for an hour or a day. Set partition_grain, for example "
         "partition_grain='hour', or set interval='START/END'."
     )
 
@@ -190,7 +191,7 @@ def test_interval_of_run_with_partition_grain_takes_the_bucket(grain):
         partition_grain=grain,
     )
     assert found.interval == Interval.parse("2026-11-20T07:00Z/PT1H")
-    assert found.origin == "partition '2026-11-20', of one hour by partition_grain"
+    assert found.origin == "partition '2026-11-20' (one hour, from partition_grain)"
 
 
 def test_interval_of_run_with_coarse_partition_grain_takes_the_bucket_around_the_date():
@@ -246,7 +247,7 @@ def test_interval_of_run_with_windows_that_differ_asks_for_the_grain():
             context(assets(rollup("DayWindow"), rollup("MonthWindow")), partition_key="2026-11-01", partition_date=DAY)
         )
     assert str(caught.value) == (
-        "the schedule's rollup windows differ (day, month), so that the length of this run's partition is unknown. Set "
+        "the schedule's rollup windows differ (day, month), so the length of this run's partition is unknown. Set "
         "partition_grain to one of them, or set interval='START/END'."
     )
 
@@ -258,8 +259,8 @@ def test_interval_of_run_with_backward_window_is_refused():
             context(assets(rollup("DayWindow", direction="backward")), partition_key="2026-11-20", partition_date=DAY)
         )
     assert str(caught.value) == (
-        "the schedule's DayWindow looks backward, so that a partition's date is where its data ends and not where it "
-        "starts. Set interval='START/END'."
+        "the schedule's DayWindow counts backward, so a partition's date is the end of its data and not the start. Set "
+        "interval='START/END'."
     )
 
 
@@ -284,7 +285,7 @@ def test_interval_of_run_with_cron_partition_ends_at_the_next_partition(expressi
     """A key down to the second lasts until the cron expression makes the next one."""
     found = interval_of_run(context(cron(expression), partition_key="2026-11-20T00:00:00", partition_date=DAY))
     assert found.interval == Interval.parse(interval)
-    assert found.origin == f"partition '2026-11-20T00:00:00', up to the next by cron {expression!r}"
+    assert found.origin == f"partition '2026-11-20T00:00:00' (up to the next one by cron {expression!r})"
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ def test_cancel_that_polaris_does_not_answer_is_repeated_while_airflow_proves_th
 
     assert world.polaris.canceled == ["job-0"]
     assert trigger_log()[-1].startswith(
-        "WARNING The task no longer waits for Polaris job 'job-0', and the job is not canceled yet: Polaris could not "
-        "be asked to cancel it: "
+        "WARNING The task no longer waits for Polaris job 'job-0', and the job is not canceled yet: the cancel request "
+        "failed: "
     )
     assert trigger_log()[-1].endswith(
         ". The triggerer keeps trying; its own log has the result. If the triggerer ends before, the job may run on."
@@ -69,7 +69,7 @@ def test_cancel_that_polaris_never_answers_is_given_up_after_an_hour(
     (line,) = triggerer_log()
     assert line.startswith(
         f"WARNING {STOPPED}The task no longer waits for it, and Polaris job 'job-0' could not be canceled in 3600 s; "
-        "it may run on, and the next try or a clear of the task settles it. Polaris could not be asked to cancel it: "
+        "it may run on, and the next try or a clear of the task settles it. the cancel request failed: "
     )
     assert "503" in line
 

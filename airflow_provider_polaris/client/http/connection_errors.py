@@ -186,7 +186,7 @@ def describe_loss(subject: RequestInfo, loss: NoAnswer, settings: HttpSettings) 
         f"your "
         f"network has a certificate authority of its own, set verify in {where} to the path of its bundle.",
         NoAnswerKind.TLS: f"{subject} failed in TLS with {netloc!r} ({loss.reason}). "
-        f"Check that the host in {where} speaks https on that port{bundle}.",
+        f"Check that the host in {where} serves https on that port{bundle}.",
         NoAnswerKind.PROXY: f"{unsent} the proxy {_proxy(parts.scheme, settings)} can't be used ({loss.reason}). "
         f"Check proxies in {where} and HTTPS_PROXY in the environment.",
         NoAnswerKind.READ_TIMEOUT: f"{subject} got no answer from {netloc!r} within {subject.read_timeout:g} s. "

@@ -199,7 +199,7 @@ class Transport:
             outcome = request.judge(self._attempt(request, header))
             if credentials and header and isinstance(outcome, Answer):
                 # After a 401 of the service nothing was carried out, so even a POST may be sent with the other header.
-                # # A foreign 401 proves nothing.
+                # A foreign 401 proves nothing.
                 may_follow = request.subject.repeatable or not outcome.is_foreign
                 if outcome.status == 401 and may_follow and not asked_again and credentials.refused(header):
                     asked_again = True
@@ -253,7 +253,7 @@ class Transport:
                 data=body,
                 headers=headers,
                 auth=HeaderAuth(header),
-                timeout=exchange,  # type: ignore[arg-type]  # the stubs don't know that urllib3's own are taken
+                timeout=exchange,  # type: ignore[arg-type]  # the stubs don't allow urllib3's own type
                 # A redirect would turn a POST into a GET or send the key to another host.
                 allow_redirects=False,
                 # A copy: requests adds the environment's proxies to this dict.

@@ -103,7 +103,7 @@ def normalize_status(text: str) -> str:
 
 
 def is_known_status(status: str) -> bool:
-    """Whether this package knows the status; False for Polaris' own status ``unknown``."""
+    """Whether this package supports the status; False for Polaris' own status ``unknown``."""
     return status in STATUSES and status != "unknown"
 
 
@@ -203,7 +203,7 @@ class JobState:
 
     @property
     def is_known(self) -> bool:
-        """Whether this package knows the status."""
+        """Whether this package supports the status."""
         return is_known_status(self.status)
 
     @property

@@ -150,8 +150,8 @@ def _check_mode(spec: BatchJobSpec, derived_interval: bool) -> None:
         )
     if not intervals and not spec.replace_all:
         raise PolarisSpecError(
-            "target.intervals is missing or empty, and ingestionMode 'replace' needs to know what to replace. Name the "
-            "intervals. Set replaceAll to true only to discard all other data of the table."
+            "target.intervals is missing or empty, and ingestionMode 'replace' needs the intervals to replace. Name "
+            "the intervals. Set replaceAll to true only to discard all other data of the table."
         )
     if spec.replace_all and derived_interval and isinstance(spec.source, TableSource):
         raise PolarisSpecError(

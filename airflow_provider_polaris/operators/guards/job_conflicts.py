@@ -81,10 +81,9 @@ class ConflictGuard:
         if jobs:
             raise PolarisGuardError(
                 f"{_named(jobs)} on the same time partitions of table {self._scope.table!r} as the job of this task "
-                f"would ({format_intervals(self._scope.intervals)}), and on_conflict is 'fail'. Nothing was "
-                f"submitted. Clear the "
-                "task when it has ended, or run the task with on_conflict='wait' "
-                "(on_conflict='{{ params.on_conflict }}' lets one run say so)."
+                f"would ({format_intervals(self._scope.intervals)}), and on_conflict is 'fail'. Nothing was submitted. "
+                "Clear the task when it has ended, or run the task with on_conflict='wait' "
+                "(on_conflict='{{ params.on_conflict }}' allows it for one run)."
             )
 
     def wait(self, poll_interval: float) -> bool:

@@ -133,4 +133,8 @@ class CancelOnKill:
         elif result.has_ended and result.status != "canceled":
             log.info("The task was killed; Polaris job %r had already ended with status %r.", job_id, result.status)
         else:
-            log.info("The task was killed; Polaris was asked to cancel job %r, now %r.", job_id, result.status)
+            log.info(
+                "The task was killed; the cancellation of Polaris job %r was requested. Its status is %r.",
+                job_id,
+                result.status,
+            )

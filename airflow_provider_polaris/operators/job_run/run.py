@@ -311,9 +311,9 @@ class JobRun:
         elif result.has_ended:
             what = f"it has ended with {result.status!r}"
         else:
-            what = "it was asked to be canceled"
+            what = "its cancellation was requested"
         return PolarisJobCanceledError(
-            with_link(f"the task was killed while Polaris job {self.job_id!r} was at work; {what}.", self.url),
+            with_link(f"the task was killed while Polaris job {self.job_id!r} was active; {what}.", self.url),
             job_id=self.job_id,
             state=None if result is None else result.status,
             console_url=self.url,

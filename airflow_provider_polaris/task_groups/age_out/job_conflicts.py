@@ -70,8 +70,8 @@ def wait_for_readers(survey: TableCounter, table: str) -> None:
             waited = (survey.limits.clock.now() - start).total_seconds()
             raise PolarisGuardUnansweredError(
                 f"table {table!r} is still read by Polaris job {', '.join(names[:5])} after {waited:.0f} s, and "
-                "Polaris deletes nothing from a table that is read. Nothing was deleted. Look at that job and cancel "
-                "it if it hangs; a retry of this task waits again."
+                "Polaris deletes nothing from a table that is read. Nothing was deleted. Check that job and cancel it "
+                "if it hangs; a retry of this task waits again."
             )
 
 

@@ -118,8 +118,8 @@ def ask_why(
     task = open_questions().open(question)
     if task is None:
         log.warning(
-            "The trigger was stopped, and the reason is not polled: %d such questions are open already. Polaris job %r "
-            "may run on; the next try or a clear of the task settles it.",
+            "The trigger was stopped, and the task's state is not polled: the limit of %d such checks is reached. "
+            "Polaris job %r may run on; the next try or a clear of the task settles it.",
             MOST_QUESTIONS,
             job_id,
         )

@@ -105,8 +105,8 @@ class OpenQuestions:
             line = await self._poll(question)
         except asyncio.CancelledError:
             _LOG.warning(
-                "The triggerer ends, and Polaris job %r of %s may run on, because the question whether the task still "
-                "waits for it is open: %s. The next try or a clear of the task settles it.",
+                "The triggerer ends, and Polaris job %r of %s may run on, because it is unknown whether the task still "
+                "waits for it: %s. The next try or a clear of the task settles it.",
                 job_id,
                 key,
                 question.last,
@@ -162,7 +162,7 @@ class OpenQuestions:
         question.is_proven, question.last = True, "Polaris gave no answer yet"
         result = await question.cancel(job_id)
         if result.again:
-            question.last, question.is_unanswered = f"Polaris could not be asked to cancel it: {result.problem}", True
+            question.last, question.is_unanswered = f"the cancel request failed: {result.problem}", True
             return None
         return _canceled(result, job_id, question.because)
 

@@ -64,7 +64,7 @@ _ENDED: Final = tuple(sorted(TERMINAL_STATUSES))
 _DATE_EVERY: Final = request_budget.OVERLAP
 
 
-#: Fields that a poll reads from a row. Whole rows are requested only if a waiter wants the whole state.
+#: Fields that a poll reads from a row. Whole rows are requested only if a waiter needs the whole state.
 _FIELDS: Final = ("id", "executionStatus", "createdTimestamp")
 
 
@@ -93,7 +93,7 @@ def poll(
     :param moment: Time of this poll.
     :param turn: Ownership of the poll state. The event loop takes it to end a poll that hangs in a request. The thread
         then changes nothing more, and the loop uses the results up to that request.
-    :param apart: Jobs that are requested separately. This poll only looks for them in lists.
+    :param apart: Jobs that are requested separately. This poll only searches the lists for them.
     """
     poll_run = _PollRun(client, waiters, memory, moment, turn or PollOwnership(), apart)
     try:

@@ -213,8 +213,8 @@ class Endless:
     ("kind", "pages", "problem"),
     [
         ("new ids", 102, "a list can't be read: 51 of its pages had no row in common with the page before."),
-        ("same page", 21, "a list repeats itself: 20 pages in a row had no row that was new."),
-        ("cycle", 26, "a list repeats itself: 20 pages in a row had no row that was new."),
+        ("same page", 21, "a list repeats itself: 20 pages in a row had no new row."),
+        ("cycle", 26, "a list repeats itself: 20 pages in a row had no new row."),
         ("short pages", 1000, "a list did not end after 1000 pages of 100 rows."),
         ("honest", 1000, "a list did not end after 1000 pages of 100 rows."),
     ],

@@ -100,8 +100,8 @@ def test_submit_to_a_port_without_tls_was_not_sent(make_client: MakeClient, serv
     text = str(caught.value)
     assert text.startswith(f"POST /v1/projects/p1/jobs failed in TLS with '{server.url.removeprefix('http://')}' (")
     assert text.endswith(
-        "). Check that the host in connection 'polaris_default' speaks https on that port. "
-        "Gave up after 2 attempts in 0 s."
+        "). Check that the host in connection 'polaris_default' serves https on that port. Gave up after 2 attempts in "
+        "0 s."
     )
     assert time.delays == [0.5]
 

@@ -102,8 +102,8 @@ def test_get_that_never_succeeds_gives_up_within_its_budget(client: PolarisClien
     with pytest.raises(PolarisServerError) as caught:
         client.get_job_status("j1")
     assert str(caught.value) == (
-        f"GET {STATUS} answered 503 'Unavailable': maintenance. The service, or something in front of it, failed. "
-        "Gave up after 8 attempts in 46 s. Request id 'r-1'."
+        f"GET {STATUS} answered 503 'Unavailable': maintenance. The service, or a proxy in front of it, failed. Gave "
+        "up after 8 attempts in 46 s. Request id 'r-1'."
     )
     assert time.delays == [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0]
     assert caught.value.request_id == "r-1"

@@ -138,11 +138,11 @@ def test_names_arrive_as_they_were_written(name: str, client: PolarisClient, ser
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("", "a table must be named by a text that is not empty, not by ''."),
-        (None, "a table must be named by a text that is not empty, not by None."),
+        ("", "a table needs a name that is a non-empty text, not ''."),
+        (None, "a table needs a name that is a non-empty text, not None."),
         (".", "table '.' can't be addressed: in a URL it means another directory."),
         ("..", "table '..' can't be addressed: in a URL it means another directory."),
-        ("a\ud800", "table 'a\\ud800' has half a character (a lone surrogate) in it."),
+        ("a\ud800", "table 'a\\ud800' contains half a character (a lone surrogate)."),
     ],
 )
 def test_names_that_would_reach_another_endpoint_are_refused(
@@ -168,10 +168,9 @@ def test_project_id_is_encoded_too(make_client: MakeClient, server: Script) -> N
         (
             lambda c: c.get_job("j1"),
             (
-                f"GET {P}/jobs/j1 answered 404 'NotFound': gone. No job 'j1' in project 'p1': a job is known in its "
-                f"own "
-                "project only, and Polaris deletes finished jobs after 90 days once a project has more than 5000 of "
-                "them."
+                f"GET {P}/jobs/j1 answered 404 'NotFound': gone. No job 'j1' in project 'p1': a job is visible in its "
+                "own project only, and Polaris deletes finished jobs after 90 days once a project has more than 5000 "
+                "of them."
             ),
         ),
         (
@@ -185,9 +184,8 @@ def test_project_id_is_encoded_too(make_client: MakeClient, server: Script) -> N
         (
             lambda c: list(c.iter_query_rows("q1")),
             (
-                f"GET {P}/query/sql/statements/q1 answered 404 'NotFound': gone. Project 'p1' has nothing for query "
-                f"'q1': "
-                "it may still run, have failed or been canceled, or be gone."
+                f"GET {P}/query/sql/statements/q1 answered 404 'NotFound': gone. Project 'p1' has no result of query "
+                "'q1': it may still run, may have failed or been canceled, or no longer exists."
             ),
         ),
     ],
@@ -218,7 +216,7 @@ def test_forbidden_names_the_permission(call: Call, needs: str, client: PolarisC
         call(client)
     assert str(caught.value).endswith(
         f" answered 403 'AccessDenied': no. The API key in connection 'polaris_default' needs the {needs} If it has "
-        "that, a network policy (IP allow list) may keep this machine out."
+        "that, a network policy (IP allow list) may block this machine."
     )
 
 

@@ -119,7 +119,7 @@ def test_foreign_error_without_text_says_so(make_client: MakeClient, server: Scr
             403,
             (
                 "The API key in connection 'polaris_default' needs the ViewTables permission. If it has that, a "
-                "network policy (IP allow list) may keep this machine out."
+                "network policy (IP allow list) may block this machine."
             ),
         ),
         (413, "The body is larger than the service accepts. Send less data per request."),

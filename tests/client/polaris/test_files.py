@@ -90,7 +90,7 @@ def test_upload_with_a_lost_answer_is_not_repeated(client: PolarisClient, server
             r"^upload_file needs a path or a seekable file in binary mode, not <_io.StringIO .*>\.$",
         ),
         (7, "x", r"^upload_file needs a path or a seekable file in binary mode, not 7\.$"),
-        (io.BytesIO(b"x"), None, r"^upload_file needs a name for what is not a path\.$"),
+        (io.BytesIO(b"x"), None, r"^upload_file needs a name for a file object\.$"),
     ],
 )
 def test_upload_of_what_is_no_file_is_refused(file: Any, name: str | None, message: str, client: PolarisClient) -> None:

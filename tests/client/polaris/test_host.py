@@ -74,9 +74,8 @@ def test_host_and_project_id_that_agree_are_accepted() -> None:
             HOST,
             None,
             (
-                "connection 'polaris_default' has no project id: set the extra 'project_id', or paste a host that "
-                "goes on "
-                "with /v1/projects/PROJECT_ID."
+                "connection 'polaris_default' has no project id: set the extra 'project_id', or paste a URL that "
+                "continues with /v1/projects/PROJECT_ID."
             ),
         ),
         (
@@ -100,7 +99,7 @@ def test_host_and_project_id_that_agree_are_accepted() -> None:
             "acme.api.imply.io",
             "p1",
             (
-                "host 'acme.api.imply.io' of connection 'polaris_default' is the organization-wide API, which knows no "
+                "host 'acme.api.imply.io' of connection 'polaris_default' is the organization-wide API, which has no "
                 f"jobs: the regional host is acme.REGION.CLOUD.api.imply.io. {WHERE}"
             ),
         ),
@@ -125,9 +124,8 @@ def test_host_and_project_id_that_agree_are_accepted() -> None:
             f"https://{KEY}:@{HOST}",
             "p1",
             (
-                "the host of connection 'polaris_default' has a user name or password in it, which would end up in "
-                "logs: "
-                "take it out and put the API key into the password field."
+                "the host of connection 'polaris_default' contains a user name or password, which would be logged: "
+                "remove it and put the API key into the password field."
             ),
         ),
         (
@@ -135,8 +133,8 @@ def test_host_and_project_id_that_agree_are_accepted() -> None:
             "p1",
             (
                 f"host 'https://{HOST}/v2/jobs' of connection 'polaris_default' has the path '/v2/jobs', which is not "
-                f"of "
-                f"the Jobs v1 API: give the host alone or a URL that goes on with /v1/projects/PROJECT_ID. {WHERE}"
+                "of the Jobs v1 API: enter only the host, or a URL that continues with /v1/projects/PROJECT_ID. "
+                f"{WHERE}"
             ),
         ),
         (
@@ -144,7 +142,7 @@ def test_host_and_project_id_that_agree_are_accepted() -> None:
             "p1",
             (
                 "host 'ftp://example.org' of connection 'polaris_default' starts with 'ftp': only https (or http) is "
-                "spoken."
+                "supported."
             ),
         ),
         (
@@ -159,7 +157,7 @@ def test_host_and_project_id_that_agree_are_accepted() -> None:
         (
             "my host",
             "p1",
-            f"host 'my host' of connection 'polaris_default' has no valid host name in it. {WHERE}",
+            f"host 'my host' of connection 'polaris_default' has no valid host name. {WHERE}",
         ),
     ],
 )

@@ -51,14 +51,13 @@ OAUTH = {"auth": "oauth", "api_key": None, "client_id": "id", "client_secret": "
             {"api_key": " "},
             (
                 "connection 'polaris_default' has no API key: put it into the password field "
-                "(docs.imply.io/polaris/api-keys says how to make one)."
+                "(docs.imply.io/polaris/api-keys describes how to create one)."
             ),
         ),
         (
             {"api_key": "pok_a\nb"},
             (
-                "the API key of connection 'polaris_default' can't be right: its character 6 of 7 is not a visible "
-                "ASCII "
+                "the API key of connection 'polaris_default' is invalid: its character 6 of 7 is not a visible ASCII "
                 "character. Copy it again."
             ),
         ),
@@ -73,8 +72,8 @@ OAUTH = {"auth": "oauth", "api_key": None, "client_id": "id", "client_secret": "
         (
             {**OAUTH, "base_url": "http://127.0.0.1:1"},
             (
-                "connection 'polaris_default' uses auth 'oauth' and host 'http://127.0.0.1:1' does not say which "
-                "organization it is: set token_url."
+                "connection 'polaris_default' uses auth 'oauth' and host 'http://127.0.0.1:1' does not contain the "
+                "organization: set token_url."
             ),
         ),
         (
@@ -84,9 +83,8 @@ OAUTH = {"auth": "oauth", "api_key": None, "client_id": "id", "client_secret": "
         (
             {**OAUTH, "token_url": "https://me:hunter22@id.example.org/token"},
             (
-                "token_url 'https://***@id.example.org/token' of connection 'polaris_default' has a user name or "
-                "password "
-                "in it: use client_id and client_secret."
+                "token_url 'https://***@id.example.org/token' of connection 'polaris_default' contains a user name or "
+                "password: use client_id and client_secret."
             ),
         ),
         (
@@ -99,7 +97,7 @@ OAUTH = {"auth": "oauth", "api_key": None, "client_id": "id", "client_secret": "
         (
             {"proxies": {"https": "http://me:hunter22@"}},
             (
-                "proxy 'http://***@' of connection 'polaris_default' names no host: write it as "
+                "proxy 'http://***@' of connection 'polaris_default' has no host: write it as "
                 "http://proxy.example.com:3128."
             ),
         ),

@@ -92,12 +92,12 @@ def test_submit_opens_a_connection_of_its_own(client: PolarisClient, server: Scr
         ),
         (
             Reply(503, {"message": "upstream"}),
-            f"POST {JOBS} answered 503: upstream. The service, or something in front of it, failed.",
+            f"POST {JOBS} answered 503: upstream. The service, or a proxy in front of it, failed.",
             PolarisServerError,
         ),
         (
             Reply(504),
-            f"POST {JOBS} answered 504 with an empty body. The service, or something in front of it, failed.",
+            f"POST {JOBS} answered 504 with an empty body. The service, or a proxy in front of it, failed.",
             PolarisServerError,
         ),
         (Reply(408, {"message": "late"}), f"POST {JOBS} answered 408: late.", PolarisApiError),
@@ -229,9 +229,8 @@ def test_submit_to_nobody_is_tried_again_and_not_ambiguous(
             PolarisAuthError,
             (
                 f"POST {JOBS} answered 403 'AccessDenied': Access denied. The API key in connection 'polaris_default' "
-                "needs the ManageIngestionJobs permission. If it has that, a network policy (IP allow list) may keep "
-                "this "
-                "machine out."
+                "needs the ManageIngestionJobs permission. If it has that, a network policy (IP allow list) may block "
+                "this machine."
             ),
         ),
         (
@@ -359,7 +358,7 @@ def test_create_table_with_a_lost_answer_says_to_look_first(client: PolarisClien
     with pytest.raises(PolarisServerError) as caught:
         client.create_table({"name": "t"})
     assert str(caught.value) == (
-        "POST /v1/projects/p1/tables answered 502 with an empty body. The service, or something in front of it, "
-        "failed. The request may have taken effect. Check that before you send it again."
+        "POST /v1/projects/p1/tables answered 502 with an empty body. The service, or a proxy in front of it, failed. "
+        "The request may have taken effect. Check that before you send it again."
     )
     assert len(server.seen) == 1

@@ -189,8 +189,8 @@ REFUSED = {
     "unknown": (
         (None, None, None),
         (
-            "source_table 'S' has a time partitioning that this package does not know, so the partitions to "
-            "replace or delete are unknown. Install a newer version of this package."
+            "source_table 'S' has a time partitioning that this package does not support, so the partitions to replace "
+            "or delete are unknown. Install a newer version of this package."
         ),
     ),
 }

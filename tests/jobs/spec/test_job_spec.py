@@ -131,11 +131,11 @@ REFUSED: list[tuple[Any, str]] = [
     ),
     (
         {**BATCH, "target": {**TARGET, "type": "view"}},
-        "target.type 'view' of the batch job is not a value that Polaris knows. Write 'table'.",
+        "target.type 'view' of the batch job is not a value that Polaris accepts. Write 'table'.",
     ),
     (
         {**BATCH, "ingestionMode": "REPLACE"},
-        "ingestionMode 'REPLACE' of the batch job is not a value that Polaris knows. Write 'append' or 'replace'.",
+        "ingestionMode 'REPLACE' of the batch job is not a value that Polaris accepts. Write 'append' or 'replace'.",
     ),
     (
         {**BATCH, "createTableIfNotExists": "yes"},

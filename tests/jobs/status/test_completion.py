@@ -27,11 +27,10 @@ from airflow_provider_polaris.jobs.status.state import Health, JobState, LogEntr
 URL = "https://acme.app.imply.io/jobs/j1"
 DAY = "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"
 RESTORE = (
-    f"Polaris may thereby have emptied 'events_hourly' in '{DAY}'. "
-    "It keeps replaced data soft-deleted for up to 30 days: list the table's unused segments for the older version, "
-    "delete what is live there now, and run a restore_data job with that interval and version "
-    "(docs.imply.io/polaris/manage-deleted-data). "
-    "Check that the source has rows in the interval that pass the filter before you clear the task."
+    f"So Polaris may have emptied 'events_hourly' in '{DAY}'. It keeps replaced data soft-deleted for up to 30 days: "
+    "list the table's unused segments for the older version, delete what is live there now, and run a restore_data job "
+    "with that interval and version (docs.imply.io/polaris/manage-deleted-data). Check that the source has rows in the "
+    "interval that pass the filter before you clear the task."
 )
 
 
@@ -208,8 +207,8 @@ def test_judge_sql_replace_without_rows_fails_too() -> None:
     state = JobState("j1", "sql", "completed", query='REPLACE INTO "t" OVERWRITE ALL SELECT 1')
     error = error_of(state, metrics={"numRowsProcessed": 0})
     assert str(error).startswith(
-        "Polaris job 'j1' (sql) completed, but it processed 0 rows. "
-        "Polaris may thereby have emptied the target table. It keeps"
+        "Polaris job 'j1' (sql) completed, but it processed 0 rows. So Polaris may have emptied the target table. It "
+        "keeps"
     )
 
 

@@ -111,8 +111,8 @@ def test_saw_idle_and_suspended_wait_for_ever_and_warn_once(tracker: WaitTracker
         ),
         (
             "hibernating",
-            "a status that this provider does not know",
-            "this version of the provider does not know it",
+            "a status that this provider does not support",
+            "this version of the provider does not support it",
         ),
     ],
 )

@@ -56,7 +56,7 @@ def test_replace_interval_inside_a_day_of_a_new_table_is_refused() -> None:
     """A table to be created is partitioned by day unless the job says otherwise."""
     assert refusal(replace(EIGHT_HOURS), target_known_absent=True) == (
         f"target.intervals[0] '{EIGHT_HOURS}' does not fall on 'day' boundaries (the default of a new table): "
-        f"{ERASES}. Use '{ITS_DAY}', the nearest aligned interval. Or make the new table with partitionedBy 'hour'."
+        f"{ERASES}. Use '{ITS_DAY}', the nearest aligned interval. Or create the new table with partitionedBy 'hour'."
     )
     half_an_hour = "2022-06-01T00:00:00.000Z/2022-06-01T00:30:00.000Z"
     assert refusal(replace(half_an_hour), target_known_absent=True).endswith(", the nearest aligned interval.")
@@ -145,8 +145,8 @@ def test_replace_interval_in_one_partition_of_all_time_is_refused(
 def test_replace_in_a_table_of_unknown_partitioning_is_refused() -> None:
     """What would be erased can't be told; an append erases nothing."""
     assert refusal(replace(DAY), target=partitioned(None)) == (
-        "target.tableName 'rollup' has a time partitioning that this package does not know. "
-        "target.intervals might erase more data than they name. Install a newer version of this package."
+        "target.tableName 'rollup' has a time partitioning that this package does not support. target.intervals might "
+        "erase more data than they name. Install a newer version of this package."
     )
     check_spec(job(), target=partitioned(None))
 

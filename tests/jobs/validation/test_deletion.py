@@ -53,7 +53,8 @@ def test_check_deletion_of_whole_partitions_passes(interval: str, partitioning: 
             "2024-06-01/P1D",
             None,
             "intervals[1] '2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z' can't be checked, because table 't' has "
-            "a time partitioning that this package does not know: more than the interval could be deleted. " + OVERRIDE,
+            "a time partitioning that this package does not support: more than the interval could be deleted. "
+            + OVERRIDE,
         ),
     ],
 )

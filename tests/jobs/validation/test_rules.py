@@ -36,8 +36,8 @@ from tests.jobs.specs import DAY, FILES, MAPPINGS, TIME_FROM_FILE, batch, events
         (
             batch(ingestionMode="replace"),
             (
-                "target.intervals is missing or empty, and ingestionMode 'replace' needs to know what to replace. Name "
-                "the intervals. Set replaceAll to true only to discard all other data of the table."
+                "target.intervals is missing or empty, and ingestionMode 'replace' needs the intervals to replace. "
+                "Name the intervals. Set replaceAll to true only to discard all other data of the table."
             ),
         ),
         (
@@ -139,8 +139,8 @@ def test_check_spec_replace_of_its_own_source_keeps_every_column(known_as: str) 
     kept = [{"columnName": name, "expression": f'"{name}"'} for name in ("city", "n", "session", "age")]
 
     assert refusal(replace(DAY, source=table("rollup")), **facts) == (
-        "mappings leave out 'age', 'session' of table 'rollup', which is source and target: its rows would lose what "
-        "they hold there. Map each column, or write into another table."
+        "mappings leave out 'age', 'session' of table 'rollup', which is source and target: its rows would lose their "
+        "values there. Map each column, or write into another table."
     )
     check_spec(replace(DAY, source=table("rollup"), mappings=kept), **facts)
     check_spec(replace(DAY), **facts)

@@ -18,8 +18,8 @@ from tests.jobs.specs import DAY, refusal, table
         (
             {"type": "delete_data", "target": table()},
             (
-                "target.intervals [] is empty, and a delete_data job needs to know what to delete. "
-                "Name the intervals, or set deleteAll to true to delete all data of the table."
+                "target.intervals [] is empty, and a delete_data job needs the intervals to delete. Name the "
+                "intervals, or set deleteAll to true to delete all data of the table."
             ),
         ),
         (

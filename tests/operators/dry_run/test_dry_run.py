@@ -104,8 +104,8 @@ def test_dry_run_of_table_to_table_says_everything_and_asks_for_tables_only(tabl
             "- wait for other jobs that work on the same partitions of 'Hourly Rollup' (on_conflict='wait')\n"
             "- fail if the storage policy of 'Hourly Rollup' would drop what is written (on_retention='fail')\n"
             "- count the rows of 'Raw' for the job, by a query, and fail if there are none (on_empty_source='fail')\n"
-            "- count the rows of 'Hourly Rollup' that would be replaced, by a query, and fail if there are some "
-            "that 'Raw' can't give any more (on_shrink='fail')\n"
+            "- count the rows of 'Hourly Rollup' that would be replaced, by a query, and fail if there are any that "
+            "'Raw' no longer has (on_shrink='fail')\n"
         ),
         f"INFO End of the dry run of task 'rollup'. {FINE}",
     ]
@@ -197,8 +197,8 @@ def test_dry_run_without_an_answer_plans_all_the_same_and_says_so(server, tables
     path = f"/v1/projects/{PROJECT}/{asked.removeprefix('GET ')}"
     (warning,) = [each for each in said() if each.startswith("WARNING")]
     assert warning == (
-        "WARNING Tables and columns were not checked, nor the parts of the job that depend on them: GET "
-        f"{path} answered 503 'Busy': come back. The service, or something in front of it, failed."
+        f"WARNING Tables and columns were not checked, nor the parts of the job that depend on them: GET {path} "
+        "answered 503 'Busy': come back. The service, or a proxy in front of it, failed."
     )
     assert any(each.startswith("INFO The request for the job:\nPOST ") for each in said())
     assert said()[-1] == (

@@ -12,7 +12,7 @@ WAIT = "wait until 'a' is available, 10 minutes at most"
 CONFLICT = "wait for other jobs that work on the same partitions of 'b' (on_conflict='wait')"
 RETENTION = "fail if the storage policy of 'b' would drop what is written (on_retention='fail')"
 SHRINK = (
-    "count the rows of 'b' that would be replaced, by a query, and fail if there are some that 'a' can't give any more "
+    "count the rows of 'b' that would be replaced, by a query, and fail if there are any that 'a' no longer has "
     "(on_shrink='fail')"
 )
 NO_COUNT = "count nothing, because on_empty_source and on_shrink are 'submit'"
@@ -45,7 +45,7 @@ def empty(words: str, value: str) -> str:
         (
             "replace",
             {"on_empty_source": "submit"},
-            [WAIT, CONFLICT, RETENTION, empty("go on if there are none", "submit"), SHRINK],
+            [WAIT, CONFLICT, RETENTION, empty("continue if there are none", "submit"), SHRINK],
         ),
         ("replace", {"on_empty_source": "submit", "on_shrink": "submit"}, [WAIT, CONFLICT, RETENTION, NO_COUNT]),
         ("append", {}, [WAIT, CONFLICT, RETENTION, "count nothing, because the job appends"]),
@@ -81,9 +81,9 @@ def test_guards_of_an_age_out_are_described_with_what_comes_on_top():
         CONFLICT,
         RETENTION,
         "count nothing, because the job appends",
-        "fail if a planned partition has no rows any more, or may have been aged before",
+        "fail if a planned partition no longer has rows, or may have been aged before",
     )
     assert AgeOutDeleteOperator(task_id="delete", proof={}, first_task="plan").describe_guards() == (
         "wait for other jobs that change the two tables there, and for those that read the source",
-        "prove once more, by queries, that the target has everything, and fail if it hasn't",
+        "repeat the proof, by queries, that the target has all rows, and fail if it doesn't",
     )

@@ -141,7 +141,7 @@ def test_target_with_a_strict_schema_takes_no_new_columns(tables, findings):
     operator = copy(dimensions={"city": '"city"', "town": '"city"'}, measures={"__count": "COUNT(*)"})
     assert findings(operator)[2:] == [
         "- target 'Hourly': aggregate, available, partitioned by day, 1,234 rows in all.",
-        "! 'Hourly' does not declare 'town', and a table with a strict schema takes only what it declares.",
+        "! 'Hourly' does not declare 'town', and a table with a strict schema accepts only declared columns.",
     ]
 
 

@@ -224,21 +224,21 @@ class World:
 def empty(world: World, where: str = f"{DAY!r}", which: str = "") -> str:
     """Return why a source without rows is refused."""
     return (
-        f"the source {world.source!r} has no rows in {where}{which}. The job could empty that part of "
-        f"table {world.target!r}, so nothing was submitted. Check that the source was loaded and that its "
-        "old data was not deleted. If it is meant to be empty, run the task with on_empty_source='skip', "
-        "which leaves the target as it is, or run the task with on_empty_source='submit' "
-        "(on_empty_source='{{ params.on_empty_source }}' lets one run say so)."
+        f"the source {world.source!r} has no rows in {where}{which}. The job could empty that part of table "
+        f"{world.target!r}, so nothing was submitted. Check that the source was loaded and that its old data was not "
+        "deleted. If it is meant to be empty, run the task with on_empty_source='skip', which leaves the target as it "
+        "is, or run the task with on_empty_source='submit' (on_empty_source='{{ params.on_empty_source }}' allows it "
+        "for one run)."
     )
 
 
 def shrunk(world: World, what: str) -> str:
     """Return why a loss is refused."""
     return (
-        f"the job would replace rows of table {world.target!r} that it can't make again: {what}. Nothing was "
-        "submitted, and the table is as it was. If the source's old data was deleted on purpose, its rollup is all "
-        "that is left of it: don't run this task again for that time. If the rows shall go, run the task with "
-        "on_shrink='submit' (on_shrink='{{ params.on_shrink }}' lets one run say so)."
+        f"the job would replace rows of table {world.target!r} that it can't reproduce: {what}. Nothing was submitted, "
+        "and the table is unchanged. If the source's old data was deleted on purpose, its rollup is the only remaining "
+        "copy: don't run this task again for that time. To replace the rows anyway, run the task with "
+        "on_shrink='submit' (on_shrink='{{ params.on_shrink }}' allows it for one run)."
     )
 
 

@@ -54,7 +54,7 @@ def in_the_way(world: World, job: str, status: str = "pending") -> str:
         f"Polaris job {job!r} (batch into {world.target!r}, {status!r}) works on the same time partitions of table "
         f"{world.target!r} as the job of this task would ({DAY!r}), and on_conflict is 'fail'. Nothing was submitted. "
         "Clear the task when it has ended, or run the task with on_conflict='wait' "
-        "(on_conflict='{{ params.on_conflict }}' lets one run say so)."
+        "(on_conflict='{{ params.on_conflict }}' allows it for one run)."
     )
 
 

@@ -40,11 +40,11 @@ def count(world: World, *, as_job: bool = True, **changes: Any) -> Any:
 def refused(world: World, why: str, status: int = 403) -> str:
     path = "/v1/projects/00000000-0000-4000-8000-000000000001/query/sql/statements"
     return (
-        "the rows that the job would read and replace can't be counted: asynchronous SQL is unavailable "
-        f"(ASYNC), and synchronous SQL can't be relied on, because {why}. Nothing was submitted. Have asynchronous SQL "
-        "enabled for the project and allow it to the API key, or let the table precache all its data. If you are sure "
-        "that the source has all rows, run the task with on_empty_source='submit' and on_shrink='submit', which counts "
-        "nothing (on_shrink='{{ params.on_shrink }}' lets one run say so)."
+        "the rows that the job would read and replace can't be counted: asynchronous SQL is unavailable (ASYNC), and "
+        f"synchronous SQL is not reliable, because {why}. Nothing was submitted. Enable asynchronous SQL for the "
+        "project and the API key, or precache all data of the table. If you are sure that the source has all rows, run "
+        "the task with on_empty_source='submit' and on_shrink='submit', which turns the counts off "
+        "(on_shrink='{{ params.on_shrink }}' allows it for one run)."
     ).replace("ASYNC", _answer(world, path, status))
 
 
@@ -115,7 +115,7 @@ def test_rows_more_than_published_refuses(world: World) -> None:
     world.has_no_asynchronous_sql()
     with pytest.raises(PolarisGuardError) as caught:
         count(world)
-    why = f"it sees 2 rows in table {world.source!r}, of which Polaris says that 1 can be read by jobs"
+    why = f"it counts 2 rows in table {world.source!r}, but jobs can read 1 according to Polaris"
     assert str(caught.value) == refused(world, why)
 
 
@@ -146,7 +146,10 @@ def test_rows_streamed_into_refuses(world: World, status: str) -> None:
     world.has_no_asynchronous_sql()
     with pytest.raises(PolarisGuardError) as caught:
         count(world)
-    why = f"streaming job {stream!r} writes to table {world.source!r}, so that it counts rows that no job can read yet"
+    why = (
+        f"streaming job {stream!r} writes to table {world.source!r}, so the count would include rows that no job can "
+        "read yet"
+    )
     assert str(caught.value) == refused(world, why)
     world.client.cancel_job(stream)
     assert count(world) == [{"n": 1}]
@@ -181,9 +184,9 @@ def test_rows_answer_always_lost_is_no_refusal(world: World) -> None:
     world.control("POST", "/faults", {"effect": "drop_reply", "method": "POST", "path": "/statements$", "times": 3})
     with pytest.raises(PolarisGuardUnansweredError) as caught:
         count(world)
-    start = "Polaris didn't answer 3 times when it was asked to count rows. Nothing was submitted. "
+    start = "Polaris didn't answer 3 requests to count rows. Nothing was submitted. "
     assert str(caught.value).startswith(start)
-    assert str(caught.value).endswith(" A retry asks again.")
+    assert str(caught.value).endswith(" A retry counts again.")
 
 
 def test_rows_view_of_jobs_is_asked_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,8 +210,8 @@ def test_rows_view_of_jobs_refused_warns(world: World, caplog: pytest.LogCapture
     assert count(world) == [{"n": 1}]
     (message,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     start = (
-        "Polaris counts rows only without 'includeSegmentSource', so rows that no job can read yet may be among them. "
-        "It said: "
+        "Polaris rejects 'includeSegmentSource' in the query context, so the count may include rows that no job can "
+        "read yet. Its answer: "
     )
     assert message.startswith(start)
 
@@ -220,7 +223,7 @@ def test_rows_query_fails_is_no_refusal(world: World) -> None:
         counter(world).rows(f'SELECT NO_SUCH("city") FROM "{world.source}"', storage(world), as_job=True)
     text = str(caught.value)
     assert text.startswith("Polaris couldn't count rows: query 'query-")
-    assert text.endswith(" Nothing was submitted. A retry asks again.")
+    assert text.endswith(" Nothing was submitted. A retry counts again.")
     assert "NO_SUCH" in text
 
 
@@ -241,7 +244,7 @@ def test_rows_query_too_slow_is_canceled(slow_world: World, caplog: pytest.LogCa
     ]
     assert str(caught.value) == (
         f"Polaris couldn't count rows in time: query {query!r} is still 'RUNNING' and was canceled. Nothing was "
-        "submitted. A retry asks again."
+        "submitted. A retry counts again."
     )
     assert sum(world.clock.sleeps) == 600
     assert world.clock.sleeps[:5] == [0.5, 1.0, 2.0, 4.0, 5.0]

@@ -89,8 +89,8 @@ def test_check_hours_over_day_partitions_rest_aged_out_refuses(world: World) -> 
     world.forget(f"NOT ({AFTERNOON})")
     morning = "2024-06-01T01:00:00.000Z/2024-06-01T03:00:00.000Z"
     what = (
-        f"{morning!r} lies in time partitions of the table that the job touches, which Polaris may replace whole, and "
-        f"the source {world.source!r} can't fill it again"
+        f"{morning!r} lies in time partitions of the table that the job touches, which Polaris may replace as a whole, "
+        f"and the source {world.source!r} can't fill it again"
     )
     assert world.refusal(hourly(world, 13)) == shrunk(world, what)
     world.run(hourly(world, 13))
@@ -154,5 +154,5 @@ def test_check_target_made_during_the_wait_is_counted(world: World, monkeypatch:
     with pytest.raises(PolarisGuardError) as caught:
         world.check(world.rollup())
     assert str(caught.value) == shrunk(
-        world, f"of the 2 rows that {DAY!r} was made of, the source {world.source!r} has 1"
+        world, f"of the 2 rows that {DAY!r} was built from, the source {world.source!r} has 1"
     )

@@ -22,10 +22,10 @@ def retaining(world: World, **policy: Any) -> None:
 
 def dropped(world: World, shown: str, where: str) -> str:
     return (
-        f"the storage policy of table {world.target!r} retains {shown!r}, so that on 2024-07-01T00:00:00.000Z Polaris "
-        f"would drop at once what the job writes to {where!r}. Nothing was submitted. Let the table retain its data "
-        "for longer, or write to another one. If it shall be dropped, run the task with on_retention='submit' "
-        "(on_retention='{{ params.on_retention }}' lets one run say so)."
+        f"the storage policy of table {world.target!r} retains {shown!r}, so at 2024-07-01T00:00:00.000Z Polaris would "
+        f"immediately drop what the job writes to {where!r}. Nothing was submitted. Extend the table's retention, or "
+        "write to another table. To submit the job anyway, run the task with on_retention='submit' "
+        "(on_retention='{{ params.on_retention }}' allows it for one run)."
     )
 
 

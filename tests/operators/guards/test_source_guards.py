@@ -52,7 +52,7 @@ def test_check_half_of_the_source_aged_out_refuses(world: World) -> None:
     world.load("2024-06-01T01:10:00Z", "2024-06-01T13:20:00Z", "2024-06-01T13:30:00Z")
     world.attempt(world.rollup())
     world.forget(AFTERNOON)
-    what = f"of the 3 rows that {DAY!r} was made of, the source {world.source!r} has 1"
+    what = f"of the 3 rows that {DAY!r} was built from, the source {world.source!r} has 1"
     assert world.refusal(world.rollup()) == shrunk(world, what)
     assert len(world.rows()) == 2
 
@@ -62,7 +62,7 @@ def test_check_half_gone_from_a_plain_copy_refuses(world: World) -> None:
     world.load("2024-06-01T01:10:00Z", "2024-06-01T13:20:00Z")
     world.attempt(world.copy())
     world.forget(AFTERNOON)
-    what = f"of the 2 rows that {DAY!r} was made of, the source {world.source!r} has 1"
+    what = f"of the 2 rows that {DAY!r} was built from, the source {world.source!r} has 1"
     assert world.refusal(world.copy()) == shrunk(world, what)
 
 
@@ -108,7 +108,7 @@ def test_check_empty_source_skip_skips(world: World) -> None:
     decision = world.attempt(world.rollup(), on_empty_source="skip")
     assert (decision.action, decision.reason) == (
         "skip",
-        f"the source {world.source!r} has no rows in {DAY!r}. The task is skipped, as on_empty_source says.",
+        f"the source {world.source!r} has no rows in {DAY!r}. The task is skipped, because on_empty_source is 'skip'.",
     )
     assert len(world.rows()) == 1
 
@@ -191,7 +191,7 @@ def test_check_filter_narrowed_refuses(world: World) -> None:
     world.load("2024-06-01T01:10:00Z", "2024-06-01T02:10:00Z")
     world.attempt(world.rollup())
     spec = world.rollup(filterExpression=f"NOT ({AFTERNOON}) AND TIME_EXTRACT(\"__time\", 'HOUR') > 1")
-    what = f"of the 2 rows that {DAY!r} was made of, the source {world.source!r} has 1 that pass filter_expression"
+    what = f"of the 2 rows that {DAY!r} was built from, the source {world.source!r} has 1 that pass filter_expression"
     assert world.refusal(spec) == shrunk(world, what)
 
 

@@ -72,11 +72,11 @@ def test_clear_job_completed_append_refuses_unless_told_to_repeat(task: Task, po
     old = task.submit(polaris.append()).job.job_id
     polaris.finish()
     assert refusal(task.clear(), polaris.append()) == (
-        f"Polaris job {old!r} (batch into {polaris.table!r}), which this task submitted before, has "
-        "completed. Its rows were added, and submitting again because the task was cleared would add "
-        "rows twice. Nothing was submitted. If its rows are what you want, mark the task as success. To "
-        "submit anyway, which may add rows twice, run the task with repeat_append=True "
-        "(repeat_append='{{ params.repeat_append }}' lets one run say so)."
+        f"Polaris job {old!r} (batch into {polaris.table!r}), which this task submitted before, has completed. Its "
+        "rows were added, and submitting again because the task was cleared would add rows twice. Nothing was "
+        "submitted. If its rows are what you want, mark the task as success. To submit anyway, which may add rows "
+        "twice, run the task with repeat_append=True (repeat_append='{{ params.repeat_append }}' allows it for one "
+        "run)."
     )
     assert task.clear().submit(polaris.append(), repeat_append=True).outcome == "submitted"
     assert polaris.rows() == 6

@@ -79,9 +79,9 @@ TABLE = [
         since(
             V32,
             Fails(
-                "partition '2024-01-01' looks like one day, but the next by cron '0 6 * * 1' is of "
-                "2024-01-08T06:00:00.000Z, so that the time between would be in no partition. Set partition_grain, to "
-                "'day' if that is meant, or set interval='START/END'."
+                "partition '2024-01-01' has the format of one day, but the next partition by cron '0 6 * * 1' starts "
+                "at 2024-01-08T06:00:00.000Z, so the time between would be in no partition. Set partition_grain (to "
+                "'day' if that is intended), or set interval='START/END'."
             ),
         ),
     ),

@@ -162,9 +162,9 @@ def test_published_rows_that_cannot_be_told_from_others_fail_the_sensor_at_once(
     before, after = str(caught.value).split("(POST ")
     assert before == ("the rows of the table that a job could read can't be counted: asynchronous SQL is unavailable ")
     assert after.endswith(
-        "), and synchronous SQL can't be relied on, because it sees 2 rows in table "
-        f"{world.source!r}, of which Polaris says that 1 can be read by jobs. Have asynchronous SQL enabled for the "
-        "project and allow it to the API key, or let the table precache all its data."
+        f"), and synchronous SQL is not reliable, because it sees 2 rows in table {world.source!r}, of which Polaris "
+        "says that 1 can be read by jobs. Enable asynchronous SQL for the project and the API key, or precache all "
+        "data of the table."
     )
 
 
@@ -194,7 +194,7 @@ def test_query_that_fails_is_no_answer(world: World, context: dict[str, Any], mo
         f"gave up querying table {world.source!r}: 16 queries in a row got no answer, for 15 min. The last one "
         "failed: Polaris couldn't count rows: "
     )
-    assert end.endswith(" failed: 'a worker is gone'. A retry asks again.")
+    assert end.endswith(" failed: 'a worker is gone'. A retry counts again.")
 
 
 def test_looks_without_an_answer_are_tolerated_for_a_quarter_of_an_hour(

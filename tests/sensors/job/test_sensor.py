@@ -62,9 +62,9 @@ def test_timeout_in_the_worker_says_how_the_job_was(jobs, airflow_sleeps, contex
         sensor(timeout=100).execute(context)
 
     assert task_log()[-1] == (
-        f"ERROR Polaris job {JOB!r} was still 'running' when the sensor's timeout of 100 s was over; it runs on, "
-        "because a sensor cancels nothing. Raise timeout= or find out why the job takes so long. "
-        f"See {ti.xcom('polaris_job_url')}"
+        f"ERROR Polaris job {JOB!r} was still 'running' when the sensor's timeout of 100 s had passed; it runs on, "
+        "because a sensor cancels nothing. Raise timeout= or find out why the job takes so long. See "
+        f"{ti.xcom('polaris_job_url')}"
     )
 
 
@@ -96,7 +96,7 @@ def test_poke_without_a_job_id_says_so(jobs, clock, context, job_id):
     """An id that a template left empty is no job to wait for."""
     with pytest.raises(AirflowFailException) as caught:
         sensor(job_id=job_id).poke(context)
-    assert str(caught.value) == f"job_id is {job_id!r}: it needs a value. Check the template that makes it."
+    assert str(caught.value) == f"job_id is {job_id!r}: it needs a value. Check the template that renders it."
     assert jobs.asked == []
 
 

@@ -35,9 +35,9 @@ def test_past_that_takes_too_many_questions_is_refused(world, monkeypatch) -> No
     world.load(EVENING, EVENING)
     world.assume(summary_intervals="hide")
     assert Run(world, RUN).go() == (
-        "failed plan: it takes more than 1 requests to find out which jobs changed tables "
-        f"'{world.source}' and '{world.target}', because the list of jobs doesn't show what each one changed; nothing "
-        "was done. If you know that the source has all rows that the target's were made of, run the group with "
+        f"failed plan: it takes more than 1 requests to find out which jobs changed tables '{world.source}' and "
+        f"'{world.target}', because the list of jobs doesn't show what each one changed; nothing was done. If you are "
+        "sure that the source has all rows that the target's rows were built from, run the group with "
         "on_aged_target='replace' (on_aged_target='{{ params.on_aged_target }}' allows it for one run)."
     )
 
@@ -49,8 +49,8 @@ def test_past_with_too_many_segments_is_refused(world, monkeypatch) -> None:
     world.compact("2024-06-01/2024-06-03", "day")
     assert Run(world, RUN, RUN.replace(day=3)).go() == (
         f"failed prove: table '{world.source}' has more than 1 segments in "
-        "'2024-06-01T00:00:00.000Z/2024-06-03T00:00:00.000Z' that were replaced or deleted, too many to check; "
-        "nothing was done. Age shorter intervals, a run each."
+        "'2024-06-01T00:00:00.000Z/2024-06-03T00:00:00.000Z' that were replaced or deleted, too many to check; nothing "
+        "was done. Age shorter intervals, one run each."
     )
 
 
@@ -84,8 +84,8 @@ def test_more_partitions_than_a_job_can_write_are_refused(world, monkeypatch) ->
     monkeypatch.setattr("airflow_provider_polaris.task_groups.age_out.planner._MOST_PARTITIONS", 1)
     world.load(MORNING, "2024-06-02T01:00")
     assert Run(world, RUN, RUN.replace(day=3)).go() == (
-        "failed plan: 2 time partitions (day) would be aged at once, and a job can write 1. Nothing was changed. Let a "
-        "run stand for less time, or lower catch_up."
+        "failed plan: 2 time partitions (day) would be aged at once, but a job can write at most 1. Nothing was "
+        "changed. Use shorter run intervals, or lower catch_up."
     )
 
 
@@ -104,8 +104,8 @@ def test_stream_beside_synchronous_sql_is_no_evidence(world) -> None:
     message = Run(world, RUN).go()
     assert message.startswith("failed plan: the rows that the job would read and replace can't be counted: ")
     assert (
-        f"because streaming job '{job}' writes to table '{world.source}', so that it counts rows that no job can read "
-        "yet. Nothing was submitted."
+        f"because streaming job '{job}' writes to table '{world.source}', so the count would include rows that no job "
+        "can read yet. Nothing was submitted."
     ) in message
 
 
@@ -202,7 +202,7 @@ def test_restore_that_live_data_is_in_the_way_of_is_told(world) -> None:
     assert restore.type == "restore_data"
     assert (
         f" They could not be restored (job '{restore.id}' (restore_data to '{world.source}') is 'failed' with health "
-        "'error' ('internal_error')) and can be by hand, for 30 days, once no live data is in the way: "
+        "'error' ('internal_error')). You can restore them manually for 30 days, once no live data overlaps them: "
         f"PolarisRestoreDataOperator(table_name='{world.source}', interval=..., versions=[...]). "
     ) in message
     assert AGAIN not in message

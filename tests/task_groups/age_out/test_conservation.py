@@ -37,7 +37,7 @@ REASONS = [
     r"skipped: nothing of table '[^']+' can be aged",
     r"failed (plan|copy): table '[^']+' has rows in .* already, and replacing them by the rows",
     r"failed plan: Polaris job '[^']+' \(delete_data .* took segments that reach further",
-    r"failed copy: table '[^']+' has no rows in .* any more, where it had some when this was planned",
+    r"failed copy: table '[^']+' no longer has rows in .*, where it had some when this was planned",
     r"failed copy: the source '[^']+' has no rows in .*",
     r"failed copy: the job would replace rows of table '[^']+' that it can't make again",
     r"failed copy: Polaris job '[^']+' .*(no_rows_found|no_rows_ingested|processed 0 rows|stored 0 rows)",

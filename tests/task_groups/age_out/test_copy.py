@@ -21,7 +21,7 @@ def test_copy_cleared_alone_after_the_deletion_is_refused(world) -> None:
         run.clear("copy")
         .go("copy")
         .startswith(
-            f"failed copy: table '{world.target}' has rows in '{DAY}' already, and replacing them by the rows that"
+            f"failed copy: table '{world.target}' has rows in '{DAY}' already, and replacing them with the rows that"
         )
     )
     assert world.numbers(world.target) == {0: 1, 1: 1}
@@ -33,9 +33,9 @@ def test_copy_of_partitions_that_somebody_has_emptied_is_refused(world) -> None:
     run = Run(world, RUN, RUN + timedelta(days=2))
     run.before["copy"] = lambda: world.delete(DAY)
     assert run.go() == (
-        f"failed copy: table '{world.source}' has no rows in '{DAY}' any more, where it had some when this was "
-        "planned; the copy would empty that part of the target. Nothing was submitted. Clear task 'age_out.plan' with "
-        "its downstream tasks: it checks both tables again."
+        f"failed copy: table '{world.source}' no longer has rows in '{DAY}', where it had some when this was planned; "
+        "the copy would empty that part of the target. Nothing was submitted. Clear task 'age_out.plan' with its "
+        "downstream tasks: it checks both tables again."
     )
 
 

@@ -74,9 +74,7 @@ def test_group_refuses_what_it_decides_itself() -> None:
     """Before it makes anything."""
     with pytest.raises(TypeError) as caught:
         group(replace_all=True, ingestion_mode="append")
-    assert str(caught.value) == (
-        "PolarisAgeOutTaskGroup sets ingestion_mode, replace_all of its copy itself: leave it out."
-    )
+    assert str(caught.value) == ("PolarisAgeOutTaskGroup sets ingestion_mode, replace_all of its copy itself: omit it.")
 
 
 def test_group_refuses_an_argument_that_nothing_takes() -> None:

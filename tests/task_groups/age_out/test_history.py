@@ -17,8 +17,8 @@ def test_run_of_an_aged_day_changes_nothing(world) -> None:
     aged(world)
     jobs = len(world.jobs)
     assert Run(world, RUN).go() == (
-        f"skipped: table '{world.source}' has no rows in '{DAY}': it was aged already, or there never were any. "
-        "Nothing was changed."
+        f"skipped: table '{world.source}' has no rows in '{DAY}': they were aged already, or never existed. Nothing "
+        "was changed."
     )
     assert len(world.jobs) == jobs
 
@@ -29,7 +29,7 @@ def test_run_that_no_partition_comes_of_age_in_is_skipped(world) -> None:
     hour = timedelta(hours=1)
     assert Run(world, RUN, RUN + hour).go() == (
         f"skipped: in the run of '2024-07-01T00:00:00.000Z/2024-07-01T01:00:00.000Z' no day of table '{world.source}' "
-        "comes of age: a later run takes it whole. Nothing was changed."
+        "reaches the age: a later run ages all of it. Nothing was changed."
     )
     assert Run(world, RUN + 23 * hour, RUN + 24 * hour).go() == "success"
     assert world.numbers(world.target) == {0: 1}
@@ -42,9 +42,9 @@ def test_late_rows_of_an_aged_day_are_refused_and_can_be_added(world) -> None:
     deletion = world.jobs[-1]
     copy = world.jobs[-2]
     assert Run(world, RUN, mappings=MAPPINGS[:3]).go() == (
-        f"failed plan: table '{world.target}' has rows in '{DAY}' already, and replacing them by the rows that "
+        f"failed plan: table '{world.target}' has rows in '{DAY}' already, and replacing them with the rows that "
         f"'{world.source}' has there now could lose some: Polaris job '{deletion.id}' (delete_data from "
-        f"'{world.source}', 'completed') took rows out of table '{world.source}' there since Polaris job '{copy.id}' "
+        f"'{world.source}', 'completed') removed rows from table '{world.source}' there since Polaris job '{copy.id}' "
         f"(batch into '{world.target}', 'completed') wrote them. {late_advice(world)}"
     )
     assert world.numbers(world.target) == {0: 1, 1: 1}
@@ -59,7 +59,7 @@ def test_fewer_rows_than_the_target_counts_are_refused(world) -> None:
     aged(world)
     world.load(EVENING)
     assert Run(world, RUN).go() == (
-        f"failed plan: table '{world.target}' has rows in '{DAY}' already, and replacing them by the rows that "
+        f"failed plan: table '{world.target}' has rows in '{DAY}' already, and replacing them with the rows that "
         f"'{world.source}' has there now could lose some: they count 2 and the source has 1. {late_advice(world)}"
     )
 
@@ -71,7 +71,7 @@ def test_as_many_late_rows_as_were_aged_are_refused(world, hidden) -> None:
     world.load(EVENING, EVENING)
     if hidden:
         world.assume(summary_intervals="hide")
-    assert "took rows out of table" in Run(world, RUN).go()
+    assert "removed rows from table" in Run(world, RUN).go()
     assert world.numbers(world.target) == {0: 1, 1: 1}
 
 
@@ -91,7 +91,7 @@ def test_late_rows_of_a_source_that_was_deleted_by_its_policy_are_refused(make_w
     world.load(EVENING)
     version = world.control("GET", f"/tables/{world.source}/segments")["unused"][0]["version"]
     assert Run(world, RUN).go() == (
-        f"failed plan: table '{world.target}' has rows in '{DAY}' already, and replacing them by the rows that "
+        f"failed plan: table '{world.target}' has rows in '{DAY}' already, and replacing them with the rows that "
         f"'{world.source}' has there now could lose some: 1 segments of table '{world.source}' were replaced or "
         f"deleted there (of '{DAY}', version '{version}', for example) since Polaris job '{world.jobs[-1].id}' (batch "
         f"into '{world.target}', 'completed') wrote them. {late_advice(world)}"
@@ -132,10 +132,10 @@ def test_rows_of_another_source_in_the_target_are_refused(world) -> None:
         }
     )
     assert Run(world, RUN).go() == (
-        f"failed plan: table '{world.target}' has rows in '{DAY}' already, and replacing them by the rows that "
-        f"'{world.source}' has there now could lose some: Polaris job '{foreign['id']}' (batch into "
-        f"'{world.target}', 'completed') changed it, which is not a completed job that replaced all of it from table "
-        f"'{world.source}'. {late_advice(world)}"
+        f"failed plan: table '{world.target}' has rows in '{DAY}' already, and replacing them with the rows that "
+        f"'{world.source}' has there now could lose some: Polaris job '{foreign['id']}' (batch into '{world.target}', "
+        f"'completed') changed it, which is not a completed job that replaced all of it from table '{world.source}'. "
+        f"{late_advice(world)}"
     )
     other.close()
 
@@ -192,5 +192,5 @@ def test_catch_up_leaves_out_what_was_aged_before(world, said) -> None:
     ) in said()
     assert Run(world, RUN + timedelta(days=1), catch_up=3).go() == (
         f"skipped: nothing of table '{world.source}' can be aged: '2024-06-02T00:00:00.000Z/2024-06-03T00:00:00.000Z' "
-        "has no rows and what catch_up found was left out. Nothing was changed."
+        "has no rows, and the partitions of catch_up were left out. Nothing was changed."
     )

@@ -93,7 +93,7 @@ def test_rows_that_left_and_as_many_that_came_are_refused(world) -> None:
     deletion = world.jobs[-1]
     assert message == unproven(
         world,
-        f"Polaris job '{deletion.id}' (delete_data from '{world.source}', 'completed') took rows out of table "
+        f"Polaris job '{deletion.id}' (delete_data from '{world.source}', 'completed') removed rows from table "
         f"'{world.source}' there after the copy was submitted",
     )
 
@@ -122,7 +122,7 @@ def test_day_that_somebody_emptied_before_the_proof_is_refused(world) -> None:
     world.load(MORNING, "2024-06-02T01:00")
     run = Run(world, RUN, RUN + timedelta(days=2))
     run.before["prove"] = lambda: world.delete(DAY)
-    assert run.go() == unproven(world, f"table '{world.source}' has no rows in '{DAY}' any more, where it had some")
+    assert run.go() == unproven(world, f"table '{world.source}' no longer has rows in '{DAY}', where it had some")
 
 
 def test_prove_waits_until_the_target_is_loaded(world, said) -> None:
@@ -134,7 +134,7 @@ def test_prove_waits_until_the_target_is_loaded(world, said) -> None:
         world.control("PATCH", f"/tables/{world.target}", {"availability": None}) if world.clock.slept > 200 else None
     )
     assert run.go() == "success"
-    line = f"INFO Waiting until table '{world.target}' is available: what the copy wrote is being loaded."
+    line = f"INFO Waiting until table '{world.target}' is available: the copied rows are being loaded."
     assert said().count(line) == 1
 
 
@@ -144,8 +144,8 @@ def test_prove_gives_up_on_a_target_that_does_not_load(world) -> None:
     run = Run(world, RUN, timeout=100)
     run.before["prove"] = lambda: world.control("PATCH", f"/tables/{world.target}", {"availability": "unavailable"})
     assert run.go() == (
-        f"gave up prove: table '{world.target}' is still 'unavailable': what the copy wrote is not all loaded, so it "
-        "can't be counted. Nothing was deleted. Look at the table; a retry of this task waits again."
+        f"gave up prove: table '{world.target}' is still 'unavailable': not all copied rows are loaded, so they can't "
+        "be counted. Nothing was deleted. Check the table; a retry of this task waits again."
     )
     assert world.numbers(world.source) == {0: 1}
 
@@ -171,7 +171,7 @@ def test_proof_of_nothing_skips_the_deletion(world) -> None:
     run = Run(world, RUN)
     assert run.go() == "success"
     assert run.clear("prove").go("prove") == (
-        f"skipped: table '{world.source}' has no rows in '{DAY}' any more: it was aged already. Nothing was deleted."
+        f"skipped: table '{world.source}' no longer has rows in '{DAY}': it was aged already. Nothing was deleted."
     )
 
 
@@ -185,7 +185,7 @@ def test_copy_job_without_numbers_is_refused(world, monkeypatch) -> None:
     assert run.go("prove") == unproven(
         world,
         f"copy job '{world.jobs[-1].id}' doesn't report its numRowsProcessed; map a count, such as measures={{'rows': "
-        "'COUNT(*)'}, to prove the next ones by",
+        "'COUNT(*)'}, to prove later copies",
     )
 
 

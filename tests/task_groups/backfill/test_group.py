@@ -82,9 +82,7 @@ def test_group_refuses_what_it_decides_itself() -> None:
     """A lookback would make the pieces overlap."""
     with pytest.raises(TypeError) as caught:
         group(lookback="P1D", replace_all=True)
-    assert str(caught.value) == (
-        "PolarisBackfillTaskGroup sets lookback, replace_all of its jobs itself: leave it out."
-    )
+    assert str(caught.value) == ("PolarisBackfillTaskGroup sets lookback, replace_all of its jobs itself: omit it.")
 
 
 def test_group_refuses_an_argument_that_nothing_takes() -> None:
@@ -143,7 +141,7 @@ def test_plan_that_cuts_through_partitions_blames_split_by(tables) -> None:
         "target.intervals[0] '2024-01-01T00:00:00.000Z/2024-01-02T00:00:00.000Z' does not fall on 'month' boundaries "
         "(the partitioning of table 'T'): Polaris replaces whole partitions, so it would refuse, or erase rows that "
         "the interval doesn't name. Use '2024-01-01T00:00:00.000Z/2024-02-01T00:00:00.000Z', the nearest aligned "
-        "interval. The interval as a whole does, so it is split_by 'day' that cuts through partitions: split by a "
+        "interval. The whole interval is aligned, so it is split_by 'day' that cuts through partitions: split by a "
         "coarser one."
     )
 
@@ -176,7 +174,8 @@ def test_plan_of_more_pieces_than_airflow_maps_is_refused(tables) -> None:
     """Without making them all, and without asking for anything."""
     assert refusal(group(interval="2000/2100", split_by="second")) == (
         "interval '2000-01-01T00:00:00.000Z/2100-01-01T00:00:00.000Z' split by 'second' makes more than 1024 pieces, "
-        "and Airflow makes no more tasks of one ([core] max_map_length). Use a coarser split_by, or a shorter interval."
+        "the maximum for one mapped task in Airflow ([core] max_map_length). Use a coarser split_by, or a shorter "
+        "interval."
     )
     assert asked(tables) == []
 
@@ -190,7 +189,7 @@ def test_plan_of_an_append_needs_no_partitions(tables) -> None:
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"split_by": "None"}, "split_by is 'None': it needs a value. Check the template that makes it."),
+        ({"split_by": "None"}, "split_by is 'None': it needs a value. Check the template that renders it."),
         (
             {"split_by": "fortnight"},
             (

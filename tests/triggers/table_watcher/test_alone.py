@@ -51,8 +51,8 @@ def test_run_says_once_that_nothing_is_kept(world: World, lines: Any) -> None:  
 
     (line,) = lines()
     assert line == (
-        f"INFO Table {TABLE!r} is watched from now on. This Airflow keeps no state of assets (it came with 3.3), so "
-        "what completes while no triggerer runs fires nothing."
+        f"INFO Table {TABLE!r} is watched from now on. This Airflow stores no state of assets (new in 3.3), so jobs "
+        "that complete while no triggerer runs fire nothing."
     )
 
 

@@ -90,7 +90,7 @@ def test_triggers_share_a_poll_by_connection_and_interval() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"table": ""}, "table is '': it needs a value. Check the template that makes it."),
+        ({"table": ""}, "table is '': it needs a value. Check the template that renders it."),
         (
             {"table": "a\u202eb"},
             (
@@ -100,7 +100,7 @@ def test_triggers_share_a_poll_by_connection_and_interval() -> None:
         ),
         (
             {"table": "t", "polaris_conn_id": None},
-            "polaris_conn_id is None: it needs a value. Check the template that makes it.",
+            "polaris_conn_id is None: it needs a value. Check the template that renders it.",
         ),
         (
             {"table": "t", "poll_interval": 0},

@@ -30,7 +30,7 @@ def test_polaris_away_is_logged_once_and_nothing_is_lost(airflow: Airflow, lines
     assert began == f"INFO Table {TABLE!r} is watched from now on."
     assert away.startswith(
         "WARNING Connection 'polaris_default': the finished jobs can't be listed, so no watched table fires an event. "
-        "Polls go on, and what ends meanwhile will be seen. "
+        "Polling continues, and jobs that end meanwhile will be reported. "
     )
     assert "be back soon" in away
     assert back == "INFO Connection 'polaris_default': the finished jobs can be listed again, after 7200 s."

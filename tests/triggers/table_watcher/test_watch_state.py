@@ -13,7 +13,7 @@ from tests.triggers.conftest import PROJECT
 from tests.triggers.table_watcher.conftest import TABLE, Airflow, start
 
 CANNOT = (
-    f"WARNING Table {TABLE!r}: what was reported can't be remembered. Airflow can't read or write the asset's state: "
+    f"WARNING Table {TABLE!r}: the reported jobs can't be stored. Airflow can't read or write the asset's state: "
     "RuntimeError('the API server is away')."
 )
 
