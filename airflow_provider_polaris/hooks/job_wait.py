@@ -20,7 +20,8 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisTransportError,
     with_link,
 )
-from airflow_provider_polaris.jobs.status.state import JobState, is_known_status
+from airflow_provider_polaris.jobs.status.state import JobState
+from airflow_provider_polaris.jobs.status.statuses import is_known_status
 from airflow_provider_polaris.jobs.status.wait_tracker import copy_error
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisGuardError,
     PolarisGuardUnansweredError,
 )
-from airflow_provider_polaris.jobs.sql.expressions import quote_identifier
+from airflow_provider_polaris.jobs.sql.parsing import quote_identifier
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.tables.storage_policy import TableStorage
 from airflow_provider_polaris.runtime.deadline import Deadline

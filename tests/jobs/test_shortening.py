@@ -17,7 +17,8 @@ from airflow_provider_polaris.jobs.errors import (
 from airflow_provider_polaris.jobs.shortening import LONGEST_TEXT, LONGEST_WORD, shorten, shorten_error
 from airflow_provider_polaris.jobs.status.health import Health, LogEntry
 from airflow_provider_polaris.jobs.status.pending_warning import PendingWarning
-from airflow_provider_polaris.jobs.status.state import JobState, normalize_status
+from airflow_provider_polaris.jobs.status.state import JobState
+from airflow_provider_polaris.jobs.status.statuses import normalize_status
 
 
 def test_brief_returns_a_short_error_itself() -> None:

@@ -60,13 +60,13 @@ def test_execute_complete_with_a_strange_event_fails(running, clock, context, wr
 
 
 @pytest.mark.parametrize(
-    "wait, missing", [("text", "without job_id, polaris"), ({"job_id": JOB}, "without polaris_conn")]
+    "wait, missing", [("text", " lacks job_id, polaris"), ({"job_id": JOB}, " lacks polaris_conn")]
 )
 def test_execute_complete_without_what_was_left_fails(jobs, clock, context, wait, missing):
     """Deferred by another version: a retry finds the job by its record or its marker."""
     with pytest.raises(PolarisProtocolError) as caught:
         operator().execute_complete(context, event=event(), wait=wait)
-    assert str(caught.value).startswith(f"cannot resume the deferred task: its saved state is {wait!r}, ")
+    assert str(caught.value).startswith(f"cannot resume the deferred task: its saved state {wait!r} lacks ")
     assert missing in str(caught.value)
     assert jobs.asked == []
 

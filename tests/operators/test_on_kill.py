@@ -68,7 +68,10 @@ def test_on_kill_while_waiting_cancels_and_ends_the_wait(jobs, clock, context, t
     assert jobs.asked.count(CANCEL) == 1
     assert jobs.asked[-1] == CANCEL
     assert len(jobs.submitted) == 1
-    assert task_log()[-3] == f"INFO The task was killed; Polaris was asked to cancel job {JOB!r}, now 'running'."
+    assert (
+        task_log()[-3]
+        == f"INFO The task was killed; the cancellation of Polaris job {JOB!r} was requested. Its status is 'running'."
+    )
 
 
 def test_on_kill_during_the_post_cancels_the_job_as_soon_as_it_has_an_id(jobs, clock, context, task_log):
@@ -82,7 +85,7 @@ def test_on_kill_during_the_post_cancels_the_job_as_soon_as_it_has_an_id(jobs, c
     assert jobs.asked == ["POST jobs", CANCEL]
     assert task_log()[:2] == [
         "INFO The task was killed before its job had an id. If the POST creates a job, it will be canceled.",
-        f"INFO The task was killed; Polaris was asked to cancel job {JOB!r}, now 'canceled'.",
+        f"INFO The task was killed; the cancellation of Polaris job {JOB!r} was requested. Its status is 'canceled'.",
     ]
 
 

@@ -306,7 +306,7 @@ def test_interval_of_run_on_the_day_the_clocks_change_is_the_local_day(values):
 @pytest.mark.parametrize("version, key", [((3, 3), "2026-06-01"), ((3, 2), "2026-05-31"), ((3, 2), "2026-05-31T22")])
 def test_interval_of_run_with_key_but_no_date_reads_it_as_airflow_writes_it(version, key, monkeypatch):
     """A cron timetable writes its key on its own wall clock, but on that of UTC in Airflow 3.2."""
-    monkeypatch.setattr("airflow_provider_polaris.runtime.run_interval.AIRFLOW_VERSION", version)
+    monkeypatch.setattr("airflow_provider_polaris.runtime.partition_interval.AIRFLOW_VERSION", version)
     values = context(cron("0 0 * * *", "Europe/Berlin"), partition_key=key)
     grain = "day" if "T" in key else None
     found = interval_of_run(values, partition_grain=grain).interval

@@ -18,8 +18,8 @@ USER_ACTION = "__airflow_user_action__"
 #: What the triggerer's own log has of the first task.
 STOPPED = "Stopped trigger of task rollup.hourly (run run-0): "
 CANCELED = (
-    f"INFO {STOPPED}The task no longer waits for it; Polaris was asked to cancel job 'job-0' because "
-    "cancel_on_kill=True, it is now 'canceled'."
+    f"INFO {STOPPED}The task no longer waits for it; the cancellation of Polaris job 'job-0' was requested because "
+    "cancel_on_kill=True. Its status is 'canceled'."
 )
 DEFERRED = f"INFO {STOPPED}The trigger was stopped, but the task is still deferred; Polaris job 'job-0' runs on."
 SETTLES = "The job may run on; the next try or a clear of the task settles it."

@@ -48,8 +48,8 @@ def test_task_that_is_no_longer_deferred_takes_its_job_along(
     assert seconds <= 4.0
     assert world.reads == ["polaris_default"]
     assert trigger_log()[-1] == (
-        "INFO The task no longer waits for it; Polaris was asked to cancel job 'job-0' because cancel_on_kill=True, it "
-        "is now 'canceled'."
+        "INFO The task no longer waits for it; the cancellation of Polaris job 'job-0' was requested because "
+        "cancel_on_kill=True. Its status is 'canceled'."
     )
 
 
@@ -264,7 +264,9 @@ def test_cancel_whose_key_is_refused_reads_the_connection_once_more(
     assert world.polaris.canceled == ["job-0"]
     assert seconds <= 4.0
     assert len(world.reads) == 2
-    assert trigger_log()[-1].startswith("INFO The task no longer waits for it; Polaris was asked to cancel job 'job-0'")
+    assert trigger_log()[-1].startswith(
+        "INFO The task no longer waits for it; the cancellation of Polaris job 'job-0' was requested"
+    )
 
 
 def test_hundred_cancels_whose_key_is_refused_read_the_connection_once_more(

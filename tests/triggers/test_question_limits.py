@@ -94,8 +94,8 @@ def test_ten_thousand_questions_are_open_at_most(world: Any, airflow: Airflow, t
 
     assert world.polaris.canceled == ["job-0"]
     assert trigger_log()[0] == (
-        "WARNING The trigger was stopped, and the reason is not polled: 10000 such questions are open already. Polaris "
-        "job 'job-10000' may run on; the next try or a clear of the task settles it."
+        "WARNING The trigger was stopped, and the task's state is not polled: the limit of 10000 such checks is "
+        "reached. Polaris job 'job-10000' may run on; the next try or a clear of the task settles it."
     )
     assert len(airflow.asked) <= 4
 

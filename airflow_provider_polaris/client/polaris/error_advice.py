@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from airflow_provider_polaris.client.http.connection_errors import RequestInfo
 from airflow_provider_polaris.client.http.endpoint import host_of
-from airflow_provider_polaris.client.http.error_body import shorten
+from airflow_provider_polaris.client.http.error_body import excerpt
 from airflow_provider_polaris.client.polaris.settings import ClientSettings
 from airflow_provider_polaris.jobs.status.retryability import is_submission
 
@@ -46,7 +46,7 @@ def advise(
         asked = f" The service asks to wait {wait:g} s." if wait is not None else ""
         return f"Too many requests for this project or key.{asked}"
     if 300 <= status < 400:
-        target = shorten(host_of(location), 100)
+        target = excerpt(host_of(location), 100)
         to = f" to host {target!r}" if target else ""
         return f"The Polaris API does not redirect, so the redirect{to} was not followed: check host in {connection}."
     if status in (405, 406, 501, 505):

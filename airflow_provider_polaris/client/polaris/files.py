@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from airflow_provider_polaris.client.http.calls import Calls
 from airflow_provider_polaris.client.http.paging import Page, iterate_offsets
-from airflow_provider_polaris.client.http.request_body import file_body
+from airflow_provider_polaris.client.http.request import file_body
 from airflow_provider_polaris.client.polaris import endpoints
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 

@@ -21,7 +21,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisNotFoundError,
     with_link,
 )
-from airflow_provider_polaris.jobs.status.state import STATUSES, TERMINAL_STATUSES, is_known_status, normalize_status
+from airflow_provider_polaris.jobs.status.statuses import STATUSES, TERMINAL_STATUSES, is_known_status, normalize_status
 from airflow_provider_polaris.jobs.time.instant import as_utc
 
 Decision = Literal["wait", "ended", "deadline", "gave_up"]

@@ -25,7 +25,8 @@ from airflow_provider_polaris.jobs.spec.job_spec import (
     TableSource,
     UploadedSource,
 )
-from airflow_provider_polaris.jobs.sql.expressions import first_keyword, read_expression
+from airflow_provider_polaris.jobs.sql.expressions import read_expression
+from airflow_provider_polaris.jobs.sql.parsing import first_keyword
 from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.tables.name import check_table_name
 from airflow_provider_polaris.jobs.time.instant import quote

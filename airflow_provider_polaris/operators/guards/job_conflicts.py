@@ -15,7 +15,8 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisNotFoundError,
 )
 from airflow_provider_polaris.jobs.guards.conflicts import CHANGING_TYPES, is_append, overlap, written_intervals
-from airflow_provider_polaris.jobs.status.state import ACTIVE_STATUSES, JobState
+from airflow_provider_polaris.jobs.status.state import JobState
+from airflow_provider_polaris.jobs.status.statuses import ACTIVE_STATUSES
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
 from airflow_provider_polaris.operators.guards.messages import format_intervals

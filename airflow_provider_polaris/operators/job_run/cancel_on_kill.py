@@ -14,7 +14,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisApiError
-from airflow_provider_polaris.jobs.status.state import TERMINAL_STATUSES, CancelResult, normalize_status
+from airflow_provider_polaris.jobs.status.state import CancelResult
+from airflow_provider_polaris.jobs.status.statuses import TERMINAL_STATUSES, normalize_status
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import ClientSettings

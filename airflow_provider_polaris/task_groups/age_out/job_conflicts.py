@@ -7,7 +7,8 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_polaris.jobs.errors import PolarisGuardUnansweredError
-from airflow_provider_polaris.jobs.status.state import ACTIVE_STATUSES, JobState
+from airflow_provider_polaris.jobs.status.state import JobState
+from airflow_provider_polaris.jobs.status.statuses import ACTIVE_STATUSES
 from airflow_provider_polaris.operators.guards.job_conflicts import CONFLICT_LIMIT, ConflictGuard, WriteScope
 from airflow_provider_polaris.task_groups.table_counts import TableCounter
 

@@ -13,7 +13,8 @@ import logging
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError
-from airflow_provider_polaris.jobs.status.state import TERMINAL_STATUSES, CancelResult, normalize_status
+from airflow_provider_polaris.jobs.status.state import CancelResult
+from airflow_provider_polaris.jobs.status.statuses import TERMINAL_STATUSES, normalize_status
 from airflow_provider_polaris.triggers.cancellation.open_questions import (
     MOST_QUESTIONS,
     LogLine,

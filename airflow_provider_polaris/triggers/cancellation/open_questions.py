@@ -181,8 +181,8 @@ def _canceled(result: CancelResult, job_id: str, because: str) -> LogLine:
         )
     return LogLine(
         logging.INFO,
-        f"The task no longer waits for it; Polaris was asked to cancel job {job_id!r} because {because}, it is now "
-        f"{result.status!r}.",
+        f"The task no longer waits for it; the cancellation of Polaris job {job_id!r} was requested because {because}. "
+        f"Its status is {result.status!r}.",
     )
 
 

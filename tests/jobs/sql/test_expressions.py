@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_polaris.jobs.sql import expressions
-from airflow_provider_polaris.jobs.sql.expressions import TimeFloor, find_aggregates, first_keyword, read_expression
+from airflow_provider_polaris.jobs.sql.expressions import TimeFloor, find_aggregates, read_expression
 from airflow_provider_polaris.jobs.sql.functions import AGGREGATES, CLOCK, SCALARS
+from airflow_provider_polaris.jobs.sql.parsing import first_keyword
 
 
 @pytest.mark.parametrize(

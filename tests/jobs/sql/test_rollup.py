@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
-from airflow_provider_polaris.jobs.sql.expressions import quote_identifier, read_expression
+from airflow_provider_polaris.jobs.sql.expressions import read_expression
+from airflow_provider_polaris.jobs.sql.parsing import quote_identifier
 from airflow_provider_polaris.jobs.sql.rollup import build_mappings
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
-from airflow_provider_polaris.jobs.sql.expressions import LONGEST_EXPRESSION, druid_dialect
+from airflow_provider_polaris.jobs.sql.parsing import LONGEST_EXPRESSION, druid_dialect
 from airflow_provider_polaris.jobs.sql.single_expression import check_confined, check_expression, enclose
 
 FIX_BRACKETS = "Correct the brackets."

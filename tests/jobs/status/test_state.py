@@ -9,16 +9,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.jobs.errors import PolarisProtocolError
-from airflow_provider_polaris.jobs.status.state import (
-    ACTIVE_STATUSES,
-    STATUSES,
-    TERMINAL_STATUSES,
-    Health,
-    JobState,
-    LogEntry,
-    normalize_status,
-    parse_log,
-)
+from airflow_provider_polaris.jobs.status.state import Health, JobState, LogEntry, parse_log
+from airflow_provider_polaris.jobs.status.statuses import ACTIVE_STATUSES, STATUSES, TERMINAL_STATUSES, normalize_status
 
 # Source: the sample response of docs.imply.io/polaris/api-ingest-table, shortened.
 DESCRIBED: dict[str, Any] = {

@@ -162,9 +162,9 @@ def test_published_rows_that_cannot_be_told_from_others_fail_the_sensor_at_once(
     before, after = str(caught.value).split("(POST ")
     assert before == ("the rows of the table that a job could read can't be counted: asynchronous SQL is unavailable ")
     assert after.endswith(
-        f"), and synchronous SQL is not reliable, because it sees 2 rows in table {world.source!r}, of which Polaris "
-        "says that 1 can be read by jobs. Enable asynchronous SQL for the project and the API key, or precache all "
-        "data of the table."
+        f"), and synchronous SQL is not reliable, because it counts 2 rows in table {world.source!r}, but jobs can "
+        "read 1 according to Polaris. Enable asynchronous SQL for the project and the API key, or precache all data of "
+        "the table."
     )
 
 

@@ -192,7 +192,7 @@ def test_execute_complete_with_a_strange_event_fails(running, clock, context, wr
 
 def test_execute_complete_without_what_was_left_fails(running, clock, context):
     """Deferred by another version: the error states it."""
-    with pytest.raises(PolarisProtocolError, match=r"its saved state is \{\}, without job_id"):
+    with pytest.raises(PolarisProtocolError, match=r"its saved state \{\} lacks job_id"):
         sensor().execute_complete(context, event=event(), wait={})
 
 
@@ -232,7 +232,7 @@ def test_resume_without_an_event_at_the_timeout_looks_once_more(running, clock, 
     with pytest.raises(kind) as caught:
         sensor(timeout=100, soft_fail=soft_fail).resume_execution(**fail, context=context)
     if not soft_fail:
-        assert "was still 'running' when the sensor's timeout of 100 s was over" in str(caught.value)
+        assert "was still 'running' when the sensor's timeout of 100 s had passed" in str(caught.value)
     running.is_now("completed")
     assert sensor(timeout=100, soft_fail=soft_fail).resume_execution(**fail, context=context) is None
 

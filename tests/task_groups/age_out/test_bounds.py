@@ -118,7 +118,7 @@ def test_stream_without_a_readable_limit_is_refused(world) -> None:
         .go()
         .startswith(
             f"failed plan: streaming job '{job}' into table '{world.source}' accepts rows of any age "
-            "(lateMessageRejectionPeriod 'P9000Y'), and data up to 2024-06-02T00:00:00.000Z was to be aged: "
+            "(lateMessageRejectionPeriod 'P9000Y'), and data up to 2024-06-02T00:00:00.000Z would be aged: "
         )
     )
 
@@ -213,7 +213,7 @@ def test_deferred_tasks_do_the_same(world) -> None:
     world.load(MORNING, "2024-06-10T01:00")
     world.compact("2024-06-01/2024-07-01", "month")
     run = Run(world, RUN, deferrable=True)
-    assert run.go().startswith(f"failed delete: the deletion from table '{world.source}' took segments that reach ")
+    assert run.go().startswith(f"failed delete: the deletion from table '{world.source}' took segments that exceed ")
     assert run.deferrals == 2
     assert world.numbers(world.source) == {0: 1, 1: 1}
 

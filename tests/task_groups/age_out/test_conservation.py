@@ -33,16 +33,16 @@ FIRST_DAY = "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"
 BEFORE = {"copy": "plan", "delete": "prove"}
 #: Allowed messages of a group that fails; any other message is a bug.
 REASONS = [
-    r"skipped: table '[^']+' has no rows in .* it was aged already",
+    r"skipped: table '[^']+' has no rows in .* (it was|they were) aged already",
     r"skipped: nothing of table '[^']+' can be aged",
-    r"failed (plan|copy): table '[^']+' has rows in .* already, and replacing them by the rows",
+    r"failed (plan|copy): table '[^']+' has rows in .* already, and replacing them with the rows",
     r"failed plan: Polaris job '[^']+' \(delete_data .* took segments that reach further",
     r"failed copy: table '[^']+' no longer has rows in .*, where it had some when this was planned",
     r"failed copy: the source '[^']+' has no rows in .*",
-    r"failed copy: the job would replace rows of table '[^']+' that it can't make again",
+    r"failed copy: the job would replace rows of table '[^']+' that it can't reproduce",
     r"failed copy: Polaris job '[^']+' .*(no_rows_found|no_rows_ingested|processed 0 rows|stored 0 rows)",
     r"failed (prove|delete): the copy is not proven: ",
-    r"failed delete: the deletion from table '[^']+' took (segments that reach|rows that arrived)",
+    r"failed delete: the deletion from table '[^']+' took (segments that exceed|rows that arrived)",
     r"failed delete: table '[^']+' has [0-9,]+ rows in .* after the deletion",
     r"failed copy: .* answered 400 .* is 'unavailable' and can't be a source now",
     r"failed delete: .* answered 400 .* can't be deleted from while job",

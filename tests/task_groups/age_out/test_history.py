@@ -187,8 +187,8 @@ def test_catch_up_leaves_out_what_was_aged_before(world, said) -> None:
     assert Run(world, RUN + timedelta(days=1), catch_up=3).go() == "success"
     assert world.numbers(world.source) == {2: 1}
     assert (
-        f"WARNING Left out of catch_up: {DAY}. Table '{world.target}' has rows there already: they count 2 and the "
-        "source has 1. Age it by a run of its own, whose error says what to do."
+        f"WARNING Left out of catch_up: {DAY}. Table '{world.target}' already has rows there: they count 2 and the "
+        "source has 1. Age it in a separate run, whose error describes the fix."
     ) in said()
     assert Run(world, RUN + timedelta(days=1), catch_up=3).go() == (
         f"skipped: nothing of table '{world.source}' can be aged: '2024-06-02T00:00:00.000Z/2024-06-03T00:00:00.000Z' "

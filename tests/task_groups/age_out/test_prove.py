@@ -221,7 +221,7 @@ def test_rolled_up_rows_without_a_count_are_proven_otherwise(make_world, said) -
     """A sum would not miss them."""
     world = rolled_up_day(make_world, 3, None)
     assert Run(world, RUN, mappings=SUMS).go() == "success"
-    assert "INFO It will be proven by the numbers of the copy job (numRowsProcessed, numRowsPersisted)." in said()
+    assert "INFO The proof method is the numbers of the copy job (numRowsProcessed, numRowsPersisted)." in said()
     assert (world.numbers(world.source), world.numbers(world.target)) == ({}, {0: 1, 1: 1})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import io
 
-from airflow_provider_polaris.client.http.request_body import Body, form_body, json_body
+from airflow_provider_polaris.client.http.request import Body, form_body, json_body
 
 
 def test_body_is_not_started_until_it_is_read() -> None:
