@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hook refuses a connection: which field is wrong, and what to do, before any request."""
+"""The hook rejects a connection: which field is wrong, and the fix, before any request."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ WRONG_EXTRAS = {
 
 @pytest.mark.parametrize(("extra", "message"), WRONG_EXTRAS.values(), ids=WRONG_EXTRAS)
 def test_settings_wrong_extra_names_connection_field_and_mend(connect, extra, message):
-    """A mistake in the extra is one sentence chain, before any request; no secret is in it."""
+    """An error in the extra is one message, before any request; it contains no secret."""
     connect(extra=extra)
 
     with pytest.raises(PolarisSpecError, match=exactly(message)):
@@ -152,7 +152,7 @@ WRONG_FIELDS = {
 
 @pytest.mark.parametrize(("fields", "message"), WRONG_FIELDS.values(), ids=WRONG_FIELDS)
 def test_settings_wrong_field_names_connection_field_and_mend(connect, fields, message):
-    """So is a mistake in a standard field."""
+    """So is an error in a standard field."""
     connect(**fields)
 
     with pytest.raises(PolarisSpecError, match=exactly(message)):
@@ -181,8 +181,8 @@ def test_settings_wrong_field_names_connection_field_and_mend(connect, fields, m
     ids=["cut off", "a list"],
 )
 def test_settings_unreadable_extra_is_refused(monkeypatch, extra, message):
-    """Airflow takes such an extra for an empty one; then the message would be about a field that is there."""
-    # As it may stand in the database: some versions of Airflow refuse to make such a connection themselves.
+    """Airflow reads such an extra as an empty one; then the message would be about a field that exists."""
+    # As it may be stored in the database: some versions of Airflow refuse to create such a connection themselves.
     stored = SimpleNamespace(host="acme.us-east-1.aws.api.imply.io", password=KEY, extra=extra, extra_dejson={})
     monkeypatch.setattr(PolarisHook, "get_connection", lambda self, name: stored)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Settings check themselves and show no secret."""
+"""Settings validate themselves and show no secret."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def settings(**fields: Any) -> ClientSettings:
     ],
 )
 def test_api_key_in_any_pasted_form_is_the_bare_key(pasted: str) -> None:
-    """White space, colon, header word and base64 are taken off."""
+    """White space, colon, header word and base64 are removed."""
     assert settings(api_key=pasted).api_key == KEY
 
 
 def test_api_key_that_only_looks_like_base64_is_kept() -> None:
-    """A key of another shape is nobody's business."""
+    """A key of another form is left unchanged."""
     assert settings(api_key="abcdefgh").api_key == "abcdefgh"
 
 
@@ -106,21 +106,21 @@ OAUTH = {"auth": "oauth", "api_key": None, "client_id": "id", "client_secret": "
     ],
 )
 def test_settings_with_a_bad_value_are_refused_with_a_sentence(fields: dict[str, Any], message: str) -> None:
-    """Each bad value is named, secrets excepted."""
+    """Each invalid value is named, except secrets."""
     with pytest.raises(PolarisSpecError) as caught:
         settings(**fields)
     assert str(caught.value) == message
 
 
 def test_oauth_token_url_comes_from_the_organization() -> None:
-    """The realm is the first label of the host; an explicit URL wins."""
+    """The realm is the first label of the host; an explicit URL takes precedence."""
     own = settings(**OAUTH)
     assert own.oauth_token_url == "https://id.imply.io/auth/realms/acme/protocol/openid-connect/token"
     assert settings(**OAUTH, token_url="https://id.example.org/t").oauth_token_url == "https://id.example.org/t"
 
 
 def test_settings_repr_has_no_secret() -> None:
-    """Key, client secret and proxy password stay out of repr and str."""
+    """Key, client secret and proxy password are not in repr and str."""
     shown = settings(proxies={"https": "http://me:hunter22@proxy:3128"}, client_secret="s3cret-s3cret")
     assert repr(shown) == str(shown)
     assert repr(shown).startswith("ClientSettings(base_url='https://acme.us-east-1.aws.api.imply.io', project_id='p1',")
@@ -128,6 +128,6 @@ def test_settings_repr_has_no_secret() -> None:
 
 
 def test_settings_secrets_name_every_secret() -> None:
-    """What has to be masked is complete, the decoded proxy password too."""
+    """The list of secrets to mask is complete, including the decoded proxy password."""
     found = settings(proxies={"https": "http://me:hunter%2122@proxy:3128"}, client_secret="s3cret-s3cret").secrets()
     assert {KEY, "s3cret-s3cret", "hunter%2122", "hunter!22"} <= set(found)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words with which a task fails whose run has no interval, an empty one, or none that fits."""
+"""The messages of tasks whose run has no interval, an empty one, or none that fits."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the rendered arguments of the sensor ask for, and the sentence for those that ask for nothing sensible."""
+"""The condition that the sensor's rendered arguments describe, and the message for invalid ones."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def minutes_before(moment: datetime, minutes: float) -> datetime:
     ],
 )
 def test_arguments_ask_for(arguments: dict[str, Any], expected: DataCondition) -> None:
-    """By default the end of the run's interval; what is given takes its place."""
+    """By default the end of the run's interval; an argument replaces it."""
     assert condition(**arguments) == expected
 
 
@@ -131,14 +131,14 @@ def test_explicit_instant_needs_no_interval_of_the_run() -> None:
     ],
 )
 def test_argument_that_is_wrong_is_refused(arguments: dict[str, Any], sentence: str) -> None:
-    """One sentence with the argument and the fix."""
+    """One message with the argument and the fix."""
     with pytest.raises(PolarisSpecError) as caught:
         condition(**arguments)
     assert str(caught.value) == sentence
 
 
 def test_run_without_an_interval_is_refused() -> None:
-    """The same sentence as from the operators."""
+    """The same message as in the operators."""
     with pytest.raises(PolarisSpecError) as caught:
         condition({})
     assert str(caught.value) == (
@@ -149,7 +149,7 @@ def test_run_without_an_interval_is_refused() -> None:
 
 
 def test_every_argument_but_the_times_of_the_sensor_is_templated() -> None:
-    """What differs from run to run can be written as a template."""
+    """Values that differ between runs can be templates."""
     assert set(PolarisDataSensor.template_fields) == {
         "table",
         "up_to",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of the tasks share: times, messages, and things that happen in between."""
+"""Shared by the tests of the tasks: times, messages, and actions between requests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def aged(world: World, **arguments) -> World:
 
 
 def before_request(number: int, what: Callable[[], object], method: str = "", path: str = ""):
-    """Have something happen before the n-th request of the worker, counting those of a method and a path."""
+    """Run an action before the n-th request of the worker, counting those of a method and a path."""
     seen = 0
 
     def before(this: str, there: str) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bounds, delays and odd answers: each ends a task with a sentence, or is waited out."""
+"""Limits, delays and unusual answers: each ends a task with a message, or the task waits."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_stream_beside_synchronous_sql_is_no_evidence(world) -> None:
 
 
 def test_stream_without_a_readable_limit_is_refused(world) -> None:
-    """Its limit can't be computed."""
+    """Its limit can't be parsed."""
     world.load(MORNING)
     job = stream(world, "P9000Y")
     assert (
@@ -124,7 +124,7 @@ def test_stream_without_a_readable_limit_is_refused(world) -> None:
 
 
 def test_copy_that_has_not_ended_is_no_proof(world) -> None:
-    """Its task waits for it; here another job replaces it."""
+    """The task waits for it; here another job replaces it."""
     world.load(MORNING)
     run = Run(world, RUN)
     run.execute("plan")
@@ -137,7 +137,7 @@ def test_copy_that_has_not_ended_is_no_proof(world) -> None:
 
 @pytest.mark.parametrize("task, method", [("prove", "count_target"), ("delete", "count_source")])
 def test_count_that_lags_is_repeated(world, monkeypatch, task, method) -> None:
-    """What is published or deleted may take a moment to show."""
+    """Published or deleted rows may take a moment to appear."""
     world.load(MORNING)
     run = Run(world, RUN)
     real: Callable[..., Any] = getattr(TableCounter, method)
@@ -157,7 +157,7 @@ def test_count_that_lags_is_repeated(world, monkeypatch, task, method) -> None:
 
 
 def test_deletion_waits_for_a_job_that_changes_the_source(world, said) -> None:
-    """What it adds has to be counted."""
+    """The rows that it adds must be counted."""
     world.load(MORNING)
     other = World(world.running, world.clock)
     other.load(NOON)

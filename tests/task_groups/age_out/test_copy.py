@@ -11,7 +11,7 @@ from tests.task_groups.age_out.world import MAPPINGS
 
 
 def test_copy_cleared_alone_after_the_deletion_is_refused(world) -> None:
-    """It would replace the only rows that are left by nothing, or by the few that came late."""
+    """It would replace the only remaining rows with none, or with the few late ones."""
     world.load(MORNING, NOON)
     run = Run(world, RUN, mappings=MAPPINGS[:3])
     assert run.go() == "success"
@@ -28,7 +28,7 @@ def test_copy_cleared_alone_after_the_deletion_is_refused(world) -> None:
 
 
 def test_copy_of_partitions_that_somebody_has_emptied_is_refused(world) -> None:
-    """A replace would wipe what the target may have of them."""
+    """A replace would erase the target's rows of them."""
     world.load(MORNING, "2024-06-02T01:00")
     run = Run(world, RUN, RUN + timedelta(days=2))
     run.before["copy"] = lambda: world.delete(DAY)
@@ -40,7 +40,7 @@ def test_copy_of_partitions_that_somebody_has_emptied_is_refused(world) -> None:
 
 
 def test_copy_waits_for_a_deletion_of_the_source(world, said) -> None:
-    """What is about to be deleted must not be taken for what is there."""
+    """Data that is about to be deleted must not count as existing."""
     world.load(MORNING, "2024-06-02T01:00")
     target = {"type": "table", "tableName": world.source, "intervals": [DAY]}
     run = Run(world, RUN, RUN + timedelta(days=2))

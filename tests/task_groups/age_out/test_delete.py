@@ -12,7 +12,7 @@ from tests.task_groups.age_out.world import MAPPINGS, World
 
 
 def test_late_row_between_proof_and_deletion_is_refused(world) -> None:
-    """Nothing is deleted on the word of an hour ago."""
+    """Nothing is deleted based on an old proof."""
     world.load(MORNING)
     run = Run(world, RUN)
     run.before["delete"] = lambda: world.load(NOON)
@@ -28,7 +28,7 @@ def test_late_row_between_proof_and_deletion_is_refused(world) -> None:
 
 
 def test_target_that_was_emptied_before_the_deletion_is_refused(world) -> None:
-    """The source is the only place that has the rows then."""
+    """Only the source has the rows then."""
     world.load(MORNING)
     run = Run(world, RUN)
     target = {"type": "table", "tableName": world.target, "intervals": [DAY]}
@@ -108,14 +108,14 @@ def die_after_the_deletion(world: World) -> Run:
 
 
 def test_worker_that_dies_before_it_looks_leaves_it_to_the_retry(world) -> None:
-    """The retry goes on with the deletion, and looks."""
+    """The retry resumes the deletion and checks it."""
     run = die_after_the_deletion(world)
     assert run.go("delete").startswith("failed delete: the deletion from table")
     assert world.numbers(world.source) == {0: 1, 1: 1}
 
 
 def test_worker_that_dies_before_it_looks_leaves_it_to_a_cleared_task(world) -> None:
-    """Nothing is left to delete, but something to restore."""
+    """There is nothing to delete, but something to restore."""
     run = die_after_the_deletion(world)
     assert run.clear("delete").go("delete").startswith("failed delete: the deletion from table")
     assert world.numbers(world.source) == {0: 1, 1: 1}
@@ -137,7 +137,7 @@ def test_worker_that_dies_before_it_looks_is_told_by_the_next_run(world) -> None
 
 
 def test_delete_waits_for_a_job_that_reads_the_source(world, said) -> None:
-    """Polaris deletes nothing under a reader."""
+    """Polaris deletes nothing that a job reads."""
     world.load(MORNING)
     run = Run(world, RUN)
     reader = {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run takes and what it leaves alone, by what became of it before."""
+"""What a run ages and what it leaves, depending on the history."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_run_of_an_aged_day_changes_nothing(world) -> None:
 
 
 def test_run_that_no_partition_comes_of_age_in_is_skipped(world) -> None:
-    """An hour of tables with day partitions; the run of the last hour takes the day."""
+    """An hourly run of tables with day partitions; the run of the last hour ages the day."""
     world.load(MORNING)
     hour = timedelta(hours=1)
     assert Run(world, RUN, RUN + hour).go() == (
@@ -141,7 +141,7 @@ def test_rows_of_another_source_in_the_target_are_refused(world) -> None:
 
 
 def test_rows_that_an_older_job_added_after_the_copy_are_refused(world) -> None:
-    """The order of creation is not that of the ends: an append that was made before may have come after."""
+    """The order of creation is not the order of completion: an earlier append may have ended later."""
     world.load(MORNING)
     Run(world, RUN).execute("plan")
     target = {"type": "table", "tableName": world.target}
@@ -160,7 +160,7 @@ def test_rows_that_an_older_job_added_after_the_copy_are_refused(world) -> None:
 
 
 def test_partitions_that_were_aged_are_left_alone_by_a_longer_run(world) -> None:
-    """A month of which a day was aged already: the day's rows in the target stay as they are."""
+    """A month of which one day was aged already: the day's rows in the target are unchanged."""
     aged(world)
     world.load("2024-06-02T01:00", "2024-06-05T01:00")
     assert Run(world, RUN, RUN + timedelta(days=30)).go() == "success"

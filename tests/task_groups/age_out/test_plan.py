@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the first task refuses, and the ways to let it through."""
+"""What the first task refuses, and how to allow it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.task_groups.age_out.world import MAPPINGS
 
 
 def test_open_stream_is_refused(world) -> None:
-    """It would add rows to what was aged; a backfill of an old day is measured by today."""
+    """It would add rows to the aged data; a backfill of an old day uses the current time."""
     world.load(MORNING)
     job = stream(world, "P31D")
     oldest = (world.clock.now() - timedelta(days=31)).strftime("%Y-%m-%d")
@@ -29,11 +29,11 @@ def test_open_stream_is_refused(world) -> None:
     )
     assert world.jobs[-1].type == "streaming"
     assert Run(world, RUN, on_open_stream="continue").go() == "success"
-    assert Run(world, RUN).go().startswith("skipped")  # nothing is left that late rows could be missed in
+    assert Run(world, RUN).go().startswith("skipped")  # no data remains for which rows could be late
 
 
 def test_stream_that_refuses_such_rows_passes(world) -> None:
-    """By its own period, or by Polaris' default of thirty days; one that has ended doesn't count."""
+    """By its own period, or by Polaris' default of thirty days; an ended stream doesn't count."""
     world.load(MORNING)
     ended = stream(world, "P100D")
     world.hook.cancel_job(ended)
@@ -43,7 +43,7 @@ def test_stream_that_refuses_such_rows_passes(world) -> None:
 
 
 def test_filter_is_refused_unless_the_rest_may_go(world) -> None:
-    """The deletion takes what the copy left out."""
+    """The deletion removes the rows that the copy excluded."""
     world.load(MORNING)
     world.load(NOON, city="Rome")
     condition = "\"city\" = 'Oslo'"
@@ -69,7 +69,7 @@ def test_filter_that_polaris_refuses_is_named(world) -> None:
 
 
 def test_measure_that_the_target_does_not_have_is_named(world) -> None:
-    """Rows of the target can't be counted by a measure that it doesn't have."""
+    """Rows of the target can't be counted by a measure that the target lacks."""
     world.load(MORNING)
     assert Run(world, RUN).go() == "success"
     world.load(MORNING)
@@ -98,7 +98,7 @@ def test_copy_of_real_time_rows_is_refused(world) -> None:
 
 
 def test_table_that_is_its_own_target_is_refused(world) -> None:
-    """What was copied would be deleted."""
+    """The copied rows would be deleted."""
     assert Run(world, RUN, target_table=world.source).go() == (
         f"failed plan: target_table '{world.source}' is also the source, so the copied rows would be deleted. Roll a "
         "table up in place with PolarisTableToTableOperator alone, from a finer to a coarser rollup_granularity."
@@ -106,7 +106,7 @@ def test_table_that_is_its_own_target_is_refused(world) -> None:
 
 
 def test_source_that_does_not_exist_is_refused(world) -> None:
-    """One sentence with its name."""
+    """One message with its name."""
     assert Run(world, RUN, source_table="Nothing").go() == (
         f"failed plan: source_table 'Nothing' does not exist in project '{world.hook.project_id}'. Check its name and "
         "the project of connection 'polaris_default'."
@@ -115,7 +115,7 @@ def test_source_that_does_not_exist_is_refused(world) -> None:
 
 @pytest.mark.parametrize("argument", ["source_table", "target_table"])
 def test_name_that_deceives_is_refused(world, argument) -> None:
-    """What the log shows is what is copied and deleted."""
+    """The log shows what is copied and deleted."""
     assert Run(world, RUN, **{argument: "a\u200bb"}).go() == (
         f"failed plan: {argument} 'a\\u200bb' contains U+200B (ZERO WIDTH SPACE), which is invisible and makes the "
         "name look like another. Remove it."
@@ -126,14 +126,14 @@ def test_name_that_deceives_is_refused(world, argument) -> None:
     "argument, otherwise", [("on_open_stream", "continue"), ("on_aged_target", "replace")], ids=["stream", "target"]
 )
 def test_unknown_choice_is_refused(world, argument, otherwise) -> None:
-    """A typo must not open a guard."""
+    """A misspelt value must not disable a guard."""
     assert Run(world, RUN, **{argument: "yes"}).go() == (
         f"failed plan: {argument} 'yes' is neither 'fail' nor {otherwise!r}."
     )
 
 
 def test_uncached_rows_without_asynchronous_sql_are_refused(make_world) -> None:
-    """Synchronous SQL doesn't see them, so it proves nothing."""
+    """Synchronous SQL doesn't read them, so it proves nothing."""
     world = make_world(storage_policy={"cached": {"type": "period", "period": "P10D"}})
     world.load(MORNING)
     world.has_no_asynchronous_sql()
@@ -161,6 +161,6 @@ def test_real_time_rows_are_neither_counted_nor_deleted(world) -> None:
 
 
 def test_param_without_a_value_means_the_interval_of_the_run(world) -> None:
-    """A template makes the text None of it, with native rendering, too."""
+    """A template renders None to text, also with native rendering."""
     world.load(MORNING)
     assert Run(world, RUN, interval="None").go() == "success"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is no proof."""
+"""Cases that are no proof."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.task_groups.age_out.world import MAPPINGS, World
 
 
 def test_late_row_between_copy_and_proof_is_refused_and_copied_again(world) -> None:
-    """By the count of the target; the clear that the message names gets there."""
+    """By the count of the target; the clear that the message names fixes it."""
     world.load(MORNING)
     run = Run(world, RUN)
     run.before["prove"] = lambda: world.load(NOON)
@@ -39,7 +39,7 @@ def test_late_row_between_copy_and_proof_is_refused_by_the_jobs_numbers(world) -
 
 
 def test_late_row_between_copy_and_proof_is_refused_by_the_rows(world) -> None:
-    """The same where rows stay rows."""
+    """The same if rows are not merged."""
     world.load(MORNING)
     plain = [{"columnName": name, "expression": f'"{name}"'} for name in ("city", "weight")]
     run = Run(world, RUN, mappings=plain)
@@ -80,7 +80,7 @@ def test_target_that_lost_rows_is_refused_by_the_jobs_numbers(world) -> None:
 
 
 def test_rows_that_left_and_as_many_that_came_are_refused(world) -> None:
-    """The numbers are the same, the rows aren't."""
+    """The numbers are equal, but the rows aren't."""
     world.load(MORNING)
     run = Run(world, RUN)
 
@@ -118,7 +118,7 @@ def test_target_that_somebody_else_added_to_is_refused(world) -> None:
 
 
 def test_day_that_somebody_emptied_before_the_proof_is_refused(world) -> None:
-    """The other day is proven, but what was planned isn't."""
+    """The other day is proven, but the plan isn't."""
     world.load(MORNING, "2024-06-02T01:00")
     run = Run(world, RUN, RUN + timedelta(days=2))
     run.before["prove"] = lambda: world.delete(DAY)
@@ -151,7 +151,7 @@ def test_prove_gives_up_on_a_target_that_does_not_load(world) -> None:
 
 
 def test_job_that_is_not_the_copy_is_refused(world) -> None:
-    """The evidence is of that very job."""
+    """The evidence must be of that very job."""
     world.load(MORNING)
     run = Run(world, RUN)
     run.execute("plan")
@@ -176,7 +176,7 @@ def test_proof_of_nothing_skips_the_deletion(world) -> None:
 
 
 def test_copy_job_without_numbers_is_refused(world, monkeypatch) -> None:
-    """It names what to map instead."""
+    """The message names what to map instead."""
     world.load(MORNING)
     run = Run(world, RUN, mappings=MAPPINGS[:3])
     run.execute("plan")
@@ -226,7 +226,7 @@ def test_rolled_up_rows_without_a_count_are_proven_otherwise(make_world, said) -
 
 
 def test_rolled_up_row_without_a_count_that_comes_late_is_refused(make_world) -> None:
-    """The way of proving is decided before the copy, and can't see it."""
+    """The proof method is chosen before the copy, when this is unknown."""
     world = rolled_up_day(make_world, 3)
     run = Run(world, RUN, mappings=SUMS)
 
