@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The guards of a job from table to table, in words."""
+"""The description of the guards of a table-to-table job."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_guards_are_described_as_their_options_say(mode, options, lines):
 
 
 def test_filter_by_which_nothing_can_be_counted_is_said_to_fail():
-    """The task would fail before it asks anything, so nothing else is listed."""
+    """The task would fail before any request, so nothing else is listed."""
     lines = describe_source_guards(GuardOptions.read(), "replace", source="a", target="b", condition="((")
     assert lines == [
         (
@@ -68,7 +68,7 @@ def test_filter_by_which_nothing_can_be_counted_is_said_to_fail():
 
 
 def test_guards_of_an_age_out_are_described_with_what_comes_on_top():
-    """The copy adds its own to those of any copy; the deletion proves again."""
+    """The copy adds its own guards to those of any copy; the deletion repeats the proof."""
     from airflow_provider_polaris.task_groups.age_out.copy import AgeOutCopyOperator
     from airflow_provider_polaris.task_groups.age_out.delete import AgeOutDeleteOperator
 
