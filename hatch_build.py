@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Puts the example DAGs and the troubleshooting page into the wheel, and into no editable installation."""
+"""Add the example DAGs and the troubleshooting page to the wheel, but not to an editable installation."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class Copies(BuildHookInterface):  # type: ignore[type-arg]
-    """The hook."""
+    """Hatchling's hook, which adds files of the repository to the wheel under other names."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Add them; hatchling calls this before it builds."""
+        """Add the files; hatchling calls this before it builds."""
         if version == "standard":
             build_data["force_include"] |= {
-                # As Airflow's own providers have theirs, but with an .airflowignore, so that they are no bundle.
+                # Airflow's own providers also have this folder. The .airflowignore keeps Airflow from loading it.
                 "dags_examples": "airflow_provider_polaris/example_dags",
+                "scripts/example_dags.airflowignore": "airflow_provider_polaris/example_dags/.airflowignore",
                 "docs/troubleshooting.md": "airflow_provider_polaris/troubleshooting.md",  # for `explain`
             }

@@ -76,8 +76,8 @@ def table_address(table: str, *, host: str, project_id: str) -> TableAddress:
         raise PolarisSpecError(f"host {quote(host)} {problem}. Write ORG.REGION.CLOUD.api.imply.io, without a path.")
     if not _is_project(project_id):
         raise PolarisSpecError(
-            f"project_id {quote(project_id)} is no id of a project. Write the one of the connection, such as "
-            "'00000000-0000-4000-8000-000000000001'."
+            f"project_id {quote(project_id)} is not the id of a project. Write the id of the connection's project, "
+            "such as '00000000-0000-4000-8000-000000000001'."
         )
     return TableAddress(_bare(host), project_id, table)
 
@@ -149,8 +149,8 @@ def to_openlineage(asset: Asset, lineage_context: Any) -> OpenLineageDataset:  #
 def _read(uri: SplitResult) -> TableAddress:
     if "@" in uri.netloc:  # not quoted: the user part may be a secret
         raise PolarisSpecError(
-            "an asset URI of the scheme 'polaris' has a user in it, which would show wherever the asset does. Take out "
-            "what stands before the '@'."
+            "an asset URI of the scheme 'polaris' contains a user, which would be visible wherever the asset is shown. "
+            "Remove everything between '//' and '@', and the '@'."
         )
     text = uri.geturl()
     if uri.scheme != _SCHEME:
@@ -188,7 +188,7 @@ def _problem_of_host(host: str) -> str | None:
     if not _HOST.fullmatch(host):
         return "is no host"
     if host.partition(":")[0].endswith(_CONSOLE):
-        return "is the Polaris console's and not its API's"
+        return "is the host of the Polaris console, not of its API"
     return None
 
 

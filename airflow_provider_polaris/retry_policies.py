@@ -32,17 +32,17 @@ class PolarisRetryPolicy(RetryPolicy):
     ======================================================== ========================= ================================
     What went wrong                                          With the policy           Without
     ======================================================== ========================= ================================
-    Wrong spec or argument, refused by a guard or by Polaris fails at once             the same: Airflow isn't asked
-    Job failed by its spec or its data, or wrote nothing     fails at once             the same
+    Wrong spec or argument, refused by a guard or by Polaris fails at once             the same
+    Job failed because of its spec or data, or wrote no rows fails at once             the same
     403: a permission is missing                             fails at once             retries after ``retry_delay``
-    429: too many requests                                   retries when Polaris said retries after ``retry_delay``
-    No answer, 5xx, an answer to the POST that was lost      retries, growing delay    retries after ``retry_delay``
+    429: too many requests                                   retries, ``Retry-After``  retries after ``retry_delay``
+    No answer, 5xx, or a POST whose answer was lost          retries, growing delay    retries after ``retry_delay``
     An error that a proxy or a wrong host sent               retries, growing delay    retries after ``retry_delay``
-    Job failed by ``internal_error`` or a code not known     retries, growing delay    retries after ``retry_delay``
+    Job failed with ``internal_error`` or an unknown code    retries, growing delay    retries after ``retry_delay``
     Job still ``pending`` at the deadline: no capacity       retries, growing delay    retries after ``retry_delay``
-    A guard waited in vain for a table, a job or a count     retries, growing delay    retries after ``retry_delay``
-    401: a key that is just being replaced, or a wrong one   retries, ``retry_delay``  retries after ``retry_delay``
-    404, 409, job canceled or at work at the deadline        retries, ``retry_delay``  retries after ``retry_delay``
+    A guard timed out or got no answer                       retries, growing delay    retries after ``retry_delay``
+    401: a wrong key, or one that is being replaced          retries, ``retry_delay``  retries after ``retry_delay``
+    404, 409, job canceled or running at the deadline        retries, ``retry_delay``  retries after ``retry_delay``
     Anything that this package didn't raise                  retries, ``retry_delay``  retries after ``retry_delay``
     ======================================================== ========================= ================================
 
@@ -66,20 +66,20 @@ class PolarisRetryPolicy(RetryPolicy):
         if not HAS_RETRY_POLICIES:
             major, minor = AIRFLOW_VERSION
             raise PolarisSpecError(
-                f"PolarisRetryPolicy needs Airflow 3.3 or newer, and this is Airflow {major}.{minor}. "
-                "Leave retry_policy out: wrong specs and data errors fail at once all the same, everything else is "
-                "retried after retry_delay; retry_exponential_backoff=True lets that grow."
+                f"PolarisRetryPolicy needs Airflow 3.3 or newer, and this is Airflow {major}.{minor}. Omit "
+                "retry_policy: wrong specs and data errors fail immediately even without it, and all other errors are "
+                "retried after retry_delay, which grows with retry_exponential_backoff=True."
             )
         for name in ("first_delay", "longest_delay"):
             value: Any = getattr(self, name)
             if not isinstance(value, timedelta) or value <= timedelta():
                 raise PolarisSpecError(
-                    f"{name} {value!r} is no length of time to wait. Write a timedelta, such as timedelta(minutes=1)."
+                    f"{name} {value!r} is not a positive timedelta. Write one, such as timedelta(minutes=1)."
                 )
         if self.first_delay > self.longest_delay:
             raise PolarisSpecError(
                 f"first_delay {self.first_delay} is longer than longest_delay {self.longest_delay}. Set longest_delay "
-                "to as much or more."
+                "to the same value or more."
             )
 
     def evaluate(
@@ -119,10 +119,11 @@ class PolarisRetryPolicy(RetryPolicy):
         asked = getattr(error, "retry_after", None) if prospect is Retryability.THROTTLED else None
         if asked:
             return RetryDecision.retry(
-                timedelta(seconds=asked), f"{kind}: Polaris has too many requests and asked to wait {asked:g} s."
+                timedelta(seconds=asked),
+                f"{kind}: Polaris received too many requests and requested a wait of {asked:g} s.",
             )
         delay = self._delay(_failures(try_number, max_tries, context))
-        why = "Polaris has too many requests" if prospect is Retryability.THROTTLED else "the error is transient"
+        why = "Polaris received too many requests" if prospect is Retryability.THROTTLED else "the error is transient"
         return RetryDecision.retry(delay, f"{kind}: {why}, so the task tries again in {delay.total_seconds():g} s.")
 
     def serialize(self) -> dict[str, Any]:

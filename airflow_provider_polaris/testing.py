@@ -103,7 +103,9 @@ def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
         if marker.args or unknown:
             said = repr(marker.args[0]) if marker.args else repr(unknown[0])
             pytest.fail(
-                f"marker {_MARKER!r} doesn't know {said}: it takes {', '.join(_OPTIONS)}, by name.", pytrace=False
+                f"marker {_MARKER!r} has no option {said}: its options are {', '.join(_OPTIONS)}, as keyword "
+                f"arguments.",
+                pytrace=False,
             )
         options = {**marker.kwargs, **options}
     return options

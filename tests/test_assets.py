@@ -80,7 +80,7 @@ def test_table_asset_takes_what_airflows_class_takes_but_a_name():
         (
             {"host": "https://acme.app.imply.io"},
             (
-                "host 'https://acme.app.imply.io' is the Polaris console's and not its API's. Write "
+                "host 'https://acme.app.imply.io' is the host of the Polaris console, not of its API. Write "
                 "ORG.REGION.CLOUD.api.imply.io, without a path."
             ),
         ),
@@ -93,14 +93,14 @@ def test_table_asset_takes_what_airflows_class_takes_but_a_name():
         (
             {"project_id": "my/project"},
             (
-                "project_id 'my/project' is no id of a project. Write the one of the connection, such as "
+                "project_id 'my/project' is not the id of a project. Write the id of the connection's project, such as "
                 "'00000000-0000-4000-8000-000000000001'."
             ),
         ),
         (
             {"project_id": None},
             (
-                "project_id None is no id of a project. Write the one of the connection, such as "
+                "project_id None is not the id of a project. Write the id of the connection's project, such as "
                 "'00000000-0000-4000-8000-000000000001'."
             ),
         ),
@@ -133,8 +133,8 @@ BAD_URIS = [
     (
         "polaris://acme.app.imply.io/p/a",
         (
-            "asset URI 'polaris://acme.app.imply.io/p/a' has the host 'acme.app.imply.io', which is the Polaris "
-            f"console's and not its API's. {FORM}"
+            "asset URI 'polaris://acme.app.imply.io/p/a' has the host 'acme.app.imply.io', which is the host of the "
+            f"Polaris console, not of its API. {FORM}"
         ),
     ),
     (
@@ -193,8 +193,8 @@ def test_uri_with_a_user_is_refused_without_showing_it():
         sanitize_uri(urlsplit(f"polaris://pok_secret@{HOST}/p/a"))
 
     assert str(caught.value) == (
-        "an asset URI of the scheme 'polaris' has a user in it, which would show wherever the asset does. Take out "
-        "what stands before the '@'."
+        "an asset URI of the scheme 'polaris' contains a user, which would be visible wherever the asset is shown. "
+        "Remove everything between '//' and '@', and the '@'."
     )
 
 

@@ -59,7 +59,7 @@ def test_wheel_holds_the_package_the_examples_and_its_papers_and_nothing_else(wh
     """No test, no script, no file of a build or of a demo gets into a user's site-packages."""
     expected = {f"{PACKAGE}/{name}" for name in files_below(ROOT / PACKAGE)}
     expected |= {f"{PACKAGE}/example_dags/{path.name}" for path in (ROOT / "dags_examples").glob("*.py")}
-    expected.add(f"{PACKAGE}/troubleshooting.md")
+    expected |= {f"{PACKAGE}/example_dags/.airflowignore", f"{PACKAGE}/troubleshooting.md"}
     expected |= {f"{INFO}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")}
 
     assert set(wheel.namelist()) == expected

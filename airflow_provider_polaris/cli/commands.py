@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-HELP: Final = "Look at Imply Polaris through a connection of Airflow"
+HELP: Final = "Inspect Imply Polaris through an Airflow connection"
 
 #: Exit code for invalid arguments, as in argparse.
 WRONG_ARGUMENTS: Final = 2
@@ -74,7 +74,7 @@ def _positive(text: str) -> float:
 
 def _count(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+        raise ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
 
 
@@ -100,7 +100,7 @@ _JOBS: Final = Group(
                     {
                         "action": "append",
                         "metavar": "STATUS",
-                        "help": "only jobs with this execution status, such as running; may come several times",
+                        "help": "only jobs with this execution status, such as running; may repeat",
                     },
                 ),
                 Argument(("--table",), {"metavar": "NAME", "help": "only jobs that write to this table"}),
@@ -114,7 +114,7 @@ _JOBS: Final = Group(
                 ),
                 Argument(
                     ("--limit",),
-                    {"type": _count, "default": 25, "metavar": "N", "help": "at most so many (default: 25)"},
+                    {"type": _count, "default": 25, "metavar": "N", "help": "maximum number of jobs (default: 25)"},
                 ),
                 _CONNECTION,
                 _OUTPUT,
@@ -128,11 +128,20 @@ _JOBS: Final = Group(
                 _JOB,
                 Argument(
                     ("--poll-interval",),
-                    {"type": _positive, "default": 5.0, "metavar": "SECONDS", "help": "between two looks (default: 5)"},
+                    {
+                        "type": _positive,
+                        "default": 5.0,
+                        "metavar": "SECONDS",
+                        "help": "seconds between two polls (default: 5)",
+                    },
                 ),
                 Argument(
                     ("--timeout",),
-                    {"type": _positive, "metavar": "SECONDS", "help": "stop watching after so long; the job goes on"},
+                    {
+                        "type": _positive,
+                        "metavar": "SECONDS",
+                        "help": "stop watching after this time; the job continues",
+                    },
                 ),
                 Argument(
                     ("--fail-on-warning",),
@@ -141,12 +150,12 @@ _JOBS: Final = Group(
                 _CONNECTION,
                 _OUTPUT,
             ),
-            f"Wait for a job and tell how it ended. Exit code: 0 it succeeded, {JOB_FAILED} it failed or counts as "
-            f"failed, {JOB_CANCELED} it was canceled, {TIMED_OUT} the time was up, {INTERRUPTED} Ctrl-C, 1 it can't be "
-            "watched. Ctrl-C leaves the job alone.",
+            f"Wait for a job and report its result. Exit code: 0 if it succeeded, {JOB_FAILED} if it failed or counts "
+            f"as failed, {JOB_CANCELED} if it was canceled, {TIMED_OUT} after the timeout, {INTERRUPTED} after Ctrl-C, "
+            "1 if it can't be watched. Ctrl-C doesn't cancel the job.",
         ),
-        Command("cancel", "Ask Polaris to cancel a job", "jobs:cancel_job", (_JOB, _CONNECTION, _OUTPUT)),
-        Command("sql", "Show the SQL that a job stands for", "jobs:show_sql", (_JOB, _CONNECTION, _OUTPUT)),
+        Command("cancel", "Request the cancellation of a job", "jobs:cancel_job", (_JOB, _CONNECTION, _OUTPUT)),
+        Command("sql", "Show the SQL of a job", "jobs:show_sql", (_JOB, _CONNECTION, _OUTPUT)),
     ),
 )
 
@@ -156,8 +165,8 @@ COMMANDS: Final[tuple[Command | Group, ...]] = (
         "Test a connection and its permissions",
         "connection:test",
         (_CONNECTION, _OUTPUT),
-        "Make one call each for jobs, tables and SQL, as the Test button of the connection does. Exit code 0 if jobs "
-        "can be managed.",
+        "Send one request each for jobs, tables and SQL, as the Test button of the connection does. Exit code 0 if "
+        "jobs can be managed.",
     ),
     Command(
         "validate",
@@ -172,7 +181,7 @@ COMMANDS: Final[tuple[Command | Group, ...]] = (
                 {
                     "default": "2024-01-01/2024-01-02",
                     "metavar": "START/END",
-                    "help": "data interval that stands in for the templates of a file (default: 2024-01-01/2024-01-02)",
+                    "help": "data interval for the templates of a file (default: 2024-01-01/2024-01-02)",
                 },
             ),
             Argument(
@@ -181,12 +190,12 @@ COMMANDS: Final[tuple[Command | Group, ...]] = (
             ),
             _OUTPUT,
         ),
-        "Apply every rule that an operator applies before it submits a job, but for those that need to know the "
-        "tables. Needs no connection. Exit code 0 if all files are right.",
+        "Apply every rule that an operator applies before it submits a job, except those that need table descriptions. "
+        "Needs no connection. Exit code 0 if all files are valid.",
     ),
     Command(
         "explain",
-        "Say what an error means and what to do",
+        "Explain an error and how to fix it",
         "explain:explain",
         (
             Argument(
@@ -194,11 +203,11 @@ COMMANDS: Final[tuple[Command | Group, ...]] = (
                 {
                     "nargs": "?",
                     "metavar": "ERROR",
-                    "help": "its class, or a part of that, such as PolarisGuardError or guard; without: all there are",
+                    "help": "its class, or a part of the name, such as PolarisGuardError or guard; omit it to list all",
                 },
             ),
         ),
-        "Print the entries of the troubleshooting page whose name has the word. Needs no connection. Exit code "
+        "Print the entries of the troubleshooting page whose name contains the word. Needs no connection. Exit code "
         f"{WRONG_ARGUMENTS} if there is none.",
     ),
     _JOBS,

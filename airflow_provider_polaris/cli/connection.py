@@ -29,7 +29,7 @@ class CommandHook(PolarisHook):
             return connection_of_commands(conn_id)
         except AirflowNotFoundException:
             raise CommandError(
-                f"there is no connection {conn_id!r}. Make it in Airflow's UI or with 'airflow connections add', set "
+                f"there is no connection {conn_id!r}. Create it in Airflow's UI or with 'airflow connections add', set "
                 f"AIRFLOW_CONN_{conn_id.upper()}, or name another one with --conn-id."
             ) from None
 

@@ -30,7 +30,7 @@ def explain(arguments: Any, screen: Output) -> int:
         screen.print_result(_overview(page, entries))
         return 0
     # Also accepts the form in a log or a link: "package.module.PolarisGuardError:",
-    # # "troubleshooting.md#polarisguarderror".
+    # "troubleshooting.md#polarisguarderror".
     word = re.split(r"[.#/]", arguments.error.strip(" .:#"))[-1].lower()
     found = [name for name in entries if word and word in name.lower()]
     if not found:

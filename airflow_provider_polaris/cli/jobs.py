@@ -45,12 +45,12 @@ def cancel_job(arguments: Any, screen: Output) -> int:
     with connected(arguments.conn_id) as hook:
         job = JobState.from_wire(hook.get_job(arguments.job_id))
         if job.is_terminal:
-            raise CommandError(f"{_named(job)} has ended: it is {job.status!r}, and there is nothing to cancel.")
+            raise CommandError(f"{_named(job)} has ended: it is {job.status!r}, so there is nothing to cancel.")
         status = hook.cancel_job(job.job_id)
     if arguments.output == "json":
         screen.print_json({"id": job.job_id, "status": status})
     else:
-        screen.print_result(f"{_named(job)} was asked to cancel; its status is {status!r}.")
+        screen.print_result(f"{_named(job)} is to be canceled; its status is {status!r}.")
     return 0
 
 
@@ -62,7 +62,7 @@ def show_sql(arguments: Any, screen: Output) -> int:
         job = JobState.from_wire(hook.get_job(arguments.job_id))
     sql = job.query or job_statement(job.body.get("spec") or {})
     if sql is None:
-        raise CommandError(f"{_named(job)} has no SQL: Druid SQL has no statement that does what it does.")
+        raise CommandError(f"{_named(job)} has no SQL: Druid SQL has no equivalent statement.")
     if arguments.output == "json":
         screen.print_json({"id": job.job_id, "sql": sql})
     else:

@@ -54,7 +54,7 @@ def _check(name: str, interval: Interval, params: dict[str, str]) -> dict[str, A
         return {"file": name, "valid": False, "message": str(error)}
     about = f"a valid {spec.type} job" + (f" for table {spec.target.table_name!r}" if hasattr(spec, "target") else "")
     if templated:
-        about += f", with its templates filled in for the data interval {interval.to_wire()}"
+        about += f", with its templates rendered for the data interval {interval.to_wire()}"
     return {"file": name, "valid": True, "message": f"{about}."}
 
 
@@ -117,6 +117,6 @@ def fill_in(text: str, interval: Interval, params: Mapping[str, str]) -> str:
         return environment.from_string(text).render(known)
     except TemplateError as error:
         raise CommandError(
-            f"a template can't be filled in: {error}. Known here are {', '.join(sorted(known))}; give params with "
-            "--param NAME=VALUE."
+            f"a template can't be rendered: {error}. The available names are {', '.join(sorted(known))}. Set params "
+            "with --param NAME=VALUE."
         ) from None

@@ -29,7 +29,7 @@ def watch_job(arguments: Any, screen: Output) -> int:
             state = watcher.until_end(arguments.poll_interval)
         except KeyboardInterrupt:
             screen.print_message(
-                f"Stopped watching; Polaris job {first.job_id!r} goes on, and was {watcher.status!r} last."
+                f"Stopped watching. Polaris job {first.job_id!r} continues; its last status was {watcher.status!r}."
             )
             return INTERRUPTED
         if state is None:
@@ -89,8 +89,8 @@ class _Watcher:
     def timed_out(self) -> str:
         """Return the message for a timeout."""
         return (
-            f"Polaris job {self._tracker.job_id!r} is still {self.status!r} after {self._timeout:g} s and goes on. "
-            "Watch it again, or longer with --timeout."
+            f"Polaris job {self._tracker.job_id!r} is still {self.status!r} after {self._timeout:g} s and continues. "
+            "Watch it again, or raise --timeout."
         )
 
     def _look(self) -> JobStatus | None:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The emulator as an ASGI application.
+Create the emulator as an ASGI application.
 """
 
 from __future__ import annotations

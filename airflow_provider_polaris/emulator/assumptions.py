@@ -17,7 +17,7 @@ class AssumptionError(ValueError):
 
     def __init__(self, text: str, key: str) -> None:
         known = ", ".join(f"{name}={'|'.join(values)}" for name, values in ASSUMPTIONS.items())
-        super().__init__(f"assumption {text!r} is not known; these are: {known}.")
+        super().__init__(f"assumption {text!r} is unknown. The known ones are: {known}.")
         self.key = key
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Connections that end when their client falls silent: uvicorn waits for ever for a request, its body, and its reader.
+Close connections whose client neither sends nor reads; uvicorn itself has no limit for a request, its body, or a reply.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final, Literal
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-#: Seconds for the whole head of a request, and for each piece of a body or an answer.
+#: Seconds for the whole head of a request, and for each piece of a body or a reply.
 PATIENCE: Final = 60
 
 
@@ -19,40 +19,40 @@ class PatientProtocol(H11Protocol):
     """
     One connection; it ends after :data:`PATIENCE` seconds of waiting for the client.
 
-    The head of a request has to be complete by then: a client that sends a byte now and then holds nothing. While a
-    request is worked on nobody waits for the client, however long it takes.
+    The whole head of a request must arrive within that time, so a client that sends a byte now and then can't keep the
+    connection open. There is no limit while the emulator handles a request.
     """
 
     _awaited: Literal["head", "body", "reader"] | None = None
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Begin to wait for the first request."""
+        """Set the deadline for the first request."""
         super().connection_made(transport)
         self._watch()
 
     def data_received(self, data: bytes) -> None:
-        """Take what the client sends."""
+        """Process received bytes, and update the deadline."""
         super().data_received(data)
         self._watch()
 
     def pause_writing(self) -> None:
-        """Begin to wait for the client to read."""
+        """Set the deadline for the client to read the reply."""
         super().pause_writing()
         self._watch()
 
     def resume_writing(self) -> None:
-        """The client has read."""
+        """Update the deadline, because the client has read the reply."""
         super().resume_writing()
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing any more."""
+        """Remove the deadline."""
         super().connection_lost(exc)
         self._stop()
 
     def _watch(self) -> None:
-        """Look what the client has to do now, and give it a new deadline unless it is in the middle of a head."""
+        """Determine what the client must do next, and set a new deadline unless a head is incomplete."""
         awaited: Literal["head", "body", "reader"] | None = None
         if self.flow.write_paused:
             awaited = "reader"

@@ -41,7 +41,7 @@ class Hosts:
     An address that isn't loopback is served only by an emulator that listens on all addresses (``0.0.0.0`` or ``::``):
     a page can't rebind an address, only a name.
 
-    :param told: Configured names and addresses, in any case; IPv6 addresses without brackets.
+    :param told: The configured names and addresses, in any case; IPv6 addresses without brackets.
     """
 
     def __init__(self, told: Iterable[str] = ()) -> None:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Running emulators on sockets: one in this thread for the command line, any number in the background for tests.
+Run emulators on sockets: one in this thread for the command line, any number in a background thread for tests.
 """
 
 from __future__ import annotations
@@ -37,27 +37,28 @@ _T = TypeVar("_T")
 
 def bind(host: str, port: int) -> socket.socket:
     """
-    Take a port.
+    Bind a port.
 
     :param host: Name or address.
-    :param port: Port; 0 takes a free one.
+    :param port: Port; 0 selects a free one.
     :return: A bound socket.
-    :raises OSError: The address is taken or isn't ours.
+    :raises OSError: The address is in use or is not an address of this machine.
     """
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     listener = socket.create_server((host, port), family=family, backlog=2048)
-    # Accepted connections inherit this. asyncio sets it only on sockets made with proto=IPPROTO_TCP, and without it the
-    # body of an answer waits some 40 ms for the client's delayed acknowledgement of the headers.
+    # Accepted connections inherit this option. asyncio sets it only on sockets that were created with
+    # proto=IPPROTO_TCP. Without it, the body of a reply is delayed by about 40 ms until the client acknowledges the
+    # headers.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
 def make_server(app: FastAPI, on_ready: Callable[[], None]) -> uvicorn.Server:
     """
-    Return a server that logs warnings and worse only.
+    Return a server that logs only warnings and errors.
 
-    :param app: What it serves.
-    :param on_ready: Called once, when the server answers.
+    :param app: The application.
+    :param on_ready: Called once, when the server accepts requests.
     """
 
     async def outermost(scope: Scope, receive: Receive, send: Send) -> str | None:
@@ -68,8 +69,8 @@ def make_server(app: FastAPI, on_ready: Callable[[], None]) -> uvicorn.Server:
 
 
 def _dropped(scope: Scope) -> str | None:
-    # uvicorn closes the connection, and logs an error, when an application returns something.
-    return "the reply, dropped as it was asked to" if DROP_REPLY in scope else None
+    # uvicorn closes the connection, and logs an error with this value, when an application returns a value.
+    return "the reply, dropped by a fault" if DROP_REPLY in scope else None
 
 
 def _config(outermost: Any, **options: Any) -> uvicorn.Config:
@@ -87,7 +88,7 @@ def _config(outermost: Any, **options: Any) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it is ready."""
+    """A server that calls a function when it is ready."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -101,11 +102,11 @@ class _Server(uvicorn.Server):
 @dataclass(frozen=True)
 class RunningEmulator:
     """
-    An emulator that answers.
+    An emulator that accepts requests.
 
     :param base_url: ``http://127.0.0.1:PORT``.
-    :param app: Its application; ``app.state.emulator`` is what is behind it.
-    :param settings: What it was made with.
+    :param app: Its application; ``app.state.emulator`` is its state.
+    :param settings: Its settings.
     """
 
     base_url: str
@@ -114,37 +115,37 @@ class RunningEmulator:
 
     @property
     def emulator(self) -> Emulator:
-        """The state behind the application."""
+        """The state of the application."""
         emulator = self.app.state.emulator
         assert isinstance(emulator, Emulator)
         return emulator
 
     @property
     def project_url(self) -> str:
-        """The URL that all paths of the API start with."""
+        """The URL with which all paths of the API begin."""
         return f"{self.base_url}/v1/projects/{self.settings.project_id}"
 
 
 class EmulatorServer:
     """
-    One server in a thread of this process, and any number of emulators behind it, each on a port of its own.
+    One server in a thread of this process with any number of emulators, each on its own port.
 
-    A connection belongs to the emulator whose port it was made to. A request that comes late, even on a connection
-    that was kept alive, never reaches another emulator. It is a context manager; leaving the block stops the thread.
+    A connection belongs to the emulator of its port. A late request, even on a kept-alive connection, never reaches
+    another emulator. This is a context manager; leaving the block stops the thread.
     """
 
     def __init__(self) -> None:
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server = _Server(_config(_nothing, lifespan="off"), self._on_ready)
-        # Without a socket: each emulator brings its own.
+        # Without a socket: each emulator has its own.
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": []}, name="polaris-emulator")
 
     def __enter__(self) -> EmulatorServer:
         """
         Start the thread.
 
-        :raises RuntimeError: It isn't ready in time.
+        :raises RuntimeError: The thread isn't ready in time.
         """
         self._thread.start()
         if not self._ready.wait(_PATIENCE):
@@ -161,12 +162,12 @@ class EmulatorServer:
         """
         Run a new emulator on a free port of 127.0.0.1 until the block ends.
 
-        At the end the port is closed first, so that no request comes in. Requests that are being handled get five
-        seconds; then the emulator's database is closed.
+        At the end the port is closed first, so that no more requests arrive. Open requests get five seconds; then the
+        emulator's database is closed.
 
-        :param settings: What it is made with; None takes the defaults.
-        :param options: Passed on to :func:`create_app`.
-        :return: The emulator, ready.
+        :param settings: Settings of the emulator; None uses the defaults.
+        :param options: Options of :func:`create_app`.
+        :return: The running emulator.
         """
         settings = settings or EmulatorSettings()
         app = create_app(settings, **options)
@@ -193,10 +194,10 @@ class EmulatorServer:
 
 class _Door:
     """
-    The port of one emulator, with the connections and requests that came through it. Only the loop uses it.
+    The port of one emulator, with its connections and requests. Used only on the event loop.
 
-    :param server: The server in whose loop it is.
-    :param app: What answers.
+    :param server: The server whose loop it uses.
+    :param app: The application that handles the requests.
     """
 
     def __init__(self, server: uvicorn.Server, app: FastAPI) -> None:
@@ -210,16 +211,16 @@ class _Door:
         self._closed = False
 
     async def open(self, listener: socket.socket) -> None:
-        """Answer whoever connects."""
+        """Accept connections."""
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(self._connected, sock=listener, backlog=self._config.backlog)
 
     async def close(self) -> None:
-        """Take no more requests, and wait for those that are being handled, but not for long."""
+        """Accept no more requests, and wait for the open ones for a limited time."""
         assert self._listener is not None
         self._closed = True
-        # asyncio leaves a connection open that it is accepting while the listener is closed. So accept no more first,
-        # and let those that were accepted become connections, which takes two turns of the loop.
+        # asyncio leaves a connection open if it accepts it while the listener is closed. So stop accepting first, and
+        # let accepted sockets become connections, which takes two iterations of the loop.
         asyncio.get_running_loop().remove_reader(self._listener.sockets[0].fileno())
         for _ in range(3):
             await asyncio.sleep(0)
@@ -240,7 +241,7 @@ class _Door:
         return protocol
 
     async def _outermost(self, scope: Scope, receive: Receive, send: Send) -> str | None:
-        if self._closed:  # the connection was being made while the port was closed
+        if self._closed:  # the connection was accepted while the port was closed
             return "nothing, because the emulator has stopped"
         request = asyncio.current_task()
         assert request is not None
@@ -251,7 +252,7 @@ class _Door:
 
 
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve nothing: a server without sockets is never asked."""
+    """Do nothing: a server without sockets gets no requests."""
 
 
 @contextmanager
@@ -259,9 +260,9 @@ def running_emulator(settings: EmulatorSettings | None = None, **options: Any) -
     """
     Run an emulator in a thread of this process, on a free port of 127.0.0.1, until the block ends.
 
-    :param settings: What it is made with; None takes the defaults.
-    :param options: Passed on to :func:`create_app`.
-    :return: The emulator, ready.
+    :param settings: Settings of the emulator; None uses the defaults.
+    :param options: Options of :func:`create_app`.
+    :return: The running emulator.
     """
     with EmulatorServer() as server, server.emulator(settings, **options) as running:
         yield running

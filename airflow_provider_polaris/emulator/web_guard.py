@@ -68,18 +68,18 @@ class WebGuard:
         if not scope["path"].startswith("/"):
             return (
                 400,
-                f"The request asks for {scope['path']!r}, which is not a path. Don't use the emulator as a proxy.",
+                f"The request target {scope['path']!r} is not a path. Don't use the emulator as a proxy.",
             )
         hosts = headers.getlist("host")
         if len(hosts) != 1:
-            return 400, f"The request has {len(hosts)} Host headers, and needs one."
+            return 400, f"The request has {len(hosts)} Host headers, but must have one."
         name = host_name(hosts[0])
         if name is None:
             return 400, f"The Host header {hosts[0]!r} is not of the form NAME:PORT."
         if not self._hosts.serves(name):
             return 421, (
                 f"Host {name!r} is not one that this emulator serves, so the request may come from a web page of "
-                f"another site. Start the emulator with --allow-host {name}, or ask for it as 127.0.0.1 or localhost."
+                f"another site. Start the emulator with --allow-host {name}, or use the address 127.0.0.1 or localhost."
             )
         foreign = _foreign_site(scope, headers, hosts[0])
         return None if foreign is None else (403, f"{foreign} Web pages of other sites can't use the emulator.")

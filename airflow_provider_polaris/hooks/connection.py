@@ -55,7 +55,7 @@ class _Extra:
             return None
         if not isinstance(value, str):
             # The message omits the value: it may be a secret.
-            raise self.refuse(name, f"must be text, and is of type {type(value).__name__!r}. Put it in quotes.")
+            raise self.refuse(name, f"must be text, but has the type {type(value).__name__!r}. Put it in quotes.")
         return value.strip() or None
 
     def refuse(self, name: str, why: str) -> PolarisSpecError:
@@ -104,8 +104,8 @@ class _Extra:
         if not Path(text).exists():
             raise self.refuse(
                 "verify",
-                f"is {text!r}, and there is no such file on this machine. "
-                f"Give 'true', 'false', or the path of a file with CA certificates that every worker has.",
+                f"is {text!r}, which is not a file on this machine. Set it to 'true', 'false', or the path of a file "
+                "with CA certificates that exists on every worker.",
             )
         return text
 

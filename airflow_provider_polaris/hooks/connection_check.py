@@ -49,7 +49,7 @@ _JOBS = _Probe(
     "ManageIngestionJobs", "no job can be submitted", lambda client: next(client.iter_jobs(page_size=1, limit=1), None)
 )
 _OTHERS = (
-    _Probe("ViewTables", "tables can't be looked up", lambda client: next(client.iter_tables(), None)),
+    _Probe("ViewTables", "tables can't be read", lambda client: next(client.iter_tables(), None)),
     _Probe("AccessQueries", "no SQL query can be run", lambda client: client.query("SELECT 1")),
 )
 
@@ -92,8 +92,8 @@ class _HurriedSession(PolarisSession):
 
     def _too_slow(self, what: str) -> _TooSlowError:
         return _TooSlowError(
-            f"{self._settings.base_url} took the request and gave {what}, which is as long as this check waits: try "
-            f"again, and if it stays so, check host and proxies in connection {self._settings.connection_name!r}."
+            f"{self._settings.base_url} accepted the request but sent {what}, the time limit of this check. Try again. "
+            f"If it fails again, check host and proxies in connection {self._settings.connection_name!r}."
         )
 
 
@@ -122,8 +122,8 @@ def check_connection(
     except Exception as error:
         # The user reads a form, not a log. The error's text may quote the connection, so it is omitted.
         return False, (
-            f"connection {connection_id!r} can't be tested: {type(error).__name__} while reading it or asking Polaris. "
-            f"Try PolarisHook({connection_id!r}).get_conn() in Python to see the whole error."
+            f"connection {connection_id!r} can't be tested: {type(error).__name__} while it was read or used. Run "
+            f"PolarisHook({connection_id!r}).get_conn() in Python to see the complete error."
         )
 
 
@@ -139,7 +139,7 @@ def _check(client: PolarisClient, settings: ClientSettings, too_late: Callable[[
     works, fails = [], []
     for probe in _OTHERS:
         if too_late():
-            fails.append(f"{probe.permission} was not tried, because the service answers slowly")
+            fails.append(f"{probe.permission} was not tested, because the service answers slowly")
             continue
         try:
             probe.call(client)

@@ -86,7 +86,7 @@ FIELDS = (
         "proxies",
         "Proxies",
         'One proxy URL for all requests, or JSON such as {"https": "http://proxy:3128"}. '
-        "Empty: the worker's environment decides.",
+        "Empty: the proxies of the worker's environment.",
     ),
     FormField(
         "request_timeout",

@@ -88,9 +88,9 @@ def check_pattern(pattern: str, connection_id: str) -> None:
     unknown = [name for name in _FIELD.findall(pattern) if name not in _FIELDS]
     if unknown:
         raise PolarisSpecError(
-            f"{where}, where {{{unknown[0]}}} is unknown. Only {{project_id}}, {{job_id}} and {{table}} are filled in."
+            f"{where}, where {{{unknown[0]}}} is unknown. Only {{project_id}}, {{job_id}} and {{table}} are replaced."
         )
     if "{" in (rest := _FIELD.sub("", pattern)) or "}" in rest:
         raise PolarisSpecError(
-            f"{where}, which has a brace too many. Only {{project_id}}, {{job_id}} and {{table}} are filled in."
+            f"{where}, which has an unmatched brace. Only {{project_id}}, {{job_id}} and {{table}} are replaced."
         )

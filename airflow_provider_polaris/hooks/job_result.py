@@ -16,13 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar
 
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisJobError, PolarisSpecError
 from airflow_provider_polaris.jobs.status.completion import completion_error
-from airflow_provider_polaris.jobs.status.state import (
-    TERMINAL_STATUSES,
-    JobState,
-    LogEntry,
-    normalize_status,
-    parse_log,
-)
+from airflow_provider_polaris.jobs.status.state import JobState, LogEntry, parse_log
+from airflow_provider_polaris.jobs.status.statuses import TERMINAL_STATUSES, normalize_status
 from airflow_provider_polaris.jobs.time.interval import Interval
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisTransportError,
     with_link,
 )
-from airflow_provider_polaris.jobs.status.state import JobState, is_known_status
+from airflow_provider_polaris.jobs.status.state import JobState
+from airflow_provider_polaris.jobs.status.statuses import is_known_status
 from airflow_provider_polaris.jobs.status.wait_tracker import copy_error
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class WorkerWait:
         try:
             job = JobState.from_wire(self._hook.get_job(self._tracker.job_id))
         except PolarisError as error:
-            self._log.debug("What Polaris says about job %r can't be read: %s", self._tracker.job_id, error)
+            self._log.debug("The description of Polaris job %r can't be read: %s", self._tracker.job_id, error)
             return
         warning = self._patience.warning(job, now.timestamp())
         if warning is not None:

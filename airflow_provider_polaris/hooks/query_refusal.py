@@ -89,10 +89,10 @@ class QueryRefusal:
         found = {name: text for name, text in words.items() if column and column in text} or words
         names = " or ".join(found)
         if len(found) == 1:
-            shown = f"It reads {quote(*found.values())}"
+            shown = f"Its value is {quote(*found.values())}"
         else:
-            shown = "; ".join(f"{name} reads {quote(text)}" for name, text in found.items())
-        reason = f"Polaris says {self.reason!r}" if self.reason else "Polaris says that the query is wrong"
+            shown = "; ".join(f"{name} is {quote(text)}" for name, text in found.items())
+        reason = f"Polaris reports {self.reason!r}" if self.reason else "Polaris reports that the query is wrong"
         return PolarisSpecError(
             f"{names} doesn't work on table {table.name!r}: {reason}. {shown}.{aftermath} Correct it: a retry would "
             "get the same answer."

@@ -22,7 +22,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisGuardError,
     PolarisGuardUnansweredError,
 )
-from airflow_provider_polaris.jobs.sql.expressions import quote_identifier
+from airflow_provider_polaris.jobs.sql.parsing import quote_identifier
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.tables.storage_policy import TableStorage
 from airflow_provider_polaris.runtime.deadline import Deadline
@@ -58,7 +58,7 @@ class CountErrorAdvice:
     aftermath: str = " Nothing was submitted."
     advice: str = (
         " If you are sure that the source has all rows, run the task with on_empty_source='submit' and "
-        "on_shrink='submit', which counts nothing (on_shrink='{{ params.on_shrink }}' lets one run say so)."
+        "on_shrink='submit', which turns the counts off (on_shrink='{{ params.on_shrink }}' allows it for one run)."
     )
 
 
@@ -129,7 +129,7 @@ class RowCounter:
         except (PolarisGuardUnansweredError, PolarisApiError) as error:
             # Druid has no table without segments. Source: druid.apache.org/docs/latest/querying/sql.
             if table.is_empty and not (isinstance(error, PolarisApiError) and error.status != 400):
-                self._log.info("Table %r has no data, by its description.", table.name)
+                self._log.info("Table %r has no data, according to its description.", table.name)
                 return []
             raise
 
@@ -151,8 +151,8 @@ class RowCounter:
             raise found.error
         if found.fault.passes(table):
             raise PolarisGuardUnansweredError(
-                f"Polaris couldn't count rows: it doesn't know table or column yet and says {found.fault.reason!r}."
-                f"{self._purpose.aftermath} A retry asks again."
+                "Polaris couldn't count rows: queries can't read the table or a column yet; Polaris reports "
+                f"{found.fault.reason!r}.{self._purpose.aftermath} A retry counts again."
             )
         raise found.fault.of_words(words, table, self._purpose.aftermath) or found.error
 
@@ -199,7 +199,8 @@ class RowCounter:
                 raise
             query_id = self._start(sql, context)
             self._log.warning(
-                "Polaris counts rows only without %r, so rows that no job can read yet may be among them. It said: %s",
+                "Polaris rejects %r in the query context, so the count may include rows that no job can read yet. Its "
+                "answer: %s",
                 "includeSegmentSource",
                 error,
             )
@@ -213,8 +214,8 @@ class RowCounter:
             except PolarisAmbiguousSubmitError as error:
                 cause = error.__cause__ or error
         raise PolarisGuardUnansweredError(
-            f"Polaris didn't answer {_MOST_STARTS} times when it was asked to count rows.{self._purpose.aftermath} "
-            f"{cause} A retry asks again."
+            f"Polaris didn't answer {_MOST_STARTS} requests to count rows.{self._purpose.aftermath} {cause} A retry "
+            "counts again."
         )
 
     def _await(self, query_id: str) -> None:
@@ -230,13 +231,13 @@ class RowCounter:
                 said = f": {fault.reason!r}" if fault.reason else ""
                 unanswered = PolarisGuardUnansweredError(
                     f"Polaris couldn't count rows: query {query_id!r} failed{said}.{self._purpose.aftermath} A retry "
-                    "asks again."
+                    "counts again."
                 )
                 raise _WrongQuery(fault, unanswered) if fault.is_of_query else unanswered
             if not self._limits.sleep(pause, end):
                 raise PolarisGuardUnansweredError(
-                    f"Polaris couldn't count rows in time: query {query_id!r} is still {state!r} and was canceled."
-                    f"{self._purpose.aftermath} A retry asks again."
+                    f"Polaris couldn't count rows in time: query {query_id!r} is still {state!r} and was "
+                    f"canceled.{self._purpose.aftermath} A retry counts again."
                 )
             if pause < _LONGEST_PAUSE <= 2 * pause:
                 self._log.info("Polaris is still counting rows (query %r is %r).", query_id, state)
@@ -257,8 +258,8 @@ class RowCounter:
             stream = JobState.from_wire(row)
             if not stream.is_terminal:
                 raise self._blind(
-                    f"streaming job {stream.job_id!r} writes to table {table.name!r}, so that it counts rows that no "
-                    "job can read yet"
+                    f"streaming job {stream.job_id!r} writes to table {table.name!r}, so the count would include rows "
+                    "that no job can read yet"
                 )
         self._check_total(table)
 
@@ -269,13 +270,12 @@ class RowCounter:
         seen = answer[0].get("n") if answer else None
         if isinstance(total, int) and seen != total:
             raise self._blind(
-                f"it sees {seen} rows in table {table.name!r}, of which Polaris says that {total} can be read by jobs"
+                f"it counts {seen} rows in table {table.name!r}, but jobs can read {total} according to Polaris"
             )
 
     def _blind(self, why: str) -> PolarisGuardError:
         return PolarisGuardError(
             f"{self._purpose.rows} can't be counted: asynchronous SQL is unavailable ({self._refusal}), and "
-            f"synchronous SQL can't be relied on, because {why}.{self._purpose.aftermath} Have asynchronous SQL "
-            "enabled for the project and allow it to the API key, or let the table precache all its data."
-            f"{self._purpose.advice}"
+            f"synchronous SQL is not reliable, because {why}.{self._purpose.aftermath} Enable asynchronous SQL for the "
+            f"project and the API key, or precache all data of the table.{self._purpose.advice}"
         )

@@ -63,7 +63,7 @@ def floor(instant: datetime | str, granularity: str) -> str:
     except UnreadableInstantError as error:
         raise PolarisSpecError(
             f"instant {quote(f'{instant}')} {error}. Pass data_interval_start or partition_date, for example; a run "
-            "that has none of the two needs a param."
+            "with neither needs a param."
         ) from None
     return format_instant(Granularity.parse(granularity).floor(parsed))
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.operators.job_run.cancel_on_kill import CancelOnKill
     from airflow_provider_polaris.operators.job_run.options import JobOptions
     from airflow_provider_polaris.operators.job_run.run import JobRun
-    from airflow_provider_polaris.operators.submission.record import Store
     from airflow_provider_polaris.runtime.compat import Context
 
 
@@ -171,7 +170,7 @@ class PolarisBaseOperator(ResumingOperator):
         """
         Log the request that the task would make, the equivalent SQL, and a description of its tables.
 
-        Submits, counts and writes nothing. Reads table descriptions from Polaris; if that fails, a log line says so.
+        Submits, counts and writes nothing. Reads table descriptions from Polaris; if that fails, the log states it.
         In Airflow 2, ``airflow tasks test --dry-run`` calls this method. Airflow 3 has no such option; use
         ``airflow tasks test DAG TASK DATE --env-vars '{"POLARIS_DRY_RUN": "true"}'`` there. Give a date that has no
         run: in Airflow 3, ``tasks test`` stores the final state of the task, which is skipped in this case.
@@ -260,35 +259,10 @@ class PolarisBaseOperator(ResumingOperator):
         return self._new_run(as_text(self.polaris_conn_id, "polaris_conn_id"), options, deadline, context)
 
     def _submit(self, run: JobRun, context: Context) -> None:
-        from airflow_provider_polaris.jobs.errors import PolarisApiError
-        from airflow_provider_polaris.operators.constant_columns import warn_of_constants
-        from airflow_provider_polaris.operators.dry_run.report import is_task_test, show_problems, show_request
-        from airflow_provider_polaris.operators.job_run.asset_events import TableChange
-        from airflow_provider_polaris.operators.job_run.run import NoJobNeeded
-        from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
-        from airflow_provider_polaris.runtime.failure import is_permanent
+        from airflow_provider_polaris.operators.new_job import submit_job
 
-        run.kill.prepare(run.hook.settings, cancels=run.options.cancel_on_kill)
-        spec = self.plan_job(context, run.hook)
-        warn_of_constants(spec, self.log)
-        if is_task_test(context):
-            show_request(self, spec, run.hook)
-        identity = TaskIdentity.from_context(context, self.retries)
-        try:
-            job = run.submit(
-                spec,
-                identity,
-                self._store(context) if run.options.durable else None,
-                guards=lambda earlier: self.guard_job(spec, run, earlier),
-                optional_context=self.optional_context,
-            )
-        except PolarisApiError as error:
-            if is_permanent(error):
-                show_problems(spec, run.hook.polaris_conn_id, self.log)
-            raise
-        except NoJobNeeded as reason:
-            self.log.info("%s", reason)
-            self._emit_asset_event(run, TableChange.without_job(spec), context)
+        job = submit_job(self, run, context)
+        if job is None:
             return
         self._set_job(run)
         self.has_pushed_links = True
@@ -297,15 +271,6 @@ class PolarisBaseOperator(ResumingOperator):
             return
         if not run.wait():
             self.defer(**run.deferral())
-
-    def _store(self, context: Context) -> Store | None:
-        store: Store | None = context.get("task_state_store")
-        if store is None:
-            self.log.info(
-                "This Airflow has no task state store (new in 3.3). A retry of this task finds its job by the marker "
-                "in Polaris' list of jobs."
-            )
-        return store
 
     def _new_run(self, conn_id: str, options: JobOptions, deadline: datetime | None, context: Context) -> JobRun:
         from airflow_provider_polaris.hooks.polaris import PolarisHook

@@ -32,8 +32,8 @@ class PolarisDeleteDataOperator(PolarisBaseOperator):
     previous try. If there is nothing to delete, the job completes with a warning and the task succeeds, unless
     ``fail_on_warning=True``.
 
-    **Kill.** Polaris cannot cancel a deletion. If the task is killed or times out, the job continues, and the log says
-    so.
+    **Kill.** Polaris cannot cancel a deletion. If the task is killed or times out, the job continues, and the log
+    states it.
 
     Waiting, deadlines, links, XComs and the other arguments are described in
     :class:`~airflow_provider_polaris.operators.base.PolarisBaseOperator`.

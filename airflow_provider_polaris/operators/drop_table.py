@@ -24,8 +24,8 @@ class PolarisDropTableOperator(PolarisBaseOperator):
     **Retry and clear.** A retry resumes the job of the previous try. A task that is cleared after the table was dropped
     fails, because the table no longer exists.
 
-    **Kill.** Polaris cannot cancel a deletion. If the task is killed or times out, the job continues, and the log says
-    so.
+    **Kill.** Polaris cannot cancel a deletion. If the task is killed or times out, the job continues, and the log
+    states it.
 
     Waiting, deadlines, links, XComs and the other arguments are described in
     :class:`~airflow_provider_polaris.operators.base.PolarisBaseOperator`.

@@ -53,7 +53,7 @@ def as_count(value: Any, field: str) -> int | None:
         return None
     number = _number(value)
     if number is None or number < 0 or number != int(number):
-        raise PolarisSpecError(f"{field} {quote(value)} is not a whole number from 0 on.")
+        raise PolarisSpecError(f"{field} {quote(value)} is not a whole number of at least 0.")
     return int(number)
 
 
@@ -79,11 +79,11 @@ def as_text(value: Any, field: str) -> str:
 
     :param value: The rendered argument.
     :param field: Its name, for the error.
-    :raises PolarisSpecError: The value is no text, is missing or empty, or is the text ``None`` of a template without a
-        value.
+    :raises PolarisSpecError: The value is not text, is missing or empty, or is the text ``None`` of a template without
+        a value.
     """
     if is_none(value) or (isinstance(value, str) and not value.strip()):
-        raise PolarisSpecError(f"{field} is {quote(value)}: it needs a value. Check the template that makes it.")
+        raise PolarisSpecError(f"{field} is {quote(value)}: it needs a value. Check the template that renders it.")
     if not isinstance(value, str):
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         kind = "number" if is_number else type(value).__name__

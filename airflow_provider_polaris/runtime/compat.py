@@ -32,7 +32,7 @@ from airflow.providers.common.compat.sdk import (  # type: ignore[attr-defined]
 
 if TYPE_CHECKING:
     # Types only, imported under TYPE_CHECKING: they moved to airflow.sdk in 3.0. Before, Connection is a database
-    # model, # which operator modules need not load.
+    # model, which operator modules need not load.
     from airflow.providers.common.compat.sdk import Connection as Connection
     from airflow.providers.common.compat.sdk import Context as Context
     from airflow.providers.common.compat.sdk import TaskInstanceKey as TaskInstanceKey
@@ -76,7 +76,7 @@ def connection_of_commands(conn_id: str) -> Connection:
     """
     Return a connection as Airflow's own commands do: from secrets backends, the environment, or the database.
 
-    Since 3.0 the connection API of tasks doesn't read the database in a process that is no task.
+    Since 3.0 the connection API of tasks doesn't read the database in a process that doesn't run a task.
 
     :param conn_id: Its id.
     :raises AirflowNotFoundException: The connection doesn't exist.
@@ -96,7 +96,7 @@ def outlet_of(outlet_events: Any, uri: str) -> tuple[Any, Any] | None:
 
     :param outlet_events: ``outlet_events`` of a task's context.
     :param uri: The URI.
-    :return: None if Airflow knows no such asset.
+    :return: None if Airflow has no such asset.
     """
     from airflow.providers.common.compat.sdk import Asset
 

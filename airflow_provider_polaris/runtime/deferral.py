@@ -46,9 +46,8 @@ def restore_state(memory: type[T], wait: Any) -> T:
     missing = [name for name in names if name not in left]
     if missing:
         raise PolarisProtocolError(
-            f"cannot resume the deferred task: its saved state is {wait!r}, without {', '.join(missing)}. "
-            "Another version of this provider may have deferred it, and its job may still be running: a retry of the "
-            "task resumes it."
+            f"cannot resume the deferred task: its saved state {wait!r} lacks {', '.join(missing)}. Another version of "
+            "this provider may have deferred it, and its job may still be running: a retry of the task resumes it."
         )
     return memory(**{name: left[name] for name in names})
 

@@ -186,13 +186,13 @@ def read_condition(
         check_expression(filter_expression, "filter_expression")
     count = as_count(min_rows, "min_rows")
     if count == 0:
-        raise PolarisSpecError("min_rows 0 is always met. Wait for 1 or more, or leave the sensor out.")
+        raise PolarisSpecError("min_rows 0 is always met. Wait for 1 or more, or omit the sensor.")
     until = None if is_none(up_to) else _instant(up_to)
     span = None if is_none(interval) else _interval(interval)
     if until is not None and span is not None and count is None:
         raise PolarisSpecError(
-            f"up_to {format_instant(until)!r} and interval {span.to_wire()!r} both say until when data has to be "
-            "there. Pass one of them, or min_rows too, which is counted in the interval."
+            f"up_to {format_instant(until)!r} and interval {span.to_wire()!r} both set the time up to which data is "
+            "required. Pass only one of them, or add min_rows, which is counted in the interval."
         )
     if span is None and (until is None or count is not None):
         span = interval_of_run(context, partition_grain=_grain(partition_grain)).interval
@@ -213,7 +213,7 @@ def _instant(value: Any) -> datetime:
     except UnreadableInstantError as error:
         raise PolarisSpecError(f"up_to {quote(value)} {error}.") from None
     if instant >= OPEN_END:
-        raise PolarisSpecError(f"up_to {quote(value)} lies after the year 4999: no data is ever there.")
+        raise PolarisSpecError(f"up_to {quote(value)} lies after the year 4999: no table has such data.")
     return instant
 
 

@@ -91,7 +91,7 @@ class PolarisBackfillTaskGroup(TaskGroup):
     ) -> None:
         decided = sorted(_DECIDED & set(arguments))
         if decided:
-            raise TypeError(f"PolarisBackfillTaskGroup sets {', '.join(decided)} of its jobs itself: leave it out.")
+            raise TypeError(f"PolarisBackfillTaskGroup sets {', '.join(decided)} of its jobs itself: omit it.")
         own = split_group_arguments(arguments, tooltip=f"Load {target_table} from {source_table} by the {split_by}")
         super().__init__(group_id=group_id, **own)
         job = {"source_table": source_table, "target_table": target_table, **arguments}
@@ -161,7 +161,7 @@ class BackfillPlanOperator(ReadOnlyTask):
         step = Granularity.parse(as_text(self.split_by, "split_by"), field="split_by")
         pieces = _cut(whole, step)
         self._check(pieces, whole, step, survey, context)
-        self.log.info("Interval %s in %d pieces by the %s, a job each.", whole, len(pieces), step.value)
+        self.log.info("Interval %s in %d pieces, split by %s, one job each.", whole, len(pieces), step.value)
         return [piece.to_wire() for piece in pieces]
 
     def _whole(self, context: Context) -> Interval:
@@ -193,8 +193,8 @@ class BackfillPlanOperator(ReadOnlyTask):
             if len(pieces) == 1 or not self._passes(whole, survey, context):
                 raise
             raise PolarisSpecError(
-                f"{error} The interval as a whole does, so it is split_by {step.value!r} that cuts through partitions: "
-                "split by a coarser one."
+                f"{error} The whole interval is aligned, so it is split_by {step.value!r} that cuts through "
+                "partitions: split by a coarser one."
             ) from None
 
     def _passes(self, whole: Interval, survey: TableCounter, context: Context) -> bool:
@@ -227,7 +227,7 @@ def _cut(whole: Interval, step: Any) -> list[Interval]:
     pieces = list(islice(whole.buckets(step), most + 1))
     if len(pieces) > most:
         raise PolarisSpecError(
-            f"interval {quote(whole.to_wire())} split by {step.value!r} makes more than {most} pieces, and Airflow "
-            "makes no more tasks of one ([core] max_map_length). Use a coarser split_by, or a shorter interval."
+            f"interval {quote(whole.to_wire())} split by {step.value!r} makes more than {most} pieces, the maximum for "
+            "one mapped task in Airflow ([core] max_map_length). Use a coarser split_by, or a shorter interval."
         )
     return pieces

@@ -127,7 +127,7 @@ class PolarisAgeOutTaskGroup(TaskGroup):
     ) -> None:
         decided = sorted(_DECIDED & set(arguments))
         if decided:
-            raise TypeError(f"PolarisAgeOutTaskGroup sets {', '.join(decided)} of its copy itself: leave it out.")
+            raise TypeError(f"PolarisAgeOutTaskGroup sets {', '.join(decided)} of its copy itself: omit it.")
         own = split_group_arguments(arguments, tooltip=f"Age {source_table} out to {target_table}")
         super().__init__(group_id=group_id, **own)
         common = {"polaris_conn_id": polaris_conn_id, **_among(arguments, _COMMON)}

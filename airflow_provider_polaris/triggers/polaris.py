@@ -190,8 +190,8 @@ class PolarisJobTrigger(BaseTrigger):
         elif result.problem is not None:
             aftermath = f"it could not be canceled: {result.problem}"
         else:
-            how = "was" if result.has_ended else "was asked to be"
-            aftermath = f"it {how} canceled because cancel_on_timeout=True"
+            what = "it was canceled" if result.has_ended else "its cancellation was requested"
+            aftermath = f"{what} because cancel_on_timeout=True"
         return self._event("timeout", tracker.status, str(tracker.timeout_error(aftermath)))
 
     async def _kill(self) -> None:

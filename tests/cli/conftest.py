@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands as a shell runs them, in this process."""
+"""Run commands in this process as a shell runs them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.emulator.testing.client import ROLLUP
 
 @dataclass(frozen=True)
 class Done:
-    """A command that ran: its exit code and what it said."""
+    """A command that has run: its exit code and its output."""
 
     code: int
     out: str
@@ -28,7 +28,7 @@ Run = Callable[..., Done]
 
 @pytest.fixture(scope="package", autouse=True)
 def missing_key_told(airflow_db: None) -> None:
-    """Make Airflow's tables, and let it complain about its missing key before a test looks at stderr."""
+    """Create Airflow's tables, and let it warn about its missing key before a test reads stderr."""
     from airflow.models.crypto import get_fernet
 
     with warnings.catch_warnings():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``test``, ``jobs list``, ``jobs cancel``, ``jobs sql``: what they print, and their exit codes."""
+"""``test``, ``jobs list``, ``jobs cancel`` and ``jobs sql``: output and exit codes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 
 NONE = (
-    "polaris: there is no connection 'nowhere'. Make it in Airflow's UI or with 'airflow connections add', set "
+    "polaris: there is no connection 'nowhere'. Create it in Airflow's UI or with 'airflow connections add', set "
     "AIRFLOW_CONN_NOWHERE, or name another one with --conn-id.\n"
 )
 
@@ -49,13 +49,13 @@ def test_test_with_a_wrong_key_fails_in_one_sentence(polaris_emulator, monkeypat
 
 @pytest.mark.parametrize("arguments", [["test"], ["jobs", "list"], ["jobs", "watch", "x"], ["jobs", "sql", "x"]])
 def test_connection_that_is_not_there_is_one_sentence(run, arguments) -> None:
-    """Every command says which, and how to make it."""
+    """Every command names the missing connection and how to create it."""
     done = run(*arguments, "--conn-id", "nowhere")
     assert (done.code, done.out, done.err) == (1, "", NONE)
 
 
 def test_connection_that_is_not_complete_is_one_sentence(monkeypatch, run) -> None:
-    """What the hook would say."""
+    """The error is the hook's error."""
     monkeypatch.setenv(
         "AIRFLOW_CONN_POLARIS_DEFAULT", json.dumps({"conn_type": "polaris", "host": "http://127.0.0.1:1"})
     )
@@ -66,7 +66,7 @@ def test_connection_that_is_not_complete_is_one_sentence(monkeypatch, run) -> No
 
 
 def test_connection_in_airflows_database_is_found(polaris_emulator, monkeypatch, run) -> None:
-    """As Airflow's own commands find it: what tasks ask doesn't look there."""
+    """Found where Airflow's own commands find it; the API that tasks use doesn't read these places."""
     from airflow.models.connection import Connection
     from airflow.utils.session import create_session
 
@@ -88,7 +88,7 @@ def test_connection_in_airflows_database_is_found(polaris_emulator, monkeypatch,
 
 
 def test_list_shows_the_newest_jobs_first(polaris_emulator, submit, run) -> None:
-    """One line a job, columns under each other; it says when there may be more."""
+    """One line per job in aligned columns; a note states that there may be more."""
     rollup = submit()
     assert polaris_emulator.jobs("hourly")[0]["executionStatus"] == "completed"
     polaris_emulator.hold("pending")
@@ -106,7 +106,7 @@ def test_list_shows_the_newest_jobs_first(polaris_emulator, submit, run) -> None
 
 
 def test_list_of_a_table_or_a_status_leaves_the_rest_out(submit, run) -> None:
-    """Filters are and-ed; JSON is what Polaris answers."""
+    """Filters are combined with AND; JSON output is the answer of Polaris."""
     rollup = submit()
     listed = json.loads(run("jobs", "list", "--table", "hourly", "-o", "json").out)
     assert [(job["id"], job["target"]["tableName"]) for job in listed] == [(rollup, "hourly")]
@@ -115,7 +115,7 @@ def test_list_of_a_table_or_a_status_leaves_the_rest_out(submit, run) -> None:
 
 
 def test_list_of_a_table_whose_name_deceives_is_refused(run) -> None:
-    """The name on the screen would not be the one that was asked for."""
+    """Otherwise the printed name would differ from the requested one."""
     done = run("jobs", "list", "--table", "hour\u200bly")
     assert (done.code, done.out, done.err) == (
         1,
@@ -128,7 +128,7 @@ def test_list_of_a_table_whose_name_deceives_is_refused(run) -> None:
 
 
 def test_list_without_any_job_says_so(submit, run) -> None:
-    """A header alone leaves one to wonder; for programs an empty list is an answer."""
+    """A header alone would be unclear; for programs, an empty list is an answer."""
     submit()
     done = run("jobs", "list", "--table", "nope")
     assert (done.code, done.out, done.err) == (0, "", "No jobs match.\n")
@@ -137,14 +137,14 @@ def test_list_without_any_job_says_so(submit, run) -> None:
 
 
 def test_cancel_of_a_running_job_asks_for_it(polaris_emulator, submit, run) -> None:
-    """The status is the one right after; the job ends as canceled."""
+    """The printed status is the one right after the request; the job ends as canceled."""
     polaris_emulator.hold()
     job_id = submit()
     done = run("jobs", "cancel", job_id)
     assert (done.code, done.err, done.out) == (
         0,
         "",
-        f"Polaris job {job_id!r} (batch into 'hourly') was asked to cancel; its status is 'running'.\n",
+        f"Polaris job {job_id!r} (batch into 'hourly') is to be canceled; its status is 'running'.\n",
     )
     assert "running (canceling)" in run("jobs", "list").out
     polaris_emulator.release()
@@ -152,14 +152,14 @@ def test_cancel_of_a_running_job_asks_for_it(polaris_emulator, submit, run) -> N
 
 
 def test_cancel_of_a_job_that_has_ended_is_refused(submit, run) -> None:
-    """Nothing is sent, and JSON has no other shape for it."""
+    """No request is sent, and JSON output has no other shape for it."""
     job_id = submit()
     done = run("jobs", "cancel", job_id, "-o", "json")
     assert (done.code, done.out, done.err) == (
         1,
         "",
         (
-            f"polaris: Polaris job {job_id!r} (batch into 'hourly') has ended: it is 'completed', and there is nothing "
+            f"polaris: Polaris job {job_id!r} (batch into 'hourly') has ended: it is 'completed', so there is nothing "
             "to cancel.\n"
         ),
     )
@@ -186,8 +186,8 @@ def test_sql_of_a_job_without_any_is_refused(polaris_emulator, run) -> None:
         1,
         "",
         (
-            f"polaris: Polaris job {job_id!r} (drop_table of 'events') has no SQL: Druid SQL has no statement that "
-            "does what it does.\n"
+            f"polaris: Polaris job {job_id!r} (drop_table of 'events') has no SQL: Druid SQL has no equivalent "
+            "statement.\n"
         ),
     )
 
@@ -195,7 +195,7 @@ def test_sql_of_a_job_without_any_is_refused(polaris_emulator, run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["jobs", "list", "--limit", "0"], "argument --limit: '0' is not a whole number from 1 on"),
+        (["jobs", "list", "--limit", "0"], "argument --limit: '0' is not a whole number of at least 1"),
         (["jobs", "watch", "x", "--timeout", "-1"], "argument --timeout: '-1' is not a positive number"),
         (["jobs", "watch", "x", "--poll-interval", "nan"], "argument --poll-interval: 'nan' is not a positive number"),
         (["jobs", "watch"], "the following arguments are required: JOB_ID"),
@@ -204,14 +204,14 @@ def test_sql_of_a_job_without_any_is_refused(polaris_emulator, run) -> None:
     ],
 )
 def test_arguments_that_make_no_sense_exit_with_2(run, arguments, message) -> None:
-    """Argparse's way: usage and the reason."""
+    """As in argparse: usage and the reason."""
     done = run(*arguments)
     assert (done.code, done.out) == (2, "")
     assert done.err.splitlines()[-1].partition("error: ")[2] == message
 
 
 def test_help_names_every_command_and_fits_a_terminal(monkeypatch, run) -> None:
-    """Each with one line."""
+    """Each error is one line."""
     monkeypatch.setenv("COLUMNS", "80")
     lines = [line for words in ([], ["jobs"]) for line in run(*words, "--help").out.splitlines()]
     assert [line.split()[0] for line in lines if line.startswith("    ")] == [
@@ -228,7 +228,7 @@ def test_help_names_every_command_and_fits_a_terminal(monkeypatch, run) -> None:
 
 
 def test_log_of_airflow_does_not_get_into_the_result(polaris_emulator, monkeypatch, run) -> None:
-    """What a library prints while a command works goes to stderr."""
+    """Output of a library while a command runs goes to stderr."""
     from airflow_provider_polaris.cli import connection
 
     original = connection.connection_of_commands
@@ -243,7 +243,7 @@ def test_log_of_airflow_does_not_get_into_the_result(polaris_emulator, monkeypat
 
 
 def test_reader_that_has_seen_enough_is_no_error(polaris_emulator, monkeypatch, tmp_path, capfd) -> None:
-    """``| head`` closes the pipe: no traceback, not even when Python flushes at its end."""
+    """``| head`` closes the pipe: no traceback, not even when Python flushes at exit."""
     from airflow_provider_polaris.cli import main
 
     read, write = os.pipe()
@@ -256,7 +256,7 @@ def test_reader_that_has_seen_enough_is_no_error(polaris_emulator, monkeypatch, 
 
 @pytest.mark.skipif(AIRFLOW_VERSION < (3, 2), reason="Airflow asks providers for commands since 3.2")
 def test_airflow_has_the_same_commands() -> None:
-    """Its own parser reads the same arguments into the same names, and a failure ends the process."""
+    """Its own parser parses the same arguments into the same names, and a failure ends the process."""
     from airflow.cli.cli_parser import get_parser
 
     with warnings.catch_warnings():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``explain``: the troubleshooting page as text, wherever the package is."""
+"""``explain``: the troubleshooting page as text, wherever the package is installed."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ Plant another.
 
 @pytest.fixture
 def page(monkeypatch, tmp_path) -> None:
-    """Put a small page in place of the real one, before a terminal that is wide enough."""
+    """Replace the real page with a small one, on a terminal that is wide enough."""
     path = tmp_path / "troubleshooting.md"
     path.write_text(PAGE)
     monkeypatch.setattr(explain, "_PLACES", (tmp_path / "not there.md", path))
@@ -89,33 +89,33 @@ def page(monkeypatch, tmp_path) -> None:
     ],
 )
 def test_explain_prints_the_entry_as_text(page, run, word) -> None:
-    """As it is written in a log, a link or a hurry."""
+    """The name is accepted as it occurs in a log or a link, or in part."""
     done = run("explain", word)
     assert (done.code, done.out, done.err) == (0, KOALA, "")
 
 
 def test_explain_prints_all_entries_that_have_the_word(page, run) -> None:
-    """One after the other, as on the page."""
+    """All matches in the order of the page."""
     done = run("explain", "KOALA")
     assert (done.code, done.out, done.err) == (0, f"{KOALA}\n{TREE}", "")
 
 
 def test_explain_without_a_word_lists_what_there_is(page, run) -> None:
-    """With the page's line for each."""
+    """Each entry with its line of the page's table."""
     done = run("explain")
     assert (done.code, done.out, done.err) == (0, OVERVIEW, "")
 
 
 @pytest.mark.parametrize("word", ["wombat", "", "::"])
 def test_explain_of_something_unknown_lists_what_there_is(page, run, word) -> None:
-    """Exit code 2, as for any other wrong argument; an empty word is in every name, and none of them."""
+    """Exit code 2, as for any other wrong argument; an empty word matches no entry."""
     done = run("explain", word)
     assert (done.code, done.out) == (2, "")
     assert done.err == f"polaris: no entry matches {word!r}. The entries are:\n\n{OVERVIEW}"
 
 
 def test_explain_fits_the_terminal(page, run, monkeypatch) -> None:
-    """Lines are broken between words; long lines are hard to read, so they end at a hundred letters."""
+    """Lines are broken between words at 100 characters, because longer lines are hard to read."""
     monkeypatch.setenv("COLUMNS", "40")
     assert '- koala … fell\n    Wake it: SUM("__count" * 2), polaris\n    test (docs/' in run("explain", "koalae").out
     monkeypatch.setattr(explain, "_PLACES", (ROOT / "docs" / "troubleshooting.md",))
@@ -125,7 +125,7 @@ def test_explain_fits_the_terminal(page, run, monkeypatch) -> None:
 
 
 def test_explain_of_each_real_entry_leaves_no_mark_of_markdown(run) -> None:
-    """What the page has today can be read as text."""
+    """Everything on the current page is readable as text."""
     page = (ROOT / "docs" / "troubleshooting.md").read_text()
     names = re.findall(r"^## (.+)$", page, re.MULTILINE)
     assert "PolarisGuardError" in names
@@ -138,7 +138,7 @@ def test_explain_of_each_real_entry_leaves_no_mark_of_markdown(run) -> None:
 
 
 def test_command_of_the_log_runs_without_airflow(tmp_path) -> None:
-    """What a failed task's log says can be pasted, also where Airflow is not set up: nothing of it is imported."""
+    """The command in a failed task's log works without a configured Airflow, because it imports no Airflow."""
     (tmp_path / "airflow").mkdir()
     (tmp_path / "airflow" / "__init__.py").write_text("raise RuntimeError('Airflow is imported')\n")
     python, *command = PolarisGuardError.explained_by().split()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command lines as processes: Airflow's own, and the one that every version has."""
+"""The command lines as processes: Airflow's own, and the one that works with every version."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MODULE = [sys.executable, "-m", "airflow_provider_polaris"]
 
 @pytest.mark.parametrize("command", [pytest.param(AIRFLOW, marks=needs_clean_airflow), MODULE])
 def test_process_lists_jobs_as_clean_json(polaris_emulator, command) -> None:
-    """Nothing but the result is on stdout, whatever Airflow logs at its start."""
+    """Only the result is on stdout, whatever Airflow logs at startup."""
     polaris_emulator.load("events", [{"__time": 0}])
     done = subprocess.run(
         [*command, "jobs", "list", "-o", "json"], capture_output=True, text=True, timeout=300, check=False
@@ -33,7 +33,7 @@ def test_process_lists_jobs_as_clean_json(polaris_emulator, command) -> None:
 
 @needs_airflow_3_2
 def test_airflows_process_ends_with_the_commands_exit_code(polaris_emulator) -> None:
-    """Airflow doesn't look at what a command returns, so it has to be said otherwise."""
+    """Airflow ignores the return value of a command, so the command must exit by itself."""
     done = subprocess.run([*AIRFLOW, "jobs", "watch", "x"], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 1
     assert AIRFLOW_VERSION < (3, 3) or done.stdout == ""
@@ -42,7 +42,7 @@ def test_airflows_process_ends_with_the_commands_exit_code(polaris_emulator) -> 
 
 @pytest.mark.polaris_emulator(progression="polls=1000000")
 def test_process_that_is_interrupted_leaves_the_job_alone(polaris_emulator) -> None:
-    """Ctrl-C in the middle of a sleep: exit code 130, no traceback."""
+    """Ctrl-C during a sleep: exit code 130, no traceback."""
     from airflow_provider_polaris.hooks.polaris import PolarisHook
     from tests.emulator.testing.client import ROLLUP
 
@@ -53,7 +53,7 @@ def test_process_that_is_interrupted_leaves_the_job_alone(polaris_emulator) -> N
     command = [*MODULE, "jobs", "watch", job_id, "--poll-interval", "600"]
 
     def hear_interrupts() -> None:
-        # What a shell starts in the background ignores them, and so would all that it starts.
+        # A shell starts background processes with these signals ignored, and their children inherit that.
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     pipe = subprocess.PIPE
@@ -67,12 +67,12 @@ def test_process_that_is_interrupted_leaves_the_job_alone(polaris_emulator) -> N
         finally:
             process.kill()
     assert (process.returncode, out) == (130, "")
-    assert err.splitlines()[-1] == f"Stopped watching; Polaris job {job_id!r} goes on, and was 'running' last."
+    assert err.splitlines()[-1] == f"Stopped watching. Polaris job {job_id!r} continues; its last status was 'running'."
     assert polaris_emulator.jobs("hourly")[0]["desiredExecutionStatus"] == "running"
 
 
 def test_commands_load_nothing_but_the_standard_library_before_they_run() -> None:
-    """Airflow imports them at each start of its command line."""
+    """Airflow imports them each time its command line starts."""
     code = (
         "import sys; from airflow_provider_polaris.cli import get_cli_commands;"
         "print(*sorted(name for name in sys.modules if name.partition('.')[0] not in sys.stdlib_module_names))"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``validate``: job specs in files, with templates or without."""
+"""``validate``: job specs in files, with or without templates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BAD = {**ROLLUP, "ingestionMode": "replace"}
 
 @pytest.fixture
 def write(tmp_path, monkeypatch):
-    """Return a function that writes a file into the working directory; what isn't text is written as JSON."""
+    """Return a function that writes a file into the working directory; values that aren't text are written as JSON."""
     monkeypatch.chdir(tmp_path)
 
     def write(name, content) -> str:
@@ -32,19 +32,19 @@ def write(tmp_path, monkeypatch):
 
 
 def test_validate_of_a_right_spec_needs_no_connection(write, run) -> None:
-    """Type and table are named."""
+    """The message names type and table."""
     done = run("validate", write("job.json", ROLLUP))
     assert (done.code, done.out, done.err) == (0, "job.json: a valid batch job for table 'hourly'.\n", "")
 
 
 def test_validate_of_several_files_says_something_about_each(write, run) -> None:
-    """One that is wrong makes the exit code 1, and its sentence goes to stderr; the others are checked all the same."""
+    """One invalid file results in exit code 1, with its error on stderr; the other files are still checked."""
     sql = {"type": "sql", "query": "INSERT INTO t SELECT 1 PARTITIONED BY DAY"}
     done = run("validate", write("a.json", BAD), write("b.json", ROLLUP), write("c.json", sql))
     assert (done.code, done.out) == (1, "b.json: a valid batch job for table 'hourly'.\nc.json: a valid sql job.\n")
     assert done.err == (
-        "a.json: target.intervals is missing or empty, and ingestionMode 'replace' needs to know what to replace. Name "
-        "the intervals. Set replaceAll to true only to discard all other data of the table.\n"
+        "a.json: target.intervals is missing or empty, and ingestionMode 'replace' needs the intervals to replace. "
+        "Name the intervals. Set replaceAll to true only to discard all other data of the table.\n"
     )
 
 
@@ -63,13 +63,13 @@ def test_validate_as_json_lists_all_files(write, run) -> None:
 
 
 def test_validate_reads_standard_input(monkeypatch, run) -> None:
-    """A dash is no file."""
+    """A dash means standard input, not a file."""
     monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(ROLLUP)))
     assert run("validate", "-").out == "-: a valid batch job for table 'hourly'.\n"
 
 
 def test_validate_fills_templates_in(write, run) -> None:
-    """With a data interval, its companions, the macros and params; the result says for which."""
+    """With a data interval and derived values, macros and params; the result names the interval."""
     spec = {
         **ROLLUP,
         "ingestionMode": "replace",
@@ -90,7 +90,7 @@ def test_validate_fills_templates_in(write, run) -> None:
     assert (done.err, done.out, done.code) == (
         "",
         (
-            "job.json: a valid batch job for table 'hourly_20250304', with its templates filled in for the data "
+            "job.json: a valid batch job for table 'hourly_20250304', with its templates rendered for the data "
             "interval 2025-03-04T00:00:00.000Z/2025-03-05T00:00:00.000Z.\n"
         ),
         0,
@@ -114,16 +114,16 @@ def test_validate_fills_templates_in(write, run) -> None:
         (
             '{"type": "{{ ti.task_id }}"}',
             (
-                "a template can't be filled in: 'ti' is undefined. Known here are data_interval_end, "
-                "data_interval_start, ds, ds_nodash, logical_date, macros, params, ts; give params with --param "
+                "a template can't be rendered: 'ti' is undefined. The available names are data_interval_end, "
+                "data_interval_start, ds, ds_nodash, logical_date, macros, params, ts. Set params with --param "
                 "NAME=VALUE."
             ),
         ),
         (
             '{"type": "{{ params.kind }}"}',
             (
-                "a template can't be filled in: 'dict object' has no attribute 'kind'. Known here are "
-                "data_interval_end, data_interval_start, ds, ds_nodash, logical_date, macros, params, ts; give params "
+                "a template can't be rendered: 'dict object' has no attribute 'kind'. The available names are "
+                "data_interval_end, data_interval_start, ds, ds_nodash, logical_date, macros, params, ts. Set params "
                 "with --param NAME=VALUE."
             ),
         ),
@@ -138,7 +138,7 @@ def test_validate_fills_templates_in(write, run) -> None:
     ],
 )
 def test_validate_of_a_wrong_file_is_one_sentence(write, run, content, message) -> None:
-    """What is wrong, and the mend."""
+    """The message gives the problem and the fix."""
     done = run("validate", write("job.json", content))
     assert (done.code, done.out, done.err) == (1, "", f"job.json: {message}\n")
 
@@ -157,6 +157,6 @@ def test_validate_of_a_wrong_file_is_one_sentence(write, run, content, message) 
     ],
 )
 def test_validate_with_wrong_options_is_one_sentence(write, run, arguments, message) -> None:
-    """Before any file is read."""
+    """The arguments are checked before any file is read."""
     done = run("validate", "none.json", *arguments)
     assert (done.code, done.out, done.err) == (1, "", f"polaris: {message}\n")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``jobs watch``: exit codes, what is shown, what is left alone."""
+"""``jobs watch``: exit codes, output, and that the job is never canceled."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.polaris_emulator(progression="polls=4")
 
 
 class FakeClock:
-    """Time that passes by sleeping; something may happen at each sleep."""
+    """Time that passes only by sleeping; an action may run at each sleep."""
 
     def __init__(self) -> None:
         self.slept: list[float] = []
@@ -35,7 +35,7 @@ class FakeClock:
 
 
 class Terminal(io.StringIO):
-    """Text that pretends to be a terminal."""
+    """A text stream that claims to be a terminal."""
 
     def isatty(self):
         return True
@@ -54,7 +54,7 @@ def _where(emulator, job_id) -> str:
 
 
 def test_watch_of_a_job_that_succeeds_ends_with_0(polaris_emulator, submit, run, clock) -> None:
-    """Without a terminal each change and each step of progress is a line; the result is the only one on stdout."""
+    """Without a terminal, each change and each progress step is one line; only the result is on stdout."""
     job_id = submit()
     done = run("jobs", "watch", job_id, "--poll-interval", "7")
     where = _where(polaris_emulator, job_id)
@@ -84,7 +84,7 @@ def test_watch_as_json_prints_the_facts(polaris_emulator, submit, run, clock) ->
 
 @pytest.mark.polaris_emulator(progression="polls=6")
 def test_watch_in_a_terminal_draws_one_line_that_moves(polaris_emulator, submit, clock, monkeypatch, capsys) -> None:
-    """The bar is drawn over itself and is gone at the end; what changes is in it, and needs no lines of its own."""
+    """The bar is redrawn in place and removed at the end; changes are shown in it and need no lines of their own."""
     polaris_emulator.hold("pending")
     job_id = submit()
     clock.at_sleep[2] = polaris_emulator.release
@@ -103,7 +103,7 @@ def test_watch_in_a_terminal_draws_one_line_that_moves(polaris_emulator, submit,
 
 
 def test_watch_of_a_job_that_fails_ends_with_3(submit, run, clock) -> None:
-    """The reason and the way out on stderr, once; nothing on stdout."""
+    """The reason and the fix on stderr, once; nothing on stdout."""
     mappings = [{"columnName": "__time", "expression": "TIME_PARSE('never')"}]
     job_id = submit(mappings=mappings)
     done = run("jobs", "watch", job_id)
@@ -115,7 +115,7 @@ def test_watch_of_a_job_that_fails_ends_with_3(submit, run, clock) -> None:
 
 
 def test_watch_of_a_replace_that_stored_nothing_ends_with_3(submit, run, clock) -> None:
-    """Polaris says completed, and what was there is gone: it counts as failed, as in an operator."""
+    """The status is completed, but the old data is gone: it counts as failed, as in an operator."""
     job_id = submit(ingestionMode="replace", replaceAll=True, filterExpression="\"__time\" < TIMESTAMP '2000-01-01'")
     done = run("jobs", "watch", job_id)
     assert (done.code, done.out) == (3, "")
@@ -132,7 +132,7 @@ def test_watch_counts_a_warning_as_failure_if_asked_to(submit, run, clock) -> No
 
 
 def test_watch_of_a_canceled_job_ends_with_4(polaris_emulator, submit, run, clock) -> None:
-    """Whoever canceled it."""
+    """The same exit code whoever canceled the job."""
     job_id = submit()
     assert run("jobs", "cancel", job_id).code == 0
     done = run("jobs", "watch", job_id)
@@ -141,20 +141,20 @@ def test_watch_of_a_canceled_job_ends_with_4(polaris_emulator, submit, run, cloc
 
 
 def test_watch_whose_time_is_up_ends_with_124_and_leaves_the_job(polaris_emulator, submit, run, clock) -> None:
-    """The last sleep is as long as what is left."""
+    """The last sleep lasts only for the remaining time."""
     polaris_emulator.hold()
     job_id = submit()
     done = run("jobs", "watch", job_id, "--timeout", "12")
     assert (done.code, done.out, clock.slept) == (124, "", [5.0, 5.0, 2.0])
     assert done.err.splitlines()[-1] == (
-        f"polaris: Polaris job {job_id!r} is still 'running' after 12 s and goes on. Watch it again, or longer with "
+        f"polaris: Polaris job {job_id!r} is still 'running' after 12 s and continues. Watch it again, or raise "
         "--timeout."
     )
     assert polaris_emulator.jobs("hourly")[0]["desiredExecutionStatus"] == "running"
 
 
 def test_watch_stopped_by_ctrl_c_leaves_the_job_alone(polaris_emulator, submit, run, clock) -> None:
-    """Exit code 130, and one line that says so."""
+    """Exit code 130 and one line."""
 
     def interrupt() -> None:
         raise KeyboardInterrupt
@@ -164,12 +164,15 @@ def test_watch_stopped_by_ctrl_c_leaves_the_job_alone(polaris_emulator, submit, 
     clock.at_sleep[2] = interrupt
     done = run("jobs", "watch", job_id)
     assert (done.code, done.out) == (130, "")
-    assert done.err.splitlines()[-1] == f"Stopped watching; Polaris job {job_id!r} goes on, and was 'running' last."
+    assert (
+        done.err.splitlines()[-1]
+        == f"Stopped watching. Polaris job {job_id!r} continues; its last status was 'running'."
+    )
     assert polaris_emulator.jobs("hourly")[0]["desiredExecutionStatus"] == "running"
 
 
 def test_watch_goes_on_while_polaris_does_not_answer(polaris_emulator, submit, run, clock, monkeypatch) -> None:
-    """A look without an answer is told once, and the next good one too."""
+    """A poll without an answer is reported once, and so is the next successful one."""
     from airflow_provider_polaris.hooks.polaris import PolarisHook
     from airflow_provider_polaris.jobs.errors import PolarisTransportError
 
@@ -189,7 +192,7 @@ def test_watch_goes_on_while_polaris_does_not_answer(polaris_emulator, submit, r
 
 
 def test_watch_that_nobody_answers_gives_up_with_1(polaris_emulator, submit, run, clock, monkeypatch) -> None:
-    """After the fifteen minutes that operators have too; the job's fate is unknown."""
+    """After the same 15 minutes as in operators; the result of the job is unknown."""
     from airflow_provider_polaris.hooks.polaris import PolarisHook
     from airflow_provider_polaris.jobs.errors import PolarisTransportError
 
@@ -204,7 +207,7 @@ def test_watch_that_nobody_answers_gives_up_with_1(polaris_emulator, submit, run
 
 
 def test_bar_of_a_job_without_progress_is_status_and_time() -> None:
-    """Only batch jobs say how far they are; a message takes the bar away first."""
+    """Only batch jobs report progress; a message removes the bar first."""
     terminal = Terminal()
     screen = Output(io.StringIO(), terminal)
     screen.show_bar("running", None, 3725)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A loopback server with scripted answers, and clients whose time is made of numbers."""
+"""A loopback server with scripted answers, and clients with a simulated clock."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from airflow_provider_polaris.client import ClientSettings, PolarisClient
 
 KEY = "pok_Zq7secretQ9xW"
 NOON = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
-#: Where the project is.
+#: URL of the project.
 P = "/v1/projects/p1"
 JOB = {"id": "j1", "executionStatus": "running"}
 TABLE = {"name": "t", "type": "detail"}
@@ -41,13 +41,13 @@ class Reply:
 
 
 def refusal(status: int, message: str = "no") -> Reply:
-    """Return a refusal in Polaris' own form, without which a status says nothing about the request."""
+    """Return a refusal in Polaris' own form; without that form a status doesn't count as Polaris' answer."""
     return Reply(status, {"code": "Refused", "message": message})
 
 
 @dataclass(frozen=True)
 class Seen:
-    """One request as it arrived."""
+    """One received request."""
 
     method: str
     path: str
@@ -65,7 +65,7 @@ class Seen:
 
 
 class Script:
-    """Answers in order; the last one stays."""
+    """A script of answers; the last one repeats."""
 
     def __init__(self, url: str) -> None:
         self.replies: list[Reply] = []
@@ -89,11 +89,11 @@ class _Server(ThreadingHTTPServer):
     url: str
 
     def shutdown_request(self, request: Any) -> None:
-        """Close without the polite FIN before it, so that SO_LINGER can send a reset."""
+        """Close without a FIN, so that SO_LINGER sends a reset."""
         self.close_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A connection that a test breaks is no news."""
+        """Ignore a connection that a test breaks."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -127,12 +127,12 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = do_CONNECT = handle_any  # noqa: N815
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def serve(context: ssl.SSLContext | None = None) -> Iterator[_Server]:
-    """Run a scripted server on a free port; with a context it speaks TLS."""
+    """Run a scripted server on a free port; with a context it uses TLS."""
     httpd = _Server(("127.0.0.1", 0), _Handler)
     if context is not None:
         httpd.socket = context.wrap_socket(httpd.socket, server_side=True, do_handshake_on_connect=False)
@@ -149,7 +149,7 @@ def serve(context: ssl.SSLContext | None = None) -> Iterator[_Server]:
 
 @contextmanager
 def scripted(httpd: _Server) -> Iterator[Script]:
-    """Give a server a new script, and let go of whoever hangs in the old one."""
+    """Give a server a new script, and release requests that hang in the old one."""
     httpd.script = script = Script(httpd.url)
     yield script
     script.released.set()
@@ -169,14 +169,14 @@ def server(httpd: _Server) -> Iterator[Script]:
 
 @pytest.fixture
 def closed_url() -> str:
-    """An address where nobody listens."""
+    """An address on which no server listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{probe.getsockname()[1]}"
 
 
 class Time:
-    """A clock that moves only when someone sleeps."""
+    """A clock that advances only by sleeping."""
 
     def __init__(self) -> None:
         self.elapsed = 0.0
@@ -194,7 +194,7 @@ class Time:
 
 
 class Longest(random.Random):
-    """Jitter that is always at its ceiling."""
+    """Jitter that is always at its maximum."""
 
     def uniform(self, a: float, b: float) -> float:
         return b

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Generated answers of every shape, for every public call of the client: a result of its type, or a PolarisError."""
+"""Generated answers of every shape for every public call: a result of its type, or a PolarisError."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ URL = "http://127.0.0.1:9"
 OAUTH = {"auth": "oauth", "client_id": "me", "client_secret": "s3cret/s3cret+", "token_url": f"{URL}/token"}
 #: Longest message: two vendor texts of 2000 characters, and our own sentences around them.
 LONGEST_MESSAGE = 6000
-#: Bound of every call, so that a small answer can exceed it.
+#: Limit of every call, so that a small answer can exceed it.
 MOST_BYTES = 4096
 
-#: What a call needs, by the name of the parameter.
+#: Arguments of a call, by the name of the parameter.
 ARGUMENTS: dict[str, Any] = {
     "job_id": "j1",
     "spec": {"type": "sql"},
@@ -158,7 +158,7 @@ CHUNKS = st.sampled_from([b"5", b"-1", b"-5", b"zz", b"f" * 400, b"", b"3;x=" + 
 
 
 def framed(body: bytes, how: str) -> tuple[bytes, bytes]:
-    """Return the header that says how a body is framed and packed, and its bytes."""
+    """Return the header for the framing and encoding of a body, and its bytes."""
     if how == "gzip":
         body = gzip.compress(body, mtime=0)
     elif how == "deflate":
@@ -173,7 +173,7 @@ def framed(body: bytes, how: str) -> tuple[bytes, bytes]:
 
 @st.composite
 def answers(draw: st.DrawFn) -> list[bytes | float]:
-    """Draw what a service sends on one connection; short of a drip, which has a test of its own, anything."""
+    """Draw the answer of a service on one connection: anything except a slow drip, which has its own test."""
     if draw(st.integers(0, 19)) == 0:
         return [draw(st.binary(max_size=200))]
     framing, body = framed(draw(BODIES), draw(st.sampled_from(["length", "chunked", "gzip", "deflate", "end"])))
@@ -193,7 +193,7 @@ def sends(plan: list[bytes | float], *, without_end: bool) -> Sends:
 
 
 def call(client: PolarisClient, name: str) -> Any:
-    """Make a call with what it needs; of an iterator, take what comes first."""
+    """Make a call with its arguments; of an iterator, take the first items."""
     method = getattr(client, name)
     arguments = {
         parameter.name: io.BytesIO(b"x" * 100) if parameter.name == "file" else ARGUMENTS[parameter.name]
@@ -205,7 +205,7 @@ def call(client: PolarisClient, name: str) -> Any:
 
 
 def is_of_type(value: Any, expected: Any) -> bool:
-    """Whether a value is of the type that the call is annotated with, as far down as that says something."""
+    """Whether a value has the annotated type of the call, as deep as the annotation goes."""
     origin = typing.get_origin(expected)
     if origin in (types.UnionType, typing.Union):
         return any(is_of_type(value, option) for option in typing.get_args(expected))
@@ -215,7 +215,7 @@ def is_of_type(value: Any, expected: Any) -> bool:
 
 
 def assert_fit(error: PolarisError, *, sent: bool) -> None:
-    """Assert that an error is fit for a log, a database and an event loop, and true."""
+    """Assert that an error is suitable for a log, a database and an event loop, and is accurate."""
     assert not sent or "not sent" not in str(error)
     assert len(str(error)) <= LONGEST_MESSAGE
     assert "\n" not in str(error)
@@ -232,7 +232,7 @@ def patch() -> typing.Iterator[pytest.MonkeyPatch]:
 
 @pytest.fixture(scope="module")
 def bodies(patch: pytest.MonkeyPatch) -> list[int]:
-    """Bound every call by :data:`MOST_BYTES`, errors by as much, and collect the sizes of the bodies that come out."""
+    """Limit every call to :data:`MOST_BYTES`, and errors to the same, and collect the sizes of the bodies."""
     sizes: list[int] = []
     attempt = Transport._attempt
 
@@ -267,7 +267,7 @@ def test_any_answer_gives_a_result_or_a_polaris_error(
     patch: pytest.MonkeyPatch,
     bodies: list[int],
 ) -> None:
-    """Whatever comes: the right type, a short message, bounded bytes and time, and no "not sent" of what was sent."""
+    """For every answer: the right type, a short message, limited bytes and time, and no wrong "not sent"."""
     time = Time()
 
     def service(number: int) -> Sends:
@@ -299,7 +299,7 @@ def test_any_answer_gives_a_result_or_a_polaris_error(
 
 
 def test_every_call_gets_generated_answers() -> None:
-    """The calls are found by looking at the client, so a new one can't be forgotten."""
+    """The calls are found by introspection, so a new one can't be forgotten."""
     assert len(CALLS) >= 24
     assert {"create_job", "get_job_status", "iter_jobs", "upload_file", "query", "iter_query_rows"} <= set(CALLS)
 

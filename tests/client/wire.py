@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A network of bytes in memory: what a service sends, when, and how much of it was read."""
+"""A simulated network in memory: what a service sends, when, and how much of it was read."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ class Wire:
 
     @property
     def read(self) -> int:
-        """Bytes that were taken from all connections."""
+        """Bytes that were read from all connections."""
         return sum(sock.read for sock in self.sockets)
 
     def connect(self, address: tuple[str, int], timeout: float | None = None, **_: Any) -> FakeSocket:
-        """Stand in for ``urllib3.util.connection.create_connection``."""
+        """Replace ``urllib3.util.connection.create_connection``."""
         sock = FakeSocket(self.time, self.answer(len(self.sockets)), timeout)
         self.sockets.append(sock)
         return sock
 
     def patch(self, monkeypatch: pytest.MonkeyPatch) -> Wire:
-        """Take the place of the network."""
+        """Install the simulated network."""
         monkeypatch.setattr("urllib3.util.connection.create_connection", self.connect)
-        # A kept connection is taken for closed, so every request opens its own.
+        # A kept connection counts as closed, so every request opens its own.
         monkeypatch.setattr("urllib3.connection.wait_for_read", lambda *_, **__: True)
         return self
 
@@ -80,10 +80,10 @@ class FakeSocket:
         self.closed = True
 
     def shutdown(self, how: int) -> None:
-        """Do nothing more than closing does."""
+        """Do nothing except closing."""
 
     def take(self, most: int) -> bytes:
-        """Receive what has come, or wait for it as long as the time-out allows."""
+        """Receive available bytes, or wait for them until the timeout."""
         self.reads += 1
         while not self._held:
             event = next(self._sends, b"")
@@ -115,13 +115,13 @@ class _File(io.RawIOBase):
 
 
 def answer(body: Any = None, status: str = "200 OK", headers: str = "") -> bytes:
-    """Write an answer; a body that is no bytes goes as JSON."""
+    """Write an answer; a body that isn't bytes is sent as JSON."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     return f"HTTP/1.1 {status}\r\nContent-Length: {len(raw)}\r\n{headers}\r\n".encode("latin-1") + raw
 
 
 def drip(data: bytes, seconds: float = 1.0, then: bytes = b" ") -> Sends:
-    """Send something at once, then the same few bytes for ever, each after some seconds."""
+    """Send one piece immediately, then the same few bytes forever, each after some seconds."""
     yield data
     while True:
         yield seconds

@@ -21,7 +21,9 @@ def test_task_marked_failed_while_it_waits_in_the_worker_cancels_job(airflow, wa
     cancel_is_asked(polaris)
     check_canceled(polaris)
     assert task.state() == "failed"
-    sentence = f"The task was killed; Polaris was asked to cancel job {job['id']!r}, now 'running'."
+    sentence = (
+        f"The task was killed; the cancellation of Polaris job {job['id']!r} was requested. Its status is 'running'."
+    )
     assert sentence in airflow.task_log(task)
 
 

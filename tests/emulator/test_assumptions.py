@@ -19,7 +19,7 @@ CITY = [{"columnName": "city", "expression": '"city"'}]
 
 def _unknown(text) -> str:
     known = ", ".join(f"{key}={'|'.join(values)}" for key, values in ASSUMPTIONS.items())
-    return f"assumption {text!r} is not known; these are: {known}."
+    return f"assumption {text!r} is unknown. The known ones are: {known}."
 
 
 def _replace(api, **changes):

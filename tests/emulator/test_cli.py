@@ -95,7 +95,7 @@ def test_file_that_can_not_be_loaded_is_one_sentence(capsys, tmp_path) -> None:
     assert (code, message) == (
         1,
         (
-            f"polaris-emulator: file {str(path)!r}, line 2: column '__time' is 'soon', which is no time. Write ISO "
+            f"polaris-emulator: file {str(path)!r}, line 2: column '__time' is 'soon', which is not a time. Write ISO "
             "8601, such as '2024-06-01T00:00:00Z', or milliseconds since 1970."
         ),
     )
@@ -159,7 +159,7 @@ def test_missing_module_of_the_package_is_not_taken_for_a_missing_extra(monkeypa
 
 def _unknown(text) -> str:
     return (
-        f"argument --assume: assumption {text!r} is not known; these are: unknown_context=accept|refuse|drop, "
+        f"argument --assume: assumption {text!r} is unknown. The known ones are: unknown_context=accept|refuse|drop, "
         "empty_replace=wipe|keep|fail, partial_segment=whole|part, existing_count=declared|never|always, "
         "source_snapshot=end|post, summary_intervals=show|hide, busy_source=refuse|fail|wait, "
         "overlapping_jobs=wait|fail|free, restore_overlap=fail|refuse, empty_restore=warn|fail, "

@@ -36,7 +36,7 @@ NO_OTHER_SITES = "Web pages of other sites can't use the emulator."
 def _unknown(name: str) -> str:
     return (
         f"Host {name!r} is not one that this emulator serves, so the request may come from a web page of another site. "
-        f"Start the emulator with --allow-host {name}, or ask for it as 127.0.0.1 or localhost."
+        f"Start the emulator with --allow-host {name}, or use the address 127.0.0.1 or localhost."
     )
 
 
@@ -297,7 +297,7 @@ def test_two_hosts_are_refused_by_the_emulator_too() -> None:
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"localhost"), (b"host", b"evil")]}
     asyncio.run(WebGuard(app, Hosts())(scope, receive, send))
     assert sent[0]["status"] == 400
-    assert json.loads(sent[1]["body"])["message"] == "The request has 2 Host headers, and needs one."
+    assert json.loads(sent[1]["body"])["message"] == "The request has 2 Host headers, but must have one."
 
 
 def test_request_of_http_1_0_without_a_host_is_refused(port) -> None:
@@ -306,7 +306,7 @@ def test_request_of_http_1_0_without_a_host_is_refused(port) -> None:
         client.sendall(b"GET /__emulator__/health HTTP/1.0\r\n\r\n")
         answer = b"".join(iter(lambda: client.recv(4096), b""))
     assert answer.startswith(b"HTTP/1.1 400 ")
-    assert answer.endswith(b'"The request has 0 Host headers, and needs one."}')
+    assert answer.endswith(b'"The request has 0 Host headers, but must have one."}')
 
 
 @pytest.mark.parametrize(
@@ -329,7 +329,7 @@ def test_address_in_place_of_a_path_is_refused(port, target) -> None:
     status, body = _send(port, "GET", target, [("Host", "127.0.0.1")])
     assert (status, json.loads(body)["message"]) == (
         400,
-        f"The request asks for {target!r}, which is not a path. Don't use the emulator as a proxy.",
+        f"The request target {target!r} is not a path. Don't use the emulator as a proxy.",
     )
 
 

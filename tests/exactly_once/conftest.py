@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A task instance in the hands of an Airflow that dies at will, real operators, and a real Polaris emulator."""
+"""A task instance whose worker may die at any point, real operators, and a real Polaris emulator."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Table:
         self._client = PolarisClient(ClientSettings.from_host(running.project_url, api_key="pok_emulator"))
         self._foreign: set[str] = set()
         self.foreign(self.append())
-        clock.advance(11 * 60)  # so that nobody can take the job for the task's
+        clock.advance(11 * 60)  # so that no job can be mistaken for the task's
         running.emulator.jobs.advance_due_jobs()
 
     def close(self) -> None:
@@ -80,31 +80,31 @@ class Table:
         return {"type": "delete_data", "target": target, "softDelete": True}
 
     def foreign(self, spec: Any) -> str:
-        """Let somebody else submit a job."""
+        """Submit a job as another user."""
         job_id = str(self._client.create_job(spec)["id"])
         self._foreign.add(job_id)
         return job_id
 
     @property
     def jobs(self) -> list[Any]:
-        """The jobs of the task, oldest first, as they are by now."""
+        """The jobs of the task, oldest first, in their current state."""
         self.running.emulator.jobs.advance_due_jobs()
         known = self.running.emulator.jobs.known()
         return [job for job in known if job.target_name == self.name and job.id not in self._foreign]
 
     @property
     def effective(self) -> list[Any]:
-        """Those that have or will have an effect."""
+        """The jobs that have or will have an effect."""
         return [job for job in self.jobs if job.status not in ("failed", "canceled") and job.desired != "canceled"]
 
     def finish(self) -> None:
-        """Let all jobs end, and those that are still on their way."""
+        """Let all jobs end, including those that are still to be created."""
         for _ in range(2):
             self.clock.advance(JOB_SECONDS + 1)
             self._client.get_table("Koalas Source")
 
     def rows(self) -> dict[str, int]:
-        """Return how many rows there are a day."""
+        """Return the number of rows per day."""
         sql = f'SELECT TIME_FORMAT("__time", \'dd\') AS "d", COUNT(*) AS "n" FROM "{self.name}" GROUP BY 1'
         return {row["d"]: int(row["n"]) for row in self._client.query(sql)}
 
@@ -144,7 +144,7 @@ class Airflow:
         self.operator = self.new_operator()
 
     def new_operator(self) -> PolarisBaseOperator:
-        """Parse the DAG file, which every worker does anew."""
+        """Parse the DAG file, as every worker does."""
         common = {
             "task_id": "job",
             "deferrable": self.deferrable,
@@ -159,7 +159,7 @@ class Airflow:
                     "target_table": self.table.name,
                     "interval": DAYS,
                     "dimensions": ["city"],
-                    # Counting rows is no part of this, and takes as many looks as a job.
+                    # Row counts are no part of this, and take as many polls as a job.
                     "on_empty_source": "submit",
                     "on_shrink": "submit",
                     **common,
@@ -169,13 +169,13 @@ class Airflow:
 
     @property
     def purpose(self) -> str:
-        """What the job does, in the words of the log."""
+        """What the job does, as the log states it."""
         verb = "delete_data from" if self.kind == "delete" else "batch into"
         return f"{verb} {self.table.name!r}"
 
     @property
     def context(self) -> dict[str, Any]:
-        """What Airflow hands to the task."""
+        """Return the context that Airflow passes to the task."""
         context = {"ti": self.ti, "dag_run": SimpleNamespace(start_date=self.run_started)}
         return context if self.store is None else {**context, "task_state_store": self.store}
 
@@ -191,7 +191,7 @@ class Airflow:
             return self.resume(*self.trigger(deferred))
 
     def defer(self) -> TaskDeferred:
-        """Run the present try until it is deferred."""
+        """Run the current try until it is deferred."""
         with pytest.raises(TaskDeferred) as caught:
             self.operator.execute(self.context)  # type: ignore[arg-type]
         return caught.value
@@ -211,14 +211,14 @@ class Airflow:
         return deferred.method_name, through_airflow({**deferred.kwargs, "event": event})
 
     def resume(self, method: str, arguments: dict[str, Any]) -> str:
-        """Go on in a new worker after the deferral."""
+        """Continue in a new worker after the deferral."""
         self.operator = self.new_operator()
         result = self.operator.resume_execution(method, arguments, self.context)  # type: ignore[arg-type]
         assert isinstance(result, str)
         return result
 
     def retry(self) -> Airflow:
-        """Begin the next try in a new process: XComs are wiped, ``max_tries`` stays."""
+        """Start the next try in a new process: XComs are cleared, ``max_tries`` stays."""
         self.ti.try_number += 1
         self.ti.start_date = self.clock.now()
         self.ti.pushed.clear()
@@ -226,14 +226,14 @@ class Airflow:
         return self
 
     def clear(self) -> Airflow:
-        """Begin the try after the finished task was cleared."""
+        """Start the try after the finished task was cleared."""
         self.ti.max_tries = self.ti.try_number + RETRIES
         self.run_started = self.clock.now()
         return self.retry()
 
     @contextmanager
     def _passing(self) -> Iterator[None]:
-        """Let time pass with each look of the triggerer, as no sleep of it does."""
+        """Let time pass at each poll of the triggerer, because its sleeps pass no time."""
         jobs = self.table.running.emulator.jobs
         get_for_reply = jobs.get_for_reply
 
@@ -263,7 +263,7 @@ class Airflow:
         return event
 
     async def _abandoned(self, arguments: dict[str, Any]) -> None:
-        """Run the trigger until it has looked, then stop it as a triggerer that goes away does."""
+        """Run the trigger until it has polled, then stop it as a triggerer that loses it does."""
         run = asyncio.create_task(anext(self._new_trigger(arguments).run()))
         start = self.clock.now()
         for _ in range(24_000):  # two minutes: a backstop
@@ -291,7 +291,7 @@ def running(module_clock: FakeClock) -> Iterator[RunningEmulator]:
 
 @pytest.fixture
 def clock(module_clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    """The clock of workers, triggerers and Polaris alike."""
+    """The clock of workers, triggerers and Polaris."""
     monkeypatch.setattr("airflow_provider_polaris.runtime.clock.CLOCK", module_clock)
     module_clock.slept = 0.0
     return module_clock
@@ -299,7 +299,7 @@ def clock(module_clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeClock
 
 @pytest.fixture
 def table(running: RunningEmulator, clock: FakeClock, connect: Any) -> Iterator[Table]:
-    """A table of its own for each test."""
+    """A separate table for each test."""
     connect(CONNECTION, host=running.base_url, password="pok_emulator")
     table = Table(running, clock, f"Koalas {next(_TABLES)}")
     yield table
@@ -309,7 +309,7 @@ def table(running: RunningEmulator, clock: FakeClock, connect: Any) -> Iterator[
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the names of the counters that went up, in order."""
+    """Return the names of the incremented counters, in order."""
     names: list[str] = []
     monkeypatch.setattr(Stats, "incr", names.append, raising=False)
     return names
@@ -317,7 +317,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def said(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
-    """Return a function that gives what operators logged."""
+    """Return a function that returns the log lines of operators."""
     logger = logging.getLogger("test.exactly_once")
     monkeypatch.setattr(PolarisBaseOperator, "log", property(lambda self: logger))
     with caplog.at_level(logging.INFO, logger="test.exactly_once"):
@@ -326,7 +326,7 @@ def said(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> I
 
 @pytest.fixture
 def requests(running: RunningEmulator) -> Callable[[], Counter[str]]:
-    """Return a function that gives the requests that reached Polaris since the last call."""
+    """Return a function that returns the requests that reached Polaris since the last call."""
     last: Counter[str] = Counter()
 
     def since() -> Counter[str]:

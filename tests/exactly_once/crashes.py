@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a process can die, as data: each step says how to bring the death about and what the next try makes of it."""
+"""Points at which a process can die, as data: how to cause the death, and what the next try does."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Step:
     ends_the_job: bool = False
 
     def exists(self, *, deferrable: bool, has_store: bool) -> bool:
-        """Return whether a task comes to this point."""
+        """Return whether a task reaches this point."""
         waits = "triggerer" if deferrable else "worker"
         return self.waits in (None, waits) and (has_store or not self.needs_store)
 
@@ -62,7 +62,7 @@ def after_record(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
 
 
 def post_sent(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
-    """The request is on its way, and what it asks for is done half a minute later."""
+    """The request is sent, and takes effect half a minute later."""
     lose_reply(airflow, takesEffect="later", afterSeconds=30)
     patch.setattr(JobPost, "_find_job", die)
     airflow.execute()
@@ -101,13 +101,13 @@ def deferring(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
 
 
 def deferred(airflow: Airflow, _: pytest.MonkeyPatch) -> None:
-    """No triggerer ever takes the trigger up, and somebody has the task tried again."""
+    """No triggerer ever runs the trigger, and a user retries the task."""
     airflow.defer()
     raise Death
 
 
 def event_fired(airflow: Airflow, _: pytest.MonkeyPatch) -> None:
-    """The worker that was to take the event dies before it does."""
+    """The worker that should receive the event dies first."""
     airflow.trigger(airflow.defer())
     raise Death
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Any schedule of faults, deaths, kills, retries, clears and other people's jobs that an operator can meet."""
+"""Any schedule of faults, deaths, kills, retries, clears and other users' jobs that an operator can meet."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.exactly_once.conftest import Airflow, Table
 from tests.exactly_once.crashes import STEPS, Step
 from tests.operators.submission.conftest import STORES, Death, FakeClock
 
-#: What becomes of a POST. What is late is so within the visibility wait.
+#: Outcomes of a POST. A late effect occurs within the visibility wait.
 POSTS: dict[str, dict[str, Any] | None] = {
     "fine": None,
     "lost with effect": {"effect": "drop_reply"},
@@ -36,12 +36,12 @@ POSTS: dict[str, dict[str, Any] | None] = {
     "403": {"effect": "status", "status": 403},
     "409": {"effect": "status", "status": 409},
 }
-#: For how long a new job is missing in the list, and whether it can be described meanwhile.
+#: How long a new job is missing from the list, and whether it can be described meanwhile.
 HIDDEN = [None, None, None, (15, True), (15, False), (25, False)]
-#: Requests in a row that get no good answer, besides the POST.
+#: Number of consecutive requests without a good answer, besides the POST.
 OUTAGES = [0, 0, 0, 1, 3, 40]
 KILLS = [None, None, None, "in the POST", "after the POST", "waiting"]
-#: What happens between two tries; methods of :class:`Schedule`.
+#: Events between two tries; methods of :class:`Schedule`.
 EVENTS = [
     "clear",
     "wait_a_little",
@@ -59,7 +59,7 @@ _TABLES = itertools.count(1)
 
 @dataclass(frozen=True)
 class Setup:
-    """Under which circumstances a task lives."""
+    """The circumstances of a task."""
 
     deferrable: bool
     has_store: bool
@@ -69,7 +69,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class Round:
-    """One try and what happens before it."""
+    """One try and the events before it."""
 
     events: list[str]
     post: str
@@ -142,20 +142,20 @@ class Schedule:
         self.table = Table(running, clock, f"Schedule {next(_TABLES)}")
         self.airflow = Airflow(clock, self.table, kind, setup.deferrable, setup.has_store)
         takes_marker = setup.marker == "auto" and kind != "delete"
-        #: Whether a job can always be told from others.
+        #: Whether a job can always be distinguished from others.
         self.shows_marker = takes_marker and jobs.assumed.unknown_context == "accept"
         self.state = "new"
-        #: Counts the changes of the spec; each job carries it, in a filter that filters nothing.
+        #: Counts the changes of the spec; each job contains it, in a filter without effect.
         self.spec_number = 0
         self.was_killed = False
         self.last_error: BaseException | None = None
-        #: The epochs in which each spec was tried.
+        #: The epochs in which each spec was submitted.
         self.epochs: dict[int, set[int]] = {}
         self.cleared_at: int | None = None
         self.has_twin = False
 
     def play(self, rounds: list[Round]) -> None:
-        """Live through all rounds, and to a good end."""
+        """Run all rounds, and then a final one without faults."""
         try:
             for each in rounds:
                 for event in each.events:
@@ -169,12 +169,12 @@ class Schedule:
             self.table.close()
 
     def clear(self) -> None:
-        """Somebody clears the task, whatever has become of it."""
+        """A user clears the task, whatever its state."""
         if self.state == "new":
             return
         self._count("cleared")
         self.airflow.clear()
-        self.airflow.ti.try_number -= 1  # the attempt counts it up
+        self.airflow.ti.try_number -= 1  # the attempt increments it
         self.cleared_at = max(job.number for job in self.running.emulator.jobs.known())
         self.state = "up for retry"
 
@@ -185,18 +185,18 @@ class Schedule:
         self.clock.advance(400)
 
     def marked_twin(self) -> None:
-        """Another task submits a job that asks for the same."""
+        """Another task submits an equivalent job."""
         if self.kind == "delete" or self.running.emulator.jobs.assumed.unknown_context == "refuse":
             return
         spec = self._plan()
         self._add_twin({**spec, "context": {**spec.get("context", {}), "airflow": "somebody"}})
 
     def unmarked_twin(self) -> None:
-        """Somebody submits a job that asks for the same in the console."""
+        """A user submits an equivalent job in the console."""
         self._add_twin(self._plan())
 
     def cancel(self) -> None:
-        """Somebody cancels the task's job."""
+        """A user cancels the task's job."""
         jobs = self.running.emulator.jobs
         for job in self.table.jobs:
             if not job.is_terminal and job.type != "delete_data":
@@ -212,7 +212,7 @@ class Schedule:
                 self.running.emulator.jobs._keep(replace(job, doomed="it broke."))
 
     def change(self) -> None:
-        """Somebody edits the DAG."""
+        """A user edits the DAG."""
         if self.kind == "delete":
             return
         self._count("spec changed")
@@ -225,13 +225,13 @@ class Schedule:
         self.airflow.operator = self.airflow.new_operator()
 
     def read(self) -> None:
-        """Somebody reads the table, which may keep a job from deleting of it."""
+        """A user reads the table, which may prevent a job from deleting its data."""
         spec = self.table.append(target={"type": "table", "tableName": f"{self.table.name} copy"})
         spec["source"] = {"type": "table", "tableName": self.table.name}
         self.table.foreign(spec)
 
     def _attempt(self, each: Round) -> None:
-        """Run one try under whatever was drawn."""
+        """Run one try with the drawn faults."""
         if self.state in ("success", "failed"):
             self.clear()
         self._count(f"POST {each.post}", f"hidden {each.hidden}", f"outages {each.outages}", f"kill {each.kill}")
@@ -256,7 +256,7 @@ class Schedule:
             self.state = "up for retry" if each.is_cleared_by_kill else "failed"
 
     def _check_jobs(self) -> None:
-        """An append is there once; a replace isn't at work twice, nor done twice for one epoch, where one can tell."""
+        """An append exists once; a replace doesn't run twice at once, nor twice per epoch, if it can be recognized."""
         ours = [job for job in self.table.jobs if job.status == "completed" or job in self.table.effective]
         if self.kind == "append":
             assert len(ours) <= 1, ours
@@ -270,7 +270,7 @@ class Schedule:
             assert len(same) <= len(epochs), same
 
     def _end_well(self) -> None:
-        """Once all is well a retry succeeds, or is refused; the table has what success was claimed for."""
+        """Without faults a retry succeeds or is refused; the table has the rows of each claimed success."""
         self.table.finish()
         self.running.emulator.faults.clear()
         if self.state == "failed":
@@ -307,7 +307,7 @@ class Schedule:
         assert self.table.unused() == unused
 
     def _run(self, step: Step | None, patch: pytest.MonkeyPatch) -> None:
-        """Run the present try to whatever end; a death goes through."""
+        """Run the current try to any end; a death is raised."""
         self.last_error = None
         can_die = step is not None and step.exists(deferrable=self.airflow.deferrable, has_store=self.has_store)
         try:
@@ -319,7 +319,7 @@ class Schedule:
             self.state, self.last_error = "failed", error.__cause__
             self._count(f"failed: {type(error.__cause__).__name__}")
         except (PolarisError, pytest.fail.Exception) as error:
-            # The latter is from a step that was to see a deferral where there was no need of one.
+            # The latter is from a step that expected a deferral although none was needed.
             self.state, self.last_error = "up for retry", error
             self._count(f"raised: {type(error).__name__}")
         else:
@@ -331,25 +331,25 @@ class Schedule:
         assert not is_refused or self._may_be_refused(), self.last_error
 
     def _may_be_refused(self) -> bool:
-        """A refusal is for jobs that nobody can tell from ours, and for rows that would be there twice."""
+        """A refusal is for jobs that can't be distinguished from ours, and for rows that would be added twice."""
         if self.has_twin or not (self.shows_marker or self.kind == "delete"):
             return True
-        # A deletion has no marker, so after a clear nobody takes the one that is at work for the task's.
+        # A deletion has no marker, so after a clear an active one is not taken for the task's.
         is_repeat = self.cleared_at is not None or self.spec_number > 0
         return is_repeat and self.kind in ("append", "delete")
 
     def _result(self) -> str:
-        """A step that found nothing to die of has come to the end."""
+        """A step without a point of death has reached the end."""
         return str(self.airflow.ti.xcom("polaris_job")["id"])
 
     def _check_claim(self, result: str) -> None:
-        """Success is claimed only with a job that has completed, that is ours, and that did what is asked for now."""
+        """Success requires a completed job that is ours and did what the current spec requests."""
         job = self.running.emulator.jobs.get(result)
         assert job.status == "completed"
         assert job.target_name == self.table.name
         assert self._spec_number(job) == self.spec_number
         if self.kind == "append" or (self.shows_marker and self.has_store):
-            # Without a store a replace may take a job without a marker for its own, whose marker wasn't kept.
+            # Without a store a replace may adopt an unmarked job whose marker wasn't kept.
             assert job.id in [each.id for each in self.table.jobs], "another task's job was taken for ours"
             assert self.cleared_at is None or job.number > self.cleared_at, "a clear took the job of before it"
         facts = self.airflow.ti.xcom("polaris_job")
@@ -367,12 +367,12 @@ class Schedule:
             yield {"effect": "status", "status": 502, "method": "GET", "path": "/jobs", "times": outages}
 
     def _forget_rules(self) -> None:
-        """Those that did not strike are not for the next try; what they left for later stays."""
+        """Discard faults that did not occur; the next try has its own. Delayed effects stay."""
         with self.running.emulator.faults._lock:
             self.running.emulator.faults._rules.clear()
 
     def _arm(self, kill: str | None, patch: pytest.MonkeyPatch) -> None:
-        """Have the task killed, as its process would be: in the middle of a request or of a sleep."""
+        """Kill the task as its process would be killed: during a request or a sleep."""
         submit_job, sleep = PolarisHook.submit_job, self.clock.sleep
         self.was_killed = False
 
@@ -402,7 +402,7 @@ class Schedule:
         patch.setattr(self.airflow.ti, "xcom_push", push)
 
     def _plan(self) -> dict[str, Any]:
-        """Return what the task asks for, without a marker."""
+        """Return the spec of the task, without a marker."""
         hook = PolarisHook()
         try:
             return dict(self.airflow.operator.plan_job(self.airflow.context, hook))  # type: ignore[arg-type]
@@ -420,7 +420,7 @@ class Schedule:
         try:
             self.table.foreign(spec)
         except PolarisError:
-            return  # the reading doesn't let him
+            return  # the assumption doesn't allow it
 
     def _count(self, *names: str) -> None:
         self.drawn.update(names)

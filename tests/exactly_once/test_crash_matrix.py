@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever dies when: after the retry there is one job with an effect, and the table is as if nothing had happened."""
+"""Whenever a process dies: after the retry there is one job with an effect, and the table is as without a death."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KINDS = ["append", "replace", "delete"]
 ROWS = {"append": {"01": 4, "02": 2}, "replace": {"01": 2, "02": 1}, "delete": {"02": 1}}
 UNUSED = {"append": [], "replace": ["01", "02"], "delete": ["01"]}
 INTERVALS = {"append": None, "replace": [DAYS], "delete": [FIRST_DAY]}
-#: What a job that stores rows tells of them.
+#: Result values of a job that stores rows.
 COUNTED = {"append": (3, 3), "replace": (3, 3), "delete": (None, None)}
 LINES = {
     "submitted": "Submitted Polaris job {job!r} ({purpose}), pending. See {url}",
@@ -27,7 +27,7 @@ LINES = {
 
 
 def cells() -> list[Any]:
-    """Return every combination that exists, named."""
+    """Return every existing combination, with its name."""
     return [
         pytest.param(step, deferrable, kind, store, ended, id=f"{step.name}-{mode}-{kind}-{with_store}-{end}")
         for step, (mode, deferrable), kind, (with_store, store), (end, ended) in itertools.product(
@@ -53,7 +53,7 @@ def test_crash_retry_leaves_one_job_with_effect(
     counted: list[str],
     said: Callable[[], list[str]],
 ) -> None:
-    """The retry goes on with the job that is there or submits the one that isn't, and ends as the first try would."""
+    """The retry resumes the existing job or submits the missing one, and ends as the first try would."""
     airflow = Airflow(clock, table, kind, deferrable, has_store)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Death):
         step.run(airflow, patch)
@@ -68,7 +68,7 @@ def test_crash_retry_leaves_one_job_with_effect(
     assert result == job.id
     outcome = step.outcome if has_store else step.blind
     is_over = has_ended or step.ends_the_job
-    # A job that has no marker is taken for the task's only when no other can show any more.
+    # A job without a marker is adopted only after no other job can appear.
     status = "completed" if is_over else "running" if (kind, outcome) == ("delete", "adopted") else "pending"
     assert counted == [f"polaris.submit.{outcome}"]
     assert [line for line in said()[lines:] if line.startswith(("Submitted", "Adopted", "Resumed", "Refused"))] == [
@@ -88,7 +88,7 @@ def test_crash_retry_leaves_one_job_with_effect(
 
 
 def check_xcoms(airflow: Airflow, job_id: str, *, adopted: bool, status: str) -> None:
-    """Airflow wiped what the first try pushed, so all of it has to be there again."""
+    """Airflow cleared the XComs of the first try, so all of them must be pushed again."""
     keys = ["polaris_job_url", "polaris_table_url", "polaris_job", "polaris_job"]
     assert [key for key, _ in airflow.ti.pushed] == keys
     assert airflow.ti.xcom("polaris_job_url").endswith(job_id)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ends that take more than a death and a retry: bad results, lost triggerers, twins."""
+"""Ends that need more than a death and a retry: bad results, lost triggerers, twin tasks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOBODY = "\"city\" = 'nowhere'"
 def test_job_completed_but_judged_failed_fails_at_once_and_again(
     kind: str, deferrable: bool, has_store: bool, clock: FakeClock, table: Table
 ) -> None:
-    """The mend is a clear, not another job: a retry that somebody insists on finds the same job and says the same."""
+    """The fix is a clear, not another job: a forced retry finds the same job and raises the same error."""
     options: dict[str, Any] = {"spec": table.append(filterExpression=NOBODY), "fail_on_warning": True}
     if kind == "replace":
         options = {"filter_expression": NOBODY, "on_empty_source": "submit", "on_shrink": "submit"}
@@ -44,7 +44,7 @@ def test_job_completed_but_judged_failed_fails_at_once_and_again(
 
 @pytest.mark.parametrize("kind", ["append", "replace", "delete"])
 def test_triggerer_killed_in_the_wait_leaves_the_job_to_the_next_one(kind: str, clock: FakeClock, table: Table) -> None:
-    """To lose a triggerer is no retry: another one waits on, and the job is not touched."""
+    """The loss of a triggerer is no retry: another one continues the wait, and the job is unchanged."""
     airflow = Airflow(clock, table, kind, True, False)
     result = airflow.resume(*airflow.trigger(airflow.defer(), dies=True))
     (job,) = table.jobs
@@ -54,7 +54,7 @@ def test_triggerer_killed_in_the_wait_leaves_the_job_to_the_next_one(kind: str, 
 
 @pytest.mark.parametrize("kind", ["append", "replace", "delete"])
 def test_worker_that_took_over_from_a_broken_trigger_dies(kind: str, clock: FakeClock, table: Table) -> None:
-    """The job of a task whose trigger broke, and then its worker, is adopted by the retry."""
+    """The retry adopts the job of a task whose trigger failed, and then its worker."""
     airflow = Airflow(clock, table, kind, True, False)
     airflow.defer()
     with pytest.MonkeyPatch.context() as patch:
@@ -66,7 +66,7 @@ def test_worker_that_took_over_from_a_broken_trigger_dies(kind: str, clock: Fake
 
 
 def twins(clock: FakeClock, table: Table, kind: str, has_store: bool) -> list[Airflow]:
-    """Two mapped tasks and one of another DAG, which ask for the same."""
+    """Two mapped tasks and one of another DAG with equivalent specs."""
     who: list[dict[str, Any]] = [{"map_index": 0}, {"map_index": 1}, {"dag_id": "other"}]
     return [Airflow(clock, table, kind, False, has_store, **each) for each in who]
 
@@ -76,7 +76,7 @@ def twins(clock: FakeClock, table: Table, kind: str, has_store: bool) -> list[Ai
 def test_twins_that_die_at_once_take_up_their_own_jobs(
     kind: str, has_store: bool, clock: FakeClock, table: Table
 ) -> None:
-    """Equal specs at the same moment are told apart by their markers, whatever was recorded."""
+    """Equal specs at the same moment are distinguished by their markers, whatever was recorded."""
     tasks = twins(clock, table, kind, has_store)
     for task in tasks:
         with pytest.MonkeyPatch.context() as patch, pytest.raises(Death):
@@ -91,7 +91,7 @@ def test_twins_that_die_at_once_take_up_their_own_jobs(
 def test_twins_without_markers_refuse_once_an_outcome_is_unknown(
     kind: str, has_store: bool, clock: FakeClock, table: Table, running: RunningEmulator, connect: Any
 ) -> None:
-    """Nobody can tell whose job is whose, so no rows are added twice, and no replace takes one of two."""
+    """The owner of each job is unknown, so no rows are added twice, and no replace adopts one of two."""
     extra = {"project_id": running.settings.project_id, "submit_marker": "off"}
     connect(CONNECTION, host=running.base_url, password="pok_emulator", extra=extra)
     tasks = twins(clock, table, kind, has_store)
@@ -101,7 +101,7 @@ def test_twins_without_markers_refuse_once_an_outcome_is_unknown(
     before = [job.id for job in table.jobs]
     for task in tasks:
         if kind == "plain_replace" and not has_store:
-            continue  # without record and marker it is done again, which leaves the same rows
+            continue  # without record and marker it runs again, which leaves the same rows
         with pytest.raises(AirflowFailException) as caught:
             task.retry().execute()
         assert isinstance(caught.value.__cause__, PolarisGuardError)
@@ -111,7 +111,7 @@ def test_twins_without_markers_refuse_once_an_outcome_is_unknown(
 
 @pytest.mark.parametrize("kind", ["append", "replace"])
 def test_task_cleared_while_it_runs_ends_its_job_and_submits_anew(kind: str, clock: FakeClock, table: Table) -> None:
-    """To Airflow that is a retry; what tells it from one is that the kill had the job canceled."""
+    """Airflow treats that as a retry; the difference is that the kill had the job canceled."""
     airflow = Airflow(clock, table, kind, False, False)
     sleep = clock.sleep
 
@@ -130,7 +130,7 @@ def test_task_cleared_while_it_runs_ends_its_job_and_submits_anew(kind: str, clo
 
 @pytest.mark.parametrize("kind", ["append", "replace"])
 def test_task_whose_job_was_not_canceled_by_the_kill_resumes_it(kind: str, clock: FakeClock, table: Table) -> None:
-    """With cancel_on_kill=False a clear of the running task goes on with the job that runs."""
+    """With cancel_on_kill=False a clear of the running task resumes the running job."""
     airflow = Airflow(clock, table, kind, False, False, arguments={"cancel_on_kill": False})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PolarisHook, "get_job_status", lambda *_: airflow.operator.on_kill() or "running")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""If nothing goes wrong, exactly-once costs nothing: no request more than an operator makes that knows no protocol."""
+"""Without faults, exactly-once costs no additional request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ POST, STATUS, PROGRESS, END = "POST jobs", "GET status", "GET progress", ["GET s
 
 @pytest.fixture
 def asked(running: RunningEmulator, table: Table, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return what reaches Polaris over the network, in order."""
+    """Return the requests that reach Polaris over the network, in order."""
     names: list[str] = []
     strike = running.emulator.faults.strike
 
@@ -36,7 +36,7 @@ def asked(running: RunningEmulator, table: Table, monkeypatch: pytest.MonkeyPatc
 def test_first_try_in_the_worker_makes_one_post_and_its_looks(
     kind: str, has_store: bool, clock: FakeClock, table: Table, asked: list[str]
 ) -> None:
-    """A look before the first sleep, two after it, and at the end what the result is made of."""
+    """One poll before the first sleep, two after it, and at the end the requests for the result."""
     Airflow(clock, table, kind, False, has_store).execute()
     assert asked == [POST, STATUS, STATUS, PROGRESS, *END]
 
@@ -46,7 +46,7 @@ def test_first_try_in_the_worker_makes_one_post_and_its_looks(
 def test_first_try_that_is_deferred_makes_one_post_and_one_look(
     kind: str, has_store: bool, clock: FakeClock, table: Table, asked: list[str]
 ) -> None:
-    """The rest is the triggerer's, whose looks all tasks share; the worker that resumes asks for the result."""
+    """The triggerer does the rest, and all tasks share its polls; the resumed worker requests the result."""
     airflow = Airflow(clock, table, kind, True, has_store)
     deferred = airflow.defer()
     assert asked == [POST, STATUS]
@@ -63,7 +63,7 @@ def test_first_try_that_is_deferred_makes_one_post_and_one_look(
 def test_first_try_that_waits_for_nothing_makes_one_request(
     kind: str, deferrable: bool, has_store: bool, clock: FakeClock, table: Table, asked: list[str]
 ) -> None:
-    """The whole task is the POST, and its answer is all that the XComs need."""
+    """The whole task is the POST, and its answer is sufficient for the XComs."""
     airflow = Airflow(clock, table, kind, deferrable, has_store, arguments={"wait_for_completion": False})
     assert airflow.execute() == table.jobs[0].id
     assert asked == [POST]
@@ -79,7 +79,7 @@ def test_first_try_of_a_rollup_asks_about_jobs_only_after_its_post(
     asked: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Without guards, what comes before is the plan's question about the table; the protocol has none of its own."""
+    """Without guards, only the plan reads the table before the POST; the protocol adds no request."""
     monkeypatch.setattr(PolarisTableToTableOperator, "guard_job", lambda *_: None)
     airflow = Airflow(clock, table, "replace", deferrable, has_store)
     if deferrable:

@@ -20,17 +20,17 @@ from tests.exactly_once.schedules import ROUNDS, SETUPS, Round, Schedule, Setup
 from tests.operators.submission.conftest import FakeClock
 from tests.operators.submission.koalas import koalas_emulator
 
-#: In all; as many for each kind of job under each reading of what becomes of the marker.
+#: In total; the same number for each kind of job and each assumption about markers.
 SCHEDULES = int(os.environ.get("SCHEDULES", "27"))
 IS_SLOW = SCHEDULES > 100
-#: The bounded run is the same each time; `make schedules` draws a new one.
+#: The bounded run is always the same; `make schedules` draws a new one.
 SEED = int(
     os.environ.get("SCHEDULES_SEED") or (random.SystemRandom().getrandbits(32) if "SCHEDULES" in os.environ else 1)
 )
 
 
 class Steady(random.Random):
-    """No jitter: a schedule that is run again waits as long as before."""
+    """No jitter, so that a repeated schedule has the same waits."""
 
     def random(self) -> float:
         return 0.5
@@ -51,7 +51,7 @@ def client_time(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Return a function that prints, in the slow run to the terminal, else where a failure shows it."""
+    """Return a function that prints: in the slow run to the terminal, otherwise where a failure shows it."""
 
     def tell(text: str) -> None:
         with capsys.disabled() if IS_SLOW else nullcontext():
@@ -66,7 +66,7 @@ def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
 def test_schedules_keep_one_job_for_one_epoch(
     kind: str, reading: Any, clock: FakeClock, connect: Any, tell: Callable[[str], None]
 ) -> None:
-    """Never two jobs with an effect, never a success without its rows; a failure prints what reproduces it."""
+    """Never two jobs with an effect, never a success without its rows; a failure prints how to reproduce it."""
     count = max(1, SCHEDULES // 9)
     tell(f"\n{count} schedules of {kind}, unknown_context={reading}; SCHEDULES_SEED={SEED} repeats them")
     with koalas_emulator(clock, JOB_SECONDS, assumptions=Assumptions(unknown_context=reading)) as running:
@@ -78,7 +78,7 @@ def test_schedules_keep_one_job_for_one_epoch(
             deadline=None,
             print_blob=True,
             database=None,
-            # To shrink takes minutes; `make schedules` has them.
+            # Shrinking takes minutes, which only `make schedules` has.
             phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if IS_SLOW else [])],
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hook reads its connection: what each field means, and that no secret shows."""
+"""The hook reads its connection: the meaning of each field, and that no secret is shown."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_settings_from_form_fields_hold_every_field(connect, tmp_path):
 
 
 def test_settings_empty_form_fields_count_as_missing(connect):
-    """The form stores what was left empty as null or as an empty text."""
+    """The form stores an empty field as null or as an empty text."""
     connect(
         extra={
             "project_id": f" {PROJECT} ",
@@ -66,7 +66,7 @@ def test_settings_empty_form_fields_count_as_missing(connect):
 
 
 def test_settings_pasted_project_url_needs_no_project_field(connect):
-    """The first line of the console's curl sample is enough."""
+    """The first line of the console's curl sample is sufficient."""
     connect(host=f"https://acme.us-east-1.aws.api.imply.io/v1/projects/{PROJECT}/files", extra={})
 
     hook = PolarisHook()
@@ -122,7 +122,7 @@ def test_settings_verify_takes_booleans_and_words(connect, value, expected):
     ids=["one URL", "JSON text", "JSON object"],
 )
 def test_settings_proxies_take_a_url_or_json(connect, value):
-    """All the ways of writing a proxy mean the same."""
+    """All forms of a proxy have the same meaning."""
     connect(extra={"project_id": PROJECT, "proxies": value})
 
     assert PolarisHook().settings.proxies == {"http": "http://proxy:3128", "https": "http://proxy:3128"}
@@ -147,14 +147,14 @@ def test_settings_request_timeout_takes_numbers_and_their_text(connect, value):
     ],
 )
 def test_submit_marker_is_auto_unless_switched_off(connect, extra, marker):
-    """A form leaves an empty text, a URI leaves nothing, YAML reads a bare off as false."""
+    """A form stores an empty text, a URI stores nothing, YAML reads a bare off as false."""
     connect(extra={"project_id": PROJECT, **extra})
 
     assert PolarisHook().submit_marker == marker
 
 
 def test_settings_hide_key_and_its_header_form_from_the_log(connect, monkeypatch):
-    """Airflow knows the key, but not the form in which it stands in the Authorization header."""
+    """Airflow masks the key itself, but not its form in the Authorization header."""
     hidden = []
     monkeypatch.setattr(settings_module, "mask_secret", hidden.append)
     connect(extra={"project_id": PROJECT, "client_secret": "s3cret-s3cret"}, password=f" {KEY}\n")
@@ -167,7 +167,7 @@ def test_settings_hide_key_and_its_header_form_from_the_log(connect, monkeypatch
 
 
 def test_hook_repr_and_settings_repr_show_no_secret(connect):
-    """A hook in a traceback or a rendered template gives nothing away."""
+    """A hook in a traceback or a rendered template shows no secret."""
     connect(extra={"project_id": PROJECT, "client_secret": "s3cret-s3cret"})
     hook = PolarisHook()
 

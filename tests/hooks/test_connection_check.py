@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Test button: what it says for a connection that works, works in part, or doesn't."""
+"""The Test button: its text for a connection that works, works in part, or doesn't work."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ FORBIDDEN = {"code": "Forbidden", "message": "not allowed"}
 
 @pytest.fixture
 def hook(connect, server):
-    """Return a hook on the scripted server, which allows everything until a test says otherwise."""
+    """Return a hook on the scripted server, which allows everything until a test changes that."""
     connect(host=server.url)
     server.allow_everything()
     return PolarisHook()
 
 
 def sentence_of_the_client(hook) -> str:
-    """Return what the client itself says when it lists jobs once."""
+    """Return the client's own message for listing jobs once."""
     settings = replace(hook.settings, connect_timeout=30.0, retry_budget=0.0)
     with PolarisClient(settings) as client, pytest.raises(PolarisError) as caught:
         next(client.iter_jobs(page_size=1, limit=1))
@@ -40,7 +40,7 @@ def sentence_of_the_client(hook) -> str:
 
 
 def test_check_project_that_allows_everything_names_it_and_the_permissions(hook, server):
-    """The answer says where one is and what one may do."""
+    """The text names the project and the permissions."""
     assert hook.test_connection() == (
         True,
         f"Reached project '{PROJECT}' at {server.url}: ManageIngestionJobs, ViewTables and AccessQueries work.",
@@ -48,7 +48,7 @@ def test_check_project_that_allows_everything_names_it_and_the_permissions(hook,
 
 
 def test_check_makes_one_small_authenticated_call_for_each_permission(hook, server):
-    """The check reads next to nothing and changes nothing."""
+    """The check reads very little and changes nothing."""
     hook.test_connection()
 
     jobs, tables, sql = server.requests
@@ -61,7 +61,7 @@ def test_check_makes_one_small_authenticated_call_for_each_permission(hook, serv
 
 
 def test_check_missing_query_permission_passes_and_says_so(hook, server):
-    """Jobs can run without SQL, so the connection is good, but the user learns what it lacks."""
+    """Jobs can run without SQL, so the test succeeds, but the user sees what is missing."""
     server.answer("POST", "/query/sql", 403, FORBIDDEN)
 
     assert hook.test_connection() == (
@@ -74,22 +74,22 @@ def test_check_missing_query_permission_passes_and_says_so(hook, server):
 
 
 def test_check_jobs_alone_pass_and_both_others_are_named(hook, server):
-    """The least that counts as working."""
+    """The minimum for a working connection."""
     server.answer("GET", "/tables", 403, {"message": "not yours"})
     server.answer("POST", "/query/sql", 403, FORBIDDEN)
 
     assert hook.test_connection() == (
         True,
         (
-            f"Reached project '{PROJECT}' at {server.url}: ManageIngestionJobs works. "
-            "ViewTables doesn't work (403 'not yours'), so tables can't be looked up. "
-            "AccessQueries doesn't work (403 'not allowed'), so no SQL query can be run."
+            f"Reached project '{PROJECT}' at {server.url}: ManageIngestionJobs works. ViewTables doesn't work (403 "
+            "'not yours'), so tables can't be read. AccessQueries doesn't work (403 'not allowed'), so no SQL query "
+            "can be run."
         ),
     )
 
 
 def test_check_missing_job_permission_fails_and_says_what_works(hook, server):
-    """Without jobs the connection is of no use; that the others work shows that it isn't the network."""
+    """Without jobs the connection is unusable; the other working permissions show that it isn't the network."""
     server.answer("GET", "/jobs", 403, FORBIDDEN)
 
     works, text = hook.test_connection()
@@ -100,7 +100,7 @@ def test_check_missing_job_permission_fails_and_says_what_works(hook, server):
 
 
 def test_check_everything_forbidden_fails_with_the_reasons(hook, server):
-    """A key without permissions and a blocked address look the same: the text names both."""
+    """A key without permissions and a blocked address give the same answer: the text names both."""
     for method, path in (("GET", "/jobs"), ("GET", "/tables"), ("POST", "/query/sql")):
         server.answer(method, path, 403, FORBIDDEN)
 
@@ -130,12 +130,12 @@ REFUSALS = {
 
 @pytest.mark.parametrize(("status", "body", "beginning"), REFUSALS.values(), ids=REFUSALS)
 def test_check_refusal_fails_with_the_clients_sentence(hook, server, status, body, beginning):
-    """What is wrong with key, project or host is said once, by the client; no other call follows."""
+    """A wrong key, project or host is reported once, by the client; no other request follows."""
     server.answer("GET", "/jobs", status, body)
 
     works, text = hook.test_connection()
 
-    # A key is tried in its two forms; everything else once, because somebody waits for the answer.
+    # A key is tried in its two forms; everything else once, because a user is waiting.
     assert len(server.requests) == (2 if status == 401 else 1)
     assert not works
     assert text.startswith(beginning)
@@ -173,7 +173,7 @@ def test_check_plain_http_behind_https_fails(connect, server):
 
 
 def test_check_refused_connection_fails(connect):
-    """Nothing listens there."""
+    """No server listens there."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -188,7 +188,7 @@ def test_check_refused_connection_fails(connect):
 
 
 def test_check_silent_server_fails_in_time(connect, monkeypatch):
-    """A server that takes the request and says nothing is given up soon; request_timeout is not to blame."""
+    """A server that accepts the request and sends nothing is given up soon; request_timeout is not the cause."""
     monkeypatch.setattr(check, "READ_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -199,14 +199,14 @@ def test_check_silent_server_fails_in_time(connect, monkeypatch):
     assert answer == (
         False,
         (
-            f"{url} took the request and gave no answer within 0.05 s, which is as long as this check waits: try "
-            "again, and if it stays so, check host and proxies in connection 'polaris_default'."
+            f"{url} accepted the request but sent no answer within 0.05 s, the time limit of this check. Try again. If "
+            "it fails again, check host and proxies in connection 'polaris_default'."
         ),
     )
 
 
 class Clock:
-    """Says the times that it is given, one a look, and then the last one."""
+    """Returns the given times, one per call, and then repeats the last one."""
 
     def __init__(self, *times):
         self.times = list(times)
@@ -231,7 +231,7 @@ def time_limits(monkeypatch):
 
 
 def test_check_gives_every_request_seconds_and_not_minutes(hook, time_limits):
-    """A connection may allow minutes, and the client gives SQL more than a minute; the button waits for neither."""
+    """A connection may allow minutes, and the client gives SQL more than a minute; the check waits for neither."""
     check.check_connection("polaris_default", lambda: hook.settings, clock=Clock(100.0))
 
     assert time_limits == [(3.0, 5.0, 8.0)] * 3
@@ -247,20 +247,20 @@ def test_check_late_requests_get_what_is_left_of_the_time(hook, time_limits):
 
 
 def test_check_when_time_is_over_says_what_was_not_tried(hook, server):
-    """Two slow answers use up the time; what is known is told."""
+    """Two slow answers use up the time; the known results are reported."""
     clock = Clock(100.0, 100.0, 100.0, 100.0, 115.0)
 
     assert check.check_connection("polaris_default", lambda: hook.settings, clock=clock) == (
         True,
         (
-            f"Reached project '{PROJECT}' at {server.url}: ManageIngestionJobs and ViewTables work. "
-            "AccessQueries was not tried, because the service answers slowly."
+            f"Reached project '{PROJECT}' at {server.url}: ManageIngestionJobs and ViewTables work. AccessQueries was "
+            "not tested, because the service answers slowly."
         ),
     )
 
 
 def test_check_unanswered_query_is_unknown_and_not_missing(hook, server, monkeypatch):
-    """No answer says nothing about a permission."""
+    """No answer proves nothing about a permission."""
     send = HTTPAdapter.send
 
     def silent_for_sql(self, request, **kwargs):
@@ -275,14 +275,14 @@ def test_check_unanswered_query_is_unknown_and_not_missing(hook, server, monkeyp
         True,
         (
             f"Reached project '{PROJECT}' at {server.url}: ManageIngestionJobs and ViewTables work. AccessQueries is "
-            f"unknown, because {server.url} took the request and gave no answer within 5 s, which is as long as this "
-            "check waits: try again, and if it stays so, check host and proxies in connection 'polaris_default'."
+            f"unknown, because {server.url} accepted the request but sent no answer within 5 s, the time limit of this "
+            "check. Try again. If it fails again, check host and proxies in connection 'polaris_default'."
         ),
     )
 
 
 def test_check_answer_that_drips_is_given_up(connect, monkeypatch):
-    """Bytes that come one by one don't keep the user waiting for longer than the limit of one request."""
+    """Bytes that arrive one by one don't keep the user waiting longer than the limit of one request."""
     monkeypatch.setattr(BoundedAdapter, "send", lambda self, request, **kwargs: drip(kwargs["timeout"]))
 
     def drip(exchange):
@@ -294,28 +294,28 @@ def test_check_answer_that_drips_is_given_up(connect, monkeypatch):
     assert PolarisHook().test_connection() == (
         False,
         (
-            "https://acme.us-east-1.aws.api.imply.io took the request and gave no complete answer within 8 s, which is "
-            "as long as this check waits: try again, and if it stays so, check host and proxies in connection "
+            "https://acme.us-east-1.aws.api.imply.io accepted the request but sent no complete answer within 8 s, the "
+            "time limit of this check. Try again. If it fails again, check host and proxies in connection "
             "'polaris_default'."
         ),
     )
 
 
 def test_check_incomplete_connection_fails_with_the_hooks_sentence(connect):
-    """What is missing is said before anything is sent."""
+    """A missing field is reported before any request."""
     connect(password=None)
 
     assert PolarisHook().test_connection() == (
         False,
         (
             "connection 'polaris_default' has no API key: put it into the password field "
-            "(docs.imply.io/polaris/api-keys says how to make one)."
+            "(docs.imply.io/polaris/api-keys describes how to create one)."
         ),
     )
 
 
 def test_check_unexpected_error_fails_without_its_text():
-    """Never raises; the text of an error that nobody foresaw may quote the connection, so it isn't shown."""
+    """Never raises; the text of an unexpected error may quote the connection, so it isn't shown."""
 
     def broken():
         raise RuntimeError(f"can't parse {KEY}")
@@ -323,14 +323,14 @@ def test_check_unexpected_error_fails_without_its_text():
     assert check.check_connection("prod", broken) == (
         False,
         (
-            "connection 'prod' can't be tested: RuntimeError while reading it or asking Polaris. "
-            "Try PolarisHook('prod').get_conn() in Python to see the whole error."
+            "connection 'prod' can't be tested: RuntimeError while it was read or used. Run "
+            "PolarisHook('prod').get_conn() in Python to see the complete error."
         ),
     )
 
 
 def test_check_does_not_shorten_the_time_limits_of_the_hook(hook):
-    """A client that the hook made keeps what the connection says."""
+    """A client that the hook has created keeps the connection's settings."""
     before = hook.settings.read_timeout
 
     hook.test_connection()
@@ -339,7 +339,7 @@ def test_check_does_not_shorten_the_time_limits_of_the_hook(hook):
 
 
 def test_check_reaches_an_emulator_behind_the_environments_proxy(hook, monkeypatch):
-    """A proxy for the outside world is not asked for an address on this machine."""
+    """A proxy for external addresses is not used for an address on this machine."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)

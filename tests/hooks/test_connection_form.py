@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The connection form, as the Airflow that runs the tests sees it, and the two ways of telling Airflow about it."""
+"""The connection form in the tested Airflow version, and both ways to provide it to Airflow."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Form(NamedTuple):
 
 
 #: What Airflow 3 gives its user interface. A process reads the hooks once, and 3.1 has the form only if this is the
-#: first time, so a process of its own asks.
+#: first time, so a separate process reads it.
 ASK = """
 import json, sys
 from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
@@ -53,7 +53,7 @@ json.dump(ours.model_dump(), open(sys.argv[1], "w"))
 
 @pytest.fixture(scope="module")
 def airflow_form(tmp_path_factory):
-    """Return what the running Airflow's own form has of ours."""
+    """Return our fields in the form of the running Airflow."""
     if AIRFLOW_VERSION < (3, 0):
         return _form_of_airflow_2()
     if AIRFLOW_VERSION < (3, 1) and not importlib.util.find_spec("flask_appbuilder"):
@@ -89,24 +89,24 @@ def _form_of_airflow_2():
 
 
 def test_airflow_form_has_each_field_of_the_extra_once_and_in_order(airflow_form):
-    """The form of the running Airflow asks for every key that the hook reads."""
+    """The form of the running Airflow has every key that the hook reads."""
     assert airflow_form.fields == NAMES
 
 
 def test_airflow_form_hides_only_the_client_secret_among_the_extras(airflow_form):
-    """The secret is shown as dots; nothing else is, so that people can read what they typed."""
+    """The secret is shown as dots; nothing else is, so that users can read their input."""
     assert airflow_form.secrets == ["client_secret"]
 
 
 def test_airflow_form_renames_host_and_password_and_hides_what_polaris_has_not(airflow_form):
-    """The standard fields say what to enter."""
+    """The standard fields describe their input."""
     assert sorted(airflow_form.hidden) == ["login", "port", "schema"]
     assert airflow_form.titles == {"host": "Polaris API URL", "password": "API key"}
     assert airflow_form.placeholders == {"host": "https://ORG.REGION.CLOUD.api.imply.io", "password": "pok_..."}
 
 
 def test_conn_fields_auth_is_a_closed_choice_with_the_vendors_form_as_default():
-    """What can't be typed can't be mistyped."""
+    """A choice can't be misspelt."""
     assert form.conn_fields()["auth"]["schema"] == {
         "type": "string",
         "enum": ["api_key", "raw_api_key", "oauth"],
@@ -115,7 +115,7 @@ def test_conn_fields_auth_is_a_closed_choice_with_the_vendors_form_as_default():
 
 
 def test_conn_fields_request_timeout_has_bounds_and_a_default():
-    """The form refuses what the hook would refuse."""
+    """The form rejects what the hook would reject."""
     assert form.conn_fields()["request_timeout"]["schema"] == {
         "type": ["integer", "null"],
         "default": 20,
@@ -142,7 +142,7 @@ def test_hook_has_form_methods_only_where_airflow_reads_them():
 
 
 class _Field:
-    """Takes what a WTForms field takes; Airflow 3.0 and 3.1 put such stand-ins in place of WTForms, too."""
+    """Accepts the arguments of a WTForms field; Airflow 3.0 and 3.1 also replace WTForms with such stubs."""
 
     def __init__(self, label, validators, description, default, widget):
         self.label, self.validators, self.description, self.default = label, validators, description, default
@@ -159,7 +159,7 @@ class _Secret(_Field):
 
 @pytest.fixture
 def wtforms_stand_ins(monkeypatch):
-    """Give the old form code the modules that only old Airflow has."""
+    """Provide the modules that only old Airflow versions have."""
     modules = {
         "wtforms": {"IntegerField": _Number, "PasswordField": _Secret, "StringField": _Field},
         "wtforms.validators": {"Optional": lambda: "optional", "any_of": lambda words: ("any of", words)},
@@ -192,7 +192,7 @@ def test_form_widgets_are_the_same_fields_as_conn_fields():
 
 @pytest.mark.usefixtures("wtforms_stand_ins")
 def test_form_widgets_pass_when_empty_because_all_types_share_a_page():
-    """Saving a connection of another type must not fail on a field of ours that nobody sees."""
+    """Saving a connection of another type must not fail because of a hidden field of ours."""
     widgets = form.form_widgets()
 
     assert {name: widget.validators[0] for name, widget in widgets.items()} == dict.fromkeys(NAMES, "optional")

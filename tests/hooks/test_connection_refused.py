@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hook refuses a connection: which field is wrong, and what to do, before any request."""
+"""The hook rejects a connection: which field is wrong, and the fix, before any request."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WRONG_EXTRAS = {
     "no project": (
         {},
         (
-            "connection 'polaris_default' has no project id: set the extra 'project_id', or paste a host that goes on "
+            "connection 'polaris_default' has no project id: set the extra 'project_id', or paste a URL that continues "
             "with /v1/projects/PROJECT_ID."
         ),
     ),
@@ -40,7 +40,7 @@ WRONG_EXTRAS = {
     ),
     "secret that is a number": (
         {"project_id": PROJECT, "client_secret": 123456789},
-        "extra 'client_secret' of connection 'polaris_default' must be text, and is of type 'int'. Put it in quotes.",
+        "extra 'client_secret' of connection 'polaris_default' must be text, but has the type 'int'. Put it in quotes.",
     ),
     "timeout in words": (
         {"project_id": PROJECT, "request_timeout": "soon"},
@@ -80,8 +80,8 @@ WRONG_EXTRAS = {
     "missing CA file": (
         {"project_id": PROJECT, "verify": "/nowhere/ca.pem"},
         (
-            "extra 'verify' of connection 'polaris_default' is '/nowhere/ca.pem', and there is no such file on this "
-            "machine. Give 'true', 'false', or the path of a file with CA certificates that every worker has."
+            "extra 'verify' of connection 'polaris_default' is '/nowhere/ca.pem', which is not a file on this machine. "
+            "Set it to 'true', 'false', or the path of a file with CA certificates that exists on every worker."
         ),
     ),
     "console_url without scheme": (
@@ -102,14 +102,14 @@ WRONG_EXTRAS = {
         {"project_id": PROJECT, "console_url": "https://acme.app.imply.io/{job}"},
         (
             "extra 'console_url' of connection 'polaris_default' is 'https://acme.app.imply.io/{job}', where {job} is "
-            "unknown. Only {project_id}, {job_id} and {table} are filled in."
+            "unknown. Only {project_id}, {job_id} and {table} are replaced."
         ),
     ),
     "console_url with a stray brace": (
         {"project_id": PROJECT, "console_url": "https://acme.app.imply.io/{job_id"},
         (
-            "extra 'console_url' of connection 'polaris_default' is 'https://acme.app.imply.io/{job_id', which has a "
-            "brace too many. Only {project_id}, {job_id} and {table} are filled in."
+            "extra 'console_url' of connection 'polaris_default' is 'https://acme.app.imply.io/{job_id', which has an "
+            "unmatched brace. Only {project_id}, {job_id} and {table} are replaced."
         ),
     ),
 }
@@ -117,7 +117,7 @@ WRONG_EXTRAS = {
 
 @pytest.mark.parametrize(("extra", "message"), WRONG_EXTRAS.values(), ids=WRONG_EXTRAS)
 def test_settings_wrong_extra_names_connection_field_and_mend(connect, extra, message):
-    """A mistake in the extra is one sentence chain, before any request; no secret is in it."""
+    """An error in the extra is one message, before any request; it contains no secret."""
     connect(extra=extra)
 
     with pytest.raises(PolarisSpecError, match=exactly(message)):
@@ -129,7 +129,7 @@ WRONG_FIELDS = {
         {"password": None},
         (
             "connection 'polaris_default' has no API key: put it into the password field "
-            "(docs.imply.io/polaris/api-keys says how to make one)."
+            "(docs.imply.io/polaris/api-keys describes how to create one)."
         ),
     ),
     "no host": (
@@ -152,7 +152,7 @@ WRONG_FIELDS = {
 
 @pytest.mark.parametrize(("fields", "message"), WRONG_FIELDS.values(), ids=WRONG_FIELDS)
 def test_settings_wrong_field_names_connection_field_and_mend(connect, fields, message):
-    """So is a mistake in a standard field."""
+    """So is an error in a standard field."""
     connect(**fields)
 
     with pytest.raises(PolarisSpecError, match=exactly(message)):
@@ -181,8 +181,8 @@ def test_settings_wrong_field_names_connection_field_and_mend(connect, fields, m
     ids=["cut off", "a list"],
 )
 def test_settings_unreadable_extra_is_refused(monkeypatch, extra, message):
-    """Airflow takes such an extra for an empty one; then the message would be about a field that is there."""
-    # As it may stand in the database: some versions of Airflow refuse to make such a connection themselves.
+    """Airflow reads such an extra as an empty one; then the message would be about a field that exists."""
+    # As it may be stored in the database: some versions of Airflow refuse to create such a connection themselves.
     stored = SimpleNamespace(host="acme.us-east-1.aws.api.imply.io", password=KEY, extra=extra, extra_dejson={})
     monkeypatch.setattr(PolarisHook, "get_connection", lambda self, name: stored)
 

@@ -12,7 +12,7 @@ JOB = "0190aaaa-0000-7000-8000-00000000000a"
 
 
 def test_job_url_without_console_url_is_the_start_page_of_the_organization(connect):
-    """No source says what the URL of a job's page is, so the link leads to where one can look for it."""
+    """The URL of a job's page is not documented, so the link leads to the console's start page."""
     connect()
     hook = PolarisHook()
 
@@ -21,7 +21,7 @@ def test_job_url_without_console_url_is_the_start_page_of_the_organization(conne
 
 
 def test_job_url_behind_another_host_is_the_resource_itself(connect):
-    """Where no console is known, the link names the job in the API."""
+    """Without a known console, the link is the job's API resource."""
     connect(host="http://127.0.0.1:8099")
     hook = PolarisHook()
 
@@ -56,7 +56,7 @@ def test_job_url_behind_another_host_is_the_resource_itself(connect):
     ids=["jobs only", "tables only", "both", "neither"],
 )
 def test_console_url_is_filled_in_url_encoded_where_it_fits(connect, pattern, job, table):
-    """A pattern for jobs is used for jobs only, and no name can break out of its place in the URL."""
+    """A pattern for jobs is used for jobs only, and no name can change the rest of the URL."""
     connect(extra={"project_id": PROJECT, "console_url": pattern})
     hook = PolarisHook()
 
@@ -65,7 +65,7 @@ def test_console_url_is_filled_in_url_encoded_where_it_fits(connect, pattern, jo
 
 
 def test_console_url_of_the_job_page_needs_no_request(connect, server):
-    """A link costs nothing."""
+    """A link needs no request."""
     connect(host=server.url)
 
     PolarisHook().job_url(JOB)

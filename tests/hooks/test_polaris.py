@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hook's client: one for each hook, and a method for each operation."""
+"""The hook's client: one per hook, and a method for each operation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ JOB = "0190aaaa-0000-7000-8000-00000000000a"
 
 
 def test_get_conn_reads_the_connection_once_and_keeps_the_client(connect, monkeypatch):
-    """A wait of hours makes one client and one look-up."""
+    """A wait of hours creates one client and reads the connection once."""
     connect()
     read = []
     original = PolarisHook.get_connection.__func__
@@ -33,7 +33,7 @@ def test_get_conn_reads_the_connection_once_and_keeps_the_client(connect, monkey
 
 
 def test_close_closes_the_client_once_and_may_be_called_at_any_time(connect, monkeypatch):
-    """Closing is safe in a finally, whatever happened before."""
+    """Closing is safe in a finally block, whatever happened before."""
     connect()
     hook = PolarisHook()
     hook.close()
@@ -50,7 +50,7 @@ def test_close_closes_the_client_once_and_may_be_called_at_any_time(connect, mon
 
 
 def test_submit_job_posts_a_mapping_unchanged(connect, server):
-    """A dictionary is the wire JSON already."""
+    """A dictionary is sent unchanged."""
     connect(host=server.url)
     server.answer("POST", "/jobs", 201, {"id": JOB, "executionStatus": "pending"})
     hook = PolarisHook()
@@ -64,7 +64,7 @@ def test_submit_job_posts_a_mapping_unchanged(connect, server):
 
 
 def test_submit_job_renders_a_spec_object(connect, server):
-    """A job spec of ours is rendered on the way."""
+    """A job spec of this package is rendered."""
 
     class Spec:
         def to_wire(self):
@@ -147,7 +147,7 @@ READS = {
 def test_hook_method_asks_its_endpoint_and_returns_the_clients_answer(
     connect, server, call, method, path, body, expected
 ):
-    """Each method is one request to one place."""
+    """Each method sends one request to one path."""
     connect(host=server.url)
     server.answer(method, path, 200, body)
     hook = PolarisHook()
@@ -162,7 +162,7 @@ def test_hook_method_asks_its_endpoint_and_returns_the_clients_answer(
 
 
 def test_iter_unused_segments_asks_for_the_interval(connect, server):
-    """What a soft delete took out can be listed for one interval."""
+    """Soft-deleted segments can be listed for one interval."""
     connect(host=server.url)
     server.answer("GET", "/tables/koalas/unusedSegments", 200, {"values": []})
     hook = PolarisHook()
@@ -174,7 +174,7 @@ def test_iter_unused_segments_asks_for_the_interval(connect, server):
 
 
 def test_hook_error_of_the_client_passes_typed(connect, server):
-    """Retries and retry policies see what kind of error it was."""
+    """Retries and retry policies receive the class of the error."""
     connect(host=server.url)
     server.answer("GET", f"/jobs/{JOB}", 404, {"code": "NotFound", "message": "no such job"})
     hook = PolarisHook()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Instants and intervals for the tests of Interval, and the words with which it refuses."""
+"""Instants and intervals for the tests of Interval, and its error messages."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def intervals(draw: st.DrawFn, longest: timedelta = timedelta(days=4000)) -> Int
     return Interval(start, start + length)
 
 
-# 20 buckets at most, so that a day isn't cut into milliseconds.
+# At most 20 buckets, so that a day isn't cut into milliseconds.
 @st.composite
 def intervals_with_granularity(draw: st.DrawFn) -> tuple[Interval, Granularity]:
     granularity = draw(st.sampled_from(Granularity))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Batch jobs that break no rule, but for what is given, and the words with which a job is refused."""
+"""Valid batch jobs with changes, and the message with which a job is refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def table(name: str = "rollup", **fields: Any) -> dict[str, Any]:
 
 
 def batch(**fields: Any) -> JobSpec:
-    """Return an append job that breaks no rule, but for what is given."""
+    """Return a valid append job with changes."""
     body = {"type": "batch", "source": table("events"), "target": table("rollup"), "mappings": MAPPINGS, **fields}
     return parse_spec(body)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Late rows and a run that looks back, against the emulator."""
+"""Late rows and a run with a lookback, against the emulator."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def roll(world: World, day: int, **arguments: Any) -> None:
 
 
 def test_lookback_brings_late_rows_into_the_day_before(world: World) -> None:
-    """The next day's run rolls the day before up again, in one job, and counts nothing twice."""
+    """The next day's run rolls the previous day up again, in one job, and counts nothing twice."""
     world.load("2024-06-01T01:10")
     roll(world, 1)
     world.load("2024-06-01T05:00", "2024-06-02T01:00")
@@ -44,7 +44,7 @@ def test_lookback_brings_late_rows_into_the_day_before(world: World) -> None:
 
 
 def test_lookback_over_rows_that_the_source_has_lost_is_refused(world: World) -> None:
-    """The guard looks at all of what is replaced, so an aged-out day before isn't emptied."""
+    """The guard checks everything that is replaced, so an aged-out previous day isn't emptied."""
     world.load("2024-06-01T01:10", "2024-06-02T01:00")
     roll(world, 1)
     world.delete("2024-06-01/P1D")

@@ -36,14 +36,14 @@ def test_link_pushed_url_is_returned(monkeypatch):
 
 @pytest.mark.parametrize("value", [None, 5, {"url": "x"}], ids=["nothing", "number", "object"])
 def test_link_without_a_url_is_empty(monkeypatch, value):
-    """A task that pushed nothing, or something that is no URL, has no link."""
+    """A task that pushed nothing, or a value that is no URL, has no link."""
     monkeypatch.setattr(links, "read_xcom", lambda ti_key, key: value)
 
     assert links.PolarisJobLink().get_link(None, ti_key="the task") == ""
 
 
 def test_link_unreadable_xcom_is_empty_and_logged(monkeypatch, caplog):
-    """A link never fails the page or the task it belongs to; the log says why there is none."""
+    """A link never fails the page or the task; the log states why there is none."""
 
     def broken(ti_key, key):
         raise RuntimeError("no database")
@@ -57,7 +57,7 @@ def test_link_unreadable_xcom_is_empty_and_logged(monkeypatch, caplog):
 
 
 def test_link_reads_airflows_xcom_of_that_task_instance(monkeypatch):
-    """The look-up goes through Airflow's XCom, whichever class that is in the running version."""
+    """The look-up uses Airflow's XCom class of the running version."""
 
     class XCom:
         @staticmethod

@@ -35,7 +35,7 @@ DAY = "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"
 
 
 def airflows_macros() -> Any:
-    """Return ``macros`` as the worker puts it into the context, plugins found by their entry points."""
+    """Return ``macros`` as the worker puts it into the context, with plugins from their entry points."""
     if AIRFLOW_VERSION < (3, 0):
         from airflow import macros as found
         from airflow.plugins_manager import integrate_macros_plugins
@@ -61,7 +61,7 @@ def render(template: str) -> Any:
 
 
 def test_entry_point_of_the_plugin_loads_the_class_that_holds_the_five_macros():
-    """Airflow loads the plugins of a provider's info only if told to, so the entry point must be there."""
+    """By default, Airflow doesn't load the plugins of a provider's info, so the entry point must exist."""
     (entry,) = entry_points(group="airflow.plugins", module="airflow_provider_polaris.macros.plugin")
 
     assert entry.load() is PolarisPlugin
@@ -107,12 +107,12 @@ def test_entry_point_of_the_plugin_loads_the_class_that_holds_the_five_macros():
     ],
 )
 def test_macros_in_a_tasks_template_render_what_polaris_reads(template: str, rendered: str):
-    """Each macro is found as macros.polaris and takes what the context of a run holds and what the others return."""
+    """Each macro is available as macros.polaris and accepts values of a run's context and results of the others."""
     assert render(template) == rendered
 
 
 def test_undefined_variable_of_a_partitioned_run_is_named_by_the_error():
-    """A partitioned run has no data interval: Jinja's own error says which variable is missing."""
+    """A partitioned run has no data interval: Jinja's own error names the missing variable."""
     with pytest.raises(UndefinedError) as caught:
         render("{{ macros.polaris.interval(data_interval_begin, 'P1D') }}")
 
@@ -133,7 +133,7 @@ def test_undefined_variable_of_a_partitioned_run_is_named_by_the_error():
             "{{ macros.polaris.floor('yesterday', 'day') }}",
             (
                 "instant 'yesterday' is not an ISO 8601 instant such as '2024-06-01' or '2024-06-01T00:00:00Z'. Pass "
-                "data_interval_start or partition_date, for example; a run that has none of the two needs a param."
+                "data_interval_start or partition_date, for example; a run with neither needs a param."
             ),
         ),
         (
@@ -155,7 +155,7 @@ def test_undefined_variable_of_a_partitioned_run_is_named_by_the_error():
     ],
 )
 def test_macros_of_bad_arguments_fail_the_template_with_one_sentence(template: str, message: str):
-    """What can't be read is refused where it is rendered, not by Polaris."""
+    """An invalid value is refused when it is rendered, not by Polaris."""
     with pytest.raises(PolarisSpecError) as caught:
         render(template)
 
@@ -163,7 +163,7 @@ def test_macros_of_bad_arguments_fail_the_template_with_one_sentence(template: s
 
 
 def test_macros_take_python_values_in_any_zone():
-    """From Python they take datetimes, intervals and timedeltas, and still return text in UTC."""
+    """In Python they accept datetimes, intervals and timedeltas, and still return text in UTC."""
     berlin = timezone(timedelta(hours=2))
     day = Interval.parse(DAY)
 

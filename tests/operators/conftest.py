@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stand-ins for tests of operators and sensor: time, a task instance, and jobs on a loopback server."""
+"""Replacements for tests of operators and sensors: time, a task instance, and jobs on a loopback server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REPLACE = {
 
 
 class FakeClock:
-    """Time that passes only by sleeping; ``then`` runs at the end of each sleep, told how many there were."""
+    """Time that passes only by sleeping; ``then`` runs at the end of each sleep, with the number of sleeps."""
 
     def __init__(self) -> None:
         self.time = START
@@ -50,7 +50,7 @@ class FakeClock:
 
 @dataclass
 class FakeTI:
-    """Keeps what is pushed, in order."""
+    """Stores the pushed values, in order."""
 
     pushed: list[tuple[str, Any]] = field(default_factory=list)
     first_poke: datetime | None = None
@@ -78,7 +78,7 @@ class FakeTI:
 
 
 class MemoryStore:
-    """Airflow's task state store as far as it is used; keeps JSON."""
+    """The used part of Airflow's task state store; stores JSON."""
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
@@ -91,7 +91,7 @@ class MemoryStore:
 
 
 class Jobs:
-    """One job, and the tables around it, on the scripted server of the parent conftest."""
+    """One job, and its tables, on the scripted server of the parent conftest."""
 
     def __init__(self, server: Any) -> None:
         self.server = server
@@ -115,7 +115,7 @@ class Jobs:
         self.server.answer("POST", "/jobs", 201, self.body(**values))
 
     def is_now(self, status: str, **values: Any) -> None:
-        """Let every question about the job find this status."""
+        """Let every request for the job return this status."""
         self.server.answer("GET", f"/jobs/{JOB}/status", 200, {"executionStatus": status})
         self.server.answer("GET", f"/jobs/{JOB}", 200, self.body(status, **values))
 
@@ -140,12 +140,12 @@ class Jobs:
 
     @property
     def posted(self) -> list[dict[str, Any]]:
-        """The body of every job that was submitted."""
+        """The body of every submitted job."""
         return [json.loads(r.body) for r in self.server.requests if r.method == "POST" and r.path.endswith("/jobs")]
 
     @property
     def submitted(self) -> list[dict[str, Any]]:
-        """The same without the marker that says whose job it is."""
+        """The same without the marker that identifies the task."""
         specs = self.posted
         for spec in specs:
             spec["context"].pop("airflow")
@@ -167,7 +167,7 @@ class Triggerer:
         self._clock = clock
 
     def run(self, deferred: Any) -> tuple[str, dict[str, Any]]:
-        """Run the trigger that a task was deferred with; return how Airflow resumes the task."""
+        """Run the trigger of a deferred task; return how Airflow resumes the task."""
         classpath, arguments = deferred.trigger.serialize()
         trigger = type(deferred.trigger)(**through_airflow(arguments))
         assert classpath == f"{type(trigger).__module__}.{type(trigger).__qualname__}"
@@ -182,7 +182,7 @@ class Triggerer:
 
 
 class _Ticking(dict):  # type: ignore[type-arg]
-    """Answers in which time passes before each look at the job."""
+    """Answers with time that passes before each poll of the job."""
 
     def __init__(self, answers: dict[Any, Any], tick: Callable[[], None]) -> None:
         super().__init__()
@@ -204,7 +204,7 @@ async def _only_event(trigger: Any) -> Any:
 
 
 def through_airflow(value: dict[str, Any]) -> dict[str, Any]:
-    """Return what Airflow's own encoder makes of arguments on their way through the database."""
+    """Return arguments as Airflow's own encoder stores them in the database."""
     if AIRFLOW_VERSION >= (3, 2):
         from airflow.sdk.serde import deserialize, serialize
     else:
@@ -218,7 +218,7 @@ def through_airflow(value: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    """Put a fake clock in place of the real one."""
+    """Replace the real clock with a fake one."""
     fake = FakeClock()
     monkeypatch.setattr("airflow_provider_polaris.runtime.clock.CLOCK", fake)
     return fake
@@ -226,7 +226,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 @pytest.fixture
 def airflow_sleeps(monkeypatch: pytest.MonkeyPatch, clock: Any) -> Any:
-    """Let Airflow's own loop for sensors sleep on the fake clock."""
+    """Let Airflow's own sensor loop sleep on the fake clock."""
     module = sys.modules[BaseSensorOperator.__module__]
 
     class FakeTime:
@@ -239,7 +239,7 @@ def airflow_sleeps(monkeypatch: pytest.MonkeyPatch, clock: Any) -> Any:
 
 @pytest.fixture
 def no_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let clients give up at the first failure: they would wait in real time."""
+    """Let clients give up at the first failure, because they would wait in real time."""
     from airflow_provider_polaris.client import ClientSettings
 
     from_host = ClientSettings.from_host.__func__  # type: ignore[attr-defined]
@@ -259,7 +259,7 @@ def jobs(server: Any, connect: Any, no_retries: None) -> Jobs:
 
 @pytest.fixture
 def running(jobs: Jobs) -> Jobs:
-    """Have a replace that runs until told otherwise."""
+    """Return a replace job that runs until told otherwise."""
     jobs.accept()
     jobs.is_now("running")
     jobs.has(metrics={"numRowsProcessed": 7, "numRowsPersisted": 2}, progress=0.1)
@@ -277,7 +277,7 @@ def tables(jobs: Jobs) -> Jobs:
 
 @pytest.fixture
 def unguarded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the look at the tables' rows to the tests of the guards."""
+    """Leave the row counts to the tests of the guards."""
     from airflow_provider_polaris.operators.guards.table_to_table import GuardDecision
 
     submit = GuardDecision("submit", "not counted.")
@@ -288,13 +288,13 @@ def unguarded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def triggerer(jobs: Jobs, clock: FakeClock) -> Triggerer:
-    """Return the stand-in for Airflow's triggerer."""
+    """Return the replacement of Airflow's triggerer."""
     return Triggerer(jobs, clock)
 
 
 @pytest.fixture
 def ti() -> FakeTI:
-    """Return a task instance that remembers its XComs."""
+    """Return a task instance that stores its XComs."""
     return FakeTI()
 
 
@@ -308,7 +308,7 @@ def context(ti: FakeTI) -> dict[str, Any]:
 
 @pytest.fixture
 def task_log(logged: Any) -> Any:
-    """Return a function that gives what operators and sensors logged, as ``LEVEL text``."""
+    """Return a function that returns the log lines of operators and sensors, as ``LEVEL text``."""
     from airflow_provider_polaris.operators.base import PolarisBaseOperator
     from airflow_provider_polaris.sensors.polaris import PolarisJobSensor
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A deferrable operator, its deferral, and what its trigger tells."""
+"""A deferrable operator, its deferral, and the events of its trigger."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A rollup of one table into another, and the sentence with which it is refused."""
+"""A rollup of one table into another, and the message with which it is refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def operator(**arguments):
 
 
 def refusal(task, context):
-    """Return the sentence with which a task fails before it submits anything."""
+    """Return the message with which a task fails before it submits anything."""
     with pytest.raises(AirflowFailException) as caught:
         task.execute(context)
     return str(caught.value)

@@ -61,7 +61,7 @@ def test_dag_ingests_rolls_up_and_waits_with_the_sensor(airflow_db, polaris, mon
     monkeypatch.setattr(PolarisJobTrigger, "run", lambda self: [triggered.append(self.job_id), wait(self)][1])
     results = []
     for deferrable in (False, True):
-        day = datetime(2024, 6, 2, tzinfo=timezone.utc)  # the interval ends where a manual run is
+        day = datetime(2024, 6, 2, tzinfo=timezone.utc)  # the interval ends at the time of a manual run
         dag_run = run(build(deferrable), day)
         assert {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()} == {
             "ingest": "success",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operators that delete, restore and drop: from arguments to exactly one job spec, or to one sentence."""
+"""The operators that delete, restore and drop: from arguments to exactly one job spec, or to one error."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def drop(**arguments):
 
 @pytest.fixture
 def table(jobs):
-    """Have a table partitioned by day, and jobs accepted."""
+    """Provide a table partitioned by day, and accept jobs."""
     jobs.table(TABLE)
     jobs.accept(type="delete_data")
     return jobs
@@ -95,7 +95,7 @@ DELETIONS = {
 
 @pytest.mark.parametrize("arguments, spec, asked", DELETIONS.values(), ids=DELETIONS)
 def test_delete_submits_what_it_was_told(table, clock, context, arguments, spec, asked):
-    """Restorably unless told otherwise; the table is read where an interval could widen."""
+    """Restorable by default; the table is read if an interval could be widened."""
     assert delete(**arguments).execute(context) == JOB
     assert table.posted == [{"type": "delete_data", **spec}]
     assert table.asked == asked
@@ -105,7 +105,7 @@ REFUSED_DELETIONS = {
     "nothing": (
         {},
         (
-            "target.intervals [] is empty, and a delete_data job needs to know what to delete. Name the intervals, or "
+            "target.intervals [] is empty, and a delete_data job needs the intervals to delete. Name the intervals, or "
             "set deleteAll to true to delete all data of the table."
         ),
     ),
@@ -145,7 +145,7 @@ def test_delete_of_something_else_than_was_named_is_refused(table, clock, contex
 
 
 def test_delete_that_finds_nothing_succeeds(table, clock, context):
-    """A task that runs twice, or for an interval that is gone, has nothing left to do."""
+    """A task that runs twice, or for a missing interval, has nothing to do."""
     table.is_now(
         "completed", type="delete_data", ingestionMode=None, health={"status": "warn", "code": "no_rows_found"}
     )
@@ -154,7 +154,7 @@ def test_delete_that_finds_nothing_succeeds(table, clock, context):
 
 
 def test_restore_submits_what_it_was_told(table, clock, context):
-    """One interval, as Polaris writes it, and only the versions that are named."""
+    """One interval, as Polaris writes it, and only the given versions."""
     assert restore(interval="2026-11-19/P1D", versions='["v1"]').execute(context) == JOB
     assert table.posted == [{"type": "restore_data", "target": TARGET, "interval": DAY, "versions": ["v1"]}]
     assert table.asked == ["POST jobs"]
@@ -162,21 +162,21 @@ def test_restore_submits_what_it_was_told(table, clock, context):
 
 @pytest.mark.parametrize("interval", ["None", ""])
 def test_restore_without_an_interval_is_refused(table, clock, context, interval):
-    """What a template without a value renders is no interval."""
+    """A template without a value renders no interval."""
     with pytest.raises(AirflowFailException) as caught:
         restore(interval=interval).execute(context)
-    assert str(caught.value) == f"interval is {interval!r}: it needs a value. Check the template that makes it."
+    assert str(caught.value) == f"interval is {interval!r}: it needs a value. Check the template that renders it."
 
 
 @pytest.mark.parametrize("permanent", [False, True])
 def test_drop_submits_what_was_confirmed(table, clock, context, permanent):
-    """Restorably unless told otherwise."""
+    """Restorable by default."""
     assert drop(permanent=permanent).execute(context) == JOB
     assert table.posted == [{"type": "drop_table", "target": TARGET, "softDelete": not permanent}]
 
 
 def test_drop_of_an_unconfirmed_table_is_refused(table, clock, context):
-    """The names must agree after rendering."""
+    """The names must be equal after rendering."""
     with pytest.raises(AirflowFailException) as caught:
         drop(confirm_table_name="Koalas Rollup").execute(context)
     assert str(caught.value) == (
@@ -192,7 +192,7 @@ def test_drop_of_an_unconfirmed_table_is_refused(table, clock, context):
     ids=lambda cls: cls.__name__,
 )
 def test_every_argument_is_templated_and_described(cls):
-    """Each can be opened with a params value instead of a deployment."""
+    """Each can be set by a param instead of a deployment."""
     own = [name for name in inspect.signature(cls.__init__).parameters if name not in ("self", "kwargs")]
     assert list(cls.template_fields) == [*own, *PolarisBaseOperator.template_fields]
     for name in own:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An operator that is deferred: when it is, and what it takes along."""
+"""When an operator is deferred, and the state that it stores."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.operators.deferral import CANCEL, STATUS, defer, operator
 
 
 def test_execute_looks_once_before_it_defers(jobs, clock, context, ti):
-    """A job that has ended already needs no triggerer."""
+    """A job that has already ended needs no triggerer."""
     jobs.accept()
     jobs.is_now("completed")
     jobs.has(metrics={})
@@ -29,7 +29,7 @@ def test_execute_looks_once_before_it_defers(jobs, clock, context, ti):
 
 
 def test_execute_pushes_link_and_facts_before_it_defers(running, clock, context, ti):
-    """Whoever looks at a deferred task finds the job."""
+    """The page of a deferred task links to the job."""
     defer(operator(), context)
     assert [key for key, _ in ti.pushed] == ["polaris_job_url", "polaris_table_url", "polaris_job"]
     assert ti.xcom("polaris_job")["id"] == JOB
@@ -37,7 +37,7 @@ def test_execute_pushes_link_and_facts_before_it_defers(running, clock, context,
 
 
 def test_execute_defers_also_where_the_look_brought_no_answer(jobs, clock, context, task_log):
-    """A failing poll is the triggerer's to bear, too."""
+    """The triggerer tolerates a failing poll, too."""
     jobs.accept()
     jobs.server.answer(*STATUS, 503, {"message": "maintenance"})
     defer(operator(), context)
@@ -50,7 +50,7 @@ def test_execute_that_does_not_wait_does_not_defer(running, clock, context):
 
 
 def test_execute_killed_during_its_look_does_not_defer(running, clock, context):
-    """A killed task cancels its job; nobody shall wait for it."""
+    """A killed task cancels its job instead of being deferred."""
     running.cancel_answers(200, {"executionStatus": "running"})
     task = operator()
     answers = running.server.answers
@@ -62,13 +62,13 @@ def test_execute_killed_during_its_look_does_not_defer(running, clock, context):
             return answers.get(key, default)
 
     running.server.answers = Killing()
-    with pytest.raises(PolarisJobCanceledError, match="it was asked to be canceled"):
+    with pytest.raises(PolarisJobCanceledError, match="its cancellation was requested"):
         task.execute(context)
     assert running.asked.count(CANCEL) == 1
 
 
 def test_deferral_takes_everything_along_as_plain_json_without_secrets(running, clock, context, ti, triggerer):
-    """The trigger and the task after the deferral need nothing else, and what Airflow stores has no key in it."""
+    """The trigger and the resumed task need nothing else, and Airflow stores no API key."""
     ti.start_date = clock.now() - timedelta(seconds=20)
     deferred = defer(
         operator(
@@ -136,7 +136,7 @@ def test_deferral_takes_everything_along_as_plain_json_without_secrets(running, 
     ],
 )
 def test_deferral_has_a_backstop_behind_its_deadline(running, clock, context, arguments, deadline):
-    """Airflow's own limit comes later than ours, and is none where ours is none."""
+    """Airflow's own limit is later than ours, and there is none if we have none."""
     deferred = defer(operator(**arguments), context)
     start = clock.now().timestamp()
     assert deferred.trigger.deadline == (None if deadline is None else start + deadline)
@@ -144,7 +144,7 @@ def test_deferral_has_a_backstop_behind_its_deadline(running, clock, context, ar
 
 
 def test_execute_past_its_deadline_gives_up_at_once(running, clock, context, ti):
-    """An attempt whose time is up when the job is submitted cancels it right there."""
+    """An attempt whose deadline has passed when the job is submitted cancels it immediately."""
     ti.start_date = clock.now() - timedelta(hours=1)
     running.cancel_answers(200, {"executionStatus": "canceled"})
     with pytest.raises(PolarisJobTimeoutError, match=r"deadline 2026-11-20T05:10:00Z, 0 s into .*; it was canceled"):
@@ -153,7 +153,7 @@ def test_execute_past_its_deadline_gives_up_at_once(running, clock, context, ti)
 
 @pytest.mark.skipif(AIRFLOW_VERSION >= (3, 0), reason="Airflow 3 starts the timer anew itself")
 def test_pre_execute_after_a_deferral_starts_the_timer_anew(clock, context, ti):
-    """On Airflow 2 a resumed task that gets its worker late is told how its job ended, instead of being killed."""
+    """On Airflow 2 a task that resumes late gets its job's result instead of being killed."""
     ti.start_date = clock.now() - timedelta(minutes=9)
     ti.next_method = None
     task = operator(execution_timeout=timedelta(minutes=10))
@@ -165,7 +165,7 @@ def test_pre_execute_after_a_deferral_starts_the_timer_anew(clock, context, ti):
 
 
 def test_deferrable_defaults_to_airflows_setting():
-    """[operators] default_deferrable is read where peers read it: when the class is defined."""
+    """[operators] default_deferrable is read when the class is defined, as in other providers."""
     script = (
         "from airflow_provider_polaris.operators.polaris import PolarisJobOperator, PolarisTableToTableOperator\n"
         "from airflow_provider_polaris.sensors.polaris import PolarisJobSensor\n"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A deferred operator goes on with its trigger's event: it judges the job, whatever happened meanwhile."""
+"""A deferred operator resumes with its trigger's event and evaluates the job, whatever happened meanwhile."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.operators.deferral import CANCEL, STATUS, defer, event, operator
 
 
 def test_execute_complete_takes_nothing_from_templates(running, connect, clock, context, ti, triggerer):
-    """Templates that render differently after the deferral change nothing: connection, judgement and facts are kept."""
+    """Templates that render differently after the deferral have no effect: connection, options and facts are kept."""
     arguments = {
         "polaris_conn_id": "{{ params.connection }}",
         "spec": {**REPLACE, "target": {**REPLACE["target"], "tableName": "{{ params.table }}"}},
@@ -51,7 +51,7 @@ def test_execute_complete_takes_nothing_from_templates(running, connect, clock, 
     ],
 )
 def test_execute_complete_with_a_strange_event_fails(running, clock, context, wrong, words):
-    """No event and one that isn't ours are no success; a retry goes on with the job."""
+    """A missing event and an event of another trigger are no success; a retry resumes the job."""
     deferred = defer(operator(), context)
     running.is_now("completed")
     with pytest.raises(PolarisProtocolError) as caught:
@@ -60,20 +60,20 @@ def test_execute_complete_with_a_strange_event_fails(running, clock, context, wr
 
 
 @pytest.mark.parametrize(
-    "wait, missing", [("text", "without job_id, polaris"), ({"job_id": JOB}, "without polaris_conn")]
+    "wait, missing", [("text", " lacks job_id, polaris"), ({"job_id": JOB}, " lacks polaris_conn")]
 )
 def test_execute_complete_without_what_was_left_fails(jobs, clock, context, wait, missing):
     """Deferred by another version: a retry finds the job by its record or its marker."""
     with pytest.raises(PolarisProtocolError) as caught:
         operator().execute_complete(context, event=event(), wait=wait)
-    assert str(caught.value).startswith(f"cannot resume the deferred task: its saved state is {wait!r}, ")
+    assert str(caught.value).startswith(f"cannot resume the deferred task: its saved state {wait!r} lacks ")
     assert missing in str(caught.value)
     assert jobs.asked == []
 
 
 @pytest.mark.parametrize("status, result", [("completed", JOB), ("failed", None)])
 def test_execute_complete_with_nothing_but_the_event_goes_by_the_jobs_echo(jobs, clock, context, ti, status, result):
-    """What "airflow dags test" keeps is enough to judge the job."""
+    """The data that "airflow dags test" keeps is sufficient to evaluate the job."""
     jobs.is_now(status, health={"status": "ok", "code": "internal_error"})
     jobs.has(metrics={"numRowsProcessed": 1, "numRowsPersisted": 1})
     task = operator()
@@ -87,20 +87,20 @@ def test_execute_complete_with_nothing_but_the_event_goes_by_the_jobs_echo(jobs,
 
 
 def test_execute_complete_with_nothing_but_the_event_passes_a_timeout_on(running, clock, context):
-    """What the trigger said stands."""
+    """The message of the trigger is kept."""
     with pytest.raises(PolarisJobTimeoutError, match=r"^the trigger's words$"):
         operator().execute_complete(context, event=event("timeout", "running"))
 
 
 def test_execute_complete_with_nothing_at_all_fails(jobs, clock, context):
-    """No event and nothing left: here nobody knows which job it was; a retry does."""
+    """No event and no state: the job is unknown here; a retry finds it."""
     with pytest.raises(PolarisProtocolError, match="the trigger's event None is no JSON object"):
         operator().execute_complete(context)
     assert jobs.asked == []
 
 
 def test_execute_complete_where_describe_lags_waits(running, clock, context):
-    """The trigger saw the end, the description doesn't say so yet: a look later it does."""
+    """The trigger saw the end, but the description doesn't show it yet: the next poll does."""
     deferred = defer(operator(), context)
     clock.then = lambda count: running.is_now("completed")
     assert operator().execute_complete(context, event=event(), **deferred.kwargs) == JOB
@@ -108,7 +108,7 @@ def test_execute_complete_where_describe_lags_waits(running, clock, context):
 
 
 def test_execute_complete_survives_polls_without_an_answer(running, clock, context):
-    """A wait of hours doesn't fail because Polaris is away when its end is judged, past the deadline or not."""
+    """A wait of hours doesn't fail because Polaris is unavailable at its end, past the deadline or not."""
     deferred = defer(operator(timeout=60), context)
     running.server.answer(*STATUS, 503, {"message": "maintenance"})
     clock.then = lambda count: running.is_now("completed") if count == 20 else None
@@ -117,7 +117,7 @@ def test_execute_complete_survives_polls_without_an_answer(running, clock, conte
 
 
 def test_execute_complete_of_a_job_that_was_given_up_takes_its_end(running, clock, context):
-    """The worker looks once more: a job that has ended meanwhile is judged."""
+    """The worker polls once more: a job that has ended meanwhile is evaluated."""
     deferred = defer(operator(), context)
     running.is_now("completed")
     gave_up = event("gave_up", "running", "gave up")
@@ -125,7 +125,7 @@ def test_execute_complete_of_a_job_that_was_given_up_takes_its_end(running, cloc
 
 
 def test_execute_complete_of_a_job_that_only_the_trigger_cannot_see_fails_typed(running, clock, context):
-    """The worker sees it run: the trigger's words, and a class that says that no answer came."""
+    """The job is still running: the trigger's message, and the class for a missing answer."""
     deferred = defer(operator(), context)
     gave_up = event("gave_up", "running", "gave up waiting: it was no use")
     with pytest.raises(PolarisTransportError, match="gave up waiting: it was no use"):
@@ -139,7 +139,7 @@ def test_execute_complete_of_a_job_that_only_the_trigger_cannot_see_fails_typed(
 def test_execute_complete_of_a_job_that_nobody_can_see_is_retried_only_if_its_status_was_known(
     running, clock, context, state, kind
 ):
-    """The trigger gave up and the worker gets no answer either: a job of unknown fate is no case for a retry."""
+    """The trigger gave up and the worker gets no answer either: the job's state is unknown, so there is no retry."""
     deferred = defer(operator(), context)
     running.server.answer(*STATUS, 503, {"message": "maintenance"})
     with pytest.raises(kind) as caught:
@@ -157,7 +157,7 @@ def test_execute_complete_with_the_event_of_another_job_waits_for_its_own(runnin
 
 
 def test_execute_complete_killed_cancels_the_job(running, clock, context, ti):
-    """A kill of the resumed worker reaches the job by what was left before the deferral."""
+    """A kill of the resumed worker cancels the job by the stored state."""
     deferred = defer(operator(), context)
     running.cancel_answers(200, {"executionStatus": "running"})
     task = operator()
@@ -165,7 +165,7 @@ def test_execute_complete_killed_cancels_the_job(running, clock, context, ti):
     with pytest.raises(PolarisJobCanceledError) as caught:
         task.execute_complete(context, event=event(), **deferred.kwargs)
     assert str(caught.value) == (
-        f"the task was killed while Polaris job {JOB!r} was at work; it was asked to be canceled. "
-        f"See {ti.xcom('polaris_job_url')}"
+        f"the task was killed while Polaris job {JOB!r} was active; its cancellation was requested. See "
+        f"{ti.xcom('polaris_job_url')}"
     )
     assert running.asked.count(CANCEL) == 1

@@ -21,7 +21,7 @@ def line(name: str) -> str:
 
 
 def test_operator_that_fails_for_good_names_the_entry_of_the_cause(jobs, clock, context, task_log) -> None:
-    """Airflow shows AirflowFailException; the line is about what is behind it."""
+    """Airflow shows AirflowFailException; the line is about its cause."""
     with pytest.raises(AirflowFailException):
         PolarisJobOperator(task_id="job", spec={"type": "batch"}).execute(context)
     assert task_log()[-2:] == [
@@ -31,7 +31,7 @@ def test_operator_that_fails_for_good_names_the_entry_of_the_cause(jobs, clock, 
 
 
 def test_operator_that_may_be_retried_names_the_entry(jobs, clock, context, task_log) -> None:
-    """What passes through typed is explained, too."""
+    """Errors that are raised unchanged are explained, too."""
     jobs.server.answer("POST", "/jobs", 401, {"message": "no"})
     with pytest.raises(PolarisAuthError) as caught:
         PolarisJobOperator(task_id="job", spec=REPLACE, durable=False).execute(context)
@@ -39,7 +39,7 @@ def test_operator_that_may_be_retried_names_the_entry(jobs, clock, context, task
 
 
 def test_sensor_of_a_failed_job_names_the_entry_of_the_cause(jobs, clock, context, task_log) -> None:
-    """The watch raises Airflow's exception itself."""
+    """The sensor raises Airflow's exception itself."""
     jobs.is_now("failed", health={"status": "error", "code": "internal_error", "message": "boom"})
     with pytest.raises(AirflowFailException):
         PolarisJobSensor(task_id="wait", job_id=JOB).poke(context)
@@ -47,7 +47,7 @@ def test_sensor_of_a_failed_job_names_the_entry_of_the_cause(jobs, clock, contex
 
 
 def test_plan_of_a_group_names_the_entry(jobs, clock, context, caplog, monkeypatch) -> None:
-    """Tasks that submit no job are no operators of the same base."""
+    """Tasks that submit no job have another base class."""
     monkeypatch.setattr(ReadOnlyTask, "log", property(lambda self: logging.getLogger("test.plan")))
     plan = BackfillPlanOperator(task_id="plan", interval="nonsense", job_arguments={})
     with caplog.at_level(logging.INFO, logger="test.plan"), pytest.raises(AirflowFailException):

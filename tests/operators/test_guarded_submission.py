@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What PolarisTableToTableOperator asks of its guards, and what it makes of their answers."""
+"""The calls of PolarisTableToTableOperator to its guards, and its reaction to their results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.operators.table_to_table import operator
 
 @pytest.fixture
 def guards(monkeypatch):
-    """Return what the guards were asked, and let a test say what they answer."""
+    """Return the calls of the guards, and let a test set their results."""
 
     class Guards:
         answer = GuardDecision("submit", "all is well.")
@@ -35,7 +35,7 @@ def guards(monkeypatch):
 
 
 def test_execute_asks_the_guards_about_the_job_as_it_will_be_sent(tables, clock, context, guards):
-    """The rendered options, the task's own limits and kill switch."""
+    """The rendered options, the task's own limits and kill handler."""
     task = operator(
         on_empty_source="Skip",
         on_shrink="submit",
@@ -57,7 +57,7 @@ def test_execute_asks_the_guards_about_the_job_as_it_will_be_sent(tables, clock,
 
 
 def test_execute_that_a_guard_refuses_fails_without_retry(tables, clock, context, guards):
-    """Nothing is sent, and the guard's sentence is the task's."""
+    """Nothing is sent, and the task fails with the guard's error."""
     guards.answer = PolarisGuardError("the source shrank.")
     with pytest.raises(AirflowFailException, match=r"^the source shrank\.$"):
         operator().execute(context)
@@ -75,7 +75,7 @@ def test_execute_that_a_guard_skips_skips(tables, clock, context, guards, ti):
 
 @pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="there is no task state store")
 def test_execute_that_resumes_a_job_asks_no_guard(tables, clock, context, guards, ti):
-    """Guards look at what would be submitted; a retry that goes on with its job submits nothing."""
+    """Guards check what would be submitted; a retry that resumes its job submits nothing."""
     ti.max_tries = 1
     operator().execute(context)
     ti.try_number = 2
@@ -96,7 +96,7 @@ def test_execute_that_resumes_a_job_asks_no_guard(tables, clock, context, guards
     ids=["usual", "empty is meant", "the user's own", "append"],
 )
 def test_execute_lets_polaris_check_for_rows_too(tables, clock, context, guards, arguments, sent, may_go):
-    """Between the count and the launch the source may lose its rows; only our own key may be left out."""
+    """The source may lose its rows between the count and the start; only our own key may be omitted."""
     task = operator(**arguments)
     task.execute(context)
     assert tables.submitted[0].get("context") == sent
@@ -104,7 +104,7 @@ def test_execute_lets_polaris_check_for_rows_too(tables, clock, context, guards,
 
 
 def test_execute_with_a_wrong_word_fails_before_any_request(tables, clock, context, guards):
-    """The sentence names the argument and its values."""
+    """The message names the argument and its values."""
     with pytest.raises(AirflowFailException) as caught:
         operator(on_shrink="maybe").execute(context)
     assert str(caught.value) == "on_shrink 'maybe' is not a known value. Write 'fail' or 'submit'."

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PolarisJobOperator, and with it what all operators do: submit, hand on, wait, judge."""
+"""PolarisJobOperator, and with it the behavior of all operators: submit, push, wait, evaluate."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def operator(**arguments):
 
 
 def test_links_of_a_task_that_failed_without_a_job_ask_airflow_nothing(jobs, context, monkeypatch):
-    """Airflow would log an error for each XCom that isn't there, below the one that matters."""
+    """Airflow would log an error for each missing XCom, below the relevant one."""
     monkeypatch.setattr("airflow_provider_polaris.links.polaris.read_xcom", lambda ti_key, key: f"read {key}")
     task = operator(spec={"type": "batch"})
     links = [link.get_link(task, ti_key=context["ti"]) for link in task.operator_extra_links]
@@ -46,7 +46,7 @@ def test_links_of_a_task_that_failed_without_a_job_ask_airflow_nothing(jobs, con
 
 
 def test_links_of_a_task_that_has_a_job_are_read(jobs, clock, context, monkeypatch):
-    """What was pushed is what Airflow stores again at the end."""
+    """Airflow stores the pushed values again at the end."""
     monkeypatch.setattr("airflow_provider_polaris.links.polaris.read_xcom", lambda ti_key, key: f"read {key}")
     jobs.accept()
     jobs.is_now("failed")
@@ -62,7 +62,7 @@ def test_links_of_a_task_that_has_a_job_are_read(jobs, clock, context, monkeypat
 
 
 def test_execute_with_a_good_job_submits_waits_and_returns_its_id(jobs, clock, context, ti, task_log):
-    """A job that completes: one POST of exactly the spec, XComs, one log line for each thing that happened."""
+    """A job that completes: one POST of exactly the spec, XComs, one log line for each event."""
     jobs.accept()
     jobs.is_now("pending")
     jobs.has(metrics={"numRowsProcessed": 100000, "numRowsPersisted": 240, "numBytesProcessed": 5}, progress=0.5)
@@ -118,7 +118,7 @@ def test_execute_with_a_good_job_submits_waits_and_returns_its_id(jobs, clock, c
 
 
 def test_execute_without_waiting_submits_and_asks_nothing_more(jobs, clock, context, ti):
-    """wait_for_completion=False: one request, the same XComs as known then."""
+    """wait_for_completion=False: one request, the same XComs as far as known."""
     jobs.accept()
     assert operator(wait_for_completion="False").execute(context) == JOB
     assert jobs.asked == ["POST jobs"]
@@ -127,7 +127,7 @@ def test_execute_without_waiting_submits_and_asks_nothing_more(jobs, clock, cont
 
 
 def test_execute_with_a_job_that_failed_by_its_spec_fails_without_retry(jobs, clock, context, ti, task_log):
-    """Polaris' code, words, log entries and the way on are in the error, and the log is copied."""
+    """The error has Polaris' code, text, log entries and the next step, and the log is copied."""
     jobs.accept()
     jobs.is_now(
         "failed", health={"status": "error", "code": "query_not_supported", "message": "No such function 'FOO'"}
@@ -165,7 +165,7 @@ def test_execute_with_a_failure_that_may_pass_raises_it_typed(jobs, clock, conte
 
 
 def test_execute_with_a_canceled_job_raises_it_typed(jobs, clock, context, ti):
-    """A job that somebody canceled fails the task; a retry may submit another."""
+    """A job that a user canceled fails the task; a retry may submit another."""
     jobs.accept()
     jobs.is_now("canceled", health=None, lastModifiedBy={"username": "kim@example.com"})
     jobs.has()
@@ -180,7 +180,7 @@ def test_execute_with_a_canceled_job_raises_it_typed(jobs, clock, context, ti):
 
 @pytest.mark.parametrize("fail_on_warning, fails", [(False, False), ("True", True)])
 def test_execute_with_a_warning_goes_by_fail_on_warning(jobs, clock, context, fail_on_warning, fails):
-    """A warning is a success, unless the user wants it otherwise."""
+    """A warning is a success unless fail_on_warning is set."""
     jobs.accept()
     jobs.is_now("completed", health={"status": "warn", "code": "invalid_rows_found"})
     jobs.has(metrics={"numRowsProcessed": 3, "numRowsPersisted": 2})
@@ -192,7 +192,7 @@ def test_execute_with_a_warning_goes_by_fail_on_warning(jobs, clock, context, fa
 
 
 def test_execute_with_a_replace_that_read_nothing_fails(jobs, clock, context, ti):
-    """A replace without rows has emptied its interval: that is no success."""
+    """A replace without rows has emptied its interval, which is no success."""
     jobs.accept()
     jobs.is_now("completed")
     jobs.has(metrics={"numRowsProcessed": 0, "numRowsPersisted": 0})
@@ -202,7 +202,7 @@ def test_execute_with_a_replace_that_read_nothing_fails(jobs, clock, context, ti
 
 
 def test_execute_without_metrics_and_progress_succeeds(jobs, clock, context, ti, task_log):
-    """What is only telling never decides: a job that completed is a success though its metrics can't be read."""
+    """Optional requests don't decide: a completed job succeeds although its metrics can't be read."""
     jobs.accept()
     jobs.is_now("running")
     clock.then = lambda count: jobs.is_now("completed")
@@ -213,7 +213,7 @@ def test_execute_without_metrics_and_progress_succeeds(jobs, clock, context, ti,
 
 
 def test_execute_where_progress_is_unsupported_asks_for_it_once(jobs, clock, context):
-    """A type of job without progress answers 400, and is not asked again."""
+    """A job type without progress answers 400, and no further request is sent."""
     jobs.accept()
     jobs.is_now("running")
     jobs.has(metrics={"numRowsProcessed": 1})
@@ -224,7 +224,7 @@ def test_execute_where_progress_is_unsupported_asks_for_it_once(jobs, clock, con
 
 
 def test_execute_with_a_refused_spec_fails_without_retry(jobs, clock, context):
-    """A 400 to the POST will be a 400 again."""
+    """A 400 to the POST would occur again."""
     jobs.server.answer("POST", "/jobs", 400, {"code": "BadArgument", "message": "unknown column 'ctiy'"})
     with pytest.raises(AirflowFailException, match=r"answered 400 'BadArgument': .*unknown column 'ctiy'"):
         operator().execute(context)
@@ -240,7 +240,7 @@ def test_execute_with_a_refused_key_raises_it_typed(jobs, clock, context):
 
 
 def test_execute_with_an_ambiguous_submit_that_cannot_be_resolved_is_retried(jobs, clock, context):
-    """Nobody knows whether the job exists: this try looks for it, and so will the next before it submits."""
+    """It is unknown whether the job exists: this try searches for it, and so does the next before it submits."""
     jobs.server.answer("POST", "/jobs", 503, {"message": "later"})
     jobs.server.answer("GET", "/jobs", 503, {"message": "later"})
     with pytest.raises(
@@ -251,7 +251,7 @@ def test_execute_with_an_ambiguous_submit_that_cannot_be_resolved_is_retried(job
 
 
 def test_execute_that_lost_sight_of_its_job_raises_it_typed(jobs, clock, context):
-    """A retry goes on with the job; the class says what went wrong with the polls."""
+    """A retry resumes the job; the class is that of the failed polls."""
     jobs.accept()
     jobs.server.answer("GET", f"/jobs/{JOB}/status", 401, {"message": "key revoked"})
     with pytest.raises(PolarisAuthError) as caught:
@@ -282,7 +282,7 @@ def test_execute_that_lost_sight_of_its_job_raises_it_typed(jobs, clock, context
     ids=["None", "list", "no JSON", "no type", "streaming", "broken rule"],
 )
 def test_execute_with_a_wrong_spec_fails_before_any_request(jobs, clock, context, spec, message):
-    """What is wrong with a spec is said without a request and without a retry."""
+    """An invalid spec fails without a request and without a retry."""
     with pytest.raises(AirflowFailException) as caught:
         operator(spec=spec).execute(context)
     assert str(caught.value).startswith(message)
@@ -291,14 +291,14 @@ def test_execute_with_a_wrong_spec_fails_before_any_request(jobs, clock, context
 
 
 def test_execute_with_json_text_submits_the_object(jobs, clock, context):
-    """A spec that a template made is text."""
+    """A spec that a template rendered is text."""
     jobs.accept()
     operator(spec=json.dumps(SPEC), wait_for_completion=False).execute(context)
     assert jobs.submitted == [SPEC]
 
 
 def test_execute_writes_rendered_intervals_as_polaris_does(jobs, clock, context):
-    """What a template makes of a data interval is not ISO 8601; nothing else of a spec is touched."""
+    """A rendered data interval is not ISO 8601; no other field of a spec is changed."""
     rendered = "2026-11-19 00:00:00+00:00/2026-11-20 00:00:00+00:00"
     wire = "2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z"
     spec = {
@@ -328,7 +328,7 @@ def test_execute_writes_rendered_intervals_as_polaris_does(jobs, clock, context)
 
 
 def test_execute_with_an_unknown_type_passes_it_on_with_a_warning(jobs, clock, context, task_log):
-    """A type that Polaris may have learned since goes through unchecked, and the log says so."""
+    """A newer job type is sent unchecked, and the log states it."""
     jobs.accept(type="compaction")
     operator(spec={"type": "compaction", "x": 1}, wait_for_completion=False).execute(context)
     assert jobs.posted == [{"type": "compaction", "x": 1}]
@@ -348,11 +348,11 @@ def test_execute_with_an_unknown_type_passes_it_on_with_a_warning(jobs, clock, c
         ({"poll_interval": 0}, "poll_interval 0 is not a positive number of seconds, such as 30."),
         ({"poll_interval": None}, "poll_interval None is not a positive number of seconds, such as 30."),
         ({"timeout": "-1"}, "timeout '-1' is not a positive number of seconds, such as 30."),
-        ({"polaris_conn_id": ""}, "polaris_conn_id is '': it needs a value. Check the template that makes it."),
+        ({"polaris_conn_id": ""}, "polaris_conn_id is '': it needs a value. Check the template that renders it."),
     ],
 )
 def test_execute_with_an_argument_that_cannot_be_read_names_it(jobs, clock, context, arguments, message):
-    """An argument that a template made unreadable is named, before any request."""
+    """An argument with an invalid rendered value is named, before any request."""
     with pytest.raises(AirflowFailException) as caught:
         operator(**arguments).execute(context)
     assert str(caught.value) == message
@@ -360,7 +360,7 @@ def test_execute_with_an_argument_that_cannot_be_read_names_it(jobs, clock, cont
 
 
 def test_execute_takes_arguments_as_templates_render_them(jobs, clock, context):
-    """Numbers and None arrive as text; nothing that was rendered is overwritten."""
+    """Numbers and None arrive as text; the rendered values are not overwritten."""
     jobs.accept()
     jobs.is_now("running")
     jobs.has(metrics={})
@@ -385,14 +385,14 @@ def test_templates_of_a_file_are_read_and_rendered(tmp_path, monkeypatch):
 
 
 def test_templates_of_file_names_inside_a_spec_are_text():
-    """An uploaded file called x.json inside a spec is no template file."""
+    """An uploaded file named x.json inside a spec is no template file."""
     task = operator(spec={"source": {"fileList": ["{{ params.day }}.json", "koalas.json"]}})
     task.render_template_fields({"params": {"day": "2026-11-20"}})
     assert task.spec == {"source": {"fileList": ["2026-11-20.json", "koalas.json"]}}
 
 
 def test_templates_cover_every_argument_of_its_own():
-    """Each argument can be opened with a params value instead of a deployment."""
+    """Each argument can be set by a param instead of a deployment."""
     assert set(PolarisJobOperator.template_fields) == {
         "spec",
         "polaris_conn_id",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lookback of PolarisTableToTableOperator: an earlier start, or one sentence."""
+"""The lookback of PolarisTableToTableOperator: an earlier start, or an error."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DAY = "2026-11-19T00:00:00.000Z/2026-11-20T00:00:00.000Z"
     ],
 )
 def test_lookback_starts_the_runs_interval_earlier(tables, clock, context, task_log, lookback, start):
-    """What is read and what is replaced begin earlier and end where they did, and the log says both."""
+    """The intervals that are read and replaced begin earlier and end as before, and the log states both."""
     operator(lookback=lookback).execute(context)
     (spec,) = tables.submitted
     whole = f"{start}T00:00:00.000Z/2026-11-20T00:00:00.000Z"
@@ -41,7 +41,7 @@ def test_lookback_starts_the_runs_interval_earlier(tables, clock, context, task_
 
 
 def test_lookback_of_months_goes_by_the_calendar(tables, clock, context, task_log):
-    """A month before March is all of February, of a leap year too."""
+    """A month before March is all of February, also in a leap year."""
     tables.table("Koalas Rollup", partitioningGranularity="month")
     context["data_interval_start"] = datetime(2024, 3, 1, tzinfo=UTC)
     context["data_interval_end"] = datetime(2024, 4, 1, tzinfo=UTC)
@@ -50,19 +50,19 @@ def test_lookback_of_months_goes_by_the_calendar(tables, clock, context, task_lo
 
 
 def test_lookback_starts_a_partition_earlier(tables, clock, context, task_log):
-    """A partitioned run looks back as well."""
+    """A partitioned run has a lookback, too."""
     run = {"ti": context["ti"], "partition_key": "2026-11-19"}
     operator(lookback="P1D").execute(run)
     whole = "2026-11-18T00:00:00.000Z/2026-11-20T00:00:00.000Z"
     assert tables.submitted[0]["target"]["intervals"] == [whole]
     assert task_log()[0] == (
-        f"INFO Interval {whole}, from partition '2026-11-19', of one day by its key and P1D of lookback."
+        f"INFO Interval {whole}, from partition '2026-11-19' (one day, from its key) and P1D of lookback."
     )
 
 
 @pytest.mark.parametrize("interval", ["2026-11-10/P1D", Interval.parse("2026-11-10/P1D")])
 def test_lookback_starts_the_argument_interval_earlier(tables, clock, context, task_log, interval):
-    """An interval from a template is the run's own in other words, so it begins earlier, too."""
+    """An interval from a template is the run's own in another form, so it begins earlier, too."""
     operator(lookback="P1D", interval=interval).execute(context)
     whole = "2026-11-09T00:00:00.000Z/2026-11-11T00:00:00.000Z"
     assert tables.submitted[0]["target"]["intervals"] == [whole]
@@ -97,7 +97,7 @@ def test_lookback_off_the_partitions_says_that_it_is_the_lookback(tables, clock,
 
 
 def test_lookback_of_a_local_day_blames_the_zone(tables, clock, context):
-    """Where the interval is off without lookback, too, the zone is named and not the lookback."""
+    """If the interval is unaligned without lookback, too, the zone is named and not the lookback."""
     context["dag"] = SimpleNamespace(
         timetable=SimpleNamespace(expression="0 0 * * *", timezone=pendulum.timezone("Europe/Berlin"))
     )
@@ -115,7 +115,7 @@ def test_lookback_of_a_local_day_blames_the_zone(tables, clock, context):
             {"lookback": "1d"},
             "lookback: period '1d' is not an ISO 8601 period. Write one such as 'PT1H', 'P1D', 'P1W', 'P1M' or 'P1Y'.",
         ),
-        ({"lookback": ""}, "lookback is '': it needs a value. Check the template that makes it."),
+        ({"lookback": ""}, "lookback is '': it needs a value. Check the template that renders it."),
         (
             {"lookback": "-P1D"},
             (

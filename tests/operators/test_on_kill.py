@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A killed task cancels its job within seconds, whenever the kill comes, and asks Airflow for nothing."""
+"""A killed task cancels its job within seconds, whenever the kill occurs, and makes no call to Airflow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def operator(**arguments):
 
 
 class HookedAnswers(dict):
-    """Runs something while a request is being answered."""
+    """Runs an action while a request is being answered."""
 
     def __init__(self, answers, key, action):
         super().__init__(answers)
@@ -38,7 +38,7 @@ class HookedAnswers(dict):
 
 @pytest.fixture
 def no_airflow(monkeypatch):
-    """Return a function after which every question for a connection fails the test."""
+    """Return a function after which every read of a connection fails the test."""
 
     def forbid(*args, **kwargs):
         raise AssertionError("on_kill asked Airflow for a connection")
@@ -47,7 +47,7 @@ def no_airflow(monkeypatch):
 
 
 def test_on_kill_while_waiting_cancels_and_ends_the_wait(jobs, clock, context, ti, task_log, no_airflow):
-    """The cancel goes out at once; the interrupted code then stops and submits nothing."""
+    """The cancel is sent immediately; the interrupted code then stops and submits nothing."""
     jobs.accept()
     jobs.is_now("running")
     jobs.has(progress=0.1)
@@ -62,17 +62,20 @@ def test_on_kill_while_waiting_cancels_and_ends_the_wait(jobs, clock, context, t
     with pytest.raises(PolarisJobCanceledError) as caught:
         task.execute(context)
     assert str(caught.value) == (
-        f"the task was killed while Polaris job {JOB!r} was at work; it was asked to be canceled. "
-        f"See {ti.xcom('polaris_job_url')}"
+        f"the task was killed while Polaris job {JOB!r} was active; its cancellation was requested. See "
+        f"{ti.xcom('polaris_job_url')}"
     )
     assert jobs.asked.count(CANCEL) == 1
     assert jobs.asked[-1] == CANCEL
     assert len(jobs.submitted) == 1
-    assert task_log()[-3] == f"INFO The task was killed; Polaris was asked to cancel job {JOB!r}, now 'running'."
+    assert (
+        task_log()[-3]
+        == f"INFO The task was killed; the cancellation of Polaris job {JOB!r} was requested. Its status is 'running'."
+    )
 
 
 def test_on_kill_during_the_post_cancels_the_job_as_soon_as_it_has_an_id(jobs, clock, context, task_log):
-    """A kill before the id is known is remembered, and heeded right after the answer."""
+    """A kill before the id is known is stored, and the job is canceled right after the answer."""
     jobs.accept()
     jobs.cancel_answers(200, {"executionStatus": "canceled"})
     task = operator()
@@ -82,17 +85,17 @@ def test_on_kill_during_the_post_cancels_the_job_as_soon_as_it_has_an_id(jobs, c
     assert jobs.asked == ["POST jobs", CANCEL]
     assert task_log()[:2] == [
         "INFO The task was killed before its job had an id. If the POST creates a job, it will be canceled.",
-        f"INFO The task was killed; Polaris was asked to cancel job {JOB!r}, now 'canceled'.",
+        f"INFO The task was killed; the cancellation of Polaris job {JOB!r} was requested. Its status is 'canceled'.",
     ]
 
 
 def test_on_kill_during_the_post_of_a_task_that_does_not_wait_is_no_success(jobs, clock, context):
-    """A killed task never succeeds, with wait_for_completion=False neither."""
+    """A killed task never succeeds, not even with wait_for_completion=False."""
     jobs.accept()
     jobs.cancel_answers(200, {"executionStatus": "running"})
     task = operator(wait_for_completion=False)
     jobs.server.answers = HookedAnswers(jobs.server.answers, ("POST", "/jobs"), task.on_kill)
-    with pytest.raises(PolarisJobCanceledError, match="it was asked to be canceled"):
+    with pytest.raises(PolarisJobCanceledError, match="its cancellation was requested"):
         task.execute(context)
     assert jobs.asked == ["POST jobs", CANCEL]
 
@@ -128,7 +131,7 @@ def test_on_kill_from_a_signal_handler_interrupts_a_request(jobs, clock, context
 
 
 def test_on_kill_before_the_post_submits_nothing(jobs, clock, context, monkeypatch):
-    """A kill while the job is still being planned: no job."""
+    """A kill while the job is being planned: no job."""
     task = operator()
     plan = task.plan_job
 
@@ -144,12 +147,12 @@ def test_on_kill_before_the_post_submits_nothing(jobs, clock, context, monkeypat
 
 
 def test_on_kill_before_execute_does_nothing():
-    """on_kill of a task that hasn't begun is harmless."""
+    """on_kill of a task that hasn't started is harmless."""
     operator().on_kill()
 
 
 def test_on_kill_without_cancel_on_kill_leaves_the_job_alone(jobs, clock, context, task_log):
-    """cancel_on_kill=False: the job runs on, the task still ends."""
+    """cancel_on_kill=False: the job runs on, and the task ends."""
     jobs.accept()
     jobs.is_now("running")
     jobs.has(progress=0.1)
@@ -180,7 +183,7 @@ def test_on_kill_twice_cancels_once(jobs, clock, context):
 
 
 def test_on_kill_of_a_job_that_has_ended_says_so(jobs, clock, context, task_log):
-    """Polaris' refusal to cancel a job that is over is no problem."""
+    """Polaris' refusal to cancel a job that has ended is no problem."""
     jobs.accept()
     jobs.is_now("running")
     jobs.has(progress=0.1)
@@ -198,7 +201,7 @@ def test_on_kill_of_a_job_that_has_ended_says_so(jobs, clock, context, task_log)
 
 
 def test_on_kill_of_a_job_that_cannot_be_canceled_says_so(jobs, clock, context, task_log):
-    """A refusal is logged with the status and Polaris' words, and nothing is raised from the handler."""
+    """A refusal is logged with the status and Polaris' text, and the handler raises nothing."""
     jobs.accept()
     jobs.is_now("running")
     jobs.has(progress=0.1)
@@ -214,7 +217,7 @@ def test_on_kill_of_a_job_that_cannot_be_canceled_says_so(jobs, clock, context, 
 
 
 def test_cancel_within_comes_back_in_time_from_a_server_that_hangs(jobs):
-    """A server that takes the request and never answers costs the given time and no more."""
+    """A server that never answers takes no longer than the limit."""
     from airflow_provider_polaris.hooks.polaris import PolarisHook
 
     release, released = threading.Event(), []
@@ -232,7 +235,7 @@ def test_cancel_within_comes_back_in_time_from_a_server_that_hangs(jobs):
 
 
 def test_cancel_within_comes_back_in_time_from_what_has_no_time_limit(jobs, monkeypatch):
-    """Name look-up, for one, can hang for minutes; it is left behind."""
+    """A DNS lookup, for example, can hang for minutes; it is abandoned."""
     from airflow_provider_polaris.hooks.polaris import PolarisHook
 
     release, released = threading.Event(), []
@@ -247,7 +250,7 @@ def test_cancel_within_comes_back_in_time_from_what_has_no_time_limit(jobs, monk
 
 
 def test_cancel_within_reports_a_server_that_is_gone(jobs):
-    """No answer at all is a problem that is told, not raised."""
+    """A missing answer is a problem that is returned, not raised."""
     from dataclasses import replace
 
     from airflow_provider_polaris.hooks.polaris import PolarisHook

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a task tells Airflow's assets when it has ended well."""
+"""The asset events of a successful task."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def events(context) -> Any:
 
 @pytest.fixture
 def ended(jobs, clock, monkeypatch):
-    """Let the job complete at the first look, with three rows stored, and no guard object."""
+    """Let the job complete at the first poll, with three stored rows and without guards."""
     jobs.table("Koalas Source")
     jobs.table("Koalas Rollup", type="aggregate")
     target = {"type": "table", "tableName": "Koalas Rollup", "intervals": [DAY]}
@@ -91,7 +91,7 @@ def test_execute_keeps_what_the_user_put_into_the_event(ended, context, events, 
 
 @not_3_0
 def test_execute_without_outlet_adds_the_asset_that_a_dag_may_use(ended, context, events, asset) -> None:
-    """A DAG that is scheduled on the table runs, though this one doesn't name it; Airflow asks nobody for it."""
+    """A DAG that is scheduled on the table runs, although this one doesn't name it."""
     task = operator()
     task.execute(context)
     outlet = asset("Koalas Rollup")
@@ -105,7 +105,7 @@ def test_execute_without_outlet_adds_the_asset_that_a_dag_may_use(ended, context
 def test_execute_with_an_outlet_by_name_fills_the_event_of_its_asset(
     ended, context, events, asset, monkeypatch
 ) -> None:
-    """An asset that is named otherwise than its URI is the same one; of another asset nothing is said."""
+    """An asset with another name than its URI is the same one; another asset gets no event."""
     assets = {"rollup": asset("Koalas Rollup").uri, "other": asset("Koalas Copy").uri}
     monkeypatch.setattr(
         type(events),
@@ -120,7 +120,7 @@ def test_execute_with_an_outlet_by_name_fills_the_event_of_its_asset(
 
 
 def test_execute_with_an_alias_puts_its_table_into_it(ended, context, events, asset) -> None:
-    """Whoever listens to the alias hears of the table, known or not."""
+    """DAGs that are scheduled on the alias get an event of the table, in use or not."""
     alias = AssetAlias("rollups")
     operator(outlets=[alias]).execute(context)
     told = getattr(events[alias], "asset_alias_events", None) or events[alias].dataset_alias_events
@@ -131,7 +131,7 @@ def test_execute_with_an_alias_puts_its_table_into_it(ended, context, events, as
 
 
 def test_execute_of_a_deletion_tells_only_its_own_outlets(ended, jobs, context, events, asset) -> None:
-    """A rollup that is scheduled on a table doesn't run because something was deleted there, unless that is wanted."""
+    """A rollup that is scheduled on a table doesn't run after a deletion there, unless the table is an outlet."""
     outlet = asset("Koalas Rollup")
     spec = {"type": "delete_data", "target": {"tableName": "Koalas Rollup", "intervals": [DAY]}}
     jobs.accept(**spec, source=None)
@@ -144,7 +144,7 @@ def test_execute_of_a_deletion_tells_only_its_own_outlets(ended, jobs, context, 
 
 
 def test_execute_that_needs_no_job_has_its_event_and_no_id(ended, jobs, context, events, asset, task_log, ti) -> None:
-    """A quiet hour counts as done, so that the day doesn't wait for it."""
+    """A quiet hour counts as done, so that the daily run doesn't wait for it."""
     ended.decision = GuardDecision("succeed", "nothing to do.")
     outlet = asset("Koalas Rollup")
     task = operator(outlets=[outlet])
@@ -156,14 +156,14 @@ def test_execute_that_needs_no_job_has_its_event_and_no_id(ended, jobs, context,
 
 
 def test_execute_without_wait_says_which_job_and_no_rows(ended, jobs, context, events, asset) -> None:
-    """What is not known yet is None."""
+    """Unknown values are None."""
     outlet = asset("Koalas Rollup")
     operator(outlets=[outlet], wait_for_completion=False).execute(context)
     assert events[outlet].extra == {**EXTRA, "rows": None, "bytes": None}
 
 
 def test_execute_whose_event_breaks_succeeds_and_says_so(ended, context, events, task_log) -> None:
-    """The job is done; nothing that comes after it may fail the task."""
+    """The job has completed; no later error may fail the task."""
 
     def broken(events: Any, uri: str) -> Any:
         raise RuntimeError("no supervisor")
@@ -178,7 +178,7 @@ def test_execute_whose_event_breaks_succeeds_and_says_so(ended, context, events,
 
 
 class InletEvents:
-    """Airflow's accessor of past events, as far as it is used; a new one is made for other inlets."""
+    """The used part of Airflow's accessor of past events; a new one is created for other inlets."""
 
     past: list[Any]
 
@@ -206,7 +206,7 @@ class InletEvents:
 
 @partitions
 def test_execute_of_a_cleared_partition_names_the_runs_built_from_it(ended, context, events, asset, ti, task_log):
-    """On-call reads which runs are to be cleared, once each; other runs' events are none of its business."""
+    """The log lists the runs to clear, each once; events of other runs are ignored."""
     outlet = asset("Koalas Rollup")
     run = SimpleNamespace(
         run_id="run-1",

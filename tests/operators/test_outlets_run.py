@@ -38,7 +38,7 @@ def events(uri: str) -> list[tuple[str, dict[str, object]]]:
 
 @pytest.mark.filterwarnings("ignore")
 def test_run_without_outlets_tells_the_dags_that_are_scheduled_on_its_table(airflow_db, polaris) -> None:
-    """A consumer names the table, the producer doesn't; the table that nobody names has no event."""
+    """A consumer names the table, the producer doesn't; a table that no DAG names has no event."""
     from airflow.providers.common.compat.sdk import DAG
     from airflow.providers.common.compat.sdk import BaseOperator as Base
 

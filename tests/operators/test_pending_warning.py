@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A job that is pending for long is worth one warning with what Polaris says about it."""
+"""A job that is pending for long causes one warning with Polaris' reason."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sensor(**arguments):
 
 @pytest.fixture
 def pending(jobs):
-    """Have a job that waits for resources, and says so."""
+    """Provide a job that waits for resources and reports it."""
     jobs.accept()
     jobs.is_now("pending", health=HEALTH)
     jobs.has(metrics={}, progress=0.1)
@@ -44,7 +44,7 @@ def sentence(minutes, ti):
 
 
 def test_wait_for_a_job_that_stays_pending_warns_once(pending, clock, context, ti, task_log):
-    """After half an hour by default, once, and the description is asked for once."""
+    """After half an hour by default, once, and the description is requested once."""
     clock.then = lambda count: pending.is_now("completed" if count == 20 else "pending", health=HEALTH)
     operator(poll_interval=300).execute(context)
     assert warnings(task_log) == [sentence(30, ti)]
@@ -52,7 +52,7 @@ def test_wait_for_a_job_that_stays_pending_warns_once(pending, clock, context, t
 
 
 def test_wait_warns_when_the_user_wants_it(pending, clock, context, ti, task_log):
-    """The time can be set, by a template too."""
+    """The time can be set, also by a template."""
     clock.then = lambda count: pending.is_now("completed" if count == 20 else "pending", health=HEALTH)
     operator(pending_warning_after="300").execute(context)
     assert warnings(task_log) == [sentence(5, ti)]
@@ -60,7 +60,7 @@ def test_wait_warns_when_the_user_wants_it(pending, clock, context, ti, task_log
 
 @pytest.mark.parametrize("after, ends", [(None, 20), ("None", 20), (1800, 6)])
 def test_wait_for_a_job_that_is_not_pending_for_long_does_not_warn(pending, clock, context, task_log, after, ends):
-    """None is never, and a job that runs in time is none of it."""
+    """None means never, and a job that runs in time causes no warning."""
     clock.then = lambda count: pending.is_now(
         "completed" if count == 20 else "running" if count >= ends else "pending", health=HEALTH
     )
@@ -69,7 +69,7 @@ def test_wait_for_a_job_that_is_not_pending_for_long_does_not_warn(pending, cloc
 
 
 def test_wait_whose_description_fails_warns_later(pending, clock, context, ti, task_log):
-    """What is only telling never decides, and is tried again."""
+    """An optional request doesn't decide, and is retried."""
     pending.server.answer("GET", f"/jobs/{JOB}", 503, {"message": "maintenance"})
 
     def then(count):
@@ -91,16 +91,16 @@ def test_poke_of_a_job_that_stays_pending_warns_once(pending, clock, context, ti
 
 
 def test_poke_in_reschedule_mode_warns_only_around_the_time(pending, clock, context, ti, task_log):
-    """Each poke is a process of its own; the first one after the time warns, and those after it don't."""
+    """Each poke is a separate process; the first one after the time warns, and later ones don't."""
     ti.first_poke = clock.now()
     for _ in range(20):
         assert sensor(mode="reschedule", poke_interval=300).poke(context) is False
-        clock.time += timedelta(seconds=317)  # the interval, and what Airflow takes to start a process
+        clock.time += timedelta(seconds=317)  # the interval, and the time that Airflow needs to start a process
     assert warnings(task_log) == [sentence(32, ti)]
 
 
 @pytest.mark.parametrize("make", [operator, sensor])
 def test_time_that_cannot_be_read_is_named(jobs, clock, context, make):
-    """As every argument."""
+    """Like every argument."""
     with pytest.raises(Exception, match="pending_warning_after 'soon' is not a positive number of seconds, such as 30"):
         make(pending_warning_after="soon").execute(context)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A deferred operator goes on although its trigger never reported, or broke."""
+"""A deferred operator resumes although its trigger never fired, or failed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ REASONS = {"2.11": "Trigger/execution timeout", "3": "Trigger timeout"}
 
 
 def abandoned(reason="Trigger timeout", **more):
-    """Return with what Airflow resumes a task whose trigger never reported."""
+    """Return how Airflow resumes a task whose trigger never fired."""
     return {"next_method": "__fail__", "next_kwargs": {"error": reason, **more}}
 
 
 @pytest.mark.parametrize("reason", REASONS.values(), ids=REASONS.keys())
 def test_resume_without_an_event_at_the_deadline_cancels_in_the_worker(running, clock, context, ti, task_log, reason):
-    """No triggerer was there: the worker cancels, and the sentence is the usual one."""
+    """No triggerer ran: the worker cancels, with the usual message."""
     ti.start_date = clock.now()
     defer(operator(timeout=100), context)
     clock.time += timedelta(seconds=240)
@@ -42,7 +42,7 @@ def test_resume_without_an_event_at_the_deadline_cancels_in_the_worker(running, 
 
 
 def test_resume_without_an_event_gives_up_even_if_the_deadline_renders_differently(running, clock, context):
-    """Airflow says that time is up, so it is."""
+    """Airflow reports a timeout, so it is one."""
     defer(operator(timeout=100), context)
     clock.time += timedelta(seconds=240)
     with pytest.raises(PolarisJobTimeoutError, match=r"deadline 2026-11-20T06:04:00Z.*cancel_on_timeout=False"):
@@ -51,7 +51,7 @@ def test_resume_without_an_event_gives_up_even_if_the_deadline_renders_different
 
 
 def test_resume_without_an_event_takes_a_job_that_has_ended(running, clock, context, ti):
-    """The triggerer was away, the job went well: that is a success, past the deadline too."""
+    """The triggerer was unavailable, the job succeeded: that is a success, also past the deadline."""
     defer(operator(timeout=100), context)
     clock.time += timedelta(seconds=240)
     running.is_now("completed")
@@ -60,7 +60,7 @@ def test_resume_without_an_event_takes_a_job_that_has_ended(running, clock, cont
 
 
 def test_resume_without_an_event_of_a_job_that_cannot_be_seen_fails(running, clock, context):
-    """A connection that renders differently finds no such job, touches none, and says so."""
+    """A connection that renders differently has no such job: it is unchanged, and the error states it."""
     defer(operator(timeout=100), context)
     running.server.answers.clear()
     with pytest.raises(PolarisJobTimeoutError, match=r"it could not be canceled: .*404"):
@@ -68,7 +68,7 @@ def test_resume_without_an_event_of_a_job_that_cannot_be_seen_fails(running, clo
 
 
 def test_resume_after_a_broken_trigger_waits_in_the_worker(running, clock, context, ti, task_log):
-    """A triggerer without this provider, say: the job goes on, and so does the wait."""
+    """A triggerer without this provider, for example: the job continues, and so does the wait."""
     defer(operator(), context)
     clock.then = lambda count: running.is_now("completed" if count == 2 else "running")
     failed = abandoned("Trigger failure", traceback=["Traceback", "ModuleNotFoundError: polaris"])
@@ -92,7 +92,7 @@ def test_resume_after_a_broken_trigger_keeps_the_deadline(running, clock, contex
 
 
 def test_resume_without_an_event_and_without_a_job_is_airflows_own_error(jobs, clock, context):
-    """A task that has pushed no job has nothing to look at."""
+    """A task that has pushed no job has nothing to poll."""
     with pytest.raises(Exception, match="Trigger timeout") as caught:
         operator().resume_execution(**abandoned(), context=context)
     assert type(caught.value).__name__ in {"TaskDeferralError", "TaskDeferralTimeout"}

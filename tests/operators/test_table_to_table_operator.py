@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PolarisTableToTableOperator: from arguments to exactly one job spec, or to one sentence."""
+"""PolarisTableToTableOperator: from arguments to exactly one job spec, or to one error."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def operator(**arguments):
 
 
 def test_execute_with_the_shorthand_replaces_the_runs_interval(tables, clock, context, task_log):
-    """The usual case: shorthand, replace mode, the run's data interval; one look at each table, one POST."""
+    """The usual case: short form, replace mode, the run's data interval; one read of each table, one POST."""
     operator(partitioned_by="P1D", create_table_if_not_exists="True").execute(context)
     assert tables.asked == [TARGET, SOURCE, "POST jobs"]
     assert tables.submitted == [
@@ -63,7 +63,7 @@ def test_execute_with_the_shorthand_replaces_the_runs_interval(tables, clock, co
 
 
 def test_execute_with_every_argument_puts_each_into_the_spec(tables, clock, context):
-    """Mappings as the API writes them, and all settings, arrive as they were given."""
+    """Mappings in the API's form, and all settings, are sent unchanged."""
     operator(
         dimensions=None,
         measures=None,
@@ -95,7 +95,7 @@ def test_execute_with_every_argument_puts_each_into_the_spec(tables, clock, cont
 
 
 def test_execute_in_append_mode_reads_the_runs_interval(tables, clock, context):
-    """An append is limited to the interval of the run as well, or each run would append the whole source."""
+    """An append is limited to the run's interval, too; otherwise each run would append the whole source."""
     operator(ingestion_mode="append").execute(context)
     (spec,) = tables.submitted
     assert spec["source"]["interval"] == DAY
@@ -103,13 +103,13 @@ def test_execute_in_append_mode_reads_the_runs_interval(tables, clock, context):
 
 
 def test_execute_in_append_mode_with_an_interval_reads_no_target(tables, clock, context):
-    """What is not replaced and not derived needs no look at the target."""
+    """An interval that is neither replaced nor derived needs no read of the target."""
     operator(ingestion_mode="append", interval=Interval.ETERNITY, source_is_rollup=False).execute(context)
     assert tables.asked == ["POST jobs"]
 
 
 def test_execute_with_replace_all_needs_no_interval(tables, clock, context):
-    """replace_all takes the whole source, whatever the run."""
+    """replace_all reads the whole source, whatever the run."""
     operator(replace_all="true").execute({"ti": context["ti"]})
     (spec,) = tables.submitted
     assert spec["replaceAll"] is True
@@ -118,7 +118,7 @@ def test_execute_with_replace_all_needs_no_interval(tables, clock, context):
 
 
 def test_execute_with_intervals_set_apart_uses_each(tables, clock, context):
-    """What is read and what is replaced may differ; neither comes from the run then."""
+    """The intervals that are read and replaced may differ; then neither is the run's."""
     operator(source_interval="2026-11-17/2026-11-20", target_intervals="2026-11-18/P1D").execute({"ti": context["ti"]})
     (spec,) = tables.submitted
     assert spec["source"]["interval"] == "2026-11-17T00:00:00.000Z/2026-11-20T00:00:00.000Z"
@@ -141,7 +141,7 @@ def test_execute_with_source_interval_alone_replaces_the_runs_interval(tables, c
 
 
 def test_execute_of_a_partitioned_run_takes_the_partition(tables, clock, context):
-    """A run without data interval goes by its partition, with the grain that the user gives."""
+    """A run without data interval uses its partition, with the user's grain."""
     run = {
         "ti": context["ti"],
         "partition_key": "2026-11-19T07:00:00",
@@ -152,7 +152,7 @@ def test_execute_of_a_partitioned_run_takes_the_partition(tables, clock, context
 
 
 def test_execute_into_an_aggregate_source_sums_the_count(tables, clock, context):
-    """Rolling up a rollup counts events, not rows: asked of Polaris, or said by the user."""
+    """Rolling up a rollup counts events, not rows: read from Polaris, or set by the user."""
     tables.table("Koalas Source", type="aggregate")
     operator().execute(context)
     operator(source_is_rollup=True).execute(context)
@@ -162,20 +162,20 @@ def test_execute_into_an_aggregate_source_sums_the_count(tables, clock, context)
 
 
 def test_execute_without_measures_does_not_ask_for_the_source(tables, clock, context):
-    """A copy merges no rows, so what a row stands for makes no difference."""
+    """A copy merges no rows, so the meaning of a row makes no difference."""
     operator(measures=None, rollup_granularity=None).execute(context)
     assert tables.asked == [TARGET, "POST jobs"]
 
 
 def test_execute_into_itself_reads_the_table_once(tables, clock, context):
-    """Source and target being one table, one look is enough."""
+    """If source and target are one table, one read is sufficient."""
     tables.table("Koalas Source", type="aggregate")
     operator(target_table="Koalas Source").execute(context)
     assert tables.asked == [SOURCE, "POST jobs"]
 
 
 def test_execute_with_json_text_reads_it(tables, clock, context):
-    """What a template with tojson renders is read as what it was."""
+    """A value that a template with tojson renders is parsed to its type."""
     operator(
         dimensions=json.dumps({"town": '"city"'}), measures=json.dumps({"n": "COUNT(*)"}), source_is_rollup="False"
     ).execute(context)
@@ -183,7 +183,7 @@ def test_execute_with_json_text_reads_it(tables, clock, context):
 
 
 def test_execute_with_a_missing_source_names_it(jobs, clock, context):
-    """A source that isn't there is found before the job."""
+    """A missing source is found before the job."""
     jobs.table("Koalas Rollup", type="aggregate")
     assert refusal(operator(), context) == (
         "source_table 'Koalas Source' does not exist in project '00000000-0000-4000-8000-000000000001'. Check its name "
@@ -193,7 +193,7 @@ def test_execute_with_a_missing_source_names_it(jobs, clock, context):
 
 
 def test_execute_with_a_missing_target_says_how_to_create_it(jobs, clock, context):
-    """A target that isn't there has to be asked for."""
+    """A missing target must be requested."""
     jobs.table("Koalas Source")
     assert refusal(operator(), context).startswith(
         "target.tableName 'Koalas Rollup' does not exist and createTableIfNotExists is false."
@@ -202,7 +202,7 @@ def test_execute_with_a_missing_target_says_how_to_create_it(jobs, clock, contex
 
 
 def test_execute_with_a_missing_target_counts_as_partitioned_by_day(jobs, clock, context):
-    """A table to be created has day partitions, unless the job says otherwise."""
+    """A new table has day partitions, unless the job sets others."""
     jobs.table("Koalas Source")
     jobs.accept()
     half_day = {"interval": "2026-11-19T00:00Z/PT12H", "create_table_if_not_exists": True}
@@ -223,7 +223,7 @@ def test_execute_with_an_interval_off_the_tables_partitions_is_refused(tables, c
 
 
 def test_execute_with_a_local_day_names_the_time_zone(tables, clock, context):
-    """A day of the timetable's zone is no day of Polaris, and the error says so, in append mode too."""
+    """A day of the timetable's zone is no UTC day, and the error states it, also in append mode."""
     berlin = SimpleNamespace(
         timetable=SimpleNamespace(expression="0 0 * * *", timezone=pendulum.timezone("Europe/Berlin"))
     )
@@ -239,7 +239,7 @@ def test_execute_with_a_local_day_names_the_time_zone(tables, clock, context):
 
 
 def test_execute_with_an_append_into_itself_has_to_be_asked_for(tables, clock, context):
-    """Doubling a table is possible, but not by accident."""
+    """Doubling a table is possible, but not by mistake."""
     same = {"target_table": "Koalas Source", "ingestion_mode": "append"}
     assert "allow_self_append=True" in refusal(operator(**same), context)
     operator(**same, allow_self_append="True").execute(context)
@@ -258,7 +258,7 @@ def test_execute_without_permission_to_see_tables_raises_it_typed(jobs, clock, c
 def test_execute_behind_a_proxy_that_answers_by_itself_is_left_to_retries(
     status, table, tables, clock, context, monkeypatch
 ):
-    """A page in place of Polaris says neither that a table doesn't exist nor that something is not allowed."""
+    """A page in place of Polaris proves neither a missing table nor a missing permission."""
     monkeypatch.setattr(RetryPolicy, "delay", lambda self, outcome, **known: None)
     tables.server.answer("GET", f"/tables/{quote(table)}", status, b"<html><h1>Under maintenance</h1></html>")
     with pytest.raises(PolarisForeignAnswerError, match="and the text begins 'Under maintenance'") as caught:
@@ -270,8 +270,8 @@ def test_execute_behind_a_proxy_that_answers_by_itself_is_left_to_retries(
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"source_table": "None"}, "source_table is 'None': it needs a value. Check the template that makes it."),
-        ({"target_table": " "}, "target_table is ' ': it needs a value. Check the template that makes it."),
+        ({"source_table": "None"}, "source_table is 'None': it needs a value. Check the template that renders it."),
+        ({"target_table": " "}, "target_table is ' ': it needs a value. Check the template that renders it."),
         ({"ingestion_mode": "upsert"}, "ingestion_mode 'upsert' is neither 'replace' nor 'append'."),
         (
             {"replace_all": "yes"},
@@ -281,13 +281,13 @@ def test_execute_behind_a_proxy_that_answers_by_itself_is_left_to_retries(
             {"create_table_if_not_exists": 1},
             "create_table_if_not_exists 1 is neither true nor false. Pass True or False, or a template of one.",
         ),
-        ({"max_parse_exceptions": "many"}, "max_parse_exceptions 'many' is not a whole number from 0 on."),
-        ({"max_parse_exceptions": 1.5}, "max_parse_exceptions 1.5 is not a whole number from 0 on."),
+        ({"max_parse_exceptions": "many"}, "max_parse_exceptions 'many' is not a whole number of at least 0."),
+        ({"max_parse_exceptions": 1.5}, "max_parse_exceptions 1.5 is not a whole number of at least 0."),
         ({"context": "[1]"}, "context [1] is a list, not a dictionary."),
         ({"clustering_columns": {"a": 1}}, "clustering_columns {'a': 1} is a dict, not a list."),
         (
             {"filter_expression": "None"},
-            "filter_expression is 'None': it needs a value. Check the template that makes it.",
+            "filter_expression is 'None': it needs a value. Check the template that renders it.",
         ),
         (
             {"interval": DAY, "replace_all": True},
@@ -322,7 +322,7 @@ def test_execute_behind_a_proxy_that_answers_by_itself_is_left_to_retries(
     ],
 )
 def test_execute_with_an_argument_that_makes_no_job_says_why(tables, clock, context, arguments, message):
-    """Each argument that can't be used is named with its value and what to do."""
+    """Each invalid argument is named with its value and the fix."""
     assert refusal(operator(**arguments), context) == message
     assert tables.submitted == []
 
@@ -343,20 +343,20 @@ def test_execute_with_an_argument_that_makes_no_job_says_why(tables, clock, cont
     ],
 )
 def test_execute_with_a_value_that_cannot_be_read_names_argument_and_value(tables, clock, context, arguments, begin):
-    """Intervals and granularities are refused under the name that the user typed."""
+    """Intervals and granularities are refused with the argument's name."""
     assert refusal(operator(**arguments), context).startswith(begin)
     assert tables.submitted == []
 
 
 def test_execute_without_an_interval_anywhere_says_what_to_set(tables, clock, context):
-    """A run without data interval and partition never becomes a job by itself."""
+    """A run without data interval and partition never becomes a job by default."""
     assert refusal(operator(), {"ti": context["ti"]}).startswith("this run has no interval:")
     assert refusal(operator(ingestion_mode="append"), {"ti": context["ti"]}).startswith("this run has no interval:")
     assert tables.asked == []
 
 
 def test_execute_overwrites_no_argument(tables, clock, context):
-    """What was rendered stays as rendered, for a retry and for the page of the task."""
+    """Rendered values stay unchanged, for a retry and for the page of the task."""
     task = operator(replace_all="False", partitioned_by="P1D")
     before = {name: getattr(task, name) for name in task.template_fields}
     task.execute(context)
@@ -364,7 +364,7 @@ def test_execute_overwrites_no_argument(tables, clock, context):
 
 
 def test_templates_cover_every_argument():
-    """Each argument of the operator and of the base is templated, and the tuple is one."""
+    """Each argument of the operator and of the base is templated, and the tuple is fixed."""
     own = set(inspect.signature(PolarisTableToTableOperator.__init__).parameters)
     base = set(inspect.signature(PolarisTableToTableOperator.__mro__[1].__init__).parameters)
     assert set(PolarisTableToTableOperator.template_fields) == (own | base) - {"self", "kwargs"}
@@ -375,7 +375,7 @@ def test_templates_cover_every_argument():
 
 
 def test_templates_render_nested_values():
-    """Names and expressions inside lists and dictionaries are templates too."""
+    """Names and expressions inside lists and dictionaries are templates, too."""
     task = operator(measures={"n": "SUM({{ params.column }})"}, target_intervals=["{{ params.span }}"])
     task.render_template_fields({"params": {"column": '"x"', "span": DAY}})
     assert task.measures == {"n": 'SUM("x")'}
@@ -383,7 +383,7 @@ def test_templates_render_nested_values():
 
 
 def test_docstring_describes_every_argument():
-    """The class documents each argument that it takes, the inherited ones included."""
+    """The class documents each of its arguments, including the inherited ones."""
     for name in PolarisTableToTableOperator.template_fields:
         assert f":param {name}:" in PolarisTableToTableOperator.__doc__, name
 
@@ -415,13 +415,13 @@ def test_docstring_describes_every_argument():
     ],
 )
 def test_execute_with_a_filter_or_name_that_deceives_asks_nothing(tables, clock, context, arguments, sentence):
-    """Refused under the name of the argument, before any request."""
+    """Refused with the argument's name, before any request."""
     assert refusal(operator(**arguments), context) == sentence
     assert tables.asked == []
 
 
 def test_execute_with_a_constant_named_like_its_column_warns_once(tables, clock, context, task_log):
-    """The job is what was written; whoever reads the log sees that single quotes make a text."""
+    """The job is unchanged; the log states that single quotes make a text."""
     operator(dimensions={"city": "'city'", "kind": "'raw'", "town": '"city"'}).execute(context)
     assert [line for line in task_log() if line.startswith("WARNING")] == [
         (

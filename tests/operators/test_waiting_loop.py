@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The synchronous wait: when it looks, how long it sleeps, when it gives up."""
+"""The synchronous wait: when it polls, how long it sleeps, when it gives up."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def operator(**arguments):
 
 
 def test_wait_for_a_job_that_has_ended_sleeps_never(jobs, clock, context):
-    """The first look comes at once."""
+    """The first poll is immediate."""
     jobs.accept()
     jobs.is_now("completed")
     jobs.has(metrics={})
@@ -31,7 +31,7 @@ def test_wait_for_a_job_that_has_ended_sleeps_never(jobs, clock, context):
 
 
 def test_wait_jitters_its_sleeps(jobs, clock, context, monkeypatch):
-    """The factor of the clock is on every sleep."""
+    """The factor of the clock applies to every sleep."""
     jobs.accept()
     jobs.is_now("running")
     jobs.has(metrics={}, progress=0.1)
@@ -43,14 +43,14 @@ def test_wait_jitters_its_sleeps(jobs, clock, context, monkeypatch):
 
 
 def test_clock_jitters_within_a_tenth():
-    """Real jitter stays within a tenth, and isn't always the same."""
+    """Real jitter is at most a tenth, and varies."""
     factors = {Clock().jitter() for _ in range(50)}
     assert all(0.9 <= factor <= 1.1 for factor in factors)
     assert len(factors) > 1
 
 
 def test_clock_sleep_ends_within_half_a_second_of_being_told(monkeypatch):
-    """A long sleep is cut into slices, between which it can be ended."""
+    """A long sleep is divided into slices, between which it can be stopped."""
     slept: list[float] = []
     monkeypatch.setattr("airflow_provider_polaris.runtime.clock.time.monotonic", lambda: sum(slept))
     monkeypatch.setattr("airflow_provider_polaris.runtime.clock.time.sleep", slept.append)
@@ -80,7 +80,7 @@ def test_wait_survives_polls_without_an_answer(jobs, clock, context, task_log):
 
 
 def test_wait_asks_for_no_progress_after_a_poll_without_an_answer(jobs, clock, context):
-    """A service in trouble gets no second question."""
+    """A failing service gets no further request."""
     jobs.accept()
     jobs.is_now("running")
     jobs.has(metrics={}, progress=0.1)
@@ -96,7 +96,7 @@ def test_wait_asks_for_no_progress_after_a_poll_without_an_answer(jobs, clock, c
 
 
 def test_wait_where_status_is_ahead_of_describe_goes_on(jobs, clock, context):
-    """A status that is terminal counts only once the description says so too."""
+    """A terminal status counts only once the description shows it, too."""
     jobs.accept()
     jobs.server.answer("GET", f"/jobs/{JOB}/status", 200, {"executionStatus": "completed"})
     jobs.server.answer("GET", f"/jobs/{JOB}", 200, jobs.body("running"))
@@ -107,7 +107,7 @@ def test_wait_where_status_is_ahead_of_describe_goes_on(jobs, clock, context):
 
 
 def test_wait_with_unknown_status_gives_up_without_a_retry(jobs, clock, context):
-    """A status that nobody knows has ten minutes; then the task fails and nothing new is submitted."""
+    """An unknown status is tolerated for ten minutes; then the task fails and nothing new is submitted."""
     jobs.accept()
     jobs.is_now("unknown")
     with pytest.raises(AirflowFailException, match="has had the status 'unknown' for 10 min"):
@@ -120,13 +120,13 @@ def test_wait_with_unknown_status_gives_up_without_a_retry(jobs, clock, context)
 @pytest.mark.parametrize(
     "cancel_on_timeout, answer, aftermath",
     [
-        (True, (200, {"executionStatus": "running"}), "it was asked to be canceled because cancel_on_timeout=True"),
+        (True, (200, {"executionStatus": "running"}), "its cancellation was requested because cancel_on_timeout=True"),
         (True, (200, {"executionStatus": "canceled"}), "it was canceled because cancel_on_timeout=True"),
         (False, None, "it runs on, because cancel_on_timeout=False"),
     ],
 )
 def test_wait_at_the_deadline_cancels_and_says_so(jobs, clock, context, ti, cancel_on_timeout, answer, aftermath):
-    """At the deadline the job is canceled if that is wanted; the error says when, how and in which state."""
+    """At the deadline the job is canceled if configured; the error gives the time, the result and the status."""
     jobs.accept()
     jobs.is_now("running")
     jobs.has(progress=0.1)
@@ -144,7 +144,7 @@ def test_wait_at_the_deadline_cancels_and_says_so(jobs, clock, context, ti, canc
 
 
 def test_wait_at_the_deadline_takes_a_job_that_just_ended(jobs, clock, context):
-    """A job that completed between the last look and the cancel is a success."""
+    """A job that completed between the last poll and the cancel is a success."""
     jobs.accept()
     jobs.is_now("running")
     jobs.has(metrics={}, progress=0.9)
@@ -162,7 +162,7 @@ def test_wait_at_the_deadline_takes_a_job_that_just_ended(jobs, clock, context):
 
 
 def test_wait_at_the_deadline_with_a_cancel_that_is_refused_says_so(jobs, clock, context):
-    """A job that can't be canceled is named as one that may run on."""
+    """A job that can't be canceled may run on, which the error states."""
     jobs.accept()
     jobs.is_now("running")
     jobs.has(progress=0.1)
@@ -183,7 +183,7 @@ def test_wait_at_the_deadline_with_a_cancel_that_is_refused_says_so(jobs, clock,
     ],
 )
 def test_deadline_of_is_the_earlier_limit_with_a_reserve(timeout, execution_timeout, seconds):
-    """Airflow's limit less 30 s, at half of it at the earliest; the operator's own as it is."""
+    """Airflow's limit less 30 s, but at least half of it; the operator's own limit unchanged."""
 
     def span(value):
         return None if value is None else timedelta(seconds=value)
@@ -193,7 +193,7 @@ def test_deadline_of_is_the_earlier_limit_with_a_reserve(timeout, execution_time
 
 
 def test_wait_ends_before_execution_timeout(jobs, clock, context):
-    """execution_timeout is a limit too, and the task has time to cancel before Airflow's own strikes."""
+    """execution_timeout is a limit, too, and the task has time to cancel before Airflow's own timeout."""
     jobs.accept()
     jobs.is_now("running")
     jobs.has(progress=0.1)

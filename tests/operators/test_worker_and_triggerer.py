@@ -14,7 +14,7 @@ from tests.operators.deferral import APPEND, CANCEL, STATUS, operator
 
 @pytest.fixture
 def outcome(jobs, clock, triggerer, context, ti, task_log):
-    """Return a function that runs a task, in the worker or deferred, and tells all that a user sees of it."""
+    """Return a function that runs a task, in the worker or deferred, and returns its visible output."""
 
     def run(deferrable, then, steps=30.0, **arguments):
         clock.__init__()
@@ -67,7 +67,7 @@ ENDS = {
 
 @pytest.mark.parametrize("status, values, arguments, words", ENDS.values(), ids=ENDS.keys())
 def test_end_of_the_job_is_the_same_in_worker_and_triggerer(jobs, outcome, status, values, arguments, words):
-    """Result, XComs, the error's class and sentence, and the job's log don't depend on where the task waits."""
+    """Result, XComs, class and message of the error, and the job's log don't depend on where the task waits."""
     jobs.accept()
     jobs.has(
         metrics={"numRowsProcessed": 7, "numRowsPersisted": 2},
@@ -110,7 +110,7 @@ LATE = {
         {},
         (200, {"executionStatus": "running"}),
         PolarisJobTimeoutError,
-        "; it was asked to be canceled",
+        "; its cancellation was requested",
     ),
     "not wanted": (
         REPLACE,
@@ -131,14 +131,14 @@ LATE = {
         {},
         (200, {"executionStatus": "running"}),
         PolarisJobTimeoutError,
-        "; it was asked to be canceled",
+        "; its cancellation was requested",
     ),
 }
 
 
 @pytest.mark.parametrize("spec, arguments, answer, kind, words", LATE.values(), ids=LATE.keys())
 def test_deadline_is_the_same_in_worker_and_triggerer(jobs, outcome, spec, arguments, answer, kind, words):
-    """At the deadline the job is canceled once if that is wanted, and the sentence says what came of it."""
+    """At the deadline the job is canceled once if configured, and the message gives the result."""
     jobs.accept(ingestionMode=spec["ingestionMode"])
     jobs.has(progress=0.1)
     jobs.is_now("running")
@@ -147,7 +147,7 @@ def test_deadline_is_the_same_in_worker_and_triggerer(jobs, outcome, spec, argum
     in_worker = outcome(False, lambda count: None, spec=spec, timeout=100, **arguments)
     if answer == (200, {"executionStatus": "canceled"}):
         jobs.server.answers = _CanceledByRequest(jobs)
-    # The trigger's second look comes after the deadline.
+    # The trigger's second poll is after the deadline.
     deferred = outcome(True, lambda count: None, 99.95, spec=spec, timeout=100, **arguments)
     assert deferred == in_worker
     assert deferred["error"][0] is kind
@@ -157,7 +157,7 @@ def test_deadline_is_the_same_in_worker_and_triggerer(jobs, outcome, spec, argum
 
 
 class _CanceledByRequest(dict):
-    """Answers of a Polaris that cancels a job when it is asked to."""
+    """Answers of a Polaris that cancels a job on request."""
 
     def __init__(self, jobs):
         super().__init__(jobs.server.answers)
@@ -180,7 +180,7 @@ class _CanceledByRequest(dict):
     ids=["no answers", "no answers, append", "unknown status"],
 )
 def test_giving_up_is_the_same_in_worker_and_triggerer(jobs, outcome, spec, answer, status, kind):
-    """A job that can't be seen for too long: the same class, so that retry policies see a 401, and the same words."""
+    """A job that can't be polled for too long: the same class, so that retry policies get a 401, and the same text."""
     jobs.accept(ingestionMode=spec["ingestionMode"])
     if answer:
         jobs.server.answer(*STATUS, *answer)
@@ -189,7 +189,7 @@ def test_giving_up_is_the_same_in_worker_and_triggerer(jobs, outcome, spec, answ
     in_worker = outcome(False, lambda count: None, spec=spec, poll_interval=300)
     deferred = outcome(True, lambda count: None, 300.0, spec=spec, poll_interval=300)
     assert deferred["error"][0] is in_worker["error"][0] is kind
-    # How many polls there were is the watcher's business.
+    # The number of polls depends on the watcher.
     beginning = in_worker["error"][1].partition(":")[0]
     assert deferred["error"][1].startswith(beginning)
     assert deferred["xcoms"] == in_worker["xcoms"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The retry policy: one row for each error of the package, the way through Airflow, and Airflow's own decisions."""
+"""The retry policy: one row for each error of the package, the path through Airflow, and Airflow's own decisions."""
 
 from __future__ import annotations
 
@@ -88,31 +88,31 @@ TABLE: list[tuple[PolarisError, str, float | None, str]] = [
         refused(PolarisThrottledError, 429, "POST", retry_after=17.5),
         "retry",
         17.5,
-        "Polaris has too many requests and asked to wait 17.5 s.",
+        "Polaris received too many requests and requested a wait of 17.5 s.",
     ),
     (
         refused(PolarisThrottledError, 429, retry_after=7200.0),
         "retry",
         7200,
-        "Polaris has too many requests and asked to wait 7200 s.",
+        "Polaris received too many requests and requested a wait of 7200 s.",
     ),
     (
         refused(PolarisThrottledError, 429, retry_after=315_360_000.0),
         "retry",
         7200,
-        "Polaris has too many requests and asked to wait 7200 s.",
+        "Polaris received too many requests and requested a wait of 7200 s.",
     ),
     (
         refused(PolarisThrottledError, 429, retry_after=-60.0),
         "retry",
         60,
-        "Polaris has too many requests, so the task tries again in 60 s.",
+        "Polaris received too many requests, so the task tries again in 60 s.",
     ),
     (
         refused(PolarisThrottledError, 429),
         "retry",
         60,
-        "Polaris has too many requests, so the task tries again in 60 s.",
+        "Polaris received too many requests, so the task tries again in 60 s.",
     ),
     (refused(PolarisServerError, 503), "retry", 60, AGAIN),
     (PolarisJobError("…", job_id="j1"), "default", None, WHO_KNOWS),
@@ -134,7 +134,7 @@ TABLE: list[tuple[PolarisError, str, float | None, str]] = [
 @needs_policies
 @pytest.mark.parametrize(("error", "action", "seconds", "why"), TABLE, ids=ids)
 def test_evaluate_error_of_ours_decides_as_written_down(error, action, seconds, why):
-    """Action, wait and sentence of each error are those of the table."""
+    """Action, wait and message of each error are those of the table."""
     decision = PolarisRetryPolicy().evaluate(error, try_number=1, max_tries=3)
 
     assert (decision.action.value, decision.reason) == (action, f"{type(error).__name__}: {why}")
@@ -142,7 +142,7 @@ def test_evaluate_error_of_ours_decides_as_written_down(error, action, seconds, 
 
 
 def test_table_has_a_row_for_every_error_of_the_package():
-    """An error class that is added to any module has to be thought about."""
+    """A new error class in any module must be added to the table."""
     for module in pkgutil.walk_packages(airflow_provider_polaris.__path__, "airflow_provider_polaris."):
         if ".emulator" not in module.name and not module.name.endswith("__main__"):
             try:
@@ -161,13 +161,13 @@ def test_table_has_a_row_for_every_error_of_the_package():
 
 @pytest.mark.parametrize(("error", "action", "seconds", "why"), TABLE, ids=ids)
 def test_is_lasting_error_is_one_that_the_policy_fails_too(error, action, seconds, why):
-    """What operators turn into AirflowFailException would fail by the policy, too; 403 is all that comes on top."""
+    """Errors that operators convert to AirflowFailException would fail by the policy, too; only 403 is added."""
     assert is_permanent(error) == (action == "fail" and getattr(error, "status", None) != 403)
 
 
 @needs_policies
 def test_evaluate_wrapped_error_decides_by_the_nearest_cause():
-    """What another exception was raised from counts, the first of ours; what merely went on meanwhile doesn't."""
+    """The first error of ours in the chain of causes decides; an exception in the context doesn't."""
     policy = PolarisRetryPolicy()
     inner, outer = PolarisSpecError("inner"), refused(PolarisThrottledError, 429, retry_after=5.0)
     outer.__cause__ = inner
@@ -184,7 +184,7 @@ def test_evaluate_wrapped_error_decides_by_the_nearest_cause():
 @needs_policies
 @pytest.mark.parametrize("error", [RuntimeError("…"), KeyboardInterrupt(), PermissionError("403")])
 def test_evaluate_error_of_somebody_else_leaves_it_to_airflow(error):
-    """Nothing is said about errors that this package didn't raise, not even a reason; a circle of causes ends."""
+    """Errors that this package didn't raise get no reason; a circular chain of causes ends."""
     error.__cause__ = error
     decision = PolarisRetryPolicy().evaluate(error, 1, 3)
     assert (decision.action.value, decision.retry_delay, decision.reason) == ("default", None, None)
@@ -204,7 +204,7 @@ def test_evaluate_again_and_again_doubles_the_delay_up_to_the_longest():
 
 @needs_policies
 def test_evaluate_after_a_clear_starts_with_the_first_delay():
-    """A clear raises max_tries by the tries that were used, and the delay counts from there."""
+    """A clear raises max_tries by the used tries, and the delay counts from there."""
     policy = PolarisRetryPolicy(first_delay=timedelta(seconds=10))
     context: Any = {"task": SimpleNamespace(retries=3)}
     delays = [policy.evaluate(PolarisTransportError("…"), each, 7, context).retry_delay for each in (5, 6, 7)]
@@ -220,7 +220,7 @@ def test_policy_serialized_comes_back_the_same():
 
 @needs_policies
 def test_policy_on_operators_and_sensor_survives_the_serialization_of_the_dag():
-    """The scheduler learns that there is a policy; on a mapped task, too."""
+    """The scheduler receives the flag that there is a policy, also for a mapped task."""
     from airflow.sdk import DAG
     from airflow.serialization.serialized_objects import DagSerialization
 
@@ -249,18 +249,15 @@ def test_policy_on_operators_and_sensor_survives_the_serialization_of_the_dag():
     [
         (
             {"first_delay": timedelta()},
-            (
-                "first_delay datetime.timedelta(0) is no length of time to wait. Write a timedelta, such as "
-                "timedelta(minutes=1)."
-            ),
+            ("first_delay datetime.timedelta(0) is not a positive timedelta. Write one, such as timedelta(minutes=1)."),
         ),
         (
             {"longest_delay": 60},
-            "longest_delay 60 is no length of time to wait. Write a timedelta, such as timedelta(minutes=1).",
+            "longest_delay 60 is not a positive timedelta. Write one, such as timedelta(minutes=1).",
         ),
         (
             {"first_delay": timedelta(hours=1)},
-            "first_delay 1:00:00 is longer than longest_delay 0:30:00. Set longest_delay to as much or more.",
+            "first_delay 1:00:00 is longer than longest_delay 0:30:00. Set longest_delay to the same value or more.",
         ),
     ],
 )
@@ -273,12 +270,12 @@ def test_policy_with_senseless_delays_is_refused(delays, message):
 
 @pytest.mark.skipif(HAS_RETRY_POLICIES, reason="for Airflow before 3.3")
 def test_policy_on_older_airflow_says_what_to_do_instead():
-    """The class can be imported everywhere; to use it is an error that names both versions."""
+    """The class can be imported with every version; using it raises an error that names both versions."""
     major, minor = AIRFLOW_VERSION
     with pytest.raises(PolarisSpecError) as caught:
         PolarisRetryPolicy()
     assert str(caught.value) == (
-        f"PolarisRetryPolicy needs Airflow 3.3 or newer, and this is Airflow {major}.{minor}. Leave retry_policy out: "
-        "wrong specs and data errors fail at once all the same, everything else is retried after retry_delay; "
-        "retry_exponential_backoff=True lets that grow."
+        f"PolarisRetryPolicy needs Airflow 3.3 or newer, and this is Airflow {major}.{minor}. Omit retry_policy: wrong "
+        "specs and data errors fail immediately even without it, and all other errors are retried after retry_delay, "
+        "which grows with retry_exponential_backoff=True."
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A task with the retry policy in a real Airflow process, against an emulator that is told how to fail."""
+"""A task with the retry policy in a real Airflow process, against an emulator with injected faults."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def polaris(connect, emulator_server):
 
 
 def run_once(dag_id: str, **arguments: Any) -> Any:
-    """Run a task that submits a job, one try; return its task instance as the database has it then."""
+    """Run one try of a task that submits a job; return its task instance as the database stores it."""
     from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
     from airflow.models.dagbundle import DagBundleModel
     from airflow.models.taskinstance import TaskInstance
@@ -79,13 +79,13 @@ def run_once(dag_id: str, **arguments: Any) -> Any:
 
 
 def test_throttled_task_waits_as_long_as_polaris_asked(airflow_db, polaris):
-    """The task's own retry_delay is five minutes; Airflow plans the next try for when Polaris said, ten minutes."""
+    """The task's own retry_delay is 5 minutes; Airflow schedules the next try after the requested 10 minutes."""
     polaris(status=429, retryAfter="600")
     ti = run_once("throttled", retries=2, retry_delay=timedelta(minutes=5), retry_policy=PolarisRetryPolicy())
 
     assert (ti.state, ti.retry_delay_override) == ("up_for_retry", 600.0)
     assert ti.next_retry_datetime() == ti.end_date + timedelta(minutes=10)
-    assert ti.retry_reason == "PolarisThrottledError: Polaris has too many requests and asked to wait 600 s."
+    assert ti.retry_reason == "PolarisThrottledError: Polaris received too many requests and requested a wait of 600 s."
 
 
 def test_denied_task_fails_at_its_first_try(airflow_db, polaris):
@@ -99,7 +99,7 @@ def test_denied_task_fails_at_its_first_try(airflow_db, polaris):
 
 
 def test_wrong_spec_fails_without_the_policy_being_asked(airflow_db, polaris, monkeypatch):
-    """Operators turn what lasts into AirflowFailException, with which Airflow never asks."""
+    """Operators convert permanent errors to AirflowFailException, for which Airflow doesn't call the policy."""
     asked = []
     monkeypatch.setattr(PolarisRetryPolicy, "evaluate", lambda *args, **kwargs: asked.append(kwargs))
     polaris(status=400)

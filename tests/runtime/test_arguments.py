@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rendered arguments in the place of text: what is text, and the sentence for what is not."""
+"""Rendered arguments: what is text, and the message for what is not."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FORMS = "Write it as 'start/end' or 'start/period', for example '2024-06-01/2024
     ],
 )
 def test_as_text_refuses_what_is_no_text(value: Any, problem: str) -> None:
-    """Whoever writes 2024_06 without quotes means another table than 202406."""
+    """2024_06 without quotes is another table name than the text."""
     for read in (as_text, as_optional_text):
         with pytest.raises(PolarisSpecError) as caught:
             read(value, "table_name")
@@ -46,7 +46,7 @@ def test_as_text_refuses_what_is_no_text(value: Any, problem: str) -> None:
 
 @pytest.mark.parametrize("text", ["2024_06", "'city'", " x\n", "0"])
 def test_as_text_changes_nothing(text: str) -> None:
-    """A text is read as it is; as a list, it is the only element."""
+    """A text is parsed; as a list, it is the only element."""
     assert as_text(text, "f") == text
     assert as_optional_text(text, "f") == text
     assert as_list(text, "f") == [text]
@@ -112,7 +112,7 @@ JOB = {"type": "drop_table", "target": {"type": "table", "tableName": "x"}}
 def test_number_in_the_place_of_text_fails_the_task_at_once(
     cls: Any, arguments: dict[str, Any], message: str, server: Any, connect: Any
 ) -> None:
-    """Nothing is sent, whatever operator or sensor it is and wherever the number stands."""
+    """Nothing is sent, for any operator or sensor and any position of the number."""
     connect(host=server.url)
     ti = type("ti", (), {"start_date": None, "try_number": 1, "max_tries": 0, "task_id": "t", "map_index": -1})()
     with pytest.raises(AirflowFailException) as caught:
@@ -146,7 +146,7 @@ def test_number_in_the_place_of_text_fails_the_task_at_once(
 def test_number_among_the_columns_of_a_native_param_fails_the_task(
     columns: dict[str, Any], message: str, server: Any, connect: Any
 ) -> None:
-    """What a list or an object of a param holds is not turned into text."""
+    """Values inside a list or an object of a param are not converted to text."""
     connect(host=server.url)
     server.answer("GET", "/tables/T", 200, {"name": "T", "type": "detail", "partitioningGranularity": "day"})
     ti = type("ti", (), {"start_date": None, "try_number": 1, "max_tries": 0, "task_id": "t", "map_index": -1})()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The end of a failed task's log: one sentence, where it is explained, one traceback."""
+"""The end of a failed task's log: one message, the explanation, one traceback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOG = logging.getLogger("test.failing")
 
 
 def test_error_that_a_retry_would_meet_again_fails_for_good_with_one_traceback(caplog: pytest.LogCaptureFixture):
-    """Airflow prints the cause first; thirty frames of it would hide what matters, and are kept for who debugs."""
+    """Airflow prints the cause first; thirty frames would hide the message, so they are logged at debug level only."""
     with (
         caplog.at_level(logging.DEBUG, LOG.name),
         pytest.raises(AirflowFailException) as caught,
@@ -40,7 +40,7 @@ def test_error_that_a_retry_would_meet_again_fails_for_good_with_one_traceback(c
 
 
 def test_error_that_may_pass_is_left_to_airflows_retries():
-    """Retries and retry policies see its class."""
+    """Retries and retry policies receive its class."""
     error: PolarisError = PolarisTransportError("no answer.")
     with pytest.raises(PolarisTransportError) as caught, fail_without_retry(LOG):
         raise error
@@ -49,7 +49,7 @@ def test_error_that_may_pass_is_left_to_airflows_retries():
 
 
 def test_error_of_somebody_else_passes_without_a_word(caplog: pytest.LogCaptureFixture):
-    """What is no error of this package has no entry in its documentation."""
+    """An error of another package has no entry in the documentation."""
     with caplog.at_level(logging.DEBUG, LOG.name), pytest.raises(KeyError), fail_without_retry(LOG):
         raise KeyError("x")
 

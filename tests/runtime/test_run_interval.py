@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The interval of a run: data interval, then partition, else a sentence that says what to set."""
+"""The interval of a run: the data interval, otherwise the partition, otherwise an error with the fix."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_interval_of_run_with_data_interval_returns_it():
 
 
 def test_interval_of_run_with_local_data_interval_returns_utc():
-    """A data interval in another zone is the same instants in UTC."""
+    """A data interval in another zone has the same instants in UTC."""
     berlin = pendulum.timezone("Europe/Berlin")
     start = datetime(2026, 6, 1, tzinfo=berlin)
     found = interval_of_run(context(data_interval_start=start, data_interval_end=start + timedelta(days=1)))
@@ -61,23 +61,23 @@ def test_interval_of_run_with_local_data_interval_returns_utc():
 
 @pytest.mark.parametrize("values", [{}, {"data_interval_start": None, "data_interval_end": None}])
 def test_interval_of_run_with_nothing_says_what_to_set(values):
-    """A run without data interval and partition fails with a sentence that names the ways out."""
+    """A run without data interval and partition fails with an error that names the options."""
     with pytest.raises(PolarisSpecError) as caught:
         interval_of_run(context(**values))
     assert str(caught.value) == (
-        "this run has no interval: it has neither a data interval nor a partition, as a run that was triggered by "
-        "hand or by an asset may have. Set interval='START/END', or trigger the run with a logical date that has "
-        "a data interval or with a partition key."
+        "this run has no interval: it has neither a data interval nor a partition, which is possible for a run that "
+        "was triggered manually or by an asset. Set interval='START/END', or trigger the run with a logical date that "
+        "has a data interval or with a partition key."
     )
 
 
 def test_interval_of_run_with_empty_data_interval_names_the_timetable():
-    """Airflow 3's empty data interval of a plain cron schedule is an error that says how to schedule instead."""
+    """Airflow 3's empty data interval of a plain cron schedule is an error that describes the right schedule."""
     with pytest.raises(PolarisSpecError) as caught:
         interval_of_run(context(cron("0 6 * * *"), **data_interval(DAY, DAY)))
     assert str(caught.value) == (
-        "this run's data interval is empty: it starts and ends at 2026-11-20T00:00:00.000Z, as runs of a plain cron "
-        "schedule do since Airflow 3. Two lines in the DAG file give each run its period:\n"
+        "this run's data interval is empty: it starts and ends at 2026-11-20T00:00:00.000Z. Since Airflow 3, runs of a "
+        "plain cron schedule have no period. Two lines in the DAG file give each run its period:\n"
         "    from airflow.timetables.interval import CronDataIntervalTimetable\n"
         "    schedule=CronDataIntervalTimetable('0 6 * * *', timezone='UTC'),\n"
         "Or schedule it with partitions (CronPartitionTimetable, PartitionedAssetTimetable), or set "
@@ -93,19 +93,19 @@ def test_interval_of_run_with_empty_data_interval_keeps_the_zone_of_the_schedule
 
 
 class CronDataIntervalTimetable(SimpleNamespace):
-    """Has the name of Airflow's."""
+    """Has the name of Airflow's class."""
 
 
 class NightlyTimetable(CronDataIntervalTimetable):
-    """A user's own."""
+    """A timetable of a user."""
 
 
 class DeltaDataIntervalTimetable(SimpleNamespace):
-    """Has the name of Airflow's."""
+    """Has the name of Airflow's class."""
 
 
 class CronTriggerTimetable(SimpleNamespace):
-    """Has the name of Airflow's."""
+    """Has the name of Airflow's class."""
 
 
 @pytest.mark.parametrize(
@@ -120,13 +120,13 @@ class CronTriggerTimetable(SimpleNamespace):
     ids=lambda timetable: type(timetable).__name__,
 )
 def test_interval_of_run_that_is_empty_by_way_of_exception_leaves_the_schedule_alone(timetable):
-    """A schedule that gives intervals is right as it is; one run is not."""
+    """A schedule that produces intervals is right; only this run is not."""
     with pytest.raises(PolarisSpecError) as caught:
         interval_of_run(context(timetable, **data_interval(DAY, DAY)))
     assert str(caught.value) == (
         "this run's data interval is empty: it starts and ends at 2026-11-20T00:00:00.000Z, although "
-        f"{type(timetable).__name__} gives intervals: a run that is triggered by hand while the clocks change may have "
-        "none. Leave the schedule as it is. Set interval='START/END' for this run, for example "
+        f"{type(timetable).__name__} produces intervals: a run that is triggered manually during a clock change may "
+        "have none. Keep the schedule. Set interval='START/END' for this run, for example "
         "interval='{{ params.interval }}', or trigger it with another logical date."
     )
 
@@ -149,12 +149,12 @@ def test_interval_of_run_with_empty_data_interval_and_partition_takes_the_partit
     ],
 )
 def test_interval_of_run_with_partition_key_reads_the_grain_off_its_shape(key, interval):
-    """A key alone is enough where its shape tells how long the partition is."""
+    """A key alone is sufficient if its format determines the length of the partition."""
     assert interval_of_run(context(partition_key=key)).interval == Interval.parse(interval)
 
 
 def test_interval_of_run_reads_the_key_from_the_dag_run():
-    """A key that only the DAG run knows counts as well."""
+    """A key that only the DAG run has counts as well."""
     values = context()
     values["dag_run"] = SimpleNamespace(partition_key="2026-11-20", partition_date=None)
     assert interval_of_run(values).interval == Interval.parse("2026-11-20/P1D")
@@ -162,39 +162,40 @@ def test_interval_of_run_reads_the_key_from_the_dag_run():
 
 @pytest.mark.parametrize("key", ["us-east", "2026-13", "2026-11-20T07:00:00+01:00"])
 def test_interval_of_run_with_a_key_that_is_no_date_says_which_keys_are(key):
-    """A key that is not a date, without partition_date, is refused by name."""
+    """A key that is not a date, without partition_date, is refused with its value."""
     with pytest.raises(PolarisSpecError) as caught:
         interval_of_run(context(partition_key=key), partition_grain="day")
     assert str(caught.value) == (
-        f"partition {key!r} is not a date: an interval can be made of a key like '2025', '2025-06', '2025-06-01', "
-        "'2025-06-01T07', '2025-06-01T07:00:00', '2025-Q2' or '2025-06-02 (W23)'. Set interval='START/END'."
+        f"partition {key!r} is not a date: an interval can be derived from a key such as '2025', '2025-06', "
+        "'2025-06-01', '2025-06-01T07', '2025-06-01T07:00:00', '2025-Q2' or '2025-06-02 (W23)'. Set "
+        "interval='START/END'."
     )
 
 
 def test_interval_of_run_with_a_key_to_the_second_and_no_schedule_asks_for_the_grain():
-    """A key down to the second says nothing about length; without window and cron the user has to."""
+    """A key with seconds doesn't determine the length; without window and cron the user must set it."""
     with pytest.raises(PolarisSpecError) as caught:
         interval_of_run(context(partition_key="2026-11-20T07:00:00", partition_date=DAY.replace(hour=7)))
     assert str(caught.value) == (
-        "partition '2026-11-20T07:00:00' doesn't say how long it is: the schedule has no rollup window and no cron "
-        "expression, and a key down to the second may be an hour or a day. Set partition_grain, for example "
+        "partition '2026-11-20T07:00:00' has an unknown length: the schedule has no rollup window and no cron "
+        "expression, and a key with seconds may stand for an hour or a day. Set partition_grain, for example "
         "partition_grain='hour', or set interval='START/END'."
     )
 
 
 @pytest.mark.parametrize("grain", ["hour", "PT1H", "HOUR"])
 def test_interval_of_run_with_partition_grain_takes_the_bucket(grain):
-    """partition_grain comes before everything else, as Polaris' word or as a period."""
+    """partition_grain takes precedence, as Polaris' word or as a period."""
     found = interval_of_run(
         context(assets(rollup("DayWindow")), partition_key="2026-11-20", partition_date=DAY.replace(hour=7)),
         partition_grain=grain,
     )
     assert found.interval == Interval.parse("2026-11-20T07:00Z/PT1H")
-    assert found.origin == "partition '2026-11-20', of one hour by partition_grain"
+    assert found.origin == "partition '2026-11-20' (one hour, from partition_grain)"
 
 
 def test_interval_of_run_with_coarse_partition_grain_takes_the_bucket_around_the_date():
-    """A partition date inside a day stands for the whole day if the user says that a partition is a day."""
+    """A partition date inside a day means the whole day if partition_grain is a day."""
     values = context(
         cron("30 3 * * *"), partition_key="2026-11-20T03:30:00", partition_date=DAY.replace(hour=3, minute=30)
     )
@@ -216,7 +217,7 @@ def test_interval_of_run_with_coarse_partition_grain_takes_the_bucket_around_the
     ],
 )
 def test_interval_of_run_with_impossible_partition_grain_is_refused(grain, message):
-    """A grain without bounds or that Polaris doesn't know is refused by name."""
+    """A grain without bounds or one that Polaris doesn't have is refused with its value."""
     with pytest.raises(PolarisSpecError) as caught:
         interval_of_run(context(partition_key="2026"), partition_grain=grain)
     assert str(caught.value) == message
@@ -234,37 +235,37 @@ def test_interval_of_run_with_impossible_partition_grain_is_refused(grain, messa
     ],
 )
 def test_interval_of_run_with_rollup_window_takes_its_length(window, key, date, interval):
-    """A rollup window says how long the partition is, before the shape of the key does."""
+    """A rollup window determines the length of the partition; it takes precedence over the key's format."""
     found = interval_of_run(context(assets(rollup(window)), partition_key=key, partition_date=date))
     assert found.interval == Interval.parse(interval)
 
 
 def test_interval_of_run_with_windows_that_differ_asks_for_the_grain():
-    """Two assets with different windows leave the length open."""
+    """Two assets with different windows don't determine the length."""
     with pytest.raises(PolarisSpecError) as caught:
         interval_of_run(
             context(assets(rollup("DayWindow"), rollup("MonthWindow")), partition_key="2026-11-01", partition_date=DAY)
         )
     assert str(caught.value) == (
-        "the schedule's rollup windows differ (day, month), so that the length of this run's partition is unknown. Set "
+        "the schedule's rollup windows differ (day, month), so the length of this run's partition is unknown. Set "
         "partition_grain to one of them, or set interval='START/END'."
     )
 
 
 def test_interval_of_run_with_backward_window_is_refused():
-    """A window that looks backward ends at the partition date; nothing is guessed about its start."""
+    """A window that counts backward ends at the partition date; its start is not guessed."""
     with pytest.raises(PolarisSpecError) as caught:
         interval_of_run(
             context(assets(rollup("DayWindow", direction="backward")), partition_key="2026-11-20", partition_date=DAY)
         )
     assert str(caught.value) == (
-        "the schedule's DayWindow looks backward, so that a partition's date is where its data ends and not where it "
-        "starts. Set interval='START/END'."
+        "the schedule's DayWindow counts backward, so a partition's date is the end of its data and not the start. Set "
+        "interval='START/END'."
     )
 
 
 def test_interval_of_run_with_fan_out_window_goes_by_the_key():
-    """The window of a fan-out is the period upstream; the run itself is as long as its key says."""
+    """The window of a fan-out is the upstream period; the length of the run's partition depends on its key."""
     week = SimpleNamespace(is_rollup=False, window=type("WeekWindow", (), {})(), downstream_mapper=SimpleNamespace())
     found = interval_of_run(context(assets(week), partition_key="2026-11-20", partition_date=DAY))
     assert found.interval == Interval.parse("2026-11-20/P1D")
@@ -281,10 +282,10 @@ def test_interval_of_run_with_fan_out_window_goes_by_the_key():
     ],
 )
 def test_interval_of_run_with_cron_partition_ends_at_the_next_partition(expression, interval):
-    """A key down to the second lasts until the cron expression makes the next one."""
+    """A key with seconds lasts until the next one of the cron expression."""
     found = interval_of_run(context(cron(expression), partition_key="2026-11-20T00:00:00", partition_date=DAY))
     assert found.interval == Interval.parse(interval)
-    assert found.origin == f"partition '2026-11-20T00:00:00', up to the next by cron {expression!r}"
+    assert found.origin == f"partition '2026-11-20T00:00:00' (up to the next one by cron {expression!r})"
 
 
 @pytest.mark.parametrize(
@@ -297,15 +298,15 @@ def test_interval_of_run_with_cron_partition_ends_at_the_next_partition(expressi
     ids=["cron", "window", "key"],
 )
 def test_interval_of_run_on_the_day_the_clocks_change_is_the_local_day(values):
-    """A local day of 23 hours is 23 hours long, whatever tells its length."""
+    """A local day of 23 hours is 23 hours long, whatever determines its length."""
     values["partition_date"] = datetime(2026, 3, 28, 23, tzinfo=UTC)
     assert interval_of_run(values).interval == Interval.parse("2026-03-28T23:00Z/2026-03-29T22:00Z")
 
 
 @pytest.mark.parametrize("version, key", [((3, 3), "2026-06-01"), ((3, 2), "2026-05-31"), ((3, 2), "2026-05-31T22")])
 def test_interval_of_run_with_key_but_no_date_reads_it_as_airflow_writes_it(version, key, monkeypatch):
-    """A cron timetable writes its key on its own wall clock, but on that of UTC in Airflow 3.2."""
-    monkeypatch.setattr("airflow_provider_polaris.runtime.run_interval.AIRFLOW_VERSION", version)
+    """A cron timetable writes its key on its own wall clock, but in UTC with Airflow 3.2."""
+    monkeypatch.setattr("airflow_provider_polaris.runtime.partition_interval.AIRFLOW_VERSION", version)
     values = context(cron("0 0 * * *", "Europe/Berlin"), partition_key=key)
     grain = "day" if "T" in key else None
     found = interval_of_run(values, partition_grain=grain).interval
@@ -313,7 +314,7 @@ def test_interval_of_run_with_key_but_no_date_reads_it_as_airflow_writes_it(vers
 
 
 def test_interval_of_run_hourly_in_the_repeated_hour_is_one_hour():
-    """Of the two 02:00 hours when the clocks go back, the one that the partition date names is taken."""
+    """Of the two 02:00 hours when the clocks go back, the partition date selects one."""
     values = context(
         cron("0 * * * *", "Europe/Berlin"),
         partition_key="2026-10-25T02:00:00",
@@ -325,7 +326,7 @@ def test_interval_of_run_hourly_in_the_repeated_hour_is_one_hour():
 
 
 def test_interval_of_run_with_airflows_own_timetables_matches():
-    """Airflow's real timetable and mapper objects are read, not only look-alikes."""
+    """Airflow's real timetable and mapper objects are used, not only imitations."""
     sdk = pytest.importorskip("airflow.sdk")
     if not hasattr(sdk, "RollupMapper"):
         pytest.skip("this Airflow has no rollup mapper")
@@ -359,5 +360,5 @@ def test_interval_of_run_with_airflows_own_timetables_matches():
     ids=["cron", "text", "Airflow 2", "offset", "mapper", "no timetable", "no DAG"],
 )
 def test_timetable_zone_returns_the_name_or_none(values, name):
-    """The zone is named as a person wrote it, wherever the timetable keeps it."""
+    """The zone has the name that the user wrote, wherever the timetable stores it."""
     assert timetable_zone(values) == name

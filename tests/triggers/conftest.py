@@ -76,7 +76,7 @@ class Job:
         return self.changes[index - 1][1] if index else None
 
     def body(self, status: str) -> dict[str, Any]:
-        """Return it as a summary."""
+        """Return the job as a summary."""
         created = (START + timedelta(seconds=self.changes[0][0])).isoformat().replace("+00:00", "Z")
         return {
             "id": self.id,
@@ -90,7 +90,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer as requests would give it."""
+    """An answer as requests would return it."""
 
     status_code: int
     headers: dict[str, str]
@@ -98,7 +98,7 @@ class Answer:
 
 
 def answer(status: int, body: Any, **headers: str) -> Answer:
-    """Return an answer with a JSON body; underscores in header names stand for dashes."""
+    """Return an answer with a JSON body; underscores in header names become dashes."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Answer(status, {"Content-Type": "application/json", **named}, json.dumps(body).encode())
 
@@ -126,7 +126,7 @@ class Polaris:
     sessions: int = 0
     most_sessions: int = 0
     sessions_made: int = 0
-    #: How often a job was changed, so that a list is not made anew for each of its pages.
+    #: Number of changes of jobs, so that a list is not built again for each of its pages.
     changed: int = 0
     _list: tuple[Any, list[tuple[Job, str]]] = (None, [])
     answer = staticmethod(answer)
@@ -196,11 +196,11 @@ class Polaris:
         return sorted(found, key=lambda one: one[0].changes[0][0], reverse=order == "DESC")
 
     def asked(self, *kinds: str, since: float = 0.0) -> int:
-        """Count requests; without kinds, all."""
+        """Return the number of requests; without kinds, of all."""
         return sum(1 for at, kind in self.requests if at >= since and (not kinds or kind.split()[1] in kinds))
 
     def polls_by_tick(self, gap: float = 1.0) -> list[list[str]]:
-        """Return the requests in bursts: a pause longer than ``gap`` divides them."""
+        """Return the requests in bursts: a pause longer than ``gap`` separates them."""
         ticks: list[list[str]] = []
         last = float("-inf")
         for at, kind in self.requests:
@@ -212,7 +212,7 @@ class Polaris:
 
 
 class _Session:
-    """What the client takes for a session of requests."""
+    """The session of requests that the client uses."""
 
     def __init__(self, polaris: Polaris) -> None:
         self._polaris = polaris
@@ -229,7 +229,7 @@ class _Session:
 
 @dataclass
 class InlineThreads:
-    """Does the work on the loop, at once; the answer takes a moment for each request."""
+    """Does the work on the loop, immediately; the answer takes a moment for each request."""
 
     world: World
     name: str
@@ -267,7 +267,7 @@ class InlineThreads:
 
 @dataclass
 class Heard:
-    """What became of a trigger: its event and when it was fired."""
+    """The result of a trigger: its event and when it was fired."""
 
     event: dict[str, Any] | None = None
     at: float | None = None
@@ -275,7 +275,7 @@ class Heard:
 
 @dataclass
 class World:
-    """Everything, with a clock that starts at zero."""
+    """A complete test world, with a clock that starts at zero."""
 
     loop: TravelLoop
     latency: float = 0.01
@@ -303,7 +303,7 @@ class World:
         )
 
     def patch_reads(self, read: Callable[[str], Coroutine[Any, Any, Any]]) -> None:
-        """Have connections read in another way."""
+        """Replace how connections are read."""
         from airflow_provider_polaris.triggers.job_watcher import watcher
 
         watcher.DEPENDENCIES.read_settings = read
@@ -317,7 +317,7 @@ class World:
 
     @staticmethod
     async def finish(*tasks: asyncio.Task[Any]) -> None:
-        """Stop what still runs, and wait for everything."""
+        """Stop everything that still runs, and wait for it."""
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -331,7 +331,7 @@ class World:
         return self.run_trigger(PolarisJobTrigger(job_id, poll_interval=interval, **options))
 
     def run_trigger(self, trigger: Any) -> tuple[asyncio.Task[None], Heard]:
-        """Run a trigger as Airflow does: take its events, and call ``on_kill`` if it is canceled for that."""
+        """Run a trigger as Airflow does: take its events, and call ``on_kill`` if it is canceled for a kill."""
         heard = Heard()
 
         async def consume() -> None:
@@ -353,7 +353,7 @@ class WorldClock:
 
 
 class NoJitter(random.Random):
-    """Right in the middle of every range."""
+    """The middle of every range."""
 
     def uniform(self, a: float, b: float) -> float:
         return (a + b) / 2
@@ -361,7 +361,7 @@ class NoJitter(random.Random):
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Make a world; at its end nothing may be left over."""
+    """Create a world; at its end no task or thread may be left."""
     from airflow_provider_polaris.triggers.job_watcher import watcher
 
     loop = TravelLoop()
@@ -377,7 +377,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 @pytest.fixture
 def database_models() -> None:
-    """Load Airflow's models before a test: while they are configured, some versions warn of themselves."""
+    """Load Airflow's models before a test: while they are configured, some versions cause warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from airflow.models.trigger import Trigger
@@ -387,7 +387,7 @@ def database_models() -> None:
 
 @pytest.fixture
 def trigger_log(logged: Any) -> Any:
-    """Return a function that gives what triggers logged, as ``LEVEL text``."""
+    """Return a function that returns the log lines of triggers, as ``LEVEL text``."""
     from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 
     return logged(PolarisJobTrigger)
@@ -395,7 +395,7 @@ def trigger_log(logged: Any) -> Any:
 
 @pytest.fixture
 def airflow(world: World, monkeypatch: pytest.MonkeyPatch) -> Airflow:
-    """Stand between the triggers and Airflow's database."""
+    """Replace Airflow's database for the triggers."""
     made = Airflow(world)
     monkeypatch.setattr("airflow_provider_polaris.triggers.cancellation.task_state.ask_supervisor", made.ask)
     monkeypatch.setattr("airflow_provider_polaris.triggers.cancellation.task_state.ask_database", made.ask)
@@ -413,7 +413,7 @@ def has_on_kill(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def triggerer_log(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    """Return a function that gives what the triggerer's own log has of questions, as ``LEVEL text``."""
+    """Return a function that returns the triggerer's own log lines about questions, as ``LEVEL text``."""
     name = "airflow_provider_polaris.triggers.cancellation.open_questions"
     caplog.set_level(logging.INFO, name)
     return lambda: [f"{one.levelname} {one.getMessage()}" for one in caplog.records if one.name == name]

@@ -12,14 +12,14 @@ import pytest
 from airflow_provider_polaris.triggers.cancellation.task_state import TaskKey
 from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 
-#: What Airflow cancels a trigger with before it calls ``on_kill``.
+#: Argument with which Airflow cancels a trigger before it calls ``on_kill``.
 USER_ACTION = "__airflow_user_action__"
 
-#: What the triggerer's own log has of the first task.
+#: Lines of the triggerer's own log about the first task.
 STOPPED = "Stopped trigger of task rollup.hourly (run run-0): "
 CANCELED = (
-    f"INFO {STOPPED}The task no longer waits for it; Polaris was asked to cancel job 'job-0' because "
-    "cancel_on_kill=True, it is now 'canceled'."
+    f"INFO {STOPPED}The task no longer waits for it; the cancellation of Polaris job 'job-0' was requested because "
+    "cancel_on_kill=True. Its status is 'canceled'."
 )
 DEFERRED = f"INFO {STOPPED}The trigger was stopped, but the task is still deferred; Polaris job 'job-0' runs on."
 SETTLES = "The job may run on; the next try or a clear of the task settles it."
@@ -31,7 +31,7 @@ class Airflow:
     def __init__(self, world: Any) -> None:
         self._world = world
         self.states: dict[TaskKey, str | None] = {}
-        #: How many tasks each question was about, and when it came.
+        #: Number of tasks of each question, and when it arrived.
         self.asked: list[int] = []
         self.asked_at: list[float] = []
         self.seconds = 0.05
@@ -51,7 +51,7 @@ class Airflow:
         return self.xcom
 
     async def ask(self, keys: Any) -> dict[TaskKey, str | None]:
-        """Return states, as they are when the answer comes."""
+        """Return states as of the time of the answer."""
         self.asked.append(len(keys))
         self.asked_at.append(self._world.time())
         await asyncio.sleep(self.seconds)
@@ -71,7 +71,7 @@ def deferred(world: Any, airflow: Airflow, number: int = 0, **options: Any) -> P
 
 
 async def stop(task: asyncio.Task[None], trigger: PolarisJobTrigger, has_on_kill: bool) -> None:
-    """Stop a trigger as Airflow does when its task is none of its business any more."""
+    """Stop a trigger as Airflow does when the task no longer waits for it."""
     task.cancel(USER_ACTION)
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What waiting costs: requests per interval, and how soon an end is seen."""
+"""The cost of waiting: requests per interval, and the delay until an end is detected."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pytest
 
 MANY = 10_000
 INTERVAL = 10.0
-#: Every end is seen within this.
+#: Every end is detected within this time.
 LIMIT = INTERVAL + 2.0
 
 
 async def start_many(world: Any, count: int) -> list[Any]:
-    """Start triggers for running jobs, as Airflow does: one after the other, yet at once."""
+    """Start triggers for running jobs, as Airflow does: one after the other, but almost at once."""
     started = []
     for number in range(count):
         created = -10_000.0 + number / 10
@@ -29,7 +29,7 @@ async def start_many(world: Any, count: int) -> list[Any]:
 
 
 def requests_in_each_interval(world: Any, since: float) -> list[int]:
-    """Count the requests of each tick from a time on."""
+    """Count the requests of each poll from a time on."""
     times = [at for at, _ in world.polaris.requests if at >= since]
     ticks = [[times[0]]]
     for at in times[1:]:
@@ -40,7 +40,7 @@ def requests_in_each_interval(world: Any, since: float) -> list[int]:
 
 
 def test_one_waiting_job_costs_one_status_request_an_interval(world: Any) -> None:
-    """No list, no description, one small question every ten seconds."""
+    """No list, no description, one small request every ten seconds."""
 
     async def scenario() -> None:
         world.polaris.add("job-1", (-5.0, "pending"))
@@ -57,10 +57,10 @@ def test_one_waiting_job_costs_one_status_request_an_interval(world: Any) -> Non
 
 @pytest.mark.parametrize("spread", [60.0, 0.0], ids=["spread over a minute", "all at once"])
 def test_ten_thousand_waiting_jobs_cost_twelve_requests_an_interval(world: Any, spread: float) -> None:
-    """While nothing ends, while jobs end one by one in any order, and when all end together; and each is seen."""
+    """While nothing ends, while jobs end one by one in any order, and when all end together; each end is detected."""
     rng = random.Random(7)
     ends = {f"job-{number}": 65.0 + rng.uniform(0.0, spread) for number in range(MANY)}
-    ends.update({f"job-{number}": 33.0 for number in (3, 5000, 9999)})  # three alone are too few for a list of them
+    ends.update({f"job-{number}": 33.0 for number in (3, 5000, 9999)})  # three are too few for a list
 
     async def scenario() -> list[Any]:
         started = await start_many(world, MANY)
@@ -83,7 +83,7 @@ def test_ten_thousand_waiting_jobs_cost_twelve_requests_an_interval(world: Any, 
 
 @pytest.mark.parametrize("count", [2, 5, 6, 30, 600])
 def test_few_or_some_hundred_waiting_jobs_cost_no_more_than_six_requests_an_interval(world: Any, count: int) -> None:
-    """Up to five are asked for one by one; more are found in a list, and up to five that are missing again singly."""
+    """Up to five are requested one by one; more are found in a list, and up to five missing ones one by one."""
 
     async def scenario() -> list[Any]:
         started = await start_many(world, count)
@@ -95,14 +95,14 @@ def test_few_or_some_hundred_waiting_jobs_cost_no_more_than_six_requests_an_inte
     started = world.run(scenario())
 
     assert all(heard.event["status"] == "ended" for _, heard in started)
-    limit = count + 1 if count <= 5 else 7  # one more for the progress of few
+    limit = count + 1 if count <= 5 else 7  # one more for the progress of a few jobs
     assert max(requests_in_each_interval(world, 0.0)) <= limit
     ends = {job.id: job.changes[-1][0] for job in world.polaris.jobs.values()}
     assert max(heard.at - ends[heard.event["job_id"]] for _, heard in started) <= LIMIT
 
 
 def test_seven_waiting_jobs_among_thousands_of_others_are_asked_for_by_the_cheaper_way(world: Any) -> None:
-    """The list of active jobs takes six pages here, so that seven jobs are cheaper asked for one by one."""
+    """The list of active jobs has six pages here, so seven single requests are cheaper."""
 
     async def scenario() -> None:
         for number in range(5000):
@@ -139,7 +139,7 @@ def test_a_thousand_that_join_at_once_read_the_connection_once_and_cost_no_burst
 
 
 def test_jobs_behind_a_long_history_cost_no_more_requests_and_are_found_one_by_one(world: Any) -> None:
-    """Fifteen thousand others have ended since: the lists are not read to the end for it."""
+    """Fifteen thousand other jobs have ended since: the lists are not read to their end for it."""
 
     async def scenario() -> list[Any]:
         for number in range(15_000):
@@ -154,12 +154,12 @@ def test_jobs_behind_a_long_history_cost_no_more_requests_and_are_found_one_by_o
     started = world.run(scenario())
 
     assert {heard.event["state"] for _, heard in started} == {"completed"}
-    assert max(requests_in_each_interval(world, 0.0)) <= 13  # the last is the one single request that is always made
+    assert max(requests_in_each_interval(world, 0.0)) <= 13  # the last is the single request that is always made
     assert max(heard.at for _, heard in started) <= 20 * INTERVAL
 
 
 def test_jobs_that_no_list_has_are_asked_for_in_turn_and_not_searched_for_again(world: Any) -> None:
-    """Streaming jobs, or types that Polaris has not invented yet: once known to be active, they are no hint."""
+    """Streaming jobs, or types that are new to this package: once known to be active, they cause no search."""
 
     async def scenario() -> list[Any]:
         started = await start_many(world, 30)
@@ -181,7 +181,7 @@ def test_jobs_that_no_list_has_are_asked_for_in_turn_and_not_searched_for_again(
 
 
 def test_waiters_with_long_intervals_are_not_asked_for_at_the_pace_of_the_impatient(world: Any) -> None:
-    """The tick follows the most impatient waiter; the others are asked for when theirs is due."""
+    """The poll follows the shortest interval; the jobs of other waiters are requested when they are due."""
 
     async def scenario() -> None:
         tasks = []
@@ -202,7 +202,7 @@ def test_waiters_with_long_intervals_are_not_asked_for_at_the_pace_of_the_impati
 
 
 def test_impatient_newcomer_is_asked_for_at_its_own_pace_from_the_start(world: Any) -> None:
-    """The next tick may have been an hour away."""
+    """The next poll could have been an hour away."""
 
     async def scenario() -> Any:
         world.polaris.add("slow", (-5.0, "running"))
@@ -218,7 +218,7 @@ def test_impatient_newcomer_is_asked_for_at_its_own_pace_from_the_start(world: A
 
 
 def test_two_connections_are_polled_apart_and_two_waiters_of_one_job_together(world: Any) -> None:
-    """The key of a watcher is the connection; within it a job is asked for once."""
+    """The key of a watcher is the connection; within it a job is requested once."""
 
     async def scenario() -> None:
         world.polaris.add("job-1", (-5.0, "pending"))

@@ -14,7 +14,7 @@ OLD_KEY = "pok_0123456789abcdef"
 
 
 def change_key(world: Any) -> None:
-    """Put another key into the connection 35 seconds from the start."""
+    """Replace the key of the connection 35 seconds after the start."""
 
     async def read(conn_id: str) -> Any:
         if world.time() >= 35:
@@ -25,7 +25,7 @@ def change_key(world: Any) -> None:
 
 
 def test_key_that_was_changed_is_read_again_and_nothing_is_lost(world: Any, trigger_log: Any) -> None:
-    """A 401 makes the watcher read the connection once more, and the same tick goes on with the new key."""
+    """After a 401 the watcher reads the connection again, and the same poll continues with the new key."""
 
     def check(method: str, path: str) -> Any:
         stale = world.time() >= 35 and world.key == OLD_KEY
@@ -57,7 +57,7 @@ def test_key_that_is_refused_in_the_middle_of_a_tick_loses_no_news(world: Any) -
 
 
 def test_connection_that_is_being_read_is_read_to_the_end(world: Any) -> None:
-    """Old Airflow takes the answer to a call that was canceled for that to the next one, and breaks."""
+    """Older Airflow versions take the answer to a canceled call for the answer to the next one, and break."""
     ended = []
 
     async def read(conn_id: str) -> Any:
@@ -78,7 +78,7 @@ def test_connection_that_is_being_read_is_read_to_the_end(world: Any) -> None:
 
 
 def test_connection_whose_read_is_canceled_is_a_failed_poll(world: Any) -> None:
-    """Airflow cancels what waits for its line when that breaks; the watcher must not end because of it."""
+    """Airflow cancels all waiting calls when its connection breaks; the watcher must not end because of it."""
 
     async def read(conn_id: str) -> Any:
         if world.time() < 30:
@@ -92,7 +92,7 @@ def test_connection_whose_read_is_canceled_is_a_failed_poll(world: Any) -> None:
 
 
 def test_key_that_stays_refused_is_looked_up_once_a_minute(world: Any) -> None:
-    """And after its budget the waiter gets the text of the refusal."""
+    """And after its budget the waiter gets the text of the rejection."""
     world.polaris.failure = lambda method, path: world.polaris.answer(401, {"message": "who are you?"})
     ((_, heard),) = watch_many(world, 1, 30 * MINUTE)
 
@@ -103,7 +103,7 @@ def test_key_that_stays_refused_is_looked_up_once_a_minute(world: Any) -> None:
 
 
 def test_connection_that_can_not_be_read_is_a_failed_poll(world: Any) -> None:
-    """A triggerer that has lost its Airflow for a while goes on as soon as it is back."""
+    """A triggerer that was disconnected from Airflow continues as soon as it is connected again."""
 
     async def read(conn_id: str) -> Any:
         if world.time() < 100:

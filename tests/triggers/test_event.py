@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The event that crosses Airflow's database is checked when it arrives."""
+"""The event passes through Airflow's database and is checked when it arrives."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GOOD = {"status": "ended", "job_id": "job-1", "state": "completed", "message": "
     [GOOD, {**GOOD, "status": "timeout", "state": None}, {**GOOD, "status": "gave_up", "state": "unknown"}],
 )
 def test_check_event_returns_what_a_trigger_fires(event: dict[str, Any]) -> None:
-    """As it is."""
+    """A valid event is unchanged."""
     assert check_event(event) == event
 
 
@@ -48,12 +48,12 @@ def test_check_event_refuses_what_no_trigger_of_this_version_fires(event: Any, p
 
 
 def test_event_statuses_are_the_three() -> None:
-    """They are stored data: tasks that were deferred by an older version must be understood."""
+    """They are stored data: tasks that an older version deferred must be understood."""
     assert frozenset({"ended", "timeout", "gave_up"}) == EVENT_STATUSES
 
 
 def test_event_module_loads_neither_airflow_nor_http() -> None:
-    """An operator imports it when a task comes back, and nothing should come with it."""
+    """An operator imports it when a task resumes, and it should import nothing else."""
     script = (
         "import sys; import airflow_provider_polaris.triggers.event; "
         "print([name for name in ('airflow', 'requests', 'sqlglot', 'pydantic') if name in sys.modules])"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Polaris that fails: no waiter fails, none misses its end, and budgets are kept."""
+"""A Polaris that fails: no waiter fails, none misses its end, and the budgets are kept."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_waiters_outlive_ten_minutes_of_outage(world: Any, count: int, trigger_l
 
 @pytest.mark.parametrize("count", [1, 200])
 def test_each_waiter_gets_one_event_with_the_real_text_when_the_budget_is_spent(world: Any, count: int) -> None:
-    """Fifteen minutes without one good answer; the job is left alone."""
+    """Fifteen minutes without one good answer; the job is unchanged."""
     world.polaris.failure = lambda method, path: (
         world.polaris.answer(503, {"message": "down for maintenance"}) if world.time() >= 35 else None
     )
@@ -83,7 +83,7 @@ def test_each_waiter_gets_one_event_with_the_real_text_when_the_budget_is_spent(
 
 @pytest.mark.parametrize("count", [1, 200])
 def test_connection_that_was_reset_is_opened_again_in_the_same_tick(world: Any, count: int, trigger_log: Any) -> None:
-    """A server closes idle connections now and then: that is no failure and costs no time."""
+    """A server sometimes closes idle connections: that is no failure and costs no time."""
     resets = []
 
     def reset(method: str, path: str) -> Any:
@@ -125,7 +125,7 @@ def test_job_whose_request_always_fails_does_not_keep_the_others_from_their_turn
 
 
 def test_job_that_failed_by_itself_hears_nothing_of_what_failed_for_all_in_the_same_tick(world: Any) -> None:
-    """Its own failure is the one that its task will read."""
+    """Its own failure is the one in the error of its task."""
     polls = []
 
     def spoil(method: str, path: str) -> Any:
@@ -149,7 +149,7 @@ def test_job_that_failed_by_itself_hears_nothing_of_what_failed_for_all_in_the_s
 
 
 def test_tick_that_breaks_in_the_middle_loses_no_news(world: Any) -> None:
-    """The same for a mistake of ours."""
+    """The same for a bug of this package."""
 
     def stumble(method: str, path: str) -> Any:
         if path == "/jobs/job-2/status" and 35 <= world.time() < 45:

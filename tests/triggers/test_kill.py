@@ -41,15 +41,15 @@ def kill(world: Any, airflow: Airflow, trigger: PolarisJobTrigger, state: str | 
 def test_task_that_is_no_longer_deferred_takes_its_job_along(
     world: Any, airflow: Airflow, trigger_log: Any, state: str | None, has_on_kill: bool
 ) -> None:
-    """Marked as whatever, removed or cleared: the cancel leaves within four seconds."""
+    """Marked with any state, removed or cleared: the cancel is sent within four seconds."""
     seconds = kill(world, airflow, deferred(world, airflow), state, has_on_kill)
 
     assert world.polaris.canceled == ["job-0"]
     assert seconds <= 4.0
     assert world.reads == ["polaris_default"]
     assert trigger_log()[-1] == (
-        "INFO The task no longer waits for it; Polaris was asked to cancel job 'job-0' because cancel_on_kill=True, it "
-        "is now 'canceled'."
+        "INFO The task no longer waits for it; the cancellation of Polaris job 'job-0' was requested because "
+        "cancel_on_kill=True. Its status is 'canceled'."
     )
 
 
@@ -74,7 +74,7 @@ def test_task_whose_next_try_may_resume_the_job_keeps_it(
 def test_task_that_is_still_deferred_keeps_its_job(
     world: Any, airflow: Airflow, trigger_log: Any, has_on_kill: bool
 ) -> None:
-    """The triggerer restarts, or slept for forty seconds and lost its triggers to another one."""
+    """The triggerer restarts, or was suspended for forty seconds and lost its triggers to another one."""
     kill(world, airflow, deferred(world, airflow), "deferred", has_on_kill)
 
     assert world.polaris.canceled == []
@@ -132,7 +132,7 @@ def test_ask_supervisor_for_the_job_names_the_task(world: Any, monkeypatch: pyte
 def test_task_whose_state_nobody_knows_keeps_its_job(
     world: Any, airflow: Airflow, trigger_log: Any, has_on_kill: bool
 ) -> None:
-    """A wrong cancel loses more than a job that runs on."""
+    """A wrong cancel does more damage than a job that runs on."""
     kill(world, airflow, deferred(world, airflow), "unheard-of", has_on_kill)
 
     assert world.polaris.canceled == []
@@ -146,7 +146,7 @@ def test_task_whose_state_nobody_knows_keeps_its_job(
 def test_trigger_without_a_task_keeps_its_job(
     world: Any, airflow: Airflow, trigger_log: Any, has_on_kill: bool
 ) -> None:
-    """Airflow gave it no task instance to ask for, so there is no question to keep open."""
+    """Airflow passed no task instance, so there is no question to keep open."""
     trigger = deferred(world, airflow)
     trigger.task_instance = None
 
@@ -167,7 +167,7 @@ def test_trigger_without_a_task_keeps_its_job(
 def test_airflow_that_fails_to_answer_is_no_reason_to_cancel_or_raise(
     world: Any, airflow: Airflow, has_on_kill: bool
 ) -> None:
-    """Nothing leaves the handler but what came in, and it returns within Airflow's limit."""
+    """The handler raises only the cancellation itself, and returns within Airflow's limit."""
     airflow.failure = RuntimeError("lost")
     seconds = kill(world, airflow, deferred(world, airflow), "failed", has_on_kill)
 
@@ -178,7 +178,7 @@ def test_airflow_that_fails_to_answer_is_no_reason_to_cancel_or_raise(
 def test_task_instance_that_makes_no_sense_raises_nothing(
     world: Any, airflow: Airflow, trigger_log: Any, has_on_kill: bool
 ) -> None:
-    """Whatever Airflow hands over."""
+    """For any task instance that Airflow passes."""
     trigger = deferred(world, airflow)
     trigger.task_instance = SimpleNamespace(task_id="hourly")
 
@@ -206,7 +206,7 @@ def test_airflow_that_never_answers_is_not_waited_for_for_ever(world: Any, airfl
 def test_job_of_a_sensor_or_a_bare_trigger_is_never_canceled(
     world: Any, airflow: Airflow, ti: str | None, has_on_kill: bool
 ) -> None:
-    """Airflow isn't even asked."""
+    """No request to Airflow is sent."""
     trigger = deferred(world, airflow, cancel_on_kill=False, cancel_on_timeout=False)
     if ti is None:
         trigger.task_instance = None
@@ -240,7 +240,7 @@ def test_cancel_that_polaris_refuses_is_told_and_raises_nothing(
 
 
 def rotate_key(world: Any) -> None:
-    """Have Polaris refuse the key of the first connection, and Airflow know a new one from second 20 on."""
+    """Have Polaris reject the key of the first connection, and Airflow return a new one from second 20 on."""
     old = world.key
 
     async def read_new(conn_id: str) -> Any:
@@ -257,20 +257,22 @@ def rotate_key(world: Any) -> None:
 def test_cancel_whose_key_is_refused_reads_the_connection_once_more(
     world: Any, airflow: Airflow, trigger_log: Any, has_on_kill: bool
 ) -> None:
-    """The key was changed after the last poll: the cancel leaves with the new one, and in time."""
+    """The key was changed after the last poll: the cancel is sent with the new one, and in time."""
     rotate_key(world)
     seconds = kill(world, airflow, deferred(world, airflow), "failed", has_on_kill)
 
     assert world.polaris.canceled == ["job-0"]
     assert seconds <= 4.0
     assert len(world.reads) == 2
-    assert trigger_log()[-1].startswith("INFO The task no longer waits for it; Polaris was asked to cancel job 'job-0'")
+    assert trigger_log()[-1].startswith(
+        "INFO The task no longer waits for it; the cancellation of Polaris job 'job-0' was requested"
+    )
 
 
 def test_hundred_cancels_whose_key_is_refused_read_the_connection_once_more(
     world: Any, airflow: Airflow, has_on_kill: bool
 ) -> None:
-    """Those that come while it is read, or after, take what the first one read."""
+    """Cancels that arrive during the read, or after it, use its result."""
     rotate_key(world)
 
     async def scenario() -> None:
@@ -290,7 +292,7 @@ def test_hundred_cancels_whose_key_is_refused_read_the_connection_once_more(
 def test_cancel_that_hears_late_of_the_refused_key_takes_what_was_read_before(
     world: Any, airflow: Airflow, has_on_kill: bool
 ) -> None:
-    """Another one has read the connection meanwhile, and it is not read again so soon."""
+    """Another cancel has read the connection meanwhile, and it is not read again so soon."""
     rotate_key(world)
     triggers = [deferred(world, airflow, number) for number in range(2)]
 
@@ -329,7 +331,7 @@ def test_cancel_whose_key_stays_refused_tells_what_polaris_said(
 def test_job_that_has_ended_meanwhile_needs_no_cancel(
     world: Any, airflow: Airflow, trigger_log: Any, has_on_kill: bool
 ) -> None:
-    """What Polaris answers to that is no failure."""
+    """No answer of Polaris to it raises an error."""
     trigger = deferred(world, airflow)
     world.polaris.jobs["job-0"].changes.append((24.0, "completed"))
     kill(world, airflow, trigger, "failed", has_on_kill)
@@ -338,7 +340,7 @@ def test_job_that_has_ended_meanwhile_needs_no_cancel(
 
 
 def test_airflows_own_time_out_cancels_too(world: Any, airflow: Airflow, has_on_kill: bool) -> None:
-    """Airflow 3.3 doesn't call on_kill then; the trigger is past its own deadline and cancels all the same."""
+    """Airflow 3.3 doesn't call on_kill then; the trigger is past its own deadline and cancels the job."""
     trigger = deferred(world, airflow, deadline=world.epoch(20.0), cancel_on_kill=False)
 
     async def scenario() -> None:
@@ -346,7 +348,7 @@ def test_airflows_own_time_out_cancels_too(world: Any, airflow: Airflow, has_on_
             setattr(world, "latency", 5.0) if method == "POST" else None  # type: ignore[func-returns-value]
         )
         task, _ = world.run_trigger(trigger)
-        await asyncio.sleep(22.0)  # the cancel of the deadline is on its way
+        await asyncio.sleep(22.0)  # the cancel of the deadline is being sent
         airflow.states[TaskKey.of(trigger.task_instance)] = "failed"
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -375,7 +377,7 @@ def test_triggerer_that_stops_asks_nothing_where_airflow_says_kill(
 
 
 def test_triggers_that_are_killed_before_they_ran_cancel_too(world: Any, airflow: Airflow) -> None:
-    """The connection is read for the cancels alone, and once for all of them."""
+    """The connection is read for the cancels only, and once for all of them."""
     triggers = [deferred(world, airflow, number) for number in range(50)]
     for key in airflow.states:
         airflow.states[key] = "failed"
@@ -392,7 +394,7 @@ def test_triggers_that_are_killed_before_they_ran_cancel_too(world: Any, airflow
 def test_thousand_that_are_cleared_at_once_cancel_a_thousand_jobs(
     world: Any, airflow: Airflow, has_on_kill: bool
 ) -> None:
-    """Few questions to Airflow, one connection read, all within Airflow's limit for on_kill."""
+    """Few requests to Airflow, one read of the connection, all within Airflow's limit for on_kill."""
 
     async def scenario() -> float:
         triggers = [deferred(world, airflow, number) for number in range(1000)]

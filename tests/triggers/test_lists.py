@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Polaris whose lists lag, shift or leave jobs out: no wrong end, none missed, and what is gone is given up."""
+"""A Polaris whose lists lag, shift or omit jobs: no wrong end, none missed, and a deleted job is given up."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_job_that_is_not_visible_at_once_is_waited_for(world: Any, count: int, t
 
 
 def test_lists_that_lag_a_minute_behind_make_nobody_fail_or_miss_its_end(world: Any) -> None:
-    """Newcomers are not in them yet, ended jobs still are: no burst, no wrong end, no lost end."""
+    """New jobs are not in the lists yet, ended jobs still are: no burst, no wrong end, no missed end."""
     count = 300
 
     async def scenario() -> list[Any]:
@@ -59,7 +59,7 @@ def test_lists_that_lag_a_minute_behind_make_nobody_fail_or_miss_its_end(world: 
 
 
 def test_list_that_shifts_while_it_is_read_hides_nobody(world: Any) -> None:
-    """Jobs of the first page end while the second is on its way, so that rows move from the third to the second."""
+    """Jobs of the first page end while the second is requested, so that rows move from the third to the second."""
     count = 2500
     ended: dict[str, float] = {}
 
@@ -93,7 +93,7 @@ def test_newcomer_is_not_judged_by_a_list_that_began_before(world: Any) -> None:
     async def scenario() -> None:
         world.latency = 0.5
         started = many(world, 20)
-        await asyncio.sleep(1.2)  # the first list is on its way
+        await asyncio.sleep(1.2)  # the first list is being requested
         world.polaris.add("late", (world.time(), "running"))
         started.append(world.watch("late", INTERVAL))
         await asyncio.sleep(INTERVAL)
@@ -105,7 +105,7 @@ def test_newcomer_is_not_judged_by_a_list_that_began_before(world: Any) -> None:
 
 
 def test_job_that_is_gone_is_given_up_after_its_budget(world: Any) -> None:
-    """Other waiters are served as ever."""
+    """Other waiters are not affected."""
 
     async def scenario() -> list[Any]:
         started = many(world, 30)
@@ -124,7 +124,7 @@ def test_job_that_is_gone_is_given_up_after_its_budget(world: Any) -> None:
 
 
 def test_job_that_is_gone_is_no_failure_of_the_others(world: Any, trigger_log: Any) -> None:
-    """Where each is asked for by itself, too."""
+    """Also with single requests."""
 
     async def scenario() -> None:
         started = many(world, 3)
@@ -149,7 +149,7 @@ def test_lists_that_polaris_refuses_are_replaced_by_single_requests(world: Any) 
 
 
 def test_status_that_nobody_knows_has_its_grace(world: Any) -> None:
-    """Ten minutes, then the waiter gives up, with lists as with single requests."""
+    """After ten minutes the waiter gives up, with lists and with single requests."""
 
     async def scenario() -> list[Any]:
         started = many(world, 30)

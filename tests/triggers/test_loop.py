@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What waiting costs Airflow's event loop, which all triggers share: work in one callback, not seconds."""
+"""The cost of waiting for Airflow's event loop, which all triggers share: work per callback, not seconds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_polaris.triggers.job_watcher import wake_timer as alarms
 from tests.triggers.test_budget import INTERVAL, start_many
 
 MANY = 1000
-#: A callback tells or wakes so many waiters, and calls at most three functions for each.
+#: Maximum number of waiters per callback, with at most three function calls for each.
 LIMIT = 3 * alarms.AT_A_TIME + 10
 _FILES = {module.__file__ for module in (alarms, waiter, watcher)}
 _CALLBACK = asyncio.Handle._run.__code__
@@ -71,7 +71,7 @@ def test_watcher_of_many_jobs_that_end_at_once_never_holds_up_the_loop(world: An
 
 
 def test_alarms_of_many_waiters_at_once_never_hold_up_the_loop(world: Any) -> None:
-    """All reach their deadline at the same instant."""
+    """All reach their deadline at the same time."""
 
     async def scenario() -> list[Any]:
         started = []

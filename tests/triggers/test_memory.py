@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a waiter and a tick take in memory: bytes that Python asked for, which are the same on any machine."""
+"""The memory of a waiter and of a poll: bytes that Python allocates, which are the same on any machine."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ import pytest
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
 from airflow_provider_polaris.jobs.status.pending_warning import PendingWarning
 from airflow_provider_polaris.jobs.status.wait_tracker import WaitTracker
-from airflow_provider_polaris.triggers.job_watcher.poll import PollState, poll
+from airflow_provider_polaris.triggers.job_watcher.poll import poll
+from airflow_provider_polaris.triggers.job_watcher.poll_lists import PollState
 from airflow_provider_polaris.triggers.job_watcher.poll_result import PollTime
 from airflow_provider_polaris.triggers.job_watcher.waiter import Waiter
 from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 
 ROWS = 1000
-#: What a summary has besides what a tick needs. Source: docs.imply.io/polaris/api-ingest-table.
+#: Fields of a summary that a poll doesn't need. Source: docs.imply.io/polaris/api-ingest-table.
 REST = {
     "createdBy": {"username": "api-key-pok_vipgj...bjjvyo", "userId": "a52cacf6-3ddc-48e5-8675-2f1c6f3c4a10"},
     "lastModifiedBy": {"username": "api-key-pok_vipgj...bjjvyo", "userId": "a52cacf6-3ddc-48e5-8675-2f1c6f3c4a10"},
@@ -40,7 +41,7 @@ REST = {
 
 @contextmanager
 def traced() -> Iterator[Callable[[], tuple[int, int]]]:
-    """Trace what is allocated; gives a function that returns bytes kept and the most at any time, since the start."""
+    """Trace allocations; yields a function that returns the bytes kept and the maximum since the start."""
     gc.collect()
     tracemalloc.start(1)
     try:
@@ -57,7 +58,7 @@ def traced() -> Iterator[Callable[[], tuple[int, int]]]:
 
 
 def client_of(pages: list[bytes]) -> PolarisClient:
-    """Return a client for pages that are there already."""
+    """Return a client for prepared pages."""
 
     def request(method: str, url: str, *, params: Any, **_: Any) -> Any:
         offset = int(dict(params)["paginationOffset"])
@@ -134,5 +135,5 @@ def test_waiter_takes_less_than_three_kilobytes(world: Any, monkeypatch: pytest.
     ids=lambda each: type(each).__name__,
 )
 def test_what_there_is_ten_thousand_times_has_slots(each: object) -> None:
-    """A dict each would take megabytes."""
+    """A dict for each would take megabytes."""
     assert not hasattr(each, "__dict__")

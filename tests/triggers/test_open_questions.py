@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A question to Airflow about a killed task stays open until an answer settles it, whatever happens to its trigger."""
+"""A question about a killed task stays open until an answer settles it, whatever happens to its trigger."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.triggers.kills import (
 def test_state_that_takes_a_minute_cancels_the_job_after_its_trigger_has_ended(
     world: Any, airflow: Airflow, trigger_log: Any, triggerer_log: Any, has_on_kill: bool
 ) -> None:
-    """The trigger returns within Airflow's limit, and the answer that comes later counts."""
+    """The trigger returns within Airflow's limit, and a later answer counts."""
     trigger = deferred(world, airflow)
 
     async def scenario() -> None:
@@ -76,7 +76,7 @@ def test_answer_within_ten_seconds_is_logged_once_in_the_task(
 def test_state_that_fails_five_times_cancels_the_job_at_the_sixth(
     world: Any, airflow: Airflow, trigger_log: Any, triggerer_log: Any, has_on_kill: bool
 ) -> None:
-    """An Airflow whose database is busy is asked again, with growing pauses."""
+    """An Airflow whose database is busy gets the request again, with growing pauses."""
     trigger = deferred(world, airflow)
 
     async def scenario() -> None:
@@ -105,7 +105,7 @@ def test_state_that_fails_five_times_cancels_the_job_at_the_sixth(
 def test_loop_that_is_blocked_for_twenty_seconds_loses_no_question(
     world: Any, airflow: Airflow, has_on_kill: bool
 ) -> None:
-    """All limits pass while nothing runs, and the job is canceled all the same."""
+    """All limits pass while nothing runs, and the job is still canceled."""
     trigger = deferred(world, airflow)
 
     async def scenario() -> None:
@@ -128,7 +128,7 @@ def test_loop_that_is_blocked_for_twenty_seconds_loses_no_question(
 def test_trigger_that_airflow_cancels_again_leaves_its_question_open(
     world: Any, airflow: Airflow, trigger_log: Any, triggerer_log: Any, failure: Exception | None, has_on_kill: bool
 ) -> None:
-    """Airflow cancels a trigger in every round until it has ended: the handler ends, its question doesn't."""
+    """Airflow cancels a trigger in every loop until it has ended: the handler ends, its question doesn't."""
     trigger = deferred(world, airflow)
 
     async def scenario() -> None:
@@ -158,7 +158,7 @@ def test_trigger_that_airflow_cancels_again_leaves_its_question_open(
 @pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="without on_kill")
 @pytest.mark.usefixtures("database_models")
 def test_message_of_a_kill_is_that_of_airflow() -> None:
-    """It is Airflow's own and may change; ``on_kill`` works without it, unless Airflow is cut off before."""
+    """It is Airflow's own and may change; ``on_kill`` works without it, unless Airflow is interrupted before."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from airflow.jobs import triggerer_job_runner
@@ -169,7 +169,7 @@ def test_message_of_a_kill_is_that_of_airflow() -> None:
 def test_trigger_that_airflow_cancels_again_before_on_kill_has_its_question_asked(
     world: Any, airflow: Airflow, triggerer_log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Airflow 3.3 logs a line first and may be cut off in that; then ``on_kill`` is never called."""
+    """Airflow 3.3 logs a line first and may be interrupted there; then ``on_kill`` is never called."""
     monkeypatch.setattr(polaris, "_HAS_ON_KILL", True)
     trigger = deferred(world, airflow)
 
@@ -185,7 +185,7 @@ def test_trigger_that_airflow_cancels_again_before_on_kill_has_its_question_aske
 
 
 def test_question_keeps_its_watcher_and_not_its_trigger(world: Any, airflow: Airflow, triggerer_log: Any) -> None:
-    """The last trigger of a connection may be gone: the cancel needs the connection, which is read once."""
+    """The last trigger of a connection may have ended: the cancel needs the connection, which is read once."""
     airflow.failure = OSError("busy")
     here = contextvars.ContextVar("here", default="the triggerer")
     seen = []
@@ -222,7 +222,7 @@ def test_question_keeps_its_watcher_and_not_its_trigger(world: Any, airflow: Air
 def test_triggerer_that_ends_with_open_questions_names_the_jobs(
     world: Any, airflow: Airflow, triggerer_log: Any
 ) -> None:
-    """Mapped tasks too; nothing is canceled any more."""
+    """Including mapped tasks; no job is canceled."""
     triggers = [deferred(world, airflow, number) for number in range(2)]
     triggers[1].task_instance.map_index = 3
     airflow.failure = OSError("busy")
@@ -236,9 +236,9 @@ def test_triggerer_that_ends_with_open_questions_names_the_jobs(
 
     assert world.polaris.canceled == []
     assert sorted(triggerer_log()) == [
-        f"WARNING The triggerer ends, and Polaris job {job!r} of task rollup.hourly ({run}) may run on, because the "
-        "question whether the task still waits for it is open: Airflow could not return the task's state: "
-        "OSError('busy'). The next try or a clear of the task settles it."
+        f"WARNING The triggerer ends, and Polaris job {job!r} of task rollup.hourly ({run}) may run on, because it is "
+        "unknown whether the task still waits for it: Airflow could not return the task's state: OSError('busy'). The "
+        "next try or a clear of the task settles it."
         for run, job in (("run run-0", "job-0"), ("run run-1, map index 3", "job-1"))
     ]
 
@@ -246,7 +246,7 @@ def test_triggerer_that_ends_with_open_questions_names_the_jobs(
 def test_triggerer_that_ends_while_a_trigger_waits_for_its_answer_names_the_job(
     world: Any, airflow: Airflow, triggerer_log: Any
 ) -> None:
-    """The trigger's own handler is cut off as well."""
+    """The trigger's own handler is interrupted, too."""
     trigger = deferred(world, airflow)
     airflow.seconds = 60.0
 
@@ -260,9 +260,9 @@ def test_triggerer_that_ends_while_a_trigger_waits_for_its_answer_names_the_job(
 
     (line,) = triggerer_log()
     assert line == (
-        "WARNING The triggerer ends, and Polaris job 'job-0' of task rollup.hourly (run run-0) may run on, because the "
-        "question whether the task still waits for it is open: Airflow gave no answer yet. The next try or a clear of "
-        "the task settles it."
+        "WARNING The triggerer ends, and Polaris job 'job-0' of task rollup.hourly (run run-0) may run on, because it "
+        "is unknown whether the task still waits for it: Airflow gave no answer yet. The next try or a clear of the "
+        "task settles it."
     )
 
 
@@ -279,7 +279,7 @@ def test_triggerer_that_ends_while_a_trigger_waits_for_its_answer_names_the_job(
 def test_doubt_cancels_nothing_until_a_later_answer_settles_it(
     world: Any, airflow: Airflow, triggerer_log: Any, states: list[str], xcom: Any, canceled: list[str], line: str
 ) -> None:
-    """A retry may resume the very job; a task that was cleared runs again and waits for another one."""
+    """A retry may resume the same job; a cleared task runs again and waits for another one."""
     trigger = deferred(world, airflow)
     airflow.xcom = xcom
 

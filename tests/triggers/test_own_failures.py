@@ -13,7 +13,7 @@ import requests
 from tests.triggers.waiters import INTERVAL, MINUTE, many, wait_all
 
 YEARS = "315360000"
-#: An end is seen within this.
+#: An end is detected within this time.
 LIMIT = INTERVAL + 2.0
 
 
@@ -30,7 +30,7 @@ def nested(levels: int) -> bytes:
 
 
 def bad(world: Any, kind: str) -> Any:
-    """Answer as badly as the kind says."""
+    """Answer as badly as the kind requires."""
     if kind == "time-out":
         raise requests.ReadTimeout("slow")
     if kind == "reset":
@@ -101,7 +101,7 @@ def test_bad_job_costs_the_others_nothing(world: Any, kind: str, trigger_log: An
 
 
 def test_event_about_a_job_with_endless_texts_is_short(world: Any) -> None:
-    """What goes into Airflow's database is bounded: the state, and the message with the service's own text."""
+    """Texts in Airflow's database have a limited length: the state, and the message with the service's own text."""
 
     async def scenario() -> list[Any]:
         world.polaris.failure = lambda method, path: bad(
@@ -119,7 +119,7 @@ def test_event_about_a_job_with_endless_texts_is_short(world: Any) -> None:
 
 
 def test_requests_for_healthy_jobs_come_first(world: Any) -> None:
-    """A job that failed the last time is asked for after the others, in every tick but the first."""
+    """A job whose last request failed is requested after the others, in every poll except the first."""
     asked: list[str] = []
 
     def spoil(method: str, path: str) -> Any:
@@ -215,7 +215,7 @@ def test_throttled_answer_to_a_job_that_is_asked_for_apart_pauses_everybody(worl
 
 
 def test_list_that_is_asked_to_wait_pauses_everybody(world: Any) -> None:
-    """A 503 for the list concerns all who are found in it."""
+    """A 503 for the list concerns all jobs that are searched in it."""
     told: list[float] = []
 
     def throttle(method: str, path: str) -> Any:
@@ -262,7 +262,7 @@ def test_odd_progress_costs_nobody_anything(world: Any, kind: str) -> None:
 
 
 def endless(world: Any, kind: str) -> Any:
-    """Answer a list that has no end, or is none."""
+    """Return a list that has no end, or is invalid."""
     number = len(world.polaris.requests) * 1000
     if kind == "time-out":
         raise requests.ReadTimeout("slow")
@@ -280,7 +280,7 @@ def endless(world: Any, kind: str) -> Any:
 
 @pytest.mark.parametrize("kind", ["new ids", "same page", "one row a page", "time-out", "row without id", "no JSON"])
 def test_list_without_end_or_sense_keeps_nobody_from_its_end(world: Any, kind: str) -> None:
-    """Twelve pages a tick at most; then jobs are asked for one by one, and the list is tried ever more rarely."""
+    """At most twelve pages per poll; then jobs are requested one by one, and the list is tried less and less often."""
 
     async def scenario() -> list[Any]:
         world.polaris.failure = lambda method, path: endless(world, kind) if path == "/jobs" else None
@@ -302,7 +302,7 @@ def test_list_without_end_or_sense_keeps_nobody_from_its_end(world: Any, kind: s
 
 
 def test_list_that_works_again_is_used_again(world: Any) -> None:
-    """One bad page doesn't make a thousand waiters cost fifty requests an interval for long."""
+    """One bad page doesn't cause fifty requests per interval for long."""
     spoiled = []
 
     def spoil(method: str, path: str) -> Any:
@@ -324,7 +324,7 @@ def test_list_that_works_again_is_used_again(world: Any) -> None:
 
 
 def test_network_that_is_down_is_asked_twice_a_tick_and_lists_come_back_with_it(world: Any) -> None:
-    """Where neither lists nor single requests are answered, it is the connection: nothing is asked fifty times."""
+    """If neither lists nor single requests are answered, the connection failed: no fifty requests follow."""
 
     def down(method: str, path: str) -> None:
         if 35 <= world.time() < 200:
@@ -347,7 +347,7 @@ def test_network_that_is_down_is_asked_twice_a_tick_and_lists_come_back_with_it(
 
 
 def test_statuses_that_are_new_each_time_make_ten_warnings_at_most(world: Any, trigger_log: Any) -> None:
-    """A service that invents a word a minute fills neither the log nor the memory with warnings."""
+    """A service that returns a new word every minute fills neither the log nor the memory with warnings."""
 
     async def scenario() -> None:
         job = world.polaris.add("job-1", (-5.0, "running"))

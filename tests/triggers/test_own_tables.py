@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One condition's or job's bad answer costs the others on a watched table nothing; what is read and told is bounded."""
+"""A bad answer for one condition or job on a watched table doesn't affect others; reads and reports are limited."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Looks:
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
-    """Answer every look; the bad condition fails."""
+    """Answer every query; the bad condition fails."""
     made = Looks({"good": TableData(True), "bad": PolarisServerError("oops", status=500, retry_after=1e9)})
     monkeypatch.setattr(
         data_watch.SharedClient, "query", lambda line, conditions, **options: made.look(line, conditions, **options)
@@ -88,7 +88,7 @@ def test_condition_that_got_no_answer_is_looked_for_apart(world: Any, looks: Loo
     ],
 )
 def test_only_a_throttled_look_pauses_the_other_conditions(world: Any, looks: Looks, bad: Any, pauses: bool) -> None:
-    """A 503 for one query among others that were answered is a matter of that query."""
+    """A 503 for one query among answered ones concerns only that query."""
     looks.answers["bad"] = bad
 
     async def scenario() -> None:
@@ -105,7 +105,7 @@ def test_only_a_throttled_look_pauses_the_other_conditions(world: Any, looks: Lo
 
 
 class Queries:
-    """Stands in for a counter: each query is answered by its SQL."""
+    """Replaces a counter: each query is answered by its SQL."""
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer
@@ -125,7 +125,7 @@ class Storage:
 
 @pytest.mark.parametrize("error", [PolarisProtocolError("too large"), RecursionError("too deep")])
 def test_odd_answer_to_the_common_query_is_asked_for_one_by_one(error: Exception) -> None:
-    """An answer that can't be read may be the matter of one condition."""
+    """An unreadable answer may concern only one condition."""
     good = {"recent0": 1, "newest0": "2026-01-02T00:00:00Z"}
     queries = Queries(lambda sql: error if "bad" in sql else good)
     found = data_look._query(queries, [condition("good"), condition("bad")], Storage())  # type: ignore[arg-type]
@@ -168,7 +168,7 @@ class Jobs:
 
 
 def test_jobs_that_get_no_answer_come_last_and_cost_two_requests() -> None:
-    """One bad job first in the order doesn't keep the others from being asked for."""
+    """One bad job at the start of the order doesn't prevent requests for the others."""
     slow = PolarisTransportError("slow")
     client = Jobs({"a": slow, "b": RecursionError("deep")})
     answers, failed = ask(client, ["a", "c", "b", "d"], last=["a"])  # type: ignore[arg-type]
@@ -185,7 +185,7 @@ def test_jobs_that_get_no_answer_come_last_and_cost_two_requests() -> None:
 
 
 def test_look_reads_a_bounded_number_of_pages_and_no_endless_ids() -> None:
-    """A hundred pages of each list; what is too long for an id would end up in Airflow's database."""
+    """A hundred pages of each list; an id that is too long would be stored in Airflow's database."""
     rows = [{"id": "x" * 1000, "executionStatus": "completed"}, {"id": "j", "executionStatus": "completed"}]
     client = Jobs(rows=rows)
     look = read_snapshot(client, number=1, since=None, table="t")  # type: ignore[arg-type]
@@ -196,7 +196,7 @@ def test_look_reads_a_bounded_number_of_pages_and_no_endless_ids() -> None:
 
 @pytest.mark.parametrize(("count", "told"), [(1, 1), (100, 100), (101, None), (50_000, None)])
 def test_event_tells_a_bounded_number_of_intervals(count: int, told: int | None) -> None:
-    """More than a hundred count as all of the table."""
+    """More than a hundred count as the whole table."""
     spans = [f"{1000 + number // 12:04}-{number % 12 + 1:02}-01T00:00:00Z/PT1H" for number in range(count)]
     body = {
         "id": "j",
@@ -215,7 +215,7 @@ def test_event_tells_a_bounded_number_of_intervals(count: int, told: int | None)
 
 
 def test_call_of_a_table_watch_that_does_not_end_is_given_up(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Five minutes; then the thread is left behind, and the next call has a new one."""
+    """After five minutes the thread is abandoned, and the next call has a new one."""
     made: list[Any] = []
 
     class Hanging:

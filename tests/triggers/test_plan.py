@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When the watcher polls, which way it takes, and when pending is too long: pure decisions."""
+"""When the watcher polls, which requests it sends, and when pending is too long: pure decisions."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def ticks(schedule: PollSchedule, interval: float, count: int, takes: float = 0.
 
 @pytest.mark.parametrize("interval", [0.5, 10.0, 30.0, 3600.0])
 def test_cadence_sways_a_little_around_the_interval(interval: float) -> None:
-    """Never so far that an end is seen too late, and on average not at all."""
+    """Never so far that an end is detected too late, and on average zero."""
     times = ticks(PollSchedule(random.Random(3)), interval, 1000)
 
     gaps = [after - before for before, after in pairwise(times)]
@@ -52,7 +52,7 @@ def test_cadence_sways_a_little_around_the_interval(interval: float) -> None:
 
 
 def test_cadence_counts_from_start_to_start_and_rests_after_a_long_tick() -> None:
-    """A tick that takes half the interval doesn't stretch it; one that takes more leaves a tenth."""
+    """A poll that takes half the interval doesn't extend it; after a longer one, a tenth of the interval is left."""
     times = ticks(PollSchedule(random.Random(3)), 10.0, 100, takes=5.0)
     assert (times[-1] - times[0]) / 99 == pytest.approx(10.0, rel=0.01)
 
@@ -61,7 +61,7 @@ def test_cadence_counts_from_start_to_start_and_rests_after_a_long_tick() -> Non
 
 
 def test_cadence_waits_a_second_for_others_before_the_first_tick_however_many_come() -> None:
-    """Newcomers don't put it off."""
+    """New waiters don't postpone it."""
     schedule = PollSchedule(random.Random(3))
 
     assert [schedule.next(now, 10.0) for now in (5.0, 5.5, 5.9)] == [6.0, 6.0, 6.0]
@@ -69,7 +69,7 @@ def test_cadence_waits_a_second_for_others_before_the_first_tick_however_many_co
 
 
 def test_cadence_tries_again_within_a_minute_after_a_failure() -> None:
-    """Or a waiter with a long interval would give up after two tries."""
+    """Otherwise a waiter with a long interval would give up after two polls."""
     schedule = PollSchedule(random.Random(3))
     schedule.record_poll(0.0, 0.0, failed=True, hold=None)
 
@@ -80,7 +80,7 @@ def test_cadence_tries_again_within_a_minute_after_a_failure() -> None:
 
 @pytest.mark.parametrize("hold, waits", [(30.0, 30.0), (3600.0, 600.0)])
 def test_cadence_is_held_as_long_as_the_server_asks_within_reason(hold: float, waits: float) -> None:
-    """Ten minutes at most, so that a budget of fifteen can run out."""
+    """At most ten minutes, so that a budget of 15 minutes can run out."""
     schedule = PollSchedule(random.Random(3))
     schedule.record_poll(0.0, 1.0, failed=True, hold=hold)
 
@@ -88,7 +88,7 @@ def test_cadence_is_held_as_long_as_the_server_asks_within_reason(hold: float, w
 
 
 def test_newcomers_job_is_looked_for_farther_back_each_time() -> None:
-    """But not while it is so young that it may not be listed yet."""
+    """But not while it is so new that it may not be listed yet."""
     assert plan.oldest_creation(1000.0, 0, today=2000.0) == 400.0
     assert plan.oldest_creation(1000.0, 2, today=2000.0) == 1000.0 - 600.0 * 36
     assert plan.oldest_creation(1000.0, 2, today=1060.0) == 400.0
@@ -115,7 +115,7 @@ def test_patience_warns_once_when_pending_has_been_long_enough() -> None:
 
 
 def test_patience_counts_anew_after_another_status() -> None:
-    """A job that ran and waits again has not waited all the time."""
+    """A job that ran and is pending again has not waited all the time."""
     patience = PendingWarning(600.0, 1000.0)
     patience.record_status("running", 1100.0)
     patience.record_status("pending", 1500.0)

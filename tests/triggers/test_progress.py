@@ -12,7 +12,7 @@ from airflow_provider_polaris.triggers.job_watcher import request_budget as plan
 
 
 def wait_for_others(world: Any, count: int) -> list[asyncio.Task[None]]:
-    """Let some wait for jobs that have no progress yet, so that all are found in a list."""
+    """Let some triggers wait for jobs without progress, so that all are found in a list."""
     tasks = []
     for number in range(count):
         world.polaris.add(f"other-{number}", (-5.0, "pending"))
@@ -21,7 +21,7 @@ def wait_for_others(world: Any, count: int) -> list[asyncio.Task[None]]:
 
 
 def test_progress_is_asked_for_where_few_wait_and_logged_in_whole_percents(world: Any, trigger_log: Any) -> None:
-    """One request a tick at most, fewer where nothing moves, and none for a type of job that has no progress."""
+    """At most one request per poll, fewer if nothing changes, and none for a job type without progress."""
     asked: list[str] = []
 
     def note(method: str, path: str) -> None:
@@ -50,7 +50,7 @@ def test_progress_is_asked_for_where_few_wait_and_logged_in_whole_percents(world
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_progress_never_makes_a_job_cost_more_than_one_request_an_interval(world: Any, count: int) -> None:
-    """So few are asked for one by one, and that is all they may cost."""
+    """So few jobs are requested one by one, which is all that they may cost."""
 
     async def scenario() -> None:
         tasks = []
@@ -92,7 +92,7 @@ def test_progress_is_not_asked_for_where_many_wait(world: Any) -> None:
 
 
 def test_progress_of_a_job_is_told_to_all_who_wait_for_it(world: Any, trigger_log: Any) -> None:
-    """A task and a sensor, say."""
+    """For example, a task and a sensor."""
 
     async def scenario() -> None:
         others = wait_for_others(world, 6)
@@ -133,7 +133,7 @@ def test_progress_that_makes_no_sense_or_fails_breaks_nothing(world: Any, trigge
 
 @pytest.mark.parametrize("done", [0.25, 7.0, float("nan")])
 def test_progress_that_does_not_change_is_asked_for_ever_more_rarely(world: Any, done: float) -> None:
-    """Every other tick, every fourth, at last every thirty-second; so is one that makes no sense."""
+    """Every second poll, every fourth, at last every thirty-second; also after an invalid value."""
 
     async def scenario() -> None:
         others = wait_for_others(world, 6)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What follows the proof that a task no longer waits: the cancel, and what it needs."""
+"""After the proof that a task no longer waits: the cancel, and its requirements."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.triggers.kills import (
 def test_cancel_that_polaris_does_not_answer_is_repeated_while_airflow_proves_the_end(
     world: Any, airflow: Airflow, trigger_log: Any, triggerer_log: Any, has_on_kill: bool
 ) -> None:
-    """A Polaris that is away for a minute doesn't turn a kill into nothing."""
+    """A Polaris that is unavailable for a minute doesn't prevent the cancel."""
     trigger = deferred(world, airflow)
     world.polaris.failure = lambda method, path: (
         world.polaris.answer(503, {"message": "away"}) if world.time() > 20.0 and world.time() < 80.0 else None
@@ -43,8 +43,8 @@ def test_cancel_that_polaris_does_not_answer_is_repeated_while_airflow_proves_th
 
     assert world.polaris.canceled == ["job-0"]
     assert trigger_log()[-1].startswith(
-        "WARNING The task no longer waits for Polaris job 'job-0', and the job is not canceled yet: Polaris could not "
-        "be asked to cancel it: "
+        "WARNING The task no longer waits for Polaris job 'job-0', and the job is not canceled yet: the cancel request "
+        "failed: "
     )
     assert trigger_log()[-1].endswith(
         ". The triggerer keeps trying; its own log has the result. If the triggerer ends before, the job may run on."
@@ -69,7 +69,7 @@ def test_cancel_that_polaris_never_answers_is_given_up_after_an_hour(
     (line,) = triggerer_log()
     assert line.startswith(
         f"WARNING {STOPPED}The task no longer waits for it, and Polaris job 'job-0' could not be canceled in 3600 s; "
-        "it may run on, and the next try or a clear of the task settles it. Polaris could not be asked to cancel it: "
+        "it may run on, and the next try or a clear of the task settles it. the cancel request failed: "
     )
     assert "503" in line
 
@@ -100,7 +100,7 @@ def test_cancel_that_needs_a_connection_which_airflow_fails_to_read_is_repeated(
 
 
 def test_proof_that_a_later_answer_takes_back_cancels_nothing(world: Any, airflow: Airflow, triggerer_log: Any) -> None:
-    """While Polaris is away the task is cleared and resumes its job: each request to cancel has a proof of its own."""
+    """While Polaris is unavailable the task is cleared and resumes its job: each cancel request needs a new proof."""
     trigger = deferred(world, airflow)
     mark(airflow, trigger, "failed")
     world.polaris.failure = lambda method, path: (
@@ -125,7 +125,7 @@ def test_proof_that_a_later_answer_takes_back_cancels_nothing(world: Any, airflo
 def test_failure_after_the_deadline_is_no_proof_where_the_job_outlives_it(
     world: Any, airflow: Airflow, triggerer_log: Any
 ) -> None:
-    """With ``cancel_on_timeout=False`` a task that failed by its time-out leaves its job alone."""
+    """With ``cancel_on_timeout=False`` the job of a task that failed by its timeout runs on."""
     trigger = deferred(world, airflow, deadline=world.epoch(100.0), cancel_on_timeout=False)
     airflow.failure = OSError("busy")
 
@@ -150,7 +150,7 @@ def test_failure_after_the_deadline_is_no_proof_where_the_job_outlives_it(
 def test_failure_of_our_own_closes_the_question_with_a_line(
     world: Any, airflow: Airflow, trigger_log: Any, triggerer_log: Any, seconds: float, attended: bool
 ) -> None:
-    """Nothing leaves ``on_kill``, or the question that outlives it, but a line in a log."""
+    """Neither ``on_kill`` nor the question that outlives it raises; they only log."""
 
     async def broken(job_id: str) -> CancelResult:
         raise ValueError(job_id)
@@ -175,7 +175,7 @@ def test_failure_of_our_own_closes_the_question_with_a_line(
 def test_trigger_that_is_cut_off_during_its_cancel_says_so(
     world: Any, airflow: Airflow, trigger_log: Any, triggerer_log: Any
 ) -> None:
-    """What is missing then is Polaris' answer."""
+    """Only Polaris' answer is missing then."""
     trigger = deferred(world, airflow)
     mark(airflow, trigger, "failed")
     world.latency = 3.0
@@ -197,7 +197,7 @@ def test_trigger_that_is_cut_off_during_its_cancel_says_so(
 
 
 def test_trigger_that_is_stopped_twice_asks_once(world: Any, airflow: Airflow) -> None:
-    """Past its deadline it asks by itself, and Airflow may call ``on_kill`` as well."""
+    """Past its deadline it sends the request itself, and Airflow may call ``on_kill``, too."""
     trigger = deferred(world, airflow)
     mark(airflow, trigger, "failed")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions to Airflow about killed tasks are few, bounded in number and age, and prepared for."""
+"""Questions about killed tasks are limited in number and age, and cause few requests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.triggers.kills import (
 
 
 def test_question_is_given_up_after_an_hour(world: Any, airflow: Airflow, triggerer_log: Any) -> None:
-    """It is asked after 1, 2, 4, … 60 seconds, then every minute, and leaves nothing behind."""
+    """Requests after 1, 2, 4, … 60 seconds, then every minute; afterwards no task is left."""
     trigger = deferred(world, airflow)
     airflow.states.clear()
     airflow.seconds = 0.0
@@ -66,7 +66,7 @@ def test_task_that_is_in_doubt_for_an_hour_is_no_warning(world: Any, airflow: Ai
 
 
 def test_ten_thousand_questions_are_open_at_most(world: Any, airflow: Airflow, trigger_log: Any) -> None:
-    """One more is refused with a line that names its job; there is room again when they are answered."""
+    """One more is refused with a line that names its job; after answers there is room again."""
     canceled: list[str] = []
 
     async def cancel(job_id: str) -> CancelResult:
@@ -94,14 +94,14 @@ def test_ten_thousand_questions_are_open_at_most(world: Any, airflow: Airflow, t
 
     assert world.polaris.canceled == ["job-0"]
     assert trigger_log()[0] == (
-        "WARNING The trigger was stopped, and the reason is not polled: 10000 such questions are open already. Polaris "
-        "job 'job-10000' may run on; the next try or a clear of the task settles it."
+        "WARNING The trigger was stopped, and the task's state is not polled: the limit of 10000 such checks is "
+        "reached. Polaris job 'job-10000' may run on; the next try or a clear of the task settles it."
     )
     assert len(airflow.asked) <= 4
 
 
 def test_jobs_of_tasks_are_asked_for_eight_at_once(world: Any, airflow: Airflow) -> None:
-    """A triggerer that has lost a thousand triggers must not fill its line to Airflow."""
+    """A triggerer that has lost a thousand triggers must not flood its connection to Airflow."""
     triggers = [deferred(world, airflow, number) for number in range(100)]
     airflow.xcom = {"id": "job-of-the-next-try"}
 
@@ -115,7 +115,7 @@ def test_jobs_of_tasks_are_asked_for_eight_at_once(world: Any, airflow: Airflow)
 
 
 def test_request_that_hangs_does_not_hold_up_the_next_one(world: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """After five minutes its tasks have no answer, those that came meanwhile are asked for, and its end is nothing."""
+    """After five minutes its tasks have no answer, newer ones are requested, and its late end has no effect."""
     asked = []
     keys = [TaskKey("rollup", f"run-{number}", "hourly", -1) for number in range(2)]
 
@@ -145,7 +145,7 @@ def test_request_that_hangs_does_not_hold_up_the_next_one(world: Any, caplog: py
 
 
 def test_ask_supervisor_keeps_what_other_requests_answered(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One request that fails leaves out its own tasks; if all fail, the failure is raised."""
+    """A failed request affects only its own tasks; if all fail, the failure is raised."""
     task_runner = pytest.importorskip("airflow.sdk.execution_time.task_runner")
 
     class Comms:
@@ -165,7 +165,7 @@ def test_ask_supervisor_keeps_what_other_requests_answered(world: Any, monkeypat
 def test_first_trigger_asks_once_so_that_airflow_has_loaded_what_a_kill_needs(
     world: Any, airflow: Airflow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One question for all triggers, none for those that never cancel, and no trigger waits for its answer."""
+    """One request for all triggers, none for those that never cancel, and no trigger waits for its answer."""
     monkeypatch.setattr(polaris, "_HAS_ON_KILL", True)
     airflow.seconds = 60.0
     free = deferred(world, airflow, 0, cancel_on_kill=False, cancel_on_timeout=False)
@@ -190,7 +190,7 @@ def test_first_trigger_asks_once_so_that_airflow_has_loaded_what_a_kill_needs(
 def test_warm_up_that_fails_is_nobodys_concern(
     world: Any, airflow: Airflow, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is logged, not even when the answer is thrown away."""
+    """Nothing is logged, not even when the answer is dropped."""
     monkeypatch.setattr(polaris, "_HAS_ON_KILL", True)
     airflow.failure = OSError("busy")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same with real threads, real sockets and the emulator: what a world of stand-ins can't show."""
+"""The same with real threads, real sockets and the emulator, which the simulated world can't cover."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROJECT = "00000000-0000-4000-8000-000000000001"
 
 
 class Server:
-    """Jobs that run until they are told to end, behind a real socket; counts connections and requests."""
+    """Jobs that run until told to end, behind a real socket; counts connections and requests."""
 
     def __init__(self) -> None:
         self.running: list[str] = []
@@ -76,7 +76,7 @@ def server() -> Iterator[Server]:
         do_GET = do_POST = _answer  # noqa: N815
 
         def log_message(self, *args: Any) -> None:
-            """Keep quiet."""
+            """Log nothing."""
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     httpd.daemon_threads = True
@@ -136,7 +136,7 @@ def test_waiting_in_real_threads_takes_one_connection_and_leaves_nothing(server:
 
 
 def test_client_threads_do_as_much_at_once_as_they_may_and_no_more(server: Server) -> None:
-    """Eight cancels at once, each with a client of its own; the threads end when there is nothing left to do."""
+    """Eight concurrent cancels, each with its own client; the threads end when no work is left."""
     at_work: list[str] = []
     most: list[int] = []
     lock = threading.Lock()
@@ -166,7 +166,7 @@ def test_client_threads_do_as_much_at_once_as_they_may_and_no_more(server: Serve
 def test_client_thread_that_stays_keeps_its_client_until_the_settings_change(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A poll uses the same connection each time; a key that was changed makes a new client. All are closed."""
+    """Each poll uses the same connection; a changed key creates a new client. All are closed."""
     closed = []
 
     def make_client(settings: ClientSettings) -> PolarisClient:
@@ -190,7 +190,7 @@ def test_client_thread_that_stays_keeps_its_client_until_the_settings_change(
 
 
 def test_client_threads_hand_on_errors_and_know_nothing_of_the_caller(server: Server) -> None:
-    """An exception comes back to the one who called; the context variables of a task don't reach the thread."""
+    """An exception reaches the caller; the context variables of a task don't reach the thread."""
     task_of = contextvars.ContextVar("task_of", default="nobody")
 
     def fail(client: Any) -> None:
@@ -207,7 +207,7 @@ def test_client_threads_hand_on_errors_and_know_nothing_of_the_caller(server: Se
 
 
 def test_work_goes_on_when_its_caller_stops_waiting_and_even_when_the_loop_is_gone(server: Server) -> None:
-    """A cancel that Airflow's time limit overtakes leaves all the same, and nothing breaks."""
+    """A cancel that exceeds Airflow's time limit is still sent, and nothing breaks."""
     release = threading.Event()
     done = []
 
@@ -252,7 +252,7 @@ print("over")
 
 
 def test_triggers_wait_for_jobs_of_the_emulator(connect: Any) -> None:
-    """Real jobs, found in its lists as well as asked for one by one; it counts the requests."""
+    """Real jobs, found in its lists and by single requests; it counts the requests."""
     from airflow_provider_polaris.emulator.server import running_emulator
     from airflow_provider_polaris.emulator.settings import EmulatorSettings
     from airflow_provider_polaris.emulator.status_machine import Progression
@@ -294,6 +294,6 @@ def test_triggers_wait_for_jobs_of_the_emulator(connect: Any) -> None:
 
 
 def listed(emulator: Any, before: dict[str, int]) -> int:
-    """Return how many lists were read since."""
+    """Return the number of lists that were read since."""
     route = "GET /v1/projects/{projectId}/jobs"
     return int(emulator.emulator.faults.requests().get(route, 0) - before.get(route, 0))

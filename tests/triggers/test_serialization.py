@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What of a trigger goes through Airflow's database: plain JSON, no secret, and the same trigger at the other end."""
+"""The part of a trigger that passes through Airflow's database: plain JSON, no secret, the same trigger afterwards."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ DEFAULTS = {
 
 
 def rebuilt(classpath: str, arguments: dict[str, Any]) -> PolarisJobTrigger:
-    """Make the trigger as a triggerer does."""
+    """Create the trigger as a triggerer does."""
     module, _, name = classpath.rpartition(".")
     trigger = getattr(import_module(module), name)(**arguments)
     assert isinstance(trigger, PolarisJobTrigger)
@@ -51,7 +51,7 @@ def rebuilt(classpath: str, arguments: dict[str, Any]) -> PolarisJobTrigger:
 
 @pytest.mark.parametrize("arguments", [ARGUMENTS, DEFAULTS], ids=["all given", "defaults"])
 def test_serialize_gives_json_scalars_by_which_the_trigger_is_made_again(arguments: dict[str, Any]) -> None:
-    """Numbers, texts and truth values: nothing that a version of Airflow could encode in another way."""
+    """Numbers, texts and booleans: nothing that a version of Airflow could encode differently."""
     given = {name: value for name, value in arguments.items() if arguments is ARGUMENTS or name == "job_id"}
     classpath, serialized = PolarisJobTrigger(**given).serialize()
 
@@ -63,7 +63,7 @@ def test_serialize_gives_json_scalars_by_which_the_trigger_is_made_again(argumen
 
 @pytest.mark.parametrize("arguments", [ARGUMENTS, DEFAULTS], ids=["all given", "defaults"])
 def test_trigger_round_trips_through_airflows_row(arguments: dict[str, Any]) -> None:
-    """As Airflow's model encrypts and decrypts it: the whole way before Airflow 3."""
+    """As Airflow's model encrypts and decrypts it: the whole path before Airflow 3."""
     from airflow.models.trigger import Trigger
 
     row = Trigger.from_object(PolarisJobTrigger(**arguments))
@@ -75,7 +75,7 @@ def test_trigger_round_trips_through_airflows_row(arguments: dict[str, Any]) -> 
 @pytest.mark.skipif(AIRFLOW_VERSION < (3, 0), reason="before Airflow 3 a worker writes the row itself")
 @pytest.mark.parametrize("arguments", [ARGUMENTS, DEFAULTS], ids=["all given", "defaults"])
 def test_trigger_round_trips_from_worker_to_triggerer(arguments: dict[str, Any]) -> None:
-    """The worker's message, the API server's row, the triggerer's arguments: in Airflow's own code but for the wire."""
+    """The worker's message, the API server's row, the triggerer's arguments: Airflow's own code, without a network."""
     from airflow.models.trigger import Trigger
     from airflow.providers.common.compat.sdk import TaskDeferred
     from airflow.sdk.execution_time.task_runner import _defer_task
@@ -95,7 +95,7 @@ def test_trigger_round_trips_from_worker_to_triggerer(arguments: dict[str, Any])
 
 
 def test_trigger_that_has_used_its_key_keeps_none_of_it(world: Any) -> None:
-    """Nothing that the watcher learned goes into what Airflow stores or shows."""
+    """No state of the watcher is in what Airflow stores or shows."""
 
     async def scenario() -> PolarisJobTrigger:
         world.polaris.add("job-1", (-5.0, "running"), (35.0, "completed"))

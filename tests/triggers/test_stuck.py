@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests that don't end, in real threads: the tick goes on without them, in a bounded number of threads."""
+"""Requests that don't end, in real threads: the poll continues without them, in a limited number of threads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from airflow_provider_polaris.triggers.job_watcher import watcher
 from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 from airflow_provider_polaris.triggers.polling.client_threads import ClientThreads
 
-#: An answer that hangs until the test lets it go.
+#: An answer that hangs until the test releases it.
 HANG = object()
 
 
@@ -65,7 +65,7 @@ class Service:
         return response(200, {"executionStatus": answer, "overallProgress": 0.5})
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 def response(status: int, body: Any) -> Any:
@@ -75,7 +75,7 @@ def response(status: int, body: Any) -> Any:
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """Put a service behind all watchers; afterwards let everything go that hangs."""
+    """Put a service behind all watchers; afterwards release everything that hangs."""
     made = Service()
     settings = ClientSettings("http://127.0.0.1:9", "p", api_key="pok_0123456789abcdef", retry_budget=0.0)
 
@@ -101,7 +101,7 @@ def polaris_threads() -> list[str]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something, within a bounded number of looks."""
+    """Wait for something, with a limited number of checks."""
     for _ in range(4000):
         if condition():
             return
@@ -111,7 +111,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def waiting(*job_ids: str) -> AsyncIterator[dict[str, dict[str, Any]]]:
-    """Wait for jobs; gives the events as they come."""
+    """Wait for jobs; yields the events in their order."""
     events: dict[str, dict[str, Any]] = {}
 
     async def wait(job_id: str) -> None:
@@ -128,13 +128,13 @@ async def waiting(*job_ids: str) -> AsyncIterator[dict[str, dict[str, Any]]]:
 
 
 def test_end_of_a_good_job_is_heard_before_the_request_of_a_bad_one_returns(service: Service) -> None:
-    """The bad job is asked for first, and its answer never comes; it has one request under way from then on."""
+    """The bad job is requested first, and its answer never arrives; from then on it has one open request."""
     service.answers["bad"] = HANG
 
     async def scenario() -> None:
         async with waiting("bad", "good") as events:
             await until(lambda: service.asked["good"] >= 5)
-            assert service.asked["bad"] == 2  # in the tick that was left, and apart
+            assert service.asked["bad"] == 2  # in the abandoned poll, and separately
             service.answers["good"] = "completed"
             await until(lambda: "good" in events)
             assert not service.release.is_set()
@@ -146,14 +146,14 @@ def test_end_of_a_good_job_is_heard_before_the_request_of_a_bad_one_returns(serv
 
 
 def test_many_bad_jobs_take_a_bounded_number_of_threads(service: Service) -> None:
-    """Those that are left behind, four apart, and the poll, which serves the good job."""
+    """The abandoned ones, four separate ones, and the poll, which serves the good job."""
     names = [f"bad-{number}" for number in range(8)]
     service.answers.update(dict.fromkeys(names, HANG))
 
     async def scenario() -> None:
         async with waiting(*names, "good") as events:
             await until(lambda: service.asked["good"] >= 10)
-            assert sum(service.asked[name] for name in names) == 12  # each once, and four apart
+            assert sum(service.asked[name] for name in names) == 12  # each once, and four separately
             assert sorted(polaris_threads()) == ["polaris-apart"] * 4 + ["polaris-poll"] * 9
             service.answers["good"] = "completed"
             await until(lambda: "good" in events)
@@ -164,7 +164,7 @@ def test_many_bad_jobs_take_a_bounded_number_of_threads(service: Service) -> Non
 
 
 def test_job_that_is_answered_again_joins_the_others(service: Service) -> None:
-    """Its first answer apart that comes soon is its last one there."""
+    """Its first quick answer to a separate request is its last separate one."""
     service.answers["bad"] = HANG
 
     async def scenario() -> None:
@@ -181,7 +181,7 @@ def test_job_that_is_answered_again_joins_the_others(service: Service) -> None:
 def test_list_that_hangs_is_given_up_and_jobs_are_asked_for_one_by_one(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A tick has a deadline of its own; what it could not find in a list is asked for in the same tick."""
+    """A poll has its own deadline; jobs that it could not find in a list are requested in the same poll."""
     monkeypatch.setattr(lane, "POLL_SECONDS", 0.1)
     service.list_hangs = True
     names = [f"job-{number}" for number in range(8)]
@@ -217,7 +217,7 @@ def test_progress_that_hangs_is_never_asked_for_again_and_delays_no_news(service
 def test_nothing_large_is_parsed_or_logged_on_the_event_loop(
     service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Answers of megabytes are read in other threads, and what of them reaches the loop is short."""
+    """Answers of megabytes are read in other threads, and only short texts of them reach the loop."""
     large = "z" * 2_000_000
     service.answers.update(
         {
@@ -264,7 +264,7 @@ def test_nothing_large_is_parsed_or_logged_on_the_event_loop(
 def test_watch_that_ends_leaves_no_task_though_a_request_hangs(
     service: Service, monkeypatch: pytest.MonkeyPatch, most_left: int
 ) -> None:
-    """The last waiter leaves: nothing waits for the answer any more, on the loop."""
+    """The last waiter leaves: nothing on the loop waits for the answer."""
     monkeypatch.setattr(lane, "MOST_LEFT", most_left)
     service.answers["bad"] = HANG
 
@@ -280,7 +280,7 @@ def test_watch_that_ends_leaves_no_task_though_a_request_hangs(
 def test_tick_waits_for_its_request_once_too_many_threads_are_left_behind(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Threads don't multiply; whoever waits goes on as soon as one of them returns."""
+    """The number of threads is limited; waiting work continues as soon as one of them is free."""
     monkeypatch.setattr(lane, "MOST_LEFT", 2)
     names = [f"bad-{number}" for number in range(3)]
     service.answers.update(dict.fromkeys(names, HANG))
@@ -289,7 +289,7 @@ def test_tick_waits_for_its_request_once_too_many_threads_are_left_behind(
         async with waiting(*names, "good") as events:
             await until(lambda: all(service.asked[name] for name in names))
             looks = count()
-            await until(lambda: next(looks) == 50)  # while the loop looks at the tick again and again
+            await until(lambda: next(looks) == 50)  # while the loop checks the poll repeatedly
             assert polaris_threads().count("polaris-poll") == 3
             assert service.asked["good"] == 0
             service.answers["good"] = "completed"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trigger: its arguments, its one event, its deadline, what it writes into the task's log."""
+"""The trigger: its arguments, its one event, its deadline, its lines in the task's log."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_bare_trigger_never_cancels() -> None:
 
 
 def test_trigger_logs_each_change_once_and_fires_one_event(world: Any, trigger_log: Any) -> None:
-    """The lines of the worker, from the same tracker; none for a mere look."""
+    """The lines of the worker, from the same tracker; none for a poll without a change."""
 
     async def scenario() -> Any:
         world.polaris.add("job-1", (0.0, "pending"), (35.0, "running"), (305.0, "failed"))
@@ -57,7 +57,7 @@ def test_trigger_logs_each_change_once_and_fires_one_event(world: Any, trigger_l
 
 
 def test_triggers_share_one_logger(world: Any) -> None:
-    """Airflow would make one for each, and there may be ten thousand."""
+    """Airflow would create one for each, and there may be ten thousand."""
 
     async def scenario() -> None:
         world.polaris.add("job-1", (-5.0, "running"), (5.0, "completed"))
@@ -70,7 +70,7 @@ def test_triggers_share_one_logger(world: Any) -> None:
 
 
 def test_deadline_cancels_the_job_and_then_fires(world: Any) -> None:
-    """At the deadline, not at the next poll; the sentence is the worker's."""
+    """At the deadline, not at the next poll; the message is the worker's."""
 
     async def scenario() -> Any:
         world.polaris.add("job-1", (-5.0, "running"))
@@ -90,7 +90,7 @@ def test_deadline_cancels_the_job_and_then_fires(world: Any) -> None:
 
 
 def test_deadline_without_cancel_leaves_the_job_alone(world: Any) -> None:
-    """The event says so."""
+    """The event states it."""
 
     async def scenario() -> Any:
         world.polaris.add("job-1", (-5.0, "running"))
@@ -158,7 +158,7 @@ def test_deadline_that_passed_while_the_triggerer_was_down_is_kept(world: Any) -
 
 
 def test_deadline_holds_while_the_poll_hangs(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wait has an alarm of its own, and cancels have threads of their own."""
+    """The wait has its own alarm, and cancels have their own threads."""
 
     async def scenario() -> Any:
         world.polaris.add("job-1", (-5.0, "running"))
@@ -184,7 +184,7 @@ def test_deadline_holds_while_the_poll_hangs(world: Any, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("seconds, problem", [(0.0, "answered 403: not yours"), (600.0, "no answer came within 15 s")])
 def test_deadline_tells_when_the_job_could_not_be_canceled(world: Any, seconds: float, problem: str) -> None:
-    """The event comes all the same, and in time."""
+    """The event is still fired in time."""
 
     def refuse(method: str, path: str) -> Any:
         if method == "POST":
@@ -207,7 +207,7 @@ def test_deadline_tells_when_the_job_could_not_be_canceled(world: Any, seconds: 
 
 
 def test_each_deadline_is_kept_whichever_was_set_first(world: Any) -> None:
-    """Polls are an hour apart; only the alarms wake anybody."""
+    """Polls are an hour apart; only the alarms wake a trigger."""
 
     async def scenario() -> list[Any]:
         started = []
@@ -272,7 +272,7 @@ def test_job_that_stays_pending_is_worth_one_warning(world: Any, trigger_log: An
 
 
 def test_job_that_runs_in_time_is_worth_no_warning(world: Any, trigger_log: Any) -> None:
-    """Neither is one whose warning was switched off."""
+    """Neither does one whose warning is off."""
 
     async def scenario() -> None:
         world.polaris.add("job-1", (-5.0, "pending"), (590.0, "running"))
@@ -313,7 +313,7 @@ def test_last_waiter_out_closes_the_session_and_a_new_one_begins_anew(world: Any
 
 
 def test_watcher_logs_nothing_into_the_task_that_came_first(world: Any) -> None:
-    """Its work runs in a context of its own."""
+    """Its work runs in its own context."""
     from contextvars import ContextVar
 
     task_of: ContextVar[str] = ContextVar("task_of", default="nobody")
@@ -338,7 +338,7 @@ def test_watcher_logs_nothing_into_the_task_that_came_first(world: Any) -> None:
 
 
 def test_watchers_of_a_loop_are_forgotten_with_it(world: Any) -> None:
-    """Two loops share nothing, and a loop that is gone leaves nothing behind."""
+    """Two loops share nothing, and nothing remains of a closed loop."""
     from airflow_provider_polaris.triggers.job_watcher import watcher
 
     async def take() -> Any:

@@ -9,7 +9,7 @@ from airflow_provider_polaris.triggers.job_watcher.poll_ownership import PollAba
 
 
 def test_turn_is_taken_only_during_a_request() -> None:
-    """Before, between and after requests the thread is at work, and the loop must not touch the waiters."""
+    """Before, between and after requests the thread works, and the loop must not touch the waiters."""
     turn = PollOwnership()
     assert not turn.take_away()
     with turn.request("job-1", is_status=True):
@@ -20,7 +20,7 @@ def test_turn_is_taken_only_during_a_request() -> None:
 
 @pytest.mark.parametrize("problem", [None, ValueError("late")])
 def test_thread_whose_turn_was_taken_finds_out_after_its_request(problem: Exception | None) -> None:
-    """Whether the request ends well or badly, the tick is over; and whoever took the turn keeps it."""
+    """Whether the request succeeds or fails, the poll is over; and the owner keeps the ownership."""
     turn = PollOwnership()
 
     def ask() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many triggers that wait in a world, and how long they are let wait."""
+"""Many triggers that wait in a test world, and the duration of the wait."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from airflow_provider_polaris.client.http.endpoint import Endpoint
 from airflow_provider_polaris.client.http.json_body import LONGEST_TEXT, Unreadable, kind_of, problem_of_text, read_json
-from airflow_provider_polaris.client.http.request_body import Body
+from airflow_provider_polaris.client.http.request import Body, Params, Request
 from airflow_provider_polaris.client.http.retry import Answer, is_ambiguous
-from airflow_provider_polaris.client.http.transport import Params, Request, Transport
+from airflow_provider_polaris.client.http.transport import Transport
 from airflow_provider_polaris.jobs.errors import PolarisError
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3.exceptions
 
-from airflow_provider_polaris.client.http.error_body import one_line, shorten
+from airflow_provider_polaris.client.http.error_body import excerpt, one_line
 from airflow_provider_polaris.client.http.exchange import AnswerError, DeadlineError
 from airflow_provider_polaris.client.http.retry import NoAnswer, NoAnswerKind
 from airflow_provider_polaris.client.http.settings import HttpSettings
@@ -124,13 +124,13 @@ def _reason(kind: NoAnswerKind, chain: tuple[BaseException, ...], redact: Redact
         return "timed out"
     for link in reversed(chain):
         if isinstance(link, (socket.gaierror, ssl.SSLError)) and link.strerror:
-            return shorten(redact(one_line(link.strerror)), 200)
+            return excerpt(redact(one_line(link.strerror)), 200)
     for link in reversed(chain):
         text = one_line(str(link)) if not any(isinstance(arg, BaseException) for arg in link.args) else ""
         if text:
             # urllib3 puts the repr of its connection object before the text.
             text = re.sub(r"^<?\S*(?:Connection|Pool)\S*\(.*?\)>?: ", "", text)
-            return shorten(redact(text), 200).rstrip(".")
+            return excerpt(redact(text), 200).rstrip(".")
     return type(chain[0]).__name__
 
 
@@ -186,7 +186,7 @@ def describe_loss(subject: RequestInfo, loss: NoAnswer, settings: HttpSettings) 
         f"your "
         f"network has a certificate authority of its own, set verify in {where} to the path of its bundle.",
         NoAnswerKind.TLS: f"{subject} failed in TLS with {netloc!r} ({loss.reason}). "
-        f"Check that the host in {where} speaks https on that port{bundle}.",
+        f"Check that the host in {where} serves https on that port{bundle}.",
         NoAnswerKind.PROXY: f"{unsent} the proxy {_proxy(parts.scheme, settings)} can't be used ({loss.reason}). "
         f"Check proxies in {where} and HTTPS_PROXY in the environment.",
         NoAnswerKind.READ_TIMEOUT: f"{subject} got no answer from {netloc!r} within {subject.read_timeout:g} s. "

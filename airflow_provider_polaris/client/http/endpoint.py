@@ -95,10 +95,10 @@ def encode_segment(name: str | None, noun: str) -> str:
     ``..`` would go to another endpoint.
     """
     if not isinstance(name, str) or not name:
-        raise PolarisSpecError(f"a {noun} must be named by a text that is not empty, not by {name!r}.")
+        raise PolarisSpecError(f"a {noun} needs a name that is a non-empty text, not {name!r}.")
     if name in (".", ".."):
         raise PolarisSpecError(f"{noun} {name!r} can't be addressed: in a URL it means another directory.")
     try:
         return quote(name, safe="")
     except UnicodeEncodeError:
-        raise PolarisSpecError(f"{noun} {name!r} has half a character (a lone surrogate) in it.") from None
+        raise PolarisSpecError(f"{noun} {name!r} contains half a character (a lone surrogate).") from None

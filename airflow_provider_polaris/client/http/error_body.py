@@ -90,7 +90,7 @@ def read_envelope(body: bytes, content_type: str) -> Envelope:
         return _from_object(data)
     if isinstance(data, str) and data.strip():
         return Envelope(text=data)
-    return Envelope(remark=f"the body {shorten(text)!r}")
+    return Envelope(remark=f"the body {excerpt(text)!r}")
 
 
 def _from_object(data: Mapping[str, Any]) -> Envelope:
@@ -102,7 +102,7 @@ def _from_object(data: Mapping[str, Any]) -> Envelope:
         code = nested  # {"error": "invalid_client", "error_description": "..."}
     details = list(_details(data, 0))
     if code is None and text is None and not details:
-        return Envelope(remark=f"the body {shorten(_json_text(data))!r}")
+        return Envelope(remark=f"the body {excerpt(_json_text(data))!r}")
     return Envelope(code=code, text=text, details=tuple(dict.fromkeys(details))[:_MOST_DETAILS])
 
 
@@ -154,10 +154,10 @@ def _no_json(text: str, content_type: str) -> Envelope:
     if "<html" in text[:2000].lower() or "html" in content_type.lower():
         match = _TITLE.search(text[:20_000])
         title = one_line(html.unescape(re.sub(r"<[^>]*>", " ", match[2]))) if match else ""
-        return Envelope(remark=f"the HTML page {shorten(title)!r}" if title else "an HTML page")
+        return Envelope(remark=f"the HTML page {excerpt(title)!r}" if title else "an HTML page")
     if "json" in content_type.lower():
-        return Envelope(remark=f"broken JSON: {shorten(one_line(text))!r}")
-    return Envelope(text=shorten(one_line(text)))
+        return Envelope(remark=f"broken JSON: {excerpt(one_line(text))!r}")
+    return Envelope(text=excerpt(one_line(text)))
 
 
 def first_words(body: bytes) -> str:
@@ -169,7 +169,7 @@ def first_words(body: bytes) -> str:
     text = body.decode("utf-8", "replace")[:_LONGEST_PAGE]
     if _MARKUP.search(text):
         text = html.unescape(_TAG.sub(" ", _UNSEEN.sub(" ", text)))
-    return shorten(one_line(text), _LONGEST_WORDS)
+    return excerpt(one_line(text), _LONGEST_WORDS)
 
 
 def one_line(text: str) -> str:
@@ -177,8 +177,8 @@ def one_line(text: str) -> str:
     return re.sub(r"[\s\x00-\x1f\x7f\u2028\u2029]+", " ", text).strip()
 
 
-def shorten(text: str, longest: int = _LONGEST) -> str:
-    """Truncate a text and append its length."""
+def excerpt(text: str, longest: int = _LONGEST) -> str:
+    """Return the beginning of a text; if it is truncated, the whole length follows."""
     return text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)"
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from airflow_provider_polaris.client.http.connection_errors import RequestInfo, describe_foreign, describe_loss
-from airflow_provider_polaris.client.http.error_body import first_words, one_line, read_envelope, shorten
+from airflow_provider_polaris.client.http.error_body import excerpt, first_words, one_line, read_envelope
 from airflow_provider_polaris.client.http.retry import Answer, NoAnswer, NoAnswerKind, Outcome, retry_after
 from airflow_provider_polaris.client.http.settings import HttpSettings, OAuthSettings, ServiceRules
 from airflow_provider_polaris.client.redaction.redact import Redactor
@@ -136,8 +136,8 @@ class ErrorFactory:
         # Mask the body both before and after parsing: a truncated text could end in half a key.
         body = self.redact(answer.body.decode("utf-8", "replace")).encode("utf-8", "replace")
         envelope = read_envelope(body, answer.headers.get("Content-Type") or "")
-        code = shorten(self.redact(envelope.code), _LONGEST_LABEL) if envelope.code else None
-        request_id = shorten(self.redact(answer.headers.get("X-Request-Id") or ""), _LONGEST_LABEL) or None
+        code = excerpt(self.redact(envelope.code), _LONGEST_LABEL) if envelope.code else None
+        request_id = excerpt(self.redact(answer.headers.get("X-Request-Id") or ""), _LONGEST_LABEL) or None
         said = f"{head} answered {answer.status}{f' {code!r}' if code else ''}"
         if sentence := envelope.sentence():
             said += f": {self.redact(sentence)}"
@@ -152,7 +152,7 @@ class ErrorFactory:
             message,
             status=answer.status,
             code=code,
-            vendor_message=shorten(self.redact(envelope.text), _LONGEST_TEXT) if envelope.text else None,
+            vendor_message=excerpt(self.redact(envelope.text), _LONGEST_TEXT) if envelope.text else None,
             method=subject.method,
             path=subject.path,
             request_id=request_id,
@@ -168,7 +168,7 @@ class ErrorFactory:
             f"{head} answered {answer.status}",
             service,
             netloc=urlsplit(subject.url).netloc,
-            content_type=shorten(one_line(self.redact(answer.headers.get("Content-Type") or "")), 100),
+            content_type=excerpt(one_line(self.redact(answer.headers.get("Content-Type") or "")), 100),
             words=self.redact(first_words(page)),
             check=f"check {field} and proxies in connection {self.settings.connection_name!r}",
         )

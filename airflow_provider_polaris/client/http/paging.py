@@ -98,7 +98,7 @@ def iterate_offsets(
             return
         barren = 0 if is_fresh else barren + 1
         if barren >= _MOST_BARREN:
-            raise PolarisProtocolError(f"a list repeats itself: {barren} pages in a row had no row that was new.")
+            raise PolarisProtocolError(f"a list repeats itself: {barren} pages in a row had no new row.")
         # A service may return smaller pages than requested.
         offset += max(1, count - overlap)
     raise PolarisProtocolError(f"a list did not end after {most_pages} pages of {page_size} rows.")

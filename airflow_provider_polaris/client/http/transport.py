@@ -6,10 +6,9 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timezone
-from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -17,12 +16,11 @@ import requests
 
 from airflow_provider_polaris.client.http.auth import HeaderAuth
 from airflow_provider_polaris.client.http.connection_errors import REQUEST_ERRORS, RequestInfo, classify
-from airflow_provider_polaris.client.http.endpoint import STATUS_BYTES, Endpoint
-from airflow_provider_polaris.client.http.error_body import ErrorForm, is_foreign
+from airflow_provider_polaris.client.http.endpoint import Endpoint
 from airflow_provider_polaris.client.http.errors import ErrorFactory
 from airflow_provider_polaris.client.http.exchange import Exchange
-from airflow_provider_polaris.client.http.request_body import Body, form_body
-from airflow_provider_polaris.client.http.retry import Answer, NoAnswer, Outcome, RetryPolicy, is_ambiguous
+from airflow_provider_polaris.client.http.request import Body, Params, Request, flatten, token_body
+from airflow_provider_polaris.client.http.retry import Answer, Outcome, RetryPolicy, is_ambiguous
 from airflow_provider_polaris.client.http.session import ACCEPTED_ENCODINGS, PolarisSession
 from airflow_provider_polaris.client.http.settings import Credentials, HttpSettings, OAuthSettings, ServiceRules
 from airflow_provider_polaris.client.redaction.redact import Redactor, url_secrets
@@ -30,43 +28,10 @@ from airflow_provider_polaris.jobs.errors import PolarisError
 
 log = logging.getLogger("airflow_provider_polaris.client")
 
-#: Query parameters. A sequence is sent as a repeated key; None is omitted.
-Params = Mapping[str, Any]
-
 
 def utc_now() -> datetime:
     """Return the current time as an aware datetime in UTC."""
     return datetime.now(timezone.utc)
-
-
-@dataclass(frozen=True)
-class Request:
-    """
-    A complete request, except for its ``Authorization``.
-
-    :param subject: Method, URL and names for messages.
-    :param error_form: Returns whether an error has the form of the service's own errors.
-    :param params: Query parameters.
-    :param body: The body; None for none.
-    :param fresh_connection: Open a new connection, because the server may be closing a kept one.
-    :param repeat_throttled: Whether to retry after a 429.
-    :param answer_bytes: Largest body of a successful response, in bytes after decompression.
-    """
-
-    subject: RequestInfo
-    error_form: ErrorForm
-    params: Sequence[tuple[str, str]] = ()
-    body: Body | None = None
-    fresh_connection: bool = False
-    repeat_throttled: bool = True
-    answer_bytes: int = STATUS_BYTES
-
-    def judge(self, outcome: Outcome) -> Outcome:
-        """Return the outcome, marked as foreign if the service itself didn't send it."""
-        if isinstance(outcome, NoAnswer):
-            return outcome
-        foreign = is_foreign(outcome.status, outcome.headers, outcome.body, self.error_form)
-        return replace(outcome, is_foreign=True) if foreign else outcome
 
 
 class Transport:
@@ -155,7 +120,7 @@ class Transport:
         return Request(
             subject,
             self.rules.error_form,
-            tuple(_flatten(params or {})),
+            tuple(flatten(params or {})),
             body,
             fresh_connection,
             repeat_throttled,
@@ -199,7 +164,7 @@ class Transport:
             outcome = request.judge(self._attempt(request, header))
             if credentials and header and isinstance(outcome, Answer):
                 # After a 401 of the service nothing was carried out, so even a POST may be sent with the other header.
-                # # A foreign 401 proves nothing.
+                # A foreign 401 proves nothing.
                 may_follow = request.subject.repeatable or not outcome.is_foreign
                 if outcome.status == 401 and may_follow and not asked_again and credentials.refused(header):
                     asked_again = True
@@ -253,7 +218,7 @@ class Transport:
                 data=body,
                 headers=headers,
                 auth=HeaderAuth(header),
-                timeout=exchange,  # type: ignore[arg-type]  # the stubs don't know that urllib3's own are taken
+                timeout=exchange,  # type: ignore[arg-type]  # the stubs don't allow urllib3's own type
                 # A redirect would turn a POST into a GET or send the key to another host.
                 allow_redirects=False,
                 # A copy: requests adds the environment's proxies to this dict.
@@ -281,21 +246,11 @@ class Transport:
             read_timeout=settings.read_timeout,
             credentials=f"the OAuth client in connection {settings.connection_name!r}",
         )
-        request = Request(subject, self.rules.token_error_form, body=_token_request(settings))
+        request = Request(subject, self.rules.token_error_form, body=token_body(settings))
         outcome = self._repeat(request, None)
         if isinstance(outcome, Answer) and outcome.is_success:
             return outcome.body
         raise self.failures.token_error(subject, outcome, settings, now=self.now())
-
-
-def _token_request(settings: OAuthSettings) -> Body:
-    return form_body(
-        {
-            "grant_type": "client_credentials",
-            "client_id": settings.client_id or "",
-            "client_secret": settings.client_secret or "",
-        }
-    )
 
 
 def _is_throttled(outcome: Outcome) -> bool:
@@ -306,13 +261,3 @@ def _knows_us(answer: Answer) -> bool:
     """Return whether the service accepted the credentials; a gateway may return 429 or 5xx before it reads them."""
     is_refusal = 400 <= answer.status < 500 and answer.status not in (401, 408, 429)
     return answer.is_success or (is_refusal and not answer.is_foreign)
-
-
-def _flatten(params: Params) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
-    for key, value in params.items():
-        if value is None:
-            continue
-        values = [value] if isinstance(value, (str, int)) else list(value)
-        pairs.extend((key, str(item)) for item in values)
-    return pairs

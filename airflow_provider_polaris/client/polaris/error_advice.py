@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from airflow_provider_polaris.client.http.connection_errors import RequestInfo
 from airflow_provider_polaris.client.http.endpoint import host_of
-from airflow_provider_polaris.client.http.error_body import shorten
+from airflow_provider_polaris.client.http.error_body import excerpt
 from airflow_provider_polaris.client.polaris.settings import ClientSettings
 from airflow_provider_polaris.jobs.status.retryability import is_submission
 
@@ -46,13 +46,13 @@ def advise(
         asked = f" The service asks to wait {wait:g} s." if wait is not None else ""
         return f"Too many requests for this project or key.{asked}"
     if 300 <= status < 400:
-        target = shorten(host_of(location), 100)
+        target = excerpt(host_of(location), 100)
         to = f" to host {target!r}" if target else ""
         return f"The Polaris API does not redirect, so the redirect{to} was not followed: check host in {connection}."
     if status in (405, 406, 501, 505):
         return f"The service at {settings.base_url!r} does not offer this."
     if status >= 500:
-        return "The service, or something in front of it, failed."
+        return "The service, or a proxy in front of it, failed."
     return ""
 
 
@@ -61,8 +61,8 @@ def _permission(subject: RequestInfo) -> str:
     needs = " and ".join(subject.permissions)
     plural = "permissions" if len(subject.permissions) > 1 else "permission"
     return (
-        f"{who[:1].upper()}{who[1:]} needs the {needs} {plural}{subject.permission_note}. "
-        "If it has that, a network policy (IP allow list) may keep this machine out."
+        f"{who[:1].upper()}{who[1:]} needs the {needs} {plural}{subject.permission_note}. If it has that, a network "
+        "policy (IP allow list) may block this machine."
     )
 
 
@@ -71,13 +71,13 @@ def _not_found(subject: RequestInfo, settings: ClientSettings) -> str:
     if subject.noun == "job":
         # docs.imply.io/polaris/manage-ingestion-job
         return (
-            f"No job {subject.name!r} in project {project!r}: a job is known in its own project only, and Polaris "
+            f"No job {subject.name!r} in project {project!r}: a job is visible in its own project only, and Polaris "
             "deletes finished jobs after 90 days once a project has more than 5000 of them."
         )
     if subject.noun == "query":
         return (
-            f"Project {project!r} has nothing for query {subject.name!r}: it may still run, have failed or been "
-            "canceled, or be gone."
+            f"Project {project!r} has no result of query {subject.name!r}: it may still run, may have failed or been "
+            "canceled, or no longer exists."
         )
     if subject.noun:
         return f"No {subject.noun} {subject.name!r} in project {project!r}: check the name and the project."

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from airflow_provider_polaris.client.http.calls import Calls
 from airflow_provider_polaris.client.http.paging import Page, iterate_offsets
-from airflow_provider_polaris.client.http.request_body import file_body
+from airflow_provider_polaris.client.http.request import file_body
 from airflow_provider_polaris.client.polaris import endpoints
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 
@@ -75,7 +75,7 @@ class FilesApi(Calls):
             elif not hasattr(file, "read") or not file.seekable() or not isinstance(file.read(0), bytes):
                 raise PolarisSpecError(f"upload_file needs a path or a seekable file in binary mode, not {file!r}.")
             if not name:
-                raise PolarisSpecError("upload_file needs a name for what is not a path.")
+                raise PolarisSpecError("upload_file needs a name for a file object.")
             params = {"dataFormat": data_format, "compressionFormat": compression_format}
             return self._object(endpoints.UPLOAD_FILE, params=params, body=file_body(file, name), required="name")
 

@@ -58,8 +58,8 @@ def parse_host(host: str, *, connection_name: str) -> PastedHost:
     where = f"of connection {connection_name!r}"
     if "@" in _authority(text):
         raise PolarisSpecError(
-            f"the host {where} has a user name or password in it, which would end up in logs: "
-            "take it out and put the API key into the password field."
+            f"the host {where} contains a user name or password, which would be logged: remove it and put the API key "
+            "into the password field."
         )
     if not _SCHEME.match(text):
         text = f"{'http' if _is_loopback(_name(_split(f'//{text}', text, where))) else 'https'}://{text}"
@@ -67,15 +67,15 @@ def parse_host(host: str, *, connection_name: str) -> PastedHost:
     name = _name(parts)
     shown = repr(host.strip())
     if parts.scheme not in ("http", "https"):
-        raise PolarisSpecError(f"host {shown} {where} starts with {parts.scheme!r}: only https (or http) is spoken.")
+        raise PolarisSpecError(f"host {shown} {where} starts with {parts.scheme!r}: only https (or http) is supported.")
     if not re.fullmatch(r"[^\s/\\%'\"<>{}|^`\x00-\x1f\x7f]+", name) or ".." in name or name.startswith("."):
-        raise PolarisSpecError(f"host {shown} {where} has no valid host name in it. {_WHERE}")
+        raise PolarisSpecError(f"host {shown} {where} has no valid host name. {_WHERE}")
     _refuse_other_hosts(name, parts.scheme, shown, where)
     match = _PATH.match(parts.path)
     if match is None:
         raise PolarisSpecError(
-            f"host {shown} {where} has the path {parts.path!r}, which is not of the Jobs v1 API: "
-            f"give the host alone or a URL that goes on with /v1/projects/PROJECT_ID. {_WHERE}"
+            f"host {shown} {where} has the path {parts.path!r}, which is not of the Jobs v1 API: enter only the host, "
+            f"or a URL that continues with /v1/projects/PROJECT_ID. {_WHERE}"
         )
     literal = f"[{name}]" if ":" in name else name
     port = f":{parts.port}" if parts.port is not None else ""
@@ -98,7 +98,7 @@ def _refuse_other_hosts(name: str, scheme: str, shown: str, where: str) -> None:
         )
     if name.endswith(_API_SUFFIX) and "." not in name.removesuffix(_API_SUFFIX):
         raise PolarisSpecError(
-            f"host {shown} {where} is the organization-wide API, which knows no jobs: the regional host is "
+            f"host {shown} {where} is the organization-wide API, which has no jobs: the regional host is "
             f"{name.removesuffix(_API_SUFFIX)}.REGION.CLOUD.api.imply.io. {_WHERE}"
         )
     if scheme == "http" and not _is_loopback(name):

@@ -8,10 +8,10 @@ from typing import Any
 
 from airflow_provider_polaris.client.http.calls import Calls
 from airflow_provider_polaris.client.http.paging import Page, iterate_offsets
-from airflow_provider_polaris.client.http.request_body import json_body
+from airflow_provider_polaris.client.http.request import json_body
 from airflow_provider_polaris.client.polaris import endpoints
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisConflictError, PolarisSpecError
-from airflow_provider_polaris.jobs.status.state import TERMINAL_STATUSES
+from airflow_provider_polaris.jobs.status.statuses import TERMINAL_STATUSES
 
 _LARGEST_PAGE = 1000
 

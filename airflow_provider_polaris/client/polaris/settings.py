@@ -73,8 +73,8 @@ class ClientSettings:
         object.__setattr__(self, "project_id", (self.project_id or "").strip())
         if not self.project_id:
             raise PolarisSpecError(
-                f"connection {self.connection_name!r} has no project id: set the extra 'project_id', or paste a host "
-                "that goes on with /v1/projects/PROJECT_ID."
+                f"connection {self.connection_name!r} has no project id: set the extra 'project_id', or paste a URL "
+                "that continues with /v1/projects/PROJECT_ID."
             )
         self._check_base_url()
         self._check_credentials()
@@ -144,22 +144,22 @@ class ClientSettings:
         object.__setattr__(self, "api_key", key)
         if not key:
             raise PolarisSpecError(
-                f"connection {name!r} has no API key: put it into the password field "
-                "(docs.imply.io/polaris/api-keys says how to make one)."
+                f"connection {name!r} has no API key: put it into the password field (docs.imply.io/polaris/api-keys "
+                "describes how to create one)."
             )
         odd = next((index for index, char in enumerate(key, 1) if not "!" <= char <= "~"), None)
         if odd is not None:
             raise PolarisSpecError(
-                f"the API key of connection {name!r} can't be right: its character {odd} of {len(key)} is not a "
-                "visible ASCII character. Copy it again."
+                f"the API key of connection {name!r} is invalid: its character {odd} of {len(key)} is not a visible "
+                "ASCII character. Copy it again."
             )
 
     def _check_token_url(self) -> None:
         name = self.connection_name
         if self.token_url is None and organization_of(self.base_url) is None:
             raise PolarisSpecError(
-                f"connection {name!r} uses auth 'oauth' and host {self.base_url!r} does not say which organization it "
-                "is: set token_url."
+                f"connection {name!r} uses auth 'oauth' and host {self.base_url!r} does not contain the organization: "
+                "set token_url."
             )
         if self.token_url is not None and not self.token_url.startswith(("https://", "http://")):
             raise PolarisSpecError(
@@ -167,8 +167,8 @@ class ClientSettings:
             )
         if self.token_url is not None and url_secrets(self.token_url):
             raise PolarisSpecError(
-                f"token_url {without_userinfo(self.token_url)!r} of connection {name!r} has a user name or password "
-                "in it: use client_id and client_secret."
+                f"token_url {without_userinfo(self.token_url)!r} of connection {name!r} contains a user name or "
+                "password: use client_id and client_secret."
             )
         if self.token_url is not None and is_clear_text(self.token_url):
             raise PolarisSpecError(
@@ -189,8 +189,8 @@ class ClientSettings:
         for url in self.proxies.values():
             if not _has_host(url):
                 raise PolarisSpecError(
-                    f"proxy {without_userinfo(url)!r} of connection {self.connection_name!r} names no host: write it "
-                    "as http://proxy.example.com:3128."
+                    f"proxy {without_userinfo(url)!r} of connection {self.connection_name!r} has no host: write it as "
+                    "http://proxy.example.com:3128."
                 )
         object.__setattr__(self, "proxies", dict(self.proxies))
         self._check_clear_text_proxies()

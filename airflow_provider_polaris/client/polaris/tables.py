@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_polaris.client.http.calls import Calls
 from airflow_provider_polaris.client.http.paging import iterate_cursor
-from airflow_provider_polaris.client.http.request_body import json_body
+from airflow_provider_polaris.client.http.request import json_body
 from airflow_provider_polaris.client.polaris import endpoints
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 

@@ -33,7 +33,7 @@ class Loaded:
     The result of a load.
 
     :param table: The table.
-    :param rows: How many rows were stored.
+    :param rows: Number of stored rows.
     :param job_id: The job that loaded them.
     """
 
@@ -77,7 +77,7 @@ def load_rows(emulator: Emulator, table: str, rows: Iterable[Mapping[str, Any]],
 
 def load_all(emulator: Emulator, files: Sequence[tuple[str, str]], *, demo: bool) -> Iterator[Loaded]:
     """
-    Load the data given at the start, in place of the tables' rows, so that every start ends with the same tables.
+    Load the data of the command line and replace the tables' rows, so that every start results in the same tables.
 
     :param emulator: The emulator.
     :param files: Tables and paths; several files of one table are loaded together.
@@ -104,13 +104,13 @@ def _load(emulator: Emulator, table: str, rows: list[PlacedRow], what: str, name
         instant = instant_text(row.get(time))
         if instant is None:
             raise LoadError(
-                f"{what}, {place}: column {time!r} is {row.get(time)!r}, which is no time. Write ISO 8601, such as "
+                f"{what}, {place}: column {time!r} is {row.get(time)!r}, which is not a time. Write ISO 8601, such as "
                 "'2024-06-01T00:00:00Z', or milliseconds since 1970."
             )
         try:
             lines.append(to_json_line({**row, time: instant}))
         except TypeError as error:
-            raise LoadError(f"{what}, {place} can't be loaded: {error}. Leave that column out.") from None
+            raise LoadError(f"{what}, {place} can't be loaded: {error}. Omit that column.") from None
     types = {**data_types(rows, columns), time: "string"}
     file = _upload(emulator, name, "".join(lines).encode("utf-8", "surrogatepass"))
     job = _run(emulator, _spec(table, file, types, time, mode), what)

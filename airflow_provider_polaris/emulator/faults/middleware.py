@@ -85,7 +85,7 @@ class FaultMiddleware:
             scope[DROP_REPLY] = True
             return
         headers = {} if fault.retry_after is None else {"retry-after": fault.retry_after}
-        answer = envelope(fault.status, "The emulator was asked to fail this request.")
+        answer = envelope(fault.status, "A fault of the emulator rejects this request.")
         await JSONResponse(answer, fault.status, headers)(scope, receive, send)
 
     async def _carry_out(self, late: LateRequest) -> None:

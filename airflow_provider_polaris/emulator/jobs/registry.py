@@ -9,7 +9,6 @@ The poll counts of jobs (progression ``polls=N``) are kept in memory only: after
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -18,24 +17,22 @@ from typing import Any, Final
 from airflow_provider_polaris.emulator.catalog.files import FileStore
 from airflow_provider_polaris.emulator.catalog.maintenance import TableMaintenance
 from airflow_provider_polaris.emulator.catalog.tables import Catalog
-from airflow_provider_polaris.emulator.engine import JobFault, StorageError, Store, Tables, drop_snapshot
+from airflow_provider_polaris.emulator.engine import Store, Tables
 from airflow_provider_polaris.emulator.faults.fault import Freeze
 from airflow_provider_polaris.emulator.faults.rules import Faults
 from airflow_provider_polaris.emulator.job_specs.job_types import prepare
-from airflow_provider_polaris.emulator.jobs.completion import canceled, changed, completed, failed
+from airflow_provider_polaris.emulator.jobs.completion import canceled
 from airflow_provider_polaris.emulator.jobs.conflicts import ActiveJobs, check_conflicts, must_wait
-from airflow_provider_polaris.emulator.jobs.job import OK, Job
-from airflow_provider_polaris.emulator.jobs.runner import create_target, keep_source, run_job
+from airflow_provider_polaris.emulator.jobs.job import Job
+from airflow_provider_polaris.emulator.jobs.job_store import JobStore
+from airflow_provider_polaris.emulator.jobs.runner import create_job
 from airflow_provider_polaris.emulator.jobs.status_update import check_desired, replaced_streams, steered
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
 from airflow_provider_polaris.emulator.status_machine import move
 from airflow_provider_polaris.emulator.wire.errors import not_found
-from airflow_provider_polaris.emulator.wire.identifiers import NANOSECONDS, Clock, new_job_id
+from airflow_provider_polaris.emulator.wire.identifiers import NANOSECONDS, Clock
 from airflow_provider_polaris.emulator.wire.requests import JsonBody
 
-log = logging.getLogger("airflow_provider_polaris.emulator")
-
-_KIND: Final = "job"
 #: Maximum number of jobs that one request advances; more would delay all other requests.
 PORTION: Final = 25
 
@@ -76,7 +73,8 @@ class JobRegistry:
         self._maintenance = maintenance
         self._progression = settings.progression
         self._clock = clock
-        self._jobs = {job.id: job for job in map(Job.from_document, store.documents(_KIND))}
+        self._job_store = JobStore(store, tables, catalog, maintenance)
+        self._jobs = self._job_store.load()
         self._active = [job.id for job in self._jobs.values() if not job.is_terminal]
         self._polls: dict[str, int] = {}
         catalog.being_dropped.update(job.target_name for job in self._unfinished() if job.type == "drop_table")
@@ -99,27 +97,21 @@ class JobRegistry:
             now = self._clock()
             with self._store.transaction():
                 stopped = [
-                    self._write(replace(one, desired="canceled", updated=now, modified_by=user)) for one in replaced
+                    self._job_store.write(replace(one, desired="canceled", updated=now, modified_by=user))
+                    for one in replaced
                 ]
-                target = prepared.target or create_target(prepared, user, self._catalog, self._tables)
-                job = Job(
-                    id=new_job_id(now),
+                job = create_job(
+                    prepared,
+                    body.sha256,
+                    user,
                     number=len(self._jobs),
-                    type=prepared.spec["type"],
-                    health=OK,
-                    created=now,
-                    updated=now,
-                    created_by=user,
-                    modified_by=user,
-                    spec=prepared.spec,
-                    query=prepared.query,
-                    aggregations=prepared.aggregations,
-                    table_id=target.id,
-                    body_sha256=body.sha256,
-                    snapshot=keep_source(prepared, self.assumed, self._tables),
+                    now=now,
                     doomed=doomed,
+                    assumed=self.assumed,
+                    catalog=self._catalog,
+                    tables=self._tables,
                 )
-                self._write(job)
+                self._job_store.write(job)
             self._jobs.update({one.id: one for one in (*stopped, job)})
             self._active.append(job.id)
             self._faults.job_created(job.id)
@@ -301,38 +293,8 @@ class JobRegistry:
             self._run(job, self._progression.instant(job.created, 1, now))
 
     def _run(self, job: Job, now: int) -> None:
-        try:
-            if job.doomed is not None:
-                raise JobFault("internal_error", job.doomed)
-            with self._store.transaction():
-                result = run_job(job, self.assumed, self._tables, self._store)
-                end = changed(job, result, now) if isinstance(result, int) else completed(job, result, now)
-                done = self._write(end)
-                self._maintenance.job_ended(job.target_name)
-            self._jobs[job.id] = done
-        except JobFault as fault:
-            self._keep(failed(job, fault.code, fault.message, now))
-        except StorageError as failure:
-            # If this write fails, too, it raises the failure again and the job stays unchanged.
-            self._keep(failed(job, "internal_error", f"The emulator failed: {failure}", now))
-        except Exception:
-            log.exception("job %s failed for a reason without a Polaris code", job.id)
-            # DOCUMENTED https://docs.imply.io/polaris/ingestion-status-reference: internal_error
-            self._keep(failed(job, "internal_error", "The emulator failed; its log has the reason.", now))
+        self._jobs[job.id] = self._job_store.run(job, self.assumed, now)
 
     def _keep(self, job: Job) -> Job:
-        with self._store.transaction():
-            job = self._write(job)
-        self._jobs[job.id] = job
-        return job
-
-    def _write(self, job: Job) -> Job:
-        """Write a job in the caller's transaction, and drop the snapshot of a job that has ended."""
-        if job.is_terminal and job.snapshot is not None:
-            drop_snapshot(job.snapshot, self._tables)
-            job = replace(job, snapshot=None)
-        if job.type == "drop_table":
-            marked = self._catalog.being_dropped
-            (marked.discard if job.is_terminal else marked.add)(job.target_name)
-        self._store.put_document(_KIND, job.id, job.document())
+        self._jobs[job.id] = job = self._job_store.keep(job)
         return job

@@ -31,8 +31,55 @@ from airflow_provider_polaris.emulator.engine import (
 )
 from airflow_provider_polaris.emulator.job_specs.batch import partitioning_of, plan_of
 from airflow_provider_polaris.emulator.job_specs.validated_job import Prepared
-from airflow_provider_polaris.emulator.jobs.job import Job
+from airflow_provider_polaris.emulator.jobs.job import OK, Job
+from airflow_provider_polaris.emulator.wire.identifiers import new_job_id
 from airflow_provider_polaris.emulator.wire.intervals import parse_interval
+
+
+def create_job(
+    prepared: Prepared,
+    body_sha256: str,
+    user: Mapping[str, Any],
+    *,
+    number: int,
+    now: int,
+    doomed: str | None,
+    assumed: Assumptions,
+    catalog: Catalog,
+    tables: Tables,
+) -> Job:
+    """
+    Create a pending job, with its target table and the copy of its source; the caller stores the job.
+
+    :param prepared: The validated job.
+    :param body_sha256: Hash of the raw body of the POST.
+    :param user: User of the request.
+    :param number: Sequence number of the job.
+    :param now: Time of its creation.
+    :param doomed: Why the job will fail when it is due; None if no conflict was found.
+    :param assumed: The assumptions.
+    :param catalog: The catalog that gets a missing table.
+    :param tables: The engine's tables.
+    :raises ApiError: 400 for an invalid column.
+    """
+    target = prepared.target or create_target(prepared, user, catalog, tables)
+    return Job(
+        id=new_job_id(now),
+        number=number,
+        type=prepared.spec["type"],
+        health=OK,
+        created=now,
+        updated=now,
+        created_by=user,
+        modified_by=user,
+        spec=prepared.spec,
+        query=prepared.query,
+        aggregations=prepared.aggregations,
+        table_id=target.id,
+        body_sha256=body_sha256,
+        snapshot=keep_source(prepared, assumed, tables),
+        doomed=doomed,
+    )
 
 
 def create_target(prepared: Prepared, user: Mapping[str, Any], catalog: Catalog, tables: Tables) -> TableDef:

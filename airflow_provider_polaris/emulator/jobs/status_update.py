@@ -34,7 +34,7 @@ def check_desired(job: Job, desired: str) -> None:
             f"field {_FIELD!r} has the value {desired!r}: it must be one of {', '.join(DESIRED_STATUSES)}.", _FIELD
         )
     if job.is_terminal:
-        raise bad_request(f"job {job.id!r} is {job.status!r} and can't be {desired!r} any more.", _FIELD)
+        raise bad_request(f"job {job.id!r} is {job.status!r} and can no longer be {desired!r}.", _FIELD)
     if job.type not in _INGESTIONS:
         raise bad_request(f"job {job.id!r} is of type {job.type!r}: it can't be updated.", _FIELD)
     if job.type == "batch" and (desired == "suspended" or (desired == "running" and job.desired != "running")):
@@ -42,7 +42,7 @@ def check_desired(job: Job, desired: str) -> None:
             f"job {job.id!r} is of type {job.type!r}: only streaming jobs can be suspended and resumed.", _FIELD
         )
     if job.desired == "canceled" and desired != "canceled":
-        raise bad_request(f"job {job.id!r} is being canceled and can't be {desired!r} any more.", _FIELD)
+        raise bad_request(f"job {job.id!r} is being canceled and can no longer be {desired!r}.", _FIELD)
 
 
 def replaced_streams(spec: Mapping[str, Any], active: Iterable[Job]) -> list[Job]:

@@ -1,5 +1,5 @@
-// Keeps a page up to date: asks for it again and takes over the parts that are marked data-live. Parts that did not
-// change are left alone, so that focus, selection and what a person has opened or scrolled stay as they are.
+// Updates a page: requests it again and replaces the changed parts that are marked data-live. Unchanged parts are not
+// replaced, so that they keep their focus, selection, open details and scroll positions.
 "use strict";
 (() => {
   const seconds = Number(document.body.dataset.refresh);
@@ -11,7 +11,7 @@
   const pause = document.getElementById("pause");
   const usual = liveness.textContent;
 
-  const say = (text) => {
+  const show = (text) => {
     if (liveness.textContent !== text) liveness.textContent = text;
   };
 
@@ -45,29 +45,29 @@
     return Boolean(fresh.body.dataset.refresh);
   };
 
-  const ask = async () => {
+  const update = async () => {
     if (document.hidden || pause.ariaPressed === "true") return true;
     try {
       const answer = await fetch(location.href, { cache: "no-store" });
       const text = await answer.text();
-      say(usual);
+      show(usual);
       if (answer.ok) return takeOver(text);
       location.reload();
       return false;
     } catch {
-      say("The emulator does not answer; this page goes on trying.");
+      show("The emulator does not answer; this page continues to retry.");
       return true;
     }
   };
 
   const turn = async () => {
-    if (await ask()) setTimeout(turn, seconds * 1000);
+    if (await update()) setTimeout(turn, seconds * 1000);
     else following.hidden = true;
   };
 
   pause.addEventListener("click", () => {
     pause.ariaPressed = String(pause.ariaPressed !== "true");
-    say(pause.ariaPressed === "true" ? "This page is paused." : usual);
+    show(pause.ariaPressed === "true" ? "This page is paused." : usual);
   });
   following.hidden = false;
   setTimeout(turn, seconds * 1000);

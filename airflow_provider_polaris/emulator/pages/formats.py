@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Write numbers, durations, instants and intervals as the pages show them; performs no I/O.
+Format numbers, durations, instants and intervals for the pages; performs no I/O.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _BYTES: Final = ("bytes", "kB", "MB", "GB", "TB")
 
 
 def grouped(value: int | None) -> str:
-    """Write a number with separators, None as a dash."""
+    """Format a number with separators; None becomes a dash."""
     return "–" if value is None else format(value, ",")
 
 
 def plural(count: int, noun: str) -> str:
     """
-    Write a count with its noun.
+    Format a count with its noun.
 
     >>> plural(1, "segment"), plural(1200, "segment")
     ('1 segment', '1,200 segments')
@@ -33,7 +33,7 @@ def plural(count: int, noun: str) -> str:
 
 def size(count: int) -> str:
     """
-    Write a number of bytes.
+    Format a number of bytes.
 
     >>> size(1), size(950), size(1_500_000)
     ('1 byte', '950 bytes', '1.5 MB')
@@ -46,7 +46,7 @@ def size(count: int) -> str:
 
 def duration(nanoseconds: int) -> str:
     """
-    Write how long something took.
+    Format a duration.
 
     >>> duration(400_000_000), duration(75 * 10**9), duration(3720 * 10**9)
     ('0.4 s', '1 min 15 s', '1 h 02 min')
@@ -60,7 +60,7 @@ def duration(nanoseconds: int) -> str:
 
 def short(text: str) -> str:
     """
-    Write ISO 8601 intervals and instants without what says nothing.
+    Shorten ISO 8601 intervals and instants by their zero seconds, minutes and hours.
 
     >>> short("2024-06-01T00:00:00.000Z/2024-06-01T12:30:00.000Z")
     '2024-06-01/2024-06-01T12:30Z'
@@ -70,7 +70,7 @@ def short(text: str) -> str:
 
 
 def span(interval: tuple[datetime, datetime]) -> str:
-    """Write an interval, all of time by these words."""
+    """Format an interval; all of time becomes ``all time``."""
     start, end = interval
     if start == EARLIEST and end >= LATEST:
         return "all time"

@@ -18,7 +18,7 @@ def index_page(site: Site, tables: Sequence[Mapping[str, Any]], jobs: Sequence[J
     """
     Return the page with all tables and the newest jobs.
 
-    :param site: For the frame.
+    :param site: Values of the frame.
     :param tables: Summaries of tables.
     :param jobs: All jobs in the order of their creation.
     """

@@ -30,10 +30,10 @@ def job_page(site: Site, job: Job, fraction: float, progression: Progression, kn
     """
     Return the page of a job.
 
-    :param site: For the frame.
+    :param site: Values of the frame.
     :param job: The job as replies show it.
-    :param fraction: How much of it is done, from 0 to 1.
-    :param progression: How the emulator moves jobs.
+    :param fraction: Completed share of the job, from 0 to 1.
+    :param progression: How time advances for jobs.
     :param known_tables: Names of the tables that have a page.
     """
     log = job.health.get("log") or {}
@@ -57,15 +57,18 @@ def job_page(site: Site, job: Job, fraction: float, progression: Progression, kn
 
 
 def _patience(job: Job, progression: Progression) -> str:
-    """Return a sentence about what ends an unfinished job."""
+    """Return a sentence that states when an unfinished job ends."""
     if job.type == "streaming":
         return "It runs until it is canceled."
     if progression.kind == "seconds":
         return f"Here a job takes {progression.amount:g} s."
     if progression.is_immediate:
-        return "Here a job ends with the next request to the API. Looking at this page is none."
-    looks = f"{progression.amount:g} answers of the API have shown its status"
-    return f"Here a job ends when {looks}. This page is none of them: while no client asks, the job stands still."
+        return "Here a job ends at the next request to the API. This page doesn't count as a request."
+    polls = f"{progression.amount:g} replies of the API have shown its status"
+    return (
+        f"Here a job ends when {polls}. This page doesn't count: without requests of a client, the job makes no "
+        "progress."
+    )
 
 
 def _can_be_canceled(job: Job) -> bool:
@@ -77,7 +80,7 @@ def _can_be_canceled(job: Job) -> bool:
 
 
 def _totals(totals: Mapping[str, int | None]) -> list[tuple[str, str]]:
-    """Return the names and values of what a job counted."""
+    """Return the names and values of a job's totals."""
     counted = ((key, name, totals.get(key)) for key, name in _TOTALS.items())
     return [
         (name, size(value) if key == "numBytesProcessed" else grouped(value))

@@ -37,7 +37,7 @@ def table_href(name: str) -> str:
 
 
 def source_of(job: Job) -> str | None:
-    """Return where a job's rows come from; None for a job that reads nothing."""
+    """Return the source of a job's rows; None for a job without a source."""
     if job.source.get("type") == "uploaded":
         names = job.source["fileList"]
         return str(names[0]) if len(names) == 1 else f"{len(names)} files"
@@ -46,13 +46,13 @@ def source_of(job: Job) -> str | None:
 
 
 def title_of(job: Job) -> str:
-    """Return a job's title: its source and target, or what it does to which table."""
+    """Return a job's title: its source and target, or its action and table."""
     source = source_of(job)
     return f"{kind_of(job.type)}: {job.target_name}" if source is None else f"{source} → {job.target_name}"
 
 
 def reach_of(job: Job) -> str:
-    """Return which time of the table a job writes, deletes or restores."""
+    """Return the time range of the table that a job writes, deletes or restores."""
     if job.spec.get("ingestionMode") == "append" or job.type == "streaming":
         return "appends"
     if job.type == "restore_data":

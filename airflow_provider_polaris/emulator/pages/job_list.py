@@ -27,11 +27,11 @@ class JobQuery:
     """
     Select the jobs to show. All conditions must hold; an empty text is no condition.
 
-    :param status: Their status, or ``active`` for all that have not ended.
-    :param type: Their type.
-    :param table: Name of the table that they read or write.
-    :param text: What their id, title, specification, SQL or health contains, in any case.
-    :param page: Which page, from 1.
+    :param status: Status, or ``active`` for all jobs that have not ended.
+    :param type: Job type.
+    :param table: Name of a table that the jobs read or write.
+    :param text: Text in the id, title, specification, SQL or health, in any case.
+    :param page: Number of the page, from 1.
     """
 
     status: str = ""
@@ -42,7 +42,7 @@ class JobQuery:
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, str]) -> JobQuery:
-        """Read a query string; an invalid page number means the first page."""
+        """Parse a query string; an invalid page number means the first page."""
         fields = {name: parameters.get(name, "").strip() for name in ("status", "type", "table", "text")}
         number = parameters.get("page", "")
         return cls(**fields, page=int(number) if re.fullmatch("[0-9]{1,9}", number) else 1)
@@ -65,12 +65,12 @@ class JobQuery:
 
 def jobs_page(site: Site, jobs: Sequence[Job], tables: Sequence[str], query: JobQuery) -> str:
     """
-    Return a page of the jobs that a query keeps, the newest first.
+    Return a page of the jobs that match a query, the newest first.
 
-    :param site: For the frame.
+    :param site: Values of the frame.
     :param jobs: All jobs in the order of their creation.
-    :param tables: Names to suggest.
-    :param query: Which of them; a page beyond the last one is the last one.
+    :param tables: Table names to suggest.
+    :param query: The filters and the page; a page beyond the last one means the last one.
     """
     found = [job for job in reversed(jobs) if query.keeps(job)]
     pages = max(1, -(-len(found) // _PER_PAGE))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Load the templates, the style and the script, and set the headers that allow a browser only that script.
+Load the templates, the style and the script, and build the headers that allow a browser to run only that script.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Site:
 
     :param project_id: The project.
     :param version: Version of the package.
-    :param progression: How the emulator moves jobs.
+    :param progression: How time advances for jobs.
     :param notice: A sentence about the active faults; None if there are none.
     """
 
@@ -120,9 +120,9 @@ def render(template: str, site: Site, **values: object) -> str:
 
     :param template: Name of its template, which extends ``layout.html``. It sets the title, and ``here`` to its item
         of the navigation. ``follows`` (default true) lets the script update the page. ``refreshes`` (default false)
-        makes a browser without the script reload it, which loses what a person has typed.
-    :param site: For its frame.
-    :param values: What the template shows.
+        makes a browser without the script reload it, which discards what a person has typed.
+    :param site: Values of the frame.
+    :param values: Values of the template.
     """
     return TEMPLATES.get_template(template).render(site=site, **values)
 

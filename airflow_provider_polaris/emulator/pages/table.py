@@ -24,11 +24,11 @@ def table_page(site: Site, table: Mapping[str, Any], tables: Tables, store: Stor
     """
     Return the page of a table.
 
-    :param site: For the frame.
+    :param site: Values of the frame.
     :param table: The table as the API describes it.
-    :param tables: Its segments.
-    :param store: Its rows.
-    :param has_active_jobs: Whether a job that reads or writes it has not ended.
+    :param tables: The engine's tables, for the segments.
+    :param store: The database, for the rows.
+    :param has_active_jobs: Whether an active job reads or writes the table.
     """
     name = str(table["name"])
     lanes = _lanes(name, tables)
@@ -57,10 +57,10 @@ def _lanes(name: str, tables: Tables) -> list[Lane]:
     unused = tables.used_segments(name, seen=UNUSED)
     replaced, deleted = _apart(unused, live)
     lanes = [
-        Lane("Live", "what jobs and queries read", live),
-        Lane("Real-time", "streamed in and not handed off: queries see them, jobs don't", realtime),
-        Lane("Replaced", "not used any more, and live rows are at their place", replaced, stacked=True),
-        Lane("Deleted", "not used any more, and nothing is at their place", deleted, stacked=True),
+        Lane("Live", "read by jobs and queries", live),
+        Lane("Real-time", "streamed and not handed off: queries read them, jobs don't", realtime),
+        Lane("Replaced", "no longer used; live rows have replaced them", replaced, stacked=True),
+        Lane("Deleted", "no longer used; no live rows are in their place", deleted, stacked=True),
     ]
     return [lane for lane in lanes if lane.segments]
 

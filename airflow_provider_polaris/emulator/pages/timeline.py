@@ -24,7 +24,7 @@ _MOST_ROWS: Final = 5
 _BAR: Final = 48
 _STRIP: Final = 16
 _MOST_TICKS: Final = 7
-# The longest bucket of each granularity that ticks may have.
+# The longest bucket of each granularity for ticks.
 _STEPS: Final[Sequence[tuple[str, timedelta]]] = (
     ("minute", timedelta(minutes=1)),
     ("ten_minute", timedelta(minutes=10)),
@@ -43,8 +43,8 @@ class Lane:
     """
     Segments that are drawn on one line.
 
-    :param name: What the segments are. Its slug is the class that colours them.
-    :param meaning: What the name means.
+    :param name: Name of the lane. Its slug is the class that colours the segments.
+    :param meaning: Description of the segments.
     :param segments: In any order, not empty.
     :param stacked: Whether versions lie above each other. Otherwise the height of a mark shows its number of rows.
     """
@@ -72,9 +72,9 @@ class _Mark:
 
 def draw(lanes: Sequence[Lane]) -> dict[str, Any]:
     """
-    Return what ``timeline.html`` draws: lanes over one axis, from the first start to the last end.
+    Return the values of ``timeline.html``: lanes over one axis, from the first start to the last end.
 
-    A segment of all of time is drawn as wide as the others reach together.
+    A segment of all of time is drawn as wide as all other segments together.
 
     :param lanes: At least one.
     """
@@ -93,7 +93,7 @@ def draw(lanes: Sequence[Lane]) -> dict[str, Any]:
 
 
 def _lane(lane: Lane, domain: Span | None) -> dict[str, Any]:
-    """Return what the template shows of a lane."""
+    """Return a lane's values for the template."""
     rows = sum(segment.rows for segment in lane.segments)
     counts = f"{plural(len(lane.segments), 'segment')}, {plural(rows, 'row')}"
     marks = _marks(lane.segments, domain)
@@ -167,7 +167,7 @@ def _levels(marks: Sequence[_Mark]) -> list[int]:
 
 
 def _ticks(domain: Span) -> Iterator[datetime]:
-    """Yield the ticks: starts of buckets in the domain, of the finest granularity that gives few enough."""
+    """Yield the ticks: starts of buckets in the domain, of the finest granularity within the limit of ticks."""
     start, end = domain
     step, length = next(((s, one) for s, one in _STEPS if (end - start) / one <= 2 * _MOST_TICKS), _STEPS[-1])
     skipped = ceil((end - start) / length / _MOST_TICKS)

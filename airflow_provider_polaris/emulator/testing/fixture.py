@@ -75,7 +75,7 @@ class PolarisEmulator:
         :param rows: Dictionaries, or the path of a file (JSON lines, CSV, Parquet). The time is in the column
             ``__time`` or ``timestamp``: ISO 8601, a datetime (UTC if it has no zone), or milliseconds since 1970.
         :param mode: ``replace`` removes all rows that the table has.
-        :return: How many rows were stored.
+        :return: Number of stored rows.
         :raises LoadError: A row or the table is invalid; the message states which and why.
         """
         __tracebackhide__ = True

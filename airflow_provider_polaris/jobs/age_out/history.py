@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.guards.conflicts import is_append, overlap, written_intervals
-from airflow_provider_polaris.jobs.status.state import STATUSES_WITHOUT_EFFECT, JobState
+from airflow_provider_polaris.jobs.status.state import JobState
+from airflow_provider_polaris.jobs.status.statuses import STATUSES_WITHOUT_EFFECT
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.instant import floor_to_millisecond
 from airflow_provider_polaris.jobs.time.interval import Interval

@@ -17,7 +17,8 @@ from typing import Any, Final, Literal
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.guards.row_counts import Count, RowCountQuery
 from airflow_provider_polaris.jobs.spec.job_spec import BatchJobSpec
-from airflow_provider_polaris.jobs.sql.expressions import quote_identifier, read_expression
+from airflow_provider_polaris.jobs.sql.expressions import read_expression
+from airflow_provider_polaris.jobs.sql.parsing import quote_identifier
 from airflow_provider_polaris.jobs.sql.single_expression import enclose
 from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.time.granularity import Granularity

@@ -132,7 +132,7 @@ def _back(instant: datetime, age: Period) -> datetime:
 def _known(table: TableDescription, argument: str) -> Granularity:
     if table.partitioning is None:
         raise PolarisSpecError(
-            f"{argument} {table.name!r} has a time partitioning that this package does not know, so the "
-            "partitions to replace or delete are unknown. Install a newer version of this package."
+            f"{argument} {table.name!r} has a time partitioning that this package does not support, so the partitions "
+            "to replace or delete are unknown. Install a newer version of this package."
         )
     return table.partitioning

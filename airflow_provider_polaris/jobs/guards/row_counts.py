@@ -19,7 +19,8 @@ from typing import Any, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisProtocolError, PolarisSpecError
 from airflow_provider_polaris.jobs.spec.job_spec import BatchJobSpec, TableSource
-from airflow_provider_polaris.jobs.sql.expressions import Reading, quote_identifier, read_expression
+from airflow_provider_polaris.jobs.sql.expressions import Reading, read_expression
+from airflow_provider_polaris.jobs.sql.parsing import quote_identifier
 from airflow_provider_polaris.jobs.sql.rollup import COUNT_OF_EVENTS
 from airflow_provider_polaris.jobs.sql.single_expression import enclose
 from airflow_provider_polaris.jobs.tables.description import TableDescription

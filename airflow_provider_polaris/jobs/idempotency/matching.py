@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from airflow_provider_polaris.jobs.idempotency.fingerprint import Fingerprint, contradictions
 from airflow_provider_polaris.jobs.spec.context import marker_in
-from airflow_provider_polaris.jobs.status.state import STATUSES_WITHOUT_EFFECT, JobState
+from airflow_provider_polaris.jobs.status.state import JobState
+from airflow_provider_polaris.jobs.status.statuses import STATUSES_WITHOUT_EFFECT
 
 #: Idempotent types: a second run leaves the same data.
 _IDEMPOTENT_TYPES: Final = frozenset({"delete_data", "restore_data", "drop_table"})

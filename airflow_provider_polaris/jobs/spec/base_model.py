@@ -96,7 +96,7 @@ def spec_error(error: ValidationError, subject: str) -> PolarisSpecError:
             return PolarisSpecError(f"{absent} is missing, and Polaris requires it. {slip}{more}")
         return PolarisSpecError(f"{absent} is missing, and Polaris requires it. Add it.{more}")
     if first["type"] == "literal_error":
-        rule, fix = "is not a value that Polaris knows", f"Write {first['ctx']['expected']}."
+        rule, fix = "is not a value that Polaris accepts", f"Write {first['ctx']['expected']}."
     else:
         rule, fix = _RULES.get(first["type"], (f"is refused: {first['msg']}", "Correct it."))
         if first["type"] == "union_tag_not_found" and isinstance(first["input"], Mapping):

@@ -11,15 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from airflow_provider_polaris.jobs.sql.expressions import (
-    KNOWN,
-    LONGEST_EXPRESSION,
-    calls_of,
-    druid_dialect,
-    is_bare_clock,
-    parse_sql,
-)
+from airflow_provider_polaris.jobs.sql.expressions import KNOWN, calls_of, is_bare_clock
 from airflow_provider_polaris.jobs.sql.functions import AGGREGATES
+from airflow_provider_polaris.jobs.sql.parsing import LONGEST_EXPRESSION, druid_dialect, parse_sql
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.spec.job_spec import BatchJobSpec

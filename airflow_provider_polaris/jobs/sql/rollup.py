@@ -8,7 +8,8 @@ from typing import Final
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.spec.job_spec import ColumnMapping
-from airflow_provider_polaris.jobs.sql.expressions import quote_identifier, read_expression
+from airflow_provider_polaris.jobs.sql.expressions import read_expression
+from airflow_provider_polaris.jobs.sql.parsing import quote_identifier
 from airflow_provider_polaris.jobs.sql.single_expression import check_confined
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.instant import quote

@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
-from airflow_provider_polaris.jobs.sql.expressions import why_no_expression
+from airflow_provider_polaris.jobs.sql.parsing import why_no_expression
 from airflow_provider_polaris.jobs.time.instant import quote
 
 _TOKEN: Final = re.compile(

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from airflow_provider_polaris.jobs.spec.job_spec import BatchJobSpec, ColumnMapping, SqlJobSpec, parse_spec
 from airflow_provider_polaris.jobs.spec.sources import TableSource
-from airflow_provider_polaris.jobs.sql.expressions import find_aggregates, quote_identifier
+from airflow_provider_polaris.jobs.sql.expressions import find_aggregates
+from airflow_provider_polaris.jobs.sql.parsing import quote_identifier
 from airflow_provider_polaris.jobs.sql.single_expression import find_flaw
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.instant import OPEN_START, format_instant

@@ -176,11 +176,10 @@ def _restore(state: JobState) -> str:
     """Describe the restore. Sources: docs.imply.io/polaris/manage-deleted-data and /api-restore-data."""
     where = f" in {' and '.join(map(repr, state.target_intervals))}" if state.target_intervals else ""
     return (
-        f"Polaris may thereby have emptied {_target(state)}{where}. "
-        "It keeps replaced data soft-deleted for up to 30 days: "
-        "list the table's unused segments for the older version, delete what is live there now, "
-        "and run a restore_data job with that interval and version (docs.imply.io/polaris/manage-deleted-data). "
-        "Check that the source has rows in the interval that pass the filter before you clear the task."
+        f"So Polaris may have emptied {_target(state)}{where}. It keeps replaced data soft-deleted for up to 30 days: "
+        "list the table's unused segments for the older version, delete what is live there now, and run a restore_data "
+        "job with that interval and version (docs.imply.io/polaris/manage-deleted-data). Check that the source has "
+        "rows in the interval that pass the filter before you clear the task."
     )
 
 

@@ -87,7 +87,7 @@ class Health:
 
     @property
     def is_ok(self) -> bool:
-        """Whether the health is ``ok``; False for a word that this package does not know."""
+        """Whether the health is ``ok``; False for a word that this package does not support."""
         return self.status == "ok"
 
     @property

@@ -21,7 +21,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisNotFoundError,
     with_link,
 )
-from airflow_provider_polaris.jobs.status.state import STATUSES, TERMINAL_STATUSES, is_known_status, normalize_status
+from airflow_provider_polaris.jobs.status.statuses import STATUSES, TERMINAL_STATUSES, is_known_status, normalize_status
 from airflow_provider_polaris.jobs.time.instant import as_utc
 
 Decision = Literal["wait", "ended", "deadline", "gave_up"]
@@ -208,7 +208,9 @@ class WaitTracker:
         is_logged = status in self._statuses_logged or len(self._statuses_logged) >= _MOST_WARNINGS
         if (info is None or info.is_abnormal) and not is_logged:
             self._statuses_logged += (status,)
-            meaning = f"a job that {info.meaning}" if info is not None else "a status that this provider does not know"
+            meaning = (
+                f"a job that {info.meaning}" if info is not None else "a status that this provider does not support"
+            )
             wait = (
                 "the wait continues; resume or cancel the job in Polaris"
                 if is_known_status(status)
@@ -241,7 +243,7 @@ class WaitTracker:
         why = (
             "Polaris cannot determine it"
             if self.status == "unknown"
-            else "this version of the provider does not know it"
+            else "this version of the provider does not support it"
         )
         text = (
             f"Polaris job {self.job_id!r} has had the status {self.status!r} for {_span(span)}, and {why}. "

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,21 +13,15 @@ from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.instant import (
     OPEN_END,
     OPEN_START,
-    UnreadableInstantError,
     as_utc,
     floor_to_millisecond,
     format_instant,
-    parse_instant,
     quote,
 )
+from airflow_provider_polaris.jobs.time.interval_text import FORMS, check_order, parse_side, split_text
 from airflow_provider_polaris.jobs.time.period import Period
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
-_FORMS: Final = "Write it as 'start/end' or 'start/period', for example '2024-06-01/2024-06-02' or '2024-06-01/P1D'."
-#: An end without the parts that it shares with the start, as ISO 8601 allows: '02', '06-02', '08:00', '02T08:00'.
-_SHORTENED_END: Final = re.compile(
-    r"(\d{2}-)?\d{2}([T\x20]\d{2}(:\d{2})*)?|T?\d{2}(:\d{2})+(\.\d+)?Z?", re.IGNORECASE | re.ASCII
-)
 
 
 @dataclass(frozen=True, slots=True, order=True, repr=False)
@@ -59,7 +52,7 @@ class Interval:
 
     def __post_init__(self) -> None:
         start, end = (floor_to_millisecond(as_utc(instant)) for instant in (self.start, self.end))
-        _check_order(start, end, "interval", f"{format_instant(start)}/{format_instant(end)}")
+        check_order(start, end, "interval", f"{format_instant(start)}/{format_instant(end)}")
         object.__setattr__(self, "start", start)
         object.__setattr__(self, "end", end)
 
@@ -84,13 +77,13 @@ class Interval:
         :param field: Name of the argument, for the error message.
         :raises PolarisSpecError: The message gives the field, its value, the rule and the fix.
         """
-        first, second = _split_text(text, field)
-        start, end = _parse_side(first, "start", text, field), _parse_side(second, "end", text, field)
+        first, second = split_text(text, field)
+        start, end = parse_side(first, "start", text, field), parse_side(second, "end", text, field)
         try:
             if isinstance(start, Period):
                 if isinstance(end, Period):
                     raise PolarisSpecError(
-                        f"{field} {quote(text)} has periods on both sides, so it has no position in time. {_FORMS}"
+                        f"{field} {quote(text)} has periods on both sides, so it has no position in time. {FORMS}"
                     )
                 start = (-start).add_to(end)
             elif isinstance(end, Period):
@@ -100,7 +93,7 @@ class Interval:
                 f"{field} {quote(text)} reaches outside the years 1 to 9999. Shorten the period, or write both ends."
             ) from None
         start, end = floor_to_millisecond(start), floor_to_millisecond(end)
-        _check_order(start, end, field, text)
+        check_order(start, end, field, text)
         return cls(start, end)
 
     def to_wire(self) -> str:
@@ -258,62 +251,6 @@ def merge(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
         else:
             merged.append(each)
     return tuple(merged)
-
-
-def _split_text(text: str, field: str) -> tuple[str, str]:
-    if not isinstance(text, str):
-        raise PolarisSpecError(f"{field} {quote(text)} is a {type(text).__name__}, not text. {_FORMS}")
-    sides = [side.strip() for side in text.split("/")]
-    if any(side.lower() in ("none", "null") for side in sides):
-        raise PolarisSpecError(
-            f"{field} {quote(text)} has no value where an instant belongs: this run has no data interval. "
-            "Set the interval yourself, for example from params, or give the DAG a timetable with data intervals."
-        )
-    if sides == [""]:
-        raise PolarisSpecError(f"{field} {quote(text)} is empty. {_FORMS}")
-    if len(sides) != 2 or not all(sides):
-        raise PolarisSpecError(f"{field} {quote(text)} needs exactly one '/' between a start and an end. {_FORMS}")
-    return sides[0], sides[1]
-
-
-def _parse_side(side: str, which: str, text: str, field: str) -> datetime | Period:
-    if side.lstrip("+-")[:1] in ("P", "p"):
-        try:
-            period = Period.parse(side)
-        except PolarisSpecError:
-            period = None
-        if period is None or side.startswith("-"):
-            raise PolarisSpecError(
-                f"{field} {quote(text)} has the {which} {quote(side)}, "
-                f"which is not an ISO 8601 period such as 'P1D', 'P1M' or 'PT6H'. {_FORMS}"
-            )
-        return period
-    if which == "end" and _SHORTENED_END.fullmatch(side):
-        raise PolarisSpecError(
-            f"{field} {quote(text)} has a shortened end {quote(side)}, which Polaris doesn't read. "
-            "Write the end in full, with year, month and day."
-        )
-    try:
-        return parse_instant(side)
-    except UnreadableInstantError as error:
-        raise PolarisSpecError(
-            f"{field} {quote(text)} has the {which} {quote(side)}, which {error}. {_FORMS}"
-        ) from None
-
-
-def _check_order(start: datetime, end: datetime, field: str, text: str) -> None:
-    if start == end:
-        raise PolarisSpecError(
-            f"{field} {quote(text)} is empty: the end is not part of it, so it must lie at least a millisecond after "
-            "the start. End with the first instant after the data; "
-            "one day is '2024-06-01/2024-06-02' or '2024-06-01/P1D'. If it is the data interval of an Airflow run: "
-            "those of a plain cron schedule are empty since Airflow 3, those of CronDataIntervalTimetable are not."
-        )
-    if start > end:
-        raise PolarisSpecError(
-            f"{field} {quote(text)} is reversed: the end must be after the start. "
-            "Swap the two, or pass data_interval_start and data_interval_end."
-        )
 
 
 Interval.ETERNITY = Interval(OPEN_START, OPEN_END)

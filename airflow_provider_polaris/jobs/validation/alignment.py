@@ -58,7 +58,7 @@ def check_alignment(
     """
     if target is not None and target.partitioning is None and spec.target.intervals:
         raise PolarisSpecError(
-            f"target.tableName {target.name!r} has a time partitioning that this package does not know. "
+            f"target.tableName {target.name!r} has a time partitioning that this package does not support. "
             "target.intervals might erase more data than they name. Install a newer version of this package."
         )
     partitions = _partitions(spec, target, target_known_absent, allow_finer_partitions)
@@ -129,7 +129,7 @@ def _check_interval(
 def _finer_sentence(interval: Interval, partition: _Partition, spec: BatchJobSpec) -> str:
     """Suggest finer partitions to which the interval is aligned: of a new table, or of the job's ``partitionedBy``."""
     if partition.is_default and interval.is_aligned(Granularity.HOUR):
-        return f" Or make the new table with partitionedBy {Granularity.HOUR.value!r}."
+        return f" Or create the new table with partitionedBy {Granularity.HOUR.value!r}."
     if not partition.is_the_tables_own or spec.partitioned_by is None:
         return ""
     asked = Granularity(spec.partitioned_by)

@@ -38,7 +38,7 @@ def check_deletion(intervals: Sequence[Interval], table: TableDescription) -> No
         if table.partitioning is None:
             raise PolarisSpecError(
                 f"{field} can't be checked, because table {table.name!r} has a time partitioning that this package "
-                f"does not know: more than the interval could be deleted. {_OVERRIDE}"
+                f"does not support: more than the interval could be deleted. {_OVERRIDE}"
             )
         if table.partitioning is Granularity.ALL:
             raise PolarisSpecError(
@@ -63,8 +63,8 @@ def _check_delete(spec: DeleteDataJobSpec) -> None:
         )
     if not intervals and not spec.delete_all:
         raise PolarisSpecError(
-            "target.intervals [] is empty, and a delete_data job needs to know what to delete. "
-            "Name the intervals, or set deleteAll to true to delete all data of the table."
+            "target.intervals [] is empty, and a delete_data job needs the intervals to delete. Name the intervals, or "
+            "set deleteAll to true to delete all data of the table."
         )
 
 

@@ -185,5 +185,5 @@ def _check_no_column_lost(spec: BatchJobSpec, table: TableDescription | None) ->
     if lost:
         raise PolarisSpecError(
             f"mappings leave out {', '.join(map(repr, lost))} of table {table.name!r}, which is source and target: its "
-            "rows would lose what they hold there. Map each column, or write into another table."
+            "rows would lose their values there. Map each column, or write into another table."
         )

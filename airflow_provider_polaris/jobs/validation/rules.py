@@ -25,7 +25,8 @@ from airflow_provider_polaris.jobs.spec.job_spec import (
     TableSource,
     UploadedSource,
 )
-from airflow_provider_polaris.jobs.sql.expressions import first_keyword, read_expression
+from airflow_provider_polaris.jobs.sql.expressions import read_expression
+from airflow_provider_polaris.jobs.sql.parsing import first_keyword
 from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.tables.name import check_table_name
 from airflow_provider_polaris.jobs.time.instant import quote
@@ -150,8 +151,8 @@ def _check_mode(spec: BatchJobSpec, derived_interval: bool) -> None:
         )
     if not intervals and not spec.replace_all:
         raise PolarisSpecError(
-            "target.intervals is missing or empty, and ingestionMode 'replace' needs to know what to replace. Name the "
-            "intervals. Set replaceAll to true only to discard all other data of the table."
+            "target.intervals is missing or empty, and ingestionMode 'replace' needs the intervals to replace. Name "
+            "the intervals. Set replaceAll to true only to discard all other data of the table."
         )
     if spec.replace_all and derived_interval and isinstance(spec.source, TableSource):
         raise PolarisSpecError(

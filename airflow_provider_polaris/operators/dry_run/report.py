@@ -63,7 +63,7 @@ def dry_run(operator: PlannedTask, context: Context) -> None:
     Plan the job of a task and log it. Submits, counts and pushes nothing.
 
     Writes one log message for each topic: the request, the equivalent SQL, the tables, and the checks of the guards.
-    Reads only table descriptions from Polaris, each once. If Polaris can't be reached, the log says so.
+    Reads only table descriptions from Polaris, each once. If Polaris can't be reached, the log states it.
 
     :param operator: The operator, with rendered arguments.
     :param context: Airflow's context.

@@ -199,8 +199,8 @@ def _check_writes(flow: Flow, source: Mapping[str, Any] | None, target: Mapping[
     if new and is_strict:
         # Source: docs.imply.io/polaris/schema.
         yield Finding(
-            f"{flow.target!r} does not declare {_columns(new)}, and a table with a strict schema takes only what it "
-            "declares.",
+            f"{flow.target!r} does not declare {_columns(new)}, and a table with a strict schema accepts only declared "
+            "columns.",
             is_problem=True,
         )
     elif new:

@@ -15,7 +15,8 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisNotFoundError,
 )
 from airflow_provider_polaris.jobs.guards.conflicts import CHANGING_TYPES, is_append, overlap, written_intervals
-from airflow_provider_polaris.jobs.status.state import ACTIVE_STATUSES, JobState
+from airflow_provider_polaris.jobs.status.state import JobState
+from airflow_provider_polaris.jobs.status.statuses import ACTIVE_STATUSES
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
 from airflow_provider_polaris.operators.guards.messages import format_intervals
@@ -81,10 +82,9 @@ class ConflictGuard:
         if jobs:
             raise PolarisGuardError(
                 f"{_named(jobs)} on the same time partitions of table {self._scope.table!r} as the job of this task "
-                f"would ({format_intervals(self._scope.intervals)}), and on_conflict is 'fail'. Nothing was "
-                f"submitted. Clear the "
-                "task when it has ended, or run the task with on_conflict='wait' "
-                "(on_conflict='{{ params.on_conflict }}' lets one run say so)."
+                f"would ({format_intervals(self._scope.intervals)}), and on_conflict is 'fail'. Nothing was submitted. "
+                "Clear the task when it has ended, or run the task with on_conflict='wait' "
+                "(on_conflict='{{ params.on_conflict }}' allows it for one run)."
             )
 
     def wait(self, poll_interval: float) -> bool:

@@ -37,8 +37,8 @@ def format_intervals(intervals: Sequence[Interval]) -> str:
 
 
 def override_hint(argument: str) -> str:
-    """Return a hint how to disable a guard, permanently or for one run."""
-    return f"run the task with {argument}='submit' ({argument}='{{{{ params.{argument} }}}}' lets one run say so)"
+    """Return a hint on how to disable a guard, permanently or for one run."""
+    return f"run the task with {argument}='submit' ({argument}='{{{{ params.{argument} }}}}' allows it for one run)"
 
 
 @dataclass(frozen=True)
@@ -80,30 +80,27 @@ class GuardMessages:
             )
         if found.fewer:
             parts.append(
-                f"of the {found.fewer_there:,} rows that {format_intervals(found.fewer)} was made of, the source "
-                f"{self._source} "
-                f"has {found.fewer_here:,}{self._filter}"
+                f"of the {found.fewer_there:,} rows that {format_intervals(found.fewer)} was built from, the source "
+                f"{self._source} has {found.fewer_here:,}{self._filter}"
             )
         if found.collateral:
             parts.append(
                 f"{format_intervals(found.collateral)} lies in time partitions of the table that the job touches, "
-                f"which Polaris "
-                f"may replace whole, and the source {self._source} can't fill it again"
+                f"which Polaris may replace as a whole, and the source {self._source} can't fill it again"
             )
         return PolarisGuardError(
-            f"the job would replace rows of table {self.target!r} that it can't make again: {'; '.join(parts)}. "
-            "Nothing was submitted, and the table is as it was. If the source's old data was deleted on purpose, its "
-            "rollup is all that is left of it: don't run this task again for that time. If the rows shall go, "
+            f"the job would replace rows of table {self.target!r} that it can't reproduce: {'; '.join(parts)}. Nothing "
+            "was submitted, and the table is unchanged. If the source's old data was deleted on purpose, its rollup is "
+            "the only remaining copy: don't run this task again for that time. To replace the rows anyway, "
             f"{override_hint('on_shrink')}."
         )
 
     def dropped(self, policy: StoragePolicy, lost: Sequence[Interval], now: datetime) -> PolarisGuardError:
         """Return the error for a job whose rows would be dropped immediately."""
         return PolarisGuardError(
-            f"the storage policy of table {self.target!r} retains {policy.shown!r}, so that on "
-            f"{format_instant(now)} Polaris would drop at once what the job writes to {format_intervals(lost)}. "
-            f"Nothing was "
-            f"submitted. Let the table retain its data for longer, or write to another one. If it shall be dropped, "
+            f"the storage policy of table {self.target!r} retains {policy.shown!r}, so at {format_instant(now)} "
+            f"Polaris would immediately drop what the job writes to {format_intervals(lost)}. Nothing was submitted. "
+            "Extend the table's retention, or write to another table. To submit the job anyway, "
             f"{override_hint('on_retention')}."
         )
 
@@ -135,7 +132,7 @@ def describe_source_guards(
         "fail": "fail if there are none",
         "skip": "be skipped if there are none",
         "succeed": "succeed without a job if there are none and the target has none either",
-        "submit": "go on if there are none",
+        "submit": "continue if there are none",
     }[options.on_empty_source]
     conflict = {
         "wait": "wait for other jobs that work on the same partitions",
@@ -162,7 +159,7 @@ def describe_source_guards(
     )
     if options.on_shrink == "fail":
         lines.append(
-            f"count the rows of {target!r} that would be replaced, by a query, and fail if there are some that "
-            f"{source!r} can't give any more (on_shrink='fail')"
+            f"count the rows of {target!r} that would be replaced, by a query, and fail if there are any that "
+            f"{source!r} no longer has (on_shrink='fail')"
         )
     return lines

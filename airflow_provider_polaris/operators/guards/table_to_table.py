@@ -190,7 +190,7 @@ class SourceGuards:
         empty = find_shrinkage(plan, source_counts, {})
         if empty.is_empty and self._options.on_empty_source == "skip":
             return GuardDecision(
-                "skip", f"{self._messages.nothing_found} The task is skipped, as on_empty_source says."
+                "skip", f"{self._messages.nothing_found} The task is skipped, because on_empty_source is 'skip'."
             )
         if empty.is_empty and self._options.on_empty_source == "fail":
             raise self._messages.empty()

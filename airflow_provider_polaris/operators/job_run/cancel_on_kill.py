@@ -14,7 +14,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisApiError
-from airflow_provider_polaris.jobs.status.state import TERMINAL_STATUSES, CancelResult, normalize_status
+from airflow_provider_polaris.jobs.status.state import CancelResult
+from airflow_provider_polaris.jobs.status.statuses import TERMINAL_STATUSES, normalize_status
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import ClientSettings
@@ -133,4 +134,8 @@ class CancelOnKill:
         elif result.has_ended and result.status != "canceled":
             log.info("The task was killed; Polaris job %r had already ended with status %r.", job_id, result.status)
         else:
-            log.info("The task was killed; Polaris was asked to cancel job %r, now %r.", job_id, result.status)
+            log.info(
+                "The task was killed; the cancellation of Polaris job %r was requested. Its status is %r.",
+                job_id,
+                result.status,
+            )

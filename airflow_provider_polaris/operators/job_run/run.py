@@ -6,20 +6,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_polaris.hooks.job_result import JOB_XCOM_KEY, JobFacts, fetch_result, fetch_status, job_facts
+from airflow_provider_polaris.hooks.job_result import JOB_XCOM_KEY, JobFacts, fetch_result, job_facts
 from airflow_provider_polaris.hooks.job_wait import WaitResult, WorkerWait, check_after_gave_up
 from airflow_provider_polaris.jobs.errors import (
     PolarisError,
-    PolarisJobCanceledError,
-    PolarisJobError,
     PolarisJobTimeoutError,
-    with_link,
 )
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.status.wait_tracker import WaitTracker
-from airflow_provider_polaris.operators.job_run.cancel_on_kill import CancelOnKill, cancel_within
+from airflow_provider_polaris.operators.job_run.cancel_on_kill import CancelOnKill
+from airflow_provider_polaris.operators.job_run.ended_wait import end_at_deadline, killed_error
 from airflow_provider_polaris.operators.job_run.options import JobOptions
 from airflow_provider_polaris.operators.submission.record import Store
 from airflow_provider_polaris.operators.submission.submit import submit_once
@@ -30,9 +28,6 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
     from airflow_provider_polaris.runtime.clock import Clock
     from airflow_provider_polaris.triggers.event import JobEvent
-
-#: Limit of the cancel request at the deadline. Airflow's ``execution_timeout`` may follow 30 s later.
-_CANCEL_SECONDS: Final = 15.0
 
 
 class NoJobNeeded(Exception):  # noqa: N818
@@ -262,11 +257,11 @@ class JobRun:
 
     def _evaluate(self, result: WaitResult, tracker: WaitTracker) -> None:
         if result.is_late:
-            result = self._give_up(tracker)
+            result = end_at_deadline(self.hook, tracker, cancels=self.options.cancel_on_timeout)
         if result.error is not None:
             raise result.error
         if result.state is None:
-            raise self._killed()
+            raise killed_error(self.job_id, self.url, self.kill.result)
         evaluated = fetch_result(
             self.hook,
             result.state,
@@ -280,44 +275,6 @@ class JobRun:
         if evaluated.error is not None:
             raise evaluated.error
         self.is_concluded = True
-
-    def _give_up(self, tracker: WaitTracker) -> WaitResult:
-        """Cancel the job at the deadline, if requested. If the job has just ended, return its result instead."""
-        if not self.options.cancel_on_timeout:
-            return WaitResult(error=tracker.timeout_error("it runs on, because cancel_on_timeout=False"))
-        canceled = cancel_within(self.hook.settings, self.job_id, _CANCEL_SECONDS)
-        if canceled.has_ended and canceled.status != "canceled":
-            return self._timeout_or_result(tracker, canceled.status)
-        if canceled.problem is not None:
-            return WaitResult(error=tracker.timeout_error(f"it could not be canceled: {canceled.problem}"))
-        how = "was" if canceled.has_ended else "was asked to be"
-        return WaitResult(error=tracker.timeout_error(f"it {how} canceled because cancel_on_timeout=True"))
-
-    def _timeout_or_result(self, tracker: WaitTracker, status: str | None) -> WaitResult:
-        try:
-            current = fetch_status(self.hook, self.job_id)
-        except PolarisError as error:
-            return WaitResult(error=tracker.timeout_error(f"it is {status!r} by now, but can't be described: {error}"))
-        if current.state is None:
-            return WaitResult(error=tracker.timeout_error(f"it was {status!r} and then {current.status!r}"))
-        return WaitResult(current.state)
-
-    def _killed(self) -> PolarisJobError:
-        result = self.kill.result
-        if result is None:
-            what = "it runs on, because cancel_on_kill=False"
-        elif result.problem is not None:
-            what = f"it could not be canceled: {result.problem}"
-        elif result.has_ended:
-            what = f"it has ended with {result.status!r}"
-        else:
-            what = "it was asked to be canceled"
-        return PolarisJobCanceledError(
-            with_link(f"the task was killed while Polaris job {self.job_id!r} was at work; {what}.", self.url),
-            job_id=self.job_id,
-            state=None if result is None else result.status,
-            console_url=self.url,
-        )
 
     def _push(self, facts: JobFacts) -> None:
         self.ti.xcom_push(key=JOB_XCOM_KEY, value=dict(facts))

@@ -14,7 +14,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisJobTimeoutError,
     PolarisNotFoundError,
 )
-from airflow_provider_polaris.jobs.status.state import TERMINAL_STATUSES, normalize_status
+from airflow_provider_polaris.jobs.status.statuses import TERMINAL_STATUSES, normalize_status
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook

@@ -14,7 +14,7 @@ from airflow_provider_polaris.jobs.status.state import JobState
 #: How to submit although rows may be added twice.
 OVERRIDE: Final = (
     "To submit anyway, which may add rows twice, run the task with repeat_append=True "
-    "(repeat_append='{{ params.repeat_append }}' lets one run say so)."
+    "(repeat_append='{{ params.repeat_append }}' allows it for one run)."
 )
 _MARK_SUCCESS: Final = "If its rows are what you want, mark the task as success."
 

@@ -16,7 +16,8 @@ from airflow_provider_polaris.jobs.errors import PolarisJobTimeoutError, Polaris
 from airflow_provider_polaris.jobs.idempotency.fingerprint import changed_fields
 from airflow_provider_polaris.jobs.idempotency.matching import JobCriteria, adds_rows
 from airflow_provider_polaris.jobs.spec.context import takes_marker
-from airflow_provider_polaris.jobs.status.state import STATUSES_WITHOUT_EFFECT, JobState
+from airflow_provider_polaris.jobs.status.state import JobState
+from airflow_provider_polaris.jobs.status.statuses import STATUSES_WITHOUT_EFFECT
 from airflow_provider_polaris.operators.submission.attempt import SubmissionAttempt
 from airflow_provider_polaris.operators.submission.cancel_previous import cancel_and_wait
 from airflow_provider_polaris.operators.submission.find_job import (

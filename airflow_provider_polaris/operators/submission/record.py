@@ -79,7 +79,7 @@ class Record:
 
     @property
     def may_have_job(self) -> bool:
-        """Whether a job was sent of which there has been no word that it doesn't exist."""
+        """Whether a job was sent and nothing shows that it doesn't exist."""
         return self.job_id is not None or self.sent is not None
 
     def to_json(self) -> dict[str, Any]:

@@ -53,9 +53,8 @@ class AgeOutCopyOperator(PolarisTableToTableOperator):
         empty = [bucket for bucket in plan.buckets if bucket not in counts]
         if empty:
             raise PolarisGuardError(
-                f"table {plan.source!r} has no rows in {format_intervals(merge(empty))} any more, where it had some "
-                f"when this was "
-                "planned; the copy would empty that part of the target. Nothing was submitted. Clear task "
+                f"table {plan.source!r} no longer has rows in {format_intervals(merge(empty))}, where it had some when "
+                "this was planned; the copy would empty that part of the target. Nothing was submitted. Clear task "
                 f"{self.first_task!r} with its downstream tasks: it checks both tables again."
             )
         reasons = not_replaceable(survey, plan, counts)
@@ -67,5 +66,5 @@ class AgeOutCopyOperator(PolarisTableToTableOperator):
         return (
             f"wait for other jobs that change {self.source_table!r} where it is copied",
             *super().describe_guards(),
-            "fail if a planned partition has no rows any more, or may have been aged before",
+            "fail if a planned partition no longer has rows, or may have been aged before",
         )

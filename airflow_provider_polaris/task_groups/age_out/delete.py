@@ -91,7 +91,7 @@ class AgeOutDeleteOperator(PolarisBaseOperator):
         """Return the checks of the guard."""
         return (
             "wait for other jobs that change the two tables there, and for those that read the source",
-            "prove once more, by queries, that the target has everything, and fail if it hasn't",
+            "repeat the proof, by queries, that the target has all rows, and fail if it doesn't",
         )
 
     def check_result(self, run: JobRun) -> None:

@@ -57,9 +57,8 @@ class DeletionCheck:
         named = ", ".join(f"{each.interval!r} of version {each.version!r}" for each in wrong[:5])
         is_coarse = any(each.span is None or not any(span.contains(each.span) for span in spans) for each in wrong)
         why = (
-            f"segments that reach outside of what was proven ({format_intervals(spans)}), because they were written "
-            f"with another "
-            f"partitionedBy than {plan.granularity.value!r}"
+            f"segments that exceed the proven intervals ({format_intervals(spans)}), because they were written with "
+            f"another partitionedBy than {plan.granularity.value!r}"
             if is_coarse
             else "rows that arrived after the copy and are not proven to be in the target"
         )
@@ -73,7 +72,7 @@ class DeletionCheck:
                 "whose source is its target), then run the group again with on_aged_target='replace'."
                 if is_coarse
                 else "Run the group again with on_aged_target='replace': the source has all rows that the target's "
-                "were made of, and the late ones."
+                "rows were built from, and the late rows."
             )
         )
 
@@ -92,10 +91,9 @@ class DeletionCheck:
         if left:
             rows = sum(count.rows for count in left.values())
             raise PolarisGuardError(
-                f"table {plan.source!r} has {rows:,} rows in {format_intervals(merge(left))} after the deletion: "
-                f"they arrived "
-                "after it or were restored, or Polaris didn't delete them. Nothing is lost. Run the group again for "
-                "that time: it ages them, or says what to do."
+                f"table {plan.source!r} has {rows:,} rows in {format_intervals(merge(left))} after the deletion: they "
+                "arrived after it or were restored, or Polaris didn't delete them. Nothing is lost. Run the group "
+                "again for that time: it ages them, or its error describes the fix."
             )
 
     def _restore(self, segments: Sequence[UnusedSegment]) -> str:
@@ -111,8 +109,8 @@ class DeletionCheck:
         if not failed:
             return f"They were restored (Polaris job {', '.join(map(repr, jobs))})."
         return (
-            f"They could not be restored ({failed[0].describe()}) and can be by hand, for 30 days, once no live data "
-            f"is in the way: PolarisRestoreDataOperator(table_name={self._plan.source!r}, interval=..., "
+            f"They could not be restored ({failed[0].describe()}). You can restore them manually for 30 days, once no "
+            f"live data overlaps them: PolarisRestoreDataOperator(table_name={self._plan.source!r}, interval=..., "
             "versions=[...])."
         )
 
@@ -136,7 +134,7 @@ class DeletionCheck:
                 raise PolarisGuardUnansweredError(
                     f"the deletion from table {self._plan.source!r} took segments that were not proven to be in table "
                     f"{self._plan.target!r}, and Polaris job {', '.join(map(repr, active))}, which restores them, has "
-                    "not ended yet. Look at that job; a retry of this task checks again."
+                    "not ended yet. Check that job; a retry of this task checks again."
                 )
 
     def _job_state(self, job_id: str) -> JobState:

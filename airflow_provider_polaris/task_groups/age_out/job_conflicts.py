@@ -7,7 +7,8 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_polaris.jobs.errors import PolarisGuardUnansweredError
-from airflow_provider_polaris.jobs.status.state import ACTIVE_STATUSES, JobState
+from airflow_provider_polaris.jobs.status.state import JobState
+from airflow_provider_polaris.jobs.status.statuses import ACTIVE_STATUSES
 from airflow_provider_polaris.operators.guards.job_conflicts import CONFLICT_LIMIT, ConflictGuard, WriteScope
 from airflow_provider_polaris.task_groups.table_counts import TableCounter
 
@@ -70,8 +71,8 @@ def wait_for_readers(survey: TableCounter, table: str) -> None:
             waited = (survey.limits.clock.now() - start).total_seconds()
             raise PolarisGuardUnansweredError(
                 f"table {table!r} is still read by Polaris job {', '.join(names[:5])} after {waited:.0f} s, and "
-                "Polaris deletes nothing from a table that is read. Nothing was deleted. Look at that job and cancel "
-                "it if it hangs; a retry of this task waits again."
+                "Polaris deletes nothing from a table that is read. Nothing was deleted. Check that job and cancel it "
+                "if it hangs; a retry of this task waits again."
             )
 
 

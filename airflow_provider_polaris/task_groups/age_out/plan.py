@@ -86,7 +86,7 @@ class AgeOutPlanOperator(ReadOnlyTask):
             raise AirflowSkipException(str(why)) from None
         for window in plan.windows:
             self.log.info("Will be aged: %s, %s rows.", window.interval, f"{window.rows:,}")
-        self.log.info("It will be proven by %s.", plan.way)
+        self.log.info("The proof method is %s.", plan.way)
         return plan.to_json()
 
     def _request(self, context: Context) -> AgeOutRequest:

@@ -100,16 +100,17 @@ class Planner:
         survey, request = self._survey, self._request
         if request.source == request.target:
             raise PolarisSpecError(
-                f"target_table {request.target!r} is the source, too: what was copied would be deleted. Roll a table "
-                "up in place with PolarisTableToTableOperator alone, from a finer to a coarser rollup_granularity."
+                f"target_table {request.target!r} is also the source, so the copied rows would be deleted. Roll a "
+                "table up in place with PolarisTableToTableOperator alone, from a finer to a coarser "
+                "rollup_granularity."
             )
         source, target = survey.source(request.source), survey.find(request.target)
         partition = self._partition(source, target)
         window = aged_interval(request.run, request.age, partition)
         if window is None:
             raise NothingToDo(
-                f"in the run of {request.run.to_wire()!r} no {partition.value} of table {request.source!r} comes of "
-                "age: a later run takes it whole. Nothing was changed."
+                f"in the run of {request.run.to_wire()!r} no {partition.value} of table {request.source!r} reaches the "
+                "age: a later run ages all of it. Nothing was changed."
             )
         spec = self._spec([window])
         plan = self._first_plan(spec, source, target, window, partition)
@@ -118,8 +119,8 @@ class Planner:
             self._check_deletions(plan, window)
         if not counts:
             raise NothingToDo(
-                f"table {request.source!r} has no rows in {window.to_wire()!r}{_filtered(plan)}: it was aged already, "
-                "or there never were any. Nothing was changed."
+                f"table {request.source!r} has no rows in {window.to_wire()!r}{_filtered(plan)}: they were aged "
+                "already, or never existed. Nothing was changed."
             )
         if request.fails_on_stream:
             check_streams(survey.hook, request.source, bounding_interval(list(counts)).end, survey.limits.clock.now())
@@ -143,13 +144,13 @@ class Planner:
         segments = (spec.context or {}).get("includeSegmentSource", "NONE")
         if segments != "NONE":
             raise PolarisSpecError(
-                f"context includeSegmentSource {segments!r} would copy rows that are still "
-                "in a stream's memory, and these are not deleted: they would be in both tables. Take it out."
+                f"context includeSegmentSource {segments!r} would copy rows that are still in a stream's memory, and "
+                "these are not deleted: they would be in both tables. Remove it."
             )
         if spec.filter_expression is not None and not self._request.drop_filtered:
             raise PolarisSpecError(
-                f"filter_expression {spec.filter_expression!r} leaves rows out of the copy, and the deletion takes "
-                "them, too. Pass drop_filtered=True if they shall be lost, or take the filter out."
+                f"filter_expression {spec.filter_expression!r} excludes rows from the copy, but the deletion removes "
+                "them, too. Pass drop_filtered=True to delete them without a copy, or remove the filter."
             )
         return spec
 
@@ -181,8 +182,9 @@ class Planner:
             counts = {**survey.count(source, sql, plan.granularity, plan.context, words), **counts}
         if len(counts) > _MOST_PARTITIONS:
             raise PolarisGuardError(
-                f"{len(counts):,} time partitions ({plan.granularity.value}) would be aged at once, and a job can "
-                f"write {_MOST_PARTITIONS:,}. Nothing was changed. Let a run stand for less time, or lower catch_up."
+                f"{len(counts):,} time partitions ({plan.granularity.value}) would be aged at once, but a job can "
+                f"write at most {_MOST_PARTITIONS:,}. Nothing was changed. Use shorter run intervals, or lower "
+                "catch_up."
             )
         return counts
 
@@ -206,8 +208,8 @@ class Planner:
             raise aged_before(plan.source, plan.target, own)
         for bucket, why in reasons.items():
             self._survey.log.warning(
-                "Left out of catch_up: %s. Table %r has rows there already: %s. Age it by a run of its own, whose "
-                "error says what to do.",
+                "Left out of catch_up: %s. Table %r already has rows there: %s. Age it in a separate run, whose error "
+                "describes the fix.",
                 bucket,
                 plan.target,
                 why,
@@ -215,8 +217,8 @@ class Planner:
         rest = {bucket: count for bucket, count in counts.items() if bucket not in reasons}
         if not rest:
             raise NothingToDo(
-                f"nothing of table {plan.source!r} can be aged: {window.to_wire()!r} has no rows and what catch_up "
-                "found was left out. Nothing was changed."
+                f"nothing of table {plan.source!r} can be aged: {window.to_wire()!r} has no rows, and the partitions "
+                "of catch_up were left out. Nothing was changed."
             )
         return rest
 
@@ -232,12 +234,11 @@ class Planner:
             beside = unproven(own, merge(job.spans), until)
             if beside:
                 raise PolarisGuardError(
-                    f"{job} was to delete {format_intervals(job.spans)} from table {plan.source!r} and took "
-                    f"segments that reach "
-                    f"further: {', '.join(repr(each.interval) for each in beside[:5])}. It is not proven that "
-                    "their rows are elsewhere. Nothing was changed by this task. Bring them back, for example with "
+                    f"{job} was to delete {format_intervals(job.spans)} from table {plan.source!r} and took segments "
+                    f"that reach further: {', '.join(repr(each.interval) for each in beside[:5])}. It is not proven "
+                    "that their rows are elsewhere. This task changed nothing. Restore them, for example with "
                     f"PolarisRestoreDataOperator(table_name={plan.source!r}, interval={beside[0].interval!r}, "
-                    f"versions=[{beside[0].version!r}]); if they were meant to go, mark this task as skipped."
+                    f"versions=[{beside[0].version!r}]); if the deletion was intended, mark this task as skipped."
                 )
 
 

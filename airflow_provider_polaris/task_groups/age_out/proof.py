@@ -105,11 +105,11 @@ class CopyProof:
                 return
             if not is_logged:
                 is_logged = True
-                survey.log.info("Waiting until table %r is available: what the copy wrote is being loaded.", name)
+                survey.log.info("Waiting until table %r is available: the copied rows are being loaded.", name)
             if not survey.limits.sleep(survey.poll_interval * survey.limits.clock.jitter(), end):
                 raise PolarisGuardUnansweredError(
-                    f"table {name!r} is still 'unavailable': what the copy wrote is not all loaded, so it can't be "
-                    "counted. Nothing was deleted. Look at the table; a retry of this task waits again."
+                    f"table {name!r} is still 'unavailable': not all copied rows are loaded, so they can't be counted. "
+                    "Nothing was deleted. Check the table; a retry of this task waits again."
                 )
 
     def _compare(self, job: JobState) -> Counts:
@@ -121,9 +121,8 @@ class CopyProof:
             source = self._survey.count_source(self._plan)
             if not source:
                 raise AlreadyAged(
-                    f"table {self._plan.source!r} has no rows in {format_intervals(self._plan.spans)} any more: it "
-                    f"was aged "
-                    "already. Nothing was deleted."
+                    f"table {self._plan.source!r} no longer has rows in {format_intervals(self._plan.spans)}: it was "
+                    "aged already. Nothing was deleted."
                 )
             wrong, has_less = self._difference(job, source, target)
             if wrong is None:
@@ -139,7 +138,7 @@ class CopyProof:
         empty = [bucket for bucket in plan.buckets if bucket not in source]
         if empty:
             return (
-                f"table {plan.source!r} has no rows in {format_intervals(merge(empty))} any more, where it had some",
+                f"table {plan.source!r} no longer has rows in {format_intervals(merge(empty))}, where it had some",
                 False,
             )
         if plan.way.by_partition:
@@ -153,7 +152,7 @@ class CopyProof:
             reported = metrics.get(name)
             if not isinstance(reported, int) or isinstance(reported, bool):
                 silent = f"copy job {job.job_id!r} doesn't report its {name}; map a count, such as measures="
-                return silent + "{'rows': 'COUNT(*)'}, to prove the next ones by", False
+                return silent + "{'rows': 'COUNT(*)'}, to prove later copies", False
             if reported != rows:
                 has_less = name == "numRowsPersisted" and rows < reported
                 why = f"copy job {job.job_id!r} reports {name} {reported:,}, but table {table!r} has {rows:,} rows"

@@ -45,9 +45,9 @@ def check_streams(hook: PolarisHook, source: str, newest: datetime, now: datetim
             accepts = "of any age" if oldest is None else f"from {format_instant(oldest)} on"
             raise PolarisGuardError(
                 f"streaming job {stream.job_id!r} into table {source!r} accepts rows {accepts} "
-                f"(lateMessageRejectionPeriod {lateness!r}), and data up to {format_instant(newest)} was to be aged: a "
-                "row that comes late would find its partition aged and deleted. Nothing was changed. Let older_than be "
-                "longer than that period, or shorten it. If no such rows will come, run the group with "
+                f"(lateMessageRejectionPeriod {lateness!r}), and data up to {format_instant(newest)} would be aged: a "
+                "late row would arrive after its partition was deleted. Nothing was changed. Set older_than to more "
+                "than that period, or shorten the period. If no such rows will arrive, run the group with "
                 "on_open_stream='continue' (on_open_stream='{{ params.on_open_stream }}' allows it for one run)."
             )
 

@@ -79,7 +79,7 @@ class TableHistories:
         if not history.reaches(since):
             return f"the newest {_MOST_JOBS:,} jobs into table {self._source!r} don't show what was removed from it"
         for job in history.changes(spans, since, only_removals=True):
-            return f"{job} took rows out of table {self._source!r} there"
+            return f"{job} removed rows from table {self._source!r} there"
         segments = removed_since(self.unused(bounding_interval(spans)), spans, since)
         if segments:
             first = segments[0]
@@ -116,7 +116,7 @@ class TableHistories:
         if len(segments) > _MOST_SEGMENTS:
             raise PolarisGuardError(
                 f"table {self._source!r} has more than {_MOST_SEGMENTS:,} segments in {within.to_wire()!r} that were "
-                "replaced or deleted, too many to check; nothing was done. Age shorter intervals, a run each."
+                "replaced or deleted, too many to check; nothing was done. Age shorter intervals, one run each."
             )
         return segments
 
@@ -137,11 +137,10 @@ class TableHistories:
         self._described += 1
         if self._described > _MOST_DESCRIBES:
             raise PolarisGuardError(
-                f"it takes more than {_MOST_DESCRIBES} requests to find out which jobs changed tables "
-                f"{self._source!r} and {self._target!r}, because the list of jobs doesn't show what each one changed; "
-                "nothing was done. If "
-                "you know that the source has all rows that the target's were made of, run the group with "
-                "on_aged_target='replace' (on_aged_target='{{ params.on_aged_target }}' allows it for one run)."
+                f"it takes more than {_MOST_DESCRIBES} requests to find out which jobs changed tables {self._source!r} "
+                f"and {self._target!r}, because the list of jobs doesn't show what each one changed; nothing was done. "
+                "If you are sure that the source has all rows that the target's rows were built from, run the group "
+                "with on_aged_target='replace' (on_aged_target='{{ params.on_aged_target }}' allows it for one run)."
             )
         try:
             return self._hook.get_job(job_id)
@@ -159,11 +158,11 @@ def aged_before(source: str, target: str, reasons: Sequence[tuple[Interval, str]
     """
     places = format_intervals([bucket for bucket, _ in reasons])
     return PolarisGuardError(
-        f"table {target!r} has rows in {places} already, and replacing them by the rows that {source!r} has there now "
-        f"could lose some: {reasons[0][1]}. Nothing was changed. If the source's rows there came late, after the "
-        "others were aged and deleted, add them with PolarisTableToTableOperator(ingestion_mode='append', "
+        f"table {target!r} has rows in {places} already, and replacing them with the rows that {source!r} has there "
+        f"now could lose some: {reasons[0][1]}. Nothing was changed. If the source's rows there arrived late, after "
+        "the others were aged and deleted, add them with PolarisTableToTableOperator(ingestion_mode='append', "
         f"source_interval={reasons[0][0].to_wire()!r}, ...) and the same columns, then delete them with "
         f"PolarisDeleteDataOperator(table_name={source!r}, intervals={reasons[0][0].to_wire()!r}). If the source has "
-        "all rows that the target's were made of, because they were restored, for example, run the group with "
+        "all rows that the target's rows were built from (for example, because they were restored), run the group with "
         "on_aged_target='replace' (on_aged_target='{{ params.on_aged_target }}' allows it for one run)."
     )

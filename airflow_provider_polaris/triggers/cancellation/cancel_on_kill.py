@@ -13,7 +13,8 @@ import logging
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError
-from airflow_provider_polaris.jobs.status.state import TERMINAL_STATUSES, CancelResult, normalize_status
+from airflow_provider_polaris.jobs.status.state import CancelResult
+from airflow_provider_polaris.jobs.status.statuses import TERMINAL_STATUSES, normalize_status
 from airflow_provider_polaris.triggers.cancellation.open_questions import (
     MOST_QUESTIONS,
     LogLine,
@@ -118,8 +119,8 @@ def ask_why(
     task = open_questions().open(question)
     if task is None:
         log.warning(
-            "The trigger was stopped, and the reason is not polled: %d such questions are open already. Polaris job %r "
-            "may run on; the next try or a clear of the task settles it.",
+            "The trigger was stopped, and the task's state is not polled: the limit of %d such checks is reached. "
+            "Polaris job %r may run on; the next try or a clear of the task settles it.",
             MOST_QUESTIONS,
             job_id,
         )

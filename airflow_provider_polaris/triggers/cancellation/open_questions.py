@@ -105,8 +105,8 @@ class OpenQuestions:
             line = await self._poll(question)
         except asyncio.CancelledError:
             _LOG.warning(
-                "The triggerer ends, and Polaris job %r of %s may run on, because the question whether the task still "
-                "waits for it is open: %s. The next try or a clear of the task settles it.",
+                "The triggerer ends, and Polaris job %r of %s may run on, because it is unknown whether the task still "
+                "waits for it: %s. The next try or a clear of the task settles it.",
                 job_id,
                 key,
                 question.last,
@@ -162,7 +162,7 @@ class OpenQuestions:
         question.is_proven, question.last = True, "Polaris gave no answer yet"
         result = await question.cancel(job_id)
         if result.again:
-            question.last, question.is_unanswered = f"Polaris could not be asked to cancel it: {result.problem}", True
+            question.last, question.is_unanswered = f"the cancel request failed: {result.problem}", True
             return None
         return _canceled(result, job_id, question.because)
 
@@ -181,8 +181,8 @@ def _canceled(result: CancelResult, job_id: str, because: str) -> LogLine:
         )
     return LogLine(
         logging.INFO,
-        f"The task no longer waits for it; Polaris was asked to cancel job {job_id!r} because {because}, it is now "
-        f"{result.status!r}.",
+        f"The task no longer waits for it; the cancellation of Polaris job {job_id!r} was requested because {because}. "
+        f"Its status is {result.status!r}.",
     )
 
 

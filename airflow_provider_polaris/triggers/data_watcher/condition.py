@@ -13,7 +13,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisProtocolError
-from airflow_provider_polaris.jobs.sql.expressions import quote_identifier
+from airflow_provider_polaris.jobs.sql.parsing import quote_identifier
 from airflow_provider_polaris.jobs.sql.single_expression import enclose
 from airflow_provider_polaris.jobs.time.instant import (
     OPEN_END,

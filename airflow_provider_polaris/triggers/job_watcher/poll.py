@@ -9,7 +9,6 @@ terminal status. A job that is missing from a list may have ended, or the list m
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,19 +19,19 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisProtocolError,
     PolarisTransportError,
 )
-from airflow_provider_polaris.jobs.status.state import ACTIVE_STATUSES, TERMINAL_STATUSES, JobState, normalize_status
-from airflow_provider_polaris.jobs.time.instant import UnreadableInstantError, parse_instant
+from airflow_provider_polaris.jobs.status.state import JobState
+from airflow_provider_polaris.jobs.status.statuses import normalize_status
 from airflow_provider_polaris.triggers.job_watcher import request_budget
-from airflow_provider_polaris.triggers.job_watcher.poll_ownership import PollAbandonedError, PollOwnership
-from airflow_provider_polaris.triggers.job_watcher.poll_result import (
-    _LONGEST_REST,
-    _POLLS_REMEMBERED,
-    PollResult,
-    PollTime,
-    fail,
-    is_for_all,
+from airflow_provider_polaris.triggers.job_watcher.poll_lists import (
+    ACTIVE,
+    DATE_EVERY,
+    ENDED,
+    PollState,
+    created_at,
+    list_jobs,
 )
-from airflow_provider_polaris.triggers.job_watcher.progress import ProgressPoller
+from airflow_provider_polaris.triggers.job_watcher.poll_ownership import PollAbandonedError, PollOwnership
+from airflow_provider_polaris.triggers.job_watcher.poll_result import PollResult, PollTime, fail, is_for_all
 from airflow_provider_polaris.triggers.job_watcher.single_status import (
     ask,
     brief_state,
@@ -47,25 +46,6 @@ from airflow_provider_polaris.triggers.polling.schedule import is_due
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import PolarisClient
-
-
-#: All job types except streaming jobs, which don't end (polaris-sdk 20250425.14.0).
-_TYPES: Final = ("batch", "sql", "delete_data", "restore_data", "drop_table")
-
-
-_ACTIVE: Final = tuple(sorted(ACTIVE_STATUSES))
-
-
-_ENDED: Final = tuple(sorted(TERMINAL_STATUSES))
-
-
-#: Rows between two checks of the creation date. Divides the page size, so that the check precedes the next page
-#: request.
-_DATE_EVERY: Final = request_budget.OVERLAP
-
-
-#: Fields that a poll reads from a row. Whole rows are requested only if a waiter wants the whole state.
-_FIELDS: Final = ("id", "executionStatus", "createdTimestamp")
 
 
 #: Consecutive failed single requests that end the poll: before any job got an answer, and after one did.
@@ -93,7 +73,7 @@ def poll(
     :param moment: Time of this poll.
     :param turn: Ownership of the poll state. The event loop takes it to end a poll that hangs in a request. The thread
         then changes nothing more, and the loop uses the results up to that request.
-    :param apart: Jobs that are requested separately. This poll only looks for them in lists.
+    :param apart: Jobs that are requested separately. This poll only searches the lists for them.
     """
     poll_run = _PollRun(client, waiters, memory, moment, turn or PollOwnership(), apart)
     try:
@@ -235,7 +215,7 @@ class _PollRun:
                 waiter.unlisted = waiter.unlisted or waiter.asked == self._now
 
     def _search_lists(self, wanted: WaitersByJob) -> None:
-        rows = self._find(wanted, self._list(_ACTIVE, "ASC", request_budget.most_pages(len(self._waiters))))
+        rows = self._find(wanted, self._list(ACTIVE, "ASC", request_budget.most_pages(len(self._waiters))))
         self._requests = request_budget.pages_of(rows)
         self._memory.record_list_pages(self._requests)
         hinted = [group[0] for group in wanted if not group[0].unlisted]
@@ -245,24 +225,15 @@ class _PollRun:
     def _search_ended(self, wanted: WaitersByJob, oldest: float) -> None:
         """Look up the missing jobs among the ended jobs, back to the oldest creation."""
         most = request_budget.pages_left(len(self._waiters), self._requests)
-        rows = self._find(wanted, self._list(_ENDED, "DESC", most), oldest=oldest, most=request_budget.rows_of(most))
+        rows = self._find(wanted, self._list(ENDED, "DESC", most), oldest=oldest, most=request_budget.rows_of(most))
         self._requests += request_budget.pages_of(rows)
         for group in wanted:
             for waiter in group:
                 waiter.misses += 1
 
     def _list(self, statuses: Sequence[str], order: str, most_pages: int) -> Iterator[dict[str, Any]]:
-        # A row can shift between pages while jobs end. The next poll finds it; this poll keeps its request budget.
         whole = any(waiter.wants_state for waiter in self._waiters)
-        return self._client.iter_jobs(
-            type=_TYPES,
-            execution_status=statuses,
-            sort_order=order,
-            page_size=request_budget.PAGE_ROWS,
-            most_pages=most_pages,
-            complete=False,
-            fields=None if whole else _FIELDS,
-        )
+        return list_jobs(self._client, statuses, order, most_pages, whole=whole)
 
     def _find(
         self,
@@ -286,7 +257,7 @@ class _PollRun:
                     break
             if count == most:
                 break
-            if oldest is not None and count % _DATE_EVERY == 0 and (_created(row) or oldest) < oldest:
+            if oldest is not None and count % DATE_EVERY == 0 and (created_at(row) or oldest) < oldest:
                 break
         return count
 
@@ -294,10 +265,10 @@ class _PollRun:
         """
         Yield rows, and release the ownership during requests. Reads a fixed number of rows that divides the page size.
         """
-        count = _DATE_EVERY
-        while count == _DATE_EVERY:
+        count = DATE_EVERY
+        while count == DATE_EVERY:
             with self._turn.request():
-                some = list(islice(rows, _DATE_EVERY))
+                some = list(islice(rows, DATE_EVERY))
             count = len(some)
             yield from some
 
@@ -305,7 +276,7 @@ class _PollRun:
         for waiter in group:
             waiter.unlisted = False
             if waiter.created is None:
-                waiter.created = _created(row)
+                waiter.created = created_at(row)
         state = brief_state(row) if any(waiter.wants_state for waiter in group) else None
         self._record_status(group, status, state)
 
@@ -314,52 +285,3 @@ def _creation(waiter: Waiter, today: float) -> float:
     if waiter.created is not None:
         return waiter.created
     return request_budget.oldest_creation(waiter.started, waiter.misses, today)
-
-
-def _created(row: dict[str, Any]) -> float | None:
-    text = row.get("createdTimestamp")
-    try:
-        return parse_instant(text).timestamp() if isinstance(text, str) else None
-    except (UnreadableInstantError, OverflowError, ValueError):
-        return None
-
-
-@dataclass
-class PollState:
-    """
-    State that is kept between polls, in addition to the state of each waiter.
-
-    :param list_pages: Pages of the list of active jobs in the last poll that read it; None if unknown or outdated.
-    :param lists_refused: Polaris rejected the list request as invalid, so it isn't sent again.
-    :param progress: Polls the progress of jobs.
-    """
-
-    list_pages: int | None = None
-    lists_refused: bool = False
-    progress: ProgressPoller = field(default_factory=ProgressPoller)
-    _polls: int = 0
-    _rest: int = 0
-    _next_rest: int = 1
-
-    def record_list_pages(self, list_pages: int) -> None:
-        """Store the length of the list."""
-        self.list_pages, self._polls, self._next_rest = list_pages, 0, 1
-
-    def skip_lists(self) -> None:
-        """Skip lists in the next poll, because they fail. Each call doubles the number of skipped polls."""
-        self._rest, self._next_rest = self._next_rest, min(2 * self._next_rest, _LONGEST_REST)
-
-    def resume_lists(self) -> None:
-        """Read lists again in the next poll, because single requests fail, too."""
-        self._rest = 0
-
-    def can_read_lists(self) -> bool:
-        """Return whether this poll may read lists. Call it once for each poll."""
-        self._rest -= 1
-        return not self.lists_refused and self._rest < 0
-
-    def expire_list_pages(self) -> None:
-        """Discard the stored list length after 30 polls, because the list may be shorter."""
-        self._polls += 1
-        if self._polls >= _POLLS_REMEMBERED:
-            self.list_pages = None

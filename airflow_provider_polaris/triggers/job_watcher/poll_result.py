@@ -5,19 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
 
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisAuthError, PolarisError, PolarisThrottledError
 from airflow_provider_polaris.jobs.shortening import shorten_error
 from airflow_provider_polaris.triggers.job_watcher.waiter import Observation, Waiter
 from airflow_provider_polaris.triggers.polling.connection import is_unauthorized
 from airflow_provider_polaris.triggers.polling.schedule import is_due
-
-_POLLS_REMEMBERED: Final = 30
-
-
-#: Maximum number of polls that skip lists after lists failed.
-_LONGEST_REST: Final = 32
 
 
 @dataclass

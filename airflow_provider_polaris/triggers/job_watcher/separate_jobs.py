@@ -134,7 +134,7 @@ class SeparateJobs:
         seconds = now - self._began.get(job_id, now)
         if seconds >= _LONGEST_SECONDS:
             error = PolarisTransportError(
-                f"Polaris has not answered for {seconds:.0f} s when it was asked for the status of job {job_id!r}."
+                f"Polaris has not answered a status request for job {job_id!r} for {seconds:.0f} s."
             )
             self._deliver(Reply(job_id, error=error), now)
 

@@ -19,7 +19,8 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisTransportError,
 )
 from airflow_provider_polaris.jobs.shortening import LONGEST_TEXT, LONGEST_WORD, shorten, shorten_error
-from airflow_provider_polaris.jobs.status.state import Health, JobState, LogEntry, is_known_status, normalize_status
+from airflow_provider_polaris.jobs.status.state import Health, JobState, LogEntry
+from airflow_provider_polaris.jobs.status.statuses import is_known_status, normalize_status
 from airflow_provider_polaris.triggers.job_watcher.waiter import Observation, Waiter
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from airflow_provider_polaris.jobs.errors import (
 )
 from airflow_provider_polaris.jobs.guards.conflicts import written_intervals
 from airflow_provider_polaris.jobs.shortening import LONGEST_WORD, shorten
-from airflow_provider_polaris.jobs.status.state import ACTIVE_STATUSES, WRITING_TYPES, JobState
+from airflow_provider_polaris.jobs.status.state import WRITING_TYPES, JobState
+from airflow_provider_polaris.jobs.status.statuses import ACTIVE_STATUSES
 from airflow_provider_polaris.jobs.time.instant import format_instant
 from airflow_provider_polaris.jobs.time.interval import Interval
 from airflow_provider_polaris.triggers.job_watcher.poll_result import is_for_all

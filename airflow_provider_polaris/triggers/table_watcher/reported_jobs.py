@@ -107,8 +107,8 @@ class ReportedJobs:
         if self._store.is_there:
             return ""
         return (
-            " This Airflow keeps no state of assets (it came with 3.3), so what completes while no triggerer runs "
-            "fires nothing."
+            " This Airflow stores no state of assets (new in 3.3), so jobs that complete while no triggerer runs fire "
+            "nothing."
         )
 
     async def _ask(self, missing: frozenset[str]) -> Mapping[str, JobState | None]:
@@ -149,4 +149,4 @@ class ReportedJobs:
     def _store_fails(self, error: PolarisError) -> None:
         if not self._is_store_failing:
             self._is_store_failing = True
-            self._log.warning("Table %r: what was reported can't be remembered. %s", self._interest.table, error)
+            self._log.warning("Table %r: the reported jobs can't be stored. %s", self._interest.table, error)

@@ -150,8 +150,8 @@ class TableWatch:
         if error is not None and self._failing_since is None:
             self._failing_since = now
             log.warning(
-                "Connection %r: the finished jobs can't be listed, so no watched table fires an event. Polls go on, "
-                "and what ends meanwhile will be seen. %s",
+                "Connection %r: the finished jobs can't be listed, so no watched table fires an event. Polling "
+                "continues, and jobs that end meanwhile will be reported. %s",
                 self._conn_id,
                 shorten(str(error), LONGEST_TEXT),
             )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which Authorization header goes out, and what a 401 does."""
+"""Which Authorization header is sent, and the effect of a 401."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def headers(server: Script) -> list[str]:
 def test_api_key_refused_in_one_form_is_sent_in_the_other(
     auth: str, forms: list[str], make_client: MakeClient, server: Script, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A 401 means not carried out: even a POST follows in the other form, which stays, and is logged once."""
+    """After a 401 nothing was carried out: even a POST is repeated in the other form, which is kept and logged once."""
     client = make_client(auth=auth)
     server.answer(UNAUTHORIZED, CREATED, RUNNING, RUNNING)
     with caplog.at_level(logging.INFO, logger="airflow_provider_polaris"):
@@ -58,7 +58,7 @@ def test_api_key_refused_in_one_form_is_sent_in_the_other(
 def test_api_key_refused_in_both_forms_is_an_auth_error(
     client: PolarisClient, server: Script, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Two requests, one sentence, and no claim that a form works."""
+    """Two requests, one message, and no statement that a form works."""
     server.answer(UNAUTHORIZED)
     with pytest.raises(PolarisAuthError) as caught:
         client.get_job_status("j1")
@@ -73,7 +73,7 @@ def test_api_key_refused_in_both_forms_is_an_auth_error(
 def test_api_key_that_worked_and_is_revoked_is_not_tried_in_the_other_form(
     client: PolarisClient, server: Script
 ) -> None:
-    """Once a form has worked, a 401 is about the key: each poll costs one request."""
+    """Once a form has worked, a 401 is caused by the key: each poll costs one request."""
     server.answer(RUNNING, UNAUTHORIZED)
     client.get_job_status("j1")
     with pytest.raises(PolarisAuthError):
@@ -82,14 +82,14 @@ def test_api_key_that_worked_and_is_revoked_is_not_tried_in_the_other_form(
 
 
 def test_api_key_form_is_not_settled_by_a_failing_gateway(client: PolarisClient, server: Script) -> None:
-    """A 503 says nothing of the key: the other form is still open afterwards."""
+    """A 503 proves nothing about the key: the other form is still tried afterwards."""
     server.answer(Reply(503), UNAUTHORIZED, RUNNING)
     assert client.get_job_status("j1") == "running"
     assert headers(server) == [ENCODED, ENCODED, RAW]
 
 
 def test_api_key_known_but_not_allowed_is_a_known_form(client: PolarisClient, server: Script) -> None:
-    """403 in the other form means that it was understood."""
+    """A 403 in the other form means that the form is right."""
     server.answer(UNAUTHORIZED, refusal(403), RUNNING)
     with pytest.raises(PolarisAuthError) as caught:
         client.get_job_status("j1")
@@ -110,7 +110,7 @@ def oauth(make_client: MakeClient, server: Script) -> PolarisClient:
 
 
 def test_oauth_buys_a_token_and_keeps_it(oauth: PolarisClient, server: Script) -> None:
-    """One token request with the client credentials in the form, then the bearer header."""
+    """One token request with the client credentials in a form, then the bearer header."""
     server.answer(token(), RUNNING)
     oauth.get_job_status("j1")
     oauth.get_job_status("j1")
@@ -130,7 +130,7 @@ def test_oauth_buys_a_token_and_keeps_it(oauth: PolarisClient, server: Script) -
 def test_oauth_renews_before_the_end(
     seconds: object, good_until: int, oauth: PolarisClient, server: Script, time: Time
 ) -> None:
-    """A minute before the end, or at half-time of a short life; five minutes if the answer does not say."""
+    """One minute before the end, or at half of a short lifetime; five minutes if the answer has no lifetime."""
     server.answer(token("tok-1111", seconds), RUNNING, RUNNING, token("tok-2222"), RUNNING)
     oauth.get_job_status("j1")
     time.elapsed = good_until - 1
@@ -141,7 +141,7 @@ def test_oauth_renews_before_the_end(
 
 
 def test_oauth_refused_token_is_renewed_once(oauth: PolarisClient, server: Script) -> None:
-    """A 401 buys one new token and sends the request, even a POST, once more."""
+    """After a 401 one new token is requested, and the request, even a POST, is sent again."""
     server.answer(token("tok-1111"), UNAUTHORIZED, token("tok-2222"), CREATED)
     assert oauth.create_job({"type": "batch"})["id"] == "0191"
     assert headers(server) == ["-", "Bearer tok-1111", "-", "Bearer tok-2222"]
@@ -161,7 +161,7 @@ def test_oauth_refused_twice_is_an_auth_error(oauth: PolarisClient, server: Scri
 
 @pytest.mark.parametrize("status", [400, 401])
 def test_oauth_with_bad_client_credentials_has_its_sentence(status: int, oauth: PolarisClient, server: Script) -> None:
-    """The token endpoint's refusal names what to check; the job was not sent."""
+    """The refusal of the token endpoint names what to check; the job was not sent."""
     server.answer(Reply(status, {"error": "unauthorized_client", "error_description": f"Invalid secret {SECRET}"}))
     with pytest.raises(PolarisAuthError) as caught:
         oauth.create_job({"type": "batch"})
@@ -173,7 +173,7 @@ def test_oauth_with_bad_client_credentials_has_its_sentence(status: int, oauth: 
 
 
 def test_oauth_token_endpoint_that_fails_is_asked_again(oauth: PolarisClient, server: Script, time: Time) -> None:
-    """Buying a token may be repeated."""
+    """A token request is idempotent."""
     server.answer(Reply(503), token(), RUNNING)
     assert oauth.get_job_status("j1") == "running"
     assert time.delays == [0.5]
@@ -199,7 +199,7 @@ def test_oauth_token_endpoint_that_is_away_is_a_transport_error(
     "body", [b"<html>", [], {}, {"access_token": ""}, {"access_token": 5}, {"access_token": "a\r\nX-Evil: 1"}]
 )
 def test_oauth_answer_without_a_token_is_a_protocol_error(body: object, oauth: PolarisClient, server: Script) -> None:
-    """Nothing that is no token gets into a header."""
+    """Only a valid token gets into a header."""
     server.answer(Reply(body=body))
     with pytest.raises(PolarisProtocolError) as caught:
         oauth.get_job_status("j1")
@@ -210,7 +210,7 @@ def test_oauth_answer_without_a_token_is_a_protocol_error(body: object, oauth: P
 
 
 def test_oauth_threads_share_one_token_request() -> None:
-    """Whoever comes first fetches; the others wait for that token."""
+    """The first thread fetches; the others wait for its token."""
     entered, go = threading.Event(), threading.Event()
     fetched: list[int] = []
 
@@ -236,7 +236,7 @@ def test_oauth_threads_share_one_token_request() -> None:
 
 
 def test_oauth_refusal_of_an_old_token_keeps_the_new_one() -> None:
-    """A late 401 for a token that another thread has replaced fetches nothing."""
+    """A late 401 for a token that another thread has replaced causes no request."""
     tokens = iter([b'{"access_token": "tok-1111"}', b'{"access_token": "tok-2222"}'])
     settings = ClientSettings(
         base_url="https://a.b.c.api.imply.io", project_id="p", auth="oauth", client_id="i", client_secret=SECRET
@@ -250,7 +250,7 @@ def test_oauth_refusal_of_an_old_token_keeps_the_new_one() -> None:
 
 
 def test_auth_objects_show_no_secret() -> None:
-    """What ends up in logs is the repr."""
+    """Logs contain the repr."""
     settings = ClientSettings(base_url="https://a.b.c.api.imply.io", project_id="p", api_key=KEY)
     assert repr(ApiKeyCredentials(settings)) == "ApiKeyCredentials('polaris_default', auth='api_key')"
     assert repr(HeaderAuth(RAW)) == "HeaderAuth(***)"
@@ -261,7 +261,7 @@ def test_auth_objects_show_no_secret() -> None:
     [(300, 240.0), (b"1e300", 86_340.0), (b"9" * 308, 86_340.0), (-1, 240.0), (b"true", 240.0), (b'"300"', 240.0)],
 )
 def test_oauth_token_lives_a_day_at_most(seconds: int | bytes, life: float) -> None:
-    """A life of 300 digits is neither believed nor computed with."""
+    """A lifetime of 300 digits is ignored."""
     now = [0.0]
     fetched: list[float] = []
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why no answer came, told from what was raised."""
+"""Classify why no answer arrived, from the raised exception."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ TIMED_OUT = requests.ReadTimeout(urllib3.exceptions.ReadTimeoutError(None, None,
 def test_loss_has_its_kind_and_says_whether_it_was_sent(
     error: BaseException, known: bool | None, kind: NoAnswerKind, sent: bool
 ) -> None:
-    """What is known of the request outranks the exception: what was not begun can't have arrived."""
+    """The state of the request overrides the exception: a request that was not begun can't have arrived."""
     loss = classify(error, sent=known, redact=NOTHING)
     assert (loss.kind, loss.sent) == (kind, sent)
 
 
 def test_loss_reason_is_the_innermost_text_masked() -> None:
-    """The layers of requests and urllib3 are peeled off, and secrets masked before anything is cut."""
+    """The layers of requests and urllib3 are removed, and secrets are masked before any truncation."""
     inner = ConnectionResetError(104, "Connection reset by hunter22")
     error = requests.ConnectionError(urllib3.exceptions.ProtocolError("Connection aborted.", inner))
     loss = classify(error, sent=True, redact=Redactor(["hunter22"]))
@@ -67,7 +67,7 @@ def test_loss_reason_is_the_innermost_text_masked() -> None:
 
 
 def test_loss_of_an_error_that_wraps_itself_ends() -> None:
-    """A cycle of causes is walked once."""
+    """A cycle of causes is followed once."""
     error = requests.ConnectionError("round")
     error.__context__ = ValueError(error)
     assert classify(error, sent=None, redact=NOTHING).reason == "round"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every shape of an error body."""
+"""All formats of an error body."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def read(data: Any, content_type: str = "application/json") -> Envelope:
     ],
 )
 def test_envelope_of_each_known_shape_gives_code_and_text(body: Any, code: str | None, sentence: str) -> None:
-    """Code and text are found wherever the sender puts them."""
+    """Code and text are found in every format."""
     envelope = read(body, "text/plain" if isinstance(body, bytes) else "application/json")
     assert (envelope.code, envelope.sentence(), envelope.remark) == (code, sentence, None)
 
@@ -84,13 +84,13 @@ def test_envelope_of_each_known_shape_gives_code_and_text(body: Any, code: str |
     ],
 )
 def test_envelope_of_a_body_that_is_none_is_described(body: bytes, content_type: str, remark: str) -> None:
-    """Pages, fragments and nothing at all are named as what they are."""
+    """Pages, fragments and empty bodies are described."""
     envelope = read_envelope(body, content_type)
     assert (envelope.code, envelope.text, envelope.remark) == (None, None, remark)
 
 
 def test_envelope_of_a_long_text_is_shortened() -> None:
-    """A megabyte of text does not fill the log."""
+    """A megabyte of text doesn't fill the log."""
     envelope = read_envelope(b"x" * 1_000_000, "text/plain")
     assert envelope.sentence() == f"{'x' * 300}… (1000000 characters)"
     assert len(read({"message": "y" * 9000}).sentence()) < 2100
@@ -103,7 +103,7 @@ def test_envelope_of_a_long_text_keeps_a_reason_at_either_end() -> None:
 
 
 def test_envelope_nested_without_end_is_read() -> None:
-    """Neither depth nor number of details can break it."""
+    """Neither the depth nor the number of details breaks the parser."""
     deep = b'{"innererror":' * 50_000 + b"{}" + b"}" * 50_000
     assert read_envelope(deep, "application/json").remark is not None
     many = read({"message": "m", "details": [{"message": str(number)} for number in range(99)]})
@@ -111,5 +111,5 @@ def test_envelope_nested_without_end_is_read() -> None:
 
 
 def test_envelope_text_stays_verbatim() -> None:
-    """Only the sentence is folded to one line."""
+    """Only the message is put on one line."""
     assert read({"code": "c", "message": " two\n lines. "}).text == " two\n lines. "

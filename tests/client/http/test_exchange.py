@@ -94,7 +94,7 @@ DRIPS: dict[str, Callable[[], Sends]] = {
 
 @pytest.mark.parametrize("sends", DRIPS.values(), ids=DRIPS)
 def test_answer_that_drips_ends_at_the_deadline(sends: Callable[[], Sends], time: Time, wire: MakeWire) -> None:
-    """Each byte comes within the read time-out, wherever it belongs; the answer as a whole does not."""
+    """Each byte arrives within the read timeout, but the whole response doesn't arrive before the deadline."""
     network = wire(lambda _: sends())
     with pytest.raises(PolarisTransportError) as caught:
         make_client(time).get_job_status("j1")
@@ -123,7 +123,7 @@ def test_exchange_timeout_bounds_the_whole_exchange(time: Time, wire: MakeWire) 
 
 
 def test_token_that_drips_ends_at_the_deadline(time: Time, wire: MakeWire) -> None:
-    """The token endpoint has a deadline of its own, and no request follows."""
+    """The token endpoint has its own deadline, and no request follows."""
     network = wire(lambda _: drip(HEAD + b"\r\n"))
     with pytest.raises(PolarisTransportError) as caught:
         make_client(time, **OAUTH).get_job_status("j1")
@@ -132,14 +132,14 @@ def test_token_that_drips_ends_at_the_deadline(time: Time, wire: MakeWire) -> No
 
 
 def test_answer_that_drips_is_asked_for_again_within_the_budget(time: Time, wire: MakeWire) -> None:
-    """A read is retried like after any time-out."""
+    """A read is retried as after any timeout."""
     network = wire(lambda number: iter([answer(RUNNING)]) if number else drip(HEAD + b"\r\n"))
     assert make_client(time, retry_budget=60.0).get_job_status("j1") == "running"
     assert len(network.sockets) == 2
 
 
 def test_large_answer_over_a_slow_line_arrives(time: Time, wire: MakeWire) -> None:
-    """Every 64 KiB extend the deadline by a second: what moves on is not cut off."""
+    """Every 64 KiB extend the deadline by one second: a transfer that progresses is not interrupted."""
     body = json.dumps([{"x": "a" * 100}] * 100_000).encode()
 
     def sends() -> Sends:
@@ -178,7 +178,7 @@ def test_service_that_takes_the_upload_slowly_is_left(time: Time, wire: MakeWire
 
 
 def test_upload_that_moves_on_is_not_cut_off(time: Time, wire: MakeWire) -> None:
-    """Two gigabytes take as long as they take on a slow line, as long as they move."""
+    """Two gigabytes may take long on a slow line, as long as the transfer progresses."""
     exchange = Exchange(connect=5.0, read=300.0, answer_bytes=1, clock=time.clock)
     for _ in range(2 * 2**30 // BYTES_PER_SECOND):
         time.elapsed += 0.99
@@ -188,7 +188,7 @@ def test_upload_that_moves_on_is_not_cut_off(time: Time, wire: MakeWire) -> None
 
 
 def test_host_with_many_addresses_ends_at_the_deadline(time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each address gets the connect time-out, but not without end: a name may have hundreds."""
+    """Each address gets the connect timeout, but within the deadline: a name may have hundreds of addresses."""
     tried: list[str] = []
 
     class Silent:
@@ -196,7 +196,7 @@ def test_host_with_many_addresses_ends_at_the_deadline(time: Time, monkeypatch: 
             self.timeout = 0.0
 
         def setsockopt(self, *_: Any) -> None:
-            """Take anything."""
+            """Accept any data."""
 
         def settimeout(self, seconds: float) -> None:
             self.timeout = seconds
@@ -207,7 +207,7 @@ def test_host_with_many_addresses_ends_at_the_deadline(time: Time, monkeypatch: 
             raise TimeoutError("timed out")
 
         def close(self) -> None:
-            """Have nothing to close."""
+            """Do nothing on close."""
 
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"10.0.0.{number}", 443)) for number in range(200)]
     monkeypatch.setattr("urllib3.util.connection.socket.getaddrinfo", lambda *_, **__: found)
@@ -222,7 +222,7 @@ def test_host_with_many_addresses_ends_at_the_deadline(time: Time, monkeypatch: 
 
 
 def test_proxy_that_drips_its_answer_to_connect_ends_at_the_deadline(time: Time, wire: MakeWire) -> None:
-    """A tunnel is part of the exchange; nothing for Polaris was sent."""
+    """A tunnel is part of the exchange; no request for Polaris was sent."""
     network = wire(lambda _: drip(b"HTTP/1.1 200 OK\r\n", then=b"X: y\r\n"))
     client = make_client(
         time, base_url="https://polaris.example.org", proxies={"https": "http://127.0.0.1:3128"}, exchange_timeout=20.0
@@ -281,7 +281,7 @@ SIZES: dict[str, tuple[Callable[[PolarisClient], Any], int, str]] = {
 
 @pytest.fixture
 def decompressed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Collect the sizes of the pieces that come out of the decompressor."""
+    """Collect the sizes of the decompressed pieces."""
     sizes: list[int] = []
     decompress = urllib3.response.GzipDecoder.decompress
 
@@ -310,7 +310,7 @@ def test_answer_that_unpacks_to_too_much_is_refused(
     wire: MakeWire,
     decompressed: list[int],
 ) -> None:
-    """No more than the bound is unpacked, in small pieces, and the connection is not drained."""
+    """At most the limit is decompressed, in small pieces, and the connection is not drained."""
     packed = bomb(4 * most // 2**20)
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
     if chunked:
@@ -333,7 +333,7 @@ def test_answer_that_unpacks_to_too_much_is_refused(
 def test_answer_without_end_is_refused(
     call: Callable[[PolarisClient], Any], most: int, shown: str, time: Time, wire: MakeWire
 ) -> None:
-    """An endless body is read up to the bound of its call."""
+    """An endless body is read up to the limit of its call."""
     block = b" " * 2**17
 
     def endless() -> Sends:
@@ -365,7 +365,7 @@ def test_answer_without_end_is_refused(
 def test_call_has_the_bound_of_its_kind(
     call: Callable[[PolarisClient], Any], most: int, time: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Lists and results may be large, what is polled every few seconds may not."""
+    """Lists and results may be large; frequently polled responses may not."""
     limits: list[Exchange] = []
 
     def send(self: PolarisSession, request: requests.PreparedRequest, *, timeout: Exchange, **_: Any) -> None:
@@ -394,7 +394,7 @@ ENDLESS: dict[str, Callable[[], Iterator[bytes]]] = {
 
 @pytest.mark.parametrize("sends", ENDLESS.values(), ids=ENDLESS)
 def test_answer_that_is_fast_and_never_ends_is_refused(sends: Callable[[], Sends], time: Time, wire: MakeWire) -> None:
-    """What comes around the body counts too, without waiting for the deadline."""
+    """Headers and chunk sizes count, too, before the deadline."""
     network = wire(lambda _: sends())
     with pytest.raises(PolarisProtocolError, match="it is larger than 1 MiB, the most that this call reads"):
         make_client(time).get_job_status("j1")
@@ -403,7 +403,7 @@ def test_answer_that_is_fast_and_never_ends_is_refused(sends: Callable[[], Sends
 
 
 def test_token_that_is_too_large_is_refused(time: Time, wire: MakeWire) -> None:
-    """A token needs a kilobyte or two."""
+    """A token needs one or two kilobytes."""
     network = wire(lambda _: iter([answer({"access_token": "a" * 4 * 2**20})]))
     with pytest.raises(PolarisProtocolError, match=r"^POST /token got an answer .* larger than 1 MiB"):
         make_client(time, **OAUTH).get_job_status("j1")
@@ -417,7 +417,7 @@ def test_token_that_is_too_large_is_refused(time: Time, wire: MakeWire) -> None:
 def test_error_that_is_too_large_keeps_its_type(
     status: str, kind: type[PolarisApiError | PolarisForeignAnswerError], time: Time, wire: MakeWire
 ) -> None:
-    """The status tells what happened; a 404 whose body is cut can't be told to be the service's own."""
+    """The status determines the error; a 404 with a truncated body can't be recognized as the service's own."""
     network = wire(lambda _: iter([answer({"code": "A" * 4 * 2**20}, status)]))
     with pytest.raises(kind) as caught:
         make_client(time).get_job_status("j1")
@@ -428,7 +428,7 @@ def test_error_that_is_too_large_keeps_its_type(
 
 
 def test_error_carries_nothing_that_is_long(time: Time, wire: MakeWire) -> None:
-    """A code, a request id and a text of the service are shortened before anybody writes them."""
+    """A code, a request id and a text of the service are shortened before they are logged."""
     body = {"code": "C" * 50_000, "message": "M" * 30_000}
     wire(lambda _: iter([answer(body, "500 Bad", f"X-Request-Id: {'R' * 60_000}\r\n")]))
     with pytest.raises(PolarisServerError) as caught:
@@ -442,7 +442,7 @@ def test_error_carries_nothing_that_is_long(time: Time, wire: MakeWire) -> None:
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "gzip,deflate", "compress", "x" * 10_000])
 def test_encoding_that_was_not_asked_for_is_refused(encoding: str, time: Time, wire: MakeWire) -> None:
-    """Several encodings on top of each other, or one without a bound, are not unpacked."""
+    """Nested encodings, or one without a limit, are not decompressed."""
     wire(lambda _: iter([answer(RUNNING, headers=f"Content-Encoding: {encoding}\r\n")]))
     with pytest.raises(PolarisProtocolError) as caught:
         make_client(time).get_job_status("j1")
@@ -454,7 +454,7 @@ def test_encoding_that_was_not_asked_for_is_refused(encoding: str, time: Time, w
 
 
 def test_error_with_an_encoding_that_was_not_asked_for_is_not_read(time: Time, wire: MakeWire) -> None:
-    """Its body is not read at all."""
+    """The body is not read at all."""
     wire(lambda _: iter([answer(b"????", "404 Not Found", "Content-Encoding: br\r\n")]))
     with pytest.raises(PolarisForeignAnswerError) as caught:
         make_client(time).get_job_status("j1")
@@ -479,7 +479,7 @@ def test_error_with_an_encoding_that_was_not_asked_for_is_not_read(time: Time, w
 def test_encoding_that_was_asked_for_is_unpacked(
     encoding: str, pack: Callable[[bytes], bytes], time: Time, wire: MakeWire
 ) -> None:
-    """The request offers gzip and deflate, and nothing else whatever is installed."""
+    """The request offers gzip and deflate only, whatever is installed."""
     network = wire(lambda _: iter([answer(pack(json.dumps(RUNNING).encode()), headers=encoding)]))
     assert make_client(time).get_job_status("j1") == "running"
     assert b"\r\nAccept-Encoding: gzip, deflate\r\n" in network.sockets[0].sent
@@ -507,7 +507,7 @@ BROKEN: dict[str, bytes] = {
 
 @pytest.mark.parametrize("raw", BROKEN.values(), ids=BROKEN)
 def test_answer_that_is_broken_is_not_called_unsent(raw: bytes, time: Time, wire: MakeWire) -> None:
-    """The libraries raise for it what they raise for a wrong address; the request has been sent all the same."""
+    """The libraries raise the same exception as for a wrong address, but the request has been sent."""
     network = wire(lambda _: iter([raw]))
     with pytest.raises(PolarisError) as caught:
         make_client(time).get_job_status("j1")
@@ -523,7 +523,7 @@ def test_answer_that_is_broken_is_not_called_unsent(raw: bytes, time: Time, wire
     "location", ["http://[", "//[::1", "http://a b:c", "\x00\xff", "http://x:99999999/", "x" * 60_000]
 )
 def test_redirect_to_a_broken_place_is_told_as_a_redirect(location: str, time: Time, wire: MakeWire) -> None:
-    """Nobody needs to read the place of a redirect that is not followed."""
+    """The target of a redirect that is not followed is not parsed."""
     wire(lambda _: iter([answer(b"", "302 Found", f"Location: {location}\r\n")]))
     with pytest.raises(PolarisApiError) as caught:
         make_client(time).create_job({"type": "sql"})
@@ -540,7 +540,7 @@ def test_redirect_of_the_token_endpoint_is_not_followed(time: Time, wire: MakeWi
 
 
 def test_cookies_are_neither_kept_nor_sent(time: Time, wire: MakeWire) -> None:
-    """A load balancer's cookie ties nobody to a machine, and a tracker's to a person."""
+    """Cookies of load balancers and trackers are not stored."""
     cookies = "Set-Cookie: a=b; Path=/\r\nSet-Cookie: c=d; Domain=127.0.0.1; Max-Age=99999\r\n"
     network = wire(lambda _: iter([answer(RUNNING, headers=cookies)]))
     client = make_client(time)
@@ -551,7 +551,7 @@ def test_cookies_are_neither_kept_nor_sent(time: Time, wire: MakeWire) -> None:
 
 
 def test_foreign_session_gets_plain_time_limits(time: Time) -> None:
-    """A session of the caller takes the limits for a time-out of urllib3."""
+    """A session of the caller accepts the limits as a urllib3 timeout."""
     exchange = Exchange(connect=3.0, read=7.0, answer_bytes=1, clock=time.clock)
     assert (exchange.connect_timeout, exchange.read_timeout, exchange.sent) == (3.0, 7.0, None)
     assert exchange.clone().connect_timeout == 3.0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON that somebody else wrote."""
+"""Untrusted JSON."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def nested(depth: int) -> bytes:
     ],
 )
 def test_body_that_cannot_be_used_says_why(body: bytes, problem: str) -> None:
-    """Nothing is raised: a traceback would carry the body."""
+    """Nothing is raised, because a traceback would contain the body."""
     assert read_json(body) == Unreadable(problem)
 
 
@@ -68,7 +68,7 @@ def test_body_that_cannot_be_used_says_why(body: bytes, problem: str) -> None:
     ],
 )
 def test_body_at_the_limits_is_read(body: bytes) -> None:
-    """Brackets and digits in texts don't count."""
+    """Brackets and digits in texts are ignored."""
     assert read_json(body) == json.loads(body)
 
 
@@ -79,7 +79,7 @@ def test_body_at_the_limits_is_read(body: bytes) -> None:
     )
 )
 def test_body_that_is_no_attack_is_read_as_it_stands(data: Any) -> None:
-    """The checks change nothing."""
+    """The checks change no value."""
     assert read_json(json.dumps(data).encode()) == data
 
 
@@ -98,7 +98,7 @@ def test_body_that_is_no_attack_is_read_as_it_stands(data: Any) -> None:
     ],
 )
 def test_field_that_must_be_a_text_says_what_it_is(value: object, problem: str) -> None:
-    """A status that is an object, or a megabyte long, goes nowhere."""
+    """A status that is an object, or a megabyte long, is rejected."""
     assert problem_of_text(value, "state") == problem
 
 

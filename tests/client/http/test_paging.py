@@ -16,7 +16,7 @@ from airflow_provider_polaris.jobs.errors import PolarisProtocolError
 
 
 class Listing:
-    """A list behind offset paging, with something that happens after each page."""
+    """A list with offset paging and an action after each page."""
 
     def __init__(self, size: int, *, says_more: bool = True, cap: int = 10_000) -> None:
         self.ids = [f"j{number:04}" for number in range(size)]
@@ -42,13 +42,13 @@ class Listing:
 @pytest.mark.parametrize("size", [0, 1, 99, 100, 101, 190, 250, 1000])
 @pytest.mark.parametrize("says_more", [True, False])
 def test_offsets_of_a_quiet_list_give_each_row_once(size: int, says_more: bool) -> None:
-    """No row is lost or doubled at any page boundary."""
+    """No row is lost or duplicated at any page boundary."""
     listing = Listing(size, says_more=says_more)
     assert listing.walk() == listing.ids
 
 
 def test_offsets_overlap_and_stop_at_the_last_page() -> None:
-    """Pages overlap by ten; the last one ends the walk without another request."""
+    """Pages overlap by ten; the last page ends the list without another request."""
     listing = Listing(250)
     listing.walk()
     assert listing.calls == [(0, 100), (90, 100), (180, 100)]
@@ -57,7 +57,7 @@ def test_offsets_overlap_and_stop_at_the_last_page() -> None:
 @pytest.mark.parametrize("size", [0, 1, 99, 100, 101, 190, 250, 1000])
 @pytest.mark.parametrize("limit", [None, 95, 105])
 def test_offsets_without_steps_back_give_each_row_of_a_quiet_list_once(size: int, limit: int | None) -> None:
-    """They remember a page only, and that is enough for the overlap."""
+    """The reader stores the keys of one page only, which is enough for the overlap."""
     listing = Listing(size)
     assert listing.walk(limit=limit, complete=False) == listing.ids[:limit]
 
@@ -85,7 +85,7 @@ def test_offsets_without_steps_back_keep_no_page_while_the_next_one_comes() -> N
 
 
 def test_offsets_with_rows_added_in_front_give_each_row_once() -> None:
-    """New jobs push others onto later pages: those come again and are dropped."""
+    """New jobs move others to later pages: those rows appear again and are dropped."""
     listing = Listing(300)
     stable = list(listing.ids)
 
@@ -100,7 +100,7 @@ def test_offsets_with_rows_added_in_front_give_each_row_once() -> None:
 
 @pytest.mark.parametrize("vanish", [1, 9, 10, 11, 95, 150])
 def test_offsets_with_rows_vanishing_lose_none_that_stays(vanish: int) -> None:
-    """Rows that leave the list pull others forward, past the offset: the walk steps back for them."""
+    """Rows that leave the list move others forward, past the offset: the reader steps back."""
     listing = Listing(400)
 
     def remove(call: int) -> None:
@@ -114,34 +114,34 @@ def test_offsets_with_rows_vanishing_lose_none_that_stays(vanish: int) -> None:
 
 
 def test_offsets_with_a_list_that_empties_end() -> None:
-    """Nothing is left: the walk ends instead of going round."""
+    """The list is empty: the reader ends instead of looping."""
     listing = Listing(300)
     listing.after = lambda call: listing.ids.clear()
     assert listing.walk() == [f"j{number:04}" for number in range(100)]
 
 
 def test_offsets_with_a_service_that_caps_pages_read_on() -> None:
-    """A page shorter than asked for is not the last one if the service says that there is more."""
+    """A page that is shorter than requested is not the last one if the service reports more."""
     listing = Listing(130, cap=40)
     assert listing.walk() == listing.ids
 
 
 @pytest.mark.parametrize(("limit", "calls"), [(0, []), (5, [(0, 5)]), (150, [(0, 100), (90, 100)])])
 def test_offsets_with_a_limit_ask_for_no_more(limit: int, calls: list[tuple[int, int]]) -> None:
-    """A limit cuts the rows, the page size and the number of requests."""
+    """A limit restricts the rows, the page size and the number of requests."""
     listing = Listing(400)
     assert listing.walk(limit=limit) == listing.ids[:limit]
     assert listing.calls == calls
 
 
 def test_offsets_of_page_size_one_work() -> None:
-    """The smallest page has no room for an overlap and still moves on."""
+    """The smallest page has no room for an overlap, but the reader still advances."""
     listing = Listing(7)
     assert listing.walk(page_size=1) == listing.ids
 
 
 def test_offsets_of_a_list_without_end_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service that always says more can't keep us for ever."""
+    """A service that always reports more can't keep the reader running forever."""
     monkeypatch.setattr("airflow_provider_polaris.client.http.paging.MOST_PAGES", 20)
     rows = iterate_offsets(
         lambda offset, size: Page([{"id": "same"}], True), page_size=5, key=lambda row: str(row["id"])
@@ -167,7 +167,7 @@ def test_cursor_gives_each_row_once_and_stops_at_a_short_page() -> None:
 
 
 def test_cursor_that_does_not_move_is_an_error() -> None:
-    """A service that ignores the cursor is found out on the second page."""
+    """A service that ignores the cursor is detected on the second page."""
     rows = iterate_cursor(lambda last, size: [{"id": "a"}, {"id": "b"}], page_size=2, key=lambda row: str(row["id"]))
     with pytest.raises(PolarisProtocolError) as caught:
         list(rows)
@@ -175,7 +175,7 @@ def test_cursor_that_does_not_move_is_an_error() -> None:
 
 
 def test_offsets_not_complete_read_no_page_twice_when_rows_vanish() -> None:
-    """Whoever reads again soon pays one request a page, also while jobs end by the hundred."""
+    """A reader that reads again soon sends one request per page, even while hundreds of jobs end."""
     listing = Listing(400)
 
     def remove(call: int) -> None:
@@ -213,14 +213,14 @@ class Endless:
     ("kind", "pages", "problem"),
     [
         ("new ids", 102, "a list can't be read: 51 of its pages had no row in common with the page before."),
-        ("same page", 21, "a list repeats itself: 20 pages in a row had no row that was new."),
-        ("cycle", 26, "a list repeats itself: 20 pages in a row had no row that was new."),
+        ("same page", 21, "a list repeats itself: 20 pages in a row had no new row."),
+        ("cycle", 26, "a list repeats itself: 20 pages in a row had no new row."),
         ("short pages", 1000, "a list did not end after 1000 pages of 100 rows."),
         ("honest", 1000, "a list did not end after 1000 pages of 100 rows."),
     ],
 )
 def test_offsets_of_any_endless_list_end(kind: str, pages: int, problem: str) -> None:
-    """However the list avoids an end, the walk ends after a known number of requests."""
+    """However the list avoids an end, the reader stops after a known number of requests."""
     endless = Endless(kind)
     rows = iterate_offsets(endless.fetch, page_size=100, key=lambda row: str(row["id"]))
     with pytest.raises(PolarisProtocolError) as caught:
@@ -245,7 +245,7 @@ def test_offsets_read_no_more_pages_than_their_reader_takes(kind: str, complete:
 
 
 def test_offsets_of_a_list_that_ends_with_the_last_page_that_is_allowed_are_no_error() -> None:
-    """The bound is on pages that are promised, not on those that were read."""
+    """The limit is on pages that are announced, not on those that were read."""
     listing = Listing(190)
     rows = iterate_offsets(listing.fetch, page_size=100, key=lambda row: str(row["id"]), most_pages=2)
     assert len(list(rows)) == 190
@@ -253,7 +253,7 @@ def test_offsets_of_a_list_that_ends_with_the_last_page_that_is_allowed_are_no_e
 
 @pytest.mark.parametrize("cycle", [2, 3, 7])
 def test_cursor_that_goes_round_is_an_error(cycle: int) -> None:
-    """A service whose pages lead back to the first one is found out after one round."""
+    """A service whose pages lead back to the first one is detected after one round."""
     pages = []
 
     def fetch(last: str | None, size: int) -> list[dict[str, Any]]:
@@ -269,7 +269,7 @@ def test_cursor_that_goes_round_is_an_error(cycle: int) -> None:
 
 
 def test_cursor_of_a_list_without_end_is_an_error() -> None:
-    """Ever new rows end after a thousand pages."""
+    """A list with endless new rows ends after a thousand pages."""
     numbers = count()
     rows = iterate_cursor(
         lambda last, size: [{"id": f"s{next(numbers)}"} for _ in range(size)],

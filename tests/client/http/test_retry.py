@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pure decisions: again or not, and when."""
+"""Decisions without I/O: whether and when to retry."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ CERTIFICATE = NoAnswer(NoAnswerKind.CERTIFICATE, "self-signed certificate", sent
     ],
 )
 def test_outcome_decides_whether_to_try_again(outcome: Outcome, repeatable: bool, once: bool, ambiguous: bool) -> None:
-    """The whole matrix: repeatable calls, calls that must not happen twice, and what stays unknown."""
+    """The whole matrix: idempotent calls, calls that must not happen twice, and ambiguous outcomes."""
     assert is_retryable(outcome, repeatable=True) is repeatable
     assert is_retryable(outcome, repeatable=False) is once
     assert is_ambiguous(outcome) is ambiguous
@@ -85,7 +85,7 @@ def test_outcome_decides_whether_to_try_again(outcome: Outcome, repeatable: bool
     ],
 )
 def test_retry_after_is_read_in_both_forms(value: str, seconds: float | None) -> None:
-    """Seconds and dates count, the past is now, nonsense is nothing."""
+    """Seconds and dates are parsed; a past date means 0, an invalid value means none."""
     assert retry_after({"Retry-After": value}, NOW) == seconds
 
 
@@ -104,12 +104,12 @@ def test_retry_after_is_read_in_both_forms(value: str, seconds: float | None) ->
     ],
 )
 def test_retry_after_that_is_a_date_is_measured_by_the_answers_own_clock(date: str, value: str, seconds: float) -> None:
-    """The clock of the service may be years off; without a Date that fits, ours counts."""
+    """The clock of the service may be years off; without a valid Date, the local clock is used."""
     assert retry_after({"Date": date, "Retry-After": value}, NOW) == seconds
 
 
 def test_delay_doubles_to_a_cap_under_full_jitter() -> None:
-    """Each wait is drawn from 0 up to a ceiling that doubles."""
+    """Each wait is drawn from 0 up to a limit that doubles."""
 
     class Ceiling(random.Random):
         def uniform(self, a: float, b: float) -> float:
@@ -125,7 +125,7 @@ def test_delay_doubles_to_a_cap_under_full_jitter() -> None:
 
 
 def test_delay_honours_retry_after_and_never_comes_early() -> None:
-    """What the service asks for is the least; jitter comes on top."""
+    """The wait that the service requests is the minimum; jitter is added."""
     policy = RetryPolicy()
     delays = [
         policy.delay(
@@ -143,7 +143,7 @@ def test_delay_honours_retry_after_and_never_comes_early() -> None:
 
 
 def test_delay_beyond_the_budget_ends_the_call() -> None:
-    """A wait that would end after the budget is not begun."""
+    """A wait that would end after the budget doesn't start."""
     policy = RetryPolicy(budget=60)
     asked = answer(503, **{"Retry-After": "59"})
     rng = random.Random(0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No error, log line or repr of the client has a secret in it, whatever goes wrong."""
+"""No error, log line or repr of the client contains a secret, whatever fails."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROXY_PASSWORD = "hunter!22x"
 
 
 def forms(secret: str) -> set[str]:
-    """Each way in which a secret could be read off a text."""
+    """All spellings in which a secret could be read from a text."""
     plain = {secret, secret.lower(), quote(secret, safe=""), secret[:9]}
     encoded = {base64.b64encode(text.encode()).decode().rstrip("=") for text in (secret, f"{secret}:")}
     return plain | encoded | {form.replace("+", "-").replace("/", "_") for form in encoded}
@@ -33,7 +33,7 @@ FORBIDDEN = set().union(*(forms(secret) for secret in (KEY, SECRET, TOKEN, PROXY
 
 
 def texts(error: BaseException) -> Iterator[str]:
-    """Everything that a logger, a debugger or an error tracker would show of an error and what it wraps."""
+    """Everything that a logger, a debugger or an error tracker would show of an error and its causes."""
     seen: list[BaseException] = []
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -96,7 +96,7 @@ def test_errors_and_logs_of_answers_have_no_secret(
     server: Script,
     loud: pytest.LogCaptureFixture,
 ) -> None:
-    """Not even if the service repeats what we sent."""
+    """Not even if the service echoes the request."""
     token = Reply(body={"access_token": TOKEN, "expires_in": 300})
     oauth = {"client_id": "i", "client_secret": SECRET, "token_url": f"{server.url}/token"}
     fields = oauth if auth == "oauth" else {"client_secret": SECRET}
@@ -107,7 +107,7 @@ def test_errors_and_logs_of_answers_have_no_secret(
         server.answer(*([token] if auth == "oauth" else []), reply)
     with pytest.raises(Exception, match=r"^(GET|POST) /v1/projects/p1/") as caught:
         call(client)
-    # Without OAuth nobody knows that this is a token.
+    # Without OAuth, this is not recognized as a token.
     known = FORBIDDEN if auth == "oauth" else FORBIDDEN - forms(TOKEN)
     assert_silent(texts(caught.value), known)
     assert_silent(loud.messages)
@@ -135,7 +135,7 @@ def test_errors_have_no_secret_in_any_spelling(
     server: Script,
     loud: pytest.LogCaptureFixture,
 ) -> None:
-    """Wherever it stands in an answer, and wherever our own sentence is cut."""
+    """Wherever the secret is in an answer, and wherever our own message is truncated."""
     echo = f"{'x ' * (before // 2)}{spell(KEY)}"
     page = f"<html><title>{echo}</title><p>{echo}</p></html>".encode()
     client = make_client(retry_budget=0)
@@ -161,7 +161,7 @@ def test_errors_have_no_secret_in_any_spelling(
 def test_errors_of_connections_have_no_secret(
     call: Callable[[PolarisClient], Any], make_client: MakeClient, closed_url: str, loud: pytest.LogCaptureFixture
 ) -> None:
-    """Proxies carry passwords in their URLs, exceptions of requests carry the whole request."""
+    """Proxy URLs contain passwords; exceptions of requests contain the whole request."""
     password = quote(PROXY_PASSWORD, safe="")
     proxy = closed_url.replace("http://", f"http://me:{password}@")
     for fields in (
@@ -173,7 +173,7 @@ def test_errors_of_connections_have_no_secret(
         with pytest.raises(Exception, match="was not sent") as caught:
             call(make_client(retry_budget=0, **fields))
         shown = texts(caught.value)
-        # A path is no secret: the test only makes sure that what was sent is not shown.
+        # A path is no secret: the test only checks that the request is not shown.
         assert_silent(text.replace(f"/no/{KEY}", "") for text in shown)
     assert_silent(loud.messages)
 
@@ -181,7 +181,7 @@ def test_errors_of_connections_have_no_secret(
 def test_errors_of_a_proxy_that_answers_have_no_secret(
     make_client: MakeClient, server: Script, closed_url: str, loud: pytest.LogCaptureFixture
 ) -> None:
-    """A proxy may print whom it does not know on its own page."""
+    """A proxy may print an unknown user on its own page."""
     proxy = server.url.replace("http://", f"http://me:{quote(PROXY_PASSWORD, safe='')}@")
     server.answer(Reply(407, {"message": f"no user me:{PROXY_PASSWORD}"}))
     with pytest.raises(PolarisForeignAnswerError, match=r"begins '\{\"message\": \"no user \*\*\*\"\}'\.") as caught:
@@ -193,7 +193,7 @@ def test_errors_of_a_proxy_that_answers_have_no_secret(
 def test_errors_of_a_broken_proxy_in_the_environment_have_no_secret(
     make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, loud: pytest.LogCaptureFixture
 ) -> None:
-    """A proxy URL without a host makes requests raise a TypeError: that is told as an address, too."""
+    """A proxy URL without a host makes requests raise a TypeError, which is reported as an address error, too."""
     monkeypatch.setenv("https_proxy", f"http://me:{quote(PROXY_PASSWORD, safe='')}@")
     with pytest.raises(PolarisTransportError, match="the address can't be used") as caught:
         make_client(base_url="https://polaris.example.org").get_job("j1")
@@ -204,7 +204,7 @@ def test_errors_of_a_broken_proxy_in_the_environment_have_no_secret(
 def test_errors_of_the_environments_proxy_have_no_secret(
     make_client: MakeClient, closed_url: str, monkeypatch: pytest.MonkeyPatch, loud: pytest.LogCaptureFixture
 ) -> None:
-    """The password of a proxy that the environment names is masked, too."""
+    """The password of a proxy in the environment is masked, too."""
     monkeypatch.setenv("https_proxy", closed_url.replace("http://", f"http://me:{quote(PROXY_PASSWORD, safe='')}@"))
     with pytest.raises(Exception, match="the proxy of the environment can't be used") as caught:
         make_client(base_url="https://polaris.example.org", retry_budget=0).get_job("j1")
@@ -225,7 +225,7 @@ def test_errors_of_the_environments_proxy_have_no_secret(
 def test_errors_of_the_token_endpoint_have_no_secret(
     reply: Reply, make_client: MakeClient, server: Script, loud: pytest.LogCaptureFixture
 ) -> None:
-    """Client credentials and tokens are as secret as a key."""
+    """Client credentials and tokens are masked like a key."""
     server.answer(reply)
     client = make_client(
         auth="oauth", client_id="i", client_secret=SECRET, token_url=f"{server.url}/token", retry_budget=0
@@ -237,7 +237,7 @@ def test_errors_of_the_token_endpoint_have_no_secret(
 
 
 def test_reprs_have_no_secret(make_client: MakeClient, server: Script) -> None:
-    """Of the client, its settings and everything that hangs on it."""
+    """The repr of the client, its settings and all of their parts."""
     client = make_client(
         client_secret=SECRET, proxies={"https": f"http://me:{quote(PROXY_PASSWORD, safe='')}@proxy.example.org"}
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Certificates: checked, trusted through a bundle, or not checked."""
+"""Certificates: verified, trusted by a bundle, or not verified."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SPEC = {"type": "batch", "target": {"type": "table", "tableName": "T"}}
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that signs itself, with its key in one file."""
+    """A self-signed certificate for 127.0.0.1, with its key in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(timezone.utc)
@@ -62,7 +62,7 @@ def tls_server(certificate: Path) -> Iterator[Script]:
 def test_certificate_that_nobody_signed_has_its_sentence(
     make_client: MakeClient, tls_server: Script, time: Time
 ) -> None:
-    """An unknown authority is said at once, with the way to trust it."""
+    """An unknown authority is reported immediately, with the fix."""
     with pytest.raises(PolarisTransportError) as caught:
         make_client(base_url=tls_server.url).get_job_status("j1")
     assert str(caught.value) == (
@@ -74,7 +74,7 @@ def test_certificate_that_nobody_signed_has_its_sentence(
 
 
 def test_certificate_in_the_bundle_is_trusted(make_client: MakeClient, tls_server: Script, certificate: Path) -> None:
-    """The setting verify takes a path."""
+    """The setting verify accepts a path."""
     client = make_client(base_url=tls_server.url, verify=str(certificate))
     assert client.get_job_status("j1") == "running"
 
@@ -86,28 +86,28 @@ def test_certificate_is_not_checked_if_told_so(make_client: MakeClient, tls_serv
 
 
 def test_submit_with_a_bad_certificate_was_not_sent(make_client: MakeClient, tls_server: Script) -> None:
-    """A handshake that fails leaves no doubt about the job."""
+    """A failed handshake is unambiguous: the job was not sent."""
     with pytest.raises(PolarisTransportError, match=r"^POST /v1/projects/p1/jobs was not sent: the TLS certificate"):
         make_client(base_url=tls_server.url).create_job(SPEC)
     assert tls_server.seen == []
 
 
 def test_submit_to_a_port_without_tls_was_not_sent(make_client: MakeClient, server: Script, time: Time) -> None:
-    """TLS to an http port fails before the request, so it may be tried again."""
+    """TLS to an http port fails before the request, so it may be retried."""
     client = make_client(base_url=server.url.replace("http:", "https:"), retry_budget=1)
     with pytest.raises(PolarisTransportError) as caught:
         client.create_job(SPEC)
     text = str(caught.value)
     assert text.startswith(f"POST /v1/projects/p1/jobs failed in TLS with '{server.url.removeprefix('http://')}' (")
     assert text.endswith(
-        "). Check that the host in connection 'polaris_default' speaks https on that port. "
-        "Gave up after 2 attempts in 0 s."
+        "). Check that the host in connection 'polaris_default' serves https on that port. Gave up after 2 attempts in "
+        "0 s."
     )
     assert time.delays == [0.5]
 
 
 def test_submit_with_a_handshake_that_hangs_was_not_sent(make_client: MakeClient) -> None:
-    """The library calls this a read time-out; nothing of the job has left all the same."""
+    """The library reports a read timeout, but nothing of the job was sent."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         held: list[socket.socket] = []
         thread = threading.Thread(target=lambda: held.append(silent.accept()[0]))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One request on the wire: retries, time limits, redirects, proxies, what a lost answer is called."""
+"""One request on the wire: retries, time limits, redirects, proxies, and lost answers."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_get_reuses_its_connection(client: PolarisClient, server: Script) -> Non
 def test_get_after_a_passing_failure_is_sent_again(
     failure: Reply, client: PolarisClient, server: Script, time: Time
 ) -> None:
-    """Server errors and broken connections are waited out with growing delays."""
+    """Server errors and broken connections are retried with growing delays."""
     server.answer(failure, failure, failure, RUNNING)
     assert client.get_job_status("j1") == "running"
     assert time.delays == [0.5, 1.0, 2.0]
@@ -76,7 +76,7 @@ def test_get_after_a_passing_failure_is_sent_again(
 
 @pytest.mark.parametrize("value", ["7", "Sat, 01 Jun 2024 12:00:07 GMT"])
 def test_get_with_retry_after_waits_that_long(value: str, client: PolarisClient, server: Script, time: Time) -> None:
-    """Seconds and dates are both obeyed, and jitter comes on top."""
+    """Seconds and dates are both respected, and jitter is added."""
     server.answer(Reply(429, headers={"Retry-After": value}), RUNNING)
     client.get_job_status("j1")
     assert time.delays == [7.5]
@@ -85,7 +85,7 @@ def test_get_with_retry_after_waits_that_long(value: str, client: PolarisClient,
 def test_get_with_retry_after_beyond_the_budget_fails_at_once(
     client: PolarisClient, server: Script, time: Time
 ) -> None:
-    """A wait of minutes is the caller's to decide; the error carries it."""
+    """A wait of minutes is left to the caller; the error contains it."""
     server.answer(Reply(429, {"message": "API rate limit exceeded"}, {"Retry-After": "600"}))
     with pytest.raises(PolarisThrottledError) as caught:
         client.get_job_status("j1")
@@ -97,13 +97,13 @@ def test_get_with_retry_after_beyond_the_budget_fails_at_once(
 
 
 def test_get_that_never_succeeds_gives_up_within_its_budget(client: PolarisClient, server: Script, time: Time) -> None:
-    """The last answer is reported, with how often and how long it was tried."""
+    """The last answer is reported, with the number of attempts and the time."""
     server.answer(Reply(503, {"code": "Unavailable", "message": "maintenance"}, {"X-Request-Id": "r-1"}))
     with pytest.raises(PolarisServerError) as caught:
         client.get_job_status("j1")
     assert str(caught.value) == (
-        f"GET {STATUS} answered 503 'Unavailable': maintenance. The service, or something in front of it, failed. "
-        "Gave up after 8 attempts in 46 s. Request id 'r-1'."
+        f"GET {STATUS} answered 503 'Unavailable': maintenance. The service, or a proxy in front of it, failed. Gave "
+        "up after 8 attempts in 46 s. Request id 'r-1'."
     )
     assert time.delays == [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0]
     assert caught.value.request_id == "r-1"
@@ -120,7 +120,7 @@ def test_get_with_zero_budget_is_sent_once(make_client: MakeClient, server: Scri
 def test_get_retry_is_logged_once_a_wait(
     client: PolarisClient, server: Script, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Who waits says why and how long."""
+    """Each wait is logged with its reason and length."""
     caplog.set_level(logging.INFO, logger="airflow_provider_polaris")
     server.answer(Reply(503), Reply(act="drop"), RUNNING)
     client.get_job_status("j1")
@@ -132,7 +132,7 @@ def test_get_retry_is_logged_once_a_wait(
 
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 415, 501])
 def test_get_after_a_lasting_failure_is_not_sent_again(status: int, client: PolarisClient, server: Script) -> None:
-    """What will not change is reported at once."""
+    """Permanent errors are reported immediately."""
     server.answer(refusal(status))
     with pytest.raises(PolarisApiError) as caught:
         client.get_job_status("j1")
@@ -142,7 +142,7 @@ def test_get_after_a_lasting_failure_is_not_sent_again(status: int, client: Pola
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirect_is_not_followed(status: int, client: PolarisClient, server: Script) -> None:
-    """The key goes to no other host, and a POST does not become a GET."""
+    """The key is sent to no other host, and a POST doesn't become a GET."""
     server.answer(Reply(status, headers={"Location": "https://login.example.org/?next=x"}))
     with pytest.raises(PolarisApiError) as caught:
         client.update_job_status("j1", "canceled")
@@ -154,7 +154,7 @@ def test_redirect_is_not_followed(status: int, client: PolarisClient, server: Sc
 
 
 def test_answer_that_is_a_login_page_is_a_protocol_error(client: PolarisClient, server: Script) -> None:
-    """A captive portal answers 200 with HTML; that is no status."""
+    """A captive portal answers 200 with HTML, which is not a status."""
     server.answer(Reply(body=b"<html><title>Sign in</title></html>", headers={"Content-Type": "text/html"}))
     with pytest.raises(PolarisProtocolError) as caught:
         client.get_job_status("j1")
@@ -182,7 +182,7 @@ def test_answer_that_is_a_login_page_is_a_protocol_error(client: PolarisClient, 
 def test_answer_of_another_shape_is_a_protocol_error(
     body: object, problem: str, client: PolarisClient, server: Script
 ) -> None:
-    """A missing field is found where it arrives, not three calls later."""
+    """A missing field is reported by the call that receives the response."""
     server.answer(Reply(body=body))
     with pytest.raises(PolarisProtocolError) as caught:
         client.get_job_status("j1")
@@ -193,7 +193,7 @@ def test_answer_of_another_shape_is_a_protocol_error(
 
 
 def test_refused_connection_has_its_sentence(make_client: MakeClient, closed_url: str, time: Time) -> None:
-    """Nobody listens: tried until the budget ends, then said."""
+    """No server listens: retried until the budget ends, then reported."""
     with pytest.raises(PolarisTransportError) as caught:
         make_client(base_url=closed_url, retry_budget=2).get_job_status("j1")
     assert str(caught.value) == (
@@ -220,7 +220,7 @@ def test_unknown_name_has_its_sentence(make_client: MakeClient, monkeypatch: pyt
 
 
 def test_unreachable_network_has_its_sentence(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the system says of the connection is passed on."""
+    """The system's text about the connection is included."""
 
     def fail(*args: object, **kwargs: object) -> None:
         raise OSError(101, "Network is unreachable")
@@ -235,7 +235,7 @@ def test_unreachable_network_has_its_sentence(make_client: MakeClient, monkeypat
 
 
 def test_connect_timeout_has_its_sentence(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host that swallows packets is told apart from one that is slow to answer."""
+    """A host that drops packets is distinguished from one that answers slowly."""
 
     def fail(*args: object, **kwargs: object) -> None:
         raise TimeoutError("timed out")
@@ -250,7 +250,7 @@ def test_connect_timeout_has_its_sentence(make_client: MakeClient, monkeypatch: 
 
 
 def test_read_timeout_has_its_sentence(make_client: MakeClient, server: Script) -> None:
-    """A service that takes the request and says nothing."""
+    """A service that accepts the request and sends nothing."""
     server.answer(Reply(act="hang"))
     with pytest.raises(PolarisTransportError) as caught:
         make_client(read_timeout=0.1, retry_budget=0).get_job_status("j1")
@@ -261,7 +261,7 @@ def test_read_timeout_has_its_sentence(make_client: MakeClient, server: Script) 
 
 
 def test_broken_connection_has_its_sentence(make_client: MakeClient, server: Script) -> None:
-    """An answer that is cut off is no answer."""
+    """A truncated answer is no answer."""
     server.answer(Reply(act="drop"))
     with pytest.raises(PolarisTransportError) as caught:
         make_client(retry_budget=0).get_job_status("j1")
@@ -272,7 +272,7 @@ def test_broken_connection_has_its_sentence(make_client: MakeClient, server: Scr
 
 
 def test_impossible_host_has_its_sentence(make_client: MakeClient) -> None:
-    """A label that no DNS knows is an address problem, and is not tried again."""
+    """A label that DNS can't have is an address error and is not retried."""
     host = f"{'a' * 70}.example.org"
     with pytest.raises(UnicodeError) as reason:
         encodings.idna.Codec().encode(host)
@@ -285,7 +285,7 @@ def test_impossible_host_has_its_sentence(make_client: MakeClient) -> None:
 
 
 def test_missing_ca_bundle_is_a_spec_error(make_client: MakeClient) -> None:
-    """A path that does not exist on this worker is the connection's fault."""
+    """A path that does not exist on this worker is an error of the connection."""
     with pytest.raises(PolarisSpecError) as caught:
         make_client(base_url="https://acme.example.org", verify="/no/such.pem").get_job_status("j1")
     assert str(caught.value) == (
@@ -295,7 +295,7 @@ def test_missing_ca_bundle_is_a_spec_error(make_client: MakeClient) -> None:
 
 
 def test_proxy_of_the_connection_is_used(make_client: MakeClient, server: Script) -> None:
-    """The proxy is asked for a tunnel, with its own credentials and not with those for Polaris."""
+    """The proxy receives a CONNECT with its own credentials, not with those of Polaris."""
     server.answer(Reply(407))
     proxies = {"https": server.url.replace("http://", "http://me:hunter22@")}
     with pytest.raises(PolarisTransportError):
@@ -306,7 +306,7 @@ def test_proxy_of_the_connection_is_used(make_client: MakeClient, server: Script
 
 
 def test_proxy_that_refuses_the_tunnel_has_its_sentence(make_client: MakeClient, server: Script) -> None:
-    """407 from a proxy is neither Polaris' answer nor a broken connection; its password stays hidden."""
+    """407 from a proxy is neither Polaris' answer nor a broken connection; the password stays masked."""
     server.answer(Reply(407))
     proxy = server.url.replace("http://", "http://me:hunter22@")
     client = make_client(base_url="https://polaris.example.org", proxies={"https": proxy}, retry_budget=0)
@@ -331,7 +331,7 @@ def test_proxy_of_the_environment_is_not_used_for_loopback(
 def test_proxy_of_the_environment_is_used_elsewhere(
     make_client: MakeClient, server: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without proxies in the connection the environment decides."""
+    """Without proxies in the connection, those of the environment are used."""
     monkeypatch.setenv("https_proxy", server.url)
     server.answer(Reply(407))
     with pytest.raises(PolarisTransportError):
@@ -342,7 +342,7 @@ def test_proxy_of_the_environment_is_used_elsewhere(
 def test_netrc_does_not_replace_the_key(
     make_client: MakeClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The library would take a matching ~/.netrc entry over our header."""
+    """The library would prefer a matching ~/.netrc entry to our header."""
     netrc = tmp_path / "netrc"
     netrc.write_text("default login wrong password wrong\n")
     monkeypatch.setenv("NETRC", str(netrc))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each operation on the wire, as the vendor's SDK (polaris-sdk 20250425.14.0) writes it, and its errors."""
+"""Each operation on the wire, as the vendor's SDK (polaris-sdk 20250425.14.0) sends it, and its errors."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ Call = Callable[[PolarisClient], Any]
 def test_operation_sends_its_request_and_reads_its_answer(
     call: Call, answer: Any, line: str, sent: Any, result: Any, client: PolarisClient, server: Script
 ) -> None:
-    """Method, path, query and body of each operation, and what it makes of the answer."""
+    """Method, path, query and body of each operation, and how it parses the response."""
     server.answer(Reply(body=answer))
     assert call(client) == result
     seen = server.seen[0]
@@ -121,7 +121,7 @@ NAMES = ["Koalas Source", "a/b", "100%", "%2F", "ünï/☃", "a?b#c", "a;b=c&d",
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_arrive_as_they_were_written(name: str, client: PolarisClient, server: Script) -> None:
-    """One path segment, encoded whole, for jobs as for tables, files and queries."""
+    """One path segment, encoded as a whole, for jobs, tables, files and queries."""
     server.answer(Reply(body={**TABLE, **JOB, "state": "x"}))
     client.get_job(name)
     client.get_table(name)
@@ -138,17 +138,17 @@ def test_names_arrive_as_they_were_written(name: str, client: PolarisClient, ser
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("", "a table must be named by a text that is not empty, not by ''."),
-        (None, "a table must be named by a text that is not empty, not by None."),
+        ("", "a table needs a name that is a non-empty text, not ''."),
+        (None, "a table needs a name that is a non-empty text, not None."),
         (".", "table '.' can't be addressed: in a URL it means another directory."),
         ("..", "table '..' can't be addressed: in a URL it means another directory."),
-        ("a\ud800", "table 'a\\ud800' has half a character (a lone surrogate) in it."),
+        ("a\ud800", "table 'a\\ud800' contains half a character (a lone surrogate)."),
     ],
 )
 def test_names_that_would_reach_another_endpoint_are_refused(
     name: Any, message: str, client: PolarisClient, server: Script
 ) -> None:
-    """An empty name would list, '..' would climb: neither leaves."""
+    """An empty name would list and '..' would address another directory: neither is sent."""
     with pytest.raises(PolarisSpecError) as caught:
         client.get_table(name)
     assert str(caught.value) == message
@@ -156,7 +156,7 @@ def test_names_that_would_reach_another_endpoint_are_refused(
 
 
 def test_project_id_is_encoded_too(make_client: MakeClient, server: Script) -> None:
-    """A project id comes from a form."""
+    """A project id is user input from a form."""
     server.answer(Reply(body={"executionStatus": "x"}))
     make_client(project_id="a/../b").get_job_status("j1")
     assert server.seen[0].path == "/v1/projects/a%2F..%2Fb/jobs/j1/status"
@@ -168,10 +168,9 @@ def test_project_id_is_encoded_too(make_client: MakeClient, server: Script) -> N
         (
             lambda c: c.get_job("j1"),
             (
-                f"GET {P}/jobs/j1 answered 404 'NotFound': gone. No job 'j1' in project 'p1': a job is known in its "
-                f"own "
-                "project only, and Polaris deletes finished jobs after 90 days once a project has more than 5000 of "
-                "them."
+                f"GET {P}/jobs/j1 answered 404 'NotFound': gone. No job 'j1' in project 'p1': a job is visible in its "
+                "own project only, and Polaris deletes finished jobs after 90 days once a project has more than 5000 "
+                "of them."
             ),
         ),
         (
@@ -185,15 +184,14 @@ def test_project_id_is_encoded_too(make_client: MakeClient, server: Script) -> N
         (
             lambda c: list(c.iter_query_rows("q1")),
             (
-                f"GET {P}/query/sql/statements/q1 answered 404 'NotFound': gone. Project 'p1' has nothing for query "
-                f"'q1': "
-                "it may still run, have failed or been canceled, or be gone."
+                f"GET {P}/query/sql/statements/q1 answered 404 'NotFound': gone. Project 'p1' has no result of query "
+                "'q1': it may still run, may have failed or been canceled, or no longer exists."
             ),
         ),
     ],
 )
 def test_not_found_says_what_and_where(call: Call, message: str, client: PolarisClient, server: Script) -> None:
-    """404 names the thing as the user wrote it."""
+    """404 names the object as the user wrote it."""
     server.answer(Reply(404, {"code": "NotFound", "message": "gone"}))
     with pytest.raises(PolarisNotFoundError) as caught:
         call(client)
@@ -212,13 +210,13 @@ def test_not_found_says_what_and_where(call: Call, message: str, client: Polaris
     ],
 )
 def test_forbidden_names_the_permission(call: Call, needs: str, client: PolarisClient, server: Script) -> None:
-    """403 says what to ask the administrator for."""
+    """403 names the permission to request from the administrator."""
     server.answer(Reply(403, {"code": "AccessDenied", "message": "no"}))
     with pytest.raises(PolarisApiError) as caught:
         call(client)
     assert str(caught.value).endswith(
         f" answered 403 'AccessDenied': no. The API key in connection 'polaris_default' needs the {needs} If it has "
-        "that, a network policy (IP allow list) may keep this machine out."
+        "that, a network policy (IP allow list) may block this machine."
     )
 
 
@@ -238,7 +236,7 @@ def test_forbidden_names_the_permission(call: Call, needs: str, client: PolarisC
     ],
 )
 def test_conflict_says_what_to_do(call: Call, advice: str, client: PolarisClient, server: Script) -> None:
-    """409 means something else for each operation."""
+    """409 has a different meaning for each operation."""
     server.answer(refusal(409, "x"))
     with pytest.raises(PolarisConflictError) as caught:
         call(client)
@@ -246,7 +244,7 @@ def test_conflict_says_what_to_do(call: Call, advice: str, client: PolarisClient
 
 
 def test_unused_segments_are_walked_by_cursor(client: PolarisClient, server: Script) -> None:
-    """The last id of a page is where the next one starts."""
+    """The last id of a page is the cursor of the next page."""
     server.answer(Reply(body={"values": [{"id": "c"}, {"id": "b"}]}), Reply(body={"values": [{"id": "a"}]}))
     segments = client.iter_unused_segments("Koalas Source", interval="2024-06-01/2024-06-02", page_size=2)
     assert [segment["id"] for segment in segments] == ["c", "b", "a"]

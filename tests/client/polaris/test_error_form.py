@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A status says something about the request only if the service itself sent it, in its own form of an error."""
+"""A status counts only if the service itself sent it, in its own error format."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ OWN: dict[str, Any] = {
 def test_error_in_a_form_of_polaris_is_polaris_word(
     status: int, body: Any, client: PolarisClient, server: Script
 ) -> None:
-    """Every documented form counts, at once, with the class of its status."""
+    """Every documented form counts immediately, with the class of its status."""
     server.answer(Reply(status, body))
     with pytest.raises(PolarisApiError) as caught:
         client.get_table("t")
@@ -72,7 +72,7 @@ def test_error_in_a_form_of_polaris_is_polaris_word(
 def test_error_in_another_form_is_retried_and_no_word_of_polaris(
     name: str, status: int, client: PolarisClient, server: Script
 ) -> None:
-    """Whatever the status, nothing is concluded about the table, and a service that comes back is heard."""
+    """Whatever the status, it proves nothing about the table, and the next answer of the service is used."""
     body, headers = OTHERS[name]
     server.answer(Reply(status, body, headers), Reply(status, body, headers), Reply(body={"name": "t"}))
     assert client.get_table("t") == {"name": "t"}
@@ -82,7 +82,7 @@ def test_error_in_another_form_is_retried_and_no_word_of_polaris(
 def test_foreign_error_says_host_content_type_and_first_words(
     client: PolarisClient, server: Script, time: Time
 ) -> None:
-    """The sentence shows who answered, and how often it was asked."""
+    """The message names the sender and the number of requests."""
     server.answer(Reply(404, PAGE, HTML))
     with pytest.raises(PolarisForeignAnswerError) as caught:
         client.get_table("t")
@@ -99,7 +99,7 @@ def test_foreign_error_says_host_content_type_and_first_words(
 
 
 def test_foreign_error_without_text_says_so(make_client: MakeClient, server: Script) -> None:
-    """An empty body has no words, and may have no content type."""
+    """An empty body has no text and may have no content type."""
     server.answer(Reply(404, b"", {"Content-Type": ""}))
     with pytest.raises(PolarisForeignAnswerError, match=r"sent no content type, and the body has no text\. A proxy"):
         make_client(retry_budget=0).get_table("t")
@@ -119,7 +119,7 @@ def test_foreign_error_without_text_says_so(make_client: MakeClient, server: Scr
             403,
             (
                 "The API key in connection 'polaris_default' needs the ViewTables permission. If it has that, a "
-                "network policy (IP allow list) may keep this machine out."
+                "network policy (IP allow list) may block this machine."
             ),
         ),
         (413, "The body is larger than the service accepts. Send less data per request."),
@@ -128,7 +128,7 @@ def test_foreign_error_without_text_says_so(make_client: MakeClient, server: Scr
 def test_foreign_status_that_an_edge_of_polaris_may_send_says_what_it_would_mean(
     status: int, meaning: str, make_client: MakeClient, server: Script
 ) -> None:
-    """An empty 401 may be about a wrong key, so the key is named as well."""
+    """An empty 401 may be caused by a wrong key, so the message names the key, too."""
     server.answer(Reply(status))
     with pytest.raises(PolarisForeignAnswerError) as caught:
         make_client(retry_budget=0).get_table("t")
@@ -138,7 +138,7 @@ def test_foreign_status_that_an_edge_of_polaris_may_send_says_what_it_would_mean
 
 
 def test_key_in_the_wrong_form_is_found_out_although_the_401_is_empty(client: PolarisClient, server: Script) -> None:
-    """A read may be repeated, so it is repeated with the key in its other form."""
+    """A read is idempotent, so it is retried with the key in its other form."""
     server.answer(Reply(401), Reply(body={"name": "t"}))
     assert client.get_table("t") == {"name": "t"}
     first, second = (seen.headers["Authorization"] for seen in server.seen)
@@ -150,7 +150,7 @@ def test_key_in_the_wrong_form_is_found_out_although_the_401_is_empty(client: Po
 def test_submission_with_a_foreign_refusal_is_sent_once_and_ambiguous(
     name: str, status: int, client: PolarisClient, server: Script
 ) -> None:
-    """A refusal by something else doesn't prove that Polaris has no job, not even a 401 or a 400."""
+    """A refusal by another server doesn't prove that Polaris has no job, not even a 401 or a 400."""
     body, headers = OTHERS[name]
     server.answer(Reply(status, body, headers), Reply(body=JOB))
     with pytest.raises(PolarisAmbiguousSubmitError) as caught:
@@ -162,21 +162,21 @@ def test_submission_with_a_foreign_refusal_is_sent_once_and_ambiguous(
 def test_creation_with_a_foreign_refusal_says_that_it_may_have_happened(
     make_client: MakeClient, server: Script
 ) -> None:
-    """Other requests that must not be repeated carry the same doubt."""
+    """Other requests that must not be repeated have the same doubt."""
     server.answer(Reply(409, PAGE, HTML))
     with pytest.raises(PolarisForeignAnswerError, match=r"The request may have taken effect\. Check that before"):
         make_client().create_table({"name": "t"})
 
 
 def test_progress_is_unknown_rather_than_missing_after_a_foreign_400(make_client: MakeClient, server: Script) -> None:
-    """Only Polaris may say that a type of job has no progress."""
+    """Only Polaris may report that a job type has no progress."""
     server.answer(Reply(400, PAGE, HTML))
     with pytest.raises(PolarisForeignAnswerError):
         make_client(retry_budget=0).get_job_progress("j1")
 
 
 def test_form_of_the_key_is_not_confirmed_by_a_foreign_answer(make_client: MakeClient, server: Script) -> None:
-    """A proxy's 403 says nothing about the key, so the other form is still tried at a 401."""
+    """A proxy's 403 proves nothing about the key, so the other form is still tried after a 401."""
     client = make_client(retry_budget=0)
     server.answer(Reply(403, PAGE, HTML), refusal(401), Reply(body={"name": "t"}))
     with pytest.raises(PolarisForeignAnswerError):
@@ -200,7 +200,7 @@ def oauth(make_client: MakeClient, server: Script) -> PolarisClient:
 def test_refusal_of_the_token_endpoint_is_no_answer_about_the_request(
     status: int, oauth: PolarisClient, server: Script
 ) -> None:
-    """Its 404 isn't a table that doesn't exist and its 400 isn't a refused query: the caller sees a 401."""
+    """Its 404 is no missing table and its 400 is no rejected query: the caller gets a 401."""
     server.answer(Reply(status, {"error": "invalid_client"}))
     with pytest.raises(PolarisAuthError) as caught:
         oauth.get_table("t")
@@ -213,7 +213,7 @@ def test_refusal_of_the_token_endpoint_is_no_answer_about_the_request(
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 def test_foreign_refusal_of_a_token_is_an_error_of_its_own(status: int, oauth: PolarisClient, server: Script) -> None:
-    """A page in place of the token endpoint says nothing about the client credentials, nor about the table."""
+    """A page in place of the token endpoint proves nothing about the client credentials or the table."""
     server.answer(Reply(status, PAGE, HTML))
     with pytest.raises(PolarisForeignAnswerError) as caught:
         oauth.get_table("t")
@@ -228,25 +228,25 @@ def test_foreign_refusal_of_a_token_is_an_error_of_its_own(status: int, oauth: P
 
 @pytest.mark.parametrize("status", [302, 408, 429, 500, 502, 503, 504])
 def test_status_that_blames_nobody_is_never_foreign(status: int) -> None:
-    """Those mean the same whoever sends them."""
+    """Their meaning doesn't depend on the sender."""
     assert not is_foreign(status, {}, PAGE, is_polaris_error)
 
 
 def test_bare_message_of_the_gateway_counts_for_what_it_decides_itself() -> None:
-    """A gateway knows keys and permissions, and nothing of jobs and tables."""
+    """A gateway handles keys and permissions, but no jobs and tables."""
     told = {status: is_polaris_error(status, {}, b'{"message": "no"}') for status in STATUSES}
     assert {status for status, counts in told.items() if counts} == {401, 403}
 
 
 def test_number_counts_as_code_only_if_it_is_the_status() -> None:
-    """Other services put numbers of their own there."""
+    """Other services send numbers of their own there."""
     assert is_polaris_error(400, {}, b'{"code": 400, "message": "no"}')
     assert not is_polaris_error(404, {}, b'{"code": 400, "message": "no"}')
     assert not is_polaris_error(404, {}, b'{"code": true, "message": "no"}')
 
 
 def test_token_error_needs_the_word_of_the_standard() -> None:
-    """RFC 6749 requires error; the gateway before the endpoint may answer as Polaris does."""
+    """RFC 6749 requires error; the gateway in front of the endpoint may answer as Polaris does."""
     assert is_token_error(400, {}, b'{"error": "invalid_client"}')
     assert is_token_error(404, {}, b'{"code": "NotFound", "message": "no realm"}')
     assert is_token_error(401, {}, b'{"message": "no"}')
@@ -255,7 +255,7 @@ def test_token_error_needs_the_word_of_the_standard() -> None:
 
 
 def test_first_words_are_those_that_a_browser_shows() -> None:
-    """Neither tags nor scripts, and not more than a line."""
+    """Neither tags nor scripts, and at most one line."""
     assert first_words(PAGE) == "Down & out Back soon"
     assert first_words(b"<script>x()</script><!-- no --><h1>404</h1>\n<p>nginx") == "404 nginx"
     assert first_words(b"a < b > c") == "a < b > c"
@@ -264,5 +264,5 @@ def test_first_words_are_those_that_a_browser_shows() -> None:
 
 
 def test_foreign_errors_are_of_no_class_that_speaks_of_the_request() -> None:
-    """Handlers of 'not found', 'conflict' and 'not allowed' never meet one."""
+    """Handlers of 'not found', 'conflict' and 'forbidden' never receive one."""
     assert not issubclass(PolarisForeignAnswerError, PolarisNotFoundError | PolarisConflictError | PolarisAuthError)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people paste into the host field."""
+"""Values that users paste into the host field."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ def from_host(host: str, project_id: str | None = PROJECT) -> ClientSettings:
     ],
 )
 def test_host_in_any_usual_form_becomes_base_url(host: str, base_url: str) -> None:
-    """Whatever is pasted, requests go to the same place."""
+    """All pasted forms lead to the same address."""
     assert from_host(host).base_url == base_url
 
 
 @pytest.mark.parametrize("tail", ["", "/", "/jobs", "/tables/Koalas%20Source", "/jobs?paginationLimit=1"])
 def test_host_with_whole_url_gives_project_id(tail: str) -> None:
-    """The project id of a pasted URL counts, whatever comes behind it."""
+    """The project id of a pasted URL is used, whatever follows it."""
     settings = from_host(f"https://{HOST}/v1/projects/{PROJECT}{tail}", None)
     assert (settings.base_url, settings.project_id) == (f"https://{HOST}", PROJECT)
 
 
 def test_host_and_project_id_that_agree_are_accepted() -> None:
-    """Saying the same twice is no conflict."""
+    """The same project id twice is no conflict."""
     assert from_host(f"{HOST}/v1/projects/{PROJECT}", f" {PROJECT} ").project_id == PROJECT
 
 
@@ -74,9 +74,8 @@ def test_host_and_project_id_that_agree_are_accepted() -> None:
             HOST,
             None,
             (
-                "connection 'polaris_default' has no project id: set the extra 'project_id', or paste a host that "
-                "goes on "
-                "with /v1/projects/PROJECT_ID."
+                "connection 'polaris_default' has no project id: set the extra 'project_id', or paste a URL that "
+                "continues with /v1/projects/PROJECT_ID."
             ),
         ),
         (
@@ -100,7 +99,7 @@ def test_host_and_project_id_that_agree_are_accepted() -> None:
             "acme.api.imply.io",
             "p1",
             (
-                "host 'acme.api.imply.io' of connection 'polaris_default' is the organization-wide API, which knows no "
+                "host 'acme.api.imply.io' of connection 'polaris_default' is the organization-wide API, which has no "
                 f"jobs: the regional host is acme.REGION.CLOUD.api.imply.io. {WHERE}"
             ),
         ),
@@ -125,9 +124,8 @@ def test_host_and_project_id_that_agree_are_accepted() -> None:
             f"https://{KEY}:@{HOST}",
             "p1",
             (
-                "the host of connection 'polaris_default' has a user name or password in it, which would end up in "
-                "logs: "
-                "take it out and put the API key into the password field."
+                "the host of connection 'polaris_default' contains a user name or password, which would be logged: "
+                "remove it and put the API key into the password field."
             ),
         ),
         (
@@ -135,8 +133,8 @@ def test_host_and_project_id_that_agree_are_accepted() -> None:
             "p1",
             (
                 f"host 'https://{HOST}/v2/jobs' of connection 'polaris_default' has the path '/v2/jobs', which is not "
-                f"of "
-                f"the Jobs v1 API: give the host alone or a URL that goes on with /v1/projects/PROJECT_ID. {WHERE}"
+                "of the Jobs v1 API: enter only the host, or a URL that continues with /v1/projects/PROJECT_ID. "
+                f"{WHERE}"
             ),
         ),
         (
@@ -144,7 +142,7 @@ def test_host_and_project_id_that_agree_are_accepted() -> None:
             "p1",
             (
                 "host 'ftp://example.org' of connection 'polaris_default' starts with 'ftp': only https (or http) is "
-                "spoken."
+                "supported."
             ),
         ),
         (
@@ -159,12 +157,12 @@ def test_host_and_project_id_that_agree_are_accepted() -> None:
         (
             "my host",
             "p1",
-            f"host 'my host' of connection 'polaris_default' has no valid host name in it. {WHERE}",
+            f"host 'my host' of connection 'polaris_default' has no valid host name. {WHERE}",
         ),
     ],
 )
 def test_host_that_cannot_work_is_refused_with_a_sentence(host: str, project_id: str | None, message: str) -> None:
-    """Each wrong address has a sentence that says what to put there."""
+    """Each wrong address has a message with the fix."""
     with pytest.raises(PolarisSpecError) as caught:
         from_host(host, project_id)
     assert str(caught.value) == message
@@ -174,7 +172,7 @@ def test_host_that_cannot_work_is_refused_with_a_sentence(host: str, project_id:
     "host", ["https://", "https:///v1", "https://a..b", "https://[::1", "https://.x", "//", "a%20b"]
 )
 def test_host_that_is_nonsense_is_refused(host: str) -> None:
-    """Nothing but a spec error comes out, whatever is typed."""
+    """Only a spec error is raised, whatever is typed."""
     with pytest.raises(PolarisSpecError, match="of connection 'polaris_default'"):
         from_host(host)
 
@@ -201,7 +199,7 @@ def test_host_that_is_nonsense_is_refused(host: str) -> None:
     ],
 )
 def test_clear_text_leaves_this_machine_in_no_spelling(url: str) -> None:
-    """Only what is a loopback address for certain may use http, as host and as token_url."""
+    """Only a certain loopback address may use http, as host and as token_url."""
     with pytest.raises(PolarisSpecError):
         from_host(url)
     with pytest.raises(PolarisSpecError, match="unencrypted"):
@@ -225,7 +223,7 @@ def test_clear_text_is_judged_by_the_host_that_is_connected_to(url: str) -> None
 
 @pytest.mark.parametrize("key", ["http", "all", "http://127.0.0.1", "all://127.0.0.1"])
 def test_clear_text_goes_to_no_proxy_elsewhere(key: str) -> None:
-    """A plain request to a loopback may only pass a proxy on this machine."""
+    """A plain request to a loopback address may only pass a proxy on this machine."""
     with pytest.raises(PolarisSpecError) as caught:
         ClientSettings(
             "http://127.0.0.1:1", "p1", api_key=KEY, proxies={"https": "p:1", key: "http://me:pw12@proxy:3128"}

@@ -13,13 +13,13 @@ from tests.client.conftest import P, Reply, Script
 
 
 def test_query_is_repeated_after_a_lost_answer(client: PolarisClient, server: Script) -> None:
-    """A SELECT does no harm."""
+    """A SELECT is idempotent."""
     server.answer(Reply(act="drop"), Reply(body=[]))
     assert client.query("SELECT 1") == []
 
 
 def test_query_that_is_wrong_gives_the_sql_error(client: PolarisClient, server: Script) -> None:
-    """The SQL envelope has other names for code and text."""
+    """The SQL envelope has other field names for code and text."""
     body = {
         "error": "druidException",
         "errorCode": "invalidInput",
@@ -37,7 +37,7 @@ def test_query_that_is_wrong_gives_the_sql_error(client: PolarisClient, server: 
 def test_query_with_an_answer_that_is_cut_off_is_a_protocol_error(
     body: Any, client: PolarisClient, server: Script
 ) -> None:
-    """Half a result is no result."""
+    """A truncated result is no result."""
     server.answer(Reply(body=body))
     with pytest.raises(PolarisProtocolError):
         client.query("SELECT 1")
@@ -63,7 +63,7 @@ def test_query_rows_without_pages_are_read_at_once(client: PolarisClient, server
 
 
 def test_query_rows_of_too_many_pages_are_an_error(client: PolarisClient, server: Script) -> None:
-    """A megabyte of page numbers is no megabyte of requests."""
+    """A megabyte of page numbers doesn't cause a megabyte of requests."""
     server.answer(Reply(body={"state": "SUCCESS", "result": {"pages": [{"id": 0}] * 1001}}))
     with pytest.raises(PolarisProtocolError) as caught:
         next(client.iter_query_rows("q1"))

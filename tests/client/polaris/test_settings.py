@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Settings check themselves and show no secret."""
+"""Settings validate themselves and show no secret."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def settings(**fields: Any) -> ClientSettings:
     ],
 )
 def test_api_key_in_any_pasted_form_is_the_bare_key(pasted: str) -> None:
-    """White space, colon, header word and base64 are taken off."""
+    """White space, colon, header word and base64 are removed."""
     assert settings(api_key=pasted).api_key == KEY
 
 
 def test_api_key_that_only_looks_like_base64_is_kept() -> None:
-    """A key of another shape is nobody's business."""
+    """A key of another form is left unchanged."""
     assert settings(api_key="abcdefgh").api_key == "abcdefgh"
 
 
@@ -51,14 +51,13 @@ OAUTH = {"auth": "oauth", "api_key": None, "client_id": "id", "client_secret": "
             {"api_key": " "},
             (
                 "connection 'polaris_default' has no API key: put it into the password field "
-                "(docs.imply.io/polaris/api-keys says how to make one)."
+                "(docs.imply.io/polaris/api-keys describes how to create one)."
             ),
         ),
         (
             {"api_key": "pok_a\nb"},
             (
-                "the API key of connection 'polaris_default' can't be right: its character 6 of 7 is not a visible "
-                "ASCII "
+                "the API key of connection 'polaris_default' is invalid: its character 6 of 7 is not a visible ASCII "
                 "character. Copy it again."
             ),
         ),
@@ -73,8 +72,8 @@ OAUTH = {"auth": "oauth", "api_key": None, "client_id": "id", "client_secret": "
         (
             {**OAUTH, "base_url": "http://127.0.0.1:1"},
             (
-                "connection 'polaris_default' uses auth 'oauth' and host 'http://127.0.0.1:1' does not say which "
-                "organization it is: set token_url."
+                "connection 'polaris_default' uses auth 'oauth' and host 'http://127.0.0.1:1' does not contain the "
+                "organization: set token_url."
             ),
         ),
         (
@@ -84,9 +83,8 @@ OAUTH = {"auth": "oauth", "api_key": None, "client_id": "id", "client_secret": "
         (
             {**OAUTH, "token_url": "https://me:hunter22@id.example.org/token"},
             (
-                "token_url 'https://***@id.example.org/token' of connection 'polaris_default' has a user name or "
-                "password "
-                "in it: use client_id and client_secret."
+                "token_url 'https://***@id.example.org/token' of connection 'polaris_default' contains a user name or "
+                "password: use client_id and client_secret."
             ),
         ),
         (
@@ -99,7 +97,7 @@ OAUTH = {"auth": "oauth", "api_key": None, "client_id": "id", "client_secret": "
         (
             {"proxies": {"https": "http://me:hunter22@"}},
             (
-                "proxy 'http://***@' of connection 'polaris_default' names no host: write it as "
+                "proxy 'http://***@' of connection 'polaris_default' has no host: write it as "
                 "http://proxy.example.com:3128."
             ),
         ),
@@ -108,21 +106,21 @@ OAUTH = {"auth": "oauth", "api_key": None, "client_id": "id", "client_secret": "
     ],
 )
 def test_settings_with_a_bad_value_are_refused_with_a_sentence(fields: dict[str, Any], message: str) -> None:
-    """Each bad value is named, secrets excepted."""
+    """Each invalid value is named, except secrets."""
     with pytest.raises(PolarisSpecError) as caught:
         settings(**fields)
     assert str(caught.value) == message
 
 
 def test_oauth_token_url_comes_from_the_organization() -> None:
-    """The realm is the first label of the host; an explicit URL wins."""
+    """The realm is the first label of the host; an explicit URL takes precedence."""
     own = settings(**OAUTH)
     assert own.oauth_token_url == "https://id.imply.io/auth/realms/acme/protocol/openid-connect/token"
     assert settings(**OAUTH, token_url="https://id.example.org/t").oauth_token_url == "https://id.example.org/t"
 
 
 def test_settings_repr_has_no_secret() -> None:
-    """Key, client secret and proxy password stay out of repr and str."""
+    """Key, client secret and proxy password are not in repr and str."""
     shown = settings(proxies={"https": "http://me:hunter22@proxy:3128"}, client_secret="s3cret-s3cret")
     assert repr(shown) == str(shown)
     assert repr(shown).startswith("ClientSettings(base_url='https://acme.us-east-1.aws.api.imply.io', project_id='p1',")
@@ -130,6 +128,6 @@ def test_settings_repr_has_no_secret() -> None:
 
 
 def test_settings_secrets_name_every_secret() -> None:
-    """What has to be masked is complete, the decoded proxy password too."""
+    """The list of secrets to mask is complete, including the decoded proxy password."""
     found = settings(proxies={"https": "http://me:hunter%2122@proxy:3128"}, client_secret="s3cret-s3cret").secrets()
     assert {KEY, "s3cret-s3cret", "hunter%2122", "hunter!22"} <= set(found)

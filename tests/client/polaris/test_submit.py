@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A job is sent once: what is sent again, what is refused, and what nobody knows."""
+"""A job is sent once: what is repeated, what is refused, and what is ambiguous."""
 
 from __future__ import annotations
 
@@ -92,12 +92,12 @@ def test_submit_opens_a_connection_of_its_own(client: PolarisClient, server: Scr
         ),
         (
             Reply(503, {"message": "upstream"}),
-            f"POST {JOBS} answered 503: upstream. The service, or something in front of it, failed.",
+            f"POST {JOBS} answered 503: upstream. The service, or a proxy in front of it, failed.",
             PolarisServerError,
         ),
         (
             Reply(504),
-            f"POST {JOBS} answered 504 with an empty body. The service, or something in front of it, failed.",
+            f"POST {JOBS} answered 504 with an empty body. The service, or a proxy in front of it, failed.",
             PolarisServerError,
         ),
         (Reply(408, {"message": "late"}), f"POST {JOBS} answered 408: late.", PolarisApiError),
@@ -128,7 +128,7 @@ def test_submit_with_an_unknown_outcome_is_ambiguous_and_sent_once(
     server: Script,
     time: Time,
 ) -> None:
-    """The service may have the job: one request, no retry, and a sentence that says where to look."""
+    """The service may have the job: one request, no retry, and a message that describes the search."""
     server.answer(reply)
     error = submit(make_client(read_timeout=1))
     assert isinstance(error, PolarisAmbiguousSubmitError)
@@ -165,7 +165,7 @@ def test_submit_with_an_unknown_outcome_is_ambiguous_and_sent_once(
 def test_submit_that_is_ambiguous_says_what_a_second_one_would_do(
     spec: dict[str, Any], tail: str, client: PolarisClient, server: Script
 ) -> None:
-    """Replacing twice is a cost, appending twice is wrong data; a SQL job names no target."""
+    """A second replace is a cost, a second append is wrong data; a SQL job names no target."""
     server.answer(Reply(500))
     assert str(submit(client, spec)).endswith(tail)
 
@@ -179,7 +179,7 @@ def test_submit_after_a_429_is_sent_again(client: PolarisClient, server: Script,
 
 
 def test_submit_with_429_to_the_end_is_refused_not_ambiguous(client: PolarisClient, server: Script) -> None:
-    """After the budget the refusal itself is reported."""
+    """After the budget, the refusal itself is reported."""
     server.answer(Reply(429, {"message": "API rate limit exceeded"}))
     error = submit(client)
     assert isinstance(error, PolarisThrottledError)
@@ -190,7 +190,7 @@ def test_submit_with_429_to_the_end_is_refused_not_ambiguous(client: PolarisClie
 
 
 def test_submit_with_a_503_behind_a_429_is_ambiguous(client: PolarisClient, server: Script) -> None:
-    """What counts is the last request that may have arrived."""
+    """The last request that may have arrived counts."""
     server.answer(Reply(429), Reply(503))
     assert isinstance(submit(client), PolarisAmbiguousSubmitError)
     assert len(server.seen) == 2
@@ -199,7 +199,7 @@ def test_submit_with_a_503_behind_a_429_is_ambiguous(client: PolarisClient, serv
 def test_submit_to_nobody_is_tried_again_and_not_ambiguous(
     make_client: MakeClient, closed_url: str, time: Time
 ) -> None:
-    """No byte has left: safe to repeat, and safe to say that nothing was submitted."""
+    """No byte was sent: safe to retry, and certain that nothing was submitted."""
     error = submit(make_client(base_url=closed_url, retry_budget=2))
     assert isinstance(error, PolarisTransportError)
     assert str(error).startswith(f"POST {JOBS} was not sent: ")
@@ -229,9 +229,8 @@ def test_submit_to_nobody_is_tried_again_and_not_ambiguous(
             PolarisAuthError,
             (
                 f"POST {JOBS} answered 403 'AccessDenied': Access denied. The API key in connection 'polaris_default' "
-                "needs the ManageIngestionJobs permission. If it has that, a network policy (IP allow list) may keep "
-                "this "
-                "machine out."
+                "needs the ManageIngestionJobs permission. If it has that, a network policy (IP allow list) may block "
+                "this machine."
             ),
         ),
         (
@@ -309,7 +308,7 @@ def test_submit_that_is_refused_says_why_and_is_not_sent_again(
 def test_submit_that_is_forbidden_names_the_permissions_of_its_type(
     spec: dict[str, Any], needs: str, client: PolarisClient, server: Script
 ) -> None:
-    """Deleting and creating tables take more than submitting does."""
+    """Deleting and creating tables need more permissions than submitting."""
     server.answer(Reply(403))
     assert needs in str(submit(client, spec))
 
@@ -331,7 +330,7 @@ def test_submit_that_is_forbidden_names_the_permissions_of_its_type(
 def test_submit_of_what_is_no_json_is_refused_before_a_request(
     spec: Any, message: str, client: PolarisClient, server: Script
 ) -> None:
-    """Our own mistakes don't travel."""
+    """Our own errors are raised before any request."""
     error = submit(client, spec)
     assert isinstance(error, PolarisSpecError)
     # Python 3.12 names the value, 3.10 does not.
@@ -340,7 +339,7 @@ def test_submit_of_what_is_no_json_is_refused_before_a_request(
 
 
 def test_start_query_with_a_lost_answer_is_ambiguous(client: PolarisClient, server: Script) -> None:
-    """An INSERT that is sent twice adds its rows twice, by this door too."""
+    """An INSERT that is sent twice adds its rows twice, also by this call."""
     server.answer(Reply(act="drop"))
     with pytest.raises(PolarisAmbiguousSubmitError) as caught:
         client.start_query("INSERT INTO t SELECT 1")
@@ -359,7 +358,7 @@ def test_create_table_with_a_lost_answer_says_to_look_first(client: PolarisClien
     with pytest.raises(PolarisServerError) as caught:
         client.create_table({"name": "t"})
     assert str(caught.value) == (
-        "POST /v1/projects/p1/tables answered 502 with an empty body. The service, or something in front of it, "
-        "failed. The request may have taken effect. Check that before you send it again."
+        "POST /v1/projects/p1/tables answered 502 with an empty body. The service, or a proxy in front of it, failed. "
+        "The request may have taken effect. Check that before you send it again."
     )
     assert len(server.seen) == 1

@@ -19,12 +19,12 @@ def test_redactor_masks_each_form_in_which_a_key_travels() -> None:
 
 
 def test_redactor_ignores_what_is_too_short_to_be_secret() -> None:
-    """An empty or tiny secret would garble every sentence."""
+    """Masking an empty or very short secret would garble every message."""
     assert Redactor(["", None, "a"])("a sentence") == "a sentence"
 
 
 def test_redactor_keeps_the_last_three_passing_secrets() -> None:
-    """Tokens come and go; the list does not grow."""
+    """Only a few tokens are kept, so the list doesn't grow."""
     redact = Redactor(["fixed-secret"])
     for number in range(1, 5):
         redact.add_temporary(f"token-{number}")
@@ -33,12 +33,12 @@ def test_redactor_keeps_the_last_three_passing_secrets() -> None:
 
 
 def test_url_secrets_without_userinfo_are_none() -> None:
-    """An ordinary URL has nothing to hide, and stays as it is."""
+    """An ordinary URL contains no secret and stays unchanged."""
     assert url_secrets("http://proxy:3128") == ()
     assert without_userinfo("proxy:3128") == "proxy:3128"
 
 
 def test_url_with_userinfo_is_masked_with_and_without_scheme() -> None:
-    """Both spellings of a proxy lose their password."""
+    """The password of a proxy is masked in both spellings."""
     assert without_userinfo("http://me:pw@proxy:3128") == "http://***@proxy:3128"
     assert without_userinfo("me:pw@proxy:3128") == "***@proxy:3128"

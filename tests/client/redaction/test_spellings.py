@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Secrets are masked however they are spelt: encoded in any order, several times over, or cut off."""
+"""Secrets are masked in every spelling: encoded in any order, several times, or truncated."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def encoded(text: str) -> bytes:
 
 
 def each(form: str) -> Encoder:
-    """Return an encoder that spells each character by itself."""
+    """Return an encoder that spells each character separately."""
     return lambda text: "".join(form.format(ord(character)) for character in text)
 
 
@@ -66,7 +66,7 @@ def spell(secret: str, names: list[str]) -> str:
 @pytest.mark.parametrize("second", ["nothing", *ENCODERS])
 @pytest.mark.parametrize("first", ENCODERS)
 def test_key_is_masked_in_every_spelling_of_every_spelling(first: str, second: str) -> None:
-    """What is around it stays."""
+    """The surrounding text stays unchanged."""
     text = spell(KEY, [first, *([] if second == "nothing" else [second])])
     assert Redactor([KEY])(f"no key {text} is known") == "no key *** is known"
 
@@ -76,7 +76,7 @@ def test_key_is_masked_in_every_spelling_of_every_spelling(first: str, second: s
 @example("a&\\nb&\\nb&\\nb", ["html"])
 @example("a%41b%41b%41b", ["percent", "html"])
 def test_any_secret_is_masked_in_any_spelling(secret: str, names: list[str]) -> None:
-    """Secrets that look like escapes themselves included."""
+    """Including secrets that look like escapes."""
     assert Redactor([secret])(f"( {spell(secret, names)} )") == "( *** )"
 
 
@@ -85,7 +85,7 @@ def test_any_secret_is_masked_in_any_spelling(secret: str, names: list[str]) -> 
 def test_half_of_any_secret_is_masked_in_any_spelling(
     secret: str, names: list[str], share: float, is_begin: bool
 ) -> None:
-    """A part that a cut of the service has left is masked before and after it was encoded."""
+    """A part that the service has truncated is masked before and after encoding."""
     size = max(8, int(len(secret) * share))
     part = secret[:size] if is_begin else secret[-size:]
     assert "***" in Redactor([secret])(f"( {spell(part, names)} )")
@@ -95,7 +95,7 @@ def test_half_of_any_secret_is_masked_in_any_spelling(
 @settings(deadline=None)
 @given(secrets, st.lists(st.sampled_from(sorted(ENCODERS)), min_size=1, max_size=2), st.integers(0, 400))
 def test_spelling_that_is_cut_off_shows_less_than_a_part(secret: str, names: list[str], cut: int) -> None:
-    """Whatever is left of an encoded text has no recognizable part of the secret once it is decoded."""
+    """A truncated encoded text has no recognizable part of the secret after decoding."""
     text = spell(secret, names)[:cut]
     assume(text)
     shown = Redactor([secret])(f"( {text}")
@@ -104,7 +104,7 @@ def test_spelling_that_is_cut_off_shows_less_than_a_part(secret: str, names: lis
 
 @pytest.mark.parametrize("cut", range(8, len(KEY)))
 def test_key_that_is_cut_off_is_masked(cut: int) -> None:
-    """At the end of a text, before an ellipsis, and at the begin."""
+    """At the end of a text, before an ellipsis, and at the beginning."""
     redactor = Redactor([KEY])
     assert redactor(f"bad key {KEY[:cut]}") == "bad key ***"
     assert redactor(f"bad key {KEY[:cut]}… (900 characters)") == "bad key ***… (900 characters)"
@@ -112,19 +112,19 @@ def test_key_that_is_cut_off_is_masked(cut: int) -> None:
 
 
 def test_base64_is_found_inside_a_longer_word() -> None:
-    """A path or a header may stand right before it, at any alignment."""
+    """A path or a header may be directly before it, at any alignment."""
     for before in ("a", "ab", "abc", "abcd", "/v1/x/", "Basic_"):
         token = base64.b64encode(f"{KEY}:".encode()).decode()
         assert token[4:] not in Redactor([KEY])(f"see {before}{token}.")
 
 
 def test_letters_match_in_either_case() -> None:
-    """The name of a host is shown in lower case."""
+    """Host names are shown in lower case."""
     assert Redactor([KEY])(f"host {KEY.lower()}.example.org") == "host ***.example.org"
 
 
 def test_ordinary_text_stays_as_it_is() -> None:
-    """Escapes and words of base64's letters that stand for nothing secret are not touched."""
+    """Escapes and base64-like words without a secret stay unchanged."""
     text = 'GET /v1/projects/a%20b answered 400 with "&lt;no&gt; \\u00e9 \\n" for cG9sYXJpcyBpcyBub3Qgc2VjcmV0 &amp;'
     assert Redactor([KEY, "hunter22hunter22"])(text) == text
 
@@ -137,12 +137,12 @@ def test_escapes_that_stand_for_nothing_stay_as_they_are() -> None:
 
 
 def test_text_without_secrets_to_mask_is_not_searched() -> None:
-    """A client without credentials has nothing to hide."""
+    """A client without credentials has no secret."""
     assert Redactor()("pok_x") == "pok_x"
 
 
 def test_long_text_is_cut_before_it_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A part of a secret that this cut leaves is masked too."""
+    """A part of a secret that remains after this truncation is masked, too."""
     monkeypatch.setattr(redact, "_LONGEST", 20)
     assert Redactor([KEY])(f"0123456789 {KEY}") == f"0123456789 ***… ({11 + len(KEY)} characters)"
 
@@ -157,7 +157,7 @@ def test_long_text_is_cut_before_it_is_searched(monkeypatch: pytest.MonkeyPatch)
     ids=["escapes", "tokens", "nested"],
 )
 def test_work_has_an_end(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However a text is made, no more characters are looked at than the budget has; then all of it is masked."""
+    """No more characters are searched than the budget allows, for any text; then all of it is masked."""
     looked: list[int] = []
     original = spellings.Decoded.original
     unescape = spellings.Decoded.unescape
@@ -175,7 +175,7 @@ def test_work_has_an_end(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_text_that_takes_too_much_work_is_masked_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was not searched is not shown."""
+    """Text that was not searched is not shown."""
     monkeypatch.setattr(spellings, "_MOST_WORK", 100)
     with pytest.raises(TooMuchWorkError):
         Spellings([KEY]).find("%41" * 100)

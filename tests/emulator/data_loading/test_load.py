@@ -165,20 +165,20 @@ def test_load_all_of_the_demo_fills_the_table_of_the_examples(api, emulator) -> 
         (
             [{"__time": 0}, {"__time": "yesterday"}],
             (
-                "the data for table 't', row 2: column '__time' is 'yesterday', which is no time. Write ISO 8601, such "
-                "as '2024-06-01T00:00:00Z', or milliseconds since 1970."
+                "the data for table 't', row 2: column '__time' is 'yesterday', which is not a time. Write ISO 8601, "
+                "such as '2024-06-01T00:00:00Z', or milliseconds since 1970."
             ),
         ),
         (
             [{"__time": 0}, {"n": 1}],
             (
-                "the data for table 't', row 2: column '__time' is None, which is no time. Write ISO 8601, such as "
+                "the data for table 't', row 2: column '__time' is None, which is not a time. Write ISO 8601, such as "
                 "'2024-06-01T00:00:00Z', or milliseconds since 1970."
             ),
         ),
         (
             [{"__time": 0, "picture": b"x"}],
-            "the data for table 't', row 1 can't be loaded: bytes have no JSON form. Leave that column out.",
+            "the data for table 't', row 1 can't be loaded: bytes have no JSON form. Omit that column.",
         ),
     ],
 )

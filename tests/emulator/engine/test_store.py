@@ -67,7 +67,7 @@ class Recorded(io.BytesIO):
 @pytest.mark.parametrize("length", [0, 1, 9, 10, 11, 20, 105])
 def test_blob_of_a_file_is_written_and_read_in_pieces(store: Store, length: int, monkeypatch: Any) -> None:
     """At most one piece is in memory; the content is unchanged, independent of its length."""
-    monkeypatch.setattr("airflow_provider_polaris.emulator.engine.store.BLOB_PIECE", 10)
+    monkeypatch.setattr("airflow_provider_polaris.emulator.engine.objects.BLOB_PIECE", 10)
     content = bytes(range(length))
     store.put_blob("f", b"z" * 200)
     store.put_blob("other", b"y" * 200)

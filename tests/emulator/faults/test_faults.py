@@ -37,7 +37,7 @@ def test_status_strikes_before_the_effect_and_as_often_as_asked(koalas) -> None:
         assert (response.status_code, response.headers["retry-after"]) == (429, "7")
         assert response.json() == {
             "code": "TooManyRequests",
-            "message": "The emulator was asked to fail this request.",
+            "message": "A fault of the emulator rejects this request.",
         }
     assert koalas.made() == 0
     assert _post(koalas)[0] == 201

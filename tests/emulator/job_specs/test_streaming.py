@@ -61,7 +61,7 @@ def test_stream_that_is_being_canceled_cannot_be_resumed(koalas) -> None:
         400,
         {
             "code": "BadRequest",
-            "message": f"job {job_id!r} is being canceled and can't be 'running' any more.",
+            "message": f"job {job_id!r} is being canceled and can no longer be 'running'.",
             "target": "desiredExecutionStatus",
         },
     )

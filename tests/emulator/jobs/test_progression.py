@@ -136,7 +136,7 @@ def test_cancel_after_its_time_is_too_late_with_seconds(make_api, clock) -> None
     job_id = api.submit(api.rollup())
     clock.advance(10)
     status, answer = _cancel(api, job_id)
-    assert (status, answer["message"]) == (400, f"job {job_id!r} is 'completed' and can't be 'canceled' any more.")
+    assert (status, answer["message"]) == (400, f"job {job_id!r} is 'completed' and can no longer be 'canceled'.")
     assert _rows(api) == 4
 
 

@@ -283,7 +283,7 @@ def test_page_that_is_paused_asks_for_nothing_until_it_goes_on(console) -> None:
     assert page.run(press) == "This page is paused."
     turns = "let left = 3; window.setTimeout = (turn) => left-- ? Promise.resolve().then(turn) : done(window.asked)"
     assert page.run(f"new Promise(done => {{ {turns} }})") == 0
-    assert page.run(press) == "This page shows changes by itself, every 2 seconds."
+    assert page.run(press) == "This page updates itself every 2 seconds."
 
 
 def test_page_of_a_table_that_is_dropped_says_that_it_is_gone(console) -> None:
@@ -373,7 +373,7 @@ def test_page_of_a_rebound_name_shows_nothing(console) -> None:
     assert json.loads(page.run("document.querySelector('pre').textContent")) == {
         "code": "MisdirectedRequest",
         "message": "Host 'rebound.example' is not one that this emulator serves, so the request may come from a web "
-        "page of another site. Start the emulator with --allow-host rebound.example, or ask for it as 127.0.0.1 or "
+        "page of another site. Start the emulator with --allow-host rebound.example, or use the address 127.0.0.1 or "
         "localhost.",
     }
 

@@ -63,7 +63,7 @@ def test_cancel_of_a_job_that_has_ended_says_so(koalas, show) -> None:
     job = koalas.run(koalas.rollup())["id"]
     status, page = cancel(koalas, job, OURS)
     assert status == 400
-    assert f"job &#39;{job}&#39; is &#39;completed&#39; and can&#39;t be &#39;canceled&#39; any more.</p>" in page
+    assert f"job &#39;{job}&#39; is &#39;completed&#39; and can no longer be &#39;canceled&#39;.</p>" in page
     status, page = cancel(koalas, "nope", OURS)
     assert status == 404
     assert "Job &#39;nope&#39; does not exist.</p>" in page

@@ -40,7 +40,7 @@ def test_pages_with_immediate_leave_a_job_pending(koalas, show) -> None:
         show(koalas, path.format(job=job))
     page = show(koalas, f"/jobs/{job}")
     assert state(page) == (["pending"], ["0 %"])
-    assert "Here a job ends with the next request to the API. Looking at this page is none." in page
+    assert "Here a job ends at the next request to the API. This page doesn&#39;t count as a request." in page
     assert koalas.ok("GET", f"/jobs/{job}/status") == {"executionStatus": "completed"}
 
 

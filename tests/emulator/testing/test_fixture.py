@@ -232,10 +232,19 @@ def test_example_of_the_docstring_runs_under_pytest_socket(pytester, monkeypatch
                 "from 1) and 'seconds=S' (S a positive number)."
             ),
         ),
-        ("speed=3", "marker 'polaris_emulator' doesn't know 'speed': it takes progression, assume, conn_id, by name."),
+        (
+            "speed=3",
+            (
+                "marker 'polaris_emulator' has no option 'speed': its options are progression, assume, conn_id, as "
+                "keyword arguments."
+            ),
+        ),
         (
             "'polls=2'",
-            "marker 'polaris_emulator' doesn't know 'polls=2': it takes progression, assume, conn_id, by name.",
+            (
+                "marker 'polaris_emulator' has no option 'polls=2': its options are progression, assume, conn_id, as "
+                "keyword arguments."
+            ),
         ),
     ],
 )

@@ -56,7 +56,7 @@ rejected requests, the newest last:
   GET /tables/Koalas  404 (2 times): Table 'Koalas' does not exist.
   POST /jobs  400: {answer["message"]}
   POST /query/sql  400: Object 'nothing' not found
-  POST /jobs  503: The emulator was asked to fail this request."""
+  POST /jobs  503: A fault of the emulator rejects this request."""
     assert polaris_emulator.report() == expected
     assert polaris_emulator.report() == expected
 

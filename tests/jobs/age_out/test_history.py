@@ -41,7 +41,7 @@ def job(
     kind: str = "batch",
     source: str = "S",
 ) -> dict[str, Any]:
-    """A description; :func:`summary` makes a row of the list of it."""
+    """A description; :func:`summary` turns it into a row of the list."""
     body: dict[str, Any] = {
         "id": name,
         "type": kind,
@@ -63,7 +63,7 @@ def summary(body: dict[str, Any], *, hides: bool) -> dict[str, Any]:
 
 
 class Jobs(TableHistory):
-    """Some jobs, newest first, and how often one of them was described."""
+    """Some jobs, newest first, and the number of requests for the description of one."""
 
     def __init__(self, *bodies: dict[str, Any], hides: bool = False, most: int = 1000) -> None:
         self.described: list[str] = []
@@ -82,7 +82,7 @@ def names(found: Any) -> list[str]:
 
 @pytest.mark.parametrize("hides", [False, True])
 def test_changes_are_those_that_touched_the_partitions_and_may_have_had_an_effect(hides) -> None:
-    """Whether or not the list shows intervals; described only where the list doesn't say enough."""
+    """Whether or not the list shows intervals; a job is described only if the list is not sufficient."""
     past = Jobs(
         job("active", at(9), status="running"),
         job("failed", at(8), at(8), status="failed"),
@@ -118,7 +118,7 @@ def test_removals_are_what_takes_rows_away() -> None:
 
 
 def test_job_that_is_gone_counts_for_nothing() -> None:
-    """Between the list and the question it was removed, with its effect long past."""
+    """The job was deleted between the list and the request; its effect is long past."""
     past = Jobs(job("gone", at(6), at(6)), hides=True)
     assert names(past.changes((DAY,), at(5))) == []
     assert names(past.changes((DAY,), at(5))) == []
@@ -208,7 +208,7 @@ NO_WRITERS = {
 @pytest.mark.parametrize("bodies, why", NO_WRITERS.values(), ids=NO_WRITERS)
 @pytest.mark.parametrize("hides", [False, True])
 def test_partition_without_a_known_writer_says_why(bodies, why, hides) -> None:
-    """The clause goes into the refusal."""
+    """The clause is a part of the refusal."""
     assert Jobs(*bodies, hides=hides).writer(DAY, "S") == why
 
 
@@ -232,7 +232,7 @@ def segment(interval: str, created: datetime | None, removed: datetime | None) -
 
 
 def test_segments_removed_since_are_those_of_the_place_and_the_time() -> None:
-    """A millisecond is Polaris' finest; what can't be read counts."""
+    """Polaris' resolution is a millisecond; an unreadable time counts."""
     inside = segment(DAY.to_wire(), at(1), at(5))
     wider = segment("2024-05-01/2024-07-01", at(1), at(6))
     unreadable = segment("a month", at(1), at(6))
@@ -250,7 +250,7 @@ def test_segments_removed_since_are_those_of_the_place_and_the_time() -> None:
 
 
 def test_unproven_segments_reach_further_or_came_after_the_copy() -> None:
-    """Those are to be restored."""
+    """These segments must be restored."""
     fine = segment(DAY.to_wire(), at(1), at(6))
     wider = segment("2024-05-01/2024-07-01", at(1), at(6))
     late = segment(DAY.to_wire(), at(5, 1), at(6))

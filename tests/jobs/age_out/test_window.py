@@ -74,7 +74,7 @@ BUCKETS = [each for each in Granularity if each not in (Granularity.ALL, Granula
     partition=st.sampled_from(BUCKETS),
 )
 def test_aged_interval_of_runs_in_a_row_takes_each_partition_once(start, steps, age, partition) -> None:
-    """Whatever the runs' lengths and those of months: no gap, no overlap, whole partitions, old enough."""
+    """For runs and months of any length: no gap, no overlap, whole partitions, old enough."""
     ends = [start]
     for minutes in steps:
         ends.append(ends[-1] + timedelta(minutes=minutes))
@@ -86,12 +86,12 @@ def test_aged_interval_of_runs_in_a_row_takes_each_partition_once(start, steps, 
     assert whole == (bounding_interval(aged) if aged else None)
     for each in aged:
         assert each.is_aligned(partition)
-        if age != "P11M31D" and age != "P1Y2M3DT4H":  # where months and days mix, forth is not the way back
+        if age != "P11M31D" and age != "P1Y2M3DT4H":  # with months and days mixed, adding does not undo subtracting
             assert read_age(age).add_to(each.end - timedelta(milliseconds=1)) <= runs[-1].end
 
 
 def test_aged_interval_of_an_hour_takes_a_day_with_its_last_hour_only() -> None:
-    """Twenty-three runs of twenty-four have nothing to do."""
+    """Twenty-three of twenty-four runs have nothing to do."""
     hours = span("2024-07-01/P1D").split(Granularity.HOUR)
     aged = [aged_interval(hour, read_age("P30D"), Granularity.DAY) for hour in hours]
     assert [str(each) for each in aged if each] == [DAY]
@@ -99,7 +99,7 @@ def test_aged_interval_of_an_hour_takes_a_day_with_its_last_hour_only() -> None:
 
 
 def test_aged_interval_at_the_end_of_a_month_takes_what_is_a_month_old() -> None:
-    """The last days of March have no counterpart in February: they have nothing to do, hour by hour, too."""
+    """The last days of March have no counterpart in February: their runs have nothing to do, also hour by hour."""
     aged = [
         aged_interval(hour, read_age("P1M"), Granularity.HOUR)
         for hour in span("2023-03-28/2023-04-02").split(Granularity.HOUR)
@@ -120,7 +120,7 @@ def test_aged_interval_outside_of_the_calendar_is_refused() -> None:
 
 @pytest.mark.parametrize("text", ["P0D", "-P1D", "PT0S"])
 def test_age_that_is_none_is_refused(text) -> None:
-    """What isn't older than the run's end isn't old."""
+    """Data that is not older than the run's end is not old."""
     with pytest.raises(PolarisSpecError) as caught:
         read_age(text)
     assert (
@@ -151,7 +151,7 @@ COMMON = {
 
 @pytest.mark.parametrize("source, target, written, expected", COMMON.values(), ids=COMMON)
 def test_partitions_in_common_are_the_coarsest(source, target, written, expected) -> None:
-    """An interval that falls on them falls on all."""
+    """An interval that is aligned to the coarsest partitions is aligned to all."""
     there = None if target is None else table("T", target)
     assert partitions_in_common(table("S", source), there, "T", written) is expected
 
@@ -189,8 +189,8 @@ REFUSED = {
     "unknown": (
         (None, None, None),
         (
-            "source_table 'S' has a time partitioning that this package does not know, so the partitions to "
-            "replace or delete are unknown. Install a newer version of this package."
+            "source_table 'S' has a time partitioning that this package does not support, so the partitions to replace "
+            "or delete are unknown. Install a newer version of this package."
         ),
     ),
 }
@@ -246,14 +246,14 @@ WAYS = {
 
 @pytest.mark.parametrize("source, target, mappings, way", WAYS.values(), ids=WAYS)
 def test_way_is_the_surest_that_the_mappings_allow(source, target, mappings, way) -> None:
-    """A mapped count, else rows that stay rows, else what the job says; never a count that Polaris may add."""
+    """A mapped count, otherwise unmerged rows, otherwise the job's metrics; never a count that Polaris may add."""
     there = None if target is None else table("T", Granularity.DAY, target)
     assert choose_method(copy(*mappings), table("S", Granularity.DAY, source), there) == way
 
 
 @pytest.mark.parametrize("expression", ['"__time"', "TIME_FLOOR(\"__time\", 'PT1H')", None])
 def test_time_that_stays_in_its_partition_passes(expression) -> None:
-    """As it is, rounded down, or left to Polaris."""
+    """Unchanged, rounded down, or left to Polaris."""
     time = [{"columnName": "__time", "expression": expression}] if expression else []
     check_time_stays(copy(*time, CITY))
 
@@ -273,7 +273,7 @@ def test_time_that_moves_is_refused(expression) -> None:
 
 
 def test_windows_join_partitions_that_follow_each_other() -> None:
-    """Counts add up; gaps stay."""
+    """Counts are summed; gaps remain."""
     counts = {span(FOURTH): Count(1, 2), span(NEXT_DAY): Count(3, 4), span(DAY): Count(5, 6)}
     both = "2024-06-01T00:00:00.000Z/2024-06-03T00:00:00.000Z"
     assert make_windows(counts) == (Window(both, 8, 10), Window(FOURTH, 1, 2))
@@ -312,7 +312,7 @@ def test_plan_that_is_none_is_refused(value) -> None:
 
 
 def test_plan_counts_both_tables_by_partition() -> None:
-    """In UTC whatever the session's time zone, and the source through the copy's filter."""
+    """In UTC whatever the session's time zone, and the source with the copy's filter."""
     assert plan(filter="\"city\" = 'Oslo' -- not Bergen").source_sql() == (
         'SELECT TIME_FLOOR("__time", \'P1D\', NULL, \'UTC\') AS "bucket", COUNT(*) AS "n", COUNT(*) AS "events"\n'
         'FROM "the ""S"""\n'
@@ -329,7 +329,7 @@ def test_plan_counts_both_tables_by_partition() -> None:
 
 
 def test_count_with_a_filter_that_is_not_one_expression_is_refused() -> None:
-    """The filter comes from the task before, and no row outside of the plan may count as a proof."""
+    """The filter comes from the previous task, and no row outside of the plan may count as a proof."""
     with pytest.raises(PolarisSpecError) as caught:
         plan(filter="1=1) OR (1=1").source_sql()
     assert str(caught.value) == (
@@ -349,7 +349,7 @@ def test_oldest_partitions_are_asked_for_in_one_query() -> None:
 
 
 def test_counts_are_read_by_partition() -> None:
-    """As text or as milliseconds, and an unknown number stays below zero."""
+    """As text or as milliseconds; an unknown number stays below zero."""
     rows = [
         {"bucket": "2024-06-01T00:00:00.000Z", "n": 2, "events": 5},
         {"bucket": 1717459200000, "n": 1, "events": -1},
@@ -358,6 +358,6 @@ def test_counts_are_read_by_partition() -> None:
 
 
 def test_query_context_keeps_what_a_time_in_a_filter_means() -> None:
-    """A count has to take the rows that the job takes."""
+    """A count must include the rows that the job reads."""
     assert query_context({"sqlTimeZone": "Asia/Tokyo", "maxNumTasks": 3}) == {"sqlTimeZone": "Asia/Tokyo"}
     assert query_context(None) == {"sqlTimeZone": "UTC"}

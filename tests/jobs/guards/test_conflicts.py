@@ -49,7 +49,7 @@ APPEND = {"ingestionMode": "append", "source": {"tableName": "s", "interval": DA
     ],
 )
 def test_works_on_description_tells(described: dict[str, Any], intervals: tuple[Interval, ...]) -> None:
-    """What a description doesn't bound may be anywhere."""
+    """A description without limits may mean any interval."""
     assert written_intervals(described, is_whole=True) == intervals
 
 
@@ -64,7 +64,7 @@ def test_works_on_description_tells(described: dict[str, Any], intervals: tuple[
     ],
 )
 def test_works_on_list_may_not_tell(row: dict[str, Any], intervals: tuple[Interval, ...] | None) -> None:
-    """A row without intervals says nothing: the list may leave them out."""
+    """A row without intervals proves nothing: the list may omit them."""
     assert written_intervals(row, is_whole=False) == intervals
 
 

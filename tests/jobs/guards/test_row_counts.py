@@ -45,7 +45,7 @@ def plan(job: BatchJobSpec, target: TableDescription | None = DETAIL, **storage:
 
 
 def test_plan_plain_copy_counts_rows_by_partition() -> None:
-    """One query each, by the table's partitions, over what is replaced."""
+    """One query each, by the table's partitions, over the replaced intervals."""
     counts = plan(spec(DAY))
     assert counts.source_sql == (
         'SELECT TIME_FLOOR("__time", \'P1D\') AS "bucket", COUNT(*) AS "n"\n'
@@ -115,12 +115,12 @@ def test_plan_events_are_counted_where_both_sides_have_them(
 def test_plan_granularity_is_the_partitions_or_finer(
     job: BatchJobSpec, target: TableDescription | None, storage: dict[str, Any], granularity: str
 ) -> None:
-    """Finer only where rows alone must show what is missing, never finer than times are rounded, never endless."""
+    """Finer only if only rows can show missing data, never finer than the rounding, and with a limit."""
     assert plan(job, target, **storage).granularity.value == granularity
 
 
 def test_plan_finer_partitions_reach_over_the_tables_own() -> None:
-    """What may be erased is the whole day around the hour, counted by hours."""
+    """The whole day around the hour may be erased; it is counted by hour."""
     counts = plan(spec(HOUR, partitionedBy="hour"))
     assert counts.granularity is Granularity.HOUR
     assert counts.spans == (Interval.parse(HOUR),)
@@ -130,7 +130,7 @@ def test_plan_finer_partitions_reach_over_the_tables_own() -> None:
 
 
 def test_plan_moved_time_is_counted_where_it_goes() -> None:
-    """Rows count in the bucket that they go to; the source's interval says which are read."""
+    """Rows count in the bucket of the target; the source's interval limits which rows are read."""
     moved = {"columnName": "__time", "expression": "TIME_SHIFT(\"__time\", 'P1D', 1)"}
     counts = plan(spec(NEXT, mappings=(moved, CITY), source={"interval": DAY}))
     time = "(TIME_SHIFT(\"__time\", 'P1D', 1))"
@@ -140,7 +140,7 @@ def test_plan_moved_time_is_counted_where_it_goes() -> None:
 
 
 def test_plan_replace_all_has_no_bounds_but_the_sources() -> None:
-    """All of the target is counted, and of the source what is read."""
+    """All of the target is counted, and of the source the rows that are read."""
     counts = plan(spec(replaceAll=True, source={"interval": DAY}))
     assert f"WHERE (TIME_IN_INTERVAL(\"__time\", '{DAY}'))\n" in counts.source_sql
     assert "WHERE" not in counts.target_sql
@@ -154,7 +154,7 @@ def test_plan_context_takes_over_what_changes_the_view() -> None:
 
 
 def test_read_answers_by_bucket() -> None:
-    """Instants as text or milliseconds; without events the rows are the events; no rows are no bucket."""
+    """Instants as text or milliseconds; without events the rows are the events; no rows mean no bucket."""
     counts = plan(spec(DAY))
     answer = [
         {"bucket": "2024-06-01T00:00:00.000Z", "n": 3, "events": 7},
@@ -195,7 +195,7 @@ def test_read_no_count_is_an_error(row: dict[str, Any], message: str) -> None:
 
 
 def test_read_a_single_bucket_is_all_of_time() -> None:
-    """A table that can't be cut is counted as a whole."""
+    """A table that can't be divided is counted as a whole."""
     moved = {"columnName": "__time", "expression": '"other"'}
     counts = plan(spec(replaceAll=True, partitionedBy="all", mappings=(moved,)))
     assert counts.source_sql == 'SELECT COUNT(*) AS "n"\nFROM "fr""om"'
@@ -226,14 +226,14 @@ def test_read_a_single_bucket_is_all_of_time() -> None:
 def test_plan_with_a_text_that_is_not_one_expression_is_refused(
     changes: dict[str, Any], field: str, place: str
 ) -> None:
-    """Filter, time and count become part of the queries; none of them may say more than its own part."""
+    """Filter, time and count become part of the queries; none of them can change more than its own part."""
     with pytest.raises(PolarisSpecError) as caught:
         plan(spec(DAY, **changes), COUNTED)
     assert str(caught.value).startswith(f"{field} is not one SQL expression: {place}")
 
 
 def test_plan_puts_count_and_time_of_the_user_into_brackets() -> None:
-    """A comment at their end hides nothing of the query."""
+    """A comment at their end hides no part of the query."""
     count = {"columnName": "__count", "expression": 'SUM("n") -- mine', "isAggregation": True}
     moved = {"columnName": "__time", "expression": '"t" -- mine'}
     counts = plan(spec(DAY, mappings=(moved, count)), COUNTED)

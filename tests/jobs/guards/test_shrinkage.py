@@ -22,7 +22,7 @@ PLAN = RowCountQuery(
 
 
 def test_compare_same_on_both_sides_loses_nothing() -> None:
-    """More in the source, or the same, is no loss."""
+    """More events in the source, or the same number, are no loss."""
     found = find_shrinkage(PLAN, {ONE: Count(5, 5), TWO: Count(9, 9)}, {ONE: Count(2, 5)})
     assert found == Shrinkage(14, 2, (ONE, TWO), (), (), 0, 0, ())
     assert not found.loses
@@ -30,14 +30,14 @@ def test_compare_same_on_both_sides_loses_nothing() -> None:
 
 
 def test_compare_bucket_without_source_is_emptied() -> None:
-    """Buckets that touch are named as one."""
+    """Adjacent buckets are named as one."""
     found = find_shrinkage(PLAN, {THREE: Count(1, 1)}, {TWO: Count(1, 3), ONE: Count(1, 3), THREE: Count(1, 1)})
     assert found.emptied == (Interval(ONE.start, TWO.end),)
     assert (found.fewer, found.collateral, found.loses) == ((), (), True)
 
 
 def test_compare_fewer_events_are_a_loss_where_they_count() -> None:
-    """Fewer events show only if both sides have a number of them."""
+    """Fewer events are detected only if both sides have a count of events."""
     source, target = {ONE: Count(2, 2), TWO: Count(1, 1)}, {ONE: Count(1, 3), TWO: Count(1, 1)}
     found = find_shrinkage(PLAN, source, target)
     assert (found.fewer, found.fewer_here, found.fewer_there, found.loses) == ((ONE,), 2, 3, True)
@@ -49,7 +49,7 @@ def test_compare_fewer_events_are_a_loss_where_they_count() -> None:
     [({}, True), ({FOUR: Count(1, 1)}, True), ({FOUR: Count(1, 2)}, False), ({FOUR: Count(1, 3)}, False)],
 )
 def test_compare_bucket_that_is_not_named_is_collateral(source: dict[Interval, Count], is_lost: bool) -> None:
-    """Rows outside of the job's intervals are safe while the source still has them."""
+    """Rows outside of the job's intervals are safe while the source has them."""
     found = find_shrinkage(PLAN, source, {FOUR: Count(1, 2)})
     assert found.collateral == ((FOUR,) if is_lost else ())
     assert (found.source_rows, found.target_rows, found.is_empty) == (0, 0, True)
@@ -58,7 +58,7 @@ def test_compare_bucket_that_is_not_named_is_collateral(source: dict[Interval, C
 
 @given(st.lists(st.tuples(st.integers(1, 40), st.integers(1, 9))))
 def test_merge_covers_the_same_days(days: list[tuple[int, int]]) -> None:
-    """Merging changes neither what is covered nor leaves two that touch."""
+    """Merged intervals cover the same time, and no two are adjacent."""
     base = Interval.parse("2024-01-01/P1D")
     intervals = [
         Interval(base.start + (start * base.duration), base.start + ((start + length) * base.duration))

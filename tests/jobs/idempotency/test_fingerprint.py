@@ -45,7 +45,7 @@ def sample(name: str) -> Any:
 
 
 def echo(body: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """Return a description with the spec in it, changed."""
+    """Return a description that contains the spec, with changes."""
     inner = {**body, **changes}
     top = {name: inner[name] for name in ("type", "source", "target", "ingestionMode", "query") if name in inner}
     return {**top, "id": "j1", "executionStatus": "running", "spec": {**inner, "desiredExecutionStatus": "running"}}
@@ -99,7 +99,7 @@ def test_changed_fields_names_what_differs(field: str, change: dict[str, Any]) -
 
 
 def test_changed_fields_names_an_aggregation_as_mappings() -> None:
-    """A flag inside a mapping is part of the mappings to whoever reads the error."""
+    """A flag inside a mapping is part of the mappings in the error."""
     mappings = [SPEC["mappings"][0], {**SPEC["mappings"][1], "isAggregation": False}]
     assert changed_fields(fingerprint(SPEC), fingerprint(spec(mappings=mappings))) == ("mappings",)
 
@@ -114,13 +114,13 @@ def test_fingerprint_is_the_same_in_every_process() -> None:
 
 @pytest.mark.parametrize("kind", ["batch", *OTHERS])
 def test_fingerprint_of_a_spec_and_of_its_model_are_the_same(kind: str) -> None:
-    """A spec that went through our models, which write all defaults out, asks for the same."""
+    """A spec that our models have written with all defaults is equivalent."""
     body = SPEC if kind == "batch" else OTHERS[kind]
     assert fingerprint(parse_spec(body).to_wire()) == fingerprint(body)
 
 
 def test_fingerprint_interval_in_a_notation_of_the_future_is_kept_as_text() -> None:
-    """What can't be read can still be compared."""
+    """An unparsable value can still be compared."""
     strange = {"type": "delete_data", "target": {"tableName": "t", "intervals": ["last week"]}}
     assert contradictions(fingerprint(strange), echo(strange)) == ()
     other = {"type": "delete_data", "target": {"tableName": "t", "intervals": ["next week"]}}
@@ -141,20 +141,20 @@ def test_contradictions_vendor_sample_of_another_request_are_named() -> None:
 
 @pytest.mark.parametrize("change", SAME.values(), ids=SAME)
 def test_contradictions_echo_of_the_same_has_none(change: dict[str, Any]) -> None:
-    """Polaris may write what it was asked in its own way."""
+    """Polaris may write the request in its own form."""
     assert contradictions(fingerprint(SPEC), echo(SPEC, **change)) == ()
 
 
 @pytest.mark.parametrize(("field", "change"), DIFFERENT.items(), ids=DIFFERENT)
 def test_contradictions_echo_of_another_job_names_the_field(field: str, change: dict[str, Any]) -> None:
-    """A job that asks for something else is somebody else's, unless Polaris may have filled the field in."""
+    """A job with another spec is another client's, unless Polaris may have completed the field."""
     expected = () if field in ("partitionedBy",) else (field,)
     assert contradictions(fingerprint(SPEC), echo(SPEC, **change)) == expected
 
 
 @pytest.mark.parametrize("kind", OTHERS)
 def test_contradictions_every_type_of_job_is_recognized(kind: str) -> None:
-    """What another type has no field for isn't missed in its echo, and its source and SQL may be shown."""
+    """Fields of another type may be missing in the echo, and its source and SQL may be present."""
     body = OTHERS[kind]
     shown = echo(body, target={"type": "table", "tableName": "t", "intervals": body.get("target", {}).get("intervals")})
     assert contradictions(fingerprint(body), shown) == ()
@@ -173,7 +173,7 @@ def test_contradictions_every_type_of_job_is_recognized(kind: str) -> None:
     ],
 )
 def test_contradictions_every_type_of_job_is_told_from_others(kind: str, change: dict[str, Any], field: str) -> None:
-    """Each type is compared by what describes it."""
+    """Each type is compared by the fields that describe it."""
     assert contradictions(fingerprint(OTHERS[kind]), echo(OTHERS[kind], **change)) == (field,)
 
 
@@ -195,7 +195,7 @@ def test_contradictions_what_polaris_adds_or_leaves_out_is_none(change: dict[str
 
 
 def test_contradictions_a_count_of_our_own_is_expected() -> None:
-    """Polaris' added mapping may be missing in an echo, one that was asked for may not."""
+    """Polaris' added mapping may be missing in an echo; a requested one may not."""
     count = {"columnName": "__count", "expression": "COUNT(*)", "isAggregation": True}
     ours = fingerprint(spec(mappings=[*SPEC["mappings"], count]))
     assert contradictions(ours, echo(SPEC)) == ("mappings",)

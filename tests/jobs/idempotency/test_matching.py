@@ -51,7 +51,7 @@ def test_marker_of_depends_on_every_part() -> None:
 
 
 def test_with_marker_leaves_the_rest_and_the_original_alone() -> None:
-    """Only the context gains a key."""
+    """Only the context gets a key."""
     spec = {**SPEC, "context": {"maxNumTasks": 3}}
     assert with_marker(spec, "m") == {**SPEC, "context": {"maxNumTasks": 3, "airflow": "m"}}
     assert spec["context"] == {"maxNumTasks": 3}
@@ -106,7 +106,7 @@ def test_marker_in_reads_either_half_of_a_description(body: Mapping[str, Any], e
     ],
 )
 def test_spec_adds_rows_unless_it_is_known_not_to(spec: Mapping[str, Any], expected: bool) -> None:
-    """What is unknown is treated like an append."""
+    """An unknown type is treated like an append."""
     assert spec_adds_rows(spec) is expected
 
 
@@ -119,7 +119,7 @@ def test_recognize_our_marker_is_ours_in_spite_of_differences(marker: str, epoch
 
 
 def test_recognize_another_marker_is_somebody_elses_however_alike() -> None:
-    """Two DAGs may ask for the same."""
+    """Two DAGs may submit equivalent jobs."""
     assert match_job(job("theirs"), wanted()) is None
 
 
@@ -169,7 +169,7 @@ def test_choose_alike_job_is_foreign_where_markers_are_echoed() -> None:
 
 @pytest.mark.parametrize(("was_marked", "echoes"), [(True, False), (False, True), (False, False)])
 def test_choose_one_alike_job_is_ours_where_it_may_be(was_marked: bool, echoes: bool) -> None:
-    """It has our marker, if it is ours, where nobody can see it, or was sent without."""
+    """Our job has its marker in a place that isn't visible, or was sent without one."""
     alike = candidate("a")
     assert select_match([alike], wanted(was_marked=was_marked), echoes_markers=echoes) == MatchResult(alike)
 
@@ -196,7 +196,7 @@ def test_choose_alike_job_without_effect_is_none(status: str) -> None:
 
 
 def test_choose_alike_job_that_was_asked_to_cancel_is_not_adopted() -> None:
-    """It will end without effect; but as long as it might not, rows are not added beside it."""
+    """It will end without effect; but while that is uncertain, no rows are added beside it."""
     canceling = candidate("a", desired="canceled")
     assert select_match([canceling], wanted(), echoes_markers=False) == MatchResult()
     choice = select_match([canceling], wanted(needs_certainty=True), echoes_markers=False)

@@ -28,5 +28,5 @@ def test_with_check_users_own_value_stays() -> None:
     "spec, has", [({}, False), ({"context": None}, False), ({"context": {"failOnEmptyInsert": False}}, True)]
 )
 def test_has_check_looks_for_the_key(spec: dict[str, Any], has: bool) -> None:
-    """Any value of the key counts: it is what a server may refuse."""
+    """Any value of the key counts, because a server may reject the key."""
     assert has_empty_insert_check(spec) is has

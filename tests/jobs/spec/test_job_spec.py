@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Job specs: what is read, what is kept, what is refused and in which words."""
+"""Job specs: what is parsed, what is kept, what is refused, and the messages."""
 
 from __future__ import annotations
 
@@ -131,11 +131,11 @@ REFUSED: list[tuple[Any, str]] = [
     ),
     (
         {**BATCH, "target": {**TARGET, "type": "view"}},
-        "target.type 'view' of the batch job is not a value that Polaris knows. Write 'table'.",
+        "target.type 'view' of the batch job is not a value that Polaris accepts. Write 'table'.",
     ),
     (
         {**BATCH, "ingestionMode": "REPLACE"},
-        "ingestionMode 'REPLACE' of the batch job is not a value that Polaris knows. Write 'append' or 'replace'.",
+        "ingestionMode 'REPLACE' of the batch job is not a value that Polaris accepts. Write 'append' or 'replace'.",
     ),
     (
         {**BATCH, "createTableIfNotExists": "yes"},
@@ -283,7 +283,7 @@ def test_parse_spec_source_that_we_have_no_model_for_passes_as_it_is() -> None:
 
 
 def test_parse_spec_null_means_the_same_as_absent() -> None:
-    """The API echoes null for what was left out; such an echo is a spec again."""
+    """The API echoes null for missing fields; such an echo can be parsed again."""
     nulls = dict.fromkeys(
         ("context", "filterExpression", "clusteringColumns", "partitionedBy", "mappings", "replaceAll")
     )
@@ -302,7 +302,7 @@ def test_parse_spec_null_means_the_same_as_absent() -> None:
     ],
 )
 def test_interval_in_a_documented_form_is_sent_as_written(text: str) -> None:
-    """The user's own text reaches Polaris."""
+    """The user's own text is sent to Polaris."""
     assert TableSource(table_name="t", interval=text).to_wire()["interval"] == text
 
 
@@ -311,14 +311,14 @@ def test_interval_in_a_documented_form_is_sent_as_written(text: str) -> None:
     ["2024-06-01 00:00:00+00:00/2024-06-02 00:00:00+00:00", "20240601/20240602", " 2024-06-01 / P1D"],
 )
 def test_interval_in_another_form_is_written_in_full(text: str) -> None:
-    """What an Airflow template renders becomes what Polaris reads."""
+    """The result of an Airflow template becomes a form that Polaris parses."""
     wire = TableTarget(table_name="t", intervals=(text,)).to_wire()
 
     assert wire["intervals"] == ["2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"]
 
 
 def test_interval_of_source_and_target_can_be_read_back() -> None:
-    """Specs answer with intervals, not with text only."""
+    """Specs provide intervals, not only texts."""
     day = Interval.parse("2024-06-01/P1D")
     spec = BatchJobSpec(
         source=TableSource(table_name="a", interval="2024-06-01/P1D"),
@@ -338,7 +338,7 @@ def test_constructor_unknown_argument_is_refused() -> None:
 
 
 def test_constructor_wrong_type_raises_our_error() -> None:
-    """Python callers get the same sentences as JSON callers."""
+    """Python callers get the same messages as JSON callers."""
     with pytest.raises(PolarisSpecError) as caught:
         ColumnMapping(column_name="a", expression='"a"', is_aggregation="true")  # type: ignore[arg-type]
 
@@ -348,7 +348,7 @@ def test_constructor_wrong_type_raises_our_error() -> None:
 
 
 def test_spec_is_frozen() -> None:
-    """A spec that was checked can't change before it is sent."""
+    """A spec can't change after it was checked."""
     spec = DropTableJobSpec(target=TableTarget(table_name="t"))
 
     with pytest.raises(ValueError, match="frozen"):
@@ -387,7 +387,7 @@ def test_parse_spec_of_any_json_gives_a_spec_or_our_error(kind: str, changed: Ma
 
 
 def test_public_names_are_all_there() -> None:
-    """Each name of __all__ can be imported, is listed, and nothing else is promised."""
+    """Each name of __all__ can be imported and is listed, and no others are public."""
     assert jobs.__all__ == sorted(jobs.__all__)
     assert set(jobs.__all__) <= set(dir(jobs))
     assert all(getattr(jobs, name) is not None for name in jobs.__all__)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of fields that are meant for others: what is refused, what is a hint, and what is neither."""
+"""Misspelt names of fields: which are refused, which cause a hint, and which neither."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FIELDS = ["filterExpression", "context", "versions", "mappings"]
     ],
 )
 def test_misspelt_is_one_slip_away(name: str, field: str | None) -> None:
-    """A name that is further away may be a new field of the API, and is sent."""
+    """A less similar name may be a new field of the API, and is sent."""
     assert misspelt(name, FIELDS) == field
 
 
@@ -38,5 +38,5 @@ def test_misspelt_is_one_slip_away(name: str, field: str | None) -> None:
     ],
 )
 def test_hint_names_what_was_meant(field: str, names: list[object], sentence: str) -> None:
-    """A missing field is an error anyhow, so a hint may be further off."""
+    """A missing field is an error anyway, so a hint may be less similar."""
     assert hint(field, names) == sentence

@@ -86,7 +86,7 @@ def written(text: str | None) -> list[tuple[str, str]] | None:
     """Read the shorthand of :data:`BY_HAND`."""
     if text is None:
         return None
-    # From the right, because the name of a column may have commas and blanks.
+    # From the right, because the name of a column may contain commas and blanks.
     return [
         (entry[:-2], KINDS[entry[-1]])
         for entry in text.replace(" i, ", " i\n").replace(" t, ", " t\n").replace(" a, ", " a\n").splitlines()
@@ -94,7 +94,7 @@ def written(text: str | None) -> list[tuple[str, str]] | None:
 
 
 def batch(mappings: list[dict[str, Any]], source: dict[str, Any] | None = None) -> BatchJobSpec:
-    """Make a job that writes these mappings."""
+    """Create a job that writes these mappings."""
     spec = parse_spec(
         {
             "type": "batch",
@@ -170,7 +170,7 @@ def test_column_lineage_of_no_mappings_is_empty():
     ids=lambda text: repr(text[:20]),
 )
 def test_expression_lineage_of_what_cannot_be_read_is_unknown(expression: str):
-    """Broken SQL, other SQL and very long texts give no lineage and no exception."""
+    """Invalid SQL, other SQL and very long texts give no lineage and no exception."""
     assert expression_lineage(expression) is None
 
 
@@ -184,7 +184,7 @@ def test_expression_lineage_of_a_sum_of_thousands_is_found():
 
 
 def test_expression_lineage_of_a_bare_word_that_is_no_known_column_is_unknown():
-    """A word without quotes may be a keyword; in quotes it is a column even if the schema doesn't list it."""
+    """An unquoted word may be a keyword; a quoted one is a column even if the schema doesn't list it."""
     assert expression_lineage('COALESCE(city, "town")', source_columns=["city"]) == (
         ("city", "transformation"),
         ("town", "transformation"),
@@ -202,7 +202,7 @@ def test_expression_lineage_of_an_unknown_function_follows_the_mapping():
 
 
 def test_statement_lineage_equals_what_was_written_by_hand():
-    """Tables, qualified names, comments and Druid's own clauses are read; a column without a name is left out."""
+    """Tables, qualified names, comments and Druid's own clauses are parsed; a column without a name is omitted."""
     found = statement_lineage(
         """
         REPLACE INTO "druid"."Koalas Rollup" OVERWRITE WHERE "__time" >= TIMESTAMP '2024-06-01'
@@ -288,12 +288,12 @@ def test_tables_read_of_each_form_of_statement(query: str, tables: tuple[str, ..
 
 
 def test_examples_in_the_docstrings_hold():
-    """The documentation of the module is run."""
+    """The examples of the module run."""
     assert doctest.testmod(lineage) == doctest.TestResults(failed=0, attempted=5)
 
 
 def test_import_of_lineage_loads_no_sqlglot():
-    """The parser loads when a task runs."""
+    """The parser is loaded when a task runs."""
     module = "airflow_provider_polaris.jobs.sql.column_lineage"
     code = f"import sys, {module}; print({{'sqlglot', 'pydantic'}} & set(sys.modules))"
 

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_polaris.jobs.sql import expressions
-from airflow_provider_polaris.jobs.sql.expressions import TimeFloor, find_aggregates, first_keyword, read_expression
+from airflow_provider_polaris.jobs.sql.expressions import TimeFloor, find_aggregates, read_expression
 from airflow_provider_polaris.jobs.sql.functions import AGGREGATES, CLOCK, SCALARS
+from airflow_provider_polaris.jobs.sql.parsing import first_keyword
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_find_aggregates_knows_each_documented_aggregate(name: str) -> None:
     assert find_aggregates(f"{name}(\"x\", 'a')") == (name,)
 
 
-#: Written in ways of their own (below), but for DIV, which sqlglot takes for an operator: unknown.
+#: Written with special syntax (below), except DIV, which sqlglot parses as an operator: unknown.
 SPECIAL = {"CASE", "CAST", "TRY_CAST", "EXTRACT", "ARRAY", "UNNEST", "OVERLAY", "DIV"}
 
 
@@ -201,7 +202,7 @@ def test_read_expression_clock_functions_are_named(expression: str, names: tuple
     ],
 )
 def test_read_expression_time_floor_is_read_in_each_spelling(expression: str, floor: TimeFloor | None) -> None:
-    """Druid has three ways to round a time down; something around it makes it something else."""
+    """Druid has three ways to round a time down; an expression around one of them is something else."""
     reading = read_expression(expression)
 
     assert reading is not None
@@ -238,7 +239,7 @@ def test_read_expression_that_cannot_be_parsed_is_unknown_and_silent(
 
 @given(st.text("MAXSUM()\"'`-/*[]{}?:;, \n0aé", max_size=30))
 def test_read_expression_of_any_text_never_raises(text: str) -> None:
-    """Any text is read or unknown."""
+    """Any text is parsed or unknown."""
     reading = read_expression(text)
 
     assert reading is None or set(reading.aggregates) <= AGGREGATES
@@ -259,7 +260,7 @@ def test_first_keyword_skips_comments(statement: str, keyword: str | None) -> No
 
 
 def test_importing_expressions_does_not_import_sqlglot() -> None:
-    """Importing an operator stays cheap: the parser is loaded when a task runs."""
+    """Importing an operator stays fast: the parser is loaded when a task runs."""
     code = f"import sys, {expressions.__name__}; print('sqlglot' in sys.modules)"
 
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shorthand: dimensions, measures and a granularity become the API's mappings."""
+"""The short form: dimensions, measures and a granularity become the API's mappings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
-from airflow_provider_polaris.jobs.sql.expressions import quote_identifier, read_expression
+from airflow_provider_polaris.jobs.sql.expressions import read_expression
+from airflow_provider_polaris.jobs.sql.parsing import quote_identifier
 from airflow_provider_polaris.jobs.sql.rollup import build_mappings
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 
@@ -22,7 +23,7 @@ def wire(*arguments: Any, **named: Any) -> list[dict[str, Any]]:
 
 
 def test_build_mappings_writes_the_vendors_sample() -> None:
-    """The shorthand of the vendor page's rollup is the page's own mappings."""
+    """The short form of the vendor page's rollup gives the page's own mappings."""
     assert wire({"city": 'UPPER("city")'}, MAX) == [
         {"columnName": "city", "expression": 'UPPER("city")'},
         {"columnName": "max_session_length", "expression": 'MAX("session_length")', "isAggregation": True},
@@ -66,7 +67,7 @@ def test_build_mappings_without_need_adds_no_count(arguments: dict[str, Any]) ->
 
 
 def test_build_mappings_own_count_is_kept() -> None:
-    """The user's __count wins."""
+    """The user's __count takes precedence."""
     own = {"__count": 'SUM("events")'}
 
     assert wire(["city"], own, source_is_rollup=True)[1:] == [
@@ -206,7 +207,7 @@ def test_build_mappings_of_wrong_arguments_says_what_to_write(arguments: dict[st
 
 @given(st.text("ab\"'\\`.é \n", min_size=1, max_size=12))
 def test_quote_identifier_is_read_back_as_the_same_column(name: str) -> None:
-    """With any characters in a name, the SQL refers to that one column."""
+    """With any characters in a name, the SQL refers to that column only."""
     reading = read_expression(quote_identifier(name))
 
     assert reading is not None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
-from airflow_provider_polaris.jobs.sql.expressions import LONGEST_EXPRESSION, druid_dialect
+from airflow_provider_polaris.jobs.sql.parsing import LONGEST_EXPRESSION, druid_dialect
 from airflow_provider_polaris.jobs.sql.single_expression import check_confined, check_expression, enclose
 
 FIX_BRACKETS = "Correct the brackets."
@@ -22,7 +22,7 @@ CLOSE_NAME = "Close it; write a double quote inside a name twice."
 WRITE_COMMENT = "Write comments as '-- ...'."
 ONE = "Write one value or condition."
 
-#: Each could change the meaning of what stands around it, at least for Druid's lexer.
+#: Each could change the meaning of the surrounding text, at least for Druid's lexer.
 ESCAPES = [
     ("1=1) OR (1=1", "')' closes no bracket of the expression", "line 1, column 4", FIX_BRACKETS),
     ("f(a]", "']' closes no bracket of the expression", "line 1, column 4", FIX_BRACKETS),
@@ -111,7 +111,7 @@ def test_long_text_is_shown_around_the_place_that_is_wrong() -> None:
     )
 
 
-#: What Druid's documentation of operators and functions has besides plain calls and comparisons.
+#: Syntax in Druid's documentation of operators and functions besides plain calls and comparisons.
 DOCUMENTED = [
     "\"city\" = 'Oslo'",
     "\"a\"\"b\" <> 'it''s' -- mine",
@@ -191,7 +191,7 @@ def closing_bracket(sql: str, at: int) -> int | None:
                     sql[end] not in '"\n\r' or (sql[end] == '"' and sql[end + 1 : end + 2] == '"')
                 ):
                     end += 2 if sql[end] == '"' else 1
-                # Without an end on its line, or without a sign, a double quote is a word of its own.
+                # Without an end on its line, or without a character, a double quote is a separate word.
                 index = end if end > index + 1 and sql[end : end + 1] == '"' else index
             elif sign in "([{":
                 depth += 1

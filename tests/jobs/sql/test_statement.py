@@ -67,7 +67,7 @@ def test_statement_of_a_replace_equals_what_was_written_by_hand():
 
 
 def test_statement_of_several_intervals_joins_them():
-    """What is replaced is one condition of several, and limits what is read; an open start has no lower bound."""
+    """The replaced interval is one of several conditions and limits what is read; an open start has no lower bound."""
     spec = batch(
         target=between("-1000-01-01T00:00:00.000Z/2023-01-01T00:00:00.000Z", "2024-06-01T00:00:00.5Z/P1D"),
         ingestionMode="replace",
@@ -90,7 +90,7 @@ def test_statement_of_several_intervals_joins_them():
 
 
 def test_statement_of_a_replace_of_all_overwrites_all():
-    """What is read is limited by the source's interval only."""
+    """Only the source's interval limits what is read."""
     spec = batch(
         source={"type": "table", "tableName": "Koalas Source", "interval": "2024-06-01/P1M"},
         ingestionMode="replace",
@@ -113,7 +113,7 @@ def test_statement_of_a_replace_of_all_overwrites_all():
 
 
 def test_statement_of_files_reads_polaris_source():
-    """Files are described as Polaris' table function takes them; no time is added that nobody mapped."""
+    """Files are described as arguments of Polaris' table function; no time is added without a mapping."""
     spec = batch(
         source={"type": "s3", "connectionName": "it's mine", "uris": ["s3://b/k.json"]},
         mappings=[{"columnName": "__time", "expression": 'TIME_PARSE("timestamp")'}],
@@ -140,12 +140,12 @@ def test_statement_of_files_reads_polaris_source():
     ],
 )
 def test_statement_partitioned_by_each_kind_of_granularity(word: str | None, clause: str):
-    """Druid has words for some, a function for the others, and what the job doesn't say is said to be the table's."""
+    """Druid has keywords for some granularities, a function for the others; a missing one is the table's."""
     assert (job_statement(batch(partitionedBy=word)) or "").splitlines()[-1] == clause
 
 
 def test_statement_groups_by_what_is_marked_or_seen_as_no_aggregation():
-    """Without a mark the expression decides; a mark decides against it, too."""
+    """Without isAggregation the expression decides; with it, isAggregation does."""
     mappings = [
         {"columnName": "unmarked", "expression": 'SUM("a")'},
         {"columnName": "scalar", "expression": 'LOWER("b")', "isAggregation": False},
@@ -253,5 +253,5 @@ def test_statement_has_the_column_lineage_of_the_mappings(mode: str):
 
 
 def test_examples_in_the_docstrings_hold():
-    """The documentation of the module is run."""
+    """The examples of the module run."""
     assert doctest.testmod(statement) == doctest.TestResults(failed=0, attempted=2)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What comes of asking Polaris to cancel a job."""
+"""Results of a cancel request."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ from airflow_provider_polaris.jobs.status.state import CancelResult
     ],
 )
 def test_cancel_result_has_ended_only_with_a_terminal_status(status: str | None, ended: bool) -> None:
-    """A job whose status nobody knows may run on."""
+    """A job with an unknown status may run on."""
     assert CancelResult(status).has_ended is ended

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""judge(): which ends succeed, and the whole sentence for those that don't."""
+"""Which results are a success, and the whole error message for the others."""
 
 from __future__ import annotations
 
@@ -27,11 +27,10 @@ from airflow_provider_polaris.jobs.status.state import Health, JobState, LogEntr
 URL = "https://acme.app.imply.io/jobs/j1"
 DAY = "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"
 RESTORE = (
-    f"Polaris may thereby have emptied 'events_hourly' in '{DAY}'. "
-    "It keeps replaced data soft-deleted for up to 30 days: list the table's unused segments for the older version, "
-    "delete what is live there now, and run a restore_data job with that interval and version "
-    "(docs.imply.io/polaris/manage-deleted-data). "
-    "Check that the source has rows in the interval that pass the filter before you clear the task."
+    f"So Polaris may have emptied 'events_hourly' in '{DAY}'. It keeps replaced data soft-deleted for up to 30 days: "
+    "list the table's unused segments for the older version, delete what is live there now, and run a restore_data job "
+    "with that interval and version (docs.imply.io/polaris/manage-deleted-data). Check that the source has rows in the "
+    "interval that pass the filter before you clear the task."
 )
 
 
@@ -48,12 +47,12 @@ def error_of(state: JobState, **arguments: Any) -> PolarisJobError:
 
 @pytest.mark.parametrize("health", [None, Health("ok"), Health("warn", "invalid_rows_found"), Health("new word")])
 def test_judge_completed_job_without_error_succeeds(health: Health | None) -> None:
-    """Completed with ok, a warning, or a word that we don't know is a success."""
+    """Completed with ok, a warning, or an unknown word is a success."""
     assert completion_error(job(health=health)) is None
 
 
 def test_judge_completed_append_without_rows_succeeds() -> None:
-    """An append that found nothing has harmed nothing."""
+    """An append that found no rows has done no harm."""
     health = Health("warn", "no_rows_found")
     assert completion_error(job(health=health), metrics={"numRowsProcessed": 0, "numRowsPersisted": 0}) is None
 
@@ -63,12 +62,12 @@ def test_judge_completed_append_without_rows_succeeds() -> None:
     [None, {}, {"numRowsProcessed": 5}, {"numRowsProcessed": None, "numRowsPersisted": 3}, {"numRowsProcessed": "0"}],
 )
 def test_judge_replace_without_evidence_of_emptiness_succeeds(metrics: dict[str, Any] | None) -> None:
-    """Numbers that are missing or unreadable prove nothing."""
+    """Missing or unreadable numbers prove nothing."""
     assert completion_error(job(mode="replace"), metrics=metrics) is None
 
 
 def test_judge_failed_job_tells_code_words_time_log_and_next_step() -> None:
-    """The error names job, table, seconds, the vendor's code and words, the log entries, the mend and the page."""
+    """The error has job, table, seconds, the vendor's code and text, the log entries, the fix and the page."""
     health = Health(
         "error",
         "query_not_supported",
@@ -90,7 +89,7 @@ def test_judge_failed_job_tells_code_words_time_log_and_next_step() -> None:
 
 @pytest.mark.parametrize("health", [None, Health("error"), Health("ok")])
 def test_judge_failed_job_without_reason_says_so(health: Health | None) -> None:
-    """A failure that Polaris doesn't explain still says what to do."""
+    """A failure without a reason from Polaris still has a next step."""
     assert str(error_of(job("failed", health, target_table=None))) == (
         "Polaris job 'j1' (batch) failed and Polaris gave no reason. "
         "Read the job's log and its page in the Polaris console. A retry may help."
@@ -98,7 +97,7 @@ def test_judge_failed_job_without_reason_says_so(health: Health | None) -> None:
 
 
 def test_judge_failed_job_with_a_new_code_passes_it_through() -> None:
-    """A code that we don't know is shown and gets the general advice."""
+    """An unknown code is shown and gets the general advice."""
     error = error_of(job("failed", Health("error", "quantum_foam", "too much")), seconds=0.2)
     assert str(error) == (
         "Polaris job 'j1' (batch into 'events_hourly') failed after 0 s with 'quantum_foam': 'too much'. "
@@ -109,7 +108,7 @@ def test_judge_failed_job_with_a_new_code_passes_it_through() -> None:
 
 @pytest.mark.parametrize("code", ERROR_ADVICE)
 def test_judge_every_error_code_gives_its_own_advice(code: str) -> None:
-    """Each code of Polaris has one next step, and says whether a retry helps."""
+    """Each code of Polaris has one next step, and states whether a retry helps."""
     message = str(error_of(job("failed", Health("error", code, "vendor text"))))
     retry = "A retry would fail in the same way." if ERROR_ADVICE[code].repeats else "A retry may help."
     assert message == (
@@ -119,14 +118,14 @@ def test_judge_every_error_code_gives_its_own_advice(code: str) -> None:
 
 
 def test_advice_covers_exactly_the_codes_of_the_vendor() -> None:
-    """The vendor's SDK is the referee: the tables have its codes, no fewer and none made up."""
+    """The tables have exactly the codes of the vendor's SDK."""
     enums = pytest.importorskip("polaris.sdk.project_api.models", reason="polaris-sdk is not installed")
     assert set(ERROR_ADVICE) == {code.value for code in enums.JobErrorCodeV2}
     assert set(WARNING_ADVICE) == {code.value for code in enums.JobWarningCodeV2}
 
 
 def test_judge_log_shows_the_three_worst_entries_once() -> None:
-    """Errors come before warnings, repetitions are told once, the rest is counted."""
+    """Errors come before warnings, repetitions are shown once, the rest is counted."""
     logs = [
         LogEntry("t1", "ok", None, "one"),
         LogEntry("t2", "warn", "w", "two"),
@@ -144,7 +143,7 @@ def test_judge_log_shows_the_three_worst_entries_once() -> None:
 
 
 def test_judge_canceled_job_names_who_changed_it() -> None:
-    """A canceled job fails with its own class and says who touched it last."""
+    """A canceled job fails with its own class and names the user of the last change."""
     health = Health("error", "canceled", "Job was canceled.")
     error = error_of(job("canceled", health, modified_by="ann@example.com"), seconds=12, console_url=URL)
     assert type(error) is PolarisJobCanceledError
@@ -157,7 +156,7 @@ def test_judge_canceled_job_names_who_changed_it() -> None:
 
 
 def test_judge_completed_with_health_error_fails_without_advice_to_retry() -> None:
-    """Completed with an error is a failure, but its data may be there: a person looks first."""
+    """Completed with an error is a failure, but its data may be written: a user must check first."""
     error = error_of(job(health=Health("error", "cannot_parse_source", "row 7")))
     assert str(error) == (
         "Polaris job 'j1' (batch into 'events_hourly') completed, but its health is 'error' with "
@@ -168,7 +167,7 @@ def test_judge_completed_with_health_error_fails_without_advice_to_retry() -> No
 
 
 def test_judge_warning_with_fail_on_warning_fails() -> None:
-    """fail_on_warning makes a failure of a warning and says that it did."""
+    """fail_on_warning makes a warning a failure, which the error states."""
     state = job(health=Health("warn", "invalid_rows_found", log=(LogEntry(None, "warn", None, "2 rows"),)))
     error = error_of(state, fail_on_warning=True, seconds=5)
     assert str(error) == (
@@ -194,7 +193,7 @@ def test_judge_warning_with_fail_on_warning_fails() -> None:
 def test_judge_replace_without_rows_fails_and_names_the_way_back(
     health: Health | None, metrics: dict[str, Any] | None, reason: str
 ) -> None:
-    """A replace that wrote nothing may have wiped its intervals: it fails, and the error says how to restore them."""
+    """A replace without rows may have emptied its intervals: it fails, and the error describes the restore."""
     error = error_of(job(health=health, mode="replace"), metrics=metrics, seconds=3, console_url=URL)
     assert type(error) is PolarisJobFailedError
     assert str(error) == (
@@ -204,17 +203,17 @@ def test_judge_replace_without_rows_fails_and_names_the_way_back(
 
 
 def test_judge_sql_replace_without_rows_fails_too() -> None:
-    """A sql job that replaces is held to the same, though its intervals are only in the SQL."""
+    """The same applies to a sql job that replaces, although its intervals are only in the SQL."""
     state = JobState("j1", "sql", "completed", query='REPLACE INTO "t" OVERWRITE ALL SELECT 1')
     error = error_of(state, metrics={"numRowsProcessed": 0})
     assert str(error).startswith(
-        "Polaris job 'j1' (sql) completed, but it processed 0 rows. "
-        "Polaris may thereby have emptied the target table. It keeps"
+        "Polaris job 'j1' (sql) completed, but it processed 0 rows. So Polaris may have emptied the target table. It "
+        "keeps"
     )
 
 
 def test_judge_takes_the_seconds_of_the_job_if_none_are_given() -> None:
-    """Polaris' own timestamps tell the duration where the caller doesn't know it."""
+    """Polaris' own timestamps give the duration if the caller doesn't pass it."""
     state = JobState.from_wire(
         {
             "id": "j1",
@@ -266,12 +265,12 @@ def failed(state: str, code: str | None = None) -> PolarisJobFailedError:
     ],
 )
 def test_is_deterministic_tells_what_a_retry_repeats(error: PolarisError, expected: bool) -> None:
-    """What spec or input causes, and what a person must look at first, fails at once; the rest may be retried."""
+    """Errors of spec or input, and those that a user must check, fail at once; others may be retried."""
     assert is_permanent_failure(error) is expected
 
 
 def test_merge_logs_keeps_each_entry_once_in_order() -> None:
-    """The endpoint's entries come first; the health adds only what is new."""
+    """The endpoint's entries come first; the health adds only new ones."""
     one, two, three = (LogEntry(message=text) for text in ("one", "two", "three"))
     assert merge_logs(job("failed", Health("error", log=(two, three))), [one, two]) == (one, two, three)
     assert merge_logs(job("failed"), []) == ()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JobState: what is read from every shape of job that Polaris sends, and what one look can tell."""
+"""JobState: parsing of every form of job that Polaris sends, and its properties."""
 
 from __future__ import annotations
 
@@ -9,16 +9,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.jobs.errors import PolarisProtocolError
-from airflow_provider_polaris.jobs.status.state import (
-    ACTIVE_STATUSES,
-    STATUSES,
-    TERMINAL_STATUSES,
-    Health,
-    JobState,
-    LogEntry,
-    normalize_status,
-    parse_log,
-)
+from airflow_provider_polaris.jobs.status.state import Health, JobState, LogEntry, parse_log
+from airflow_provider_polaris.jobs.status.statuses import ACTIVE_STATUSES, STATUSES, TERMINAL_STATUSES, normalize_status
 
 # Source: the sample response of docs.imply.io/polaris/api-ingest-table, shortened.
 DESCRIBED: dict[str, Any] = {
@@ -54,7 +46,7 @@ def described(**changes: Any) -> JobState:
 
 
 def test_from_wire_described_job_reads_every_field() -> None:
-    """A describe response gives all that the provider uses, in our names."""
+    """A describe response has all fields that the provider uses."""
     state = described(
         executionStatus="completed",
         desiredExecutionStatus="running",
@@ -96,7 +88,7 @@ def test_from_wire_list_entry_reads_what_is_there() -> None:
 
 
 def test_from_wire_smallest_job_is_enough() -> None:
-    """Only id and status are needed; everything else may be missing or null."""
+    """Only id and status are required; all other fields may be missing or null."""
     for rest in ({}, dict.fromkeys(("type", "health", "spec", "source", "target", "lastModifiedBy", "query"))):
         state = JobState.from_wire({"id": "j1", "executionStatus": "running", **rest})
         assert state == JobState("j1", "unknown type", "running")
@@ -104,7 +96,7 @@ def test_from_wire_smallest_job_is_enough() -> None:
 
 
 def test_from_wire_spec_fills_what_the_top_level_lacks() -> None:
-    """Where the top level says nothing, the spec is asked; where both speak, the top level counts."""
+    """If the top level lacks a field, the spec is used; if both have it, the top level takes precedence."""
     spec = {
         "type": "batch",
         "source": {"tableName": "from spec", "interval": "2024/2025"},
@@ -118,7 +110,7 @@ def test_from_wire_spec_fills_what_the_top_level_lacks() -> None:
 
 
 def test_from_wire_restore_job_has_its_one_interval() -> None:
-    """A restore job names its interval at the root."""
+    """A restore job has its interval at the top level."""
     state = described(type="restore_data", interval="2024-01-01/2024-02-01", spec={})
     assert state.target_intervals == ("2024-01-01/2024-02-01",)
     assert state.purpose == "restore_data to 'Koalas Rollup'"
@@ -147,14 +139,14 @@ def test_from_wire_restore_job_has_its_one_interval() -> None:
     ],
 )
 def test_from_wire_without_id_or_status_is_a_protocol_error(body: Any, message: str) -> None:
-    """An answer that is no job says what was expected and what came."""
+    """The error for an invalid answer gives the expected and the received value."""
     with pytest.raises(PolarisProtocolError) as caught:
         JobState.from_wire(body)
     assert str(caught.value) == message
 
 
 def test_from_wire_odd_shapes_of_unimportant_fields_are_survived() -> None:
-    """Fields that only inform may change their shape without breaking a wait."""
+    """Informational fields may change their format without breaking a wait."""
     state = described(
         createdTimestamp="last Tuesday",
         startedTimestamp=1_700_000_000,
@@ -192,19 +184,19 @@ def test_from_wire_odd_shapes_of_unimportant_fields_are_survived() -> None:
     ],
 )
 def test_from_wire_health_in_every_shape(wire: Any, health: Health | None) -> None:
-    """'warn' and 'warning' are one, unknown words and codes survive, null is None."""
+    """'warn' and 'warning' are equal, unknown words and codes are kept, null is None."""
     assert described(health=wire).health == health
 
 
 def test_statuses_split_into_terminal_and_active() -> None:
-    """Every known status is either an end or not."""
+    """Every known status is either terminal or active."""
     assert {"completed", "failed", "canceled"} == TERMINAL_STATUSES
     assert {"pending", "running", "idle", "suspended", "unknown"} == ACTIVE_STATUSES
     assert set(STATUSES) == TERMINAL_STATUSES | ACTIVE_STATUSES
 
 
 def test_statuses_are_exactly_those_of_the_vendor() -> None:
-    """The vendor's SDK is the referee of the words."""
+    """The statuses are those of the vendor's SDK."""
     enums = pytest.importorskip("polaris.sdk.project_api.models", reason="polaris-sdk is not installed")
     assert set(STATUSES) == {status.value for status in enums.JobExecutionStatusV2}
 
@@ -222,13 +214,13 @@ def test_statuses_are_exactly_those_of_the_vendor() -> None:
     ],
 )
 def test_status_questions(status: str, is_terminal: bool, is_known: bool) -> None:
-    """Known words in any case are recognised; 'unknown' and new words are neither known nor an end."""
+    """Known words are recognized in any case; 'unknown' and new words are neither known nor terminal."""
     state = described(executionStatus=status)
     assert (state.is_terminal, state.is_known) == (is_terminal, is_known)
 
 
 def test_normalize_status_keeps_a_new_word_as_it_is() -> None:
-    """A word that we don't know survives, so that messages show what Polaris wrote."""
+    """An unknown word is kept, so that messages show what Polaris wrote."""
     assert normalize_status(" Hibernating ") == "Hibernating"
     assert described(executionStatus="Hibernating").status == "Hibernating"
 
@@ -266,7 +258,7 @@ def test_is_canceling_while_intent_and_status_differ() -> None:
     ],
 )
 def test_is_success_by_status_and_health(changes: dict[str, Any], strict: bool, expected: bool) -> None:
-    """Completed with ok or warn succeeds, fail_on_warning tightens, a replace without rows never does."""
+    """Completed with ok or warn succeeds, fail_on_warning is stricter, a replace without rows never succeeds."""
     assert described(**{"executionStatus": "completed", **changes}).is_success(fail_on_warning=strict) is expected
 
 
@@ -318,7 +310,7 @@ def test_describe_names_job_purpose_status_and_health(changes: dict[str, Any], t
 
 
 def test_parse_log_keeps_order_and_skips_what_is_no_entry() -> None:
-    """Entries of the logs endpoint become LogEntry in the order they came; anything else is an empty log."""
+    """Entries of the logs endpoint become LogEntry in their order; anything else is an empty log."""
     assert parse_log(None) == parse_log(7) == parse_log({"logs": []}) == ()
     assert parse_log([{"message": "b", "timestamp": None}, "x", {"message": "a", "code": "c"}]) == (
         LogEntry(message="b"),

@@ -86,7 +86,7 @@ def test_messages_carry_the_console_url() -> None:
     ],
 )
 def test_saw_idle_and_suspended_wait_for_ever_and_warn_once(tracker: WaitTracker, status: str, meaning: str) -> None:
-    """A user can resume the job, so nothing is given up; one warning is enough, even if it comes back."""
+    """A user can resume the job, so the wait continues, with one warning even if the status returns."""
     first = tracker.record_status(status, at(0))
     assert first == WaitDecision(
         "wait",
@@ -111,15 +111,15 @@ def test_saw_idle_and_suspended_wait_for_ever_and_warn_once(tracker: WaitTracker
         ),
         (
             "hibernating",
-            "a status that this provider does not know",
-            "this version of the provider does not know it",
+            "a status that this provider does not support",
+            "this version of the provider does not support it",
         ),
     ],
 )
 def test_saw_unknown_status_has_its_grace_then_gives_up_without_a_new_job(
     tracker: WaitTracker, status: str, meaning: str, why: str
 ) -> None:
-    """An unknown status continues the wait for ten minutes with one warning; then the task fails at once."""
+    """An unknown status continues the wait for ten minutes with one warning; then the task fails immediately."""
     assert tracker.record_status(status, at(0)) == WaitDecision(
         "wait", (info(f"is {status!r}"), warning(f"is {status!r}, {meaning}: the wait continues for 10 min"))
     )
@@ -159,7 +159,7 @@ def test_saw_known_status_gives_the_unknown_one_a_new_grace(tracker: WaitTracker
     ],
 )
 def test_missed_polls_are_borne_for_the_budget_whatever_their_reason(tracker: WaitTracker, error: PolarisError) -> None:
-    """A key rotation, an outage or a 404 never fails a wait within 15 minutes, and gives up with its text after."""
+    """A key rotation, an outage or a 404 never fails a wait within 15 minutes; afterwards its text is the error."""
     tracker.record_status("running", at(0))
     for seconds in range(30, 930, 30):
         assert tracker.record_error(error, at(seconds)).decision == "wait"
@@ -226,7 +226,7 @@ def test_missed_once_after_a_long_pause_is_no_reason_to_give_up(tracker: WaitTra
 
 
 def test_missed_logs_once_a_kind_and_the_recovery_once(tracker: WaitTracker) -> None:
-    """An outage is one warning a kind of failure and one line when it is over, then the next may warn again."""
+    """An outage is one warning per kind of failure and one line at its end; then the next one may warn again."""
     refused = PolarisTransportError("connection refused")
     lines = [
         tracker.record_status("running", at(0)).messages,
@@ -257,7 +257,7 @@ def test_missed_logs_once_a_kind_and_the_recovery_once(tracker: WaitTracker) -> 
 
 
 def test_missed_404_of_a_young_job_is_no_warning(tracker: WaitTracker) -> None:
-    """In the first two minutes a 404 only says that the job isn't visible yet; later it is worth a warning."""
+    """In the first two minutes a 404 only means that the job isn't visible yet; later it causes a warning."""
     error = PolarisNotFoundError("no such job", status=404)
     assert tracker.record_error(error, at(0)).messages == (info("is not visible yet; the wait continues: no such job"),)
     assert tracker.record_error(error, at(119)).messages == ()
@@ -267,14 +267,14 @@ def test_missed_404_of_a_young_job_is_no_warning(tracker: WaitTracker) -> None:
 
 
 def test_saw_resets_the_budget(tracker: WaitTracker) -> None:
-    """One good answer in a quarter of an hour is enough."""
+    """One good answer in 15 minutes is enough."""
     for seconds in range(0, 36_000, 890):
         assert tracker.record_error(DOWN, at(seconds)).decision == "wait"
         assert tracker.record_status("running", at(seconds + 10)).decision == "wait"
 
 
 def test_deadline_is_reached_at_the_instant_and_not_before() -> None:
-    """The wait ends at the deadline with an error that says when, in which status, and what to change."""
+    """The wait ends at the deadline with an error that gives the time, the status, and what to change."""
     tracker = WaitTracker("j1", now=START, deadline=at(10_800))
     assert tracker.record_status("running", at(10_799)).decision == "wait"
     verdict = tracker.record_status("running", at(10_800))
@@ -296,7 +296,7 @@ def test_deadline_of_another_zone_is_told_in_utc() -> None:
 
 
 def test_timeout_error_tells_what_was_done_about_the_job() -> None:
-    """After a cancel the error says so."""
+    """After a cancel the error states it."""
     tracker = WaitTracker("j1", now=START, deadline=at(60))
     tracker.record_status("running", at(60))
     assert str(tracker.timeout_error("it was canceled because cancel_on_timeout=True")) == (
@@ -321,7 +321,7 @@ def test_deadline_during_an_outage_tells_the_last_failure() -> None:
 
 
 def test_deadline_comes_before_giving_up_and_after_an_end() -> None:
-    """At the deadline a terminal status still counts, and the job may be canceled rather than left alone."""
+    """At the deadline a terminal status still counts, and the job may be canceled or left running."""
     tracker = WaitTracker("j1", now=START, deadline=at(600))
     tracker.record_status("unknown", at(0))
     assert tracker.record_status("unknown", at(600)).decision == "deadline"
@@ -329,12 +329,12 @@ def test_deadline_comes_before_giving_up_and_after_an_end() -> None:
 
 
 def test_no_deadline_waits_for_ever(tracker: WaitTracker) -> None:
-    """Without a deadline a running job is waited for, however long it runs."""
+    """Without a deadline the wait for a running job has no limit."""
     assert tracker.record_status("running", at(10**8)).decision == "wait"
 
 
 def test_progress_logs_whole_percent_steps_only(tracker: WaitTracker) -> None:
-    """A line for each poll that brought another whole percent; none for the same one, steps back or nonsense."""
+    """One line for each poll with another whole percent; none for the same one, lower or invalid values."""
     fractions = [None, 0.0, 0.004, 0.29, 0.2999, 0.1, float("nan"), -1.0, 7.0, 0.30, 1.0, 1.0]
     lines = [line for count, fraction in enumerate(fractions) for line in tracker.progress(fraction, at(10 * count))]
     assert lines == [

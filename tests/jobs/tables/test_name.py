@@ -65,5 +65,5 @@ def test_check_table_name_that_polaris_refuses(name: object, message: str) -> No
 
 @pytest.mark.parametrize("name", ["Koalas Source", "a.b", "x" * 255, "Köln ©", "表", "a'b\"c", "..".join("ab"), "1"])
 def test_check_table_name_that_polaris_takes(name: str) -> None:
-    """Blanks, dots, quotes and other scripts inside a name are fine."""
+    """Blanks, dots, quotes and other scripts inside a name are valid."""
     check_table_name(name, "f")

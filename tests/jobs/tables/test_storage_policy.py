@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a table's description says about data that is kept, precached and loaded."""
+"""A table's description of its retained, precached and loaded data."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def policy(**value: Any) -> StoragePolicy:
     ],
 )
 def test_keeps_period_counts_back_from_now(day: str, keeps: bool) -> None:
-    """A partition stays while a part of it is younger than the period; the future stays in any case."""
+    """A partition is kept while a part of it is younger than the period; the future is always kept."""
     assert policy(type="period", period="P14D").keeps(Interval.parse(day), NOW) is keeps
 
 
@@ -43,12 +43,12 @@ def test_keeps_period_counts_back_from_now(day: str, keeps: bool) -> None:
     [("2024-01-31/P1D", False), ("2024-02-01/P1D", True), ("2024-06-30/P1D", False), ("2024-07/P1M", True)],
 )
 def test_keeps_intervals_stay(day: str, keeps: bool) -> None:
-    """Fixed intervals stay, what lies outside and in the past doesn't."""
+    """Fixed intervals are kept; other past data isn't."""
     assert policy(type="intervals", intervals=["2024-02-01/2024-03-01"]).keeps(Interval.parse(day), NOW) is keeps
 
 
 def test_keeps_intervals_and_period_add_up() -> None:
-    """What one of the two keeps is kept."""
+    """Data that one of the two keeps is kept."""
     both = policy(type="intervals", intervals=["2024-02-01/2024-03-01"], period="P14D")
     kept = [both.keeps(Interval.parse(f"{day}/P1D"), NOW) for day in ("2024-02-02", "2024-05-01", "2024-06-20")]
     assert kept == [True, False, True]
@@ -85,7 +85,7 @@ def table(**values: Any) -> TableStorage:
     ],
 )
 def test_is_wholly_precached_needs_certainty(values: dict[str, Any], is_wholly: bool) -> None:
-    """A policy, missing bytes or an unknown availability: then rows may be out of sight."""
+    """A policy, missing bytes or an unknown availability: then rows may be invisible."""
     assert table(**values).is_wholly_precached is is_wholly
 
 
@@ -100,7 +100,7 @@ def test_is_wholly_precached_needs_certainty(values: dict[str, Any], is_wholly: 
     ],
 )
 def test_time_resolution_is_read(values: dict[str, Any], resolution: Granularity | None) -> None:
-    """``queryGranularity`` wins; a rounding that isn't Polaris' own is not known."""
+    """``queryGranularity`` takes precedence; a resolution that isn't Polaris' own is unknown."""
     assert table(**values).time_resolution is resolution
 
 
@@ -114,5 +114,5 @@ def test_time_resolution_is_read(values: dict[str, Any], resolution: Granularity
     ],
 )
 def test_is_empty_needs_no_segment_and_no_row(values: dict[str, Any], is_empty: bool) -> None:
-    """A table is empty only if its description says so."""
+    """A table is empty only according to its description."""
     assert table(**values).is_empty is is_empty

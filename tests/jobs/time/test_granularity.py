@@ -44,13 +44,13 @@ granularities = st.sampled_from(Granularity)
     ],
 )
 def test_parse_word_or_period_gives_the_granularity(text: str, granularity: Granularity) -> None:
-    """Polaris' word in any case and every way of writing the same period are understood."""
+    """Polaris' word in any case and every form of the same period are parsed."""
     assert Granularity.parse(text) is granularity
 
 
 @pytest.mark.parametrize("granularity", list(Granularity))
 def test_parse_own_word_and_own_period_is_the_identity(granularity: Granularity) -> None:
-    """Each granularity is read back from its word, its str() and its period."""
+    """Each granularity is parsed from its word, its str() and its period."""
     assert Granularity.parse(granularity.value) is Granularity.parse(str(granularity)) is Granularity(f"{granularity}")
     assert (granularity.period is None) == (granularity is Granularity.ALL)
     if granularity.period is not None:
@@ -59,7 +59,7 @@ def test_parse_own_word_and_own_period_is_the_identity(granularity: Granularity)
 
 @pytest.mark.parametrize("text", ["hourly", "", "P7D", "PT2H", "-PT1H", "P", "none", "PT0S", "P1W7D"])
 def test_parse_what_polaris_does_not_have_lists_what_it_has(text: str) -> None:
-    """Unknown words and periods, seven days that are no week among them, are refused with the list of words."""
+    """Unknown words and periods, including seven days, are refused with the list of words."""
     with pytest.raises(PolarisSpecError) as caught:
         Granularity.parse(text, field="rollup_granularity")
     assert str(caught.value) == (
@@ -83,7 +83,7 @@ def test_words_are_exactly_those_of_the_vendor() -> None:
 
 @given(granularities, instants)
 def test_floor_and_next_enclose_the_instant(granularity: Granularity, instant: datetime) -> None:
-    """Every instant lies in one bucket, whose ends are their own floor."""
+    """Every instant is in one bucket, whose ends are their own floor."""
     start, end = granularity.floor(instant), granularity.next(instant)
     assert start <= instant < end
     assert granularity.floor(start) == granularity.ceil(start) == start
@@ -94,14 +94,14 @@ def test_floor_and_next_enclose_the_instant(granularity: Granularity, instant: d
 
 @given(st.sampled_from(["WEEK", "MONTH", "QUARTER", "YEAR", "DAY", "HOUR"]), instants)
 def test_floor_agrees_with_pendulum(name: str, instant: datetime) -> None:
-    """Calendar buckets are those that pendulum computes."""
+    """Calendar buckets equal those that pendulum computes."""
     there = pendulum.instance(instant)
     expected = there.first_of("quarter").start_of("day") if name == "QUARTER" else there.start_of(name.lower())
     assert Granularity[name].floor(instant) == expected
 
 
 def test_floor_of_another_zone_is_the_utc_bucket() -> None:
-    """Days are UTC days, whatever zone the instant came in; the answer is a plain datetime in UTC."""
+    """Days are UTC days, whatever the zone of the instant; the result is a plain datetime in UTC."""
     floored = Granularity.DAY.floor(pendulum.datetime(2024, 6, 2, 1, 30, tz="Europe/Berlin"))
     assert floored == datetime(2024, 6, 1, tzinfo=UTC)
     assert type(floored) is datetime
@@ -119,7 +119,7 @@ def test_floor_of_a_naive_datetime_is_refused() -> None:
 
 
 def test_next_after_the_last_bucket_is_refused() -> None:
-    """The end of the calendar, and of 'all', is an error with the bucket named, not an OverflowError."""
+    """The end of the calendar, and of 'all', is an error that names the bucket, not an OverflowError."""
     with pytest.raises(PolarisSpecError) as caught:
         Granularity.MONTH.next(datetime(9999, 12, 31, tzinfo=UTC))
     assert str(caught.value) == (
@@ -134,7 +134,7 @@ def test_next_after_the_last_bucket_is_refused() -> None:
 def test_divides_means_that_coarser_boundaries_are_mine_too(
     mine: Granularity, coarser: Granularity, moments: list[datetime]
 ) -> None:
-    """Where one divides the other, no bucket of the coarser is cut by a boundary of the finer."""
+    """If one divides the other, no bucket of the coarser is cut by a boundary of the finer."""
     assume(mine.divides(coarser))
     for moment in moments:
         assert mine.floor(coarser.floor(moment)) == coarser.floor(moment)
@@ -181,7 +181,7 @@ def test_divides_known_pairs() -> None:
 
 
 def test_is_coarser_than_orders_from_millisecond_to_all() -> None:
-    """Each member is coarser than all before it and than none of those after it, itself included."""
+    """Each member is coarser than all earlier ones and not coarser than itself and the later ones."""
     members = list(Granularity)
     for index, member in enumerate(members):
         assert [other for other in members if member.is_coarser_than(other)] == members[:index]
@@ -189,7 +189,7 @@ def test_is_coarser_than_orders_from_millisecond_to_all() -> None:
 
 @given(instants, st.integers(0, 30), st.integers(0, 60), st.integers(0, 400), st.integers(0, 10**6))
 def test_period_add_agrees_with_pendulum(instant: datetime, months: int, weeks: int, days: int, seconds: int) -> None:
-    """A period moves an instant as pendulum does: months first, clamped to the month's last day, then the rest."""
+    """A period moves an instant as pendulum does: months first, limited to the month's last day, then the rest."""
     period = Period.parse(f"P{months}M{weeks}W{days}DT{seconds}S")
     expected = pendulum.instance(instant).add(months=months).add(weeks=weeks, days=days, seconds=seconds)
     assert period.add_to(instant) == expected

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Interval: a value with two ends, how it is written, moved and compared."""
+"""Interval: a value with two ends; formatting, moving and comparing."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from tests.jobs.intervals import EMPTY, JUNE_FIRST, NAIVE, SWAP, UTC, intervals,
 
 @given(intervals())
 def test_wire_round_trip_is_the_identity(interval: Interval) -> None:
-    """What is written is read back as the same interval."""
+    """A formatted interval is parsed as the same interval."""
     assert Interval.parse(interval.to_wire()) == interval
 
 
 def test_wire_of_eternity_is_the_vendors_default() -> None:
-    """The open interval is written as Polaris writes its default, and read back."""
+    """The open interval is formatted as Polaris writes its default, and parsed again."""
     assert Interval.ETERNITY.to_wire() == "-1000-01-01T00:00:00.000Z/5000-01-01T00:00:00.000Z"
     assert Interval.parse("-1000-01-01/5000-01-01") == Interval.ETERNITY
     assert Interval.ETERNITY.start == datetime.min.replace(tzinfo=UTC)
 
 
 def test_constructor_drops_what_is_finer_than_a_millisecond_downwards() -> None:
-    """Intervals that touch still touch after their ends lost the microseconds."""
+    """Adjacent intervals stay adjacent after their ends are rounded to milliseconds."""
     middle = utc(2024, 6, 1, 0, 0, 0, 1_999)
     first, second = Interval(utc(2024, 6, 1), middle), Interval(middle, utc(2024, 6, 2))
     assert first.end == second.start == utc(2024, 6, 1, 0, 0, 0, 1_000)
@@ -82,7 +82,7 @@ def test_constructor_refuses_naive_reversed_and_empty(start: datetime, end: date
 
 
 def test_interval_is_immutable_ordered_and_picklable() -> None:
-    """Intervals are values: fixed, sortable by start then end, and equal after a trip through pickle and copy."""
+    """Intervals are values: immutable, sortable by start then end, and equal after pickle and copy."""
     day, later = Interval.parse("2024-06-01/P1D"), Interval.parse("2024-06-01/P2D")
     with pytest.raises(AttributeError):
         day.start = utc(2020, 1, 1)  # type: ignore[misc]
@@ -101,7 +101,7 @@ def test_interval_is_immutable_ordered_and_picklable() -> None:
     ],
 )
 def test_shift_moves_both_ends_by_the_calendar(period: str | timedelta, expected: str) -> None:
-    """Both ends move by the same period; months are calendar ones."""
+    """Both ends move by the same period; months are calendar months."""
     assert Interval.parse("2024-01-31/2024-03-01").shift(period).to_wire() == expected
 
 
@@ -156,7 +156,7 @@ def test_shift_out_of_the_calendar_is_refused(interval: str, period: str, messag
 
 
 def test_contains_and_overlaps_are_half_open() -> None:
-    """The start belongs to the interval, the end doesn't; intervals that touch have nothing in common."""
+    """The start belongs to the interval, the end doesn't; adjacent intervals have no common instant."""
     day, next_day = Interval.parse("2024-06-01/P1D"), Interval.parse("2024-06-02/P1D")
     assert day.contains(day.start)
     assert not day.contains(day.end)

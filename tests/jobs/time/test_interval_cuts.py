@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Interval: aligning it to the calendar, and cutting it into buckets and pieces."""
+"""Interval: alignment to the calendar, and cutting into buckets and pieces."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.jobs.intervals import intervals, intervals_with_granularity, utc
 
 @given(intervals_with_granularity())
 def test_align_contains_is_aligned_and_changes_nothing_twice(case: tuple[Interval, Granularity]) -> None:
-    """The aligned interval contains the old one, is aligned, is its own alignment, and is the smallest."""
+    """The aligned interval contains the original, is aligned, is its own alignment, and is the smallest."""
     interval, granularity = case
     aligned = interval.align(granularity)
     assert aligned.contains(interval)
@@ -50,7 +50,7 @@ def test_align_known_dates_give_known_buckets(granularity: Granularity, expected
 
 
 def test_is_aligned_the_vendors_own_example_agrees() -> None:
-    """Day partitioning takes whole days and refuses eight hours of one (docs.imply.io/polaris/api-replace-data)."""
+    """Day partitioning accepts whole days and refuses eight hours of one (docs.imply.io/polaris/api-replace-data)."""
     assert Interval.parse("2022-06-01/2022-06-09").is_aligned(Granularity.DAY)
     eight_hours = Interval.parse("2022-06-01T00:00:00Z/2022-06-01T08:00:00Z")
     assert not eight_hours.is_aligned(Granularity.DAY)
@@ -68,7 +68,7 @@ def test_is_aligned_all_holds_for_eternity_only() -> None:
 
 @given(intervals_with_granularity())
 def test_buckets_cover_the_interval_exactly(case: tuple[Interval, Granularity]) -> None:
-    """Pieces touch, start and end where the interval does, and each lies in one bucket."""
+    """Pieces are adjacent, start and end where the interval does, and each is in one bucket."""
     interval, granularity = case
     pieces = list(interval.buckets(granularity))
     assert pieces[0].start == interval.start
@@ -85,7 +85,7 @@ def test_buckets_cover_the_interval_exactly(case: tuple[Interval, Granularity]) 
 
 
 def test_buckets_at_the_end_of_the_calendar_stop_there() -> None:
-    """The last bucket that can be written doesn't ask for the one after it."""
+    """The last bucket that can be written doesn't compute the one after it."""
     end = Interval.parse("9999-12-30/9999-12-31T23:00")
     assert [piece.to_wire() for piece in end.buckets(Granularity.DAY)] == [
         "9999-12-30T00:00:00.000Z/9999-12-31T00:00:00.000Z",
@@ -94,14 +94,14 @@ def test_buckets_at_the_end_of_the_calendar_stop_there() -> None:
 
 
 def test_buckets_of_eternity_are_lazy() -> None:
-    """All of time has endless milliseconds; the first two can be had."""
+    """All of time has endless milliseconds; the first two can be read."""
     pieces = Interval.ETERNITY.buckets(Granularity.MILLISECOND)
     assert next(pieces).end == next(pieces).start == utc(1, 1, 1, 0, 0, 0, 1_000)
 
 
 @given(intervals(), st.integers(min_value=1, max_value=30), st.integers(min_value=0, max_value=999))
 def test_split_pieces_merge_to_the_interval(interval: Interval, parts: int, extra: int) -> None:
-    """Pieces are no longer than the step, touch, and together are the interval."""
+    """Pieces are no longer than the step, adjacent, and together equal the interval."""
     step = interval.duration // parts // timedelta(milliseconds=1) * timedelta(milliseconds=1) + timedelta(
         milliseconds=extra + 1
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Interval: what it reads, and what it refuses in which words."""
+"""Interval: accepted texts, and the messages for refused ones."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ NO_PERIOD = "is not an ISO 8601 period such as 'P1D', 'P1M' or 'PT6H'"
     ],
 )
 def test_parse_every_form_of_one_day_gives_that_day(text: str) -> None:
-    """One day, however it is written, is the same day in UTC."""
+    """One day in any form is the same day in UTC."""
     interval = Interval.parse(text)
     assert (interval.start, interval.end) == JUNE_FIRST
     assert interval.to_wire() == str(interval) == "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"
@@ -84,13 +84,13 @@ def test_parse_every_form_of_one_day_gives_that_day(text: str) -> None:
     ],
 )
 def test_parse_periods_and_short_dates_follow_the_calendar(text: str, start: datetime, end: datetime) -> None:
-    """Months, quarters and years are calendar ones, missing parts are the first, a year before 1 is an open start."""
+    """Months, quarters and years are calendar units, missing parts are the first, a year before 1 is an open start."""
     interval = Interval.parse(text)
     assert (interval.start, interval.end) == (start, end)
 
 
 def test_parse_what_airflow_templates_render_gives_the_data_interval() -> None:
-    """A pendulum instant of any zone, rendered by Jinja or with isoformat(), is read back exactly."""
+    """A pendulum instant of any zone, rendered by Jinja or with isoformat(), is parsed exactly."""
     start = pendulum.datetime(2024, 3, 31, tz="Europe/Berlin")
     end = start.add(days=1)
     expected = Interval(start, end)
@@ -227,14 +227,14 @@ def test_parse_what_airflow_templates_render_gives_the_data_interval() -> None:
     ],
 )
 def test_parse_what_is_no_interval_says_field_value_rule_and_mend(text: str, message: str) -> None:
-    """The error is one sentence chain that names the field, the value, what is wrong and what to write instead."""
+    """The error names the field, the value, the problem and the fix."""
     with pytest.raises(PolarisSpecError) as caught:
         Interval.parse(text)
     assert str(caught.value) == message
 
 
 def test_parse_with_a_field_name_puts_it_in_the_message() -> None:
-    """The caller's name of the field is what the user sees."""
+    """The message has the caller's name of the field."""
     with pytest.raises(PolarisSpecError) as caught:
         Interval.parse("2025/2024", field="source_interval")
     assert str(caught.value) == (f"source_interval '2025/2024' {SWAP}")
@@ -268,7 +268,7 @@ def test_parse_random_text_gives_an_interval_or_a_spec_error(text: str) -> None:
 
 @pytest.fixture
 def _far_away_local_zone() -> Iterator[None]:
-    """Put the process into a zone that is nowhere near UTC."""
+    """Set a time zone of the process that is far from UTC."""
     before = os.environ.get("TZ")
     os.environ["TZ"] = "Pacific/Kiritimati"
     time.tzset()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where intervals may begin and end: partitions of job and table, rollup granularity, and the zone of the timetable."""
+"""Alignment of intervals: partitions of job and table, rollup granularity, and the zone of the timetable."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.jobs.specs import refusal
 
 DAY = "2024-06-01/2024-06-02"
 MONTH = "2024-06-01/2024-07-01"
-#: The vendor page's own example of a replace interval, which its API reference says is refused for day partitions.
+#: The vendor page's example of a replace interval; its API reference refuses it for day partitions.
 EIGHT_HOURS = "2022-06-01T00:00:00Z/2022-06-01T08:00:00Z"
 ITS_DAY = "2022-06-01T00:00:00.000Z/2022-06-02T00:00:00.000Z"
 ERASES = "Polaris replaces whole partitions, so it would refuse, or erase rows that the interval doesn't name"
@@ -53,10 +53,10 @@ def floor(period: str) -> str:
 
 
 def test_replace_interval_inside_a_day_of_a_new_table_is_refused() -> None:
-    """A table to be created is partitioned by day unless the job says otherwise."""
+    """A new table is partitioned by day unless the job sets another granularity."""
     assert refusal(replace(EIGHT_HOURS), target_known_absent=True) == (
         f"target.intervals[0] '{EIGHT_HOURS}' does not fall on 'day' boundaries (the default of a new table): "
-        f"{ERASES}. Use '{ITS_DAY}', the nearest aligned interval. Or make the new table with partitionedBy 'hour'."
+        f"{ERASES}. Use '{ITS_DAY}', the nearest aligned interval. Or create the new table with partitionedBy 'hour'."
     )
     half_an_hour = "2022-06-01T00:00:00.000Z/2022-06-01T00:30:00.000Z"
     assert refusal(replace(half_an_hour), target_known_absent=True).endswith(", the nearest aligned interval.")
@@ -65,7 +65,7 @@ def test_replace_interval_inside_a_day_of_a_new_table_is_refused() -> None:
 
 
 def test_replace_interval_inside_a_partition_of_the_table_is_refused() -> None:
-    """The table's own partitioning holds if the job names none; the second interval is named as such."""
+    """The table's own partitioning applies if the job sets none; the second interval is named as such."""
     assert refusal(replace(DAY, EIGHT_HOURS), target=partitioned(Granularity.DAY)) == (
         f"target.intervals[1] '{EIGHT_HOURS}' does not fall on 'day' boundaries (the partitioning of table 'rollup'): "
         f"{ERASES}. Use '{ITS_DAY}', the nearest aligned interval."
@@ -74,7 +74,7 @@ def test_replace_interval_inside_a_partition_of_the_table_is_refused() -> None:
 
 
 def test_replace_interval_inside_a_partition_of_the_job_is_refused() -> None:
-    """A coarser partitionedBy holds before the table's own."""
+    """A coarser partitionedBy takes precedence over the table's own."""
     spec = replace(DAY, partitionedBy="month")
 
     assert refusal(spec, target=partitioned(Granularity.DAY)) == (
@@ -86,7 +86,7 @@ def test_replace_interval_inside_a_partition_of_the_job_is_refused() -> None:
 
 
 def test_replace_interval_finer_than_the_tables_own_needs_consent() -> None:
-    """An hour in a day-partitioned table may erase the day, so it takes an argument."""
+    """An hour in a day-partitioned table may erase the day, so it needs an argument."""
     spec = replace(EIGHT_HOURS, partitionedBy="hour")
     facts = {"target": partitioned(Granularity.DAY)}
 
@@ -101,7 +101,7 @@ def test_replace_interval_finer_than_the_tables_own_needs_consent() -> None:
 
 
 def test_replace_interval_finer_than_the_jobs_own_is_refused_with_consent_too() -> None:
-    """The argument lifts the table's partitioning, not the job's."""
+    """The argument overrides the table's partitioning, not the job's."""
     spec = replace("2024-06-01T00:30Z/2024-06-01T01:30Z", partitionedBy="hour")
 
     assert refusal(spec, target=partitioned(Granularity.DAY), allow_finer_partitions=True) == (
@@ -112,7 +112,7 @@ def test_replace_interval_finer_than_the_jobs_own_is_refused_with_consent_too() 
 
 
 def test_replace_of_a_month_in_a_table_of_weeks_must_fit_both() -> None:
-    """A week reaches across the ends of a month, so its segment would be erased with it."""
+    """A week crosses the ends of a month, so its segment would be erased with it."""
     facts = {"target": partitioned(Granularity.WEEK)}
 
     assert refusal(replace(MONTH, partitionedBy="month"), **facts) == (
@@ -133,7 +133,7 @@ def test_replace_of_a_month_in_a_table_of_weeks_must_fit_both() -> None:
 def test_replace_interval_in_one_partition_of_all_time_is_refused(
     fields: dict[str, Any], facts: dict[str, Any], origin: str
 ) -> None:
-    """Partition 'all' goes with replaceAll only."""
+    """Partition 'all' is allowed with replaceAll only."""
     assert refusal(replace(DAY, **fields), **facts) == (
         f"target.intervals[0] '{DAY}' can't be replaced by itself: with granularity 'all' ({origin}) the table is one "
         "partition. Set replaceAll to true and leave the intervals out, or partition by time."
@@ -143,21 +143,21 @@ def test_replace_interval_in_one_partition_of_all_time_is_refused(
 
 
 def test_replace_in_a_table_of_unknown_partitioning_is_refused() -> None:
-    """What would be erased can't be told; an append erases nothing."""
+    """The erased data is unknown; an append erases nothing."""
     assert refusal(replace(DAY), target=partitioned(None)) == (
-        "target.tableName 'rollup' has a time partitioning that this package does not know. "
-        "target.intervals might erase more data than they name. Install a newer version of this package."
+        "target.tableName 'rollup' has a time partitioning that this package does not support. target.intervals might "
+        "erase more data than they name. Install a newer version of this package."
     )
     check_spec(job(), target=partitioned(None))
 
 
 def test_replace_without_facts_is_left_to_polaris() -> None:
-    """Nothing is concluded from a table that nobody looked at."""
+    """Without a description of the table there is no conclusion."""
     check_spec(replace(EIGHT_HOURS))
 
 
 def test_append_of_a_derived_interval_must_be_aligned() -> None:
-    """What a schedule gives has to be replaceable later; what the user wrote is his own business."""
+    """An interval of a schedule must be replaceable later; one that the user wrote need not be."""
     spec = job(source={"interval": EIGHT_HOURS})
     facts = {"target": partitioned(Granularity.DAY)}
 
@@ -187,7 +187,7 @@ def test_append_of_a_derived_interval_must_be_aligned() -> None:
 def test_misaligned_interval_names_the_zone_only_where_it_is_the_cause(
     interval: str, hint: str | None, zone: str | None
 ) -> None:
-    """Days that begin at a local midnight are the usual reason, and only then it is said."""
+    """Days that begin at a local midnight are the usual reason, and are named only then."""
     nearest = Interval.parse(interval).align(Granularity.DAY)
     cause = (
         f" It falls on them in '{zone}', but days are UTC days in Polaris: give the timetable the time zone UTC, or "
@@ -243,7 +243,7 @@ def test_rollup_that_does_not_divide_the_partition_is_refused(period: str, parti
     ],
 )
 def test_rollup_that_divides_the_partition_passes(time: str, partition: str, interval: str) -> None:
-    """Whole numbers of rounded buckets, in UTC; an origin is beyond what we check."""
+    """Whole numbers of rounded buckets, in UTC; an origin isn't checked."""
     check_spec(replace(interval, partitionedBy=partition, time=time))
 
 
@@ -271,7 +271,7 @@ def test_rollup_of_an_append_job_must_divide_the_partition_too() -> None:
 
 
 def test_rollup_in_a_time_zone_is_refused() -> None:
-    """Hours of India are not hours of UTC."""
+    """Hours of India are not aligned to hours of UTC."""
     time = "TIME_FLOOR(\"__time\", 'PT1H', NULL, 'Asia/Kolkata')"
 
     assert refusal(replace(DAY, time=time), target=partitioned(Granularity.DAY)) == (
@@ -291,7 +291,7 @@ def test_rollup_to_no_period_is_refused() -> None:
 
 
 def test_replace_interval_off_the_rollup_granularity_is_refused_without_facts() -> None:
-    """The mapping alone says that whole days are written."""
+    """The mapping alone shows that whole days are written."""
     assert refusal(replace(EIGHT_HOURS, time=floor("P1D"))) == (
         f"target.intervals[0] '{EIGHT_HOURS}' does not fall on 'day' boundaries, to which mappings[0].expression "
         f"{floor('P1D')!r} rounds: rounded times would leave the interval. Use '{ITS_DAY}', the nearest aligned "
@@ -308,7 +308,7 @@ def test_replace_interval_off_the_rollup_granularity_is_refused_without_facts() 
 def test_nearest_interval_of_the_message_is_accepted(
     start: datetime, length: timedelta, granularity: Granularity
 ) -> None:
-    """Whoever follows the advice is not refused again."""
+    """The interval in the advice is not refused again."""
     spec, facts = replace(str(Interval(start, start + length))), {"target": partitioned(granularity)}
     try:
         check_spec(spec, **facts)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a deletion would take away beside what it names."""
+"""Data that a deletion would remove in addition to the named interval."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OVERRIDE = "Set allow_unaligned=True to delete it all the same."
     ],
 )
 def test_check_deletion_of_whole_partitions_passes(interval: str, partitioning: Granularity | None) -> None:
-    """What falls on partitions takes nothing else away."""
+    """An interval that is aligned to partitions removes nothing else."""
     check_deletion([Interval.parse(interval)], TableDescription("t", "detail", partitioning))
 
 
@@ -53,14 +53,15 @@ def test_check_deletion_of_whole_partitions_passes(interval: str, partitioning: 
             "2024-06-01/P1D",
             None,
             "intervals[1] '2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z' can't be checked, because table 't' has "
-            "a time partitioning that this package does not know: more than the interval could be deleted. " + OVERRIDE,
+            "a time partitioning that this package does not support: more than the interval could be deleted. "
+            + OVERRIDE,
         ),
     ],
 )
 def test_check_deletion_of_more_than_is_named_is_refused(
     interval: str, partitioning: Granularity | None, message: str
 ) -> None:
-    """The sentence says what would be gone."""
+    """The message names what would be deleted."""
     with pytest.raises(PolarisSpecError) as caught:
         check_deletion([Interval.ETERNITY, Interval.parse(interval)], TableDescription("t", "detail", partitioning))
     assert str(caught.value) == message

@@ -85,7 +85,7 @@ from tests.jobs.specs import COUNT, MAPPINGS, batch, events, mapping, refusal
     ],
 )
 def test_check_spec_mapping_that_breaks_a_rule_is_refused(spec: JobSpec, message: str) -> None:
-    """Each mapping is one column, marked as what it is, and the same on each retry."""
+    """Each mapping is one column, marked correctly, and the same on each retry."""
     assert refusal(spec) == message
 
 
@@ -108,7 +108,7 @@ def test_check_spec_mapping_that_breaks_a_rule_is_refused(spec: JobSpec, message
     ],
 )
 def test_check_spec_mapping_that_only_looks_wrong_passes(spec: JobSpec) -> None:
-    """Names, literals, windows, unknown functions and what can't be parsed are left to Polaris."""
+    """Names, literals, windows, unknown functions and unparsable text are left to Polaris."""
     check_spec(spec)
 
 
@@ -124,7 +124,7 @@ def test_check_spec_measure_of_the_target_must_be_aggregated() -> None:
     check_spec(mapping('SUM("n")', column="n", marked=True), target=target)
 
 
-# A source that is rolled up already
+# A source that is already rolled up
 
 
 def test_check_spec_second_rollup_without_count_is_refused() -> None:
@@ -137,7 +137,7 @@ def test_check_spec_second_rollup_without_count_is_refused() -> None:
 
 
 def test_check_spec_second_rollup_without_count_in_the_source_says_what_to_sum() -> None:
-    """The usual mend would fail if the source has no __count."""
+    """The usual fix would fail if the source has no __count."""
     assert refusal(batch(), source=events("aggregate", "__time", "n")) == (
         "mappings leave out '__count', and the source 'events' is an aggregate table: Polaris may add COUNT(*), which "
         "counts stored rows and not the events behind them. It has no column '__count' to sum, so map '__count' to "
@@ -244,5 +244,5 @@ def test_check_spec_filter_that_breaks_a_rule_is_refused(expression: str, messag
     ],
 )
 def test_check_spec_filter_that_only_looks_wrong_passes(expression: str) -> None:
-    """Columns with such names, literals, subqueries and what can't be parsed are left to Polaris."""
+    """Columns with such names, literals, subqueries and unparsable text are left to Polaris."""
     check_spec(batch(filterExpression=expression))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each rule for mode, tables and settings of a job: what breaks it, in which words, and the neighbour that doesn't."""
+"""Each rule for mode, tables and settings of a job: its violation, its message, and a similar valid job."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from tests.jobs.specs import DAY, FILES, MAPPINGS, TIME_FROM_FILE, batch, events
         (
             batch(ingestionMode="replace"),
             (
-                "target.intervals is missing or empty, and ingestionMode 'replace' needs to know what to replace. Name "
-                "the intervals. Set replaceAll to true only to discard all other data of the table."
+                "target.intervals is missing or empty, and ingestionMode 'replace' needs the intervals to replace. "
+                "Name the intervals. Set replaceAll to true only to discard all other data of the table."
             ),
         ),
         (
@@ -59,7 +59,7 @@ from tests.jobs.specs import DAY, FILES, MAPPINGS, TIME_FROM_FILE, batch, events
     ],
 )
 def test_check_spec_mode_and_what_is_replaced_must_agree(spec: JobSpec, message: str) -> None:
-    """Append replaces nothing; replace says what, once."""
+    """Append replaces nothing; replace names the data once."""
     assert refusal(spec) == message
 
 
@@ -73,7 +73,7 @@ def test_check_spec_mode_and_what_is_replaced_must_agree(spec: JobSpec, message:
     ],
 )
 def test_check_spec_mode_and_what_is_replaced_agree(spec: JobSpec) -> None:
-    """What the SDK sends by default and intervals that only touch are fine."""
+    """The SDK's defaults and adjacent intervals are valid."""
     check_spec(spec)
 
 
@@ -119,7 +119,7 @@ def test_check_spec_replaced_interval_that_is_read_or_moved_passes(source_interv
 
 
 def test_check_spec_append_to_its_own_source_needs_consent() -> None:
-    """Doubling a table takes an argument; replacing it doesn't."""
+    """Doubling a table needs an argument; replacing it doesn't."""
     spec = batch(source=table("rollup"))
 
     assert refusal(spec) == (
@@ -132,15 +132,15 @@ def test_check_spec_append_to_its_own_source_needs_consent() -> None:
 
 @pytest.mark.parametrize("known_as", ["source", "target"])
 def test_check_spec_replace_of_its_own_source_keeps_every_column(known_as: str) -> None:
-    """A table written over itself loses what is not mapped; __time maps itself."""
+    """A table that is written over itself loses unmapped columns; __time is mapped by default."""
     facts = {
         known_as: TableDescription("rollup", "detail", columns=frozenset(["__time", "city", "n", "session", "age"]))
     }
     kept = [{"columnName": name, "expression": f'"{name}"'} for name in ("city", "n", "session", "age")]
 
     assert refusal(replace(DAY, source=table("rollup")), **facts) == (
-        "mappings leave out 'age', 'session' of table 'rollup', which is source and target: its rows would lose what "
-        "they hold there. Map each column, or write into another table."
+        "mappings leave out 'age', 'session' of table 'rollup', which is source and target: its rows would lose their "
+        "values there. Map each column, or write into another table."
     )
     check_spec(replace(DAY, source=table("rollup"), mappings=kept), **facts)
     check_spec(replace(DAY), **facts)
@@ -173,12 +173,12 @@ def test_check_spec_source_that_is_not_available_is_refused(availability: str, m
 
 @pytest.mark.parametrize("availability", ["available", "AVAILABLE", None, "resting"])
 def test_check_spec_source_in_another_state_passes(availability: str | None) -> None:
-    """A state that we don't know stops nobody."""
+    """An unknown availability is accepted."""
     check_spec(batch(), source=events(availability=availability))
 
 
 def test_check_spec_target_that_is_being_deleted_is_refused() -> None:
-    """Unavailable for queries is no obstacle for writing; deletion is."""
+    """A table that is unavailable for queries can be written; one that is being deleted can't."""
     target = TableDescription("rollup", "aggregate", availability="deleting")
 
     assert refusal(batch(), target=target) == (
@@ -207,7 +207,7 @@ def test_check_spec_uploaded_source_names_files_and_fields(changed: dict[str, An
 
 
 def test_check_spec_uploaded_source_needs_time() -> None:
-    """Only a table brings its own __time."""
+    """Only a table has its own __time."""
     assert refusal(batch(source=FILES)) == (
         "mappings leave out '__time', and a file has no such column by itself. "
         'Add {"columnName": "__time", "expression": "TIME_PARSE(\\"timestamp\\")"}, with the name of your field.'
@@ -241,7 +241,7 @@ def test_check_spec_uploaded_source_needs_time() -> None:
     ],
 )
 def test_check_spec_settings_out_of_range_are_refused(fields: dict[str, Any], message: str) -> None:
-    """Numbers, partitionings and clustering columns that the API doesn't take."""
+    """Numbers, partitionings and clustering columns that the API doesn't accept."""
     assert refusal(batch(**fields)) == message
 
 
@@ -264,7 +264,7 @@ def test_check_spec_settings_in_range_pass(fields: dict[str, Any]) -> None:
 
 
 def test_check_spec_names_both_tables_in_their_fields() -> None:
-    """The error tells which of the two names is wrong."""
+    """The error shows which of the two names is wrong."""
     assert refusal(batch(source=table("a/b"))) == (
         "source.tableName 'a/b' contains '/', which Polaris refuses. Write 'a_b', for example."
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each rule for jobs that delete, restore, drop or run SQL: what breaks it, in which words, and what doesn't."""
+"""Each rule for jobs that delete, restore, drop or run SQL: its violation, its message, and a valid job."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.jobs.specs import DAY, refusal, table
         (
             {"type": "delete_data", "target": table()},
             (
-                "target.intervals [] is empty, and a delete_data job needs to know what to delete. "
-                "Name the intervals, or set deleteAll to true to delete all data of the table."
+                "target.intervals [] is empty, and a delete_data job needs the intervals to delete. Name the "
+                "intervals, or set deleteAll to true to delete all data of the table."
             ),
         ),
         (
@@ -64,7 +64,7 @@ from tests.jobs.specs import DAY, refusal, table
     ],
 )
 def test_check_spec_other_job_that_breaks_a_rule_is_refused(body: dict[str, Any], message: str) -> None:
-    """Deletions say what, once; restore and drop take no intervals; SQL jobs ingest."""
+    """Deletions name their data once; restore and drop have no intervals; SQL jobs ingest."""
     assert refusal(parse_spec(body)) == message
 
 
@@ -81,5 +81,5 @@ def test_check_spec_other_job_that_breaks_a_rule_is_refused(body: dict[str, Any]
     ],
 )
 def test_check_spec_other_job_that_keeps_the_rules_passes(body: dict[str, Any]) -> None:
-    """Any interval may be deleted; an empty list is no interval; unreadable SQL is left to Polaris."""
+    """Any interval may be deleted; an empty list is no interval; unparsable SQL is left to Polaris."""
     check_spec(parse_spec(body))

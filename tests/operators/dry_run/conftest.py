@@ -14,13 +14,13 @@ PROJECT = "00000000-0000-4000-8000-000000000001"
 
 
 class Tables:
-    """What the server knows of tables, and what it was asked."""
+    """The tables of the server, and the requests that it received."""
 
     def __init__(self, server: Any) -> None:
         self.server = server
 
     def has(self, name: str, **columns: str) -> Callable[..., None]:
-        """Let there be a table with columns and their types; the function that is returned changes the rest."""
+        """Add a table with columns and their types; the returned function changes the rest."""
         listed = [{"name": "__time", "dataType": "timestamp"}]
         listed += [{"name": column, "dataType": kind} for column, kind in columns.items()]
 
@@ -63,7 +63,7 @@ def context() -> dict[str, Any]:
 
 @pytest.fixture
 def said(logged: Any) -> Any:
-    """Return a function that gives what operators logged so far, as ``LEVEL text``."""
+    """Return a function that returns the operators' log lines so far, as ``LEVEL text``."""
     from airflow_provider_polaris.operators.base import PolarisBaseOperator
 
     return logged(PolarisBaseOperator)
@@ -71,7 +71,7 @@ def said(logged: Any) -> Any:
 
 @pytest.fixture
 def findings(tables: Tables, context: Any, said: Any) -> Callable[[Any], list[str]]:
-    """Return a function that runs a task dry and gives the lines about its tables."""
+    """Return a function that runs a dry run of a task and returns the lines about its tables."""
 
     def run(operator: Any) -> list[str]:
         operator.dry_run(context)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dry runs of operators: the whole log, what Polaris is asked, and what never happens."""
+"""Dry runs of operators: the whole log, the requests to Polaris, and what never happens."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ def test_dry_run_of_table_to_table_says_everything_and_asks_for_tables_only(tabl
             "- wait for other jobs that work on the same partitions of 'Hourly Rollup' (on_conflict='wait')\n"
             "- fail if the storage policy of 'Hourly Rollup' would drop what is written (on_retention='fail')\n"
             "- count the rows of 'Raw' for the job, by a query, and fail if there are none (on_empty_source='fail')\n"
-            "- count the rows of 'Hourly Rollup' that would be replaced, by a query, and fail if there are some "
-            "that 'Raw' can't give any more (on_shrink='fail')\n"
+            "- count the rows of 'Hourly Rollup' that would be replaced, by a query, and fail if there are any that "
+            "'Raw' no longer has (on_shrink='fail')\n"
         ),
         f"INFO End of the dry run of task 'rollup'. {FINE}",
     ]
@@ -113,7 +113,7 @@ def test_dry_run_of_table_to_table_says_everything_and_asks_for_tables_only(tabl
 
 
 def test_dry_run_shows_the_request_that_the_task_then_makes(tables, context, said, monkeypatch):
-    """But for the marker, the body in the log is the body on the wire."""
+    """Except for the marker, the body in the log is the body on the wire."""
     tables.server.answer("POST", "/jobs", 201, {"id": "j1", "type": "sql", "executionStatus": "pending"})
     operator = PolarisJobOperator(
         task_id="sql",
@@ -132,7 +132,7 @@ def test_dry_run_shows_the_request_that_the_task_then_makes(tables, context, sai
 
 
 def test_dry_run_without_an_argument_takes_the_context_of_the_rendering(tables, context, said):
-    """Airflow gives dry_run() nothing; the interval of the run and what was rendered are known all the same."""
+    """Airflow passes nothing to dry_run(), but the interval of the run and the rendered values are available."""
     tables.has("Raw", city="string", length="long")
     operator = rollup(filter_expression="\"city\" <> '{{ word }}'")
     operator.render_template_fields({**context, "word": "Oslo"})
@@ -144,7 +144,7 @@ def test_dry_run_without_an_argument_takes_the_context_of_the_rendering(tables, 
 
 
 def test_dry_run_of_a_wrong_spec_raises_what_the_task_would_fail_with(tables, context, said):
-    """The same sentence; nothing is asked and nothing submitted."""
+    """The same message; nothing is requested and nothing submitted."""
     operator = rollup(interval="2024-06-01/2024-06-01")
     with pytest.raises(PolarisSpecError) as dry:
         operator.dry_run(context)
@@ -162,7 +162,7 @@ def test_dry_run_of_a_wrong_spec_raises_what_the_task_would_fail_with(tables, co
 
 
 def test_dry_run_of_a_wrong_option_raises_as_the_task_would(tables, context, said):
-    """Options of the wait are read, too."""
+    """Options of the wait are parsed, too."""
     with pytest.raises(PolarisSpecError) as caught:
         drop(deferrable="maybe").dry_run(context)
     assert str(caught.value) == (
@@ -171,7 +171,7 @@ def test_dry_run_of_a_wrong_option_raises_as_the_task_would(tables, context, sai
 
 
 def test_dry_run_of_a_missing_table_to_delete_from_raises_as_the_task_would(tables, context, said):
-    """What the plan itself has to know is asked in the dry run, too."""
+    """Requests that the plan itself needs are made in the dry run, too."""
     operator = PolarisDeleteDataOperator(task_id="delete", table_name="Raw", intervals="2024-06-01/P1D")
     with pytest.raises(PolarisNotFoundError):
         operator.dry_run(context)
@@ -187,7 +187,7 @@ def test_dry_run_of_a_missing_table_to_delete_from_raises_as_the_task_would(tabl
     ids=["replace", "delete", "append"],
 )
 def test_dry_run_without_an_answer_plans_all_the_same_and_says_so(server, tables, context, said, operator):
-    """One request, one line that says why nothing was checked, no exception; the job is shown as far as it is known."""
+    """One request, one line with the reason, no exception; the job is shown as far as it is known."""
     server.answers.clear()
     for name in ("Raw", "Hourly%20Rollup"):
         server.answer("GET", f"/tables/{name}", 503, {"code": "Busy", "message": "come back"})
@@ -197,8 +197,8 @@ def test_dry_run_without_an_answer_plans_all_the_same_and_says_so(server, tables
     path = f"/v1/projects/{PROJECT}/{asked.removeprefix('GET ')}"
     (warning,) = [each for each in said() if each.startswith("WARNING")]
     assert warning == (
-        "WARNING Tables and columns were not checked, nor the parts of the job that depend on them: GET "
-        f"{path} answered 503 'Busy': come back. The service, or something in front of it, failed."
+        f"WARNING Tables and columns were not checked, nor the parts of the job that depend on them: GET {path} "
+        "answered 503 'Busy': come back. The service, or a proxy in front of it, failed."
     )
     assert any(each.startswith("INFO The request for the job:\nPOST ") for each in said())
     assert said()[-1] == (
@@ -207,7 +207,7 @@ def test_dry_run_without_an_answer_plans_all_the_same_and_says_so(server, tables
 
 
 def test_dry_run_by_a_user_class_that_needs_its_table_says_so(server, tables, context, said):
-    """An operator that asks for tables by itself can't be planned without; that is a line, no exception."""
+    """An operator that reads tables itself can't be planned without; that is a line, no exception."""
 
     class Careful(PolarisDropTableOperator):
         def plan_job(self, context: Any, hook: Any) -> Any:
@@ -238,7 +238,7 @@ def test_dry_run_by_a_user_class_that_needs_its_table_says_so(server, tables, co
     ids=["drop", "delete", "restore"],
 )
 def test_dry_run_of_a_job_without_sql_says_so(tables, context, said, operator, kind):
-    """No SQL, no place for a marker, no guards; the request all the same."""
+    """No SQL, no marker, no guards; the request is shown."""
     tables.has("Raw")
     operator().dry_run(context)
 
@@ -260,7 +260,7 @@ def test_dry_run_with_the_marker_off_says_that_nothing_is_added(server, tables, 
 
 
 def test_execute_with_the_variable_in_a_task_test_runs_dry_and_skips(tables, context, said, monkeypatch):
-    """Both variables are there, as in ``airflow tasks test --env-vars``: nothing is submitted."""
+    """Both variables are set, as by ``airflow tasks test --env-vars``: nothing is submitted."""
     tables.has("Raw")
     monkeypatch.setenv("AIRFLOW_TEST_MODE", "True")
     monkeypatch.setenv("POLARIS_DRY_RUN", "true")
@@ -278,7 +278,7 @@ def test_execute_with_the_variable_in_a_task_test_runs_dry_and_skips(tables, con
     ids=["on a worker", "in a test", "switched off"],
 )
 def test_execute_otherwise_submits_the_job(tables, context, said, monkeypatch, variables):
-    """A variable that a worker inherits is no reason to leave its work undone; a task test shows request and SQL."""
+    """A variable that a worker inherits has no effect; a task test logs request and SQL."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     tables.server.answer("POST", "/jobs", 422, {"code": "Bad", "message": "no"})
@@ -293,7 +293,7 @@ def test_execute_otherwise_submits_the_job(tables, context, said, monkeypatch, v
 
 
 def test_execute_in_a_task_test_of_airflow_2_shows_the_request(tables, context, said):
-    """Before 3.0 the task instance knows, and no variable is set."""
+    """Before 3.0 the task instance has the flag, and no variable is set."""
     context["ti"].__dict__.update(dag_id="d", run_id="r", task_id="t", map_index=-1, max_tries=0, test_mode=True)
     tables.server.answer("POST", "/jobs", 422, {"code": "Bad", "message": "no"})
     with pytest.raises(AirflowFailException):
@@ -302,7 +302,7 @@ def test_execute_in_a_task_test_of_airflow_2_shows_the_request(tables, context, 
 
 
 def test_dry_run_with_a_connection_that_is_set_up_wrong_raises_as_the_task_would(connect, context, said):
-    """Where Polaris could not be asked by any task, that is an error and no remark."""
+    """If no task could reach Polaris, that is an error and no finding."""
     connect(extra={"project_id": PROJECT, "verify": "/nowhere/ca.pem"})
     with pytest.raises(PolarisSpecError) as dry:
         rollup().dry_run(context)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The guards of a job from table to table, in words."""
+"""The description of the guards of a table-to-table job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WAIT = "wait until 'a' is available, 10 minutes at most"
 CONFLICT = "wait for other jobs that work on the same partitions of 'b' (on_conflict='wait')"
 RETENTION = "fail if the storage policy of 'b' would drop what is written (on_retention='fail')"
 SHRINK = (
-    "count the rows of 'b' that would be replaced, by a query, and fail if there are some that 'a' can't give any more "
+    "count the rows of 'b' that would be replaced, by a query, and fail if there are any that 'a' no longer has "
     "(on_shrink='fail')"
 )
 NO_COUNT = "count nothing, because on_empty_source and on_shrink are 'submit'"
@@ -45,7 +45,7 @@ def empty(words: str, value: str) -> str:
         (
             "replace",
             {"on_empty_source": "submit"},
-            [WAIT, CONFLICT, RETENTION, empty("go on if there are none", "submit"), SHRINK],
+            [WAIT, CONFLICT, RETENTION, empty("continue if there are none", "submit"), SHRINK],
         ),
         ("replace", {"on_empty_source": "submit", "on_shrink": "submit"}, [WAIT, CONFLICT, RETENTION, NO_COUNT]),
         ("append", {}, [WAIT, CONFLICT, RETENTION, "count nothing, because the job appends"]),
@@ -57,7 +57,7 @@ def test_guards_are_described_as_their_options_say(mode, options, lines):
 
 
 def test_filter_by_which_nothing_can_be_counted_is_said_to_fail():
-    """The task would fail before it asks anything, so nothing else is listed."""
+    """The task would fail before any request, so nothing else is listed."""
     lines = describe_source_guards(GuardOptions.read(), "replace", source="a", target="b", condition="((")
     assert lines == [
         (
@@ -68,7 +68,7 @@ def test_filter_by_which_nothing_can_be_counted_is_said_to_fail():
 
 
 def test_guards_of_an_age_out_are_described_with_what_comes_on_top():
-    """The copy adds its own to those of any copy; the deletion proves again."""
+    """The copy adds its own guards to those of any copy; the deletion repeats the proof."""
     from airflow_provider_polaris.task_groups.age_out.copy import AgeOutCopyOperator
     from airflow_provider_polaris.task_groups.age_out.delete import AgeOutDeleteOperator
 
@@ -81,9 +81,9 @@ def test_guards_of_an_age_out_are_described_with_what_comes_on_top():
         CONFLICT,
         RETENTION,
         "count nothing, because the job appends",
-        "fail if a planned partition has no rows any more, or may have been aged before",
+        "fail if a planned partition no longer has rows, or may have been aged before",
     )
     assert AgeOutDeleteOperator(task_id="delete", proof={}, first_task="plan").describe_guards() == (
         "wait for other jobs that change the two tables there, and for those that read the source",
-        "prove once more, by queries, that the target has everything, and fail if it hasn't",
+        "repeat the proof, by queries, that the target has all rows, and fail if it doesn't",
     )

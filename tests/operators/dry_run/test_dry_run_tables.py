@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a dry run finds out about tables and columns."""
+"""The findings of a dry run about tables and columns."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read(*columns: str) -> str:
 
 
 def test_columns_that_the_source_lacks_are_named_with_where_and_what_there_is(tables, findings):
-    """Each once with all its places, and the nearest name if one is near."""
+    """Each once with all its places, and the nearest name if there is a similar one."""
     tables.has("Raw", city="string", length="long")
     operator = copy(
         dimensions={"town": 'UPPER("cty")', "city": '"city"', "code": '"xyz" || "cty"'}, filter_expression='"cty" > 1'
@@ -49,7 +49,7 @@ def test_columns_that_the_source_lacks_are_named_with_where_and_what_there_is(ta
 
 
 def test_expression_that_nobody_can_read_is_said_to_be_unchecked(tables, findings):
-    """Bare words may be SQL, and broken SQL may be Polaris': neither is a missing column."""
+    """Unquoted words may be SQL, and invalid SQL may be valid in Polaris: neither is a missing column."""
     tables.has("Raw", city="string")
     operator = copy(dimensions={"a": "UPPER(town)", "city": '"city"'}, filter_expression="((", partitioned_by="hour")
     assert findings(operator) == [
@@ -64,7 +64,7 @@ def test_expression_that_nobody_can_read_is_said_to_be_unchecked(tables, finding
 
 
 def test_constant_that_has_the_name_of_a_column_is_a_problem(tables, findings):
-    """Single quotes make a text; neither its own name nor the name of another column is likely to be one."""
+    """Single quotes make a text; neither its own name nor the name of another column is likely intended."""
     tables.has("Raw", city="string", length="long")
     operator = copy(dimensions={"city": "'city'", "size": "('length')", "kind": "'raw'", "code": "UPPER('city')"})
     assert findings(operator)[2:4] == [
@@ -86,7 +86,7 @@ def test_time_column_is_there_though_it_is_not_declared(tables, findings):
 
 
 def test_source_without_a_list_of_columns_is_not_held_against_the_job(tables, findings):
-    """What isn't listed can't be missing."""
+    """Without a list of columns, none is missing."""
     tables.has("Raw")(schema=None, totalRows=None, partitioningGranularity="fortnight")
     assert findings(copy())[:2] == [
         "- source 'Raw': detail, available, partitioned by something unknown here.",
@@ -96,7 +96,7 @@ def test_source_without_a_list_of_columns_is_not_held_against_the_job(tables, fi
 
 @pytest.mark.parametrize("availability", ["unavailable", "deleting"])
 def test_source_that_cannot_be_read_is_marked(tables, findings, availability):
-    """The task would wait for the one and fail at the other."""
+    """The task would wait for the first and fail at the second."""
     tables.has("Raw", city="string")(availability=availability)
     assert findings(copy())[0] == (f"! source 'Raw': detail, {availability}, partitioned by day, 1,234 rows in all.")
 
@@ -109,7 +109,7 @@ def test_target_that_is_loading_is_fine(tables, findings):
 
 
 def test_missing_source_and_target_are_marked(tables, findings):
-    """An append looks at no table by itself, so the dry run is the first to say it."""
+    """An append reads no table itself, so the dry run is the first to report it."""
     operator = copy(ingestion_mode="append", interval="2024-06-01/P1D", create_table_if_not_exists=False)
     assert findings(operator) == [
         f"! source 'Raw' does not exist in project {PROJECT!r}, and nothing can be read from it.",
@@ -118,7 +118,7 @@ def test_missing_source_and_target_are_marked(tables, findings):
 
 
 def test_target_with_other_types_and_partitions_is_compared(tables, findings):
-    """Copies of columns are compared by type, in either spelling; new columns and finer partitions are said."""
+    """Copied columns are compared by type, in either spelling; new columns and finer partitions are reported."""
     tables.has("Raw", city="string", a="long", b="bigint", c="string")
     tables.has("Hourly", city="varchar", a="string", b="long")
     operator = copy(
@@ -135,18 +135,18 @@ def test_target_with_other_types_and_partitions_is_compared(tables, findings):
 
 
 def test_target_with_a_strict_schema_takes_no_new_columns(tables, findings):
-    """What a strict table doesn't declare is marked; __time and __count are Polaris' own."""
+    """Columns that a strict table doesn't declare are marked; __time and __count are Polaris' own."""
     tables.has("Raw", city="string")
     tables.has("Hourly", city="string")(schemaMode="strict", type="aggregate")
     operator = copy(dimensions={"city": '"city"', "town": '"city"'}, measures={"__count": "COUNT(*)"})
     assert findings(operator)[2:] == [
         "- target 'Hourly': aggregate, available, partitioned by day, 1,234 rows in all.",
-        "! 'Hourly' does not declare 'town', and a table with a strict schema takes only what it declares.",
+        "! 'Hourly' does not declare 'town', and a table with a strict schema accepts only declared columns.",
     ]
 
 
 def test_job_from_a_table_to_itself_describes_it_twice_and_asks_once(tables, findings):
-    """One request, though it is source and target."""
+    """One request, although it is source and target."""
     tables.has("Raw", city="string")
     operator = PolarisTableToTableOperator(
         task_id="copy", source_table="Raw", target_table="Raw", dimensions=["city"], interval=DAY
@@ -176,7 +176,7 @@ def test_statement_of_a_sql_job_is_read_as_far_as_it_is_simple(tables, findings)
     ids=["join", "unknown type"],
 )
 def test_job_that_cannot_be_read_has_no_findings_and_asks_nothing(tables, findings, spec):
-    """Better no answer than a wrong one."""
+    """No answer is better than a wrong one."""
     assert findings(PolarisJobOperator(task_id="job", spec=spec)) == [
         "- the tables that the job reads and writes can't be determined, so none was checked."
     ]
@@ -184,7 +184,7 @@ def test_job_that_cannot_be_read_has_no_findings_and_asks_nothing(tables, findin
 
 
 def test_job_that_reads_files_is_compared_with_its_target_only(tables, findings):
-    """Fields of files are no columns of a table."""
+    """Fields of files are not columns of a table."""
     tables.has("Hourly", city="string")
     spec = {
         "type": "batch",
@@ -215,7 +215,7 @@ def test_job_that_reads_files_is_compared_with_its_target_only(tables, findings)
     ids=["drop", "delete", "restore"],
 )
 def test_table_that_is_missing_is_marked_for_jobs_that_change_one(tables, findings, operator, absence):
-    """Each says what it means to it."""
+    """Each states the consequence for its job."""
     assert findings(operator()) == [f"! target 'Raw' does not exist in project {PROJECT!r}, and there is {absence}."]
 
 
@@ -243,7 +243,7 @@ def test_restoration_tells_what_there_is_to_restore(tables, findings, there, ver
 
 
 def test_restoration_without_an_answer_about_segments_goes_on(tables, findings):
-    """It is a line among the others."""
+    """It is one line among the others."""
     tables.has("Raw")
     operator, _ = restoration()
     tables.server.answer("GET", "/tables/Raw/unusedSegments", 403, {"code": "Forbidden", "message": "no"})
@@ -254,7 +254,7 @@ def test_restoration_without_an_answer_about_segments_goes_on(tables, findings):
 
 
 def test_description_that_cannot_be_read_counts_as_not_seen(tables, context, said):
-    """An answer without a type is no table that this package knows."""
+    """An answer without a type can't be parsed as a table."""
     tables.server.answer("GET", "/tables/Raw", 200, {"name": "Raw"})
     PolarisDropTableOperator(task_id="drop", table_name="Raw", confirm_table_name="Raw").dry_run(context)
     (warning,) = [each for each in said() if each.startswith("WARNING")]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A job that Polaris refuses: what a dry run would have said of its tables is said before the error."""
+"""A job that Polaris rejects: the findings of a dry run are logged before the error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEAD = "ERROR Polaris rejected the job. Possible reasons in its tables:\n"
 
 @pytest.fixture
 def refused(tables: Any, context: Any, said: Any) -> Any:
-    """Return a function that runs a task whose job is refused, and gives what it logs but for the submission."""
+    """Return a function that runs a task whose job is rejected, and returns its log without the submission."""
     context["ti"].__dict__.update(dag_id="d", run_id="r", task_id="t", map_index=-1, max_tries=0)
 
     def run(task: Any, status: int = 400) -> list[str]:
@@ -34,7 +34,7 @@ def unguarded(**arguments: Any) -> Any:
 
 
 def test_column_that_the_source_does_not_have_is_named(refused: Any, tables: Any) -> None:
-    """Polaris' own sentence quotes an expression; which mapping that is, and what was meant, stands in this line."""
+    """Polaris' own message quotes an expression; this line names the mapping and a likely column."""
     tables.has("Raw", city="string", length="long")
     tables.server.answer("GET", "/jobs", 200, {"values": [], "totalCount": 0})
 
@@ -51,7 +51,7 @@ def test_column_that_the_source_does_not_have_is_named(refused: Any, tables: Any
 
 
 def test_tables_that_tell_nothing_are_no_line(refused: Any, tables: Any) -> None:
-    """The error says what there is to say."""
+    """The error is sufficient."""
     tables.has("Raw", city="string", length="long")
     tables.server.answer("GET", "/jobs", 200, {"values": [], "totalCount": 0})
 
@@ -61,7 +61,7 @@ def test_tables_that_tell_nothing_are_no_line(refused: Any, tables: Any) -> None
 
 
 def test_tables_that_cannot_be_read_do_not_hide_the_refusal(refused: Any, tables: Any) -> None:
-    """Whatever goes wrong on the way, Polaris' words are what the task fails with."""
+    """Whatever fails meanwhile, the task fails with Polaris' error."""
     tables.server.answer("GET", "/tables/Raw", 500, {"message": "broken"})
     spec = {
         "type": "batch",

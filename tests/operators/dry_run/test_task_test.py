@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``airflow tasks test``, as users call it, with the dry run asked for in either Airflow's way."""
+"""``airflow tasks test``, as users call it, with the dry run requested in either Airflow's way."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from tests.dag_store import store
 pytestmark = pytest.mark.dag
 
 VARIABLE = ["--env-vars", '{"POLARIS_DRY_RUN": "true"}']
-#: Airflow 3 has no such option any more.
+#: Airflow 3 no longer has this option.
 WAYS = [VARIABLE] if AIRFLOW_VERSION >= (3, 0) else [VARIABLE, ["--dry-run"]]
 
 
 @pytest.fixture
 def task_test(airflow_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Return a function that tests a task of a DAG by Airflow's command line."""
+    """Return a function that tests a task of a DAG with Airflow's command line."""
     from airflow.cli import cli_parser
     from airflow.cli.commands.task_command import task_test as command
     from airflow.providers.common.compat.sdk import DAG
     from airflow.timetables.interval import CronDataIntervalTimetable
 
-    monkeypatch.setenv("AIRFLOW_TEST_MODE", "")  # the command sets them and leaves them
+    monkeypatch.setenv("AIRFLOW_TEST_MODE", "")  # the command sets them and doesn't reset them
     monkeypatch.setenv("POLARIS_DRY_RUN", "")
 
     def run(task_id: str, *options: str) -> None:
@@ -62,7 +62,7 @@ def task_test(airflow_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any
 
 
 def _close_left_session() -> None:
-    """End what the dry run of a mapped task leaves open in Airflow 2.11: no task would run in this process again."""
+    """Close what the dry run of a mapped task leaves open in Airflow 2.11, so that this process can run other tasks."""
     from airflow.utils import task_instance_session
 
     left = vars(task_instance_session)["__current_task_instance_session"]
@@ -73,7 +73,7 @@ def _close_left_session() -> None:
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way[0])
 def test_task_test_asked_for_a_dry_run_knows_the_interval_and_submits_nothing(tables, said, task_test, way):
-    """The interval of the run is in the request, and Polaris was asked for two tables."""
+    """The request contains the interval of the run, and Polaris got requests for two tables."""
     tables.has("Raw", city="string")
     task_test("copy", *way)
 
@@ -86,7 +86,7 @@ def test_task_test_asked_for_a_dry_run_knows_the_interval_and_submits_nothing(ta
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way[0])
 def test_task_test_of_a_mapped_task_runs_its_one_instance_dry(tables, said, task_test, way):
-    """What was mapped to the instance is in the request."""
+    """The request contains the mapped values of the instance."""
     tables.has("Raw")
     task_test("delete", "--map-index", "1", *way)
 

@@ -32,7 +32,7 @@ LOG = logging.getLogger("test.guards")
 
 
 class FakeClock:
-    """Time that passes only by sleeping; ``then`` runs at the end of each sleep, told how many there were."""
+    """Time that passes only by sleeping; ``then`` runs at the end of each sleep, with the number of sleeps."""
 
     def __init__(self) -> None:
         self.reset()
@@ -88,7 +88,7 @@ class World:
         return job
 
     def load(self, *times: str, table: str | None = None, partitioned_by: str = "day", **values: Any) -> None:
-        """Append one row to the source for each time, with the city ``Oslo`` unless told otherwise."""
+        """Append one row to the source for each time, with the city ``Oslo`` by default."""
         rows = [{"timestamp": time, "city": "Oslo", **values} for time in times]
         content = "".join(json.dumps(row) + "\n" for row in rows).encode()
         name = f"{table or self.source} {len(content)} {times[0]}.json".replace(":", "").replace(" ", "-")
@@ -119,12 +119,12 @@ class World:
         self.client.create_table({"type": "detail", "name": name, "schema": schema, "schemaMode": "flexible", **values})
 
     def stream(self, *times: str) -> None:
-        """Give the source a row for each time that queries see and jobs don't."""
+        """Add a row to the source for each time that queries read and jobs don't."""
         rows = [{"__time": time, "city": "Oslo"} for time in times]
         self.control("POST", f"/tables/{quote(self.source)}/realtime", {"rows": rows})
 
     def forget(self, condition: str, interval: str = DAY) -> None:
-        """Age rows out of the source: keep in the interval only what doesn't meet a condition."""
+        """Age rows out of the source: in the interval, keep only rows that don't meet a condition."""
         self.run(
             {
                 "type": "batch",
@@ -154,7 +154,7 @@ class World:
         }
 
     def copy(self, *intervals: str, **changes: Any) -> dict[str, Any]:
-        """Return the spec of a job that copies rows as they are."""
+        """Return the spec of a job that copies rows unchanged."""
         return self.rollup(*intervals, mappings=[{"columnName": "city", "expression": '"city"'}], **changes)
 
     def guards(self, spec: dict[str, Any], **options: str) -> SourceGuards:
@@ -173,14 +173,14 @@ class World:
         return self.guards(spec, **options).check(own_jobs)
 
     def attempt(self, spec: dict[str, Any], **options: str) -> GuardDecision:
-        """Do what a task does: ask the guards, then run the job."""
+        """Do what a task does: run the guards, then run the job."""
         decision = self.check(spec, **options)
         if decision.action == "submit":
             self.run(spec)
         return decision
 
     def refusal(self, spec: dict[str, Any], **options: Any) -> str:
-        """Return why the guards refuse a job; the target must be as before."""
+        """Return why the guards refuse a job; the target must be unchanged."""
         before = self.dump()
         with pytest.raises(PolarisGuardError) as caught:
             self.check(spec, **options)
@@ -188,13 +188,13 @@ class World:
         return str(caught.value)
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
-        """Ask the emulator for what Polaris doesn't have."""
+        """Send a request to the emulator's control plane, which Polaris doesn't have."""
         answer = requests.request(method, f"{self.running.base_url}/__emulator__{path}", json=body, timeout=120)
         assert answer.ok, answer.text
         return answer.json()
 
     def asked(self, path: str) -> int:
-        """Return how often a path below the project was asked, as ``METHOD /path``."""
+        """Return the number of requests for a path below the project, as ``METHOD /path``."""
         method, _, rest = path.partition(" ")
         return int(self.control("GET", "/counters")["requests"].get(f"{method} /v1/projects/{{projectId}}{rest}", 0))
 
@@ -224,26 +224,26 @@ class World:
 def empty(world: World, where: str = f"{DAY!r}", which: str = "") -> str:
     """Return why a source without rows is refused."""
     return (
-        f"the source {world.source!r} has no rows in {where}{which}. The job could empty that part of "
-        f"table {world.target!r}, so nothing was submitted. Check that the source was loaded and that its "
-        "old data was not deleted. If it is meant to be empty, run the task with on_empty_source='skip', "
-        "which leaves the target as it is, or run the task with on_empty_source='submit' "
-        "(on_empty_source='{{ params.on_empty_source }}' lets one run say so)."
+        f"the source {world.source!r} has no rows in {where}{which}. The job could empty that part of table "
+        f"{world.target!r}, so nothing was submitted. Check that the source was loaded and that its old data was not "
+        "deleted. If it is meant to be empty, run the task with on_empty_source='skip', which leaves the target as it "
+        "is, or run the task with on_empty_source='submit' (on_empty_source='{{ params.on_empty_source }}' allows it "
+        "for one run)."
     )
 
 
 def shrunk(world: World, what: str) -> str:
     """Return why a loss is refused."""
     return (
-        f"the job would replace rows of table {world.target!r} that it can't make again: {what}. Nothing was "
-        "submitted, and the table is as it was. If the source's old data was deleted on purpose, its rollup is all "
-        "that is left of it: don't run this task again for that time. If the rows shall go, run the task with "
-        "on_shrink='submit' (on_shrink='{{ params.on_shrink }}' lets one run say so)."
+        f"the job would replace rows of table {world.target!r} that it can't reproduce: {what}. Nothing was submitted, "
+        "and the table is unchanged. If the source's old data was deleted on purpose, its rollup is the only remaining "
+        "copy: don't run this task again for that time. To replace the rows anyway, run the task with "
+        "on_shrink='submit' (on_shrink='{{ params.on_shrink }}' allows it for one run)."
     )
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return what the guards logged; Airflow logs, too."""
+    """Return the log lines of the guards, without Airflow's."""
     return [record.getMessage() for record in caplog.records if record.name == LOG.name]
 
 
@@ -252,7 +252,7 @@ _NUMBERS = itertools.count(1)
 
 @pytest.fixture
 def instant(emulator_server: EmulatorServer, clock: FakeClock) -> Iterator[RunningEmulator]:
-    """An emulator whose jobs and queries are done at the next look."""
+    """An emulator whose jobs and queries end at the next poll."""
     with emulator_server.emulator(EmulatorSettings(), clock=clock.nanoseconds) as running:
         yield running
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A job keeps out of the way of others that work on the same partitions of its target."""
+"""A job waits for other jobs that work on the same partitions of its target, or is refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def busy(slow_world: World) -> World:
 
 
 def check(world: World, *intervals: str, own_jobs: tuple[str, ...] = (), spec: Any = None, **options: str) -> Any:
-    """Ask the guards, without counts: queries take their time here, too."""
+    """Run the guards without counts: queries take their time here, too."""
     lets_pass = {"on_empty_source": "submit", "on_shrink": "submit"}
     return world.check(spec or copy(world, *intervals), own_jobs=own_jobs, **lets_pass, **options)
 
@@ -54,19 +54,19 @@ def in_the_way(world: World, job: str, status: str = "pending") -> str:
         f"Polaris job {job!r} (batch into {world.target!r}, {status!r}) works on the same time partitions of table "
         f"{world.target!r} as the job of this task would ({DAY!r}), and on_conflict is 'fail'. Nothing was submitted. "
         "Clear the task when it has ended, or run the task with on_conflict='wait' "
-        "(on_conflict='{{ params.on_conflict }}' lets one run say so)."
+        "(on_conflict='{{ params.on_conflict }}' allows it for one run)."
     )
 
 
 def test_check_no_other_job_submits_at_once(busy: World) -> None:
-    """Nobody waits for nothing."""
+    """Without a conflict there is no wait."""
     check(busy)
     check(busy, on_conflict="fail")
     assert busy.clock.sleeps == []
 
 
 def test_check_other_job_fail_refuses(busy: World) -> None:
-    """Another active job of the same interval is named, with what to do."""
+    """Another active job of the same interval is named, with the fix."""
     job = submit(busy, TWO_DAYS)
     assert busy.refusal(copy(busy), on_empty_source="submit", on_shrink="submit", on_conflict="fail") == in_the_way(
         busy, job
@@ -92,7 +92,7 @@ def test_check_other_job_wait_waits_for_its_end(busy: World, caplog: pytest.LogC
 
 
 def test_check_other_interval_submits(busy: World) -> None:
-    """A job of other partitions, or of another table, is in nobody's way."""
+    """A job of other partitions, or of another table, is no conflict."""
     submit(busy, OTHER_DAY)
     target, busy.target = busy.target, f"{busy.target} too"
     submit(busy)
@@ -110,13 +110,13 @@ def test_check_hours_of_one_day_partition_refuses(busy: World) -> None:
 
 
 def test_check_own_job_submits(busy: World) -> None:
-    """The jobs of the task itself are dealt with elsewhere."""
+    """Jobs of the task itself are handled elsewhere."""
     job = submit(busy)
     check(busy, own_jobs=(job,), on_conflict="fail")
 
 
 def test_check_appends_side_by_side_submit(busy: World) -> None:
-    """Two appends don't hurt each other; an append and a replace do."""
+    """Two appends don't conflict; an append and a replace do."""
     busy.client.create_job(append(busy))
     check(busy, spec=append(busy), on_conflict="fail")
     job = submit(busy)
@@ -125,7 +125,7 @@ def test_check_appends_side_by_side_submit(busy: World) -> None:
 
 
 def test_check_replace_meets_append_of_its_interval(busy: World) -> None:
-    """An append is where its source's interval is; without one it may be anywhere."""
+    """An append writes to its source's interval; without one it may write anywhere."""
     elsewhere = append(busy)
     elsewhere["source"]["interval"] = OTHER_DAY
     busy.client.create_job(elsewhere)
@@ -138,7 +138,7 @@ def test_check_replace_meets_append_of_its_interval(busy: World) -> None:
 
 
 def test_check_list_hides_intervals_describes(busy: World) -> None:
-    """Where the list doesn't say which intervals, the jobs are described."""
+    """If the list lacks the intervals, the jobs are described."""
     busy.control("PATCH", "/assumptions", {"summary_intervals": "hide"})
     submit(busy, OTHER_DAY)
     check(busy, on_conflict="fail")
@@ -148,7 +148,7 @@ def test_check_list_hides_intervals_describes(busy: World) -> None:
 
 
 def test_check_list_hides_intervals_describes_twenty_once(busy: World, caplog: pytest.LogCaptureFixture) -> None:
-    """At most twenty jobs are described, each once however long the wait; one warning says that there are more."""
+    """At most twenty jobs are described, each once for the whole wait; one warning states that there are more."""
     busy.control("PATCH", "/assumptions", {"summary_intervals": "hide"})
     for _ in range(21):
         submit(busy, OTHER_DAY)
@@ -166,7 +166,7 @@ def test_check_list_hides_intervals_describes_twenty_once(busy: World, caplog: p
 
 
 def test_check_wait_ends_after_an_hour(busy: World) -> None:
-    """Without a deadline the guard gives up after an hour, in a way that a retry may mend."""
+    """Without a deadline the guard gives up after an hour, with an error that a retry may fix."""
     job = submit(busy)
     busy.control("POST", "/faults", {"effect": "job_status", "jobStatus": "running", "times": None})
     with pytest.raises(PolarisGuardUnansweredError) as caught:
@@ -180,7 +180,7 @@ def test_check_wait_ends_after_an_hour(busy: World) -> None:
 
 
 def test_check_wait_ends_at_the_deadline(busy: World) -> None:
-    """The task's deadline ends the wait, however long it is off."""
+    """The task's deadline ends the wait, however late it is."""
     submit(busy)
     busy.control("POST", "/faults", {"effect": "job_status", "jobStatus": "running", "times": None})
     busy.deadline = busy.clock.now() + timedelta(seconds=7000)
@@ -200,7 +200,7 @@ def test_check_wait_ends_with_a_kill(busy: World) -> None:
 
 
 def test_check_wait_survives_a_failed_look(busy: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A look without an answer doesn't end a long wait; a first look does."""
+    """A poll without an answer doesn't end a long wait; a first one does."""
     submit(busy)
     iter_jobs = busy.hook.iter_jobs
 
@@ -215,7 +215,7 @@ def test_check_wait_survives_a_failed_look(busy: World, monkeypatch: pytest.Monk
 
 
 def test_check_after_a_wait_looks_at_the_source_again(busy: World) -> None:
-    """What happened to the source during the wait counts."""
+    """Changes of the source during the wait count."""
     submit(busy)
 
     def delete(count: int) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts see every row that a job can read, and none that it can't; without such evidence a guard refuses."""
+"""Counts include every row that a job can read, and no others; without such evidence a guard refuses."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ def count(world: World, *, as_job: bool = True, **changes: Any) -> Any:
 def refused(world: World, why: str, status: int = 403) -> str:
     path = "/v1/projects/00000000-0000-4000-8000-000000000001/query/sql/statements"
     return (
-        "the rows that the job would read and replace can't be counted: asynchronous SQL is unavailable "
-        f"(ASYNC), and synchronous SQL can't be relied on, because {why}. Nothing was submitted. Have asynchronous SQL "
-        "enabled for the project and allow it to the API key, or let the table precache all its data. If you are sure "
-        "that the source has all rows, run the task with on_empty_source='submit' and on_shrink='submit', which counts "
-        "nothing (on_shrink='{{ params.on_shrink }}' lets one run say so)."
+        "the rows that the job would read and replace can't be counted: asynchronous SQL is unavailable (ASYNC), and "
+        f"synchronous SQL is not reliable, because {why}. Nothing was submitted. Enable asynchronous SQL for the "
+        "project and the API key, or precache all data of the table. If you are sure that the source has all rows, run "
+        "the task with on_empty_source='submit' and on_shrink='submit', which turns the counts off "
+        "(on_shrink='{{ params.on_shrink }}' allows it for one run)."
     ).replace("ASYNC", _answer(world, path, status))
 
 
 def _answer(world: World, path: str, status: int) -> str:
-    """Return the sentence of the client about the refusal of asynchronous SQL."""
+    """Return the client's message about the rejection of asynchronous SQL."""
     from airflow_provider_polaris.jobs.errors import PolarisApiError
 
     with pytest.raises(PolarisApiError) as caught:
@@ -59,7 +59,7 @@ def _answer(world: World, path: str, status: int) -> str:
 
 
 def test_rows_asynchronous_sql_is_used(world: World) -> None:
-    """Where the project has it, asynchronous SQL answers: with rows that aren't precached, without real-time rows."""
+    """If the project has it, asynchronous SQL is used: with rows that aren't precached, without real-time rows."""
     world.create(world.source, storagePolicy={"cached": {"type": "period", "period": "P7D"}})
     world.load("2024-06-01T10:00:00Z", "2024-06-01T11:00:00Z")
     world.stream("2024-06-01T12:00:00Z")
@@ -70,14 +70,14 @@ def test_rows_asynchronous_sql_is_used(world: World) -> None:
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 501])
 def test_rows_no_asynchronous_sql_all_precached_uses_synchronous(world: World, status: int) -> None:
-    """A project without asynchronous SQL is asked synchronously if the table precaches everything."""
+    """Without asynchronous SQL, synchronous SQL is used if the table precaches everything."""
     world.load("2024-06-01T10:00:00Z")
     world.has_no_asynchronous_sql(status)
     assert count(world) == [{"n": 1}]
 
 
 def test_rows_asynchronous_sql_is_asked_for_once(world: World) -> None:
-    """A project that doesn't have it isn't asked again for the second count."""
+    """The second count of a project without it makes no further asynchronous request."""
     world.load("2024-06-01T10:00:00Z")
     world.has_no_asynchronous_sql()
     before = world.asked(STATEMENTS)
@@ -100,7 +100,7 @@ def test_rows_asynchronous_sql_is_asked_for_once(world: World) -> None:
     ],
 )
 def test_rows_not_all_precached_refuses(world: World, changes: dict[str, Any], why: str) -> None:
-    """Synchronous SQL would miss rows, so nothing is counted and the guard says how to choose."""
+    """Synchronous SQL would miss rows, so nothing is counted and the error describes the options."""
     world.load("2024-06-01T10:00:00Z")
     world.has_no_asynchronous_sql()
     with pytest.raises(PolarisGuardError) as caught:
@@ -109,18 +109,18 @@ def test_rows_not_all_precached_refuses(world: World, changes: dict[str, Any], w
 
 
 def test_rows_more_than_published_refuses(world: World) -> None:
-    """Synchronous SQL that sees more rows than Polaris has published sees some that no job can read."""
+    """Synchronous SQL that counts more rows than Polaris has published counts rows that no job can read."""
     world.load("2024-06-01T10:00:00Z")
     world.stream("2024-06-01T11:00:00Z")
     world.has_no_asynchronous_sql()
     with pytest.raises(PolarisGuardError) as caught:
         count(world)
-    why = f"it sees 2 rows in table {world.source!r}, of which Polaris says that 1 can be read by jobs"
+    why = f"it counts 2 rows in table {world.source!r}, but jobs can read 1 according to Polaris"
     assert str(caught.value) == refused(world, why)
 
 
 def test_rows_of_a_target_may_be_more_than_published(world: World) -> None:
-    """Too many rows in the target only make the guard more careful."""
+    """Too many rows in the target only make the guard stricter."""
     world.load("2024-06-01T10:00:00Z")
     world.stream("2024-06-01T11:00:00Z")
     world.has_no_asynchronous_sql()
@@ -146,14 +146,17 @@ def test_rows_streamed_into_refuses(world: World, status: str) -> None:
     world.has_no_asynchronous_sql()
     with pytest.raises(PolarisGuardError) as caught:
         count(world)
-    why = f"streaming job {stream!r} writes to table {world.source!r}, so that it counts rows that no job can read yet"
+    why = (
+        f"streaming job {stream!r} writes to table {world.source!r}, so the count would include rows that no job can "
+        "read yet"
+    )
     assert str(caught.value) == refused(world, why)
     world.client.cancel_job(stream)
     assert count(world) == [{"n": 1}]
 
 
 def test_rows_other_errors_are_no_missing_feature(world: World) -> None:
-    """Only some refusals mean that the project doesn't have asynchronous SQL; others reach retries as they are."""
+    """Only some rejections mean that the project lacks asynchronous SQL; others reach retries unchanged."""
     world.load("2024-06-01T10:00:00Z")
     world.has_no_asynchronous_sql(409)
     with pytest.raises(PolarisConflictError):
@@ -161,7 +164,7 @@ def test_rows_other_errors_are_no_missing_feature(world: World) -> None:
 
 
 def test_rows_server_error_is_no_refusal(world: World) -> None:
-    """A Polaris that is down is no project without asynchronous SQL either."""
+    """An unavailable Polaris doesn't mean that the project lacks asynchronous SQL."""
     world.load("2024-06-01T10:00:00Z")
     world.has_no_asynchronous_sql(503)
     with pytest.raises(PolarisGuardUnansweredError):
@@ -169,25 +172,25 @@ def test_rows_server_error_is_no_refusal(world: World) -> None:
 
 
 def test_rows_answer_lost_asks_again(world: World) -> None:
-    """A SELECT whose answer is lost is sent again; it does no harm."""
+    """A SELECT whose answer is lost is sent again, because it is idempotent."""
     world.load("2024-06-01T10:00:00Z")
     world.control("POST", "/faults", {"effect": "drop_reply", "method": "POST", "path": "/statements$", "times": 2})
     assert count(world) == [{"n": 1}]
 
 
 def test_rows_answer_always_lost_is_no_refusal(world: World) -> None:
-    """After three lost answers the task fails in a way that a retry may mend."""
+    """After three lost answers the task fails with an error that a retry may fix."""
     world.load("2024-06-01T10:00:00Z")
     world.control("POST", "/faults", {"effect": "drop_reply", "method": "POST", "path": "/statements$", "times": 3})
     with pytest.raises(PolarisGuardUnansweredError) as caught:
         count(world)
-    start = "Polaris didn't answer 3 times when it was asked to count rows. Nothing was submitted. "
+    start = "Polaris didn't answer 3 requests to count rows. Nothing was submitted. "
     assert str(caught.value).startswith(start)
-    assert str(caught.value).endswith(" A retry asks again.")
+    assert str(caught.value).endswith(" A retry counts again.")
 
 
 def test_rows_view_of_jobs_is_asked_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The count is asked to see published rows only, unless the job's own context says otherwise."""
+    """The count includes published rows only, unless the job's own context overrides it."""
     world.load("2024-06-01T10:00:00Z")
     contexts = []
     start = world.client.start_query
@@ -201,26 +204,26 @@ def test_rows_view_of_jobs_is_asked_for(world: World, monkeypatch: pytest.Monkey
 
 
 def test_rows_view_of_jobs_refused_warns(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """A Polaris that doesn't take that key counts without it, and the log says what that means."""
+    """If Polaris rejects that key, the count runs without it, and the log states the effect."""
     world.load("2024-06-01T10:00:00Z")
     world.control("POST", "/faults", {"effect": "status", "status": 400, "method": "POST", "path": "/statements$"})
     assert count(world) == [{"n": 1}]
     (message,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     start = (
-        "Polaris counts rows only without 'includeSegmentSource', so rows that no job can read yet may be among them. "
-        "It said: "
+        "Polaris rejects 'includeSegmentSource' in the query context, so the count may include rows that no job can "
+        "read yet. Its answer: "
     )
     assert message.startswith(start)
 
 
 def test_rows_query_fails_is_no_refusal(world: World) -> None:
-    """A query that fails says why, and a retry asks again."""
+    """A failed query gives the reason, and a retry counts again."""
     world.load("2024-06-01T10:00:00Z")
     with pytest.raises(PolarisGuardUnansweredError) as caught:
         counter(world).rows(f'SELECT NO_SUCH("city") FROM "{world.source}"', storage(world), as_job=True)
     text = str(caught.value)
     assert text.startswith("Polaris couldn't count rows: query 'query-")
-    assert text.endswith(" Nothing was submitted. A retry asks again.")
+    assert text.endswith(" Nothing was submitted. A retry counts again.")
     assert "NO_SUCH" in text
 
 
@@ -229,7 +232,7 @@ def query_id(text: str) -> str:
 
 
 def test_rows_query_too_slow_is_canceled(slow_world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """A count that takes longer than ten minutes is given up and its query canceled; one line says that it counts."""
+    """A count that takes longer than ten minutes is given up and its query canceled; one line reports progress."""
     world = slow_world
     caplog.set_level(logging.INFO, LOG.name)
     table = TableStorage(world.source, "available")
@@ -241,7 +244,7 @@ def test_rows_query_too_slow_is_canceled(slow_world: World, caplog: pytest.LogCa
     ]
     assert str(caught.value) == (
         f"Polaris couldn't count rows in time: query {query!r} is still 'RUNNING' and was canceled. Nothing was "
-        "submitted. A retry asks again."
+        "submitted. A retry counts again."
     )
     assert sum(world.clock.sleeps) == 600
     assert world.clock.sleeps[:5] == [0.5, 1.0, 2.0, 4.0, 5.0]
@@ -270,7 +273,7 @@ def test_rows_kill_ends_the_count(slow_world: World) -> None:
 
 @pytest.mark.parametrize("is_source", [True, False])
 def test_check_without_evidence_refuses(world: World, is_source: bool) -> None:
-    """A guard that can't count never lets the job pass; to let both pass is the way around it."""
+    """A guard that can't count never allows the job; setting both options to submit does."""
     table = world.source if is_source else world.target
     world.create(table, storagePolicy={"cached": {"type": "period", "period": "P7D"}})
     world.load("2024-06-01T10:00:00Z")
@@ -281,7 +284,7 @@ def test_check_without_evidence_refuses(world: World, is_source: bool) -> None:
 
 
 def test_check_source_aged_out_but_for_real_time_rows_refuses(world: World) -> None:
-    """Late rows that only queries see don't make up for the rows that a rollup was made of."""
+    """Late rows that only queries read don't replace the rows that a rollup was built from."""
     world.load("2024-06-01T10:00:00Z", "2024-06-02T10:00:00Z")
     world.attempt(world.rollup(TWO_DAYS))
     world.forget("TRUE")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A query that Polaris refuses for the user's words fails for good and names them; one of the moment is asked again."""
+"""A query that Polaris rejects for the user's SQL fails permanently and names it; a transient failure is retried."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def _info(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize("has_asynchronous_sql", [True, False])
 def test_guard_names_a_filter_that_polaris_refuses(world: World, has_asynchronous_sql: bool) -> None:
-    """The same sentence in whichever way the rows are counted."""
+    """The same message for both ways of counting."""
     world.load("2024-06-01T10:00:00Z")
     if not has_asynchronous_sql:
         world.has_no_asynchronous_sql()
     with pytest.raises(PolarisSpecError) as caught:
         world.attempt(world.rollup(filterExpression='"ctiy" IS NULL'))
     assert str(caught.value) == (
-        f"filter_expression doesn't work on table {world.source!r}: Polaris says \"Column 'ctiy' not found in any "
-        "table; known are '__time', 'city'\". It reads '\"ctiy\" IS NULL'. Nothing was submitted. Correct it: a retry "
-        "would get the same answer."
+        f"filter_expression doesn't work on table {world.source!r}: Polaris reports \"Column 'ctiy' not found in any "
+        "table; known are '__time', 'city'\". Its value is '\"ctiy\" IS NULL'. Nothing was submitted. Correct it: a "
+        "retry would get the same answer."
     )
     assert retryability_of(caught.value) is Retryability.PERMANENT
     assert caught.value.__cause__ is caught.value.__context__ is None
@@ -52,7 +52,7 @@ def test_guard_names_a_filter_that_polaris_refuses(world: World, has_asynchronou
     ("column", "expression"), [("__time", "TIME_SHIFT(\"tmie\", 'P1D', 1)"), ("__count", 'SUM("ctiy")')]
 )
 def test_guard_names_a_mapping_that_polaris_refuses(world: World, column: str, expression: str) -> None:
-    """Expressions of the mappings that a count uses are the user's words as well."""
+    """Expressions of the mappings that a count uses are the user's SQL, too."""
     world.load("2024-06-01T10:00:00Z")
     mappings = [
         {"columnName": column, "expression": expression, "isAggregation": column == "__count"},
@@ -61,13 +61,13 @@ def test_guard_names_a_mapping_that_polaris_refuses(world: World, column: str, e
     with pytest.raises(PolarisSpecError) as caught:
         world.attempt(world.rollup(mappings=mappings))
     assert str(caught.value).startswith(
-        f"the mapping of {column!r} doesn't work on table {world.source!r}: Polaris says "
+        f"the mapping of {column!r} doesn't work on table {world.source!r}: Polaris reports "
     )
-    assert f" It reads {expression!r}. Nothing was submitted." in str(caught.value)
+    assert f" Its value is {expression!r}. Nothing was submitted." in str(caught.value)
 
 
 class Answers:
-    """A client whose queries meet one refusal."""
+    """A client whose queries get one rejection."""
 
     def __init__(
         self, *, start: PolarisApiError | None, details: Any = None, query: PolarisApiError | None = None
@@ -115,7 +115,7 @@ def test_failed_query_that_is_wrong_is_the_users(details: dict[str, str]) -> Non
     error = ask(Answers(start=None, details=details))
     assert type(error) is PolarisSpecError
     assert str(error) == (
-        f"filter_expression doesn't work on table 'Raw': Polaris says {details['errorMessage']!r}. It reads "
+        f"filter_expression doesn't work on table 'Raw': Polaris reports {details['errorMessage']!r}. Its value is "
         "'\"ctiy\" = 1'. Nothing was submitted. Correct it: a retry would get the same answer."
     )
 
@@ -130,7 +130,7 @@ def test_failed_query_that_is_wrong_is_the_users(details: dict[str, str]) -> Non
     ids=["asynchronous", "synchronous", "unsupported"],
 )
 def test_refused_query_is_the_users(client: Answers) -> None:
-    """A refusal at once means the same as a failure later."""
+    """An immediate rejection means the same as a later failure."""
     assert type(ask(client)) is PolarisSpecError
 
 
@@ -145,7 +145,7 @@ MOMENTS = {
 @pytest.mark.parametrize("text", MOMENTS.values(), ids=MOMENTS)
 @pytest.mark.parametrize("way", ["failed", "refused", "synchronous"])
 def test_refusal_of_the_moment_is_asked_again(way: str, text: str) -> None:
-    """A table that exists, or a column that it has by its description, isn't known to the query engine yet."""
+    """A table that exists, or a column in its description, isn't available in the query engine yet."""
     refusal = refused(400, "invalidInput", text)
     clients = {
         "failed": Answers(start=None, details={"errorMessage": text, "category": "INVALID_INPUT"}),
@@ -155,14 +155,14 @@ def test_refusal_of_the_moment_is_asked_again(way: str, text: str) -> None:
     error = ask(clients[way])
     assert type(error) is PolarisGuardUnansweredError
     assert str(error) == (
-        f"Polaris couldn't count rows: it doesn't know table or column yet and says {text!r}. Nothing was submitted. A "
-        "retry asks again."
+        f"Polaris couldn't count rows: queries can't read the table or a column yet; Polaris reports {text!r}. Nothing "
+        "was submitted. A retry counts again."
     )
 
 
 @pytest.mark.parametrize("text", ["Object 'Other' not found", "Column 'ctiy' not found in table 'Raw'"])
 def test_table_or_column_that_the_table_does_not_have_is_the_users(text: str) -> None:
-    """A condition with a query inside may name another table."""
+    """A condition with a subquery may name another table."""
     assert type(ask(Answers(start=refused(400, "invalidInput", text)))) is PolarisSpecError
 
 
@@ -170,12 +170,12 @@ def test_table_or_column_that_the_table_does_not_have_is_the_users(text: str) ->
     "details", [None, {}, {"errorMessage": 7}, {"errorMessage": "out of memory", "category": "RUNTIME_FAILURE"}]
 )
 def test_failure_of_the_service_is_not_the_users(details: Any) -> None:
-    """What Polaris doesn't call wrong may work the next time."""
+    """An error that doesn't blame the query may be transient."""
     assert type(ask(Answers(start=None, details=details))) is PolarisGuardUnansweredError
 
 
 def test_refusal_without_words_of_the_user_stays_what_it_is() -> None:
-    """A query that is all ours can't be corrected by the user."""
+    """A query without SQL of the user can't be corrected by the user."""
     answers = Answers(start=None, details={"errorMessage": NO_COLUMN, "category": "INVALID_INPUT"})
     assert type(ask(answers, {})) is PolarisGuardUnansweredError
     refusal = refused(400, "invalidInput", NO_COLUMN)
@@ -183,22 +183,22 @@ def test_refusal_without_words_of_the_user_stays_what_it_is() -> None:
 
 
 def test_project_without_asynchronous_sql_is_not_the_users() -> None:
-    """A 400 that doesn't call the query wrong is about asynchronous SQL, so the other way is tried."""
+    """A 400 that doesn't blame the query is about asynchronous SQL, so synchronous SQL is tried."""
     refusal = refused(503, "Busy", "no")
     assert ask(Answers(start=refused(400, "BadRequest", "not enabled"), query=refusal)) is refusal
 
 
 def test_column_tells_which_of_several_arguments_is_wrong() -> None:
-    """Only the argument that has the column is named; all of them where the text names no column."""
+    """Only the argument with the column is named; all of them if the text names no column."""
     words = {"filter_expression": '"ctiy" = 1', "the mapping of '__time'": '"tmie"'}
     named = QueryRefusal("Column 'tmie' not found in any table", True).of_words(words, TABLE, "")
     assert str(named) == (
-        "the mapping of '__time' doesn't work on table 'Raw': Polaris says \"Column 'tmie' not found in any table\". "
-        "It reads '\"tmie\"'. Correct it: a retry would get the same answer."
+        "the mapping of '__time' doesn't work on table 'Raw': Polaris reports \"Column 'tmie' not found in any "
+        'table". Its value is \'"tmie"\'. Correct it: a retry would get the same answer.'
     )
     unnamed = QueryRefusal("", True).of_words(words, TABLE, "")
     assert str(unnamed) == (
-        "filter_expression or the mapping of '__time' doesn't work on table 'Raw': Polaris says that the query is "
-        "wrong. filter_expression reads '\"ctiy\" = 1'; the mapping of '__time' reads '\"tmie\"'. Correct it: a retry "
-        "would get the same answer."
+        "filter_expression or the mapping of '__time' doesn't work on table 'Raw': Polaris reports that the query is "
+        "wrong. filter_expression is '\"ctiy\" = 1'; the mapping of '__time' is '\"tmie\"'. Correct it: a retry would "
+        "get the same answer."
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is counted, and how finely: hours and days, tables without a count of events, tables that are replaced whole."""
+"""What is counted at which granularity: hours and days, tables without event counts, tables replaced as a whole."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.operators.guards.conftest import AFTERNOON, DAY, World, empty, shrunk
 
 
 def test_check_replace_all_counts_all(world: World) -> None:
-    """To replace all is refused if one day of the target is gone from the source, however much is left."""
+    """A replace of all is refused if one day of the target is missing in the source, however much is left."""
     world.load("2024-05-01T10:00:00Z", "2024-06-01T10:00:00Z", "2024-06-01T11:00:00Z")
     spec = world.rollup(replaceAll=True)
     del spec["target"]["intervals"], spec["source"]["interval"]
@@ -25,7 +25,7 @@ def test_check_replace_all_counts_all(world: World) -> None:
 
 
 def test_check_replace_all_of_one_partition_counts_days(world: World) -> None:
-    """A table that is a single partition is counted by days all the same."""
+    """A table that is a single partition is still counted by day."""
     world.load("2024-05-01T10:00:00Z", "2024-06-01T10:00:00Z")
     spec = world.copy(replaceAll=True, partitionedBy="all")
     del spec["target"]["intervals"], spec["source"]["interval"]
@@ -47,7 +47,7 @@ def make_table_without_count(world: World) -> None:
 
 
 def test_check_table_without_count_is_counted_by_hours(world: World) -> None:
-    """Where no column counts events, a gone half of a day shows in the hours that it left without rows."""
+    """Without a column that counts events, a missing half of a day is detected by hours without rows."""
     world.control("PATCH", "/assumptions", {"existing_count": "never"})
     make_table_without_count(world)
     world.load("2024-06-01T01:10:00Z", "2024-06-01T13:20:00Z")
@@ -60,7 +60,7 @@ def test_check_table_without_count_is_counted_by_hours(world: World) -> None:
 
 
 def test_check_daily_rollup_without_count_is_counted_by_days(world: World) -> None:
-    """Rows that are rounded to days aren't looked for hour by hour: midnight would seem lost."""
+    """Rows that are rounded to days aren't compared by hour: only midnight has rows."""
     world.control("PATCH", "/assumptions", {"existing_count": "never"})
     make_table_without_count(world)
     world.load("2024-06-01T01:10:00Z", "2024-06-01T13:20:00Z")
@@ -76,21 +76,21 @@ def hourly(world: World, hour: int) -> dict[str, Any]:
 
 
 def test_check_hours_over_day_partitions_source_whole_submits(world: World) -> None:
-    """Hour after hour may be replaced while the source could make the rest of the day again."""
+    """Hours may be replaced one by one while the source could reproduce the rest of the day."""
     world.load("2024-06-01T01:10:00Z", "2024-06-01T13:20:00Z")
     world.attempt(world.rollup())
     assert world.check(hourly(world, 13)).action == "submit"
 
 
 def test_check_hours_over_day_partitions_rest_aged_out_refuses(world: World) -> None:
-    """Polaris replaces the day's segment whole, and the source has lost its morning: the hour is refused."""
+    """Polaris replaces the day's segment as a whole, and the source lost its morning: the hour is refused."""
     world.load("2024-06-01T01:10:00Z", "2024-06-01T02:10:00Z", "2024-06-01T13:20:00Z")
     world.attempt(world.rollup())
     world.forget(f"NOT ({AFTERNOON})")
     morning = "2024-06-01T01:00:00.000Z/2024-06-01T03:00:00.000Z"
     what = (
-        f"{morning!r} lies in time partitions of the table that the job touches, which Polaris may replace whole, and "
-        f"the source {world.source!r} can't fill it again"
+        f"{morning!r} lies in time partitions of the table that the job touches, which Polaris may replace as a whole, "
+        f"and the source {world.source!r} can't fill it again"
     )
     assert world.refusal(hourly(world, 13)) == shrunk(world, what)
     world.run(hourly(world, 13))
@@ -109,7 +109,7 @@ def test_check_hours_over_day_partitions_all_aged_out_refuses(world: World) -> N
 
 @pytest.mark.parametrize("is_known_to_sql", [True, False])
 def test_check_empty_target_table_submits(world: World, is_known_to_sql: bool) -> None:
-    """A table that was created and never filled is no obstacle, though Druid may not know it for lack of segments."""
+    """A table that was created and never filled is no obstacle, although Druid doesn't have it without segments."""
     make_table_without_count(world)
     world.load("2024-06-01T10:00:00Z")
     if not is_known_to_sql:
@@ -118,7 +118,7 @@ def test_check_empty_target_table_submits(world: World, is_known_to_sql: bool) -
 
 
 def test_check_target_with_rows_that_cannot_be_counted_is_no_pass(world: World) -> None:
-    """A count that fails is taken for nothing only where the table's description says that there is nothing."""
+    """A failed count means zero only if the table's description lists no data."""
     world.load("2024-06-01T10:00:00Z")
     world.attempt(world.rollup())
     fail_queries_of(world, world.target)
@@ -127,7 +127,7 @@ def test_check_target_with_rows_that_cannot_be_counted_is_no_pass(world: World) 
 
 
 def fail_queries_of(world: World, table: str) -> None:
-    """Let queries of a table fail as Druid's do that knows no such table."""
+    """Let queries of a table fail as Druid's do for an unknown table."""
     start = world.client.start_query
 
     def broken(sql: str, **options: Any) -> Any:
@@ -137,7 +137,7 @@ def fail_queries_of(world: World, table: str) -> None:
 
 
 def test_check_target_made_during_the_wait_is_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another job makes the target while the guard waits for it: what it wrote is not overlooked."""
+    """Another job creates the target while the guard waits for it: its rows are counted."""
     world.load("2024-06-01T01:10:00Z", "2024-06-01T13:20:00Z")
 
     def iter_jobs(**filters: Any) -> Any:
@@ -154,5 +154,5 @@ def test_check_target_made_during_the_wait_is_counted(world: World, monkeypatch:
     with pytest.raises(PolarisGuardError) as caught:
         world.check(world.rollup())
     assert str(caught.value) == shrunk(
-        world, f"of the 2 rows that {DAY!r} was made of, the source {world.source!r} has 1"
+        world, f"of the 2 rows that {DAY!r} was built from, the source {world.source!r} has 1"
     )

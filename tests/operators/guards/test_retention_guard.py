@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the target's storage policy would drop at once isn't written; what the source is still loading is waited for."""
+"""Data that the target's storage policy would drop immediately isn't written; a loading source is waited for."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ TWO_WEEKS = "2024-05-25T00:00:00.000Z/2024-06-08T00:00:00.000Z"
 
 
 def retaining(world: World, **policy: Any) -> None:
-    """Make the target, with a storage policy."""
+    """Create the target, with a storage policy."""
     world.create(world.target, storagePolicy={"retain": policy})
 
 
 def dropped(world: World, shown: str, where: str) -> str:
     return (
-        f"the storage policy of table {world.target!r} retains {shown!r}, so that on 2024-07-01T00:00:00.000Z Polaris "
-        f"would drop at once what the job writes to {where!r}. Nothing was submitted. Let the table retain its data "
-        "for longer, or write to another one. If it shall be dropped, run the task with on_retention='submit' "
-        "(on_retention='{{ params.on_retention }}' lets one run say so)."
+        f"the storage policy of table {world.target!r} retains {shown!r}, so at 2024-07-01T00:00:00.000Z Polaris would "
+        f"immediately drop what the job writes to {where!r}. Nothing was submitted. Extend the table's retention, or "
+        "write to another table. To submit the job anyway, run the task with on_retention='submit' "
+        "(on_retention='{{ params.on_retention }}' allows it for one run)."
     )
 
 
@@ -36,7 +36,7 @@ def filled(world: World) -> World:
 
 
 def test_check_retain_shorter_refuses_before_counting(filled: World) -> None:
-    """Everything that is written would be dropped: that needs no count."""
+    """Everything that is written would be dropped, which needs no count."""
     retaining(filled, type="period", period="P14D")
     before = filled.asked("POST /query/sql/statements")
     assert filled.refusal(filled.copy()) == dropped(filled, "P14D", DAY)
@@ -44,14 +44,14 @@ def test_check_retain_shorter_refuses_before_counting(filled: World) -> None:
 
 
 def test_check_retain_drops_a_part_refuses(filled: World) -> None:
-    """Of two weeks the first day has rows and lies outside: that day is named."""
+    """Of two weeks the first day has rows and is outside: that day is named."""
     retaining(filled, type="period", period="P31D")
     day = "2024-05-25T00:00:00.000Z/2024-05-26T00:00:00.000Z"
     assert filled.refusal(filled.copy(TWO_WEEKS)) == dropped(filled, "P31D", day)
 
 
 def test_check_retain_drops_a_part_without_rows_submits(filled: World) -> None:
-    """Where the source has no rows nothing is dropped."""
+    """Without rows in the source, nothing is dropped."""
     retaining(filled, type="period", period="P31D")
     spec = filled.copy("2024-05-26T00:00:00.000Z/2024-06-08T00:00:00.000Z")
     assert filled.check(spec).action == "submit"
@@ -73,7 +73,7 @@ def test_check_retain_append_refuses(filled: World) -> None:
 
 
 def test_check_retain_month_partition_is_kept_whole(world: World) -> None:
-    """A policy drops whole partitions: a month that reaches into it stays, its first day too."""
+    """A policy drops whole partitions: a month that overlaps it is kept, including its first day."""
     world.control("PATCH", "/assumptions", {"existing_count": "never"})
     world.load("2024-06-01T10:00:00Z", "2024-06-30T10:00:00Z")
     columns = [{"name": "city", "dataType": "string", "type": "dimension"}]
@@ -92,7 +92,7 @@ def test_check_retain_month_partition_is_kept_whole(world: World) -> None:
 
 
 def test_check_retention_submit_passes(filled: World) -> None:
-    """``on_retention='submit'`` lets the rows be dropped."""
+    """``on_retention='submit'`` allows dropping the rows."""
     retaining(filled, type="period", period="P14D")
     assert filled.check(filled.copy(), on_retention="submit").action == "submit"
 
@@ -111,7 +111,7 @@ def test_check_source_loading_waits(filled: World, caplog: pytest.LogCaptureFixt
 
 
 def test_check_source_never_loaded_is_no_refusal(filled: World) -> None:
-    """After ten minutes the task fails in a way that a retry may mend."""
+    """After ten minutes the task fails with an error that a retry may fix."""
     set_availability(filled, "unavailable")
     with pytest.raises(PolarisGuardUnansweredError) as caught:
         filled.check(filled.copy())
@@ -124,7 +124,7 @@ def test_check_source_never_loaded_is_no_refusal(filled: World) -> None:
 
 
 def test_check_source_deleting_refuses(filled: World) -> None:
-    """A table that is being deleted will never be there again."""
+    """A table that is being deleted never becomes available again."""
     set_availability(filled, "deleting")
     assert filled.refusal(filled.copy()) == (
         f"source_table {filled.source!r} is being deleted, so nothing can be read from it. Nothing was submitted. Use "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A job that would lose rows is refused before it is sent, and the table stays as it was."""
+"""A job that would lose rows is refused before it is sent, and the table is unchanged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _info(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_check_target_absent_submits(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """The first rollup into a table that doesn't exist passes, and one line says what was counted."""
+    """The first rollup into a table that doesn't exist passes, and one line gives the counts."""
     world.load("2024-06-01T01:10:00Z", "2024-06-01T13:20:00Z")
     decision = world.attempt(world.rollup())
     counted = f"{world.source!r} has 2 rows for the job, which replaces 0 rows of {world.target!r}"
@@ -29,7 +29,7 @@ def test_check_target_absent_submits(world: World, caplog: pytest.LogCaptureFixt
 
 
 def test_check_source_as_before_submits(world: World) -> None:
-    """A rollup that is run again over the same source passes, also when rows have come."""
+    """A rollup that runs again over the same source passes, also with new rows."""
     world.load("2024-06-01T01:10:00Z", "2024-06-01T01:20:00Z")
     world.attempt(world.rollup())
     assert world.attempt(world.rollup()).action == "submit"
@@ -39,7 +39,7 @@ def test_check_source_as_before_submits(world: World) -> None:
 
 
 def test_check_source_aged_out_refuses(world: World) -> None:
-    """The classic disaster: the source of an old rollup is gone, and the rollup is run again."""
+    """The classic disaster: the source of an old rollup is empty, and the rollup runs again."""
     world.load("2024-06-01T01:10:00Z", "2024-06-01T13:20:00Z")
     world.attempt(world.rollup())
     world.forget("TRUE")
@@ -48,11 +48,11 @@ def test_check_source_aged_out_refuses(world: World) -> None:
 
 
 def test_check_half_of_the_source_aged_out_refuses(world: World) -> None:
-    """Half of a day is gone from the source: the rollup of the day has counted more events than are left."""
+    """Half of a day is missing in the source: the rollup of the day has counted more events than are left."""
     world.load("2024-06-01T01:10:00Z", "2024-06-01T13:20:00Z", "2024-06-01T13:30:00Z")
     world.attempt(world.rollup())
     world.forget(AFTERNOON)
-    what = f"of the 3 rows that {DAY!r} was made of, the source {world.source!r} has 1"
+    what = f"of the 3 rows that {DAY!r} was built from, the source {world.source!r} has 1"
     assert world.refusal(world.rollup()) == shrunk(world, what)
     assert len(world.rows()) == 2
 
@@ -62,12 +62,12 @@ def test_check_half_gone_from_a_plain_copy_refuses(world: World) -> None:
     world.load("2024-06-01T01:10:00Z", "2024-06-01T13:20:00Z")
     world.attempt(world.copy())
     world.forget(AFTERNOON)
-    what = f"of the 2 rows that {DAY!r} was made of, the source {world.source!r} has 1"
+    what = f"of the 2 rows that {DAY!r} was built from, the source {world.source!r} has 1"
     assert world.refusal(world.copy()) == shrunk(world, what)
 
 
 def test_check_days_gone_names_them_merged(world: World) -> None:
-    """Of four days two are gone: they are named as one interval, the others aren't."""
+    """Of four days two are missing: they are named as one interval, the others aren't."""
     world.load(*(f"2024-06-0{day}T10:00:00Z" for day in (1, 2, 3, 4)))
     days = "2024-06-01T00:00:00.000Z/2024-06-05T00:00:00.000Z"
     world.attempt(world.rollup(days))
@@ -78,7 +78,7 @@ def test_check_days_gone_names_them_merged(world: World) -> None:
 
 
 def test_check_many_days_gone_names_five(world: World) -> None:
-    """A long list of gone days is cut."""
+    """A long list of missing days is shortened."""
     world.load(*(f"2024-06-{day:02}T10:00:00Z" for day in range(1, 15)))
     days = "2024-06-01T00:00:00.000Z/2024-06-15T00:00:00.000Z"
     world.attempt(world.rollup(days))
@@ -88,7 +88,7 @@ def test_check_many_days_gone_names_five(world: World) -> None:
 
 
 def test_check_shrink_submit_passes(world: World) -> None:
-    """``on_shrink='submit'`` lets the rows go, and the target isn't counted."""
+    """``on_shrink='submit'`` allows losing the rows, and the target isn't counted."""
     world.load("2024-06-01T01:10:00Z", "2024-06-01T13:20:00Z")
     world.attempt(world.rollup())
     world.forget(AFTERNOON)
@@ -101,20 +101,20 @@ def test_check_shrink_submit_passes(world: World) -> None:
 
 
 def test_check_empty_source_skip_skips(world: World) -> None:
-    """``on_empty_source='skip'`` skips the task and leaves the target alone."""
+    """``on_empty_source='skip'`` skips the task and leaves the target unchanged."""
     world.load("2024-06-01T01:10:00Z")
     world.attempt(world.rollup())
     world.forget("TRUE")
     decision = world.attempt(world.rollup(), on_empty_source="skip")
     assert (decision.action, decision.reason) == (
         "skip",
-        f"the source {world.source!r} has no rows in {DAY!r}. The task is skipped, as on_empty_source says.",
+        f"the source {world.source!r} has no rows in {DAY!r}. The task is skipped, because on_empty_source is 'skip'.",
     )
     assert len(world.rows()) == 1
 
 
 def test_check_empty_source_succeed_needs_no_job_where_the_target_is_empty_too(world: World) -> None:
-    """A quiet day is done without a job, whether rows may be lost or not: there are none."""
+    """A quiet day succeeds without a job, whatever on_shrink is: there are no rows to lose."""
     world.load("2024-06-01T01:10:00Z")
     world.attempt(world.rollup())
     for on_shrink in ("fail", "submit"):
@@ -128,7 +128,7 @@ def test_check_empty_source_succeed_needs_no_job_where_the_target_is_empty_too(w
 
 
 def test_check_empty_source_succeed_over_rows_is_for_on_shrink_to_say(world: World) -> None:
-    """What the target has isn't left standing as if it were right, nor erased unasked."""
+    """Rows of the target are neither accepted as right nor erased without a request."""
     world.load("2024-06-01T01:10:00Z")
     world.attempt(world.rollup())
     world.forget("TRUE")
@@ -138,7 +138,7 @@ def test_check_empty_source_succeed_over_rows_is_for_on_shrink_to_say(world: Wor
 
 
 def test_check_empty_source_submit_passes_where_nothing_is_lost(world: World) -> None:
-    """An empty day may be loaded, but not over rows: that is for ``on_shrink`` to say."""
+    """An empty day may be loaded, but not over rows: on_shrink decides that."""
     world.load("2024-06-01T01:10:00Z")
     world.attempt(world.rollup())
     assert world.check(world.rollup(SECOND), on_empty_source="submit").action == "submit"
@@ -148,7 +148,7 @@ def test_check_empty_source_submit_passes_where_nothing_is_lost(world: World) ->
 
 
 def test_check_both_submit_asks_nothing(world: World) -> None:
-    """Who lets both pass isn't kept waiting: no SQL is sent."""
+    """With both set to submit there is no delay: no SQL is sent."""
     world.load("2024-06-01T01:10:00Z")
     before = world.asked("POST /query/sql/statements")
     decision = world.check(world.rollup(SECOND), on_empty_source="submit", on_shrink="submit")
@@ -164,7 +164,7 @@ def test_check_filter_drops_all_counts_as_empty(world: World) -> None:
 
 
 def test_check_constant_named_like_a_column_of_the_source_warns(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """Of a constant with the name of its own column the operator has warned already."""
+    """The operator has already warned of a constant with the name of its own column."""
     world.load("2024-06-01T01:10:00Z")
     constants = {"place": "'city'", "city": "'city'", "kind": "'raw'"}
     mappings = [{"columnName": name, "expression": text} for name, text in constants.items()]
@@ -179,7 +179,7 @@ def test_check_constant_named_like_a_column_of_the_source_warns(world: World, ca
 
 @pytest.mark.parametrize("text", ["1=1) OR (1=1", '"city" = ', "(1=1"])
 def test_check_filter_that_is_not_one_expression_asks_nothing(world: World, text: str) -> None:
-    """What the guards would count isn't what the filter says, so they don't wait for the source either."""
+    """The counts would not match the filter, so they don't wait for the source either."""
     with pytest.raises(PolarisSpecError, match=r"^filter_expression is not one SQL expression: "):
         world.check(world.rollup(filterExpression=text))
     with pytest.raises(PolarisGuardError, match="does not exist"):
@@ -187,16 +187,16 @@ def test_check_filter_that_is_not_one_expression_asks_nothing(world: World, text
 
 
 def test_check_filter_narrowed_refuses(world: World) -> None:
-    """A rollup with a new filter doesn't replace the rows that it drops."""
+    """A rollup with a new filter doesn't replace the rows that it excludes."""
     world.load("2024-06-01T01:10:00Z", "2024-06-01T02:10:00Z")
     world.attempt(world.rollup())
     spec = world.rollup(filterExpression=f"NOT ({AFTERNOON}) AND TIME_EXTRACT(\"__time\", 'HOUR') > 1")
-    what = f"of the 2 rows that {DAY!r} was made of, the source {world.source!r} has 1 that pass filter_expression"
+    what = f"of the 2 rows that {DAY!r} was built from, the source {world.source!r} has 1 that pass filter_expression"
     assert world.refusal(spec) == shrunk(world, what)
 
 
 def test_check_several_intervals_are_all_counted(world: World) -> None:
-    """Each interval is looked at, and what lies between them isn't."""
+    """Each interval is counted, and the time between them isn't."""
     world.load("2024-06-01T10:00:00Z", "2024-06-02T10:00:00Z", "2024-06-03T10:00:00Z")
     days = "2024-06-01T00:00:00.000Z/2024-06-04T00:00:00.000Z"
     world.attempt(world.rollup(days))
@@ -221,7 +221,7 @@ def test_check_table_replaces_itself_submits(world: World) -> None:
 
 
 def test_check_table_weeds_itself_submits(world: World) -> None:
-    """A filter on a table that replaces itself says which rows shall go, but not a whole day of them."""
+    """A filter on a table that replaces itself selects the rows to remove, but not a whole day of them."""
     world.load("2024-06-01T01:10:00Z", "2024-06-01T13:20:00Z", "2024-06-02T13:20:00Z", table=world.target)
     world.source = world.target
     spec = world.copy(TWO_DAYS, filterExpression=f"NOT ({AFTERNOON})")
@@ -270,19 +270,19 @@ def test_check_source_absent_refuses(world: World) -> None:
     ],
 )
 def test_read_unknown_word_refuses(argument: str, value: str, known: str) -> None:
-    """A misspelt option opens nothing."""
+    """A misspelt option disables nothing."""
     with pytest.raises(PolarisSpecError) as caught:
         GuardOptions.read(**{argument: value})
     assert str(caught.value) == f"{argument} {value!r} is not a known value. Write {known}."
 
 
 def test_read_rendered_words_in_any_case() -> None:
-    """What a template renders is read."""
+    """A rendered template is parsed."""
     assert GuardOptions.read(on_empty_source=" Skip ", on_shrink="SUBMIT") == GuardOptions("skip", "submit")
 
 
 def test_guard_error_is_lasting(world: World) -> None:
-    """A retry would find the same, so the task fails at once."""
+    """A retry would find the same, so the task fails immediately."""
     from airflow_provider_polaris.runtime.failure import is_permanent
 
     assert is_permanent(PolarisGuardError("no"))

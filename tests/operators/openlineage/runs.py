@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def build() -> Any:
-    """Return a DAG of three rollups and a job that fails, because its rows leave the interval that it replaces."""
+    """Return a DAG of three rollups and a job that fails, because its rows leave the replaced interval."""
     from airflow.providers.common.compat.sdk import DAG
 
     from airflow_provider_polaris.operators.polaris import PolarisJobOperator, PolarisTableToTableOperator
@@ -68,7 +68,7 @@ def build() -> Any:
 
 
 def break_lineage(table: str) -> None:
-    """Let what reads the SQL of a job into one table raise."""
+    """Let the SQL parser of jobs into one table raise."""
     from airflow_provider_polaris.operators.openlineage import job_lineage as job
 
     def breaking(whole: Callable[..., Any]) -> Callable[..., Any]:

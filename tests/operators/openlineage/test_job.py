@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How columns become columns, read from Polaris' description of a job."""
+"""Column lineage from Polaris' description of a job."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def batch(body: dict[str, Any] | None = None, **spec: Any) -> JobState:
 
 
 def test_lineage_of_a_rollup_equals_what_was_written_by_hand():
-    """Columns, what they are made by, what merges the rows; a count of rows comes from no column."""
+    """Columns, their sources, and the columns that group rows; a count of rows has no source column."""
     assert read_lineage(batch()) == JobLineage(
         columns={
             "__time": (("__time", "identity"),),
@@ -80,7 +80,7 @@ def test_lineage_of_a_rollup_equals_what_was_written_by_hand():
     ],
 )
 def test_lineage_names_what_decides_which_rows_are_read(spec: dict[str, Any], filters: tuple[str, ...]):
-    """Intervals are conditions on the time, the one that is replaced too."""
+    """Intervals are conditions on the time, including the replaced one."""
     assert read_lineage(batch(**spec)).filters == filters
 
 
@@ -104,7 +104,7 @@ def test_lineage_names_what_it_could_not_read():
 
 
 def test_lineage_of_a_spec_that_is_too_new_comes_from_its_statement():
-    """What this package can't read as a job it may still read as SQL."""
+    """A job that this package can't parse may still have SQL that it can."""
     query = "INSERT INTO hourly SELECT a AS b FROM raw PARTITIONED BY DAY"
 
     assert read_lineage(batch({"query": query}, partitionedBy="fortnight")).columns == {"b": (("a", "identity"),)}
@@ -112,7 +112,7 @@ def test_lineage_of_a_spec_that_is_too_new_comes_from_its_statement():
 
 
 def test_lineage_of_a_job_that_is_not_made_of_sql_is_empty():
-    """A deletion computes nothing, even if it says a query."""
+    """A deletion computes nothing, even if its description has a query."""
     state = JobState("j1", "delete_data", "completed", target_table="hourly", query="SELECT 1")
 
     assert read_lineage(state) == JobLineage()
@@ -129,7 +129,7 @@ def test_sources_of_a_statement_are_its_tables():
 
 
 def test_statement_of_a_description_without_one_is_made_from_its_spec():
-    """What the description has at its top and what its spec has are one spec."""
+    """The fields of the description and of its spec form one spec."""
     state = batch({"mappings": [{"columnName": "city", "expression": '"city"'}]}, mappings=None, partitionedBy="day")
 
     assert statement_of(state) == (

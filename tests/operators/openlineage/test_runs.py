@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lineage in Airflow's hands: tasks in a real Airflow process, its own OpenLineage provider, events in a file."""
+"""Lineage in a real Airflow process: its own OpenLineage provider, and events in a file."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def without_addresses(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def table(namespace: str, name: str, columns: dict[str, str] | None, **more: Any) -> dict[str, Any]:
-    """Return a dataset as it stands in an event."""
+    """Return a dataset as in an event."""
     facets = more.pop("facets", {})
     if columns is not None:
         fields = [{"name": column, "type": kind, "fields": []} for column, kind in columns.items()]
@@ -58,7 +58,7 @@ def table(namespace: str, name: str, columns: dict[str, str] | None, **more: Any
 
 
 def column(namespace: str, name: str, *transformations: dict[str, Any]) -> dict[str, Any]:
-    """Return a column of the source as it stands in an event."""
+    """Return a column of the source as in an event."""
     return {
         "namespace": namespace,
         "name": f"{PROJECT}.Koalas Source",
@@ -68,7 +68,7 @@ def column(namespace: str, name: str, *transformations: dict[str, Any]) -> dict[
 
 
 def test_runs_tell_openlineage_what_the_jobs_did(airflow_db, polaris, source, tmp_path, monkeypatch):
-    """Waiting and deferred tasks say the same, a failed job says why, and a task outlives lineage that breaks."""
+    """Waiting and deferred tasks have equal events, a failed job has its error, and broken lineage fails no task."""
     file, states = tmp_path / "events.jsonl", tmp_path / "states.json"
     transport = {"type": "file", "log_file_path": str(file), "append": True}
     monkeypatch.setenv("AIRFLOW__OPENLINEAGE__TRANSPORT", json.dumps(transport))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What OpenLineage is told about a task, facet by facet, and what remains where something goes wrong."""
+"""The OpenLineage facets of a task, and those that remain after an error."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SPEC = {
 
 @pytest.fixture
 def settings(server) -> ClientSettings:
-    """Reach the scripted server, which knows no table until a test says so."""
+    """Connect to the scripted server, which has no table until a test adds one."""
     return ClientSettings.from_host(server.url, project_id=PROJECT, api_key=KEY)
 
 
@@ -56,7 +56,7 @@ def told(state: JobState | None, settings: ClientSettings, facts: Any = FACTS) -
 
 
 def plain(value: Any) -> Any:
-    """Return facets as they go over the wire, without the addresses of schemas and producers."""
+    """Return facets as they are sent, without the addresses of schemas and producers."""
     from openlineage.client.serde import Serde
 
     if isinstance(value, list):
@@ -71,7 +71,7 @@ def plain(value: Any) -> Any:
 
 
 def arrow(settings: ClientSettings, column: str, subtype: str, **more: Any) -> dict[str, Any]:
-    """Return one column of the table 'raw' that goes into another."""
+    """Return one column of the table 'raw' that another one is computed from."""
     return {
         "namespace": settings.base_url.replace("http", "polaris"),
         "name": f"{PROJECT}.raw",
@@ -81,7 +81,7 @@ def arrow(settings: ClientSettings, column: str, subtype: str, **more: Any) -> d
 
 
 def test_lineage_without_a_job_is_empty(settings):
-    """A task that ended before it had a job is nothing that Airflow's provider has to warn of."""
+    """A task that ended before it had a job causes no warning of Airflow's provider."""
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     assert told(None, settings) == OperatorLineage()
@@ -89,7 +89,7 @@ def test_lineage_without_a_job_is_empty(settings):
 
 
 def test_operators_tell_openlineage_of_their_last_attempt(settings):
-    """The method that Airflow's provider looks for is there, and a task that did not begin says nothing."""
+    """The method that Airflow's provider calls exists, and a task that did not start returns nothing."""
     operator = PolarisDropTableOperator(task_id="drop", table_name="hourly", confirm_table_name="hourly")
 
     assert operator.get_openlineage_facets_on_complete(None).outputs == []
@@ -98,14 +98,14 @@ def test_operators_tell_openlineage_of_their_last_attempt(settings):
 
 
 def test_lineage_without_the_provider_is_none(settings, monkeypatch):
-    """Nothing is missing where nobody asks."""
+    """Without the provider there is no error."""
     monkeypatch.setitem(sys.modules, "airflow.providers.openlineage.extractors", None)
 
     assert told(described(), settings) is None
 
 
 def test_datasets_are_named_as_assets_are(settings):
-    """What a DAG waits for and what lineage shows are the same tables."""
+    """The tables of a DAG's schedule and of the lineage have the same names."""
     lineage = told(described(), settings)
 
     for dataset, table in ((lineage.inputs[0], "raw"), (lineage.outputs[0], "hourly")):
@@ -115,7 +115,7 @@ def test_datasets_are_named_as_assets_are(settings):
 
 
 def test_lineage_of_an_append_has_statistics_and_no_change(settings, server):
-    """Schema facets are what Polaris says; declared columns come before those that only the data has."""
+    """Schema facets are those of Polaris; declared columns come before those that exist only in the data."""
     server.answer(
         "GET",
         "/tables/raw",
@@ -161,12 +161,12 @@ def test_lineage_of_an_append_has_statistics_and_no_change(settings, server):
 
 
 def test_lineage_of_an_adopted_job_is_the_same(settings):
-    """Who submitted the job makes no difference."""
+    """The submitter of the job makes no difference."""
     assert told(described(), settings, {**FACTS, "adopted": True}) == told(described(), settings)
 
 
 def test_lineage_of_a_job_at_work_makes_no_request(settings, server):
-    """Nothing is claimed of what has not happened yet."""
+    """An active job has no facets of a result."""
     lineage = told(described(status="running"), settings, {"rows_processed": None, "rows_persisted": 7, "bytes": None})
 
     assert server.requests == []
@@ -176,7 +176,7 @@ def test_lineage_of_a_job_at_work_makes_no_request(settings, server):
 
 
 def test_lineage_prefers_the_statement_of_polaris(settings):
-    """What Polaris says it runs is what it runs."""
+    """The statement of Polaris takes precedence."""
     lineage = told(described(query="INSERT INTO hourly SELECT 1"), settings)
 
     assert lineage.job_facets["sql"].query == "INSERT INTO hourly SELECT 1"
@@ -196,7 +196,7 @@ def test_lineage_prefers_the_statement_of_polaris(settings):
     ],
 )
 def test_change_of_each_type_of_job(settings, kind: str, values: dict[str, Any], change: str | None):
-    """OpenLineage's words for what becomes of a table stand where there is one, and only once it has happened."""
+    """A lifecycle state change is set if OpenLineage has one, and only after it has happened."""
     target = {"target": {"type": "table", "tableName": "hourly"}}
 
     facets = told(described(kind, **values, **target), settings).outputs[0].facets
@@ -206,7 +206,7 @@ def test_change_of_each_type_of_job(settings, kind: str, values: dict[str, Any],
 
 
 def test_lineage_of_a_deletion_has_no_input_and_no_statement(settings):
-    """A deletion writes a table and reads none; its numbers are no rows stored."""
+    """A deletion writes a table and reads none; its numbers are not stored rows."""
     lineage = told(described("delete_data"), settings)
 
     assert lineage.inputs == []
@@ -216,14 +216,14 @@ def test_lineage_of_a_deletion_has_no_input_and_no_statement(settings):
 
 
 def test_lineage_of_a_dropped_table_asks_for_no_columns(settings, server):
-    """What is gone has none."""
+    """A dropped table has no columns."""
     told(described("drop_table"), settings)
 
     assert server.requests == []
 
 
 def test_lineage_of_a_sql_job_reads_its_statement(settings):
-    """Source and columns come from the text; a column that can't be read is named, the others stay."""
+    """Source and columns come from the text; an unreadable column is named, the others stay."""
     query = 'INSERT INTO hourly SELECT UPPER("a") AS "b", (1) AS "c", t."x" AS "d" FROM raw PARTITIONED BY DAY'
     lineage = told(described("sql", query=query, target={"type": "table", "tableName": "hourly"}), settings)
 
@@ -247,7 +247,7 @@ def test_lineage_of_a_sql_job_reads_its_statement(settings):
 
 
 def test_lineage_of_a_sql_job_over_several_tables_is_theirs(settings):
-    """The tables are inputs, but where a column may come from any of them nothing is claimed, and that is said."""
+    """The tables are inputs, but a column that may come from any of them has no lineage, which is reported."""
     query = "INSERT INTO hourly SELECT a AS b FROM raw JOIN u ON raw.x = u.x PARTITIONED BY DAY"
     lineage = told(described("sql", query=query, target={"type": "table", "tableName": "hourly"}), settings)
 
@@ -269,7 +269,7 @@ def test_lineage_of_a_sql_job_over_several_tables_is_theirs(settings):
 
 
 def test_lineage_of_constants_has_no_arrows(settings):
-    """A table that only gives the number of rows is an input, but no column comes from it."""
+    """A table that only contributes the number of rows is an input, but no column comes from it."""
     query = "INSERT INTO hourly SELECT 1 AS a FROM raw PARTITIONED BY ALL"
     lineage = told(described("sql", query=query, target={"type": "table", "tableName": "hourly"}), settings)
 
@@ -278,7 +278,7 @@ def test_lineage_of_constants_has_no_arrows(settings):
 
 
 def test_lineage_tells_columns_that_decide_about_rows_by_what_they_decide(settings):
-    """A filter and a grouping are no sources of any one column but of the whole table."""
+    """A filter and a grouping are sources of the whole table, not of one column."""
     longest = {"columnName": "longest", "expression": 'MAX("length")', "isAggregation": True}
     spec = {"mappings": [*SPEC["mappings"], longest], "filterExpression": '"city" IS NOT NULL AND "length" > 0'}
     dataset = told(described(spec=spec), settings).outputs[0].facets["columnLineage"].dataset
@@ -302,7 +302,7 @@ def test_lineage_of_files_is_its_output(settings, caplog):
 
 
 def test_lineage_knows_a_bare_word_by_the_schema(settings, server):
-    """A word without quotes that is no column of the source may be a word of SQL."""
+    """An unquoted word that is no column of the source may be an SQL keyword."""
     spec = {"mappings": [{"columnName": "x", "expression": "city"}, {"columnName": "y", "expression": "town"}]}
     columns = [{"name": "city", "dataType": "string"}]
     server.answer("GET", "/tables/raw", 200, {"name": "raw", "schema": columns})
@@ -328,7 +328,7 @@ def test_lineage_knows_a_bare_word_by_the_schema(settings, server):
     ],
 )
 def test_error_of_a_job_is_what_polaris_says(settings, status: str, health: Any, message: str | None):
-    """The vendor's words stand in the error facet of a job that went wrong, and nowhere else."""
+    """The error facet of a failed job contains the vendor's text, and no other facet does."""
     lineage = told(described(status=status, health=health), settings)
 
     expected = None if message is None else {"message": message, "programmingLanguage": "SQL"}
@@ -336,7 +336,7 @@ def test_error_of_a_job_is_what_polaris_says(settings, status: str, health: Any,
 
 
 def test_lineage_without_permission_to_look_at_tables_has_no_types(settings, server):
-    """All else is there, and nobody is bothered."""
+    """All other facets are present, without a warning."""
     for table in ("raw", "hourly"):
         server.answer("GET", f"/tables/{table}", 403, {"code": "AccessDenied", "message": "no"})
 
@@ -349,7 +349,7 @@ def test_lineage_without_permission_to_look_at_tables_has_no_types(settings, ser
 
 
 def test_columns_of_a_service_that_never_answers_are_none_in_time(settings, monkeypatch):
-    """Who asks is held up no longer than it said, and the request that is still out ends soon."""
+    """The caller waits no longer than the limit, and the pending request ends soon."""
     over, clients, ended = threading.Event(), [], []
 
     class Silent:
@@ -371,7 +371,7 @@ def test_columns_of_a_service_that_never_answers_are_none_in_time(settings, monk
 
 
 def test_columns_that_came_before_the_trouble_stay(settings, server):
-    """One table that can't be read costs no other its columns; what has no name is no column."""
+    """One unreadable table doesn't affect the others; a column without a name is omitted."""
     answer = {"name": "raw", "schema": [{"name": "a"}, {"dataType": "long"}, "b"], "queryableSchema": None}
     server.answer("GET", "/tables/raw", 200, answer)
 
@@ -379,7 +379,7 @@ def test_columns_that_came_before_the_trouble_stay(settings, server):
 
 
 def test_lineage_that_breaks_leaves_the_rest_and_one_warning(settings, monkeypatch, caplog):
-    """Each piece stands for itself, and the log says what happened."""
+    """The parts are independent, and the log names the failed one."""
 
     def fail(*arguments: Any) -> None:
         raise RuntimeError("broken on purpose")
@@ -396,7 +396,7 @@ def test_lineage_that_breaks_leaves_the_rest_and_one_warning(settings, monkeypat
 
 
 def test_lineage_of_a_job_with_an_impossible_table_has_the_query(settings, caplog):
-    """What is no table of Polaris becomes no dataset."""
+    """A value that is no Polaris table becomes no dataset."""
     target = {"type": "table", "tableName": "a/b"}
     with caplog.at_level(logging.WARNING, logger=LOG.name):
         lineage = told(described("sql", query="SELECT 1", target=target), settings)

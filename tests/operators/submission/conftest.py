@@ -35,7 +35,7 @@ CONNECTION = "polaris_default"
 STORES = [True, False] if AIRFLOW_VERSION >= (3, 3) else [False]
 LOST = "POST /jobs lost its connection before the answer was complete."
 MODES = ["append", "replace"]
-#: Changes a spec: one of its three rows is left.
+#: Changes a spec: one of its three rows remains.
 FILTER = {"filterExpression": "\"city\" <> 'Oslo'"}
 
 
@@ -44,7 +44,7 @@ class Death(BaseException):
 
 
 class FakeClock:
-    """Time that passes only by sleeping, for worker and Polaris alike."""
+    """Time that passes only by sleeping, for worker and Polaris."""
 
     def __init__(self) -> None:
         self.time = START
@@ -79,7 +79,7 @@ class FakeClock:
 
 
 class MemoryStore:
-    """Airflow's task state store as far as it is used; keeps JSON. Who needs one is skipped where there is none."""
+    """The used part of Airflow's task state store; stores JSON. Skips the test if this Airflow has none."""
 
     def __init__(self) -> None:
         if AIRFLOW_VERSION < (3, 3):
@@ -113,7 +113,7 @@ class MemoryStore:
 
 @dataclass
 class FakeKill:
-    """A kill switch that cancels as the real one does."""
+    """A kill handler that cancels as the real one does."""
 
     wire: Any
     is_killed: bool = False
@@ -135,10 +135,10 @@ class Wire(PolarisHook):
     def __init__(self, clock: FakeClock) -> None:
         super().__init__(CONNECTION)
         self.clock = clock
-        #: What happens to each POST, in order; afterwards all is well.
+        #: Outcome of each POST, in order; later ones succeed.
         self.posts: list[Any] = []
         self.sent: list[dict[str, Any]] = []
-        #: Ids of the jobs that came of our own POSTs.
+        #: Ids of the jobs that our own POSTs created.
         self.ours: list[str] = []
         self.asked: list[str] = []
         self.visible_after = 0.0
@@ -174,7 +174,7 @@ class Wire(PolarisHook):
         return answer
 
     def foreign(self, spec: Any) -> str:
-        """Let somebody else submit a job."""
+        """Submit a job as another user."""
         job_id = str(self._create(spec)["id"])
         self.ours.remove(job_id)
         return job_id
@@ -211,14 +211,14 @@ class Wire(PolarisHook):
 
 
 def lost(spec: Any = None) -> PolarisAmbiguousSubmitError:
-    """Return what the client raises when no answer came to a POST."""
+    """Return the client's error for a POST without an answer."""
     error = PolarisAmbiguousSubmitError(f"{LOST} Look for it.", spec=spec)
     error.__cause__ = PolarisTransportError(LOST)
     return error
 
 
 def api_error(status: int, text: str, **fields: Any) -> PolarisApiError:
-    """Return what the client raises for an answer with an error status."""
+    """Return the client's error for an answer with an error status."""
     return PolarisApiError.class_for(status)(
         f"POST /v1/projects/p/jobs answered {status}: {text}.",
         status=status,
@@ -229,7 +229,7 @@ def api_error(status: int, text: str, **fields: Any) -> PolarisApiError:
 
 
 def throttled(retry_after: float | None = None) -> PolarisApiError:
-    """Return what the client raises for an answer with the status 429."""
+    """Return the client's error for an answer with the status 429."""
     return api_error(429, "too many requests", retry_after=retry_after)
 
 
@@ -274,7 +274,7 @@ class Polaris:
 
     @property
     def effective(self) -> list[Any]:
-        """Those that have or will have an effect."""
+        """The jobs that have or will have an effect."""
         return [job for job in self.jobs if job.status not in ("failed", "canceled") and job.desired != "canceled"]
 
     def finish(self) -> None:
@@ -283,7 +283,7 @@ class Polaris:
         self.running.emulator.jobs.advance_due_jobs()
 
     def rows(self) -> int:
-        """Return how many rows the table has once all jobs have ended."""
+        """Return the number of rows in the table after all jobs have ended."""
         self.finish()
         return self._count() if any(job.status == "completed" for job in self.jobs) else 0
 
@@ -347,13 +347,13 @@ class Task:
         )
 
     def retry(self) -> Task:
-        """Begin the next try."""
+        """Start the next try."""
         self.try_number += 1
         self._begin()
         return self
 
     def clear(self) -> Task:
-        """Begin the try after a clear of the finished task."""
+        """Start the try after a clear of the finished task."""
         self.epoch = self.try_number + self.retries
         self.try_number += 1
         self.run_started = self.wire.clock.now()
@@ -367,7 +367,7 @@ class Task:
 
 
 def refusal(task: Task, spec: Any, **options: Any) -> str:
-    """Return the sentence with which a submit is refused; nothing may have been sent."""
+    """Return the message with which a submission is refused; nothing may have been sent."""
     with pytest.raises(PolarisGuardError) as caught:
         task.submit(spec, **options)
     assert "POST" not in task.wire.asked
@@ -398,7 +398,7 @@ def clock(module_clock: FakeClock) -> FakeClock:
 
 @pytest.fixture
 def polaris(running: RunningEmulator, clock: FakeClock) -> Polaris:
-    """A table of its own for each test."""
+    """A separate table for each test."""
     return Polaris(running, clock, f"Koalas {next(_TABLES)}")
 
 

@@ -34,7 +34,7 @@ def koalas_emulator(clock: Any, job_seconds: float, **settings: Any) -> Iterator
 
 
 def load_koalas(client: PolarisClient) -> None:
-    """Make the source of three rows the way a user does."""
+    """Fill the source with three rows as a user does."""
     rows = [
         {"timestamp": f"2024-06-0{day}T00:10:00Z", "city": city}
         for day, city in ((1, "Berlin"), (1, "Oslo"), (2, "Oslo"))

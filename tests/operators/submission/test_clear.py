@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cleared task: once more, but only after the old job has ended, and never the same rows twice unasked."""
+"""A cleared task runs again, but only after the old job has ended, and never adds rows twice without a request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.operators.submission.conftest import JOB_SECONDS, MODES, Death, Polar
 
 @pytest.mark.parametrize("mode", MODES)
 def test_clear_job_active_cancels_waits_and_submits(mode: str, task: Task, polaris: Polaris) -> None:
-    """The old job has ended before the new one is sent, so that neither undoes the other."""
+    """The old job has ended before the new one is sent, so that neither overwrites the other."""
     task.submit(polaris.spec(mode))
     submitted = task.clear().submit(polaris.spec(mode))
     assert (submitted.outcome, submitted.is_found) == ("replaced", False)
@@ -24,7 +24,7 @@ def test_clear_job_active_cancels_waits_and_submits(mode: str, task: Task, polar
 
 @pytest.mark.parametrize("mode", MODES)
 def test_clear_job_that_takes_its_time_to_end_is_waited_for(mode: str, task: Task, polaris: Polaris) -> None:
-    """A cancel is an order, and its end another; the new job is sent after the latter."""
+    """A cancel request and the end of the job differ; the new job is sent after the end."""
     old = task.submit(polaris.spec(mode)).job.job_id
     jobs = polaris.running.emulator.jobs
     create, before = task.wire._create, []
@@ -51,7 +51,7 @@ def test_clear_job_active_that_completes_meanwhile_append_refuses(task: Task, po
 
 
 def test_clear_job_active_that_completes_meanwhile_replace_submits(task: Task, polaris: Polaris) -> None:
-    """A replace takes the place of what the old one wrote."""
+    """A replace overwrites the data of the old one."""
     task.submit(polaris.replace())
     task.wire.before_cancel = polaris.finish
     assert task.clear().submit(polaris.replace()).outcome == "replaced"
@@ -59,7 +59,7 @@ def test_clear_job_active_that_completes_meanwhile_replace_submits(task: Task, p
 
 
 def test_clear_job_completed_replace_submits(task: Task, polaris: Polaris) -> None:
-    """To clear a task means: do it again."""
+    """A clear requests another run."""
     task.submit(polaris.replace())
     polaris.finish()
     submitted = task.clear().submit(polaris.replace())
@@ -68,22 +68,22 @@ def test_clear_job_completed_replace_submits(task: Task, polaris: Polaris) -> No
 
 
 def test_clear_job_completed_append_refuses_unless_told_to_repeat(task: Task, polaris: Polaris) -> None:
-    """The error names the job and the way to insist."""
+    """The error names the job and the override."""
     old = task.submit(polaris.append()).job.job_id
     polaris.finish()
     assert refusal(task.clear(), polaris.append()) == (
-        f"Polaris job {old!r} (batch into {polaris.table!r}), which this task submitted before, has "
-        "completed. Its rows were added, and submitting again because the task was cleared would add "
-        "rows twice. Nothing was submitted. If its rows are what you want, mark the task as success. To "
-        "submit anyway, which may add rows twice, run the task with repeat_append=True "
-        "(repeat_append='{{ params.repeat_append }}' lets one run say so)."
+        f"Polaris job {old!r} (batch into {polaris.table!r}), which this task submitted before, has completed. Its "
+        "rows were added, and submitting again because the task was cleared would add rows twice. Nothing was "
+        "submitted. If its rows are what you want, mark the task as success. To submit anyway, which may add rows "
+        "twice, run the task with repeat_append=True (repeat_append='{{ params.repeat_append }}' allows it for one "
+        "run)."
     )
     assert task.clear().submit(polaris.append(), repeat_append=True).outcome == "submitted"
     assert polaris.rows() == 6
 
 
 def test_clear_with_repeat_append_repeats_once(task: Task, polaris: Polaris, caplog: pytest.LogCaptureFixture) -> None:
-    """A retry after the repeat goes on with the repeated job, though the parameter still stands."""
+    """A retry after the repeated append resumes that job, although the parameter is still set."""
     first = task.submit(polaris.append()).job.job_id
     polaris.finish()
     again = task.clear().submit(polaris.append(), repeat_append=True).job.job_id
@@ -99,7 +99,7 @@ def test_clear_with_repeat_append_repeats_once(task: Task, polaris: Polaris, cap
 
 @pytest.mark.parametrize("mode", MODES)
 def test_clear_job_canceled_submits(mode: str, task: Task, polaris: Polaris) -> None:
-    """What wrote nothing stands in nothing's way."""
+    """A job that wrote nothing blocks nothing."""
     task.wire.cancel_job(task.submit(polaris.spec(mode)).job.job_id)
     polaris.finish()
     assert task.clear().submit(polaris.spec(mode)).outcome == "submitted"
@@ -108,7 +108,7 @@ def test_clear_job_canceled_submits(mode: str, task: Task, polaris: Polaris) -> 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_clear_job_being_canceled_waits_for_its_end(mode: str, task: Task, polaris: Polaris) -> None:
-    """What a kill began is waited for."""
+    """The task waits for the end of a cancel that a kill requested."""
     task.wire.cancel_job(task.submit(polaris.spec(mode)).job.job_id)
     task.clear().submit(polaris.spec(mode))
     assert polaris.jobs[0].status == "canceled"
@@ -117,7 +117,7 @@ def test_clear_job_being_canceled_waits_for_its_end(mode: str, task: Task, polar
 
 @pytest.mark.parametrize("mode", MODES)
 def test_clear_intent_whose_job_is_active_settles_it(mode: str, task: Task, polaris: Polaris) -> None:
-    """A job whose id nobody wrote down is found by the old epoch's marker."""
+    """A job whose id was not stored is found by the old epoch's marker."""
     task.wire.posts = ["death"]
     with pytest.raises(Death):
         task.submit(polaris.spec(mode))
@@ -127,7 +127,7 @@ def test_clear_intent_whose_job_is_active_settles_it(mode: str, task: Task, pola
 
 @pytest.mark.parametrize("mode", MODES)
 def test_clear_intent_without_job_submits(mode: str, task: Task, polaris: Polaris) -> None:
-    """The record says when a job may have been sent, and a look that it wasn't."""
+    """The record shows when a job may have been sent, and a search shows that it wasn't."""
     task.wire.posts = [KeyboardInterrupt()]
     with pytest.raises(KeyboardInterrupt):
         task.submit(polaris.spec(mode))
@@ -136,7 +136,7 @@ def test_clear_intent_without_job_submits(mode: str, task: Task, polaris: Polari
 
 
 def test_clear_intent_unmarked_twin_active_replace_refuses(task: Task, polaris: Polaris) -> None:
-    """A job that may be another task's is neither canceled nor overtaken."""
+    """A job that may be another task's is neither canceled nor replaced."""
     task.wire.echoes_markers = False
     task.wire.posts = ["death"]
     with pytest.raises(Death):
@@ -163,7 +163,7 @@ def lose_record(task: Task) -> None:
 
 
 def test_clear_without_record_replace_settles_what_it_finds(task: Task, polaris: Polaris) -> None:
-    """The markers of all earlier epochs are known, so a lost record loses no job."""
+    """The markers of all earlier epochs are computed, so a lost record loses no job."""
     task.submit(polaris.replace())
     lose_record(task)
     assert task.clear().submit(polaris.replace()).outcome == "replaced"
@@ -188,7 +188,7 @@ def test_clear_without_record_and_nothing_found_replace_submits(task: Task, pola
 
 @pytest.mark.parametrize("marker", ["auto", "off"])
 def test_clear_without_record_and_nothing_found_append_refuses(marker: str, task: Task, polaris: Polaris) -> None:
-    """No record is not evidence of no job."""
+    """A missing record doesn't prove that there is no job."""
     task.marker = marker
     assert refusal(task.clear(), polaris.append()) == (
         "this task has run before, but there is neither a record in Airflow's task state store nor a job "
@@ -201,7 +201,7 @@ def test_clear_without_record_and_nothing_found_append_refuses(marker: str, task
 
 @pytest.mark.parametrize("mode", MODES)
 def test_clear_after_the_connection_moved_to_another_project(mode: str, task: Task, polaris: Polaris) -> None:
-    """A clear is the mend for that; an append has to insist, because the old project may have the rows."""
+    """A clear is the fix; an append needs the override, because the old project may have the rows."""
     old = task.submit(polaris.spec(mode)).job.job_id
     assert task.store is not None
     task.store.set("polaris_job", {**task.store.record, "project": "p-old", "api": "https://old"})
@@ -217,7 +217,7 @@ def test_clear_after_the_connection_moved_to_another_project(mode: str, task: Ta
 
 
 def test_clear_job_forgotten_append_refuses_replace_submits(task: Task, polaris: Polaris) -> None:
-    """Whether a forgotten job's rows are in can't be known; a replace doesn't mind."""
+    """It is unknown whether a missing job's rows were added; for a replace it doesn't matter."""
     task.submit(polaris.append())
     assert task.store is not None
     task.store.set("polaris_job", {**task.store.record, "job_id": "gone"})
@@ -227,7 +227,7 @@ def test_clear_job_forgotten_append_refuses_replace_submits(task: Task, polaris:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_clear_the_old_epochs_job_is_not_taken_for_the_new_one(mode: str, task: Task, polaris: Polaris) -> None:
-    """After the clear the job of before is past, in a look for the new one, too."""
+    """After the clear the previous job is past, also in a search for the new one."""
     task.submit(polaris.spec(mode))
     polaris.finish()
     task.clear().wire.posts = ["nothing"]
@@ -236,7 +236,7 @@ def test_clear_the_old_epochs_job_is_not_taken_for_the_new_one(mode: str, task: 
 
 
 def test_clear_job_that_vanishes_while_it_is_canceled_append_refuses(task: Task, polaris: Polaris) -> None:
-    """Nobody saw how it ended."""
+    """The end of the job is unknown."""
     old = task.submit(polaris.append()).job.job_id
 
     def vanish() -> None:
@@ -250,7 +250,7 @@ def test_clear_job_that_vanishes_while_it_is_canceled_append_refuses(task: Task,
 
 
 def test_clear_past_job_is_not_taken_for_the_lost_one(task: Task, polaris: Polaris) -> None:
-    """Without markers, what tells the new job from the old one is that the old one is past."""
+    """Without markers, the new job is distinguished by the list of past jobs."""
     task.wire.echoes_markers = False
     old = task.submit(polaris.replace()).job.job_id
     polaris.finish()
@@ -271,7 +271,7 @@ def test_clear_past_job_is_not_taken_for_the_lost_one(task: Task, polaris: Polar
 
 
 def test_clear_deletion_job_that_cannot_be_canceled_is_waited_for(task: Task, polaris: Polaris) -> None:
-    """Polaris refuses to cancel jobs that delete data; such a job is let end first."""
+    """Polaris refuses to cancel jobs that delete data; the task waits for the end of such a job."""
     task.submit(polaris.replace())
 
     def refuse(job_id: str) -> str:
@@ -286,7 +286,7 @@ def test_clear_deletion_job_that_cannot_be_canceled_is_waited_for(task: Task, po
 
 
 def test_clear_cancel_that_gets_no_answer_is_asked_again(task: Task, polaris: Polaris) -> None:
-    """A failing network holds the settling up, and doesn't end it."""
+    """A failing network delays the reconciliation and doesn't end it."""
     task.submit(polaris.replace())
     errors = [PolarisTransportError("gone"), api_error(503, "busy"), api_error(401, "who are you?")]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The worker dies at every step of a submit; the next try ends with exactly one job that has an effect."""
+"""The worker dies at every step of a submission; the next try ends with exactly one job that has an effect."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def every_crash(test: Callable[..., None]) -> Callable[..., None]:
 def crashed(
     step: Callable[[Task], None], mode: str, has_store: bool, has_ended: bool, wire: Wire, polaris: Polaris
 ) -> Task:
-    """Return a task whose worker died at a step; what disturbed it is over."""
+    """Return a task whose worker died at a step, without further faults."""
     task = Task(wire, polaris, MemoryStore() if has_store else None)
     step(task)
     with pytest.raises(Death):
@@ -99,7 +99,7 @@ def crashed(
 def test_crash_retry_leaves_exactly_one_job(
     step: Callable[[Task], None], mode: str, has_store: bool, has_ended: bool, wire: Wire, polaris: Polaris
 ) -> None:
-    """Whatever the step, the retry goes on with the job that is there, or submits the one that isn't."""
+    """Whatever the step, the retry resumes the existing job or submits the missing one."""
     task = crashed(step, mode, has_store, has_ended, wire, polaris)
     submitted = task.retry().submit(polaris.spec(mode))
     assert [job.id for job in polaris.effective] == [submitted.job.job_id]
@@ -111,7 +111,7 @@ def test_crash_retry_leaves_exactly_one_job(
 def test_crash_clear_leaves_the_rows_right(
     step: Callable[[Task], None], mode: str, has_store: bool, has_ended: bool, wire: Wire, polaris: Polaris
 ) -> None:
-    """After a clear there is one job with an effect, or the append was refused and the rows aren't there twice."""
+    """After a clear there is one job with an effect, or the append was refused and no rows were added twice."""
     task = crashed(step, mode, has_store, has_ended, wire, polaris)
     jobs = len(polaris.effective)
     task.clear()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The protocol over a real network: what the emulator does to a POST, and one job all the same."""
+"""The protocol over a real network: whatever the emulator does to a POST, there is one job."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
 
 
 def fault(running: RunningEmulator, **rule: Any) -> None:
-    """Ask the emulator for a fault of the next POST of a job."""
+    """Set a fault of the emulator for the next POST of a job."""
     if rule["effect"] != "hide_job":
         rule = {"method": "POST", "path": "/jobs$", **rule}
     request = urllib.request.Request(
@@ -66,7 +66,7 @@ def real(wire: Wire, polaris: Polaris, store: MemoryStore) -> Iterator[Task]:
 @pytest.mark.parametrize("mode", ["append", "replace"])
 @pytest.mark.parametrize("rules", FAULTS.values(), ids=FAULTS)
 def test_submit_disturbed_leaves_one_job(rules: list[dict[str, Any]], mode: str, real: Task, polaris: Polaris) -> None:
-    """Whatever becomes of the POST's answer, there is one job, and it is the task's."""
+    """Whatever happens to the answer of the POST, there is one job, and it is the task's."""
     for rule in rules:
         fault(polaris.running, **rule)
     submitted = real.submit(polaris.spec(mode))
@@ -76,7 +76,7 @@ def test_submit_disturbed_leaves_one_job(rules: list[dict[str, Any]], mode: str,
 
 @pytest.fixture(params=["refuse", "drop"])
 def other_reading(request: pytest.FixtureRequest, connect: Any) -> Iterator[tuple[str, Task, Polaris]]:
-    """A task on a Polaris that refuses keys of the context that it doesn't know, or drops them."""
+    """A task on a Polaris that rejects unknown keys of the context, or drops them."""
     clock = FakeClock()
     with koalas_emulator(clock, JOB_SECONDS, assumptions=Assumptions(unknown_context=request.param)) as running:
         polaris = Polaris(running, clock, "Koalas Rollup")
@@ -87,7 +87,7 @@ def other_reading(request: pytest.FixtureRequest, connect: Any) -> Iterator[tupl
 
 
 def test_submit_under_another_reading_of_the_context(other_reading: tuple[str, Task, Polaris]) -> None:
-    """Replace adopts, append refuses; neither is there twice. If all is well only a refusal costs a request."""
+    """Replace adopts, append refuses; neither runs twice. Without faults only a rejection costs a request."""
     reading, task, polaris = other_reading
     task.submit(polaris.append())
     assert task.wire.asked == ["POST"] * (2 if reading == "refuse" else 1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The first try: one request if all is well, and what is done when the outcome of the POST is not known."""
+"""The first try: one request without faults, and the steps after an ambiguous POST."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LOOK_AGAIN = "A retry of this task searches for the job before it sends it again
 def test_submit_all_is_well_makes_one_request(
     mode: str, fixture: str, polaris: Polaris, request: pytest.FixtureRequest
 ) -> None:
-    """The protocol asks Polaris nothing before or after a POST that was answered."""
+    """The protocol makes no request before or after a POST that was answered."""
     task: Task = request.getfixturevalue(fixture)
     submitted = task.submit(polaris.spec(mode))
     assert task.wire.asked == ["POST"]
@@ -37,7 +37,7 @@ def test_submit_all_is_well_makes_one_request(
 
 
 def test_submit_adds_the_marker_and_nothing_else(task: Task, polaris: Polaris) -> None:
-    """The spec goes out as it came, but for one key in its context."""
+    """The spec is sent unchanged, except for one key in its context."""
     spec = polaris.append(context={"maxNumTasks": 3})
     task.submit(spec)
     marker = task.wire.sent[0]["context"].pop("airflow")
@@ -55,7 +55,7 @@ def test_submit_adds_the_marker_and_nothing_else(task: Task, polaris: Polaris) -
     ids=["no-context", "taken"],
 )
 def test_submit_job_that_takes_no_marker_goes_out_unchanged(spec: dict[str, Any], task: Task) -> None:
-    """Polaris refuses a context where none belongs, and a user's own key is the user's."""
+    """Polaris rejects a context for some types, and a user's own key is kept."""
     task.wire.posts = [api_error(400, "bad")]
     with pytest.raises(PolarisApiError):
         task.submit(spec)
@@ -63,7 +63,7 @@ def test_submit_job_that_takes_no_marker_goes_out_unchanged(spec: dict[str, Any]
 
 
 def test_submit_with_the_marker_off_sends_the_spec_unchanged(task: Task, polaris: Polaris) -> None:
-    """A connection can do without the marker."""
+    """A connection can turn the marker off."""
     task.marker = "off"
     task.submit(polaris.append())
     assert task.wire.sent == [polaris.append()]
@@ -71,7 +71,7 @@ def test_submit_with_the_marker_off_sends_the_spec_unchanged(task: Task, polaris
 
 @pytest.mark.parametrize("mode", MODES)
 def test_submit_reply_lost_adopts_the_job_at_once(mode: str, task: Task, polaris: Polaris) -> None:
-    """A job with the task's marker is the task's; nobody waits longer than until it shows."""
+    """A job with the task's marker is the task's; the wait ends when it appears."""
     task.wire.posts = ["lost"]
     submitted = task.submit(polaris.spec(mode))
     assert (submitted.outcome, submitted.job.job_id) == ("adopted", polaris.jobs[0].id)
@@ -87,7 +87,7 @@ def test_submit_reply_lost_adopts_the_job_at_once(mode: str, task: Task, polaris
 def test_submit_reply_lost_and_no_job_submits_after_the_visibility_wait(
     mode: str, task: Task, polaris: Polaris
 ) -> None:
-    """That no job shows proves something a minute after the POST, and then the job is sent again."""
+    """A missing job proves something only a minute after the POST; then the job is sent again."""
     task.wire.posts = ["nothing"]
     submitted = task.submit(polaris.spec(mode))
     assert submitted.outcome == "submitted"
@@ -101,7 +101,7 @@ def test_submit_reply_lost_and_no_job_submits_after_the_visibility_wait(
 def test_submit_job_that_shows_within_the_visibility_wait_is_adopted(
     disturbance: str, mode: str, task: Task, polaris: Polaris
 ) -> None:
-    """Neither a job that is made later than its POST was lost nor one that is listed later is missed."""
+    """A job that is created or listed late is found."""
     task.wire.posts = ["late" if disturbance == "late" else "lost"]
     task.wire.visible_after = 0 if disturbance == "late" else 55
     assert task.submit(polaris.spec(mode)).outcome == "adopted"
@@ -110,7 +110,7 @@ def test_submit_job_that_shows_within_the_visibility_wait_is_adopted(
 
 @pytest.mark.parametrize("mode", MODES)
 def test_submit_look_alikes_with_markers_adopts_ours(mode: str, task: Task, polaris: Polaris) -> None:
-    """Another task's job, and one from the console, ask for the same; the marker tells ours."""
+    """Another task's job and one from the console are equivalent; the marker identifies ours."""
     other = task.identity.marker("https://elsewhere", "p")
     task.wire.foreign({**polaris.spec(mode), "context": {"airflow": other}})
     task.wire.foreign(polaris.spec(mode))
@@ -122,7 +122,7 @@ def test_submit_look_alikes_with_markers_adopts_ours(mode: str, task: Task, pola
 
 @pytest.mark.parametrize("mode", MODES)
 def test_submit_only_look_alikes_of_others_submits(mode: str, task: Task, polaris: Polaris) -> None:
-    """Where markers are echoed, a job without ours is never ours, however alike."""
+    """If Polaris echoes markers, a job without ours is never ours, however similar."""
     task.wire.foreign({**polaris.spec(mode), "context": {"airflow": "somebody"}})
     task.wire.foreign(polaris.spec(mode))
     task.wire.posts = ["nothing"]
@@ -132,7 +132,7 @@ def test_submit_only_look_alikes_of_others_submits(mode: str, task: Task, polari
 
 
 def two_look_alikes(task: Task, polaris: Polaris, spec: Any) -> tuple[str, str]:
-    """Submit where two jobs ask for the same without a marker; return how the refusal must begin, and the refusal."""
+    """Submit while two equivalent jobs have no marker; return the expected start of the refusal, and the error."""
     task.wire.echoes_markers = False
     foreign = task.wire.foreign(spec)
     task.wire.posts = ["lost"]
@@ -150,7 +150,7 @@ def two_look_alikes(task: Task, polaris: Polaris, spec: Any) -> tuple[str, str]:
 
 @pytest.mark.parametrize("marker", ["auto", "off"])
 def test_submit_two_look_alikes_without_marker_append_refuses(marker: str, task: Task, polaris: Polaris) -> None:
-    """Nobody can tell which of two jobs is ours; the error names both."""
+    """It is unknown which of two jobs is ours; the error names both."""
     task.marker = marker
     begin, message = two_look_alikes(task, polaris, polaris.append())
     assert message == begin + (
@@ -170,7 +170,7 @@ def test_submit_two_look_alikes_without_marker_replace_refuses(task: Task, polar
 
 
 def test_submit_look_alike_without_marker_waits_for_a_second_one(task: Task, polaris: Polaris) -> None:
-    """A look-alike that shows at once may be another task's, and ours the one that shows later."""
+    """An equivalent job that appears first may be another task's, and ours may appear later."""
     task.wire.echoes_markers = False
     task.wire.foreign(polaris.replace())
     task.wire.visible_after = 40
@@ -183,7 +183,7 @@ def test_submit_look_alike_without_marker_waits_for_a_second_one(task: Task, pol
 def test_submit_one_look_alike_without_marker_replace_adopts_and_warns_once(
     task: Task, polaris: Polaris, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A replace that asks for the same does the same, whoever submitted it."""
+    """An equivalent replace has the same effect, whoever submitted it."""
     task.wire.echoes_markers = False
     task.wire.posts = ["lost"]
     with caplog.at_level(logging.WARNING, "test.submission"):
@@ -201,7 +201,7 @@ def test_submit_one_look_alike_without_marker_replace_adopts_and_warns_once(
 
 @pytest.mark.parametrize("outcome", ["lost", "nothing"])
 def test_submit_one_look_alike_without_marker_append_refuses(outcome: str, task: Task, polaris: Polaris) -> None:
-    """It may be another task's: to adopt it would lose this task's rows, to submit could double them."""
+    """It may be another task's: adopting it would lose this task's rows, submitting could add them twice."""
     task.wire.echoes_markers = False
     task.wire.posts = [outcome]
     if outcome == "nothing":
@@ -213,7 +213,7 @@ def test_submit_one_look_alike_without_marker_append_refuses(outcome: str, task:
 
 
 def test_submit_look_alike_that_has_failed_is_no_obstacle(task: Task, polaris: Polaris) -> None:
-    """A job without effect is neither adopted nor feared."""
+    """A job without effect is neither adopted nor relevant."""
     task.wire.echoes_markers = False
     foreign = task.wire.foreign(polaris.append())
     task.wire.cancel_job(foreign)
@@ -226,7 +226,7 @@ def test_submit_look_alike_that_has_failed_is_no_obstacle(task: Task, polaris: P
 def test_submit_lost_among_too_many_jobs_append_refuses(
     task: Task, polaris: Polaris, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where not every job could be looked at, nobody knows that there is none."""
+    """If not every job was checked, it is unknown whether there is one."""
     monkeypatch.setattr("airflow_provider_polaris.operators.submission.find_job.MOST_SUMMARIES", 2)
     for _ in range(2):
         task.wire.foreign({**polaris.append(), "context": {"airflow": "somebody"}})
@@ -260,7 +260,7 @@ def test_submit_lost_among_too_many_jobs_replace_submits(
 def test_submit_marker_refused_sends_without_it_and_remembers(
     task: Task, polaris: Polaris, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A 400 may be about the marker; the record says so before the job goes out without it."""
+    """A 400 may be caused by the marker; the record is updated before the job is sent without it."""
     task.wire.refuses_markers = True
     seen: list[str] = []
     assert task.store is not None
@@ -283,7 +283,7 @@ def test_submit_marker_refused_sends_without_it_and_remembers(
 
 
 def test_submit_marker_refused_and_reply_lost_is_recognized_without_it(task: Task, polaris: Polaris) -> None:
-    """A job that was sent without the marker isn't expected to have it, though other jobs have theirs."""
+    """A job that was sent without the marker isn't expected to have it, although other jobs have theirs."""
     task.wire.foreign({**polaris.append(filterExpression="\"city\" = 'Oslo'"), "context": {"airflow": "somebody"}})
     task.wire.refuses_markers = True
     task.wire.posts = ["lost"]
@@ -293,7 +293,7 @@ def test_submit_marker_refused_and_reply_lost_is_recognized_without_it(task: Tas
 
 
 def test_submit_spec_refused_with_and_without_marker_raises_polaris_words(task: Task, polaris: Polaris) -> None:
-    """A 400 about the spec is told as it is, and the marker is tried again next time."""
+    """A 400 about the spec is reported unchanged, and the marker is tried again next time."""
     spec = polaris.append(source={"type": "table", "tableName": "No Such Table"})
     with pytest.raises(PolarisApiError, match="'No Such Table' does not exist") as caught:
         task.submit(spec)
@@ -307,7 +307,7 @@ def test_submit_spec_refused_with_and_without_marker_raises_polaris_words(task: 
 def test_submit_context_refused_is_sent_without_what_may_be_left_out(
     task: Task, polaris: Polaris, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """First without the marker, then without the key, and what the user wrote stays."""
+    """First without the marker, then without the key; the user's own keys are kept."""
     task.wire.posts = [api_error(400, "unknown context parameter"), api_error(400, "unknown context parameter")]
     spec = polaris.replace(context={"failOnEmptyInsert": True, "maxNumTasks": 2})
     with caplog.at_level(logging.WARNING, "test.submission"):
@@ -331,7 +331,7 @@ def test_submit_context_refused_is_sent_without_what_may_be_left_out(
 
 
 def test_submit_context_of_the_user_refused_is_not_left_out(task: Task, polaris: Polaris) -> None:
-    """What the user wrote isn't ours to drop."""
+    """The user's own keys are never dropped."""
     task.wire.posts = [api_error(400, "unknown context parameter"), api_error(400, "unknown context parameter")]
     with pytest.raises(PolarisApiError, match="unknown context parameter"):
         task.submit(polaris.replace(context={"failOnEmptyInsert": True}))
@@ -342,7 +342,7 @@ def test_submit_context_of_the_user_refused_is_not_left_out(task: Task, polaris:
     "error", [api_error(403, "no"), PolarisTransportError("POST /jobs was not sent: refused.")], ids=["403", "unsent"]
 )
 def test_submit_refused_or_unsent_lets_the_retry_submit_at_once(error: Exception, task: Task, polaris: Polaris) -> None:
-    """Nothing is on its way, so the next try neither looks nor waits."""
+    """There is no pending POST, so the next try neither searches nor waits."""
     task.wire.posts = [error]
     with pytest.raises(type(error)):
         task.submit(polaris.append())
@@ -352,7 +352,7 @@ def test_submit_refused_or_unsent_lets_the_retry_submit_at_once(error: Exception
 
 
 def test_submit_conflict_makes_the_retry_look_first(task: Task, polaris: Polaris) -> None:
-    """Whether a 409 leaves a job behind isn't documented."""
+    """It is not documented whether a 409 leaves a job."""
     task.wire.posts = [api_error(409, "conflict")]
     with pytest.raises(PolarisApiError):
         task.submit(polaris.append())
@@ -361,7 +361,7 @@ def test_submit_conflict_makes_the_retry_look_first(task: Task, polaris: Polaris
 
 
 def test_submit_lost_again_and_again_gives_up_after_three_posts(task: Task, polaris: Polaris) -> None:
-    """The loop is bounded, and the next try looks once more."""
+    """The loop is limited, and the next try searches again."""
     task.wire.posts = ["nothing"] * 5
     with pytest.raises(PolarisAmbiguousSubmitError) as caught:
         task.submit(polaris.append())
@@ -373,7 +373,7 @@ def test_submit_lost_again_and_again_gives_up_after_three_posts(task: Task, pola
 
 
 def test_submit_lost_and_list_out_of_order_leaves_it_to_the_retry(task: Task, polaris: Polaris) -> None:
-    """If Polaris can't be asked there is no second POST; the retry adopts."""
+    """If the search fails there is no second POST; the retry adopts the job."""
     task.wire.posts = ["lost"]
     task.wire.list_errors = [api_error(403, "no")]
     with pytest.raises(PolarisAmbiguousSubmitError) as caught:
@@ -388,7 +388,7 @@ def test_submit_lost_and_list_out_of_order_leaves_it_to_the_retry(task: Task, po
 
 @pytest.mark.parametrize("case", ["blind", "no job", "killed", "doubtful"])
 def test_submit_lost_tells_one_story_in_the_whole_traceback(case: str, task: Task, polaris: Polaris) -> None:
-    """The client's advice to look for the job by hand stays out: this task and its retries look for it."""
+    """The client's advice to search for the job is omitted: this task and its retries search for it."""
     spec = polaris.append()
     task.wire.posts = ["lost"]
     if case == "blind":
@@ -409,7 +409,7 @@ def test_submit_lost_tells_one_story_in_the_whole_traceback(case: str, task: Tas
 
 
 def test_submit_lost_and_list_out_of_order_for_a_moment_adopts(task: Task, polaris: Polaris) -> None:
-    """An answer that fails in passing is asked for again within the visibility wait."""
+    """A transient failure of the search is retried within the visibility wait."""
     task.wire.posts = ["lost"]
     task.wire.list_errors = [api_error(503, "busy"), PolarisTransportError("gone")]
     assert task.submit(polaris.append()).outcome == "adopted"
@@ -436,7 +436,7 @@ def test_submit_killed_during_guards_sends_nothing(task: Task, polaris: Polaris)
 
 
 def test_submit_killed_during_the_post_cancels_the_job_before_it_is_written_down(task: Task, polaris: Polaris) -> None:
-    """The kill switch learns the id first; to write may take longer than a killed worker lives."""
+    """The kill handler gets the id first; storing it may take longer than a killed worker lives."""
     order: list[str] = []
     assert task.store is not None
     task.store.after_set = lambda value: order.append(f"record {value['job_id'] is not None}")
@@ -453,7 +453,7 @@ def test_submit_killed_during_the_post_cancels_the_job_before_it_is_written_down
 
 
 def test_submit_killed_while_it_looks_says_so(task: Task, polaris: Polaris) -> None:
-    """A killed task has no minute to wait."""
+    """A killed task can't wait a minute."""
     task.wire.posts = ["nothing"]
     task.wire.clock.at(3, lambda: setattr(task.kill, "is_killed", True))  # type: ignore[attr-defined]
     with pytest.raises(PolarisAmbiguousSubmitError) as caught:
@@ -466,7 +466,7 @@ def test_submit_killed_while_it_looks_says_so(task: Task, polaris: Polaris) -> N
 
 
 def test_submit_lost_job_that_somebody_canceled_is_not_adopted(task: Task, polaris: Polaris) -> None:
-    """Whoever canceled it in the console doesn't want it; it isn't sent again behind his back either."""
+    """A job that was canceled in the console isn't sent again by this try."""
     task.wire.posts = ["late"]
     task.wire.clock.at(31, lambda: super(type(task.wire), task.wire).cancel_job(polaris.jobs[0].id))  # type: ignore[attr-defined]
     task.wire.visible_after = 20
@@ -483,7 +483,7 @@ def test_submit_lost_job_that_somebody_canceled_is_not_adopted(task: Task, polar
 
 
 def test_submit_guards_run_once_and_before_the_record(task: Task, polaris: Polaris) -> None:
-    """What may not be submitted leaves no trace; a second POST of the same job isn't asked about again."""
+    """A refused submission leaves no record; a second POST of the same job runs no further guard."""
     calls: list[Any] = []
     assert task.store is not None
     task.wire.posts = ["nothing"]
@@ -493,7 +493,7 @@ def test_submit_guards_run_once_and_before_the_record(task: Task, polaris: Polar
 
 
 def test_submit_guards_learn_which_jobs_are_the_tasks_own(task: Task, polaris: Polaris) -> None:
-    """An earlier job of the same task is no stranger."""
+    """An earlier job of the same task is excluded."""
     earlier = task.submit(polaris.replace()).job.job_id
     polaris.running.emulator.jobs.update(earlier, "canceled", polaris.jobs[0].created_by)
     seen: list[tuple[str, ...]] = []
@@ -502,7 +502,7 @@ def test_submit_guards_learn_which_jobs_are_the_tasks_own(task: Task, polaris: P
 
 
 def test_submit_guard_that_refuses_submits_nothing(task: Task, polaris: Polaris) -> None:
-    """A guard's refusal goes to the caller as it is."""
+    """A guard's refusal reaches the caller unchanged."""
 
     def guard(earlier: tuple[str, ...]) -> None:
         raise PolarisGuardError("the source is empty.")

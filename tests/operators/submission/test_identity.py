@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks: what is read from Airflow's context, and the markers that are made of it."""
+"""The identity of a try: what is read from Airflow's context, and the markers derived from it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_from_context_tells_a_clear_from_a_retry(
 
 
 def test_from_context_names_the_task_instance() -> None:
-    """Map index included, without which mapped tasks would share a marker."""
+    """Includes the map index; without it mapped tasks would share a marker."""
     identity = TaskIdentity.from_context(context(1, 0), retries=None)
     assert (identity.dag_id, identity.run_id, identity.task_id, identity.map_index) == ("d", "r", "t", 4)
     assert identity.run_started == START
@@ -54,12 +54,12 @@ def test_from_context_names_the_task_instance() -> None:
 
 @pytest.mark.parametrize("run", [None, SimpleNamespace(start_date=START.replace(tzinfo=None))], ids=["no-run", "naive"])
 def test_from_context_without_a_start_of_the_run_does_without(run: Any) -> None:
-    """It only bounds a search."""
+    """It only limits a search."""
     assert TaskIdentity.from_context(context(1, 0, dag_run=run), retries=0).run_started is None
 
 
 def test_markers_are_those_of_every_epoch_so_far() -> None:
-    """So that a cleared task recognizes what it submitted before."""
+    """So that a cleared task recognizes its earlier jobs."""
     identity = TaskIdentity.from_context(context(1, 2), retries=2)
     markers = identity.markers("api", "P")
     assert sorted(markers.values()) == [0, 1, 2]
@@ -67,7 +67,7 @@ def test_markers_are_those_of_every_epoch_so_far() -> None:
 
 
 def test_markers_are_bounded() -> None:
-    """A task that was cleared a thousand times has other worries."""
+    """The markers of a task that was cleared a thousand times are limited."""
     identity = TaskIdentity.from_context(context(1, 5000), retries=2)
     assert len(identity.markers("api", "p")) == 101
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Before Airflow 3.3, or with durable=False: marker and list decide; without them an append submits once only."""
+"""Before Airflow 3.3, or with durable=False: marker and list decide; without them an append is submitted only once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def die(task: Task, spec: object) -> None:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("end", ["active", "completed"])
 def test_retry_finds_the_job_by_its_marker(end: str, mode: str, old_task: Task, polaris: Polaris) -> None:
-    """The marker is made of what Airflow always knows, so no store is needed to recognize it."""
+    """The marker is derived from values that Airflow always provides, so it needs no store."""
     die(old_task, polaris.spec(mode))
     if end == "completed":
         polaris.finish()
@@ -30,7 +30,7 @@ def test_retry_finds_the_job_by_its_marker(end: str, mode: str, old_task: Task, 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_retry_job_visible_late_is_found(mode: str, old_task: Task, polaris: Polaris) -> None:
-    """Nobody wrote down when the POST was, so the wait begins with the retry."""
+    """The time of the POST wasn't stored, so the wait starts with the retry."""
     old_task.wire.visible_after = 50
     die(old_task, polaris.spec(mode))
     assert old_task.retry().submit(polaris.spec(mode)).outcome == "adopted"
@@ -38,14 +38,14 @@ def test_retry_job_visible_late_is_found(mode: str, old_task: Task, polaris: Pol
 
 @pytest.mark.parametrize("mode", MODES)
 def test_retry_nothing_found_submits(mode: str, old_task: Task, polaris: Polaris) -> None:
-    """The list shows all jobs since the run began, and none is ours."""
+    """The list contains all jobs since the run started, and none is ours."""
     old_task.wire.foreign({**polaris.spec(mode), "context": {"airflow": "somebody"}})
     assert old_task.retry().submit(polaris.spec(mode)).outcome == "submitted"
     assert old_task.wire.clock.slept == 60  # type: ignore[attr-defined]
 
 
 def test_retry_after_failed_tries_takes_the_latest_job(old_task: Task, polaris: Polaris) -> None:
-    """Tries of one epoch share a marker; those that failed are done with."""
+    """Tries of one epoch share a marker; failed ones are ignored."""
     old_task.wire.cancel_job(old_task.submit(polaris.append()).job.job_id)
     polaris.running.emulator.jobs.advance_due_jobs()
     second = old_task.retry().submit(polaris.append())
@@ -55,7 +55,7 @@ def test_retry_after_failed_tries_takes_the_latest_job(old_task: Task, polaris: 
 
 
 def test_retry_two_effective_jobs_with_our_marker_refuses(old_task: Task, polaris: Polaris) -> None:
-    """That can't be, and if it is a person has to look."""
+    """That should be impossible, and needs a person to check."""
     first = old_task.submit(polaris.append()).job.job_id
     second = old_task.wire.foreign(old_task.wire.sent[0])
     with pytest.raises(PolarisGuardError) as caught:
@@ -68,7 +68,7 @@ def test_retry_two_effective_jobs_with_our_marker_refuses(old_task: Task, polari
 
 
 def test_retry_spec_changed_append_names_the_field(old_task: Task, polaris: Polaris) -> None:
-    """Without a record the echo tells what changed."""
+    """Without a record the echo shows the differences."""
     die(old_task, polaris.append())
     with pytest.raises(PolarisGuardError, match="the spec has changed since: field 'filterExpression'"):
         old_task.retry().submit(polaris.append(filterExpression="\"city\" = 'Oslo'"))
@@ -78,7 +78,7 @@ def test_retry_spec_changed_append_names_the_field(old_task: Task, polaris: Pola
 def test_retry_spec_changed_marker_not_echoed_append_fails_closed(
     reading: str, old_task: Task, polaris: Polaris
 ) -> None:
-    """A job without a marker that asks for something else may be what this task asked for before it changed."""
+    """An unmarked job with another spec may be the one that this task submitted before it changed."""
     old_task.wire.echoes_markers = reading == "refuses"
     old_task.wire.refuses_markers = reading == "refuses"
     die(old_task, polaris.append())
@@ -88,7 +88,7 @@ def test_retry_spec_changed_marker_not_echoed_append_fails_closed(
 
 
 def test_retry_among_strangers_append_submits_if_markers_are_echoed(old_task: Task, polaris: Polaris) -> None:
-    """Ours would show its own, whatever it asked for."""
+    """Ours would have its own marker, whatever its spec."""
     other = polaris.append(filterExpression="\"city\" = 'Oslo'")
     old_task.wire.foreign(other)
     old_task.wire.foreign({**other, "context": {"airflow": "somebody"}})
@@ -102,7 +102,7 @@ def test_retry_spec_changed_replace_settles(old_task: Task, polaris: Polaris) ->
 
 
 def test_retry_marker_not_echoed_append_refuses(old_task: Task, polaris: Polaris) -> None:
-    """The one look-alike may be another task's."""
+    """The single equivalent job may be another task's."""
     old_task.wire.echoes_markers = False
     die(old_task, polaris.append())
     with pytest.raises(PolarisGuardError, match=polaris.jobs[0].id):
@@ -110,14 +110,14 @@ def test_retry_marker_not_echoed_append_refuses(old_task: Task, polaris: Polaris
 
 
 def test_retry_marker_not_echoed_replace_adopts(old_task: Task, polaris: Polaris) -> None:
-    """A twin's replace is as good as ours."""
+    """An equivalent replace of another task has the same effect."""
     old_task.wire.echoes_markers = False
     die(old_task, polaris.replace())
     assert old_task.retry().submit(polaris.replace()).job.job_id == polaris.jobs[0].id
 
 
 def test_retry_marker_not_echoed_replace_of_an_earlier_run_is_not_adopted(old_task: Task, polaris: Polaris) -> None:
-    """A job that is older than the run did somebody else's work, perhaps with other data."""
+    """A job that is older than the run may have read other data."""
     old_task.wire.echoes_markers = False
     old_task.wire.foreign(polaris.replace())
     old_task.wire.clock.advance(3600)  # type: ignore[attr-defined]
@@ -127,7 +127,7 @@ def test_retry_marker_not_echoed_replace_of_an_earlier_run_is_not_adopted(old_ta
 
 @pytest.mark.parametrize("again", ["retry", "clear"])
 def test_without_store_and_marker_append_fails_closed(again: str, old_task: Task, polaris: Polaris) -> None:
-    """There is no way to know, so the rows aren't added again."""
+    """It can't be known, so the rows aren't added again."""
     old_task.marker = "off"
     old_task.submit(polaris.append())
     getattr(old_task, again)()
@@ -139,7 +139,7 @@ def test_without_store_and_marker_append_fails_closed(again: str, old_task: Task
 
 @pytest.mark.parametrize("again", ["retry", "clear"])
 def test_without_store_and_marker_replace_proceeds(again: str, old_task: Task, polaris: Polaris) -> None:
-    """Twice the same replace is the same."""
+    """The same replace twice has the same effect."""
     old_task.marker = "off"
     old_task.submit(polaris.replace())
     polaris.finish()
@@ -149,7 +149,7 @@ def test_without_store_and_marker_replace_proceeds(again: str, old_task: Task, p
 
 @pytest.mark.parametrize("mode", MODES)
 def test_clear_finds_the_old_epochs_job_and_settles_it(mode: str, old_task: Task, polaris: Polaris) -> None:
-    """The markers of earlier epochs can be made anew."""
+    """The markers of earlier epochs can be computed again."""
     old_task.submit(polaris.spec(mode))
     submitted = old_task.clear().submit(polaris.spec(mode))
     assert submitted.outcome == "replaced"
@@ -162,7 +162,7 @@ def test_clear_finds_the_old_epochs_job_and_settles_it(mode: str, old_task: Task
 def test_retry_after_a_clear_whose_first_try_failed_early_sees_the_old_job(
     end: str, mode: str, old_task: Task, polaris: Polaris
 ) -> None:
-    """The try after the clear could not ask Polaris; the one after that has the same decision before it."""
+    """The try after the clear could not reach Polaris; the next one has to make the same decision."""
     old = old_task.submit(polaris.spec(mode)).job.job_id
     if end == "completed":
         polaris.finish()
@@ -182,14 +182,14 @@ def test_retry_after_a_clear_whose_first_try_failed_early_sees_the_old_job(
 
 
 def test_retry_after_a_clear_with_nothing_found_append_refuses(old_task: Task, polaris: Polaris) -> None:
-    """What the clear may not do without a trace of the old job its retry may not either."""
+    """Without a trace of the old job, the retry of a clear is refused like the clear."""
     old_task.clear().retry()
     with pytest.raises(PolarisGuardError, match="this task has run before"):
         old_task.submit(polaris.append())
 
 
 def test_retry_that_airflow_takes_for_a_clear_resumes(old_task: Task, polaris: Polaris) -> None:
-    """Fewer retries in a new version of the DAG make a retry look like a clear; the marker knows better."""
+    """Fewer retries in a new version of the DAG make a retry look like a clear; the marker shows the difference."""
     job_id = old_task.submit(polaris.append()).job.job_id
     old_task.retries = 2
     assert old_task.retry().identity.was_cleared
@@ -199,7 +199,7 @@ def test_retry_that_airflow_takes_for_a_clear_resumes(old_task: Task, polaris: P
 
 @pytest.mark.parametrize("mode", MODES)
 def test_mapped_tasks_and_dags_with_equal_specs_get_a_job_each(mode: str, old_task: Task, polaris: Polaris) -> None:
-    """Twins that lose their answers at the same time find their own jobs, by marker."""
+    """Twin tasks that lose their answers at the same time find their own jobs, by marker."""
     wire = old_task.wire
     twins = [
         Task(wire, polaris, None, map_index=0),
@@ -213,7 +213,7 @@ def test_mapped_tasks_and_dags_with_equal_specs_get_a_job_each(mode: str, old_ta
 
 
 def test_mapped_tasks_with_equal_specs_without_marker_append_refuses(old_task: Task, polaris: Polaris) -> None:
-    """Not even one job alone can be taken for one's own: it may be the twin's."""
+    """Not even a single job can be adopted: it may be the twin's."""
     twins = [Task(old_task.wire, polaris, None, map_index=index, marker="off") for index in (0, 1)]
     twins[0].submit(polaris.append())
     twins[1].wire.posts = ["nothing"]
@@ -256,7 +256,7 @@ class Deletions:
 def test_retry_of_a_job_that_takes_no_marker_is_found_by_what_it_asks_for(
     old_task: Task, deletion: dict[str, object]
 ) -> None:
-    """Two deletions of the same are one; nobody needs to know whose."""
+    """Two equal deletions have the effect of one, whoever submitted them."""
     deletions = Deletions(old_task)
     die(old_task, deletion)
     assert old_task.retry().submit(deletion).outcome == "adopted"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The record: there before the job, read back, and never the reason why a job that exists is lost."""
+"""The record: stored before the job, read back, and never the reason why an existing job is lost."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ log = logging.getLogger("test.submission")
 
 
 def test_record_is_stored_under_its_old_names() -> None:
-    """Records outlive upgrades: neither key nor form may change."""
+    """Records outlive upgrades: neither key nor format may change."""
     assert RECORD_KEY == "polaris_job"
     assert RECORD.to_json() == STORED
     assert Record.from_json(STORED) == RECORD
 
 
 def test_record_remembers_a_hundred_past_jobs() -> None:
-    """A value in the store has a limit."""
+    """A value in the store has a size limit."""
     many = tuple(f"j{number}" for number in range(150))
     assert replace(RECORD, past=many).to_json()["past"] == list(many[50:])
 
@@ -65,7 +65,7 @@ def test_record_remembers_a_hundred_past_jobs() -> None:
     "value", ["text", [], {}, {**STORED, "v": 2}, {**STORED, "since": "soon"}, {**STORED, "marker": "perhaps"}]
 )
 def test_load_of_something_else_warns_and_counts_as_missing(value: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """What nobody can read proves only that the task has run before."""
+    """An unreadable record proves only that the task has run before."""
     store = MemoryStore()
     store.set(RECORD_KEY, value)
     records = Records(store, log)
@@ -79,7 +79,7 @@ def test_load_of_something_else_warns_and_counts_as_missing(value: Any, caplog: 
 
 
 def test_load_of_a_store_that_does_not_answer_fails_the_task() -> None:
-    """To go on without would be to guess."""
+    """Continuing without the store would be a guess."""
 
     class Dead(MemoryStore):
         def get(self, key: str, default: Any = None) -> Any:
@@ -95,7 +95,7 @@ def test_load_of_a_store_that_does_not_answer_fails_the_task() -> None:
 
 
 def test_submit_record_is_there_before_the_post(task: Task, polaris: Polaris) -> None:
-    """Whoever dies during the POST has left word of it."""
+    """A worker that dies during the POST has left a record."""
     assert task.store is not None
     store, create = task.store, task.wire._create
     seen: list[Any] = []
@@ -124,7 +124,7 @@ def test_submit_record_never_expires(task: Task, polaris: Polaris) -> None:
 
 
 def test_submit_record_that_was_swallowed_fails_the_task(task: Task, polaris: Polaris) -> None:
-    """A worker only logs a warning when Airflow refuses a value, so it is read back."""
+    """A worker only logs a warning when Airflow rejects a value, so it is read back."""
     assert task.store is not None
     task.store.swallows = True
     with pytest.raises(PolarisRecordError) as caught:
@@ -137,7 +137,7 @@ def test_submit_record_that_was_swallowed_fails_the_task(task: Task, polaris: Po
 
 
 def test_submit_record_that_cannot_be_written_fails_the_task(task: Task, polaris: Polaris) -> None:
-    """No record, no job; a retry may find the store in order."""
+    """No record, no job; the store may work again for a retry."""
 
     def fail(value: Any) -> None:
         raise OSError("no supervisor")
@@ -157,7 +157,7 @@ def test_submit_record_that_cannot_be_written_fails_the_task(task: Task, polaris
 def test_submit_id_that_cannot_be_written_warns_and_goes_on(
     task: Task, polaris: Polaris, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The job is there: to fail now would help nobody, and the next try finds it by its marker."""
+    """The job exists: failing now would not help, and the next try finds it by its marker."""
 
     def fail(value: Any) -> None:
         if value["job_id"]:
@@ -178,7 +178,7 @@ def test_submit_id_that_cannot_be_written_warns_and_goes_on(
 
 
 def test_submit_unreadable_record_on_a_first_try_is_a_trace(task: Task, polaris: Polaris) -> None:
-    """A task with a record has run before, whatever Airflow says; an append doesn't guess."""
+    """A task with a record has run before, whatever Airflow reports; an append isn't submitted on a guess."""
     assert task.store is not None
     task.store.set(RECORD_KEY, {"v": 2})
     with pytest.raises(PolarisGuardError, match="this task has run before"):
@@ -189,10 +189,10 @@ def test_submit_unreadable_record_on_a_first_try_is_a_trace(task: Task, polaris:
 @pytest.mark.parametrize("mode", ["append", "replace"])
 @pytest.mark.parametrize("marker", ["auto", "off"])
 def test_retry_without_record_looks_before_it_submits(mode: str, marker: str, task: Task, polaris: Polaris) -> None:
-    """A store that was cleaned, or a try that failed early: the list knows; there is nothing to wait for."""
+    """A store that was cleaned, or a try that failed early: the list decides, and there is nothing to wait for."""
     task.marker = marker
     assert task.retry().submit(polaris.spec(mode)).outcome == "submitted"
-    # Without a marker nothing in the list could be this task's for certain, which is all that a replace wants to know.
+    # Without a marker no job in the list is certainly this task's, which is all that a replace needs.
     assert task.wire.asked == (["POST"] if (mode, marker) == ("replace", "off") else ["list", "POST"])
     assert task.wire.clock.slept == 0  # type: ignore[attr-defined]
 
@@ -209,7 +209,7 @@ def test_retry_without_record_adopts_and_writes_the_record_anew(mode: str, task:
 
 
 def test_retry_adopted_job_is_written_down(task: Task, polaris: Polaris) -> None:
-    """The next try need not look for it again."""
+    """The next try need not search for it again."""
     task.wire.posts = [KeyboardInterrupt(), "lost"]
     with pytest.raises(KeyboardInterrupt):
         task.submit(polaris.append())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A retry: go on with the job of the try before, and submit only where that can't add rows twice."""
+"""A retry resumes the job of the previous try, and submits only if that can't add rows twice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.operators.submission.conftest import MODES, Death, Polaris, Task, ref
 
 @pytest.mark.parametrize("mode", MODES)
 def test_retry_job_active_resumes_it(mode: str, task: Task, polaris: Polaris) -> None:
-    """The job of the try before runs on, and the next try waits for it."""
+    """The job of the previous try is running, and the next try waits for it."""
     job_id = task.submit(polaris.spec(mode)).job.job_id
     submitted = task.retry().submit(polaris.spec(mode))
     assert (submitted.outcome, submitted.job.job_id, submitted.is_finished) == ("resumed", job_id, False)
@@ -24,7 +24,7 @@ def test_retry_job_active_resumes_it(mode: str, task: Task, polaris: Polaris) ->
 
 @pytest.mark.parametrize("mode", MODES)
 def test_retry_killed_at_its_start_cancels_the_job_of_before(mode: str, task: Task, polaris: Polaris) -> None:
-    """The record tells which job a kill is about, before Polaris is asked anything."""
+    """The record gives the job that a kill cancels, before any request to Polaris."""
     task.submit(polaris.spec(mode))
     task.retry().kill.is_killed = True
     with pytest.raises(PolarisJobCanceledError):
@@ -36,7 +36,7 @@ def test_retry_killed_at_its_start_cancels_the_job_of_before(mode: str, task: Ta
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("repeat_append", [False, True])
 def test_retry_job_completed_takes_its_result(mode: str, repeat_append: bool, task: Task, polaris: Polaris) -> None:
-    """A job that did its work is never submitted again by a retry, whatever a parameter allows."""
+    """A completed job is never submitted again by a retry, whatever a parameter allows."""
     task.submit(polaris.spec(mode))
     polaris.finish()
     submitted = task.retry().submit(polaris.spec(mode), repeat_append=repeat_append)
@@ -46,7 +46,7 @@ def test_retry_job_completed_takes_its_result(mode: str, repeat_append: bool, ta
 
 @pytest.mark.parametrize("mode", MODES)
 def test_retry_job_completed_badly_hands_it_on_to_be_judged(mode: str, task: Task, polaris: Polaris) -> None:
-    """That the rows aren't what was wanted is for the caller to see: the mend is a clear, not another job."""
+    """Wrong rows are the caller's concern: the fix is a clear, not another job."""
     empty = polaris.spec(mode, filterExpression="\"city\" = 'Rome'")
     task.submit(empty)
     polaris.finish()
@@ -58,7 +58,7 @@ def test_retry_job_completed_badly_hands_it_on_to_be_judged(mode: str, task: Tas
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("end", ["failed", "canceled"])
 def test_retry_job_without_effect_submits_again(end: str, mode: str, task: Task, polaris: Polaris) -> None:
-    """What failed or was canceled wrote nothing, and is not taken for the new job later."""
+    """A failed or canceled job wrote nothing, and is not adopted later."""
     spec = polaris.spec(mode)
     if end == "failed":
         spec["mappings"] = [{"columnName": "city", "expression": "MV_TO_STRING(\"city\", ',')"}]
@@ -76,7 +76,7 @@ def test_retry_job_without_effect_submits_again(end: str, mode: str, task: Task,
 
 @pytest.mark.parametrize("mode", MODES)
 def test_retry_key_rotated_adopts(mode: str, task: Task, polaris: Polaris, connect: Any) -> None:
-    """Who submitted, by Polaris' reckoning, is no part of whose job it is."""
+    """The submitting user doesn't determine whose job it is."""
     task.wire.posts = ["death"]
     with pytest.raises(Death):
         task.submit(polaris.spec(mode))
@@ -99,7 +99,7 @@ def test_retry_key_rotated_adopts(mode: str, task: Task, polaris: Polaris, conne
 
 @pytest.mark.parametrize("mode", MODES)
 def test_retry_spec_written_otherwise_is_the_same(mode: str, task: Task, polaris: Polaris) -> None:
-    """Another notation of the same interval, and defaults written out, change nothing."""
+    """Another notation of the same interval, and explicit defaults, change nothing."""
     one = polaris.spec(mode)
     two = {**one, "replaceAll": False, "filterExpression": None, "maxParseExceptions": 2147483647}
     if mode == "replace":
@@ -110,7 +110,7 @@ def test_retry_spec_written_otherwise_is_the_same(mode: str, task: Task, polaris
 
 
 def forget(task: Task) -> str:
-    """Let Polaris forget the job; return its id."""
+    """Let Polaris delete the job from its history; return its id."""
     assert task.store is not None
     record = {**task.store.record, "job_id": "00000000-0000-7000-8000-000000000000"}
     task.store.set("polaris_job", record)
@@ -118,7 +118,7 @@ def forget(task: Task) -> str:
 
 
 def test_retry_stored_id_unknown_replace_submits(task: Task, polaris: Polaris) -> None:
-    """A job that Polaris has forgotten stands in no replace's way, once it can't be a new one any more."""
+    """A job that Polaris no longer has doesn't block a replace, once it can't be a new job."""
     task.submit(polaris.replace())
     forget(task)
     assert task.retry().submit(polaris.replace()).outcome == "submitted"
@@ -126,7 +126,7 @@ def test_retry_stored_id_unknown_replace_submits(task: Task, polaris: Polaris) -
 
 
 def test_retry_stored_id_unknown_append_refuses(task: Task, polaris: Polaris) -> None:
-    """Whether its rows are in can't be known."""
+    """It is unknown whether its rows were added."""
     task.submit(polaris.append())
     gone = forget(task)
     assert refusal(task.retry(), polaris.append()) == (
@@ -154,14 +154,14 @@ def test_retry_stored_id_unknown_for_a_moment_resumes(task: Task, polaris: Polar
 
 
 def elsewhere(task: Task, **changes: Any) -> None:
-    """Let the record be of another project."""
+    """Change the record to another project."""
     assert task.store is not None
     task.store.set("polaris_job", {**task.store.record, "project": "p-old", "api": "https://old", **changes})
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_retry_record_of_another_project_fails_and_names_both(mode: str, task: Task, polaris: Polaris) -> None:
-    """A retry doesn't move to another project; a person decides."""
+    """A retry doesn't move to another project; a user decides."""
     old = task.submit(polaris.spec(mode)).job.job_id
     elsewhere(task)
     ours = polaris.running.settings.project_id
@@ -176,7 +176,7 @@ def test_retry_record_of_another_project_fails_and_names_both(mode: str, task: T
 
 
 def test_retry_record_of_another_project_without_anything_sent_submits(task: Task, polaris: Polaris) -> None:
-    """A record that says that nothing is on its way ties the task to nothing."""
+    """A record without a pending POST restricts nothing."""
     task.submit(polaris.append())
     elsewhere(task, job_id=None, sent=None)
     assert task.retry().submit(polaris.append()).outcome == "submitted"
@@ -184,7 +184,7 @@ def test_retry_record_of_another_project_without_anything_sent_submits(task: Tas
 
 @pytest.mark.parametrize("mode", MODES)
 def test_retry_of_a_task_cleared_while_running_resumes(mode: str, task: Task, polaris: Polaris) -> None:
-    """To Airflow a clear of a running task looks like a retry; unless the job was canceled there is no harm."""
+    """To Airflow a clear of a running task is a retry; unless the job was canceled this does no harm."""
     job_id = task.submit(polaris.spec(mode)).job.job_id
     assert task.retry().submit(polaris.spec(mode)).job.job_id == job_id
 
@@ -194,7 +194,7 @@ def test_retry_of_a_task_cleared_while_running_resumes(mode: str, task: Task, po
 def test_retry_without_record_replace_takes_nobody_elses_job(
     has_ended: bool, marker: str, task: Task, polaris: Polaris
 ) -> None:
-    """The try before failed before it sent anything; a job from the console may have run before its source was full."""
+    """The previous try failed before it sent anything; a job from the console may have read an incomplete source."""
     task.marker = marker
     foreign = task.wire.foreign(polaris.replace())
     if has_ended:
@@ -207,14 +207,14 @@ def test_retry_without_record_replace_takes_nobody_elses_job(
 
 @pytest.mark.parametrize("marker", ["auto", "off"])
 def test_retry_without_record_append_refuses_what_may_be_its_own(marker: str, task: Task, polaris: Polaris) -> None:
-    """A record can be lost; a job that asks for the same may have added this task's rows."""
+    """A record can be lost; an equivalent job may have added this task's rows."""
     task.marker = marker
     foreign = task.wire.foreign(polaris.append())
     assert foreign in refusal(task.retry(), polaris.append())
 
 
 def test_retry_past_jobs_stay_excluded_over_many_tries(task: Task, polaris: Polaris) -> None:
-    """Every job that is done with stays so."""
+    """Every finished job stays in the list of past jobs."""
     ids = []
     for _ in range(3):
         ids.append(task.submit(polaris.append()).job.job_id)
@@ -226,7 +226,7 @@ def test_retry_past_jobs_stay_excluded_over_many_tries(task: Task, polaris: Pola
 
 
 def test_retry_since_is_written_once_an_epoch(task: Task, polaris: Polaris) -> None:
-    """A job of the first try isn't put out of reach by the second one's clock."""
+    """The clock of the second try doesn't exclude a job of the first one."""
     assert task.store is not None
     task.wire.cancel_job(task.submit(polaris.append()).job.job_id)
     first = task.store.record["since"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A retry whose record says that a job was on its way: it looks for that job, and tells it from others."""
+"""A retry whose record has a pending POST: it searches for that job, and distinguishes it from others."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from tests.operators.submission.conftest import FILTER, MODES, Death, Polaris, T
 
 @pytest.mark.parametrize("mode", MODES)
 def test_retry_intent_without_job_submits_after_the_visibility_wait(mode: str, task: Task, polaris: Polaris) -> None:
-    """The try before wrote down what it was about to do and died before it did it."""
+    """The previous try stored its record and died before the POST."""
     task.wire.posts = [KeyboardInterrupt()]
     with pytest.raises(KeyboardInterrupt):
         task.submit(polaris.spec(mode))
     task.wire.clock.advance(25)  # type: ignore[attr-defined]
     assert task.retry().submit(polaris.spec(mode)).outcome == "submitted"
-    # The client may have tried to connect for 60 s; what it sent then may be visible 60 s later.
+    # The client may have tried to connect for 60 s; a job that it sent then may be visible 60 s later.
     assert task.wire.clock.slept == 95  # type: ignore[attr-defined]
     assert polaris.rows() == 3
 
 
 def test_retry_intent_whose_worker_had_a_clock_ahead_waits_two_minutes_at_most(task: Task, polaris: Polaris) -> None:
-    """Another worker's clock can't keep this one waiting."""
+    """Another worker's clock can't prolong the wait of this one."""
     task.wire.posts = [KeyboardInterrupt()]
     with pytest.raises(KeyboardInterrupt):
         task.submit(polaris.append())
@@ -34,7 +34,7 @@ def test_retry_intent_whose_worker_had_a_clock_ahead_waits_two_minutes_at_most(t
 
 @pytest.mark.parametrize("hours", [0, 5])
 def test_retry_intent_job_completed_is_adopted_and_finished(hours: int, task: Task, polaris: Polaris) -> None:
-    """A job whose id nobody read did its work; its result is taken."""
+    """A job whose id was not read has completed; its result is used."""
     task.wire.posts = ["death"]
     with pytest.raises(Death):
         task.submit(polaris.append())
@@ -46,7 +46,7 @@ def test_retry_intent_job_completed_is_adopted_and_finished(hours: int, task: Ta
 
 
 def test_retry_intent_with_another_target_finds_the_job_of_the_old_one(task: Task, polaris: Polaris) -> None:
-    """The record says in which table's list the job is, whatever the spec says now."""
+    """The record gives the table whose list contains the job, whatever the spec is now."""
     task.wire.posts = ["death"]
     with pytest.raises(Death):
         task.submit(polaris.append())
@@ -55,7 +55,7 @@ def test_retry_intent_with_another_target_finds_the_job_of_the_old_one(task: Tas
 
 
 def test_retry_intent_changed_replace_never_cancels_a_job_without_our_marker(task: Task, polaris: Polaris) -> None:
-    """What merely asks for the same as the old spec may be another task's."""
+    """A job that is only equivalent to the old spec may be another task's."""
     task.wire.echoes_markers = False
     task.wire.posts = ["death"]
     with pytest.raises(Death):
@@ -65,7 +65,7 @@ def test_retry_intent_changed_replace_never_cancels_a_job_without_our_marker(tas
 
 
 def test_retry_intent_unmarked_twin_append_refuses(task: Task, polaris: Polaris) -> None:
-    """The one job that asks for the same may be another task's."""
+    """The single equivalent job may be another task's."""
     task.wire.echoes_markers = False
     task.wire.posts = ["death"]
     with pytest.raises(Death):
@@ -74,7 +74,7 @@ def test_retry_intent_unmarked_twin_append_refuses(task: Task, polaris: Polaris)
 
 
 def test_retry_intent_unmarked_twin_replace_adopts(task: Task, polaris: Polaris) -> None:
-    """A replace that asks for the same does the same."""
+    """An equivalent replace has the same effect."""
     task.wire.echoes_markers = False
     task.wire.posts = ["death"]
     with pytest.raises(Death):
@@ -83,7 +83,7 @@ def test_retry_intent_unmarked_twin_replace_adopts(task: Task, polaris: Polaris)
 
 
 def test_retry_intent_that_went_out_unmarked_is_not_expected_to_be_marked(task: Task, polaris: Polaris) -> None:
-    """The record says that the marker was refused, so a job without one may be ours."""
+    """According to the record the marker was rejected, so an unmarked job may be ours."""
     task.wire.foreign({**polaris.append(filterExpression="\"city\" = 'Oslo'"), "context": {"airflow": "somebody"}})
     task.wire.refuses_markers = True
     task.wire.posts = ["death"]
@@ -93,7 +93,7 @@ def test_retry_intent_that_went_out_unmarked_is_not_expected_to_be_marked(task: 
 
 
 def test_retry_intent_that_went_out_marked_fears_no_unmarked_twin(task: Task, polaris: Polaris) -> None:
-    """Where other jobs show their markers ours would, too."""
+    """If other jobs have their markers, ours would, too."""
     task.wire.foreign({**polaris.append(), "context": {"airflow": "somebody"}})
     task.wire.foreign(polaris.append())
     task.wire.posts = [KeyboardInterrupt()]
@@ -117,7 +117,7 @@ def test_retry_intent_does_not_adopt_a_twin_from_before(task: Task, polaris: Pol
 def test_retry_intent_adopts_no_twin_that_was_there_before_it(
     minutes: float, outcome: str, task: Task, polaris: Polaris
 ) -> None:
-    """What it read may have been incomplete; clocks that differ by a minute at most are allowed for."""
+    """It may have read incomplete data; a clock skew of at most a minute is allowed."""
     task.wire.echoes_markers = False
     task.wire.foreign(polaris.replace())
     task.wire.clock.advance(minutes * 60)  # type: ignore[attr-defined]
@@ -128,7 +128,7 @@ def test_retry_intent_adopts_no_twin_that_was_there_before_it(
 
 
 def test_retry_append_fears_a_twin_of_minutes_before(task: Task, polaris: Polaris) -> None:
-    """A worker's clock may be wrong by ten minutes, and rows would be there twice."""
+    """A worker's clock may be wrong by ten minutes, and rows would be added twice."""
     task.wire.echoes_markers = False
     foreign = task.wire.foreign(polaris.append())
     task.wire.clock.advance(5 * 60)  # type: ignore[attr-defined]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A retry where the job of before was changed or canceled: it is ended first, or stands in the way."""
+"""A retry after the earlier job was changed or canceled: that job is ended first, or blocks the new one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.operators.submission.conftest import FILTER, JOB_SECONDS, MODES, Pola
 
 
 def test_retry_spec_changed_job_active_replace_settles_and_submits(task: Task, polaris: Polaris) -> None:
-    """Two replaces must not run side by side; the old one is canceled and has ended before the new one is sent."""
+    """Two replaces must not run concurrently; the old one is canceled and has ended before the new one is sent."""
     old = task.submit(polaris.replace()).job.job_id
     submitted = task.retry().submit(polaris.replace(**FILTER))
     assert submitted.outcome == "replaced"
@@ -22,7 +22,7 @@ def test_retry_spec_changed_job_active_replace_settles_and_submits(task: Task, p
 
 
 def test_retry_spec_changed_job_active_append_fails_and_names_the_field(task: Task, polaris: Polaris) -> None:
-    """To cancel somebody's rows half-way isn't for a retry to decide."""
+    """A retry must not cancel an append that has half of its rows."""
     old = task.submit(polaris.append()).job.job_id
     source = {"type": "table", "tableName": "Koalas Source", "interval": "2024-06-01/2024-06-02"}
     assert refusal(task.retry(), polaris.append(**FILTER, source=source)) == (
@@ -35,14 +35,14 @@ def test_retry_spec_changed_job_active_append_fails_and_names_the_field(task: Ta
 
 
 def test_retry_spec_changed_job_active_append_with_repeat_append_settles(task: Task, polaris: Polaris) -> None:
-    """The override does what a replace would do."""
+    """The override does the same as for a replace."""
     task.submit(polaris.append())
     assert task.retry().submit(polaris.append(**FILTER), repeat_append=True).outcome == "replaced"
     assert polaris.rows() == 1
 
 
 def test_retry_spec_changed_job_completed_replace_submits(task: Task, polaris: Polaris) -> None:
-    """The new replace takes the place of what the old one wrote."""
+    """The new replace overwrites the data of the old one."""
     task.submit(polaris.replace())
     polaris.finish()
     assert task.retry().submit(polaris.replace(**FILTER)).outcome == "submitted"
@@ -50,7 +50,7 @@ def test_retry_spec_changed_job_completed_replace_submits(task: Task, polaris: P
 
 
 def test_retry_spec_changed_job_completed_append_refuses(task: Task, polaris: Polaris) -> None:
-    """The rows are in already."""
+    """The rows were added already."""
     old = task.submit(polaris.append()).job.job_id
     polaris.finish()
     assert refusal(task.retry(), polaris.append(**FILTER)) == (
@@ -62,14 +62,14 @@ def test_retry_spec_changed_job_completed_append_refuses(task: Task, polaris: Po
 
 
 def test_retry_append_turned_into_replace_of_other_days_counts_as_append(task: Task, polaris: Polaris) -> None:
-    """What the old job adds is what counts, too."""
+    """The rows that the old job adds count, too."""
     task.submit(polaris.append())
     polaris.finish()
     assert "has completed" in refusal(task.retry(), polaris.replace())
 
 
 def test_retry_replace_turned_into_append_settles_nothing_and_fails(task: Task, polaris: Polaris) -> None:
-    """Nor is a running replace canceled for the sake of an append."""
+    """Nor is a running replace canceled for an append."""
     task.submit(polaris.replace())
     assert "the spec has changed since: fields 'ingestionMode' and 'target.intervals'" in refusal(
         task.retry(), polaris.append()
@@ -78,7 +78,7 @@ def test_retry_replace_turned_into_append_settles_nothing_and_fails(task: Task, 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_retry_job_asked_to_cancel_waits_for_its_end_and_submits(mode: str, task: Task, polaris: Polaris) -> None:
-    """A job whose cancel was asked for is never gone on with."""
+    """A job whose cancellation was requested is never resumed."""
     old = task.submit(polaris.spec(mode)).job.job_id
     task.wire.cancel_job(old)
     assert polaris.jobs[0].desired == "canceled"
@@ -92,7 +92,7 @@ def test_retry_job_asked_to_cancel_waits_for_its_end_and_submits(mode: str, task
 def test_retry_job_still_active_after_it_was_asked_to_cancel_is_settled(
     mode: str, task: Task, polaris: Polaris
 ) -> None:
-    """A cancel takes its time."""
+    """A cancel takes time."""
     from airflow_provider_polaris.emulator.faults.fault import Freeze
 
     task.wire.cancel_job(task.submit(polaris.spec(mode)).job.job_id)
@@ -106,7 +106,7 @@ def test_retry_job_still_active_after_it_was_asked_to_cancel_is_settled(
 
 
 def completed_all_the_same(task: Task, polaris: Polaris) -> str:
-    """Let the job complete although it was asked to cancel; return its id."""
+    """Let the job complete although its cancellation was requested; return its id."""
     from dataclasses import replace
 
     polaris.finish()
@@ -117,7 +117,7 @@ def completed_all_the_same(task: Task, polaris: Polaris) -> str:
 
 
 def test_retry_job_asked_to_cancel_that_completed_append_refuses(task: Task, polaris: Polaris) -> None:
-    """The cancel came too late: the rows are in, though somebody didn't want them."""
+    """The cancel came too late: the rows were added, although a user canceled the job."""
     task.submit(polaris.append())
     old = completed_all_the_same(task, polaris)
     assert refusal(task.retry(), polaris.append()) == (
@@ -129,14 +129,14 @@ def test_retry_job_asked_to_cancel_that_completed_append_refuses(task: Task, pol
 
 
 def test_retry_job_asked_to_cancel_that_completed_replace_submits(task: Task, polaris: Polaris) -> None:
-    """A replace is done again, as whoever canceled it expects."""
+    """A replace runs again, as the user who canceled it expects."""
     task.submit(polaris.replace())
     completed_all_the_same(task, polaris)
     assert task.retry().submit(polaris.replace()).outcome == "submitted"
 
 
 def test_retry_old_job_that_never_ends_is_waited_for_ten_minutes(task: Task, polaris: Polaris) -> None:
-    """The wait for the old job is bounded, and nothing is sent beside it."""
+    """The wait for the old job is limited, and nothing is sent meanwhile."""
     old = task.submit(polaris.replace()).job.job_id
     jobs = polaris.running.emulator.jobs
     from airflow_provider_polaris.emulator.faults.fault import Freeze
@@ -156,5 +156,5 @@ def test_retry_old_job_that_never_ends_is_waited_for_ten_minutes(task: Task, pol
 
 
 def test_job_seconds_outlast_every_wait() -> None:
-    """The tests above rely on jobs that don't end by themselves while something is waited for."""
+    """The tests above require jobs that don't end by themselves during a wait."""
     assert JOB_SECONDS > 600

@@ -27,7 +27,7 @@ POSTS: dict[str, Any] = {
 CRASHES = ["none", "none", "before intent", "after intent", "before id", "after id"]
 _TABLES = itertools.count(1)
 SCHEDULES = int(os.environ.get("SCHEDULES", "30"))
-#: The bounded run is the same each time; `make schedules` draws a new one.
+#: The bounded run is always the same; `make schedules` draws a new one.
 SEED = int(
     os.environ.get("SCHEDULES_SEED") or (random.SystemRandom().getrandbits(32) if "SCHEDULES" in os.environ else 1)
 )
@@ -95,7 +95,7 @@ class Schedule(RuleBasedStateMachine):
 
     @rule()
     def cancel(self) -> None:
-        """What the worker's kill switch does."""
+        """The kill handler of the worker."""
         if self.task.kill.job_id is not None:
             try:
                 self.wire.cancel_job(self.task.kill.job_id)
@@ -105,7 +105,7 @@ class Schedule(RuleBasedStateMachine):
 
     @invariant()
     def at_most_one_job(self) -> None:
-        """An append is there once; a replace isn't at work twice, except where nothing could have told."""
+        """An append exists once; a replace doesn't run twice at once, except if it can't be recognized."""
         if not hasattr(self, "spec"):
             return
         ours = [job for job in self.polaris.effective if job.id in self.wire.ours]
@@ -123,7 +123,7 @@ class Schedule(RuleBasedStateMachine):
             self.wire.close()
 
     def _end_well(self) -> None:
-        """Once all is well again a retry has its job, or a refusal that a person understands."""
+        """Without faults a retry has its job, or a refusal that a user understands."""
         self.clock.advance(60)
         self._next_try(is_clear=False)
         try:
@@ -143,7 +143,7 @@ class Schedule(RuleBasedStateMachine):
 
     def _check(self, submitted: Submitted) -> None:
         assert submitted.job.desired_status != "canceled"
-        # A replace that asks for the same does the same, whoever submitted it.
+        # An equivalent replace has the same effect, whoever submitted it.
         if self.mode == "append":
             assert submitted.job.job_id in self.wire.ours, "another task's job was taken for ours"
 
@@ -169,7 +169,7 @@ class Schedule(RuleBasedStateMachine):
 
 
 def test_schedules_keep_one_job(running: RunningEmulator, clock: FakeClock, connect: Any) -> None:
-    """The protocol alone, a network of its own making; a failure prints what reproduces it."""
+    """The protocol alone, on a simulated network; a failure prints how to reproduce it."""
     print(f"{SCHEDULES} schedules; SCHEDULES_SEED={SEED} repeats them")
     connect("polaris_default", host=running.base_url, password="pok_emulator")
     Schedule.running, Schedule.clock = running, clock

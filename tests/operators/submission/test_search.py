@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The look for our job: what is asked, how much of it, and which jobs are out of the question."""
+"""The search for our job: the requests, their number, and the jobs that are excluded."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Listing:
         self.described: list[str] = []
 
     def add(self, job_id: str, *, age: timedelta = timedelta(), marker: str | None = None, **changes: Any) -> None:
-        """Add a job that is older than those before, or as old."""
+        """Add a job that is older than the previous ones, or as old."""
         created = (NOW - age).isoformat().replace("+00:00", "Z")
         row = {
             "id": job_id,
@@ -76,7 +76,7 @@ def found(outlook: SearchResult) -> str | None:
 
 
 def test_look_asks_for_the_newest_two_hundred_jobs_of_the_table(listing: Listing) -> None:
-    """One page, by the one column that doesn't move while a list is read."""
+    """One page, by the only column that doesn't change while a list is read."""
     assert search(listing).run_once() == SearchResult(MatchResult(), is_complete=True)
     assert listing.filters == {
         "type": ("batch",),
@@ -89,7 +89,7 @@ def test_look_asks_for_the_newest_two_hundred_jobs_of_the_table(listing: Listing
 
 
 def test_look_of_a_sql_job_asks_without_table() -> None:
-    """Which table a statement writes isn't read out of it."""
+    """The target table of a statement isn't parsed."""
     assert SearchScope.of({"type": "sql", "query": 'INSERT INTO "t" SELECT 1'}) == SearchScope(None, "sql", None)
 
 
@@ -97,7 +97,7 @@ def test_look_of_a_sql_job_asks_without_table() -> None:
     ("age", "expected"), [(timedelta(minutes=10), "j1"), (timedelta(minutes=10, seconds=1), None)], ids=["in", "out"]
 )
 def test_look_allows_ten_minutes_of_skew(age: timedelta, expected: str | None, listing: Listing) -> None:
-    """The worker's clock and Polaris' needn't agree; what is older was there before."""
+    """The worker's clock and Polaris' may differ; an older job existed before."""
     listing.add("j1", age=age, marker="mine")
     outlook = search(listing).run_once()
     assert (found(outlook), outlook.is_complete) == (expected, True)
@@ -113,7 +113,7 @@ def test_look_describes_no_job_that_is_past_or_reads_another_table(listing: List
 
 
 def test_look_describes_a_foreign_job_once(listing: Listing) -> None:
-    """What a job asks for doesn't change between two looks."""
+    """The spec of a job doesn't change between two searches."""
     listing.add("j1", marker="theirs")
     seeker = search(listing)
     seeker.run_once()
@@ -122,14 +122,14 @@ def test_look_describes_a_foreign_job_once(listing: Listing) -> None:
 
 
 def test_look_job_that_vanishes_between_list_and_description_is_none(listing: Listing) -> None:
-    """History is cleaned at any time."""
+    """The history may be cleaned at any time."""
     listing.add("j1")
     del listing.bodies["j1"]
     assert search(listing).run_once().choice.job is None
 
 
 def test_look_describes_fifty_jobs_at_most(listing: Listing) -> None:
-    """A busy table makes a look incomplete, not endless."""
+    """A busy table makes a search incomplete, not endless."""
     for number in range(60):
         listing.add(f"j{number}", marker="theirs")
     outlook = search(listing).run_once()
@@ -139,14 +139,14 @@ def test_look_describes_fifty_jobs_at_most(listing: Listing) -> None:
 
 @pytest.mark.parametrize(("count", "is_complete"), [(199, True), (200, False)])
 def test_look_at_a_full_page_is_incomplete(count: int, is_complete: bool, listing: Listing) -> None:
-    """There may be more behind it."""
+    """There may be more jobs on the next page."""
     for number in range(count):
         listing.add(f"j{number}", source={"type": "table", "tableName": "other"})
     assert search(listing, since=None).run_once().is_complete is is_complete
 
 
 def test_look_at_a_full_page_that_reaches_back_far_enough_is_complete(listing: Listing) -> None:
-    """What is behind it is older than our job can be."""
+    """Jobs on the next page are older than our job can be."""
     for number in range(199):
         listing.add(f"j{number}", source={"type": "table", "tableName": "other"})
     listing.add("old", age=timedelta(hours=1))

@@ -93,7 +93,7 @@ def test_submit_tells_once_how_it_went(
     counted: list[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The last attempt's line names its job, and where to look."""
+    """The last line of the attempt names its job and its page."""
     with caplog.at_level(logging.INFO, "test.submission"):
         act(task, polaris)
     url = task.wire.job_url("")[:-1]
@@ -108,7 +108,7 @@ def test_submit_tells_once_how_it_went(
 def test_submit_that_is_refused_is_counted(
     task: Task, polaris: Polaris, counted: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What is wrong is told by who fails the task with it."""
+    """The error is logged by the code that fails the task."""
     refused(task, polaris)
     assert counted[-1] == "polaris.submit.refused"
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
@@ -116,13 +116,13 @@ def test_submit_that_is_refused_is_counted(
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    """Return a function that gives what was logged up to the last line, which tells the outcome."""
+    """Return a function that returns the log up to the last line, which gives the outcome."""
     caplog.set_level(logging.INFO, "test.submission")
     return lambda: [record.getMessage() for record in caplog.records if record.name == "test.submission"][:-1]
 
 
 def test_lost_answer_tells_each_step(task: Task, polaris: Polaris, lines: Callable[[], list[str]]) -> None:
-    """Whoever reads along at night sees why a task takes minutes, and how often the job went out."""
+    """The log shows why a task takes minutes, and how often the job was sent."""
     task.wire.posts = ["nothing", "nothing"]
     task.submit(polaris.append())
     doubt = f"It is unknown whether Polaris accepted the job. This task searches for it for up to 60 s: {LOST}"
@@ -180,7 +180,7 @@ def test_settling_tells_whose_end_it_waits_for(task: Task, polaris: Polaris, lin
 
 
 def test_nothing_to_wait_for_tells_nothing_more(task: Task, polaris: Polaris, lines: Callable[[], list[str]]) -> None:
-    """A first try leaves its one line."""
+    """A first try logs its one line."""
     task.submit(polaris.append())
     assert lines() == []
 
@@ -204,7 +204,7 @@ def test_killed_while_it_looks_for_an_earlier_job_says_what_may_run_on(
 
 
 def test_killed_after_a_429_says_what_may_run_on(task: Task, polaris: Polaris) -> None:
-    """Most likely nothing, but nobody looked."""
+    """Most likely there is no job, but this was not checked."""
     task.wire.posts = [throttled()]
     task.wire.clock.at(3, lambda: setattr(task.kill, "is_killed", True))  # type: ignore[attr-defined]
     with pytest.raises(PolarisJobCanceledError) as caught:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A POST that is answered with 429: most likely refused, so it is sent again; but not before a look, nor too soon."""
+"""A POST that is answered with 429: most likely rejected, so it is sent again, after a search and a pause."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.operators.submission.conftest import MODES, Death, Polaris, Task, thr
 def test_throttled_sends_again_after_the_visibility_wait(
     mode: str, task: Task, polaris: Polaris, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One look at the end of the pause, none in it: Polaris has asked for fewer requests."""
+    """One search at the end of the pause, none during it: Polaris has requested fewer requests."""
     task.wire.posts = [throttled()]
     with caplog.at_level(logging.INFO, "test.submission"):
         assert task.submit(polaris.spec(mode)).outcome == "submitted"
@@ -35,7 +35,7 @@ def test_throttled_sends_again_after_the_visibility_wait(
 
 
 def test_throttled_waits_as_long_as_polaris_asks(task: Task, polaris: Polaris) -> None:
-    """Retry-After counts where it is longer."""
+    """Retry-After counts if it is longer."""
     task.wire.posts = [throttled(retry_after=120)]
     task.submit(polaris.append())
     assert task.wire.clock.slept == 125  # type: ignore[attr-defined]
@@ -44,7 +44,7 @@ def test_throttled_waits_as_long_as_polaris_asks(task: Task, polaris: Polaris) -
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("visible_after", [0, 60])
 def test_throttled_with_effect_adopts_the_job(visible_after: int, mode: str, task: Task, polaris: Polaris) -> None:
-    """What answers 429 may stand in front of a service that has the job, and lists it late."""
+    """The 429 may come from a proxy in front of a service that has the job and lists it late."""
     task.wire.posts = ["429 with effect"]
     task.wire.visible_after = visible_after
     submitted = task.submit(polaris.spec(mode))
@@ -53,7 +53,7 @@ def test_throttled_with_effect_adopts_the_job(visible_after: int, mode: str, tas
 
 
 def test_throttled_with_effect_without_marker_append_refuses(task: Task, polaris: Polaris) -> None:
-    """The job that asks for the same may be this task's."""
+    """The equivalent job may be this task's."""
     task.wire.echoes_markers = False
     task.wire.posts = ["429 with effect"]
     with pytest.raises(PolarisGuardError, match=r"and Polaris job .[0-9a-f-]{36}. .* has the same spec but no marker"):
@@ -64,7 +64,7 @@ def test_throttled_with_effect_without_marker_append_refuses(task: Task, polaris
 
 
 def test_throttled_with_effect_without_marker_replace_adopts(task: Task, polaris: Polaris) -> None:
-    """A replace that asks for the same does the same, whoever submitted it."""
+    """An equivalent replace has the same effect, whoever submitted it."""
     task.wire.echoes_markers = False
     task.wire.posts = ["429 with effect"]
     assert task.submit(polaris.replace()).outcome == "adopted"
@@ -73,7 +73,7 @@ def test_throttled_with_effect_without_marker_replace_adopts(task: Task, polaris
 
 @pytest.mark.parametrize("mode", MODES)
 def test_throttled_five_minutes_gives_up(mode: str, task: Task, polaris: Polaris) -> None:
-    """The pauses are bounded; the next try looks first."""
+    """The pauses are limited; the next try searches first."""
     task.wire.posts = [throttled()] * 9
     with pytest.raises(PolarisThrottledError):
         task.submit(polaris.spec(mode))
@@ -84,7 +84,7 @@ def test_throttled_five_minutes_gives_up(mode: str, task: Task, polaris: Polaris
 
 
 def test_throttled_writes_down_when_each_post_went_out(task: Task, polaris: Polaris) -> None:
-    """A worker that dies in the last POST left a record by which the retry waits long enough for its job."""
+    """A worker that dies in the last POST left a record, so that the retry waits long enough for its job."""
     assert task.store is not None
     sent: list[Any] = []
     task.store.before_set = lambda value: sent.append(value["sent"])
@@ -98,7 +98,7 @@ def test_throttled_writes_down_when_each_post_went_out(task: Task, polaris: Pola
 
 
 def test_throttled_killed_in_the_pause_sends_nothing_more(task: Task, polaris: Polaris) -> None:
-    """A killed task has no minute to wait."""
+    """A killed task can't wait a minute."""
     task.wire.posts = [throttled()]
     task.wire.clock.at(3, lambda: setattr(task.kill, "is_killed", True))  # type: ignore[attr-defined]
     with pytest.raises(PolarisJobCanceledError):
@@ -107,7 +107,7 @@ def test_throttled_killed_in_the_pause_sends_nothing_more(task: Task, polaris: P
 
 
 def test_throttled_and_list_out_of_order_raises_the_429(task: Task, polaris: Polaris) -> None:
-    """Without a look nothing is sent again; the next try looks."""
+    """Without a search nothing is sent again; the next try searches."""
     task.wire.posts = ["429 with effect"]
     task.wire.list_errors = [PolarisTransportError("gone")]
     with pytest.raises(PolarisThrottledError):

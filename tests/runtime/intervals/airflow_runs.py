@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the Airflow at hand makes of a schedule: the runs that its own code plans, and the context of a task in one."""
+"""Runs that the tested Airflow's own code plans for a schedule, and the context of a task in one."""
 
 from __future__ import annotations
 
@@ -41,11 +41,7 @@ class Planned:
 
 
 def author(name: str) -> Any:
-    """
-    Return a class that DAG authors use, by its name.
-
-    :raises LookupError: This Airflow doesn't have it.
-    """
+    """Return a class that DAG authors use, by its name; a LookupError if this Airflow doesn't have it."""
     from airflow.providers.common.compat import sdk as compat
 
     places = ["airflow.sdk", *(f"airflow.timetables.{name}" for name in ("interval", "trigger", "events", "datasets"))]
@@ -60,7 +56,7 @@ def author(name: str) -> Any:
 
 
 def in_scheduler(dag: Any) -> Any:
-    """Return the DAG as the scheduler sees it: written to its JSON and read again."""
+    """Return the DAG as the scheduler has it: serialized to JSON and deserialized."""
     if AIRFLOW_VERSION >= (3, 2):
         from airflow.serialization.serialized_objects import DagSerialization as Serialization
     else:
@@ -69,7 +65,7 @@ def in_scheduler(dag: Any) -> Any:
 
 
 def scheduled(dag: Any) -> Planned | None:
-    """Return the first run of the schedule, from the DAG's start on; None if there is none."""
+    """Return the first run of the schedule from the DAG's start on; None if there is none."""
     import pendulum
     from airflow.timetables.base import TimeRestriction
 
@@ -99,7 +95,7 @@ def backfilled(dag: Any, first: datetime, last: datetime) -> list[Planned] | Non
 
 
 def manual(dag: Any, at: datetime | None, key: str | None = None, conf: dict[str, Any] | None = None) -> Planned:
-    """Return the run that the REST API makes, which is what the UI calls."""
+    """Return the run that the REST API creates, which the UI calls."""
     serialized = in_scheduler(dag)
     if AIRFLOW_VERSION < (3, 0):
         import pendulum
@@ -166,7 +162,7 @@ def context(dag: Any, task_id: str, run: Planned) -> Any:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Ignore what Airflow warns itself of."""
+    """Ignore warnings that Airflow causes itself."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -198,7 +194,7 @@ def _context_of_2(dag: Any, task_id: str, run: Planned) -> Any:
     )
     instance = TaskInstance(dag.get_task(task_id), run_id="run")
     set_committed_value(instance, "dag_run", made)
-    no_runs = SimpleNamespace(scalar=lambda *_: None)  # asked for the run before, which there is none
+    no_runs = SimpleNamespace(scalar=lambda *_: None)  # requests the previous run, which doesn't exist
     return instance.get_template_context(session=no_runs)
 
 
@@ -221,7 +217,7 @@ def _context_of_3(dag: Any, task_id: str, run: Planned) -> Any:
         state="running",
         conf=run.conf,
         consumed_asset_events=[],
-        # What a version doesn't tell its workers isn't among the fields.
+        # A field that a version doesn't send to its workers is missing here.
         **{name: value for name, value in fields.items() if name in DagRun.model_fields},
     )
     instance = RuntimeTaskInstance.model_construct(

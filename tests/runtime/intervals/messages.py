@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words with which a task fails whose run has no interval, an empty one, or none that fits."""
+"""The messages of tasks whose run has no interval, an empty one, or none that fits."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def at(text: str) -> str:
 
 def empty_cron(when: str, expression: str = "0 0 * * *") -> Fails:
     return Fails(
-        f"this run's data interval is empty: it starts and ends at {at(when)}, as runs of a plain cron schedule do "
-        "since Airflow 3. Two lines in the DAG file give each run its period:\n"
+        f"this run's data interval is empty: it starts and ends at {at(when)}. Since Airflow 3, runs of a plain cron "
+        "schedule have no period. Two lines in the DAG file give each run its period:\n"
         "    from airflow.timetables.interval import CronDataIntervalTimetable\n"
         f"    schedule=CronDataIntervalTimetable({expression!r}, timezone='UTC'),\n"
         "Or schedule it with partitions (CronPartitionTimetable, PartitionedAssetTimetable), or set "
@@ -25,8 +25,8 @@ def empty_cron(when: str, expression: str = "0 0 * * *") -> Fails:
 
 def empty_delta(when: str) -> Fails:
     return Fails(
-        f"this run's data interval is empty: it starts and ends at {at(when)}, as runs of a plain timedelta do since "
-        "Airflow 3. Two lines in the DAG file give each run its period:\n"
+        f"this run's data interval is empty: it starts and ends at {at(when)}. Since Airflow 3, runs of a plain "
+        "timedelta have no period. Two lines in the DAG file give each run its period:\n"
         "    from airflow.timetables.interval import DeltaDataIntervalTimetable\n"
         "    schedule=DeltaDataIntervalTimetable(datetime.timedelta(days=1)),\n"
         "Or schedule it with partitions (CronPartitionTimetable, PartitionedAssetTimetable), or set "
@@ -36,16 +36,16 @@ def empty_delta(when: str) -> Fails:
 
 def empty_other(when: str, kind: str) -> Fails:
     return Fails(
-        f"this run's data interval is empty: it starts and ends at {at(when)}, as that of a DAG with {kind} may be. "
-        "Set interval='START/END', for example interval='{{ params.interval }}', or schedule the DAG with data "
-        "intervals or partitions."
+        f"this run's data interval is empty: it starts and ends at {at(when)}, which is possible for a DAG with "
+        f"{kind}. Set interval='START/END', for example interval='{{{{ params.interval }}}}', or schedule the DAG with "
+        "data intervals or partitions."
     )
 
 
 NO_INTERVAL = Fails(
-    "this run has no interval: it has neither a data interval nor a partition, as a run that was triggered by hand or "
-    "by an asset may have. Set interval='START/END', or trigger the run with a logical date that has a data interval "
-    "or with a partition key."
+    "this run has no interval: it has neither a data interval nor a partition, which is possible for a run that was "
+    "triggered manually or by an asset. Set interval='START/END', or trigger the run with a logical date that has a "
+    "data interval or with a partition key."
 )
 
 
@@ -67,14 +67,15 @@ def unaligned(interval: str, nearest: str, zone: str = "", granularity: str = "d
 
 def no_date(key: str) -> Fails:
     return Fails(
-        f"partition {key!r} is not a date: an interval can be made of a key like '2025', '2025-06', '2025-06-01', "
-        "'2025-06-01T07', '2025-06-01T07:00:00', '2025-Q2' or '2025-06-02 (W23)'. Set interval='START/END'."
+        f"partition {key!r} is not a date: an interval can be derived from a key such as '2025', '2025-06', "
+        "'2025-06-01', '2025-06-01T07', '2025-06-01T07:00:00', '2025-Q2' or '2025-06-02 (W23)'. Set "
+        "interval='START/END'."
     )
 
 
 def no_length(key: str) -> Fails:
     return Fails(
-        f"partition {key!r} doesn't say how long it is: the schedule has no rollup window and no cron expression, and "
-        "a key down to the second may be an hour or a day. Set partition_grain, for example partition_grain='hour', or "
-        "set interval='START/END'."
+        f"partition {key!r} has an unknown length: the schedule has no rollup window and no cron expression, and a key "
+        "with seconds may stand for an hour or a day. Set partition_grain, for example partition_grain='hour', or set "
+        "interval='START/END'."
     )

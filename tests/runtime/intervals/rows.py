@@ -25,7 +25,7 @@ from tests.runtime.intervals.airflow_runs import Planned, quiet
 from tests.runtime.intervals.messages import Fails
 
 START = datetime(2024, 1, 1, tzinfo=timezone.utc)  # a Monday
-#: When somebody triggers a run; a Friday.
+#: When a user triggers a run; a Friday.
 BY_HAND = datetime(2024, 3, 15, 12, 34, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
 
@@ -34,10 +34,10 @@ V2, V3, V32, V33 = (2, 11), (3, 0), (3, 2), (3, 3)
 
 
 class Nothing:
-    """Airflow makes no such run."""
+    """Raised if Airflow creates no such run."""
 
 
-#: This Airflow doesn't have the timetable, or the way of starting it.
+#: This Airflow doesn't have the timetable, or the way of starting a run.
 ABSENT = object()
 NONE = Nothing()
 
@@ -86,14 +86,14 @@ class Row:
 
     @property
     def here(self) -> Any:
-        """What is expected of the Airflow at hand."""
+        """The expected result for the tested Airflow."""
         if not isinstance(self.expected, dict):
             return self.expected
         return self.expected[max(since for since in self.expected if since <= AIRFLOW_VERSION)]
 
     @property
     def wanted(self) -> list[Any]:
-        """The interval of each run as a job has it, or the words with which its task fails."""
+        """The interval of each run as a job has it, or the message with which its task fails."""
         if self.here is NONE:
             return []
         expected = self.here if isinstance(self.here, tuple) else (self.here,)
@@ -101,7 +101,7 @@ class Row:
 
     @property
     def found(self) -> list[Any]:
-        """The same as the operator has it."""
+        """The same as the operator computes it."""
         with quiet():
             with DAG(
                 "koalas", schedule=self.schedule(), start_date=START, params={"interval": None, "grain": None}
@@ -114,7 +114,7 @@ class Row:
 
 
 def rows_here(table: list[Row]) -> list[Row]:
-    """Return the rows whose runs the Airflow at hand makes."""
+    """Return the rows whose runs the tested Airflow creates."""
     return [row for row in table if row.here is not ABSENT]
 
 
@@ -139,7 +139,7 @@ class _Tables:
 
 
 def _interval_of(dag: Any, run: Planned, partition: str) -> Any:
-    """Render the task as Airflow does and return what its job would replace, or what it fails with."""
+    """Render the task as Airflow does, and return what its job would replace, or its error."""
     task = dag.get_task("rollup")
     context = airflow.context(dag, "rollup", run)
     task.render_template_fields(context)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs of partitions that come from assets: what their keys stand for, mapped and rolled up."""
+"""Runs of partitions that come from assets: the meaning of their keys, mapped and rolled up."""
 
 from __future__ import annotations
 
@@ -169,5 +169,5 @@ TABLE = [
 
 @pytest.mark.parametrize("row", rows_here(TABLE), ids=lambda row: row.what)
 def test_interval_of_a_run_is_that_of_the_table(row: Row) -> None:
-    """Each run that this Airflow makes has the interval that the table names, or fails with its words."""
+    """Each run that this Airflow creates has the interval of the table, or fails with its message."""
     assert row.found == row.wanted

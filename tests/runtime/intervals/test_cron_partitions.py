@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs of partitions that a cron expression makes: what their keys stand for."""
+"""Runs of partitions of a cron expression: the meaning of their keys."""
 
 from __future__ import annotations
 
@@ -79,9 +79,9 @@ TABLE = [
         since(
             V32,
             Fails(
-                "partition '2024-01-01' looks like one day, but the next by cron '0 6 * * 1' is of "
-                "2024-01-08T06:00:00.000Z, so that the time between would be in no partition. Set partition_grain, to "
-                "'day' if that is meant, or set interval='START/END'."
+                "partition '2024-01-01' has the format of one day, but the next partition by cron '0 6 * * 1' starts "
+                "at 2024-01-08T06:00:00.000Z, so the time between would be in no partition. Set partition_grain (to "
+                "'day' if that is intended), or set interval='START/END'."
             ),
         ),
     ),
@@ -120,7 +120,7 @@ TABLE = [
     Row(
         "partitions of local days, the clocks change",
         cron_partition("0 0 * * *", "Europe/Berlin"),
-        # Airflow 3.2 writes these keys in UTC and tells a task no date; later ones in the timetable's zone.
+        # Airflow 3.2 writes these keys in UTC and passes no date to a task; later ones use the timetable's zone.
         by_hand(None, "2024-03-31T00:00:00" if AIRFLOW_VERSION >= V33 else "2024-03-30T23:00:00"),
         since(V32, "2024-03-30T23/2024-03-31T22"),
         "hour",
@@ -144,5 +144,5 @@ TABLE = [
 
 @pytest.mark.parametrize("row", rows_here(TABLE), ids=lambda row: row.what)
 def test_interval_of_a_run_is_that_of_the_table(row: Row) -> None:
-    """Each run that this Airflow makes has the interval that the table names, or fails with its words."""
+    """Each run that this Airflow creates has the interval of the table, or fails with its message."""
     assert row.found == row.wanted

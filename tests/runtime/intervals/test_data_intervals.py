@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs with a data interval of their own: hours to years, scheduled, by hand and in a backfill, and local days."""
+"""Runs with a data interval: hours to years, scheduled, manual and in a backfill, and local days."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.runtime.intervals.rows import DAY, Row, backfill, by_hand, first, row
 from tests.runtime.intervals.timetables import cron_data, scheduler_class
 
 TABLE = [
-    # Data intervals: the same on every version, in the scheduler, by hand and in a backfill.
+    # Data intervals: the same with every version, scheduled, manual and in a backfill.
     Row("hours, scheduled", cron_data("0 * * * *"), first, "2024-01-01T00/2024-01-01T01", "hour"),
     Row("hours, by hand", cron_data("0 * * * *"), by_hand(), "2024-03-15T11/2024-03-15T12", "hour"),
     Row(
@@ -108,5 +108,5 @@ TABLE = [
 
 @pytest.mark.parametrize("row", rows_here(TABLE), ids=lambda row: row.what)
 def test_interval_of_a_run_is_that_of_the_table(row: Row) -> None:
-    """Each run that this Airflow makes has the interval that the table names, or fails with its words."""
+    """Each run that this Airflow creates has the interval of the table, or fails with its message."""
     assert row.found == row.wanted

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs without a schedule that gives them data intervals: plain ones, none at all, and assets without partitions."""
+"""Runs without data intervals of their schedule: plain schedules, no schedule, and assets without partitions."""
 
 from __future__ import annotations
 
@@ -127,5 +127,5 @@ TABLE = [
 
 @pytest.mark.parametrize("row", rows_here(TABLE), ids=lambda row: row.what)
 def test_interval_of_a_run_is_that_of_the_table(row: Row) -> None:
-    """Each run that this Airflow makes has the interval that the table names, or fails with its words."""
+    """Each run that this Airflow creates has the interval of the table, or fails with its message."""
     assert row.found == row.wanted

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The schedules of the tables, made with the classes of the Airflow at hand."""
+"""The schedules of the tables, made with the classes of the tested Airflow."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def events() -> Any:
 
 
 def scheduler_class(module: str, name: str, *arguments: Any, **more: Any) -> Callable[[], Any]:
-    """Make a timetable of the scheduler's own class, which may stand in a DAG file, too."""
+    """Create a timetable of the scheduler's own class, which a DAG file may contain, too."""
     return lambda: getattr(importlib.import_module(f"airflow.timetables.{module}"), name)(*arguments, **more)
 
 

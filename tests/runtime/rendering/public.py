@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All operators, sensors and task groups of the package, found by looking, and instances of them to render."""
+"""All operators, sensors and task groups of the package, found by introspection, and instances to render."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import DAG
 import airflow_provider_polaris
 from airflow_provider_polaris.runtime.compat import BaseOperator, TaskGroup
 
-#: Arguments that have to be more than text, for the classes to be made at all.
+#: Arguments that must be more than text, so that the classes can be instantiated.
 _REQUIRED = {"copy_arguments": {}, "job_arguments": {}}
 
 
@@ -36,7 +36,7 @@ GROUPS: list[Any] = _classes(TaskGroup)
 
 
 def parameters(cls: type) -> Iterator[inspect.Parameter]:
-    """Yield what a class takes, but for what is Airflow's."""
+    """Yield the arguments of a class, without Airflow's own."""
     for each in cls.__mro__:
         if each.__module__.startswith("airflow_provider_polaris.") and "__init__" in vars(each):
             for parameter in inspect.signature(each.__init__).parameters.values():
@@ -45,19 +45,19 @@ def parameters(cls: type) -> Iterator[inspect.Parameter]:
 
 
 def required(cls: type) -> dict[str, Any]:
-    """Return arguments with which an instance can be made."""
+    """Return arguments with which an instance can be created."""
     names = [each.name for each in parameters(cls) if each.default is inspect.Parameter.empty]
     return {name: _REQUIRED.get(name, "x") for name in names}
 
 
 def dag(*, native: bool, **arguments: Any) -> Any:
-    """Return a DAG that renders natively, or not."""
+    """Return a DAG with or without native rendering."""
     start = datetime(2024, 6, 1, tzinfo=timezone.utc)
     return DAG("koalas", schedule=None, start_date=start, render_template_as_native_obj=native, **arguments)
 
 
 def make(cls: type, /, *, native: bool, dag_arguments: Any = None, **arguments: Any) -> Any:
-    """Return an operator of a DAG of its own."""
+    """Return an operator in its own DAG."""
     with dag(native=native, **(dag_arguments or {})):
         return cls(**{"task_id": "task", **required(cls), **arguments})
 

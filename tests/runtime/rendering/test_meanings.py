@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of what each argument means has every argument, and every field of the specs that the package knows."""
+"""The table of kinds has every argument, and every known field of the specs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ANNOTATIONS = {(cls.__name__, each.name): str(each.annotation) for cls in OPERAT
 
 @pytest.mark.parametrize("cls, name", FIELDS)
 def test_meaning_of_an_argument_is_that_of_its_annotation(cls: str, name: str) -> None:
-    """What can only be text is text; what can be a list or an object is read as one; nothing else is in the table."""
+    """A text argument is text, and one that can be a list or an object is parsed; the table has no others."""
     words = set(re.findall(r"\w+", ANNOTATIONS[cls, name])) - {"None"}
     meaning = ARGUMENTS.get(name, OPEN)
     if words == {"Any"}:  # results of other tasks
@@ -51,7 +51,7 @@ def test_table_has_no_argument_that_is_gone() -> None:
     ],
 )
 def test_meaning_of_a_field_of_a_spec_is_that_of_its_model(model: type[BaseModel]) -> None:
-    """Text is text, truth values and numbers are settings, lists and objects are read as such."""
+    """Texts stay text, booleans and numbers are settings, lists and objects are parsed."""
     _compare(model, ARGUMENTS["spec"], model.__name__)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whole DAG runs with native rendering: what reaches Polaris is what was written."""
+"""Whole DAG runs with native rendering: Polaris receives what the user wrote."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def tables(polaris: Any) -> set[str]:
 
 @pytest.mark.compat
 def test_drop_takes_the_tables_that_were_named(airflow_db: Any, polaris: Any, tmp_path: Any) -> None:
-    """Alone, from a param, mapped both ways, and from a file: 2024_01 to 2024_05 go, and 202401 to 202405 stay."""
+    """Alone, from a param, mapped both ways, and from a file: 2024_01 to 2024_05 are used, not 202401 to 202405."""
     for month in range(1, 6):
         create(polaris, f"2024_0{month}", f"20240{month}")
     spec = {"type": "drop_table", "target": {"type": "table", "tableName": "{{ params.five }}"}, "softDelete": True}
@@ -90,7 +90,7 @@ def test_number_in_the_place_of_a_name_drops_nothing(airflow_db: Any, polaris: A
 
 
 def test_texts_reach_polaris_as_they_are_written(airflow_db: Any, polaris: Any) -> None:
-    """Quotes, numbers and final newlines in expressions; lists and objects of params, truth values and numbers."""
+    """Quotes, numbers and final newlines in expressions; lists and objects of params, booleans and numbers."""
     with DAG(
         "native_texts",
         params={
@@ -148,7 +148,7 @@ def test_texts_reach_polaris_as_they_are_written(airflow_db: Any, polaris: Any) 
 
 
 def test_task_group_hands_texts_on_as_they_are_written(airflow_db: Any, polaris: Any) -> None:
-    """Its mapped tasks have names and constants as the group was given them."""
+    """Its mapped tasks have the names and constants of the group."""
     with DAG("native_group", params={"measures": {"n": "COUNT(*)"}}, **COMMON) as dag:
         ingest = PolarisJobOperator(task_id="ingest", spec=INGEST)
         group = PolarisBackfillTaskGroup(

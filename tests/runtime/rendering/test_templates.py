@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a template becomes: text where text is meant, and elsewhere, if the DAG renders natively, what it stands for."""
+"""The result of a template: text for text arguments, otherwise the value of the expression in a native DAG."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def rendered(cls: type, name: str, value: Any, native: bool, **params: Any) -> A
 @pytest.mark.parametrize("text", KEPT)
 @pytest.mark.parametrize("template", ["{{ params.p }}", MACRO, BLOCK])
 def test_template_of_text_is_that_text(native: bool, text: str, template: str) -> None:
-    """A name, an expression, an element of a list, a field of a spec: as the param has it, on any way through Jinja."""
+    """A name, an expression, an element of a list, a field of a spec: equal to the param, on any path through Jinja."""
     for cls, name in ((PolarisDropTableOperator, "table_name"), (PolarisDataSensor, "filter_expression")):
         assert rendered(cls, name, template, native, p=text) == text
     nested = {
@@ -67,7 +67,7 @@ def test_template_of_text_is_that_text(native: bool, text: str, template: str) -
 
 @both
 def test_template_of_a_number_is_text_where_text_is_meant(native: bool) -> None:
-    """As in any text: the number is written out. Where text is not meant, nothing is written out natively."""
+    """As in any text, the number is formatted. Other arguments are not formatted in a native DAG."""
     assert rendered(PolarisDropTableOperator, "table_name", "{{ params.n }}", native, n=202406) == "202406"
     assert rendered(PolarisDropTableOperator, "table_name", "{{ params.a }}_{{ params.b }}", native, a=2024, b=6) == (
         "2024_6"
@@ -101,7 +101,7 @@ def test_macros_of_the_dag_are_there_and_the_context_wins(native: bool) -> None:
 
 @both
 def test_final_newline_of_a_template_stays(native: bool) -> None:
-    """Jinja would take one away; a text has none more and none less than it was written with."""
+    """Jinja would remove one; a text keeps exactly the newlines with which it was written."""
     for newlines in ("", "\n", "\n\n"):
         found = rendered(PolarisDataSensor, "filter_expression", "\"x\" = '{{ params.p }}'" + newlines, native, p="a")
         assert found == "\"x\" = 'a'" + newlines
@@ -111,14 +111,14 @@ def test_final_newline_of_a_template_stays(native: bool) -> None:
 
 @both
 def test_none_and_instants_in_the_place_of_text_are_text(native: bool) -> None:
-    """As an ordinary DAG has them; the arguments that may be left out read the text None."""
+    """As in an ordinary DAG; optional arguments parse the text None."""
     assert rendered(PolarisTableToTableOperator, "interval", "{{ params.i }}", native, i=None) == "None"
     assert rendered(PolarisDataSensor, "up_to", "{{ params.i }}", native, i=timedelta(hours=1)) == "1:00:00"
 
 
 @both
 def test_keys_are_left_alone(native: bool) -> None:
-    """As Airflow leaves them, with marks and without."""
+    """As Airflow leaves them, with template marks and without."""
     for name in ("dimensions", "context"):
         value = {"'city'": "x", "{{ params.p }}": "y", 2024: "z"}
         assert rendered(PolarisTableToTableOperator, name, value, native, p="a") == value
@@ -126,7 +126,7 @@ def test_keys_are_left_alone(native: bool) -> None:
 
 @both
 def test_other_marks_of_a_dag_count(native: bool) -> None:
-    """What is no mark for the DAG's Jinja is text, and what is one is rendered."""
+    """Text without marks of the DAG's Jinja stays text, and its marks are rendered."""
     marks = {"variable_start_string": "[[", "variable_end_string": "]]", "line_statement_prefix": "%%"}
     operator = render(
         PolarisDropTableOperator,
@@ -164,7 +164,7 @@ VALUES = [
 @pytest.mark.parametrize("template", ["{{ params.v }}", "{{ params.v }}\n", "{% if true %}{{ params.v }}{% endif %}"])
 @pytest.mark.parametrize("name, value", VALUES)
 def test_native_template_of_a_value_is_that_value(name: str, value: Any, template: str) -> None:
-    """Lists, objects, truth values, numbers, spans and None, where they are meant."""
+    """Lists, objects, booleans, numbers, timedeltas and None, if the argument allows them."""
     assert rendered(PolarisTableToTableOperator, name, template, True, v=value) == value
     if name not in ("cancel_on_kill", "poll_interval", "timeout"):
         arguments = {name: template}
@@ -173,12 +173,12 @@ def test_native_template_of_a_value_is_that_value(name: str, value: Any, templat
 
 @pytest.mark.parametrize("name, value", VALUES)
 def test_ordinary_template_of_a_value_is_text(name: str, value: Any) -> None:
-    """As it always was; the operators read what can be read."""
+    """As before; the operators parse what can be parsed."""
     assert rendered(PolarisTableToTableOperator, name, "{{ params.v }}", False, v=value) == str(value)
 
 
 def test_native_template_of_a_value_in_a_spec_is_that_value() -> None:
-    """All of it, a part of it, and fields that this package doesn't know."""
+    """All of it, a part of it, and fields that this package doesn't define."""
     spec = {
         "type": "batch",
         "source": "{{ params.source }}",
@@ -220,7 +220,7 @@ def test_native_template_of_a_value_in_a_spec_is_that_value() -> None:
     ],
 )
 def test_native_text_of_a_list_or_an_object_is_read_and_no_other(name: str, template: str, value: Any) -> None:
-    """JSON, and Python as Airflow reads it; a single name stays a name."""
+    """JSON, and Python as Airflow parses it; a single name stays a name."""
     from airflow_provider_polaris.operators.polaris import PolarisDeleteDataOperator
 
     cls = PolarisTableToTableOperator if name in PolarisTableToTableOperator.template_fields else None
@@ -235,7 +235,7 @@ def test_native_template_without_output_is_none() -> None:
 
 @both
 def test_undefined_fails_and_names_what_is_missing(native: bool) -> None:
-    """In any argument, whatever it means."""
+    """In any argument of any kind."""
     for name in ("source_table", "dimensions", "cancel_on_kill"):
         with pytest.raises(UndefinedError, match="'nope' is undefined"):
             rendered(
@@ -248,7 +248,7 @@ def test_undefined_fails_and_names_what_is_missing(native: bool) -> None:
 
 
 def _result(value: Any) -> Any:
-    """Return what this Airflow takes for a reference that it has to resolve."""
+    """Return what this Airflow treats as a reference to resolve."""
     if AIRFLOW_VERSION < (3, 0):
         from airflow.template.templater import LiteralValue
     else:
@@ -259,7 +259,7 @@ def _result(value: Any) -> Any:
 @both
 @pytest.mark.parametrize("value", [202406, ["a"], "{{ params.p }}", {"a": "'b'"}])
 def test_results_of_other_tasks_are_not_rendered(native: bool, value: Any) -> None:
-    """They are data: what looks like a template in them is text, and a number is refused by who wants text."""
+    """They are data: template marks in them stay text, and text arguments refuse a number."""
     for name in ("source_table", "dimensions", "context"):
         assert rendered(PolarisTableToTableOperator, name, _result(value), native, p="x") == value
     assert rendered(PolarisTableToTableOperator, "dimensions", {"a": _result(value)}, native, p="x") == {"a": value}
@@ -267,7 +267,7 @@ def test_results_of_other_tasks_are_not_rendered(native: bool, value: Any) -> No
 
 @both
 def test_values_that_a_mapped_task_resolved_are_not_rendered(native: bool) -> None:
-    """Airflow gives their ids; a file of that name isn't read either."""
+    """Airflow passes their ids; a file of that name isn't read either."""
     operator = make(PolarisJobOperator, native=native)
     for name, value in (("polaris_conn_id", "{{ params.p }}"), ("spec", "{{ x }}.json"), ("spec", ["{{ params.p }}"])):
         setattr(operator, name, value)
@@ -295,7 +295,7 @@ def test_other_containers_and_objects_with_fields_are_rendered(native: bool) -> 
 
 @both
 def test_fields_of_a_subclass_keep_native_values(native: bool) -> None:
-    """Nothing is known about them: lists stay lists, and texts stay texts."""
+    """Their kind is unknown: lists stay lists, and texts stay texts."""
 
     class Own(PolarisJobSensor):
         template_fields = (*PolarisJobSensor.template_fields, "tags")
@@ -310,7 +310,7 @@ def test_fields_of_a_subclass_keep_native_values(native: bool) -> None:
 
 @both
 def test_template_files_are_read_for_specs_only(native: bool, tmp_path: Any) -> None:
-    """A mapped task reads them while it renders; their texts are kept, and a text inside a spec names no file."""
+    """A mapped task parses them while it renders; their texts are kept, and a text inside a spec names no file."""
     (tmp_path / "job.json").write_text(
         '{"target": {"tableName": "{{ params.p }}"}, "replaceAll": {{ params.b | tojson }}}\n'
     )
@@ -339,7 +339,7 @@ def test_template_files_are_read_for_specs_only(native: bool, tmp_path: Any) -> 
 @pytest.mark.skipif(AIRFLOW_VERSION < (3, 2), reason="since Airflow 3.2 a task can say how it is rendered")
 @both
 def test_what_a_task_says_of_its_rendering_wins(native: bool) -> None:
-    """Over what its DAG says."""
+    """It overrides the DAG's setting."""
     arguments = {"table_name": "{{ params.p }}", "timeout": "{{ params.n }}"}
     operator = render(
         PolarisDropTableOperator,
@@ -353,14 +353,14 @@ def test_what_a_task_says_of_its_rendering_wins(native: bool) -> None:
 
 @both
 def test_text_is_rendered_in_the_sandbox(native: bool) -> None:
-    """By the environment that isn't native, whatever the DAG says."""
+    """By the environment that isn't native, whatever the DAG sets."""
     with pytest.raises(SecurityError, match="access to attribute '__class__' of 'str' object is unsafe"):
         rendered(PolarisDropTableOperator, "table_name", "{{ params.p.__class__ }}", native, p="x")
 
 
 @both
 def test_task_without_a_dag_is_rendered_the_same_way(native: bool) -> None:
-    """With the environment that it is given."""
+    """With the given environment."""
     from jinja2.nativetypes import NativeEnvironment
     from jinja2.sandbox import SandboxedEnvironment
 

@@ -14,7 +14,7 @@ from airflow_provider_polaris.operators.polaris import PolarisTableToTableOperat
 from airflow_provider_polaris.runtime.argument_kinds import ARGUMENTS, TEXT
 from tests.runtime.rendering.public import GROUPS, OPERATORS, dag, make, parameters
 
-#: Look like Python, JSON, numbers or half a template, or end in what Jinja takes away.
+#: Look like Python, JSON, numbers or half a template, or end in characters that Jinja removes.
 TEMPTING = [
     "2024_06", "1", "-1", "0x10", "1e5", "1.50", "True", "None", "'city'", '"session length"', "'a' 'b'", "b'x'",
     "[1]", '["city"]', "{'a': 1}", "(1, 2)", "...", "x\n", "x\n\n", "x\r\n", " x ", "\t1", "}} %} #}", "{ {", "{",
@@ -37,7 +37,7 @@ VALUES = st.recursive(
 
 
 def test_there_are_classes_to_look_at() -> None:
-    """The search below finds what users import, and the tasks of the groups."""
+    """The search below finds the classes that users import, and the tasks of the groups."""
     names = {each.__name__ for each in [*OPERATORS, *GROUPS]}
     assert names >= {
         "AgeOutCopyOperator",
@@ -60,7 +60,7 @@ def test_there_are_classes_to_look_at() -> None:
 @pytest.mark.parametrize("native", [True, False], ids=["native", "ordinary"])
 @pytest.mark.parametrize("cls", OPERATORS, ids=lambda cls: cls.__name__)
 def test_text_without_marks_is_unchanged_in_every_field(cls: type, native: bool) -> None:
-    """Alone and inside lists, objects and tuples, keys included; on the way of mapped tasks, too."""
+    """Alone and inside lists, objects and tuples, keys included; also in mapped tasks."""
     operator = make(cls, native=native)
     environment = operator.get_template_env()
 
@@ -88,7 +88,7 @@ def test_text_without_marks_is_unchanged_in_every_field(cls: type, native: bool)
 
 
 def _texts_of(group: Any) -> set[str]:
-    """Return which arguments of a task group mean text: its own, and those of the operator behind it."""
+    """Return the text arguments of a task group: its own, and those of its operator."""
     own = {each.name for each in parameters(group)}
     handed_on = {each.name for each in parameters(PolarisTableToTableOperator)} - sys.modules[group.__module__]._DECIDED
     return {name for name in own | handed_on if ARGUMENTS.get(name) is TEXT}
@@ -97,7 +97,7 @@ def _texts_of(group: Any) -> set[str]:
 @pytest.mark.parametrize("native", [True, False], ids=["native", "ordinary"])
 @pytest.mark.parametrize("cls", GROUPS, ids=lambda cls: cls.__name__)
 def test_text_without_marks_goes_through_a_task_group_unchanged(cls: type, native: bool) -> None:
-    """Every task of the group has its arguments after rendering as the group was given them."""
+    """After rendering, every task of the group has its arguments as they were passed to the group."""
     names = _texts_of(cls)
     assert names >= {"source_table", "target_table", "interval", "polaris_conn_id", "filter_expression", "on_shrink"}
 

@@ -18,7 +18,7 @@ NOON = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 
 
 def publish(world: World) -> None:  # noqa: F811
-    """Make segments of what was streamed."""
+    """Publish streamed rows as segments."""
     world.control("POST", f"/tables/{quote(world.source)}/handoff")
 
 
@@ -31,7 +31,7 @@ def sensor(world: World, **arguments: Any) -> PolarisDataSensor:  # noqa: F811
 
 @pytest.fixture(autouse=True)
 def _only_the_fake_clock(clock, monkeypatch, airflow_sleeps, no_retries) -> None:  # noqa: F811
-    """Let package and Airflow's own loop for sensors sleep on the fake clock, and nothing sleep in real time."""
+    """Let the package and Airflow's own sensor loop sleep on the fake clock, and never in real time."""
     monkeypatch.setattr("airflow_provider_polaris.runtime.clock.CLOCK", clock)
 
 
@@ -43,5 +43,5 @@ def context(ti: FakeTI) -> dict[str, Any]:  # noqa: F811
 
 @pytest.fixture
 def lines(logged: Any) -> Any:
-    """Return a function that gives what sensors and triggers logged, as ``LEVEL text``."""
+    """Return a function that returns the log lines of sensors and triggers, as ``LEVEL text``."""
     return logged(PolarisDataSensor, PolarisDataTrigger, without=("Success criteria met",))  # Airflow's own

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the rendered arguments of the sensor ask for, and the sentence for those that ask for nothing sensible."""
+"""The condition that the sensor's rendered arguments describe, and the message for invalid ones."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def minutes_before(moment: datetime, minutes: float) -> datetime:
     ],
 )
 def test_arguments_ask_for(arguments: dict[str, Any], expected: DataCondition) -> None:
-    """By default the end of the run's interval; what is given takes its place."""
+    """By default the end of the run's interval; an argument replaces it."""
     assert condition(**arguments) == expected
 
 
@@ -78,7 +78,7 @@ def test_explicit_instant_needs_no_interval_of_the_run() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"table": ""}, "table is '': it needs a value. Check the template that makes it."),
+        ({"table": ""}, "table is '': it needs a value. Check the template that renders it."),
         (
             {"table": "a\u200bb"},
             (
@@ -104,19 +104,19 @@ def test_explicit_instant_needs_no_interval_of_the_run() -> None:
             {"filter_expression": "WHERE TRUE"},
             "filter_expression 'WHERE TRUE' begins with WHERE, which Polaris adds itself. Write 'TRUE'.",
         ),
-        ({"min_rows": "-1"}, "min_rows '-1' is not a whole number from 0 on."),
-        ({"min_rows": 0}, "min_rows 0 is always met. Wait for 1 or more, or leave the sensor out."),
+        ({"min_rows": "-1"}, "min_rows '-1' is not a whole number of at least 0."),
+        ({"min_rows": 0}, "min_rows 0 is always met. Wait for 1 or more, or omit the sensor."),
         (
             {"up_to": "soon"},
             "up_to 'soon' is not an ISO 8601 instant such as '2024-06-01' or '2024-06-01T00:00:00Z'.",
         ),
-        ({"up_to": "5000-01-01"}, "up_to '5000-01-01' lies after the year 4999: no data is ever there."),
+        ({"up_to": "5000-01-01"}, "up_to '5000-01-01' lies after the year 4999: no table has such data."),
         (
             {"up_to": "2024-06-01", "interval": "2024-01-01/P1D"},
             (
                 "up_to '2024-06-01T00:00:00.000Z' and interval '2024-01-01T00:00:00.000Z/2024-01-02T00:00:00.000Z' "
-                "both say until when data has to be there. Pass one of them, or min_rows too, which is counted in the "
-                "interval."
+                "both set the time up to which data is required. Pass only one of them, or add min_rows, which is "
+                "counted in the interval."
             ),
         ),
         ({"slack": "-PT5M"}, "slack '-PT5M' is negative. Write a period such as 'PT5M', or 'PT0S' for none."),
@@ -131,25 +131,25 @@ def test_explicit_instant_needs_no_interval_of_the_run() -> None:
     ],
 )
 def test_argument_that_is_wrong_is_refused(arguments: dict[str, Any], sentence: str) -> None:
-    """One sentence with the argument and the fix."""
+    """One message with the argument and the fix."""
     with pytest.raises(PolarisSpecError) as caught:
         condition(**arguments)
     assert str(caught.value) == sentence
 
 
 def test_run_without_an_interval_is_refused() -> None:
-    """The same sentence as from the operators."""
+    """The same message as in the operators."""
     with pytest.raises(PolarisSpecError) as caught:
         condition({})
     assert str(caught.value) == (
-        "this run has no interval: it has neither a data interval nor a partition, as a run that was triggered by "
-        "hand or by an asset may have. Set interval='START/END', or trigger the run with a logical date that has "
-        "a data interval or with a partition key."
+        "this run has no interval: it has neither a data interval nor a partition, which is possible for a run that "
+        "was triggered manually or by an asset. Set interval='START/END', or trigger the run with a logical date that "
+        "has a data interval or with a partition key."
     )
 
 
 def test_every_argument_but_the_times_of_the_sensor_is_templated() -> None:
-    """What differs from run to run can be written as a template."""
+    """Values that differ between runs can be templates."""
     assert set(PolarisDataSensor.template_fields) == {
         "table",
         "up_to",

@@ -20,7 +20,7 @@ BOTH = DataCondition("T", up_to=NOON, interval=DAY, min_rows=2)
 
 
 def test_select_asks_for_all_conditions_within_the_time_they_are_about() -> None:
-    """One scan; a filter can't reach beyond its brackets, not even with a comment."""
+    """One scan; a filter can't escape its brackets, not even with a comment."""
     recent = "FILTER (WHERE TIME_IN_INTERVAL(\"__time\", '2024-05-31T12:00:00.000Z/5000-01-01T00:00:00.000Z'))"
     assert select([UP_TO, MIN_ROWS]) == (
         "SELECT\n"
@@ -50,7 +50,7 @@ def test_select_of_far_apart_intervals_reads_nothing_between_them() -> None:
         (UP_TO, {"newest7": 1717243200000, "recent7": 1}, TableData(True, NOON), True),
         (UP_TO, {"newest7": "2024-06-01T11:59:59.999Z", "recent7": 1}, None, False),
         (UP_TO, {"newest7": None, "recent7": 0}, TableData(True), False),
-        # The MAX of no rows, where the service doesn't treat NULL as SQL does.
+        # The MAX of no rows, if the service doesn't treat NULL as SQL does.
         (UP_TO, {"newest7": "-146136543-09-08T08:23:32.096Z", "recent7": 0}, TableData(True), False),
         (UP_TO, None, TableData(True), False),
         (MIN_ROWS, {"rows7": 1000}, TableData(True, rows=1000), True),
@@ -64,7 +64,7 @@ def test_select_of_far_apart_intervals_reads_nothing_between_them() -> None:
 def test_read_answer_says_whether_the_data_is_there(
     condition: DataCondition, row: dict[str, Any] | None, seen: TableData | None, is_met: bool
 ) -> None:
-    """The instant itself is late enough, and the number itself is enough."""
+    """The instant itself is late enough, and the exact number is enough."""
     found = condition.read(row, 7)
 
     assert found == (seen or found)
@@ -85,7 +85,7 @@ def test_read_answer_says_whether_the_data_is_there(
     ],
 )
 def test_read_of_something_else_raises(condition: DataCondition, row: dict[str, Any], sentence: str) -> None:
-    """An answer in a new shape is no data that is missing."""
+    """An answer in a new format doesn't mean missing data."""
     with pytest.raises(PolarisProtocolError) as caught:
         condition.read(row, 0)
     assert str(caught.value) == sentence
@@ -130,6 +130,6 @@ def test_describe_says_what_is_there_and_what_is_wanted(
 
 @pytest.mark.parametrize("condition", [UP_TO, MIN_ROWS, BOTH])
 def test_condition_goes_through_json(condition: DataCondition) -> None:
-    """It crosses Airflow's database twice."""
+    """It passes through Airflow's database twice."""
     assert DataCondition.from_json(condition.to_json()) == condition
     assert all(value is None or type(value) in (str, int) for value in condition.to_json().values())

@@ -99,7 +99,7 @@ def test_deferred_sensor_ends_as_in_the_worker(
 
 
 def test_all_who_wait_for_a_table_share_one_query(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thirty tasks with twenty different conditions cost one query a tick, and each ends when its own is met."""
+    """Thirty tasks with twenty conditions cost one query per poll, and each ends when its own condition is met."""
     world.load("2024-06-01T10:00:00Z")
     day = "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"
     triggers = [trigger(world, up_to=None, interval=day, min_rows=rows, poll_interval=0.2) for rows in range(2, 21)]
@@ -136,7 +136,7 @@ def test_all_who_wait_for_a_table_share_one_query(world: World, monkeypatch: pyt
 
 
 def test_filter_that_polaris_refuses_fails_its_own_task_only(world: World) -> None:
-    """The common query breaks, so each condition gets one of its own."""
+    """The common query fails, so each condition gets its own query."""
     world.load("2024-06-01T11:59:00Z")
     world.has_no_asynchronous_sql()
 
@@ -152,7 +152,7 @@ def test_filter_that_polaris_refuses_fails_its_own_task_only(world: World) -> No
 
 
 def test_filter_that_leaves_its_brackets_is_never_sent(world: World) -> None:
-    """A row of a trigger that an earlier release wrote may have any filter; it fails its own task only."""
+    """The trigger row of an earlier release may have any filter; it fails its own task only."""
     world.load("2024-06-01T11:59:00Z")
 
     async def scenario() -> list[Any]:
@@ -172,7 +172,7 @@ def test_filter_that_leaves_its_brackets_is_never_sent(world: World) -> None:
 def test_connection_that_cannot_be_read_is_given_up_in_time(
     world: World, monkeypatch: pytest.MonkeyPatch, context: dict[str, Any]
 ) -> None:
-    """15 minutes without an answer of any kind; a retry starts from the beginning."""
+    """15 minutes without any answer; a retry starts from the beginning."""
     monkeypatch.delenv("AIRFLOW_CONN_POLARIS_DEFAULT")
     passed = [0]
 
@@ -195,7 +195,7 @@ def test_connection_that_cannot_be_read_is_given_up_in_time(
 
 
 def test_key_that_is_refused_is_read_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key was exchanged in the connection while tasks wait."""
+    """The key of the connection was replaced while tasks wait."""
     world.load("2024-06-01T11:59:00Z")
     reads = []
 
@@ -245,7 +245,7 @@ def test_timeout_of_the_deferral_looks_once_more(world: World, context: dict[str
 
 
 def test_deferral_ends_before_execution_timeout(world: World, context: dict[str, Any]) -> None:
-    """Airflow's own limit would kill a process that isn't there."""
+    """Airflow's own limit would end a process that doesn't exist."""
     world.load("2024-06-01T10:00:00Z")
     deferred = defer(sensor(world, deferrable=True, execution_timeout=timedelta(minutes=10)), context)
 
@@ -284,7 +284,7 @@ def test_event_of_something_else_is_refused() -> None:
     ],
 )
 def test_serialize_gives_json_scalars_by_which_the_trigger_is_made_again(arguments: dict[str, Any]) -> None:
-    """Nothing that a version of Airflow could encode in another way."""
+    """No value that a version of Airflow could encode differently."""
     given = {"polaris_conn_id": "other", "poll_interval": 12.5, **arguments}
     classpath, serialized = PolarisDataTrigger(**given).serialize()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sensor in the worker, on a real emulator: it sees what a job would read, and waits as its arguments say."""
+"""The sensor in the worker, on a real emulator: it counts what a job would read, and waits as configured."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def there(world: World, what: str) -> str:
 def test_streamed_rows_count_when_they_are_published(
     world: World, context: dict[str, Any], ti: FakeTI, lines: Callable[[], list[str]]
 ) -> None:
-    """Queries show them long before, and a rollup that ran then would miss them."""
+    """Queries show the rows long before, and a rollup that ran then would miss them."""
     world.load("2024-06-01T10:00:00Z")
     world.stream("2024-06-01T11:57:00Z")
     assert len(world.rows(world.source)) == 2
@@ -52,7 +52,7 @@ def test_streamed_rows_count_when_they_are_published(
 def test_min_rows_are_counted_in_the_interval_and_by_the_filter(
     world: World, context: dict[str, Any], ti: FakeTI, lines: Callable[[], list[str]]
 ) -> None:
-    """Rows outside of the interval and rows of others don't help."""
+    """Rows outside of the interval and rows that the filter excludes don't count."""
     world.load("2024-06-01T10:00:00Z", "2024-06-01T12:00:00Z", "2024-05-31T23:59:59Z")
     world.load("2024-06-01T10:00:00Z", city="Bergen")
 
@@ -141,7 +141,7 @@ def test_timeout_says_how_far_the_data_is(
 def test_project_without_asynchronous_sql_is_asked_synchronously_where_that_sees_the_same(
     world: World, context: dict[str, Any]
 ) -> None:
-    """All is precached and nothing streams in."""
+    """All data is precached and no stream writes."""
     world.load("2024-06-01T11:59:00Z")
     world.has_no_asynchronous_sql()
 
@@ -162,14 +162,14 @@ def test_published_rows_that_cannot_be_told_from_others_fail_the_sensor_at_once(
     before, after = str(caught.value).split("(POST ")
     assert before == ("the rows of the table that a job could read can't be counted: asynchronous SQL is unavailable ")
     assert after.endswith(
-        "), and synchronous SQL can't be relied on, because it sees 2 rows in table "
-        f"{world.source!r}, of which Polaris says that 1 can be read by jobs. Have asynchronous SQL enabled for the "
-        "project and allow it to the API key, or let the table precache all its data."
+        f"), and synchronous SQL is not reliable, because it counts 2 rows in table {world.source!r}, but jobs can "
+        "read 1 according to Polaris. Enable asynchronous SQL for the project and the API key, or precache all data of "
+        "the table."
     )
 
 
 def test_filter_that_polaris_refuses_fails_at_once(world: World, context: dict[str, Any]) -> None:
-    """An answer that finds fault with the question: no wait mends it."""
+    """Polaris rejects the query as wrong: waiting can't fix it."""
     world.load("2024-06-01T10:00:00Z")
     world.has_no_asynchronous_sql()
 
@@ -194,7 +194,7 @@ def test_query_that_fails_is_no_answer(world: World, context: dict[str, Any], mo
         f"gave up querying table {world.source!r}: 16 queries in a row got no answer, for 15 min. The last one "
         "failed: Polaris couldn't count rows: "
     )
-    assert end.endswith(" failed: 'a worker is gone'. A retry asks again.")
+    assert end.endswith(" failed: 'a worker is gone'. A retry counts again.")
 
 
 def test_looks_without_an_answer_are_tolerated_for_a_quarter_of_an_hour(
@@ -229,7 +229,7 @@ def test_looks_without_an_answer_are_tolerated_for_a_quarter_of_an_hour(
 
 
 def test_reschedule_mode_looks_once_a_poke(world: World, context: dict[str, Any]) -> None:
-    """Each poke is a process of its own, and a failure is a poke without a result."""
+    """Each poke is a separate process, and a failure is a poke without a result."""
     world.load("2024-06-01T10:00:00Z")
     assert not sensor(world, mode="reschedule").poke(context)
     world.control("POST", "/faults", {"effect": "status", "status": 500, "path": "/tables/", "times": 100})

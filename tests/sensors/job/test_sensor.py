@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PolarisJobSensor in poke and reschedule mode: judges as the operators do, never cancels."""
+"""PolarisJobSensor in poke and reschedule mode: evaluates as the operators do, never cancels."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ def test_timeout_in_the_worker_says_how_the_job_was(jobs, airflow_sleeps, contex
         sensor(timeout=100).execute(context)
 
     assert task_log()[-1] == (
-        f"ERROR Polaris job {JOB!r} was still 'running' when the sensor's timeout of 100 s was over; it runs on, "
-        "because a sensor cancels nothing. Raise timeout= or find out why the job takes so long. "
-        f"See {ti.xcom('polaris_job_url')}"
+        f"ERROR Polaris job {JOB!r} was still 'running' when the sensor's timeout of 100 s had passed; it runs on, "
+        "because a sensor cancels nothing. Raise timeout= or find out why the job takes so long. See "
+        f"{ti.xcom('polaris_job_url')}"
     )
 
 
 def test_poke_of_a_failed_job_fails_at_once(jobs, clock, context, ti, task_log):
-    """The same job can't end otherwise, so there is no retry; the log is copied."""
+    """The result of the job can't change, so there is no retry; the log is copied."""
     jobs.is_now("failed", health={"status": "error", "code": "internal_error", "message": "boom"})
     jobs.has(logs=[{"timestamp": None, "healthStatus": "error", "code": "x", "message": "worker lost"}])
     with pytest.raises(AirflowFailException) as caught:
@@ -84,7 +84,7 @@ def test_poke_of_a_failed_job_fails_at_once(jobs, clock, context, ti, task_log):
 
 @pytest.mark.parametrize("status", ["failed", "canceled"])
 def test_execute_with_soft_fail_skips(jobs, airflow_sleeps, context, status):
-    """soft_fail makes a skip of a job that ended badly."""
+    """soft_fail skips the sensor if the job failed."""
     jobs.is_now(status, health={"status": "error", "code": "internal_error"})
     jobs.has()
     with pytest.raises(AirflowSkipException):
@@ -93,15 +93,15 @@ def test_execute_with_soft_fail_skips(jobs, airflow_sleeps, context, status):
 
 @pytest.mark.parametrize("job_id", ["", "None", None, " "])
 def test_poke_without_a_job_id_says_so(jobs, clock, context, job_id):
-    """An id that a template left empty is no job to wait for."""
+    """An id that a template rendered empty is no job to wait for."""
     with pytest.raises(AirflowFailException) as caught:
         sensor(job_id=job_id).poke(context)
-    assert str(caught.value) == f"job_id is {job_id!r}: it needs a value. Check the template that makes it."
+    assert str(caught.value) == f"job_id is {job_id!r}: it needs a value. Check the template that renders it."
     assert jobs.asked == []
 
 
 def test_poke_with_a_warning_goes_by_fail_on_warning(jobs, clock, context):
-    """The judgement is the operators'."""
+    """The evaluation is that of the operators."""
     jobs.is_now("completed", health={"status": "warn", "code": "invalid_rows_found"})
     jobs.has(metrics={"numRowsProcessed": 1, "numRowsPersisted": 1})
     assert sensor().poke(context) is True
@@ -134,7 +134,7 @@ def test_poke_in_reschedule_mode_takes_a_failing_poll_for_no_result(jobs, clock,
 
 
 def test_poke_in_reschedule_mode_gives_up_a_job_that_is_not_there(jobs, clock, context, ti):
-    """A wrong id is found out 15 minutes after the first poke, not at the sensor's timeout."""
+    """A wrong id fails 15 minutes after the first poke, not at the sensor's timeout."""
     jobs.server.answer("GET", f"/jobs/{JOB}/status", 404, {"code": "NotFound", "message": "no such job"})
     ti.first_poke = clock.now() - timedelta(minutes=14)
     assert sensor(mode="reschedule").poke(context) is False
@@ -162,7 +162,7 @@ def test_execute_in_reschedule_mode_frees_the_worker_between_pokes(jobs, clock, 
 
 
 def test_poke_pushes_the_link_once_per_process(jobs, clock, context, ti):
-    """The link is there before the first look, and not pushed at each."""
+    """The link is pushed before the first poll, and not again at each poll."""
     jobs.is_now("running")
     jobs.has(progress=0.1)
     task = sensor()
@@ -182,7 +182,7 @@ def test_on_kill_leaves_the_job_alone(jobs, clock, context):
 
 
 def test_templates_cover_job_connection_and_judgement():
-    """What a run decides is templated; the tuple is one; Airflow's own arguments keep their meaning."""
+    """Values that differ between runs are templated; the tuple is fixed; Airflow's own arguments keep their meaning."""
     assert PolarisJobSensor.template_fields == (
         "job_id",
         "polaris_conn_id",

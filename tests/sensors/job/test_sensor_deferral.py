@@ -27,7 +27,7 @@ def sensor(**arguments):
 
 @pytest.fixture
 def running(jobs):
-    """Have a job that runs until told otherwise; nothing can be submitted."""
+    """Return a job that runs until told otherwise; nothing can be submitted."""
     jobs.is_now("running")
     jobs.has(metrics={"numRowsProcessed": 7, "numRowsPersisted": 2}, progress=0.1)
     return jobs
@@ -86,7 +86,7 @@ def test_end_of_the_job_is_the_same_in_poke_mode_and_deferred(running, outcome, 
 
 @pytest.mark.parametrize("arguments", [{}, {"soft_fail": True}, {"never_fail": True}])
 def test_giving_up_is_the_same_in_poke_mode_and_deferred(running, outcome, arguments):
-    """A job that can't be seen for a quarter of an hour: the same class, and the same skip."""
+    """A job that can't be polled for 15 minutes: the same class, and the same skip."""
 
     def then(count):
         running.server.answer(*STATUS, 401, {"message": "no"})
@@ -107,9 +107,9 @@ def test_timeout_is_the_same_in_poke_mode_and_deferred(running, outcome, soft_fa
     assert deferred["xcoms"] == poked["xcoms"]
     if not soft_fail:
         assert deferred["error"][1] == (
-            f"Polaris job {JOB!r} was still 'running' when the sensor's timeout of 100 s was over; it runs on, because "
-            "a sensor cancels nothing. Raise timeout= or find out why the job takes so long. "
-            f"See {dict(deferred['xcoms'])['polaris_job_url']}"
+            f"Polaris job {JOB!r} was still 'running' when the sensor's timeout of 100 s had passed; it runs on, "
+            "because a sensor cancels nothing. Raise timeout= or find out why the job takes so long. See "
+            f"{dict(deferred['xcoms'])['polaris_job_url']}"
         )
     assert not any(request.startswith("POST") for request in running.asked)
 
@@ -126,7 +126,7 @@ ON_3 = pytest.mark.skipif(AIRFLOW_VERSION < (3, 0), reason="Airflow 2 asks its d
 
 @pytest.mark.parametrize("mode", ["poke", pytest.param("reschedule", marks=ON_3)])
 def test_deferral_takes_everything_along_as_plain_json(running, clock, context, ti, mode):
-    """The trigger never cancels; Airflow's own limit comes behind the sensor's timeout."""
+    """The trigger never cancels; Airflow's own limit is later than the sensor's timeout."""
     deferred = defer(sensor(poke_interval=7, timeout=600, fail_on_warning="true", mode=mode), context)
     start, url = clock.now().timestamp(), ti.xcom("polaris_job_url")
     assert deferred.trigger.serialize()[1] == {
@@ -168,7 +168,7 @@ def test_deferral_with_a_nearer_execution_timeout_ends_before_it(running, clock,
 
 
 def test_execute_complete_takes_nothing_from_templates(running, clock, context, ti, triggerer):
-    """A job id, connection or judgement that renders differently after the deferral changes nothing."""
+    """A job id, connection or option that renders differently after the deferral has no effect."""
     arguments = {"job_id": "{{ params.job }}", "polaris_conn_id": "{{ params.c }}", "fail_on_warning": "{{ params.f }}"}
     task = sensor(**arguments)
     task.render_template_fields({"params": {"job": JOB, "c": "polaris_default", "f": False}})
@@ -183,7 +183,7 @@ def test_execute_complete_takes_nothing_from_templates(running, clock, context, 
 
 @pytest.mark.parametrize("wrong", [None, {}, {"status": "success", "job_id": JOB}])
 def test_execute_complete_with_a_strange_event_fails(running, clock, context, wrong):
-    """No event and one that isn't ours are no success."""
+    """A missing event and an event of another trigger are no success."""
     deferred = defer(sensor(), context)
     running.is_now("completed")
     with pytest.raises(PolarisProtocolError, match="the trigger's event"):
@@ -192,12 +192,12 @@ def test_execute_complete_with_a_strange_event_fails(running, clock, context, wr
 
 def test_execute_complete_without_what_was_left_fails(running, clock, context):
     """Deferred by another version: the error states it."""
-    with pytest.raises(PolarisProtocolError, match=r"its saved state is \{\}, without job_id"):
+    with pytest.raises(PolarisProtocolError, match=r"its saved state \{\} lacks job_id"):
         sensor().execute_complete(context, event=event(), wait={})
 
 
 def test_execute_complete_with_nothing_but_the_event_reads_its_arguments(running, clock, context, ti):
-    """What "airflow dags test" keeps is enough to judge the job; no event is not."""
+    """The data that "airflow dags test" keeps is sufficient to evaluate the job; without an event it isn't."""
     with pytest.raises(PolarisProtocolError, match="the trigger's event None is no JSON object"):
         sensor().execute_complete(context)
     running.is_now("completed")
@@ -206,7 +206,7 @@ def test_execute_complete_with_nothing_but_the_event_reads_its_arguments(running
 
 
 def test_execute_complete_survives_polls_without_an_answer(running, clock, context):
-    """A blip while the end is judged costs a look, not the sensor."""
+    """A short failure while the end is evaluated costs one poll, not the sensor."""
     deferred = defer(sensor(poke_interval=7), context)
     running.server.answer(*STATUS, 503, {"message": "maintenance"})
     clock.then = lambda count: running.is_now("completed") if count == 3 else None
@@ -227,12 +227,12 @@ def test_execute_complete_of_an_unknown_status_fails_without_retry(running, cloc
 @pytest.mark.parametrize("reason", ["Trigger timeout", "Trigger/execution timeout"])
 @pytest.mark.parametrize("soft_fail, kind", [(False, AirflowSensorTimeout), (True, AirflowSkipException)])
 def test_resume_without_an_event_at_the_timeout_looks_once_more(running, clock, context, reason, soft_fail, kind):
-    """No triggerer was there: the sentence is the usual one, and a job that went well is a success."""
+    """No triggerer ran: the usual message, and a successful job is a success."""
     fail = {"next_method": "__fail__", "next_kwargs": {"error": reason}}
     with pytest.raises(kind) as caught:
         sensor(timeout=100, soft_fail=soft_fail).resume_execution(**fail, context=context)
     if not soft_fail:
-        assert "was still 'running' when the sensor's timeout of 100 s was over" in str(caught.value)
+        assert "was still 'running' when the sensor's timeout of 100 s had passed" in str(caught.value)
     running.is_now("completed")
     assert sensor(timeout=100, soft_fail=soft_fail).resume_execution(**fail, context=context) is None
 

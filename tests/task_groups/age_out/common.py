@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of the tasks share: times, messages, and things that happen in between."""
+"""Shared by the tests of the tasks: times, messages, and actions between requests."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ ON_AGED = "on_aged_target='replace' (on_aged_target='{{ params.on_aged_target }}
 
 def late_advice(world: World) -> str:
     return (
-        "Nothing was changed. If the source's rows there came late, after the others were aged and deleted, add them "
-        f"with PolarisTableToTableOperator(ingestion_mode='append', source_interval='{DAY}', ...) and the same "
-        "columns, "
-        f"then delete them with PolarisDeleteDataOperator(table_name='{world.source}', intervals='{DAY}'). If the "
-        "source has all rows that the target's were made of, because they were restored, for example, run the group "
-        f"with {ON_AGED}"
+        "Nothing was changed. If the source's rows there arrived late, after the others were aged and deleted, add "
+        f"them with PolarisTableToTableOperator(ingestion_mode='append', source_interval='{DAY}', ...) and the same "
+        f"columns, then delete them with PolarisDeleteDataOperator(table_name='{world.source}', intervals='{DAY}'). If "
+        "the source has all rows that the target's rows were built from (for example, because they were restored), run "
+        f"the group with {ON_AGED}"
     )
 
 
@@ -37,7 +36,7 @@ def aged(world: World, **arguments) -> World:
 
 
 def before_request(number: int, what: Callable[[], object], method: str = "", path: str = ""):
-    """Have something happen before the n-th request of the worker, counting those of a method and a path."""
+    """Run an action before the n-th request of the worker, counting those of a method and a path."""
     seen = 0
 
     def before(this: str, there: str) -> None:

@@ -29,7 +29,7 @@ def polaris(emulator_server: EmulatorServer, aging_clock: Clock) -> Iterator[Run
 
 @pytest.fixture
 def clock(aging_clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of workers and Polaris alike."""
+    """The clock of workers and Polaris."""
     monkeypatch.setattr("airflow_provider_polaris.runtime.clock.CLOCK", aging_clock)
     aging_clock.reset()
     return aging_clock
@@ -64,7 +64,7 @@ def world(make_world: Callable[..., World]) -> World:
 
 @pytest.fixture
 def said(logged: Any) -> Any:
-    """Return a function that gives what the tasks logged, as ``LEVEL text``."""
+    """Return a function that returns the log lines of the tasks, as ``LEVEL text``."""
     from airflow_provider_polaris.operators.base import PolarisBaseOperator
     from airflow_provider_polaris.task_groups.read_only_task import ReadOnlyTask
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The task group in the hands of an Airflow that dies at will."""
+"""Run the task group as an Airflow whose workers may die at any request."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RETRIES = 3
 
 @dataclass
 class TaskInstance:
-    """One task of one run, as far as tasks see it."""
+    """One task of one run, with the attributes that tasks use."""
 
     run: Run
     task_id: str
@@ -40,7 +40,7 @@ class TaskInstance:
     store: MemoryStore | None = None
 
     def get_relevant_upstream_map_indexes(self, *_: Any, **__: Any) -> None:
-        """Answer Airflow 2.11, which asks this of the task instance: nothing is mapped here."""
+        """Answer the question of Airflow 2.11 to a task instance: nothing is mapped here."""
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.run.xcoms[self.task_id, key] = json.dumps(value)
@@ -98,7 +98,7 @@ class Run:
         return getattr(group, name)
 
     def context(self, name: str) -> dict[str, Any]:
-        """What Airflow hands to the task."""
+        """Return the context that Airflow passes to the task."""
         instance = self.instances[name]
         context = {
             "ti": instance,
@@ -133,7 +133,7 @@ class Run:
         return result
 
     def resume(self, name: str, deferred: Any) -> Any:
-        """Let the job end, and go on in a new worker."""
+        """Let the job end, and continue in a new worker."""
         self.deferrals += 1
         job_id = self.instances[name].xcom_pull(f"age_out.{name}", "polaris_job")["id"]
         self.world.clock.advance(60)
@@ -169,7 +169,7 @@ class Run:
         return "success"
 
     def clear(self, name: str) -> Run:
-        """Clear a task and all that come after it."""
+        """Clear a task and all downstream tasks."""
         self.started = self.world.clock.now()
         for each in TASKS[TASKS.index(name) :]:
             instance = self.instances[each]

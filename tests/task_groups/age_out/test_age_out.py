@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run of the group does when all is well."""
+"""A run of the group without failures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RUN = datetime(2024, 7, 1, tzinfo=timezone.utc)
 
 
 def test_run_moves_what_came_of_age(world: World) -> None:
-    """The rows of the run's own day are in the target afterwards, counted, and nowhere else."""
+    """Afterwards the rows of the run's own day are counted in the target, and nowhere else."""
     world.load("2024-06-01T01:10", "2024-06-01T01:20", "2024-06-01T05:00", "2024-06-02T01:00")
     assert Run(world, RUN).go() == "success"
     assert world.numbers(world.source) == {3: 1}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bounds, delays and odd answers: each ends a task with a sentence, or is waited out."""
+"""Limits, delays and unusual answers: each ends a task with a message, or the task waits."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def test_past_that_takes_too_many_questions_is_refused(world, monkeypatch) -> No
     world.load(EVENING, EVENING)
     world.assume(summary_intervals="hide")
     assert Run(world, RUN).go() == (
-        "failed plan: it takes more than 1 requests to find out which jobs changed tables "
-        f"'{world.source}' and '{world.target}', because the list of jobs doesn't show what each one changed; nothing "
-        "was done. If you know that the source has all rows that the target's were made of, run the group with "
+        f"failed plan: it takes more than 1 requests to find out which jobs changed tables '{world.source}' and "
+        f"'{world.target}', because the list of jobs doesn't show what each one changed; nothing was done. If you are "
+        "sure that the source has all rows that the target's rows were built from, run the group with "
         "on_aged_target='replace' (on_aged_target='{{ params.on_aged_target }}' allows it for one run)."
     )
 
@@ -49,8 +49,8 @@ def test_past_with_too_many_segments_is_refused(world, monkeypatch) -> None:
     world.compact("2024-06-01/2024-06-03", "day")
     assert Run(world, RUN, RUN.replace(day=3)).go() == (
         f"failed prove: table '{world.source}' has more than 1 segments in "
-        "'2024-06-01T00:00:00.000Z/2024-06-03T00:00:00.000Z' that were replaced or deleted, too many to check; "
-        "nothing was done. Age shorter intervals, a run each."
+        "'2024-06-01T00:00:00.000Z/2024-06-03T00:00:00.000Z' that were replaced or deleted, too many to check; nothing "
+        "was done. Age shorter intervals, one run each."
     )
 
 
@@ -84,8 +84,8 @@ def test_more_partitions_than_a_job_can_write_are_refused(world, monkeypatch) ->
     monkeypatch.setattr("airflow_provider_polaris.task_groups.age_out.planner._MOST_PARTITIONS", 1)
     world.load(MORNING, "2024-06-02T01:00")
     assert Run(world, RUN, RUN.replace(day=3)).go() == (
-        "failed plan: 2 time partitions (day) would be aged at once, and a job can write 1. Nothing was changed. Let a "
-        "run stand for less time, or lower catch_up."
+        "failed plan: 2 time partitions (day) would be aged at once, but a job can write at most 1. Nothing was "
+        "changed. Use shorter run intervals, or lower catch_up."
     )
 
 
@@ -104,13 +104,13 @@ def test_stream_beside_synchronous_sql_is_no_evidence(world) -> None:
     message = Run(world, RUN).go()
     assert message.startswith("failed plan: the rows that the job would read and replace can't be counted: ")
     assert (
-        f"because streaming job '{job}' writes to table '{world.source}', so that it counts rows that no job can read "
-        "yet. Nothing was submitted."
+        f"because streaming job '{job}' writes to table '{world.source}', so the count would include rows that no job "
+        "can read yet. Nothing was submitted."
     ) in message
 
 
 def test_stream_without_a_readable_limit_is_refused(world) -> None:
-    """Its limit can't be computed."""
+    """Its limit can't be parsed."""
     world.load(MORNING)
     job = stream(world, "P9000Y")
     assert (
@@ -118,13 +118,13 @@ def test_stream_without_a_readable_limit_is_refused(world) -> None:
         .go()
         .startswith(
             f"failed plan: streaming job '{job}' into table '{world.source}' accepts rows of any age "
-            "(lateMessageRejectionPeriod 'P9000Y'), and data up to 2024-06-02T00:00:00.000Z was to be aged: "
+            "(lateMessageRejectionPeriod 'P9000Y'), and data up to 2024-06-02T00:00:00.000Z would be aged: "
         )
     )
 
 
 def test_copy_that_has_not_ended_is_no_proof(world) -> None:
-    """Its task waits for it; here another job replaces it."""
+    """The task waits for it; here another job replaces it."""
     world.load(MORNING)
     run = Run(world, RUN)
     run.execute("plan")
@@ -137,7 +137,7 @@ def test_copy_that_has_not_ended_is_no_proof(world) -> None:
 
 @pytest.mark.parametrize("task, method", [("prove", "count_target"), ("delete", "count_source")])
 def test_count_that_lags_is_repeated(world, monkeypatch, task, method) -> None:
-    """What is published or deleted may take a moment to show."""
+    """Published or deleted rows may take a moment to appear."""
     world.load(MORNING)
     run = Run(world, RUN)
     real: Callable[..., Any] = getattr(TableCounter, method)
@@ -157,7 +157,7 @@ def test_count_that_lags_is_repeated(world, monkeypatch, task, method) -> None:
 
 
 def test_deletion_waits_for_a_job_that_changes_the_source(world, said) -> None:
-    """What it adds has to be counted."""
+    """The rows that it adds must be counted."""
     world.load(MORNING)
     other = World(world.running, world.clock)
     other.load(NOON)
@@ -202,7 +202,7 @@ def test_restore_that_live_data_is_in_the_way_of_is_told(world) -> None:
     assert restore.type == "restore_data"
     assert (
         f" They could not be restored (job '{restore.id}' (restore_data to '{world.source}') is 'failed' with health "
-        "'error' ('internal_error')) and can be by hand, for 30 days, once no live data is in the way: "
+        "'error' ('internal_error')). You can restore them manually for 30 days, once no live data overlaps them: "
         f"PolarisRestoreDataOperator(table_name='{world.source}', interval=..., versions=[...]). "
     ) in message
     assert AGAIN not in message
@@ -213,7 +213,7 @@ def test_deferred_tasks_do_the_same(world) -> None:
     world.load(MORNING, "2024-06-10T01:00")
     world.compact("2024-06-01/2024-07-01", "month")
     run = Run(world, RUN, deferrable=True)
-    assert run.go().startswith(f"failed delete: the deletion from table '{world.source}' took segments that reach ")
+    assert run.go().startswith(f"failed delete: the deletion from table '{world.source}' took segments that exceed ")
     assert run.deferrals == 2
     assert world.numbers(world.source) == {0: 1, 1: 1}
 

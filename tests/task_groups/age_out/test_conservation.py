@@ -33,22 +33,22 @@ FIRST_DAY = "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"
 BEFORE = {"copy": "plan", "delete": "prove"}
 #: Allowed messages of a group that fails; any other message is a bug.
 REASONS = [
-    r"skipped: table '[^']+' has no rows in .* it was aged already",
+    r"skipped: table '[^']+' has no rows in .* (it was|they were) aged already",
     r"skipped: nothing of table '[^']+' can be aged",
-    r"failed (plan|copy): table '[^']+' has rows in .* already, and replacing them by the rows",
+    r"failed (plan|copy): table '[^']+' has rows in .* already, and replacing them with the rows",
     r"failed plan: Polaris job '[^']+' \(delete_data .* took segments that reach further",
-    r"failed copy: table '[^']+' has no rows in .* any more, where it had some when this was planned",
+    r"failed copy: table '[^']+' no longer has rows in .*, where it had some when this was planned",
     r"failed copy: the source '[^']+' has no rows in .*",
-    r"failed copy: the job would replace rows of table '[^']+' that it can't make again",
+    r"failed copy: the job would replace rows of table '[^']+' that it can't reproduce",
     r"failed copy: Polaris job '[^']+' .*(no_rows_found|no_rows_ingested|processed 0 rows|stored 0 rows)",
     r"failed (prove|delete): the copy is not proven: ",
-    r"failed delete: the deletion from table '[^']+' took (segments that reach|rows that arrived)",
+    r"failed delete: the deletion from table '[^']+' took (segments that exceed|rows that arrived)",
     r"failed delete: table '[^']+' has [0-9,]+ rows in .* after the deletion",
     r"failed copy: .* answered 400 .* is 'unavailable' and can't be a source now",
     r"failed delete: .* answered 400 .* can't be deleted from while job",
     r"failed \w+: the rows that the job would read and replace can't be counted",
 ]
-#: What is still wrong with the world of a test is no failure of the group.
+#: A remaining fault of the test's world is no failure of the group.
 PASSING = [r"gave up \w+: "]
 
 hours = st.integers(0, 71)
@@ -88,7 +88,7 @@ class Schedule:
         self.requests = 0
         #: Rows that another user has removed.
         self.forgiven: set[int] = set()
-        #: Rows of which a deletion can't know: they came after it was proven, or are in segments nobody can see.
+        #: Rows that a deletion can't detect: they arrived after the proof, or are in invisible segments.
         self.unforeseen: set[int] = set()
         self.counted: set[int] = set()
         self.loses_reply = self.dies_after = False
@@ -137,7 +137,7 @@ class Schedule:
             target = {"type": "table", "tableName": world.source, "intervals": [FIRST_DAY]}
             try:
                 world.run({"type": "delete_data", "target": target, "softDelete": True})
-            except Exception as error:  # it is refused while a job reads
+            except Exception as error:  # rejected while a job reads
                 note(f"  {error}")
             self.forgiven |= there - set(world.numbers(world.source))
         elif kind == "unavailable":
@@ -147,7 +147,7 @@ class Schedule:
                 world.control("PATCH", f"/tables/{world.target}", {"loadSeconds": 45})
 
     def check(self) -> None:
-        """Each row is somewhere, and in the target once."""
+        """Each row exists, and at most once in the target."""
         state = self.world.fingerprint()
         if state == self.state:
             return
@@ -177,7 +177,7 @@ class Schedule:
         return {number for (weight,) in rows for number in digits(int(weight))}
 
     def check_success(self, run: Run) -> None:
-        """What was aged is in the target only."""
+        """Aged rows are in the target only."""
         aged = run.instances["plan"].xcom_pull("age_out.plan")["intervals"]
         note(f"aged {aged}")
         spans = [Interval.parse(text) for text in aged]
@@ -251,7 +251,7 @@ def test_every_row_is_in_the_source_or_counted_in_the_target(
 
 
 def play(schedule: Schedule, steps: list[str]) -> None:
-    """Run the group until it ends, whatever happens; then once more, undisturbed."""
+    """Run the group until it ends, whatever happens; then once more without faults."""
     world, wanted = schedule.world, arguments(schedule.shape)
     run, at = Run(world, RUNS[0], **wanted), "plan"
     for step in [*steps, "at last"]:
@@ -290,7 +290,7 @@ def play(schedule: Schedule, steps: list[str]) -> None:
 
 
 def attempt(schedule: Schedule, run: Run, since: str) -> tuple[str | None, str]:
-    """Return how it ended, None if the worker died, and at which task."""
+    """Return the result, None if the worker died, and the task."""
     try:
         with disturbed(schedule.before, schedule.after):
             return run.go(since), since

@@ -12,7 +12,7 @@ from tests.task_groups.age_out.world import MAPPINGS, World
 
 
 def test_late_row_between_proof_and_deletion_is_refused(world) -> None:
-    """Nothing is deleted on the word of an hour ago."""
+    """Nothing is deleted based on an old proof."""
     world.load(MORNING)
     run = Run(world, RUN)
     run.before["delete"] = lambda: world.load(NOON)
@@ -28,7 +28,7 @@ def test_late_row_between_proof_and_deletion_is_refused(world) -> None:
 
 
 def test_target_that_was_emptied_before_the_deletion_is_refused(world) -> None:
-    """The source is the only place that has the rows then."""
+    """Only the source has the rows then."""
     world.load(MORNING)
     run = Run(world, RUN)
     target = {"type": "table", "tableName": world.target, "intervals": [DAY]}
@@ -57,9 +57,9 @@ def test_row_that_comes_while_the_deletion_runs_is_restored(world) -> None:
     version = world.control("GET", f"/tables/{world.source}/segments")["used"][0]["version"]
     assert message == (
         f"failed delete: the deletion from table '{world.source}' took rows that arrived after the copy and are not "
-        f"proven to be in the target: '{DAY}' of version '{version}'. They were restored (Polaris job "
-        f"'{restore.id}'). Their rows of '{DAY}' are in table '{world.target}', too. Run the group again with "
-        "on_aged_target='replace': the source has all rows that the target's were made of, and the late ones."
+        f"proven to be in the target: '{DAY}' of version '{version}'. They were restored (Polaris job '{restore.id}'). "
+        f"Their rows of '{DAY}' are in table '{world.target}', too. Run the group again with on_aged_target='replace': "
+        "the source has all rows that the target's rows were built from, and the late rows."
     )
     assert world.numbers(world.source) == {0: 1, 1: 1}
     assert Run(world, RUN, on_aged_target="replace").go() == "success"
@@ -76,7 +76,7 @@ def test_coarser_segment_that_the_deletion_took_is_restored(world) -> None:
     (segment,) = world.control("GET", f"/tables/{world.source}/segments")["used"]
     message = Run(world, RUN).go()
     assert message == (
-        f"failed delete: the deletion from table '{world.source}' took segments that reach outside of what was proven "
+        f"failed delete: the deletion from table '{world.source}' took segments that exceed the proven intervals "
         f"('{DAY}'), because they were written with another partitionedBy than 'day': '{COARSE}' of version "
         f"'{segment['version']}'. They were restored (Polaris job '{world.jobs[-1].id}'). Their rows of '{DAY}' are in "
         f"table '{world.target}', too. Rewrite that part of '{world.source}' with partitionedBy 'day' (a replace job "
@@ -108,14 +108,14 @@ def die_after_the_deletion(world: World) -> Run:
 
 
 def test_worker_that_dies_before_it_looks_leaves_it_to_the_retry(world) -> None:
-    """The retry goes on with the deletion, and looks."""
+    """The retry resumes the deletion and checks it."""
     run = die_after_the_deletion(world)
     assert run.go("delete").startswith("failed delete: the deletion from table")
     assert world.numbers(world.source) == {0: 1, 1: 1}
 
 
 def test_worker_that_dies_before_it_looks_leaves_it_to_a_cleared_task(world) -> None:
-    """Nothing is left to delete, but something to restore."""
+    """There is nothing to delete, but something to restore."""
     run = die_after_the_deletion(world)
     assert run.clear("delete").go("delete").startswith("failed delete: the deletion from table")
     assert world.numbers(world.source) == {0: 1, 1: 1}
@@ -130,14 +130,14 @@ def test_worker_that_dies_before_it_looks_is_told_by_the_next_run(world) -> None
     assert Run(world, RUN).go() == (
         f"failed plan: Polaris job '{deletion.id}' (delete_data from '{world.source}', 'completed') was to delete "
         f"'{DAY}' from table '{world.source}' and took segments that reach further: '{COARSE}'. It is not proven that "
-        "their rows are elsewhere. Nothing was changed by this task. Bring them back, for example with "
-        f"PolarisRestoreDataOperator(table_name='{world.source}', interval='{COARSE}', versions=['{version}']); if "
-        "they were meant to go, mark this task as skipped."
+        "their rows are elsewhere. This task changed nothing. Restore them, for example with "
+        f"PolarisRestoreDataOperator(table_name='{world.source}', interval='{COARSE}', versions=['{version}']); if the "
+        "deletion was intended, mark this task as skipped."
     )
 
 
 def test_delete_waits_for_a_job_that_reads_the_source(world, said) -> None:
-    """Polaris deletes nothing under a reader."""
+    """Polaris deletes nothing that a job reads."""
     world.load(MORNING)
     run = Run(world, RUN)
     reader = {
@@ -180,7 +180,7 @@ def test_rows_that_are_there_after_the_deletion_are_told(world) -> None:
     assert message == (
         f"failed delete: table '{world.source}' has 1 rows in '{DAY}' after the deletion: they arrived after it or "
         "were restored, or Polaris didn't delete them. Nothing is lost. Run the group again for that time: it ages "
-        "them, or says what to do."
+        "them, or its error describes the fix."
     )
 
 
@@ -191,6 +191,6 @@ def test_cleared_deletion_finds_nothing_to_do(world) -> None:
     assert run.go() == "success"
     jobs = len(world.jobs)
     assert run.clear("delete").go("delete") == (
-        f"skipped: table '{world.source}' has no rows in '{DAY}' any more: it was aged already. Nothing was deleted."
+        f"skipped: table '{world.source}' no longer has rows in '{DAY}': it was aged already. Nothing was deleted."
     )
     assert len(world.jobs) == jobs

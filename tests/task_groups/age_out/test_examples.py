@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Example DAGs that age and restore, task by task against the emulator; the aging demo runs two of them for real."""
+"""Example DAGs that age and restore, task by task against the emulator; the aging demo runs two of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def execute(world: World, name: str, task_id: str, **context: Any) -> Any:
 
 
 def test_age_in_place_makes_days_of_hours_and_can_run_twice(world) -> None:
-    """The month's rows get fewer and count the same; July stays as it is."""
+    """The month has fewer rows with the same count; July is unchanged."""
     world.load("2024-06-01T01:10", "2024-06-01T01:20", "2024-06-01T09:00", "2024-06-30T23:00", "2024-07-01T00:30")
     world.load("2024-07-01T05:30")
     world.run(
@@ -61,7 +61,7 @@ def test_age_in_place_makes_days_of_hours_and_can_run_twice(world) -> None:
 
 
 def test_restore_takes_the_version_of_the_time_that_is_named(world) -> None:
-    """A day was replaced twice, the second time by mistake: the first replacement is back."""
+    """A day was replaced twice, the second time by mistake: the first replacement is restored."""
     world.load("2024-06-01T01:10", "2024-06-02T01:00")
     day = "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"
     world.compact(day, "day")
@@ -88,7 +88,7 @@ def test_restore_takes_the_version_of_the_time_that_is_named(world) -> None:
 
 
 def test_restore_of_an_interval_inside_a_segment_is_refused(world) -> None:
-    """The whole segment would come back, and what is beside the interval would be in the way, or be lost."""
+    """The whole segment would be restored, and rows outside the interval would conflict, or be lost."""
     world.load("2024-06-01T01:10")
     world.delete("2024-06-01/P1D")
     params = {"table": world.source, "interval": "2024-06-01T01/PT1H", "as_of": "2024-06-30T00:00:00Z"}

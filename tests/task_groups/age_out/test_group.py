@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The task group as a DAG author sees it."""
+"""The task group from the perspective of a DAG author."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def group(**arguments) -> PolarisAgeOutTaskGroup:
 
 
 def test_group_has_four_tasks_in_a_row() -> None:
-    """Each one waits for the one before."""
+    """Each task waits for the previous one."""
     made = group()
     tasks = [made.plan, made.copy, made.prove, made.delete]
     assert [task.task_id for task in tasks] == ["age_out.plan", "age_out.copy", "age_out.prove", "age_out.delete"]
@@ -48,7 +48,7 @@ def test_group_has_four_tasks_in_a_row() -> None:
 
 
 def test_group_gives_each_task_the_arguments_that_it_takes() -> None:
-    """What all take to all, what the copy takes to the copy, what Airflow's group takes to that."""
+    """Shared arguments go to all tasks, those of the copy to the copy, those of Airflow's group to the group."""
     made = group(
         polaris_conn_id="other",
         poll_interval=7,
@@ -71,16 +71,14 @@ def test_group_gives_each_task_the_arguments_that_it_takes() -> None:
 
 
 def test_group_refuses_what_it_decides_itself() -> None:
-    """Before it makes anything."""
+    """Before it creates any task."""
     with pytest.raises(TypeError) as caught:
         group(replace_all=True, ingestion_mode="append")
-    assert str(caught.value) == (
-        "PolarisAgeOutTaskGroup sets ingestion_mode, replace_all of its copy itself: leave it out."
-    )
+    assert str(caught.value) == ("PolarisAgeOutTaskGroup sets ingestion_mode, replace_all of its copy itself: omit it.")
 
 
 def test_group_refuses_an_argument_that_nothing_takes() -> None:
-    """A typo is no wish."""
+    """A misspelt argument is refused."""
     with pytest.raises((TypeError, AirflowException), match="mesures"):
         group(mesures={"n": "COUNT(*)"})
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run takes and what it leaves alone, by what became of it before."""
+"""What a run ages and what it leaves, depending on the history."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ def test_run_of_an_aged_day_changes_nothing(world) -> None:
     aged(world)
     jobs = len(world.jobs)
     assert Run(world, RUN).go() == (
-        f"skipped: table '{world.source}' has no rows in '{DAY}': it was aged already, or there never were any. "
-        "Nothing was changed."
+        f"skipped: table '{world.source}' has no rows in '{DAY}': they were aged already, or never existed. Nothing "
+        "was changed."
     )
     assert len(world.jobs) == jobs
 
 
 def test_run_that_no_partition_comes_of_age_in_is_skipped(world) -> None:
-    """An hour of tables with day partitions; the run of the last hour takes the day."""
+    """An hourly run of tables with day partitions; the run of the last hour ages the day."""
     world.load(MORNING)
     hour = timedelta(hours=1)
     assert Run(world, RUN, RUN + hour).go() == (
         f"skipped: in the run of '2024-07-01T00:00:00.000Z/2024-07-01T01:00:00.000Z' no day of table '{world.source}' "
-        "comes of age: a later run takes it whole. Nothing was changed."
+        "reaches the age: a later run ages all of it. Nothing was changed."
     )
     assert Run(world, RUN + 23 * hour, RUN + 24 * hour).go() == "success"
     assert world.numbers(world.target) == {0: 1}
@@ -42,9 +42,9 @@ def test_late_rows_of_an_aged_day_are_refused_and_can_be_added(world) -> None:
     deletion = world.jobs[-1]
     copy = world.jobs[-2]
     assert Run(world, RUN, mappings=MAPPINGS[:3]).go() == (
-        f"failed plan: table '{world.target}' has rows in '{DAY}' already, and replacing them by the rows that "
+        f"failed plan: table '{world.target}' has rows in '{DAY}' already, and replacing them with the rows that "
         f"'{world.source}' has there now could lose some: Polaris job '{deletion.id}' (delete_data from "
-        f"'{world.source}', 'completed') took rows out of table '{world.source}' there since Polaris job '{copy.id}' "
+        f"'{world.source}', 'completed') removed rows from table '{world.source}' there since Polaris job '{copy.id}' "
         f"(batch into '{world.target}', 'completed') wrote them. {late_advice(world)}"
     )
     assert world.numbers(world.target) == {0: 1, 1: 1}
@@ -59,7 +59,7 @@ def test_fewer_rows_than_the_target_counts_are_refused(world) -> None:
     aged(world)
     world.load(EVENING)
     assert Run(world, RUN).go() == (
-        f"failed plan: table '{world.target}' has rows in '{DAY}' already, and replacing them by the rows that "
+        f"failed plan: table '{world.target}' has rows in '{DAY}' already, and replacing them with the rows that "
         f"'{world.source}' has there now could lose some: they count 2 and the source has 1. {late_advice(world)}"
     )
 
@@ -71,7 +71,7 @@ def test_as_many_late_rows_as_were_aged_are_refused(world, hidden) -> None:
     world.load(EVENING, EVENING)
     if hidden:
         world.assume(summary_intervals="hide")
-    assert "took rows out of table" in Run(world, RUN).go()
+    assert "removed rows from table" in Run(world, RUN).go()
     assert world.numbers(world.target) == {0: 1, 1: 1}
 
 
@@ -91,7 +91,7 @@ def test_late_rows_of_a_source_that_was_deleted_by_its_policy_are_refused(make_w
     world.load(EVENING)
     version = world.control("GET", f"/tables/{world.source}/segments")["unused"][0]["version"]
     assert Run(world, RUN).go() == (
-        f"failed plan: table '{world.target}' has rows in '{DAY}' already, and replacing them by the rows that "
+        f"failed plan: table '{world.target}' has rows in '{DAY}' already, and replacing them with the rows that "
         f"'{world.source}' has there now could lose some: 1 segments of table '{world.source}' were replaced or "
         f"deleted there (of '{DAY}', version '{version}', for example) since Polaris job '{world.jobs[-1].id}' (batch "
         f"into '{world.target}', 'completed') wrote them. {late_advice(world)}"
@@ -132,16 +132,16 @@ def test_rows_of_another_source_in_the_target_are_refused(world) -> None:
         }
     )
     assert Run(world, RUN).go() == (
-        f"failed plan: table '{world.target}' has rows in '{DAY}' already, and replacing them by the rows that "
-        f"'{world.source}' has there now could lose some: Polaris job '{foreign['id']}' (batch into "
-        f"'{world.target}', 'completed') changed it, which is not a completed job that replaced all of it from table "
-        f"'{world.source}'. {late_advice(world)}"
+        f"failed plan: table '{world.target}' has rows in '{DAY}' already, and replacing them with the rows that "
+        f"'{world.source}' has there now could lose some: Polaris job '{foreign['id']}' (batch into '{world.target}', "
+        f"'completed') changed it, which is not a completed job that replaced all of it from table '{world.source}'. "
+        f"{late_advice(world)}"
     )
     other.close()
 
 
 def test_rows_that_an_older_job_added_after_the_copy_are_refused(world) -> None:
-    """The order of creation is not that of the ends: an append that was made before may have come after."""
+    """The order of creation is not the order of completion: an earlier append may have ended later."""
     world.load(MORNING)
     Run(world, RUN).execute("plan")
     target = {"type": "table", "tableName": world.target}
@@ -160,7 +160,7 @@ def test_rows_that_an_older_job_added_after_the_copy_are_refused(world) -> None:
 
 
 def test_partitions_that_were_aged_are_left_alone_by_a_longer_run(world) -> None:
-    """A month of which a day was aged already: the day's rows in the target stay as they are."""
+    """A month of which one day was aged already: the day's rows in the target are unchanged."""
     aged(world)
     world.load("2024-06-02T01:00", "2024-06-05T01:00")
     assert Run(world, RUN, RUN + timedelta(days=30)).go() == "success"
@@ -187,10 +187,10 @@ def test_catch_up_leaves_out_what_was_aged_before(world, said) -> None:
     assert Run(world, RUN + timedelta(days=1), catch_up=3).go() == "success"
     assert world.numbers(world.source) == {2: 1}
     assert (
-        f"WARNING Left out of catch_up: {DAY}. Table '{world.target}' has rows there already: they count 2 and the "
-        "source has 1. Age it by a run of its own, whose error says what to do."
+        f"WARNING Left out of catch_up: {DAY}. Table '{world.target}' already has rows there: they count 2 and the "
+        "source has 1. Age it in a separate run, whose error describes the fix."
     ) in said()
     assert Run(world, RUN + timedelta(days=1), catch_up=3).go() == (
         f"skipped: nothing of table '{world.source}' can be aged: '2024-06-02T00:00:00.000Z/2024-06-03T00:00:00.000Z' "
-        "has no rows and what catch_up found was left out. Nothing was changed."
+        "has no rows, and the partitions of catch_up were left out. Nothing was changed."
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the first task refuses, and the ways to let it through."""
+"""What the first task refuses, and how to allow it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.task_groups.age_out.world import MAPPINGS
 
 
 def test_open_stream_is_refused(world) -> None:
-    """It would add rows to what was aged; a backfill of an old day is measured by today."""
+    """It would add rows to the aged data; a backfill of an old day uses the current time."""
     world.load(MORNING)
     job = stream(world, "P31D")
     oldest = (world.clock.now() - timedelta(days=31)).strftime("%Y-%m-%d")
@@ -22,18 +22,18 @@ def test_open_stream_is_refused(world) -> None:
         f"failed plan: streaming job '{job}' into table '{world.source}' accepts rows from {oldest}"
     )
     assert message.endswith(
-        "on (lateMessageRejectionPeriod 'P31D'), and data up to 2024-06-02T00:00:00.000Z was to be aged: a row that "
-        "comes late would find its partition aged and deleted. Nothing was changed. Let older_than be longer than that "
-        "period, or shorten it. If no such rows will come, run the group with on_open_stream='continue' "
+        "on (lateMessageRejectionPeriod 'P31D'), and data up to 2024-06-02T00:00:00.000Z would be aged: a late row "
+        "would arrive after its partition was deleted. Nothing was changed. Set older_than to more than that period, "
+        "or shorten the period. If no such rows will arrive, run the group with on_open_stream='continue' "
         "(on_open_stream='{{ params.on_open_stream }}' allows it for one run)."
     )
     assert world.jobs[-1].type == "streaming"
     assert Run(world, RUN, on_open_stream="continue").go() == "success"
-    assert Run(world, RUN).go().startswith("skipped")  # nothing is left that late rows could be missed in
+    assert Run(world, RUN).go().startswith("skipped")  # no data remains for which rows could be late
 
 
 def test_stream_that_refuses_such_rows_passes(world) -> None:
-    """By its own period, or by Polaris' default of thirty days; one that has ended doesn't count."""
+    """By its own period, or by Polaris' default of thirty days; an ended stream doesn't count."""
     world.load(MORNING)
     ended = stream(world, "P100D")
     world.hook.cancel_job(ended)
@@ -43,13 +43,13 @@ def test_stream_that_refuses_such_rows_passes(world) -> None:
 
 
 def test_filter_is_refused_unless_the_rest_may_go(world) -> None:
-    """The deletion takes what the copy left out."""
+    """The deletion removes the rows that the copy excluded."""
     world.load(MORNING)
     world.load(NOON, city="Rome")
     condition = "\"city\" = 'Oslo'"
     assert Run(world, RUN, filter_expression=condition).go() == (
-        f"failed plan: filter_expression {condition!r} leaves rows out of the copy, and the deletion takes them, too. "
-        "Pass drop_filtered=True if they shall be lost, or take the filter out."
+        f"failed plan: filter_expression {condition!r} excludes rows from the copy, but the deletion removes them, "
+        "too. Pass drop_filtered=True to delete them without a copy, or remove the filter."
     )
     assert Run(world, RUN, filter_expression=condition, drop_filtered=True, mappings=MAPPINGS[:3]).go() == (
         "failed plan: drop_filtered=True needs a measure that counts the rows, such as measures={'rows': 'COUNT(*)'}: "
@@ -63,22 +63,22 @@ def test_filter_that_polaris_refuses_is_named(world) -> None:
     """A wrong column in the filter is the user's to correct, so the task fails without a retry."""
     world.load(MORNING)
     message = Run(world, RUN, filter_expression='"ctiy" IS NULL', drop_filtered=True).go()
-    start, _, end = message.partition(": Polaris says ")
+    start, _, end = message.partition(": Polaris reports ")
     assert start == f"failed plan: filter_expression doesn't work on table '{world.source}'"
     assert end.startswith("\"Column 'ctiy' not found in any table; known are ")
 
 
 def test_measure_that_the_target_does_not_have_is_named(world) -> None:
-    """Rows of the target can't be counted by a measure that it doesn't have."""
+    """Rows of the target can't be counted by a measure that the target lacks."""
     world.load(MORNING)
     assert Run(world, RUN).go() == "success"
     world.load(MORNING)
     mappings = [{**each, "columnName": "number"} if each["expression"] == "COUNT(*)" else each for each in MAPPINGS]
     message = Run(world, RUN, mappings=mappings).go()
-    start, _, end = message.partition(": Polaris says ")
+    start, _, end = message.partition(": Polaris reports ")
     assert start == f"failed plan: the measure that counts rows doesn't work on table '{world.target}'"
     assert end.startswith("\"Column 'number' not found in any table; known are ")
-    assert " It reads 'SUM(\"number\")'. Nothing was submitted. Correct it: " in end
+    assert " Its value is 'SUM(\"number\")'. Nothing was submitted. Correct it: " in end
 
 
 def test_time_that_moves_is_refused(world) -> None:
@@ -93,20 +93,20 @@ def test_copy_of_real_time_rows_is_refused(world) -> None:
     world.load(MORNING)
     assert Run(world, RUN, context={"includeSegmentSource": "REALTIME"}).go() == (
         "failed plan: context includeSegmentSource 'REALTIME' would copy rows that are still in a stream's memory, and "
-        "these are not deleted: they would be in both tables. Take it out."
+        "these are not deleted: they would be in both tables. Remove it."
     )
 
 
 def test_table_that_is_its_own_target_is_refused(world) -> None:
-    """What was copied would be deleted."""
+    """The copied rows would be deleted."""
     assert Run(world, RUN, target_table=world.source).go() == (
-        f"failed plan: target_table '{world.source}' is the source, too: what was copied would be deleted. Roll a "
+        f"failed plan: target_table '{world.source}' is also the source, so the copied rows would be deleted. Roll a "
         "table up in place with PolarisTableToTableOperator alone, from a finer to a coarser rollup_granularity."
     )
 
 
 def test_source_that_does_not_exist_is_refused(world) -> None:
-    """One sentence with its name."""
+    """One message with its name."""
     assert Run(world, RUN, source_table="Nothing").go() == (
         f"failed plan: source_table 'Nothing' does not exist in project '{world.hook.project_id}'. Check its name and "
         "the project of connection 'polaris_default'."
@@ -115,7 +115,7 @@ def test_source_that_does_not_exist_is_refused(world) -> None:
 
 @pytest.mark.parametrize("argument", ["source_table", "target_table"])
 def test_name_that_deceives_is_refused(world, argument) -> None:
-    """What the log shows is what is copied and deleted."""
+    """The log shows what is copied and deleted."""
     assert Run(world, RUN, **{argument: "a\u200bb"}).go() == (
         f"failed plan: {argument} 'a\\u200bb' contains U+200B (ZERO WIDTH SPACE), which is invisible and makes the "
         "name look like another. Remove it."
@@ -126,14 +126,14 @@ def test_name_that_deceives_is_refused(world, argument) -> None:
     "argument, otherwise", [("on_open_stream", "continue"), ("on_aged_target", "replace")], ids=["stream", "target"]
 )
 def test_unknown_choice_is_refused(world, argument, otherwise) -> None:
-    """A typo must not open a guard."""
+    """A misspelt value must not disable a guard."""
     assert Run(world, RUN, **{argument: "yes"}).go() == (
         f"failed plan: {argument} 'yes' is neither 'fail' nor {otherwise!r}."
     )
 
 
 def test_uncached_rows_without_asynchronous_sql_are_refused(make_world) -> None:
-    """Synchronous SQL doesn't see them, so it proves nothing."""
+    """Synchronous SQL doesn't read them, so it proves nothing."""
     world = make_world(storage_policy={"cached": {"type": "period", "period": "P10D"}})
     world.load(MORNING)
     world.has_no_asynchronous_sql()
@@ -143,10 +143,9 @@ def test_uncached_rows_without_asynchronous_sql_are_refused(make_world) -> None:
         "(POST /v1/projects/"
     )
     assert message.endswith(
-        f"), and synchronous SQL can't be relied on, because table '{world.source}' has a storage policy that "
-        "precaches "
-        "a part of its data only. Nothing was submitted. Have asynchronous SQL enabled for the project and allow it to "
-        "the API key, or let the table precache all its data."
+        f"), and synchronous SQL is not reliable, because table '{world.source}' has a storage policy that precaches a "
+        "part of its data only. Nothing was submitted. Enable asynchronous SQL for the project and the API key, or "
+        "precache all data of the table."
     )
     world.control("DELETE", "/faults")
     assert Run(world, RUN).go() == "success"
@@ -162,6 +161,6 @@ def test_real_time_rows_are_neither_counted_nor_deleted(world) -> None:
 
 
 def test_param_without_a_value_means_the_interval_of_the_run(world) -> None:
-    """A template makes the text None of it, with native rendering, too."""
+    """A template renders None to text, also with native rendering."""
     world.load(MORNING)
     assert Run(world, RUN, interval="None").go() == "success"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is no proof."""
+"""Cases that are no proof."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.task_groups.age_out.world import MAPPINGS, World
 
 
 def test_late_row_between_copy_and_proof_is_refused_and_copied_again(world) -> None:
-    """By the count of the target; the clear that the message names gets there."""
+    """By the count of the target; the clear that the message names fixes it."""
     world.load(MORNING)
     run = Run(world, RUN)
     run.before["prove"] = lambda: world.load(NOON)
@@ -39,7 +39,7 @@ def test_late_row_between_copy_and_proof_is_refused_by_the_jobs_numbers(world) -
 
 
 def test_late_row_between_copy_and_proof_is_refused_by_the_rows(world) -> None:
-    """The same where rows stay rows."""
+    """The same if rows are not merged."""
     world.load(MORNING)
     plain = [{"columnName": name, "expression": f'"{name}"'} for name in ("city", "weight")]
     run = Run(world, RUN, mappings=plain)
@@ -80,7 +80,7 @@ def test_target_that_lost_rows_is_refused_by_the_jobs_numbers(world) -> None:
 
 
 def test_rows_that_left_and_as_many_that_came_are_refused(world) -> None:
-    """The numbers are the same, the rows aren't."""
+    """The numbers are equal, but the rows aren't."""
     world.load(MORNING)
     run = Run(world, RUN)
 
@@ -93,7 +93,7 @@ def test_rows_that_left_and_as_many_that_came_are_refused(world) -> None:
     deletion = world.jobs[-1]
     assert message == unproven(
         world,
-        f"Polaris job '{deletion.id}' (delete_data from '{world.source}', 'completed') took rows out of table "
+        f"Polaris job '{deletion.id}' (delete_data from '{world.source}', 'completed') removed rows from table "
         f"'{world.source}' there after the copy was submitted",
     )
 
@@ -118,11 +118,11 @@ def test_target_that_somebody_else_added_to_is_refused(world) -> None:
 
 
 def test_day_that_somebody_emptied_before_the_proof_is_refused(world) -> None:
-    """The other day is proven, but what was planned isn't."""
+    """The other day is proven, but the plan isn't."""
     world.load(MORNING, "2024-06-02T01:00")
     run = Run(world, RUN, RUN + timedelta(days=2))
     run.before["prove"] = lambda: world.delete(DAY)
-    assert run.go() == unproven(world, f"table '{world.source}' has no rows in '{DAY}' any more, where it had some")
+    assert run.go() == unproven(world, f"table '{world.source}' no longer has rows in '{DAY}', where it had some")
 
 
 def test_prove_waits_until_the_target_is_loaded(world, said) -> None:
@@ -134,7 +134,7 @@ def test_prove_waits_until_the_target_is_loaded(world, said) -> None:
         world.control("PATCH", f"/tables/{world.target}", {"availability": None}) if world.clock.slept > 200 else None
     )
     assert run.go() == "success"
-    line = f"INFO Waiting until table '{world.target}' is available: what the copy wrote is being loaded."
+    line = f"INFO Waiting until table '{world.target}' is available: the copied rows are being loaded."
     assert said().count(line) == 1
 
 
@@ -144,14 +144,14 @@ def test_prove_gives_up_on_a_target_that_does_not_load(world) -> None:
     run = Run(world, RUN, timeout=100)
     run.before["prove"] = lambda: world.control("PATCH", f"/tables/{world.target}", {"availability": "unavailable"})
     assert run.go() == (
-        f"gave up prove: table '{world.target}' is still 'unavailable': what the copy wrote is not all loaded, so it "
-        "can't be counted. Nothing was deleted. Look at the table; a retry of this task waits again."
+        f"gave up prove: table '{world.target}' is still 'unavailable': not all copied rows are loaded, so they can't "
+        "be counted. Nothing was deleted. Check the table; a retry of this task waits again."
     )
     assert world.numbers(world.source) == {0: 1}
 
 
 def test_job_that_is_not_the_copy_is_refused(world) -> None:
-    """The evidence is of that very job."""
+    """The evidence must be of that very job."""
     world.load(MORNING)
     run = Run(world, RUN)
     run.execute("plan")
@@ -171,12 +171,12 @@ def test_proof_of_nothing_skips_the_deletion(world) -> None:
     run = Run(world, RUN)
     assert run.go() == "success"
     assert run.clear("prove").go("prove") == (
-        f"skipped: table '{world.source}' has no rows in '{DAY}' any more: it was aged already. Nothing was deleted."
+        f"skipped: table '{world.source}' no longer has rows in '{DAY}': it was aged already. Nothing was deleted."
     )
 
 
 def test_copy_job_without_numbers_is_refused(world, monkeypatch) -> None:
-    """It names what to map instead."""
+    """The message names what to map instead."""
     world.load(MORNING)
     run = Run(world, RUN, mappings=MAPPINGS[:3])
     run.execute("plan")
@@ -185,7 +185,7 @@ def test_copy_job_without_numbers_is_refused(world, monkeypatch) -> None:
     assert run.go("prove") == unproven(
         world,
         f"copy job '{world.jobs[-1].id}' doesn't report its numRowsProcessed; map a count, such as measures={{'rows': "
-        "'COUNT(*)'}, to prove the next ones by",
+        "'COUNT(*)'}, to prove later copies",
     )
 
 
@@ -221,12 +221,12 @@ def test_rolled_up_rows_without_a_count_are_proven_otherwise(make_world, said) -
     """A sum would not miss them."""
     world = rolled_up_day(make_world, 3, None)
     assert Run(world, RUN, mappings=SUMS).go() == "success"
-    assert "INFO It will be proven by the numbers of the copy job (numRowsProcessed, numRowsPersisted)." in said()
+    assert "INFO The proof method is the numbers of the copy job (numRowsProcessed, numRowsPersisted)." in said()
     assert (world.numbers(world.source), world.numbers(world.target)) == ({}, {0: 1, 1: 1})
 
 
 def test_rolled_up_row_without_a_count_that_comes_late_is_refused(make_world) -> None:
-    """The way of proving is decided before the copy, and can't see it."""
+    """The proof method is chosen before the copy, when this is unknown."""
     world = rolled_up_day(make_world, 3)
     run = Run(world, RUN, mappings=SUMS)
 

@@ -17,7 +17,7 @@ from airflow_provider_polaris.hooks.polaris import PolarisHook
 
 START = datetime(2024, 7, 2, 6, tzinfo=timezone.utc)
 FIRST = datetime(2024, 6, 1, tzinfo=timezone.utc)
-#: Each row has a weight of its own, a power of this, so that a sum tells which rows are in it and how often.
+#: Each row has its own weight, a power of this, so that a sum shows which rows it contains and how often.
 BASE = 4
 MOST_ROWS = 30
 
@@ -59,7 +59,7 @@ class Clock:
 
 @dataclass
 class Row:
-    """One row of the source: when, where, and its weight."""
+    """One row of the source: time, city and weight."""
 
     time: datetime
     city: str
@@ -127,7 +127,7 @@ class World:
         self.hook.close()
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
-        """Ask the emulator for what Polaris doesn't have."""
+        """Send a request to the emulator's control plane, which Polaris doesn't have."""
         answer = requests.request(method, f"{self.running.base_url}/__emulator__{path}", json=body, timeout=10)
         assert answer.ok, answer.text
         return answer.json()
@@ -150,11 +150,11 @@ class World:
         return rows
 
     def stream(self, rows: list[dict[str, Any]]) -> None:
-        """Let rows come in by streaming."""
+        """Stream rows."""
         self.control("POST", f"/tables/{self.source}/realtime", {"rows": rows})
 
     def load(self, *times: str | datetime, city: str = "Oslo", handed_over: bool = True) -> list[Row]:
-        """Let rows come in; they are published unless they are to stay in the stream's memory."""
+        """Stream rows; they are published unless they should stay in the stream's memory."""
         rows = self.note(*times, city=city)
         if rows:
             self.stream([row.to_json() for row in rows])
@@ -194,7 +194,7 @@ class World:
         return self.run({"type": "delete_data", "target": target, "softDelete": True, **changes})
 
     def append(self, interval: str) -> dict[str, Any]:
-        """Do what a refusal advises: add late rows to the target."""
+        """Follow the advice of a refusal: append late rows to the target."""
         return self.run(
             {
                 "type": "batch",
@@ -206,7 +206,7 @@ class World:
         )
 
     def numbers(self, table: str) -> dict[int, int]:
-        """Return how often each row is in a table, by everything that the table has: uncached and real-time, too."""
+        """Return how often each row is in a table, including uncached and real-time data."""
         tables = self.running.emulator.tables
         if tables.get(table) is None:
             return {}
@@ -219,7 +219,7 @@ class World:
         return digits(int(total))
 
     def fingerprint(self) -> Any:
-        """Return something that changes whenever the rows of a table may have changed."""
+        """Return a value that changes whenever the rows of a table may have changed."""
         sql = "SELECT count(*), count(*) FILTER (used), count(*) FILTER (realtime), max(id), max(updated_ms)"
         return self.running.emulator.store.execute(f"{sql} FROM polaris_segment")
 
@@ -243,7 +243,7 @@ MAPPINGS: list[dict[str, Any]] = [
 
 
 def digits(total: int) -> dict[int, int]:
-    """Return which weights a sum is made of, and how often each is in it."""
+    """Return the weights in a sum, and how often each is in it."""
     found = {}
     for number in range(MOST_ROWS + 1):
         total, count = divmod(total, BASE)

@@ -19,7 +19,7 @@ RUN_DATE = datetime(2026, 11, 20, tzinfo=timezone.utc)
 
 @pytest.fixture
 def polaris(connect: Any, emulator_server: Any) -> Iterator[PolarisClient]:
-    """Run an emulator whose "Koalas Source" has rows at the begin and the end of each month of 2024 and one after."""
+    """Run an emulator whose "Koalas Source" has rows at the start and end of each month of 2024, and one after."""
     from airflow_provider_polaris.emulator.settings import EmulatorSettings
     from airflow_provider_polaris.emulator.status_machine import Progression
 

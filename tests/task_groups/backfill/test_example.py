@@ -28,19 +28,19 @@ ROWS = [
 
 
 def replaced(polaris: Any) -> list[list[str]]:
-    """Return what each job has replaced, in the order of time."""
+    """Return the interval that each job replaced, in time order."""
     jobs = [polaris.get_job(job["id"]) for job in polaris.iter_jobs()]
     return sorted(job["target"]["intervals"] for job in jobs)
 
 
 def rows(polaris: Any) -> list[dict[str, Any]]:
-    """Return what the year has been rolled up to."""
+    """Return the rolled-up rows of the year."""
     sql = 'SELECT "__time", "city", "max_session_length", "__count" FROM "Koalas Rollup" ORDER BY "__time"'
     return list(polaris.query(sql))
 
 
 def test_example_loads_a_year_in_twelve_jobs(airflow_db, polaris) -> None:
-    """Each month by a job of its own, named by its interval; a second run leaves the same rows."""
+    """Each month by its own job, named by its interval; a second run leaves the same rows."""
     for _ in range(2):
         dag = _parse(EXAMPLE).dags["koalas_backfill"]
         dag.task_dict["backfill.load"].partial_kwargs["poll_interval"] = 0.1
@@ -53,7 +53,7 @@ def test_example_loads_a_year_in_twelve_jobs(airflow_db, polaris) -> None:
 
 
 def test_plain_mapping_over_a_split_interval_loads_each_piece(airflow_db, polaris) -> None:
-    """Without the group, for an interval that is known when the DAG file is read."""
+    """Without the group, for an interval that is known when the DAG file is parsed."""
     with DAG("koalas_mapped", schedule=None, start_date=RUN_DATE) as dag:
         PolarisTableToTableOperator.partial(
             task_id="load",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The backfill's task group as a DAG author sees it, and what its plan accepts and refuses."""
+"""The backfill's task group from the perspective of a DAG author, and what its plan accepts and refuses."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def asked(server: Any) -> list[str]:
 
 
 def test_group_has_a_plan_and_a_mapped_load() -> None:
-    """The load waits for the plan, is bounded, and names its instances."""
+    """The load waits for the plan, is limited, and names its instances."""
     made = group(tooltip="all again", default_args={"retries": 5}, pool="polaris", polaris_conn_id="other")
     assert [made.plan.task_id, made.load.task_id] == ["backfill.plan", "backfill.load"]
     assert made.plan.downstream_task_ids == {"backfill.load"}
@@ -82,13 +82,11 @@ def test_group_refuses_what_it_decides_itself() -> None:
     """A lookback would make the pieces overlap."""
     with pytest.raises(TypeError) as caught:
         group(lookback="P1D", replace_all=True)
-    assert str(caught.value) == (
-        "PolarisBackfillTaskGroup sets lookback, replace_all of its jobs itself: leave it out."
-    )
+    assert str(caught.value) == ("PolarisBackfillTaskGroup sets lookback, replace_all of its jobs itself: omit it.")
 
 
 def test_group_refuses_an_argument_that_nothing_takes() -> None:
-    """A typo is no wish."""
+    """A misspelt argument is refused."""
     with pytest.raises((TypeError, AirflowException), match="mesures"):
         group(mesures={"n": "COUNT(*)"})
 
@@ -138,24 +136,24 @@ def test_plan_without_an_interval_takes_the_runs(tables) -> None:
 
 
 def test_plan_that_cuts_through_partitions_blames_split_by(tables) -> None:
-    """The usual sentence, and what to change, before any job."""
+    """The usual message, and the fix, before any job."""
     assert refusal(group(split_by="day")) == (
         "target.intervals[0] '2024-01-01T00:00:00.000Z/2024-01-02T00:00:00.000Z' does not fall on 'month' boundaries "
         "(the partitioning of table 'T'): Polaris replaces whole partitions, so it would refuse, or erase rows that "
         "the interval doesn't name. Use '2024-01-01T00:00:00.000Z/2024-02-01T00:00:00.000Z', the nearest aligned "
-        "interval. The interval as a whole does, so it is split_by 'day' that cuts through partitions: split by a "
+        "interval. The whole interval is aligned, so it is split_by 'day' that cuts through partitions: split by a "
         "coarser one."
     )
 
 
 def test_plan_finds_a_cut_that_is_off_further_on(tables) -> None:
-    """Weeks may begin with a month and not end with one."""
+    """Weeks may start with a month but not end with one."""
     message = refusal(group(interval="2024-01-01/2024-04-01", split_by="week"))
     assert message.endswith("it is split_by 'week' that cuts through partitions: split by a coarser one.")
 
 
 def test_plan_of_an_interval_that_is_off_blames_the_interval(tables) -> None:
-    """Splitting by something else would not help."""
+    """Another split would not help."""
     assert refusal(group(interval="2024-01-15/2024-03-01")) == (
         "target.intervals[0] '2024-01-15T00:00:00.000Z/2024-02-01T00:00:00.000Z' does not fall on 'month' boundaries "
         "(the partitioning of table 'T'): Polaris replaces whole partitions, so it would refuse, or erase rows that "
@@ -165,7 +163,7 @@ def test_plan_of_an_interval_that_is_off_blames_the_interval(tables) -> None:
 
 
 def test_plan_into_a_table_that_is_missing_says_how_to_create_it(server, connect) -> None:
-    """What the jobs would be refused for is found before the first."""
+    """Errors of the jobs are found before the first one."""
     connect(host=server.url)
     server.answer("GET", "/tables/T", 404, {"code": "ResourceNotFound", "message": "no table"})
     assert refusal(group()).startswith("target.tableName 'T' does not exist and createTableIfNotExists is false.")
@@ -173,16 +171,17 @@ def test_plan_into_a_table_that_is_missing_says_how_to_create_it(server, connect
 
 
 def test_plan_of_more_pieces_than_airflow_maps_is_refused(tables) -> None:
-    """Without making them all, and without asking for anything."""
+    """Without creating all of them, and without any request."""
     assert refusal(group(interval="2000/2100", split_by="second")) == (
         "interval '2000-01-01T00:00:00.000Z/2100-01-01T00:00:00.000Z' split by 'second' makes more than 1024 pieces, "
-        "and Airflow makes no more tasks of one ([core] max_map_length). Use a coarser split_by, or a shorter interval."
+        "the maximum for one mapped task in Airflow ([core] max_map_length). Use a coarser split_by, or a shorter "
+        "interval."
     )
     assert asked(tables) == []
 
 
 def test_plan_of_an_append_needs_no_partitions(tables) -> None:
-    """Rows can be added by any pieces."""
+    """Appends accept any pieces."""
     assert len(plan(group(ingestion_mode="append", interval="2024-01-15/P2D", split_by="day"))) == 2
     assert asked(tables) == []
 
@@ -190,7 +189,7 @@ def test_plan_of_an_append_needs_no_partitions(tables) -> None:
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"split_by": "None"}, "split_by is 'None': it needs a value. Check the template that makes it."),
+        ({"split_by": "None"}, "split_by is 'None': it needs a value. Check the template that renders it."),
         (
             {"split_by": "fortnight"},
             (
@@ -209,12 +208,12 @@ def test_plan_of_an_append_needs_no_partitions(tables) -> None:
     ],
 )
 def test_plan_with_an_argument_that_makes_no_job_says_why(tables, arguments, message) -> None:
-    """Named with its value and what to do."""
+    """Named with its value and the fix."""
     assert refusal(group(**arguments)) == message
 
 
 def test_load_takes_every_argument_of_the_operator() -> None:
-    """But for those that the group decides."""
+    """Except those that the group sets itself."""
     names = set(PolarisTableToTableOperator.template_fields) - {
         "interval",
         "source_interval",

@@ -27,12 +27,12 @@ WATCHED = f"{TABLE} asset"
 
 @dataclass
 class State:
-    """The asset state of Airflow's database, by asset and key, and the line to it."""
+    """The asset state in Airflow's database, by asset and key, and the connection to it."""
 
     values: dict[str, dict[str, str]] = field(default_factory=dict)
-    #: Why nothing can be read or written; None while it can.
+    #: Why nothing can be read or written; None while it works.
     broken: Exception | None = None
-    #: It never answers.
+    #: Whether it never answers.
     silent: bool = False
     written: int = 0
 
@@ -78,7 +78,7 @@ class Triggerer:
         self.stores = True
 
     def watch(self, trigger: PolarisTableUpdatedTrigger, *assets: str) -> asyncio.Task[None]:
-        """Run a trigger that these assets have; made anew from its arguments, as from a row of the database."""
+        """Run a trigger that these assets have; created again from its arguments, as from a row of the database."""
         from airflow.sdk import Asset
         from airflow.sdk.execution_time.context import AssetStateStoreAccessors
 
@@ -95,7 +95,7 @@ class Triggerer:
         self._outbox.clear()
 
     async def stop(self) -> None:
-        """End as after a signal: everything is canceled, nothing is stored or confirmed any more."""
+        """End as after a signal: everything is canceled, and nothing is stored or confirmed."""
         await self._world.finish(*self._tasks)
         await self._streams.stop_all()
 
@@ -132,7 +132,7 @@ class _Silence:
 
 @dataclass
 class Airflow:
-    """What outlives a triggerer: the database, with its asset state and its asset events."""
+    """The data that outlives a triggerer: the database, with its asset state and its asset events."""
 
     world: World
     state: State = field(default_factory=State)
@@ -176,7 +176,7 @@ def airflow(world: World, monkeypatch: pytest.MonkeyPatch) -> Airflow:  # noqa: 
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
-    """Return a function that gives what the watch and its triggers logged, as ``LEVEL text``."""
+    """Return a function that returns the log lines of the watch and its triggers, as ``LEVEL text``."""
     logger = logging.getLogger("airflow_provider_polaris.test")
     monkeypatch.setattr(PolarisTableUpdatedTrigger, "log", property(lambda self: logger))
     with caplog.at_level(logging.INFO, logger="airflow_provider_polaris"):

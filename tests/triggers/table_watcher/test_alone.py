@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Before Airflow 3.3 a watcher polls by itself and keeps nothing: it begins with what completes from then on."""
+"""Before Airflow 3.3 a watcher polls separately and stores nothing: it reports jobs that complete from then on."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def hear(trigger: PolarisTableUpdatedTrigger, seconds: float) -> list[list
 
 
 def test_run_fires_each_update_once(world: World) -> None:  # noqa: F811
-    """The same events as on Airflow 3.3, of this table alone."""
+    """The same events as on Airflow 3.3, of this table only."""
     add(world, "old", (-500.0, "running"), (-400.0, "completed"))
     add(world, "long", (-300.0, "running"), (200.0, "completed"))
     add(world, "short", (100.0, "running"), (110.0, "completed"))
@@ -51,13 +51,13 @@ def test_run_says_once_that_nothing_is_kept(world: World, lines: Any) -> None:  
 
     (line,) = lines()
     assert line == (
-        f"INFO Table {TABLE!r} is watched from now on. This Airflow keeps no state of assets (it came with 3.3), so "
-        "what completes while no triggerer runs fires nothing."
+        f"INFO Table {TABLE!r} is watched from now on. This Airflow stores no state of assets (new in 3.3), so jobs "
+        "that complete while no triggerer runs fire nothing."
     )
 
 
 def test_run_asks_for_its_own_table_only(world: World) -> None:  # noqa: F811
-    """Whoever polls alone reads no page of the jobs of others."""
+    """A separate poll reads no page of other tables' jobs."""
     for number in range(1000):
         add(world, f"other-{number}", (-1.0, "running"), (0.0, "completed"), table="Other")
 
@@ -81,7 +81,7 @@ def test_run_after_a_restart_begins_anew(world: World) -> None:  # noqa: F811
 
 
 def test_run_that_polaris_refuses_goes_on(world: World) -> None:  # noqa: F811
-    """A trigger that ends would be started again every second: it waits for better times."""
+    """A trigger that ends would be started again every second, so it waits instead."""
     add(world, "job-1", (10.0, "running"), (50.0, "completed"))
     polaris = world.polaris
     no = polaris.answer(403, {"code": "Forbidden", "message": "no"})
@@ -91,7 +91,7 @@ def test_run_that_polaris_refuses_goes_on(world: World) -> None:  # noqa: F811
 
 
 def test_run_with_a_connection_that_cannot_be_read_goes_on(world: World) -> None:  # noqa: F811
-    """A connection that is made later, or mended."""
+    """A connection that is created or corrected later."""
     add(world, "job-1", (10.0, "running"), (500.0, "completed"))
     read = world.read_settings
 

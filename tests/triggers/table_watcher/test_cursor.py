@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is news, decided without Airflow and Polaris: every job that completes, once, whatever the order and the lag."""
+"""Which jobs are new, without Airflow and Polaris: every completed job once, whatever the order and the lag."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def step(cursor: Cursor, seen: JobListSnapshot, **answers: JobState | None) -> t
 
 
 def test_news_of_a_job_that_shows_up_late_are_not_lost() -> None:
-    """A job that no list had although it was created before one that did, ten minutes at most, is news."""
+    """A job that no list had although it was created before one that did, at most ten minutes earlier, is new."""
     cursor = Cursor.at(look(job("a", 0)), INTEREST)
     told, cursor = step(cursor, look(job("a", 0), job("late", -9.9)))
     assert told == ["late"]
@@ -55,7 +55,7 @@ def test_news_of_a_project_without_jobs_begin_with_its_first() -> None:
 
 
 def test_open_job_that_neither_list_has_is_asked_for_until_there_is_an_answer() -> None:
-    """It failed, or completed long after it was created; what isn't known yet stays open."""
+    """It failed, or completed long after it was created; while that is unknown, it stays open."""
     cursor = Cursor.at(look(job("a", 0, "running"), job("b", 0, "running"), job("c", 0, "running")), INTEREST)
     later = look(job("z", 600), since=at(590))
     assert cursor.missing(later) == {"a", "b", "c"}
@@ -88,7 +88,7 @@ def test_job_without_a_creation_is_news_if_it_was_seen_active() -> None:
 
 
 def test_news_are_in_the_order_of_their_end() -> None:
-    """The last one is the newest, for those who read no more than that."""
+    """The last one is the newest, for consumers that read only one."""
     cursor = Cursor.at(look(), INTEREST)
     long = job("long", 0, completed=at(100))
     short = job("short", 50, completed=at(51))
@@ -118,7 +118,7 @@ def test_look_that_does_not_go_back_far_enough_reaches_no_cursor() -> None:
     ],
 )
 def test_from_json_of_something_else_raises(value: object, reason: str) -> None:
-    """The value lies in Airflow's database, where another version or a person may have changed it."""
+    """The value is in Airflow's database, where another version or a user may have changed it."""
     with pytest.raises(PolarisProtocolError) as caught:
         Cursor.from_json(value)
     assert str(caught.value) == (

@@ -20,7 +20,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def test_jobs_of_another_tool_fire_with_their_rows_and_intervals(world: World) -> None:  # noqa: F811
-    """An ingestion, a replace and a deletion that nobody submitted through Airflow; only the first two have written."""
+    """An ingestion, a replace and a deletion outside Airflow; only the first two have written rows."""
     heard: list[dict[str, Any]] = []
     world.load("2024-05-31T10:00:00Z")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trigger's arguments: what a DAG file may say, and what Airflow keeps of it."""
+"""The trigger's arguments: which ones a DAG file may pass, and what Airflow stores."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_trigger_round_trips_through_airflows_row() -> None:
 
 @pytest.mark.skipif(AIRFLOW_VERSION < (3, 0), reason="asset watchers came with Airflow 3")
 def test_asset_watcher_takes_the_trigger_and_the_dag_can_be_serialized() -> None:
-    """What the scheduler makes of the DAG file names our class and its arguments."""
+    """The scheduler's row for the DAG file has our class and its arguments."""
     from airflow.sdk import DAG, Asset, AssetWatcher
 
     watcher = AssetWatcher(name="koalas", trigger=PolarisTableUpdatedTrigger("Koalas Source"))
@@ -79,7 +79,7 @@ def test_asset_watcher_takes_the_trigger_and_the_dag_can_be_serialized() -> None
 
 
 def test_triggers_share_a_poll_by_connection_and_interval() -> None:
-    """Whatever the table, and whether deletions count."""
+    """For any table, and whether deletions count."""
     key = PolarisTableUpdatedTrigger("a").shared_stream_key()
 
     assert PolarisTableUpdatedTrigger("b", include_deletions=True).shared_stream_key() == key
@@ -90,7 +90,7 @@ def test_triggers_share_a_poll_by_connection_and_interval() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"table": ""}, "table is '': it needs a value. Check the template that makes it."),
+        ({"table": ""}, "table is '': it needs a value. Check the template that renders it."),
         (
             {"table": "a\u202eb"},
             (
@@ -100,7 +100,7 @@ def test_triggers_share_a_poll_by_connection_and_interval() -> None:
         ),
         (
             {"table": "t", "polaris_conn_id": None},
-            "polaris_conn_id is None: it needs a value. Check the template that makes it.",
+            "polaris_conn_id is None: it needs a value. Check the template that renders it.",
         ),
         (
             {"table": "t", "poll_interval": 0},
@@ -114,14 +114,14 @@ def test_triggers_share_a_poll_by_connection_and_interval() -> None:
     ],
 )
 def test_argument_that_is_wrong_fails_when_the_dag_is_parsed(arguments: dict[str, Any], sentence: str) -> None:
-    """Where the author sees it, and not in a triggerer's log."""
+    """The error appears in the DAG file, and not in a triggerer's log."""
     with pytest.raises(PolarisSpecError) as caught:
         PolarisTableUpdatedTrigger(**arguments)
     assert str(caught.value) == sentence
 
 
 def test_import_loads_neither_http_nor_the_client() -> None:
-    """A DAG file with a watcher is parsed again and again."""
+    """A DAG file with a watcher is parsed repeatedly."""
     script = (
         "import sys\nimport airflow.triggers.base\nbefore = set(sys.modules)\n"
         "import airflow_provider_polaris.triggers.polaris\nprint(*sorted(set(sys.modules) - before))"

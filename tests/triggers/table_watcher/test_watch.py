@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asset watchers on Airflow 3.3: each update of a table fires once, with what its jobs did."""
+"""Asset watchers on Airflow 3.3: each update of a table fires once, with the results of its jobs."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_event_has_table_and_jobs_with_what_they_did(airflow: Airflow) -> None:
 
 
 def test_first_start_fires_for_what_completes_from_then_on(airflow: Airflow, lines: Callable[[], list[str]]) -> None:
-    """A project's history is no news; a job that runs at the start is when it completes."""
+    """A project's history is not new; a job that is active at the start is new when it completes."""
     airflow.job("old", (-5000.0, "running"), (-4000.0, "completed"))
     airflow.job("recent", (-50.0, "running"), (-5.0, "completed"))
     airflow.job("running", (-3600.0, "running"), (200.0, "completed"))
@@ -118,7 +118,7 @@ def test_include_deletions_fires_for_deletions_too(airflow: Airflow) -> None:
 
 
 def test_several_tables_share_one_poll_and_each_asset_hears_its_own(airflow: Airflow) -> None:
-    """Twenty tables cost two requests a poll; an event goes to the assets of its table, one or two."""
+    """Twenty tables cost two requests per poll; an event goes to the assets of its table, one or two."""
     names = [f"table-{number:02}" for number in range(20)]
     for number, name in enumerate(names):
         airflow.job(name, (10.0, "running"), (70.0 + number, "completed"), table=name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asset watchers on Airflow 3.3 whose Polaris is away, refuses or forgets: the watch goes on."""
+"""Asset watchers on Airflow 3.3 while Polaris is unavailable, rejects requests or loses jobs: the watch continues."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.triggers.table_watcher.conftest import TABLE, Airflow, start
 
 
 def test_polaris_away_is_logged_once_and_nothing_is_lost(airflow: Airflow, lines: Callable[[], list[str]]) -> None:
-    """Two hours without an answer: one line at the begin, one at the end, and the event of the job that ended then."""
+    """Two hours without an answer: one line at the start, one at the end, and the event of a job that ended then."""
     polaris = airflow.world.polaris
     airflow.job("job-1", (10.0, "running"), (1000.0, "completed"))
 
@@ -30,14 +30,14 @@ def test_polaris_away_is_logged_once_and_nothing_is_lost(airflow: Airflow, lines
     assert began == f"INFO Table {TABLE!r} is watched from now on."
     assert away.startswith(
         "WARNING Connection 'polaris_default': the finished jobs can't be listed, so no watched table fires an event. "
-        "Polls go on, and what ends meanwhile will be seen. "
+        "Polling continues, and jobs that end meanwhile will be reported. "
     )
     assert "be back soon" in away
     assert back == "INFO Connection 'polaris_default': the finished jobs can be listed again, after 7200 s."
 
 
 def test_polaris_away_while_jobs_are_described_fires_what_is_known(airflow: Airflow) -> None:
-    """The event doesn't wait for its decoration."""
+    """The event doesn't wait for its optional fields."""
     polaris = airflow.world.polaris
     airflow.job("job-1", (10.0, "running"), (50.0, "completed"))
     polaris.failure = lambda method, path: (
@@ -65,7 +65,7 @@ def test_polaris_away_while_jobs_are_described_fires_what_is_known(airflow: Airf
 
 
 def test_key_that_is_refused_is_read_again(airflow: Airflow) -> None:
-    """A key was exchanged in the connection: the watch goes on with the new one."""
+    """The key of the connection was replaced: the watch continues with the new one."""
     polaris, world = airflow.world.polaris, airflow.world
     airflow.job("job-1", (10.0, "running"), (500.0, "completed"))
     old = world.key
@@ -82,7 +82,7 @@ def test_key_that_is_refused_is_read_again(airflow: Airflow) -> None:
     world.run(scenario())
 
     assert airflow.told() == [["job-1"]]
-    assert 2 < len(world.reads) < 8  # once a minute while it is refused
+    assert 2 < len(world.reads) < 8  # once a minute while it is rejected
 
 
 def test_job_that_polaris_forgets_is_asked_for_once(airflow: Airflow) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asset watchers on Airflow 3.3 whose triggerer stops, dies or has a double: no update is lost."""
+"""Asset watchers on Airflow 3.3 whose triggerer stops, dies or runs twice: no update is lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.triggers.table_watcher.conftest import TABLE, WATCHED, Airflow, start
 
 
 def test_restart_repeats_nothing_and_loses_nothing(airflow: Airflow, lines: Callable[[], list[str]]) -> None:
-    """What was fired before is not fired again; what completed while no triggerer ran is, once."""
+    """An event that was fired is not fired again; jobs that completed while no triggerer ran are reported once."""
     airflow.job("before", (10.0, "running"), (50.0, "completed"))
     airflow.job("during", (20.0, "running"), (400.0, "completed"))
     airflow.job("short", (390.0, "running"), (410.0, "completed"))
@@ -51,7 +51,7 @@ def test_restart_before_the_first_event_loses_nothing(airflow: Airflow) -> None:
 
 
 def test_death_before_the_event_is_stored_fires_it_again(airflow: Airflow) -> None:
-    """An event that never reached the database is not taken for fired."""
+    """An event that never reached the database doesn't count as fired."""
     airflow.job("job-1", (10.0, "running"), (50.0, "completed"))
 
     async def scenario() -> None:
@@ -70,7 +70,7 @@ def test_death_before_the_event_is_stored_fires_it_again(airflow: Airflow) -> No
 
 
 def test_event_that_is_never_stored_ends_the_trigger_and_is_fired_by_the_next(airflow: Airflow) -> None:
-    """Airflow gives up an event after five minutes and starts the trigger again; what others remember isn't touched."""
+    """Airflow gives up an event after five minutes and restarts the trigger; the cursors of others are unchanged."""
     airflow.job("job-1", (10.0, "running"), (50.0, "completed"))
 
     async def scenario() -> None:
@@ -114,7 +114,7 @@ def test_death_between_event_and_cursor_fires_it_again_with_the_same_ids(airflow
 
 
 def test_two_triggerers_at_once_fire_once(airflow: Airflow) -> None:
-    """A triggerer that was taken for dead goes on for a while beside the one that got its triggers."""
+    """A triggerer that was considered dead runs for a while beside the one that got its triggers."""
     airflow.job("job-1", (10.0, "running"), (100.0, "completed"))
 
     async def scenario() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asset watchers on Airflow 3.3 and what they remember: the cursor in the asset's state."""
+"""Asset watchers on Airflow 3.3 and their stored cursor in the asset's state."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.triggers.conftest import PROJECT
 from tests.triggers.table_watcher.conftest import TABLE, Airflow, start
 
 CANNOT = (
-    f"WARNING Table {TABLE!r}: what was reported can't be remembered. Airflow can't read or write the asset's state: "
+    f"WARNING Table {TABLE!r}: the reported jobs can't be stored. Airflow can't read or write the asset's state: "
     "RuntimeError('the API server is away')."
 )
 
@@ -49,7 +49,7 @@ def test_state_that_cannot_be_read_waits_and_does_not_begin_anew(
 def test_state_that_cannot_be_written_fires_and_is_written_later(
     airflow: Airflow, lines: Callable[[], list[str]]
 ) -> None:
-    """Events go on without the store; when it is back, the cursor is written, so that a restart repeats nothing."""
+    """Events continue without the store; the cursor is stored later, so that a restart repeats nothing."""
     airflow.job("job-1", (10.0, "running"), (150.0, "completed"))
 
     async def scenario() -> None:
@@ -74,7 +74,7 @@ def test_state_that_cannot_be_written_fires_and_is_written_later(
 
 
 def test_state_that_is_silent_holds_nobody_up(airflow: Airflow) -> None:
-    """A question to Airflow that is never answered, as when the triggerer stops, ends after a minute at most."""
+    """A request to Airflow that is never answered, as when the triggerer stops, ends after at most a minute."""
     airflow.job("job-1", (10.0, "running"), (150.0, "completed"))
 
     async def scenario() -> None:
@@ -84,7 +84,7 @@ def test_state_that_is_silent_holds_nobody_up(airflow: Airflow) -> None:
         await asyncio.sleep(200)
         await triggerer.stop()
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()  # the questions that nobody waits for any more
+            task.cancel()  # the requests whose answers are no longer awaited
         await asyncio.sleep(0)
 
     airflow.world.run(scenario())
@@ -93,7 +93,7 @@ def test_state_that_is_silent_holds_nobody_up(airflow: Airflow) -> None:
 
 
 def test_quiet_table_keeps_its_cursor_near(airflow: Airflow) -> None:
-    """A table without news writes its cursor once an hour, so that a restart after weeks doesn't read weeks of jobs."""
+    """A table without new jobs stores its cursor hourly, so that a restart doesn't read weeks of jobs."""
     for number in range(300):
         airflow.job(f"other-{number}", (60.0 * number, "running"), (60.0 * number + 30, "completed"), table="Other")
 
@@ -109,7 +109,7 @@ def test_quiet_table_keeps_its_cursor_near(airflow: Airflow) -> None:
 
 
 def test_cursor_of_another_project_is_left_alone(airflow: Airflow, lines: Callable[[], list[str]]) -> None:
-    """The connection leads to another project now: its history is no news."""
+    """The connection uses another project now: its history is not new."""
     airflow.job("old", (-5000.0, "running"), (-4000.0, "completed"))
 
     async def scenario() -> None:
@@ -155,7 +155,7 @@ def test_cursor_that_cannot_be_read_begins_anew_and_says_so(airflow: Airflow, li
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_two_watchers_of_one_asset_keep_cursors_of_their_own(airflow: Airflow, order: int) -> None:
-    """An asset that stands for two tables remembers both."""
+    """An asset that stands for two tables stores both cursors."""
     airflow.job("one", (10.0, "running"), (50.0, "completed"), table="One")
     airflow.job("two", (10.0, "running"), (400.0, "completed"), table="Two")
 

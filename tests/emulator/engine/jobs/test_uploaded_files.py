@@ -337,6 +337,6 @@ def test_blank_lines_cost_no_statement(engine: Engine, monkeypatch: pytest.Monke
 
 def test_file_in_several_pieces_is_read_as_one(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A piece may end anywhere in an archive."""
-    monkeypatch.setattr("airflow_provider_polaris.emulator.engine.store.BLOB_PIECE", 50)
+    monkeypatch.setattr("airflow_provider_polaris.emulator.engine.objects.BLOB_PIECE", 50)
     assert ingest(engine, gzip.compress(GOOD), GOOD).rows_persisted == 10
     assert engine.rows("events") == sorted([*ROWS, *ROWS])

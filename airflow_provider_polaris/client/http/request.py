@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Request bodies that record whether they have been read."""
+"""Requests: their parameters, and bodies that record whether they have been read."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 from urllib.parse import urlencode
 
 from urllib3.fields import RequestField
 
+from airflow_provider_polaris.client.http.connection_errors import RequestInfo
+from airflow_provider_polaris.client.http.endpoint import STATUS_BYTES
+from airflow_provider_polaris.client.http.error_body import ErrorForm, is_foreign
+from airflow_provider_polaris.client.http.retry import NoAnswer, Outcome
+from airflow_provider_polaris.client.http.settings import OAuthSettings
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 
 _BLOCK = 64 * 1024
+
+#: Query parameters. A sequence is sent as a repeated key; None is omitted.
+Params = Mapping[str, Any]
 
 
 class Body:
@@ -102,3 +111,55 @@ def file_body(file: BinaryIO, name: str) -> Body:
     field.make_multipart()
     head = f"--{boundary}\r\n{field.render_headers()}".encode()
     return Body([head, file, f"\r\n--{boundary}--\r\n".encode()], f"multipart/form-data; boundary={boundary}")
+
+
+def token_body(settings: OAuthSettings) -> Body:
+    """Return the body of a token request with the client credentials (RFC 6749, section 4.4.2)."""
+    return form_body(
+        {
+            "grant_type": "client_credentials",
+            "client_id": settings.client_id or "",
+            "client_secret": settings.client_secret or "",
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Request:
+    """
+    A complete request, except for its ``Authorization``.
+
+    :param subject: Method, URL and names for messages.
+    :param error_form: Returns whether an error has the form of the service's own errors.
+    :param params: Query parameters.
+    :param body: The body; None for none.
+    :param fresh_connection: Open a new connection, because the server may be closing a kept one.
+    :param repeat_throttled: Whether to retry after a 429.
+    :param answer_bytes: Largest body of a successful response, in bytes after decompression.
+    """
+
+    subject: RequestInfo
+    error_form: ErrorForm
+    params: Sequence[tuple[str, str]] = ()
+    body: Body | None = None
+    fresh_connection: bool = False
+    repeat_throttled: bool = True
+    answer_bytes: int = STATUS_BYTES
+
+    def judge(self, outcome: Outcome) -> Outcome:
+        """Return the outcome, marked as foreign if the service itself didn't send it."""
+        if isinstance(outcome, NoAnswer):
+            return outcome
+        foreign = is_foreign(outcome.status, outcome.headers, outcome.body, self.error_form)
+        return replace(outcome, is_foreign=True) if foreign else outcome
+
+
+def flatten(params: Params) -> list[tuple[str, str]]:
+    """Return query parameters as pairs, without missing ones."""
+    pairs: list[tuple[str, str]] = []
+    for key, value in params.items():
+        if value is None:
+            continue
+        values = [value] if isinstance(value, (str, int)) else list(value)
+        pairs.extend((key, str(item)) for item in values)
+    return pairs

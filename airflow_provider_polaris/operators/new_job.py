@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Submit the job of a task, or find the one that an earlier try has submitted: plan, log, guard and submit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from airflow_provider_polaris.jobs.errors import PolarisApiError
+from airflow_provider_polaris.operators.constant_columns import warn_of_constants
+from airflow_provider_polaris.operators.dry_run.report import PlannedTask, is_task_test, show_problems, show_request
+from airflow_provider_polaris.operators.job_run.asset_events import TableChange, emit_asset_event
+from airflow_provider_polaris.operators.job_run.run import JobRun, NoJobNeeded
+from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
+from airflow_provider_polaris.runtime.failure import is_permanent
+
+if TYPE_CHECKING:
+    from airflow_provider_polaris.jobs.status.state import JobState
+    from airflow_provider_polaris.operators.submission.record import Store
+    from airflow_provider_polaris.runtime.compat import BaseOperator, Context
+
+
+class SubmittingTask(PlannedTask, Protocol):
+    """The required part of an operator."""
+
+    retries: Any
+
+    def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:
+        """Check right before the POST whether the job may be submitted."""
+
+
+def submit_job(task: SubmittingTask, run: JobRun, context: Context) -> JobState | None:
+    """
+    Submit the job of a task, or find the job of an earlier try.
+
+    :param task: The operator, with rendered arguments.
+    :param run: The job run of this try; it gets the job's id.
+    :param context: Airflow's context.
+    :return: The job as Polaris described it last; None if no job is needed.
+    :raises PolarisError: There is no job, or its existence is unknown; see ``submit_once``.
+    """
+    run.kill.prepare(run.hook.settings, cancels=run.options.cancel_on_kill)
+    spec = task.plan_job(context, run.hook)
+    warn_of_constants(spec, task.log)
+    if is_task_test(context):
+        show_request(task, spec, run.hook)
+    identity = TaskIdentity.from_context(context, task.retries)
+    try:
+        return run.submit(
+            spec,
+            identity,
+            _store(task, context) if run.options.durable else None,
+            guards=lambda earlier: task.guard_job(spec, run, earlier),
+            optional_context=task.optional_context,
+        )
+    except PolarisApiError as error:
+        if is_permanent(error):
+            show_problems(spec, run.hook.polaris_conn_id, task.log)
+        raise
+    except NoJobNeeded as reason:
+        task.log.info("%s", reason)
+        emit_asset_event(cast("BaseOperator", task), context, TableChange.without_job(spec), run.hook.settings)
+        return None
+
+
+def _store(task: SubmittingTask, context: Context) -> Store | None:
+    store: Store | None = context.get("task_state_store")
+    if store is None:
+        task.log.info(
+            "This Airflow has no task state store (new in 3.3). A retry of this task finds its job by the marker in "
+            "Polaris' list of jobs."
+        )
+    return store
