@@ -95,13 +95,7 @@ class Store(StoredObjects):
             raise
 
     def _create_or_check_schema(self) -> None:
-        found = self.execute("SELECT table_name FROM information_schema.tables WHERE table_name = 'polaris_format'")
-        if not found:
-            if self.execute("SELECT 1 FROM information_schema.tables LIMIT 1"):
-                raise StoreError(
-                    f"database {self.path!r} does not belong to the emulator: it holds other tables. "
-                    "Choose a file that doesn't exist yet."
-                )
+        if not self._has_format():
             with self.transaction():
                 for statement in _SCHEMA:
                     self.execute(statement)
@@ -112,6 +106,20 @@ class Store(StoredObjects):
                 f"database {self.path!r} has format {stored}, and this emulator reads format {FORMAT}. "
                 "Use the version of the emulator that wrote it, or choose a file that doesn't exist yet."
             )
+
+    def _has_format(self) -> bool:
+        """Return whether the database is one of an emulator; False if it is empty."""
+        # Memory is always empty. The first query of DuckDB's catalog takes as long as the whole schema.
+        if not self.path:
+            return False
+        if self.execute("SELECT table_name FROM information_schema.tables WHERE table_name = 'polaris_format'"):
+            return True
+        if self.execute("SELECT 1 FROM information_schema.tables LIMIT 1"):
+            raise StoreError(
+                f"database {self.path!r} does not belong to the emulator: it holds other tables. "
+                "Choose a file that doesn't exist yet."
+            )
+        return False
 
     def _prove_writable(self) -> None:
         """Write to the database, so that a full disk is detected at the start and not by the first job."""
