@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Environment of all tests: a throw-away Airflow home, set before anything imports Airflow."""
+"""Environment of all tests: a temporary Airflow home, set before Airflow is imported."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ os.environ["AIRFLOW_HOME"] = _HOME
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
 os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"sqlite:///{_HOME}/airflow.db"
-# A backstop for a busy machine: Airflow's own is 30 seconds.
+# A limit for a busy machine: Airflow's own is 30 seconds.
 os.environ["AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT"] = "600"
 # Without it Airflow 2.11 warns, and warnings are errors.
 os.environ["AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY"] = "True"
 
-# No test judges a duration: how long an example takes says something about the machine.
+# No test judges a duration: the time of an example depends on the machine.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
 
 def pytest_collection_finish() -> None:
-    """Keep what was imported and collected out of the garbage collector's way: looking at it took a tenth of a run."""
+    """Exclude imported and collected objects from garbage collection, which took a tenth of a run."""
     gc.collect()
     gc.freeze()
 
 
 def pytest_unconfigure() -> None:
-    """Let the interpreter take everything away at its end: DuckDB's library complains of what is left."""
+    """Let the interpreter free everything at its end, because DuckDB's library reports remaining objects."""
     gc.unfreeze()
 
 
 @pytest.fixture(scope="session")
 def emulator_server() -> Iterator[EmulatorServer]:
-    """Run a server whose emulators last as long as a test wants."""
+    """Run a server for the emulators of all tests."""
     serving = pytest.importorskip("airflow_provider_polaris.emulator.server")
     with serving.EmulatorServer() as server:
         yield server

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Puts DAGs into Airflow's database, where Airflow 3 wants them before it runs one in a test."""
+"""Store DAGs in Airflow's database, which Airflow 3 requires before it runs one in a test."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def store(dag: Any) -> None:
         if not session.get(DagBundleModel, "testing"):
             session.add(DagBundleModel(name="testing"))
     if AIRFLOW_VERSION < (3, 1):
-        dag.relative_fileloc = dag.relative_fileloc or "koalas.py"  # a DAG that comes from no file has none
+        dag.relative_fileloc = dag.relative_fileloc or "koalas.py"  # a DAG without a file has none
     bag = DagBag(os.devnull)
     bag.bag_dag(dag)
     if AIRFLOW_VERSION < (3, 1):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A loopback server that answers what a test tells it to, and connections that point to it."""
+"""A loopback server with answers that tests set, and connections that point to it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEY = "pok_0123456789abcdef"
 
 @dataclass(frozen=True)
 class Request:
-    """One request as the server saw it."""
+    """One request as the server received it."""
 
     method: str
     path: str
@@ -44,11 +44,11 @@ class ScriptedServer:
     requests: list[Request] = field(default_factory=list)
 
     def answer(self, method: str, path: str, status: int = 200, body: Any = None) -> None:
-        """Set what a request gets from now on."""
+        """Set the answer to a request from now on."""
         self.answers[method, path] = (status, body)
 
     def allow_everything(self) -> None:
-        """Answer the three calls of a connection test as a project does that allows all of them."""
+        """Answer the three requests of a connection test as a project does that allows all of them."""
         self.answer("GET", "/jobs", 200, {"values": [], "moreResultsAvailable": False})
         self.answer("GET", "/tables", 200, {"values": []})
         self.answer("POST", "/query/sql", 200, [{"EXPR$0": 1}])
@@ -60,7 +60,7 @@ def server() -> Iterator[ScriptedServer]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # else the body of each answer waits for an acknowledgement of its head
+        disable_nagle_algorithm = True  # otherwise the body of each answer waits for an acknowledgement of its head
 
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -78,7 +78,7 @@ def server() -> Iterator[ScriptedServer]:
         do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815
 
         def log_message(self, *args: Any) -> None:
-            """Keep quiet."""
+            """Log nothing."""
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     script = ScriptedServer(f"http://127.0.0.1:{httpd.server_address[1]}")
@@ -92,7 +92,7 @@ def server() -> Iterator[ScriptedServer]:
 
 @pytest.fixture(scope="session")
 def airflow_db() -> None:
-    """Make Airflow's tables."""
+    """Create Airflow's tables."""
     from airflow.utils.db import initdb
 
     with warnings.catch_warnings():
@@ -116,7 +116,7 @@ def providers_manager() -> Iterator[ProvidersManager]:
 
 @pytest.fixture
 def logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Callable[[], list[str]]]:
-    """Return a function that listens to the logs of classes, and returns one that gives the lines, ``LEVEL text``."""
+    """Return a function that captures the logs of classes, and returns one that returns the lines, ``LEVEL text``."""
 
     def listen(*owners: type, without: tuple[str, ...] = ()) -> Callable[[], list[str]]:
         logger = logging.getLogger("test.logged")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was skipped because something isn't installed, for the last lines of a run."""
+"""Report what was skipped because something isn't installed, in the last lines of a run."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-#: How the reason of such a skip begins; the name of what is missing follows.
+#: How the reason of such a skip begins; the name of the missing package follows.
 WANTING = "for want of "
 _NO_MODULE = "could not import "
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)  # the outermost, whose lines are the last
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # the outermost, so that its lines are the last
 def pytest_terminal_summary(terminalreporter: Any) -> Generator[None, None, None]:
-    """Print one line for each thing that is missing."""
+    """Print one line for each missing package."""
     yield
     for line in lines(terminalreporter.stats.get("skipped", ())):
         terminalreporter.write_line(line, yellow=True)
@@ -36,7 +36,7 @@ def lines(skipped: Iterable[Any]) -> list[str]:
 
 
 def _wanted(report: Any) -> str | None:
-    """Return what a test was skipped for want of; None if it does not suit this Airflow."""
+    """Return what is missing for a test; None if the test doesn't apply to this Airflow."""
     _, _, reason = report.longrepr
     reason = reason.removeprefix("Skipped: ")
     if reason.startswith(WANTING):

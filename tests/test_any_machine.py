@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No test judges a duration: what would is off, or is named here."""
+"""No test judges a duration: settings that would are off, and exceptions are listed here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CLOCKS = re.compile(r"\b(perf_counter|process_time|thread_time|monotonic|getrus
 
 
 def test_hypothesis_judges_no_duration() -> None:
-    """By itself it fails an example that takes 200 ms, and a test whose examples take long to make."""
+    """By default it fails an example that takes 200 ms, and a test whose examples take long to generate."""
     assert settings.default.deadline is None
     assert HealthCheck.too_slow in settings.default.suppress_health_check
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Polaris tables as assets: how they are written, what is refused, and what OpenLineage calls them."""
+"""Polaris tables as assets: valid and invalid URIs, and their names in OpenLineage."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ airflow_2 = pytest.mark.skipif(AIRFLOW_VERSION >= (3, 0), reason="Airflow 3 alwa
     ],
 )
 def test_table_asset_of_any_table_has_a_uri_that_airflow_leaves_alone(table: str, encoded: str):
-    """Names with blanks, signs and letters of other alphabets survive Airflow's own clean-up of URIs."""
+    """Names with blanks, punctuation and letters of other alphabets survive Airflow's own normalization of URIs."""
     asset = table_asset(table, host=HOST, project_id=PROJECT, extra={"grain": "hour"})
 
     assert asset.uri == f"polaris://{HOST}/{PROJECT}/{encoded}"
@@ -53,7 +53,7 @@ def test_table_asset_of_any_table_has_a_uri_that_airflow_leaves_alone(table: str
     [HOST, f"https://{HOST}", f"https://{HOST}/", f" {HOST.upper()} "],
 )
 def test_table_asset_of_a_pasted_host_is_the_same_asset(host: str):
-    """How the host was pasted makes no difference to who waits for the table."""
+    """All spellings of the host result in the same asset."""
     assert table_asset("koalas", host=host, project_id=PROJECT).uri == f"polaris://{HOST}/{PROJECT}/koalas"
 
 
@@ -68,7 +68,7 @@ def test_table_asset_of_an_emulator_keeps_its_port(host: str):
 
 @airflow_3
 def test_table_asset_takes_what_airflows_class_takes_but_a_name():
-    """The operators emit events for the URI alone, which Airflow 3 pairs with one name."""
+    """The operators emit events for the URI only, which Airflow 3 pairs with one name."""
     assert table_asset("koalas", host=HOST, project_id=PROJECT, group="rollup").group == "rollup"
     asset = table_asset("koalas", host=HOST, project_id=PROJECT)
     assert asset.name == asset.uri
@@ -109,7 +109,7 @@ def test_table_asset_takes_what_airflows_class_takes_but_a_name():
     ],
 )
 def test_table_asset_of_impossible_names_is_refused(arguments: dict[str, Any], message: str):
-    """A typo is found when the DAG is read, on each Airflow, and not by a DAG that never runs."""
+    """A misspelt URI is found when the DAG is parsed, with each Airflow version."""
     with pytest.raises(PolarisSpecError) as caught:
         table_asset(**{"table": "koalas", "host": HOST, "project_id": PROJECT, **arguments})
 
@@ -165,7 +165,7 @@ BAD_URIS = [
 @airflow_3
 @pytest.mark.parametrize("uri, message", BAD_URIS)
 def test_asset_of_a_bad_uri_fails_the_dag_with_one_sentence(uri: str, message: str):
-    """Airflow asks the registered handler, so that a URI written by hand is checked too."""
+    """Airflow calls the registered handler, so that a handwritten URI is checked, too."""
     with pytest.raises(ValueError) as caught:
         Asset(uri)
 
@@ -177,7 +177,7 @@ def test_asset_of_a_bad_uri_fails_the_dag_with_one_sentence(uri: str, message: s
 def test_dataset_of_a_bad_uri_warns_on_airflow_2_and_fails_where_airflow_is_told_to_be_strict(
     uri: str, message: str, monkeypatch: pytest.MonkeyPatch
 ):
-    """Airflow 2.11 passes the sentence on as a warning; its own setting makes it an error."""
+    """Airflow 2.11 passes the message on as a warning; its own setting makes it an error."""
     with pytest.warns(UserWarning, match=re.escape(f"is not AIP-60 compliant: {message}")):
         Asset(uri)
     monkeypatch.setenv("AIRFLOW__CORE__STRICT_DATASET_URI_VALIDATION", "True")
@@ -188,7 +188,7 @@ def test_dataset_of_a_bad_uri_warns_on_airflow_2_and_fails_where_airflow_is_told
 
 
 def test_uri_with_a_user_is_refused_without_showing_it():
-    """A key that was pasted into a URI must not show in the errors of a DAG."""
+    """A key that was pasted into a URI must not appear in the errors of a DAG."""
     with pytest.raises(PolarisSpecError) as caught:
         sanitize_uri(urlsplit(f"polaris://pok_secret@{HOST}/p/a"))
 
@@ -199,7 +199,7 @@ def test_uri_with_a_user_is_refused_without_showing_it():
 
 
 def test_uri_of_another_scheme_is_no_table():
-    """What reads an asset of any kind is told which one it is."""
+    """Code that reads an asset of any kind gets an error that names the kind."""
     with pytest.raises(PolarisSpecError) as caught:
         read_uri("s3://bucket/p/a")
 
@@ -215,7 +215,7 @@ def test_uri_of_another_scheme_is_no_table():
     ],
 )
 def test_asset_of_another_spelling_is_the_same_asset(written: str):
-    """Two ways to write one table must not give two assets, of which one never gets an event."""
+    """Two spellings of one table must not result in two assets, of which one never gets an event."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         asset = Asset(written)
@@ -233,7 +233,7 @@ def test_asset_is_translated_by_the_openlineage_provider():
 
 
 def test_to_openlineage_of_another_asset_raises_nothing_but_our_own_error():
-    """The OpenLineage provider goes on without an asset whose converter fails."""
+    """The OpenLineage provider continues without an asset whose converter fails."""
     pytest.importorskip("openlineage")
 
     with pytest.raises(PolarisSpecError) as caught:

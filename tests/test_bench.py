@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The benchmark's own code: its server, its waiters and its figures. What it measures is not tested here."""
+"""The benchmark's own code: its server, its waiters and its figures. The measured values are not tested here."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def _wait_for_three(port: int) -> tuple[bench_side.Waiters, list[float]]:
 
 
 def test_waiters_on_three_jobs_see_each_end_and_are_noted_by_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Our trigger runs against the benchmark's server, whose ledger holds its requests and not the benchmark's own."""
+    """Our trigger runs against the benchmark's server, whose ledger has its requests and not the benchmark's own."""
     with _server() as port:
         for name, value in bench_side.connections("polaris", port).items():
             monkeypatch.setenv(name, value)
@@ -68,7 +68,7 @@ def test_waiters_on_three_jobs_see_each_end_and_are_noted_by_the_server(monkeypa
 
 
 def test_answers_of_a_job_change_when_it_ends() -> None:
-    """All three services tell the end of the same job from the same instant on."""
+    """All three services report the end of the same job at the same time."""
     jobs = bench_answers.Jobs(2)
     first = jobs.add(1)
     jobs.end(first, 1, begin=10.0, seconds=0)
@@ -87,7 +87,7 @@ def test_answers_of_a_job_change_when_it_ends() -> None:
 
 
 def test_list_of_jobs_is_filtered_sorted_and_cut_into_pages() -> None:
-    """The list has what Polaris' list would have."""
+    """The list has the same rows as Polaris' list."""
     jobs = bench_answers.Jobs(2)
     first = jobs.add(3)
     jobs.end(first + 1, 1, begin=0.0, seconds=0)
@@ -147,7 +147,7 @@ def test_figures_are_those_of_the_phases() -> None:
 
 
 def test_table_shows_what_is_projected_and_the_share_is_of_the_better_peer() -> None:
-    """A projection multiplies what grows with the waiters and has no delays; our largest row is compared to it."""
+    """A projection multiplies values that grow with the waiters, without delays; our largest row is compared."""
     ours = bench_report.figures(_observation("polaris", 10_000, cpu=0.5, memory=30_000_000))
     dbt = bench_report.project(bench_report.figures(_observation("dbt", 1000, cpu=2.0, memory=30_000_000)), 10_000)
     databricks = bench_report.project(

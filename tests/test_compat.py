@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The matrix says what the tests of each version came to, and never takes silence for success."""
+"""The matrix reports the results of each version, and never treats missing output as success."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def compat() -> ModuleType:
 def test_report_becomes_one_line(
     compat: ModuleType, tmp_path: Path, tests: int, failures: int, errors: int, ok: bool, line: str
 ) -> None:
-    """Passed is what is left; only a run that ended well and tested something is ok."""
+    """Passed is the remainder; only a run that ended well and tested something is ok."""
     report = tmp_path / "report.xml"
     report.write_text(REPORT.format(tests=tests, failures=failures, errors=errors))
 
@@ -49,7 +49,7 @@ def test_report_becomes_one_line(
 
 
 def test_run_without_a_report_has_failed(compat: ModuleType, tmp_path: Path) -> None:
-    """A pytest that is killed or can't begin writes none."""
+    """A pytest that is killed or can't start writes none."""
     result = compat.read_report(tmp_path / "none.xml", "3.0.6", 61.7, True)
 
     assert (result.ok, result.line) == (
@@ -61,7 +61,7 @@ def test_run_without_a_report_has_failed(compat: ModuleType, tmp_path: Path) -> 
 def test_environment_of_another_version_is_refused(
     compat: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An environment that grew old would pass for one that it isn't."""
+    """An outdated environment would otherwise be taken for another version."""
     monkeypatch.setattr(compat, "installed", lambda python: "3.1.8")
     monkeypatch.setattr(sys, "argv", ["compat.py", f"3.0={tmp_path}"])
 
@@ -72,6 +72,6 @@ def test_environment_of_another_version_is_refused(
 
 
 def test_everything_that_is_named_for_the_matrix_exists(compat: ModuleType) -> None:
-    """A path that was moved would be left out in silence if it were only ignored."""
+    """A path that was moved would be omitted silently if it were only ignored."""
     for path in (*compat.TESTS, *compat.LEFT_OUT):
         assert (compat.ROOT / path).exists(), path

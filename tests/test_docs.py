@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The documentation says what the code says."""
+"""The documentation agrees with the code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_python_blocks_equal_the_examples_byte_for_byte(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_relative_links_lead_to_files(page: Path) -> None:
-    """A link to a file of the repository finds it."""
+    """A link to a file of the repository has a target."""
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
         assert (page.parent / target).exists(), target
 
@@ -53,7 +53,7 @@ def _emulator_page() -> str:
 
 
 def test_emulator_page_lists_every_endpoint() -> None:
-    """The coverage table is what the application routes, no more and no less."""
+    """The coverage table has exactly the routes of the application."""
     from airflow_provider_polaris.emulator.app import create_app
 
     prefix = "/v1/projects/{project_id}"
@@ -70,7 +70,7 @@ def test_emulator_page_lists_every_endpoint() -> None:
 
 
 def test_emulator_page_lists_every_function() -> None:
-    """The functions named are those that are translated."""
+    """The named functions are those that are translated."""
     from airflow_provider_polaris.emulator.sql import functions
     from airflow_provider_polaris.emulator.sql.functions import aggregates
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The examples of the documentation work: DAGs are read as a scheduler reads them, tests run as users run them."""
+"""The examples of the documentation work: DAGs are parsed as a scheduler does, tests run as users run them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["airflow_db"]
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "examples"
-#: The Airflow that came with what an example is about.
+#: The Airflow version that has the feature of an example.
 SINCE = {"on_table_change": (3, 0), "retry_policy": (3, 3)}
 DAGS = [path for path in sorted(FOLDER.glob("*.py")) if not path.stem.startswith("test_")]
 
@@ -29,14 +29,14 @@ DAGS = [path for path in sorted(FOLDER.glob("*.py")) if not path.stem.startswith
     ids=lambda path: path.stem,
 )
 def test_example_of_a_page_parses_to_the_dag_of_its_file_name(path: Path) -> None:
-    """A reader who pastes it has a DAG."""
+    """A pasted example is a DAG."""
     bag = _parse(path)
     assert bag.import_errors == {}
     assert list(bag.dags) == [path.stem]
 
 
 def test_every_example_is_on_a_page() -> None:
-    """What no page shows is not documentation."""
+    """A file that no page shows is not documentation."""
     pages = "\n".join(page.read_text() for page in (ROOT / "docs").rglob("*.md"))
     for path in FOLDER.glob("*.py"):
         assert f"<!-- docs/examples/{path.name}#{path.stem} -->" in pages, path.name
@@ -45,7 +45,7 @@ def test_every_example_is_on_a_page() -> None:
 @pytest.mark.dag
 @pytest.mark.skipif(AIRFLOW_VERSION < (3, 0), reason="dag.test() had other arguments")
 def test_tests_of_the_page_on_testing_pass(airflow_db: None, tmp_path: Path) -> None:
-    """In a process and with a configuration of their own, as in a user's project."""
+    """In a separate process with its own configuration, as in a user's project."""
     dags = ROOT / "dags_examples"
     (tmp_path / "pytest.ini").write_text(f"[pytest]\npythonpath = {dags}\n")
     test = tmp_path / "test_koalas.py"

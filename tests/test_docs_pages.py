@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the pages name is there, and what is there is named."""
+"""Every name on the pages exists, and every public name is on the pages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from airflow_provider_polaris.jobs import errors
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PACKAGE = ROOT / "airflow_provider_polaris"
-#: What a sentence has where its source has a value.
+#: Placeholder in a message for a value of its source.
 VALUE = "…"
 #: Modules from which users import.
 PUBLIC = (
@@ -50,7 +50,7 @@ def _sources() -> Iterator[str]:
 
 
 def _error_classes() -> list[str]:
-    """Return the names of the whole tree, wherever a class stands."""
+    """Return the names of the whole class tree, in any module."""
     bases = {
         match[1]: re.findall(r"\w+", match[2])
         for source in _sources()
@@ -59,23 +59,23 @@ def _error_classes() -> list[str]:
     tree = {"PolarisError"}
     while more := {name for name, parents in bases.items() if tree & {*parents}} - tree:
         tree |= more
-    return sorted(name for name in tree if name.startswith("Polaris"))  # others are explained as their base
+    return sorted(name for name in tree if name.startswith("Polaris"))  # others are explained by their base class
 
 
 def test_error_classes_are_found() -> None:
-    """The two that stand outside of the module of errors are among them."""
+    """The two classes outside of the module of errors are included."""
     found = _error_classes()
     assert {"PolarisError", "PolarisJobTimeoutError", "PolarisRecordError", "PolarisGuardUnansweredError"} <= {*found}
 
 
 @pytest.mark.parametrize("name", _error_classes())
 def test_error_class_has_its_entry(name: str) -> None:
-    """The command in the log of a failed task has something to print."""
+    """The command in the log of a failed task prints an entry."""
     assert f"\n## {name}\n" in _page("troubleshooting.md")
 
 
 def test_error_of_another_name_is_explained_as_its_base() -> None:
-    """An error of a user's own, or one for inner use, has no entry of its own."""
+    """An error of a user, or an internal one, has no entry of its own."""
 
     class TooManyKoalasError(errors.PolarisGuardError):
         pass
@@ -84,7 +84,7 @@ def test_error_of_another_name_is_explained_as_its_base() -> None:
 
 
 def _spoken() -> str:
-    """Return every text of the package, with its values replaced by an ellipsis, one a line."""
+    """Return every text of the package, with its values replaced by an ellipsis, one per line."""
     texts = []
     for source in _sources():
         tree = ast.parse(source)
@@ -109,7 +109,7 @@ def test_troubleshooting_quotes_are_what_the_package_says() -> None:
 
 
 def test_connection_page_has_every_field_with_its_default() -> None:
-    """A row names each key of the extra and what is taken without it."""
+    """A row names each key of the extra and its default."""
     rows = dict(re.findall(r"^\| (`.+?`) \| (.*?) \|", _page("connection.md"), re.MULTILINE))
     defaults = {name: value for names, value in rows.items() for name in re.findall(r"`(\w+)`", names)}
     for field in FIELDS:
@@ -131,7 +131,7 @@ def test_connection_page_examples_are_read_as_they_stand(form: str) -> None:
 
 @pytest.mark.parametrize("module", PUBLIC)
 def test_reference_has_every_public_name(module: str) -> None:
-    """What can be imported can be looked up."""
+    """Every importable name is in the reference."""
     imported = importlib.import_module(f"airflow_provider_polaris.{module}")
     names = getattr(imported, "__all__", None) or [
         name
@@ -155,7 +155,7 @@ def _commands(entries: tuple[Command | Group, ...], prefix: str = "") -> Iterato
 
 
 def test_command_line_page_has_every_command_and_option() -> None:
-    """Each command has a row with its own options; those that all share stand below."""
+    """Each command has a row with its own options; the common ones are below."""
     page = _page("command-line.md")
     rows = re.findall(r"^\| `([a-z ]+?)(?: [A-Z\[].*?)?` \|", page, re.MULTILINE)
     commands = dict(_commands(COMMANDS))
@@ -171,7 +171,7 @@ def test_command_line_page_has_every_command_and_option() -> None:
 
 
 def test_how_to_pages_name_every_operator_sensor_and_group() -> None:
-    """There is a page to begin with for each thing that a DAG is made of."""
+    """Each building block of a DAG has a page."""
     told = "\n".join(path.read_text() for path in sorted((DOCS / "howto").glob("*.md")))
     for module in ("operators", "sensors", "task_groups"):
         for name in importlib.import_module(f"airflow_provider_polaris.{module}.polaris").__all__:

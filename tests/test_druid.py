@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scripts that start a real Druid: their configuration, and what they say where Java or Maven is missing."""
+"""The scripts that start a real Druid: their configuration, and their messages without Java or Maven."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_versions_share_no_port(scripts: Any) -> None:
 
 
 def test_missing_java_is_named(scripts: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A machine without Java gets one sentence."""
+    """Without Java there is one message."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("JAVA_HOME", raising=False)
 
@@ -65,7 +65,7 @@ def test_missing_java_is_named(scripts: Any, monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_old_java_is_named(scripts: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A Java that Druid does not run on is named with its version."""
+    """An unsupported Java is named with its version."""
     java = tmp_path / "bin" / "java"
     java.parent.mkdir()
     java.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n")
@@ -80,7 +80,7 @@ def test_old_java_is_named(scripts: Any, monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_missing_maven_is_named(scripts: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A machine without Maven gets one sentence."""
+    """Without Maven there is one message."""
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(scripts.ClusterError) as raised:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the end-to-end scenarios do to processes, on processes that do nothing."""
+"""The process functions of the end-to-end scenarios, on idle processes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def tree(tmp_path) -> Iterator[ProcessTree]:
 
 
 def test_frozen_tree_is_stopped_with_its_child_and_goes_on_when_thawed(tree) -> None:
-    """None of them is left out."""
+    """No process is omitted."""
     assert len(tree.members()) == 2
     tree.freeze()
     assert {one.status() for one in tree.members()} == {psutil.STATUS_STOPPED}
@@ -45,7 +45,7 @@ def test_frozen_tree_is_stopped_with_its_child_and_goes_on_when_thawed(tree) -> 
 
 
 def test_process_that_has_gone_since_it_was_found_is_no_error(tree, monkeypatch) -> None:
-    """A parent that is thawed first replaces a child that was frozen too long."""
+    """A parent that continues first replaces a child that was stopped too long."""
     members = tree.members()
     (child,) = (one for one in members if one.pid != tree.pid)
     tree.freeze()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a DAG file pays for importing the provider: the scheduler parses it again and again."""
+"""The import cost of the provider for a DAG file, which the scheduler parses repeatedly."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 
 
 def loaded_by(*modules: str) -> set[str]:
-    """Import modules one after the other on top of Airflow's own, in a new process; return all that was loaded."""
+    """Import modules in order on top of Airflow's own, in a new process; return all loaded modules."""
     done = subprocess.run([sys.executable, "-c", _SCRIPT, *modules], capture_output=True, text=True, check=True)
     return set(json.loads(done.stdout.splitlines()[-1]))
 
@@ -57,7 +57,7 @@ def test_imports_of_user_modules_load_nothing_heavy():
 def test_import_of_operators_loads_at_most_a_quarter_of_the_peers_modules():
     """The operator of dbt Cloud adds at least four times as many to Airflow's own; `make bench` has the time."""
     ours, peers = (
-        # Airflow's own modules aside: 2.11 loads dozens of them for any operator.
+        # Without Airflow's own modules: 2.11 loads dozens of them for any operator.
         [name for name in loaded_by(module) if not name.startswith("airflow.")]
         for module in (USER_MODULES[0], PEER)
     )

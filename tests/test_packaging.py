@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an installed distribution offers to Airflow, to type checkers and to the shell."""
+"""The entry points and files of an installed distribution, for Airflow, type checkers and the shell."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def test_distribution_has_the_entry_points_that_airflow_and_the_shell_use() -> N
 
 
 def test_package_is_marked_as_typed() -> None:
-    """PEP 561: type checkers use the annotations only where the marker is."""
+    """PEP 561: type checkers use the annotations only if the marker exists."""
     assert files("airflow_provider_polaris").joinpath("py.typed").is_file()
 
 
 def test_metadata_version_equals_the_module() -> None:
-    """One place holds the version."""
+    """The version is defined in one place."""
     assert distribution("airflow-provider-polaris").version == airflow_provider_polaris.__version__
 
 
 @pytest.mark.dag
 @pytest.mark.compat
 def test_airflows_command_line_lists_the_provider_and_tells_its_name() -> None:
-    """Discovery as a user checks it, in a process of its own."""
+    """Discovery as a user checks it, in a separate process."""
 
     def ask(*arguments: str) -> str:
         command = [sys.executable, "-m", "airflow", "providers", *arguments]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the papers for contributors say is so: commands exist, and what enforces an invariant is there."""
+"""The contributors' documents are accurate: commands exist, and so do the tests that enforce invariants."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VERSIONS = re.search(r"^VERSIONS \?= (.+)$", MAKEFILE, re.MULTILINE)[1].split() 
 
 
 def code_of(page: Path) -> list[str]:
-    """Return each line of code blocks, without its comment, and each piece of code in the text."""
+    """Return each line of code blocks, without its comment, and each code span in the text."""
     text = page.read_text()
     blocks = re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
@@ -25,7 +25,7 @@ def code_of(page: Path) -> list[str]:
 
 
 def test_commands_of_contributing_exist() -> None:
-    """Whoever copies a line gets what it promises."""
+    """A copied line runs as described."""
     seen = set()
     for code in code_of(ROOT / "CONTRIBUTING.md"):
         command, *arguments = code.split()
@@ -44,7 +44,7 @@ def test_commands_of_contributing_exist() -> None:
 
 @pytest.mark.parametrize("target", sorted(TARGETS))
 def test_target_is_one_that_make_knows(target: str) -> None:
-    """A list that is printed and a rule that runs are the same; nothing is run here."""
+    """The printed list and the rule are equal; nothing is run here."""
     done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
@@ -52,7 +52,7 @@ def test_target_is_one_that_make_knows(target: str) -> None:
 
 
 def test_each_version_of_the_matrix_has_pins_of_its_own() -> None:
-    """The newest has constraints.txt, each older one the file that bears its name."""
+    """The newest version has constraints.txt, each older one the file with its name."""
     for version in VERSIONS:
         pins = ROOT / ("constraints.txt" if version == VERSIONS[-1] else f"constraints-{version}.txt")
         assert re.search(rf"^apache-airflow=={re.escape(version)}\.\d+$", pins.read_text(), re.MULTILINE), pins.name
@@ -63,7 +63,7 @@ def test_each_version_of_the_matrix_has_pins_of_its_own() -> None:
 
 
 def test_oldest_airflow_is_tested_with_the_oldest_dependencies() -> None:
-    """A floor in pyproject.toml that nothing runs on is a guess; names that came later make the package unusable."""
+    """A lower bound in pyproject.toml that nothing tests is a guess; newer names make the package unusable."""
     text = (ROOT / "pyproject.toml").read_text()
     block = text[text.index("\ndependencies") : text.index("[project.entry-points")]
     floors = dict(re.findall(r'"([a-z0-9-]+)>=([0-9.]+)"', block))
@@ -80,19 +80,19 @@ def test_oldest_airflow_is_tested_with_the_oldest_dependencies() -> None:
     ("name", "version"),
     [
         ("requests", (2, 32, 4)),  # CVE-2024-47081
-        ("urllib3", (2, 6, 3)),  # CVE-2025-66418, CVE-2025-66471, CVE-2026-21441: unpacking without a bound
+        ("urllib3", (2, 6, 3)),  # CVE-2025-66418, CVE-2025-66471, CVE-2026-21441: decompression without a limit
         ("starlette", (0, 47, 2)),  # CVE-2025-54121
         ("h11", (0, 16, 0)),  # CVE-2025-43859
         ("jinja2", (3, 1, 6)),  # CVE-2025-27516
     ],
 )
 def test_dependency_starts_above_its_known_holes(name: str, version: tuple[int, ...]) -> None:
-    """What speaks HTTP is installed in no version that is known to be open."""
+    """HTTP libraries are never installed in a version with a known vulnerability."""
     (floor,) = re.findall(rf'"{name}>=([0-9.]+)"', (ROOT / "pyproject.toml").read_text())
     assert tuple(map(int, floor.split("."))) >= version
 
 
-#: Papers whose tables say in their last column which test holds the row.
+#: Documents whose tables name in their last column the test for the row.
 HELD = ("INVARIANTS.md", "SECURITY.md")
 ROWS = [
     row for paper in HELD for row in re.findall(r"^\| \*\*(.+?)\| (.+) \|$", (ROOT / paper).read_text(), re.MULTILINE)
@@ -101,7 +101,7 @@ ROWS = [
 
 @pytest.mark.parametrize("enforced_by", [row[1] for row in ROWS], ids=[row[0].split("**")[0] for row in ROWS])
 def test_what_enforces_an_invariant_is_there(enforced_by: str) -> None:
-    """A test that was renamed or deleted takes its invariant, or its protection, along, unless somebody notices."""
+    """A renamed or deleted test would otherwise remove its invariant, or its protection, silently."""
     contracts = re.findall(r'contract "([^"]+)"', enforced_by)
     tests = re.findall(r"`([^`]+)`", enforced_by)
     assert contracts or tests
@@ -115,7 +115,7 @@ def test_what_enforces_an_invariant_is_there(enforced_by: str) -> None:
 
 
 def test_every_line_of_the_tables_says_what_enforces_it() -> None:
-    """A table row that the test above doesn't read would be a wish."""
+    """A table row that the test above doesn't read would be unverified."""
     lines = [line for paper in HELD for line in (ROOT / paper).read_text().splitlines() if line.startswith("|")]
     rows = [line for line in lines if not line.startswith(("|---", "| invariant", "| what is protected"))]
 
@@ -123,7 +123,7 @@ def test_every_line_of_the_tables_says_what_enforces_it() -> None:
 
 
 def test_airflows_moved_names_come_from_one_module() -> None:
-    """No module but compat.py tries one place of Airflow's and then another."""
+    """Only compat.py tries one location in Airflow and then another."""
     for path in (ROOT / "airflow_provider_polaris").rglob("*.py"):
         if path.name == "compat.py":
             continue

@@ -24,7 +24,7 @@ pytestmark = needs_chromium
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory) -> Iterator[Page]:
-    """A browser that looks at the list of jobs, of which there are none."""
+    """A browser that shows the list of jobs, which is empty."""
     with running_emulator() as running, chromium(tmp_path_factory.mktemp("chromium")) as browser:
         page = Page(browser, running.base_url)
         page.open("/jobs")
@@ -33,7 +33,7 @@ def page(tmp_path_factory) -> Iterator[Page]:
 
 @pytest.fixture
 def camera(page, tmp_path, monkeypatch) -> Any:
-    """A camera without patience: these pages are drawn at once."""
+    """A camera without waits: these pages are drawn immediately."""
     monkeypatch.setattr(pictures, "FOLDER", tmp_path)
     monkeypatch.setattr(pictures, "PATIENCE", 0)
     monkeypatch.setattr(pictures.time, "sleep", lambda _: None)
@@ -46,7 +46,7 @@ def size(path: Path) -> tuple[int, ...]:
 
 
 def test_picture_up_to_an_element_ends_below_it_and_begins_at_the_top(camera, page, tmp_path) -> None:
-    """Whatever the window was scrolled to, to find the element."""
+    """Whatever the scroll position of the window."""
     page.resize(900, 60)
     page.run("scrollTo(0, 500)")
     camera.take("jobs", width=900, height=100, last=("section", "There are no jobs yet."), margin=5)
@@ -73,7 +73,7 @@ def test_columns_of_pictures_are_shown_beside_each_other(camera, page, tmp_path)
 
 
 def test_element_that_is_not_there_is_told_with_a_picture(camera, tmp_path) -> None:
-    """Who has to mend a selector after an upgrade of Airflow sees why."""
+    """The error names the selector to fix after an upgrade of Airflow."""
     with pytest.raises(SystemExit) as caught:
         camera.click("button", "Extra Fields")
     assert str(caught.value) == f"'button' 'Extra Fields' is not there; see {tmp_path / 'failed.png'}."

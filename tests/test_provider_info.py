@@ -19,21 +19,21 @@ from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 
 
 def test_provider_info_meets_airflows_schema():
-    """Airflow would only log a provider that doesn't, and go on without it."""
+    """Airflow would only log an invalid provider, and continue without it."""
     schema = json.loads((files("airflow") / "provider_info.schema.json").read_text())
 
     jsonschema.validate(get_provider_info(), schema)
 
 
 def test_provider_info_is_found_by_its_entry_point():
-    """Discovery goes through the installed package's metadata."""
+    """Discovery uses the installed package's metadata."""
     (entry,) = entry_points(group="apache_airflow_provider", module="airflow_provider_polaris.provider_info")
 
     assert entry.load() is get_provider_info
 
 
 def test_provider_info_is_plain_json_and_made_anew_each_time():
-    """A caller that changes its copy changes nobody else's."""
+    """A caller that changes its copy changes no other caller's."""
     first = get_provider_info()
     expected = json.loads(json.dumps(first))
     first["connection-types"][0]["conn-fields"].clear()
@@ -50,7 +50,7 @@ def test_providers_manager_lists_the_provider_with_the_packages_version(provider
 
 
 def test_providers_manager_hook_of_the_type_is_ours_and_testable(providers_manager):
-    """The connection type leads to the hook, and the form shows a Test button."""
+    """The connection type leads to the hook, and the form has a Test button."""
     info = providers_manager.hooks["polaris"]
 
     assert info is not None
@@ -97,7 +97,7 @@ def test_provider_info_names_only_modules_that_exist():
 
 
 def test_provider_info_loads_nothing_but_its_own_data():
-    """Airflow calls it in every process; it must not drag in Airflow, an HTTP library or pydantic."""
+    """Airflow calls it in every process; it must not import Airflow, an HTTP library or pydantic."""
     code = (
         "import sys; from airflow_provider_polaris.provider_info import get_provider_info; get_provider_info();"
         "print(*sorted(name for name in sys.modules if name.partition('.')[0] not in sys.stdlib_module_names))"

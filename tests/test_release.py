@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is released: the wheel and the source distribution, built here as they are for an upload."""
+"""The released files: the wheel and the source distribution, built as for an upload."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def wheel(dist: Path) -> zipfile.ZipFile:
 
 
 def files_below(folder: Path) -> set[str]:
-    """Return what git would take: no caches."""
+    """Return the files that git would add: no caches."""
     return {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
@@ -67,7 +67,7 @@ def test_wheel_holds_the_package_the_examples_and_its_papers_and_nothing_else(wh
 
 
 def test_wheel_explains_errors_without_the_repository(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
-    """The command that the log of a failed task names finds the page that the wheel has of its own."""
+    """The command in the log of a failed task finds the page that the wheel contains."""
     assert wheel.read(f"{PACKAGE}/troubleshooting.md") == (ROOT / "docs" / "troubleshooting.md").read_bytes()
     wheel.extractall(tmp_path)
     done = subprocess.run(
@@ -93,7 +93,7 @@ def test_wheel_has_the_examples_as_they_are(wheel: zipfile.ZipFile) -> None:
 def test_examples_of_the_wheel_are_no_bundle_of_airflows(
     wheel: zipfile.ZipFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, syntax: str
 ) -> None:
-    """With load_examples a copied example is the only DAG of its id, however Airflow reads .airflowignore."""
+    """With load_examples a copied example is the only DAG of its id, with every syntax of .airflowignore."""
     monkeypatch.setenv("AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX", syntax)
     wheel.extractall(tmp_path)
     folder = tmp_path / PACKAGE / "example_dags"
@@ -105,7 +105,7 @@ def test_examples_of_the_wheel_are_no_bundle_of_airflows(
 
 
 def test_wheel_has_the_licence_and_the_entry_points(wheel: zipfile.ZipFile) -> None:
-    """Airflow, pytest and the shell find the package by its entry points alone."""
+    """Airflow, pytest and the shell find the package by its entry points only."""
     assert wheel.read(f"{INFO}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
     groups = re.findall(r"^\[(.+)\]$", wheel.read(f"{INFO}/entry_points.txt").decode(), re.MULTILINE)
     assert sorted(groups) == ["airflow.plugins", "apache_airflow_provider", "console_scripts", "pytest11"]
@@ -130,7 +130,7 @@ def test_sdist_makes_the_same_wheel_and_has_what_the_tests_need(dist: Path, tmp_
 
 
 def test_editable_installation_has_no_copies() -> None:
-    """A copy in site-packages would grow old there."""
+    """A copy in site-packages would become outdated there."""
     names = [path.as_posix() for path in distribution("airflow-provider-polaris").files or ()]
 
     assert any("editable" in name for name in names), "the tests want an editable installation, as make setup has it"
@@ -138,7 +138,7 @@ def test_editable_installation_has_no_copies() -> None:
 
 
 def test_twine_finds_nothing_to_complain_about(dist: Path) -> None:
-    """The index renders the README and takes the metadata."""
+    """The index renders the README and accepts the metadata."""
     done = subprocess.run(
         [sys.executable, "-m", "twine", "check", "--strict", *map(str, dist.glob("airflow*"))],
         capture_output=True,
@@ -151,14 +151,14 @@ def test_twine_finds_nothing_to_complain_about(dist: Path) -> None:
 
 
 def test_version_is_semantic_and_the_changelog_knows_it() -> None:
-    """Three numbers; what is not released yet stands in changes/, and what is released has a section."""
+    """Three numbers; unreleased changes are in changes/, and released ones have a section."""
     assert re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc|\.dev)\d+)?", __version__)
     sections = re.findall(r"^## (\S+) ", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert list((ROOT / "changes").glob("*.md")) or sections[:1] == [__version__]
 
 
 def test_changelog_gets_each_change_whole() -> None:
-    """A file with a name that means nothing to the tool would be left out without a word."""
+    """A file with an invalid name would be omitted silently."""
     changes = sorted((ROOT / "changes").glob("*.md"))
     done = subprocess.run(
         [sys.executable, "-m", "towncrier", "build", "--draft", "--version", "Unreleased", "--dir", str(ROOT)],

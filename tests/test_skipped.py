@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run says at its end what it skipped for want of what."""
+"""A run reports at its end what it skipped, and what was missing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BROWSER_TESTS = ("tests/emulator/pages/test_browser.py", "tests/test_pictures.py
 
 
 def run(tmp_path, *arguments: str, **environment: str) -> list[str]:
-    """Run the tests that need Chromium where there is none; return the lines that were printed."""
+    """Run the tests that need Chromium without it; return the printed lines."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *BROWSER_TESTS, *arguments]
     inherited = {"HOME": str(tmp_path), "PATH": str(tmp_path), "PYTHONPATH": str(ROOT), **environment}
     done = subprocess.run(command, cwd=ROOT, env=inherited, capture_output=True, text=True, check=False)
@@ -32,7 +32,7 @@ def test_last_line_says_how_many_tests_were_skipped_for_want_of_chromium(tmp_pat
 
 
 def test_tests_fail_without_chromium_where_it_is_required(tmp_path) -> None:
-    """Continuous integration must not pass over them."""
+    """Continuous integration must not ignore them."""
     lines = run(tmp_path, "-k", "field_that_is_filled", **{REQUIRED: "1"})
     assert "1 error in " in lines[-1]
     message = f"There is no Chromium (Debian package chromium), and {REQUIRED} is set."
@@ -40,7 +40,7 @@ def test_tests_fail_without_chromium_where_it_is_required(tmp_path) -> None:
 
 
 def test_module_that_is_missing_is_named_and_what_does_not_suit_this_airflow_is_not(pytester) -> None:
-    """A skip for the version of Airflow is right as it is."""
+    """A skip for the version of Airflow is expected."""
     pytester.makeconftest("from tests.skipped import pytest_terminal_summary")
     pytester.makepyfile(
         test_a="import pytest\npytest.importorskip('no_such.module')\n",

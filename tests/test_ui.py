@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The script of ``make ui``: where both servers are to be found."""
+"""The script of ``make ui``: the addresses of both servers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import ui  # noqa: E402
 
 
 def started(monkeypatch, capsys, tmp_path, polaris: str) -> list[str]:
-    """Return what is said, without the time, if Ctrl-C comes before anything is started."""
+    """Return the output, without the time, if Ctrl-C comes before anything is started."""
 
     @contextmanager
     def local_polaris(*_: object) -> Iterator[tuple[str, str]]:
@@ -35,7 +35,7 @@ def started(monkeypatch, capsys, tmp_path, polaris: str) -> list[str]:
 
 
 def test_ui_on_ports_that_are_taken_says_where_it_is_instead(monkeypatch, capsys, tmp_path) -> None:
-    """One line for each of the two: who reads the documentation looks at the usual ports."""
+    """One line for each of the two, because the documentation names the default ports."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         monkeypatch.setattr(ui, "AIRFLOW_PORT", port)
@@ -47,7 +47,7 @@ def test_ui_on_ports_that_are_taken_says_where_it_is_instead(monkeypatch, capsys
 
 
 def test_ui_on_its_usual_ports_says_nothing_of_them(monkeypatch, capsys, tmp_path) -> None:
-    """There is nothing to say."""
+    """There is no message."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         monkeypatch.setattr(ui, "AIRFLOW_PORT", other.getsockname()[1])  # free as soon as the block ends
     said = started(monkeypatch, capsys, tmp_path, "http://127.0.0.1:8099")

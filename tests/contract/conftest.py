@@ -56,7 +56,7 @@ class Vendor:
         return answer
 
     def raw(self, operation: Any, *arguments: Any, **options: Any) -> Any:
-        """Return the JSON of an answer instead of the model, after the same checks."""
+        """Return the JSON of a reply instead of the model, after the same checks."""
         return self._call(operation, *arguments, **options)[1]
 
     def _call(self, operation: Any, *arguments: Any, **options: Any) -> tuple[Any, Any]:
@@ -72,13 +72,13 @@ class Vendor:
         return model, raw
 
     def error(self, operation: Any, *arguments: Any, **options: Any) -> Any:
-        """Call an operation that must be refused, and return the refusal."""
+        """Call an operation that must be rejected, and return the error."""
         answer = self._call(operation, *arguments, **options)[0]
         assert _is_error(answer), answer
         return answer
 
     def load_koalas(self, table: str = "Koalas Source") -> Any:
-        """Make a table the way a user of the SDK does: upload a file, ingest it."""
+        """Create a table as a user of the SDK does: upload a file, ingest it."""
         content = gzip.compress("".join(json.dumps(row) + "\n" for row in KOALAS).encode())
         self.call(self.client.files.upload_file, {"file": ("koalas.json.gz", content)})
         fields = {"timestamp": "string", "city": "string", "session_length": "long"}

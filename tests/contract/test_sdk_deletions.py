@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deleting, restoring, dropping, streaming and storage policies as the vendor's SDK sees them."""
+"""Deleting, restoring, dropping, streaming and storage policies with the vendor's SDK."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _target(*intervals, table=SOURCE):
 
 
 def _run(vendor, request):
-    """Create a job and describe it, each answer checked."""
+    """Create a job and describe it; each reply is checked."""
     created = vendor.call(vendor.client.jobs.create_job, request)
     assert created.execution_status == "pending"
     described = vendor.call(vendor.client.jobs.describe_job, created.id)
@@ -44,7 +44,7 @@ def test_sdk_delete_data(vendor) -> None:
 
 
 def test_sdk_delete_data_of_versions_and_of_all(vendor) -> None:
-    """Every field that the request can have comes back."""
+    """Every field of the request is echoed."""
     _soft_delete(vendor)
     (segment,) = vendor.client.tables.get_unused_segments_for_table(SOURCE).values
     job = _run(vendor, models.CreateDeleteDataJobRequest(target=_target(DAY), versions=[segment.version]))
@@ -82,7 +82,7 @@ def test_sdk_restore_data_over_live_data(vendor) -> None:
 
 
 def test_sdk_drop_table(vendor) -> None:
-    """A DropTableJobResponse; the table is a 404 then."""
+    """A DropTableJobResponse; then the table is a 404."""
     job = _run(vendor, models.CreateDropTableJobRequest(target=_target(), soft_delete=True))
     assert (type(job), type(job.spec)) == (models.DropTableJobResponse, models.CreateDropTableJobRequest)
     assert job.spec.soft_delete is True
@@ -91,7 +91,7 @@ def test_sdk_drop_table(vendor) -> None:
 
 @pytest.mark.parametrize("vendor", ["polls=9"], indirect=True)
 def test_sdk_streaming(vendor) -> None:
-    """A StreamingJobResponse with what it accepts; suspended and reset; its summary tells the connection."""
+    """A StreamingJobResponse with the accepted rows; suspended and reset; its summary names the connection."""
     request = models.CreateStreamingJobRequest(
         source=models.ConnectionJobSourceV2(
             connection_name="kafka",
@@ -174,7 +174,7 @@ def test_sdk_deletion_can_neither_be_canceled_nor_come_under_a_reader(vendor) ->
 
 
 def test_sdk_storage_policy(vendor) -> None:
-    """Both kinds, as the SDK writes and reads them, in describe and list."""
+    """Both kinds, as the SDK writes and parses them, in describe and list."""
     table = vendor.call(vendor.client.tables.describe_table, SOURCE)
     table.storage_policy = models.TableStoragePolicy(
         retain=models.PeriodPolicyPayload(period="P99Y"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Jobs API as the vendor's SDK sees it: every answer becomes the vendor's model, with every required field."""
+"""The Jobs API with the vendor's SDK: every reply becomes the vendor's model, with every required field."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_sdk_create_and_describe(vendor) -> None:
 
 
 def test_sdk_create_replace_with_everything_set(vendor) -> None:
-    """Every field that the SDK's request can have comes back in its response."""
+    """Every field of the SDK's request is in its response."""
     job = vendor.call(
         vendor.client.jobs.create_job,
         vendor.rollup(
@@ -52,7 +52,7 @@ def test_sdk_create_replace_with_everything_set(vendor) -> None:
 
 
 def test_sdk_uploaded_source(vendor) -> None:
-    """A job that reads files has the SDK's model of them, in the list too."""
+    """A job that reads files has the SDK's model of them, also in the list."""
     (summary,) = vendor.call(vendor.client.jobs.list_jobs).values
     assert type(summary) is models.BatchJobSummaryResponse
     assert type(summary.source) is models.UploadedJobSourceSummary
@@ -98,14 +98,14 @@ def test_sdk_list_with_every_filter(vendor, filters, expected) -> None:
 
 @pytest.mark.parametrize("column", [column.value for column in models.JobSortSearchColumn])
 def test_sdk_list_by_every_column(vendor, column) -> None:
-    """Every column that the SDK knows can be sorted by."""
+    """Every column of the SDK can be sorted by."""
     vendor.submit()
     for order in models.SortOrder:
         assert len(vendor.call(vendor.client.jobs.list_jobs, sort_column=column, sort_order=order).values) == 2
 
 
 def test_sdk_progress_metrics_and_logs(vendor) -> None:
-    """The small answers of a job that completed."""
+    """The small replies of a job that completed."""
     job_id = vendor.submit()
     assert vendor.call(vendor.client.jobs.describe_job_overall_progress, job_id).overall_progress == 1.0
     totals = vendor.call(vendor.client.jobs.describe_job_metrics, job_id).totals
@@ -138,7 +138,7 @@ def test_sdk_reads_no_warning(vendor) -> None:
     assert raw["health"]["code"] in {code.value for code in models.JobWarningCodeV2}
     health = vendor.client.jobs.describe_job(job_id).health
     assert (type(health), health.status) == (models.JobHealthV2, None)
-    # Everything else about a warning is as the SDK's model of it says.
+    # Everything else about a warning is as in the SDK's model.
     warning = models.JobWarningHealthV2.deserialize({**raw["health"], "status": "warning"})
     assert (warning.code, warning.log.message) == (
         "no_rows_found",
@@ -148,7 +148,7 @@ def test_sdk_reads_no_warning(vendor) -> None:
 
 @pytest.mark.parametrize("vendor", ["polls=4"], indirect=True)
 def test_sdk_cancel(vendor) -> None:
-    """The answer has the status of now; the job ends as canceled."""
+    """The reply has the current status; the job ends as canceled."""
     source = vendor.client.jobs.list_jobs().values[0].id
     for _ in range(4):
         vendor.client.jobs.describe_job_status(source)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables, files and queries as the vendor's SDK sees them."""
+"""Tables, files and queries with the vendor's SDK."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_sdk_create_and_describe_tables(vendor) -> None:
 
 
 def test_sdk_every_granularity_and_type_of_column_can_be_created(vendor) -> None:
-    """What the SDK can send is taken, but for the deprecated week."""
+    """Every request of the SDK is accepted, except the deprecated week."""
     for granularity in models.PartitioningGranularity:
         name = f"by {granularity.value}"
         table = models.DetailTablePayload(name=name, partitioning_granularity=granularity)
@@ -102,7 +102,7 @@ def test_sdk_refused_tables(vendor) -> None:
 
 
 def test_sdk_unused_segments(vendor) -> None:
-    """Segments that a replace hid are the SDK's model of them."""
+    """Segments that a replace hid are in the SDK's model."""
     for _ in range(2):
         job_id = vendor.submit(ingestion_mode="replace", replace_all=True)
         assert vendor.client.jobs.describe_job_status(job_id).execution_status == "completed"
@@ -142,7 +142,7 @@ def test_sdk_files(vendor) -> None:
 
 
 def test_sdk_sync_query(vendor) -> None:
-    """Rows come as the SDK's list; a refusal as its SqlErrorResponse."""
+    """Rows are the SDK's list; an error is its SqlErrorResponse."""
     request = models.SqlRequest(
         query='SELECT "city" FROM "Koalas Source" WHERE "session_length" > ? ORDER BY "__time"',
         parameters=[{"type": "BIGINT", "value": 9}],
@@ -155,7 +155,7 @@ def test_sdk_sync_query(vendor) -> None:
 
 @pytest.mark.parametrize("vendor", ["polls=2"], indirect=True)
 def test_sdk_async_query(vendor) -> None:
-    """The way of a query from ACCEPTED to its pages, and its end by cancel."""
+    """The states of a query from ACCEPTED to its pages, and its cancellation."""
     for _ in range(2):
         vendor.client.jobs.list_jobs()
     request = models.SqlRequest(query='SELECT "city", "session_length" FROM "Koalas Source" ORDER BY "__time"')

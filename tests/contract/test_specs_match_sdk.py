@@ -158,7 +158,7 @@ def test_spec_serializes_as_the_vendors_model_does(case: str) -> None:
 
 @pytest.mark.parametrize("case", PAIRS)
 def test_spec_read_back_from_the_vendors_json_is_the_same_spec(case: str) -> None:
-    """What the vendor's model writes is read into the spec that writes it."""
+    """The JSON of the vendor's model is parsed into the spec that writes it."""
     mine, theirs = PAIRS[case]
 
     assert ours.parse_spec(theirs.serialize()) == mine
@@ -166,7 +166,7 @@ def test_spec_read_back_from_the_vendors_json_is_the_same_spec(case: str) -> Non
 
 @pytest.mark.parametrize("case", FORMATS)
 def test_uploaded_source_serializes_as_the_vendors_model_does(case: str) -> None:
-    """File sources agree too, with each format's own settings and defaults."""
+    """File sources are equal, too, with each format's own settings and defaults."""
     mine, theirs = FORMATS[case]
     fields = {"name": "when", "data_type": "timestamp"}
     our_source = ours.UploadedSource(
@@ -184,7 +184,7 @@ def test_uploaded_source_serializes_as_the_vendors_model_does(case: str) -> None
 
 
 def test_sample_request_of_the_vendor_equals_what_its_sdk_would_send() -> None:
-    """The documentation's request, read and written, is the SDK's request for the same job: itself plus defaults."""
+    """The documentation's request, parsed and written, is the SDK's request for the same job: itself plus defaults."""
     theirs = sdk.CreateBatchJobRequest(
         source=sdk.TableJobSourceV2(table_name=SAMPLE["source"]["tableName"]),
         target=sdk.TableJobTargetV2(table_name=SAMPLE["target"]["tableName"]),
@@ -205,6 +205,6 @@ def test_sample_request_of_the_vendor_equals_what_its_sdk_would_send() -> None:
 
 
 def test_null_parameter_is_sent_where_the_sdk_drops_it() -> None:
-    """SQL's NULL reaches Polaris as a value; the SDK leaves out a field that its own schema requires."""
+    """SQL's NULL reaches Polaris as a value; the SDK omits a field that its own schema requires."""
     assert ours.SqlParameter(type="VARCHAR", value=None).to_wire() == {"type": "VARCHAR", "value": None}
     assert sdk.SqlParameter(type="VARCHAR", value=None).serialize() == {"type": "VARCHAR"}

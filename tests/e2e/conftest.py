@@ -35,7 +35,7 @@ RunDag = Callable[..., Task]
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """Put what Airflow and Polaris have to say into the report of a scenario that failed."""
+    """Put the logs of Airflow and Polaris into the report of a failed scenario."""
     report: pytest.TestReport = yield  # type: ignore[assignment]
     if report.failed and call.when == "call":
         report.sections += evidence(getattr(item, "funcargs", {}))
@@ -60,11 +60,11 @@ def evidence(fixtures: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="session")
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
-    """Run the Airflow that is installed, with one triggerer."""
-    # Its version by its metadata: nothing of Airflow is imported into the process that judges it.
+    """Run the installed Airflow, with one triggerer."""
+    # Its version from its metadata: the test process imports nothing from Airflow.
     kind = Airflow2 if version("apache-airflow").startswith("2.") else Airflow3
     server = kind(tmp_path_factory.mktemp("airflow"), HERE / "dags")
-    # Whoever ends the tests politely ends what they started, too.
+    # A polite end of the tests also ends the processes that they started.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         server.start()
@@ -76,7 +76,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
 
 @pytest.fixture
 def polaris(tmp_path: Path) -> Iterator[Polaris]:
-    """Run a Polaris that nobody else uses."""
+    """Run a Polaris for one test."""
     server = Polaris(tmp_path / "polaris.log")
     yield server
     server.stop()
@@ -84,8 +84,8 @@ def polaris(tmp_path: Path) -> Iterator[Polaris]:
 
 @pytest.fixture
 def run_dag(airflow: Airflow, polaris: Polaris, request: pytest.FixtureRequest) -> Iterator[RunDag]:
-    """Start a run that uses the Polaris of this test, and return its task; what has not ended later is ended."""
-    # In Airflow's database and not in the environment, so that worker and triggerer have to ask for it.
+    """Start a run that uses the Polaris of this test, and return its task; an active run is ended later."""
+    # In Airflow's database and not in the environment, so that worker and triggerer must read it from there.
     connection = {"connection_id": re.sub(r"\W+", "_", request.node.name), **polaris.connection()}
     airflow.api.add_connection(connection)
 
@@ -103,7 +103,7 @@ def run_dag(airflow: Airflow, polaris: Polaris, request: pytest.FixtureRequest) 
 
 @pytest.fixture
 def waiting_task(run_dag: RunDag, polaris: Polaris) -> RunDag:
-    """Start a run whose job goes on until Polaris is told to release it, and return its task when it waits for that."""
+    """Start a run whose job runs until Polaris releases it, and return its task when it waits for the job."""
 
     def run(dag_id: str, state: str = "deferred") -> Task:
         polaris.hold()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Examples on a real scheduler: the cascade and its mend, the watcher of a table, the sensor before a rollup."""
+"""Examples on a real scheduler: the cascade and its repair, the watcher of a table, the sensor before a rollup."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = [
 FOLDER = Path(__file__).resolve().parents[2] / "dags_examples"
 MONTH = "2024-06"
 JUNE = [f"2024-06-{day:02}" for day in range(1, 31)]
-#: Days whose hours are really backfilled; of the others only the event is there, as if they had been before.
+#: Days whose hours are really backfilled; other days have only the event, as if they had been backfilled before.
 DAYS = JUNE[: int(os.environ.get("CASCADE_DAYS", "1"))]
 #: Their hours, as Airflow writes partitions.
 HOURS = [f"{day}T{hour:02}:00:00" for day in DAYS for hour in range(24)]
@@ -36,7 +36,7 @@ DAY = JUNE[0]
 
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory: pytest.TempPathFactory):
-    """Run an Airflow that has the examples, without their waits of a minute, and the Polaris that their assets name."""
+    """Run an Airflow with the examples, without their waits of a minute, and the Polaris of their assets."""
     folder = tmp_path_factory.mktemp("examples")
     dags = folder / "dags"
     dags.mkdir()
@@ -52,7 +52,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory):
     airflow = Airflow3(home, dags)
     api = {"conn_type": "http", "host": airflow.url, "login": "anybody", "password": "anything"}
     airflow.set_environment(
-        # Not in the database: runs begin as soon as the DAGs are read.
+        # Not in the database: runs start as soon as the DAGs are parsed.
         AIRFLOW_CONN_POLARIS_DEFAULT=json.dumps(polaris.connection()),
         AIRFLOW_CONN_AIRFLOW_API=json.dumps(api),
     )
@@ -65,7 +65,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory):
 
 
 class Examples:
-    """Asks both."""
+    """Requests both."""
 
     def __init__(self, airflow: Airflow3, polaris: Polaris) -> None:
         self.airflow = airflow
@@ -122,7 +122,7 @@ def at(run: dict[str, Any], name: str) -> datetime:
 
 
 def test_backfill_of_hours_fires_day_and_month_in_order(examples: Examples) -> None:
-    """The hours of a day are backfilled: then the day is rolled up, and then the month, of which it was the last."""
+    """The hours of a day are backfilled: then the day is rolled up, and then the month, whose last day it was."""
     for dag_id in ("koalas_cascade_hour", "koalas_cascade_day", "koalas_cascade_month"):
         eventually(lambda dag=dag_id: examples.airflow.api.knows_dag(dag), bool, what=dag_id)
     daily = examples.asset_id("Koalas Daily")
@@ -134,7 +134,7 @@ def test_backfill_of_hours_fires_day_and_month_in_order(examples: Examples) -> N
     examples.see("koalas_cascade_day", *DAYS)
     examples.see("koalas_cascade_month", MONTH)
 
-    # By their tasks: Airflow notes the end of a run some time after that of its last task, which is what leads on.
+    # By their tasks: Airflow stores the end of a run some time after its last task, which triggers the next run.
     hours, days, months = (examples.tasks(f"koalas_cascade_{each}") for each in ("hour", "day", "month"))
     for day in DAYS:
         own = [hours[key] for key in HOURS if key.startswith(day)]
@@ -166,7 +166,7 @@ def test_backfill_of_hours_fires_day_and_month_in_order(examples: Examples) -> N
 
 
 def test_recipe_carries_one_corrected_hour_through(examples: Examples) -> None:
-    """Late rows come to one hour: the recipe repeats that hour, its day and its month, in this order."""
+    """Late rows arrive for one hour: the recipe repeats that hour, its day and its month, in this order."""
     examples.polaris.append([{**KOALAS[2], "timestamp": "2024-06-01T01:59:00Z"}], "late.json")
     hour = examples.runs("koalas_cascade_hour")[HOURS[1]]
     conf = {"dag_id": "koalas_cascade_hour", "run_id": hour["dag_run_id"]}
@@ -200,7 +200,7 @@ def test_recipe_carries_one_corrected_hour_through(examples: Examples) -> None:
 
 
 def test_run_that_a_guard_refused_is_let_through_when_it_is_repeated(examples: Examples) -> None:
-    """The target counts more events than the source has; a backfill repeats the run with another param, as told."""
+    """The target counts more events than the source has; a backfill repeats the run with another param."""
     mappings = [
         {"columnName": "__time", "expression": "TIME_FLOOR(\"__time\", 'PT1H')"},
         {"columnName": "city", "expression": '"city"'},
@@ -213,7 +213,7 @@ def test_run_that_a_guard_refused_is_let_through_when_it_is_repeated(examples: E
 
     def end(try_number: int) -> tuple[str, str, int]:
         tasks = examples.ask("GET", "/dags/guarded_rollup/dagRuns/~/taskInstances")["task_instances"]
-        tasks = [task for task in tasks if task["dag_run_id"].startswith("backfill")]  # others begin by the schedule
+        tasks = [task for task in tasks if task["dag_run_id"].startswith("backfill")]  # others are scheduled
         ended = [task for task in tasks if task["try_number"] == try_number and task["state"] in ("success", "failed")]
         return (ended[0]["dag_run_id"], ended[0]["state"], len(tasks)) if ended else ("", "", 0)
 
@@ -236,7 +236,7 @@ def test_run_that_a_guard_refused_is_let_through_when_it_is_repeated(examples: E
 
 
 def restart_triggerer(airflow: Airflow3, *, between: Callable[[], None] = lambda: None) -> None:
-    """Kill the only triggerer at once, and start another one."""
+    """Kill the only triggerer immediately, and start another one."""
     (triggerer,) = airflow.triggerers()
     triggerer.kill()
     between()
@@ -244,7 +244,7 @@ def restart_triggerer(airflow: Airflow3, *, between: Callable[[], None] = lambda
 
 
 def test_watcher_starts_one_run_for_each_job_across_a_triggerer_restart(examples: Examples) -> None:
-    """A job before the triggerer is killed, one while there is none, one after: each is told once, none is lost."""
+    """A job before the triggerer is killed, one while there is none, one after: each is reported once, none is lost."""
     airflow, polaris = examples.airflow, examples.polaris
     eventually(lambda: airflow.api.knows_dag("koalas_watch"), bool, what="koalas_watch")
     eventually(
@@ -268,7 +268,7 @@ def test_watcher_starts_one_run_for_each_job_across_a_triggerer_restart(examples
 
     jobs = [load(1)]
     eventually(told, lambda seen: jobs[0] in seen, what="the first event")
-    # Between the event and this it may be told once more, as the trigger says.
+    # Between the event and this it may be reported again, as documented.
     eventually(remembered, lambda seen: jobs[0] in seen, what="the memory of it")
     restart_triggerer(airflow, between=lambda: jobs.append(load(2)))
     eventually(told, lambda seen: jobs[1] in seen, what="the event of the job that nobody saw end")
@@ -285,7 +285,7 @@ def test_watcher_starts_one_run_for_each_job_across_a_triggerer_restart(examples
 
 
 def test_sensor_waits_across_a_triggerer_restart_and_its_rollup_runs_once(examples: Examples) -> None:
-    """The day isn't complete; the triggerer is killed; then the end of the day lands."""
+    """The day isn't complete; the triggerer is killed; then the end of the day arrives."""
     airflow, polaris = examples.airflow, examples.polaris
     eventually(lambda: airflow.api.knows_dag("koalas_after_stream"), bool, what="koalas_after_stream")
     run = examples.ask("POST", "/dags/koalas_after_stream/dagRuns", {"logical_date": "2024-07-11T00:00:00Z"})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of many jobs when their tasks are marked and cleared behind a triggerer that has just started."""
+"""Many jobs whose tasks are marked and cleared while a triggerer has just started."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.waiting import eventually
 pytestmark = pytest.mark.e2e
 
 MARKED, CLEARED, LEFT = 100, 50, 15
-#: Seconds in which a loaded machine with two cores runs the workers of all tasks.
+#: Seconds in which a busy machine with two cores runs the workers of all tasks.
 MANY_WORKERS = 3600
 
 
@@ -47,7 +47,7 @@ def no_slots(airflow, deferred_task) -> Iterator[None]:
 
 @pytest.fixture
 def fleet(airflow, polaris) -> Iterator[Fleet]:
-    """Return tasks that are all deferred, each with a job that runs."""
+    """Return tasks that are all deferred, each with an active job."""
     airflow.api.add_connection({"connection_id": "fleet", **polaris.connection()})
     made = Fleet(airflow, polaris, "fleet", MARKED + CLEARED + LEFT)
     made.wait_until(lambda one: one["state"] == "deferred", within=MANY_WORKERS, what="deferred tasks")
@@ -78,7 +78,7 @@ def test_tasks_marked_and_cleared_behind_a_busy_triggerer_cancel_their_jobs(airf
             fleet.task(table).clear()
 
         def unwanted() -> set[str]:
-            """Return the tables whose first job nobody has asked to cancel."""
+            """Return the tables whose first job has no requested cancellation."""
             return {
                 table
                 for table, jobs in fleet.jobs().items()
@@ -87,7 +87,7 @@ def test_tasks_marked_and_cleared_behind_a_busy_triggerer_cancel_their_jobs(airf
             }
 
         eventually(unwanted, lambda seen: seen == set(left), within=MANY_WORKERS, what="the cancels")
-    # Those that were cleared wait for a new job, which nobody cancels.
+    # The cleared ones wait for a new job, which is not canceled.
     fleet.wait_until(
         lambda one: one["state"] in ("deferred", "failed"), within=MANY_WORKERS, what="tasks that wait again"
     )
@@ -102,7 +102,7 @@ def test_tasks_marked_and_cleared_behind_a_busy_triggerer_cancel_their_jobs(airf
 
 
 def test_triggerer_that_ends_with_an_open_question_names_the_job(airflow, polaris, deferred_task, no_slots):
-    """A task that was cleared and waits for a slot may resume its job: the job runs on, and the last words name it."""
+    """A cleared task that waits for a slot may resume its job: the job runs on, and the last log line names it."""
     (job,) = polaris.jobs()
     (triggerer,) = airflow.triggerers()
     triggerer.freeze()

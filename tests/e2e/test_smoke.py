@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scenarios that are short enough for every change: one Airflow, no process of it killed."""
+"""The scenarios that are short enough for every change: one Airflow, whose processes are not killed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_synchronous_run_succeeds(waiting_task, polaris):
 
 
 def test_deferred_run_succeeds(airflow, waiting_task, polaris):
-    """A task that waits in the triggerer has its link and its job's id while it waits, and ends as if it had not."""
+    """A task that waits in the triggerer has its link and its job's id meanwhile, and the same result."""
     task = waiting_task("deferred")
     (job,) = polaris.jobs()
     assert task.links()["Polaris Job"] == f"{polaris.url}/__emulator__/jobs/{job['id']}"
@@ -39,7 +39,7 @@ def test_task_marked_failed_while_deferred_cancels_job(waiting_task, polaris):
 
 
 def test_task_cleared_while_deferred_cancels_old_job(waiting_task, polaris):
-    """Clearing the task cancels its job; the new one that the next attempt submits is left alone."""
+    """Clearing the task cancels its job; the new one of the next attempt is not canceled."""
     task = waiting_task("deferred")
     task.clear()
     cancel_is_asked(polaris)
@@ -52,7 +52,7 @@ def test_task_cleared_while_deferred_cancels_old_job(waiting_task, polaris):
 
 
 def test_execution_timeout_while_deferred_cancels_job_and_fails_task(airflow, run_dag, polaris):
-    """The deadline holds in the triggerer: it cancels the job, then the task fails and says so."""
+    """The deadline applies in the triggerer: it cancels the job, then the task fails with the message."""
     polaris.hold()
     task = run_dag("deferred_timeout")
     task.wait_for("deferred")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of waiting tasks when triggerers die or hang: the job runs on, and its end is seen."""
+"""Waiting tasks when triggerers die or hang: the job continues, and its end is detected."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from harness.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.e2e
 
-#: Longer than a triggerer may be silent before its triggers are another one's.
+#: Longer than a triggerer may be silent before it loses its triggers.
 FREEZE_SECONDS = TRIGGERER_SILENCE + 10
 
 
 @pytest.fixture(autouse=True)
 def one_triggerer(airflow):
-    """Leave one triggerer that works to the next test, whatever this one did."""
+    """Leave one working triggerer for the next test."""
     yield
     *spare, last = airflow.triggerers() or [airflow.start_triggerer()]
     for triggerer in spare:
@@ -37,7 +37,7 @@ def wait_for_other_owner(task, before):
 
 
 def job_runs_on_and_ends_well(polaris, task):
-    """Make sure that somebody waits for the job and that nobody wants it canceled; let it end, and the task with it."""
+    """Check that the task waits for the job and no cancel was requested; let the job end, and the task with it."""
     see_waiting(polaris)
     assert polaris.statuses() == [("running", "running")]
     polaris.release()
@@ -46,7 +46,7 @@ def job_runs_on_and_ends_well(polaris, task):
 
 
 def test_triggerer_killed_and_restarted_while_waiting_succeeds(airflow, waiting_task, polaris):
-    """A triggerer that dies with all its processes takes no job with it; the next one waits on."""
+    """A triggerer that dies with all its processes cancels no job; the next one continues the wait."""
     task = waiting_task("deferred")
     before = owner(task)
     (triggerer,) = airflow.triggerers()
@@ -57,7 +57,7 @@ def test_triggerer_killed_and_restarted_while_waiting_succeeds(airflow, waiting_
 
 
 def test_triggerer_stopped_politely_while_waiting_succeeds(airflow, waiting_task, polaris):
-    """A triggerer that is shut down, as in every deployment, cancels no job; the next one waits on."""
+    """A triggerer that is shut down, as in every deployment, cancels no job; the next one continues the wait."""
     task = waiting_task("deferred")
     before = owner(task)
     (triggerer,) = airflow.triggerers()
@@ -70,7 +70,7 @@ def test_triggerer_stopped_politely_while_waiting_succeeds(airflow, waiting_task
 
 
 def test_triggerer_frozen_until_its_trigger_moved_cancels_nothing(airflow, waiting_task, polaris):
-    """A triggerer that comes back from a pause finds its trigger gone, and leaves the job to the other triggerer."""
+    """A triggerer that was stopped for a while has lost its trigger, and doesn't cancel the job of the other one."""
     task = waiting_task("deferred")
     before = owner(task)
     (frozen,) = airflow.triggerers()
@@ -83,7 +83,7 @@ def test_triggerer_frozen_until_its_trigger_moved_cancels_nothing(airflow, waiti
     finally:
         frozen.thaw()
     told = "The trigger was stopped, but the task is still deferred"
-    # It asked while it was still in the task's log, or later in its own.
+    # The line is in the task's log, or later in the triggerer's own.
     eventually(
         lambda: airflow.task_log(task) + frozen.log.read_text(errors="replace"),
         lambda log: told in log,
@@ -93,7 +93,7 @@ def test_triggerer_frozen_until_its_trigger_moved_cancels_nothing(airflow, waiti
 
 
 def test_task_cleared_and_deferred_again_behind_a_frozen_triggerer_cancels_old_job_only(airflow, waiting_task, polaris):
-    """The next attempt cancels the old job itself; a triggerer that hears of the clear later leaves its job alone."""
+    """The next attempt cancels the old job itself; a triggerer that stops later doesn't cancel the new one."""
     task = waiting_task("deferred")
     (triggerer,) = airflow.triggerers()
     triggerer.freeze()

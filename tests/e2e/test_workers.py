@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of a job when the worker that submits it or waits for it is told to stop, or dies."""
+"""The job of a worker that is stopped, or dies, while it submits or waits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.e2e
 
 
 def test_task_marked_failed_while_it_waits_in_the_worker_cancels_job(airflow, waiting_task, polaris):
-    """Airflow stops the task's process, and the job is canceled on the way out."""
+    """Airflow stops the task's process, and the job is canceled at the end."""
     task = waiting_task("synchronous", "running")
     (job,) = polaris.jobs()
     task.mark("failed")
@@ -36,7 +36,7 @@ def test_task_marked_failed_while_it_waits_in_the_worker_cancels_job(airflow, wa
     ],
 )
 def test_worker_killed_between_post_and_record_adopts_job(airflow, run_dag, polaris, way, with_supervisor):
-    """The retry finds the job whose id nobody wrote down, and goes on with it: there is no second one."""
+    """The retry finds the job whose id was not stored, and resumes it: there is no second one."""
     polaris.hold()
     polaris.hold_answer_to_submit()
     task = run_dag(way)
@@ -50,7 +50,7 @@ def test_worker_killed_between_post_and_record_adopts_job(airflow, run_dag, pola
 
 
 def test_worker_killed_while_it_waits_goes_on_with_job(airflow, waiting_task, polaris):
-    """The retry resumes the job that was written down or, where Airflow has no place for that, finds it."""
+    """The retry resumes the recorded job or, if Airflow has no store, finds it."""
     task = waiting_task("synchronous_retried", "running")
     (job,) = polaris.jobs()
     kill(task, with_supervisor=False)
@@ -60,7 +60,7 @@ def test_worker_killed_while_it_waits_goes_on_with_job(airflow, waiting_task, po
 
 
 def kill(task, *, with_supervisor):
-    """Kill the process that runs the task's code, after the one that watches it if that is asked for."""
+    """Kill the process that runs the task's code, and on request its supervisor first."""
     process = psutil.Process(task.pid())
     victims = [process.parent(), process] if with_supervisor else [process]
     for victim in victims:
@@ -68,7 +68,7 @@ def kill(task, *, with_supervisor):
 
 
 def see_in_log(airflow, task, sentence):
-    """Wait until the second attempt says so."""
+    """Wait until the log of the second attempt has the line."""
     eventually(
         lambda: airflow.task_log(task, attempt=2),
         lambda log: sentence in log,
@@ -77,7 +77,7 @@ def see_in_log(airflow, task, sentence):
 
 
 def check_success_of_the_one_job(polaris, task):
-    """Let the job end, and make sure that the task ends with it and that there is no other one."""
+    """Let the job end, and check that the task ends with it and that there is no other job."""
     see_waiting(polaris)
     polaris.release()
     task.wait_for("success")

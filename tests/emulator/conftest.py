@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An emulator in this process, without a socket and with a clock that stands still until a test moves it."""
+"""An emulator in this process, without a socket, with a clock that only tests advance."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ KOALA_MAPPINGS = [
 
 
 class Clock:
-    """Nanoseconds since the epoch; stands still."""
+    """Nanoseconds since the epoch; constant until a test advances it."""
 
     def __init__(self) -> None:
         self.now = 1_719_792_000_123_456_789  # 2024-07-01T00:00:00.123456789Z
@@ -69,7 +69,7 @@ class Api:
         self.headers = {"Authorization": f"Basic {settings.api_key}"}
 
     def call(self, method: str, path: str, body: Any = None, **options: Any) -> tuple[int, Any]:
-        """Return the status and the JSON body of an answer."""
+        """Return the status and the JSON body of a reply."""
         headers = {**self.headers, **options.pop("headers", {})}
         if body is not None:
             options["json"] = body
@@ -77,13 +77,13 @@ class Api:
         return response.status_code, response.json() if response.content else None
 
     def ok(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
-        """Return the JSON body of an answer that must be a success."""
+        """Return the JSON body of a reply that must be a success."""
         status, answer = self.call(method, path, body, **options)
         assert status < 300, (status, answer)
         return answer
 
     def control(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """Return the status and the JSON body of an answer of the control plane."""
+        """Return the status and the JSON body of a reply of the control plane."""
         response = self.client.request(method, f"/__emulator__{path}", json=body)
         return response.status_code, response.json()
 
@@ -93,15 +93,15 @@ class Api:
         assert status == 201, answer
 
     def listed(self) -> list[str]:
-        """Return the ids of the rollups that the list shows."""
+        """Return the ids of the rollups in the list."""
         return [job["id"] for job in self.ok("GET", "/jobs?targetTableName=Koalas Rollup")["values"]]
 
     def made(self) -> int:
-        """Return how many jobs there are but for the one that made the source, without a request of the API."""
+        """Return the number of jobs without the one that created the source, without a request of the API."""
         return sum(self.control("GET", "/counters")[1]["jobsByBody"].values()) - 1
 
     def assume(self, **readings: str) -> None:
-        """Read open questions in another way."""
+        """Change assumptions."""
         status, answer = self.control("PATCH", "/assumptions", readings)
         assert status == 200, answer
 
@@ -110,7 +110,7 @@ class Api:
         return str(self.ok("POST", "/jobs", body)["id"])
 
     def finish(self, job_id: str) -> dict[str, Any]:
-        """Look at a job until it has ended, and return it."""
+        """Poll a job until it has ended, and return it."""
         for _ in range(20):
             job: dict[str, Any] = self.ok("GET", f"/jobs/{job_id}")
             if job["executionStatus"] in ("completed", "failed", "canceled"):
@@ -123,7 +123,7 @@ class Api:
         return self.finish(self.submit(body))
 
     def upload(self, name: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Upload rows as JSON lines, compressed if the name says so."""
+        """Upload rows as JSON lines, compressed if the name ends like that."""
         content = "".join(json.dumps(row) + "\n" for row in rows).encode()
         if name.endswith(".gz"):
             content = gzip.compress(content)
@@ -131,7 +131,7 @@ class Api:
         return answer
 
     def koalas(self, table: str = "Koalas Source") -> dict[str, Any]:
-        """Make a table of four rows the way a user does: upload a file, ingest it."""
+        """Create a table of four rows as a user does: upload a file, ingest it."""
         name = f"{table}.json"
         self.upload(name, KOALAS)
         return self.run(self.upload_job(table, name))
@@ -142,11 +142,11 @@ class Api:
         return rows
 
     def count(self, table: str = "Koalas Source") -> int:
-        """Return the rows that a synchronous query sees."""
+        """Return the rows that a synchronous query reads."""
         return int(self.query(f'SELECT COUNT(*) AS "n" FROM "{table}"')[0]["n"])
 
     def count_async(self, table: str = "Koalas Source") -> int:
-        """Return the rows that an asynchronous query sees."""
+        """Return the rows that an asynchronous query reads."""
         body = {"query": f'SELECT COUNT(*) AS "n" FROM "{table}"'}
         query_id = self.ok("POST", "/query/sql/statements", body)["queryId"]
         assert self.ok("GET", f"/query/sql/statements/{query_id}")["state"] == "SUCCESS"
@@ -170,7 +170,7 @@ class Api:
         return answer
 
     def state(self) -> Any:
-        """Return everything that a refused request must leave as it is."""
+        """Return everything that a rejected request must not change."""
         return (
             self.ok("GET", "/tables")["values"],
             self.ok("GET", "/files")["files"],
@@ -218,7 +218,7 @@ MakeApi = Callable[..., Api]
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock that stands still."""
+    """A clock that only tests advance."""
     return Clock()
 
 
@@ -231,7 +231,7 @@ def portal() -> Iterator[BlockingPortal]:
 
 @pytest.fixture
 def make_api(clock: Clock, portal: BlockingPortal) -> Iterator[MakeApi]:
-    """Make emulators; all are closed at the end."""
+    """Create emulators; all are closed at the end."""
     made: list[Api] = []
 
     def make(progression: str = "immediate", **settings: Any) -> Api:
@@ -253,7 +253,7 @@ def api(make_api: MakeApi) -> Api:
 
 @pytest.fixture(scope="module")
 def shared_koalas(portal: BlockingPortal) -> Iterator[Api]:
-    """The same for all tests of a module, for those that must leave it as it is."""
+    """The same for all tests of a module that don't change it."""
     api = Api(EmulatorSettings(), Clock(), portal)
     assert api.koalas()["executionStatus"] == "completed"
     yield api
@@ -271,7 +271,7 @@ def koalas(api: Api) -> Api:
 
 @pytest.fixture
 def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[bytes]]]:
-    """A proxy that DuckDB finds in the environment, and that refuses everything; its address, and what it was asked."""
+    """A proxy in the environment that rejects everything; yields its address and its requests."""
     asked: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -291,6 +291,6 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[bytes]]]:
         try:
             yield address, asked
         finally:
-            monkeypatch.undo()  # sockets, too, where a test took them away
+            monkeypatch.undo()  # including sockets, where a test has removed them
             socket.create_connection(listener.getsockname()).close()
             thread.join(30)

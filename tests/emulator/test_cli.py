@@ -33,7 +33,7 @@ def _refused(capsys, *arguments):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_process_prints_a_connection_that_works_and_stops_cleanly(number, tmp_path) -> None:
-    """Port 0 shows the real port; SIGINT and SIGTERM end with exit code 0, without a traceback, the database closed."""
+    """Port 0 selects a real port; SIGINT and SIGTERM end with exit code 0, without a traceback, the database closed."""
     db = tmp_path / "it's.db"
     command = [sys.executable, "-m", "airflow_provider_polaris.emulator", "--port", "0", "--db", str(db)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -150,7 +150,7 @@ def test_missing_extra_is_one_sentence(capsys, monkeypatch) -> None:
 
 
 def test_missing_module_of_the_package_is_not_taken_for_a_missing_extra(monkeypatch) -> None:
-    """Installing an extra would not help; the traceback says which module it is."""
+    """Installing an extra would not help; the traceback names the module."""
     monkeypatch.setitem(sys.modules, "airflow_provider_polaris.emulator.server", None)
     monkeypatch.delattr(emulator, "server", raising=False)
     with pytest.raises(ModuleNotFoundError, match=r"airflow_provider_polaris\.emulator\.server"):
@@ -242,7 +242,7 @@ def test_host_and_allowed_hosts_reach_the_emulator() -> None:
 
 
 def test_settings_keep_secrets_out_of_their_repr() -> None:
-    """A key never shows up by accident."""
+    """The key is never printed by accident."""
     shown = repr(EmulatorSettings(api_key="pok_secret", client_secret="hush"))
     assert "pok_secret" not in shown
     assert "hush" not in shown

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A client that falls silent loses its connection; one that waits for the emulator doesn't."""
+"""A client that neither sends nor reads loses its connection; one that waits for the emulator doesn't."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEAD = b"POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
 
 
 class Timer:
-    """What was planned."""
+    """A scheduled callback."""
 
     def __init__(self, delay: float, callback: Callable[[], None]) -> None:
         self.delay = delay
@@ -45,7 +45,7 @@ class Loop:
 
     @property
     def due(self) -> list[Timer]:
-        """Deadlines of the connection that are set."""
+        """The deadlines that are set for the connection."""
         return [timer for timer in self.timers if timer.delay == PATIENCE and not timer.is_canceled]
 
 
@@ -57,7 +57,7 @@ class Task:
 
 
 class Transport:
-    """A connection to nobody."""
+    """A transport without a peer."""
 
     def __init__(self) -> None:
         self.aborted = 0
@@ -74,7 +74,7 @@ class Transport:
 
 @pytest.fixture
 def connection() -> tuple[PatientProtocol, Loop, Transport]:
-    """A connection that a client has just made."""
+    """A connection that a client has just opened."""
     loop, transport = Loop(), Transport()
     config = uvicorn.Config(FastAPI(), log_config=None)
     protocol = PatientProtocol(config, ServerState(), {}, _loop=loop)  # type: ignore[arg-type]
@@ -91,7 +91,7 @@ def test_connection_without_a_request_ends(connection) -> None:
 
 
 def test_head_that_drips_gets_no_more_time(connection) -> None:
-    """The first deadline stays, however many bytes come."""
+    """The first deadline stays, however many bytes arrive."""
     protocol, loop, transport = connection
     for position in range(len(HEAD) - 1):
         protocol.data_received(HEAD[position : position + 1])
@@ -102,7 +102,7 @@ def test_head_that_drips_gets_no_more_time(connection) -> None:
 
 
 def test_each_piece_of_a_body_gets_its_time(connection) -> None:
-    """A large upload may take long; silence in it ends the connection."""
+    """A large upload may take long; a pause in it ends the connection."""
     protocol, loop, transport = connection
     protocol.data_received(HEAD)
     for _ in range(3):
@@ -115,14 +115,14 @@ def test_each_piece_of_a_body_gets_its_time(connection) -> None:
 
 
 def test_request_that_is_worked_on_has_no_deadline(connection) -> None:
-    """A job may take minutes, and a fault may hold the answer."""
+    """A job may take minutes, and a fault may delay the reply."""
     protocol, loop, _ = connection
     protocol.data_received(HEAD + b"x" * 10)
     assert loop.due == []
 
 
 def test_body_that_the_emulator_does_not_read_is_not_the_clients_fault(connection) -> None:
-    """It goes on waiting."""
+    """The connection waits on."""
     protocol, loop, transport = connection
     protocol.data_received(HEAD)
     protocol.flow.pause_reading()
@@ -136,7 +136,7 @@ def test_body_that_the_emulator_does_not_read_is_not_the_clients_fault(connectio
 
 
 def test_client_that_does_not_read_its_answer_loses_it(connection) -> None:
-    """What it reads in time gives it new time."""
+    """A client that reads in time gets a new deadline."""
     protocol, loop, transport = connection
     protocol.data_received(HEAD + b"x" * 10)
     protocol.pause_writing()
@@ -150,13 +150,13 @@ def test_client_that_does_not_read_its_answer_loses_it(connection) -> None:
 
 
 def test_lost_connection_has_no_deadline(connection) -> None:
-    """Nothing is left behind."""
+    """No deadline remains."""
     protocol, loop, _ = connection
     protocol.connection_lost(None)
     assert loop.due == []
 
 
 def test_server_uses_it(api) -> None:
-    """For the command line and for tests alike."""
+    """For the command line and for tests."""
     config = make_server(api.app, lambda: None).config
     assert (config.http, config.timeout_keep_alive) == (PatientProtocol, 5)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The emulator opens no connection of its own."""
+"""The emulator opens no outgoing connection."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_provider_polaris.emulator.data_loading.load import load_file
 
 @pytest.fixture
 def connections(monkeypatch):
-    """Everything that was connected to, or looked up."""
+    """All addresses that were connected to, or resolved."""
     asked: list[object] = []
 
     def refuse(*arguments: object, **_: object) -> None:
@@ -29,7 +29,7 @@ def connections(monkeypatch):
 
 
 def test_nothing_of_a_whole_life_needs_the_network(make_api, tmp_path, connections, proxy) -> None:
-    """Start with a file, upload, jobs, queries, console, faults, restart; DuckDB asks no proxy either."""
+    """Start with a file, upload, jobs, queries, console, faults, restart; DuckDB contacts no proxy either."""
     db = str(tmp_path / "polaris.db")
     for _ in range(2):
         api = make_api(db=db)

@@ -46,14 +46,14 @@ def _ask(emulator, method, path, body=None, **options):
 
 
 def test_bind_sends_answers_without_waiting_for_acknowledgements() -> None:
-    """Else each answer on a connection that is used again comes some 40 ms late."""
+    """Otherwise each reply on a reused connection is delayed by about 40 ms."""
     with bind("127.0.0.1", 0) as listener:
         assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_body_of_ten_megabytes_gets_its_answer(emulator, chunked) -> None:
-    """The client can read the refusal, because the body is read to its end."""
+    """The client can read the error, because the body is read to its end."""
     body = b'{"x": "' + b"y" * 10_000_000 + b'"}'
     sent = iter([body[:5_000_000], body[5_000_000:]]) if chunked else body
     assert _ask(emulator, "POST", "/jobs", sent, encode_chunked=chunked) == (
@@ -63,7 +63,7 @@ def test_body_of_ten_megabytes_gets_its_answer(emulator, chunked) -> None:
 
 
 def test_body_that_ends_early_does_no_harm(emulator, capfd) -> None:
-    """A client that goes away in the middle of its body leaves no trace, not even in the log."""
+    """A client that disconnects in the middle of its body has no effect, and causes no log line."""
     with socket.create_connection(_address(emulator), timeout=120) as client:
         path = f"/v1/projects/{emulator.settings.project_id}/tables"
         head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {HEADERS['Authorization']}\r\n"
@@ -73,7 +73,7 @@ def test_body_that_ends_early_does_no_harm(emulator, capfd) -> None:
 
 
 def test_many_clients_at_once_do_not_disturb_each_other(emulator) -> None:
-    """Eight threads create tables and jobs; each job is made once, each table has the rows of its jobs."""
+    """Eight threads create tables and jobs; each job is created once, each table has the rows of its jobs."""
     row = json.dumps({"t": 1_717_200_000_000}).encode()
     emulator.emulator.file_store.put("a.json", row, user={"username": "u", "userId": "0"})
     job = {
@@ -100,7 +100,7 @@ def test_many_clients_at_once_do_not_disturb_each_other(emulator) -> None:
 
 
 def test_running_emulator_leaves_nothing_behind() -> None:
-    """When the block ends, its thread is gone and its port is free, also after an error."""
+    """When the block ends, its thread has ended and its port is free, also after an error."""
     others = set(threading.enumerate())
     with pytest.raises(KeyError), running_emulator() as emulator:  # noqa: PT012
         address = _address(emulator)
@@ -115,7 +115,7 @@ TABLE = json.dumps({"name": "t", "type": "detail"})
 
 
 def test_emulators_of_one_server_share_a_thread_and_nothing_else(emulator_server) -> None:
-    """Each has its port, its settings and its tables; the server starts no thread for another one."""
+    """Each has its port, its settings and its tables; the server starts no further thread."""
     with emulator_server.emulator() as one:
         assert _ask(one, "POST", "/tables", TABLE)[0] == 201
         before = sum(thread.name == "polaris-emulator" for thread in threading.enumerate())
@@ -128,7 +128,7 @@ def test_emulators_of_one_server_share_a_thread_and_nothing_else(emulator_server
 
 
 def test_answers_of_a_server_with_many_emulators_have_a_date(emulator) -> None:
-    """As those of a server for one have, and as HTTP wants it."""
+    """As in a server with one emulator, and as HTTP requires."""
     connection = http.client.HTTPConnection(*_address(emulator), timeout=120)
     connection.request("GET", "/__emulator__/health")
     response = connection.getresponse()
@@ -138,7 +138,7 @@ def test_answers_of_a_server_with_many_emulators_have_a_date(emulator) -> None:
 
 
 def test_connection_that_was_kept_alive_ends_with_its_emulator(emulator_server) -> None:
-    """Neither it nor a new one to the old port reaches the next emulator."""
+    """Neither it nor a new connection to the old port reaches the next emulator."""
     with emulator_server.emulator() as one:
         connection = http.client.HTTPConnection(*_address(one), timeout=120)
         target = f"/v1/projects/{one.settings.project_id}/tables"
@@ -157,7 +157,7 @@ def test_connection_that_was_kept_alive_ends_with_its_emulator(emulator_server) 
 
 
 def test_request_that_is_being_handled_ends_before_its_emulator(emulator_server, monkeypatch) -> None:
-    """A thread that a test has left behind gets its answer from the emulator that it asked, whose port is closed."""
+    """A thread that a test has left gets its reply from its own emulator, whose port is closed."""
     entered, release = threading.Event(), threading.Event()
 
     def release_when_closed(address) -> None:
@@ -186,7 +186,7 @@ def test_request_that_is_being_handled_ends_before_its_emulator(emulator_server,
 
 
 def test_request_that_had_arrived_and_not_begun_when_its_emulator_stopped_gets_no_answer() -> None:
-    """Its connection closes; the application, whose database is closed by then, isn't asked."""
+    """Its connection closes; the application, whose database is closed, gets no request."""
     asked = []
 
     async def app(*arguments) -> None:
@@ -204,7 +204,7 @@ def test_request_that_had_arrived_and_not_begun_when_its_emulator_stopped_gets_n
 
 
 def test_request_that_does_not_end_is_canceled(emulator_server, monkeypatch, caplog) -> None:
-    """The emulator stops all the same, and the log says so."""
+    """The emulator still stops, and the log states it."""
     monkeypatch.setattr(serving, "_GRACE", 0)
     with emulator_server.emulator() as one:
         one.emulator.faults.add(Fault(effect="latency", seconds=60))
@@ -221,7 +221,7 @@ def test_request_that_does_not_end_is_canceled(emulator_server, monkeypatch, cap
 
 
 def test_server_that_does_not_start_is_said_so(monkeypatch) -> None:
-    """A thread that died before it was ready, for one."""
+    """For example, a thread that died before it was ready."""
     monkeypatch.setattr(serving, "_PATIENCE", 0)
     server = EmulatorServer()
     monkeypatch.setattr(server._ready, "wait", lambda timeout: False)

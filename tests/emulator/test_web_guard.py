@@ -282,7 +282,7 @@ def test_request_without_a_host_or_with_two_is_refused(port, headers) -> None:
 
 
 def test_two_hosts_are_refused_by_the_emulator_too() -> None:
-    """Another server than uvicorn may let them through."""
+    """Another server than uvicorn may accept them."""
     sent: list[Any] = []
 
     async def app(*_: object) -> None:
@@ -301,7 +301,7 @@ def test_two_hosts_are_refused_by_the_emulator_too() -> None:
 
 
 def test_request_of_http_1_0_without_a_host_is_refused(port) -> None:
-    """The server lets it through; no browser sends it."""
+    """The server accepts it; no browser sends it."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
         client.sendall(b"GET /__emulator__/health HTTP/1.0\r\n\r\n")
         answer = b"".join(iter(lambda: client.recv(4096), b""))

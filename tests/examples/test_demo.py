@@ -52,7 +52,7 @@ class Mended(NamedTuple):
 
 @pytest.fixture(scope="module")
 def mended(tmp_path_factory: pytest.TempPathFactory) -> Mended:
-    """Change a measure, as the demo proposes, misspell it, and mend it."""
+    """Change a measure as the demo proposes, misspell it, and fix it."""
     here = tmp_path_factory.mktemp("demo")
     for folder in ("scripts", "dags_examples"):
         shutil.copytree(ROOT / folder, here / folder)
@@ -70,7 +70,7 @@ def mended(tmp_path_factory: pytest.TempPathFactory) -> Mended:
 
 @pytest.mark.dag
 def test_demo_whose_measure_is_broken_says_so_and_can_be_mended(mended: Mended) -> None:
-    """A newcomer changes a measure, as the demo proposes, misspells it, reads why, and mends it."""
+    """A newcomer changes a measure as the demo proposes, misspells it, reads the error, and fixes it."""
     assert mended.broken.returncode == 1
     why, where = mended.broken.stderr.strip().splitlines()
     assert re.fullmatch(
@@ -99,7 +99,7 @@ def test_demo_run_twice_ends_with_the_same_table(mended: Mended) -> None:
     ],
 )
 def test_command_that_is_printed_works_in_the_repository(monkeypatch, interpreter, database, command) -> None:
-    """No environment is active there, so the command needs its folder; what is elsewhere is named in full."""
+    """No environment is active there, so the command needs its folder; other paths are absolute."""
     emulator_command = runpy.run_path(str(ROOT / "scripts" / "demo.py"))["emulator_command"]
     monkeypatch.setattr(sys, "executable", str(ROOT / interpreter))
     assert emulator_command(Path(database)) == command

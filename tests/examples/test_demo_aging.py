@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.dag
 def test_demo_shrinks_the_table_and_restores_a_day(tmp_path: Path) -> None:
-    """Rows are in one table or in the other, fewer bytes in both, and the restored day is back."""
+    """Rows are in one table or the other, with fewer bytes in total, and the restored day is live."""
     done = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / "demo_aging.py"), "--home", str(tmp_path), "--port", "0"],
         capture_output=True,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every example DAG runs to success: here in one process of Airflow against the emulator, or where a list says."""
+"""Every example DAG runs to success: here in one process of Airflow against the emulator, or in a listed test."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def rows(polaris: PolarisClient, table: str, *columns: str) -> list[tuple[Any, .
 
 
 def test_every_example_is_run_somewhere() -> None:
-    """A new example has to be run here, or by the file that is named for it."""
+    """A new example must run here, or in the file that is listed for it."""
     here = Path(__file__).read_text()
     for path in EXAMPLES:
         where = ELSEWHERE.get(path.stem)
@@ -89,7 +89,7 @@ def test_every_example_is_run_somewhere() -> None:
 
 
 def test_first_example_of_a_day_runs(airflow_db, polaris) -> None:
-    """One row an hour and city, with their number and the longest session."""
+    """One row per hour and city, with their number and the longest session."""
     succeed("koalas_first", "2024-06-02")
     assert rows(polaris, "Koalas Hours", "__time", "city", "sessions", "longest") == [
         ("2024-06-01T01:00:00.000Z", "Oslo", 1, 40_000),

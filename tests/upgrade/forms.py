@@ -51,7 +51,7 @@ _SPEC = {
     "context": {"sqlTimeZone": "UTC"},
 }
 
-#: What Polaris fills in where it is left out counts as left out.
+#: A default that Polaris fills in counts as missing.
 _ALL_DEFAULTS = {
     "type": "batch",
     "ingestionMode": "append",
@@ -197,7 +197,7 @@ def _aging_plan(job: str | None) -> AgingPlan:
 
 
 def write(folder: Path) -> None:
-    """Write it down."""
+    """Write the files."""
     folder.mkdir(exist_ok=True)
     for name, value in forms().items():
         (folder / f"{name}.json").write_text(json.dumps(value, indent=2, sort_keys=True) + "\n")

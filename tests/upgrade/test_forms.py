@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What earlier releases left behind is understood: an upgrade may come while tasks wait, retry or age data out."""
+"""Stored data of earlier releases can be read: an upgrade may happen while tasks wait, retry or age data out."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def left(release: Path, name: str) -> Any:
 
 
 def test_release_in_the_tree_leaves_what_was_written_down(release: Path) -> None:
-    """Who changes a stored form notices here; before the release the files are written anew, afterwards never."""
+    """A changed stored form fails here; the files are rewritten before the release, never afterwards."""
     if release.name != VERSION:
         pytest.skip("an earlier release")
 
@@ -43,7 +43,7 @@ def test_release_in_the_tree_leaves_what_was_written_down(release: Path) -> None
 
 
 def test_trigger_rows_make_the_same_triggers(release: Path) -> None:
-    """A triggerer of the new version takes up what the old one was waiting for; arguments may only be added."""
+    """A triggerer of the new version continues the old one's wait; arguments may only be added."""
     for row in left(release, "triggers"):
         module, _, name = row["classpath"].rpartition(".")
         classpath, kwargs = getattr(import_module(module), name)(**row["kwargs"]).serialize()
@@ -53,7 +53,7 @@ def test_trigger_rows_make_the_same_triggers(release: Path) -> None:
 
 
 def test_deferred_tasks_have_the_method_that_they_go_on_with(release: Path) -> None:
-    """Airflow's database names the method, and passes the event and what was left."""
+    """Airflow's database names the method, and passes the event and the saved state."""
     for place, deferral in left(release, "deferrals").items():
         module, _, name = place.rpartition(".")
         method = getattr(getattr(import_module(f"airflow_provider_polaris.{module}"), name), deferral["method_name"])
@@ -62,7 +62,7 @@ def test_deferred_tasks_have_the_method_that_they_go_on_with(release: Path) -> N
 
 
 def test_deferred_operator_goes_on_with_its_job(release: Path) -> None:
-    """Nothing of the attempt is lost: the job, the place in the console, the way of waiting."""
+    """No part of the attempt is lost: the job, its page, the options of the wait."""
     left_by_operator = left(release, "deferrals")["operators.polaris.PolarisJobOperator"]["kwargs"]["wait"]
     operator = PolarisJobOperator(task_id="load", spec={})
     operator._kill = CancelOnKill()
@@ -74,7 +74,7 @@ def test_deferred_operator_goes_on_with_its_job(release: Path) -> None:
 
 
 def test_deferred_job_sensor_goes_on_with_its_job(release: Path) -> None:
-    """The sensor finds all that it wants to know."""
+    """The sensor gets all values that it needs."""
     left_by_sensor = left(release, "deferrals")["sensors.polaris.PolarisJobSensor"]["kwargs"]["wait"]
 
     memory = restore_state(DeferredJobWait, left_by_sensor)
@@ -83,7 +83,7 @@ def test_deferred_job_sensor_goes_on_with_its_job(release: Path) -> None:
 
 
 def test_deferred_data_sensor_ends_with_what_the_trigger_found(release: Path) -> None:
-    """The condition is read again and the finding handed on."""
+    """The condition is parsed again and the result is pushed."""
     pushed: dict[str, Any] = {}
     ti = SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))
     waiting = left(release, "deferrals")["sensors.polaris.PolarisDataSensor"]["kwargs"]["wait"]
@@ -117,14 +117,14 @@ def test_records_are_read_with_all_they_say(release: Path) -> None:
 
 
 def test_cursor_of_a_watched_table_is_read(release: Path) -> None:
-    """A cursor that can't be read would let what completed during the upgrade go unnoticed."""
+    """An unreadable cursor would lose the jobs that completed during the upgrade."""
     stored = left(release, "table_cursor")
 
     assert Cursor.from_json(stored).to_json() == stored
 
 
 def test_plans_of_an_age_out_in_progress_are_read(release: Path) -> None:
-    """The tasks that come after the upgrade go on with what the ones before it handed on."""
+    """The tasks after the upgrade continue with the results of the tasks before it."""
     for stored in left(release, "aging_plans"):
         assert AgingPlan.from_json(stored, "plan").to_json() == stored
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A rollup into a table of its own for each run; many wait at once."""
+"""A rollup into a separate table for each run; many wait at once."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same rollup of a day, waited for in different ways; the connection is a parameter of the run."""
+"""The same rollup of a day with different ways of waiting; the connection is a parameter of the run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_polaris.operators.polaris import PolarisTableToTableOperator
 
-#: An append that is submitted twice shows in the rows.
+#: The rows show an append that was submitted twice.
 RETRIED: dict[str, Any] = {"retries": 1, "retry_delay": timedelta(seconds=1), "ingestion_mode": "append"}
 WAYS: dict[str, dict[str, Any]] = {
     "synchronous": {"deferrable": False},

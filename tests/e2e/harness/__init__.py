@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Airflow and a local Polaris in processes of their own, and what a test does to them."""
+"""A real Airflow and a local Polaris in separate processes, and the actions of tests on them."""

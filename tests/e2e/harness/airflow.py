@@ -24,8 +24,8 @@ from harness.processes import ProcessTree
 from harness.rest import RestApi, Task
 from harness.waiting import eventually
 
-#: Seconds after which a triggerer that is silent loses its triggers to another one. Airflow's own is 30, and on a busy
-#: machine a triggerer that works was silent for 34.
+#: Seconds without a heartbeat after which a triggerer loses its triggers to another one. Airflow's own is 30, and on a
+#: busy machine a working triggerer was silent for 34.
 TRIGGERER_SILENCE = 60
 #: Seconds until all components are healthy; several times what two busy cores need.
 _START_SECONDS = 600
@@ -43,9 +43,9 @@ class Airflow(ABC):
     api_class: type[RestApi]
     #: Arguments of ``airflow`` for each component but the triggerers; the first is its name.
     commands: Sequence[Sequence[str]]
-    #: Components of which the API says whether they are healthy.
+    #: Components whose health the API reports.
     reported: Sequence[str]
-    #: Whether a task can write down what its next attempt is to know.
+    #: Whether a task can store data for its next attempt.
     has_task_state_store: bool
 
     def __init__(self, home: Path, dags: Path) -> None:
@@ -85,10 +85,10 @@ class Airflow(ABC):
 
     @abstractmethod
     def alive_triggerer_jobs(self) -> set[int]:
-        """Return the ids by which Airflow knows the triggerers whose heartbeat it hears."""
+        """Return the ids of the triggerers with a current heartbeat."""
 
     def set_environment(self, **values: str) -> None:
-        """Give variables to the processes that are started from now on."""
+        """Set variables for processes that are started from now on."""
         self._environment.update(values)
 
     def start(self) -> None:
@@ -105,7 +105,7 @@ class Airflow(ABC):
         self.api.log_in()
 
     def prepare(self) -> None:
-        """Make the database."""
+        """Create the database."""
         self.command("db", "migrate")
 
     def command(self, *arguments: str) -> None:
@@ -126,13 +126,13 @@ class Airflow(ABC):
         assert done.returncode == 0, done.stdout.decode(errors="replace")
 
     def start_triggerer(self) -> ProcessTree:
-        """Start a triggerer, the first or one more."""
+        """Start a triggerer, the first or another one."""
         (port,) = free_ports(1)
         name = f"triggerer-{sum(one.name.startswith('triggerer') for one in self.components) + 1}"
         return self._start(name, "triggerer", AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT=str(port))
 
     def triggerers(self) -> list[ProcessTree]:
-        """Return the triggerers that were started and live."""
+        """Return the triggerers that were started and are alive."""
         return [one for one in self.components if one.name.startswith("triggerer") and one.members()]
 
     def stop(self) -> None:
@@ -141,7 +141,7 @@ class Airflow(ABC):
 
         :raises AssertionError: A process could not be killed.
         """
-        with ExitStack() as stack:  # goes on with the others when one can't be killed
+        with ExitStack() as stack:  # continues with the others when one can't be killed
             stack.callback(self.api.close)
             for component in self.components:
                 stack.callback(component.kill)
@@ -175,7 +175,7 @@ class Airflow(ABC):
         )
 
     def task_log(self, task: Task, attempt: int = 1) -> str:
-        """Return the log that an attempt has left so far in worker and triggerers."""
+        """Return the log of an attempt so far, from worker and triggerers."""
         folder = self.home / "logs" / f"dag_id={task.dag_id}" / f"run_id={task.run_id}" / f"task_id={task.task_id}"
         files = sorted(folder.glob(f"attempt={attempt}.log*"))
         return "\n".join(f"--- {file.name}\n{file.read_text(errors='replace')}" for file in files)
@@ -222,7 +222,7 @@ class Airflow(ABC):
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of the loopback interface that nobody uses, all different."""
+    """Return unused ports of the loopback interface, all different."""
     with ExitStack() as stack:
         listeners = [stack.enter_context(socket.socket()) for _ in range(count)]
         for listener in listeners:

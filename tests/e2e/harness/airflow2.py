@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How Airflow 2.11 is run, and its REST API: version 1."""
+"""Airflow 2.11 and its REST API: version 1."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RestApi1(RestApi):
     order = ""
 
     def log_in(self) -> None:
-        """Say who we are from now on."""
+        """Authenticate all further requests."""
         self._http.auth = (USER, PASSWORD)
 
     def run(self, dag_id: str, task_id: str, conf: dict[str, Any]) -> Task:
@@ -31,7 +31,7 @@ class RestApi1(RestApi):
         return Task(self, dag_id, run["dag_run_id"], task_id)
 
     def mark(self, task: Task, state: str) -> None:
-        """Do what the button *Mark state as…* does."""
+        """Mark a task, as the button *Mark state as…* does."""
         body = {
             "dry_run": False,
             "dag_run_id": task.run_id,
@@ -60,13 +60,13 @@ class Airflow2(Airflow):
     has_task_state_store = False
 
     def settings(self, url: str, port: int) -> dict[str, str]:
-        """Return what is special in this version's environment."""
+        """Return the settings of this version's environment."""
         return {
-            # By itself, Airflow 2 runs one task at a time on SQLite and schedules nothing meanwhile.
+            # By default, Airflow 2 runs one task at a time on SQLite and schedules nothing meanwhile.
             "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",
             "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.basic_auth",
             "AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY": "True",
-            # A worker that was killed is missed within a minute.
+            # A killed worker is detected within a minute.
             "AIRFLOW__SCHEDULER__SCHEDULER_ZOMBIE_TASK_THRESHOLD": "40",
             "AIRFLOW__SCHEDULER__ZOMBIE_DETECTION_INTERVAL": "5",
             "AIRFLOW__WEBSERVER__BASE_URL": url,
@@ -76,7 +76,7 @@ class Airflow2(Airflow):
         }
 
     def prepare(self) -> None:
-        """Make the database and the administrator."""
+        """Create the database and the administrator."""
         super().prepare()
         names = [f"--{option}=admin" for option in ("firstname", "lastname")]
         self.command(
@@ -84,7 +84,7 @@ class Airflow2(Airflow):
         )
 
     def alive_triggerer_jobs(self) -> set[int]:
-        """Return the ids by which Airflow knows the triggerers whose heartbeat it hears; the API doesn't tell."""
+        """Return the ids of the triggerers with a current heartbeat; the API doesn't return them."""
         with closing(sqlite3.connect(f"file:{self.home / 'airflow.db'}?mode=ro", uri=True, timeout=30)) as database:
             rows = database.execute(
                 "SELECT id FROM job WHERE job_type = 'TriggererJob' AND state = 'running'"

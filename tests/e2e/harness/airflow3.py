@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How Airflow 3 is run, and its REST API: version 2."""
+"""Airflow 3 and its REST API: version 2."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from harness.rest import RestApi, Task
 
 
 class RestApi2(RestApi):
-    """Version 2 of the API, open to every visitor who takes a token."""
+    """Version 2 of the API, open to every client that gets a token."""
 
     prefix = "/api/v2"
     health_path = "/monitor/health"
     order = "&order_by=id"
 
     def log_in(self) -> None:
-        """Get a token; every visitor is an administrator here."""
+        """Get a token; every client is an administrator here."""
         self._http.headers["Authorization"] = f"Bearer {self._ask('GET', '/auth/token')['access_token']}"
 
     def run(self, dag_id: str, task_id: str, conf: dict[str, Any]) -> Task:
@@ -27,7 +27,7 @@ class RestApi2(RestApi):
         return Task(self, dag_id, run["dag_run_id"], task_id)
 
     def mark(self, task: Task, state: str) -> None:
-        """Do what the button *Mark state as…* does."""
+        """Mark a task, as the button *Mark state as…* does."""
         self.ask("PATCH", task.path, {"new_state": state})
 
     def xcom(self, task: Task, key: str) -> Any:
@@ -49,7 +49,7 @@ class Airflow3(Airflow):
     has_task_state_store = True  # of 3.3
 
     def settings(self, url: str, port: int) -> dict[str, str]:
-        """Return what is special in this version's environment."""
+        """Return the settings of this version's environment."""
         return {
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(port),
@@ -59,16 +59,16 @@ class Airflow3(Airflow):
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
-            # A triggerer that was frozen is not to miss its own heartbeats on top.
+            # A stopped triggerer should not miss its own heartbeats in addition.
             "AIRFLOW__TRIGGERER__RUNNER_HEALTH_CHECK_THRESHOLD": str(3 * TRIGGERER_SILENCE),
-            # A process of a task that has ended is often noticed only at the next heartbeat.
+            # The end of a task's process is often detected only at the next heartbeat.
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-            # A worker that was killed is missed within a minute.
+            # A killed worker is detected within a minute.
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "40",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
         }
 
     def alive_triggerer_jobs(self) -> set[int]:
-        """Return the ids by which Airflow knows the triggerers whose heartbeat it hears."""
+        """Return the ids of the triggerers with a current heartbeat."""
         jobs = self.api.ask("GET", "/jobs?job_type=TriggererJob&is_alive=true")["jobs"]
         return {job["id"] for job in jobs}

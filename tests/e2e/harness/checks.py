@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the scenarios look for."""
+"""The checks of the scenarios."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROLLUP = [
 
 
 def see_waiting(polaris: Polaris) -> None:
-    """Wait until somebody has looked at the job three times from now on."""
+    """Wait until the job was polled three times from now on."""
 
     def looks() -> int:
         return sum(count for name, count in polaris.requests().items() if name.startswith("GET "))
@@ -27,7 +27,7 @@ def see_waiting(polaris: Polaris) -> None:
 
 
 def cancel_is_asked(polaris: Polaris) -> None:
-    """Wait until the first job was asked to cancel, and make sure that no other one was."""
+    """Wait until the cancellation of the first job was requested, and check that no other one was."""
     first, *others = eventually(
         polaris.statuses, lambda seen: ("running", "canceled") in seen, what="a request to cancel the job"
     )
@@ -36,13 +36,13 @@ def cancel_is_asked(polaris: Polaris) -> None:
 
 
 def check_canceled(polaris: Polaris) -> None:
-    """Let jobs go on, and make sure that there is one and that it ends canceled."""
+    """Let jobs continue, and check that there is one and that it ends canceled."""
     polaris.release()
     eventually(polaris.statuses, lambda seen: seen == [("canceled", "canceled")], what="the job's end")
 
 
 def check_one_job(polaris: Polaris) -> None:
-    """Make sure that one job was asked for, once, and one came of it."""
+    """Check that one job was submitted, once, and one was created."""
     assert polaris.requests()[SUBMIT] == 2  # the source has one as well
     assert polaris.counters("jobsByBody") == [1, 1]
     assert polaris.counters("effectiveJobsByBody") == [1, 1]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many tasks that wait at once, each for a job into a table of its own, and the load beside which they do."""
+"""Many tasks that wait at once, each for a job into a separate table, and a load on the machine."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Fleet:
         return jobs
 
     def end(self) -> None:
-        """Mark what has not ended, so that it doesn't wait on in the next scenario."""
+        """Mark active tasks, so that they don't wait in the next scenario."""
         for table, one in self.instances().items():
             if one["state"] not in ("success", "failed"):
                 self.task(table).mark("failed")

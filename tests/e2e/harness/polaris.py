@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A local Polaris in a process of its own, its jobs held and released by the test."""
+"""A local Polaris in a separate process; the test holds and releases its jobs."""
 
 from __future__ import annotations
 
@@ -93,11 +93,11 @@ class Polaris:
         self.fault(effect="job_status", jobStatus="running", times=None)
 
     def hold_answer_to_submit(self) -> None:
-        """Make the next job at once, and answer a minute later."""
+        """Create the next job immediately, and reply a minute later."""
         self.fault(effect="latency", method="POST", path="/jobs$", takesEffect="now", seconds=60)
 
     def release(self) -> None:
-        """Forget all faults: jobs end at the next look, canceled if they were asked to."""
+        """Remove all faults: jobs end at the next poll, canceled if requested."""
         self._ask("DELETE", "/__emulator__/faults")
 
     def fault(self, **rule: Any) -> None:
@@ -111,17 +111,17 @@ class Polaris:
         return values
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Return all jobs but the one that made the source, the oldest first, as described."""
+        """Return all jobs except the one that created the source, the oldest first, as described."""
         values = self._api("GET", "/jobs", params={"sortColumn": "created_date_time", "sortOrder": "ASC"})["values"]
         described = [self._api("GET", f"/jobs/{one['id']}") for one in values]
         return [job for job in described if job["source"]["type"] == "table"]
 
     def statuses(self) -> list[tuple[str, str]]:
-        """Return what each of these jobs is and what it was asked to be: ``running`` or ``canceled``."""
+        """Return the status and the desired status of these jobs: ``running`` or ``canceled``."""
         return [(job["executionStatus"], job["desiredExecutionStatus"]) for job in self.jobs()]
 
     def requests(self) -> dict[str, int]:
-        """Return how often each method and path was asked so far."""
+        """Return the number of requests so far, by method and path."""
         counts: dict[str, int] = self._ask("GET", "/__emulator__/counters")["requests"]
         return counts
 
@@ -135,7 +135,7 @@ class Polaris:
         return rows
 
     def describe(self) -> str:
-        """Return all that a person wants to know when a test has failed."""
+        """Return everything that helps to understand a failed test."""
         return json.dumps({"requests": self.requests(), "jobs": self.jobs()}, indent=1)
 
     def _address(self) -> str:
@@ -157,7 +157,7 @@ class Polaris:
         return str(job["id"])
 
     def copy_day(self, day: str, table: str, mappings: list[dict[str, Any]]) -> None:
-        """Append a day of the source to a table, which is made if it isn't there."""
+        """Append a day of the source to a table, which is created if it doesn't exist."""
         spec = {
             "type": "batch",
             "ingestionMode": "append",

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-#: How often a signal is sent again to those that are still there, ten times a second.
+#: How often a signal is repeated to the remaining processes, ten times a second.
 _TIMES = 600
 
 
@@ -39,7 +39,7 @@ class ProcessTree:
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 command,
-                cwd=log.parent,  # not the repository: what is installed is tested
+                cwd=log.parent,  # not the repository: the installed package is tested
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -70,8 +70,8 @@ class ProcessTree:
         return self._process.wait(seconds)
 
     def members(self) -> list[psutil.Process]:
-        """Return the processes that live, those that nobody has reaped left out."""
-        if self._is_killed:  # the id may be somebody else's by now
+        """Return the processes that are alive, without zombies."""
+        if self._is_killed:  # the id may belong to another process now
             return []
         return [one for one in psutil.process_iter() if _session_of(one.pid) == self.pid and _lives(one)]
 
@@ -88,11 +88,11 @@ class ProcessTree:
         raise AssertionError(f"{self.name} could not be frozen")
 
     def thaw(self) -> None:
-        """Let them go on."""
+        """Let all continue."""
         self._signal(signal.SIGCONT)
 
     def terminate(self) -> None:
-        """Ask the first process to end, which tells the others."""
+        """Request the first process to end, which ends the others."""
         self._process.terminate()
 
     def kill(self) -> None:
@@ -120,10 +120,10 @@ class ProcessTree:
         return "\n".join([line for line in text.splitlines() if without not in line][-lines:])
 
     def _signal(self, number: signal.Signals, without: str | None = None) -> int:
-        """Send a signal to the members that are not in a state; return how many these are."""
+        """Send a signal to the members that are not in a state; return their number."""
         members = [one for one in self.members() if _state(one) != without]
         for one in members:
-            # Its parent may have ended it meanwhile: gunicorn replaces a child that was frozen.
+            # Its parent may have ended it meanwhile: gunicorn replaces a child that was stopped.
             with contextlib.suppress(psutil.NoSuchProcess):
                 one.send_signal(number)
         return len(members)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Airflow's REST API, as far as the tests need it; what differs between its versions is left to subclasses."""
+"""The used part of Airflow's REST API; subclasses implement the differences between its versions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import requests
 
 from harness.waiting import PATIENCE, eventually
 
-#: States that a task leaves only when somebody clears it.
+#: States that a task leaves only when a user clears it.
 ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 
@@ -22,11 +22,11 @@ class RestApi(ABC):
     :param url: Where it is.
     """
 
-    #: What all its paths begin with.
+    #: The beginning of all paths.
     prefix: str
-    #: Where it tells how its components are.
+    #: Path of the health of its components.
     health_path: str
-    #: Parameter that gives the pages of a list of task instances one order; empty where the list has no other.
+    #: Parameter that orders the pages of a list of task instances; empty if the list has no other order.
     order: str
 
     def __init__(self, url: str) -> None:
@@ -48,7 +48,7 @@ class RestApi(ABC):
 
     @abstractmethod
     def log_in(self) -> None:
-        """Become an administrator, which all that follows needs."""
+        """Log in as an administrator, which all further requests need."""
 
     @abstractmethod
     def run(self, dag_id: str, task_id: str, conf: dict[str, Any]) -> Task:
@@ -56,7 +56,7 @@ class RestApi(ABC):
 
     @abstractmethod
     def mark(self, task: Task, state: str) -> None:
-        """Do what the button *Mark state as…* does."""
+        """Mark a task, as the button *Mark state as…* does."""
 
     @abstractmethod
     def xcom(self, task: Task, key: str) -> Any:
@@ -67,7 +67,7 @@ class RestApi(ABC):
         """Return the extra links of a task's page."""
 
     def clear(self, task: Task) -> None:
-        """Do what the button *Clear* does."""
+        """Clear a task, as the button *Clear* does."""
         body = {
             "dry_run": False,
             "dag_run_id": task.run_id,
@@ -78,7 +78,7 @@ class RestApi(ABC):
         self.ask("POST", f"/dags/{task.dag_id}/clearTaskInstances", body)
 
     def set_slots(self, slots: int) -> None:
-        """Let so many tasks run at once."""
+        """Set how many tasks run at once."""
         self.ask("PATCH", "/pools/default_pool?update_mask=slots", {"name": "default_pool", "slots": slots})
 
     def add_connection(self, connection: dict[str, Any]) -> None:
@@ -106,7 +106,7 @@ class RestApi(ABC):
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         answer = eventually(
             lambda: self._http.request(method, self._url + path, json=body, timeout=120),
-            # SQLite may be busy, and 3.3.2 can't list events of assets while a run that one has made has not begun.
+            # SQLite may be busy, and 3.3.2 can't list asset events while a run that one created has not started.
             lambda seen: seen.status_code != 500 or not (method == "GET" or '"Database error"' in seen.text),
             what=f"an answer to {method} {path}",
         )
@@ -160,11 +160,11 @@ class Task:
         return state
 
     def mark(self, state: str) -> None:
-        """Do what the button *Mark state as…* does."""
+        """Mark the task, as the button *Mark state as…* does."""
         self.api.mark(self, state)
 
     def clear(self) -> None:
-        """Do what the button *Clear* does."""
+        """Clear the task, as the button *Clear* does."""
         self.api.clear(self)
 
     def xcom(self, key: str = "return_value") -> Any:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bounded waiting."""
+"""Waits with a limit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: Seconds that anything gets: many times what it takes, for a machine that has other work to do.
+#: Limit in seconds: many times the usual time, for a busy machine.
 PATIENCE = 300
 
 

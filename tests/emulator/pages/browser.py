@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""
-A headless Chromium that tests steer by its DevTools protocol, over two pipes: no port, no dependency.
-"""
+"""A headless Chromium that tests control by its DevTools protocol, over two pipes: no port, no dependency."""
 
 from __future__ import annotations
 
@@ -29,7 +27,7 @@ _NAME = "Chromium (Debian package chromium)"
 
 needs_chromium = pytest.mark.skipif(BINARY is None and not os.environ.get(REQUIRED), reason=WANTING + _NAME)
 
-# Chromium reads commands from descriptor 3 and writes answers to 4, whatever numbers the pipes have here.
+# Chromium reads commands from descriptor 3 and writes answers to 4, whatever the numbers of the pipes are here.
 _WIRE = """
 import fcntl, os, sys
 ends = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
@@ -40,7 +38,7 @@ os.execv(sys.argv[3], sys.argv[3:])
 _SWITCHES = (
     "--headless=new",
     "--remote-debugging-pipe",
-    "--no-sandbox",  # it sees pages of this test only, and root can't have one
+    "--no-sandbox",  # it shows pages of this test only, and root can't have a sandbox
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--disable-background-networking",
@@ -49,7 +47,7 @@ _SWITCHES = (
     "--disable-extensions",
     "--no-first-run",
     "--no-proxy-server",
-    "--host-resolver-rules=MAP rebound.example 127.0.0.1",  # a name that its owner leads to this machine
+    "--host-resolver-rules=MAP rebound.example 127.0.0.1",  # a name that its owner points to this machine
 )
 
 
@@ -64,7 +62,7 @@ class Chromium:
         self._events: list[dict[str, Any]] = []
 
     def call(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
-        """Return the result of a command; what else arrives meanwhile is an event."""
+        """Return the result of a command; other messages that arrive meanwhile are events."""
         self._last += 1
         message = {"id": self._last, "method": method, "params": parameters}
         if session is not None:
@@ -79,7 +77,7 @@ class Chromium:
             self._events.append(answer)
 
     def events(self, session: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Give the events of a tab, those that have arrived and then those that will."""
+        """Yield the events of a tab: those that have arrived, then later ones."""
         seen = 0
         while True:
             while seen >= len(self._events):
@@ -106,7 +104,7 @@ class Chromium:
 
 
 class Page:
-    """One tab, of a profile of its own."""
+    """One tab with its own profile."""
 
     def __init__(self, chromium: Chromium, base_url: str) -> None:
         self._chromium = chromium
@@ -128,12 +126,12 @@ class Page:
         return self._chromium.call(method, self._session, **parameters)
 
     def open(self, path: str) -> None:
-        """Go to a page of the console, and wait for it."""
+        """Open a page of the console, and wait for it."""
         self._wait_for_load(self.call("Page.navigate", url=f"{self._base_url}/__emulator__{path}")["loaderId"])
 
     @contextmanager
     def leaving(self) -> Iterator[None]:
-        """Do something that leads to another page, and wait for that."""
+        """Do something that opens another page, and wait for that page."""
         for method, event in self._chromium.arrived(self._session):
             if method == "Page.lifecycleEvent":
                 self._loaded.add(event["loaderId"])
@@ -152,7 +150,7 @@ class Page:
         return next(event for name, event in self._chromium.events(self._session) if name == method)
 
     def run(self, expression: str) -> Any:
-        """Return the value of an expression, or of what it promises."""
+        """Return the value of an expression, or of its promise."""
         answer = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
@@ -172,7 +170,7 @@ class Page:
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)
 
     def tab(self) -> str:
-        """Press Tab, and return what has the focus then: its text, or its label."""
+        """Press Tab, and return the element with the focus: its text, or its label."""
         self.press("Tab", 9)
         return str(
             self.run(
@@ -186,16 +184,16 @@ class Page:
         self.press("Enter", 13)
 
     def resize(self, width: int, height: int = 780) -> None:
-        """Make it as wide as a phone, or as a desk."""
+        """Make the page as wide as a phone, or as a desktop."""
         mobile = width < 600
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
 
     def scheme(self, name: str) -> None:
-        """Make it light or dark."""
+        """Make the page light or dark."""
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
 
     def complaints(self) -> list[str]:
-        """Return what the browser complained about: errors of scripts, of the network, of the policy."""
+        """Return the errors that the browser reports: of scripts, of the network, of the policy."""
         self.run("0")
         kinds = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
         return [json.dumps(event) for method, event in self._chromium.arrived(self._session) if method in kinds]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How tests read the console's pages."""
+"""Helpers that read the console's pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Show = Callable[[Api, str], str]
 
 @pytest.fixture
 def show() -> Show:
-    """Return a page of the console that must be there."""
+    """Return a page of the console that must exist."""
 
     def page(api: Api, path: str) -> str:
         response = api.client.get(f"/__emulator__{path}")

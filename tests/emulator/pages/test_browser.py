@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The console in a real browser: what a person with a keyboard, a phone, no script or a dark room gets."""
+"""The console in a real browser: with a keyboard, on a phone, without the script, and in dark mode."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = needs_chromium
 
 ODD = "<script>alert(1)<|script>"
 TARGET = "Koalas Rollup"
-# The lowest contrast between a text and what is behind it.
+# The lowest contrast between a text and its background.
 CONTRAST = """(() => {
   const rgb = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
   const light = ([r, g, b]) => [r, g, b].map((c) => (c /= 255) <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
@@ -45,7 +45,7 @@ CONTRAST = """(() => {
 
 @dataclass
 class Console:
-    """An emulator with a table, a failed job and one that runs, and a browser that has not opened anything yet."""
+    """An emulator with a table, a failed job and an active one, and a browser without an open page."""
 
     running: RunningEmulator
     clock: Clock
@@ -54,7 +54,7 @@ class Console:
     held: str
 
     def status(self) -> dict[str, Any]:
-        """Return the job that runs, as the API shows it."""
+        """Return the active job, as the API shows it."""
         return call(self.running, "GET", f"/jobs/{self.held}")
 
     @property
@@ -70,13 +70,13 @@ class Console:
 
 
 def elsewhere(page: Page, html: str) -> None:
-    """Show a page that is not the console's."""
+    """Show a page that is not one of the console's."""
     frame = page.call("Page.getFrameTree")["frameTree"]["frame"]["id"]
     page.call("Page.setDocumentContent", frameId=frame, html=html)
 
 
 def call(running: RunningEmulator, method: str, path: str, body: Any = None, **options: Any) -> dict[str, Any]:
-    """Return what the API answers."""
+    """Return the reply of the API."""
     headers = {"Authorization": f"Basic {running.settings.api_key}"}
     answer = requests.request(method, running.project_url + path, json=body, headers=headers, timeout=120, **options)
     assert answer.ok, answer.text
@@ -86,7 +86,7 @@ def call(running: RunningEmulator, method: str, path: str, body: Any = None, **o
 
 @contextmanager
 def filled(server: EmulatorServer, clock: Clock) -> Iterator[tuple[RunningEmulator, str, str]]:
-    """Run an emulator with something of everything in it."""
+    """Run an emulator with data of every kind."""
     settings = EmulatorSettings(progression=Progression.parse("seconds=10"))
     with server.emulator(settings, clock=clock) as running:
 
@@ -117,7 +117,7 @@ def browser(tmp_path_factory) -> Iterator[Chromium]:
 
 @pytest.fixture
 def console(browser, emulator_server) -> Iterator[Console]:
-    """A console of each test's own."""
+    """A separate console for each test."""
     clock = Clock()
     with filled(emulator_server, clock) as (running, failed, held):
         page = Page(browser, running.base_url)
@@ -126,7 +126,7 @@ def console(browser, emulator_server) -> Iterator[Console]:
 
 
 def test_pages_on_a_phone_fit_and_the_browser_has_nothing_to_complain_about(console) -> None:
-    """Nothing sticks out to the right, on small and large ones; no script fails and nothing is blocked."""
+    """Nothing exceeds the width, on small and large screens; no script fails and nothing is blocked."""
     for width in (320, 360, 390, 430):
         console.page.resize(width)
         wide = {}
@@ -138,7 +138,7 @@ def test_pages_on_a_phone_fit_and_the_browser_has_nothing_to_complain_about(cons
 
 
 def test_page_of_nothing_with_a_long_name_fits_on_a_phone(console) -> None:
-    """A name without a blank is broken where the line ends."""
+    """A name without a blank is broken at the end of the line."""
     console.page.resize(320)
     console.page.open(f"/tables/{'Koalas_' * 30}")
     assert console.page.run("document.querySelector('h1').textContent") == "Not found"
@@ -146,7 +146,7 @@ def test_page_of_nothing_with_a_long_name_fits_on_a_phone(console) -> None:
 
 
 def test_tables_on_a_phone_keep_each_row_on_one_line_and_the_first_column_in_sight(console) -> None:
-    """Segments and values of rows: nothing is squeezed, and keys scroll the box."""
+    """Segments and values of rows: nothing is compressed, and keys scroll the box."""
     page = console.page
     page.resize(390)
     page.open("/tables/Koalas%20Rollup")
@@ -164,7 +164,7 @@ def test_tables_on_a_phone_keep_each_row_on_one_line_and_the_first_column_in_sig
 
 
 def test_log_on_a_phone_shows_whole_messages(console) -> None:
-    """Lines under each other: when, how it is, the code, and below them the message."""
+    """One entry below the other: time, status, code, and below them the message."""
     page = console.page
     page.resize(390)
     page.open(f"/jobs/{console.failed}")
@@ -178,7 +178,7 @@ def test_log_on_a_phone_shows_whole_messages(console) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_texts_can_be_read_in_light_and_dark(console, scheme) -> None:
-    """Contrast as WCAG AA wants it for small letters, 4.5 to 1."""
+    """Contrast as required by WCAG AA for small text, 4.5 to 1."""
     console.page.scheme(scheme)
     for path in console.pages.values():
         console.page.open(path)
@@ -187,7 +187,7 @@ def test_texts_can_be_read_in_light_and_dark(console, scheme) -> None:
 
 
 def test_pages_name_everything_that_can_have_the_focus(console) -> None:
-    """A screen reader has something to say of each link, field, button and box that scrolls."""
+    """Each link, field, button and scrolling box has a name for screen readers."""
     for path in console.pages.values():
         console.page.open(path)
         nodes = console.page.call("Accessibility.getFullAXTree")["nodes"]
@@ -202,7 +202,7 @@ def test_pages_name_everything_that_can_have_the_focus(console) -> None:
 
 
 def test_keyboard_skips_to_the_content_and_shows_where_the_focus_is(console) -> None:
-    """The first stop is the way past the navigation; every stop has an outline."""
+    """The first stop is the link that skips the navigation; every stop has an outline."""
     page = console.page
     page.open(f"/jobs/{console.held}")
     assert page.tab() == "Skip to content"
@@ -217,7 +217,7 @@ def test_keyboard_skips_to_the_content_and_shows_where_the_focus_is(console) -> 
 
 
 def test_every_stop_of_the_keyboard_on_every_page_is_outlined_and_in_sight(console) -> None:
-    """No link, field, button or box that scrolls takes the focus without showing it."""
+    """No link, field, button or scrolling box has the focus without showing it."""
     page = console.page
     page.resize(390)
     look = "(e => [getComputedStyle(e).outlineStyle, e.getBoundingClientRect()])(document.activeElement)"
@@ -235,7 +235,7 @@ def test_every_stop_of_the_keyboard_on_every_page_is_outlined_and_in_sight(conso
 
 
 def test_job_page_follows_the_job_without_being_loaded_again(console) -> None:
-    """The script takes over what has changed, leaves the rest alone, and stops when the job has ended."""
+    """The script replaces changed parts, leaves the rest unchanged, and stops when the job has ended."""
     page = console.page
     page.open(f"/jobs/{console.held}")
     assert page.run("document.title") == "40% running: Koalas Source → Koalas Rollup · Polaris emulator"
@@ -253,7 +253,7 @@ def test_job_page_follows_the_job_without_being_loaded_again(console) -> None:
 
 
 def test_table_page_keeps_open_what_a_person_has_opened(console) -> None:
-    """A new segment comes in; the list that is open stays open, with the focus on it."""
+    """A new segment appears; the open list stays open, with the focus on it."""
     page = console.page
     page.open("/tables/Koalas%20Rollup")
     page.run("document.getElementById('live-summary').focus()")
@@ -264,7 +264,7 @@ def test_table_page_keeps_open_what_a_person_has_opened(console) -> None:
 
 
 def test_table_page_keeps_where_a_person_has_scrolled_to(console) -> None:
-    """New rows come in; the box stays scrolled, with the focus on it."""
+    """New rows appear; the box stays scrolled, with the focus on it."""
     page = console.page
     page.resize(390)
     page.open("/tables/Koalas%20Rollup")
@@ -275,7 +275,7 @@ def test_table_page_keeps_where_a_person_has_scrolled_to(console) -> None:
 
 
 def test_page_that_is_paused_asks_for_nothing_until_it_goes_on(console) -> None:
-    """For those whom changes disturb. The page's own clock runs faster here."""
+    """For people whom changes disturb. The page's own clock is faster here."""
     page = console.page
     page.open("/")
     page.run("window.asked = 0, window.fetch = () => { window.asked += 1; return new Promise(() => {}) }")
@@ -287,7 +287,7 @@ def test_page_that_is_paused_asks_for_nothing_until_it_goes_on(console) -> None:
 
 
 def test_page_of_a_table_that_is_dropped_says_that_it_is_gone(console) -> None:
-    """What follows a table doesn't go on showing what isn't there."""
+    """The page of a table that no longer exists stops showing it."""
     page = console.page
     page.open("/tables/Koalas%20Rollup")
     console.clock.advance(11)
@@ -298,7 +298,7 @@ def test_page_of_a_table_that_is_dropped_says_that_it_is_gone(console) -> None:
 
 
 def test_job_page_without_script_asks_to_be_loaded_again(console) -> None:
-    """What the script does, the browser does."""
+    """The browser reloads the page instead of the script."""
     console.page.call("Emulation.setScriptExecutionDisabled", value=True)
     console.page.open(f"/jobs/{console.held}")
     planned = console.page.wait_for("Page.frameScheduledNavigation")
@@ -319,7 +319,7 @@ def test_cancel_button_by_keyboard_without_script_cancels(console) -> None:
 
 
 def test_form_of_another_site_is_refused_and_says_why(console) -> None:
-    """A page somewhere on the web must not cancel jobs on this machine."""
+    """A page on the web must not cancel jobs on this machine."""
     page = console.page
     action = f"{console.running.base_url}/__emulator__/jobs/{console.held}/cancel"
     elsewhere(page, f'<form method="post" action="{action}"></form>')
@@ -335,7 +335,7 @@ def test_form_of_another_site_is_refused_and_says_why(console) -> None:
 
 
 def test_script_of_another_site_changes_and_reads_nothing(console) -> None:
-    """Requests without preflight, with one, and what a page can embed: nothing takes effect, nothing is shown."""
+    """Requests without preflight, with one, and embedded resources: nothing takes effect, nothing is shown."""
     page = console.page
     base = console.running.base_url
     elsewhere(page, "<p>evil</p>")
@@ -365,7 +365,7 @@ def test_link_of_another_site_leads_to_the_job(console) -> None:
 
 
 def test_page_of_a_rebound_name_shows_nothing(console) -> None:
-    """A page that gives its own domain this machine's address gets the reason, and no data."""
+    """A page that points its own domain to this machine gets the reason, and no data."""
     page = console.page
     port = console.running.base_url.rpartition(":")[2]
     with page.leaving():
@@ -391,7 +391,7 @@ def test_filters_by_keyboard_find_the_failed_job(console) -> None:
 
 
 def test_table_named_like_a_script_is_text_and_the_policy_blocks_what_slips_in(console) -> None:
-    """Escaped as a name; and were something not escaped one day, the browser would still not run it."""
+    """It is escaped as a name; if it weren't, the browser would still not run it."""
     page = console.page
     page.open("/")
     with page.leaving():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cancel button: what it does, for which jobs it is there, and whom it refuses."""
+"""The cancel button: its effect, the jobs that have it, and the requests that it rejects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ OURS_ORIGIN = "http://127.0.0.1:8099"
 
 
 def cancel(api, job: str, headers: dict[str, str]) -> tuple[int, str]:
-    """Return the status and the page, or where it leads."""
+    """Return the status and the page, or the target of the redirect."""
     response = api.client.post(f"/__emulator__/jobs/{job}/cancel", headers=headers, follow_redirects=False)
     return response.status_code, response.headers.get("location", response.text)
 
@@ -18,7 +18,7 @@ def cancel(api, job: str, headers: dict[str, str]) -> tuple[int, str]:
 @pytest.mark.parametrize("progression", ["immediate", "polls=3", "seconds=10"])
 @pytest.mark.parametrize("headers", [OURS, {"origin": OURS_ORIGIN}])
 def test_cancel_from_a_page_of_the_console_takes_effect_at_once(make_api, show, progression, headers) -> None:
-    """Whatever moves the jobs; browsers that don't tell the site tell the origin."""
+    """With every progression; browsers that don't send the site send the origin."""
     api = make_api(progression)
     api.koalas()
     job = api.submit(api.rollup())
@@ -33,7 +33,7 @@ def test_cancel_from_a_page_of_the_console_takes_effect_at_once(make_api, show, 
 
 
 def test_cancel_does_not_count_as_a_look_at_other_jobs(make_api) -> None:
-    """With polls they stay where their clients have brought them."""
+    """With polls they keep the progress that their clients have caused."""
     api = make_api("polls=2")
     api.koalas()
     other = api.submit(api.rollup())
@@ -44,7 +44,7 @@ def test_cancel_does_not_count_as_a_look_at_other_jobs(make_api) -> None:
 
 @pytest.mark.parametrize("headers", [{}, {"sec-fetch-site": "none"}, {"sec-fetch-site": "none", "origin": OURS_ORIGIN}])
 def test_cancel_that_no_page_sends_is_refused_and_says_why(make_api, headers) -> None:
-    """The control plane needs no key, so a client that is no page of the console can't cancel; the job goes on."""
+    """The control plane needs no key, so a client that is no page of the console can't cancel; the job continues."""
     api = make_api("polls=9")
     api.koalas()
     job = api.submit(api.rollup())
@@ -59,7 +59,7 @@ def test_cancel_that_no_page_sends_is_refused_and_says_why(make_api, headers) ->
 
 
 def test_cancel_of_a_job_that_has_ended_says_so(koalas, show) -> None:
-    """It ended between the page and the click; of a job that never was there is nothing to say."""
+    """It ended between the page and the click; for an unknown job there is an error."""
     job = koalas.run(koalas.rollup())["id"]
     status, page = cancel(koalas, job, OURS)
     assert status == 400
@@ -70,7 +70,7 @@ def test_cancel_of_a_job_that_has_ended_says_so(koalas, show) -> None:
 
 
 def test_cancel_of_a_job_that_a_fault_holds_waits_and_says_so(koalas, show) -> None:
-    """The wish is there, the job stands still; it can't be wished twice."""
+    """The cancellation is requested, but the job makes no progress; it can't be requested twice."""
     job = koalas.submit(koalas.rollup())
     koalas.fault(effect="job_status", jobStatus="running", times=None)
     assert cancel(koalas, job, OURS)[0] == 303

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the templates escape, and how numbers, instants and intervals are written."""
+"""Escaping in the templates, and the formats of numbers, instants and intervals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UI = '{% import "macros.html" as ui %}'
 
 @dataclass
 class Odd:
-    """A job whose every text is markup."""
+    """A job whose texts are all markup."""
 
     status: str
     desired: str = "running"
@@ -25,12 +25,12 @@ class Odd:
 
 
 def render(source: str, **values: object) -> str:
-    """Return what a template makes of values."""
+    """Return the text that a template renders for values."""
     return TEMPLATES.from_string(UI + source).render(**values)
 
 
 def test_examples_of_the_docstrings_hold() -> None:
-    """What the docstrings show is what happens."""
+    """The examples of the docstrings run."""
     assert doctest.testmod(formats) == doctest.TestResults(failed=0, attempted=4)
 
 
@@ -51,7 +51,7 @@ def test_examples_of_the_docstrings_hold() -> None:
     ],
 )
 def test_texts_are_escaped_wherever_they_are_put(source) -> None:
-    """No template has to ask for it, and no macro undoes it."""
+    """Escaping is automatic in every template, and no macro disables it."""
     text = "<&\">'<&\">'<&\">'<&\">'"
     html = render(source, text=text, odd=Odd(text))
     assert "&lt;&amp;&#34;&gt;&#39;" in html
@@ -60,13 +60,13 @@ def test_texts_are_escaped_wherever_they_are_put(source) -> None:
 
 
 def test_line_breaks_beside_tags_are_layout_of_the_template_only() -> None:
-    """Those between words, and those of values, stay."""
+    """Blanks between words, and those of values, are kept."""
     source = "<p>\n  {{ one }}\n  <b>two</b>\n</p>\n<p>three\nfour</p>"
     assert render(source, one="1\n <2") == "<p>1\n &lt;2<b>two</b></p><p>three\nfour</p>"
 
 
 def test_template_that_misspells_a_value_fails() -> None:
-    """It would show nothing at its place."""
+    """Otherwise it would show nothing."""
     with pytest.raises(UndefinedError, match="'nope' is undefined"):
         render("{{ nope }}")
 
@@ -81,7 +81,7 @@ def test_sizes_are_written_with_a_unit(count, text) -> None:
 
 
 def test_instants_and_intervals_say_no_more_than_they_have_to() -> None:
-    """Midnights are days; all of time is words; an interval wraps between its ends."""
+    """Midnights become days; all of time becomes words; an interval wraps between its ends."""
     assert formats.short("2024-06-01T00:00:01.500Z") == "2024-06-01T00:00:01.500Z"
     assert formats.span((formats.EARLIEST, formats.LATEST)) == "all time"
     assert render("{{ ui.instant(none) }}") == "–"

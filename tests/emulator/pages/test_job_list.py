@@ -12,7 +12,7 @@ ALL = ["drop", "delete", "failed", "rollup", "Koalas Source"]
 
 @pytest.fixture
 def jobs(koalas) -> dict[str, str]:
-    """The ids of five jobs of every kind of end, the last of them not ended, and who they are."""
+    """The ids of five jobs with every kind of end, the last of them active, and their roles."""
     (source,) = [job["id"] for job in koalas.ok("GET", "/jobs")["values"]]
     made = {"Koalas Source": source, "rollup": koalas.run(koalas.rollup())["id"]}
     mappings = [{"columnName": "c", "expression": 'SOUNDEX("city")'}]
@@ -47,18 +47,18 @@ def shown(page: str) -> list[str]:
     ],
 )
 def test_filters_keep_the_jobs_that_fit_all_of_them_newest_first(koalas, jobs, show, query, names) -> None:
-    """An empty filter is none; a page that isn't there is the nearest one."""
+    """An empty filter has no effect; a page that doesn't exist is the nearest one."""
     assert [jobs[one] for one in shown(show(koalas, f"/jobs?{query}"))] == names
 
 
 def test_filters_find_a_job_by_its_id(koalas, jobs, show) -> None:
-    """What a log or an error message names."""
+    """Text that a log or an error message contains."""
     job_id = next(iter(jobs))
     assert shown(show(koalas, f"/jobs?text={job_id.upper()}")) == [job_id]
 
 
 def test_filters_show_what_was_asked_for_escaped(koalas, jobs, show) -> None:
-    """The form keeps what was chosen; nothing found is said with the number there was to find."""
+    """The form keeps the selection; without a match, the total number is shown."""
     page = show(koalas, "/jobs?status=failed&type=streaming&table=%22%3Cb%3E&text=%27%3Ci%3E")
     assert '<option value="failed" selected>failed</option>' in page
     assert '<option value="streaming" selected>Streaming ingestion</option>' in page
@@ -70,7 +70,7 @@ def test_filters_show_what_was_asked_for_escaped(koalas, jobs, show) -> None:
 
 
 def test_pages_hold_25_jobs_and_lead_to_each_other(koalas, show) -> None:
-    """Links keep the filters; nothing is shown twice or left out."""
+    """Links keep the filters; no job is shown twice or omitted."""
     ids = [koalas.submit(koalas.rollup(filterExpression=f'"session_length" > {n}')) for n in range(51)]
     koalas.ok("GET", "/jobs")
     pages = [show(koalas, f"/jobs?table=Koalas+Rollup&text=session&page={number}") for number in (1, 2, 3)]

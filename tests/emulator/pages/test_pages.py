@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pages of tables and jobs, and of what isn't there."""
+"""The pages of tables and jobs, and of missing ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def card(page: str, heading: str) -> str:
 
 
 def test_pages_show_tables_and_jobs_escaped(koalas, show) -> None:
-    """SQL, log, specification and names; what came from outside is text, never markup."""
+    """SQL, log, specification and names; external text is escaped, never markup."""
     koalas.run(koalas.rollup(target={"type": "table", "tableName": "<script>alert(1)<script>"}))
     mappings = [{"columnName": "c", "expression": "SOUNDEX(\"city\") || '<b>'"}]
     failed = koalas.run(koalas.rollup(mappings=mappings))
@@ -38,7 +38,7 @@ def test_pages_show_tables_and_jobs_escaped(koalas, show) -> None:
 
 
 def test_job_page_of_a_completed_job_shows_what_it_counted(koalas, show) -> None:
-    """Who, when, how long, from where to where, the context, and the totals; nothing to cancel, nothing to wait for."""
+    """User, times, duration, source and target, context and totals; no cancel button and no waiting."""
     job_id = koalas.submit(koalas.rollup(context={"marker": "<m>", "failOnEmptyInsert": True}))
     koalas.clock.advance(75)
     koalas.finish(job_id)
@@ -57,7 +57,7 @@ def test_job_page_of_a_completed_job_shows_what_it_counted(koalas, show) -> None
 
 
 def test_job_page_of_a_job_without_rows_warns(koalas, show) -> None:
-    """It has completed, and that is not all there is to say."""
+    """It has completed, but with a warning."""
     job = koalas.run(koalas.rollup(filterExpression="\"city\" = 'Nowhere'"))
     page = show(koalas, f"/jobs/{job['id']}")
     assert '<span class="badge completed">completed</span> <span class="badge warn">no_rows_found</span>' in page
@@ -65,7 +65,7 @@ def test_job_page_of_a_job_without_rows_warns(koalas, show) -> None:
 
 
 def test_job_page_names_what_is_not_ingested_in_words(koalas, show) -> None:
-    """Deletions, restores and streams have neither a source nor metrics; a table that is gone has no page."""
+    """Deletions, restores and streams have neither a source nor metrics; a deleted table has no page."""
     interval = "2024-06-01T00:00:00Z/2024-06-02T00:00:00Z"
     jobs = {
         "delete": koalas.run(koalas.about("delete_data", "Koalas Source", interval, softDelete=True)),
@@ -85,7 +85,7 @@ def test_job_page_names_what_is_not_ingested_in_words(koalas, show) -> None:
 
 
 def test_job_page_of_uploaded_files_names_them(koalas, show) -> None:
-    """One by its name, several by their number."""
+    """A single file by its name, several by their number."""
     koalas.upload("more.json", [{"timestamp": "2024-06-03T00:00:00Z"}])
     several = koalas.run(koalas.upload_job("Koalas Source", "Koalas Source.json", "more.json"))
     assert "<h1>2 files → Koalas Source</h1>" in show(koalas, f"/jobs/{several['id']}")
@@ -93,7 +93,7 @@ def test_job_page_of_uploaded_files_names_them(koalas, show) -> None:
 
 
 def test_table_page_shows_columns_segments_and_rows_escaped(koalas, show) -> None:
-    """What a table holds at a glance; names and values are text, never markup, and '#' is a letter like others."""
+    """The contents of a table; names and values are escaped, and '#' is an ordinary character."""
     koalas.upload("odd.json", [{"timestamp": "2024-06-01T00:00:00Z", "city": "<b>"}])
     job = koalas.upload_job('Say "<hi>"', "odd.json")
     koalas.run({**job, "mappings": [*job["mappings"][:1], {"columnName": "#<i>", "expression": '"city"'}]})
@@ -108,7 +108,7 @@ def test_table_page_shows_columns_segments_and_rows_escaped(koalas, show) -> Non
 
 
 def test_table_page_tells_measures_from_dimensions_and_replaced_from_deleted(koalas, show) -> None:
-    """Three segments of one version each: live, replaced by it, and deleted with nothing at its place."""
+    """Three segments of one version each: live, replaced by it, and deleted without a live one in its place."""
     for mode in ("append", "replace"):
         koalas.run(koalas.rollup(ingestionMode=mode, **({"replaceAll": True} if mode == "replace" else {})))
     koalas.run(
@@ -118,7 +118,7 @@ def test_table_page_tells_measures_from_dimensions_and_replaced_from_deleted(koa
     columns, segments = card(page, "Columns"), card(page, "Segments")
     assert "<td>city</td><td>string</td><td>dimension</td>" in columns
     assert "<td>__count</td><td>long</td><td>measure</td>" in columns
-    # Of the second day both versions are gone, and nothing is at their place.
+    # Both versions of the second day are deleted, and no live segment is in their place.
     for name, days in {"Live": ["01"], "Replaced": ["01"], "Deleted": ["02", "02"]}.items():
         listed = re.search(rf"<details[^>]*><summary[^>]*>{name} segments \((\d)\)</summary>(.*?)</details>", segments)
         assert listed is not None, name
@@ -129,7 +129,7 @@ def test_table_page_tells_measures_from_dimensions_and_replaced_from_deleted(koa
 
 
 def test_table_page_shows_realtime_rows(koalas, show) -> None:
-    """What streaming brought is a lane of its own, and among the first rows."""
+    """Streamed rows have their own lane, and are among the first rows."""
     rows = [{"__time": "2020-01-01T00:00:00Z", "city": None, "session": "R", "session_length": 1234}]
     koalas.control("POST", "/tables/Koalas Source/realtime", {"rows": rows})
     page = show(koalas, "/tables/Koalas%20Source")
@@ -138,7 +138,7 @@ def test_table_page_shows_realtime_rows(koalas, show) -> None:
 
 
 def test_table_page_of_a_table_without_rows_says_so(api, show) -> None:
-    """A table is there before its rows are."""
+    """A table exists before it has rows."""
     api.ok("POST", "/tables", {"name": "t", "type": "detail"})
     page = show(api, "/tables/t")
     assert '<p class="muted">The table is empty.</p>' in page
@@ -146,7 +146,7 @@ def test_table_page_of_a_table_without_rows_says_so(api, show) -> None:
 
 
 def test_table_page_says_which_part_is_precached_and_whether_it_is_available(koalas, show) -> None:
-    """A table that loads is not what it seems."""
+    """The page states that a table is loading."""
     koalas.control("PATCH", "/tables/Koalas Source", {"loadSeconds": 30, "availability": "unavailable"})
     details = card(show(koalas, "/tables/Koalas%20Source"), "Details")
     assert '<span class="badge unavailable">unavailable</span>' in details
@@ -154,7 +154,7 @@ def test_table_page_says_which_part_is_precached_and_whether_it_is_available(koa
 
 
 def test_pages_of_an_empty_emulator_say_so(api, show) -> None:
-    """The pages are there before anything else is."""
+    """The pages exist before any table or job."""
     assert "There are no tables yet." in show(api, "/")
     assert "There are no jobs yet." in show(api, "/")
     assert "There are no jobs yet." in show(api, "/jobs")
@@ -168,7 +168,7 @@ def test_pages_of_an_empty_emulator_say_so(api, show) -> None:
     ],
 )
 def test_pages_of_what_is_not_there_say_so_in_html(api, path, message) -> None:
-    """A link may outlive what it leads to; who follows it is a person."""
+    """A link may outlive its target; its user gets a page, not JSON."""
     response = api.client.get(f"/__emulator__{path}")
     assert (response.status_code, response.headers["content-type"]) == (404, "text/html; charset=utf-8")
     assert f'<h1>Not found</h1><p class="callout error">{message}</p>' in response.text
@@ -193,7 +193,7 @@ def test_console_leads_to_the_page_of_a_job_or_a_table(api, link, address, page)
 
 
 def test_pages_allow_the_browser_their_own_style_and_script_only(api) -> None:
-    """The policy names exactly what stands in the page, by its hash."""
+    """The policy allows exactly the script and the style in the page, by their hashes."""
     for path in ("/", "/jobs", "/jobs/nope"):
         response = api.client.get(f"/__emulator__{path}")
         found = {name: re.search(f"<{name}>(.*?)</{name}>", response.text, re.DOTALL) for name in ("style", "script")}
@@ -211,7 +211,7 @@ def test_pages_allow_the_browser_their_own_style_and_script_only(api) -> None:
 
 
 def test_pages_say_which_faults_are_set(koalas, show) -> None:
-    """Who wonders why a job stands still reads why; a rule that is used up is not worth a word."""
+    """The page states why a job makes no progress; a rule that is used up is not mentioned."""
     assert 'class="callout' not in show(koalas, "/")
     koalas.fault(effect="status", status=503, path="/tables$")
     koalas.fault(effect="latency", seconds=0, times=None)

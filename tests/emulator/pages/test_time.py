@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looking at a page is no look at a job; only the clock moves jobs meanwhile, where it is the clock that does."""
+"""Reading a page doesn't count as a poll; meanwhile, only the progression by time advances jobs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def state(page: str) -> tuple[list[str], list[str]]:
 
 
 def test_pages_with_polls_leave_the_looks_of_a_job_alone(make_api, show) -> None:
-    """However often a person reloads: the third look of the client finds the job done, and no other."""
+    """However often the page is reloaded: the job is done at the third poll of the client, and not earlier."""
     api = make_api("polls=3")
     api.koalas()
     job = api.submit(api.rollup())
@@ -34,7 +34,7 @@ def test_pages_with_polls_leave_the_looks_of_a_job_alone(make_api, show) -> None
 
 
 def test_pages_with_immediate_leave_a_job_pending(koalas, show) -> None:
-    """The next request of the API finds it done, not the next page; the page says so."""
+    """The job is done at the next request of the API, not at the next page, which states it."""
     job = koalas.submit(koalas.rollup())
     for path in PATHS:
         show(koalas, path.format(job=job))
@@ -45,7 +45,7 @@ def test_pages_with_immediate_leave_a_job_pending(koalas, show) -> None:
 
 
 def test_pages_with_seconds_show_jobs_as_the_clock_has_them(make_api, show) -> None:
-    """Nobody but the person looks, and the job ends when it is due."""
+    """Without any request of the API, the job ends when it is due."""
     api = make_api("seconds=10")
     api.koalas()
     job = api.submit(api.rollup())
@@ -58,7 +58,7 @@ def test_pages_with_seconds_show_jobs_as_the_clock_has_them(make_api, show) -> N
 
 
 def test_pages_under_a_job_status_fault_show_what_replies_show(koalas, show) -> None:
-    """And do not use the fault up."""
+    """Nor do pages use the fault up."""
     job = koalas.submit(koalas.rollup())
     koalas.fault(effect="job_status", jobStatus="running", times=1)
     for _ in range(3):
@@ -69,7 +69,7 @@ def test_pages_under_a_job_status_fault_show_what_replies_show(koalas, show) -> 
 
 
 def test_pages_refresh_while_something_is_unfinished(koalas, show) -> None:
-    """By the browser only then; by the script always, but for a job that has ended, which never changes."""
+    """The browser reloads only then; the script always updates, except for a job that has ended."""
     job = koalas.submit(koalas.rollup())
     follows = '<body data-refresh="2">'
     refreshing = '<noscript><meta http-equiv="refresh" content="5"></noscript>'
@@ -85,7 +85,7 @@ def test_pages_refresh_while_something_is_unfinished(koalas, show) -> None:
 
 
 def test_pages_are_no_requests_of_the_api(koalas, show) -> None:
-    """Counters and faults don't notice a person who looks."""
+    """Counters and faults ignore requests for pages."""
     koalas.fault(effect="status", status=503)
     before = koalas.control("GET", "/counters")[1]["requests"]
     for path in PATHS[:2]:

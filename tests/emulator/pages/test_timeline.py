@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Segments on a line of time: where they lie, how high, and what is too much to draw."""
+"""Segments on a timeline: their position, their height, and the limit of marks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ START = datetime(2024, 6, 1, tzinfo=timezone.utc)
 
 
 def segment(start: datetime, end: datetime, rows: int = 10, version: str = "v1", partition: int = 0) -> Segment:
-    """Return a segment of which only what is drawn matters."""
+    """Return a segment of which only the drawn values matter."""
     return Segment(
         id=f"{start}{end}{version}{partition}",
         table="t",
@@ -40,12 +40,12 @@ def days(first: int, count: int = 1, **fields) -> Segment:
 
 
 def timeline(lanes: list[Lane]) -> str:
-    """Return the drawing."""
+    """Return the values of the drawing."""
     return TEMPLATES.get_template("timeline.html").render(timeline=draw(lanes))
 
 
 def rects(drawn: str) -> list[tuple[str, str, str, str]]:
-    """Return x, width, y and height of what is drawn."""
+    """Return x, width, y and height of the marks."""
     return re.findall(r'<rect x="(.*?)" width="(.*?)" y="(.*?)" height="(.*?)" rx', drawn)
 
 
@@ -69,7 +69,7 @@ def test_marks_lie_where_their_time_is_and_are_as_high_as_their_rows() -> None:
 
 
 def test_segments_of_one_interval_and_version_are_one_mark() -> None:
-    """Partitions of a chunk share a place; their rows add up."""
+    """Partitions of a chunk share a mark; their rows are summed."""
     drawn = timeline([Lane("Live", "m", [days(0, rows=3), days(0, rows=4, partition=1)])])
     assert "<title>2024-06-01/2024-06-02: 7 rows in 2 segments, version v1</title>" in drawn
     assert len(rects(drawn)) == 1
@@ -85,7 +85,7 @@ def test_versions_that_overlap_lie_above_each_other_when_stacked() -> None:
 
 
 def test_lanes_share_one_axis() -> None:
-    """What is in one lane only bounds the others, too."""
+    """The extent of one lane also limits the others."""
     drawn = timeline([Lane("Live", "m", [days(0)]), Lane("Deleted", "m", [days(3)], stacked=True)])
     assert [(x, width) for x, width, _, _ in rects(drawn)] == [("0.000%", "25.000%"), ("75.000%", "25.000%")]
 
@@ -123,7 +123,7 @@ def test_axis_has_a_handful_of_round_instants_between_its_ends(length, texts) ->
 
 
 def test_marks_beyond_four_hundred_are_drawn_together() -> None:
-    """Three years of days make a page of a decent size, and no row is lost."""
+    """Three years of days make a page of moderate size, and no row is lost."""
     drawn = timeline([Lane("Live", "m", [days(number) for number in range(1200)])])
     assert len(rects(drawn)) == 400
     counts = [int(one.replace(",", "")) for one in re.findall(r"<title>[^<]*: ([\d,]+) rows", drawn)]

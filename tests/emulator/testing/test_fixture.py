@@ -182,7 +182,7 @@ def test_fixture_says_what_is_wrong_in_one_sentence(polaris_emulator, act, error
 
 
 def test_plugin_loads_nothing_before_a_test_asks_for_the_fixture() -> None:
-    """Every run of pytest imports it where the package is installed."""
+    """Every run of pytest imports it if the package is installed."""
     code = (
         "import sys, pytest; before = set(sys.modules); import airflow_provider_polaris.testing;"
         "print(*sorted(set(sys.modules) - before))"
@@ -207,7 +207,7 @@ def _example() -> str:
 @pytest.mark.dag
 @pytest.mark.skipif(AIRFLOW_VERSION < (3, 0), reason="Airflow 2 calls the argument execution_date")
 def test_example_of_the_docstring_runs_under_pytest_socket(pytester, monkeypatch) -> None:
-    """Its own words and a real DAG, in a pytest that finds the fixture by the entry point and lets nothing out."""
+    """The module's own text and a real DAG, in a pytest with the fixture's entry point and without a network."""
     dags = pytester.mkdir("dags")
     monkeypatch.setenv("AIRFLOW_HOME", str(pytester.path))
     monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(dags))
@@ -276,7 +276,7 @@ def test_missing_extra_is_one_sentence(pytester) -> None:
 
 
 def test_missing_module_of_the_package_is_not_taken_for_a_missing_extra(pytester) -> None:
-    """Installing an extra would not help; the traceback says which module it is."""
+    """Installing an extra would not help; the traceback names the module."""
     pytester.makeconftest("import sys\nsys.modules['airflow_provider_polaris.emulator.testing.fixture'] = None\n")
     pytester.makepyfile("def test_it(polaris_emulator):\n    raise KeyError\n")
     result = pytester.runpytest_subprocess(*BARE)
@@ -323,7 +323,7 @@ def test_fixture_leaves_nothing_behind(pytester) -> None:
 
 
 def test_fixture_starts_one_server_for_all_tests_of_a_session(pytester, monkeypatch) -> None:
-    """Each has its state, its port and its options all the same, and none that doesn't ask for it starts one."""
+    """Each has its own state, port and options, and a test without the fixture starts none."""
     started = []
     startup = uvicorn.Server.startup
 
@@ -374,7 +374,7 @@ def test_fixture_starts_one_server_for_all_tests_of_a_session(pytester, monkeypa
 
 
 def test_fixture_hears_nothing_of_the_test_before(pytester) -> None:
-    """A connection that is kept alive and a thread that goes on asking end with the test that made them."""
+    """A kept-alive connection and a thread that continues to send requests end with their test."""
     pytester.makepyfile(
         """
         import http.client

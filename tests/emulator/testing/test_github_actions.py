@@ -40,7 +40,7 @@ def test_workflow_waits_at_a_route_that_the_emulator_has() -> None:
 
 
 def test_workflow_runs_commands_that_there_are(monkeypatch) -> None:
-    """Each line of the package's command line is read without a complaint."""
+    """Each line of the package's command line is parsed without an error."""
     ran = []
     monkeypatch.setattr(cli, "_run", lambda command, arguments: ran.append(command.name) or 0)
     for line in _lines():

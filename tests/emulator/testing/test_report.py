@@ -29,7 +29,7 @@ def test_report_of_an_emulator_that_nobody_asked_says_so(polaris_emulator) -> No
 
 
 def test_report_has_jobs_and_refusals_the_newest_last(polaris_emulator) -> None:
-    """Each with what is wrong; what a client has met again counts once, and looking at it changes nothing."""
+    """Each with its error; a repeated rejection counts once, and reading the report changes nothing."""
     polaris_emulator.load("events", EVENTS)
     loaded = polaris_emulator.jobs()[0]["id"]
     first = f"  {loaded}  batch by load()  uploaded -> 'events'  completed, rows: 3 read, 3 stored"
@@ -98,7 +98,7 @@ def test_report_shows_the_newest_ten_of_each(polaris_emulator) -> None:
 
 
 def test_report_has_what_the_emulator_did_not_foresee(polaris_emulator, monkeypatch) -> None:
-    """Its answer is made around everything else, so it is easily missed."""
+    """Its reply is built by an outer layer, so it is easily missed."""
 
     def broken(*_: object, **__: object) -> None:
         raise KeyError("a bug")
@@ -110,7 +110,7 @@ def test_report_has_what_the_emulator_did_not_foresee(polaris_emulator, monkeypa
 
 @pytest.mark.parametrize("when", ["call", "setup"])
 def test_failed_test_has_a_section(pytester, when) -> None:
-    """Whether the test fails or a fixture that comes after the emulator's."""
+    """Whether the test fails or a fixture after the emulator's."""
     pytester.makepyfile(
         f"""
         import pytest
@@ -133,7 +133,7 @@ def test_failed_test_has_a_section(pytester, when) -> None:
 
 
 def test_test_that_passes_or_does_not_use_the_fixture_has_no_section(pytester) -> None:
-    """Nor one that was expected to fail, nor an error after its end."""
+    """Neither for an expected failure nor for an error after the emulator's end."""
     pytester.makepyfile(
         """
         import pytest
