@@ -121,8 +121,8 @@ REFUSED_DELETIONS = {
         {"intervals": "2026-11-19T01:00/PT1H"},
         (
             "intervals[0] '2026-11-19T01:00:00.000Z/2026-11-19T02:00:00.000Z' does not fall on the partitions of table "
-            f"'Koalas Source' (day), which are deleted whole: '{DAY}' would be gone. Use that interval or a smaller "
-            "one that falls on partitions. Set allow_unaligned=True to delete it all the same."
+            f"'Koalas Source' (day), which are deleted whole: '{DAY}' would be deleted. Use that interval or a smaller "
+            "one that falls on partitions. Set allow_unaligned=True to delete it anyway."
         ),
     ),
     "no interval": (

@@ -20,7 +20,7 @@ from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.instant import quote
 from airflow_provider_polaris.jobs.time.interval import Interval
 
-_OVERRIDE = "Set allow_unaligned=True to delete it all the same."
+_OVERRIDE = "Set allow_unaligned=True to delete it anyway."
 
 
 def check_deletion(intervals: Sequence[Interval], table: TableDescription) -> None:
@@ -48,8 +48,8 @@ def check_deletion(intervals: Sequence[Interval], table: TableDescription) -> No
         if not interval.is_aligned(table.partitioning):
             raise PolarisSpecError(
                 f"{field} does not fall on the partitions of table {table.name!r} ({table.partitioning.value}), which "
-                f"are deleted whole: {interval.align(table.partitioning).to_wire()!r} would be gone. Use that interval "
-                f"or a smaller one that falls on partitions. {_OVERRIDE}"
+                f"are deleted whole: {interval.align(table.partitioning).to_wire()!r} would be deleted. Use that "
+                f"interval or a smaller one that falls on partitions. {_OVERRIDE}"
             )
 
 

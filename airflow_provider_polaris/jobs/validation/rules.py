@@ -119,7 +119,7 @@ def _check_target(spec: BatchJobSpec, facts: TableDescription | None, known_abse
     if facts is not None and (facts.availability or "").lower() == "deleting":
         raise PolarisSpecError(
             f"target.tableName {facts.name!r} is {quote(facts.availability)}: what the job writes would be deleted "
-            "too. Wait until it is gone, then create it again."
+            "too. Wait until it is deleted, then create it again."
         )
     if known_absent and not spec.create_table_if_not_exists:
         raise PolarisSpecError(

@@ -11,7 +11,7 @@ from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
 from airflow_provider_polaris.jobs.validation.deletion import check_deletion
 
-OVERRIDE = "Set allow_unaligned=True to delete it all the same."
+OVERRIDE = "Set allow_unaligned=True to delete it anyway."
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_check_deletion_of_whole_partitions_passes(interval: str, partitioning: 
             (
                 "intervals[1] '2024-06-01T01:00:00.000Z/2024-06-02T01:00:00.000Z' does not fall on the partitions of "
                 "table 't' (day), which are deleted whole: '2024-06-01T00:00:00.000Z/2024-06-03T00:00:00.000Z' would "
-                f"be gone. Use that interval or a smaller one that falls on partitions. {OVERRIDE}"
+                f"be deleted. Use that interval or a smaller one that falls on partitions. {OVERRIDE}"
             ),
         ),
         (

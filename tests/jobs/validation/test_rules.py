@@ -182,8 +182,8 @@ def test_check_spec_target_that_is_being_deleted_is_refused() -> None:
     target = TableDescription("rollup", "aggregate", availability="deleting")
 
     assert refusal(batch(), target=target) == (
-        "target.tableName 'rollup' is 'deleting': what the job writes would be deleted too. "
-        "Wait until it is gone, then create it again."
+        "target.tableName 'rollup' is 'deleting': what the job writes would be deleted too. Wait until it is deleted, "
+        "then create it again."
     )
     check_spec(batch(), target=TableDescription("rollup", "aggregate", availability="unavailable"))
 
