@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_polaris.emulator.jobs import registry
+from airflow_provider_polaris.emulator.jobs import job_store, registry
 
 PORTION = 3
 MANY = PORTION + 2
@@ -26,7 +26,7 @@ def runs(monkeypatch):
         ran.append(job.id)
         return 0
 
-    monkeypatch.setattr(registry, "run_job", run)
+    monkeypatch.setattr(job_store, "run_job", run)
     return ran
 
 
