@@ -51,7 +51,7 @@ class Authenticator:
         """
         Issue a token for a ``client_credentials`` request.
 
-        GUESS: the endpoint is a Keycloak realm (its path says so), so the answers have Keycloak's shape.
+        GUESS: the endpoint is a Keycloak realm (according to its path), so the answers have Keycloak's shape.
 
         :param form: Fields of the form.
         :return: The token response.

@@ -23,7 +23,7 @@ class JobEvent(TypedDict):
     Payload of the single event that a trigger fires.
 
     ``ended``: the job has ended; ``state`` is the terminal ``executionStatus``. ``timeout``: the deadline passed;
-    ``message`` says what the trigger did with the job. ``gave_up``: the budget for failed polls or for an unknown
+    ``message`` states what the trigger did with the job. ``gave_up``: the budget for failed polls or for an unknown
     status is used up; ``message`` has the error, and the job was not changed. ``state`` is the last status, None if
     there was none.
     """

@@ -43,7 +43,7 @@ def advise(
     if status == 415:
         return f"A proxy may have changed the Content-Type header: check proxies in {connection}."
     if status == 429:
-        asked = f" The service asks to wait {wait:g} s." if wait is not None else ""
+        asked = f" The service requests a wait of {wait:g} s." if wait is not None else ""
         return f"Too many requests for this project or key.{asked}"
     if 300 <= status < 400:
         target = excerpt(host_of(location), 100)

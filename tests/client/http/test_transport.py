@@ -90,8 +90,8 @@ def test_get_with_retry_after_beyond_the_budget_fails_at_once(
     with pytest.raises(PolarisThrottledError) as caught:
         client.get_job_status("j1")
     assert str(caught.value) == (
-        f"GET {STATUS} answered 429: API rate limit exceeded. Too many requests for this project or key. "
-        "The service asks to wait 600 s."
+        f"GET {STATUS} answered 429: API rate limit exceeded. Too many requests for this project or key. The service "
+        "requests a wait of 600 s."
     )
     assert (caught.value.retry_after, time.delays) == (600.0, [])
 
