@@ -252,7 +252,7 @@ print("over")
 
 
 def test_triggers_wait_for_jobs_of_the_emulator(connect: Any) -> None:
-    """Real jobs, found in its lists and by single requests; it counts the requests."""
+    """Real jobs, found in its lists. test_plan.py and test_budget.py count the requests, where no machine is slow."""
     from airflow_provider_polaris.emulator.server import running_emulator
     from airflow_provider_polaris.emulator.settings import EmulatorSettings
     from airflow_provider_polaris.emulator.status_machine import Progression
@@ -284,13 +284,10 @@ def test_triggers_wait_for_jobs_of_the_emulator(connect: Any) -> None:
             return await asyncio.gather(*tasks)
 
         events = asyncio.run(scenario())
-        after = emulator.emulator.faults.requests()
         hook.close()
 
     assert [event["job_id"] for event in events] == ids
     assert [event["state"] for event in events] == ["canceled"] + ["completed"] * 19
-    asked = {route: count - before.get(route, 0) for route, count in after.items()}
-    assert asked.get("GET /v1/projects/{projectId}/jobs/{name}/status", 0) <= 6
 
 
 def listed(emulator: Any, before: dict[str, int]) -> int:
