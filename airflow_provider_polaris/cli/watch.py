@@ -76,9 +76,9 @@ class _Watcher:
         :raises CommandError: The state of the job is unknown.
         """
         while True:
-            look = self._look()
-            if look is not None:
-                return look.state
+            found = self._fetch_status()
+            if found is not None:
+                return found.state
             now = CLOCK.now()
             self._screen.show_bar(self.status or "?", self._fraction, (now - self._begin).total_seconds())
             delay = poll_interval
@@ -93,26 +93,26 @@ class _Watcher:
             "Watch it again, or raise --timeout."
         )
 
-    def _look(self) -> JobStatus | None:
+    def _fetch_status(self) -> JobStatus | None:
         """
         Return the end of the wait: with a state if the job has ended, without one after a timeout.
 
         None to continue.
         """
         try:
-            look = fetch_status(self._hook, self._tracker.job_id)
+            found = fetch_status(self._hook, self._tracker.job_id)
         except PolarisError as error:
             verdict = self._tracker.record_error(error, CLOCK.now())
             self._report(verdict)
             return JobStatus("") if verdict.decision == "deadline" else None
-        verdict = self._tracker.record_status(look.status, CLOCK.now())
+        verdict = self._tracker.record_status(found.status, CLOCK.now())
         self._report(verdict)
-        if verdict.decision == "ended" and look.state is not None:
-            return look
+        if verdict.decision == "ended" and found.state is not None:
+            return found
         if verdict.decision == "deadline":
-            return JobStatus(look.status)
-        if look.status == "running" and self._has_progress:
-            self._ask_progress()
+            return JobStatus(found.status)
+        if found.status == "running" and self._has_progress:
+            self._request_progress()
         return None
 
     def _report(self, verdict: WaitDecision) -> None:
@@ -123,7 +123,7 @@ class _Watcher:
         if verdict.decision == "gave_up":
             raise CommandError(str(verdict.error))
 
-    def _ask_progress(self) -> None:
+    def _request_progress(self) -> None:
         try:
             self._fraction = self._hook.get_job_progress(self._tracker.job_id)
         except PolarisError:

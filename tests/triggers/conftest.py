@@ -397,10 +397,14 @@ def trigger_log(logged: Any) -> Any:
 def airflow(world: World, monkeypatch: pytest.MonkeyPatch) -> Airflow:
     """Replace Airflow's database for the triggers."""
     made = Airflow(world)
-    monkeypatch.setattr("airflow_provider_polaris.triggers.cancellation.task_state.ask_supervisor", made.ask)
-    monkeypatch.setattr("airflow_provider_polaris.triggers.cancellation.task_state.ask_database", made.ask)
-    monkeypatch.setattr("airflow_provider_polaris.triggers.cancellation.task_job._ask_supervisor", made.ask_job)
-    monkeypatch.setattr("airflow_provider_polaris.triggers.cancellation.task_job._ask_database", made.ask_job)
+    monkeypatch.setattr(
+        "airflow_provider_polaris.triggers.cancellation.task_state.states_from_supervisor", made.read_states
+    )
+    monkeypatch.setattr(
+        "airflow_provider_polaris.triggers.cancellation.task_state.states_from_database", made.read_states
+    )
+    monkeypatch.setattr("airflow_provider_polaris.triggers.cancellation.task_job._job_from_supervisor", made.ask_job)
+    monkeypatch.setattr("airflow_provider_polaris.triggers.cancellation.task_job._job_from_database", made.ask_job)
     return made
 
 
@@ -413,7 +417,7 @@ def has_on_kill(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def triggerer_log(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    """Return a function that returns the triggerer's own log lines about questions, as ``LEVEL text``."""
-    name = "airflow_provider_polaris.triggers.cancellation.open_questions"
+    """Return a function that returns the triggerer's own log lines about checks, as ``LEVEL text``."""
+    name = "airflow_provider_polaris.triggers.cancellation.kill_check"
     caplog.set_level(logging.INFO, name)
     return lambda: [f"{one.levelname} {one.getMessage()}" for one in caplog.records if one.name == name]

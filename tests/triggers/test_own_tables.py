@@ -22,7 +22,12 @@ from airflow_provider_polaris.triggers.data_watcher import watcher as data_watch
 from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition, TableData
 from airflow_provider_polaris.triggers.data_watcher.watcher import data_watch_of
 from airflow_provider_polaris.triggers.table_watcher import watcher as table_watch
-from airflow_provider_polaris.triggers.table_watcher.job_lists import MOST_ASKED, ask, describe, read_snapshot
+from airflow_provider_polaris.triggers.table_watcher.job_lists import (
+    MOST_REQUESTED,
+    describe,
+    read_snapshot,
+    request_jobs,
+)
 from airflow_provider_polaris.triggers.table_watcher.watcher import TableWatch
 
 
@@ -171,17 +176,17 @@ def test_jobs_that_get_no_answer_come_last_and_cost_two_requests() -> None:
     """One bad job at the start of the order doesn't prevent requests for the others."""
     slow = PolarisTransportError("slow")
     client = Jobs({"a": slow, "b": RecursionError("deep")})
-    answers, failed = ask(client, ["a", "c", "b", "d"], last=["a"])  # type: ignore[arg-type]
+    answers, failed = request_jobs(client, ["a", "c", "b", "d"], last=["a"])  # type: ignore[arg-type]
     assert client.asked == ["b", "c", "d", "a"]
     assert (sorted(answers), failed) == (["c", "d"], {"a", "b"})
 
     down = Jobs(dict.fromkeys("abcd", slow))
-    answers, failed = ask(down, "abcd")  # type: ignore[arg-type]
+    answers, failed = request_jobs(down, "abcd")  # type: ignore[arg-type]
     assert (answers, failed, down.asked) == ({}, {"a", "b"}, ["a", "b"])
 
     many = Jobs()
-    ask(many, [f"job-{number:03}" for number in range(100)])  # type: ignore[arg-type]
-    assert len(many.asked) == MOST_ASKED
+    request_jobs(many, [f"job-{number:03}" for number in range(100)])  # type: ignore[arg-type]
+    assert len(many.asked) == MOST_REQUESTED
 
 
 def test_look_reads_a_bounded_number_of_pages_and_no_endless_ids() -> None:

@@ -169,7 +169,7 @@ class Transport:
                 if outcome.status == 401 and may_follow and not asked_again and credentials.refused(header):
                     asked_again = True
                     continue
-                if _knows_us(outcome):
+                if _accepts_credentials(outcome):
                     credentials.accepted(header)
             elapsed = self.clock() - started
             delay = self._policy.delay(
@@ -257,7 +257,7 @@ def _is_throttled(outcome: Outcome) -> bool:
     return isinstance(outcome, Answer) and outcome.status == 429
 
 
-def _knows_us(answer: Answer) -> bool:
+def _accepts_credentials(answer: Answer) -> bool:
     """Return whether the service accepted the credentials; a gateway may return 429 or 5xx before it reads them."""
     is_refusal = 400 <= answer.status < 500 and answer.status not in (401, 408, 429)
     return answer.is_success or (is_refusal and not answer.is_foreign)

@@ -45,7 +45,7 @@ def job_page(site: Site, job: Job, fraction: float, progression: Progression, kn
         has_progress=job.type == "batch" and not job.is_terminal,
         percent=round(fraction * 100),
         message=job.health.get("message") or log.get("message") or "",
-        patience=_patience(job, progression),
+        end_note=_end_note(job, progression),
         can_be_canceled=_can_be_canceled(job),
         context=[
             (name, value if isinstance(value, str) else json.dumps(value))
@@ -56,7 +56,7 @@ def job_page(site: Site, job: Job, fraction: float, progression: Progression, kn
     )
 
 
-def _patience(job: Job, progression: Progression) -> str:
+def _end_note(job: Job, progression: Progression) -> str:
     """Return a sentence that states when an unfinished job ends."""
     if job.type == "streaming":
         return "It runs until it is canceled."

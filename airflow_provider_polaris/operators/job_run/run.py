@@ -148,7 +148,7 @@ class JobRun:
         """
         tracker = self._tracker(self.deadline)
         worker_wait = self._worker_wait(tracker)
-        result = worker_wait.look() if self.options.deferrable else worker_wait.until_end(self.options.poll_interval)
+        result = worker_wait.poll() if self.options.deferrable else worker_wait.until_end(self.options.poll_interval)
         if result is None:
             return False
         self._evaluate(result, tracker)

@@ -98,7 +98,7 @@ def submit_once(
         clock=clock,
         log=log,
         kill=kill,
-        wants_marker=marker == "auto",
+        uses_marker=marker == "auto",
         repeat_append=repeat_append,
         optional_context=frozenset(optional_context),
     )

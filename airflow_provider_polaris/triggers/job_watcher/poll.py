@@ -33,11 +33,11 @@ from airflow_provider_polaris.triggers.job_watcher.poll_lists import (
 from airflow_provider_polaris.triggers.job_watcher.poll_ownership import PollAbandonedError, PollOwnership
 from airflow_provider_polaris.triggers.job_watcher.poll_result import PollResult, PollTime, fail, is_for_all
 from airflow_provider_polaris.triggers.job_watcher.single_status import (
-    ask,
     brief_state,
     is_of_service,
     record_error,
     record_status,
+    request_status,
     unexpected_error,
 )
 from airflow_provider_polaris.triggers.job_watcher.waiter import Observation, Waiter
@@ -118,16 +118,16 @@ class _PollRun:
     def run(self) -> None:
         due = WaitersByJob(waiter for waiter in self._waiters if self._is_due(waiter))
         jobs = len(due)
-        if request_budget.asks_each(jobs, self._memory.list_pages or request_budget.pages_of(jobs)):
+        if request_budget.requests_each_due(jobs, self._memory.list_pages or request_budget.pages_of(jobs)):
             self._memory.expire_list_pages()
-            self._ask_all(due, jobs)
+            self._request_all(due, jobs)
         elif not self._memory.can_read_lists():
-            self._ask_all(due, request_budget.MOST_WITHOUT_LISTS)
+            self._request_all(due, request_budget.MOST_WITHOUT_LISTS)
         else:
             del due  # the lists cover all jobs; keeping both would double the memory
             self._read_lists()
         if request_budget.has_request_for_progress(len(self._waiters), jobs, self._requests):
-            self._memory.progress.ask(self._client, WaitersByJob(self._waiters), self.findings, self._turn)
+            self._memory.progress.request(self._client, WaitersByJob(self._waiters), self.findings, self._turn)
 
     def fail(self, error: PolarisError) -> None:
         """
@@ -143,20 +143,20 @@ class _PollRun:
     def _is_due(self, waiter: Waiter) -> bool:
         return waiter.job_id not in self._apart and is_due(waiter, self._now, self._moment.pace)
 
-    def _ask_all(self, groups: WaitersByJob, most: int) -> None:
+    def _request_all(self, groups: WaitersByJob, most: int) -> None:
         """Request at most this many jobs, those with the oldest request first, because any request may fail."""
         waiting = (group for group in groups if group[0].job_id not in self._apart)
         for group in sorted(waiting, key=lambda group: group[0].attempted)[:most]:
-            self._ask(group)
+            self._request_one(group)
 
-    def _ask(self, group: Group) -> None:
+    def _request_one(self, group: Group) -> None:
         """Request one job. An error of this job alone goes to its waiters; any other error is raised."""
         job_id = group[0].job_id
         for waiter in group:
             waiter.attempted = self._now
         self._requests += 1
         with self._turn.request(job_id, is_status=True):
-            reply = ask(self._client, job_id, whole=any(waiter.wants_state for waiter in group))
+            reply = request_status(self._client, job_id, whole=any(waiter.needs_state for waiter in group))
         error = reply.error
         if error is None:
             self._answered()
@@ -206,10 +206,10 @@ class _PollRun:
         except (PolarisTransportError, PolarisProtocolError):
             # The list is endless, malformed, or too slow. If single requests fail, too, that error is reported.
             self._memory.skip_lists()
-            self._ask_all(wanted, request_budget.MOST_WITHOUT_LISTS)
+            self._request_all(wanted, request_budget.MOST_WITHOUT_LISTS)
             return
         self._has_answers = True
-        self._ask_all(wanted, request_budget.singles_left(self._requests))
+        self._request_all(wanted, request_budget.singles_left(self._requests))
         for group in wanted:
             for waiter in group:
                 waiter.unlisted = waiter.unlisted or waiter.asked == self._now
@@ -219,7 +219,7 @@ class _PollRun:
         self._requests = request_budget.pages_of(rows)
         self._memory.record_list_pages(self._requests)
         hinted = [group[0] for group in wanted if not group[0].unlisted]
-        if hinted and not request_budget.follows_each(len(wanted), self._requests):
+        if hinted and not request_budget.requests_each_missing(len(wanted), self._requests):
             self._search_ended(wanted, min(_creation(waiter, self._moment.today) for waiter in hinted))
 
     def _search_ended(self, wanted: WaitersByJob, oldest: float) -> None:
@@ -232,7 +232,7 @@ class _PollRun:
                 waiter.misses += 1
 
     def _list(self, statuses: Sequence[str], order: str, most_pages: int) -> Iterator[dict[str, Any]]:
-        whole = any(waiter.wants_state for waiter in self._waiters)
+        whole = any(waiter.needs_state for waiter in self._waiters)
         return list_jobs(self._client, statuses, order, most_pages, whole=whole)
 
     def _find(
@@ -277,7 +277,7 @@ class _PollRun:
             waiter.unlisted = False
             if waiter.created is None:
                 waiter.created = created_at(row)
-        state = brief_state(row) if any(waiter.wants_state for waiter in group) else None
+        state = brief_state(row) if any(waiter.needs_state for waiter in group) else None
         self._record_status(group, status, state)
 
 

@@ -91,7 +91,7 @@ class PollLoop:
         for reply, asked in replies:
             self._take_reply(reply, asked)
         if findings.hold is None:
-            self._apart.ask(self._waiters, pace)
+            self._apart.request(self._waiters, pace)
 
     def close(self) -> None:
         """Stop waiting for answers."""
@@ -127,7 +127,7 @@ class PollLoop:
             is_over = True
             if findings is None:
                 findings = turn.findings
-                is_over = self._leave_behind(turn, moment)
+                is_over = self._abandon_request(turn, moment)
             for job_id, wait in findings.suspects.items():
                 self._apart.add(job_id, moment.now, wait)
             findings.has_reported_failures = bool(failed)
@@ -136,7 +136,7 @@ class PollLoop:
             failed |= {waiter.job_id for waiter, observation in findings.news if observation.error is not None}
             await _spread(findings.news)
 
-    def _leave_behind(self, turn: PollOwnership, moment: PollTime) -> bool:
+    def _abandon_request(self, turn: PollOwnership, moment: PollTime) -> bool:
         """Abandon a request that hangs. Return whether the poll is over."""
         if turn.job_id is None:
             self._memory.skip_lists()
@@ -146,7 +146,7 @@ class PollLoop:
             for waiter in self._waiters:
                 if waiter.job_id == turn.job_id:
                     waiter.attempted = float("-inf")  # no answer yet, so request it at once
-            self._apart.ask(self._waiters, moment.pace)
+            self._apart.request(self._waiters, moment.pace)
         return not turn.is_status or turn.findings.has_read_lists
 
     def _take_reply(self, reply: Reply, asked: float) -> None:

@@ -24,7 +24,7 @@ CHECK_SECONDS: Final = 1.0
 #: Maximum duration of a poll in seconds. Twelve pages of a list take a few seconds in total.
 POLL_SECONDS: Final = 120.0
 #: Maximum number of abandoned threads. At this limit, a poll waits for its requests.
-MOST_LEFT: Final = 8
+MOST_ABANDONED: Final = 8
 
 
 class PollThread:
@@ -37,7 +37,7 @@ class PollThread:
     def __init__(self, make_threads: Callable[[], ClientThreads]) -> None:
         self._make_threads = make_threads
         self._threads = make_threads()
-        self._left: set[asyncio.Task[Any]] = set()
+        self._abandoned: set[asyncio.Task[Any]] = set()
 
     async def run(
         self, settings: ClientSettings, work: Callable[..., PollResult], turn: PollOwnership
@@ -58,8 +58,8 @@ class PollThread:
             while not (await asyncio.wait([call], timeout=CHECK_SECONDS))[0]:
                 is_stuck = turn.job_id is not None and turn.number == number
                 number = turn.number
-                if (is_stuck or loop.time() >= end) and len(self._left) < MOST_LEFT and turn.take_away():
-                    self._leave(call)
+                if (is_stuck or loop.time() >= end) and len(self._abandoned) < MOST_ABANDONED and turn.take_away():
+                    self._abandon(call)
                     return None
         except asyncio.CancelledError:
             call.cancel()
@@ -69,16 +69,16 @@ class PollThread:
     def close(self) -> None:
         """Stop waiting for all threads."""
         self._threads.close()
-        for call in self._left:
+        for call in self._abandoned:
             call.cancel()
 
-    def _leave(self, call: asyncio.Task[Any]) -> None:
-        self._left.add(call)
+    def _abandon(self, call: asyncio.Task[Any]) -> None:
+        self._abandoned.add(call)
         call.add_done_callback(self._returned)
         self._threads.close()
         self._threads = self._make_threads()
 
     def _returned(self, call: asyncio.Task[Any]) -> None:
-        self._left.discard(call)
+        self._abandoned.discard(call)
         if not call.cancelled():
             call.exception()  # mark it as retrieved

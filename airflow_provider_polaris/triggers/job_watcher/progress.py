@@ -49,7 +49,7 @@ class ProgressPoller:
         #: Polls to skip because a request hung.
         self._rest = 0
 
-    def ask(self, client: PolarisClient, groups: WaitersByJob, findings: PollResult, turn: PollOwnership) -> None:
+    def request(self, client: PolarisClient, groups: WaitersByJob, findings: PollResult, turn: PollOwnership) -> None:
         """
         Request the progress of one running job, if one is due.
 
@@ -69,12 +69,12 @@ class ProgressPoller:
             return
         group = min(running, key=lambda group: self._known(group).rest)
         if self._known(group).rest < 0:
-            self._ask(client, group, findings, turn)
+            self._request_one(client, group, findings, turn)
 
     def _known(self, group: Group) -> _Known:
         return self._jobs[group[0].job_id]
 
-    def _ask(self, client: PolarisClient, group: Group, findings: PollResult, turn: PollOwnership) -> None:
+    def _request_one(self, client: PolarisClient, group: Group, findings: PollResult, turn: PollOwnership) -> None:
         known = self._known(group)
         known.has_progress, self._rest = False, _LONGEST_REST
         with turn.request(group[0].job_id):
