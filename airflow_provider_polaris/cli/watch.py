@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from airflow_provider_polaris.cli.commands import INTERRUPTED, JOB_CANCELED, JOB_FAILED, TIMED_OUT
 from airflow_provider_polaris.cli.connection import connected
@@ -16,8 +16,6 @@ from airflow_provider_polaris.jobs.errors import PolarisError, PolarisJobCancele
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.status.wait_tracker import WaitDecision, WaitTracker
 from airflow_provider_polaris.runtime.clock import CLOCK
-
-_MINUTE: Final = timedelta(minutes=1)
 
 
 def watch_job(arguments: Any, screen: Output) -> int:

@@ -183,7 +183,8 @@ class Transport:
             if delay is None or (_is_throttled(outcome) and not request.repeat_throttled):
                 return replace(outcome, attempts=attempt, seconds=elapsed)
             if isinstance(outcome, Answer):
-                seen = f"answered {outcome.status}{', not in the form of the service' if outcome.is_foreign else ''}"
+                foreign = ", but not in the service's format" if outcome.is_foreign else ""
+                seen = f"answered {outcome.status}{foreign}"
             else:
                 seen = f"got no answer ({outcome.kind.value})"
             log.info("%s %s; attempt %d follows in %.1f s", request.subject, seen, attempt + 1, delay)

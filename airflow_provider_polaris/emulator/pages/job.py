@@ -9,9 +9,11 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
+from jinja2.filters import do_filesizeformat
+
 from airflow_provider_polaris.emulator.jobs.job import Job, full
 from airflow_provider_polaris.emulator.jobs.status_update import check_desired
-from airflow_provider_polaris.emulator.pages.formats import grouped, size
+from airflow_provider_polaris.emulator.pages.formats import grouped
 from airflow_provider_polaris.emulator.pages.layout import Site, render
 from airflow_provider_polaris.emulator.status_machine import Progression
 from airflow_provider_polaris.emulator.wire.errors import ApiError
@@ -83,7 +85,7 @@ def _totals(totals: Mapping[str, int | None]) -> list[tuple[str, str]]:
     """Return the names and values of a job's totals."""
     counted = ((key, name, totals.get(key)) for key, name in _TOTALS.items())
     return [
-        (name, size(value) if key == "numBytesProcessed" else grouped(value))
+        (name, do_filesizeformat(value) if key == "numBytesProcessed" else grouped(value))
         for key, name, value in counted
         if value is not None
     ]

@@ -42,11 +42,6 @@ class Submitted:
     outcome: Outcome
 
     @property
-    def is_finished(self) -> bool:
-        """Whether the job has already ended, so that no wait is needed."""
-        return self.job.is_terminal
-
-    @property
     def is_found(self) -> bool:
         """Whether the job existed already. If its result counts as a failure, a retry would find the same job again."""
         return self.outcome in ("adopted", "resumed")

@@ -31,7 +31,7 @@ def render(source: str, **values: object) -> str:
 
 def test_examples_of_the_docstrings_hold() -> None:
     """The examples of the docstrings run."""
-    assert doctest.testmod(formats) == doctest.TestResults(failed=0, attempted=4)
+    assert doctest.testmod(formats) == doctest.TestResults(failed=0, attempted=3)
 
 
 @pytest.mark.parametrize(
@@ -69,15 +69,6 @@ def test_template_that_misspells_a_value_fails() -> None:
     """Otherwise it would show nothing."""
     with pytest.raises(UndefinedError, match="'nope' is undefined"):
         render("{{ nope }}")
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (10**13, "10.0 TB"), (10**16, "10000.0 TB")],
-)
-def test_sizes_are_written_with_a_unit(count, text) -> None:
-    """Powers of a thousand, and no unit beyond the last."""
-    assert formats.size(count) == text
 
 
 def test_instants_and_intervals_say_no_more_than_they_have_to() -> None:
