@@ -266,7 +266,7 @@ class InlineThreads:
 
 
 @dataclass
-class Heard:
+class Fired:
     """The result of a trigger: its event and when it was fired."""
 
     event: dict[str, Any] | None = None
@@ -323,16 +323,16 @@ class World:
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)
 
-    def watch(self, job_id: str, interval: float = 10.0, **options: Any) -> tuple[asyncio.Task[None], Heard]:
+    def watch(self, job_id: str, interval: float = 10.0, **options: Any) -> tuple[asyncio.Task[None], Fired]:
         """Run a trigger for a job."""
         from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 
         options.setdefault("started", self.epoch(self.time()))
         return self.run_trigger(PolarisJobTrigger(job_id, poll_interval=interval, **options))
 
-    def run_trigger(self, trigger: Any) -> tuple[asyncio.Task[None], Heard]:
+    def run_trigger(self, trigger: Any) -> tuple[asyncio.Task[None], Fired]:
         """Run a trigger as Airflow does: take its events, and call ``on_kill`` if it is canceled for a kill."""
-        heard = Heard()
+        heard = Fired()
 
         async def consume() -> None:
             async for event in trigger.run():

@@ -37,7 +37,7 @@ def condition(name: str) -> DataCondition:
     )
 
 
-class Looks:
+class FakeSharedClient:
     """Replaces the shared client: answers by condition, and hangs where configured."""
 
     def __init__(self, answers: dict[str, Any]) -> None:
@@ -53,9 +53,9 @@ class Looks:
 
 
 @pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
+def looks(monkeypatch: pytest.MonkeyPatch) -> FakeSharedClient:
     """Answer every query; the bad condition fails."""
-    made = Looks({"good": TableData(True), "bad": PolarisServerError("oops", status=500, retry_after=1e9)})
+    made = FakeSharedClient({"good": TableData(True), "bad": PolarisServerError("oops", status=500, retry_after=1e9)})
     monkeypatch.setattr(
         data_watch.SharedClient, "query", lambda line, conditions, **options: made.look(line, conditions, **options)
     )
@@ -63,7 +63,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
 
 
 @pytest.mark.parametrize("hangs", [False, True])
-def test_condition_that_got_no_answer_is_looked_for_apart(world: Any, looks: Looks, hangs: bool) -> None:
+def test_condition_that_got_no_answer_is_looked_for_apart(world: Any, looks: FakeSharedClient, hangs: bool) -> None:
     """The others are queried in each interval, whether it fails again, gets ``Retry-After``, or hangs."""
     looks.answers["hangs"] = hangs
 
@@ -92,7 +92,9 @@ def test_condition_that_got_no_answer_is_looked_for_apart(world: Any, looks: Loo
         (PolarisThrottledError("x", status=429, retry_after=60.0), True),
     ],
 )
-def test_only_a_throttled_look_pauses_the_other_conditions(world: Any, looks: Looks, bad: Any, pauses: bool) -> None:
+def test_only_a_throttled_look_pauses_the_other_conditions(
+    world: Any, looks: FakeSharedClient, bad: Any, pauses: bool
+) -> None:
     """A 503 for one query among answered ones concerns only that query."""
     looks.answers["bad"] = bad
 

@@ -40,25 +40,25 @@ class PollThread:
         self._abandoned: set[asyncio.Task[Any]] = set()
 
     async def run(
-        self, settings: ClientSettings, work: Callable[..., PollResult], turn: PollOwnership
+        self, settings: ClientSettings, work: Callable[..., PollResult], ownership: PollOwnership
     ) -> PollResult | None:
         """
         Run a poll.
 
         :param settings: Settings for the client.
-        :param work: Called with the client and ``turn``.
-        :param turn: Ownership of this poll.
-        :return: The result. None if a request hangs: the caller now owns ``turn`` and its results so far.
+        :param work: Called with the client and ``ownership``.
+        :param ownership: Ownership of this poll.
+        :return: The result. None if a request hangs: the caller now owns ``ownership`` and its results so far.
         """
         loop = asyncio.get_running_loop()
-        call = loop.create_task(self._threads.call(settings, partial(work, turn=turn)))
+        call = loop.create_task(self._threads.call(settings, partial(work, ownership=ownership)))
         end = loop.time() + POLL_SECONDS
         number = 0
         try:
             while not (await asyncio.wait([call], timeout=CHECK_SECONDS))[0]:
-                is_stuck = turn.job_id is not None and turn.number == number
-                number = turn.number
-                if (is_stuck or loop.time() >= end) and len(self._abandoned) < MOST_ABANDONED and turn.take_away():
+                is_stuck = ownership.job_id is not None and ownership.number == number
+                number = ownership.number
+                if (is_stuck or loop.time() >= end) and len(self._abandoned) < MOST_ABANDONED and ownership.take_away():
                     self._abandon(call)
                     return None
         except asyncio.CancelledError:

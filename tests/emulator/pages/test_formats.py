@@ -16,7 +16,7 @@ UI = '{% import "macros.html" as ui %}'
 
 
 @dataclass
-class Odd:
+class MarkupJob:
     """A job whose texts are all markup."""
 
     status: str
@@ -53,7 +53,7 @@ def test_examples_of_the_docstrings_hold() -> None:
 def test_texts_are_escaped_wherever_they_are_put(source) -> None:
     """Escaping is automatic in every template, and no macro disables it."""
     text = "<&\">'<&\">'<&\">'<&\">'"
-    html = render(source, text=text, odd=Odd(text))
+    html = render(source, text=text, odd=MarkupJob(text))
     assert "&lt;&amp;&#34;&gt;&#39;" in html
     assert "<&" not in html
     assert "\">'" not in html
