@@ -101,29 +101,31 @@ class PolarisRetryPolicy(RetryPolicy):
         if error is None:
             return RetryDecision.default()
         kind = type(error).__name__
-        prospect = retryability_of(error)
-        if prospect is Retryability.PERMANENT:
+        retryability = retryability_of(error)
+        if retryability is Retryability.PERMANENT:
             return RetryDecision.fail(
                 f"{kind}: the next try would fail with the same error or do harm, so Airflow doesn't retry."
             )
-        if prospect is Retryability.FORBIDDEN:
+        if retryability is Retryability.FORBIDDEN:
             return RetryDecision.fail(
                 f"{kind}: a permission is missing, which no retry fixes. Grant it, then clear the task."
             )
-        if prospect is Retryability.UNKNOWN:
+        if retryability is Retryability.UNKNOWN:
             return RetryDecision(
                 RetryAction.DEFAULT,
                 reason=f"{kind}: it is unknown whether the error is transient, so the task's own retries and "
                 "retry_delay apply.",
             )
-        asked = getattr(error, "retry_after", None) if prospect is Retryability.THROTTLED else None
-        if asked:
+        requested = getattr(error, "retry_after", None) if retryability is Retryability.THROTTLED else None
+        if requested:
             return RetryDecision.retry(
-                timedelta(seconds=asked),
-                f"{kind}: Polaris received too many requests and requested a wait of {asked:g} s.",
+                timedelta(seconds=requested),
+                f"{kind}: Polaris received too many requests and requested a wait of {requested:g} s.",
             )
         delay = self._delay(_failures(try_number, max_tries, context))
-        why = "Polaris received too many requests" if prospect is Retryability.THROTTLED else "the error is transient"
+        why = (
+            "Polaris received too many requests" if retryability is Retryability.THROTTLED else "the error is transient"
+        )
         return RetryDecision.retry(delay, f"{kind}: {why}, so the task tries again in {delay.total_seconds():g} s.")
 
     def serialize(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from urllib.request import urlopen
 import psutil
 
 HERE = Path(__file__).resolve().parent
-_PATIENCE = 10.0  # seconds beyond two intervals until an event counts as missed
+_GRACE_SECONDS = 10.0  # seconds beyond two intervals until an event counts as missed
 _SAMPLE_EVERY = 0.2  # seconds
 _LONGEST = 900.0  # seconds after which a process is ended whatever it does
 
@@ -202,7 +202,7 @@ def _end_all(server: Server, measured: Measured, first: int, count: int, plan: P
     """Let all jobs end and wait until all waiters have heard of it, but not for ever."""
     phase = Phase(time.monotonic())
     phase.ends = server.ask(f"end?first={first}&count={count}&seconds={seconds}")
-    give_up = phase.begin + seconds + 2 * plan.interval + _PATIENCE
+    give_up = phase.begin + seconds + 2 * plan.interval + _GRACE_SECONDS
     while measured.tell("waiting") and time.monotonic() < give_up:
         measured.rest(_SAMPLE_EVERY)
     phase.seen = measured.tell("events")["seen"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from airflow_provider_polaris.cli.commands import INTERRUPTED, JOB_CANCELED, JOB_FAILED, TIMED_OUT
 from airflow_provider_polaris.cli.connection import connected
@@ -16,8 +16,6 @@ from airflow_provider_polaris.jobs.errors import PolarisError, PolarisJobCancele
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.status.wait_tracker import WaitDecision, WaitTracker
 from airflow_provider_polaris.runtime.clock import CLOCK
-
-_MINUTE: Final = timedelta(minutes=1)
 
 
 def watch_job(arguments: Any, screen: Output) -> int:
@@ -76,9 +74,9 @@ class _Watcher:
         :raises CommandError: The state of the job is unknown.
         """
         while True:
-            look = self._look()
-            if look is not None:
-                return look.state
+            found = self._fetch_status()
+            if found is not None:
+                return found.state
             now = CLOCK.now()
             self._screen.show_bar(self.status or "?", self._fraction, (now - self._begin).total_seconds())
             delay = poll_interval
@@ -93,26 +91,26 @@ class _Watcher:
             "Watch it again, or raise --timeout."
         )
 
-    def _look(self) -> JobStatus | None:
+    def _fetch_status(self) -> JobStatus | None:
         """
         Return the end of the wait: with a state if the job has ended, without one after a timeout.
 
         None to continue.
         """
         try:
-            look = fetch_status(self._hook, self._tracker.job_id)
+            found = fetch_status(self._hook, self._tracker.job_id)
         except PolarisError as error:
             verdict = self._tracker.record_error(error, CLOCK.now())
             self._report(verdict)
             return JobStatus("") if verdict.decision == "deadline" else None
-        verdict = self._tracker.record_status(look.status, CLOCK.now())
+        verdict = self._tracker.record_status(found.status, CLOCK.now())
         self._report(verdict)
-        if verdict.decision == "ended" and look.state is not None:
-            return look
+        if verdict.decision == "ended" and found.state is not None:
+            return found
         if verdict.decision == "deadline":
-            return JobStatus(look.status)
-        if look.status == "running" and self._has_progress:
-            self._ask_progress()
+            return JobStatus(found.status)
+        if found.status == "running" and self._has_progress:
+            self._request_progress()
         return None
 
     def _report(self, verdict: WaitDecision) -> None:
@@ -123,7 +121,7 @@ class _Watcher:
         if verdict.decision == "gave_up":
             raise CommandError(str(verdict.error))
 
-    def _ask_progress(self) -> None:
+    def _request_progress(self) -> None:
         try:
             self._fraction = self._hook.get_job_progress(self._tracker.job_id)
         except PolarisError:

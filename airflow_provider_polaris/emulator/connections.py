@@ -12,12 +12,12 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 #: Seconds for the whole head of a request, and for each piece of a body or a reply.
-PATIENCE: Final = 60
+CLIENT_TIMEOUT: Final = 60
 
 
-class PatientProtocol(H11Protocol):
+class TimeoutProtocol(H11Protocol):
     """
-    One connection; it ends after :data:`PATIENCE` seconds of waiting for the client.
+    One connection; it ends after :data:`CLIENT_TIMEOUT` seconds of waiting for the client.
 
     The whole head of a request must arrive within that time, so a client that sends a byte now and then can't keep the
     connection open. There is no limit while the emulator handles a request.
@@ -65,7 +65,7 @@ class PatientProtocol(H11Protocol):
         self._stop()
         if awaited is not None:
             self._awaited = awaited
-            self._deadline = self.loop.call_later(PATIENCE, self._end)
+            self._deadline = self.loop.call_later(CLIENT_TIMEOUT, self._end)
 
     def _stop(self) -> None:
         if self._deadline is not None:

@@ -41,16 +41,16 @@ class Hosts:
     An address that isn't loopback is served only by an emulator that listens on all addresses (``0.0.0.0`` or ``::``):
     a page can't rebind an address, only a name.
 
-    :param told: The configured names and addresses, in any case; IPv6 addresses without brackets.
+    :param configured: The configured names and addresses, in any case; IPv6 addresses without brackets.
     """
 
-    def __init__(self, told: Iterable[str] = ()) -> None:
-        self._told = frozenset(host.lower().removesuffix(".") for host in told)
-        self._any_address = any(is_wildcard(host) for host in self._told)
+    def __init__(self, configured: Iterable[str] = ()) -> None:
+        self._configured = frozenset(host.lower().removesuffix(".") for host in configured)
+        self._any_address = any(is_wildcard(host) for host in self._configured)
 
     def serves(self, name: str) -> bool:
         """Return whether requests to a host are served; ``name`` is a result of :func:`host_name`."""
-        if name == _LOOPBACK_NAME or name in self._told:
+        if name == _LOOPBACK_NAME or name in self._configured:
             return True
         address = _address(name)
         return address is not None and (address.is_loopback or self._any_address)

@@ -20,7 +20,7 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from airflow_provider_polaris.emulator.app import create_app
-from airflow_provider_polaris.emulator.connections import PatientProtocol
+from airflow_provider_polaris.emulator.connections import TimeoutProtocol
 from airflow_provider_polaris.emulator.faults.middleware import DROP_REPLY
 from airflow_provider_polaris.emulator.settings import EmulatorSettings
 from airflow_provider_polaris.emulator.state import Emulator
@@ -30,7 +30,7 @@ log = logging.getLogger("airflow_provider_polaris.emulator")
 #: Seconds that open requests get when their emulator stops.
 _GRACE: Final = 5
 #: Seconds that the server's thread gets to start, or to open or close a port; a backstop for a busy machine.
-_PATIENCE: Final = 120
+_LONGEST_SECONDS: Final = 120
 
 _T = TypeVar("_T")
 
@@ -77,7 +77,7 @@ def _config(outermost: Any, **options: Any) -> uvicorn.Config:
     return uvicorn.Config(
         outermost,
         interface="asgi3",
-        http=PatientProtocol,
+        http=TimeoutProtocol,
         ws="none",
         loop="asyncio",
         log_level="warning",
@@ -148,8 +148,8 @@ class EmulatorServer:
         :raises RuntimeError: The thread isn't ready in time.
         """
         self._thread.start()
-        if not self._ready.wait(_PATIENCE):
-            raise RuntimeError(f"the emulator did not start within {_PATIENCE} seconds; its log has the reason.")
+        if not self._ready.wait(_LONGEST_SECONDS):
+            raise RuntimeError(f"the emulator did not start within {_LONGEST_SECONDS} seconds; its log has the reason.")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -173,12 +173,12 @@ class EmulatorServer:
         app = create_app(settings, **options)
         try:
             with bind("127.0.0.1", 0) as listener:
-                door = _Door(self._server, app)
-                self._call(door.open(listener))
+                port = _EmulatorPort(self._server, app)
+                self._call(port.open(listener))
                 try:
                     yield RunningEmulator(f"http://127.0.0.1:{listener.getsockname()[1]}", app, settings)
                 finally:
-                    self._call(door.close())
+                    self._call(port.close())
         finally:
             app.state.emulator.close()
 
@@ -189,10 +189,10 @@ class EmulatorServer:
     def _call(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Run a coroutine in the server's thread."""
         assert self._loop is not None
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_LONGEST_SECONDS)
 
 
-class _Door:
+class _EmulatorPort:
     """
     The port of one emulator, with its connections and requests. Used only on the event loop.
 

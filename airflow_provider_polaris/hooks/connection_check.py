@@ -58,7 +58,7 @@ class _TooSlowError(PolarisError):
     """Raised when no response arrives within the check's time limit, which is shorter than that of tasks."""
 
 
-class _HurriedSession(PolarisSession):
+class _DeadlineSession(PolarisSession):
     """
     Shorten the time limits of every request, including those of slow operations.
 
@@ -79,7 +79,7 @@ class _HurriedSession(PolarisSession):
         connect, read = min(CONNECT_SECONDS, left), min(READ_SECONDS, left)
         limit = min(connect + read, left)
         exchange: Exchange = kwargs["timeout"]
-        exchange.hasten(connect=connect, read=read, limit=limit)
+        exchange.set_limits(connect=connect, read=read, limit=limit)
         try:
             return super().send(request, **kwargs)
         except REQUEST_ERRORS as error:
@@ -114,9 +114,9 @@ def check_connection(
     deadline = clock() + TOTAL_SECONDS
     try:
         settings = read_settings()
-        hurried = replace(settings, connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retry_budget=0.0)
-        with PolarisClient(hurried, session=_HurriedSession(settings, deadline, clock)) as client:
-            return _check(client, hurried, lambda: clock() >= deadline)
+        limited = replace(settings, connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retry_budget=0.0)
+        with PolarisClient(limited, session=_DeadlineSession(settings, deadline, clock)) as client:
+            return _check(client, limited, lambda: clock() >= deadline)
     except PolarisError as error:
         return False, str(error)
     except Exception as error:
@@ -144,7 +144,7 @@ def _check(client: PolarisClient, settings: ClientSettings, too_late: Callable[[
         try:
             probe.call(client)
         except PolarisApiError as error:
-            fails.append(f"{probe.permission} doesn't work ({_said(error)}), so {probe.without}")
+            fails.append(f"{probe.permission} doesn't work ({_shown(error)}), so {probe.without}")
         except PolarisError as error:
             fails.append(f"{probe.permission} is unknown, because {str(error).rstrip('.')}")
         else:
@@ -161,5 +161,5 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]} work"
 
 
-def _said(error: PolarisApiError) -> str:
+def _shown(error: PolarisApiError) -> str:
     return f"{error.status} {error.vendor_message!r}" if error.vendor_message else str(error.status)

@@ -205,10 +205,10 @@ class ProgressLogger:
         log_messages(self._log, self._tracker.progress(done, now))
 
 
-def _best_effort(ask: Callable[[], T], what: str, job_id: str, log: Any) -> T | None:
+def _best_effort(request: Callable[[], T], what: str, job_id: str, log: Any) -> T | None:
     """Return the result of an optional request; None if it failed."""
     try:
-        return ask()
+        return request()
     except PolarisError as error:
         log.warning("The %s of Polaris job %r can't be read: %s", what, job_id, error)
         return None

@@ -55,7 +55,7 @@ class WorkerWait:
 
     :param hook: The hook.
     :param tracker: Evaluates each poll; holds the job and the deadline.
-    :param patience: Creates the warning for a job that is pending for long.
+    :param pending_warning: Creates the warning for a job that is pending for long.
     :param clock: Time and sleep.
     :param log: Logger of the task.
     :param stop: Returns whether to stop; called around each poll and during sleep.
@@ -65,7 +65,7 @@ class WorkerWait:
         self,
         hook: PolarisHook,
         tracker: WaitTracker,
-        patience: PendingWarning,
+        pending_warning: PendingWarning,
         *,
         clock: Clock,
         log: Any,
@@ -75,13 +75,13 @@ class WorkerWait:
         self.failure: PolarisError | None = None
         self._hook = hook
         self._tracker = tracker
-        self._patience = patience
+        self._pending_warning = pending_warning
         self._clock = clock
         self._log = log
         self._stop = stop
         self._progress = ProgressLogger(hook, tracker, log)
 
-    def look(self) -> WaitResult | None:
+    def poll(self) -> WaitResult | None:
         """
         Poll the job once.
 
@@ -91,19 +91,19 @@ class WorkerWait:
             return WaitResult()
         self.failure, state = None, None
         try:
-            look = fetch_status(self._hook, self._tracker.job_id)
+            found = fetch_status(self._hook, self._tracker.job_id)
         except PolarisError as error:
             self.failure = error
             verdict = self._tracker.record_error(error, self._clock.now())
         else:
-            state = look.state
-            verdict = self._tracker.record_status(look.status, self._clock.now())
+            state = found.state
+            verdict = self._tracker.record_status(found.status, self._clock.now())
         log_messages(self._log, verdict.messages)
         if verdict.decision != "wait":
             late = verdict.decision == "deadline"
             return WaitResult(state, None if late else verdict.error, late)
         if self.failure is None:
-            self._tell_more(self._clock.now())
+            self._log_details(self._clock.now())
         return WaitResult() if self._stop() else None
 
     def until_end(self, poll_interval: float) -> WaitResult:
@@ -112,19 +112,19 @@ class WorkerWait:
 
         :param poll_interval: Seconds between two polls, plus or minus 10 %.
         """
-        while (result := self.look()) is None:
+        while (result := self.poll()) is None:
             delay = poll_interval * self._clock.jitter()
             if self._tracker.deadline is not None:
                 delay = min(delay, max((self._tracker.deadline - self._clock.now()).total_seconds(), 0.0))
             self._clock.sleep(delay, self._stop)
         return result
 
-    def _tell_more(self, now: datetime) -> None:
+    def _log_details(self, now: datetime) -> None:
         """Log the progress of a running job, and warn once if a job is pending for long."""
         if self._tracker.status == "running":
             self._progress.report(now)
-        self._patience.record_status(self._tracker.status, now.timestamp())
-        due = self._patience.due(self._tracker.status)
+        self._pending_warning.record_status(self._tracker.status, now.timestamp())
+        due = self._pending_warning.due(self._tracker.status)
         if due is None or now.timestamp() < due:
             return
         try:
@@ -132,7 +132,7 @@ class WorkerWait:
         except PolarisError as error:
             self._log.debug("The description of Polaris job %r can't be read: %s", self._tracker.job_id, error)
             return
-        warning = self._patience.warning(job, now.timestamp())
+        warning = self._pending_warning.warning(job, now.timestamp())
         if warning is not None:
             self._log.warning("%s", with_link(warning, self._hook.job_url(job.job_id, job.target_table or "")))
 
@@ -151,10 +151,10 @@ def check_after_gave_up(hook: PolarisHook, job_id: str, *, status: str | None, m
     """
     failure: PolarisError = PolarisTransportError(message)
     try:
-        look = fetch_status(hook, job_id)
-        if look.state is not None:
-            return WaitResult(look.state)
-        status = look.status
+        found = fetch_status(hook, job_id)
+        if found.state is not None:
+            return WaitResult(found.state)
+        status = found.status
     except PolarisError as error:
         failure = copy_error(error, message)
     if status is None or is_known_status(status):

@@ -61,7 +61,7 @@ class QueryRefusal:
         is_wrong = error.code in _WRONG_CODES or _WRONG_TEXT.search(reason) or _NO_TABLE.search(reason)
         return cls(reason, error.status in (400, 501) and bool(is_wrong))
 
-    def passes(self, table: TableStorage) -> bool:
+    def is_transient(self, table: TableStorage) -> bool:
         """
         Return whether the same query may succeed later because the query engine doesn't have the table's data yet.
 
@@ -75,7 +75,7 @@ class QueryRefusal:
         found = _NO_COLUMN.search(self.reason)
         return None if found is None else found[1].rpartition(".")[2]
 
-    def of_words(self, words: Mapping[str, str], table: TableStorage, aftermath: str) -> PolarisSpecError | None:
+    def argument_error(self, words: Mapping[str, str], table: TableStorage, aftermath: str) -> PolarisSpecError | None:
         """
         Return the error that names the argument; None if the query contains no SQL of the user.
 

@@ -149,12 +149,12 @@ class RowCounter:
         # Raised outside the handler, so that the error has no context.
         if table.is_empty:
             raise found.error
-        if found.fault.passes(table):
+        if found.fault.is_transient(table):
             raise PolarisGuardUnansweredError(
                 "Polaris couldn't count rows: queries can't read the table or a column yet; Polaris reports "
                 f"{found.fault.reason!r}.{self._purpose.aftermath} A retry counts again."
             )
-        raise found.fault.of_words(words, table, self._purpose.aftermath) or found.error
+        raise found.fault.argument_error(words, table, self._purpose.aftermath) or found.error
 
     def _rows(
         self, sql: str, table: TableStorage, context: Mapping[str, Any] | None, *, as_job: bool, has_words: bool

@@ -42,8 +42,7 @@ class RendersTexts(BaseOperator):
     Base of all operators and sensors, which renders arguments by their kind.
 
     :mod:`airflow_provider_polaris.runtime.argument_kinds` defines the kind of each argument. A sensor lists this class
-        before
-    Airflow's own base class.
+    before Airflow's own base class.
     """
 
     #: Kind of the argument that is being rendered.

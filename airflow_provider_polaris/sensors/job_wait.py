@@ -64,15 +64,15 @@ class JobWait:
         self._log = log
         started = datetime.fromtimestamp(memory.started, timezone.utc)
         self._tracker = WaitTracker(memory.job_id, now=started, console_url=memory.url)
-        patience = PendingWarning(memory.pending_warning, pending_since)
-        self._wait = WorkerWait(hook, self._tracker, patience, clock=clock.CLOCK, log=log)
+        pending_warning = PendingWarning(memory.pending_warning, pending_since)
+        self._wait = WorkerWait(hook, self._tracker, pending_warning, clock=clock.CLOCK, log=log)
 
     @property
     def failure(self) -> PolarisError | None:
         """The error of the last poll; None if it succeeded."""
         return self._wait.failure
 
-    def look(self) -> bool:
+    def poll(self) -> bool:
         """
         Poll the job once.
 
@@ -80,7 +80,7 @@ class JobWait:
         :raises AirflowFailException: The job failed.
         :raises PolarisError: The wait was given up.
         """
-        result = self._wait.look()
+        result = self._wait.poll()
         if result is None:
             return False
         self._judge(result)

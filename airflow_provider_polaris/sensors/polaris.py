@@ -110,7 +110,7 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
             defers = as_bool(self.deferrable, "deferrable")
             if self._watch is None:
                 self._watch = self._begin(context, remembers_pokes=defers or not self.reschedule)
-            if self._watch.look():
+            if self._watch.poll():
                 return True
         if defers:
             self.defer(**self._watch.deferral(self.execution_timeout))
@@ -172,7 +172,7 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
         if next_method == TRIGGER_FAILED_METHOD:
             with soft_fail_skips(self), fail_without_retry(self.log):
                 watch = self._begin(context)
-                if watch.look():
+                if watch.poll():
                     return None
                 if is_timeout(next_kwargs):
                     watch.time_out()
@@ -228,7 +228,7 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
     def _first_poke(self, context: Context) -> datetime | None:
         """Return the time of the first poke of a rescheduled sensor, as Airflow stored it."""
         ti = context["ti"]
-        ask = getattr(ti, "get_first_reschedule_date", None)
+        read = getattr(ti, "get_first_reschedule_date", None)
         # Before Airflow 3, ``start_date`` of a rescheduled task is the time of its first poke.
-        first_poke: datetime | None = ask(context) if ask is not None else ti.start_date
+        first_poke: datetime | None = read(context) if read is not None else ti.start_date
         return first_poke

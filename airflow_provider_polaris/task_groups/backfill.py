@@ -152,7 +152,7 @@ class BackfillPlanOperator(ReadOnlyTask):
         self.partition_grain = partition_grain
         self.job_arguments = job_arguments
 
-    def work(self, survey: TableCounter, context: Context) -> list[str]:
+    def work(self, counter: TableCounter, context: Context) -> list[str]:
         """Return the pieces."""
         from airflow_provider_polaris.jobs.time.granularity import Granularity
         from airflow_provider_polaris.runtime.arguments import as_text
@@ -160,7 +160,7 @@ class BackfillPlanOperator(ReadOnlyTask):
         whole = self._whole(context)
         step = Granularity.parse(as_text(self.split_by, "split_by"), field="split_by")
         pieces = _cut(whole, step)
-        self._check(pieces, whole, step, survey, context)
+        self._check(pieces, whole, step, counter, context)
         self.log.info("Interval %s in %d pieces, split by %s, one job each.", whole, len(pieces), step.value)
         return [piece.to_wire() for piece in pieces]
 
@@ -179,39 +179,39 @@ class BackfillPlanOperator(ReadOnlyTask):
         return found.interval
 
     def _check(
-        self, pieces: Sequence[Interval], whole: Interval, step: Any, survey: TableCounter, context: Context
+        self, pieces: Sequence[Interval], whole: Interval, step: Any, counter: TableCounter, context: Context
     ) -> None:
         """Raise the errors that the load task would raise; both build the jobs from the same arguments."""
         from airflow_provider_polaris.jobs.errors import PolarisSpecError
 
         if self.job_arguments.get("ingestion_mode", "replace") != "replace":
-            self._plan({"interval": whole}, survey, context)
+            self._plan({"interval": whole}, counter, context)
             return
         try:
-            self._plan({"target_intervals": pieces}, survey, context)
+            self._plan({"target_intervals": pieces}, counter, context)
         except PolarisSpecError as error:
-            if len(pieces) == 1 or not self._passes(whole, survey, context):
+            if len(pieces) == 1 or not self._passes(whole, counter, context):
                 raise
             raise PolarisSpecError(
                 f"{error} The whole interval is aligned, so it is split_by {step.value!r} that cuts through "
                 "partitions: split by a coarser one."
             ) from None
 
-    def _passes(self, whole: Interval, survey: TableCounter, context: Context) -> bool:
+    def _passes(self, whole: Interval, counter: TableCounter, context: Context) -> bool:
         from airflow_provider_polaris.jobs.errors import PolarisSpecError
 
         try:
-            self._plan({"target_intervals": [whole]}, survey, context)
+            self._plan({"target_intervals": [whole]}, counter, context)
         except PolarisSpecError:
             return False
         return True
 
-    def _plan(self, intervals: Mapping[str, Any], survey: TableCounter, context: Context) -> None:
+    def _plan(self, intervals: Mapping[str, Any], counter: TableCounter, context: Context) -> None:
         from airflow_provider_polaris.operators.table_to_table_arguments import TableToTableArguments
         from airflow_provider_polaris.operators.table_to_table_spec import build_spec
 
         arguments = TableToTableArguments.pick({**self.job_arguments, **intervals})
-        build_spec(arguments, cast("Any", context), survey.hook, survey.log)
+        build_spec(arguments, cast("Any", context), counter.hook, counter.log)
 
 
 def _cut(whole: Interval, step: Any) -> list[Interval]:

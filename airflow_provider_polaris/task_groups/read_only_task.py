@@ -44,7 +44,7 @@ class ReadOnlyTask(RendersTexts):
         self._is_killed = False
 
     @abstractmethod
-    def work(self, survey: TableCounter, context: Context) -> Any:
+    def work(self, counter: TableCounter, context: Context) -> Any:
         """Return the input of the next task, as plain JSON."""
 
     def execute(self, context: Context) -> Any:
@@ -56,15 +56,15 @@ class ReadOnlyTask(RendersTexts):
         :raises PolarisError: Any other error.
         """
         with fail_without_retry(self.log):
-            survey = self._survey(context)
-            with closing(survey.hook):
-                return self.work(survey, context)
+            counter = self._counter(context)
+            with closing(counter.hook):
+                return self.work(counter, context)
 
     def on_kill(self) -> None:
         """End all waits."""
         self._is_killed = True
 
-    def _survey(self, context: Context) -> TableCounter:
+    def _counter(self, context: Context) -> TableCounter:
         from airflow_provider_polaris.hooks.polaris import PolarisHook
         from airflow_provider_polaris.runtime.arguments import as_seconds, as_text
         from airflow_provider_polaris.runtime.clock import CLOCK

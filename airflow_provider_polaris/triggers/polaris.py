@@ -21,7 +21,12 @@ from airflow_provider_polaris.jobs.status.pending_warning import PendingWarning
 from airflow_provider_polaris.jobs.status.state import CancelResult
 from airflow_provider_polaris.jobs.status.wait_tracker import WaitDecision, WaitTracker
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
-from airflow_provider_polaris.triggers.cancellation.cancel_on_kill import Asking, ask_why, attend, prepare_kill
+from airflow_provider_polaris.triggers.cancellation.cancel_on_kill import (
+    RunningKillCheck,
+    await_kill_check,
+    prepare_kill,
+    start_kill_check,
+)
 from airflow_provider_polaris.triggers.data import PolarisDataTrigger
 from airflow_provider_polaris.triggers.event import EventStatus, JobEvent
 from airflow_provider_polaris.triggers.job_watcher.watcher import Watcher, watcher_of
@@ -96,7 +101,7 @@ class PolarisJobTrigger(BaseTrigger):
         self.console_url = console_url
         self._watcher: Watcher | None = None
         self._killed = False
-        self._asking: Asking | None = None
+        self._kill_check: RunningKillCheck | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments: JSON scalars, no secret."""
@@ -137,7 +142,7 @@ class PolarisJobTrigger(BaseTrigger):
             if stopped.args == (_USER_ACTION,):
                 # Start immediately: Airflow writes a log line before on_kill, and may cancel this task again before
                 # that is done.
-                self._ask_why()
+                self._start_kill_check()
             # Airflow 3.3 calls on_kill after this, but not if its own timeout stopped the trigger.
             if not _HAS_ON_KILL or self._is_late():
                 await self._kill()
@@ -179,8 +184,8 @@ class PolarisJobTrigger(BaseTrigger):
 
     async def _give_up(self, watcher: Watcher, tracker: WaitTracker) -> JobEvent:
         """Return the event at the deadline. A job that ended just before counts as ended."""
-        ask = watcher.cancel if self.cancel_on_timeout else watcher.look
-        result = await _within(_CANCEL_SECONDS, ask(self.job_id))
+        request = watcher.cancel if self.cancel_on_timeout else watcher.fetch_status
+        result = await _within(_CANCEL_SECONDS, request(self.job_id))
         if result.has_ended and not (self.cancel_on_timeout and result.status == "canceled"):
             return self._ended(result.status)
         if result.status is not None and not result.has_ended:
@@ -196,15 +201,15 @@ class PolarisJobTrigger(BaseTrigger):
 
     async def _kill(self) -> None:
         """Cancel the job if its task was killed. After the deadline, ``cancel_on_timeout`` decides."""
-        asking = self._asking or self._ask_why()
-        self._asking = None
-        if asking is not None:
-            await attend(asking, self.log)
+        check = self._kill_check or self._start_kill_check()
+        self._kill_check = None
+        if check is not None:
+            await await_kill_check(check, self.log)
 
-    def _ask_why(self) -> Asking | None:
+    def _start_kill_check(self) -> RunningKillCheck | None:
         """
-        Start to find out why the trigger was stopped, once and only if the job may be canceled. Doesn't wait for the
-        answer.
+        Start the check of why the trigger was stopped, once and only if the job may be canceled. Doesn't wait for the
+        result.
         """
         flag = "cancel_on_timeout" if self._is_late() else "cancel_on_kill"
         if not getattr(self, flag) or self._killed:
@@ -214,10 +219,10 @@ class PolarisJobTrigger(BaseTrigger):
         seconds = None
         if self.deadline is not None and not self.cancel_on_timeout:
             seconds = self.deadline - _now().timestamp()
-        self._asking = ask_why(
+        self._kill_check = start_kill_check(
             self.task_instance, self.job_id, watcher, because=f"{flag}=True", log=self.log, seconds=seconds
         )
-        return self._asking
+        return self._kill_check
 
     def _is_late(self) -> bool:
         return self.deadline is not None and _now().timestamp() >= self.deadline
@@ -228,7 +233,7 @@ class PolarisJobTrigger(BaseTrigger):
         """
         now = _now().timestamp()
         if pending_due is not None and now >= pending_due:
-            waiter.wants_state = True
+            waiter.needs_state = True
             pending_due = None
         moments = [moment for moment in (self.deadline, pending_due) if moment is not None]
         return min(moments) - now if moments else None

@@ -101,7 +101,7 @@ def test_tasks_marked_and_cleared_behind_a_busy_triggerer_cancel_their_jobs(airf
     assert running == {*cleared, *left}
 
 
-def test_triggerer_that_ends_with_an_open_question_names_the_job(airflow, polaris, deferred_task, no_slots):
+def test_triggerer_that_ends_during_a_check_names_the_job(airflow, polaris, deferred_task, no_slots):
     """A cleared task that waits for a slot may resume its job: the job runs on, and the last log line names it."""
     (job,) = polaris.jobs()
     (triggerer,) = airflow.triggerers()
@@ -112,7 +112,7 @@ def test_triggerer_that_ends_with_an_open_question_names_the_job(airflow, polari
     finally:
         triggerer.thaw()
     told = f"no longer waits for Polaris job '{job['id']}': the task's state is 'scheduled'"
-    eventually(lambda: airflow.task_log(deferred_task), lambda log: told in log, within=60, what="an open question")
+    eventually(lambda: airflow.task_log(deferred_task), lambda log: told in log, within=60, what="an unfinished check")
     triggerer.terminate()
     triggerer.wait(60)
     triggerer.kill()

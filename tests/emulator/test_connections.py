@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.server import ServerState
 
-from airflow_provider_polaris.emulator.connections import PATIENCE, PatientProtocol
+from airflow_provider_polaris.emulator.connections import CLIENT_TIMEOUT, TimeoutProtocol
 from airflow_provider_polaris.emulator.server import make_server
 
 HEAD = b"POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
@@ -46,7 +46,7 @@ class Loop:
     @property
     def due(self) -> list[Timer]:
         """The deadlines that are set for the connection."""
-        return [timer for timer in self.timers if timer.delay == PATIENCE and not timer.is_canceled]
+        return [timer for timer in self.timers if timer.delay == CLIENT_TIMEOUT and not timer.is_canceled]
 
 
 class Task:
@@ -73,11 +73,11 @@ class Transport:
 
 
 @pytest.fixture
-def connection() -> tuple[PatientProtocol, Loop, Transport]:
+def connection() -> tuple[TimeoutProtocol, Loop, Transport]:
     """A connection that a client has just opened."""
     loop, transport = Loop(), Transport()
     config = uvicorn.Config(FastAPI(), log_config=None)
-    protocol = PatientProtocol(config, ServerState(), {}, _loop=loop)  # type: ignore[arg-type]
+    protocol = TimeoutProtocol(config, ServerState(), {}, _loop=loop)  # type: ignore[arg-type]
     protocol.connection_made(transport)  # type: ignore[arg-type]
     return protocol, loop, transport
 
@@ -95,7 +95,7 @@ def test_head_that_drips_gets_no_more_time(connection) -> None:
     protocol, loop, transport = connection
     for position in range(len(HEAD) - 1):
         protocol.data_received(HEAD[position : position + 1])
-    assert len([timer for timer in loop.timers if timer.delay == PATIENCE]) == 1
+    assert len([timer for timer in loop.timers if timer.delay == CLIENT_TIMEOUT]) == 1
     (timer,) = loop.due
     timer.callback()
     assert transport.aborted == 1
@@ -159,4 +159,4 @@ def test_lost_connection_has_no_deadline(connection) -> None:
 def test_server_uses_it(api) -> None:
     """For the command line and for tests."""
     config = make_server(api.app, lambda: None).config
-    assert (config.http, config.timeout_keep_alive) == (PatientProtocol, 5)
+    assert (config.http, config.timeout_keep_alive) == (TimeoutProtocol, 5)

@@ -193,11 +193,11 @@ def test_request_that_had_arrived_and_not_begun_when_its_emulator_stopped_gets_n
         asked.append(arguments)
 
     async def scenario() -> object:
-        door = serving._Door(uvicorn.Server(uvicorn.Config(app)), app)
+        port = serving._EmulatorPort(uvicorn.Server(uvicorn.Config(app)), app)
         with bind("127.0.0.1", 0) as listener:
-            await door.open(listener)
-            await door.close()
-        return await door._outermost({}, None, None)
+            await port.open(listener)
+            await port.close()
+        return await port._outermost({}, None, None)
 
     assert asyncio.run(scenario()) == "nothing, because the emulator has stopped"
     assert asked == []
@@ -222,7 +222,7 @@ def test_request_that_does_not_end_is_canceled(emulator_server, monkeypatch, cap
 
 def test_server_that_does_not_start_is_said_so(monkeypatch) -> None:
     """For example, a thread that died before it was ready."""
-    monkeypatch.setattr(serving, "_PATIENCE", 0)
+    monkeypatch.setattr(serving, "_LONGEST_SECONDS", 0)
     server = EmulatorServer()
     monkeypatch.setattr(server._ready, "wait", lambda timeout: False)
     with pytest.raises(RuntimeError, match=r"^the emulator did not start within 0 seconds; its log has the reason\.$"):

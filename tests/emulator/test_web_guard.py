@@ -189,7 +189,7 @@ def test_host_header_is_read_strictly(authority, name) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "name", "served"),
+    ("configured", "name", "served"),
     [
         ((), "localhost", True),
         ((), "127.0.0.1", True),
@@ -212,11 +212,11 @@ def test_host_header_is_read_strictly(authority, name) -> None:
         (("0.0.0.0",), "polaris", False),
     ],
 )
-def test_hosts_that_are_served(told, name, served) -> None:
+def test_hosts_that_are_served(configured, name, served) -> None:
     """Loopback is always served, a name if it is configured, another address if it is configured or the emulator
     listens on all addresses.
     """
-    assert Hosts(told).serves(name) is served
+    assert Hosts(configured).serves(name) is served
 
 
 def test_allowed_host_is_served(make_api) -> None:

@@ -20,14 +20,14 @@ POST, STATUS, PROGRESS, END = "POST jobs", "GET status", "GET progress", ["GET s
 def asked(running: RunningEmulator, table: Table, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the requests that reach Polaris over the network, in order."""
     names: list[str] = []
-    strike = running.emulator.faults.strike
+    take_fault = running.emulator.faults.take_fault
 
     def note(method: str, path: str) -> Any:
         place = path.split("/projects/")[1].partition("/")[2]
         names.append(f"{method} {re.sub('^jobs/[^/]+$', 'job', re.sub('^jobs/[^/]+/', '', place))}")
-        return strike(method, path)
+        return take_fault(method, path)
 
-    monkeypatch.setattr(running.emulator.faults, "strike", note)
+    monkeypatch.setattr(running.emulator.faults, "take_fault", note)
     return names
 
 

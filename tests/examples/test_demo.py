@@ -34,24 +34,24 @@ def _result(output: str) -> str:
     return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "JOB", report)
 
 
-class Mended(NamedTuple):
+class FixedDemo(NamedTuple):
     """
-    What a newcomer saw who broke the demo and mended it.
+    What a newcomer saw who broke the demo and fixed it.
 
     :param home: Where the demo keeps everything.
     :param broken: The demo while its measure was misspelt.
     :param log: What Airflow logged then.
-    :param mended: The output of the next one.
+    :param fixed: The output of the next one.
     """
 
     home: Path
     broken: subprocess.CompletedProcess[str]
     log: str
-    mended: str
+    fixed: str
 
 
 @pytest.fixture(scope="module")
-def mended(tmp_path_factory: pytest.TempPathFactory) -> Mended:
+def fixed(tmp_path_factory: pytest.TempPathFactory) -> FixedDemo:
     """Change a measure as the demo proposes, misspell it, and fix it."""
     here = tmp_path_factory.mktemp("demo")
     for folder in ("scripts", "dags_examples"):
@@ -65,30 +65,30 @@ def mended(tmp_path_factory: pytest.TempPathFactory) -> Mended:
     dag.write_text(right)
     done = subprocess.run(command, cwd=here, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    return Mended(here / ".demo", broken, log, done.stdout)
+    return FixedDemo(here / ".demo", broken, log, done.stdout)
 
 
 @pytest.mark.dag
-def test_demo_whose_measure_is_broken_says_so_and_can_be_mended(mended: Mended) -> None:
+def test_demo_whose_measure_is_broken_says_so_and_can_be_fixed(fixed: FixedDemo) -> None:
     """A newcomer changes a measure as the demo proposes, misspells it, reads the error, and fixes it."""
-    assert mended.broken.returncode == 1
-    why, where = mended.broken.stderr.strip().splitlines()
+    assert fixed.broken.returncode == 1
+    why, where = fixed.broken.stderr.strip().splitlines()
     assert re.fullmatch(
         r"Task 'wait' failed: AirflowFailException: Polaris job '.+' \(batch into 'Koalas Rollup'\) failed with "
         r"'query_not_supported': .+ function 'MAXX' is not supported\..+",
         why,
     )
     assert where == "The run for 2024-06-01 ended failed. Its log is .demo/airflow/airflow.log."
-    assert "Task failed with exception" in mended.log
-    assert "'Koalas Rollup' 864 rows that count 100,000 events" in mended.mended
+    assert "Task failed with exception" in fixed.log
+    assert "'Koalas Rollup' 864 rows that count 100,000 events" in fixed.fixed
 
 
 @pytest.mark.dag
-def test_demo_run_twice_ends_with_the_same_table(mended: Mended) -> None:
+def test_demo_run_twice_ends_with_the_same_table(fixed: FixedDemo) -> None:
     """Every event is counted once, and a second run over the same database changes nothing."""
-    again = _run(mended.home)
+    again = _run(fixed.home)
     assert "'Koalas Source' 100,000 rows  →  'Koalas Rollup' 864 rows that count 100,000 events" in again
-    assert _result(again) == _result(mended.mended)
+    assert _result(again) == _result(fixed.fixed)
 
 
 @pytest.mark.parametrize(

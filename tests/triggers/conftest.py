@@ -266,7 +266,7 @@ class InlineThreads:
 
 
 @dataclass
-class Heard:
+class Fired:
     """The result of a trigger: its event and when it was fired."""
 
     event: dict[str, Any] | None = None
@@ -323,16 +323,16 @@ class World:
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)
 
-    def watch(self, job_id: str, interval: float = 10.0, **options: Any) -> tuple[asyncio.Task[None], Heard]:
+    def watch(self, job_id: str, interval: float = 10.0, **options: Any) -> tuple[asyncio.Task[None], Fired]:
         """Run a trigger for a job."""
         from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 
         options.setdefault("started", self.epoch(self.time()))
         return self.run_trigger(PolarisJobTrigger(job_id, poll_interval=interval, **options))
 
-    def run_trigger(self, trigger: Any) -> tuple[asyncio.Task[None], Heard]:
+    def run_trigger(self, trigger: Any) -> tuple[asyncio.Task[None], Fired]:
         """Run a trigger as Airflow does: take its events, and call ``on_kill`` if it is canceled for a kill."""
-        heard = Heard()
+        heard = Fired()
 
         async def consume() -> None:
             async for event in trigger.run():
@@ -397,10 +397,14 @@ def trigger_log(logged: Any) -> Any:
 def airflow(world: World, monkeypatch: pytest.MonkeyPatch) -> Airflow:
     """Replace Airflow's database for the triggers."""
     made = Airflow(world)
-    monkeypatch.setattr("airflow_provider_polaris.triggers.cancellation.task_state.ask_supervisor", made.ask)
-    monkeypatch.setattr("airflow_provider_polaris.triggers.cancellation.task_state.ask_database", made.ask)
-    monkeypatch.setattr("airflow_provider_polaris.triggers.cancellation.task_job._ask_supervisor", made.ask_job)
-    monkeypatch.setattr("airflow_provider_polaris.triggers.cancellation.task_job._ask_database", made.ask_job)
+    monkeypatch.setattr(
+        "airflow_provider_polaris.triggers.cancellation.task_state.states_from_supervisor", made.read_states
+    )
+    monkeypatch.setattr(
+        "airflow_provider_polaris.triggers.cancellation.task_state.states_from_database", made.read_states
+    )
+    monkeypatch.setattr("airflow_provider_polaris.triggers.cancellation.task_job._job_from_supervisor", made.ask_job)
+    monkeypatch.setattr("airflow_provider_polaris.triggers.cancellation.task_job._job_from_database", made.ask_job)
     return made
 
 
@@ -413,7 +417,7 @@ def has_on_kill(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def triggerer_log(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    """Return a function that returns the triggerer's own log lines about questions, as ``LEVEL text``."""
-    name = "airflow_provider_polaris.triggers.cancellation.open_questions"
+    """Return a function that returns the triggerer's own log lines about checks, as ``LEVEL text``."""
+    name = "airflow_provider_polaris.triggers.cancellation.kill_check"
     caplog.set_level(logging.INFO, name)
     return lambda: [f"{one.levelname} {one.getMessage()}" for one in caplog.records if one.name == name]

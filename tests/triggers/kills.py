@@ -31,7 +31,7 @@ class Airflow:
     def __init__(self, world: Any) -> None:
         self._world = world
         self.states: dict[TaskKey, str | None] = {}
-        #: Number of tasks of each question, and when it arrived.
+        #: Number of tasks of each request, and when it arrived.
         self.asked: list[int] = []
         self.asked_at: list[float] = []
         self.seconds = 0.05
@@ -50,7 +50,7 @@ class Airflow:
             raise self.xcom
         return self.xcom
 
-    async def ask(self, keys: Any) -> dict[TaskKey, str | None]:
+    async def read_states(self, keys: Any) -> dict[TaskKey, str | None]:
         """Return states as of the time of the answer."""
         self.asked.append(len(keys))
         self.asked_at.append(self._world.time())
@@ -101,7 +101,7 @@ def mark(airflow: Airflow, trigger: PolarisJobTrigger, state: str | None) -> Non
 
 
 def still_open(why: str, level: str) -> str:
-    """Return the last line of a trigger whose question stays open."""
+    """Return the last line of a trigger whose check continues."""
     return (
         f"{level} The trigger was stopped, and nothing proves yet that the task no longer waits for Polaris job "
         f"'job-0': {why}. The triggerer keeps polling, for at most 1 h, and cancels the job on proof; its own log "

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_polaris.triggers import polaris
 from airflow_provider_polaris.triggers.cancellation import task_job, task_state
-from airflow_provider_polaris.triggers.cancellation.task_state import TaskKey, questions
+from airflow_provider_polaris.triggers.cancellation.task_state import TaskKey, state_queries
 from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 from tests.triggers.kills import Airflow, deferred, end_triggerer, stop
 
@@ -60,7 +60,7 @@ def test_task_that_is_no_longer_deferred_takes_its_job_along(
 def test_task_whose_next_try_may_resume_the_job_keeps_it(
     world: Any, airflow: Airflow, trigger_log: Any, state: str, has_on_kill: bool
 ) -> None:
-    """A retry or an unknown state is no proof: the question stays open and cancels nothing."""
+    """A retry or an unknown state is no proof: the check continues and cancels nothing."""
     kill(world, airflow, deferred(world, airflow), state, has_on_kill)
 
     assert world.polaris.canceled == []
@@ -146,7 +146,7 @@ def test_task_whose_state_nobody_knows_keeps_its_job(
 def test_trigger_without_a_task_keeps_its_job(
     world: Any, airflow: Airflow, trigger_log: Any, has_on_kill: bool
 ) -> None:
-    """Airflow passed no task instance, so there is no question to keep open."""
+    """Airflow passed no task instance, so there is no check to continue."""
     trigger = deferred(world, airflow)
     trigger.task_instance = None
 
@@ -415,7 +415,7 @@ def test_thousand_that_are_cleared_at_once_cancel_a_thousand_jobs(
     assert seconds < 30.0
 
 
-def test_questions_put_runs_tasks_and_mapped_instances_of_a_dag_together() -> None:
+def test_queries_put_runs_tasks_and_mapped_instances_of_a_dag_together() -> None:
     """Each task is in exactly one of them, and none is too long for a URL."""
     keys = sorted(
         [TaskKey("a", f"run-{number}", "t", -1) for number in range(250)]
@@ -423,11 +423,11 @@ def test_questions_put_runs_tasks_and_mapped_instances_of_a_dag_together() -> No
         + [TaskKey("b", "run-0", task, -1) for task in ("x", "y")]
     )
 
-    asked = list(questions(keys))
+    asked = list(state_queries(keys))
 
-    assert [key for question in asked for key in question.keys] == keys
-    assert [question.dag_id for question in asked] == ["a", "a", "a", "b"]
-    assert max(len(question.run_ids) for question in asked) <= 100
+    assert [key for query in asked for key in query.keys] == keys
+    assert [query.dag_id for query in asked] == ["a", "a", "a", "b"]
+    assert max(len(query.run_ids) for query in asked) <= 100
     assert asked[-1].run_ids == ["run-0"]
     assert asked[-1].task_ids == ["x", "y"]
 
@@ -445,7 +445,7 @@ def test_ask_supervisor_reads_the_states_of_plain_and_mapped_tasks(world: Any, m
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Comms(), raising=False)
     keys = [TaskKey("dag", "run-0", *rest) for rest in (("gone", -1), ("mapped", 3), ("plain", -1))]
 
-    states = world.run(task_state.ask_supervisor(keys))
+    states = world.run(task_state.states_from_supervisor(keys))
 
     assert states == {keys[1]: None, keys[2]: "failed"}
     assert [(message.dag_id, message.run_ids, message.task_ids) for message in sent] == [
@@ -468,7 +468,7 @@ def test_ask_database_reads_the_states_where_a_triggerer_has_it(monkeypatch: pyt
     monkeypatch.setattr("airflow.utils.session.create_session", lambda: Session(engine))
     keys = [TaskKey("dag", "run-0", *rest) for rest in (("gone", -1), ("mapped", 3), ("mapped", 4), ("plain", -1))]
 
-    states = asyncio.run(task_state.ask_database(keys))
+    states = asyncio.run(task_state.states_from_database(keys))
     engine.dispose()
 
     assert states == {keys[1]: None, keys[3]: "failed"}

@@ -87,11 +87,11 @@ def test_tick_takes_about_as_much_as_one_page_has_text() -> None:
     poll(client, waiters, memory, PollTime(0.0, 10.0, 1_790_000_000.0))
 
     with traced() as measure:
-        findings = poll(client, waiters, memory, PollTime(10.0, 10.0, 1_790_000_010.0))
+        result = poll(client, waiters, memory, PollTime(10.0, 10.0, 1_790_000_010.0))
         _, most = measure()
 
-    assert findings.failure is None
-    assert findings.news == []
+    assert result.failure is None
+    assert result.news == []
     assert {waiter.asked for waiter in waiters} == {10.0}
     assert most <= 2.3 * len(pages[0])
 

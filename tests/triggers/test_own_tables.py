@@ -22,7 +22,12 @@ from airflow_provider_polaris.triggers.data_watcher import watcher as data_watch
 from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition, TableData
 from airflow_provider_polaris.triggers.data_watcher.watcher import data_watch_of
 from airflow_provider_polaris.triggers.table_watcher import watcher as table_watch
-from airflow_provider_polaris.triggers.table_watcher.job_lists import MOST_ASKED, ask, describe, read_snapshot
+from airflow_provider_polaris.triggers.table_watcher.job_lists import (
+    MOST_REQUESTED,
+    describe,
+    read_snapshot,
+    request_jobs,
+)
 from airflow_provider_polaris.triggers.table_watcher.watcher import TableWatch
 
 
@@ -32,7 +37,7 @@ def condition(name: str) -> DataCondition:
     )
 
 
-class Looks:
+class FakeSharedClient:
     """Replaces the shared client: answers by condition, and hangs where configured."""
 
     def __init__(self, answers: dict[str, Any]) -> None:
@@ -48,9 +53,9 @@ class Looks:
 
 
 @pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
+def looks(monkeypatch: pytest.MonkeyPatch) -> FakeSharedClient:
     """Answer every query; the bad condition fails."""
-    made = Looks({"good": TableData(True), "bad": PolarisServerError("oops", status=500, retry_after=1e9)})
+    made = FakeSharedClient({"good": TableData(True), "bad": PolarisServerError("oops", status=500, retry_after=1e9)})
     monkeypatch.setattr(
         data_watch.SharedClient, "query", lambda line, conditions, **options: made.look(line, conditions, **options)
     )
@@ -58,7 +63,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
 
 
 @pytest.mark.parametrize("hangs", [False, True])
-def test_condition_that_got_no_answer_is_looked_for_apart(world: Any, looks: Looks, hangs: bool) -> None:
+def test_condition_that_got_no_answer_is_looked_for_apart(world: Any, looks: FakeSharedClient, hangs: bool) -> None:
     """The others are queried in each interval, whether it fails again, gets ``Retry-After``, or hangs."""
     looks.answers["hangs"] = hangs
 
@@ -87,7 +92,9 @@ def test_condition_that_got_no_answer_is_looked_for_apart(world: Any, looks: Loo
         (PolarisThrottledError("x", status=429, retry_after=60.0), True),
     ],
 )
-def test_only_a_throttled_look_pauses_the_other_conditions(world: Any, looks: Looks, bad: Any, pauses: bool) -> None:
+def test_only_a_throttled_look_pauses_the_other_conditions(
+    world: Any, looks: FakeSharedClient, bad: Any, pauses: bool
+) -> None:
     """A 503 for one query among answered ones concerns only that query."""
     looks.answers["bad"] = bad
 
@@ -171,17 +178,17 @@ def test_jobs_that_get_no_answer_come_last_and_cost_two_requests() -> None:
     """One bad job at the start of the order doesn't prevent requests for the others."""
     slow = PolarisTransportError("slow")
     client = Jobs({"a": slow, "b": RecursionError("deep")})
-    answers, failed = ask(client, ["a", "c", "b", "d"], last=["a"])  # type: ignore[arg-type]
+    answers, failed = request_jobs(client, ["a", "c", "b", "d"], last=["a"])  # type: ignore[arg-type]
     assert client.asked == ["b", "c", "d", "a"]
     assert (sorted(answers), failed) == (["c", "d"], {"a", "b"})
 
     down = Jobs(dict.fromkeys("abcd", slow))
-    answers, failed = ask(down, "abcd")  # type: ignore[arg-type]
+    answers, failed = request_jobs(down, "abcd")  # type: ignore[arg-type]
     assert (answers, failed, down.asked) == ({}, {"a", "b"}, ["a", "b"])
 
     many = Jobs()
-    ask(many, [f"job-{number:03}" for number in range(100)])  # type: ignore[arg-type]
-    assert len(many.asked) == MOST_ASKED
+    request_jobs(many, [f"job-{number:03}" for number in range(100)])  # type: ignore[arg-type]
+    assert len(many.asked) == MOST_REQUESTED
 
 
 def test_look_reads_a_bounded_number_of_pages_and_no_endless_ids() -> None:

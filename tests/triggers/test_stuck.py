@@ -265,7 +265,7 @@ def test_watch_that_ends_leaves_no_task_though_a_request_hangs(
     service: Service, monkeypatch: pytest.MonkeyPatch, most_left: int
 ) -> None:
     """The last waiter leaves: nothing on the loop waits for the answer."""
-    monkeypatch.setattr(lane, "MOST_LEFT", most_left)
+    monkeypatch.setattr(lane, "MOST_ABANDONED", most_left)
     service.answers["bad"] = HANG
 
     async def scenario() -> None:
@@ -281,7 +281,7 @@ def test_tick_waits_for_its_request_once_too_many_threads_are_left_behind(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The number of threads is limited; waiting work continues as soon as one of them is free."""
-    monkeypatch.setattr(lane, "MOST_LEFT", 2)
+    monkeypatch.setattr(lane, "MOST_ABANDONED", 2)
     names = [f"bad-{number}" for number in range(3)]
     service.answers.update(dict.fromkeys(names, HANG))
 

@@ -31,7 +31,7 @@ _LONGEST_PAGE = 10_000
 _MARKUP = re.compile(r"<(!doctype|html|head|body|title|h1|p)\b", re.IGNORECASE)
 
 
-_UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+_INVISIBLE = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 
 
 _TAG = re.compile(r"<[^>]*>")
@@ -168,7 +168,7 @@ def first_words(body: bytes) -> str:
     """
     text = body.decode("utf-8", "replace")[:_LONGEST_PAGE]
     if _MARKUP.search(text):
-        text = html.unescape(_TAG.sub(" ", _UNSEEN.sub(" ", text)))
+        text = html.unescape(_TAG.sub(" ", _INVISIBLE.sub(" ", text)))
     return excerpt(one_line(text), _LONGEST_WORDS)
 
 
@@ -193,11 +193,11 @@ ErrorForm = Callable[[int, Mapping[str, str], bytes], bool]
 
 
 #: 4xx statuses that are transient, whichever server sends them.
-_OF_THE_MOMENT: Final = frozenset({408, 429})
+_TRANSIENT: Final = frozenset({408, 429})
 
 
 #: 5xx statuses that are caused by the request.
-_LASTING: Final = frozenset({501, 505})
+_PERMANENT: Final = frozenset({501, 505})
 
 
 def is_foreign(status: int, headers: Mapping[str, str], body: bytes, form: ErrorForm) -> bool:
@@ -211,5 +211,5 @@ def is_foreign(status: int, headers: Mapping[str, str], body: bytes, form: Error
     :param body: The whole body.
     :param form: The service's own form.
     """
-    blames = (400 <= status < 500 and status not in _OF_THE_MOMENT) or status in _LASTING
+    blames = (400 <= status < 500 and status not in _TRANSIENT) or status in _PERMANENT
     return blames and not form(status, headers, body)

@@ -71,7 +71,7 @@ class Exchange(Timeout):
         self._base = connect + 2 * read
         self._limit = limit
 
-    def hasten(self, *, connect: float, read: float, limit: float) -> None:
+    def set_limits(self, *, connect: float, read: float, limit: float) -> None:
         """Replace the limits; the new deadline starts now."""
         super().__init__(connect=connect, read=read)
         self._limit = limit

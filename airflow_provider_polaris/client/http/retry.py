@@ -14,9 +14,9 @@ from typing import Final
 from airflow_provider_polaris.jobs.errors import bounded_wait
 
 #: Transient 4xx statuses.
-_PASSING = frozenset({408, 429})
+_TRANSIENT = frozenset({408, 429})
 #: Permanent 5xx statuses: not implemented, HTTP version not supported.
-_LASTING = frozenset({501, 505})
+_PERMANENT = frozenset({501, 505})
 #: Longest date in a header, in characters.
 _LONGEST_DATE: Final = 64
 
@@ -146,13 +146,13 @@ def is_retryable(outcome: Outcome, *, repeatable: bool) -> bool:
         return repeatable or not outcome.sent
     if outcome.status == 429:
         return True
-    is_passing = outcome.is_foreign or outcome.status in _PASSING or is_passing_server_error(outcome.status)
-    return repeatable and is_passing
+    is_transient = outcome.is_foreign or outcome.status in _TRANSIENT or is_transient_server_error(outcome.status)
+    return repeatable and is_transient
 
 
-def is_passing_server_error(status: int) -> bool:
+def is_transient_server_error(status: int) -> bool:
     """Return whether the status is a transient 5xx."""
-    return status >= 500 and status not in _LASTING
+    return status >= 500 and status not in _PERMANENT
 
 
 def is_ambiguous(outcome: Outcome) -> bool:
@@ -164,7 +164,7 @@ def is_ambiguous(outcome: Outcome) -> bool:
     """
     if isinstance(outcome, NoAnswer):
         return outcome.sent
-    return outcome.is_foreign or outcome.status in (303, 408) or is_passing_server_error(outcome.status)
+    return outcome.is_foreign or outcome.status in (303, 408) or is_transient_server_error(outcome.status)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

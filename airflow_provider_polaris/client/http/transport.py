@@ -169,7 +169,7 @@ class Transport:
                 if outcome.status == 401 and may_follow and not asked_again and credentials.refused(header):
                     asked_again = True
                     continue
-                if _knows_us(outcome):
+                if _accepts_credentials(outcome):
                     credentials.accepted(header)
             elapsed = self.clock() - started
             delay = self._policy.delay(
@@ -183,7 +183,8 @@ class Transport:
             if delay is None or (_is_throttled(outcome) and not request.repeat_throttled):
                 return replace(outcome, attempts=attempt, seconds=elapsed)
             if isinstance(outcome, Answer):
-                seen = f"answered {outcome.status}{', not in the form of the service' if outcome.is_foreign else ''}"
+                foreign = ", but not in the service's format" if outcome.is_foreign else ""
+                seen = f"answered {outcome.status}{foreign}"
             else:
                 seen = f"got no answer ({outcome.kind.value})"
             log.info("%s %s; attempt %d follows in %.1f s", request.subject, seen, attempt + 1, delay)
@@ -257,7 +258,7 @@ def _is_throttled(outcome: Outcome) -> bool:
     return isinstance(outcome, Answer) and outcome.status == 429
 
 
-def _knows_us(answer: Answer) -> bool:
+def _accepts_credentials(answer: Answer) -> bool:
     """Return whether the service accepted the credentials; a gateway may return 429 or 5xx before it reads them."""
     is_refusal = 400 <= answer.status < 500 and answer.status not in (401, 408, 429)
     return answer.is_success or (is_refusal and not answer.is_foreign)

@@ -227,7 +227,7 @@ def _from_base64(token: str) -> Iterator[str]:
 
 
 def _bare(text: str) -> str:
-    """Return a secret with everything decoded that looks like an escape."""
+    """Return a secret with everything decoded that has the form of an escape."""
     for _ in range(_DEEPEST):
         layer = Decoded.original(text).unescape()
         if layer is None:

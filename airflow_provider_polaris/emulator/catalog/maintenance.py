@@ -80,8 +80,8 @@ class TableMaintenance:
 
     def control(self, name: str) -> dict[str, Any]:
         """Return the control-plane settings of a table: ``availability`` and ``loadSeconds``."""
-        told = self._controls.get(name, {})
-        return {"availability": told.get("availability"), "loadSeconds": told.get("loadSeconds", 0)}
+        controls = self._controls.get(name, {})
+        return {"availability": controls.get("availability"), "loadSeconds": controls.get("loadSeconds", 0)}
 
     def change_control(self, name: str, changes: Mapping[str, Any]) -> None:
         """Change the control-plane settings of a table."""

@@ -43,10 +43,10 @@ class FaultMiddleware:
             await self._app(scope, receive, send)
             return
         for late in self._faults.take_due():
-            await self._carry_out(late)
+            await self._run_late(late)
         fault = None
         if not scope["path"].startswith(CONTROL_PREFIX):
-            fault = self._faults.strike(scope["method"], scope["path"])
+            fault = self._faults.take_fault(scope["method"], scope["path"])
         if fault is None:
             await self._app(scope, receive, send)
         elif fault.effect == "latency" and fault.takes_effect == "now":
@@ -55,7 +55,7 @@ class FaultMiddleware:
             await asyncio.sleep(fault.seconds)
             await self._app(scope, receive, send)
         else:
-            await self._spoil_reply(fault, scope, receive, send)
+            await self._replace_reply(fault, scope, receive, send)
 
     async def _hold_reply(self, seconds: float, scope: Scope, receive: Receive, send: Send) -> None:
         answer: list[Message] = []
@@ -68,9 +68,9 @@ class FaultMiddleware:
         for message in answer:
             await send(message)
 
-    async def _spoil_reply(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _replace_reply(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         if fault.request_takes_effect == "now":
-            await self._app(scope, receive, _swallow)
+            await self._app(scope, receive, _discard)
         elif fault.request_takes_effect == "later":
             try:
                 body = await read_whole(receive)
@@ -88,18 +88,18 @@ class FaultMiddleware:
         answer = envelope(fault.status, "A fault of the emulator rejects this request.")
         await JSONResponse(answer, fault.status, headers)(scope, receive, send)
 
-    async def _carry_out(self, late: LateRequest) -> None:
+    async def _run_late(self, late: LateRequest) -> None:
         messages: list[Message] = [{"type": "http.request", "body": late.body, "more_body": False}]
 
         async def receive() -> Message:
             return messages.pop() if messages else {"type": "http.disconnect"}
 
         try:
-            await self._app(late.scope, receive, _swallow)
+            await self._app(late.scope, receive, _discard)
         except Exception:
             # A failed late request must not fail the current request.
             log.exception("the late request %s %s failed", late.scope["method"], late.scope["path"])
 
 
-async def _swallow(_: Message) -> None:
+async def _discard(_: Message) -> None:
     return

@@ -62,7 +62,7 @@ class _Rule:
         self.struck = 0
         self._skipped = 0
 
-    def strikes(self, method: str, path: str) -> bool:
+    def applies_to(self, method: str, path: str) -> bool:
         """Return whether the rule applies to this request, and count the request."""
         fault = self.fault
         if fault.method not in (None, method) or not self._pattern.search(path):
@@ -119,7 +119,7 @@ class Faults:
                 for rule in self._rules
             ]
 
-    def strike(self, method: str, path: str) -> Fault | None:
+    def take_fault(self, method: str, path: str) -> Fault | None:
         """
         Count a request and return the rule that applies to it.
 
@@ -131,7 +131,7 @@ class Faults:
             self._count += 1
             self._requests[f"{method} {_route(path)}"] += 1
             rules = (rule for rule in self._rules if rule.fault.effect != "hide_job")
-            return next((rule.fault for rule in rules if rule.strikes(method, path)), None)
+            return next((rule.fault for rule in rules if rule.applies_to(method, path)), None)
 
     def job_created(self, job_id: str) -> None:
         """
@@ -141,7 +141,7 @@ class Faults:
         """
         with self._lock:
             rules = (rule for rule in self._rules if rule.fault.effect == "hide_job")
-            fault = next((rule.fault for rule in rules if rule.strikes("", "")), None)
+            fault = next((rule.fault for rule in rules if rule.applies_to("", "")), None)
             if fault is not None:
                 self._hidden[job_id] = (self._delay(fault), fault.describe)
 

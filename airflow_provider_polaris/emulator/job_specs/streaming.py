@@ -47,9 +47,9 @@ def prepare_stream(data: Mapping[str, Any], catalog: Catalog) -> Prepared:
     _check_period(job.late_message_rejection_period, "lateMessageRejectionPeriod")
     _check_period(job.early_message_rejection_period, "earlyMessageRejectionPeriod")
     target = find_target(job.target, catalog, may_be_missing=job.create_table_if_not_exists)
-    told = job.model_dump(by_alias=True, exclude_none=True, exclude={"desired_execution_status"})
+    given = job.model_dump(by_alias=True, exclude_none=True, exclude={"desired_execution_status"})
     spec = {
-        **told,
+        **given,
         "source": source.model_dump(by_alias=True, exclude_none=True),
         "target": echo_target(job.target),
         "filterExpression": job.filter_expression,

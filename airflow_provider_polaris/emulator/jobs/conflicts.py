@@ -33,7 +33,7 @@ class ActiveJobs:
         self._readers: dict[str, list[Job]] = {}
         self._writers: dict[str, list[Job]] = {}
 
-    def _look(self) -> None:
+    def _index_new_jobs(self) -> None:
         for job in self.jobs[self._known :]:
             source = job.source.get("tableName")
             if source is not None:
@@ -50,34 +50,37 @@ class ActiveJobs:
         """
         if spec["type"] not in _DELETIONS:
             return None
-        self._look()
+        self._index_new_jobs()
         return next(iter(self._readers.get(spec["target"]["tableName"], ())), None)
 
     def stream(self, spec: Mapping[str, Any]) -> Job | None:
         """Return a streaming job that writes to the table that a job would drop."""
         if spec["type"] != "drop_table":
             return None
-        self._look()
+        self._index_new_jobs()
         writers = self._writers.get(spec["target"]["tableName"], ())
         return next((job for job in writers if job.type == "streaming"), None)
 
-    def rival(self, spec: Mapping[str, Any]) -> Job | None:
+    def conflicting_writer(self, spec: Mapping[str, Any]) -> Job | None:
         """
         Return an active job that rewrites the same data as a job.
 
         GUESS: appends rewrite nothing, but a drop of their table waits for them.
         """
-        claimed = claims(spec)
-        if not claimed:
+        rewritten = rewritten_intervals(spec)
+        if not rewritten:
             return None
-        self._look()
+        self._index_new_jobs()
         writers = self._writers.get(spec["target"]["tableName"], ())
         if spec["type"] == "drop_table":
             return next((job for job in writers if job.type != "streaming"), None)
-        return next((job for job in writers if any(a.overlaps(b) for a in claimed for b in claims(job.spec))), None)
+        return next(
+            (job for job in writers if any(a.overlaps(b) for a in rewritten for b in rewritten_intervals(job.spec))),
+            None,
+        )
 
 
-def claims(spec: Mapping[str, Any]) -> tuple[Interval, ...]:
+def rewritten_intervals(spec: Mapping[str, Any]) -> tuple[Interval, ...]:
     """Return the part of its target that a job rewrites."""
     kind = spec["type"]
     if kind == "drop_table" or spec.get("deleteAll") or spec.get("replaceAll"):
@@ -110,9 +113,9 @@ def check_conflicts(spec: Mapping[str, Any], ahead: ActiveJobs, assumed: Assumpt
     stream = ahead.stream(spec)
     if stream is not None:
         raise bad_request(f"table {name!r} can't be dropped while job {stream.id!r} writes to it.", "target.tableName")
-    rival = ahead.rival(spec)
-    if rival is not None and assumed.overlapping_jobs == "fail":
-        return f"job {rival.id!r} holds the lock of table {name!r} for an interval that this job needs."
+    conflicting_writer = ahead.conflicting_writer(spec)
+    if conflicting_writer is not None and assumed.overlapping_jobs == "fail":
+        return f"job {conflicting_writer.id!r} holds the lock of table {name!r} for an interval that this job needs."
     return None
 
 
@@ -124,7 +127,7 @@ def must_wait(job: Job, ahead: ActiveJobs, assumed: Assumptions) -> bool:
     """
     if assumed.busy_source == "wait" and ahead.reader(job.spec) is not None:
         return True
-    return assumed.overlapping_jobs == "wait" and ahead.rival(job.spec) is not None
+    return assumed.overlapping_jobs == "wait" and ahead.conflicting_writer(job.spec) is not None
 
 
 @lru_cache(maxsize=4096)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Format numbers, durations, instants and intervals for the pages; performs no I/O.
+Format counts, durations, instants and intervals for the pages; performs no I/O.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from airflow_provider_polaris.emulator.wire.intervals import EARLIEST, LATEST, f
 
 _MIDNIGHT: Final = re.compile(r"T00:00(:00(\.0+)?)?Z$")
 _WHOLE_MINUTE: Final = re.compile(r"(T\d\d:\d\d)(:00(\.0+)?)?Z$")
-_BYTES: Final = ("bytes", "kB", "MB", "GB", "TB")
 
 
 def grouped(value: int | None) -> str:
@@ -29,19 +28,6 @@ def plural(count: int, noun: str) -> str:
     ('1 segment', '1,200 segments')
     """
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
-def size(count: int) -> str:
-    """
-    Format a number of bytes.
-
-    >>> size(1), size(950), size(1_500_000)
-    ('1 byte', '950 bytes', '1.5 MB')
-    """
-    if count < 1000:
-        return plural(count, "byte")
-    power = min((len(str(count)) - 1) // 3, len(_BYTES) - 1)
-    return f"{count / 1000**power:.1f} {_BYTES[power]}"
 
 
 def duration(nanoseconds: int) -> str:

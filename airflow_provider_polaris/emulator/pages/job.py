@@ -9,9 +9,11 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
+from jinja2.filters import do_filesizeformat
+
 from airflow_provider_polaris.emulator.jobs.job import Job, full
 from airflow_provider_polaris.emulator.jobs.status_update import check_desired
-from airflow_provider_polaris.emulator.pages.formats import grouped, size
+from airflow_provider_polaris.emulator.pages.formats import grouped
 from airflow_provider_polaris.emulator.pages.layout import Site, render
 from airflow_provider_polaris.emulator.status_machine import Progression
 from airflow_provider_polaris.emulator.wire.errors import ApiError
@@ -45,7 +47,7 @@ def job_page(site: Site, job: Job, fraction: float, progression: Progression, kn
         has_progress=job.type == "batch" and not job.is_terminal,
         percent=round(fraction * 100),
         message=job.health.get("message") or log.get("message") or "",
-        patience=_patience(job, progression),
+        end_note=_end_note(job, progression),
         can_be_canceled=_can_be_canceled(job),
         context=[
             (name, value if isinstance(value, str) else json.dumps(value))
@@ -56,7 +58,7 @@ def job_page(site: Site, job: Job, fraction: float, progression: Progression, kn
     )
 
 
-def _patience(job: Job, progression: Progression) -> str:
+def _end_note(job: Job, progression: Progression) -> str:
     """Return a sentence that states when an unfinished job ends."""
     if job.type == "streaming":
         return "It runs until it is canceled."
@@ -83,7 +85,7 @@ def _totals(totals: Mapping[str, int | None]) -> list[tuple[str, str]]:
     """Return the names and values of a job's totals."""
     counted = ((key, name, totals.get(key)) for key, name in _TOTALS.items())
     return [
-        (name, size(value) if key == "numBytesProcessed" else grouped(value))
+        (name, do_filesizeformat(value) if key == "numBytesProcessed" else grouped(value))
         for key, name, value in counted
         if value is not None
     ]

@@ -98,5 +98,5 @@ def jobs_page(site: Site, jobs: Sequence[Job], tables: Sequence[str], query: Job
 
 
 def _searched(job: Job) -> str:
-    told = (job.health.get("code", ""), job.health.get("message", ""), job.created_by["username"])
-    return "\n".join((job.id, title_of(job), job.query or "", str(job.spec), *map(str, told))).lower()
+    details = (job.health.get("code", ""), job.health.get("message", ""), job.created_by["username"])
+    return "\n".join((job.id, title_of(job), job.query or "", str(job.spec), *map(str, details))).lower()

@@ -16,7 +16,7 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.ext import Extension
 
-from airflow_provider_polaris.emulator.pages.formats import duration, grouped, size, span
+from airflow_provider_polaris.emulator.pages.formats import duration, grouped, span
 from airflow_provider_polaris.emulator.pages.job_labels import (
     job_href,
     kind_of,
@@ -81,7 +81,6 @@ TEMPLATES.filters.update(
     kind_of=kind_of,
     reach_of=reach_of,
     rfc3339=rfc3339,
-    size=size,
     source_of=source_of,
     span=span,
     table_href=table_href,

@@ -177,11 +177,11 @@ def _site(emulator: Emulator) -> Site:
 
 def _notice(emulator: Emulator) -> str | None:
     """Return a sentence about the active faults; None if there are none."""
-    told = []
+    sentences = []
     freeze = emulator.jobs.freeze
     if freeze is not None and not freeze.is_over:
-        told.append(f"A fault stops all unfinished jobs; they show {freeze.status!r}.")
+        sentences.append(f"A fault stops all unfinished jobs; they show {freeze.status!r}.")
     rules = [one for one in emulator.faults.values() if (times := one.get("times", 1)) is None or one["struck"] < times]
     if rules:
-        told.append(f"Active faults: {', '.join(one['effect'] for one in rules)}.")
-    return " ".join(told) or None
+        sentences.append(f"Active faults: {', '.join(one['effect'] for one in rules)}.")
+    return " ".join(sentences) or None

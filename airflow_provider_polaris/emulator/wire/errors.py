@@ -19,21 +19,9 @@ from starlette.exceptions import HTTPException
 
 log = logging.getLogger("airflow_provider_polaris.emulator")
 
-# GUESS: the envelope is documented (polaris-sdk 20250425.14.0, ErrorResponse), its codes are not.
-_CODES: Final[Mapping[int, str]] = {
-    400: "BadRequest",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "NotFound",
-    405: "MethodNotAllowed",
-    409: "Conflict",
-    413: "PayloadTooLarge",
-    415: "UnsupportedMediaType",
-    429: "TooManyRequests",
-    500: "InternalServerError",
-    501: "NotImplemented",
-    503: "ServiceUnavailable",
-}
+# GUESS: the envelope is documented (polaris-sdk 20250425.14.0, ErrorResponse), its codes are not: the reason phrases of
+# RFC 9110 without blanks. Python's phrase for 413 differs between versions.
+_CODES: Final[Mapping[int, str]] = {413: "PayloadTooLarge"}
 
 #: Maximum length of a message in characters.
 _LONGEST_MESSAGE: Final = 1000

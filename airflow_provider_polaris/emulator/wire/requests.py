@@ -6,15 +6,15 @@ Parse requests: JSON bodies, query parameters, names. Every invalid value is a 4
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
 
 from airflow_provider_polaris.emulator.wire.errors import ApiError, bad_request
@@ -59,13 +59,9 @@ async def read_json(request: Request, limit: int) -> JsonBody:
         raise ApiError(415, f"content type {media_type!r} is not supported; send 'application/json'.")
     raw = await read_bytes(request, limit)
     try:
-        data = json.loads(raw, parse_constant=_refuse_constant)
-        # A lone surrogate is legal JSON, but not Unicode text; no database can store it.
-        json.dumps(data, ensure_ascii=False).encode()
-    except RecursionError:
-        raise bad_request("The body is nested too deeply.") from None
+        data = from_json(raw, allow_inf_nan=False)
     except ValueError as error:
-        raise bad_request(f"The body is not valid JSON: {_json_fault(error)}.") from None
+        raise bad_request(f"The body is not valid JSON: {error}.") from None
     if not isinstance(data, dict):
         raise bad_request(f"The body must be a JSON object, not {type(data).__name__!r}.")
     return JsonBody(data, hashlib.sha256(raw).hexdigest())
@@ -147,16 +143,6 @@ def _fault(entry: Any, prefix: str | None) -> dict[str, str]:
     shown = value if len(value) <= 200 else value[:200] + "…"
     rule = f"it must be {_KINDS[kind]}" if kind in _KINDS else entry["msg"]
     return {"message": f"field {path!r} has the value {shown}: {rule}.", "target": path}
-
-
-def _json_fault(error: ValueError) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} at line {error.lineno} column {error.colno}"
-    return "it has text that is not Unicode" if isinstance(error, UnicodeError) else str(error)
-
-
-def _refuse_constant(word: str) -> NoReturn:
-    raise ValueError(f"{word} is not a JSON number")
 
 
 def one_of(request: Request, name: str, words: Sequence[str], default: str) -> str:

@@ -95,8 +95,8 @@ def expression_lineage(
     ((), None, (ColumnSource(column='city', kind='identity'),))
 
     :param expression: Druid SQL, as in a mapping.
-    :param is_aggregation: ``isAggregation`` of the mapping. It decides if the expression calls only functions that this
-        package does not know, and no known aggregate.
+    :param is_aggregation: ``isAggregation`` of the mapping. It decides if the expression calls only functions that are
+        unknown to this package, and no known aggregate.
     :param source_columns: Known columns of the source. An unquoted word that is not one of them may be an SQL keyword,
         so the result is unknown. A quoted name is always a column, because a table may have more columns than it
         declares (docs.imply.io/polaris/table-schema).

@@ -236,8 +236,8 @@ class WaitTracker:
         self._failures_logged += (key,)
         if is_young:
             return (self._message(logging.INFO, f"is not visible yet; the wait continues: {error}"),)
-        patience = f"the wait continues for {_span(self._failure_budget)} without an answer"
-        return (self._message(logging.WARNING, f"can't be polled; {patience}: {error}"),)
+        limit = f"the wait continues for {_span(self._failure_budget)} without an answer"
+        return (self._message(logging.WARNING, f"can't be polled; {limit}: {error}"),)
 
     def _unknown_error(self, span: timedelta) -> PolarisJobFailedError:
         why = (

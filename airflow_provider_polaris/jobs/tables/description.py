@@ -19,7 +19,7 @@ class TableDescription:
 
     :param name: Its name.
     :param type: ``detail`` or ``aggregate``.
-    :param partitioning: Time partitioning; None if this package does not know Polaris' word.
+    :param partitioning: Time partitioning; None if Polaris' word is unknown.
     :param availability: ``available``, ``unavailable`` or ``deleting``, as Polaris wrote it; None if it is missing.
     :param columns: Names of the columns, ``__time`` included; None if the answer lists none, as in a summary.
     :param measures: Names of the columns that are declared as measures.

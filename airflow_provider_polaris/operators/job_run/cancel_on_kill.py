@@ -13,7 +13,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_polaris.jobs.errors import PolarisApiError
+from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisJobCanceledError, with_link
 from airflow_provider_polaris.jobs.status.state import CancelResult
 from airflow_provider_polaris.jobs.status.statuses import TERMINAL_STATUSES, normalize_status
 
@@ -139,3 +139,27 @@ class CancelOnKill:
                 job_id,
                 result.status,
             )
+
+
+def killed_error(job_id: str, url: str, result: CancelResult | None) -> PolarisJobCanceledError:
+    """
+    Return the error of a task that was killed while it waited.
+
+    :param job_id: Id of the job.
+    :param url: URL of the job's page.
+    :param result: Result of the cancel request; None if the job was not to be canceled.
+    """
+    if result is None:
+        what = "it runs on, because cancel_on_kill=False"
+    elif result.problem is not None:
+        what = f"it could not be canceled: {result.problem}"
+    elif result.has_ended:
+        what = f"it has ended with {result.status!r}"
+    else:
+        what = "its cancellation was requested"
+    return PolarisJobCanceledError(
+        with_link(f"the task was killed while Polaris job {job_id!r} was active; {what}.", url),
+        job_id=job_id,
+        state=None if result is None else result.status,
+        console_url=url,
+    )

@@ -16,8 +16,8 @@ from airflow_provider_polaris.jobs.errors import (
 )
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.status.wait_tracker import WaitTracker
-from airflow_provider_polaris.operators.job_run.cancel_on_kill import CancelOnKill
-from airflow_provider_polaris.operators.job_run.ended_wait import end_at_deadline, killed_error
+from airflow_provider_polaris.operators.job_run.cancel_on_kill import CancelOnKill, killed_error
+from airflow_provider_polaris.operators.job_run.cancel_on_timeout import end_at_deadline
 from airflow_provider_polaris.operators.job_run.options import JobOptions
 from airflow_provider_polaris.operators.submission.record import Store
 from airflow_provider_polaris.operators.submission.submit import submit_once
@@ -148,7 +148,7 @@ class JobRun:
         """
         tracker = self._tracker(self.deadline)
         worker_wait = self._worker_wait(tracker)
-        result = worker_wait.look() if self.options.deferrable else worker_wait.until_end(self.options.poll_interval)
+        result = worker_wait.poll() if self.options.deferrable else worker_wait.until_end(self.options.poll_interval)
         if result is None:
             return False
         self._evaluate(result, tracker)

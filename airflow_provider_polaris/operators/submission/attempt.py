@@ -46,7 +46,7 @@ class SubmissionAttempt:
     :param clock: Time and sleep.
     :param log: Logger of the task.
     :param kill: Cancels the job when the task is killed.
-    :param wants_marker: Whether jobs get a marker.
+    :param uses_marker: Whether jobs get a marker.
     :param repeat_append: Whether rows may be added again.
     :param optional_context: Keys of the context that may be omitted.
     """
@@ -58,7 +58,7 @@ class SubmissionAttempt:
     clock: Clock
     log: Any
     kill: Kill
-    wants_marker: bool
+    uses_marker: bool
     repeat_append: bool
     optional_context: frozenset[str] = frozenset()
 
@@ -80,7 +80,7 @@ class SubmissionAttempt:
     @property
     def may_be_marked(self) -> bool:
         """Whether the job is sent with a marker, unless Polaris rejects it."""
-        return self.wants_marker and takes_marker(self.spec)
+        return self.uses_marker and takes_marker(self.spec)
 
     @cached_property
     def api(self) -> str:

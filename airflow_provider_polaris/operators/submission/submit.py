@@ -42,11 +42,6 @@ class Submitted:
     outcome: Outcome
 
     @property
-    def is_finished(self) -> bool:
-        """Whether the job has already ended, so that no wait is needed."""
-        return self.job.is_terminal
-
-    @property
     def is_found(self) -> bool:
         """Whether the job existed already. If its result counts as a failure, a retry would find the same job again."""
         return self.outcome in ("adopted", "resumed")
@@ -98,7 +93,7 @@ def submit_once(
         clock=clock,
         log=log,
         kill=kill,
-        wants_marker=marker == "auto",
+        uses_marker=marker == "auto",
         repeat_append=repeat_append,
         optional_context=frozenset(optional_context),
     )

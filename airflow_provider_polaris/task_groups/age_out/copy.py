@@ -41,15 +41,15 @@ class AgeOutCopyOperator(PolarisTableToTableOperator):
         from airflow_provider_polaris.jobs.errors import PolarisGuardError
         from airflow_provider_polaris.jobs.time.interval import merge
         from airflow_provider_polaris.operators.guards.messages import format_intervals
-        from airflow_provider_polaris.task_groups.age_out.job_conflicts import survey_of, wait_for_changes
+        from airflow_provider_polaris.task_groups.age_out.job_conflicts import counter_of, wait_for_changes
         from airflow_provider_polaris.task_groups.age_out.planner import not_replaceable
         from airflow_provider_polaris.task_groups.age_out.table_history import aged_before
 
         plan = AgingPlan.from_json(self.plan, "plan")
-        survey = survey_of(run, self.log)
-        wait_for_changes(survey, plan.source, plan, ours=earlier_jobs)
+        counter = counter_of(run, self.log)
+        wait_for_changes(counter, plan.source, plan, ours=earlier_jobs)
         super().guard_job(spec, run, earlier_jobs)
-        counts = survey.count_source(plan)
+        counts = counter.count_source(plan)
         empty = [bucket for bucket in plan.buckets if bucket not in counts]
         if empty:
             raise PolarisGuardError(
@@ -57,7 +57,7 @@ class AgeOutCopyOperator(PolarisTableToTableOperator):
                 "this was planned; the copy would empty that part of the target. Nothing was submitted. Clear task "
                 f"{self.first_task!r} with its downstream tasks: it checks both tables again."
             )
-        reasons = not_replaceable(survey, plan, counts)
+        reasons = not_replaceable(counter, plan, counts)
         if reasons:
             raise aged_before(plan.source, plan.target, list(reasons.items()))
 

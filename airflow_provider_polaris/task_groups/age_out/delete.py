@@ -67,24 +67,24 @@ class AgeOutDeleteOperator(PolarisBaseOperator):
         from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
         from airflow_provider_polaris.task_groups.age_out.deletion_check import DeletionCheck
         from airflow_provider_polaris.task_groups.age_out.job_conflicts import (
-            survey_of,
+            counter_of,
             wait_for_changes,
             wait_for_readers,
         )
         from airflow_provider_polaris.task_groups.age_out.proof import AlreadyAged, CopyProof
 
         given = AgingPlan.from_json(self.proof, "proof")
-        survey = survey_of(run, self.log)
-        wait_for_changes(survey, given.source, given, ours=earlier_jobs)
-        wait_for_changes(survey, given.target, given, ours=earlier_jobs)
-        wait_for_readers(survey, given.source)
-        prover = CopyProof(survey, given, str(given.job), self.first_task)
+        counter = counter_of(run, self.log)
+        wait_for_changes(counter, given.source, given, ours=earlier_jobs)
+        wait_for_changes(counter, given.target, given, ours=earlier_jobs)
+        wait_for_readers(counter, given.source)
+        prover = CopyProof(counter, given, str(given.job), self.first_task)
         try:
             prover.prove()
         except AlreadyAged as why:
             # An earlier try may have died after the deletion and before its check.
             copied = prover.copied()
-            DeletionCheck(survey, given).check_segments(copied, copied)
+            DeletionCheck(counter, given).check_segments(copied, copied)
             raise AirflowSkipException(str(why)) from None
 
     def describe_guards(self) -> Sequence[str]:
@@ -100,14 +100,14 @@ class AgeOutDeleteOperator(PolarisBaseOperator):
         from airflow_provider_polaris.jobs.status.state import JobState
         from airflow_provider_polaris.operators.guards.messages import format_intervals
         from airflow_provider_polaris.task_groups.age_out.deletion_check import DeletionCheck
-        from airflow_provider_polaris.task_groups.age_out.job_conflicts import survey_of
+        from airflow_provider_polaris.task_groups.age_out.job_conflicts import counter_of
         from airflow_provider_polaris.task_groups.age_out.proof import CopyProof
 
         given = AgingPlan.from_json(self.proof, "proof")
-        survey = survey_of(run, self.log)
-        copied = CopyProof(survey, given, str(given.job), self.first_task).copied()
+        counter = counter_of(run, self.log)
+        copied = CopyProof(counter, given, str(given.job), self.first_task).copied()
         created = JobState.from_wire(run.hook.get_job(run.job_id)).created
-        leftovers = DeletionCheck(survey, given)
+        leftovers = DeletionCheck(counter, given)
         leftovers.check_segments(created or copied, copied)
         leftovers.check_rows()
         self.log.info("Aged from table %r to table %r: %s.", given.source, given.target, format_intervals(given.spans))

@@ -29,12 +29,12 @@ class DeletionCheck:
     """
     Check one deletion.
 
-    :param survey: Reads tables and counts.
+    :param counter: Reads tables and counts.
     :param plan: The proven plan.
     """
 
-    def __init__(self, survey: TableCounter, plan: AgingPlan) -> None:
-        self._survey = survey
+    def __init__(self, counter: TableCounter, plan: AgingPlan) -> None:
+        self._counter = counter
         self._plan = plan
 
     def check_segments(self, deleted: datetime, copied: datetime) -> None:
@@ -50,7 +50,7 @@ class DeletionCheck:
         """
         plan = self._plan
         spans = merge(plan.spans)
-        histories = TableHistories(self._survey.hook, plan.source, plan.target, plan.granularity)
+        histories = TableHistories(self._counter.hook, plan.source, plan.target, plan.granularity)
         wrong = unproven(removed_since(histories.unused(bounding_interval(spans)), spans, deleted), spans, copied)
         if not wrong:
             return
@@ -82,11 +82,11 @@ class DeletionCheck:
 
         :raises PolarisGuardError: There are rows.
         """
-        plan, survey = self._plan, self._survey
+        plan, counter = self._plan, self._counter
         for attempt in range(1, _MOST_COUNTS + 1):
-            left = survey.count_source(plan)
-            end = survey.limits.limit(_RESTORE_LIMIT)
-            if not left or attempt == _MOST_COUNTS or not survey.limits.sleep(survey.poll_interval, end):
+            left = counter.count_source(plan)
+            end = counter.limits.limit(_RESTORE_LIMIT)
+            if not left or attempt == _MOST_COUNTS or not counter.limits.sleep(counter.poll_interval, end):
                 break
         if left:
             rows = sum(count.rows for count in left.values())
@@ -122,15 +122,15 @@ class DeletionCheck:
             "versions": list(versions),
         }
         # A restore is idempotent: after a lost answer, the second one finds nothing to restore.
-        job_id = str(self._survey.hook.submit_job(body)["id"])
-        self._survey.log.error("Restoring %s of versions %s: Polaris job %r.", interval, versions, job_id)
+        job_id = str(self._counter.hook.submit_job(body)["id"])
+        self._counter.log.error("Restoring %s of versions %s: Polaris job %r.", interval, versions, job_id)
         return job_id
 
     def _await(self, jobs: Sequence[str]) -> None:
-        survey = self._survey
-        end = survey.limits.limit(_RESTORE_LIMIT)
+        counter = self._counter
+        end = counter.limits.limit(_RESTORE_LIMIT)
         while active := [job_id for job_id in jobs if not self._job_state(job_id).is_terminal]:
-            if not survey.limits.sleep(survey.poll_interval * survey.limits.clock.jitter(), end):
+            if not counter.limits.sleep(counter.poll_interval * counter.limits.clock.jitter(), end):
                 raise PolarisGuardUnansweredError(
                     f"the deletion from table {self._plan.source!r} took segments that were not proven to be in table "
                     f"{self._plan.target!r}, and Polaris job {', '.join(map(repr, active))}, which restores them, has "
@@ -138,4 +138,4 @@ class DeletionCheck:
                 )
 
     def _job_state(self, job_id: str) -> JobState:
-        return JobState.from_wire(self._survey.hook.get_job(job_id))
+        return JobState.from_wire(self._counter.hook.get_job(job_id))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_polaris.operators.job_run.run import JobRun
 
 
-def survey_of(run: JobRun, log: Any) -> TableCounter:
+def counter_of(run: JobRun, log: Any) -> TableCounter:
     """
     Return a table counter for a task that submits a job.
 
@@ -34,20 +34,20 @@ def survey_of(run: JobRun, log: Any) -> TableCounter:
     )
 
 
-def wait_for_changes(survey: TableCounter, table: str, plan: AgingPlan, *, ours: Collection[str]) -> None:
+def wait_for_changes(counter: TableCounter, table: str, plan: AgingPlan, *, ours: Collection[str]) -> None:
     """
     Wait until no job changes a table in the plan's intervals, for at most 1 h or until the deadline.
 
-    :param survey: Reads tables and counts.
+    :param counter: Reads tables and counts.
     :param table: Source or target of the plan.
     :param ours: Ids of jobs that this task submitted earlier.
     :raises PolarisGuardUnansweredError: The time is up.
     """
     place = WriteScope(table=table, intervals=plan.spans, partition=plan.granularity, is_append=False)
-    ConflictGuard(survey.hook, place, ours, limits=survey.limits, log=survey.log).wait(survey.poll_interval)
+    ConflictGuard(counter.hook, place, ours, limits=counter.limits, log=counter.log).wait(counter.poll_interval)
 
 
-def wait_for_readers(survey: TableCounter, table: str) -> None:
+def wait_for_readers(counter: TableCounter, table: str) -> None:
     """
     Wait until no job reads a table, with the same limit as for changes: Polaris deletes nothing from a table that is
     read.
@@ -55,20 +55,20 @@ def wait_for_readers(survey: TableCounter, table: str) -> None:
     The API can't list the readers of a table, so all active jobs are listed. The list doesn't contain the source of SQL
     jobs. Source: docs.imply.io/polaris/api-ingest-table.
 
-    :param survey: Reads tables and counts.
+    :param counter: Reads tables and counts.
     :param table: The table.
     :raises PolarisGuardUnansweredError: The time is up.
     """
-    start = survey.limits.clock.now()
-    end = survey.limits.deadline or start + CONFLICT_LIMIT
+    start = counter.limits.clock.now()
+    end = counter.limits.deadline or start + CONFLICT_LIMIT
     logged: list[str] = []
-    while readers := _readers(survey, table):
+    while readers := _readers(counter, table):
         names = [repr(job.job_id) for job in readers]
         if names != logged:
             logged = names
-            survey.log.info("Waiting, because table %r is read by Polaris job %s.", table, ", ".join(names[:5]))
-        if not survey.limits.sleep(survey.poll_interval * survey.limits.clock.jitter(), end):
-            waited = (survey.limits.clock.now() - start).total_seconds()
+            counter.log.info("Waiting, because table %r is read by Polaris job %s.", table, ", ".join(names[:5]))
+        if not counter.limits.sleep(counter.poll_interval * counter.limits.clock.jitter(), end):
+            waited = (counter.limits.clock.now() - start).total_seconds()
             raise PolarisGuardUnansweredError(
                 f"table {table!r} is still read by Polaris job {', '.join(names[:5])} after {waited:.0f} s, and "
                 "Polaris deletes nothing from a table that is read. Nothing was deleted. Check that job and cancel it "
@@ -76,8 +76,8 @@ def wait_for_readers(survey: TableCounter, table: str) -> None:
             )
 
 
-def _readers(survey: TableCounter, table: str) -> list[JobState]:
-    rows = survey.hook.iter_jobs(
+def _readers(counter: TableCounter, table: str) -> list[JobState]:
+    rows = counter.hook.iter_jobs(
         type=("batch",),
         execution_status=sorted(ACTIVE_STATUSES),
         sort_column="created_date_time",

@@ -76,12 +76,12 @@ class AgeOutPlanOperator(ReadOnlyTask):
         self.on_aged_target = on_aged_target
         self.copy_arguments = copy_arguments
 
-    def work(self, survey: TableCounter, context: Context) -> dict[str, Any]:
+    def work(self, counter: TableCounter, context: Context) -> dict[str, Any]:
         """Return the plan."""
         from airflow_provider_polaris.task_groups.age_out.planner import NothingToDo, Planner
 
         try:
-            plan = Planner(survey, self._request(context), self._copy(), context).plan()
+            plan = Planner(counter, self._request(context), self._copy(), context).plan()
         except NothingToDo as why:
             raise AirflowSkipException(str(why)) from None
         for window in plan.windows:

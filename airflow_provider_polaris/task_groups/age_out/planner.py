@@ -77,14 +77,16 @@ class Planner:
     """
     Plan one run.
 
-    :param survey: Reads tables and counts.
+    :param counter: Reads tables and counts.
     :param request: The arguments of the user.
     :param copy: Arguments of the copy, rendered.
     :param context: Airflow's context.
     """
 
-    def __init__(self, survey: TableCounter, request: AgeOutRequest, copy: Mapping[str, Any], context: Context) -> None:
-        self._survey = survey
+    def __init__(
+        self, counter: TableCounter, request: AgeOutRequest, copy: Mapping[str, Any], context: Context
+    ) -> None:
+        self._counter = counter
         self._request = request
         self._copy = copy
         self._context = context
@@ -97,14 +99,14 @@ class Planner:
         :raises PolarisSpecError: An argument of the group or of the copy is wrong.
         :raises PolarisGuardError: The data must not be aged; the message describes the fix.
         """
-        survey, request = self._survey, self._request
+        counter, request = self._counter, self._request
         if request.source == request.target:
             raise PolarisSpecError(
                 f"target_table {request.target!r} is also the source, so the copied rows would be deleted. Roll a "
                 "table up in place with PolarisTableToTableOperator alone, from a finer to a coarser "
                 "rollup_granularity."
             )
-        source, target = survey.source(request.source), survey.find(request.target)
+        source, target = counter.source(request.source), counter.find(request.target)
         partition = self._partition(source, target)
         window = aged_interval(request.run, request.age, partition)
         if window is None:
@@ -123,7 +125,7 @@ class Planner:
                 "already, or never existed. Nothing was changed."
             )
         if request.fails_on_stream:
-            check_streams(survey.hook, request.source, bounding_interval(list(counts)).end, survey.limits.clock.now())
+            check_streams(counter.hook, request.source, bounding_interval(list(counts)).end, counter.limits.clock.now())
         plan, counts = self._with_usable_way(plan, counts)
         plan = replace(plan, windows=make_windows(self._replaceable(plan, counts, window)))
         self._spec(list(plan.spans))  # check the final spec of the copy
@@ -138,7 +140,7 @@ class Planner:
     def _spec(self, spans: list[Interval]) -> BatchJobSpec:
         """Return the checked spec of the copy task."""
         arguments = TableToTableArguments.pick({**self._copy, "target_intervals": spans})
-        spec = parse_spec(build_spec(arguments, self._context, self._survey.hook, self._survey.log))
+        spec = parse_spec(build_spec(arguments, self._context, self._counter.hook, self._counter.log))
         assert isinstance(spec, BatchJobSpec)
         check_time_stays(spec)
         segments = (spec.context or {}).get("includeSegmentSource", "NONE")
@@ -172,14 +174,14 @@ class Planner:
 
     def _count(self, plan: AgingPlan, source: TableInfo, window: Interval) -> Counts:
         """Return the counts of the source in the window and in the oldest partitions before it."""
-        survey = self._survey
+        counter = self._counter
         words = plan.source_words
-        counts = survey.count(source, plan.source_sql(), plan.granularity, plan.context, words)
+        counts = counter.count(source, plan.source_sql(), plan.granularity, plan.context, words)
         if self._request.catch_up:
             sql = oldest_sql(
                 plan.source, plan.granularity, plan.way.source, window, self._request.catch_up, plan.filter
             )
-            counts = {**survey.count(source, sql, plan.granularity, plan.context, words), **counts}
+            counts = {**counter.count(source, sql, plan.granularity, plan.context, words), **counts}
         if len(counts) > _MOST_PARTITIONS:
             raise PolarisGuardError(
                 f"{len(counts):,} time partitions ({plan.granularity.value}) would be aged at once, but a job can "
@@ -202,12 +204,12 @@ class Planner:
 
         :raises PolarisGuardError: This is not proven for the run's own window.
         """
-        reasons = not_replaceable(self._survey, replace(plan, windows=make_windows(counts)), counts)
+        reasons = not_replaceable(self._counter, replace(plan, windows=make_windows(counts)), counts)
         own = [(bucket, why) for bucket, why in reasons.items() if window.contains(bucket)]
         if own:
             raise aged_before(plan.source, plan.target, own)
         for bucket, why in reasons.items():
-            self._survey.log.warning(
+            self._counter.log.warning(
                 "Left out of catch_up: %s. Table %r already has rows there: %s. Age it in a separate run, whose error "
                 "describes the fix.",
                 bucket,
@@ -224,7 +226,7 @@ class Planner:
 
     def _check_deletions(self, plan: AgingPlan, window: Interval) -> None:
         """Check deletions of earlier runs, which may have died before their own check."""
-        histories = TableHistories(self._survey.hook, plan.source, plan.target, plan.granularity)
+        histories = TableHistories(self._counter.hook, plan.source, plan.target, plan.granularity)
         for job in histories.deletions((window,), None):
             if job.state.created is None or job.state.completed is None:
                 continue
@@ -242,18 +244,18 @@ class Planner:
                 )
 
 
-def not_replaceable(survey: TableCounter, plan: AgingPlan, counts: Counts) -> dict[Interval, str]:
+def not_replaceable(counter: TableCounter, plan: AgingPlan, counts: Counts) -> dict[Interval, str]:
     """
     Return the time partitions whose target rows the source may not be able to reproduce, with the reasons.
 
-    :param survey: Reads tables and counts.
+    :param counter: Reads tables and counts.
     :param plan: The plan.
     :param counts: Counts of the source.
     """
     if plan.may_replace:
         return {}
-    there = survey.count_target(plan, plan.target_words)
-    histories = TableHistories(survey.hook, plan.source, plan.target, plan.granularity)
+    there = counter.count_target(plan, plan.target_words)
+    histories = TableHistories(counter.hook, plan.source, plan.target, plan.granularity)
     found = {}
     for bucket in sorted(set(counts) & set(there)):
         why = histories.replace_conflict(bucket, counts[bucket], there[bucket], by_partition=plan.way.by_partition)

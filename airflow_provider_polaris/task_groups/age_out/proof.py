@@ -32,14 +32,14 @@ class CopyProof:
     """
     Prove one copy.
 
-    :param survey: Reads tables and counts.
+    :param counter: Reads tables and counts.
     :param plan: The plan.
     :param job_id: The copy job.
     :param first_task: The task to clear to copy again.
     """
 
-    def __init__(self, survey: TableCounter, plan: AgingPlan, job_id: str, first_task: str) -> None:
-        self._survey = survey
+    def __init__(self, counter: TableCounter, plan: AgingPlan, job_id: str, first_task: str) -> None:
+        self._counter = counter
         self._plan = plan
         self._job_id = job_id
         self._again = f"Clear task {first_task!r} with its downstream tasks: it checks both tables and copies again."
@@ -57,7 +57,7 @@ class CopyProof:
         assert job.created is not None
         self._await_loading()
         source = self._compare(job)
-        histories = TableHistories(self._survey.hook, self._plan.source, self._plan.target, self._plan.granularity)
+        histories = TableHistories(self._counter.hook, self._plan.source, self._plan.target, self._plan.granularity)
         other = histories.other_writer(self._plan.spans, job.created, job.job_id)
         if other is not None:
             raise self._unproven(f"{other} changed table {self._plan.target!r} there after the copy was submitted")
@@ -80,7 +80,7 @@ class CopyProof:
         """Return the copy job, after checking that it matches the plan."""
         plan = self._plan
         try:
-            body = self._survey.hook.get_job(self._job_id)
+            body = self._counter.hook.get_job(self._job_id)
         except PolarisNotFoundError:
             raise self._unproven(f"Polaris no longer has copy job {self._job_id!r}") from None
         job = JobState.from_wire(body)
@@ -94,19 +94,19 @@ class CopyProof:
 
     def _await_loading(self) -> None:
         """Wait until the copied data can be queried."""
-        survey, name = self._survey, self._plan.target
-        end = survey.limits.limit(LOADING_LIMIT)
+        counter, name = self._counter, self._plan.target
+        end = counter.limits.limit(LOADING_LIMIT)
         is_logged = False
         while True:
-            table = survey.find(name)
+            table = counter.find(name)
             if table is None:
                 raise self._unproven(f"table {name!r} doesn't exist")
             if table.storage.availability != "unavailable":
                 return
             if not is_logged:
                 is_logged = True
-                survey.log.info("Waiting until table %r is available: the copied rows are being loaded.", name)
-            if not survey.limits.sleep(survey.poll_interval * survey.limits.clock.jitter(), end):
+                counter.log.info("Waiting until table %r is available: the copied rows are being loaded.", name)
+            if not counter.limits.sleep(counter.poll_interval * counter.limits.clock.jitter(), end):
                 raise PolarisGuardUnansweredError(
                     f"table {name!r} is still 'unavailable': not all copied rows are loaded, so they can't be counted. "
                     "Nothing was deleted. Check the table; a retry of this task waits again."
@@ -117,8 +117,8 @@ class CopyProof:
         wrong: str | None = ""
         for count in range(1, _MOST_COUNTS + 1):
             # Count the source last, so that new rows are detected.
-            target = self._survey.count_target(self._plan)
-            source = self._survey.count_source(self._plan)
+            target = self._counter.count_target(self._plan)
+            source = self._counter.count_source(self._plan)
             if not source:
                 raise AlreadyAged(
                     f"table {self._plan.source!r} no longer has rows in {format_intervals(self._plan.spans)}: it was "
@@ -127,8 +127,12 @@ class CopyProof:
             wrong, has_less = self._difference(job, source, target)
             if wrong is None:
                 return source
-            end = self._survey.limits.limit(LOADING_LIMIT)
-            if not has_less or count == _MOST_COUNTS or not self._survey.limits.sleep(self._survey.poll_interval, end):
+            end = self._counter.limits.limit(LOADING_LIMIT)
+            if (
+                not has_less
+                or count == _MOST_COUNTS
+                or not self._counter.limits.sleep(self._counter.poll_interval, end)
+            ):
                 break
         raise self._unproven(str(wrong))
 
@@ -143,7 +147,7 @@ class CopyProof:
             )
         if plan.way.by_partition:
             return self._difference_by_partition(source, target)
-        metrics = self._survey.hook.get_job_metrics(job.job_id)
+        metrics = self._counter.hook.get_job_metrics(job.job_id)
         pairs = (
             ("numRowsProcessed", plan.source, _rows(source)),
             ("numRowsPersisted", plan.target, _rows(target)),

@@ -35,7 +35,7 @@ class AgeOutProveOperator(ReadOnlyTask):
         self.job_id = job_id
         self.first_task = first_task
 
-    def work(self, survey: TableCounter, context: Context) -> dict[str, Any]:  # noqa: ARG002
+    def work(self, counter: TableCounter, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Return the proof."""
         from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
         from airflow_provider_polaris.runtime.arguments import as_text
@@ -43,7 +43,7 @@ class AgeOutProveOperator(ReadOnlyTask):
 
         plan = AgingPlan.from_json(self.plan, "plan")
         try:
-            proof = CopyProof(survey, plan, as_text(self.job_id, "job_id"), self.first_task).prove()
+            proof = CopyProof(counter, plan, as_text(self.job_id, "job_id"), self.first_task).prove()
         except AlreadyAged as why:
             raise AirflowSkipException(str(why)) from None
         for window in proof.windows:

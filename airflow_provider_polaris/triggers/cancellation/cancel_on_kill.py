@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError
 from airflow_provider_polaris.jobs.status.state import CancelResult
 from airflow_provider_polaris.jobs.status.statuses import TERMINAL_STATUSES, normalize_status
-from airflow_provider_polaris.triggers.cancellation.open_questions import (
-    MOST_QUESTIONS,
+from airflow_provider_polaris.triggers.cancellation.kill_check import (
+    MOST_CHECKS,
+    KillCheck,
     LogLine,
-    Question,
-    open_questions,
+    kill_checks,
 )
 from airflow_provider_polaris.triggers.cancellation.task_state import TaskKey, task_states
 from airflow_provider_polaris.triggers.polling.connection import is_unauthorized
@@ -89,15 +89,15 @@ def prepare_kill(ti: Any) -> None:
         task_states().warm_up(TaskKey.of(ti))
 
 
-def ask_why(
+def start_kill_check(
     ti: Any, job_id: str, canceler: Canceler, *, because: str, log: Any, seconds: float | None = None
-) -> Asking | None:
+) -> RunningKillCheck | None:
     """
-    Start to find out why a trigger was stopped. Cancel its job if the task no longer waits for it.
+    Start to check why a trigger was stopped. Cancel its job if the task no longer waits for it.
 
     Airflow stops a trigger when the task is marked or cleared, but also when the triggerer ends or loses the trigger to
     another one. The task's state distinguishes these cases. For a deferred task, its current job does. The check
-    continues after the trigger has ended. See :mod:`~airflow_provider_polaris.triggers.cancellation.open_questions`.
+    continues after the trigger has ended. See :mod:`~airflow_provider_polaris.triggers.cancellation.kill_check`.
     Returns immediately, never raises.
 
     :param ti: Task instance of the trigger.
@@ -106,70 +106,70 @@ def ask_why(
     :param because: The argument that requests the cancel, for the log.
     :param log: Logger of the task.
     :param seconds: Seconds until the task's deadline, if the job must continue after it; otherwise None.
-    :return: Input of :func:`attend`; None if the check can't start. The reason is logged.
+    :return: Input of :func:`await_kill_check`; None if the check can't start. The reason is logged.
     """
     if ti is None:
         log.warning("The trigger was stopped and Airflow gives no reason; Polaris job %r runs on.", job_id)
         return None
     try:
-        question = Question(TaskKey.of(ti), job_id, canceler.cancel, because, seconds)
+        check = KillCheck(TaskKey.of(ti), job_id, canceler.cancel, because, seconds)
     except Exception as error:  # an invalid task instance
         log.warning("Polaris job %r may not have been canceled: %r", job_id, error)
         return None
-    task = open_questions().open(question)
+    task = kill_checks().start(check)
     if task is None:
         log.warning(
             "The trigger was stopped, and the task's state is not polled: the limit of %d such checks is reached. "
             "Polaris job %r may run on; the next try or a clear of the task settles it.",
-            MOST_QUESTIONS,
+            MOST_CHECKS,
             job_id,
         )
         return None
-    return Asking(question, task)
+    return RunningKillCheck(check, task)
 
 
-class Asking(NamedTuple):
-    """An open question, and the task that returns its final log line."""
+class RunningKillCheck(NamedTuple):
+    """A check, and the task that returns its final log line."""
 
-    question: Question
+    check: KillCheck
     task: asyncio.Task[LogLine]
 
 
-async def attend(asking: Asking, log: Any) -> None:
+async def await_kill_check(running: RunningKillCheck, log: Any) -> None:
     """
-    Wait for the result of a question while Airflow lets the trigger wait, and log it. Without a result, log that the
-    question stays open.
+    Wait for the result of a check while Airflow lets the trigger wait, and log it. Without a result, log that the
+    check continues.
 
     Airflow 3.3 cancels a trigger again in each loop, so ``on_kill`` has 1 to 2 s. Source: TriggerRunner.cancel_triggers
     of 3.3.2.
 
-    :param asking: The question.
+    :param running: The check.
     :param log: Logger of the task.
     """
-    question, task = asking
-    question.is_attended = True
+    check, task = running
+    check.is_awaited = True
     try:
         await asyncio.wait([task], timeout=PROOF_SECONDS)
-        if question.is_proven:
+        if check.is_proven:
             await asyncio.wait([task], timeout=CANCEL_SECONDS)
     finally:
-        question.is_attended = False
+        check.is_awaited = False
         if not task.done():
-            _log_open(question, log)
+            _log_unfinished(check, log)
         elif not task.cancelled():
             line = task.result()
             log.log(line.level, "%s", line.text)
 
 
-def _log_open(question: Question, log: Any) -> None:
-    level = logging.WARNING if question.is_unanswered else logging.INFO
-    if question.is_proven:
+def _log_unfinished(check: KillCheck, log: Any) -> None:
+    level = logging.WARNING if check.is_unanswered else logging.INFO
+    if check.is_proven:
         log.log(
             level,
             "The task no longer waits for Polaris job %r, and the job is not canceled yet: %s. The triggerer keeps "
             "trying; its own log has the result. If the triggerer ends before, the job may run on.",
-            question.job_id,
-            question.last,
+            check.job_id,
+            check.last,
         )
     else:
         log.log(
@@ -177,6 +177,6 @@ def _log_open(question: Question, log: Any) -> None:
             "The trigger was stopped, and nothing proves yet that the task no longer waits for Polaris job %r: %s. The "
             "triggerer keeps polling, for at most 1 h, and cancels the job on proof; its own log has the result. "
             "If the triggerer ends before, the job may run on.",
-            question.job_id,
-            question.last,
+            check.job_id,
+            check.last,
         )

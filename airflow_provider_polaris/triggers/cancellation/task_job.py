@@ -26,16 +26,16 @@ async def job_of(key: TaskKey) -> str | None:
     :param key: The task instance.
     :raises NoAnswerError: Airflow gave no answer.
     """
-    ask = _ask_supervisor if AIRFLOW_VERSION >= (3, 0) else _ask_database
+    read = _job_from_supervisor if AIRFLOW_VERSION >= (3, 0) else _job_from_database
     try:
-        facts = await answer_within(JOB_SECONDS, ask(key))
+        facts = await answer_within(JOB_SECONDS, read(key))
     except Exception as error:
         raise NoAnswerError(f"Airflow could not return the job of the task: {error!r}") from error
     found = facts.get("id") if isinstance(facts, dict) else None
     return found if isinstance(found, str) else None
 
 
-async def _ask_supervisor(key: TaskKey) -> Any:
+async def _job_from_supervisor(key: TaskKey) -> Any:
     from airflow.sdk.execution_time import task_runner
     from airflow.sdk.execution_time.comms import GetXCom
 
@@ -43,7 +43,7 @@ async def _ask_supervisor(key: TaskKey) -> Any:
     return getattr(answer, "value", None)
 
 
-async def _ask_database(key: TaskKey) -> Any:
+async def _job_from_database(key: TaskKey) -> Any:
     from asgiref.sync import sync_to_async
 
     return await sync_to_async(_read_database)(key)

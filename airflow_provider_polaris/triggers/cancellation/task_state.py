@@ -64,7 +64,7 @@ class TaskStates:
 
     def __init__(self, query: Query) -> None:
         self._query = query
-        self._asking: list[tuple[TaskKey, asyncio.Future[str | None]]] = []
+        self._waiting: list[tuple[TaskKey, asyncio.Future[str | None]]] = []
         self._task: asyncio.Task[None] | None = None
         self._is_warm = False
 
@@ -75,7 +75,7 @@ class TaskStates:
         :param key: The task instance.
         :raises NoAnswerError: Airflow gave no answer, or doesn't list the task.
         """
-        return await self._ask(key)
+        return await self._request(key)
 
     def warm_up(self, key: TaskKey) -> None:
         """
@@ -90,11 +90,11 @@ class TaskStates:
         """
         if not self._is_warm:
             self._is_warm = True
-            self._ask(key).add_done_callback(asyncio.Future.exception)
+            self._request(key).add_done_callback(asyncio.Future.exception)
 
-    def _ask(self, key: TaskKey) -> asyncio.Future[str | None]:
+    def _request(self, key: TaskKey) -> asyncio.Future[str | None]:
         future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-        self._asking.append((key, future))
+        self._waiting.append((key, future))
         if self._task is None:
             # This task is never canceled, see SharedSettings.
             self._task = create_isolated_task(self._answer_all())
@@ -102,8 +102,8 @@ class TaskStates:
 
     async def _answer_all(self) -> None:
         try:
-            while self._asking:
-                batch, self._asking = self._asking, []
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
                 states, problem = await self._answer(sorted({key for key, _ in batch}))
                 for key, future in batch:
                     if future.done():
@@ -130,11 +130,11 @@ def task_states() -> TaskStates:
     """Return the shared state reader of the running event loop."""
     loop = asyncio.get_running_loop()
     if loop not in _BY_LOOP:
-        _BY_LOOP[loop] = TaskStates(ask_supervisor if AIRFLOW_VERSION >= (3, 0) else ask_database)
+        _BY_LOOP[loop] = TaskStates(states_from_supervisor if AIRFLOW_VERSION >= (3, 0) else states_from_database)
     return _BY_LOOP[loop]
 
 
-class Question(NamedTuple):
+class StateQuery(NamedTuple):
     """One request: all combinations of some runs and tasks of a DAG."""
 
     dag_id: str
@@ -143,7 +143,7 @@ class Question(NamedTuple):
     keys: list[TaskKey]
 
 
-def questions(keys: Sequence[TaskKey]) -> Iterator[Question]:
+def state_queries(keys: Sequence[TaskKey]) -> Iterator[StateQuery]:
     """
     Group tasks into requests; instances of a mapped task share one.
 
@@ -154,10 +154,10 @@ def questions(keys: Sequence[TaskKey]) -> Iterator[Question]:
         for start in range(0, len(pairs), _MOST_PAIRS):
             some = pairs[start : start + _MOST_PAIRS]
             runs, tasks = ({pair[index] for pair, _ in some} for index in (0, 1))
-            yield Question(dag_id, sorted(runs), sorted(tasks), [key for _, of_pair in some for key in of_pair])
+            yield StateQuery(dag_id, sorted(runs), sorted(tasks), [key for _, of_pair in some for key in of_pair])
 
 
-async def ask_supervisor(keys: Sequence[TaskKey]) -> States:
+async def states_from_supervisor(keys: Sequence[TaskKey]) -> States:
     """
     Read task states from Airflow 3 over the triggerer's own connection.
 
@@ -173,14 +173,14 @@ async def ask_supervisor(keys: Sequence[TaskKey]) -> States:
 
     states: States = {}
     problem: Exception | None = None
-    for question in questions(keys):
-        message = GetTaskStates(dag_id=question.dag_id, run_ids=question.run_ids, task_ids=question.task_ids)
+    for query in state_queries(keys):
+        message = GetTaskStates(dag_id=query.dag_id, run_ids=query.run_ids, task_ids=query.task_ids)
         try:
             answer: Any = await task_runner.SUPERVISOR_COMMS.asend(message)
         except Exception as error:
             problem = error
             continue
-        for key in question.keys:
+        for key in query.keys:
             of_run = answer.task_states.get(key.run_id, {})
             # Airflow's name of an instance of a mapped task.
             name = key.task_id if key.map_index < 0 else f"{key.task_id}_{key.map_index}"
@@ -191,7 +191,7 @@ async def ask_supervisor(keys: Sequence[TaskKey]) -> States:
     return states
 
 
-async def ask_database(keys: Sequence[TaskKey]) -> States:
+async def states_from_database(keys: Sequence[TaskKey]) -> States:
     """
     Read task states from the database of Airflow 2. Uses a daemon thread, which doesn't delay the exit.
 
@@ -222,11 +222,11 @@ def _read_database(keys: Sequence[TaskKey]) -> States:
     columns = (TaskInstance.dag_id, TaskInstance.run_id, TaskInstance.task_id, TaskInstance.map_index)
     states: States = {}
     with create_session() as session:
-        for question in questions(keys):
+        for query in state_queries(keys):
             rows = session.query(*columns, TaskInstance.state).filter(
-                TaskInstance.dag_id == question.dag_id,
-                TaskInstance.run_id.in_(question.run_ids),
-                TaskInstance.task_id.in_(question.task_ids),
+                TaskInstance.dag_id == query.dag_id,
+                TaskInstance.run_id.in_(query.run_ids),
+                TaskInstance.task_id.in_(query.task_ids),
             )
             states.update({TaskKey(*row[:4]): row[4] for row in rows})
     return states

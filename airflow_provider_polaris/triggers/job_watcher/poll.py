@@ -33,11 +33,11 @@ from airflow_provider_polaris.triggers.job_watcher.poll_lists import (
 from airflow_provider_polaris.triggers.job_watcher.poll_ownership import PollAbandonedError, PollOwnership
 from airflow_provider_polaris.triggers.job_watcher.poll_result import PollResult, PollTime, fail, is_for_all
 from airflow_provider_polaris.triggers.job_watcher.single_status import (
-    ask,
     brief_state,
     is_of_service,
     record_error,
     record_status,
+    request_status,
     unexpected_error,
 )
 from airflow_provider_polaris.triggers.job_watcher.waiter import Observation, Waiter
@@ -58,10 +58,10 @@ _FAILURES_IN_A_ROW: Final = 5
 def poll(
     client: PolarisClient,
     waiters: Sequence[Waiter],
-    memory: PollState,
+    poll_state: PollState,
     moment: PollTime,
     *,
-    turn: PollOwnership | None = None,
+    ownership: PollOwnership | None = None,
     apart: Collection[str] = (),
 ) -> PollResult:
     """
@@ -69,13 +69,13 @@ def poll(
 
     :param client: Client for the requests.
     :param waiters: Waiters that joined before the poll.
-    :param memory: State from the previous poll; updated in place.
+    :param poll_state: State from the previous poll; updated in place.
     :param moment: Time of this poll.
-    :param turn: Ownership of the poll state. The event loop takes it to end a poll that hangs in a request. The thread
-        then changes nothing more, and the loop uses the results up to that request.
+    :param ownership: Ownership of the poll state. The event loop takes it to end a poll that hangs in a request. The
+        thread then changes nothing more, and the loop uses the results up to that request.
     :param apart: Jobs that are requested separately. This poll only searches the lists for them.
     """
-    poll_run = _PollRun(client, waiters, memory, moment, turn or PollOwnership(), apart)
+    poll_run = _PollRun(client, waiters, poll_state, moment, ownership or PollOwnership(), apart)
     try:
         poll_run.run()
     except PollAbandonedError:
@@ -85,7 +85,7 @@ def poll(
     except Exception as error:
         # A bug in this package. Deliver what was found before, and let no waiter wait forever.
         poll_run.fail(unexpected_error("the poll for all waiting tasks failed", error))
-    return poll_run.findings
+    return poll_run.result
 
 
 class _PollRun:
@@ -93,18 +93,18 @@ class _PollRun:
         self,
         client: PolarisClient,
         waiters: Sequence[Waiter],
-        memory: PollState,
+        poll_state: PollState,
         moment: PollTime,
-        turn: PollOwnership,
+        ownership: PollOwnership,
         apart: Collection[str],
     ) -> None:
-        self.findings = turn.findings
+        self.result = ownership.result
         self._client = client
         self._waiters = waiters
-        self._memory = memory
+        self._poll_state = poll_state
         self._moment = moment
         self._now = moment.now
-        self._turn = turn
+        self._ownership = ownership
         self._apart = apart
         self._requests = 0
         self._failed: set[str] = set()
@@ -118,45 +118,45 @@ class _PollRun:
     def run(self) -> None:
         due = WaitersByJob(waiter for waiter in self._waiters if self._is_due(waiter))
         jobs = len(due)
-        if request_budget.asks_each(jobs, self._memory.list_pages or request_budget.pages_of(jobs)):
-            self._memory.expire_list_pages()
-            self._ask_all(due, jobs)
-        elif not self._memory.can_read_lists():
-            self._ask_all(due, request_budget.MOST_WITHOUT_LISTS)
+        if request_budget.requests_each_due(jobs, self._poll_state.list_pages or request_budget.pages_of(jobs)):
+            self._poll_state.expire_list_pages()
+            self._request_all(due, jobs)
+        elif not self._poll_state.can_read_lists():
+            self._request_all(due, request_budget.MOST_WITHOUT_LISTS)
         else:
             del due  # the lists cover all jobs; keeping both would double the memory
             self._read_lists()
         if request_budget.has_request_for_progress(len(self._waiters), jobs, self._requests):
-            self._memory.progress.ask(self._client, WaitersByJob(self._waiters), self.findings, self._turn)
+            self._poll_state.progress.request(self._client, WaitersByJob(self._waiters), self.result, self._ownership)
 
     def fail(self, error: PolarisError) -> None:
         """
         Record a failure for all waiters that are still due. Waiters with an answer from this poll are not affected.
         """
-        self._memory.resume_lists()  # the lists are not the cause
+        self._poll_state.resume_lists()  # the lists are not the cause
         others = (waiter for waiter in self._waiters if waiter.job_id not in self._failed)
         failed = fail((waiter for waiter in others if waiter.job_id not in self._apart), error, self._moment)
-        self.findings.failure = failed.failure
-        self.findings.news += failed.news
-        self.findings.record_retry_after(error)
+        self.result.failure = failed.failure
+        self.result.news += failed.news
+        self.result.record_retry_after(error)
 
     def _is_due(self, waiter: Waiter) -> bool:
         return waiter.job_id not in self._apart and is_due(waiter, self._now, self._moment.pace)
 
-    def _ask_all(self, groups: WaitersByJob, most: int) -> None:
+    def _request_all(self, groups: WaitersByJob, most: int) -> None:
         """Request at most this many jobs, those with the oldest request first, because any request may fail."""
         waiting = (group for group in groups if group[0].job_id not in self._apart)
         for group in sorted(waiting, key=lambda group: group[0].attempted)[:most]:
-            self._ask(group)
+            self._request_one(group)
 
-    def _ask(self, group: Group) -> None:
+    def _request_one(self, group: Group) -> None:
         """Request one job. An error of this job alone goes to its waiters; any other error is raised."""
         job_id = group[0].job_id
         for waiter in group:
             waiter.attempted = self._now
         self._requests += 1
-        with self._turn.request(job_id, is_status=True):
-            reply = ask(self._client, job_id, whole=any(waiter.wants_state for waiter in group))
+        with self._ownership.request(job_id, is_status=True):
+            reply = request_status(self._client, job_id, whole=any(waiter.needs_state for waiter in group))
         error = reply.error
         if error is None:
             self._answered()
@@ -169,13 +169,13 @@ class _PollRun:
             if self._in_a_row >= (_FAILURES_IN_A_ROW if self._has_answers else _FAILURES_OF_ALL):
                 raise error  # the job is not the cause
         self._failed.add(job_id)
-        self.findings.news += record_error(group, error)
+        self.result.news += record_error(group, error)
         self._suspect(job_id, error)
 
     def _answered(self) -> None:
         self._in_a_row, self._has_answers = 0, True
         for job_id in self._doubtful:
-            self.findings.suspects.setdefault(job_id, 0.0)
+            self.result.suspects.setdefault(job_id, 0.0)
         self._doubtful.clear()
 
     def _suspect(self, job_id: str, error: PolarisError) -> None:
@@ -185,31 +185,31 @@ class _PollRun:
             return
         wait = error.retry_after if isinstance(error, PolarisApiError) else None
         if wait or self._has_answers:
-            self.findings.suspects[job_id] = wait or 0.0
+            self.result.suspects[job_id] = wait or 0.0
         else:
             self._doubtful.append(job_id)
 
     def _record_status(self, group: Group, status: str, state: JobState | None) -> None:
         plain = self._plain.setdefault(status, Observation(status))
-        self.findings.news += record_status(group, status, state, self._now, plain=plain)
+        self.result.news += record_status(group, status, state, self._now, plain=plain)
 
     def _read_lists(self) -> None:
         """Look up all jobs in the lists and request a few of the missing ones; request more if lists fail."""
-        self.findings.has_read_lists = True
+        self.result.has_read_lists = True
         wanted = WaitersByJob(self._waiters)
         try:
             self._search_lists(wanted)
         except PolarisApiError as error:
-            self._memory.lists_refused = 400 <= error.status < 500 and not isinstance(error, CONNECTION_WIDE_ERRORS)
-            self.findings.record_retry_after(error, of_all=True)
+            self._poll_state.lists_refused = 400 <= error.status < 500 and not isinstance(error, CONNECTION_WIDE_ERRORS)
+            self.result.record_retry_after(error, of_all=True)
             raise
         except (PolarisTransportError, PolarisProtocolError):
             # The list is endless, malformed, or too slow. If single requests fail, too, that error is reported.
-            self._memory.skip_lists()
-            self._ask_all(wanted, request_budget.MOST_WITHOUT_LISTS)
+            self._poll_state.skip_lists()
+            self._request_all(wanted, request_budget.MOST_WITHOUT_LISTS)
             return
         self._has_answers = True
-        self._ask_all(wanted, request_budget.singles_left(self._requests))
+        self._request_all(wanted, request_budget.singles_left(self._requests))
         for group in wanted:
             for waiter in group:
                 waiter.unlisted = waiter.unlisted or waiter.asked == self._now
@@ -217,9 +217,9 @@ class _PollRun:
     def _search_lists(self, wanted: WaitersByJob) -> None:
         rows = self._find(wanted, self._list(ACTIVE, "ASC", request_budget.most_pages(len(self._waiters))))
         self._requests = request_budget.pages_of(rows)
-        self._memory.record_list_pages(self._requests)
+        self._poll_state.record_list_pages(self._requests)
         hinted = [group[0] for group in wanted if not group[0].unlisted]
-        if hinted and not request_budget.follows_each(len(wanted), self._requests):
+        if hinted and not request_budget.requests_each_missing(len(wanted), self._requests):
             self._search_ended(wanted, min(_creation(waiter, self._moment.today) for waiter in hinted))
 
     def _search_ended(self, wanted: WaitersByJob, oldest: float) -> None:
@@ -232,7 +232,7 @@ class _PollRun:
                 waiter.misses += 1
 
     def _list(self, statuses: Sequence[str], order: str, most_pages: int) -> Iterator[dict[str, Any]]:
-        whole = any(waiter.wants_state for waiter in self._waiters)
+        whole = any(waiter.needs_state for waiter in self._waiters)
         return list_jobs(self._client, statuses, order, most_pages, whole=whole)
 
     def _find(
@@ -267,7 +267,7 @@ class _PollRun:
         """
         count = DATE_EVERY
         while count == DATE_EVERY:
-            with self._turn.request():
+            with self._ownership.request():
                 some = list(islice(rows, DATE_EVERY))
             count = len(some)
             yield from some
@@ -277,7 +277,7 @@ class _PollRun:
             waiter.unlisted = False
             if waiter.created is None:
                 waiter.created = created_at(row)
-        state = brief_state(row) if any(waiter.wants_state for waiter in group) else None
+        state = brief_state(row) if any(waiter.needs_state for waiter in group) else None
         self._record_status(group, status, state)
 
 

@@ -65,7 +65,7 @@ class PollLoop:
         self._changed = changed
         self._poll = poll
         self._schedule = PollSchedule(tools.rng)
-        self._memory = PollState()
+        self._poll_state = PollState()
         self._poll_thread = PollThread(
             partial(tools.threads, "polaris-poll", most=1, stay=True, retry_budget=POLL_RETRIES)
         )
@@ -84,14 +84,14 @@ class PollLoop:
         pace = await wait_for_next_poll(self._schedule, self._changed, shortest)
         began = loop.time()
         self._replies = []
-        findings = await self._tick(pace)
-        self._schedule.record_poll(began, loop.time(), failed=findings.has_failures, hold=findings.hold)
-        await _spread(findings.news)
+        result = await self._tick(pace)
+        self._schedule.record_poll(began, loop.time(), failed=result.has_failures, hold=result.hold)
+        await _spread(result.news)
         replies, self._replies = self._replies, None
         for reply, asked in replies:
             self._take_reply(reply, asked)
-        if findings.hold is None:
-            self._apart.ask(self._waiters, pace)
+        if result.hold is None:
+            self._apart.request(self._waiters, pace)
 
     def close(self) -> None:
         """Stop waiting for answers."""
@@ -105,12 +105,12 @@ class PollLoop:
         waiters = list(self._waiters)
         try:
             settings = await self._settings.get()
-            findings = await self._run(settings, waiters, moment)
-            if findings.is_unauthorized and (newer := await self._settings.get_newer(settings)) is not None:
-                answered = [news for news in findings.news if news[1].error is None]
-                findings = await self._run(newer, waiters, moment)
-                findings.news = answered + findings.news
-            return findings
+            result = await self._run(settings, waiters, moment)
+            if result.is_unauthorized and (newer := await self._settings.get_newer(settings)) is not None:
+                answered = [news for news in result.news if news[1].error is None]
+                result = await self._run(newer, waiters, moment)
+                result.news = answered + result.news
+            return result
         except PolarisError as error:
             return fail(waiters, error, moment)
         except Exception as error:
@@ -120,34 +120,34 @@ class PollLoop:
         """Run a poll. If a request hangs, abandon it, deliver the results so far, and continue the poll."""
         failed: set[str] = set()
         while True:
-            turn = PollOwnership()
+            ownership = PollOwnership()
             apart = self._apart.jobs | failed
-            work = partial(self._poll, waiters=waiters, memory=self._memory, moment=moment, apart=apart)
-            findings = await self._poll_thread.run(settings, work, turn)
+            work = partial(self._poll, waiters=waiters, poll_state=self._poll_state, moment=moment, apart=apart)
+            result = await self._poll_thread.run(settings, work, ownership)
             is_over = True
-            if findings is None:
-                findings = turn.findings
-                is_over = self._leave_behind(turn, moment)
-            for job_id, wait in findings.suspects.items():
+            if result is None:
+                result = ownership.result
+                is_over = self._abandon_request(ownership, moment)
+            for job_id, wait in result.suspects.items():
                 self._apart.add(job_id, moment.now, wait)
-            findings.has_reported_failures = bool(failed)
+            result.has_reported_failures = bool(failed)
             if is_over:
-                return findings
-            failed |= {waiter.job_id for waiter, observation in findings.news if observation.error is not None}
-            await _spread(findings.news)
+                return result
+            failed |= {waiter.job_id for waiter, observation in result.news if observation.error is not None}
+            await _spread(result.news)
 
-    def _leave_behind(self, turn: PollOwnership, moment: PollTime) -> bool:
+    def _abandon_request(self, ownership: PollOwnership, moment: PollTime) -> bool:
         """Abandon a request that hangs. Return whether the poll is over."""
-        if turn.job_id is None:
-            self._memory.skip_lists()
+        if ownership.job_id is None:
+            self._poll_state.skip_lists()
             return False
-        if turn.is_status:
-            self._apart.add(turn.job_id, moment.now)
+        if ownership.is_status:
+            self._apart.add(ownership.job_id, moment.now)
             for waiter in self._waiters:
-                if waiter.job_id == turn.job_id:
+                if waiter.job_id == ownership.job_id:
                     waiter.attempted = float("-inf")  # no answer yet, so request it at once
-            self._apart.ask(self._waiters, moment.pace)
-        return not turn.is_status or turn.findings.has_read_lists
+            self._apart.request(self._waiters, moment.pace)
+        return not ownership.is_status or ownership.result.has_read_lists
 
     def _take_reply(self, reply: Reply, asked: float) -> None:
         """Deliver the reply to a separate request; during a poll, keep it until the poll ends."""

@@ -24,7 +24,7 @@ class PollOwnership:
 
     def __init__(self) -> None:
         #: Results of the poll so far.
-        self.findings = PollResult()
+        self.result = PollResult()
         #: Number of requests so far.
         self.number = 0
         #: The job of the current request; None for a list.

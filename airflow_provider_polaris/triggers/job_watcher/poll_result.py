@@ -88,11 +88,11 @@ def fail(waiters: Iterable[Waiter], error: PolarisError, moment: PollTime) -> Po
     :param moment: Time of this poll.
     """
     error = shorten_error(error)
-    findings = PollResult(failure=error)
-    findings.record_retry_after(error)
+    result = PollResult(failure=error)
+    result.record_retry_after(error)
     observation = Observation(error=error)
     for waiter in waiters:
         if is_due(waiter, moment.now, moment.pace):
             waiter.failing = True
-            findings.news.append((waiter, observation))
-    return findings
+            result.news.append((waiter, observation))
+    return result

@@ -24,7 +24,7 @@ CHECK_SECONDS: Final = 1.0
 #: Maximum duration of a poll in seconds. Twelve pages of a list take a few seconds in total.
 POLL_SECONDS: Final = 120.0
 #: Maximum number of abandoned threads. At this limit, a poll waits for its requests.
-MOST_LEFT: Final = 8
+MOST_ABANDONED: Final = 8
 
 
 class PollThread:
@@ -37,29 +37,29 @@ class PollThread:
     def __init__(self, make_threads: Callable[[], ClientThreads]) -> None:
         self._make_threads = make_threads
         self._threads = make_threads()
-        self._left: set[asyncio.Task[Any]] = set()
+        self._abandoned: set[asyncio.Task[Any]] = set()
 
     async def run(
-        self, settings: ClientSettings, work: Callable[..., PollResult], turn: PollOwnership
+        self, settings: ClientSettings, work: Callable[..., PollResult], ownership: PollOwnership
     ) -> PollResult | None:
         """
         Run a poll.
 
         :param settings: Settings for the client.
-        :param work: Called with the client and ``turn``.
-        :param turn: Ownership of this poll.
-        :return: The result. None if a request hangs: the caller now owns ``turn`` and its results so far.
+        :param work: Called with the client and ``ownership``.
+        :param ownership: Ownership of this poll.
+        :return: The result. None if a request hangs: the caller now owns ``ownership`` and its results so far.
         """
         loop = asyncio.get_running_loop()
-        call = loop.create_task(self._threads.call(settings, partial(work, turn=turn)))
+        call = loop.create_task(self._threads.call(settings, partial(work, ownership=ownership)))
         end = loop.time() + POLL_SECONDS
         number = 0
         try:
             while not (await asyncio.wait([call], timeout=CHECK_SECONDS))[0]:
-                is_stuck = turn.job_id is not None and turn.number == number
-                number = turn.number
-                if (is_stuck or loop.time() >= end) and len(self._left) < MOST_LEFT and turn.take_away():
-                    self._leave(call)
+                is_stuck = ownership.job_id is not None and ownership.number == number
+                number = ownership.number
+                if (is_stuck or loop.time() >= end) and len(self._abandoned) < MOST_ABANDONED and ownership.take_away():
+                    self._abandon(call)
                     return None
         except asyncio.CancelledError:
             call.cancel()
@@ -69,16 +69,16 @@ class PollThread:
     def close(self) -> None:
         """Stop waiting for all threads."""
         self._threads.close()
-        for call in self._left:
+        for call in self._abandoned:
             call.cancel()
 
-    def _leave(self, call: asyncio.Task[Any]) -> None:
-        self._left.add(call)
+    def _abandon(self, call: asyncio.Task[Any]) -> None:
+        self._abandoned.add(call)
         call.add_done_callback(self._returned)
         self._threads.close()
         self._threads = self._make_threads()
 
     def _returned(self, call: asyncio.Task[Any]) -> None:
-        self._left.discard(call)
+        self._abandoned.discard(call)
         if not call.cancelled():
             call.exception()  # mark it as retrieved

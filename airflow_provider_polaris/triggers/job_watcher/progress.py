@@ -49,15 +49,17 @@ class ProgressPoller:
         #: Polls to skip because a request hung.
         self._rest = 0
 
-    def ask(self, client: PolarisClient, groups: WaitersByJob, findings: PollResult, turn: PollOwnership) -> None:
+    def request(
+        self, client: PolarisClient, groups: WaitersByJob, result: PollResult, ownership: PollOwnership
+    ) -> None:
         """
         Request the progress of one running job, if one is due.
 
         :param client: Client for the request.
         :param groups: All waiters. State of other jobs is discarded.
-        :param findings: Receives the progress.
-        :param turn: Ownership of the poll. If the loop takes it because the request hangs, this job isn't requested
-            again, and no other job for 32 polls.
+        :param result: Receives the progress.
+        :param ownership: Ownership of the poll. If the loop takes it because the request hangs, this job isn't
+            requested again, and no other job for 32 polls.
         :raises PollAbandonedError: The loop has taken the ownership.
         """
         self._jobs = {group[0].job_id: self._jobs.get(group[0].job_id) or _Known() for group in groups}
@@ -69,19 +71,19 @@ class ProgressPoller:
             return
         group = min(running, key=lambda group: self._known(group).rest)
         if self._known(group).rest < 0:
-            self._ask(client, group, findings, turn)
+            self._request_one(client, group, result, ownership)
 
     def _known(self, group: Group) -> _Known:
         return self._jobs[group[0].job_id]
 
-    def _ask(self, client: PolarisClient, group: Group, findings: PollResult, turn: PollOwnership) -> None:
+    def _request_one(self, client: PolarisClient, group: Group, result: PollResult, ownership: PollOwnership) -> None:
         known = self._known(group)
         known.has_progress, self._rest = False, _LONGEST_REST
-        with turn.request(group[0].job_id):
+        with ownership.request(group[0].job_id):
             done, error = _progress(client, group[0].job_id)
         self._rest = 0
         if error is not None:
-            findings.record_retry_after(error)
+            result.record_retry_after(error)
             done = known.percent / 100
         if done is None:
             return
@@ -92,7 +94,7 @@ class ProgressPoller:
         known.rest = known.step - 1
         if percent != known.percent:
             known.percent = percent
-            findings.news += [(waiter, Observation(progress=done)) for waiter in group]
+            result.news += [(waiter, Observation(progress=done)) for waiter in group]
 
 
 def _progress(client: PolarisClient, job_id: str) -> tuple[float | None, PolarisError | None]:

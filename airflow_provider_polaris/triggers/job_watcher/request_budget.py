@@ -61,7 +61,7 @@ def rows_of(pages: int) -> int:
     return PAGE_ROWS + (pages - 1) * (PAGE_ROWS - OVERLAP)
 
 
-def asks_each(jobs: int, list_pages: int) -> bool:
+def requests_each_due(jobs: int, list_pages: int) -> bool:
     """
     Return whether requesting each job takes fewer requests than reading lists.
 
@@ -71,7 +71,7 @@ def asks_each(jobs: int, list_pages: int) -> bool:
     return jobs <= max(FEW, list_pages + 1)
 
 
-def follows_each(missing: int, pages_read: int) -> bool:
+def requests_each_missing(missing: int, pages_read: int) -> bool:
     """
     Return whether to request each job that is missing from the active list, instead of reading the ended list.
 

@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError, PolarisTransportError
 from airflow_provider_polaris.triggers.job_watcher.poll_thread import CHECK_SECONDS
-from airflow_provider_polaris.triggers.job_watcher.single_status import Reply, ask, is_of_service, unexpected_error
+from airflow_provider_polaris.triggers.job_watcher.single_status import (
+    Reply,
+    is_of_service,
+    request_status,
+    unexpected_error,
+)
 from airflow_provider_polaris.triggers.job_watcher.waiters_by_job import WaitersByJob
 from airflow_provider_polaris.triggers.polling.schedule import LONGEST_HOLD, is_due
 
@@ -74,7 +79,7 @@ class SeparateJobs:
         """
         self._jobs[job_id] = since + (min(wait, LONGEST_HOLD) + self._rng.uniform(0.0, 1.0) if wait else 0.0)
 
-    def ask(self, waiters: Iterable[Waiter], pace: float) -> None:
+    def request(self, waiters: Iterable[Waiter], pace: float) -> None:
         """
         Start a request for each due job, and remove jobs without a waiter.
 
@@ -93,17 +98,17 @@ class SeparateJobs:
             if job_id in self._requests:
                 self._report_overdue(job_id, now)
             elif any(is_due(waiter, now, pace) and now - waiter.attempted > _SAME_TICK * pace for waiter in group):
-                whole = any(waiter.wants_state for waiter in group)
+                whole = any(waiter.needs_state for waiter in group)
                 for waiter in group:
                     waiter.attempted = now
-                self._requests[job_id] = loop.create_task(self._ask(job_id, self._jobs[job_id], whole=whole))
+                self._requests[job_id] = loop.create_task(self._request(job_id, self._jobs[job_id], whole=whole))
 
     def stop(self) -> None:
         """Stop waiting for answers."""
         for request in self._requests.values():
             request.cancel()
 
-    async def _ask(self, job_id: str, at: float, *, whole: bool) -> None:
+    async def _request(self, job_id: str, at: float, *, whole: bool) -> None:
         loop = asyncio.get_running_loop()
         try:
             await asyncio.sleep(max(0.0, at - loop.time()))
@@ -140,7 +145,7 @@ class SeparateJobs:
 
 
 def _work(client: PolarisClient, job_id: str, *, whole: bool) -> Reply:
-    reply = ask(client, job_id, whole=whole)
+    reply = request_status(client, job_id, whole=whole)
     if reply.error is not None:
         raise reply.error
     return reply

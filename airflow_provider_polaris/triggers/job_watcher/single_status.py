@@ -2,7 +2,7 @@
 """
 Request the status of one job, and record the answer for its waiters.
 
-:func:`ask` runs in a thread. It shortens all texts, so that the event loop never formats a long one.
+:func:`request_status` runs in a thread. It shortens all texts, so that the event loop never formats a long one.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Reply(NamedTuple):
     error: PolarisError | None = None
 
 
-def ask(client: PolarisClient, job_id: str, *, whole: bool) -> Reply:
+def request_status(client: PolarisClient, job_id: str, *, whole: bool) -> Reply:
     """
     Request the status of a job. Errors are returned in the reply, also those of code that parses the answer.
 
@@ -116,14 +116,14 @@ def record_status(
     for waiter in group:
         waiter.asked = asked
         waiter.misses = 0
-        wanted = state if waiter.wants_state else None
+        wanted = state if waiter.needs_state else None
         if status == waiter.status and not waiter.failing and wanted is None and is_known_status(status):
             continue
         waiter.status, waiter.failing = status, False
         if wanted is None:
             yield waiter, plain or Observation(status)
         else:
-            waiter.wants_state = False
+            waiter.needs_state = False
             yield waiter, Observation(status, state=wanted)
 
 

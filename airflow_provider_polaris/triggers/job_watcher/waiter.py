@@ -61,10 +61,10 @@ class Waiter:
         "interval",
         "job_id",
         "misses",
+        "needs_state",
         "started",
         "status",
         "unlisted",
-        "wants_state",
     )
 
     def __init__(self, job_id: str, interval: float, started: float, owner: WaiterOwner) -> None:
@@ -72,7 +72,7 @@ class Waiter:
         self.interval = interval
         self.started = started
         #: Set by the trigger to request the whole state in the next poll.
-        self.wants_state = False
+        self.needs_state = False
         #: Unconditional wake-up time on the event loop's clock; None for none.
         self.alarm: float | None = None
         self._owner = owner

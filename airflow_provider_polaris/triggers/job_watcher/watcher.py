@@ -112,7 +112,7 @@ class Watcher:
         """
         return await self._call(partial(cancel, job_id=job_id))
 
-    async def look(self, job_id: str) -> CancelResult:
+    async def fetch_status(self, job_id: str) -> CancelResult:
         """
         Request the status of a job immediately. Failures are in the result.
 

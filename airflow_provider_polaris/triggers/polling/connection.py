@@ -37,7 +37,7 @@ def create_isolated_task(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     return contextvars.Context().run(asyncio.get_running_loop().create_task, coroutine)
 
 
-async def answer_within(seconds: float, asking: Coroutine[Any, Any, T]) -> T:
+async def answer_within(seconds: float, request: Coroutine[Any, Any, T]) -> T:
     """
     Send a request to Airflow, and wait for the answer for a limited time.
 
@@ -45,11 +45,11 @@ async def answer_within(seconds: float, asking: Coroutine[Any, Any, T]) -> T:
     triggerer, because the next request reads its answer. Source: TriggerCommsDecoder.asend of 3.1.8.
 
     :param seconds: The time limit.
-    :param asking: The request. After the limit it continues in its own context, and its answer is dropped.
+    :param request: The request. After the limit it continues in its own context, and its answer is dropped.
     :raises TimeoutError: Airflow gave no answer in time, or lost the connection to the triggerer.
     :raises Exception: The request failed.
     """
-    task = create_isolated_task(asking)
+    task = create_isolated_task(request)
     task.add_done_callback(_retrieve)
     await asyncio.wait([task], timeout=seconds)
     if not task.done() or task.cancelled():

@@ -76,18 +76,18 @@ def _accessors(store: Any) -> list[Any]:
     return several or [store]
 
 
-async def _answer(question: Awaitable[T], seconds: float) -> T:
+async def _answer(request: Awaitable[T], seconds: float) -> T:
     # A separate task that is never canceled, see SharedSettings.
-    asking = create_isolated_task(_await(question))
-    asking.add_done_callback(lambda task: task.cancelled() or task.exception())  # the caller may be gone
-    await asyncio.wait([asking], timeout=seconds)
-    if not asking.done():
+    answer = create_isolated_task(_await(request))
+    answer.add_done_callback(lambda task: task.cancelled() or task.exception())  # the caller may be gone
+    await asyncio.wait([answer], timeout=seconds)
+    if not answer.done():
         raise PolarisTransportError(f"Airflow gave no answer about the asset's state within {seconds:g} s.")
-    if asking.cancelled() or (error := asking.exception()) is not None:
-        cause = "it was canceled" if asking.cancelled() else repr(error)
+    if answer.cancelled() or (error := answer.exception()) is not None:
+        cause = "it was canceled" if answer.cancelled() else repr(error)
         raise PolarisTransportError(f"Airflow can't read or write the asset's state: {cause}.")
-    return asking.result()
+    return answer.result()
 
 
-async def _await(question: Awaitable[T]) -> T:
-    return await question
+async def _await(request: Awaitable[T]) -> T:
+    return await request

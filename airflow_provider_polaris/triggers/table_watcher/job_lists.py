@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 #: Type of the job that deletes rows.
 DELETING_TYPE: Final = "delete_data"
 #: Maximum number of jobs that each poll requests one by one; the next poll continues.
-MOST_ASKED: Final = 20
+MOST_REQUESTED: Final = 20
 
 _TYPES: Final = tuple(sorted({*WRITING_TYPES, DELETING_TYPE}))
 _ACTIVE: Final = tuple(sorted(ACTIVE_STATUSES))
@@ -76,14 +76,14 @@ def read_snapshot(client: PolarisClient, *, number: int, since: datetime | None,
     return JobListSnapshot(number, project, active, tuple(completed), None)
 
 
-def ask(
+def request_jobs(
     client: PolarisClient, job_ids: Iterable[str], *, last: Collection[str] = ()
 ) -> tuple[dict[str, JobState | None], set[str]]:
     """
     Request jobs one by one.
 
     :param client: Client for the requests.
-    :param job_ids: The jobs; at most :data:`MOST_ASKED` are requested.
+    :param job_ids: The jobs; at most :data:`MOST_REQUESTED` are requested.
     :param last: Jobs without an answer so far; they are requested last.
     :return: Jobs by id, None for a job that Polaris doesn't have; and the ids of failed requests. Jobs that were not
         requested are in neither.
@@ -91,7 +91,7 @@ def ask(
     answers: dict[str, JobState | None] = {}
     failed: set[str] = set()
     in_a_row = 0
-    for job_id in sorted(job_ids, key=lambda job_id: (job_id in last, job_id))[:MOST_ASKED]:
+    for job_id in sorted(job_ids, key=lambda job_id: (job_id in last, job_id))[:MOST_REQUESTED]:
         try:
             answers[job_id] = JobState.from_wire(client.get_job(job_id))
         except PolarisNotFoundError:
@@ -162,5 +162,5 @@ def _states(rows: Iterator[dict[str, Any]]) -> Iterator[JobState]:
 
 def _intervals(client: PolarisClient, job: JobState) -> list[str] | None:
     found = written_intervals(client.get_job(job.job_id), is_whole=True) or ()
-    told = [each.to_wire() for each in found if each != Interval.ETERNITY]
-    return told if 0 < len(told) <= _MOST_INTERVALS else None
+    shown = [each.to_wire() for each in found if each != Interval.ETERNITY]
+    return shown if 0 < len(shown) <= _MOST_INTERVALS else None

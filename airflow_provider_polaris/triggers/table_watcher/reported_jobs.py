@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisProtocolError
 from airflow_provider_polaris.triggers.table_watcher.cursor import Cursor, JobListSnapshot, JobSelection
 from airflow_provider_polaris.triggers.table_watcher.cursor_store import CursorStore
-from airflow_provider_polaris.triggers.table_watcher.job_lists import ask
+from airflow_provider_polaris.triggers.table_watcher.job_lists import request_jobs
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.jobs.status.state import JobState
@@ -61,7 +61,7 @@ class ReportedJobs:
         self._watch.needs[self] = self._cursor.need
         if not self._cursor.is_reached_by(snapshot):
             return []  # it was read before the watch got this requirement
-        answers = await self._ask(self._cursor.missing(snapshot))
+        answers = await self._request_missing(self._cursor.missing(snapshot))
         news = self._cursor.news(snapshot, self._interest, answers)
         self._cursor = self._cursor.moved(snapshot, self._interest, answers)
         self._watch.needs[self] = self._cursor.need
@@ -111,14 +111,14 @@ class ReportedJobs:
             "nothing."
         )
 
-    async def _ask(self, missing: frozenset[str]) -> Mapping[str, JobState | None]:
+    async def _request_missing(self, missing: frozenset[str]) -> Mapping[str, JobState | None]:
         """Request the jobs that a snapshot lacks. Jobs without an answer are requested less often."""
         self._rests = {job_id: (left - 1, step) for job_id, (left, step) in self._rests.items() if job_id in missing}
         due = {job_id for job_id in missing if self._rests.get(job_id, (0, 1))[0] <= 0}
         if not due:
             return {}
         try:
-            answers, failed = await self._watch.call(partial(ask, job_ids=due, last=frozenset(self._rests)))
+            answers, failed = await self._watch.call(partial(request_jobs, job_ids=due, last=frozenset(self._rests)))
         except PolarisError:
             return {}  # the next snapshot requests them again
         for job_id in failed:

@@ -122,11 +122,13 @@ def test_get_retry_is_logged_once_a_wait(
 ) -> None:
     """Each wait is logged with its reason and length."""
     caplog.set_level(logging.INFO, logger="airflow_provider_polaris")
-    server.answer(Reply(503), Reply(act="drop"), RUNNING)
+    page = Reply(404, body=b"<html><title>Sign in</title></html>", headers={"Content-Type": "text/html"})
+    server.answer(Reply(503), Reply(act="drop"), page, RUNNING)
     client.get_job_status("j1")
     assert caplog.messages == [
         f"GET {STATUS} answered 503; attempt 2 follows in 0.5 s",
         f"GET {STATUS} got no answer (connection broken); attempt 3 follows in 1.0 s",
+        f"GET {STATUS} answered 404, but not in the service's format; attempt 4 follows in 2.0 s",
     ]
 
 

@@ -150,7 +150,7 @@ def test_table_page_says_which_part_is_precached_and_whether_it_is_available(koa
     koalas.control("PATCH", "/tables/Koalas Source", {"loadSeconds": 30, "availability": "unavailable"})
     details = card(show(koalas, "/tables/Koalas%20Source"), "Details")
     assert '<span class="badge unavailable">unavailable</span>' in details
-    assert "0 bytes precached" in details
+    assert "0 Bytes precached" in details
 
 
 def test_pages_of_an_empty_emulator_say_so(api, show) -> None:

@@ -31,15 +31,15 @@ POSTS = [
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "The body is not valid JSON: Expecting value at line 1 column 1."),
-        (b'{"type": "batch",\n "so', "The body is not valid JSON: Unterminated string starting at at line 2 column 2."),
+        (b"", "The body is not valid JSON: EOF while parsing a value at line 1 column 0."),
+        (b'{"type": "batch",\n "so', "The body is not valid JSON: EOF while parsing a string at line 2 column 4."),
         (b"[1]", "The body must be a JSON object, not 'list'."),
         (b"null", "The body must be a JSON object, not 'NoneType'."),
-        (b'{"a": NaN}', "The body is not valid JSON: NaN is not a JSON number."),
-        (b'{"a": "\\ud800"}', "The body is not valid JSON: it has text that is not Unicode."),
-        (b'{"a": "\xff"}', "The body is not valid JSON: it has text that is not Unicode."),
-        (b"[" * 100_000, "The body is nested too deeply."),
-        (b'{"a": ' + b"9" * 5000 + b"}", None),
+        (b'{"a": NaN}', "The body is not valid JSON: expected value at line 1 column 7."),
+        (b'{"a": "\\ud800"}', "The body is not valid JSON: unexpected end of hex escape at line 1 column 14."),
+        (b'{"a": "\xff"}', "The body is not valid JSON: invalid unicode code point at line 1 column 8."),
+        (b"[" * 100_000, "The body is not valid JSON: recursion limit exceeded at line 1 column 202."),
+        (b'{"a": ' + b"9" * 5000 + b"}", "The body is not valid JSON: number out of range at line 1 column 4308."),
     ],
 )
 def test_body_that_is_no_json_object_is_refused(api, method, path, content, message) -> None:
@@ -47,7 +47,7 @@ def test_body_that_is_no_json_object_is_refused(api, method, path, content, mess
     before = api.state()
     status, answer = api.call(method, path, content=content, headers=JSON)
     assert (status, answer["code"]) == (400, "BadRequest")
-    assert message in (None, answer["message"])
+    assert answer["message"] == message
     assert api.state() == before
 
 

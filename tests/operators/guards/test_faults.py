@@ -191,12 +191,12 @@ def test_project_without_asynchronous_sql_is_not_the_users() -> None:
 def test_column_tells_which_of_several_arguments_is_wrong() -> None:
     """Only the argument with the column is named; all of them if the text names no column."""
     words = {"filter_expression": '"ctiy" = 1', "the mapping of '__time'": '"tmie"'}
-    named = QueryRefusal("Column 'tmie' not found in any table", True).of_words(words, TABLE, "")
+    named = QueryRefusal("Column 'tmie' not found in any table", True).argument_error(words, TABLE, "")
     assert str(named) == (
         "the mapping of '__time' doesn't work on table 'Raw': Polaris reports \"Column 'tmie' not found in any "
         'table". Its value is \'"tmie"\'. Correct it: a retry would get the same answer.'
     )
-    unnamed = QueryRefusal("", True).of_words(words, TABLE, "")
+    unnamed = QueryRefusal("", True).argument_error(words, TABLE, "")
     assert str(unnamed) == (
         "filter_expression or the mapping of '__time' doesn't work on table 'Raw': Polaris reports that the query is "
         "wrong. filter_expression is '\"ctiy\" = 1'; the mapping of '__time' is '\"tmie\"'. Correct it: a retry would "

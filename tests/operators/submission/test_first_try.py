@@ -33,7 +33,7 @@ def test_submit_all_is_well_makes_one_request(
     assert task.wire.asked == ["POST"]
     assert submitted.outcome == "submitted"
     assert submitted.job.job_id == polaris.jobs[0].id == task.kill.job_id
-    assert not submitted.is_finished
+    assert not submitted.job.is_terminal
 
 
 def test_submit_adds_the_marker_and_nothing_else(task: Task, polaris: Polaris) -> None:

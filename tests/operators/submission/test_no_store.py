@@ -24,7 +24,7 @@ def test_retry_finds_the_job_by_its_marker(end: str, mode: str, old_task: Task, 
     if end == "completed":
         polaris.finish()
     submitted = old_task.retry().submit(polaris.spec(mode))
-    assert (submitted.outcome, submitted.is_finished) == ("adopted", end == "completed")
+    assert (submitted.outcome, submitted.job.is_terminal) == ("adopted", end == "completed")
     assert polaris.rows() == 3
 
 

@@ -17,7 +17,7 @@ def test_retry_job_active_resumes_it(mode: str, task: Task, polaris: Polaris) ->
     """The job of the previous try is running, and the next try waits for it."""
     job_id = task.submit(polaris.spec(mode)).job.job_id
     submitted = task.retry().submit(polaris.spec(mode))
-    assert (submitted.outcome, submitted.job.job_id, submitted.is_finished) == ("resumed", job_id, False)
+    assert (submitted.outcome, submitted.job.job_id, submitted.job.is_terminal) == ("resumed", job_id, False)
     assert task.wire.asked == ["describe"]
     assert task.kill.job_id == job_id
 
@@ -40,7 +40,7 @@ def test_retry_job_completed_takes_its_result(mode: str, repeat_append: bool, ta
     task.submit(polaris.spec(mode))
     polaris.finish()
     submitted = task.retry().submit(polaris.spec(mode), repeat_append=repeat_append)
-    assert (submitted.outcome, submitted.is_finished, submitted.is_found) == ("resumed", True, True)
+    assert (submitted.outcome, submitted.job.is_terminal, submitted.is_found) == ("resumed", True, True)
     assert len(polaris.jobs) == 1
 
 
@@ -52,7 +52,7 @@ def test_retry_job_completed_badly_hands_it_on_to_be_judged(mode: str, task: Tas
     polaris.finish()
     submitted = task.retry().submit(empty)
     assert submitted.job.health is not None
-    assert (submitted.is_finished, submitted.job.health.code) == (True, "no_rows_found")
+    assert (submitted.job.is_terminal, submitted.job.health.code) == (True, "no_rows_found")
 
 
 @pytest.mark.parametrize("mode", MODES)

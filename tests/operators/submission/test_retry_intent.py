@@ -41,7 +41,7 @@ def test_retry_intent_job_completed_is_adopted_and_finished(hours: int, task: Ta
     polaris.finish()
     task.wire.clock.advance(hours * 3600)  # type: ignore[attr-defined]
     submitted = task.retry().submit(polaris.append())
-    assert (submitted.outcome, submitted.is_finished) == ("adopted", True)
+    assert (submitted.outcome, submitted.job.is_terminal) == ("adopted", True)
     assert polaris.rows() == 3
 
 

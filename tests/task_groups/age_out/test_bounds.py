@@ -143,8 +143,8 @@ def test_count_that_lags_is_repeated(world, monkeypatch, task, method) -> None:
     real: Callable[..., Any] = getattr(TableCounter, method)
     seen: list[Any] = []
 
-    def lag(survey: TableCounter, plan: Any) -> Any:
-        counts = real(survey, plan)
+    def lag(counter: TableCounter, plan: Any) -> Any:
+        counts = real(counter, plan)
         is_late = not counts if task == "delete" else not seen
         seen.append(counts)
         if is_late and len([each for each in seen if not each]) < 2:

@@ -12,8 +12,8 @@ import pytest
 
 from airflow_provider_polaris.jobs.status.state import CancelResult
 from airflow_provider_polaris.triggers import polaris
-from airflow_provider_polaris.triggers.cancellation import open_questions, task_state
-from airflow_provider_polaris.triggers.cancellation.open_questions import MOST_QUESTIONS, Question
+from airflow_provider_polaris.triggers.cancellation import kill_check, task_state
+from airflow_provider_polaris.triggers.cancellation.kill_check import MOST_CHECKS, KillCheck
 from airflow_provider_polaris.triggers.cancellation.task_state import NoAnswerError, TaskKey, TaskStates
 from tests.triggers.kills import (
     SETTLES,
@@ -24,7 +24,7 @@ from tests.triggers.kills import (
 )
 
 
-def test_question_is_given_up_after_an_hour(world: Any, airflow: Airflow, triggerer_log: Any) -> None:
+def test_check_is_given_up_after_an_hour(world: Any, airflow: Airflow, triggerer_log: Any) -> None:
     """Requests after 1, 2, 4, … 60 seconds, then every minute; afterwards no task is left."""
     trigger = deferred(world, airflow)
     airflow.states.clear()
@@ -33,7 +33,7 @@ def test_question_is_given_up_after_an_hour(world: Any, airflow: Airflow, trigge
     async def scenario() -> None:
         await trigger.on_kill()
         await asyncio.sleep(3590.0)
-        assert len(open_questions.open_questions()) == 0
+        assert len(kill_check.kill_checks()) == 0
 
     world.run(scenario())
 
@@ -65,7 +65,7 @@ def test_task_that_is_in_doubt_for_an_hour_is_no_warning(world: Any, airflow: Ai
     )
 
 
-def test_ten_thousand_questions_are_open_at_most(world: Any, airflow: Airflow, trigger_log: Any) -> None:
+def test_ten_thousand_checks_run_at_most(world: Any, airflow: Airflow, trigger_log: Any) -> None:
     """One more is refused with a line that names its job; after answers there is room again."""
     canceled: list[str] = []
 
@@ -74,18 +74,18 @@ def test_ten_thousand_questions_are_open_at_most(world: Any, airflow: Airflow, t
         return CancelResult("canceled")
 
     async def scenario() -> None:
-        questions = open_questions.open_questions()
-        assert MOST_QUESTIONS == 10_000
-        keys = [TaskKey("rollup", f"run-{number}", "hourly", -1) for number in range(MOST_QUESTIONS)]
+        checks = kill_check.kill_checks()
+        assert MOST_CHECKS == 10_000
+        keys = [TaskKey("rollup", f"run-{number}", "hourly", -1) for number in range(MOST_CHECKS)]
         for number, key in enumerate(keys):
-            question = Question(key, f"job-{number}", cancel, "cancel_on_kill=True")
-            assert questions.open(question) is not None
-        trigger = deferred(world, airflow, MOST_QUESTIONS)
+            check = KillCheck(key, f"job-{number}", cancel, "cancel_on_kill=True")
+            assert checks.start(check) is not None
+        trigger = deferred(world, airflow, MOST_CHECKS)
         await trigger.on_kill()
         airflow.states.update(dict.fromkeys(keys, "failed"))
         await asyncio.sleep(30.0)
-        assert len(canceled) == MOST_QUESTIONS
-        assert len(questions) == 0
+        assert len(canceled) == MOST_CHECKS
+        assert len(checks) == 0
         trigger = deferred(world, airflow, 0)
         mark(airflow, trigger, "failed")
         await trigger.on_kill()
@@ -157,9 +157,9 @@ def test_ask_supervisor_keeps_what_other_requests_answered(world: Any, monkeypat
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Comms(), raising=False)
     keys = [TaskKey(dag_id, "run-0", "t", -1) for dag_id in ("a", "b")]
 
-    assert world.run(task_state.ask_supervisor(keys)) == {keys[1]: "failed"}
+    assert world.run(task_state.states_from_supervisor(keys)) == {keys[1]: "failed"}
     with pytest.raises(OSError, match="busy"):
-        world.run(task_state.ask_supervisor(keys[:1]))
+        world.run(task_state.states_from_supervisor(keys[:1]))
 
 
 def test_first_trigger_asks_once_so_that_airflow_has_loaded_what_a_kill_needs(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A question about a killed task stays open until an answer settles it, whatever happens to its trigger."""
+"""The check of a killed task continues until its result is clear, whatever happens to its trigger."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 from airflow_provider_polaris.triggers import polaris
-from airflow_provider_polaris.triggers.cancellation import open_questions
+from airflow_provider_polaris.triggers.cancellation import kill_check
 from airflow_provider_polaris.triggers.cancellation.task_state import TaskKey
 from tests.triggers.kills import (
     CANCELED,
@@ -102,7 +102,7 @@ def test_state_that_fails_five_times_cancels_the_job_at_the_sixth(
     assert triggerer_log() == [CANCELED]
 
 
-def test_loop_that_is_blocked_for_twenty_seconds_loses_no_question(
+def test_loop_that_is_blocked_for_twenty_seconds_loses_no_check(
     world: Any, airflow: Airflow, has_on_kill: bool
 ) -> None:
     """All limits pass while nothing runs, and the job is still canceled."""
@@ -125,10 +125,10 @@ def test_loop_that_is_blocked_for_twenty_seconds_loses_no_question(
 
 
 @pytest.mark.parametrize("failure", [None, OSError("busy")])
-def test_trigger_that_airflow_cancels_again_leaves_its_question_open(
+def test_trigger_that_airflow_cancels_again_leaves_its_check_running(
     world: Any, airflow: Airflow, trigger_log: Any, triggerer_log: Any, failure: Exception | None, has_on_kill: bool
 ) -> None:
-    """Airflow cancels a trigger in every loop until it has ended: the handler ends, its question doesn't."""
+    """Airflow cancels a trigger in every loop until it has ended: the handler ends, its check doesn't."""
     trigger = deferred(world, airflow)
 
     async def scenario() -> None:
@@ -166,7 +166,7 @@ def test_message_of_a_kill_is_that_of_airflow() -> None:
     assert triggerer_job_runner._USER_ACTION_CANCEL_MSG == polaris._USER_ACTION == USER_ACTION
 
 
-def test_trigger_that_airflow_cancels_again_before_on_kill_has_its_question_asked(
+def test_trigger_that_airflow_cancels_again_before_on_kill_has_its_check_started(
     world: Any, airflow: Airflow, triggerer_log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Airflow 3.3 logs a line first and may be interrupted there; then ``on_kill`` is never called."""
@@ -184,7 +184,7 @@ def test_trigger_that_airflow_cancels_again_before_on_kill_has_its_question_aske
     assert triggerer_log() == [CANCELED]
 
 
-def test_question_keeps_its_watcher_and_not_its_trigger(world: Any, airflow: Airflow, triggerer_log: Any) -> None:
+def test_check_keeps_its_watcher_and_not_its_trigger(world: Any, airflow: Airflow, triggerer_log: Any) -> None:
     """The last trigger of a connection may have ended: the cancel needs the connection, which is read once."""
     airflow.failure = OSError("busy")
     here = contextvars.ContextVar("here", default="the triggerer")
@@ -207,11 +207,11 @@ def test_question_keeps_its_watcher_and_not_its_trigger(world: Any, airflow: Air
         await asyncio.sleep(60.0)
 
     listener = Listener()
-    logging.getLogger(open_questions.__name__).addHandler(listener)
+    logging.getLogger(kill_check.__name__).addHandler(listener)
     try:
         world.run(scenario())
     finally:
-        logging.getLogger(open_questions.__name__).removeHandler(listener)
+        logging.getLogger(kill_check.__name__).removeHandler(listener)
 
     assert world.polaris.canceled == ["job-0"]
     assert world.reads == ["polaris_default"]
@@ -219,7 +219,7 @@ def test_question_keeps_its_watcher_and_not_its_trigger(world: Any, airflow: Air
     assert seen == ["the triggerer"]
 
 
-def test_triggerer_that_ends_with_open_questions_names_the_jobs(
+def test_triggerer_that_ends_with_running_checks_names_the_jobs(
     world: Any, airflow: Airflow, triggerer_log: Any
 ) -> None:
     """Including mapped tasks; no job is canceled."""
@@ -230,7 +230,7 @@ def test_triggerer_that_ends_with_open_questions_names_the_jobs(
     async def scenario() -> None:
         await asyncio.gather(*(stop_waiting(world, trigger, has_on_kill=True) for trigger in triggers))
         await end_triggerer()
-        assert len(open_questions.open_questions()) == 0
+        assert len(kill_check.kill_checks()) == 0
 
     world.run(scenario())
 

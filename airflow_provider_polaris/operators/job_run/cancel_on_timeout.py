@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""End a wait without the job's result: cancel the job at the deadline, or describe the job of a killed task."""
+"""
+End the wait in a worker at the deadline: cancel the job if ``cancel_on_timeout`` is set, and return the task's error.
+
+For a deferred task, the triggerer does this; see :class:`~airflow_provider_polaris.triggers.polaris.PolarisJobTrigger`.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_polaris.hooks.job_result import fetch_status
 from airflow_provider_polaris.hooks.job_wait import WaitResult
-from airflow_provider_polaris.jobs.errors import PolarisError, PolarisJobCanceledError, with_link
+from airflow_provider_polaris.jobs.errors import PolarisError
 from airflow_provider_polaris.operators.job_run.cancel_on_kill import cancel_within
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
-    from airflow_provider_polaris.jobs.status.state import CancelResult
     from airflow_provider_polaris.jobs.status.wait_tracker import WaitTracker
 
 #: Limit of the cancel request at the deadline. Airflow's ``execution_timeout`` may follow 30 s later.
@@ -26,6 +29,7 @@ def end_at_deadline(hook: PolarisHook, tracker: WaitTracker, *, cancels: bool) -
     :param hook: Hook for Polaris.
     :param tracker: The tracker of the wait.
     :param cancels: Whether to cancel the job.
+    :return: The result of the job, or the error of the timeout.
     """
     if not cancels:
         return WaitResult(error=tracker.timeout_error("it runs on, because cancel_on_timeout=False"))
@@ -47,27 +51,3 @@ def _timeout_or_result(hook: PolarisHook, tracker: WaitTracker, status: str | No
     if current.state is None:
         return WaitResult(error=tracker.timeout_error(f"it was {status!r} and then {current.status!r}"))
     return WaitResult(current.state)
-
-
-def killed_error(job_id: str, url: str, result: CancelResult | None) -> PolarisJobCanceledError:
-    """
-    Return the error of a task that was killed while it waited.
-
-    :param job_id: Id of the job.
-    :param url: URL of the job's page.
-    :param result: Result of the cancel request; None if the job was not to be canceled.
-    """
-    if result is None:
-        what = "it runs on, because cancel_on_kill=False"
-    elif result.problem is not None:
-        what = f"it could not be canceled: {result.problem}"
-    elif result.has_ended:
-        what = f"it has ended with {result.status!r}"
-    else:
-        what = "its cancellation was requested"
-    return PolarisJobCanceledError(
-        with_link(f"the task was killed while Polaris job {job_id!r} was active; {what}.", url),
-        job_id=job_id,
-        state=None if result is None else result.status,
-        console_url=url,
-    )

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Find out what happened to tasks whose triggers were stopped, and cancel the jobs that no task waits for.
+Check whether a task whose trigger was stopped still waits for its job, and cancel the job if it doesn't.
 
-A question outlives its trigger. It belongs to the event loop, holds the function that cancels its job, and is polled
-until an answer settles it, for at most 1 h. It runs outside the trigger's context, because the log of that task is
+A check continues after its trigger has ended. It belongs to the event loop, and requests the task's state until the
+result is clear, for at most 1 h. It runs outside the trigger's context, because the log of that task is
 already closed.
 """
 
@@ -22,9 +22,9 @@ from airflow_provider_polaris.triggers.cancellation.task_job import job_of
 from airflow_provider_polaris.triggers.cancellation.task_state import NoAnswerError, TaskKey, task_states
 from airflow_provider_polaris.triggers.polling.connection import create_isolated_task
 
-#: Maximum number of open questions on an event loop. Further questions are refused, and their jobs continue.
-MOST_QUESTIONS: Final = 10_000
-#: Maximum time that a question is polled, in seconds.
+#: Maximum number of running checks on an event loop. Further checks are refused, and their jobs continue.
+MOST_CHECKS: Final = 10_000
+#: Maximum duration of a check, in seconds.
 MOST_SECONDS: Final = 3600.0
 #: Seconds before the second request. Each pause doubles, up to the longest.
 FIRST_PAUSE: Final = 1.0
@@ -48,9 +48,9 @@ class LogLine(NamedTuple):
 
 
 @dataclass(eq=False)
-class Question:
+class KillCheck:
     """
-    Whether a task whose trigger was stopped still waits for a job.
+    The check of one task whose trigger was stopped: whether it still waits for a job.
 
     :param key: The task instance.
     :param job_id: The job.
@@ -72,11 +72,11 @@ class Question:
     #: Whether the end of the wait is proven, so that only the cancel is missing.
     is_proven: bool = False
     #: Whether the trigger still waits, and logs the result to the task's log.
-    is_attended: bool = False
+    is_awaited: bool = False
 
 
-class OpenQuestions:
-    """The open questions of one event loop. Each is a task that is canceled only when the triggerer ends."""
+class KillChecks:
+    """The running checks of one event loop. Each is a task that is canceled only when the triggerer ends."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[LogLine]] = set()
@@ -85,62 +85,62 @@ class OpenQuestions:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def open(self, question: Question) -> asyncio.Task[LogLine] | None:
+    def start(self, check: KillCheck) -> asyncio.Task[LogLine] | None:
         """
-        Start to poll for the answer to a question.
+        Start a check.
 
-        :param question: The question.
-        :return: A task that returns the final log line; don't cancel it. None if there are too many questions.
+        :param check: The check.
+        :return: A task that returns the final log line; don't cancel it. None if too many checks are running.
         """
-        if len(self._tasks) >= MOST_QUESTIONS:
+        if len(self._tasks) >= MOST_CHECKS:
             return None
-        task = create_isolated_task(self._resolve(question))
+        task = create_isolated_task(self._resolve(check))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _resolve(self, question: Question) -> LogLine:
-        key, job_id = question.key, question.job_id
+    async def _resolve(self, check: KillCheck) -> LogLine:
+        key, job_id = check.key, check.job_id
         try:
-            line = await self._poll(question)
+            line = await self._poll(check)
         except asyncio.CancelledError:
             _LOG.warning(
                 "The triggerer ends, and Polaris job %r of %s may run on, because it is unknown whether the task still "
                 "waits for it: %s. The next try or a clear of the task settles it.",
                 job_id,
                 key,
-                question.last,
+                check.last,
             )
             raise
         except Exception as error:
             line = LogLine(logging.WARNING, f"Polaris job {job_id!r} may not have been canceled: {error!r}")
-        if not question.is_attended:
+        if not check.is_awaited:
             _LOG.log(line.level, "Stopped trigger of %s: %s", key, line.text)
         return line
 
-    async def _poll(self, question: Question) -> LogLine:
+    async def _poll(self, check: KillCheck) -> LogLine:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        deadline = began + (math.inf if question.seconds is None else question.seconds)
+        deadline = began + (math.inf if check.seconds is None else check.seconds)
         pause = FIRST_PAUSE
         while True:
-            line = await self._check(question, deadline)
+            line = await self._check(check, deadline)
             if line is not None:
                 return line
             if loop.time() + pause > began + MOST_SECONDS:
-                return _expired(question)
+                return _expired(check)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _check(self, question: Question, deadline: float) -> LogLine | None:
-        """Check once. Return the final log line, or None if the question stays open."""
-        job_id = question.job_id
-        question.is_proven = False
+    async def _check(self, check: KillCheck, deadline: float) -> LogLine | None:
+        """Check once. Return the final log line, or None if the check continues."""
+        job_id = check.job_id
+        check.is_proven = False
         try:
-            state = await task_states().state(question.key)
+            state = await task_states().state(check.key)
             if state == _DEFERRED:
                 async with self._lookups:
-                    now = await job_of(question.key)
+                    now = await job_of(check.key)
                 if now in (job_id, None):
                     # Another trigger waits for the task, and receives its next kill.
                     return LogLine(
@@ -148,9 +148,9 @@ class OpenQuestions:
                         f"The trigger was stopped, but the task is still deferred; Polaris job {job_id!r} runs on.",
                     )
         except NoAnswerError as error:
-            question.last, question.is_unanswered = str(error), True
+            check.last, check.is_unanswered = str(error), True
             return None
-        question.last, question.is_unanswered = f"the task's state is {state!r}", False
+        check.last, check.is_unanswered = f"the task's state is {state!r}", False
         if asyncio.get_running_loop().time() >= deadline:
             return LogLine(
                 logging.INFO,
@@ -159,12 +159,12 @@ class OpenQuestions:
             )
         if state != _DEFERRED and state not in PROOFS:
             return None
-        question.is_proven, question.last = True, "Polaris gave no answer yet"
-        result = await question.cancel(job_id)
+        check.is_proven, check.last = True, "Polaris gave no answer yet"
+        result = await check.cancel(job_id)
         if result.again:
-            question.last, question.is_unanswered = f"the cancel request failed: {result.problem}", True
+            check.last, check.is_unanswered = f"the cancel request failed: {result.problem}", True
             return None
-        return _canceled(result, job_id, question.because)
+        return _canceled(result, job_id, check.because)
 
 
 def _canceled(result: CancelResult, job_id: str, because: str) -> LogLine:
@@ -186,24 +186,24 @@ def _canceled(result: CancelResult, job_id: str, because: str) -> LogLine:
     )
 
 
-def _expired(question: Question) -> LogLine:
-    if question.is_proven:
+def _expired(check: KillCheck) -> LogLine:
+    if check.is_proven:
         return LogLine(
             logging.WARNING,
-            f"The task no longer waits for it, and Polaris job {question.job_id!r} could not be canceled in "
+            f"The task no longer waits for it, and Polaris job {check.job_id!r} could not be canceled in "
             f"{MOST_SECONDS:.0f} s; it may run on, and the next try or a clear of the task settles it. "
-            f"{question.last}",
+            f"{check.last}",
         )
     return LogLine(
-        logging.WARNING if question.is_unanswered else logging.INFO,
-        f"In {MOST_SECONDS:.0f} s no answer proved that the task no longer waits for Polaris job {question.job_id!r} "
-        f"(the last: {question.last}). The job may run on; the next try or a clear of the task settles it.",
+        logging.WARNING if check.is_unanswered else logging.INFO,
+        f"In {MOST_SECONDS:.0f} s no answer proved that the task no longer waits for Polaris job {check.job_id!r} "
+        f"(the last: {check.last}). The job may run on; the next try or a clear of the task settles it.",
     )
 
 
-_BY_LOOP: WeakKeyDictionary[asyncio.AbstractEventLoop, OpenQuestions] = WeakKeyDictionary()
+_BY_LOOP: WeakKeyDictionary[asyncio.AbstractEventLoop, KillChecks] = WeakKeyDictionary()
 
 
-def open_questions() -> OpenQuestions:
-    """Return the open questions of the running event loop."""
-    return _BY_LOOP.setdefault(asyncio.get_running_loop(), OpenQuestions())
+def kill_checks() -> KillChecks:
+    """Return the checks of the running event loop."""
+    return _BY_LOOP.setdefault(asyncio.get_running_loop(), KillChecks())

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.jobs.status.state import CancelResult
-from airflow_provider_polaris.triggers.cancellation import open_questions
+from airflow_provider_polaris.triggers.cancellation import kill_check
 from tests.triggers.kills import (
     CANCELED,
     SETTLES,
@@ -147,10 +147,10 @@ def test_failure_after_the_deadline_is_no_proof_where_the_job_outlives_it(
 
 
 @pytest.mark.parametrize("seconds, attended", [(1.0, True), (20.0, False)])
-def test_failure_of_our_own_closes_the_question_with_a_line(
+def test_failure_of_our_own_ends_the_check_with_a_line(
     world: Any, airflow: Airflow, trigger_log: Any, triggerer_log: Any, seconds: float, attended: bool
 ) -> None:
-    """Neither ``on_kill`` nor the question that outlives it raises; they only log."""
+    """Neither ``on_kill`` nor the check that continues after it raises; they only log."""
 
     async def broken(job_id: str) -> CancelResult:
         raise ValueError(job_id)
@@ -163,7 +163,7 @@ def test_failure_of_our_own_closes_the_question_with_a_line(
     async def scenario() -> None:
         await trigger.on_kill()
         await asyncio.sleep(20.0)
-        assert len(open_questions.open_questions()) == 0
+        assert len(kill_check.kill_checks()) == 0
 
     world.run(scenario())
 
