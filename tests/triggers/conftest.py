@@ -23,7 +23,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.triggers.kills import Airflow
+from tests.triggers.cancellation.kills import Airflow
 
 PROJECT = "00000000-0000-4000-8000-000000000001"
 START = datetime(2026, 11, 20, 6, tzinfo=timezone.utc)

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_provider_polaris.triggers.job_watcher import waiter, watcher
 from airflow_provider_polaris.triggers.job_watcher import wake_timer as alarms
-from tests.triggers.test_budget import INTERVAL, start_many
+from tests.triggers.job_watcher.test_budget import INTERVAL, start_many
 
 MANY = 1000
 #: Maximum number of waiters per callback, with at most three function calls for each.

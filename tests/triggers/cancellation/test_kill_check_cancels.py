@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_polaris.jobs.status.state import CancelResult
 from airflow_provider_polaris.triggers.cancellation import kill_check
-from tests.triggers.kills import (
+from tests.triggers.cancellation.kills import (
     CANCELED,
     SETTLES,
     STOPPED,

@@ -17,7 +17,7 @@ from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 from airflow_provider_polaris.triggers import polaris
 from airflow_provider_polaris.triggers.cancellation import kill_check
 from airflow_provider_polaris.triggers.cancellation.task_state import TaskKey
-from tests.triggers.kills import (
+from tests.triggers.cancellation.kills import (
     CANCELED,
     DEFERRED,
     STOPPED,

@@ -13,7 +13,7 @@ from airflow_provider_polaris.triggers import polaris
 from airflow_provider_polaris.triggers.cancellation import task_job, task_state
 from airflow_provider_polaris.triggers.cancellation.task_state import TaskKey, state_queries
 from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
-from tests.triggers.kills import Airflow, deferred, end_triggerer, stop
+from tests.triggers.cancellation.kills import Airflow, deferred, end_triggerer, stop
 
 
 def kill(world: Any, airflow: Airflow, trigger: PolarisJobTrigger, state: str | None, has_on_kill: bool) -> float:

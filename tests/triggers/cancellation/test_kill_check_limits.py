@@ -15,7 +15,7 @@ from airflow_provider_polaris.triggers import polaris
 from airflow_provider_polaris.triggers.cancellation import kill_check, task_state
 from airflow_provider_polaris.triggers.cancellation.kill_check import MOST_CHECKS, KillCheck
 from airflow_provider_polaris.triggers.cancellation.task_state import NoAnswerError, TaskKey, TaskStates
-from tests.triggers.kills import (
+from tests.triggers.cancellation.kills import (
     SETTLES,
     STOPPED,
     Airflow,
