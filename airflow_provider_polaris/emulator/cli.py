@@ -178,7 +178,9 @@ def _announce(host: str, port: int, settings: EmulatorSettings) -> None:
     base = f"http://{_url_host(host)}:{port}"
     if not is_loopback(host):
         print(
-            f"WARNING: {host!r} is not a loopback address: everyone who can reach it and has the key can use it.",
+            f"WARNING: {host!r} is not a loopback address: everyone who can reach it and has the key can use it. "
+            "From another machine or container, connect through TLS or a forwarded port: the provider's client sends "
+            "its key over http to loopback addresses only.",
             file=sys.stderr,
         )
     where = f"in {settings.db!r}" if settings.db else "in memory"

@@ -217,7 +217,11 @@ def test_announcement_warns_of_hosts_that_others_reach(capsys, host, loopback, u
     """Hosts other than loopback cause a warning on stderr. The printed URL works for a client."""
     cli._announce(host, 1, EmulatorSettings())
     printed = capsys.readouterr()
-    warning = f"WARNING: {host!r} is not a loopback address: everyone who can reach it and has the key can use it.\n"
+    warning = (
+        f"WARNING: {host!r} is not a loopback address: everyone who can reach it and has the key can use it. "
+        "From another machine or container, connect through TLS or a forwarded port: the provider's client sends its "
+        "key over http to loopback addresses only.\n"
+    )
     assert printed.err == ("" if loopback else warning)
     assert f'"host": "{url}"' in printed.out
 
