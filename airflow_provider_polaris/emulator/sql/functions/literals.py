@@ -36,9 +36,7 @@ _CAST_TARGETS = {
     "VARCHAR": "string",
     "TEXT": "string",
     "BIGINT": "long",
-    "INT": "long",
-    "SMALLINT": "long",
-    "TINYINT": "long",
+    "INT": "integer",
     "DOUBLE": "double",
     "DECIMAL": "double",
     "FLOAT": "float",
@@ -46,9 +44,13 @@ _CAST_TARGETS = {
     "DATE": "date",
 }
 """
-DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-data-types: the stored type of each SQL type. All whole
-numbers have 64 bits, DECIMAL is a double. Precision and length have no effect.
+DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-data-types: the stored type of each SQL type. DECIMAL is a
+double. Precision and length have no effect. OBSERVED(Druid 33): a result of type INTEGER is narrowed to 32 bits, one of
+type SMALLINT or TINYINT fails.
 """
+
+INTEGER = "integer"
+"""Result of :func:`cast_target` for INTEGER, which is stored as a long."""
 
 _PARAMETER_TYPES = {
     "CHAR": "string",
@@ -91,11 +93,12 @@ def number(written: str) -> Sql:
         value = int(written)
         if not -(2**63) <= value < 2**63:
             raise SqlInvalid(f"Numeric literal '{written}' out of range")
-        return Sql(f"CAST({value} AS BIGINT)", "long", value)
+        subtype = "INTEGER" if -(2**31) <= value < 2**31 else None
+        return Sql(f"CAST({value} AS BIGINT)", "long", value, subtype)
     real = float(written)
     if real in (float("inf"), float("-inf")):
         raise SqlInvalid(f"Numeric literal '{written}' out of range")
-    return Sql(f"CAST({real!r} AS DOUBLE)", "double", real)
+    return Sql(f"CAST({real!r} AS DOUBLE)", "double", real, None if "e" in written.lower() else "DECIMAL")
 
 
 def time_literal(node: exp.Expression, target: str) -> Sql:
@@ -136,6 +139,11 @@ def cast_target(node: exp.DataType) -> str:
     if name not in _CAST_TARGETS or node.args.get("nested"):
         raise SqlNotSupported(f"CAST to {node.sql()} is not supported", "CAST")
     return _CAST_TARGETS[name]
+
+
+def is_decimal(node: exp.DataType) -> bool:
+    """Whether the target type of a CAST is DECIMAL."""
+    return node.this == exp.DataType.Type.DECIMAL
 
 
 def parameter(given: Mapping[str, object]) -> Sql:

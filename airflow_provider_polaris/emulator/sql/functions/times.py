@@ -57,13 +57,13 @@ def time_ceil(call: Call) -> Sql:
 
 def time_shift(call: Call) -> Sql:
     """``TIME_SHIFT(timestamp, period, step[, zone])``."""
-    return timestamp(periods.shift(call.time(0), call.period(1), call.long(2), call.zone(3)))
+    return timestamp(periods.shift(call.time(0), call.period(1), call.integer(2), call.zone(3)))
 
 
 def time_parse(call: Call) -> Sql:
     """``TIME_PARSE(text[, pattern[, zone]])``; NULL for text in another format."""
     pattern = call.constant_text(1) if call.has(1) else None
-    return timestamp(joda.read(call.text(0), pattern, call.zone(2), call.name))
+    return timestamp(joda.read(call.characters(0), pattern, call.zone(2), call.name))
 
 
 def time_format(call: Call) -> Sql:
@@ -109,14 +109,14 @@ def date_trunc(call: Call) -> Sql:
 
 def timestampadd(call: Call) -> Sql:
     """``TIMESTAMPADD(unit, count, timestamp)``."""
-    return timestamp(periods.shift(call.time(2), periods.unit_period(call.unit(0), call.name), call.long(1)))
+    return timestamp(periods.shift(call.time(2), periods.unit_period(call.unit(0), call.name), call.integer(1)))
 
 
 def timestampdiff(call: Call) -> Sql:
     """``TIMESTAMPDIFF(unit, start, end)``: whole units between them, negative if the end is before the start."""
     unit = call.unit(0)
     periods.unit_period(unit, call.name)
-    return long(f"date_sub('{unit.lower()}', {call.time(1)}, {call.time(2)})")
+    return Sql(f"date_sub('{unit.lower()}', {call.time(1)}, {call.time(2)})", "long", subtype="INTEGER")
 
 
 def time_in_interval(call: Call) -> Sql:
@@ -135,7 +135,7 @@ def time_in_interval(call: Call) -> Sql:
 
 def millis_to_timestamp(call: Call) -> Sql:
     """``MILLIS_TO_TIMESTAMP(millis)``."""
-    return timestamp(f"make_timestamp_ms({call.long(0)})")
+    return timestamp(f"make_timestamp_ms({call.integer(0)})")
 
 
 def timestamp_to_millis(call: Call) -> Sql:

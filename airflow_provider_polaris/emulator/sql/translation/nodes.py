@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from sqlglot import exp
@@ -11,6 +12,7 @@ from sqlglot import exp
 from airflow_provider_polaris.emulator.sql.functions import (
     FUNCTIONS,
     aggregates,
+    comparisons,
     conditions,
     literals,
     numbers,
@@ -18,7 +20,7 @@ from airflow_provider_polaris.emulator.sql.functions import (
     times,
 )
 from airflow_provider_polaris.emulator.sql.functions.call import Rewrite
-from airflow_provider_polaris.emulator.sql.functions.casts import cast
+from airflow_provider_polaris.emulator.sql.functions.casts import cast, to_integer
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext, check_count
 from airflow_provider_polaris.emulator.sql.translation.parser import LITERAL, describe, only
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
@@ -53,7 +55,7 @@ def _column(context: TranslationContext, node: exp.Column) -> Sql:
     if not isinstance(node.this, exp.Identifier):
         raise SqlNotSupported(f"{describe(node)} is not supported")
     if not node.this.quoted and not node.args.get("table") and node.name.upper() == "PI":
-        return numbers.pi(context.call("PI", []))
+        return numbers.pi()
     return context.column(node.name, node.table or None)
 
 
@@ -126,7 +128,7 @@ def _is(context: TranslationContext, node: exp.Expression) -> Sql:
     if isinstance(node.expression, exp.Null):
         value = conditions.is_null(context.call("IS NULL", [node.this]))
     elif isinstance(node.expression, exp.Boolean):
-        value = conditions.compare("IS NOT DISTINCT FROM")(context.call("IS", [node.this, node.expression]))
+        value = comparisons.compare("IS NOT DISTINCT FROM")(context.call("IS", [node.this, node.expression]))
     else:
         raise SqlNotSupported(f"{describe(node)} is not supported")
     return _negated(value, node)
@@ -149,7 +151,9 @@ def _escape(context: TranslationContext, node: exp.Expression) -> Sql:
 
 def _between(context: TranslationContext, node: exp.Expression) -> Sql:
     only(node, "this", "low", "high", "negate")
-    return _negated(conditions.between(context.call("BETWEEN", [node.this, node.args["low"], node.args["high"]])), node)
+    return _negated(
+        comparisons.between(context.call("BETWEEN", [node.this, node.args["low"], node.args["high"]])), node
+    )
 
 
 def _in(context: TranslationContext, node: exp.Expression) -> Sql:
@@ -158,7 +162,7 @@ def _in(context: TranslationContext, node: exp.Expression) -> Sql:
     if query is None:
         if not node.expressions:
             raise SqlInvalid("IN needs at least one value")
-        return _negated(conditions.in_list(context.call("IN", [node.this, *node.expressions])), node)
+        return _negated(comparisons.in_list(context.call("IN", [node.this, *node.expressions])), node)
     if context.subquery is None:
         raise SqlNotSupported("IN (SELECT ...) is not supported here")
     needle, found = context.translate(node.this), context.subquery(query)
@@ -188,7 +192,12 @@ def _cast(context: TranslationContext, node: exp.Expression) -> Sql:
     only(node, "this", "to")
     if node.meta.get(LITERAL):
         return literals.time_literal(node.this, literals.cast_target(node.args["to"]))
-    return cast(context.translate(node.this), literals.cast_target(node.args["to"]))
+    target = literals.cast_target(node.args["to"])
+    value = context.translate(node.this)
+    if target == literals.INTEGER:
+        return to_integer(value)
+    converted = cast(value, target)
+    return replace(converted, subtype="DECIMAL") if literals.is_decimal(node.args["to"]) else converted
 
 
 def _extract(context: TranslationContext, node: exp.Expression) -> Sql:
@@ -266,14 +275,14 @@ NODES: dict[type[exp.Expression], Callable[[TranslationContext, Any], Sql]] = {
     exp.Div: _operator("/", numbers.divide),
     exp.Mod: _remainder,
     exp.DPipe: _chain("||", text.concat),
-    exp.EQ: _operator("=", conditions.compare("=")),
-    exp.NEQ: _operator("<>", conditions.compare("<>")),
-    exp.LT: _operator("<", conditions.compare("<")),
-    exp.LTE: _operator("<=", conditions.compare("<=")),
-    exp.GT: _operator(">", conditions.compare(">")),
-    exp.GTE: _operator(">=", conditions.compare(">=")),
-    exp.NullSafeEQ: _operator("IS NOT DISTINCT FROM", conditions.compare("IS NOT DISTINCT FROM")),
-    exp.NullSafeNEQ: _operator("IS DISTINCT FROM", conditions.compare("IS DISTINCT FROM")),
+    exp.EQ: _operator("=", comparisons.compare("=")),
+    exp.NEQ: _operator("<>", comparisons.compare("<>")),
+    exp.LT: _operator("<", comparisons.compare("<")),
+    exp.LTE: _operator("<=", comparisons.compare("<=")),
+    exp.GT: _operator(">", comparisons.compare(">")),
+    exp.GTE: _operator(">=", comparisons.compare(">=")),
+    exp.NullSafeEQ: _operator("IS NOT DISTINCT FROM", comparisons.compare("IS NOT DISTINCT FROM")),
+    exp.NullSafeNEQ: _operator("IS DISTINCT FROM", comparisons.compare("IS DISTINCT FROM")),
     exp.And: _chain("AND", conditions.logic("AND")),
     exp.Or: _chain("OR", conditions.logic("OR")),
     exp.Not: _unary("NOT", conditions.not_),
