@@ -18,7 +18,7 @@ COLUMNS: Final = {
     "millis": ["m"],
     "count": ["i"],
     "stable": ["e"],
-    "group": ["g"],
+    "unique_time": ["__time"],
 }
 
 LITERALS: Final = {

@@ -4,7 +4,8 @@ What the generator may write: one entry for each function and operator, with the
 
 A signature is ``"kind kind? kind+ -> kind"``: ``?`` may be left out, ``+`` may be repeated. ``T`` is any one of
 :data:`~literals.SCALARS`, the same everywhere in a signature. A kind that is no type of a value, such as ``period``,
-has literals only. ``rough`` is a double whose last place depends on the library, so nothing is computed from it. A
+has literals only. ``rough`` is a double whose last place depends on the library, so nothing is computed from it; an ``estimate``
+counts by a sketch that is no exact set even for few values. A
 function of the emulator without an entry ends the referee: nothing new is forgotten.
 """
 
@@ -97,8 +98,8 @@ CONDITIONS: Final = {
 #: Aggregates have no part that is an aggregate. SUM and AVG of doubles take a column whose sums are exact.
 AGGREGATES: Final = {
     "ANY_VALUE": [],  # any of the values
-    "APPROX_COUNT_DISTINCT": ["string -> long", "long -> long"],
-    "APPROX_COUNT_DISTINCT_BUILTIN": ["string -> long", "long -> long"],
+    "APPROX_COUNT_DISTINCT": ["string -> estimate", "long -> estimate"],
+    "APPROX_COUNT_DISTINCT_BUILTIN": ["string -> estimate", "long -> estimate"],
     "APPROX_COUNT_DISTINCT_DS_HLL": ["string -> long", "long -> long", "string lgk hll -> long"],
     "APPROX_COUNT_DISTINCT_DS_THETA": ["string -> long", "long -> long"],
     "AVG": ["count -> double", "stable -> double"],
@@ -106,9 +107,9 @@ AGGREGATES: Final = {
     "DS_HLL": [],  # a sketch has no readable form
     "DS_THETA": [],
     "EARLIEST": ["long -> long", "double -> double", "string bytes -> string"],
-    "EARLIEST_BY": ["long timestamp -> long", "string timestamp bytes -> string"],
+    "EARLIEST_BY": ["long unique_time -> long", "string unique_time bytes -> string"],
     "LATEST": ["long -> long", "double -> double", "string bytes -> string"],
-    "LATEST_BY": ["long timestamp -> long", "string timestamp bytes -> string"],
+    "LATEST_BY": ["long unique_time -> long", "string unique_time bytes -> string"],
     "MAX": ["long -> long", "double -> double", "float -> float", "timestamp -> timestamp"],
     "MIN": ["long -> long", "double -> double", "float -> float", "timestamp -> timestamp"],
     "STDDEV": [],  # the extension druid-stats is in no repository of jars
@@ -223,7 +224,7 @@ SPECIAL: Final = {
 #: Aggregates with a syntax of their own.
 SPECIAL_AGGREGATES: Final = {
     "COUNT(*)": ("COUNT(*)", ["-> long"]),
-    "COUNT DISTINCT": ("COUNT(DISTINCT {0})", ["string -> long", "long -> long", "timestamp -> long"]),
+    "COUNT DISTINCT": ("COUNT(DISTINCT {0})", ["string -> estimate", "long -> estimate", "timestamp -> estimate"]),
     "FILTER": ("SUM({0}) FILTER (WHERE {1})", ["count boolean -> long"]),
     "COUNT FILTER": ("COUNT(*) FILTER (WHERE {0})", ["boolean -> long"]),
 }

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call
+from airflow_provider_polaris.emulator.sql.values import java_text as java
 from airflow_provider_polaris.emulator.sql.values import stored_measures as stored
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, TEMPORAL, Sql, double, long
@@ -103,6 +104,7 @@ def count_distinct(sketch: str | None) -> Callable[[Aggregation], Sql]:
 
     def rewrite(call: Aggregation) -> Sql:
         value = call.value(0)
+        _check_no_cast(call)
         if value.type == sketch:
             merged = stored.merge_sets(call.over(f"list({value.text})", f"{value.text} IS NOT NULL"))
             return Sql(merged, sketch) if call.storing else long(f"len({merged})")
@@ -120,6 +122,7 @@ def new_sketch(sketch: str) -> Callable[[Aggregation], Sql]:
     """Build the rewrite of DS_HLL or DS_THETA: the sketch itself, also in a query."""
 
     def rewrite(call: Aggregation) -> Sql:
+        _check_no_cast(call)
         value = call.value(0)
         if value.type == sketch:
             return Sql(stored.merge_sets(call.over(f"list({value.text})", f"{value.text} IS NOT NULL")), sketch)
@@ -172,7 +175,11 @@ def at_end(function: str, *, by: bool) -> Callable[[Aggregation], Sql]:
             pair = call.over(f"{function}({value.text})", f"{value.text}.t IS NOT NULL")
             return Sql(pair, "longStringPair") if call.storing else Sql(f"({pair}).v", "string")
         time = call.time(1) if by else call.time_column()
-        text = f"left({call.text(0)}, {limit})" if value.type == "string" else call.scalar(0).text
+        text = java.first_bytes(call.text(0), limit, call.name) if value.type == "string" else call.scalar(0).text
+        if value.type in ("double", "float"):
+            # The smallest pair doesn't keep the sign of -0.0.
+            pair = stored.pair(time, text)
+            return Sql(call.over(f"arg_{function}_null({text}, {pair})", f"{time} IS NOT NULL"), value.type)
         pair = call.over(f"{function}({stored.pair(time, text)})", f"{time} IS NOT NULL")
         if call.storing and value.type == "string":
             return Sql(pair, "longStringPair")
@@ -185,7 +192,7 @@ def any_value(call: Aggregation) -> Sql:
     """``ANY_VALUE(x[, maxBytes])``: the smallest value, so that every run gives the same result."""
     value = call.scalar(0)
     limit = _max_bytes(call, 1)
-    text = f"left({value.text}, {limit})" if value.type == "string" else value.text
+    text = java.first_bytes(value.text, limit, call.name) if value.type == "string" else value.text
     return Sql(call.over(f"min({text})"), value.type)
 
 
@@ -198,6 +205,13 @@ def _new_set(call: Aggregation, value: Sql, sketch: str) -> Sql:
         ),
         sketch,
     )
+
+
+def _check_no_cast(call: Aggregation) -> None:
+    """Refuse a CAST between numbers. OBSERVED(Druid 33): the sketch is made of the values before the CAST."""
+    node = call.nodes[0].unnest()
+    if isinstance(node, exp.Cast) and call.value(0).type in NUMERIC:
+        raise call.refuse("with a CAST to a number, which Druid ignores here: write FLOOR, or CAST in a subquery")
 
 
 def _counted(value: Sql, sketch: str | None) -> tuple[str, ...]:

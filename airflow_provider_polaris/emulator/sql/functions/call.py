@@ -44,7 +44,10 @@ class Call:
     def value(self, index: int) -> Sql:
         """Translate an argument, of any type."""
         if index not in self._values:
-            self._values[index] = self._translate(self.nodes[index])
+            value = self._translate(self.nodes[index])
+            if value.subtype == "REAL":
+                raise self.refuse("of CEIL, FLOOR or TRUNCATE of a whole number: CAST it to BIGINT")
+            self._values[index] = value
         return self._values[index]
 
     def values(self) -> list[Sql]:
@@ -109,6 +112,10 @@ class Call:
 
     def time(self, index: int) -> str:
         """Translate an argument that must be a timestamp; Druid converts nothing else, and refuses a literal NULL."""
+        return self._exactly(index, {"timestamp"}).text
+
+    def date_or_time(self, index: int) -> str:
+        """Translate an argument that must be a timestamp or a date."""
         return self._exactly(index, TEMPORAL).text
 
     def scalar(self, index: int) -> Sql:

@@ -30,6 +30,10 @@ def cast(value: Sql, target: str) -> Sql:
     :param target: ``long``, ``double``, ``float``, ``string``, ``timestamp``, ``date`` or ``boolean``.
     :raises SqlNotSupported: There is no rule for these two types.
     """
+    if value.subtype == "REAL" and target == "string":
+        raise SqlNotSupported("CAST of CEIL, FLOOR or TRUNCATE of a whole number to VARCHAR is not supported", "CAST")
+    if value.subtype == "REAL" and target == "long":
+        return Sql(value.text, "long")
     if value.type == target:
         return value
     if value.type == "null":
@@ -112,7 +116,6 @@ _RULES: dict[tuple[str, str], Callable[[str], str]] = {
     ("timestamp", "string"): lambda text: f"strftime({text}, '%Y-%m-%d %H:%M:%S')",
     ("date", "string"): lambda text: f"strftime({text}, '%Y-%m-%d')",
     ("timestamp", "long"): lambda text: f"epoch_ms({text})",
-    ("date", "long"): lambda text: f"epoch_ms({text})",
     ("long", "timestamp"): lambda text: f"make_timestamp_ms({text})",
     ("timestamp", "date"): lambda text: truncate("day", text),
     ("date", "timestamp"): lambda text: text,

@@ -60,7 +60,6 @@ def _ordered(left: Sql, operator: str, right: Sql, kind: str) -> str:
     if kind not in ("double", "float") or any(side.constant for side in (left, right)):
         return plain
     smaller, greater = (left.text, right.text) if operator[0] == "<" else (right.text, left.text)
-    zeros = f"{smaller} = {greater} AND signbit({smaller}) {{}} signbit({greater})"
     if operator in ("<", ">"):
-        return f"({plain} OR ({zeros.format('AND NOT')}))"
+        return f"({plain} OR ({smaller} = {greater} AND signbit({smaller}) AND NOT signbit({greater})))"
     return f"({plain} AND NOT ({smaller} = {greater} AND NOT signbit({smaller}) AND signbit({greater})))"

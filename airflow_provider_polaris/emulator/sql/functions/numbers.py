@@ -94,12 +94,12 @@ def absolute(call: Call) -> Sql:
 
 def ceiling(call: Call) -> Sql:
     """``CEIL(a)``. OBSERVED(Druid 33): a long is rounded as a double, so that large ones change."""
-    return _keep(call, "ceil") if call.number(0).type != "long" else long(java.double_to_long(call.double(0)))
+    return _keep(call, "ceil") if call.number(0).type != "long" else _as_long(call, call.double(0))
 
 
 def floor(call: Call) -> Sql:
     """``FLOOR(a)``. OBSERVED(Druid 33): a long is rounded as a double, so that large ones change."""
-    return _keep(call, "floor") if call.number(0).type != "long" else long(java.double_to_long(call.double(0)))
+    return _keep(call, "floor") if call.number(0).type != "long" else _as_long(call, call.double(0))
 
 
 def round_(call: Call) -> Sql:
@@ -138,24 +138,22 @@ def truncate(call: Call) -> Sql:
     digits = call.constant_long(1) if len(call) > 1 else 0
     if not -15 <= digits <= 15:
         raise call.refuse(f"to {digits} digits")
-    if value.type == "long":
-        scale = 10 ** max(0, -digits)
-        return value if scale == 1 else long(f"({value.text} // {scale} * {scale})")
-    number = call.double(0)
-    if digits == 0:
-        return Sql(f"CAST({java.double_to_long(number)} AS DOUBLE)", value.type)
-    whole = java.double_to_long(f"({number} * {float(f'1e{digits}')!r})")
-    return Sql(f"(CAST({whole} AS DOUBLE) / {float(f'1e{digits}')!r})", value.type)
+    number, scale = call.double(0), f"{float(f'1e{digits}')!r}"
+    whole = java.double_to_long(f"({number} * {scale})" if digits else number)
+    result = f"(CAST({whole} AS DOUBLE) / {scale})" if digits else f"CAST({whole} AS DOUBLE)"
+    return _as_long(call, result) if value.type == "long" else Sql(result, value.type)
 
 
 def power(call: Call) -> Sql:
-    """``POWER(a, b)``."""
-    return double(f"pow({call.double(0)}, {call.double(1)})")
+    """``POWER(a, b)``; as in Java, 1 to the power of NaN or infinity is NaN."""
+    base, power_ = call.double(0), call.double(1)
+    is_nan = f"isnan({power_}) OR (abs({base}) = 1 AND isinf({power_}))"
+    return double(f"CASE WHEN {is_nan} THEN {base} * {java.NAN} ELSE pow({base}, {power_}) END")
 
 
 def square_root(call: Call) -> Sql:
-    """``SQRT(a)``: NaN for a negative number."""
-    return _guarded(call, "sqrt", "{0} < 0", java.NAN)
+    """``SQRT(a)``: NaN for a negative number. OBSERVED(Druid 33): of -0.0 it is 0.0."""
+    return double(f"({_guarded(call, 'sqrt', '{0} < 0', java.NAN).text} + CAST(0 AS DOUBLE))")
 
 
 def natural_logarithm(call: Call) -> Sql:
@@ -200,24 +198,24 @@ def bitwise(operator: str) -> Rewrite:
     """Build the rewrite of a bitwise function of two numbers; doubles lose their fraction."""
 
     def rewrite(call: Call) -> Sql:
-        return long(f"(({call.long(0)}) {operator} ({call.long(1)}))")
+        return long(f"(({_bits(call, 0)}) {operator} ({_bits(call, 1)}))")
 
     return rewrite
 
 
 def bitwise_xor(call: Call) -> Sql:
     """``BITWISE_XOR(a, b)``."""
-    return long(f"xor({call.long(0)}, {call.long(1)})")
+    return long(f"xor({_bits(call, 0)}, {_bits(call, 1)})")
 
 
 def bitwise_complement(call: Call) -> Sql:
     """``BITWISE_COMPLEMENT(a)``."""
-    return long(f"(~({call.long(0)}))")
+    return long(f"(~({_bits(call, 0)}))")
 
 
 def shift_left(call: Call) -> Sql:
     """``BITWISE_SHIFT_LEFT(a, count)``. OBSERVED(Druid 33): as in Java, six bits of the count are used."""
-    value, count = call.long(0), f"(({call.long(1)}) & 63)"
+    value, count = _bits(call, 0), f"(({_bits(call, 1)}) & 63)"
     # DuckDB fails where a bit reaches the sign, so the sign is set apart from the 63 bits below it.
     sign = f"CASE WHEN (({value}) >> (63 - {count})) & 1 = 1 THEN -9223372036854775807 - 1 ELSE 0 END"
     return long(f"(((({value}) & (9223372036854775807 >> {count})) << {count}) | {sign})")
@@ -225,7 +223,7 @@ def shift_left(call: Call) -> Sql:
 
 def shift_right(call: Call) -> Sql:
     """``BITWISE_SHIFT_RIGHT(a, count)``: keeps the sign. OBSERVED(Druid 33): six bits of the count are used."""
-    return long(f"(({call.long(0)}) >> (({call.long(1)}) & 63))")
+    return long(f"(({_bits(call, 0)}) >> (({_bits(call, 1)}) & 63))")
 
 
 def extreme(function: str) -> Rewrite:
@@ -270,6 +268,22 @@ def _pair(call: Call) -> tuple[tuple[str, str], str]:
     if left.type == right.type == "long":
         return (left.text, right.text), "long"
     return (call.double(0), call.double(1)), "double"
+
+
+def _as_long(call: Call, number: str) -> Sql:
+    """Show a double as the long that the planner takes it for; a literal, which it computes otherwise, is refused."""
+    if isinstance(call.value(0).constant, int):
+        raise call.refuse("of a literal whole number")
+    return Sql(java.double_to_long(number), "long", subtype="REAL")
+
+
+def _bits(call: Call, index: int) -> str:
+    """Drop the fraction of an argument. OBSERVED(Druid 33): a double beyond 64 bits fails."""
+    value, text = call.exact_number(index), call.long(index)
+    if value.type == "long":
+        return text
+    failure = quote_text(f"Function '{call.name}' fails for a number beyond 64 bits")
+    return f"CASE WHEN abs({value.text}) >= 9223372036854775807 THEN error({failure}) ELSE {text} END"
 
 
 def _keep(call: Call, function: str) -> Sql:

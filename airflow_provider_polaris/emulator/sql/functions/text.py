@@ -61,9 +61,15 @@ def substring(call: Call) -> Sql:
         raise SqlInvalid(f"Function '{call.name}' needs a start of at least 1, not {constant}")
     if not isinstance(constant, int):
         start = _at_least(start, 1, f"Function '{call.name}' needs a start of at least 1")
+    if isinstance(call.value(0).constant, str):
+        # Druid's planner pads the result with blanks to the length of the literal.
+        raise call.refuse("of a string literal")
     rest = f"substring({text}, {start})"
     if len(call) == 3:
-        count = call.integer(2)
+        count, length = call.integer(2), call.value(2).constant
+        if isinstance(length, int) and length < 1:
+            # Druid fails for a column and gives a value for another expression.
+            raise call.refuse(f"with a length of {length}")
         rest = f"CASE WHEN {count} < 0 THEN {rest} ELSE substring({text}, {start}, {count}) END"
     return string(f"CASE WHEN length({call.text(0)}) >= {start} THEN {rest} END")
 
@@ -128,7 +134,7 @@ def repeat(call: Call) -> Sql:
     # The check is in the argument: DuckDB may evaluate a constant call even if a condition excludes it.
     return string(
         f"CASE WHEN {count} >= 1 THEN repeat({text}, CASE WHEN length({text}) > {_LONGEST} // greatest({count}, 1)"
-        f" THEN error({message}) ELSE {count} END) END"
+        f" THEN error({message}) ELSE {count} END) ELSE nullif({text}, {text}) END"
     )
 
 
@@ -155,7 +161,7 @@ def position(call: Call) -> Sql:
     start = f"greatest({call.integer(2)}, 1)"
     found = f"strpos(substring({java.in_units(text, call.name)}, {start}), {find})"
     return long(
-        f"CASE WHEN {find} = '' THEN least({start}, length({text}) + 1) "
+        f"CASE WHEN {text} IS NULL THEN NULL WHEN {find} = '' THEN least({start}, length({text}) + 1) "
         f"WHEN {found} > 0 THEN {found} + {start} - 1 ELSE {found} END"
     )
 

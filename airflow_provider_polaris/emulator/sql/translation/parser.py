@@ -29,7 +29,9 @@ LITERAL = "literal"
 #: Source: https://druid.apache.org/docs/latest/querying/sql-operators
 _OPERATORS = frozenset({"||", ">=", "<=", "<>", "!=", "=>"})
 #: Words of other databases that sqlglot reads as operators.
-_FOREIGN_WORDS = frozenset({"DIV", "ISNULL", "NOTNULL", "ILIKE", "RLIKE", "REGEXP", "GLOB", "XOR", "OVERLAPS"})
+_FOREIGN_WORDS = frozenset(
+    {"DIV", "ISNULL", "NOTNULL", "ILIKE", "RLIKE", "REGEXP", "GLOB", "XOR", "OVERLAPS", "UNKNOWN"}
+)
 #: Words of the SQL types that a CAST takes, by sqlglot's name of the type. sqlglot reads more words for each, such as
 #: ``STRING`` and ``LONG``, which are native types of Druid and no SQL types.
 #: Source: https://druid.apache.org/docs/latest/querying/sql-data-types#standard-types; the second word of a type is

@@ -43,3 +43,12 @@ def in_units(text: str, function: str) -> str:
         f"CASE WHEN strlen({text}) > length({text}) AND regexp_matches({text}, '{_BEYOND}') THEN error({message}) "
         f"ELSE {text} END"
     )
+
+
+def first_bytes(text: str, limit: int, function: str) -> str:
+    """Cut a text after its first bytes in UTF-8; a text that isn't ASCII is refused if it is longer."""
+    message = quote_text(f"function '{function}' is not supported for text of more than {limit} bytes beyond ASCII")
+    return (
+        f"CASE WHEN strlen({text}) <= {limit} THEN {text} WHEN {is_ascii(text)} THEN left({text}, {limit}) "
+        f"WHEN {text} IS NOT NULL THEN error({message}) END"
+    )
