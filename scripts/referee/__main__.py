@@ -15,8 +15,10 @@ from configuration import HOST, VERSIONS  # noqa: E402
 from druid_client import Druid  # noqa: E402
 from emulator_side import emulator_side  # noqa: E402
 from expressions import run_expressions  # noqa: E402
+from syntax import run_syntax  # noqa: E402
 
-PARTS = {"expressions": (run_expressions, 3000)}
+#: Name, function and number of cases of each part.
+PARTS = {"expressions": (run_expressions, 3000), "syntax": (run_syntax, 1500)}
 
 
 def druid(version: str) -> Druid:

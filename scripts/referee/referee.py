@@ -19,7 +19,7 @@ CANDIDATES = 60
 #: By how many units in the last place the functions of libm may differ; Java's documentation allows 1, or 2 for some.
 ULPS = 3
 
-#: Druid counts distinct values by HyperLogLog with 2,048 buckets; the documented error is some 2 %, more for few values.
+#: Druid counts distinct values by HyperLogLog with 2,048 buckets; its documented error is 2 %, more for few values.
 SHARE = 0.1
 #: Rows in one SELECT for an expression that failed in a row.
 ROWS = 8
@@ -60,12 +60,12 @@ class Referee:
         self._emulator = emulator
         self._table = table
 
-    def compare(self, nodes: Sequence[Node]) -> list[Finding]:
+    def compare(self, nodes: Sequence[Node], batch: int = BATCH) -> list[Finding]:
         """Run expressions on both sides, many in one SELECT."""
         findings: list[Finding] = []
-        for start in range(0, len(nodes), BATCH):
-            batch = nodes[start : start + BATCH]
-            ends = zip(batch, self._outcomes(self._druid, batch), self._outcomes(self._emulator, batch), strict=True)
+        for start in range(0, len(nodes), batch):
+            some = nodes[start : start + batch]
+            ends = zip(some, self._outcomes(self._druid, some), self._outcomes(self._emulator, some), strict=True)
             findings += (self._finding(node, druid, emulator) for node, druid, emulator in ends)
         return findings
 

@@ -4,9 +4,9 @@ What the generator may write: one entry for each function and operator, with the
 
 A signature is ``"kind kind? kind+ -> kind"``: ``?`` may be left out, ``+`` may be repeated. ``T`` is any one of
 :data:`~literals.SCALARS`, the same everywhere in a signature. A kind that is no type of a value, such as ``period``,
-has literals only. ``rough`` is a double whose last place depends on the library, so nothing is computed from it; an ``estimate``
-counts by a sketch that is no exact set even for few values. A
-function of the emulator without an entry ends the referee: nothing new is forgotten.
+has literals only. ``rough`` is a double whose last place depends on the library, so nothing is computed from it; an
+``estimate`` counts by a sketch that is no exact set even for few values. A function of the emulator without an entry
+ends the referee: nothing new is forgotten.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ TEXT: Final = {
     "STRLEN": ["string -> long"],
     "STRPOS": ["string find -> long", "string string -> long"],
     "SUBSTR": ["string start length? -> string"],
-    "SUBSTRING": ["string start length? -> string", "string count length? -> string", "string count count -> string"],
+    "SUBSTRING": ["string start length? -> string", "string count length? -> string"],
     "TEXTCAT": ["string string -> string"],
     "UPPER": ["string -> string"],
     "REGEXP_EXTRACT": ["string pattern group_number? -> string"],
@@ -106,9 +106,9 @@ AGGREGATES: Final = {
     "COUNT": ["T -> long", "boolean -> long"],
     "DS_HLL": [],  # a sketch has no readable form
     "DS_THETA": [],
-    "EARLIEST": ["long -> long", "double -> double", "string bytes -> string"],
+    "EARLIEST": ["long -> long", "stable -> double", "string bytes -> string"],
     "EARLIEST_BY": ["long unique_time -> long", "string unique_time bytes -> string"],
-    "LATEST": ["long -> long", "double -> double", "string bytes -> string"],
+    "LATEST": ["long -> long", "stable -> double", "string bytes -> string"],
     "LATEST_BY": ["long unique_time -> long", "string unique_time bytes -> string"],
     "MAX": ["long -> long", "double -> double", "float -> float", "timestamp -> timestamp"],
     "MIN": ["long -> long", "double -> double", "float -> float", "timestamp -> timestamp"],

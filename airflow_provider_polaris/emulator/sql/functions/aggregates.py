@@ -83,7 +83,7 @@ def extreme(function: str) -> Callable[[Aggregation], Sql]:
             raise call.refuse("for type STRING")
         if value.type not in NUMERIC | TEMPORAL:
             raise call.invalid()
-        return Sql(call.over(f"{function}({value.text})"), value.type)
+        return Sql(call.over(f"{function}({value.text})"), value.type, subtype=value.subtype)
 
     return rewrite
 
@@ -176,14 +176,10 @@ def at_end(function: str, *, by: bool) -> Callable[[Aggregation], Sql]:
             return Sql(pair, "longStringPair") if call.storing else Sql(f"({pair}).v", "string")
         time = call.time(1) if by else call.time_column()
         text = java.first_bytes(call.text(0), limit, call.name) if value.type == "string" else call.scalar(0).text
-        if value.type in ("double", "float"):
-            # The smallest pair doesn't keep the sign of -0.0.
-            pair = stored.pair(time, text)
-            return Sql(call.over(f"arg_{function}_null({text}, {pair})", f"{time} IS NOT NULL"), value.type)
         pair = call.over(f"{function}({stored.pair(time, text)})", f"{time} IS NOT NULL")
         if call.storing and value.type == "string":
             return Sql(pair, "longStringPair")
-        return Sql(f"({pair}).v", value.type)
+        return Sql(f"({pair}).v", value.type, subtype=value.subtype)
 
     return rewrite
 
@@ -193,7 +189,7 @@ def any_value(call: Aggregation) -> Sql:
     value = call.scalar(0)
     limit = _max_bytes(call, 1)
     text = java.first_bytes(value.text, limit, call.name) if value.type == "string" else value.text
-    return Sql(call.over(f"min({text})"), value.type)
+    return Sql(call.over(f"min({text})"), value.type, subtype=value.subtype)
 
 
 def _new_set(call: Aggregation, value: Sql, sketch: str) -> Sql:

@@ -71,9 +71,11 @@ def to_integer(value: Sql) -> Sql:
 
 
 def _check_number(text: str, target: str) -> None:
-    """Refuse a literal that is no number, as Druid does while planning; in a column it is NULL."""
+    """Refuse a literal that is no number: Druid's planner fails for it in most places. In a column it is NULL."""
     if not _NUMBER_TEXT.fullmatch(text):
-        raise SqlInvalid(f"Illegal {sql_name(target)} constant {text!r}: a number is expected")
+        raise SqlNotSupported(
+            f"CAST to {sql_name(target)} is not supported for the literal {text!r}: no number", "CAST"
+        )
 
 
 def _constant_time(text: str, target: str) -> Sql:
@@ -112,7 +114,7 @@ _RULES: dict[tuple[str, str], Callable[[str], str]] = {
     ("string", "date"): _string_to_date,
     ("long", "string"): lambda text: f"CAST({text} AS VARCHAR)",
     ("double", "string"): java.real_to_text,
-    ("float", "string"): java.real_to_text,
+    ("float", "string"): lambda text: java.real_to_text(_to_double(text)),
     ("timestamp", "string"): lambda text: f"strftime({text}, '%Y-%m-%d %H:%M:%S')",
     ("date", "string"): lambda text: f"strftime({text}, '%Y-%m-%d')",
     ("timestamp", "long"): lambda text: f"epoch_ms({text})",

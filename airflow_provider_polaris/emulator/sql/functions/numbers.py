@@ -60,6 +60,8 @@ def div(call: Call) -> Sql:
 def mod(call: Call) -> Sql:
     """``MOD(a, b)``: the remainder has the sign of ``a``; of doubles by zero it is NaN."""
     (left, right), kind = _pair(call)
+    if any(isinstance(value.constant, float) and abs(value.constant) >= 1e4 for value in call.values()):
+        raise call.refuse("with a literal of 10000.0 or more: Druid fails for some")
     if kind != "long":
         nothing = f"{right} = 0 OR isinf({left}) OR isnan({left})"
         return double(f"CASE WHEN {nothing} THEN {left} * {right} * {java.NAN} ELSE {left} % {right} END")
@@ -75,9 +77,9 @@ def safe_divide(call: Call) -> Sql:
         nothing = f"({right} = 0 OR isnan({right}))"
         return double(
             f"CASE WHEN {nothing} AND {left} = 0 THEN CAST(0 AS DOUBLE) "
-            f"WHEN {nothing} THEN NULL ELSE {left} / {right} END"
+            f"WHEN {nothing} THEN nullif({left}, {left}) ELSE {left} / {right} END"
         )
-    return long(f"CASE WHEN {right} = 0 THEN NULL ELSE {left} // {right} END")
+    return long(f"CASE WHEN {right} = 0 THEN nullif({left}, {left}) ELSE {left} // {right} END")
 
 
 def negate(call: Call) -> Sql:
@@ -198,14 +200,14 @@ def bitwise(operator: str) -> Rewrite:
     """Build the rewrite of a bitwise function of two numbers; doubles lose their fraction."""
 
     def rewrite(call: Call) -> Sql:
-        return long(f"(({_bits(call, 0)}) {operator} ({_bits(call, 1)}))")
+        return long(f"(({call.long(0)}) {operator} ({call.long(1)}))")
 
     return rewrite
 
 
 def bitwise_xor(call: Call) -> Sql:
     """``BITWISE_XOR(a, b)``."""
-    return long(f"xor({_bits(call, 0)}, {_bits(call, 1)})")
+    return long(f"xor({call.long(0)}, {call.long(1)})")
 
 
 def bitwise_complement(call: Call) -> Sql:
@@ -241,6 +243,8 @@ def extreme(function: str) -> Rewrite:
             raise call.refuse(f"for {describe_types(call.name, values)}")
         kind = "string" if "string" in types else values[0].type if len(types) == 1 else "double"
         texts = [cast(value, kind).text for value in values]
+        if kind in ("double", "float"):
+            return Sql(_extreme_double(function, texts), kind)
         if kind == "string":
             return Sql(_extreme_text(function, texts), kind)
         return Sql(f"{function}({', '.join(texts)})", kind)
@@ -252,6 +256,15 @@ def _extreme_text(function: str, texts: Sequence[str]) -> str:
     """Choose by Java's order of text."""
     chosen = f"{'list_max' if function == 'greatest' else 'list_min'}([{', '.join(map(text_order, texts))}])"
     return f"replace({chosen}, '{chr(0x10FFFF)}', '')"
+
+
+def _extreme_double(function: str, texts: Sequence[str]) -> str:
+    """Choose by Java's order of doubles, in which -0.0 is less than 0.0."""
+    chosen = f"{function}({', '.join(texts)})"
+    sign = "signbit" if function == "least" else "NOT signbit"
+    zero = " OR ".join(f"({text} = 0 AND {sign}({text}))" for text in texts)
+    first, other = ("-0e0", "0e0") if function == "least" else ("0e0", "-0e0")
+    return f"CASE WHEN {chosen} = 0 THEN CASE WHEN {zero} THEN {first} ELSE {other} END ELSE {chosen} END"
 
 
 def _whole(call: Call, result: str, dividend: str, divisor: str) -> str:

@@ -53,7 +53,8 @@ def substring(call: Call) -> Sql:
     """
     ``SUBSTRING(text, start[, length])``.
 
-    OBSERVED(Druid 33): a start below 1 fails, a start after the last unit gives NULL, a negative length takes the rest.
+    OBSERVED(Druid 33): a start below 1 fails, a start after the last unit gives NULL. With a length that is
+    no literal, it gives NULL or '' for one query or another.
     """
     text, start = java.in_units(call.characters(0), call.name), call.integer(1)
     constant = call.value(1).constant
@@ -64,14 +65,14 @@ def substring(call: Call) -> Sql:
     if isinstance(call.value(0).constant, str):
         # Druid's planner pads the result with blanks to the length of the literal.
         raise call.refuse("of a string literal")
-    rest = f"substring({text}, {start})"
+    count = ""
     if len(call) == 3:
-        count, length = call.integer(2), call.value(2).constant
-        if isinstance(length, int) and length < 1:
+        length = call.constant_long(2)
+        if length < 1:
             # Druid fails for a column and gives a value for another expression.
             raise call.refuse(f"with a length of {length}")
-        rest = f"CASE WHEN {count} < 0 THEN {rest} ELSE substring({text}, {start}, {count}) END"
-    return string(f"CASE WHEN length({call.text(0)}) >= {start} THEN {rest} END")
+        count = f", {length}"
+    return string(f"CASE WHEN length({text}) >= {start} THEN substring({text}, {start}{count}) END")
 
 
 def left(call: Call) -> Sql:
@@ -130,6 +131,9 @@ def repeat(call: Call) -> Sql:
     OBSERVED(Druid 33): a count below 1 gives NULL.
     """
     text, count = call.characters(0), call.integer(1)
+    times = call.value(1).constant
+    if isinstance(times, int) and times < 1 and isinstance(call.value(0).constant, str):
+        raise SqlInvalid(f"REPEAT({text}, {times}) is NULL, which Druid's planner does not allow for literals")
     message = quote_text(f"function '{call.name}' is not supported with a result of more than {_LONGEST} characters")
     # The check is in the argument: DuckDB may evaluate a constant call even if a condition excludes it.
     return string(

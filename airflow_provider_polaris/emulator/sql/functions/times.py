@@ -13,7 +13,7 @@ from airflow_provider_polaris.emulator.sql.time import joda_patterns as joda
 from airflow_provider_polaris.emulator.sql.time import periods
 from airflow_provider_polaris.emulator.sql.time.instants import literal, parse_interval, parse_period
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
-from airflow_provider_polaris.emulator.sql.values.values import Sql, boolean, long, string, timestamp
+from airflow_provider_polaris.emulator.sql.values.values import Sql, boolean, long, quote_text, string, timestamp
 
 NOW = "date_trunc('millisecond', timezone('UTC', now()))"
 """Start of the transaction, as Polaris uses a constant CURRENT_TIMESTAMP for a job."""
@@ -44,15 +44,28 @@ _DATE_TRUNC = frozenset({"MILLISECONDS", *periods.UNITS})
 def time_floor(call: Call) -> Sql:
     """``TIME_FLOOR(timestamp, period[, origin[, zone]])``."""
     return timestamp(
-        periods.floor(call.time(0), call.period(1), origin=call.origin(2), zone=call.zone(3), function=call.name)
+        periods.floor(_rounded(call), call.period(1), origin=call.origin(2), zone=call.zone(3), function=call.name)
     )
 
 
 def time_ceil(call: Call) -> Sql:
     """``TIME_CEIL(timestamp, period[, origin[, zone]])``."""
     return timestamp(
-        periods.ceil(call.time(0), call.period(1), origin=call.origin(2), zone=call.zone(3), function=call.name)
+        periods.ceil(_rounded(call), call.period(1), origin=call.origin(2), zone=call.zone(3), function=call.name)
     )
+
+
+def _rounded(call: Call) -> str:
+    """
+    Return the time to round; one before the origin is refused for several hours, minutes or seconds.
+
+    OBSERVED(Druid 33): it rounds them towards the origin in some cases and away from it in others.
+    """
+    time, period = call.time(0), call.period(1)
+    if not period.clock_us or period.text in periods.UNITS.values():
+        return time
+    message = quote_text(f"function '{call.name}' is not supported with the period {period.text!r} before its origin")
+    return f"CASE WHEN {time} < {literal(call.origin(2) or 0)} THEN error({message}) ELSE {time} END"
 
 
 def time_shift(call: Call) -> Sql:
@@ -116,8 +129,13 @@ def timestampadd(call: Call) -> Sql:
 def timestampdiff(call: Call) -> Sql:
     """``TIMESTAMPDIFF(unit, start, end)``: whole units between them, negative if the end is before the start."""
     unit = call.unit(0)
-    periods.unit_period(unit, call.name)
-    return Sql(f"date_sub('{unit.lower()}', {call.date_or_time(1)}, {call.date_or_time(2)})", "long", subtype="INTEGER")
+    start, end = call.date_or_time(1), call.date_or_time(2)
+    count = f"date_sub('{unit.lower()}', {start}, {end})"
+    if periods.unit_period(unit, call.name).total_months:
+        # OBSERVED(Druid 33): a missing time counts as 1970.
+        message = quote_text(f"function '{call.name}' is not supported with NULL and the unit {unit}")
+        count = f"CASE WHEN {start} IS NULL OR {end} IS NULL THEN error({message}) ELSE {count} END"
+    return Sql(count, "long", subtype="INTEGER")
 
 
 def time_in_interval(call: Call) -> Sql:

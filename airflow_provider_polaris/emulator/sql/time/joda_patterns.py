@@ -32,7 +32,7 @@ _READ = {
     "mm": ("minute", r"[0-5]?\d"), "m": ("minute", r"[0-5]?\d"),
     "ss": ("second", r"[0-5]?\d"), "s": ("second", r"[0-5]?\d"),
     "S": ("fraction", r"\d{1}"), "SS": ("fraction", r"\d{1,2}"), "SSS": ("fraction", r"\d{1,3}"),
-    "Z": ("zone", r"[+-]\d{2}:?\d{2}"), "ZZ": ("zone", r"[+-]\d{2}:?\d{2}"),
+    "Z": ("zone", r"[+-]\d{2}(?::?\d{2})?|Z"), "ZZ": ("zone", r"[+-]\d{2}(?::?\d{2})?|Z"),
 }  # fmt: skip
 """Maps a run of letters to its field and regular expression."""
 

@@ -22,6 +22,13 @@ MAX_LENGTH = 1_000_000
 """Maximum length of a translated expression in characters."""
 
 
+_COMPUTED: dict[str, tuple[type[exp.Expression], ...]] = {
+    "double": (exp.Anonymous, exp.Div),
+    "timestamp": (exp.Anonymous, exp.Add, exp.Sub),
+}
+"""Nodes that compute a value of a type from others."""
+
+
 class Translator(TranslationContext):
     """Translates each node with the handler for its kind."""
 
@@ -37,7 +44,7 @@ class Translator(TranslationContext):
             raise SqlNotSupported(f"{describe(node)} is not supported")
         before, reads = dict(self.ungrouped), self.reads
         value = handler(self, node)
-        if isinstance(node, (exp.Anonymous, exp.Div)) and value.type == "double" and self.reads == reads:
+        if self.reads == reads and isinstance(node, _COMPUTED.get(value.type, ())):
             value = _checked(value, node)
         if len(value.text) > MAX_LENGTH:
             # Some translations repeat an argument; nested calls multiply the length.
@@ -48,7 +55,13 @@ class Translator(TranslationContext):
 
 
 def _checked(value: Sql, node: exp.Expression) -> Sql:
-    """Refuse an expression of literals whose value is no finite number, as Druid's planner does. OBSERVED(Druid 33)."""
-    failure = quote_text(f"Expression [{describe(node)}] evaluates to an unsupported value, expected a finite number")
-    text = f"CASE WHEN isfinite({value.text}) OR ({value.text}) IS NULL THEN {value.text} ELSE error({failure}) END"
-    return replace(value, text=text)
+    """
+    Refuse an expression of literals whose value Druid's planner can't hold. OBSERVED(Druid 33).
+
+    These are numbers that are not finite, and times before the year 0 or after 9999.
+    """
+    failure = quote_text(f"Expression [{describe(node)}] of literals evaluates to an unsupported value")
+    fits = f"isfinite({value.text})" if value.type == "double" else f"year({value.text}) BETWEEN 0 AND 9999"
+    return replace(
+        value, text=f"CASE WHEN {fits} OR ({value.text}) IS NULL THEN {value.text} ELSE error({failure}) END"
+    )

@@ -29,7 +29,7 @@ KOALAS = [
 @pytest.mark.parametrize(
     ("text", "sql", "data_type", "is_aggregate", "uses"),
     [
-        ('REVERSE("city")', 'reverse("city")', "string", False, {"city"}),
+        ('BTRIM("city")', "trim(\"city\", ' ')", "string", False, {"city"}),
         ('MAX("session_length")', 'max("session_length")', "long", True, {"session_length"}),
         ("COUNT(*)", "count(*)", "long", True, set()),
         ('"__time"', '"__time"', "timestamp", False, {"__time"}),
