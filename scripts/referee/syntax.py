@@ -47,6 +47,8 @@ class Mutator:
         name = self._random.choice((*GROUPS, "arguments", "arguments"))
         if name == "arguments":
             return name, self._arguments(node).sql
+        if name == "shape" and node.kind in ("rough", "estimate"):
+            return name, ""  # text of a number whose last digit may differ
         fitting = [(regex, texts) for regex, texts in GROUPS[name].items() if re.search(regex, node.sql)]
         if not fitting:
             return name, ""

@@ -17,7 +17,7 @@ from sqlglot import exp
 from airflow_provider_polaris.emulator.sql.functions.call import Call
 from airflow_provider_polaris.emulator.sql.values import java_text as java
 from airflow_provider_polaris.emulator.sql.values import stored_measures as stored
-from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, TEMPORAL, Sql, double, long
 
 DEFAULT_MAX_BYTES = 1024
@@ -168,6 +168,8 @@ def at_end(function: str, *, by: bool) -> Callable[[Aggregation], Sql]:
 
     def rewrite(call: Aggregation) -> Sql:
         value = call.value(0)
+        if not call.storing:
+            _check_not_text(call, value)
         limit = _max_bytes(call, 2 if by else 1)
         if value.type == "longStringPair":
             if by:
@@ -187,6 +189,8 @@ def at_end(function: str, *, by: bool) -> Callable[[Aggregation], Sql]:
 def any_value(call: Aggregation) -> Sql:
     """``ANY_VALUE(x[, maxBytes])``: the smallest value, so that every run gives the same result."""
     value = call.scalar(0)
+    if not call.storing:
+        _check_not_text(call, value)
     limit = _max_bytes(call, 1)
     text = java.first_bytes(value.text, limit, call.name) if value.type == "string" else value.text
     return Sql(call.over(f"min({text})"), value.type, subtype=value.subtype)
@@ -201,6 +205,12 @@ def _new_set(call: Aggregation, value: Sql, sketch: str) -> Sql:
         ),
         sketch,
     )
+
+
+def _check_not_text(call: Aggregation, value: Sql) -> None:
+    """Refuse times and booleans in a query. OBSERVED(Druid 33): the result is the number as text."""
+    if value.type in TEMPORAL | {"boolean"}:
+        raise call.refuse(f"for {sql_name(value.type)}, of which Druid returns the number as text")
 
 
 def _check_no_cast(call: Aggregation) -> None:

@@ -79,10 +79,10 @@ class Call:
         return self._exactly(index, NUMERIC)
 
     def number(self, index: int) -> Sql:
-        """Translate an argument to a long, a double or a float; NULL becomes a long, text a double."""
+        """Translate an argument to a long, a double or a float; a text becomes a double."""
         value = self.value(index)
         if value.type == "null":
-            return Sql("CAST(NULL AS BIGINT)", "long", subtype="INTEGER")
+            raise self.refuse("of the literal NULL")
         if value.type == "string":
             return Sql(cast(value, "double").text, "double", subtype="DECIMAL")
         if value.type not in NUMERIC:
@@ -116,6 +116,8 @@ class Call:
 
     def date_or_time(self, index: int) -> str:
         """Translate an argument that must be a timestamp or a date."""
+        if self.value(index).type == "null":
+            raise self.refuse("of the literal NULL")
         return self._exactly(index, TEMPORAL).text
 
     def scalar(self, index: int) -> Sql:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from airflow_provider_polaris.emulator.sql.time import joda_patterns as joda
 from airflow_provider_polaris.emulator.sql.time.instants import literal, parse_instant
@@ -35,7 +36,7 @@ def cast(value: Sql, target: str) -> Sql:
     if value.subtype == "REAL" and target == "long":
         return Sql(value.text, "long")
     if value.type == target:
-        return value
+        return replace(value, subtype=None)
     if value.type == "null":
         return Sql(f"CAST(NULL AS {DUCKDB_TYPES[target]})", target)
     if value.type == "string" and isinstance(value.constant, str) and target in ("timestamp", "date"):

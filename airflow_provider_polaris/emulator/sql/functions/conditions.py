@@ -15,6 +15,8 @@ from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, TEMPORA
 
 def is_null(call: Call) -> Sql:
     """``a IS NULL``, for any type."""
+    if call.value(0).type == "interval":
+        raise call.refuse("of an INTERVAL")
     return boolean(f"({call.value(0).text} IS NULL)")
 
 

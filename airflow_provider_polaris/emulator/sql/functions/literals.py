@@ -87,6 +87,8 @@ def number(written: str) -> Sql:
     """
     if not _NUMBER.fullmatch(written):
         raise SqlInvalid(f"Numeric literal {written!r} is not understood")
+    if written.endswith("."):
+        raise SqlNotSupported(f"the number {written!r} is not supported: write it without the point")
     if len(written) > _LONGEST_NUMBER:
         raise SqlInvalid(f"Numeric literal of {len(written)} characters is not understood")
     if written.lstrip("-").isdigit():

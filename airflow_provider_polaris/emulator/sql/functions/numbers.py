@@ -236,10 +236,11 @@ def extreme(function: str) -> Rewrite:
         types = {value.type for value in values}
         if "null" in types:
             raise SqlInvalid(f"Illegal use of 'NULL' as argument of '{call.name}'")
-        if types <= TEMPORAL | NUMERIC and types & TEMPORAL:
+        if types <= TEMPORAL | {"long"} and types & TEMPORAL:
             # OBSERVED(Druid 33): the result is the number of milliseconds.
             return long(f"{function}({', '.join(cast(value, 'long').text for value in values)})")
-        if "boolean" in types or not types <= SCALAR:
+        is_literal = all(isinstance(value.constant, str) for value in values)
+        if "boolean" in types or types & TEMPORAL or not types <= SCALAR or is_literal:
             raise call.refuse(f"for {describe_types(call.name, values)}")
         kind = "string" if "string" in types else values[0].type if len(types) == 1 else "double"
         texts = [cast(value, kind).text for value in values]

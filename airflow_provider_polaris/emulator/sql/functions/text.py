@@ -162,6 +162,8 @@ def position(call: Call) -> Sql:
     find, text = call.text(0), call.text(1)
     if len(call) == 2:
         return long(java.find(text, find))
+    if call.value(2).type == "null":
+        raise call.refuse("with a start of NULL")
     start = f"greatest({call.integer(2)}, 1)"
     found = f"strpos(substring({java.in_units(text, call.name)}, {start}), {find})"
     return long(
@@ -217,8 +219,9 @@ def _not_negative(call: Call, index: int) -> str:
 
 
 def _trim(call: Call, function: str) -> Sql:
-    characters = call.text(1) if len(call) > 1 else "' '"
-    return string(f"{function}({call.text(0)}, {characters})")
+    # OBSERVED(Druid 33): TRIM converts a number to text, BTRIM, LTRIM and RTRIM don't.
+    text = call.text if call.name == "TRIM" else call.characters
+    return string(f"{function}({text(0)}, {text(1) if len(call) > 1 else quote_text(' ')})")
 
 
 def _pad(call: Call, function: str) -> Sql:

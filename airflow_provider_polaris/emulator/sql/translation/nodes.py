@@ -74,6 +74,8 @@ def _plus_or_minus(name: str, sign: int) -> Callable[[TranslationContext, exp.Ex
         if isinstance(node.expression, exp.Interval):
             only(node, "this", "expression")
             moment = context.translate(node.this)
+            if moment.type == "null":
+                raise SqlNotSupported(f"'{name}' of NULL and an INTERVAL is not supported")
             if moment.type not in TEMPORAL:
                 raise SqlInvalid(f"Cannot apply '{name}' to an INTERVAL and a value that is not a TIMESTAMP")
             return times.add_interval(moment, context.translate(node.expression), sign)

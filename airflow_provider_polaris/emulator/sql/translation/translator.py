@@ -23,7 +23,7 @@ MAX_LENGTH = 1_000_000
 
 
 _COMPUTED: dict[str, tuple[type[exp.Expression], ...]] = {
-    "double": (exp.Anonymous, exp.Div),
+    "double": (exp.Anonymous, exp.Div, exp.Neg),
     "timestamp": (exp.Anonymous, exp.Add, exp.Sub),
 }
 """Nodes that compute a value of a type from others."""
@@ -61,6 +61,8 @@ def _checked(value: Sql, node: exp.Expression) -> Sql:
     These are numbers that are not finite, and times before the year 0 or after 9999.
     """
     failure = quote_text(f"Expression [{describe(node)}] of literals evaluates to an unsupported value")
+    if value.constant is not None:
+        return value
     fits = f"isfinite({value.text})" if value.type == "double" else f"year({value.text}) BETWEEN 0 AND 9999"
     return replace(
         value, text=f"CASE WHEN {fits} OR ({value.text}) IS NULL THEN {value.text} ELSE error({failure}) END"

@@ -35,8 +35,8 @@ KOALAS = [
         ('"__time"', '"__time"', "timestamp", False, {"__time"}),
         ("TIME_FLOOR(\"__time\", 'PT1H')", "date_trunc('hour', \"__time\")", "timestamp", False, {"__time"}),
         (
-            "TIME_FLOOR(\"__time\", 'PT5M')",
-            "time_bucket(to_microseconds(300000000), \"__time\", TIMESTAMP '1970-01-01 00:00:00')",
+            "TIME_FLOOR(\"__time\", 'P2D')",
+            "time_bucket(to_microseconds(172800000000), \"__time\", TIMESTAMP '1970-01-01 00:00:00')",
             "timestamp",
             False,
             {"__time"},
