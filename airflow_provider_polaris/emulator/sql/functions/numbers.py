@@ -16,7 +16,6 @@ from airflow_provider_polaris.emulator.sql.functions.comparisons import text_ord
 from airflow_provider_polaris.emulator.sql.values import java_numbers as java
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
 from airflow_provider_polaris.emulator.sql.values.values import (
-    NUMERIC,
     SCALAR,
     TEMPORAL,
     Sql,
