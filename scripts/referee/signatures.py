@@ -81,7 +81,6 @@ NUMBERS: Final = {
     "GREATEST": ["long long+ -> long", "double double+ -> double", "string string+ -> string", "long double -> double"],
     "LEAST": ["long long+ -> long", "double double+ -> double", "string string+ -> string", "long double -> double"],
     "MOD": ["long long -> long", "double double -> double"],
-    "PI": ["-> double"],
     "POWER": ["double double -> rough", "long count -> rough"],
     "ROUND": ["double digits? -> double", "long digits? -> long", "float -> float"],
     "SAFE_DIVIDE": ["long long -> long", "double double -> double"],
@@ -168,6 +167,7 @@ SPECIAL: Final = {
     ),
     "AND": ("({0} AND {1})", ["boolean boolean -> boolean"]),
     "OR": ("({0} OR {1})", ["boolean boolean -> boolean"]),
+    "PI": ("PI", ["-> double"]),
     "NOT": ("(NOT {0})", ["boolean -> boolean"]),
     **{
         f"IS {word}": (f"({{0}} IS {word})", ["boolean -> boolean"])
