@@ -81,8 +81,10 @@ def _check_number(text: str, target: str) -> None:
 
 def _constant_time(text: str, target: str) -> Sql:
     instant = parse_instant(text)
-    if instant is None or len(text) < 4:
-        raise SqlInvalid(f"Illegal {sql_name(target)} constant {text!r}: 'YYYY-MM-DD HH:MM:SS' or ISO 8601 is expected")
+    if instant is None:
+        message = f"Illegal {sql_name(target)} constant {text!r}: 'YYYY-MM-DD HH:MM:SS' or ISO 8601 is expected"
+        # Druid reads more forms of ISO 8601, such as weeks; none of them begins with a letter.
+        raise SqlNotSupported(message, "CAST") if text[:1].isdigit() or text[:1] in "+-" else SqlInvalid(message)
     if target == "date":
         instant -= instant % 86_400_000_000
     return Sql(literal(instant), target, instant)

@@ -234,7 +234,7 @@ def extreme(function: str) -> Rewrite:
         values = call.values()
         types = {value.type for value in values}
         if "null" in types:
-            raise SqlInvalid(f"Illegal use of 'NULL' as argument of '{call.name}'")
+            raise call.refuse("of the literal NULL")
         if types <= TEMPORAL | {"long"} and types & TEMPORAL:
             # OBSERVED(Druid 33): the result is the number of milliseconds.
             return long(f"{function}({', '.join(cast(value, 'long').text for value in values)})")
@@ -264,7 +264,8 @@ def _extreme_double(function: str, texts: Sequence[str]) -> str:
     sign = "signbit" if function == "least" else "NOT signbit"
     zero = " OR ".join(f"({text} = 0 AND {sign}({text}))" for text in texts)
     first, other = ("-0e0", "0e0") if function == "least" else ("0e0", "-0e0")
-    return f"CASE WHEN {chosen} = 0 THEN CASE WHEN {zero} THEN {first} ELSE {other} END ELSE {chosen} END"
+    is_nan = " OR ".join(f"isnan({text})" for text in texts)
+    return f"CASE WHEN {is_nan} THEN {java.NAN} WHEN {chosen} = 0 THEN CASE WHEN {zero} THEN {first} ELSE {other} END ELSE {chosen} END"
 
 
 def _whole(call: Call, result: str, dividend: str, divisor: str) -> str:

@@ -46,6 +46,10 @@ def regexp_replace(call: Call) -> Sql:
     """``REGEXP_REPLACE(text, pattern, replacement)``: replaces every match; ``$1`` refers to a group."""
     replacement = ""
     position = 0
+    if re.compile(_checked(call)).match(""):
+        raise call.refuse(
+            f"with the pattern {call.constant_text(1)!r}, which matches the empty text: RE2 finds it less often"
+        )
     groups = re.compile(_checked(call)).groups
     text = call.constant_text(2)
     for match in _REFERENCE.finditer(text):

@@ -233,6 +233,8 @@ def _pad(call: Call, function: str) -> Sql:
     text, width = java.in_units(call.characters(0), call.name), call.integer(1)
     message = f"function '{call.name}' is not supported with a length below 0 or of more than {_WIDEST}"
     constant = call.value(1).constant
+    if constant == 0 and isinstance(call.value(0).constant, str):
+        raise SqlInvalid(f"{call.name} to a length of 0 is NULL, which Druid's planner does not allow for literals")
     if isinstance(constant, int) and not 0 <= constant <= _WIDEST:
         raise call.refuse(f"with a length of {constant}")
     if not isinstance(constant, int):

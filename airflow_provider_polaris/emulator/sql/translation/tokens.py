@@ -16,6 +16,7 @@ from sqlglot import TokenType
 
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
 
+_QUOTED = frozenset({TokenType.STRING, TokenType.NATIONAL_STRING, TokenType.UNICODE_STRING, TokenType.IDENTIFIER})
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.COMMA})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.COMMA})
 _CHARSET = re.compile(r"_\w+", re.ASCII)
@@ -29,11 +30,12 @@ def check_tokens(tokens: Sequence[Any]) -> None:
     :raises SqlNotSupported: Druid has it, in some places.
     """
     for token in tokens:
-        if token.text in ("{", "}"):
+        text = "" if token.token_type in _QUOTED else token.text
+        if text in ("{", "}"):
             raise SqlNotSupported("escape syntax in braces, such as {fn ...}, is not supported")
-        if token.text == "!":
+        if text == "!":
             raise SqlInvalid("'!' is no operator of Druid SQL: write NOT")
-        if token.text.startswith("/*+") or any(comment.startswith("+") for comment in token.comments):
+        if text.startswith("/*+") or any(comment.startswith("+") for comment in token.comments):
             raise SqlNotSupported("hints are not supported")
     for token, after in pairwise(tokens):
         if token.token_type == TokenType.IDENTIFIER and after.token_type == TokenType.L_PAREN:
