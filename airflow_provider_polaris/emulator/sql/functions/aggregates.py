@@ -105,6 +105,7 @@ def count_distinct(sketch: str | None) -> Callable[[Aggregation], Sql]:
     def rewrite(call: Aggregation) -> Sql:
         value = call.value(0)
         _check_no_cast(call)
+        _check_sketch(call)
         if value.type == sketch:
             merged = stored.merge_sets(call.over(f"list({value.text})", f"{value.text} IS NOT NULL"))
             return Sql(merged, sketch) if call.storing else long(f"len({merged})")
@@ -123,6 +124,7 @@ def new_sketch(sketch: str) -> Callable[[Aggregation], Sql]:
 
     def rewrite(call: Aggregation) -> Sql:
         _check_no_cast(call)
+        _check_sketch(call)
         value = call.value(0)
         if value.type == sketch:
             return Sql(stored.merge_sets(call.over(f"list({value.text})", f"{value.text} IS NOT NULL")), sketch)
@@ -205,6 +207,18 @@ def _new_set(call: Aggregation, value: Sql, sketch: str) -> Sql:
         ),
         sketch,
     )
+
+
+def _check_sketch(call: Aggregation) -> None:
+    """Check the optional arguments of a sketch, which change its size only. OBSERVED(Druid 33)."""
+    if len(call) > 1:
+        size = call.constant_long(1)
+        if size < 1 or (call.name.endswith("THETA") and size & (size - 1)):
+            raise SqlInvalid(
+                f"function '{call.name}' needs a positive size, of a theta sketch a power of 2, not {size}"
+            )
+    if len(call) > 2 and call.constant_text(2) not in ("HLL_4", "HLL_6", "HLL_8"):
+        raise SqlInvalid(f"No enum constant org.apache.datasketches.hll.TgtHllType.{call.constant_text(2)}")
 
 
 def _check_not_text(call: Aggregation, value: Sql) -> None:

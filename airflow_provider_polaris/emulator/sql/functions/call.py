@@ -84,6 +84,9 @@ class Call:
         if value.type == "null":
             raise self.refuse("of the literal NULL")
         if value.type == "string":
+            if value.constant is None and self.nodes[index].find(exp.Column) is None:
+                # Druid's planner fails if the text of literals is no number.
+                raise self.refuse("of a text that is computed from literals")
             return Sql(cast(value, "double").text, "double", subtype="DECIMAL")
         if value.type not in NUMERIC:
             raise self.invalid()
@@ -211,12 +214,14 @@ class Call:
         """Build the exception for an unsupported use of this function; ``why`` continues the sentence."""
         return SqlNotSupported(f"function '{self.name}' is not supported {why}", self.name)
 
-    def invalid(self) -> SqlInvalid:
-        """Build the exception for arguments of the wrong type, with Druid's text."""
+    def invalid(self) -> SqlInvalid | SqlNotSupported:
+        """Build the exception for arguments of the wrong type, with Druid's text; an INTERVAL may be valid there."""
         values = []
         for index in range(len(self.nodes)):
             with suppress(SqlInvalid, SqlNotSupported):
                 values.append(self.value(index))
+        if any(value.type == "interval" for value in values):
+            return self.refuse("of an INTERVAL")
         return SqlInvalid(f"Cannot apply '{self.name}' to arguments of type '{describe_types(self.name, values)}'")
 
     def _exactly(self, index: int, kinds: Collection[str]) -> Sql:

@@ -143,7 +143,7 @@ def cast_target(node: exp.DataType) -> str:
 
 def is_decimal(node: exp.DataType) -> bool:
     """Whether the target type of a CAST is DECIMAL."""
-    return node.this == exp.DataType.Type.DECIMAL
+    return bool(node.this == exp.DataType.Type.DECIMAL)
 
 
 def parameter(given: Mapping[str, object]) -> Sql:

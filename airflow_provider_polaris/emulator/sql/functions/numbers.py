@@ -8,18 +8,10 @@ overflow, Druid wraps around silently and the emulator fails, with "not supporte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
-from airflow_provider_polaris.emulator.sql.functions.casts import cast
-from airflow_provider_polaris.emulator.sql.functions.comparisons import text_order
 from airflow_provider_polaris.emulator.sql.values import java_numbers as java
-from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
 from airflow_provider_polaris.emulator.sql.values.values import (
-    SCALAR,
-    TEMPORAL,
     Sql,
-    describe_types,
     double,
     long,
     quote_text,
@@ -195,79 +187,6 @@ def pi() -> Sql:
     return double("pi()")
 
 
-def bitwise(operator: str) -> Rewrite:
-    """Build the rewrite of a bitwise function of two numbers; doubles lose their fraction."""
-
-    def rewrite(call: Call) -> Sql:
-        return long(f"(({call.long(0)}) {operator} ({call.long(1)}))")
-
-    return rewrite
-
-
-def bitwise_xor(call: Call) -> Sql:
-    """``BITWISE_XOR(a, b)``."""
-    return long(f"xor({call.long(0)}, {call.long(1)})")
-
-
-def bitwise_complement(call: Call) -> Sql:
-    """``BITWISE_COMPLEMENT(a)``."""
-    return long(f"(~({_bits(call, 0)}))")
-
-
-def shift_left(call: Call) -> Sql:
-    """``BITWISE_SHIFT_LEFT(a, count)``. OBSERVED(Druid 33): as in Java, six bits of the count are used."""
-    value, count = _bits(call, 0), f"(({_bits(call, 1)}) & 63)"
-    # DuckDB fails where a bit reaches the sign, so the sign is set apart from the 63 bits below it.
-    sign = f"CASE WHEN (({value}) >> (63 - {count})) & 1 = 1 THEN -9223372036854775807 - 1 ELSE 0 END"
-    return long(f"(((({value}) & (9223372036854775807 >> {count})) << {count}) | {sign})")
-
-
-def shift_right(call: Call) -> Sql:
-    """``BITWISE_SHIFT_RIGHT(a, count)``: keeps the sign. OBSERVED(Druid 33): six bits of the count are used."""
-    return long(f"(({_bits(call, 0)}) >> (({_bits(call, 1)}) & 63))")
-
-
-def extreme(function: str) -> Rewrite:
-    """Build the rewrite of GREATEST or LEAST, which ignore NULLs."""
-
-    def rewrite(call: Call) -> Sql:
-        values = call.values()
-        types = {value.type for value in values}
-        if "null" in types:
-            raise call.refuse("of the literal NULL")
-        if types <= TEMPORAL | {"long"} and types & TEMPORAL:
-            # OBSERVED(Druid 33): the result is the number of milliseconds.
-            return long(f"{function}({', '.join(cast(value, 'long').text for value in values)})")
-        is_literal = all(isinstance(value.constant, str) for value in values)
-        if "boolean" in types or types & TEMPORAL or not types <= SCALAR or is_literal:
-            raise call.refuse(f"for {describe_types(call.name, values)}")
-        kind = "string" if "string" in types else values[0].type if len(types) == 1 else "double"
-        texts = [cast(value, kind).text for value in values]
-        if kind in ("double", "float"):
-            return Sql(_extreme_double(function, texts), kind)
-        if kind == "string":
-            return Sql(_extreme_text(function, texts), kind)
-        return Sql(f"{function}({', '.join(texts)})", kind)
-
-    return rewrite
-
-
-def _extreme_text(function: str, texts: Sequence[str]) -> str:
-    """Choose by Java's order of text."""
-    chosen = f"{'list_max' if function == 'greatest' else 'list_min'}([{', '.join(map(text_order, texts))}])"
-    return f"replace({chosen}, '{chr(0x10FFFF)}', '')"
-
-
-def _extreme_double(function: str, texts: Sequence[str]) -> str:
-    """Choose by Java's order of doubles, in which -0.0 is less than 0.0."""
-    chosen = f"{function}({', '.join(texts)})"
-    sign = "signbit" if function == "least" else "NOT signbit"
-    zero = " OR ".join(f"({text} = 0 AND {sign}({text}))" for text in texts)
-    first, other = ("-0e0", "0e0") if function == "least" else ("0e0", "-0e0")
-    is_nan = " OR ".join(f"isnan({text})" for text in texts)
-    return f"CASE WHEN {is_nan} THEN {java.NAN} WHEN {chosen} = 0 THEN CASE WHEN {zero} THEN {first} ELSE {other} END ELSE {chosen} END"
-
-
 def _whole(call: Call, result: str, dividend: str, divisor: str) -> str:
     """Fail if the divisor is zero and the dividend isn't NULL; DuckDB's own behavior differs between releases."""
     if call.value(1).constant:
@@ -289,15 +208,6 @@ def _as_long(call: Call, number: str) -> Sql:
     if isinstance(call.value(0).constant, int):
         raise call.refuse("of a literal whole number")
     return Sql(java.double_to_long(number), "long", subtype="REAL")
-
-
-def _bits(call: Call, index: int) -> str:
-    """Drop the fraction of an argument. OBSERVED(Druid 33): a double beyond 64 bits fails."""
-    value, text = call.exact_number(index), call.long(index)
-    if value.type == "long":
-        return text
-    failure = quote_text(f"Function '{call.name}' fails for a number beyond 64 bits")
-    return f"CASE WHEN abs({value.text}) >= 9223372036854775807 THEN error({failure}) ELSE {text} END"
 
 
 def _keep(call: Call, function: str) -> Sql:
@@ -340,12 +250,4 @@ FUNCTIONS: Table = {
     "ASIN": (arc("asin"), 1, 1),
     "ACOS": (arc("acos"), 1, 1),
     "ATAN2": (arc_tangent_2, 2, 2),
-    "BITWISE_AND": (bitwise("&"), 2, 2),
-    "BITWISE_OR": (bitwise("|"), 2, 2),
-    "BITWISE_SHIFT_LEFT": (shift_left, 2, 2),
-    "BITWISE_SHIFT_RIGHT": (shift_right, 2, 2),
-    "BITWISE_XOR": (bitwise_xor, 2, 2),
-    "BITWISE_COMPLEMENT": (bitwise_complement, 1, 1),
-    "GREATEST": (extreme("greatest"), 1, 100),
-    "LEAST": (extreme("least"), 1, 100),
 }

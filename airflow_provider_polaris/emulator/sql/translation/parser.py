@@ -185,7 +185,7 @@ def parse_one(text: str) -> exp.Expression:
         tokens = dialect.tokenize(text)
         if len(tokens) > MAX_TOKENS:
             raise SqlInvalid(f"the SQL has {len(tokens)} words and signs, more than the {MAX_TOKENS} that are read")
-        check_tokens(tokens)
+        check_tokens(tokens, text)
         nodes: list[Any] = [node for node in dialect.parser().parse(tokens, text) if node is not None]
     except RecursionError:
         raise SqlInvalid("the SQL is nested too deeply") from None

@@ -22,10 +22,12 @@ _CLOSING = frozenset({TokenType.R_PAREN, TokenType.COMMA})
 _CHARSET = re.compile(r"_\w+", re.ASCII)
 
 
-def check_tokens(tokens: Sequence[Any]) -> None:
+def check_tokens(tokens: Sequence[Any], sql: str) -> None:
     """
     Check the words and signs of a text.
 
+    :param tokens: Its tokens.
+    :param sql: The text, for its comments.
     :raises SqlInvalid: Druid doesn't have it.
     :raises SqlNotSupported: Druid has it, in some places.
     """
@@ -35,9 +37,9 @@ def check_tokens(tokens: Sequence[Any]) -> None:
             raise SqlNotSupported("escape syntax in braces, such as {fn ...}, is not supported")
         if text == "!":
             raise SqlInvalid("'!' is no operator of Druid SQL: write NOT")
-        if text.startswith("/*+") or any(comment.startswith("+") for comment in token.comments):
-            raise SqlNotSupported("hints are not supported")
     for token, after in pairwise(tokens):
+        if "/*+" in sql[token.end + 1 : after.start] or after.token_type == TokenType.HINT:
+            raise SqlNotSupported("hints are not supported")
         if token.token_type == TokenType.IDENTIFIER and after.token_type == TokenType.L_PAREN:
             raise SqlNotSupported(f"a function name in double quotes, {token.text!r}, is not supported")
         if token.token_type in _OPENING and after.token_type == TokenType.COMMA:
