@@ -118,11 +118,6 @@ def test_operator_of_another_database_does_not_parse(emulator: PolarisEmulator, 
     assert "does not parse" in refusal(emulator, expression)
 
 
-def test_unicode_literal_is_named_as_not_supported(emulator: PolarisEmulator) -> None:
-    """It is Druid SQL, so it must not be called invalid."""
-    assert refusal(emulator, "U&'\\00C9'").startswith("UNICODESTRING in ")
-
-
 def test_null_of_a_json_field_is_a_missing_value(emulator: PolarisEmulator) -> None:
     """The rows with null and without the field count alike."""
     assert emulator.query('SELECT COUNT(*) AS r FROM t WHERE "o" IS NULL') == [{"r": 2}]

@@ -69,7 +69,9 @@ def case(call: Call, *, has_default: bool) -> Sql:
 
 
 def coalesce(call: Call) -> Sql:
-    """``COALESCE(a, ...)``: the first value that is not NULL; ``NVL`` is the same with two arguments."""
+    """``COALESCE(a, ...)``: the first value that is not NULL; ``NVL`` and ``IFNULL`` are the same with
+    two arguments.
+    """
     values, kind = call.same_type(*range(len(call)))
     return Sql(f"coalesce({', '.join(values)})", kind)
 
@@ -97,5 +99,6 @@ def as_condition(value: Sql, clause: str) -> str:
 FUNCTIONS: Table = {
     "COALESCE": (coalesce, 1, 1000),
     "NVL": (coalesce, 2, 2),
+    "IFNULL": (coalesce, 2, 2),
     "NULLIF": (nullif, 2, 2),
 }

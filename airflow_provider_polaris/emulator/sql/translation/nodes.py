@@ -253,6 +253,7 @@ NODES: dict[type[exp.Expression], Callable[[TranslationContext, Any], Sql]] = {
     exp.Filter: _filtered,
     exp.Column: _column,
     exp.Literal: lambda _, node: literals.literal(node),
+    exp.UnicodeString: lambda _, node: literals.unicode_text(node),
     exp.Boolean: lambda _, node: Sql("TRUE" if node.this else "FALSE", "boolean", bool(node.this)),
     exp.Null: lambda *_: Sql("NULL", "null"),
     exp.Interval: lambda _, node: literals.interval(node),
