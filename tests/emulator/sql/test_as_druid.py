@@ -102,7 +102,6 @@ def test_expression_has_druids_value(emulator: PolarisEmulator, expression: str,
             "TIME_IN_INTERVAL(__time, '2024-06-01 00:00/2024-06-02 00:00')",
             "Invalid interval '2024-06-01 00:00/2024-06-02 00:00': ISO 8601 with 'T' between date and time is expected",
         ),
-        ("JSON_VALUE(o, '$.a' RETURNING BIGINT)", "function 'JSON_VALUE' is not supported"),
     ],
 )
 def test_expression_that_druid_refuses_is_refused(emulator: PolarisEmulator, expression: str, message: str) -> None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_polaris.emulator.sql.functions import conditions, formats, numbers, regexes, text, times
+from airflow_provider_polaris.emulator.sql.functions import conditions, formats, nested, numbers, regexes, text, times
 from airflow_provider_polaris.emulator.sql.functions.call import Table
 
 FUNCTIONS: Table = {
@@ -13,4 +13,5 @@ FUNCTIONS: Table = {
     **regexes.FUNCTIONS,
     **conditions.FUNCTIONS,
     **formats.FUNCTIONS,
+    **nested.FUNCTIONS,
 }

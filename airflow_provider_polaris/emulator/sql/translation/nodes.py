@@ -19,6 +19,7 @@ from airflow_provider_polaris.emulator.sql.functions import (
 )
 from airflow_provider_polaris.emulator.sql.functions.call import Rewrite
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
+from airflow_provider_polaris.emulator.sql.functions.nested import scalars
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext, check_count
 from airflow_provider_polaris.emulator.sql.translation.parser import LITERAL, describe, only
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
@@ -188,7 +189,12 @@ def _cast(context: TranslationContext, node: exp.Expression) -> Sql:
     only(node, "this", "to")
     if node.meta.get(LITERAL):
         return literals.time_literal(node.this, literals.cast_target(node.args["to"]))
-    return cast(context.translate(node.this), literals.cast_target(node.args["to"]))
+    target = literals.cast_target(node.args["to"])
+    is_json_value = isinstance(node.this, exp.Anonymous) and str(node.this.this).upper() == "JSON_VALUE"
+    if is_json_value and len(node.this.expressions) == 2 and target in ("long", "double"):
+        # OBSERVED(Druid 33): the same as RETURNING.
+        return scalars.returning(context.call("JSON_VALUE", node.this.expressions), target)
+    return cast(context.translate(node.this), target)
 
 
 def _extract(context: TranslationContext, node: exp.Expression) -> Sql:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from airflow_provider_polaris.emulator.sql.values import json_text
 from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES, TEMPORAL, Sql
 
 VarianceKind = Literal["sample", "population", "sample deviation", "population deviation"]
@@ -79,15 +80,17 @@ def show(value: Sql) -> str:
     """
     Build the query output of a column that isn't a number, a text or a time.
 
-    A sketch becomes a text with its number of values, because its bytes would not be readable by a sketch library. A
-    variance and a pair become JSON with their parts. DOCUMENTED names of the pair's parts: ``lhs`` and ``rhs`` in
-    Druid.
+    JSON is written as Druid writes it. A sketch becomes a text with its number of values, because its bytes would not
+    be readable by a sketch library. A variance and a pair become JSON with their parts. DOCUMENTED names of the pair's
+    parts: ``lhs`` and ``rhs`` in Druid.
     """
     text = value.text
     if value.type in ("HLLSketch", "thetaSketch"):
         shown = f"'{value.type} of ' || len({text}) || ' values (exact)'"
     elif value.type == "variance":
         shown = f"CAST(json_object('count', {text}.n, 'mean', {text}.mean, 'nvariance', {text}.m2) AS VARCHAR)"
+    elif value.type == "json":
+        shown = json_text.canonical(text)
     elif value.type == "longStringPair":
         shown = f"CAST(json_object('lhs', epoch_ms({text}.t), 'rhs', {text}.v) AS VARCHAR)"
     else:

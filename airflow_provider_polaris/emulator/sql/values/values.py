@@ -20,6 +20,7 @@ DUCKDB_TYPES = {
     "double": "DOUBLE",
     "float": "FLOAT",
     "boolean": "BOOLEAN",
+    "json": "JSON",
     "HLLSketch": "VARCHAR[]",
     "thetaSketch": "VARCHAR[]",
     "variance": "STRUCT(n BIGINT, mean DOUBLE, m2 DOUBLE)",
