@@ -61,7 +61,9 @@ def is_strict(text: str) -> str:
 def repeats_key(json: str) -> str:
     """Build the condition for an object anywhere in the value to have a key twice."""
     repeated = "lambda keys: len(keys) <> len(list_distinct(keys))"
-    everywhere = f"list_append(json_keys({json}, '$..*'), json_keys({json}))"
+    # json_keys with a wildcard fails in DuckDB 1.4.
+    inside = f"list_transform(json_extract({json}, '$..*'), lambda part: json_keys(part))"
+    everywhere = f"list_append({inside}, json_keys({json}))"
     return f"len(list_filter({everywhere}, {repeated})) > 0"
 
 
