@@ -3,7 +3,16 @@
 
 from __future__ import annotations
 
-from airflow_provider_polaris.emulator.sql.functions import conditions, formats, nested, numbers, regexes, text, times
+from airflow_provider_polaris.emulator.sql.functions import (
+    conditions,
+    formats,
+    nested,
+    numbers,
+    regexes,
+    sketches,
+    text,
+    times,
+)
 from airflow_provider_polaris.emulator.sql.functions.call import Table
 
 FUNCTIONS: Table = {
@@ -14,4 +23,5 @@ FUNCTIONS: Table = {
     **conditions.FUNCTIONS,
     **formats.FUNCTIONS,
     **nested.FUNCTIONS,
+    **sketches.FUNCTIONS,
 }

@@ -2,9 +2,9 @@
 """
 Stored forms of measures that are not numbers: a job writes them, and a later job or query merges them.
 
-All of this is GUESS. Polaris stores sketches, which estimate. Here a sketch is the exact set of values as text, a
-variance its count, mean and sum of squared differences, a longStringPair the time and the string. Merging them gives
-the same result as one pass over the original rows.
+All of this is GUESS. Polaris stores sketches, which estimate. Here a sketch is the exact set of values as text, for
+quantiles all values, a variance its count, mean and sum of squared differences, a longStringPair the time and the
+string. Merging them gives the same result as one pass over the original rows.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def show(value: Sql) -> str:
     parts: ``lhs`` and ``rhs`` in Druid.
     """
     text = value.text
-    if value.type in ("HLLSketch", "thetaSketch"):
+    if value.type in ("HLLSketch", "thetaSketch", "quantilesDoublesSketch"):
         shown = f"'{value.type} of ' || len({text}) || ' values (exact)'"
     elif value.type == "variance":
         shown = f"CAST(json_object('count', {text}.n, 'mean', {text}.mean, 'nvariance', {text}.m2) AS VARCHAR)"

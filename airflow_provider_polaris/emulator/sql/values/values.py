@@ -23,6 +23,7 @@ DUCKDB_TYPES = {
     "json": "JSON",
     "HLLSketch": "VARCHAR[]",
     "thetaSketch": "VARCHAR[]",
+    "quantilesDoublesSketch": "DOUBLE[]",
     "variance": "STRUCT(n BIGINT, mean DOUBLE, m2 DOUBLE)",
     "longStringPair": "STRUCT(t TIMESTAMP, v VARCHAR)",
 }
