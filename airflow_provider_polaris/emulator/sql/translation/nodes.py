@@ -20,6 +20,7 @@ from airflow_provider_polaris.emulator.sql.functions import (
 from airflow_provider_polaris.emulator.sql.functions.call import Rewrite
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.functions.nested import scalars
+from airflow_provider_polaris.emulator.sql.translation import grouping
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext, check_count
 from airflow_provider_polaris.emulator.sql.translation.parser import LITERAL, describe, only
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
@@ -31,6 +32,8 @@ def _function(context: TranslationContext, node: exp.Expression) -> Sql:
     name = str(node.this).upper()
     if name in aggregates.FUNCTIONS:
         return context.aggregate(name, node.expressions, None)
+    if name == "GROUPING":
+        return grouping.number(context, node)
     if name not in FUNCTIONS:
         raise SqlNotSupported(f"function '{name}' is not supported", name)
     rewrite, least, most = FUNCTIONS[name]
