@@ -103,11 +103,6 @@ def _negative(context: TranslationContext, node: exp.Expression) -> Sql:
     return numbers.negate(context.call("-", [node.this]))
 
 
-def _parentheses(context: TranslationContext, node: exp.Expression) -> Sql:
-    only(node, "this")
-    return context.translate(node.this)
-
-
 def _chain(name: str, rewrite: Rewrite) -> Callable[[TranslationContext, exp.Expression], Sql]:
     """Build the handler of an operator with any number of operands."""
 
@@ -193,9 +188,7 @@ def _cast(context: TranslationContext, node: exp.Expression) -> Sql:
     if node.meta.get(LITERAL):
         return literals.time_literal(node.this, literals.cast_target(node.args["to"]))
     target = literals.cast_target(node.args["to"])
-    is_json_value = isinstance(node.this, exp.Anonymous) and str(node.this.this).upper() == "JSON_VALUE"
-    if is_json_value and len(node.this.expressions) == 2 and target in ("long", "double"):
-        # OBSERVED(Druid 33): the same as RETURNING.
+    if scalars.reads_as(node.this, target):
         return scalars.returning(context.call("JSON_VALUE", node.this.expressions), target)
     return cast(context.translate(node.this), target)
 
@@ -268,7 +261,7 @@ NODES: dict[type[exp.Expression], Callable[[TranslationContext, Any], Sql]] = {
     exp.Interval: lambda _, node: literals.interval(node),
     exp.Placeholder: _placeholder,
     exp.Subquery: _subquery,
-    exp.Paren: _parentheses,
+    exp.Paren: _unary("()", lambda call: call.value(0)),
     exp.Neg: _negative,
     exp.Add: _plus_or_minus("+", 1),
     exp.Sub: _plus_or_minus("-", -1),

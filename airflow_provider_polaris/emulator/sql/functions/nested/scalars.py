@@ -44,6 +44,16 @@ def json_value(call: Call) -> Sql:
     return returning(call, _RETURNING[written])
 
 
+def reads_as(node: exp.Expression, target: str) -> bool:
+    """
+    Return whether the operand of a CAST is read as RETURNING.
+
+    OBSERVED(Druid 33): JSON_VALUE is, without a type of its own.
+    """
+    is_json_value = isinstance(node, exp.Anonymous) and str(node.this).upper() == "JSON_VALUE"
+    return is_json_value and len(node.expressions) == 2 and target in ("long", "double")
+
+
 def returning(call: Call, target: str) -> Sql:
     """
     Build JSON_VALUE with a type.
