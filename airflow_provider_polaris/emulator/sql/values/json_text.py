@@ -12,8 +12,8 @@ from airflow_provider_polaris.emulator.sql.values.values import quote_text
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _TOKENS = quote_text(rf"{_STRING}|[^,:\[\]{{}}\"]+|[,:\[\]{{}}]")
-_UNSURE_NUMBER = "'[0-9][.eE]|[0-9]{19}'"
-"""What a number that Java could write differently contains; texts that match contain it by chance."""
+_UNSURE_NUMBER = r"'[0-9][eE]|[0-9]{8}\.|0\.000|[0-9]{19}'"
+"""What a number has that Java writes differently, or could; JSON without it is unchanged, which is much faster."""
 _LARGEST = "9007199254740992.0"
 """2 ** 53. OBSERVED(Java 17): for larger numbers, ``Double.toString`` doesn't always give the shortest digits."""
 _SMALLEST = "1e-300"
