@@ -13,7 +13,14 @@ import pytest
 from airflow_provider_polaris.emulator.sql import Column, SqlInvalid, SqlNotSupported, translate_expression
 
 _TYPES = {str: "string", int: "long", float: "double", datetime: "timestamp"}
-_DUCKDB = {"string": "VARCHAR", "long": "BIGINT", "double": "DOUBLE", "float": "FLOAT", "timestamp": "TIMESTAMP"}
+_DUCKDB = {
+    "string": "VARCHAR",
+    "long": "BIGINT",
+    "double": "DOUBLE",
+    "float": "FLOAT",
+    "timestamp": "TIMESTAMP",
+    "json": "JSON",
+}
 
 
 @pytest.fixture(scope="session")

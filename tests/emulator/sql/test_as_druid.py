@@ -102,7 +102,6 @@ def test_expression_has_druids_value(emulator: PolarisEmulator, expression: str,
             "TIME_IN_INTERVAL(__time, '2024-06-01 00:00/2024-06-02 00:00')",
             "Invalid interval '2024-06-01 00:00/2024-06-02 00:00': ISO 8601 with 'T' between date and time is expected",
         ),
-        ("JSON_VALUE(o, '$.a' RETURNING BIGINT)", "function 'JSON_VALUE' is not supported"),
     ],
 )
 def test_expression_that_druid_refuses_is_refused(emulator: PolarisEmulator, expression: str, message: str) -> None:
@@ -116,11 +115,6 @@ def test_expression_that_druid_refuses_is_refused(emulator: PolarisEmulator, exp
 def test_operator_of_another_database_does_not_parse(emulator: PolarisEmulator, expression: str) -> None:
     """The parser knows many dialects; Druid is one of them."""
     assert "does not parse" in refusal(emulator, expression)
-
-
-def test_unicode_literal_is_named_as_not_supported(emulator: PolarisEmulator) -> None:
-    """It is Druid SQL, so it must not be called invalid."""
-    assert refusal(emulator, "U&'\\00C9'").startswith("UNICODESTRING in ")
 
 
 def test_null_of_a_json_field_is_a_missing_value(emulator: PolarisEmulator) -> None:

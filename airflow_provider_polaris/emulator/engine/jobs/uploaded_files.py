@@ -18,6 +18,7 @@ from airflow_provider_polaris.emulator.engine.data_types import stored_as
 from airflow_provider_polaris.emulator.engine.model import FileInput, JobFault
 from airflow_provider_polaris.emulator.engine.store import Store
 from airflow_provider_polaris.emulator.sql import Column
+from airflow_provider_polaris.emulator.sql.values.json_text import repeats_key
 from airflow_provider_polaris.emulator.sql.values.types import canonical
 from airflow_provider_polaris.emulator.sql.values.values import quote_name, quote_text
 
@@ -94,6 +95,7 @@ def stage_files(source: FileInput, store: Store, max_parse_exceptions: int) -> S
                 )
     if suspicious:
         _check_null_bytes(source.input_schema, store)
+    _check_repeated_keys(source.input_schema, store)
     return StagedFiles(f"SELECT * FROM {_STAGING}", rows, skipped, size)
 
 
@@ -226,6 +228,19 @@ def _decode(piece: bytes) -> tuple[str, int, int]:
                 undecodable += 1
         text = "\n".join(good)
     return text, sum(1 for line in text.split("\n") if line and not line.isspace()), undecodable
+
+
+def _check_repeated_keys(schema: tuple[Column, ...], store: Store) -> None:
+    """Refuse objects that have a key twice: DuckDB reads the first value, Druid the last one. OBSERVED(Druid 33)."""
+    for column in schema:
+        name = quote_name(column.name)
+        if canonical(column.data_type) == "json" and store.execute(
+            f"SELECT 1 FROM {_STAGING} WHERE {name} IS NOT NULL AND {repeats_key(name)} LIMIT 1"
+        ):
+            raise JobFault(
+                "cannot_parse_source",
+                f"field {column.name!r} holds an object that has a key twice, which the emulator doesn't read.",
+            )
 
 
 def _check_null_bytes(schema: tuple[Column, ...], store: Store) -> None:

@@ -3,7 +3,18 @@
 
 from __future__ import annotations
 
-from airflow_provider_polaris.emulator.sql.functions import bits, comparisons, conditions, numbers, regexes, text, times
+from airflow_provider_polaris.emulator.sql.functions import (
+    bits,
+    comparisons,
+    conditions,
+    formats,
+    nested,
+    numbers,
+    regexes,
+    sketches,
+    text,
+    times,
+)
 from airflow_provider_polaris.emulator.sql.functions.call import Table
 
 FUNCTIONS: Table = {
@@ -14,4 +25,7 @@ FUNCTIONS: Table = {
     **comparisons.FUNCTIONS,
     **regexes.FUNCTIONS,
     **conditions.FUNCTIONS,
+    **formats.FUNCTIONS,
+    **nested.FUNCTIONS,
+    **sketches.FUNCTIONS,
 }

@@ -84,5 +84,6 @@ def as_condition(value: Sql, clause: str) -> str:
 FUNCTIONS: Table = {
     "COALESCE": (coalesce, 1, 1000),
     "NVL": (nvl, 2, 2),
+    "IFNULL": (coalesce, 2, 2),
     "NULLIF": (nullif, 2, 2),
 }

@@ -11,7 +11,7 @@ from __future__ import annotations
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
 from airflow_provider_polaris.emulator.sql.time import joda_patterns as joda
 from airflow_provider_polaris.emulator.sql.time import periods
-from airflow_provider_polaris.emulator.sql.time.instants import literal, parse_interval, parse_period
+from airflow_provider_polaris.emulator.sql.time.instants import Period, literal, parse_interval, parse_period
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import Sql, boolean, long, quote_text, string, timestamp
 
@@ -32,13 +32,22 @@ _FIELDS = {
     "MONTH": "month({})",
     "QUARTER": "quarter({})",
     "YEAR": "year({})",
-    "ISOYEAR": "isoyear({})",
+    "ISOYEAR": "year({})",
+    "DECADE": "year({}) // 10",
+    "CENTURY": "ceil(year({}) / 100.0)",
+    "MILLENNIUM": "ceil(year({}) / 1000.0)",
 }
-"""Expressions of TIME_EXTRACT and EXTRACT by unit. DOCUMENTED for DOW: 1 is Monday, in Druid, too."""
+"""
+Expressions of TIME_EXTRACT and EXTRACT by unit. DOCUMENTED for DOW: 1 is Monday, in Druid, too. OBSERVED(Druid 33):
+ISOYEAR is the year of the calendar, also in the days that belong to a week of another year.
+"""
 
-#: Units of DATE_TRUNC: those of a period in the singular, and milliseconds in the plural.
+#: Units of DATE_TRUNC and TIMESTAMPADD that FLOOR and CEIL don't have. OBSERVED(Druid 33): centuries and millennia are
+#: counted from 1970, so the century of 2024 begins in 1970.
+_LONG_UNITS = {"DECADE": "P10Y", "CENTURY": "P100Y", "MILLENNIUM": "P1000Y"}
+#: Units of DATE_TRUNC: those of a period in the singular, and parts of a second in the plural.
 #: OBSERVED(Druid 33); DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#date-and-time-functions.
-_DATE_TRUNC = frozenset({"MILLISECONDS", *periods.UNITS})
+_DATE_TRUNC = frozenset({"MICROSECONDS", "MILLISECONDS", *periods.UNITS, *_LONG_UNITS})
 
 
 def time_floor(call: Call) -> Sql:
@@ -116,14 +125,14 @@ def date_trunc(call: Call) -> Sql:
     unit = call.constant_text(0).upper()
     if unit not in _DATE_TRUNC:
         raise call.refuse(f"with the unit {call.constant_text(0)!r}")
-    if unit == "MILLISECONDS":
+    if unit in ("MICROSECONDS", "MILLISECONDS"):
         return timestamp(f"date_trunc('millisecond', {call.time(1)})")
-    return timestamp(periods.floor(call.time(1), periods.unit_period(unit, call.name), function=call.name))
+    return timestamp(periods.floor(call.time(1), _period(call, unit), function=call.name))
 
 
 def timestampadd(call: Call) -> Sql:
     """``TIMESTAMPADD(unit, count, timestamp)``."""
-    return timestamp(periods.shift(call.date_or_time(2), periods.unit_period(call.unit(0), call.name), call.integer(1)))
+    return timestamp(periods.shift(call.date_or_time(2), _period(call, call.unit(0)), call.integer(1)))
 
 
 def timestampdiff(call: Call) -> Sql:
@@ -185,6 +194,11 @@ def add_interval(time: Sql, interval: Sql, sign: int) -> Sql:
     negative = text.startswith("-")
     times = -sign if negative else sign
     return timestamp(periods.shift(time.text, parse_period(text.removeprefix("-")), str(times)))
+
+
+def _period(call: Call, unit: str) -> Period:
+    long_one = _LONG_UNITS.get(unit)
+    return parse_period(long_one) if long_one is not None else periods.unit_period(unit, call.name)
 
 
 FUNCTIONS: Table = {

@@ -10,6 +10,7 @@ from typing import Any
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions import aggregates, conditions
+from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregation
 from airflow_provider_polaris.emulator.sql.functions.call import Call
 from airflow_provider_polaris.emulator.sql.translation.parser import only
 from airflow_provider_polaris.emulator.sql.translation.scope import TIME_COLUMN, Scope
@@ -83,7 +84,7 @@ class TranslationContext(ABC):
         try:
             where = conditions.as_condition(self.translate(condition), "FILTER") if condition is not None else None
             return rewrite(
-                aggregates.Aggregation(
+                Aggregation(
                     name,
                     nodes,
                     self.translate,

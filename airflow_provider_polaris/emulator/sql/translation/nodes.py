@@ -20,6 +20,8 @@ from airflow_provider_polaris.emulator.sql.functions import (
     times,
 )
 from airflow_provider_polaris.emulator.sql.functions.casts import cast, to_integer
+from airflow_provider_polaris.emulator.sql.functions.nested import scalars
+from airflow_provider_polaris.emulator.sql.translation import grouping
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext, check_count
 from airflow_provider_polaris.emulator.sql.translation.operators import OPERATORS
 from airflow_provider_polaris.emulator.sql.translation.parser import LITERAL, describe, only
@@ -32,6 +34,8 @@ def _function(context: TranslationContext, node: exp.Expression) -> Sql:
     name = str(node.this).upper()
     if name in aggregates.FUNCTIONS:
         return context.aggregate(name, node.expressions, None)
+    if name == "GROUPING":
+        return grouping.number(context, node)
     if name not in FUNCTIONS:
         raise SqlNotSupported(f"function '{name}' is not supported", name)
     rewrite, least, most = FUNCTIONS[name]
@@ -135,6 +139,8 @@ def _cast(context: TranslationContext, node: exp.Expression) -> Sql:
     if node.meta.get(LITERAL):
         return literals.time_literal(node.this, literals.cast_target(node.args["to"]))
     target = literals.cast_target(node.args["to"])
+    if scalars.reads_as(node.this, target):
+        return scalars.returning(context.call("JSON_VALUE", node.this.expressions), target)
     value = context.translate(node.this)
     if target == literals.INTEGER:
         return to_integer(value)
@@ -204,6 +210,7 @@ NODES: dict[type[exp.Expression], Callable[[TranslationContext, Any], Sql]] = {
     exp.Filter: _filtered,
     exp.Column: _column,
     exp.Literal: lambda _, node: literals.literal(node),
+    exp.UnicodeString: lambda _, node: literals.unicode_text(node),
     exp.Boolean: lambda _, node: Sql("TRUE" if node.this else "FALSE", "boolean", bool(node.this)),
     exp.Null: lambda *_: Sql("NULL", "null"),
     exp.Interval: lambda _, node: literals.interval(node),

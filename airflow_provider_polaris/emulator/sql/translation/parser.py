@@ -79,11 +79,41 @@ def _parse_position(parser: Any) -> exp.Expression:
 
 
 def _parse_json_value(parser: Any) -> exp.Expression:
-    """Parse ``JSON_VALUE(value, path [RETURNING type])``, so that the function is named where it is not supported."""
-    arguments = parser._parse_csv(parser._parse_assignment)
+    """
+    Parse ``JSON_VALUE(value, path [RETURNING type] [NULL ON EMPTY] [NULL ON ERROR])``; the type is a third argument.
+
+    OBSERVED(Druid 33): other words in front of ON are refused, and so is a third argument.
+    """
+    arguments = parser._parse_csv(parser._parse_bitwise)
+    if len(arguments) != 2:
+        parser.raise_error("Expected two arguments in JSON_VALUE")
     if parser._match_text_seq("RETURNING"):
-        arguments.append(exp.Literal.string(parser._parse_types().sql()))
+        first = parser._index
+        parser._parse_types()
+        parser._match_text_seq("ARRAY")
+        written = " ".join(token.text.upper() for token in parser._tokens[first : parser._index])
+        arguments.append(exp.Literal.string(written))
+    for clause in ("EMPTY", "ERROR"):
+        parser._match_text_seq("NULL", "ON", clause)
+    if parser._curr is not None and parser._curr.token_type != TokenType.R_PAREN:
+        raise SqlInvalid("JSON_VALUE takes no other words in front of ON EMPTY and ON ERROR than NULL")
     return exp.Anonymous(this="JSON_VALUE", expressions=arguments)
+
+
+def _parse_json_object(parser: Any) -> exp.Expression:
+    """Parse ``JSON_OBJECT('a': 1, KEY 'b' VALUE 2)``; keys and values are the arguments in turn."""
+    arguments = []
+    while parser._curr is not None and parser._curr.token_type != TokenType.R_PAREN:
+        parser._match_text_seq("KEY")
+        arguments.append(parser._parse_bitwise())
+        if not (parser._match(TokenType.COLON) or parser._match_text_seq("VALUE") or parser._match(TokenType.COMMA)):
+            parser.raise_error("Expected ':' in JSON_OBJECT")
+        arguments.append(parser._parse_assignment())
+        if parser._match_text_seq("NULL", "ON", "NULL") or parser._match_text_seq("ABSENT", "ON", "NULL"):
+            raise SqlNotSupported("function 'JSON_OBJECT' is not supported with ON NULL", "JSON_OBJECT")
+        if not parser._match(TokenType.COMMA):
+            break
+    return exp.Anonymous(this="JSON_OBJECT", expressions=arguments)
 
 
 def _parse_cast(parser: Any) -> exp.Expression:
@@ -157,6 +187,7 @@ class PolarisSql(Druid):
             "EXTRACT": _parse_extract,
             "POSITION": _parse_position,
             "JSON_VALUE": _parse_json_value,
+            "JSON_OBJECT": _parse_json_object,
         }
         TYPE_LITERAL_PARSERS: ClassVar[Any] = {
             exp.DataType.Type.TIMESTAMP: _parse_time_literal,

@@ -16,6 +16,7 @@ from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions import literals
 from airflow_provider_polaris.emulator.sql.functions.conditions import as_condition
+from airflow_provider_polaris.emulator.sql.translation import grouping
 from airflow_provider_polaris.emulator.sql.translation.output_columns import expand, finished, output_name, unique
 from airflow_provider_polaris.emulator.sql.translation.parser import describe, only, parse_one
 from airflow_provider_polaris.emulator.sql.translation.relations import Derived, Environment, Relations
@@ -155,16 +156,19 @@ class _Queries:
         if (condition := node.args.get("having")) is not None:
             having = f" HAVING {as_condition(translator.translate(condition.this), 'HAVING')}"
         tail = self._tail(node, values, translator, distinct=distinct)
-        if (group or having or translator.has_aggregate) and translator.ungrouped:
+        elements = _grouping_elements(node)
+        if (elements or having or translator.has_aggregate) and translator.ungrouped:
             raise SqlInvalid(f"Expression '{next(iter(translator.ungrouped))}' is not being grouped")
 
         shown = ", ".join(
             f"{stored.show(value) if outermost else value.text} AS {output_name(name, index, outermost)}"
             for index, (name, value) in enumerate(values, 1)
         )
-        grouping = f" GROUP BY {', '.join(value.text for value in group)}" if group else ""
+        by = f" GROUP BY {grouping.clause(elements, [value.text for value in group])}" if elements else ""
+        if grouping.has_total(elements):
+            having = f"{having} AND count(*) > 0" if having else " HAVING count(*) > 0"
         return Derived(
-            f"SELECT {'DISTINCT ' if distinct else ''}{shown}{relation}{where}{grouping}{having}{tail}",
+            f"SELECT {'DISTINCT ' if distinct else ''}{shown}{relation}{where}{by}{having}{tail}",
             tuple((name, value.type) for name, value in values),
         )
 
@@ -177,13 +181,9 @@ class _Queries:
     def _group(
         self, node: exp.Expression, items: Sequence[tuple[str, exp.Expression]], scope: Scope, environment: Environment
     ) -> list[Sql]:
-        clause = node.args.get("group")
-        if clause is None:
-            return []
-        only(clause, "expressions")
         translator = self._translator(scope, environment, "GROUP BY")
         group = []
-        for element in clause.expressions:
+        for element in grouping.keys(_grouping_elements(node)):
             index = _ordinal(element, len(items), "GROUP BY")
             value = translator.translate(element if index is None else items[index][1])
             if value.type not in SCALAR:
@@ -267,6 +267,16 @@ class _Queries:
 
 def _part(node: exp.Expression, names: Sequence[str]) -> exp.Expression | None:
     return next((node.args[name] for name in names if node.args.get(name)), None)
+
+
+def _grouping_elements(node: exp.Expression) -> list[exp.Expression]:
+    clause = node.args.get("group")
+    if clause is None:
+        return []
+    if clause.args.get("all") is not None:
+        raise SqlNotSupported("GROUP BY ALL and GROUP BY DISTINCT are not supported")
+    only(clause, "expressions")
+    return list(clause.expressions)
 
 
 def _ordinal(node: exp.Expression, columns: int, clause: str) -> int | None:

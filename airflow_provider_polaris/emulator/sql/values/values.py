@@ -20,8 +20,10 @@ DUCKDB_TYPES = {
     "double": "DOUBLE",
     "float": "FLOAT",
     "boolean": "BOOLEAN",
+    "json": "JSON",
     "HLLSketch": "VARCHAR[]",
     "thetaSketch": "VARCHAR[]",
+    "quantilesDoublesSketch": "DOUBLE[]",
     "variance": "STRUCT(n BIGINT, mean DOUBLE, m2 DOUBLE)",
     "longStringPair": "STRUCT(t TIMESTAMP, v VARCHAR)",
 }

@@ -234,6 +234,21 @@ def test_null_byte_fails_the_job_where_it_is_read(engine: Engine, name: str) -> 
     )
 
 
+def test_object_with_a_key_twice_fails_the_job(engine: Engine) -> None:
+    """DuckDB and Druid take different values; keys of different objects may be equal."""
+    source = FileInput(("f0",), (*SCHEMA, Column("o", "json")))
+    assert (
+        ingest(engine, f'{TIME}"o": {{"a": {{"a": 1}}, "b": [{{"a": 1}}]}}}}'.encode(), source=source).rows_persisted
+        == 1
+    )
+    with pytest.raises(JobFault) as caught:
+        ingest(engine, f'{TIME}"o": [{{"a": 1, "a": 2}}]}}'.encode(), source=source)
+    assert (caught.value.code, caught.value.message) == (
+        "cannot_parse_source",
+        "field 'o' holds an object that has a key twice, which the emulator doesn't read.",
+    )
+
+
 def test_schema_with_two_names_that_differ_by_case_is_refused(engine: Engine) -> None:
     """DuckDB would treat them as the same column."""
     source = FileInput(("f0",), (*SCHEMA, Column("City", "string")))
