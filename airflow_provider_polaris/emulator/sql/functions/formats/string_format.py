@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.functions.formats.decimals import MOST_PLACES, fixed
-from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, TEMPORAL, Sql, quote_text, string
+from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, TEMPORAL, Sql, long, quote_text, string
 
 _SPECIFIER = re.compile(r"%(?:(\d{1,4})\$)?([-#+ 0,(<]*)(\d{1,4})?(?:\.(\d{1,4}))?(.?)", re.ASCII | re.DOTALL)
 _FLAGS = {"s": "-", "d": "-0+, ", "x": "-0", "X": "-0", "f": "-0+, "}
@@ -73,7 +73,9 @@ def _parse(call: Call, pattern: str, match: re.Match[str]) -> _Format:
 
 def _value(call: Call, index: int, form: _Format) -> str:
     value = call.scalar(index)
-    if value.type in ("boolean", *TEMPORAL):
+    if value.type == "boolean":
+        value = long(f"CAST({value.text} AS BIGINT)")
+    elif value.type in TEMPORAL:
         value = cast(value, "long")
     null = _padded(quote_text(("NULL" if form.conversion == "X" else "null")[: form.places]), form)
     if value.type == "null":

@@ -14,7 +14,7 @@ from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, 
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.values import json_text
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
-from airflow_provider_polaris.emulator.sql.values.values import TEMPORAL, Sql, quote_text, string
+from airflow_provider_polaris.emulator.sql.values.values import TEMPORAL, Sql, long, quote_text, string
 
 _FIRST_SIZE = 16
 """Number of buckets of an empty ``java.util.HashMap``; it doubles when three quarters are used."""
@@ -87,7 +87,9 @@ def json_object(call: Call) -> Sql:
 
 def _written(call: Call, index: int) -> str:
     value = call.value(index)
-    if value.type in ("boolean", *TEMPORAL):
+    if value.type == "boolean":
+        value = long(f"CAST({value.text} AS BIGINT)")
+    elif value.type in TEMPORAL:
         value = cast(value, "long")
     if value.type == "null":
         return "CAST(NULL AS VARCHAR)"

@@ -69,8 +69,10 @@ def _sketch(call: Aggregation) -> Sql:
     value = call.value(0)
     if value.type == _TYPE:
         merged = f"flatten({call.over(f'list({value.text})', f'{value.text} IS NOT NULL')})"
+    elif value.type == "string":
+        raise call.refuse("with text: CAST it to a number")
     else:
-        number = cast(call.number(0), "double").text
+        number = cast(call.exact_number(0), "double").text
         # DOCUMENTED in DoublesSketch.update of datasketches-java: NaN is not counted.
         merged = call.over(f"list({number})", f"NOT isnan({number})")
     return Sql(f"coalesce({merged}, CAST([] AS DOUBLE[]))", _TYPE)

@@ -119,7 +119,7 @@ def test_stored_type_is_the_vendors():
         (
             "APPROX_QUANTILE_DS(s, 0.5)",
             SqlNotSupported,
-            "function 'APPROX_QUANTILE_DS' is not supported with text where a number is expected: CAST it",
+            "function 'APPROX_QUANTILE_DS' is not supported with text: CAST it to a number",
         ),
         (
             "DS_RANK(d, 0.5)",
