@@ -148,6 +148,15 @@ def test_empty_string_changes_no_sketch(emulator: PolarisEmulator, function: str
         ("__time + INTERVAL '1' WEEK", "INTERVAL in \"INTERVAL '1' WEEK\" is not supported"),
         ("(n > 1) IS NOT UNKNOWN", "IS in '(n > 1) IS UNKNOWN' is not supported"),
         ("EXTRACT(DAY, __time)", None),
+        ("EXTRACT(ISOYEAR FROM __time)", "function 'EXTRACT' is not supported with the unit 'ISOYEAR'"),
+        ("CEIL((n)", "The parentheses of the SQL don't match"),
+        ("CAST(d AS FLOAT(10))", "CAST to FLOAT(10) is not supported"),
+        ("s LIKE 1", "function 'LIKE' is not supported with a pattern that is no text"),
+        ("E'a'", "a character set before a string literal, 'E', is not supported"),
+        (
+            "CAST(CAST(d AS BIGINT) AS DOUBLE)",
+            "CAST of a CAST between numbers is not supported: use FLOOR or TRUNCATE inside",
+        ),
     ],
 )
 def test_form_of_another_database_is_refused(emulator: PolarisEmulator, expression: str, message: str | None) -> None:

@@ -47,6 +47,9 @@ double. Precision and length have no effect. OBSERVED(Druid 33): a result of typ
 type SMALLINT or TINYINT fails.
 """
 
+_SIZED = frozenset({"CHAR", "VARCHAR", "DECIMAL", "TIMESTAMP"})
+"""SQL types that may have a length or a precision in parentheses."""
+
 INTEGER = "integer"
 """Result of :func:`cast_target` for INTEGER, which is stored as a long."""
 
@@ -162,7 +165,7 @@ def cast_target(node: exp.DataType) -> str:
     :raises SqlNotSupported: It is not a scalar type of Druid.
     """
     name = node.this.name if isinstance(node.this, exp.DataType.Type) else str(node.this)
-    if name not in _CAST_TARGETS or node.args.get("nested"):
+    if name not in _CAST_TARGETS or node.args.get("nested") or (node.expressions and name not in _SIZED):
         raise SqlNotSupported(f"CAST to {node.sql()} is not supported", "CAST")
     return _CAST_TARGETS[name]
 

@@ -132,6 +132,8 @@ def date_trunc(call: Call) -> Sql:
 
 def timestampadd(call: Call) -> Sql:
     """``TIMESTAMPADD(unit, count, timestamp)``."""
+    if call.value(1).type == "null":
+        raise call.refuse("of the literal NULL")
     return timestamp(periods.shift(call.date_or_time(2), _period(call, call.unit(0)), call.integer(1)))
 
 

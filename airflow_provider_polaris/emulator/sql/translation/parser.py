@@ -18,7 +18,7 @@ from sqlglot import TokenType, exp
 from sqlglot.dialects.druid import Druid
 from sqlglot.errors import SqlglotError
 
-from airflow_provider_polaris.emulator.sql.translation.tokens import check_tokens
+from airflow_provider_polaris.emulator.sql.translation.tokens import check_parentheses, check_tokens
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
 
 _SPECIAL_FORMS = ("CAST", "EXTRACT", "TRIM", "SUBSTRING", "CEIL", "FLOOR")
@@ -204,8 +204,8 @@ def parse_one(text: str) -> exp.Expression:
     """
     Parse one expression or one query.
 
-    :raises SqlInvalid: The text is empty, has more than one statement, or has a sign that Druid doesn't have.
-    :raises SqlNotSupported: The text can't be parsed.
+    :raises SqlInvalid: The text can't be parsed, is empty, or has more than one statement.
+    :raises SqlNotSupported: The text has a form that is valid in Druid, which the parser would skip.
     """
     if len(text) > MAX_LENGTH:
         raise SqlInvalid(f"the SQL has {len(text)} characters, more than the {MAX_LENGTH} that are read")
@@ -221,8 +221,8 @@ def parse_one(text: str) -> exp.Expression:
     except RecursionError:
         raise SqlInvalid("the SQL is nested too deeply") from None
     except SqlglotError as error:
-        # The parser is not Druid's, so this text may be valid there.
-        raise SqlNotSupported(f"{_excerpt(text, error)} does not parse: {_reason(error)}") from None
+        raise SqlInvalid(f"{_excerpt(text, error)} does not parse: {_reason(error)}") from None
+    check_parentheses(tokens)
     if not nodes:
         raise SqlInvalid("the SQL is empty")
     if len(nodes) > 1:

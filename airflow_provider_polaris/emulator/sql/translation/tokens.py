@@ -19,7 +19,7 @@ from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNo
 _QUOTED = frozenset({TokenType.STRING, TokenType.NATIONAL_STRING, TokenType.UNICODE_STRING, TokenType.IDENTIFIER})
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.COMMA})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.COMMA})
-_CHARSET = re.compile(r"_\w+", re.ASCII)
+_CHARSET = re.compile(r"_\w+|[eE]", re.ASCII)
 
 
 def check_tokens(tokens: Sequence[Any], sql: str) -> None:
@@ -50,6 +50,17 @@ def check_tokens(tokens: Sequence[Any], sql: str) -> None:
             raise SqlNotSupported("ALL in a list of arguments is not supported")
         if after.token_type == TokenType.STRING and _is_charset(token, after):
             raise SqlNotSupported(f"a character set before a string literal, {token.text!r}, is not supported")
+
+
+def check_parentheses(tokens: Sequence[Any]) -> None:
+    """
+    Check that each parenthesis is closed; sqlglot doesn't check it after some functions.
+
+    :raises SqlInvalid: One isn't.
+    """
+    kinds = [token.token_type for token in tokens]
+    if kinds.count(TokenType.L_PAREN) != kinds.count(TokenType.R_PAREN):
+        raise SqlInvalid("The parentheses of the SQL don't match")
 
 
 def _is_charset(token: Any, after: Any) -> bool:

@@ -256,7 +256,7 @@ def test_query_bare_sketch_says_what_it_is(run):
         ("SELECT *", SqlInvalid, "SELECT * needs a FROM clause"),
         (
             "SELECT 1; DROP TABLE cities",
-            SqlNotSupported,
+            SqlInvalid,
             "'SELECT 1; DROP TABLE cities' does not parse: Invalid expression / Unexpected token (line 1, column 14)",
         ),
         ("SELECT 1; SELECT 2", SqlInvalid, "'SELECT 1; SELECT 2' holds 2 statements; one is allowed"),
