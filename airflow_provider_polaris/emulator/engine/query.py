@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from airflow_provider_polaris.emulator.engine.data_types import to_json
+from airflow_provider_polaris.emulator.engine.data_types import to_json, wide_time
 from airflow_provider_polaris.emulator.engine.errors import NOT_PLANNED, duckdb_reason
 from airflow_provider_polaris.emulator.engine.model import QueryFailed, QueryResult, TableDef
 from airflow_provider_polaris.emulator.engine.store import Store
@@ -43,13 +43,18 @@ def run_query(
         query = translate_query(sql, table=lambda name: tables.relation(name, seen), parameters=parameters)
         try:
             rows: list[tuple[Any, ...]] = []
+            kinds = [column.data_type for column in query.columns]
             with store.failures_named():
                 cursor = execute(query.sql, ())
                 while (max_rows is None or len(rows) <= max_rows) and (batch := cursor.fetchmany(_BATCH)):
-                    rows += (tuple(to_json(value) for value in row) for row in batch)
+                    rows += (tuple(map(_shown, row, kinds)) for row in batch)
         except NOT_PLANNED as error:
             raise SqlNotSupported(f"the query can't be planned: {duckdb_reason(error)}") from error
         except duckdb.Error as error:
             raise QueryFailed(f"the query failed: {duckdb_reason(error)}") from error
     truncated = max_rows is not None and len(rows) > max_rows
     return QueryResult(query.columns, rows[:max_rows] if truncated else rows, truncated)
+
+
+def _shown(value: Any, kind: str) -> Any:
+    return wide_time(value) if kind == "timestamp" and isinstance(value, str) else to_json(value)

@@ -43,6 +43,7 @@ class TranslationContext(ABC):
         self.parameters = parameters or {}
         self.subquery = subquery
         self.uses: set[str] = set()
+        self.reads = 0
         self.ungrouped: dict[str, None] = {}
         self.grouped: frozenset[str] = frozenset()
         self.has_aggregate = False
@@ -60,6 +61,7 @@ class TranslationContext(ABC):
         """Translate a column name."""
         field, value = self.scope.find(name, qualifier)
         self.uses.add(field.name)
+        self.reads += 1
         if not self._inside_aggregate:
             self.ungrouped[field.name] = None
         return value

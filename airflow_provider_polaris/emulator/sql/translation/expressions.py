@@ -12,6 +12,7 @@ from airflow_provider_polaris.emulator.sql.functions.conditions import as_condit
 from airflow_provider_polaris.emulator.sql.translation.parser import parse_one
 from airflow_provider_polaris.emulator.sql.translation.scope import bare_scope
 from airflow_provider_polaris.emulator.sql.translation.translator import Translator
+from airflow_provider_polaris.emulator.sql.values import java_numbers as java
 from airflow_provider_polaris.emulator.sql.values.types import Column, Expression, SqlInvalid, SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import Sql
 
@@ -76,4 +77,6 @@ def _finished(value: Sql, storing: bool) -> Sql:
     if value.type == "boolean" and storing:
         # DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-data-types: BOOLEAN is stored as a long.
         return Sql(f"CAST({value.text} AS BIGINT)", "long")
+    if value.type == "float" and storing:
+        return Sql(java.double_to_float(value.text), "float")
     return value

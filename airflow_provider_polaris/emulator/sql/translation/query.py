@@ -150,7 +150,7 @@ class _Queries:
         translator = self._translator(scope, environment, None)
         group = self._group(node, items, scope, environment)
         translator.grouped = frozenset(value.text for value in group)
-        values = [(name, finished(translator.translate(item))) for name, item in items]
+        values = [(name, finished(translator.translate(item), outermost=outermost)) for name, item in items]
         having = ""
         if (condition := node.args.get("having")) is not None:
             having = f" HAVING {as_condition(translator.translate(condition.this), 'HAVING')}"

@@ -8,16 +8,25 @@ constructs reach DuckDB, so a query can't use its table functions, settings or f
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext
 from airflow_provider_polaris.emulator.sql.translation.nodes import NODES
 from airflow_provider_polaris.emulator.sql.translation.parser import describe
 from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported
-from airflow_provider_polaris.emulator.sql.values.values import Sql
+from airflow_provider_polaris.emulator.sql.values.values import Sql, quote_text
 
 MAX_LENGTH = 1_000_000
 """Maximum length of a translated expression in characters."""
+
+
+_COMPUTED: dict[str, tuple[type[exp.Expression], ...]] = {
+    "double": (exp.Anonymous, exp.Div, exp.Neg),
+    "timestamp": (exp.Anonymous, exp.Add, exp.Sub),
+}
+"""Nodes that compute a value of a type from others."""
 
 
 class Translator(TranslationContext):
@@ -33,11 +42,28 @@ class Translator(TranslationContext):
         handler = NODES.get(type(node))
         if handler is None:
             raise SqlNotSupported(f"{describe(node)} is not supported")
-        before = dict(self.ungrouped)
+        before, reads = dict(self.ungrouped), self.reads
         value = handler(self, node)
+        if self.reads == reads and isinstance(node, _COMPUTED.get(value.type, ())):
+            value = _checked(value, node)
         if len(value.text) > MAX_LENGTH:
             # Some translations repeat an argument; nested calls multiply the length.
             raise SqlNotSupported(f"the SQL is not supported: its translation is longer than {MAX_LENGTH} characters")
         if value.text in self.grouped and not self._inside_aggregate:
             self.ungrouped = before
         return value
+
+
+def _checked(value: Sql, node: exp.Expression) -> Sql:
+    """
+    Refuse an expression of literals whose value Druid's planner can't hold. OBSERVED(Druid 33).
+
+    These are numbers that are not finite, and times before the year 0 or after 9999.
+    """
+    failure = quote_text(f"Expression [{describe(node)}] of literals evaluates to an unsupported value")
+    if value.constant is not None:
+        return value
+    fits = f"isfinite({value.text})" if value.type == "double" else f"year({value.text}) BETWEEN 0 AND 9999"
+    return replace(
+        value, text=f"CASE WHEN {fits} OR ({value.text}) IS NULL THEN {value.text} ELSE error({failure}) END"
+    )

@@ -29,14 +29,14 @@ KOALAS = [
 @pytest.mark.parametrize(
     ("text", "sql", "data_type", "is_aggregate", "uses"),
     [
-        ('REVERSE("city")', 'reverse("city")', "string", False, {"city"}),
+        ('BTRIM("city")', "trim(\"city\", ' ')", "string", False, {"city"}),
         ('MAX("session_length")', 'max("session_length")', "long", True, {"session_length"}),
         ("COUNT(*)", "count(*)", "long", True, set()),
         ('"__time"', '"__time"', "timestamp", False, {"__time"}),
         ("TIME_FLOOR(\"__time\", 'PT1H')", "date_trunc('hour', \"__time\")", "timestamp", False, {"__time"}),
         (
-            "TIME_FLOOR(\"__time\", 'PT5M')",
-            "time_bucket(to_microseconds(300000000), \"__time\", TIMESTAMP '1970-01-01 00:00:00')",
+            "TIME_FLOOR(\"__time\", 'P2D')",
+            "time_bucket(to_microseconds(172800000000), \"__time\", TIMESTAMP '1970-01-01 00:00:00')",
             "timestamp",
             False,
             {"__time"},
