@@ -49,6 +49,8 @@ class EmulatorSide:
             return Refusal("UNSUPPORTED", error.message)
         except QueryFailed as error:
             return Refusal("FAILED", error.message)
+        except Exception as error:  # a fault of the emulator, which the referee reports like any other
+            return Refusal("CRASHED", repr(error))
         types = tuple(types_of(column.data_type)[0] for column in result.columns)
         return Answer(tuple(column.name for column in result.columns), types, tuple(map(tuple, result.rows)))
 

@@ -36,6 +36,13 @@ class Generator:
         for number in range(count):
             yield self._build(self._scalars[number % len(self._scalars)], self._random.choice((0, 0, 1, 1, 2)), False)
 
+    def simple(self, count: int) -> Iterator[Node]:
+        """Yield functions and operators over columns and literals, in random order."""
+        producers = [*self._scalars, *self._scalars, *self._aggregates]
+        for _ in range(count):
+            producer = self._random.choice(producers)
+            yield self._build(producer, 0, producer in self._aggregates)
+
     def aggregates(self, count: int) -> Iterator[Node]:
         """Yield aggregates over columns and simple expressions."""
         for number in range(count):

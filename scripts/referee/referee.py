@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from cases import Node
 from literals import COLUMNS, LITERALS
-from outcomes import CONTENT, Answer, Outcome, Verdict, judge
+from outcomes import CONTENT, EXACT, Answer, Outcome, Refusal, Tolerance, Verdict, judge
+from rows import COUNT
 
 #: Expressions in one SELECT.
 BATCH = 40
@@ -17,6 +18,11 @@ BATCH = 40
 CANDIDATES = 60
 #: By how many units in the last place the functions of libm may differ; Java's documentation allows 1, or 2 for some.
 ULPS = 3
+
+#: Druid counts distinct values by HyperLogLog with 2,048 buckets; its documented error is 2 %, more for few values.
+SHARE = 0.1
+#: Rows in one SELECT for an expression that failed in a row.
+ROWS = 8
 
 
 class Side(Protocol):
@@ -54,17 +60,33 @@ class Referee:
         self._emulator = emulator
         self._table = table
 
-    def compare(self, nodes: Sequence[Node]) -> list[Finding]:
+    def compare(self, nodes: Sequence[Node], batch: int = BATCH) -> list[Finding]:
         """Run expressions on both sides, many in one SELECT."""
         findings: list[Finding] = []
-        for start in range(0, len(nodes), BATCH):
-            batch = nodes[start : start + BATCH]
-            ends = zip(batch, self._outcomes(self._druid, batch), self._outcomes(self._emulator, batch), strict=True)
-            findings += (
-                Finding(node, judge(druid, emulator, ULPS if node.kind == "rough" else 0), druid, emulator)
-                for node, druid, emulator in ends
-            )
+        for start in range(0, len(nodes), batch):
+            some = nodes[start : start + batch]
+            ends = zip(some, self._outcomes(self._druid, some), self._outcomes(self._emulator, some), strict=True)
+            findings += (self._finding(node, druid, emulator) for node, druid, emulator in ends)
         return findings
+
+    def _finding(self, node: Node, druid: Outcome, emulator: Outcome) -> Finding:
+        """Judge two ends. If the emulator failed in a row, the other rows are compared too."""
+        finding = Finding(node, judge(druid, emulator, tolerance(node)), druid, emulator)
+        failed = isinstance(emulator, Refusal) and emulator.kind == "FAILED"
+        if finding.verdict not in CONTENT or not failed or node.has_aggregate:
+            return finding
+        for start in range(0, COUNT, ROWS):
+            where = f" WHERE id BETWEEN {start} AND {start + ROWS - 1}"
+            ((some,), (other,)) = (
+                ([druid] if isinstance(druid, Answer) else self._outcomes(self._druid, [node], where)),
+                self._outcomes(self._emulator, [node], where),
+            )
+            if isinstance(some, Answer):
+                some = replace(some, rows=tuple(row for row in some.rows if start <= row[0] < start + ROWS))
+            verdict = judge(some, other, tolerance(node))
+            if verdict not in CONTENT:
+                return Finding(node, verdict, some, other)
+        return finding
 
     def shrink(self, finding: Finding) -> Finding:
         """Return the smallest expression with the same verdict that a search from this one meets."""
@@ -82,11 +104,11 @@ class Referee:
                 return finding
             finding = same[0]
 
-    def _outcomes(self, side: Side, nodes: Sequence[Node]) -> list[Outcome]:
+    def _outcomes(self, side: Side, nodes: Sequence[Node], where: str = "") -> list[Outcome]:
         """Run one SELECT; if it is refused, each half alone, until the expression is found that is refused."""
         if not nodes:
             return []
-        outcome = side.select(self.sql(nodes))
+        outcome = side.select(self.sql(nodes, where))
         if isinstance(outcome, Answer):
             return [
                 Answer(
@@ -99,13 +121,18 @@ class Referee:
         if len(nodes) == 1:
             return [outcome]
         middle = len(nodes) // 2
-        return [*self._outcomes(side, nodes[:middle]), *self._outcomes(side, nodes[middle:])]
+        return [*self._outcomes(side, nodes[:middle], where), *self._outcomes(side, nodes[middle:], where)]
 
-    def sql(self, nodes: Sequence[Node]) -> str:
+    def sql(self, nodes: Sequence[Node], where: str = "") -> str:
         """Return the SELECT of expressions, by row, or of aggregates, by group."""
         columns = ", ".join(f"{node.sql} AS c{number}" for number, node in enumerate(nodes, 1))
         key, tail = ("g", " GROUP BY g") if nodes[0].has_aggregate else ("id", "")
-        return f"SELECT {key}, {columns} FROM {self._table}{tail}"
+        return f"SELECT {key}, {columns} FROM {self._table}{where}{tail}"
+
+
+def tolerance(node: Node) -> Tolerance:
+    """Return by how much the values of an expression may differ."""
+    return {"rough": Tolerance(ulps=ULPS), "estimate": Tolerance(share=SHARE)}.get(node.kind, EXACT)
 
 
 def faults(findings: Sequence[Finding]) -> list[Finding]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from outcomes import Answer, Refusal, differing_rows
-from referee import Finding
+from referee import Finding, tolerance
 
 
 def kind_of(finding: Finding) -> tuple[str, ...]:
@@ -32,7 +32,7 @@ def describe(finding: Finding) -> str:
     if isinstance(druid, Answer) and isinstance(emulator, Answer):
         if druid.types != emulator.types:
             lines.append(f"  Druid's type {druid.types[1]}, the emulator's {emulator.types[1]}")
-        different = differing_rows(druid, emulator)
+        different = differing_rows(druid, emulator, tolerance(finding.node))
         for key, left, right in different[:3]:
             lines.append(f"  row {key!r}: Druid {_value(left)}, emulator {_value(right)}")
         lines.append(f"  {len(different)} of {len(druid.rows)} rows differ")

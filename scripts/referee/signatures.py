@@ -4,8 +4,9 @@ What the generator may write: one entry for each function and operator, with the
 
 A signature is ``"kind kind? kind+ -> kind"``: ``?`` may be left out, ``+`` may be repeated. ``T`` is any one of
 :data:`~literals.SCALARS`, the same everywhere in a signature. A kind that is no type of a value, such as ``period``,
-has literals only. ``rough`` is a double whose last place depends on the library, so nothing is computed from it. A
-function of the emulator without an entry ends the referee: nothing new is forgotten.
+has literals only. ``rough`` is a double whose last place depends on the library, so nothing is computed from it; an
+``estimate`` counts by a sketch that is no exact set even for few values. A function of the emulator without an entry
+ends the referee: nothing new is forgotten.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ TEXT: Final = {
     "STRLEN": ["string -> long"],
     "STRPOS": ["string find -> long", "string string -> long"],
     "SUBSTR": ["string start length? -> string"],
-    "SUBSTRING": ["string start length? -> string", "string count length? -> string", "string count count -> string"],
+    "SUBSTRING": ["string start length? -> string", "string count length? -> string"],
     "TEXTCAT": ["string string -> string"],
     "UPPER": ["string -> string"],
     "REGEXP_EXTRACT": ["string pattern group_number? -> string"],
@@ -80,7 +81,6 @@ NUMBERS: Final = {
     "GREATEST": ["long long+ -> long", "double double+ -> double", "string string+ -> string", "long double -> double"],
     "LEAST": ["long long+ -> long", "double double+ -> double", "string string+ -> string", "long double -> double"],
     "MOD": ["long long -> long", "double double -> double"],
-    "PI": ["-> double"],
     "POWER": ["double double -> rough", "long count -> rough"],
     "ROUND": ["double digits? -> double", "long digits? -> long", "float -> float"],
     "SAFE_DIVIDE": ["long long -> long", "double double -> double"],
@@ -97,18 +97,18 @@ CONDITIONS: Final = {
 #: Aggregates have no part that is an aggregate. SUM and AVG of doubles take a column whose sums are exact.
 AGGREGATES: Final = {
     "ANY_VALUE": [],  # any of the values
-    "APPROX_COUNT_DISTINCT": ["string -> long", "long -> long"],
-    "APPROX_COUNT_DISTINCT_BUILTIN": ["string -> long", "long -> long"],
+    "APPROX_COUNT_DISTINCT": ["string -> estimate", "long -> estimate"],
+    "APPROX_COUNT_DISTINCT_BUILTIN": ["string -> estimate", "long -> estimate"],
     "APPROX_COUNT_DISTINCT_DS_HLL": ["string -> long", "long -> long", "string lgk hll -> long"],
     "APPROX_COUNT_DISTINCT_DS_THETA": ["string -> long", "long -> long"],
     "AVG": ["count -> double", "stable -> double"],
     "COUNT": ["T -> long", "boolean -> long"],
     "DS_HLL": [],  # a sketch has no readable form
     "DS_THETA": [],
-    "EARLIEST": ["long -> long", "double -> double", "string bytes -> string"],
-    "EARLIEST_BY": ["long timestamp -> long", "string timestamp bytes -> string"],
-    "LATEST": ["long -> long", "double -> double", "string bytes -> string"],
-    "LATEST_BY": ["long timestamp -> long", "string timestamp bytes -> string"],
+    "EARLIEST": ["long -> long", "stable -> double", "string bytes -> string"],
+    "EARLIEST_BY": ["long unique_time -> long", "string unique_time bytes -> string"],
+    "LATEST": ["long -> long", "stable -> double", "string bytes -> string"],
+    "LATEST_BY": ["long unique_time -> long", "string unique_time bytes -> string"],
     "MAX": ["long -> long", "double -> double", "float -> float", "timestamp -> timestamp"],
     "MIN": ["long -> long", "double -> double", "float -> float", "timestamp -> timestamp"],
     "STDDEV": [],  # the extension druid-stats is in no repository of jars
@@ -167,6 +167,7 @@ SPECIAL: Final = {
     ),
     "AND": ("({0} AND {1})", ["boolean boolean -> boolean"]),
     "OR": ("({0} OR {1})", ["boolean boolean -> boolean"]),
+    "PI": ("PI", ["-> double"]),
     "NOT": ("(NOT {0})", ["boolean -> boolean"]),
     **{
         f"IS {word}": (f"({{0}} IS {word})", ["boolean -> boolean"])
@@ -223,7 +224,7 @@ SPECIAL: Final = {
 #: Aggregates with a syntax of their own.
 SPECIAL_AGGREGATES: Final = {
     "COUNT(*)": ("COUNT(*)", ["-> long"]),
-    "COUNT DISTINCT": ("COUNT(DISTINCT {0})", ["string -> long", "long -> long", "timestamp -> long"]),
+    "COUNT DISTINCT": ("COUNT(DISTINCT {0})", ["string -> estimate", "long -> estimate", "timestamp -> estimate"]),
     "FILTER": ("SUM({0}) FILTER (WHERE {1})", ["count boolean -> long"]),
     "COUNT FILTER": ("COUNT(*) FILTER (WHERE {0})", ["boolean -> long"]),
 }
