@@ -18,10 +18,17 @@ from configuration import HOST, VERSIONS, Version  # noqa: E402
 from druid_client import Druid  # noqa: E402
 from emulator_side import emulator_side  # noqa: E402
 from expressions import run_expressions  # noqa: E402
+from jobs import run_jobs  # noqa: E402
+from queries import run_queries  # noqa: E402
 from syntax import run_syntax  # noqa: E402
 
 #: Name, function, number of cases, and that of a bounded run, of each part.
-PARTS = {"expressions": (run_expressions, 3000, 800), "syntax": (run_syntax, 1500, 400)}
+PARTS = {
+    "expressions": (run_expressions, 3000, 800),
+    "syntax": (run_syntax, 1500, 400),
+    "jobs": (run_jobs, 300, 12),
+    "queries": (run_queries, 200, 40),
+}
 
 
 def client(version: Version) -> Druid:

@@ -142,10 +142,11 @@ class Druid:
         call(f"{self.coordinator}/druid/coordinator/v1/datasources/{table}", method="DELETE")
 
 
-def call(url: str, body: Any = None, method: str | None = None) -> Any:
+def call(url: str, body: Any = None, method: str | None = None, *, lines: bool = False) -> Any:
     """
     Send a request and return the JSON of the answer.
 
+    :param lines: Whether each line of the answer is JSON of its own.
     :raises DruidError: The status is no success.
     """
     request = urllib.request.Request(
@@ -164,6 +165,8 @@ def call(url: str, body: Any = None, method: str | None = None) -> Any:
             raise DruidError(error.code, json.loads(text)) from None
         except ValueError:
             raise DruidError(error.code, text) from None
+    if lines:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
     return json.loads(text) if text.strip() else None
 
 

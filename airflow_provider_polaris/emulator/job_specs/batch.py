@@ -211,7 +211,8 @@ def _check_mode(job: BatchJob, partitioning: str) -> list[Interval]:
     for text, interval in zip(texts, intervals, strict=True):
         if not interval.is_aligned(partitioning):
             raise bad_request(
-                f"interval {text!r} is not aligned with the partitioning granularity {partitioning!r}.",
+                f"interval {text!r} is not aligned with the partitioning granularity {partitioning!r}"
+                + ("; set 'replaceAll' to true instead." if partitioning == "all" else "."),
                 "target.intervals",
             )
     return intervals

@@ -68,9 +68,13 @@ class Interval:
     end: datetime
 
     def is_aligned(self, granularity: str) -> bool:
-        """Return whether both ends are starts of buckets; ``all`` has a single bucket without bounds."""
+        """
+        Return whether both ends are starts of buckets; for ``all`` never.
+
+        OBSERVED(Druid 27): only OVERWRITE ALL replaces the single chunk of PARTITIONED BY ALL, which has no bounds.
+        """
         if granularity == "all":
-            return self.start == EARLIEST and self.end >= LATEST
+            return False
         return floor(self.start, granularity) == self.start and floor(self.end, granularity) == self.end
 
     def overlaps(self, other: Interval) -> bool:

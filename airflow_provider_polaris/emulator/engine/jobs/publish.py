@@ -13,6 +13,7 @@ from itertools import pairwise
 from airflow_provider_polaris.emulator.engine.jobs.source import within
 from airflow_provider_polaris.emulator.engine.model import BatchPlan, JobFault
 from airflow_provider_polaris.emulator.engine.store import Store
+from airflow_provider_polaris.emulator.engine.tables.occupied import without
 from airflow_provider_polaris.emulator.engine.tables.segments import Chunk, IntervalMs, overlapping, written_by
 from airflow_provider_polaris.emulator.engine.tables.stored_table import SEGMENT_COLUMN, StoredTable
 from airflow_provider_polaris.emulator.engine.tables.tables import Tables
@@ -78,16 +79,34 @@ class SegmentPublisher:
                 f"{MAX_TIME_CHUNKS}. Split the job, or partition by a coarser granularity.",
             )
         if plan.mode == "replace":
-            if plan.replace_all:
-                tables.segments.hide(self.target.number)
-            else:
-                self._check_bounds(plan, chunks, tables)
-                bounds = [(to_ms(start), to_ms(end)) for start, end in plan.intervals]
-                if plan.partial_segment == "part":
-                    cut(self.target, bounds, tables)
-                tables.segments.hide(self.target.number, overlapping(bounds))
-        self._check_mixture(chunks, tables)
+            self._replace(plan, chunks, tables)
+        else:
+            self._check_mixture(chunks, tables)
         tables.segments.add(self.target.number, chunks, realtime=plan.realtime)
+
+    def _replace(self, plan: BatchPlan, chunks: Sequence[Chunk], tables: Tables) -> None:
+        bounds = None
+        if not plan.replace_all:
+            self._check_bounds(plan, chunks, tables)
+            bounds = [(to_ms(start), to_ms(end)) for start, end in plan.intervals]
+        condition = overlapping(bounds)
+        replaced = _merged(
+            tables.store.execute(
+                f"SELECT start_ms, end_ms FROM polaris_segment WHERE table_number = ? AND used AND {condition}",
+                (self.target.number,),
+            )
+        )
+        if bounds is not None and plan.partial_segment == "part":
+            cut(self.target, bounds, tables)
+        tables.segments.hide(self.target.number, condition)
+        occupied = tables.segments.occupied
+        occupied.release(self.target.number, bounds)
+        if chunks:  # Druid marks segments unused without a trace if nothing takes their place
+            within_bounds = replaced if bounds is None else without(replaced, without(replaced, bounds))
+            written = [(chunk.start_ms, chunk.end_ms) for chunk in chunks]
+            for part in without(within_bounds, written):
+                has_ends = part[0] > to_ms(ORIGIN) and part[1] < _LAST_MS
+                occupied.add_empty(self.target.number, self.granularity if has_ends else None, part)
 
     def _chunks(self, tables: Tables) -> list[Chunk]:
         found = tables.store.execute(
@@ -138,7 +157,7 @@ class SegmentPublisher:
         DOCUMENTED https://druid.apache.org/docs/latest/multi-stage-query/reference, ``InsertCannotAllocateSegment``.
         GUESS: Polaris reports it as ``internal_error``.
         """
-        mixed = tables.segments.mixed_with(self.target.number, chunks)
+        mixed = tables.segments.mixed_with(self.target.number, self.granularity, chunks)
         if mixed is not None:
             chunk, (start, end) = mixed
             raise JobFault(
@@ -168,6 +187,7 @@ def cut(table: StoredTable, intervals: Sequence[IntervalMs], tables: Tables) -> 
     for number, start, end, row_bytes in found:
         inner = [bound for bound in bounds if start < bound < end]
         if inner:
+            tables.segments.occupied.add_rest(table.number, (start, end), intervals)
             _cut_one(table, number, [start, *inner, end], row_bytes, tables)
 
 

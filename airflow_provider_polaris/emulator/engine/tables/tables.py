@@ -132,6 +132,7 @@ class Tables:
             if soft:
                 self.store.execute("UPDATE polaris_table SET dropped = true WHERE number = ?", (stored.number,))
                 self.segments.hide(stored.number)
+                self.segments.occupied.release(stored.number, None)
             else:
                 self.remove(stored)
 
@@ -245,6 +246,7 @@ class Tables:
         """Permanently remove a table with its rows and segments, in the caller's transaction."""
         self.store.execute(f"DROP TABLE {stored.data_name}")
         self.segments.forget(stored.number)
+        self.segments.occupied.release(stored.number, None)
         self.store.execute("DELETE FROM polaris_table WHERE number = ?", (stored.number,))
 
     def add_columns(self, stored: StoredTable, columns: Sequence[tuple[Column, str]]) -> StoredTable:
