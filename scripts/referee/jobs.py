@@ -35,7 +35,7 @@ KNOWN: Final = {
     "not found in any table": "Druid has no column of which no segment has a value; a table of Polaris declares it",
 }
 #: Sequences that run at once. A job takes two of Druid's six task slots.
-AT_ONCE: Final = 2
+AT_ONCE: Final = 1
 
 
 @dataclass(frozen=True)

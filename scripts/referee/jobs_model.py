@@ -82,9 +82,10 @@ def compare(druid: JobOutcome, emulator: JobOutcome) -> Difference | None:
     """
     Return how two outcomes differ; None if they agree.
 
-    Errors agree if their codes do. A job that Druid can't plan, and so doesn't accept, may also fail here.
+    Errors agree if their codes do. A job that one side doesn't accept may fail on the other.
     """
-    is_same_error = druid.error == emulator.error or (druid.error == "refused" and emulator.error is not None)
+    errors = {druid.error, emulator.error}
+    is_same_error = len(errors) == 1 or ("refused" in errors and None not in errors)
     if is_same_error and (druid.rows, druid.chunks) == (emulator.rows, emulator.chunks):
         return None
     lines = [

@@ -174,3 +174,13 @@ def test_sdk_async_query(vendor) -> None:
     failed = vendor.call(vendor.client.query.query_async_status, other)
     assert failed.state == "FAILED"
     assert vendor.error(vendor.client.query.query_async_cancel, "nope").error == "druidException"
+
+
+def test_sdk_async_query_that_is_refused(vendor) -> None:
+    """The SDK reads the error as an object below ``error``."""
+    refused = vendor.error(vendor.client.query.query_async, models.SqlRequest(query='SELECT "x" FROM "Koalas Source"'))
+    assert (type(refused), refused.state) == (models.SqlErrorResponseWrapper, "FAILED")
+    assert (refused.error.category, refused.error.error_message) == (
+        "INVALID_INPUT",
+        "Column 'x' not found in any table; known are '__time', 'city', 'session_length'",
+    )

@@ -35,7 +35,7 @@ from airflow_provider_polaris.emulator.engine.model import (
     TableInput,
     TableStats,
 )
-from airflow_provider_polaris.emulator.engine.query import run_query
+from airflow_provider_polaris.emulator.engine.query import plan_query, run_query
 from airflow_provider_polaris.emulator.engine.store import Store
 from airflow_provider_polaris.emulator.engine.tables.deletion import (
     delete_data,
@@ -85,6 +85,7 @@ __all__ = [
     "purge",
     "restore_data",
     "run_batch",
+    "plan_query",
     "run_query",
     "take_snapshot",
 ]

@@ -18,6 +18,23 @@ from airflow_provider_polaris.emulator.sql import SqlNotSupported, translate_que
 _BATCH = 10_000
 
 
+def plan_query(
+    sql: str,
+    tables: Tables,
+    store: Store,
+    parameters: Sequence[Any] = (),
+    seen: Callable[[TableDef], str] | None = None,
+) -> None:
+    """
+    Check a SELECT without running it; the parameters are those of :func:`run_query`.
+
+    :raises SqlInvalid: The query is invalid.
+    :raises SqlNotSupported: The query uses a feature that the emulator doesn't support.
+    """
+    with store.snapshot():
+        translate_query(sql, table=lambda name: tables.relation(name, seen), parameters=parameters)
+
+
 def run_query(
     sql: str,
     tables: Tables,

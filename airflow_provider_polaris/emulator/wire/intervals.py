@@ -89,7 +89,8 @@ def parse_interval(text: str) -> Interval:
     """
     Parse ``start/end``, ``start/period`` or ``period/end``; an instant without a zone is UTC.
 
-    DOCUMENTED polaris-sdk 20250425.14.0: ISO 8601 intervals, both forms occur. GUESS: an empty interval is rejected.
+    DOCUMENTED polaris-sdk 20250425.14.0: ISO 8601 intervals, both forms occur. OBSERVED(Druid 27): an empty interval is
+    rejected.
 
     :param text: The interval.
     :return: The interval.

@@ -38,9 +38,10 @@ def run_batch(plan: BatchPlan, tables: Tables, store: Store) -> BatchTotals:
 
     An append adds segments to the chunks it has rows for. A replace hides every used segment that overlaps its
     intervals, whole, even if a segment is coarser and extends beyond them (DOCUMENTED
-    https://docs.imply.io/polaris/api-replace-data), unless the plan's ``partial_segment`` is ``part``. GUESS: a replace
-    without rows also hides them and completes, as ``REPLACE`` does since Druid 29, unless the context has
-    ``failOnEmptyInsert`` or the plan has another ``empty_replace``.
+    https://docs.imply.io/polaris/api-replace-data), unless the plan's ``partial_segment`` is ``part``. A replace
+    without rows also hides them and completes (DOCUMENTED
+    https://druid.apache.org/docs/latest/multi-stage-query/reference), unless the context has ``failOnEmptyInsert`` or
+    the plan has another ``empty_replace``.
 
     :return: The totals of the job.
     :raises JobFault: The job failed; the transaction must be rolled back.

@@ -101,12 +101,19 @@ class SegmentPublisher:
         tables.segments.hide(self.target.number, condition)
         occupied = tables.segments.occupied
         occupied.release(self.target.number, bounds)
-        if chunks:  # Druid marks segments unused without a trace if nothing takes their place
-            within_bounds = replaced if bounds is None else without(replaced, without(replaced, bounds))
-            written = [(chunk.start_ms, chunk.end_ms) for chunk in chunks]
-            for part in without(within_bounds, written):
-                has_ends = part[0] > to_ms(ORIGIN) and part[1] < _LAST_MS
-                occupied.add_empty(self.target.number, self.granularity if has_ends else None, part)
+        for part in self._empty_chunks(replaced, bounds, chunks):
+            is_bounded = part[0] > _FIRST_MS and part[1] < _LAST_MS
+            granularity = self.granularity if is_bounded or self.granularity == "all" else None
+            occupied.add_empty(self.target.number, granularity, part)
+
+    def _empty_chunks(
+        self, replaced: Sequence[IntervalMs], bounds: Sequence[IntervalMs] | None, chunks: Sequence[Chunk]
+    ) -> list[IntervalMs]:
+        """Return the time of replaced segments in which the job has no rows."""
+        if self.granularity == "all":  # its only chunk; OBSERVED(Druid 27) for a job without rows
+            return [(_FIRST_MS, _LAST_MS)] if replaced and not chunks else []
+        inside = replaced if bounds is None else without(replaced, without(replaced, bounds))
+        return without(inside, [(chunk.start_ms, chunk.end_ms) for chunk in chunks])
 
     def _chunks(self, tables: Tables) -> list[Chunk]:
         found = tables.store.execute(
@@ -154,8 +161,8 @@ class SegmentPublisher:
         """
         Reject a mixture of granularities in one interval.
 
-        DOCUMENTED https://druid.apache.org/docs/latest/multi-stage-query/reference, ``InsertCannotAllocateSegment``.
-        GUESS: Polaris reports it as ``internal_error``.
+        DOCUMENTED https://druid.apache.org/docs/latest/multi-stage-query/reference, and OBSERVED(Druid 27):
+        ``InsertCannotAllocateSegment``. GUESS: Polaris reports it as ``internal_error``.
         """
         mixed = tables.segments.mixed_with(self.target.number, self.granularity, chunks)
         if mixed is not None:
@@ -173,8 +180,8 @@ def cut(table: StoredTable, intervals: Sequence[IntervalMs], tables: Tables) -> 
     Split used segments at the bounds of intervals, in the caller's transaction.
 
     Afterwards each segment is completely inside or outside of the intervals. The pieces keep the version; a piece
-    without rows is removed. GUESS: plain Druid keeps such a segment whole, and the new version overshadows a part of
-    it. Here the part is hidden like any other segment, so it is listed with the unused ones.
+    without rows is removed. OBSERVED(Druid 27): Druid keeps such a segment whole, and the new version overshadows a
+    part of it. Here the part is hidden like any other segment, so it is listed with the unused ones.
 
     :param table: The table.
     :param intervals: Milliseconds, half-open, in whole seconds.

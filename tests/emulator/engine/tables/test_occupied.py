@@ -99,6 +99,20 @@ def test_table_of_one_chunk_that_is_replaced_by_hours_takes_no_append(days: Engi
     assert days.tables.stats("days").total_rows == 10
 
 
+def test_replace_without_rows_leaves_empty_chunks(days: Engine) -> None:
+    """OBSERVED(Druid 27) for the one chunk of PARTITIONED BY ALL, where a job without rows does not fail."""
+    nothing = TableInput("source", (day(20), day(21)))
+    copy(days, "replace", replace_all=True, partitioned_by="all", source=nothing)
+    found = refused(lambda: copy(days, "append", 3, partitioned_by="hour"))
+    assert found == (
+        "can't write a hour segment at 2024-06-03T03:00:00.000Z to table 'days': segment "
+        "0001-01-01T00:00:00.000Z/9999-12-31T23:59:59.999Z of another granularity is there. Use its granularity, or "
+        "replace its data."
+    )
+    copy(days, "append", partitioned_by="all")
+    assert days.tables.stats("days").total_rows == 5
+
+
 def test_deletion_frees_the_time(days: Engine) -> None:
     """A deletion removes empty chunks, too."""
     copy(days, "replace", 2, intervals=(DAYS,))
