@@ -31,8 +31,8 @@ class Assumptions:
         with a 400, or accepted and dropped, so that no echo has it. OBSERVED(Druid 27): accepted and kept.
     :param empty_replace: A replace without rows deletes what it replaces and completes with a warning, keeps it and
         completes with a warning, or fails with ``no_rows_ingested``. DOCUMENTED
-        https://druid.apache.org/docs/latest/multi-stage-query/reference: deletes. OBSERVED(Druid 27), which is older than
-        that: fails, but deletes if it is partitioned by ALL.
+        https://druid.apache.org/docs/latest/multi-stage-query/reference: deletes. OBSERVED(Druid 27), which is older:
+        fails, but deletes if it is partitioned by ALL.
     :param partial_segment: A replace of a part of a coarser segment replaces the whole segment, or only the part.
         DOCUMENTED https://docs.imply.io/polaris/api-replace-data: the whole. OBSERVED(Druid 27), which refuses nothing
         here: only the part.

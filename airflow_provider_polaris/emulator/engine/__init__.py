@@ -81,11 +81,11 @@ __all__ = [
     "find_overlap",
     "hand_over",
     "plan_columns",
+    "plan_query",
     "precached",
     "purge",
     "restore_data",
     "run_batch",
-    "plan_query",
     "run_query",
     "take_snapshot",
 ]

@@ -191,7 +191,7 @@ def _check_partitioning(job: BatchJob) -> None:
 
 
 def _check_mode(job: BatchJob, partitioning: str) -> list[Interval]:
-    """DOCUMENTED polaris-sdk 20250425.14.0, CreateBatchJobRequest and JobTargetV2, except for what is OBSERVED below."""
+    """DOCUMENTED polaris-sdk 20250425.14.0, CreateBatchJobRequest and JobTargetV2, except where tagged otherwise."""
     texts = job.target.intervals or []
     if job.ingestion_mode == "append":
         if texts:

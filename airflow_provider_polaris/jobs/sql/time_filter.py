@@ -10,12 +10,12 @@ from airflow_provider_polaris.jobs.time.interval import Interval
 
 
 def inside(time: str, span: Interval) -> str:
-    """
+    r"""
     Return the SQL condition for a time in an interval; the start belongs to it, the end does not.
 
-    An open start is written as ``0``, as in the sample of docs.imply.io/polaris/api-ingest-table. OBSERVED(Druid 27 and
-    33): a query fails with status 500 if an interval in SQL starts before the year 0, such as ``-1000-01-01``, which the
-    Jobs API uses.
+    An open start is written as ``0``, as in the sample of docs.imply.io/polaris/api-ingest-table. The Jobs API uses
+    ``-1000-01-01``. OBSERVED(Druid 27 and 33): a query fails with status 500 if an interval in SQL starts before the
+    year 0.
 
     >>> inside('"__time"', Interval.parse("-1000-01-01T00:00:00.000Z/2024-01-01"))
     'TIME_IN_INTERVAL("__time", \\'0/2024-01-01T00:00:00.000Z\\')'

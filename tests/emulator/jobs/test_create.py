@@ -63,8 +63,10 @@ def _refused(api, body, status, message, target):
         ),
         (
             {"ingestionMode": "replace", "partitionedBy": "all", "target": {**T, "intervals": DAY}},
-            "interval '2024-06-01/2024-06-02' is not aligned with the partitioning granularity 'all'; "
-            "set 'replaceAll' to true instead.",
+            (
+                "interval '2024-06-01/2024-06-02' is not aligned with the partitioning granularity 'all'; "
+                "set 'replaceAll' to true instead."
+            ),
             "target.intervals",
         ),
         (
