@@ -29,7 +29,7 @@ CODES: Final = {
 }
 #: Seconds after which a task that runs still is shut down; a controller may lose its worker, and waits forever.
 STANDSTILL: Final = 60
-ATTEMPTS: Final = 3
+ATTEMPTS: Final = 2
 _PAUSE: Final = 0.1
 
 

@@ -8,7 +8,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
 
 import queries_cases
@@ -23,8 +23,6 @@ from queries_cases import Query
 from airflow_provider_polaris.client import PolarisClient
 from airflow_provider_polaris.jobs.errors import PolarisApiError
 
-#: Asynchronous queries that run at once. A query takes two of Druid's six task slots.
-AT_ONCE: Final = 2
 #: One of so many queries runs asynchronously, too: it takes Druid a second.
 ASYNCHRONOUS: Final = 4
 _PATIENCE: Final = 120
@@ -58,30 +56,27 @@ def run_queries(druids: Mapping[str, Druid], emulator: EmulatorSide, seed: int, 
 
 
 def _compare(queries: list[Query], druids: Mapping[str, Druid], here: JobsOnEmulator) -> bool:
-    def examine(numbered: tuple[int, Query]) -> bool:
-        number, query = numbered
-        ways: dict[str, Callable[[Query], Answer]] = {
-            "the emulator": lambda one: ask_here(here.client, one),
-            "Druid 27": lambda one: ask(druids["27"], one),
-            "Druid 33": lambda one: ask(druids["33"], one),
+    different = 0
+    for number, query in enumerate(queries):
+        ways: dict[str, Callable[[], Answer]] = {
+            "the emulator": partial(ask_here, here.client, query),
+            "Druid 27": partial(ask, druids["27"], query),
+            "Druid 33": partial(ask, druids["33"], query),
         }
         if number % ASYNCHRONOUS == 0:
             ways |= {
-                "the emulator, asynchronous": lambda one: ask_later_here(here.client, one),
-                "Druid 27, asynchronous": lambda one: ask_later(druids["27"], one),
+                "the emulator, asynchronous": partial(ask_later_here, here.client, query),
+                "Druid 27, asynchronous": partial(ask_later, druids["27"], query),
             }
-        answers = {name: normal(way(query)) for name, way in ways.items()}
-        if len({json.dumps(answer) for answer in answers.values()}) == 1:
-            return True
-        shown = "\n".join(f"{name}: {json.dumps(answer)[:600]}" for name, answer in answers.items())
-        print(f"\n{query.kind}: {query.sql}\n{json.dumps(dict(query.context))}\n{shown}", flush=True)
-        return False
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        same = list(pool.map(examine, enumerate(queries)))
+        raw = {name: way() for name, way in ways.items()}
+        answers = {name: normal(answer) for name, answer in raw.items()}
+        if any(answer != answers["the emulator"] for answer in answers.values()):
+            different += 1
+            shown = "\n".join(f"{name}: {json.dumps(answer)[:600]}" for name, answer in raw.items())
+            print(f"\n{query.kind}: {query.sql}\n{json.dumps(dict(query.context))}\n{shown}", flush=True)
     kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(Counter(one.kind for one in queries).items()))
-    print(f"{len(queries)} queries ({kinds}), {same.count(False)} differ", flush=True)
-    return all(same)
+    print(f"{len(queries)} queries ({kinds}), {different} differ", flush=True)
+    return not different
 
 
 def ask(druid: Druid, query: Query) -> Answer:
