@@ -90,7 +90,7 @@ def test_sync_query_takes_parameters(shared_koalas) -> None:
 @pytest.mark.parametrize(
     ("body", "category", "part"),
     [
-        ({"query": "SELEKT 1"}, "UNSUPPORTED", ""),
+        ({"query": "SELEKT 1"}, "INVALID_INPUT", ""),
         ({"query": 'SELECT * FROM "Wombats"'}, "INVALID_INPUT", "Wombats"),
         ({"query": 'SELECT "cty" FROM "Koalas Source"'}, "INVALID_INPUT", "cty"),
         ({"query": 'SELECT SOUNDEX("city") FROM "Koalas Source"'}, "UNSUPPORTED", "SOUNDEX"),

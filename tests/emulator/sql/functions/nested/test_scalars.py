@@ -252,5 +252,5 @@ def test_arguments_that_are_refused(refusal, arguments, error, message):
 
 def test_third_argument_does_not_parse(refusal):
     """The type stands behind RETURNING only."""
-    message = refusal("JSON_VALUE(o, '$', 'BIGINT')", SqlNotSupported, o="json")
+    message = refusal("JSON_VALUE(o, '$', 'BIGINT')", SqlInvalid, o="json")
     assert message.startswith("\"JSON_VALUE(o, '$', 'BIGINT')\" does not parse: Expected two arguments in JSON_VALUE")
