@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_polaris.emulator.sql.functions import conditions, numbers, regexes, text, times
+from airflow_provider_polaris.emulator.sql.functions import collections, conditions, numbers, regexes, text, times
 from airflow_provider_polaris.emulator.sql.functions.call import Table
 
 FUNCTIONS: Table = {
@@ -12,4 +12,5 @@ FUNCTIONS: Table = {
     **numbers.FUNCTIONS,
     **regexes.FUNCTIONS,
     **conditions.FUNCTIONS,
+    **collections.FUNCTIONS,
 }

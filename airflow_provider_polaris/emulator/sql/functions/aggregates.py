@@ -10,53 +10,16 @@ ANY_VALUE are stored as the number; the others as in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from sqlglot import exp
-
-from airflow_provider_polaris.emulator.sql.functions.call import Call
+from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregation
+from airflow_provider_polaris.emulator.sql.functions.collections import collecting
 from airflow_provider_polaris.emulator.sql.values import stored_measures as stored
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, TEMPORAL, Sql, double, long
 
 DEFAULT_MAX_BYTES = 1024
 """DOCUMENTED: default length limit of EARLIEST, LATEST and ANY_VALUE for strings."""
-
-
-class Aggregation(Call):
-    """
-    A call of an aggregate function.
-
-    :param condition: DuckDB SQL of its ``FILTER (WHERE ...)``, or None.
-    :param storing: True for a job's measure, False for a query.
-    :param is_star: ``COUNT(*)``.
-    :param is_distinct: ``COUNT(DISTINCT x)``.
-    :param time_column: Returns the SQL of ``__time``.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        nodes: Sequence[exp.Expression],
-        translate: Callable[[exp.Expression], Sql],
-        *,
-        condition: str | None,
-        storing: bool,
-        is_star: bool,
-        is_distinct: bool,
-        time_column: Callable[[], str],
-    ) -> None:
-        super().__init__(name, nodes, translate)
-        self.condition = condition
-        self.storing = storing
-        self.is_star = is_star
-        self.is_distinct = is_distinct
-        self.time_column = time_column
-
-    def over(self, aggregate: str, *conditions: str) -> str:
-        """Append the FILTER clause with the call's own condition and further conditions."""
-        every = [*([self.condition] if self.condition else []), *conditions]
-        return f"{aggregate} FILTER (WHERE {' AND '.join(every)})" if every else aggregate
 
 
 def count(call: Aggregation) -> Sql:
@@ -239,5 +202,6 @@ FUNCTIONS: dict[str, tuple[Callable[[Aggregation], Sql], int, int]] = {
     "EARLIEST_BY": (at_end("min", by=True), 2, 3),
     "LATEST_BY": (at_end("max", by=True), 2, 3),
     "ANY_VALUE": (any_value, 1, 2),
+    **collecting.FUNCTIONS,
 }
 """Maps the name of an aggregate to its rewrite and the minimum and maximum number of arguments."""

@@ -11,8 +11,10 @@ from sqlglot import exp
 from airflow_provider_polaris.emulator.sql.functions.casts import cast, implied
 from airflow_provider_polaris.emulator.sql.time.instants import Period, parse_period
 from airflow_provider_polaris.emulator.sql.time.zones import Zone, parse_zone
-from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported, sql_name
 from airflow_provider_polaris.emulator.sql.values.values import (
+    ARRAYS,
+    MULTI_VALUE,
     NUMERIC,
     SCALAR,
     TEMPORAL,
@@ -29,10 +31,19 @@ class Call:
     :param name: Name of the function, in upper case.
     :param nodes: Its parsed arguments; each is translated on request.
     :param translate: Function that translates a node.
+    :param filters: Whether the call is in a WHERE clause, where Druid's filters replace some functions.
     """
 
-    def __init__(self, name: str, nodes: Sequence[exp.Expression], translate: Callable[[exp.Expression], Sql]) -> None:
+    def __init__(
+        self,
+        name: str,
+        nodes: Sequence[exp.Expression],
+        translate: Callable[[exp.Expression], Sql],
+        *,
+        filters: bool = False,
+    ) -> None:
         self.name = name
+        self.filters = filters
         self.nodes = nodes
         self._translate = translate
         self._values: dict[int, Sql] = {}
@@ -41,7 +52,18 @@ class Call:
         return len(self.nodes)
 
     def value(self, index: int) -> Sql:
-        """Translate an argument, of any type."""
+        """
+        Translate an argument, of any type except a multi-value string.
+
+        :raises SqlNotSupported: It is a multi-value string.
+        """
+        value = self.collection(index)
+        if value.type == MULTI_VALUE:
+            raise self.refuse("with a multi-value string here")
+        return value
+
+    def collection(self, index: int) -> Sql:
+        """Translate an argument that may be a multi-value string."""
         if index not in self._values:
             self._values[index] = self._translate(self.nodes[index])
         return self._values[index]
@@ -96,6 +118,8 @@ class Call:
     def scalar(self, index: int) -> Sql:
         """Translate an argument that is not an array, a sketch or an object."""
         value = self.value(index)
+        if value.type in ARRAYS:
+            raise self.refuse(f"for {sql_name(value.type)}")
         if value.type not in SCALAR:
             raise self.invalid()
         return value
@@ -107,6 +131,8 @@ class Call:
         kind = common_type([value.type for value in values])
         if kind is None and "string" in types and types & NUMERIC:
             raise self.refuse("with text and a number: CAST one of them")
+        if kind is None and types & ARRAYS and types <= ARRAYS | {"null"}:
+            raise self.refuse("with arrays of different types")
         if kind is None:
             raise self.invalid()
         kind = "string" if kind == "null" else kind

@@ -10,8 +10,11 @@ Comparing text with a number requires CAST, because it isn't documented which si
 from __future__ import annotations
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
-from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
-from airflow_provider_polaris.emulator.sql.values.values import SCALAR, Sql, boolean
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name
+from airflow_provider_polaris.emulator.sql.values.values import ARRAYS, SCALAR, Sql, boolean
+
+#: OBSERVED(Druid 33): NULL elements are equal to each other, as in DuckDB, but the smallest, unlike in DuckDB.
+_ORDERS = frozenset({"<", "<=", ">", ">="})
 
 
 def compare(operator: str) -> Rewrite:
@@ -19,7 +22,9 @@ def compare(operator: str) -> Rewrite:
 
     def rewrite(call: Call) -> Sql:
         (left, right), kind = call.same_type(0, 1)
-        if kind not in SCALAR:
+        if kind in ARRAYS and operator in _ORDERS:
+            raise call.refuse(f"for {sql_name(kind)}")
+        if kind not in SCALAR | ARRAYS:
             raise call.invalid()
         return boolean(f"({left} {operator} {right})")
 
@@ -40,6 +45,9 @@ def between(call: Call) -> Sql:
 def in_list(call: Call) -> Sql:
     """``a IN (b, ...)``."""
     (value, *others), kind = call.same_type(*range(len(call)))
+    if kind in ARRAYS:
+        # OBSERVED(Druid 33): an error in a WHERE clause, a value elsewhere.
+        raise call.refuse(f"for {sql_name(kind)}")
     if kind not in SCALAR:
         raise call.invalid()
     return boolean(f"({value} IN ({', '.join(others)}))")

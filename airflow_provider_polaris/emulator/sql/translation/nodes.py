@@ -19,10 +19,12 @@ from airflow_provider_polaris.emulator.sql.functions import (
 )
 from airflow_provider_polaris.emulator.sql.functions.call import Rewrite
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
+from airflow_provider_polaris.emulator.sql.functions.collections import LIST_ARGUMENTS, arrays
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext, check_count
 from airflow_provider_polaris.emulator.sql.translation.parser import LITERAL, describe, only
+from airflow_provider_polaris.emulator.sql.translation.uses import check_use
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
-from airflow_provider_polaris.emulator.sql.values.values import TEMPORAL, Sql
+from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, TEMPORAL, Sql
 
 
 def _function(context: TranslationContext, node: exp.Expression) -> Sql:
@@ -34,6 +36,8 @@ def _function(context: TranslationContext, node: exp.Expression) -> Sql:
         raise SqlNotSupported(f"function '{name}' is not supported", name)
     rewrite, least, most = FUNCTIONS[name]
     check_count(name, node.expressions, least, most)
+    for position in LIST_ARGUMENTS.get(name, ()):
+        check_use(context, node, position)
     return rewrite(context.call(name, node.expressions))
 
 
@@ -162,6 +166,8 @@ def _in(context: TranslationContext, node: exp.Expression) -> Sql:
     if context.subquery is None:
         raise SqlNotSupported("IN (SELECT ...) is not supported here")
     needle, found = context.translate(node.this), context.subquery(query)
+    if MULTI_VALUE in (needle.type, found.type):
+        raise SqlNotSupported("IN (SELECT ...) is not supported with a multi-value string")
     if needle.type != found.type:
         raise SqlInvalid(f"Values passed to IN operator must have compatible types, not {needle.type} and {found.type}")
     return _negated(Sql(f"({needle.text} IN {found.text})", "boolean"), node)
@@ -241,6 +247,11 @@ def _placeholder(context: TranslationContext, node: exp.Expression) -> Sql:
     return context.parameters[str(node.this)]
 
 
+def _array(context: TranslationContext, node: exp.Expression) -> Sql:
+    only(node, "expressions")
+    return arrays.array(context.call("ARRAY", node.expressions))
+
+
 def _subquery(context: TranslationContext, node: exp.Expression) -> Sql:
     """``(SELECT ...)`` as a value."""
     if context.subquery is None:
@@ -283,6 +294,7 @@ NODES: dict[type[exp.Expression], Callable[[TranslationContext, Any], Sql]] = {
     exp.Between: _between,
     exp.In: _in,
     exp.Case: _case,
+    exp.Array: _array,
     exp.Cast: _cast,
     exp.Extract: _extract,
     exp.Floor: _rounded("FLOOR"),

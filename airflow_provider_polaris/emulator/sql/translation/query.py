@@ -22,8 +22,15 @@ from airflow_provider_polaris.emulator.sql.translation.relations import Derived,
 from airflow_provider_polaris.emulator.sql.translation.scope import Scope
 from airflow_provider_polaris.emulator.sql.translation.translator import Translator
 from airflow_provider_polaris.emulator.sql.values import stored_measures as stored
-from airflow_provider_polaris.emulator.sql.values.types import Column, Query, SqlInvalid, SqlNotSupported, TableRelation
-from airflow_provider_polaris.emulator.sql.values.values import SCALAR, Sql, common_type
+from airflow_provider_polaris.emulator.sql.values.types import (
+    Column,
+    Query,
+    SqlInvalid,
+    SqlNotSupported,
+    TableRelation,
+    sql_name,
+)
+from airflow_provider_polaris.emulator.sql.values.values import ARRAYS, MULTI_VALUE, SCALAR, Sql, common_type
 
 _STATEMENT = re.compile(
     r"\s*(INSERT|REPLACE|DELETE|UPDATE|MERGE|CREATE|ALTER|DROP|TRUNCATE|EXPLAIN|DESCRIBE|SHOW|SET)\b", re.IGNORECASE
@@ -119,6 +126,8 @@ class _Queries:
         columns = []
         for (name, left), (_, right) in zip(sides[0].columns, sides[1].columns, strict=True):
             kind = common_type((left, right))
+            if MULTI_VALUE in (left, right) and left != right:
+                raise SqlNotSupported(f"UNION ALL of {sql_name(left)} and {sql_name(right)} is not supported")
             if kind is None or (kind == "timestamp" and "string" in (left, right)):
                 raise SqlInvalid(f"Type mismatch in column '{name}' of UNION ALL")
             columns.append((name, kind))
@@ -149,11 +158,13 @@ class _Queries:
         items = expand(node.expressions, scope)
         translator = self._translator(scope, environment, None)
         group = self._group(node, items, scope, environment)
-        translator.grouped = frozenset(value.text for value in group)
+        relation += translator.unnest(group, is_outermost=outermost)
         values = [(name, finished(translator.translate(item))) for name, item in items]
+        if distinct and any(value.type == MULTI_VALUE for _, value in values):
+            raise SqlNotSupported("SELECT DISTINCT of a multi-value string is not supported: use GROUP BY")
         having = ""
         if (condition := node.args.get("having")) is not None:
-            having = f" HAVING {as_condition(translator.translate(condition.this), 'HAVING')}"
+            having = f" HAVING {as_condition(translator.translate_having(condition.this), 'HAVING')}"
         tail = self._tail(node, values, translator, distinct=distinct)
         if (group or having or translator.has_aggregate) and translator.ungrouped:
             raise SqlInvalid(f"Expression '{next(iter(translator.ungrouped))}' is not being grouped")
@@ -162,7 +173,8 @@ class _Queries:
             f"{stored.show(value) if outermost else value.text} AS {output_name(name, index, outermost)}"
             for index, (name, value) in enumerate(values, 1)
         )
-        grouping = f" GROUP BY {', '.join(value.text for value in group)}" if group else ""
+        keys = [translator.unnested.get(value.text, value).text for value in group]
+        grouping = f" GROUP BY {', '.join(keys)}" if keys else ""
         return Derived(
             f"SELECT {'DISTINCT ' if distinct else ''}{shown}{relation}{where}{grouping}{having}{tail}",
             tuple((name, value.type) for name, value in values),
@@ -186,7 +198,7 @@ class _Queries:
         for element in clause.expressions:
             index = _ordinal(element, len(items), "GROUP BY")
             value = translator.translate(element if index is None else items[index][1])
-            if value.type not in SCALAR:
+            if value.type not in SCALAR | ARRAYS | {MULTI_VALUE}:
                 raise SqlNotSupported(f"GROUP BY of {value.type} is not supported")
             group.append(value)
         return group

@@ -44,6 +44,7 @@ _SQL_NAMES = {
     "longArray": "BIGINT ARRAY",
     "doubleArray": "DOUBLE ARRAY",
     "floatArray": "FLOAT ARRAY",
+    "multiValueString": "multi-value VARCHAR",
 }
 
 
