@@ -14,15 +14,11 @@ from typing import Any
 
 from airflow_provider_polaris.emulator.engine.time_chunks import iso, to_ms
 from airflow_provider_polaris.emulator.sql.values.types import canonical
-from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES
+from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES, MULTI_VALUE
 
 _STORED_AS = {
     **DUCKDB_TYPES,
     "json": "JSON",
-    "stringArray": "VARCHAR[]",
-    "longArray": "BIGINT[]",
-    "doubleArray": "DOUBLE[]",
-    "floatArray": "FLOAT[]",
 }
 
 
@@ -45,6 +41,8 @@ def column_type(name: str, data_type: str) -> str:
     >>> column_type("seen", "timestamp"), column_type("__time", "timestamp"), column_type("city", "string")
     ('long', 'timestamp', 'string')
     """
+    if data_type == MULTI_VALUE:
+        return "string"
     return "long" if data_type == "timestamp" and name != "__time" else data_type
 
 
@@ -61,6 +59,8 @@ def convert(sql: str, have: str, want: str) -> str | None:
     have, want = canonical(have), canonical(want)
     if have == want:
         return sql
+    if have == "string" and want == MULTI_VALUE:
+        return f"list_transform([{sql}], lambda __one: CASE WHEN __one IS NOT NULL THEN [__one] END)[1]"
     if have == "long" and want == "timestamp":
         return f"make_timestamp_ms({sql})"
     if have == "timestamp" and want == "long":

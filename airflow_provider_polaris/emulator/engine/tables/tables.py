@@ -29,7 +29,7 @@ from airflow_provider_polaris.emulator.engine.tables.stored_table import (
 from airflow_provider_polaris.emulator.engine.time_chunks import from_ms, to_ms
 from airflow_provider_polaris.emulator.sql import Column, TableRelation
 from airflow_provider_polaris.emulator.sql.values.types import canonical
-from airflow_provider_polaris.emulator.sql.values.values import quote_name
+from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES, MULTI_VALUE, quote_name
 
 
 class Tables:
@@ -216,7 +216,7 @@ class Tables:
         if stored is None:
             return None
         rows = self.relation_sql(stored, seen=PUBLISHED if seen is None else seen(stored.definition))
-        return TableRelation(f"({rows})", stored.columns)
+        return TableRelation(f"({rows})", stored.query_columns)
 
     def relation_sql(self, stored: StoredTable, conditions: Sequence[str] = (), seen: str = PUBLISHED) -> str:
         """
@@ -263,6 +263,23 @@ class Tables:
             self.store.execute(f"ALTER TABLE {stored.data_name} ADD COLUMN {quote_name(column.name)} {duckdb_type}")
             physical[column.name] = duckdb_type
         changed = replace(stored, discovered=(*stored.discovered, *new), physical=physical)
+        self._write(changed)
+        return changed
+
+    def make_multi_value(self, stored: StoredTable, names: Sequence[str]) -> StoredTable:
+        """
+        Let string columns of the DuckDB table store several values in a row.
+
+        :return: The new stored form.
+        """
+        kind = DUCKDB_TYPES[MULTI_VALUE]
+        for name in names:
+            column = quote_name(name)
+            self.store.execute(
+                f"ALTER TABLE {stored.data_name} ALTER COLUMN {column} SET DATA TYPE {kind}"
+                f" USING CASE WHEN {column} IS NOT NULL THEN [{column}] END"
+            )
+        changed = replace(stored, physical={**stored.physical, **dict.fromkeys(names, kind)})
         self._write(changed)
         return changed
 

@@ -13,7 +13,7 @@ from airflow_provider_polaris.emulator.sql.translation.parser import parse_one
 from airflow_provider_polaris.emulator.sql.translation.scope import bare_scope
 from airflow_provider_polaris.emulator.sql.translation.translator import Translator
 from airflow_provider_polaris.emulator.sql.values.types import Column, Expression, SqlInvalid, SqlNotSupported
-from airflow_provider_polaris.emulator.sql.values.values import Sql
+from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, Sql
 
 
 def translate_expression(text: str, columns: Sequence[Column], *, storing: bool) -> Expression:
@@ -73,6 +73,10 @@ def _finished(value: Sql, storing: bool) -> Sql:
         return Sql("CAST(NULL AS VARCHAR)", "string")
     if value.type == "date":
         return Sql(value.text, "timestamp")
+    if value.type == MULTI_VALUE and storing:
+        # OBSERVED(Druid 27): stored values are sorted; no value, and NULL alone, are NULL.
+        kept = "CASE WHEN len(__all) > 1 OR __all[1] IS NOT NULL THEN list_sort(__all, 'ASC', 'NULLS FIRST') END"
+        return Sql(f"list_transform([{value.text}], lambda __all: {kept})[1]", MULTI_VALUE)
     if value.type == "boolean" and storing:
         # DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-data-types: BOOLEAN is stored as a long.
         return Sql(f"CAST({value.text} AS BIGINT)", "long")

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from sqlglot import exp
 
+from airflow_provider_polaris.emulator.sql.functions.collections.lists import or_null
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext
 from airflow_provider_polaris.emulator.sql.translation.parser import describe
 from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported
@@ -63,7 +64,7 @@ def _mapped(context: TranslationContext, node: exp.Expression, column: exp.Colum
     values = context.translate(column).text
     with _one_by_one(context, values):
         result = handler(context, node)
-    return Sql(f"list_transform(coalesce({values}, [NULL]), lambda {_EACH.text}: {result.text})", MULTI_VALUE)
+    return Sql(f"list_transform({or_null(values)}, lambda {_EACH.text}: {result.text})", MULTI_VALUE)
 
 
 def _any(context: TranslationContext, node: exp.Expression, column: exp.Column) -> Sql:
@@ -77,7 +78,7 @@ def _any(context: TranslationContext, node: exp.Expression, column: exp.Column) 
     with _one_by_one(context, values):
         condition = context.translate(plain).text
     each = f"CASE WHEN {condition} THEN 2 WHEN ({condition}) IS NULL THEN 1 ELSE 0 END"
-    most = f"list_max(list_transform(coalesce({values}, [NULL]), lambda {_EACH.text}: {each}))"
+    most = f"list_max(list_transform({or_null(values)}, lambda {_EACH.text}: {each}))"
     found = f"(CASE {most} WHEN 2 THEN TRUE WHEN 0 THEN FALSE END)"
     return boolean(f"(NOT {found})" if is_negated else found)
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from airflow_provider_polaris.emulator.sql.functions.collections.lists import or_null
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext
 from airflow_provider_polaris.emulator.sql.translation.multi_values import each_value
 from airflow_provider_polaris.emulator.sql.translation.nodes import NODES
@@ -60,8 +61,7 @@ class Translator(TranslationContext):
             if not is_outermost:
                 # Druid moves a condition of the outer query on this column to the rows that are grouped.
                 raise SqlNotSupported("GROUP BY of a multi-value string in a subquery is not supported")
-            values = f"CASE WHEN len({key.text}) > 0 THEN {key.text} ELSE [NULL] END"
-            sql += f", (SELECT unnest({values}) AS c1) AS g{number}"
+            sql += f", (SELECT unnest({or_null(key.text)}) AS c1) AS g{number}"
             self.unnested[key.text] = Sql(f"g{number}.c1", "string")
         self.grouped = frozenset(self.unnested.get(key.text, key).text for key in group)
         return sql

@@ -74,6 +74,11 @@ def array_of(element: str, text: str) -> Sql:
     return Sql(text, ARRAYS[element])
 
 
+def or_null(values: str) -> str:
+    """Build the values of a multi-value string; NULL has the value NULL."""
+    return f"CASE WHEN len({values}) > 0 THEN {values} ELSE [NULL] END"
+
+
 def build(elements: list[str], element: str) -> str:
     """Build a list of elements."""
     return f"CAST([{', '.join(elements)}] AS {DUCKDB_TYPES[element]}[])"

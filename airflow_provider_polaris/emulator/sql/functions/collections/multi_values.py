@@ -82,7 +82,7 @@ def _column(call: Call) -> str:
     if not isinstance(call.nodes[0], exp.Column) or value.type not in ("string", MULTI_VALUE):
         raise call.refuse("unless its argument is a string column")
     _check_stored(call, value)
-    return f"[{value.text}]" if value.type == "string" else f"coalesce({value.text}, [NULL])"
+    return f"[{value.text}]" if value.type == "string" else lists.or_null(value.text)
 
 
 def _check_stored(call: Call, value: Sql) -> None:
