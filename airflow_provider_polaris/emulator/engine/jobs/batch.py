@@ -48,13 +48,13 @@ def run_batch(plan: BatchPlan, tables: Tables, store: Store) -> BatchTotals:
     """
     with store.transaction(), as_job_faults(f"job on table {plan.target!r}"):
         outputs = translate_mappings(plan, tables)
-        filter_sql = translate_job_filter(plan, tables)
+        filter_sql = translate_job_filter(plan, tables, outputs)
         target = tables.stored(plan.target)
         load = tables.segments.next_load()
         source = open_source(plan, tables)
         if source.multi_value:
             outputs = translate_mappings(plan, tables, source.multi_value)
-            filter_sql = translate_job_filter(plan, tables, source.multi_value)
+            filter_sql = translate_job_filter(plan, tables, outputs, source.multi_value)
         target = _prepare(target, outputs, tables)
         granularity = plan.partitioned_by or target.definition.partitioning or DEFAULT_PARTITIONING
         select = _select_sql(plan, source, outputs, filter_sql, target)

@@ -6,7 +6,7 @@ Translate and check the mappings and the filter of a batch job, without reading 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_provider_polaris.emulator.engine.data_types import column_type
@@ -16,6 +16,7 @@ from airflow_provider_polaris.emulator.engine.model import BatchPlan, FileInput,
 from airflow_provider_polaris.emulator.engine.tables.stored_table import TIME
 from airflow_provider_polaris.emulator.engine.tables.tables import Tables
 from airflow_provider_polaris.emulator.sql import Column, Expression, translate_expression, translate_filter
+from airflow_provider_polaris.emulator.sql.translation.context import check_constant
 
 MAX_COLUMNS = 2000
 """DOCUMENTED https://druid.apache.org/docs/latest/multi-stage-query/reference: maximum number of columns of an
@@ -44,9 +45,10 @@ def plan_columns(plan: BatchPlan, tables: Tables) -> tuple[Column, ...]:
     :raises JobFault: ``query_not_supported`` for an expression, ``internal_error`` for a source that doesn't exist.
     """
     columns = {TIME.name: TIME}
-    for output in translate_mappings(plan, tables):
+    outputs = translate_mappings(plan, tables)
+    for output in outputs:
         columns[output.column] = Column(output.column, column_type(output.column, output.expression.data_type))
-    translate_job_filter(plan, tables)
+    translate_job_filter(plan, tables, outputs)
     return tuple(columns.values())
 
 
@@ -109,16 +111,22 @@ def _check_empty_lists(mapping: MappingPlan, expression: Expression, multi_value
             )
 
 
-def translate_job_filter(plan: BatchPlan, tables: Tables, multi_value: Mapping[str, bool] = NO_LISTS) -> str | None:
+def translate_job_filter(
+    plan: BatchPlan, tables: Tables, outputs: Sequence[Output], multi_value: Mapping[str, bool] = NO_LISTS
+) -> str | None:
     """
     Translate the filter.
 
+    :param outputs: The translated mappings.
     :param multi_value: Names of the string fields of files that have lists, each with whether one has no value.
-
     :return: A DuckDB condition on the source's columns, or None if the job has none.
     :raises JobFault: ``query_not_supported``.
     """
     if plan.filter_expression is None:
         return None
     with as_job_faults("filterExpression"):
-        return translate_filter(plan.filter_expression, source_columns(plan, tables, multi_value)).sql
+        condition = translate_filter(plan.filter_expression, source_columns(plan, tables, multi_value))
+    for output in outputs:
+        with as_job_faults(f"mapping of column {output.column!r}"):
+            check_constant(sorted(condition.constants & output.expression.uses))
+    return condition.sql

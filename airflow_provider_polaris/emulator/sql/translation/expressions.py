@@ -48,7 +48,8 @@ def translate_filter(text: str, columns: Sequence[Column]) -> Expression:
     """
     translator = Translator(bare_scope(columns), clause="WHERE")
     _, value = _translate(translator, text)
-    return Expression(as_condition(value, "WHERE"), "boolean", False, frozenset(translator.uses))
+    constants = frozenset(translator.pinned.values())
+    return Expression(as_condition(value, "WHERE"), "boolean", False, frozenset(translator.uses), constants)
 
 
 def _translate(translator: Translator, text: str) -> tuple[exp.Expression, Sql]:

@@ -103,7 +103,8 @@ def _check(context: TranslationContext, node: exp.Expression, column: exp.Column
         pattern = str(node.expression.this)
         if not pattern.strip("%") or not set("%_") & set(pattern):
             raise SqlNotSupported(f"{describe(node)} is not supported with a multi-value string and this pattern")
-        return
+    if context.clause == "WHERE" and _pins(node):
+        context.pinned[context.translate(column).text] = column.name
     alternatives = [a for a in ancestors if isinstance(a, exp.Or)] if isinstance(node, exp.EQ) else []
     group = id(alternatives[-1] if alternatives else node)
     groups = context.compared.setdefault(context.translate(column).text, set())
@@ -113,6 +114,16 @@ def _check(context: TranslationContext, node: exp.Expression, column: exp.Column
             f"several conditions on the multi-value column '{column.name}' are not supported: use MV_CONTAINS or "
             "MV_OVERLAP"
         )
+
+
+def _pins(node: exp.Expression) -> bool:
+    """Whether the optimizer takes the column for one value in the rest of the query."""
+    is_negated = bool(node.args.get("negate")) != (type(node) in _NEGATED)
+    for ancestor in _ancestors(node):
+        is_negated ^= isinstance(ancestor, exp.Not)
+    is_one_of_one = isinstance(node, exp.In) and len(node.expressions) < 2
+    is_equality = isinstance(node, (exp.EQ, exp.NullSafeEQ, exp.Is)) or type(node) in _NEGATED
+    return not is_negated and (is_one_of_one or is_equality)
 
 
 def _ancestors(node: exp.Expression) -> Iterator[exp.Expression]:

@@ -19,10 +19,10 @@ from airflow_provider_polaris.emulator.sql.functions import (
 )
 from airflow_provider_polaris.emulator.sql.functions.call import Rewrite
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
-from airflow_provider_polaris.emulator.sql.functions.collections import LIST_ARGUMENTS, arrays
+from airflow_provider_polaris.emulator.sql.functions.collections import arrays
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext, check_count
 from airflow_provider_polaris.emulator.sql.translation.parser import LITERAL, describe, only
-from airflow_provider_polaris.emulator.sql.translation.uses import check_use
+from airflow_provider_polaris.emulator.sql.translation.uses import check_uses
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, TEMPORAL, Sql
 
@@ -36,8 +36,7 @@ def _function(context: TranslationContext, node: exp.Expression) -> Sql:
         raise SqlNotSupported(f"function '{name}' is not supported", name)
     rewrite, least, most = FUNCTIONS[name]
     check_count(name, node.expressions, least, most)
-    for position in LIST_ARGUMENTS.get(name, ()):
-        check_use(context, node, position)
+    check_uses(context, node)
     return rewrite(context.call(name, node.expressions))
 
 

@@ -16,6 +16,7 @@ from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions import literals
 from airflow_provider_polaris.emulator.sql.functions.conditions import as_condition
+from airflow_provider_polaris.emulator.sql.translation.context import check_constant
 from airflow_provider_polaris.emulator.sql.translation.output_columns import expand, finished, output_name, unique
 from airflow_provider_polaris.emulator.sql.translation.parser import describe, only, parse_one
 from airflow_provider_polaris.emulator.sql.translation.relations import Derived, Environment, Relations
@@ -149,15 +150,22 @@ class _Queries:
             relation = f" FROM {sql}"
         distinct = self._is_distinct(node)
         where = ""
+        constants: Mapping[str, str] = {}
+        compared: Mapping[str, set[int]] = {}
         if (condition := node.args.get("where")) is not None:
-            filtered = self._translator(scope, environment, "WHERE").translate(condition.this)
+            filter_translator = self._translator(scope, environment, "WHERE")
+            filtered = filter_translator.translate(condition.this)
+            constants, compared = filter_translator.pinned, filter_translator.compared
             where = f" WHERE {as_condition(filtered, 'WHERE')}"
 
         if not node.expressions:
             raise SqlInvalid("SELECT has no columns")
         items = expand(node.expressions, scope)
         translator = self._translator(scope, environment, None)
+        translator.constants, translator.compared_before = constants, compared
         group = self._group(node, items, scope, environment)
+        read = " ".join([relation, *(key.text for key in group)])
+        check_constant(name for text, name in constants.items() if text in read)
         relation += translator.unnest(group, is_outermost=outermost)
         values = [(name, finished(translator.translate(item))) for name, item in items]
         if distinct and any(value.type == MULTI_VALUE for _, value in values):

@@ -17,6 +17,7 @@ from airflow_provider_polaris.emulator.sql.translation.context import Translatio
 from airflow_provider_polaris.emulator.sql.translation.multi_values import each_value
 from airflow_provider_polaris.emulator.sql.translation.nodes import NODES
 from airflow_provider_polaris.emulator.sql.translation.parser import describe
+from airflow_provider_polaris.emulator.sql.translation.uses import check_nullable
 from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, Sql
 
@@ -38,6 +39,7 @@ class Translator(TranslationContext):
         if handler is None:
             raise SqlNotSupported(f"{describe(node)} is not supported")
         before = dict(self.ungrouped)
+        check_nullable(node)
         value = each_value(self, node, handler)
         if len(value.text) > MAX_LENGTH:
             # Some translations repeat an argument; nested calls multiply the length.

@@ -16,8 +16,10 @@ from airflow_provider_polaris.emulator.sql.functions.collections.lists import EL
 from airflow_provider_polaris.emulator.sql.translation.parser import only
 from airflow_provider_polaris.emulator.sql.translation.scope import Field, Scope, Source
 from airflow_provider_polaris.emulator.sql.translation.translator import Translator
+from airflow_provider_polaris.emulator.sql.translation.uses import check_nullable
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported, sql_name
 
+_CHOICES = frozenset({"CASE", "COALESCE", "NVL", "NVL2", "IFNULL", "NULLIF"})
 _UNNAMED = "EXPR$0"
 
 
@@ -37,6 +39,12 @@ def unnested(
     if len(node.expressions) != 1:
         raise SqlNotSupported(f"UNNEST of {len(node.expressions)} arrays is not supported")
     (array,) = node.expressions
+    for part in array.find_all(exp.Case, exp.Anonymous):
+        name = str(part.this).upper() if isinstance(part, exp.Anonymous) else "CASE"
+        if name in _CHOICES:
+            # OBSERVED(Druid 33): the planner fails or ignores an alternative, depending on the rest of the query.
+            raise SqlNotSupported(f"UNNEST of {name} is not supported")
+    check_nullable(node)
     value = make_translator(scope, "UNNEST").translate(array)
     if value.type not in ELEMENTS:
         if value.type in ("null", "floatArray"):

@@ -67,8 +67,23 @@ def test_expression_over_a_list_is_stored_as_druid_does(engine: Engine, expressi
 )
 def test_filter_of_a_list_is_true_for_one_value(engine: Engine, condition: str, ids: list[int]) -> None:
     """OBSERVED(Druid 27): the rows that a job with this filter reads."""
-    load(engine, LISTS, PLAIN, filter_expression=condition)
+    load(engine, LISTS, filter_expression=condition)
     assert [number for (number,) in engine.rows("t", '"id"')] == ids
+
+
+def test_filter_of_one_value_and_a_mapping_of_the_list_are_refused(engine: Engine) -> None:
+    """OBSERVED(Druid 33): the optimizer stores the value of the filter in place of the list."""
+    with pytest.raises(JobFault) as caught:
+        load(engine, [["a", "b"]], PLAIN, filter_expression="\"tags\" = 'a'")
+    assert (caught.value.code, caught.value.message) == (
+        "query_not_supported",
+        (
+            "mapping of column 'tags': multi-value column 'tags' is not supported beside a condition in WHERE that it is "
+            "one value: use MV_CONTAINS."
+        ),
+    )
+    load(engine, [["a", "b"], ["c"]], PLAIN, filter_expression="MV_CONTAINS(\"tags\", 'a')")
+    assert values(engine, '"tags"') == ['["a","b"]']
 
 
 def test_column_of_texts_takes_lists_later(engine: Engine) -> None:

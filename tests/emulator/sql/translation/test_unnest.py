@@ -216,8 +216,45 @@ from tests.emulator.sql.observed_rows import in_order
                 [8, "x"],
             ],
         ),
-        ("SELECT id, x FROM t, UNNEST(CASE WHEN id < 3 THEN sa END) AS u(x)", [[1, "a"], [1, "b"], [2, "b"]]),
         ("SELECT id, x FROM t, UNNEST(sa) AS u(x) WHERE id = 1 OR x = 'c'", [[1, "a"], [1, "b"], [6, "c"]]),
+        ("SELECT x FROM UNNEST(ARRAY['a','bc','']) AS u(x)", [["a"], ["bc"], [""]]),
+        ("SELECT id, x FROM t, UNNEST(ARRAY['a','bc','']) AS u(x) WHERE id = 1", [[1, "a"], [1, "bc"], [1, ""]]),
+        ("SELECT x, COUNT(*) FROM t, UNNEST(STRING_TO_ARRAY(s,',')) AS u(x) WHERE x = 'a' GROUP BY x", [["a", 2]]),
+        (
+            "SELECT x, COUNT(*) FROM t, UNNEST(STRING_TO_ARRAY(s,',')) AS u(x) GROUP BY x",
+            [["", 2], ["1", 1], ["2", 1], ["3", 1], ["a", 2], ["b", 2], ["x", 1], ["é", 1]],
+        ),
+        (
+            "SELECT id, x FROM t, UNNEST(STRING_TO_ARRAY(s,',')) AS u(x) WHERE x <> 'a' AND id > 2",
+            [[3, ""], [5, "b"], [6, "1"], [6, "2"], [6, ""], [6, "3"], [7, "x"], [8, "é"]],
+        ),
+        (
+            "SELECT x, COUNT(*) FROM t, UNNEST(MV_TO_ARRAY(mv)) AS u(x) WHERE x IN ('a','b') GROUP BY x",
+            [["a", 3], ["b", 2]],
+        ),
+        ("SELECT x, COUNT(*) FROM t, UNNEST(MV_TO_ARRAY(mv)) AS u(x) WHERE x IS NULL GROUP BY x", [[None, 4]]),
+        (
+            "SELECT x, COUNT(*) FROM t, UNNEST(MV_TO_ARRAY(mv)) AS u(x) GROUP BY x",
+            [[None, 4], ["", 2], ["a", 3], ["b", 2], ["c", 1], ["x", 1]],
+        ),
+        ("SELECT x, COUNT(*) FROM t, UNNEST(ARRAY['a','b']) AS u(x) WHERE x = 'a' GROUP BY x", [["a", 8]]),
+        ("SELECT x, COUNT(*) FROM t, UNNEST(ARRAY['a','b']) AS u(x) WHERE x IN ('a','c') GROUP BY x", [["a", 8]]),
+        ("SELECT x, COUNT(*) FROM t, UNNEST(ARRAY[s,'b']) AS u(x) WHERE x = 'b' GROUP BY x", [["b", 9]]),
+        ("SELECT x, COUNT(*) FROM t, UNNEST(ARRAY_CONCAT(sa,sa)) AS u(x) WHERE x = 'b' GROUP BY x", [["b", 4]]),
+        ("SELECT x, COUNT(*) FROM UNNEST(ARRAY['a','b']) AS u(x) WHERE x = 'b' GROUP BY x", [["b", 1]]),
+        (
+            "SELECT x, COUNT(*) FROM t, UNNEST(ARRAY_APPEND(sa,'q')) AS u(x) WHERE x IN ('q','a') GROUP BY x",
+            [["a", 3], ["q", 7]],
+        ),
+        ("SELECT id, x FROM t, UNNEST(ARRAY_SLICE(sa,0,1)) AS u(x) WHERE x IS NULL", [[3, None], [5, None]]),
+        (
+            "SELECT u.x, t.s, COUNT(*) FROM t t, UNNEST(t.sa) AS u(x) WHERE t.id > 1 AND u.x IN ('a','b') GROUP BY 1,2",
+            [["a", "1,2,,3", 2], ["b", "b", 1]],
+        ),
+        (
+            "SELECT x, SUM(y) FROM t t, UNNEST(t.sa) AS u(x), UNNEST(t.la) AS w(y) GROUP BY 1",
+            [[None, 5], ["", 0], ["a", 13], ["b", 5], ["c", 5], ["x", 9007199254740993]],
+        ),
     ],
 )
 def test_rows_of_an_array(rows_of: Callable[[str], list[list[Any]]], query: str, rows: list[list[Any]]) -> None:

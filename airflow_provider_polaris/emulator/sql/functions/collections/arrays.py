@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sqlglot import exp
+
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.functions.collections import lists
@@ -95,6 +97,9 @@ def contains(call: Call) -> Sql:
     if value.type not in (*lists.ELEMENTS, MULTI_VALUE):
         found = lists.has(items, lists.element_argument(call, 1, kind))
     else:
+        if not isinstance(call.nodes[1], (exp.Column, exp.Array)):
+            # OBSERVED(Druid 33): NULL as the result of a function is like the value NULL.
+            raise call.refuse("with a function as the second array")
         wanted, other = lists.list_argument(call, 1)
         lists.same_elements(call, kind, other)
         found = f"(len({lists.common(items, wanted)}) = len({wanted}))"
@@ -109,6 +114,9 @@ def overlap(call: Call) -> Sql:
     """``ARRAY_OVERLAP(a, b)``: whether the arrays have an element in common; false if only ``b`` is NULL."""
     if call.collection(1).type == "string":
         raise call.refuse("with text as an array")
+    if call.filters and isinstance(call.nodes[0], exp.Array):
+        # OBSERVED(Druid 33): an error of the planner in a WHERE clause.
+        raise call.refuse("with a literal as the first array in a WHERE clause")
     (items, kind), (wanted, other) = lists.list_argument(call, 0), lists.list_argument(call, 1)
     lists.same_elements(call, kind, other)
     found = f"coalesce(len({lists.common(items, wanted)}) > 0, FALSE)"
@@ -125,11 +133,19 @@ def scalar_in_array(call: Call) -> Sql:
     return boolean(f"CASE WHEN {items} IS NULL OR ({value} IS NULL AND NOT {found}) THEN NULL ELSE {found} END")
 
 
+def _check_known_type(call: Call, position: int, kind: str) -> None:
+    """Refuse to add to ``ARRAY[s]``. OBSERVED(Druid 33): it is an array of longs if all elements are NULL."""
+    for made in call.nodes[position].find_all(exp.Array):
+        if kind != "long" and not any(isinstance(element, exp.Literal) for element in made.expressions):
+            raise call.refuse("with an ARRAY that has no literal")
+
+
 def prepend(wrap: Wrap) -> Rewrite:
     """Build the rewrite of ARRAY_PREPEND or MV_PREPEND: NULL if the array is NULL."""
 
     def rewrite(call: Call) -> Sql:
         items, kind = lists.list_argument(call, 1)
+        _check_known_type(call, 1, kind)
         added = lists.build([lists.element_argument(call, 0, kind)], kind)
         return wrap(kind, f"CASE WHEN {items} IS NOT NULL THEN list_concat({added}, {items}) END")
 
@@ -141,6 +157,7 @@ def append(wrap: Wrap) -> Rewrite:
 
     def rewrite(call: Call) -> Sql:
         items, kind = lists.list_argument(call, 0)
+        _check_known_type(call, 0, kind)
         added = lists.build([lists.element_argument(call, 1, kind)], kind)
         return wrap(kind, f"CASE WHEN {items} IS NOT NULL THEN list_concat({items}, {added}) END")
 

@@ -73,7 +73,8 @@ def _filtered(call: Call, condition: str) -> Sql:
     items, _ = lists.list_argument(call, 0)
     wanted = lists.build([_literal(value) for value in _literals(call)], "string")
     kept = f"list_filter({items}, lambda __value: {condition.format(lists.has(wanted, '__value'))})"
-    return Sql(f"CASE WHEN len({kept}) > 0 THEN {kept} END", MULTI_VALUE)
+    # OBSERVED(Druid 33): the result has no value if the only one is NULL.
+    return Sql(f"CASE WHEN len({kept}) > 1 OR {kept}[1] IS NOT NULL THEN {kept} END", MULTI_VALUE)
 
 
 def _column(call: Call) -> str:

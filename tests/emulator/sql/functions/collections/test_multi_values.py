@@ -160,6 +160,25 @@ import pytest
         ("NOT MV_CONTAINS(mv,'a')", [False, True, True, True, True, False, True, True]),
         ("MV_CONTAINS(mv,'a') IS NULL", [False, False, False, False, False, False, False, False]),
         ("COALESCE(MV_CONTAINS(mv,'a'),FALSE)", [True, False, False, False, False, True, False, False]),
+        ("MV_FILTER_ONLY(mv,ARRAY['a','bc'])", ["a", None, None, None, None, '["a","a"]', None, None]),
+        ("MV_OVERLAP(mv,ARRAY['a','bc'])", [True, False, False, False, False, True, False, False]),
+        (
+            "STRING_TO_MV('a,bc',',')",
+            [
+                '["a","bc"]',
+                '["a","bc"]',
+                '["a","bc"]',
+                '["a","bc"]',
+                '["a","bc"]',
+                '["a","bc"]',
+                '["a","bc"]',
+                '["a","bc"]',
+            ],
+        ),
+        (
+            "MV_CONCAT(mv,ARRAY[s])",
+            ['["a","b","a"]', '["b","b"]', None, None, None, '[null,"a","a","c","1,2,,3"]', '["","","x"]', '["x","é"]'],
+        ),
     ],
 )
 def test_value_for_each_row(over_rows: Callable[[str], Any], expression: str, values: list[Any]) -> None:

@@ -46,6 +46,19 @@ import pytest
         ),
         ("ARRAY_SLICE(mv,0,1)", ['["a"]', '["b"]', None, None, None, "[null]", '[""]', '["x"]']),
         ("ARRAY_SLICE(s,0,1)", ['["a"]', '["b"]', '[""]', None, '["a,b"]', '["1,2,,3"]', '["x"]', '["é"]']),
+        (
+            "ARRAY_SLICE(ARRAY[s],0,2)",
+            [
+                '["a",null]',
+                '["b",null]',
+                '["",null]',
+                "[null,null]",
+                '["a,b",null]',
+                '["1,2,,3",null]',
+                '["x",null]',
+                '["é",null]',
+            ],
+        ),
     ],
 )
 def test_value_for_each_row(over_rows: Callable[[str], Any], expression: str, values: list[Any]) -> None:
