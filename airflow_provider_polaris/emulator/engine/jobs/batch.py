@@ -104,7 +104,7 @@ def _prepare(target: StoredTable, outputs: Sequence[Output], tables: Tables) -> 
         for column in target.columns
         if column.name in multi_value and canonical(column.data_type) == "string" and not target.is_multi_value(column)
     ]
-    return tables.make_multi_value(target, changing) if changing else target
+    return tables.add_columns(target, (), changing) if changing else target
 
 
 def _select_sql(

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from airflow_provider_polaris.emulator.engine.model import JobFault
 from airflow_provider_polaris.emulator.engine.store import Store
+from airflow_provider_polaris.emulator.engine.tables.stored_table import make_list_sql
 from airflow_provider_polaris.emulator.sql import Column
 from airflow_provider_polaris.emulator.sql.values.types import canonical
-from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, quote_name, quote_text
+from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, quote_text
 
 _LIST = re.compile(r":\s*\[")
 
@@ -56,11 +57,7 @@ class ListFields:
                 self.found[name] = True
 
     def _make_multi_value(self, name: str, store: Store) -> None:
-        column = quote_name(name)
-        store.execute(
-            f"ALTER TABLE {self._staging} ALTER COLUMN {column} SET DATA TYPE VARCHAR[]"
-            f" USING CASE WHEN {column} IS NOT NULL THEN [{column}] END"
-        )
+        store.execute(make_list_sql(self._staging, name))
         self.found[name] = False
         self.columns = tuple(replace(c, data_type=MULTI_VALUE) if c.name == name else c for c in self.columns)
 

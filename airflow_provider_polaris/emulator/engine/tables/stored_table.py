@@ -14,7 +14,7 @@ from airflow_provider_polaris.emulator.engine.data_types import stored_as
 from airflow_provider_polaris.emulator.engine.model import TableDef, TableError
 from airflow_provider_polaris.emulator.sql import Column
 from airflow_provider_polaris.emulator.sql.values.types import canonical
-from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES, MULTI_VALUE
+from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES, MULTI_VALUE, quote_name
 
 SEGMENT_COLUMN = "__segment"
 TIME = Column("__time", "timestamp")
@@ -130,3 +130,12 @@ def _pairs(columns: Sequence[Column]) -> list[tuple[str, str]]:
 
 def _columns(pairs: Sequence[Sequence[str]]) -> tuple[Column, ...]:
     return tuple(Column(name, data_type) for name, data_type in pairs)
+
+
+def make_list_sql(table: str, column: str) -> str:
+    """Build the statement that lets a string column of a DuckDB table have several values in a row."""
+    name = quote_name(column)
+    return (
+        f"ALTER TABLE {table} ALTER COLUMN {name} SET DATA TYPE {DUCKDB_TYPES[MULTI_VALUE]}"
+        f" USING CASE WHEN {name} IS NOT NULL THEN [{name}] END"
+    )

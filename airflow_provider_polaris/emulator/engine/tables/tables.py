@@ -24,6 +24,7 @@ from airflow_provider_polaris.emulator.engine.tables.stored_table import (
     check_columns,
     decode,
     encode,
+    make_list_sql,
     taken_over,
 )
 from airflow_provider_polaris.emulator.engine.time_chunks import from_ms, to_ms
@@ -247,11 +248,14 @@ class Tables:
         self.segments.forget(stored.number)
         self.store.execute("DELETE FROM polaris_table WHERE number = ?", (stored.number,))
 
-    def add_columns(self, stored: StoredTable, columns: Sequence[tuple[Column, str]]) -> StoredTable:
+    def add_columns(
+        self, stored: StoredTable, columns: Sequence[tuple[Column, str]], multi_value: Sequence[str] = ()
+    ) -> StoredTable:
         """
         Add columns to the DuckDB table; undeclared columns become discovered columns.
 
         :param columns: New columns with their DuckDB types.
+        :param multi_value: String columns, existing or new, that will have several values in a row.
         :return: The new stored form.
         :raises TableError: ``restricted_column``.
         """
@@ -262,24 +266,10 @@ class Tables:
         for column, duckdb_type in columns:
             self.store.execute(f"ALTER TABLE {stored.data_name} ADD COLUMN {quote_name(column.name)} {duckdb_type}")
             physical[column.name] = duckdb_type
+        for name in multi_value:
+            physical[name] = DUCKDB_TYPES[MULTI_VALUE]
+            self.store.execute(make_list_sql(stored.data_name, name))
         changed = replace(stored, discovered=(*stored.discovered, *new), physical=physical)
-        self._write(changed)
-        return changed
-
-    def make_multi_value(self, stored: StoredTable, names: Sequence[str]) -> StoredTable:
-        """
-        Let string columns of the DuckDB table store several values in a row.
-
-        :return: The new stored form.
-        """
-        kind = DUCKDB_TYPES[MULTI_VALUE]
-        for name in names:
-            column = quote_name(name)
-            self.store.execute(
-                f"ALTER TABLE {stored.data_name} ALTER COLUMN {column} SET DATA TYPE {kind}"
-                f" USING CASE WHEN {column} IS NOT NULL THEN [{column}] END"
-            )
-        changed = replace(stored, physical={**stored.physical, **dict.fromkeys(names, kind)})
         self._write(changed)
         return changed
 

@@ -246,13 +246,7 @@ def _placeholder(context: TranslationContext, node: exp.Expression) -> Sql:
     return context.parameters[str(node.this)]
 
 
-def _array(context: TranslationContext, node: exp.Expression) -> Sql:
-    only(node, "expressions")
-    return arrays.array(context.call("ARRAY", node.expressions))
-
-
 def _subquery(context: TranslationContext, node: exp.Expression) -> Sql:
-    """``(SELECT ...)`` as a value."""
     if context.subquery is None:
         raise SqlNotSupported("a subquery is not supported here")
     return context.subquery(node)
@@ -293,7 +287,7 @@ NODES: dict[type[exp.Expression], Callable[[TranslationContext, Any], Sql]] = {
     exp.Between: _between,
     exp.In: _in,
     exp.Case: _case,
-    exp.Array: _array,
+    exp.Array: lambda context, node: arrays.array(context.call("ARRAY", node.expressions)),
     exp.Cast: _cast,
     exp.Extract: _extract,
     exp.Floor: _rounded("FLOOR"),

@@ -78,8 +78,8 @@ def test_filter_of_one_value_and_a_mapping_of_the_list_are_refused(engine: Engin
     assert (caught.value.code, caught.value.message) == (
         "query_not_supported",
         (
-            "mapping of column 'tags': multi-value column 'tags' is not supported beside a condition in WHERE that it is "
-            "one value: use MV_CONTAINS."
+            "mapping of column 'tags': multi-value column 'tags' is not supported beside a condition in WHERE that it "
+            "is one value: use MV_CONTAINS."
         ),
     )
     load(engine, [["a", "b"], ["c"]], PLAIN, filter_expression="MV_CONTAINS(\"tags\", 'a')")
