@@ -15,16 +15,7 @@ from typing import Any
 
 from airflow_provider_polaris.emulator.engine.time_chunks import iso, to_ms
 from airflow_provider_polaris.emulator.sql.values.types import canonical
-from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES
-
-_STORED_AS = {
-    **DUCKDB_TYPES,
-    "json": "JSON",
-    "stringArray": "VARCHAR[]",
-    "longArray": "BIGINT[]",
-    "doubleArray": "DOUBLE[]",
-    "floatArray": "FLOAT[]",
-}
+from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES, MULTI_VALUE
 
 
 def stored_as(data_type: str) -> str | None:
@@ -33,7 +24,7 @@ def stored_as(data_type: str) -> str | None:
 
     :return: None if the emulator can't store the type.
     """
-    return _STORED_AS.get(canonical(data_type))
+    return DUCKDB_TYPES.get(canonical(data_type))
 
 
 def column_type(name: str, data_type: str) -> str:
@@ -46,6 +37,8 @@ def column_type(name: str, data_type: str) -> str:
     >>> column_type("seen", "timestamp"), column_type("__time", "timestamp"), column_type("city", "string")
     ('long', 'timestamp', 'string')
     """
+    if data_type == MULTI_VALUE:
+        return "string"
     return "long" if data_type == "timestamp" and name != "__time" else data_type
 
 
@@ -62,12 +55,14 @@ def convert(sql: str, have: str, want: str) -> str | None:
     have, want = canonical(have), canonical(want)
     if have == want:
         return sql
+    if have == "string" and want == MULTI_VALUE:
+        return f"list_transform([{sql}], lambda __one: CASE WHEN __one IS NOT NULL THEN [__one] END)[1]"
     if have == "long" and want == "timestamp":
         return f"make_timestamp_ms({sql})"
     if have == "timestamp" and want == "long":
         return f"epoch_ms({sql})"
     if (have, want) in _SAFE_CASTS:
-        return f"CAST({sql} AS {_STORED_AS[want]})"
+        return f"CAST({sql} AS {DUCKDB_TYPES[want]})"
     return None
 
 

@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import duckdb
 
+from airflow_provider_polaris.emulator.engine.array_text import list_text
 from airflow_provider_polaris.emulator.engine.data_types import to_json, wide_time
 from airflow_provider_polaris.emulator.engine.errors import NOT_PLANNED, duckdb_reason
 from airflow_provider_polaris.emulator.engine.model import QueryFailed, QueryResult, TableDef
 from airflow_provider_polaris.emulator.engine.store import Store
 from airflow_provider_polaris.emulator.engine.tables.tables import Tables
 from airflow_provider_polaris.emulator.sql import SqlNotSupported, translate_query
+from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE
 
 _BATCH = 10_000
 
@@ -58,9 +61,10 @@ def run_query(
     """
     with store.snapshot() as execute:
         query = translate_query(sql, table=lambda name: tables.relation(name, seen), parameters=parameters)
+        kinds = [column.data_type for column in query.columns]
+        columns = tuple(replace(c, data_type="string") if c.data_type == MULTI_VALUE else c for c in query.columns)
         try:
             rows: list[tuple[Any, ...]] = []
-            kinds = [column.data_type for column in query.columns]
             with store.failures_named():
                 cursor = execute(query.sql, ())
                 while (max_rows is None or len(rows) <= max_rows) and (batch := cursor.fetchmany(_BATCH)):
@@ -70,8 +74,11 @@ def run_query(
         except duckdb.Error as error:
             raise QueryFailed(f"the query failed: {duckdb_reason(error)}") from error
     truncated = max_rows is not None and len(rows) > max_rows
-    return QueryResult(query.columns, rows[:max_rows] if truncated else rows, truncated)
+    return QueryResult(columns, rows[:max_rows] if truncated else rows, truncated)
 
 
 def _shown(value: Any, kind: str) -> Any:
+    """Return the JSON value of a column in a result."""
+    if isinstance(value, list):
+        return list_text(value, kind)
     return wide_time(value) if kind == "timestamp" and isinstance(value, str) else to_json(value)

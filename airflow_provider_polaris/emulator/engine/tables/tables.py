@@ -24,12 +24,13 @@ from airflow_provider_polaris.emulator.engine.tables.stored_table import (
     check_columns,
     decode,
     encode,
+    make_list_sql,
     taken_over,
 )
 from airflow_provider_polaris.emulator.engine.time_chunks import from_ms, to_ms
 from airflow_provider_polaris.emulator.sql import Column, TableRelation
 from airflow_provider_polaris.emulator.sql.values.types import canonical
-from airflow_provider_polaris.emulator.sql.values.values import quote_name
+from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES, MULTI_VALUE, quote_name
 
 
 class Tables:
@@ -217,7 +218,7 @@ class Tables:
         if stored is None:
             return None
         rows = self.relation_sql(stored, seen=PUBLISHED if seen is None else seen(stored.definition))
-        return TableRelation(f"({rows})", stored.columns)
+        return TableRelation(f"({rows})", stored.query_columns)
 
     def relation_sql(self, stored: StoredTable, conditions: Sequence[str] = (), seen: str = PUBLISHED) -> str:
         """
@@ -249,11 +250,14 @@ class Tables:
         self.segments.occupied.release(stored.number, None)
         self.store.execute("DELETE FROM polaris_table WHERE number = ?", (stored.number,))
 
-    def add_columns(self, stored: StoredTable, columns: Sequence[tuple[Column, str]]) -> StoredTable:
+    def add_columns(
+        self, stored: StoredTable, columns: Sequence[tuple[Column, str]], multi_value: Sequence[str] = ()
+    ) -> StoredTable:
         """
         Add columns to the DuckDB table; undeclared columns become discovered columns.
 
         :param columns: New columns with their DuckDB types.
+        :param multi_value: String columns, existing or new, that will have several values in a row.
         :return: The new stored form.
         :raises TableError: ``restricted_column``.
         """
@@ -264,6 +268,9 @@ class Tables:
         for column, duckdb_type in columns:
             self.store.execute(f"ALTER TABLE {stored.data_name} ADD COLUMN {quote_name(column.name)} {duckdb_type}")
             physical[column.name] = duckdb_type
+        for name in multi_value:
+            physical[name] = DUCKDB_TYPES[MULTI_VALUE]
+            self.store.execute(make_list_sql(stored.data_name, name))
         changed = replace(stored, discovered=(*stored.discovered, *new), physical=physical)
         self._write(changed)
         return changed

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from airflow_provider_polaris.emulator.sql.functions import (
     bits,
+    collections,
     comparisons,
     conditions,
     formats,
@@ -28,4 +29,5 @@ FUNCTIONS: Table = {
     **formats.FUNCTIONS,
     **nested.FUNCTIONS,
     **sketches.FUNCTIONS,
+    **collections.FUNCTIONS,
 }

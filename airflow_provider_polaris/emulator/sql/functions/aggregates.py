@@ -15,6 +15,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregation
+from airflow_provider_polaris.emulator.sql.functions.collections import collecting
 from airflow_provider_polaris.emulator.sql.functions.sketches import quantiles
 from airflow_provider_polaris.emulator.sql.values import java_text as java
 from airflow_provider_polaris.emulator.sql.values import stored_measures as stored
@@ -262,5 +263,6 @@ FUNCTIONS: dict[str, tuple[Callable[[Aggregation], Sql], int, int]] = {
     "LATEST_BY": (at_end("max", by=True), 2, 3),
     "ANY_VALUE": (any_value, 1, 2),
     **quantiles.AGGREGATES,
+    **collecting.FUNCTIONS,
 }
 """Maps the name of an aggregate to its rewrite and the minimum and maximum number of arguments."""

@@ -11,8 +11,10 @@ from sqlglot import exp
 from airflow_provider_polaris.emulator.sql.functions.casts import cast, implied
 from airflow_provider_polaris.emulator.sql.time.instants import Period, parse_period
 from airflow_provider_polaris.emulator.sql.time.zones import Zone, parse_zone
-from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported, sql_name
 from airflow_provider_polaris.emulator.sql.values.values import (
+    ARRAYS,
+    MULTI_VALUE,
     NUMERIC,
     SCALAR,
     TEMPORAL,
@@ -30,10 +32,19 @@ class Call:
     :param name: Name of the function, in upper case.
     :param nodes: Its parsed arguments; each is translated on request.
     :param translate: Function that translates a node.
+    :param filters: Whether the call is in a WHERE clause, where Druid's filters replace some functions.
     """
 
-    def __init__(self, name: str, nodes: Sequence[exp.Expression], translate: Callable[[exp.Expression], Sql]) -> None:
+    def __init__(
+        self,
+        name: str,
+        nodes: Sequence[exp.Expression],
+        translate: Callable[[exp.Expression], Sql],
+        *,
+        filters: bool = False,
+    ) -> None:
         self.name = name
+        self.filters = filters
         self.nodes = nodes
         self._translate = translate
         self._values: dict[int, Sql] = {}
@@ -42,7 +53,18 @@ class Call:
         return len(self.nodes)
 
     def value(self, index: int) -> Sql:
-        """Translate an argument, of any type."""
+        """
+        Translate an argument, of any type except a multi-value string.
+
+        :raises SqlNotSupported: It is a multi-value string.
+        """
+        value = self.collection(index)
+        if value.type == MULTI_VALUE:
+            raise self.refuse("with a multi-value string here")
+        return value
+
+    def collection(self, index: int) -> Sql:
+        """Translate an argument that may be a multi-value string."""
         if index not in self._values:
             value = self._translate(self.nodes[index])
             if value.subtype == "REAL":
@@ -64,6 +86,8 @@ class Call:
 
         OBSERVED(Druid 33): UPPER, LENGTH, CONCAT, LIKE and REPLACE convert; others, see :meth:`characters`, don't.
         """
+        if self.value(index).type in ARRAYS:
+            raise self.invalid()
         return cast(self.scalar(index), "string").text
 
     def characters(self, index: int) -> str:
@@ -126,6 +150,8 @@ class Call:
     def scalar(self, index: int) -> Sql:
         """Translate an argument that is not an array, a sketch or an object."""
         value = self.value(index)
+        if value.type in ARRAYS:
+            raise self.refuse(f"for {sql_name(value.type)}")
         if value.type not in SCALAR:
             raise self.invalid()
         return value
@@ -145,6 +171,8 @@ class Call:
         if common is None and types <= NUMERIC | TEMPORAL:
             # Druid answers with a time, in some cases with a number.
             raise self.refuse(f"with values of different types: {describe_types(self.name, values)}")
+        if common is None and types <= ARRAYS:
+            raise self.refuse("with arrays of different types")
         if common is None:
             raise self.invalid()
         return [cast(value, common).text for value in values], common, None
@@ -163,6 +191,8 @@ class Call:
             found = common_type(sorted(types))
             if found is None and "boolean" in types and types <= SCALAR:
                 raise self.refuse(f"with values of different types: {describe_types(self.name, values)}")
+            if found is None and types <= ARRAYS:
+                raise self.refuse("with arrays of different types")
             if found is None:
                 raise self.invalid()
             kind = "string" if found == "null" else found

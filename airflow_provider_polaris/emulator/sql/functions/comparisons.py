@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.values import java_numbers as java
+from airflow_provider_polaris.emulator.sql.values.types import sql_name
 from airflow_provider_polaris.emulator.sql.values.values import (
+    ARRAYS,
     SCALAR,
     TEMPORAL,
     Sql,
@@ -31,7 +33,10 @@ def compare(operator: str) -> Rewrite:
 
     def rewrite(call: Call) -> Sql:
         (left, right), kind = call.comparable(0, 1)
-        if kind not in SCALAR:
+        if kind in ARRAYS and operator in _ORDERS:
+            # OBSERVED(Druid 33): NULL elements are equal to each other, as in DuckDB, but the smallest, unlike there.
+            raise call.refuse(f"for {sql_name(kind)}")
+        if kind not in SCALAR | ARRAYS:
             raise call.invalid()
         if operator in _ORDERS:
             return boolean(_ordered(left, operator, right, kind))
@@ -43,6 +48,8 @@ def compare(operator: str) -> Rewrite:
 def between(call: Call) -> Sql:
     """``a BETWEEN low AND high``, bounds included."""
     (value, low, high), kind = call.comparable(0, 1, 2)
+    if kind in ARRAYS:
+        raise call.refuse(f"for {sql_name(kind)}")
     if kind in ("string", "double", "float"):
         return boolean(f"({_ordered(value, '>=', low, kind)} AND {_ordered(value, '<=', high, kind)})")
     return boolean(f"({value.text} BETWEEN {low.text} AND {high.text})")
@@ -51,6 +58,9 @@ def between(call: Call) -> Sql:
 def in_list(call: Call) -> Sql:
     """``a IN (b, ...)``."""
     (value, *others), kind = call.comparable(*range(len(call)))
+    if kind in ARRAYS:
+        # OBSERVED(Druid 33): an error in a WHERE clause, a value elsewhere.
+        raise call.refuse(f"for {sql_name(kind)}")
     if kind not in SCALAR:
         raise call.invalid()
     return boolean(f"({value.text} IN ({', '.join(other.text for other in others)}))")

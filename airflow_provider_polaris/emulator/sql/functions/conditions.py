@@ -9,8 +9,8 @@ https://druid.apache.org/docs/latest/querying/sql-scalar#other-scalar-functions.
 from __future__ import annotations
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
-from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
-from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, TEMPORAL, Sql, boolean
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name
+from airflow_provider_polaris.emulator.sql.values.values import ARRAYS, NUMERIC, TEMPORAL, Sql, boolean
 
 
 def is_null(call: Call) -> Sql:
@@ -60,6 +60,9 @@ def nvl(call: Call) -> Sql:
 def nullif(call: Call) -> Sql:
     """``NULLIF(a, b)``: NULL if they are equal, otherwise ``a``."""
     (left, right), kind = call.comparable(0, 1)
+    if kind in ARRAYS:
+        # OBSERVED(Druid 33): the optimizer turns it into a CASE that uses the column in two ways, which is an error.
+        raise call.refuse(f"for {sql_name(kind)}")
     first = call.value(0)
     if first.type == "null":
         return first

@@ -20,13 +20,15 @@ from airflow_provider_polaris.emulator.sql.functions import (
     times,
 )
 from airflow_provider_polaris.emulator.sql.functions.casts import cast, to_integer
+from airflow_provider_polaris.emulator.sql.functions.collections import arrays
 from airflow_provider_polaris.emulator.sql.functions.nested import scalars
 from airflow_provider_polaris.emulator.sql.translation import grouping
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext, check_count
 from airflow_provider_polaris.emulator.sql.translation.operators import OPERATORS
 from airflow_provider_polaris.emulator.sql.translation.parser import LITERAL, describe, only
+from airflow_provider_polaris.emulator.sql.translation.uses import check_uses
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
-from airflow_provider_polaris.emulator.sql.values.values import Sql
+from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, Sql
 
 
 def _function(context: TranslationContext, node: exp.Expression) -> Sql:
@@ -40,6 +42,7 @@ def _function(context: TranslationContext, node: exp.Expression) -> Sql:
         raise SqlNotSupported(f"function '{name}' is not supported", name)
     rewrite, least, most = FUNCTIONS[name]
     check_count(name, node.expressions, least, most)
+    check_uses(context, node)
     return rewrite(context.call(name, node.expressions))
 
 
@@ -112,6 +115,8 @@ def _in(context: TranslationContext, node: exp.Expression) -> Sql:
     if context.subquery is None:
         raise SqlNotSupported("IN (SELECT ...) is not supported here")
     needle, found = context.translate(node.this), context.subquery(query)
+    if MULTI_VALUE in (needle.type, found.type):
+        raise SqlNotSupported("IN (SELECT ...) is not supported with a multi-value string")
     if needle.type != found.type:
         raise SqlInvalid(f"Values passed to IN operator must have compatible types, not {needle.type} and {found.type}")
     return _negated(Sql(f"({needle.text} IN {found.text})", "boolean"), node)
@@ -202,7 +207,6 @@ def _placeholder(context: TranslationContext, node: exp.Expression) -> Sql:
 
 
 def _subquery(context: TranslationContext, node: exp.Expression) -> Sql:
-    """``(SELECT ...)`` as a value."""
     if context.subquery is None:
         raise SqlNotSupported("a subquery is not supported here")
     return context.subquery(node)
@@ -227,6 +231,7 @@ NODES: dict[type[exp.Expression], Callable[[TranslationContext, Any], Sql]] = {
     exp.Between: _between,
     exp.In: _in,
     exp.Case: _case,
+    exp.Array: lambda context, node: arrays.array(context.call("ARRAY", node.expressions)),
     exp.Cast: _cast,
     exp.Extract: _extract,
     exp.Floor: _rounded("FLOOR"),

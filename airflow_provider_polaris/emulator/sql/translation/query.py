@@ -17,14 +17,22 @@ from sqlglot import exp
 from airflow_provider_polaris.emulator.sql.functions import literals
 from airflow_provider_polaris.emulator.sql.functions.conditions import as_condition
 from airflow_provider_polaris.emulator.sql.translation import grouping
+from airflow_provider_polaris.emulator.sql.translation.context import check_constant
 from airflow_provider_polaris.emulator.sql.translation.output_columns import expand, finished, output_name, unique
 from airflow_provider_polaris.emulator.sql.translation.parser import describe, only, parse_one
 from airflow_provider_polaris.emulator.sql.translation.relations import Derived, Environment, Relations
 from airflow_provider_polaris.emulator.sql.translation.scope import Scope
 from airflow_provider_polaris.emulator.sql.translation.translator import Translator
 from airflow_provider_polaris.emulator.sql.values import stored_measures as stored
-from airflow_provider_polaris.emulator.sql.values.types import Column, Query, SqlInvalid, SqlNotSupported, TableRelation
-from airflow_provider_polaris.emulator.sql.values.values import SCALAR, Sql, common_type
+from airflow_provider_polaris.emulator.sql.values.types import (
+    Column,
+    Query,
+    SqlInvalid,
+    SqlNotSupported,
+    TableRelation,
+    sql_name,
+)
+from airflow_provider_polaris.emulator.sql.values.values import ARRAYS, MULTI_VALUE, SCALAR, Sql, common_type
 
 _STATEMENT = re.compile(
     r"\s*(INSERT|REPLACE|DELETE|UPDATE|MERGE|CREATE|ALTER|DROP|TRUNCATE|EXPLAIN|DESCRIBE|SHOW|SET)\b", re.IGNORECASE
@@ -120,6 +128,8 @@ class _Queries:
         columns = []
         for (name, left), (_, right) in zip(sides[0].columns, sides[1].columns, strict=True):
             kind = common_type((left, right))
+            if MULTI_VALUE in (left, right) and left != right:
+                raise SqlNotSupported(f"UNION ALL of {sql_name(left)} and {sql_name(right)} is not supported")
             if kind is None or (kind == "timestamp" and "string" in (left, right)):
                 raise SqlInvalid(f"Type mismatch in column '{name}' of UNION ALL")
             columns.append((name, kind))
@@ -141,20 +151,29 @@ class _Queries:
             relation = f" FROM {sql}"
         distinct = self._is_distinct(node)
         where = ""
+        constants: Mapping[str, str] = {}
+        compared: Mapping[str, set[int]] = {}
         if (condition := node.args.get("where")) is not None:
-            filtered = self._translator(scope, environment, "WHERE").translate(condition.this)
+            filter_translator = self._translator(scope, environment, "WHERE")
+            filtered = filter_translator.translate(condition.this)
+            constants, compared = filter_translator.pinned, filter_translator.compared
             where = f" WHERE {as_condition(filtered, 'WHERE')}"
 
         if not node.expressions:
             raise SqlInvalid("SELECT has no columns")
         items = expand(node.expressions, scope)
         translator = self._translator(scope, environment, None)
+        translator.constants, translator.compared_before = constants, compared
         group = self._group(node, items, scope, environment)
-        translator.grouped = frozenset(value.text for value in group)
+        read = " ".join([relation, *(key.text for key in group)])
+        check_constant(name for text, name in constants.items() if text in read)
+        relation += translator.unnest(group, is_outermost=outermost)
         values = [(name, finished(translator.translate(item), outermost=outermost)) for name, item in items]
+        if distinct and any(value.type == MULTI_VALUE for _, value in values):
+            raise SqlNotSupported("SELECT DISTINCT of a multi-value string is not supported: use GROUP BY")
         having = ""
         if (condition := node.args.get("having")) is not None:
-            having = f" HAVING {as_condition(translator.translate(condition.this), 'HAVING')}"
+            having = f" HAVING {as_condition(translator.translate_having(condition.this), 'HAVING')}"
         tail = self._tail(node, values, translator, distinct=distinct)
         elements = _grouping_elements(node)
         if (elements or having or translator.has_aggregate) and translator.ungrouped:
@@ -164,7 +183,8 @@ class _Queries:
             f"{stored.show(value) if outermost else value.text} AS {output_name(name, index, outermost)}"
             for index, (name, value) in enumerate(values, 1)
         )
-        by = f" GROUP BY {grouping.clause(elements, [value.text for value in group])}" if elements else ""
+        keys = [translator.unnested.get(value.text, value).text for value in group]
+        by = f" GROUP BY {grouping.clause(elements, keys)}" if elements else ""
         if grouping.has_total(elements):
             having = f"{having} AND count(*) > 0" if having else " HAVING count(*) > 0"
         return Derived(
@@ -186,7 +206,7 @@ class _Queries:
         for element in grouping.keys(_grouping_elements(node)):
             index = _ordinal(element, len(items), "GROUP BY")
             value = translator.translate(element if index is None else items[index][1])
-            if value.type not in SCALAR:
+            if value.type not in SCALAR | ARRAYS | {MULTI_VALUE}:
                 raise SqlNotSupported(f"GROUP BY of {value.type} is not supported")
             group.append(value)
         return group

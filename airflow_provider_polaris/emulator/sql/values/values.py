@@ -10,6 +10,9 @@ from airflow_provider_polaris.emulator.sql.values.types import sql_name
 
 NUMERIC = frozenset({"long", "double", "float"})
 TEMPORAL = frozenset({"timestamp", "date"})
+ARRAYS = frozenset({"stringArray", "longArray", "doubleArray", "floatArray"})
+MULTI_VALUE = "multiValueString"
+"""Type of a string with several values, a list in DuckDB. Polaris and its users call this type ``string``, too."""
 SCALAR = NUMERIC | TEMPORAL | {"string", "boolean", "null"}
 
 DUCKDB_TYPES = {
@@ -21,6 +24,11 @@ DUCKDB_TYPES = {
     "float": "FLOAT",
     "boolean": "BOOLEAN",
     "json": "JSON",
+    "stringArray": "VARCHAR[]",
+    "longArray": "BIGINT[]",
+    "doubleArray": "DOUBLE[]",
+    "floatArray": "FLOAT[]",
+    MULTI_VALUE: "VARCHAR[]",
     "HLLSketch": "VARCHAR[]",
     "thetaSketch": "VARCHAR[]",
     "quantilesDoublesSketch": "DOUBLE[]",

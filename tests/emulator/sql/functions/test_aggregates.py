@@ -206,7 +206,7 @@ def test_aggregate_stored_has_the_type_of_a_measure(expression, data_type):
             SqlNotSupported,
             "WINDOW in 'COUNT(*) OVER (PARTITION BY \"city\")' is not supported",
         ),
-        ("STRING_AGG(\"city\", ',')", SqlNotSupported, "function 'STRING_AGG' is not supported"),
+        ("STRING_AGG(\"city\", ',')", SqlNotSupported, "function 'STRING_AGG' is not supported as a measure"),
         ('LATEST("city", 0)', SqlInvalid, "function 'LATEST' needs a positive number of bytes, not 0"),
     ],
 )

@@ -82,7 +82,7 @@ def test_translate_filter_interval_and_condition():
         ("read_text('/etc/passwd')", SqlNotSupported, "function 'READ_TEXT' is not supported"),
         ("getenv('HOME')", SqlNotSupported, "function 'GETENV' is not supported"),
         ("current_setting('home_directory')", SqlNotSupported, "function 'CURRENT_SETTING' is not supported"),
-        ("ARRAY[1, 2]", SqlNotSupported, "ARRAY in 'ARRAY(1, 2)' is not supported"),
+        ('ARRAY["city", 1]', SqlInvalid, "Parameters must be of the same type"),
         ('"city"::BIGINT', SqlInvalid, None),
         ("?", SqlInvalid, "Parameter is not bound: the SQL has more '?' than there are parameters"),
         ("INTERVAL '1' DAY", SqlNotSupported, "INTERVAL as a value is not supported"),
