@@ -58,6 +58,11 @@ class StoredTable:
         """Whether a job stored several values in a row of a string column."""
         return canonical(column.data_type) == "string" and self.physical.get(column.name) == DUCKDB_TYPES[MULTI_VALUE]
 
+    def selected(self, column: Column) -> str:
+        """Build the SQL that selects a column; a column that no job has written is null."""
+        name = quote_name(column.name)
+        return name if column.name in self.physical else f"CAST(NULL AS {stored_as(column.data_type)}) AS {name}"
+
 
 def check_columns(table: str, columns: Sequence[Column]) -> None:
     """

@@ -13,7 +13,6 @@ from dataclasses import replace
 from datetime import datetime
 from operator import gt, lt
 
-from airflow_provider_polaris.emulator.engine.data_types import stored_as
 from airflow_provider_polaris.emulator.engine.model import Segment, TableDef, TableError, TableStats
 from airflow_provider_polaris.emulator.engine.store import Store
 from airflow_provider_polaris.emulator.engine.tables.segments import EVERYTHING, PUBLISHED, UNUSED, Segments
@@ -227,7 +226,7 @@ class Tables:
         :param conditions: More conditions, AND-ed.
         :param seen: Condition for the segments; see :mod:`airflow_provider_polaris.emulator.engine.tables.segments`.
         """
-        selected = ", ".join(_select(stored, column) for column in stored.columns)
+        selected = ", ".join(stored.selected(column) for column in stored.columns)
         live = self.segments.filter_sql(stored.number, seen)
         where = " AND ".join([*([live] if live else []), *conditions])
         return f"SELECT {selected} FROM {stored.data_name}" + (f" WHERE {where}" if where else "")
@@ -290,12 +289,6 @@ class Tables:
 
     def _write(self, stored: StoredTable) -> None:
         self.store.execute("UPDATE polaris_table SET body = ? WHERE number = ?", (encode(stored), stored.number))
-
-
-def _select(stored: StoredTable, column: Column) -> str:
-    if column.name in stored.physical:
-        return quote_name(column.name)
-    return f"CAST(NULL AS {stored_as(column.data_type)}) AS {quote_name(column.name)}"
 
 
 def _differs(old: Column, new: Column | None) -> bool:

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions import FUNCTIONS
 from airflow_provider_polaris.emulator.sql.functions.conditions import as_condition
-from airflow_provider_polaris.emulator.sql.translation.parser import parse_one
+from airflow_provider_polaris.emulator.sql.translation.parsing.parser import parse_one
 from airflow_provider_polaris.emulator.sql.translation.scope import bare_scope
 from airflow_provider_polaris.emulator.sql.translation.translator import Translator
 from airflow_provider_polaris.emulator.sql.values import java_numbers as java

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext
-from airflow_provider_polaris.emulator.sql.translation.parser import describe, only
+from airflow_provider_polaris.emulator.sql.translation.parsing.parser import describe, only
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import Sql, long
 

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.collections.lists import or_null
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext
-from airflow_provider_polaris.emulator.sql.translation.parser import describe
+from airflow_provider_polaris.emulator.sql.translation.parsing.parser import describe
 from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, Sql, boolean
 

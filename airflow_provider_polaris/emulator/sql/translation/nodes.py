@@ -25,7 +25,7 @@ from airflow_provider_polaris.emulator.sql.functions.nested import scalars
 from airflow_provider_polaris.emulator.sql.translation import grouping
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext, check_count
 from airflow_provider_polaris.emulator.sql.translation.operators import OPERATORS
-from airflow_provider_polaris.emulator.sql.translation.parser import LITERAL, describe, only
+from airflow_provider_polaris.emulator.sql.translation.parsing.parser import LITERAL, describe, only
 from airflow_provider_polaris.emulator.sql.translation.uses import check_uses
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, Sql

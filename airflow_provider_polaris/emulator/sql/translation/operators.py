@@ -11,7 +11,7 @@ from sqlglot import exp
 from airflow_provider_polaris.emulator.sql.functions import comparisons, conditions, literals, numbers, text, times
 from airflow_provider_polaris.emulator.sql.functions.call import Rewrite
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext
-from airflow_provider_polaris.emulator.sql.translation.parser import only
+from airflow_provider_polaris.emulator.sql.translation.parsing.parser import only
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import TEMPORAL, Sql
 

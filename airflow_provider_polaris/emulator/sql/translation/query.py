@@ -16,10 +16,10 @@ from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions import literals
 from airflow_provider_polaris.emulator.sql.functions.conditions import as_condition
-from airflow_provider_polaris.emulator.sql.translation import grouping
+from airflow_provider_polaris.emulator.sql.translation import grouping, ordering
 from airflow_provider_polaris.emulator.sql.translation.context import check_constant
 from airflow_provider_polaris.emulator.sql.translation.output_columns import expand, finished, output_name, unique
-from airflow_provider_polaris.emulator.sql.translation.parser import describe, only, parse_one
+from airflow_provider_polaris.emulator.sql.translation.parsing.parser import describe, only, parse_one
 from airflow_provider_polaris.emulator.sql.translation.relations import Derived, Environment, Relations
 from airflow_provider_polaris.emulator.sql.translation.scope import Scope
 from airflow_provider_polaris.emulator.sql.translation.translator import Translator
@@ -37,7 +37,6 @@ from airflow_provider_polaris.emulator.sql.values.values import ARRAYS, MULTI_VA
 _STATEMENT = re.compile(
     r"\s*(INSERT|REPLACE|DELETE|UPDATE|MERGE|CREATE|ALTER|DROP|TRUNCATE|EXPLAIN|DESCRIBE|SHOW|SET)\b", re.IGNORECASE
 )
-_LONGEST_ORDINAL = 9
 _TAIL = ("order", "limit", "offset")
 _FROM = ("from", "from_")
 _WITH = ("with", "with_")
@@ -139,7 +138,7 @@ class _Queries:
             f"c{index} AS {output_name(name, index, outermost)}" for index, (name, _) in enumerate(columns, 1)
         )
         renamed = ", ".join(f"c{index}" for index in range(1, len(columns) + 1))
-        tail = self._tail(node, [(name, Sql("", kind)) for name, kind in columns], None, distinct=False)
+        tail = ordering.tail(node, [(name, Sql("", kind)) for name, kind in columns], self._constants, None)
         return Derived(f"SELECT {names} FROM ({sql}) AS u({renamed}){tail}", tuple(columns))
 
     def _select(self, node: exp.Expression, environment: Environment, outermost: bool) -> Derived:
@@ -174,7 +173,7 @@ class _Queries:
         having = ""
         if (condition := node.args.get("having")) is not None:
             having = f" HAVING {as_condition(translator.translate_having(condition.this), 'HAVING')}"
-        tail = self._tail(node, values, translator, distinct=distinct)
+        tail = ordering.tail(node, values, self._constants, translator, distinct=distinct)
         elements = _grouping_elements(node)
         if (elements or having or translator.has_aggregate) and translator.ungrouped:
             raise SqlInvalid(f"Expression '{next(iter(translator.ungrouped))}' is not being grouped")
@@ -204,76 +203,15 @@ class _Queries:
         translator = self._translator(scope, environment, "GROUP BY")
         group = []
         for element in grouping.keys(_grouping_elements(node)):
-            index = _ordinal(element, len(items), "GROUP BY")
+            index = ordering.ordinal(element, len(items), "GROUP BY")
             value = translator.translate(element if index is None else items[index][1])
             if value.type not in SCALAR | ARRAYS | {MULTI_VALUE}:
                 raise SqlNotSupported(f"GROUP BY of {value.type} is not supported")
             group.append(value)
         return group
 
-    def _tail(
-        self,
-        node: exp.Expression,
-        values: Sequence[tuple[str, Sql]],
-        translator: Translator | None,
-        *,
-        distinct: bool,
-    ) -> str:
-        """
-        Translate ORDER BY, LIMIT and OFFSET.
-
-        :param translator: Translates expressions other than ordinals and aliases; None if they are not allowed.
-        """
-        sql = ""
-        if (order := node.args.get("order")) is not None:
-            only(order, "expressions")
-            sql += " ORDER BY " + ", ".join(
-                self._sort(ordered, values, translator, distinct=distinct) for ordered in order.expressions
-            )
-        if (limit := node.args.get("limit")) is not None:
-            only(limit, "expression", "count", "direction")
-            number = limit.expression if isinstance(limit, exp.Limit) else limit.args.get("count")
-            sql += f" LIMIT {self._whole(number, 'LIMIT')}"
-        if (offset := node.args.get("offset")) is not None:
-            only(offset, "expression")
-            sql += f" OFFSET {self._whole(offset.expression, 'OFFSET')}"
-        return sql
-
-    def _sort(
-        self,
-        ordered: exp.Expression,
-        values: Sequence[tuple[str, Sql]],
-        translator: Translator | None,
-        *,
-        distinct: bool,
-    ) -> str:
-        only(ordered, "this", "desc", "nulls_first")
-        key = ordered.this
-        index = _ordinal(key, len(values), "ORDER BY")
-        if index is None and isinstance(key, exp.Column) and not key.table:
-            index = next((at for at, (name, _) in enumerate(values) if name == key.name), None)
-        if index is None:
-            if translator is None:
-                raise SqlInvalid(f"Column '{key.sql()}' not found in any table; ORDER BY takes output columns here")
-            value = translator.translate(key)
-            index = next((at for at, (_, other) in enumerate(values) if other.text == value.text), None)
-            if index is None and distinct:
-                raise SqlInvalid("Expression in ORDER BY of SELECT DISTINCT is not selected")
-            by = value.text
-        else:
-            value = values[index][1]
-        if value.type not in SCALAR:
-            raise SqlNotSupported(f"ORDER BY of {value.type} is not supported")
-        if index is not None:
-            by = str(index + 1)
-        nulls = "FIRST" if ordered.args.get("nulls_first") else "LAST"
-        return f"{by} {'DESC' if ordered.args.get('desc') else 'ASC'} NULLS {nulls}"
-
-    def _whole(self, node: exp.Expression | None, clause: str) -> int:
-        value = self._translator(Scope(), {}, clause).translate(node) if node is not None else None
-        if value is None or value.type != "long" or not isinstance(value.constant, int) or value.constant < 0:
-            raise SqlInvalid(f"{clause} needs a whole number that is not negative")
-        return value.constant
+    def _constants(self, clause: str) -> Translator:
+        return self._translator(Scope(), {}, clause)
 
     def _translator(self, scope: Scope, environment: Environment, clause: str | None) -> Translator:
         def subquery(node: exp.Expression) -> Sql:
@@ -297,14 +235,3 @@ def _grouping_elements(node: exp.Expression) -> list[exp.Expression]:
         raise SqlNotSupported("GROUP BY ALL and GROUP BY DISTINCT are not supported")
     only(clause, "expressions")
     return list(clause.expressions)
-
-
-def _ordinal(node: exp.Expression, columns: int, clause: str) -> int | None:
-    """Parse the ordinal of ``GROUP BY 1``; None if it is not an ordinal."""
-    if not isinstance(node, exp.Literal) or node.is_string:
-        return None
-    text = str(node.this)
-    # int() fails for thousands of digits.
-    if not text.isdecimal() or len(text) > _LONGEST_ORDINAL or not 1 <= int(text) <= columns:
-        raise SqlInvalid(f"{clause} ordinal {text[:20]} is not between 1 and {columns}")
-    return int(text) - 1

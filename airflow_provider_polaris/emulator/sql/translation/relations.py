@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.conditions import as_condition
-from airflow_provider_polaris.emulator.sql.translation.parser import only
+from airflow_provider_polaris.emulator.sql.translation.parsing.parser import only
 from airflow_provider_polaris.emulator.sql.translation.scope import Field, Scope, Source
 from airflow_provider_polaris.emulator.sql.translation.translator import Translator
 from airflow_provider_polaris.emulator.sql.translation.unnest import unnested

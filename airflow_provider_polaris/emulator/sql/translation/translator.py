@@ -17,7 +17,7 @@ from airflow_provider_polaris.emulator.sql.functions.collections.lists import or
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext
 from airflow_provider_polaris.emulator.sql.translation.multi_values import each_value
 from airflow_provider_polaris.emulator.sql.translation.nodes import NODES
-from airflow_provider_polaris.emulator.sql.translation.parser import describe
+from airflow_provider_polaris.emulator.sql.translation.parsing.parser import describe
 from airflow_provider_polaris.emulator.sql.translation.uses import check_nullable
 from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, Sql, quote_text

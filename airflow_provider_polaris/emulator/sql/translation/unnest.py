@@ -13,7 +13,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.collections.lists import ELEMENTS
-from airflow_provider_polaris.emulator.sql.translation.parser import only
+from airflow_provider_polaris.emulator.sql.translation.parsing.parser import only
 from airflow_provider_polaris.emulator.sql.translation.scope import Field, Scope, Source
 from airflow_provider_polaris.emulator.sql.translation.translator import Translator
 from airflow_provider_polaris.emulator.sql.translation.uses import check_nullable

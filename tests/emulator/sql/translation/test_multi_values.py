@@ -88,6 +88,17 @@ def test_condition_selects_rows(rows_of: Callable[[str], list[list[Any]]], query
     [
         ("SELECT mv, COUNT(*) c FROM t GROUP BY mv", [[None, 4], ["", 2], ["a", 3], ["b", 2], ["c", 1], ["x", 1]]),
         (
+            "SELECT mv, COUNT(*), GROUPING(mv) FROM t GROUP BY ROLLUP(mv)",
+            [[None, 4, 0], ["", 2, 0], ["a", 3, 0], ["b", 2, 0], ["c", 1, 0], ["x", 1, 0], [None, 13, 1]],
+        ),
+        (
+            "SELECT mv, s, COUNT(*), GROUPING(mv, s) FROM t WHERE id < 4 GROUP BY GROUPING SETS((mv),(s))",
+            [
+                *([None, None, 1, 1], ["a", None, 1, 1], ["b", None, 2, 1]),
+                *([None, "", 1, 2], [None, "a", 2, 2], [None, "b", 1, 2]),
+            ],
+        ),
+        (
             "SELECT mv, COUNT(*) c, SUM(n) FROM t WHERE id < 8 GROUP BY mv ORDER BY c DESC, mv",
             [[None, 4, 3], ["a", 3, 7], ["", 2, 14], ["b", 2, 4], ["c", 1, 1]],
         ),

@@ -18,7 +18,7 @@ from sqlglot import TokenType, exp
 from sqlglot.dialects.druid import Druid
 from sqlglot.errors import SqlglotError
 
-from airflow_provider_polaris.emulator.sql.translation.tokens import check_parentheses, check_tokens
+from airflow_provider_polaris.emulator.sql.translation.parsing.tokens import check_parentheses, check_tokens
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
 
 _SPECIAL_FORMS = ("CAST", "EXTRACT", "TRIM", "SUBSTRING", "CEIL", "FLOOR")
