@@ -18,7 +18,7 @@ FLOORS = $(shell sed -nE '/^dependencies/,/^openlineage/ s/^    "(.+)>=([0-9]+\.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-aging ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke compat druid druid-stop bench lint types docs format build release-check changelog constraints clean
+.PHONY: help setup demo demo-aging ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke compat druid druid-stop referee referee-smoke bench lint types docs format build release-check changelog constraints clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -85,6 +85,14 @@ druid:  ## start a real Apache Druid 27 and 33 on loopback; DRUID=27 starts one.
 
 druid-stop:  ## stop them; their data stays in .druid
 	$(PYTHON) scripts/druid stop $(DRUID)
+
+# SEED=N repeats a run, PARTS="expressions syntax" takes some parts, COUNT=N cases of each.
+referee: SEED := $(or $(SEED),$(shell date +%s))
+referee: $(READY)  ## a real Druid judges the emulator, some 10 minutes; starts the versions that don't run
+	$(BIN)/python scripts/referee --seed $(SEED) $(if $(COUNT),--count $(COUNT)) $(PARTS)
+
+referee-smoke: $(READY)  ## the bounded part of it, some 3 minutes; one line where Java or Maven is missing
+	$(BIN)/python scripts/referee --smoke
 
 bench: $(READY)  ## what imports, the emulator's jobs and 1 to 10,000 waiting jobs cost, here and in other providers
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group bench

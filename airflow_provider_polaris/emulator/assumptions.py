@@ -2,7 +2,8 @@
 """
 Switches for behavior that the vendor's documents leave open; tests can run with every value. Performs no I/O.
 
-All values are GUESS, the defaults included: only the vendor can check which value is right.
+The default is what the vendor's pages state, otherwise what a real Druid was seen to do, otherwise a GUESS: only the
+vendor can check it.
 """
 
 from __future__ import annotations
@@ -27,10 +28,14 @@ class Assumptions:
     One value for every open question; the default comes first.
 
     :param unknown_context: A key of ``context`` that Druid's reference doesn't list is accepted and echoed, rejected
-        with a 400, or accepted and dropped, so that no echo has it.
+        with a 400, or accepted and dropped, so that no echo has it. OBSERVED(Druid 27): accepted and kept.
     :param empty_replace: A replace without rows deletes what it replaces and completes with a warning, keeps it and
-        completes with a warning, or fails with ``no_rows_ingested``.
+        completes with a warning, or fails with ``no_rows_ingested``. DOCUMENTED
+        https://druid.apache.org/docs/latest/multi-stage-query/reference: deletes. OBSERVED(Druid 27), which is older:
+        fails, but deletes if it is partitioned by ALL.
     :param partial_segment: A replace of a part of a coarser segment replaces the whole segment, or only the part.
+        DOCUMENTED https://docs.imply.io/polaris/api-replace-data: the whole. OBSERVED(Druid 27), which refuses nothing
+        here: only the part.
     :param existing_count: For an existing aggregate table, ``COUNT(*)`` as ``__count`` is added if the table declares
         the column, never, or always.
     :param source_snapshot: A job reads its source as it is when the job ends, or as it was at the POST.
@@ -38,6 +43,7 @@ class Assumptions:
     :param busy_source: A deletion of data that a job reads is rejected with a 400, fails, or waits until no job reads
         the data.
     :param overlapping_jobs: A job that rewrites the same data as an older active job waits for it, fails, or runs.
+        OBSERVED(Druid 27): waits.
     :param restore_overlap: A restore into an interval with data fails, or is rejected with a 400.
     :param empty_restore: A restore without matching segments completes with a warning, or fails with
         ``no_rows_ingested``.

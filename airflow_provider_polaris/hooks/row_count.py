@@ -160,7 +160,7 @@ class RowCounter:
         self, sql: str, table: TableStorage, context: Mapping[str, Any] | None, *, as_job: bool, has_words: bool
     ) -> list[dict[str, Any]]:
         if self._refusal is None:
-            rows = self._asynchronously(sql, context or {}, has_words=has_words)
+            rows = self._asynchronously(sql, table, context or {}, has_words=has_words)
             if rows is not None:
                 return rows
         self._check_all_at_hand(table, as_job=as_job)
@@ -172,7 +172,9 @@ class RowCounter:
                 raise
             raise _WrongQuery(fault, error) from None
 
-    def _asynchronously(self, sql: str, context: Mapping[str, Any], *, has_words: bool) -> list[dict[str, Any]] | None:
+    def _asynchronously(
+        self, sql: str, table: TableStorage, context: Mapping[str, Any], *, has_words: bool
+    ) -> list[dict[str, Any]] | None:
         client = self._connect()
         try:
             query_id = self._start_as_job(sql, context)
@@ -180,7 +182,8 @@ class RowCounter:
             if error.status not in _HAS_NONE:
                 raise
             fault = QueryRefusal.of_refusal(error)
-            if has_words and error.status == 400 and fault.is_of_query:
+            # OBSERVED(Druid 27): a query is planned before it is accepted, so a 400 may be about its table.
+            if error.status == 400 and fault.is_of_query and (has_words or fault.passes(table)):
                 raise _WrongQuery(fault, error) from None
             self._refusal = error
             return None

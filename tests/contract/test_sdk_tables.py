@@ -64,7 +64,7 @@ def test_sdk_every_granularity_and_type_of_column_can_be_created(vendor) -> None
             assert answer.schema[0].data_type == kind.value
     assert refused == {
         name: (501, f"The emulator does not implement columns of type {name!r}.")
-        for name in ("geo", "ipAddress", "ipPrefix", "quantilesDoublesSketch", "ingest_timeseries")
+        for name in ("geo", "ipAddress", "ipPrefix", "ingest_timeseries")
     }
 
 
@@ -174,3 +174,13 @@ def test_sdk_async_query(vendor) -> None:
     failed = vendor.call(vendor.client.query.query_async_status, other)
     assert failed.state == "FAILED"
     assert vendor.error(vendor.client.query.query_async_cancel, "nope").error == "druidException"
+
+
+def test_sdk_async_query_that_is_refused(vendor) -> None:
+    """The SDK reads the error as an object below ``error``."""
+    refused = vendor.error(vendor.client.query.query_async, models.SqlRequest(query='SELECT "x" FROM "Koalas Source"'))
+    assert (type(refused), refused.state) == (models.SqlErrorResponseWrapper, "FAILED")
+    assert (refused.error.category, refused.error.error_message) == (
+        "INVALID_INPUT",
+        "Column 'x' not found in any table; known are '__time', 'city', 'session_length'",
+    )

@@ -164,8 +164,9 @@ class FileStore:
         """
         Return a page of the list.
 
-        DOCUMENTED polaris-sdk 20250425.14.0, FileListResponse. GUESS: the search matches the name, ignoring case; links
-        are null if there is no such page.
+        DOCUMENTED polaris-sdk 20250425.14.0, FileListResponse and PaginationLinks: links are texts that may be absent,
+        and the vendor's OpenAPI document doesn't allow null. GUESS: the search matches the name, ignoring case; a link
+        is absent if there is no such page.
         """
         files = self._store.documents(_KIND)
         used = sum(file["sizeBytes"] for file in files)
@@ -173,12 +174,13 @@ class FileStore:
         path = SORT_COLUMNS[sort_column].split(".")
         found.sort(key=lambda file: file[path[0]] if len(path) == 1 else file[path[0]][path[1]], reverse=descending)
         after, before = offset + limit, max(0, offset - limit)
+        links = {
+            **({"@nextLink": f"?paginationLimit={limit}&paginationOffset={after}"} if after < len(found) else {}),
+            **({"@prevLink": f"?paginationLimit={limit}&paginationOffset={before}"} if offset else {}),
+        }
         return {
             "files": found[offset:after],
-            "links": {
-                "@nextLink": f"?paginationLimit={limit}&paginationOffset={after}" if after < len(found) else None,
-                "@prevLink": f"?paginationLimit={limit}&paginationOffset={before}" if offset else None,
-            },
+            "links": links,
             "space": {"allocatedBytes": _SPACE_BYTES, "usedBytes": used, "remainingBytes": _SPACE_BYTES - used},
             "totalCount": len(found),
         }

@@ -35,7 +35,7 @@ from airflow_provider_polaris.emulator.engine.model import (
     TableInput,
     TableStats,
 )
-from airflow_provider_polaris.emulator.engine.query import run_query
+from airflow_provider_polaris.emulator.engine.query import plan_query, run_query
 from airflow_provider_polaris.emulator.engine.store import Store
 from airflow_provider_polaris.emulator.engine.tables.deletion import (
     delete_data,
@@ -81,6 +81,7 @@ __all__ = [
     "find_overlap",
     "hand_over",
     "plan_columns",
+    "plan_query",
     "precached",
     "purge",
     "restore_data",

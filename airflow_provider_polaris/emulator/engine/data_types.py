@@ -8,22 +8,14 @@ The SQL translation defines the stored form of sketches.
 from __future__ import annotations
 
 import math
+import re
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Any
 
 from airflow_provider_polaris.emulator.engine.time_chunks import iso, to_ms
 from airflow_provider_polaris.emulator.sql.values.types import canonical
-from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES
-
-_STORED_AS = {
-    **DUCKDB_TYPES,
-    "json": "JSON",
-    "stringArray": "VARCHAR[]",
-    "longArray": "BIGINT[]",
-    "doubleArray": "DOUBLE[]",
-    "floatArray": "FLOAT[]",
-}
+from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES, MULTI_VALUE
 
 
 def stored_as(data_type: str) -> str | None:
@@ -32,7 +24,7 @@ def stored_as(data_type: str) -> str | None:
 
     :return: None if the emulator can't store the type.
     """
-    return _STORED_AS.get(canonical(data_type))
+    return DUCKDB_TYPES.get(canonical(data_type))
 
 
 def column_type(name: str, data_type: str) -> str:
@@ -45,6 +37,8 @@ def column_type(name: str, data_type: str) -> str:
     >>> column_type("seen", "timestamp"), column_type("__time", "timestamp"), column_type("city", "string")
     ('long', 'timestamp', 'string')
     """
+    if data_type == MULTI_VALUE:
+        return "string"
     return "long" if data_type == "timestamp" and name != "__time" else data_type
 
 
@@ -61,15 +55,37 @@ def convert(sql: str, have: str, want: str) -> str | None:
     have, want = canonical(have), canonical(want)
     if have == want:
         return sql
+    if have == "string" and want == MULTI_VALUE:
+        return f"list_transform([{sql}], lambda __one: CASE WHEN __one IS NOT NULL THEN [__one] END)[1]"
     if have == "long" and want == "timestamp":
         return f"make_timestamp_ms({sql})"
     if have == "timestamp" and want == "long":
         return f"epoch_ms({sql})"
     if (have, want) in _SAFE_CASTS:
-        return f"CAST({sql} AS {_STORED_AS[want]})"
+        return f"CAST({sql} AS {DUCKDB_TYPES[want]})"
     return None
 
 
+def wide_time(value: Any) -> Any:
+    """
+    Format a timestamp that Python's ``datetime`` can't hold, which DuckDB returns as text; others are unchanged.
+
+    OBSERVED(Druid 33): the year before 1 is 0000, the one before that -0001; a year after 9999 has no sign.
+
+    >>> wide_time("10000-01-01 23:59:59.996"), wide_time("0002-03-04 (BC) 00:00:00")
+    ('10000-01-01T23:59:59.996Z', '-0001-03-04T00:00:00.000Z')
+    """
+    match = _WIDE_TIME.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return value
+    year = 1 - int(match["year"]) if match["bc"] else int(match["year"])
+    shown = f"{'-' if year < 0 else ''}{abs(year):04}"
+    return f"{shown}-{match['day']}T{match['clock']}.{(match['fraction'] or '')[:3].ljust(3, '0')}Z"
+
+
+_WIDE_TIME = re.compile(
+    r"(?P<year>\d+)-(?P<day>\d\d-\d\d)(?P<bc> \(BC\))? (?P<clock>\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d+))?"
+)
 _SAFE_CASTS = {
     ("long", "double"),
     ("long", "float"),

@@ -44,8 +44,15 @@ def as_job_faults(where: str) -> Iterator[None]:
 
 
 def duckdb_reason(error: duckdb.Error) -> str:
-    """Return the first line of DuckDB's message."""
-    return _sentence((str(error).splitlines() or [type(error).__name__])[0])
+    """
+    Return the first line of DuckDB's message.
+
+    A value beyond DuckDB's range is named as not supported: Druid wraps around a long, and has other limits of time.
+    """
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    if isinstance(error, (duckdb.OutOfRangeException, duckdb.ConversionException)):
+        reason = f"a value beyond the emulator's range is not supported: {reason}"
+    return _sentence(reason)
 
 
 def _sentence(text: str) -> str:

@@ -4,18 +4,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import duckdb
 
-from airflow_provider_polaris.emulator.engine.data_types import to_json
+from airflow_provider_polaris.emulator.engine.array_text import list_text
+from airflow_provider_polaris.emulator.engine.data_types import to_json, wide_time
 from airflow_provider_polaris.emulator.engine.errors import NOT_PLANNED, duckdb_reason
 from airflow_provider_polaris.emulator.engine.model import QueryFailed, QueryResult, TableDef
 from airflow_provider_polaris.emulator.engine.store import Store
 from airflow_provider_polaris.emulator.engine.tables.tables import Tables
 from airflow_provider_polaris.emulator.sql import SqlNotSupported, translate_query
+from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE
 
 _BATCH = 10_000
+
+
+def plan_query(
+    sql: str,
+    tables: Tables,
+    store: Store,
+    parameters: Sequence[Any] = (),
+    seen: Callable[[TableDef], str] | None = None,
+) -> None:
+    """
+    Check a SELECT without running it; the parameters are those of :func:`run_query`.
+
+    :raises SqlInvalid: The query is invalid.
+    :raises SqlNotSupported: The query uses a feature that the emulator doesn't support.
+    """
+    with store.snapshot():
+        translate_query(sql, table=lambda name: tables.relation(name, seen), parameters=parameters)
 
 
 def run_query(
@@ -41,15 +61,24 @@ def run_query(
     """
     with store.snapshot() as execute:
         query = translate_query(sql, table=lambda name: tables.relation(name, seen), parameters=parameters)
+        kinds = [column.data_type for column in query.columns]
+        columns = tuple(replace(c, data_type="string") if c.data_type == MULTI_VALUE else c for c in query.columns)
         try:
             rows: list[tuple[Any, ...]] = []
             with store.failures_named():
                 cursor = execute(query.sql, ())
                 while (max_rows is None or len(rows) <= max_rows) and (batch := cursor.fetchmany(_BATCH)):
-                    rows += (tuple(to_json(value) for value in row) for row in batch)
+                    rows += (tuple(map(_shown, row, kinds)) for row in batch)
         except NOT_PLANNED as error:
             raise SqlNotSupported(f"the query can't be planned: {duckdb_reason(error)}") from error
         except duckdb.Error as error:
             raise QueryFailed(f"the query failed: {duckdb_reason(error)}") from error
     truncated = max_rows is not None and len(rows) > max_rows
-    return QueryResult(query.columns, rows[:max_rows] if truncated else rows, truncated)
+    return QueryResult(columns, rows[:max_rows] if truncated else rows, truncated)
+
+
+def _shown(value: Any, kind: str) -> Any:
+    """Return the JSON value of a column in a result."""
+    if isinstance(value, list):
+        return list_text(value, kind)
+    return wide_time(value) if kind == "timestamp" and isinstance(value, str) else to_json(value)

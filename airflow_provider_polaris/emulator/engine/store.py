@@ -42,6 +42,12 @@ _SCHEMA = (
         created_ms BIGINT, updated_ms BIGINT)""",
 )
 
+# Not part of the first release of this format: created in its databases, too.
+_ADDED = (
+    """CREATE TABLE IF NOT EXISTS polaris_occupied (
+        table_number INTEGER, granularity VARCHAR, start_ms BIGINT, end_ms BIGINT, from_ms BIGINT, to_ms BIGINT)""",
+)
+
 
 def utc_now() -> datetime:
     """
@@ -97,7 +103,7 @@ class Store(StoredObjects):
     def _create_or_check_schema(self) -> None:
         if not self._has_format():
             with self.transaction():
-                for statement in _SCHEMA:
+                for statement in (*_SCHEMA, *_ADDED):
                     self.execute(statement)
             return
         ((stored,),) = self.execute("SELECT format FROM polaris_format")
@@ -106,6 +112,8 @@ class Store(StoredObjects):
                 f"database {self.path!r} has format {stored}, and this emulator reads format {FORMAT}. "
                 "Use the version of the emulator that wrote it, or choose a file that doesn't exist yet."
             )
+        for statement in _ADDED:
+            self.execute(statement)
 
     def _has_format(self) -> bool:
         """Return whether the database is one of an emulator; False if it is empty."""

@@ -191,7 +191,7 @@ def _check_partitioning(job: BatchJob) -> None:
 
 
 def _check_mode(job: BatchJob, partitioning: str) -> list[Interval]:
-    """DOCUMENTED polaris-sdk 20250425.14.0, CreateBatchJobRequest and JobTargetV2, except for the GUESS below."""
+    """DOCUMENTED polaris-sdk 20250425.14.0, CreateBatchJobRequest and JobTargetV2, except where tagged otherwise."""
     texts = job.target.intervals or []
     if job.ingestion_mode == "append":
         if texts:
@@ -202,8 +202,7 @@ def _check_mode(job: BatchJob, partitioning: str) -> list[Interval]:
     if job.replace_all and texts:
         raise bad_request("'replaceAll' can't be true when 'target.intervals' is set.", "replaceAll")
     if not job.replace_all and not texts:
-        # GUESS: the behavior of the service is not documented; replacing nothing and replacing everything would both be
-        # wrong.
+        # OBSERVED(Druid 27): a REPLACE without OVERWRITE is rejected. The behavior of Polaris is not documented.
         raise bad_request(
             "ingestionMode 'replace' needs either 'target.intervals' or 'replaceAll': true.", "target.intervals"
         )
@@ -211,7 +210,8 @@ def _check_mode(job: BatchJob, partitioning: str) -> list[Interval]:
     for text, interval in zip(texts, intervals, strict=True):
         if not interval.is_aligned(partitioning):
             raise bad_request(
-                f"interval {text!r} is not aligned with the partitioning granularity {partitioning!r}.",
+                f"interval {text!r} is not aligned with the partitioning granularity {partitioning!r}"
+                + ("; set 'replaceAll' to true instead." if partitioning == "all" else "."),
                 "target.intervals",
             )
     return intervals

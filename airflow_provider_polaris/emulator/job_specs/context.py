@@ -44,8 +44,8 @@ def read_context(context: Mapping[str, Any] | None, assumed: Assumptions) -> dic
     """
     Return the context that is stored with a job.
 
-    DOCUMENTED polaris-sdk 20250425.14.0, CreateBatchJobRequest: an object with any keys. GUESS: the handling of unknown
-    keys, see the assumption ``unknown_context``.
+    DOCUMENTED polaris-sdk 20250425.14.0, CreateBatchJobRequest: an object with any keys. OBSERVED(Druid 27): unknown
+    keys are kept and returned. GUESS: so does Polaris; see the assumption ``unknown_context``.
 
     :param context: The context as it was sent.
     :param assumed: The assumptions.

@@ -159,6 +159,8 @@ def _bound(interval: Interval) -> str:
 
 
 def _timestamp(moment: datetime) -> str:
+    if moment == EARLIEST:
+        return "TIMESTAMP '0001-01-01 00:00:00'"  # OBSERVED(Druid 27): it reads no earlier literal
     return "TIMESTAMP '" + format_instant(moment)[:-1].replace("T", " ").removesuffix(".000") + "'"
 
 

@@ -94,9 +94,9 @@ def check_conflicts(spec: Mapping[str, Any], ahead: ActiveJobs, assumed: Assumpt
     """
     Check a new job for conflicts with the active jobs.
 
-    GUESS: a deletion of data that a job reads is rejected. A job waits for a job that rewrites the same data, as
-    Druid's tasks wait for their locks. The assumptions ``busy_source`` and ``overlapping_jobs`` can change both. A
-    table with a streaming job can't be dropped.
+    GUESS: a deletion of data that a job reads is rejected. OBSERVED(Druid 27): a job waits for a job that rewrites the
+    same data, because tasks wait for their locks. The assumptions ``busy_source`` and ``overlapping_jobs`` can change
+    both. A table with a streaming job can't be dropped.
 
     :param spec: The new job.
     :return: Why the job will fail; None if there is no conflict.

@@ -9,9 +9,11 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from airflow_provider_polaris.emulator.engine import Column, QueryResult
+from airflow_provider_polaris.emulator.engine.time_chunks import parse_iso
 from airflow_provider_polaris.emulator.wire.models import Sql
 
 # https://druid.apache.org/docs/latest/querying/sql-data-types: runtime type and SQL type of a column.
@@ -71,6 +73,22 @@ def _object_header(columns: Sequence[Column], request: Sql) -> dict[str, Any]:
             entry["sqlType"] = sql
         header[column.name] = entry or None
     return header
+
+
+def in_milliseconds(result: QueryResult) -> QueryResult:
+    """
+    Return the result with times as numbers.
+
+    OBSERVED(Druid 27): results and sample records of asynchronous queries have milliseconds since 1970.
+    """
+    times = {position for position, column in enumerate(result.columns) if column.data_type in ("timestamp", "date")}
+    if not times:
+        return result
+    rows = [
+        tuple(parse_iso(value) if position in times and value else value for position, value in enumerate(row))
+        for row in result.rows
+    ]
+    return replace(result, rows=rows)
 
 
 def types_of(data_type: str) -> tuple[str, str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -21,11 +22,18 @@ from airflow_provider_polaris.emulator.engine import (
     Store,
     TableDef,
     Tables,
+    plan_query,
     run_query,
 )
-from airflow_provider_polaris.emulator.queries.result_formats import to_json, types_of
+from airflow_provider_polaris.emulator.queries.result_formats import in_milliseconds, to_json, types_of
 from airflow_provider_polaris.emulator.status_machine import Progression
-from airflow_provider_polaris.emulator.wire.errors import ApiError, not_implemented, sql_error, sql_error_body
+from airflow_provider_polaris.emulator.wire.errors import (
+    ApiError,
+    not_implemented,
+    refused_statement,
+    sql_error,
+    sql_error_body,
+)
 from airflow_provider_polaris.emulator.wire.identifiers import NANOSECONDS, Clock, rfc3339
 from airflow_provider_polaris.emulator.wire.models import Sql
 
@@ -117,15 +125,23 @@ class Queries:
         """
         Accept an asynchronous query.
 
+        OBSERVED(Druid 27): the query is planned before it is accepted, so that a wrong one never starts.
+
         :param request: The query.
         :return: Its status, ``ACCEPTED``.
-        :raises ApiError: 501 for INSERT and REPLACE.
+        :raises ApiError: 501 for INSERT and REPLACE, 400 for a query that can't be planned.
         """
         if _INGESTION.match(request.query):
             raise not_implemented("INSERT and REPLACE in asynchronous queries", "query")
         statement = Statement(
             id=f"query-{uuid.uuid4()}", sql=request.query, parameters=_parameters(request), created=self._clock()
         )
+        try:
+            with _errors_as_bodies():
+                plan_query(statement.sql, self._tables, self._store, statement.parameters, self._seen_by_async)
+        except _QueryError as error:
+            body = refused_statement(error.body, statement.id)
+            raise ApiError(400, str(error.body["errorMessage"]), body=body) from None
         self._keep(statement)
         return self._status(statement)
 
@@ -172,7 +188,7 @@ class Queries:
         """
         Cancel an asynchronous query.
 
-        GUESS: there is no state for it in polaris-sdk 20250425.14.0, so a canceled query has the state ``FAILED``.
+        OBSERVED(Druid 27): the state of a canceled query is ``FAILED``; polaris-sdk 20250425.14.0 has no other.
 
         :return: Whether the query was active.
         :raises ApiError: 404.
@@ -186,16 +202,8 @@ class Queries:
             return True
 
     def _execute(self, sql: str, parameters: Sequence[Mapping[str, Any]], seen: Seen) -> QueryResult:
-        try:
+        with _errors_as_bodies():
             return run_query(sql, self._tables, self._store, parameters, seen=seen)
-        except SqlInvalid as error:
-            raise _QueryError(sql_error_body(error.message)) from None
-        except SqlNotSupported as error:
-            raise _QueryError(
-                sql_error_body(error.message, category="UNSUPPORTED", code="general", persona="USER")
-            ) from None
-        except QueryFailed as error:
-            raise _QueryError(sql_error_body(error.message, category="RUNTIME_FAILURE", code="general")) from None
 
     def _refreshed(self, query_id: str) -> Statement:
         statement = self._get(query_id)
@@ -208,7 +216,7 @@ class Queries:
         if fraction < 1:
             return replace(statement, state="RUNNING" if self._progression.has_started(fraction) else "ACCEPTED")
         try:
-            result = self._execute(statement.sql, statement.parameters, self._seen_by_async)
+            result = in_milliseconds(self._execute(statement.sql, statement.parameters, self._seen_by_async))
         except _QueryError as error:
             return self._keep(replace(statement, state="FAILED", finished=now, error=error.body))
         pages = [result.rows[i : i + self._page_rows] for i in range(0, len(result.rows), self._page_rows)]
@@ -272,6 +280,19 @@ class _QueryError(Exception):
     def __init__(self, body: Mapping[str, Any]) -> None:
         super().__init__(body["errorMessage"])
         self.body = body
+
+
+@contextmanager
+def _errors_as_bodies() -> Iterator[None]:
+    try:
+        yield
+    except SqlInvalid as error:
+        raise _QueryError(sql_error_body(error.message)) from None
+    except SqlNotSupported as error:
+        body = sql_error_body(error.message, category="UNSUPPORTED", code="general", persona="USER")
+        raise _QueryError(body) from None
+    except QueryFailed as error:
+        raise _QueryError(sql_error_body(error.message, category="RUNTIME_FAILURE", code="general")) from None
 
 
 def _parameters(request: Sql) -> tuple[Mapping[str, Any], ...]:

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 from airflow_provider_polaris.emulator.engine import QueryResult
 from airflow_provider_polaris.emulator.queries.result_formats import render
 from airflow_provider_polaris.emulator.routes.dependencies import TheBody, TheEmulator, TheUser
-from airflow_provider_polaris.emulator.wire.errors import ApiError, sql_error_body
+from airflow_provider_polaris.emulator.wire.errors import ApiError, refused_statement, sql_error_body
 from airflow_provider_polaris.emulator.wire.models import Sql
 from airflow_provider_polaris.emulator.wire.requests import JsonBody, number, one_of, parse
 
@@ -33,7 +33,13 @@ def query_sync(emulator: TheEmulator, _: TheUser, body: TheBody) -> Response:
 @router.post("/statements")
 def query_async(emulator: TheEmulator, _: TheUser, body: TheBody) -> dict[str, Any]:
     """Accept a query and return its status."""
-    return emulator.queries.start(_read(body))
+    try:
+        request = parse(Sql, body.data)
+    except ApiError as error:
+        rejected = refused_statement(sql_error_body(error.message))
+        raise ApiError(error.status, error.message, body=rejected) from None
+    emulator.jobs.advance()
+    return emulator.queries.start(request)
 
 
 @router.get("/statements/{query_id}")

@@ -119,6 +119,20 @@ def sql_error_body(
     }
 
 
+def refused_statement(error: Mapping[str, Any], query_id: str | None = None) -> dict[str, Any]:
+    """
+    Return the body for an asynchronous query that is not accepted.
+
+    DOCUMENTED polaris-sdk 20250425.14.0, SqlErrorResponseWrapper: the error is an object under ``error``.
+    OBSERVED(Druid 27): that is the body of ``/druid/v2/sql/task``, while ``/druid/v2/sql/statements`` returns the error
+    itself. The package reads both.
+
+    :param error: See :func:`sql_error_body`.
+    :param query_id: Id that the query would have had; None if the request is no query.
+    """
+    return {**({"taskId": query_id} if query_id else {}), "state": "FAILED", "error": dict(error)}
+
+
 def _bounded(message: str) -> str:
     """Shorten a message that repeats a large value: leave out the middle, because the reason is at the end."""
     half = _LONGEST_MESSAGE // 2

@@ -68,9 +68,13 @@ class Interval:
     end: datetime
 
     def is_aligned(self, granularity: str) -> bool:
-        """Return whether both ends are starts of buckets; ``all`` has a single bucket without bounds."""
+        """
+        Return whether both ends are starts of buckets; for ``all`` never.
+
+        OBSERVED(Druid 27): only OVERWRITE ALL replaces the single chunk of PARTITIONED BY ALL, which has no bounds.
+        """
         if granularity == "all":
-            return self.start == EARLIEST and self.end >= LATEST
+            return False
         return floor(self.start, granularity) == self.start and floor(self.end, granularity) == self.end
 
     def overlaps(self, other: Interval) -> bool:
@@ -85,7 +89,8 @@ def parse_interval(text: str) -> Interval:
     """
     Parse ``start/end``, ``start/period`` or ``period/end``; an instant without a zone is UTC.
 
-    DOCUMENTED polaris-sdk 20250425.14.0: ISO 8601 intervals, both forms occur. GUESS: an empty interval is rejected.
+    DOCUMENTED polaris-sdk 20250425.14.0: ISO 8601 intervals, both forms occur. OBSERVED(Druid 27): an empty interval is
+    rejected.
 
     :param text: The interval.
     :return: The interval.

@@ -20,6 +20,7 @@ from airflow_provider_polaris.jobs.spec.job_spec import BatchJobSpec
 from airflow_provider_polaris.jobs.sql.expressions import read_expression
 from airflow_provider_polaris.jobs.sql.parsing import quote_identifier
 from airflow_provider_polaris.jobs.sql.single_expression import enclose
+from airflow_provider_polaris.jobs.sql.time_filter import inside_any
 from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.instant import quote
@@ -277,5 +278,5 @@ def make_windows(counts: Mapping[Interval, Count]) -> tuple[Window, ...]:
 
 
 def _where(spans: Sequence[Interval], condition: str | None) -> str:
-    within = " OR ".join(f"TIME_IN_INTERVAL(\"__time\", '{span.to_wire()}')" for span in spans)
+    within = inside_any('"__time"', spans)
     return f"({within})" + (f"\n  AND {enclose(condition, 'filter_expression')}" if condition is not None else "")

@@ -23,6 +23,7 @@ from airflow_provider_polaris.jobs.sql.expressions import Reading, read_expressi
 from airflow_provider_polaris.jobs.sql.parsing import quote_identifier
 from airflow_provider_polaris.jobs.sql.rollup import COUNT_OF_EVENTS
 from airflow_provider_polaris.jobs.sql.single_expression import enclose
+from airflow_provider_polaris.jobs.sql.time_filter import inside_any
 from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.tables.storage_policy import TableStorage
 from airflow_provider_polaris.jobs.time.granularity import Granularity
@@ -259,7 +260,7 @@ def _select(table: str, granularity: Granularity, time: str, events: str | None,
 def _within(time: str, spans: tuple[Interval, ...]) -> str:
     if Interval.ETERNITY in spans:
         return ""
-    return "(" + " OR ".join(f"TIME_IN_INTERVAL({time}, '{span.to_wire()}')" for span in spans) + ")"
+    return f"({inside_any(time, spans)})"
 
 
 def _whole(row: Mapping[str, Any], name: str) -> int:

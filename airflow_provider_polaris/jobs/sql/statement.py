@@ -18,6 +18,7 @@ from airflow_provider_polaris.jobs.spec.sources import TableSource
 from airflow_provider_polaris.jobs.sql.expressions import find_aggregates
 from airflow_provider_polaris.jobs.sql.parsing import quote_identifier
 from airflow_provider_polaris.jobs.sql.single_expression import find_flaw
+from airflow_provider_polaris.jobs.sql.time_filter import inside, inside_any
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.instant import OPEN_START, format_instant
 from airflow_provider_polaris.jobs.time.interval import Interval
@@ -25,6 +26,9 @@ from airflow_provider_polaris.jobs.time.interval import Interval
 #: Granularities with a keyword after PARTITIONED BY; the others are written as TIME_FLOOR.
 #: Source: druid.apache.org/docs/latest/multi-stage-query/reference.
 _WORDS: Final = frozenset({Granularity.HOUR, Granularity.DAY, Granularity.MONTH, Granularity.YEAR, Granularity.ALL})
+
+#: The earliest time that Druid reads in a literal.
+_FIRST_LITERAL: Final = "TIMESTAMP '0001-01-01 00:00:00'"
 
 #: Comment for a job that uses the table's granularity. Source: docs.imply.io/polaris/partitioning.
 _PARTITIONED_AS_BEFORE: Final = "-- PARTITIONED BY the target table's own granularity; DAY if the job creates it"
@@ -132,8 +136,9 @@ def _overwrite(job: BatchJobSpec) -> str | None:
 
 
 def _bounds(span: Interval) -> str:
-    upper = f'"__time" < {_timestamp(span.end)}'
-    return upper if span.start == OPEN_START else f'"__time" >= {_timestamp(span.start)} AND {upper}'
+    # OBSERVED(Druid 27): without a lower bound the interval is aligned with no partitioning, and no literal is earlier.
+    lower = _FIRST_LITERAL if span.start == OPEN_START else _timestamp(span.start)
+    return f'"__time" >= {lower} AND "__time" < {_timestamp(span.end)}'
 
 
 def _terms(job: BatchJobSpec) -> Iterator[str]:
@@ -142,17 +147,11 @@ def _terms(job: BatchJobSpec) -> Iterator[str]:
     if isinstance(job.source, TableSource):
         span = job.source.span
         if span != Interval.ETERNITY:
-            yield _inside(span)
+            yield inside('"__time"', span)
         if replaced and replaced != (span,):
-            yield " OR ".join(map(_inside, replaced))
+            yield inside_any('"__time"', replaced)
     if job.filter_expression and job.filter_expression.strip():
         yield job.filter_expression
-
-
-def _inside(span: Interval) -> str:
-    # As in the sample of docs.imply.io/polaris/api-ingest-table, which writes 0 for the open start.
-    start = "0" if span.start == OPEN_START else format_instant(span.start)
-    return f"TIME_IN_INTERVAL(\"__time\", '{start}/{format_instant(span.end)}')"
 
 
 def _origin(job: BatchJobSpec) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from airflow_provider_polaris.jobs.errors import PolarisProtocolError
 from airflow_provider_polaris.jobs.sql.parsing import quote_identifier
 from airflow_provider_polaris.jobs.sql.single_expression import enclose
+from airflow_provider_polaris.jobs.sql.time_filter import inside, inside_any
 from airflow_provider_polaris.jobs.time.instant import (
     OPEN_END,
     UnreadableInstantError,
@@ -151,7 +152,7 @@ class DataCondition:
         return self.up_to - _SEARCH_BEFORE if self.up_to > _EPOCH else self.up_to
 
     def _filter(self, span: Interval) -> str:
-        terms = [f"TIME_IN_INTERVAL(\"__time\", '{span.to_wire()}')"]
+        terms = [inside('"__time"', span)]
         if self.filter is not None:
             terms.append(enclose(self.filter, "filter_expression"))
         return f"FILTER (WHERE {' AND '.join(terms)})"
@@ -166,7 +167,7 @@ def select(conditions: Sequence[DataCondition]) -> str:
     """
     columns = [column for number, condition in enumerate(conditions) for column in condition.columns(number)]
     spans = merge(span for condition in conditions for span in condition.windows)
-    within = " OR ".join(f"TIME_IN_INTERVAL(\"__time\", '{span.to_wire()}')" for span in spans)
+    within = inside_any('"__time"', spans)
     listed = ",\n  ".join(columns)
     return f"SELECT\n  {listed}\nFROM {quote_identifier(conditions[0].table)}\nWHERE {within}"
 

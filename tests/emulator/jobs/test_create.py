@@ -63,7 +63,10 @@ def _refused(api, body, status, message, target):
         ),
         (
             {"ingestionMode": "replace", "partitionedBy": "all", "target": {**T, "intervals": DAY}},
-            "interval '2024-06-01/2024-06-02' is not aligned with the partitioning granularity 'all'.",
+            (
+                "interval '2024-06-01/2024-06-02' is not aligned with the partitioning granularity 'all'; "
+                "set 'replaceAll' to true instead."
+            ),
             "target.intervals",
         ),
         (
@@ -255,12 +258,21 @@ def test_alignment_follows_the_table_when_the_job_names_no_partitioning(koalas) 
     assert (job["executionStatus"], koalas.ok("GET", "/tables/Koalas Rollup")["totalRows"]) == ("completed", 2)
 
 
-def test_alignment_all_takes_everything(koalas) -> None:
-    """Partitioning 'all' allows only the unbounded interval and replaceAll."""
-    everything = {**T, "intervals": ["-1000-01-01/5000-01-01"]}
-    for change in ({"target": everything}, {"replaceAll": True}):
-        job = koalas.run(koalas.rollup(ingestionMode="replace", partitionedBy="all", **change))
-        assert (job["executionStatus"], koalas.ok("GET", "/tables/Koalas Rollup")["segmentCount"]) == ("completed", 1)
+@pytest.mark.parametrize("interval", ["-1000-01-01/5000-01-01", "2024-06-01/2024-06-02"])
+def test_partitioning_all_is_replaced_by_replace_all_only(koalas, interval) -> None:
+    """No interval is aligned with 'all', not even the unbounded one. OBSERVED(Druid 27) for OVERWRITE WHERE."""
+    job = koalas.rollup(ingestionMode="replace", partitionedBy="all")
+    assert koalas.call("POST", "/jobs", {**job, "target": {**T, "intervals": [interval]}}) == (
+        400,
+        {
+            "code": "BadRequest",
+            "message": f"interval {interval!r} is not aligned with the partitioning granularity 'all'; "
+            "set 'replaceAll' to true instead.",
+            "target": "target.intervals",
+        },
+    )
+    done = koalas.run({**job, "replaceAll": True})
+    assert (done["executionStatus"], koalas.ok("GET", "/tables/Koalas Rollup")["segmentCount"]) == ("completed", 1)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,9 @@ import pytest
 ROWS = 'SELECT "city", "session_length" FROM "Koalas Source" WHERE "session_length" > 5 ORDER BY "session_length"'
 
 
+COLUMN_CTY = "Column 'cty' not found in any table; known are '__time', 'city', 'session', 'session_length'"
+
+
 def _post(api, **body):
     response = api.client.post(f"{api.prefix}/query/sql", json=body, headers=api.headers)
     return response.status_code, response.headers["content-type"].partition(";")[0], response.text
@@ -180,13 +183,77 @@ def test_async_query_that_is_running_has_no_results_yet(make_api) -> None:
     assert states == ["RUNNING", "SUCCESS"]
 
 
-def test_async_query_that_is_wrong_fails(koalas) -> None:
+@pytest.mark.parametrize(
+    ("sql", "code", "category", "message"),
+    [
+        ('SELECT "cty" FROM "Koalas Source"', "invalidInput", "INVALID_INPUT", COLUMN_CTY),
+        ('SELECT 1 FROM "Koala"', "invalidInput", "INVALID_INPUT", "Object 'Koala' not found"),
+        (
+            'SELECT SOUNDEX("city") FROM "Koalas Source"',
+            "general",
+            "UNSUPPORTED",
+            "function 'SOUNDEX' is not supported",
+        ),
+    ],
+)
+def test_async_query_that_is_wrong_is_refused(koalas, sql, code, category, message) -> None:
+    """It is planned before it is accepted. OBSERVED(Druid 27)."""
+    before = koalas.state()
+    status, answer = koalas.call("POST", "/query/sql/statements", {"query": sql})
+    assert answer.pop("taskId").startswith("query-")
+    assert (status, answer) == (
+        400,
+        {
+            "state": "FAILED",
+            "error": {
+                "error": "druidException",
+                "errorCode": code,
+                "persona": "USER",
+                "category": category,
+                "errorMessage": message,
+                "context": {},
+            },
+        },
+    )
+    assert koalas.state() == before
+
+
+def test_async_request_that_is_no_query_is_refused(koalas) -> None:
+    """The error is below ``error``, as for a query that can't be planned."""
+    assert koalas.call("POST", "/query/sql/statements", {"query": 1}) == (
+        400,
+        {
+            "state": "FAILED",
+            "error": {
+                "error": "druidException",
+                "errorCode": "invalidInput",
+                "persona": "USER",
+                "category": "INVALID_INPUT",
+                "errorMessage": "field 'query' has the value 1: it must be a string.",
+                "context": {},
+            },
+        },
+    )
+
+
+def test_async_query_that_fails_while_it_runs(koalas) -> None:
     """It is accepted, then FAILED with the error; it has no results."""
-    query_id = _statement(koalas, 'SELECT "cty" FROM "Koalas Source"')["queryId"]
+    query_id = _statement(koalas, 'SELECT 1 / ("session_length" - "session_length") FROM "Koalas Source"')["queryId"]
     failed = koalas.ok("GET", f"/query/sql/statements/{query_id}")
-    assert (failed["state"], failed["errorDetails"]["category"]) == ("FAILED", "INVALID_INPUT")
-    assert "cty" in failed["errorDetails"]["errorMessage"]
+    assert (failed["state"], failed["errorDetails"]["category"]) == ("FAILED", "RUNTIME_FAILURE")
     assert koalas.call("GET", f"/query/sql/statements/{query_id}/results")[0] == 404
+
+
+def test_async_query_has_times_as_milliseconds(koalas) -> None:
+    """OBSERVED(Druid 27): not as ISO 8601 text, in which a synchronous query has them."""
+    columns = '"__time" AS "newest", TIME_FLOOR("__time", \'P1D\') AS "day", "city"'
+    sql = f'SELECT {columns} FROM "Koalas Source" WHERE "session_length" = 7'
+    query_id = _statement(koalas, sql)["queryId"]
+    done = koalas.ok("GET", f"/query/sql/statements/{query_id}")
+    assert done["result"]["sampleRecords"] == [[1717293600000, 1717286400000, "Oslo"]]
+    rows = koalas.ok("GET", f"/query/sql/statements/{query_id}/results")
+    assert rows == [{"newest": 1717293600000, "day": 1717286400000, "city": "Oslo"}]
+    assert koalas.query(sql)[0]["newest"] == "2024-06-02T02:00:00.000Z"
 
 
 def test_async_query_can_be_canceled_once(make_api) -> None:

@@ -11,9 +11,17 @@ import duckdb
 import pytest
 
 from airflow_provider_polaris.emulator.sql import Column, SqlInvalid, SqlNotSupported, translate_expression
+from tests.emulator.sql.observed_rows import ObservedRows, in_order
 
 _TYPES = {str: "string", int: "long", float: "double", datetime: "timestamp"}
-_DUCKDB = {"string": "VARCHAR", "long": "BIGINT", "double": "DOUBLE", "float": "FLOAT", "timestamp": "TIMESTAMP"}
+_DUCKDB = {
+    "string": "VARCHAR",
+    "long": "BIGINT",
+    "double": "DOUBLE",
+    "float": "FLOAT",
+    "timestamp": "TIMESTAMP",
+    "json": "JSON",
+}
 
 
 @pytest.fixture(scope="session")
@@ -93,5 +101,42 @@ def refusal() -> Callable[..., str]:
             translate_expression(text, [Column(name, kind) for name, kind in types.items()], storing=storing)
         assert isinstance(caught.value, (SqlInvalid, SqlNotSupported))
         return caught.value.message
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def observed(connection: duckdb.DuckDBPyConnection) -> ObservedRows:
+    """The tables whose values were observed on a real Druid."""
+    return ObservedRows(connection)
+
+
+@pytest.fixture
+def over_rows(observed: ObservedRows) -> Callable[[str], list[Any]]:
+    """Compute an expression over the rows of table ``t``."""
+    return observed.values
+
+
+@pytest.fixture
+def constant(observed: ObservedRows) -> Callable[[str], Any]:
+    """Compute an expression without columns."""
+    return lambda expression: observed.query(f"SELECT {expression}")[0][0]
+
+
+@pytest.fixture
+def rows_of(observed: ObservedRows) -> Callable[[str], list[list[Any]]]:
+    """Return the rows of a query on the tables ``t`` and ``u``, in one order."""
+    return lambda sql: in_order(observed.query(sql))
+
+
+@pytest.fixture
+def refused(observed: ObservedRows) -> Callable[[str], str]:
+    """Return the kind and the message with which a query is refused; an expression is one over table ``t``."""
+
+    def run(text: str) -> str:
+        sql = text if text.startswith("SELECT ") else f"SELECT {text} FROM t"
+        with pytest.raises((SqlInvalid, SqlNotSupported)) as caught:
+            observed.query(sql)
+        return f"{'invalid' if isinstance(caught.value, SqlInvalid) else 'not supported'}: {caught.value.message}"
 
     return run

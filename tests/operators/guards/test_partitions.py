@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisGuardUnansweredError
+from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisGuardError, PolarisGuardUnansweredError
 from tests.operators.guards.conftest import AFTERNOON, DAY, World, empty, shrunk
 
 
@@ -127,11 +127,14 @@ def test_check_target_with_rows_that_cannot_be_counted_is_no_pass(world: World) 
 
 
 def fail_queries_of(world: World, table: str) -> None:
-    """Let queries of a table fail as Druid's do for an unknown table."""
+    """Reject queries of a table as Druid does for a table that it doesn't have yet. OBSERVED(Druid 27)."""
     start = world.client.start_query
 
     def broken(sql: str, **options: Any) -> Any:
-        return start(sql.replace(f'FROM "{table}"', 'FROM "No Such Table"'), **options)
+        if f'FROM "{table}"' not in sql:
+            return start(sql, **options)
+        text = f"Object '{table}' not found (line [2], column [6])"
+        raise PolarisApiError.class_for(400)(text, status=400, code="invalidInput", vendor_message=text)
 
     world.client.start_query = broken  # type: ignore[method-assign]
 

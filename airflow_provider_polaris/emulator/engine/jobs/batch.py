@@ -26,7 +26,8 @@ from airflow_provider_polaris.emulator.engine.tables.stored_table import SEGMENT
 from airflow_provider_polaris.emulator.engine.tables.tables import Tables
 from airflow_provider_polaris.emulator.engine.time_chunks import segment_number_sql
 from airflow_provider_polaris.emulator.sql import Column
-from airflow_provider_polaris.emulator.sql.values.values import quote_name
+from airflow_provider_polaris.emulator.sql.values.types import canonical
+from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, quote_name, quote_text
 
 
 def run_batch(plan: BatchPlan, tables: Tables, store: Store) -> BatchTotals:
@@ -38,19 +39,23 @@ def run_batch(plan: BatchPlan, tables: Tables, store: Store) -> BatchTotals:
 
     An append adds segments to the chunks it has rows for. A replace hides every used segment that overlaps its
     intervals, whole, even if a segment is coarser and extends beyond them (DOCUMENTED
-    https://docs.imply.io/polaris/api-replace-data), unless the plan's ``partial_segment`` is ``part``. GUESS: a replace
-    without rows also hides them and completes, as ``REPLACE`` does since Druid 29, unless the context has
-    ``failOnEmptyInsert`` or the plan has another ``empty_replace``.
+    https://docs.imply.io/polaris/api-replace-data), unless the plan's ``partial_segment`` is ``part``. A replace
+    without rows also hides them and completes (DOCUMENTED
+    https://druid.apache.org/docs/latest/multi-stage-query/reference), unless the context has ``failOnEmptyInsert`` or
+    the plan has another ``empty_replace``.
 
     :return: The totals of the job.
     :raises JobFault: The job failed; the transaction must be rolled back.
     """
     with store.transaction(), as_job_faults(f"job on table {plan.target!r}"):
         outputs = translate_mappings(plan, tables)
-        filter_sql = translate_job_filter(plan, tables)
+        filter_sql = translate_job_filter(plan, tables, outputs)
         target = tables.stored(plan.target)
         load = tables.segments.next_load()
         source = open_source(plan, tables)
+        if source.multi_value:
+            outputs = translate_mappings(plan, tables, source.multi_value)
+            filter_sql = translate_job_filter(plan, tables, outputs, source.multi_value)
         target = _prepare(target, outputs, tables)
         granularity = plan.partitioned_by or target.definition.partitioning or DEFAULT_PARTITIONING
         select = _select_sql(plan, source, outputs, filter_sql, target)
@@ -76,6 +81,7 @@ def _prepare(target: StoredTable, outputs: Sequence[Output], tables: Tables) -> 
     """Create the missing columns of the target."""
     known = {column.name: column for column in target.columns}
     missing = []
+    multi_value = [output.column for output in outputs if output.expression.data_type == MULTI_VALUE]
     for output in outputs:
         column = known.get(output.column)
         if column is None:
@@ -93,7 +99,13 @@ def _prepare(target: StoredTable, outputs: Sequence[Output], tables: Tables) -> 
                     f"column {column.name!r}: the emulator can't store data type {column.data_type!r}.",
                 )
             missing.append((column, duckdb_type))
-    return tables.add_columns(target, missing) if missing else target
+    target = tables.add_columns(target, missing) if missing else target
+    changing = [
+        column.name
+        for column in target.columns
+        if column.name in multi_value and canonical(column.data_type) == "string" and not target.is_multi_value(column)
+    ]
+    return tables.add_columns(target, (), changing) if changing else target
 
 
 def _select_sql(
@@ -104,11 +116,14 @@ def _select_sql(
 
     The output columns are ``o_time``, ``o1``, ``o2``, ..., because an output with the name of an input would shadow it.
     """
-    types = {column.name: column.data_type for column in target.columns}
+    types = {column.name: column.data_type for column in target.query_columns}
+    groups = any(output.is_aggregation for output in outputs)
     items = []
     for position, output in enumerate(outputs):
         have, want = output.expression.data_type, types[output.column]
         sql = convert(output.expression.sql, have, want)
+        if have == MULTI_VALUE and groups and sql is not None:
+            sql = _one_value(sql, output.column)
         if sql is None:
             raise JobFault(
                 "query_not_supported",
@@ -122,10 +137,22 @@ def _select_sql(
         conditions.append(within(f"({outputs[0].expression.sql})", plan.intervals))
     where = " WHERE " + " AND ".join(f"({condition})" for condition in conditions) if conditions else ""
     grouped = ""
-    if any(output.is_aggregation for output in outputs):
+    if groups:
         keys = [str(position) for position, output in enumerate(outputs, 1) if not output.is_aggregation]
         grouped = f" GROUP BY {', '.join(keys)}" if keys else ""
     return f"SELECT {', '.join(items)} FROM ({source.relation_sql}) AS source{where}{grouped}"
+
+
+def _one_value(sql: str, column: str) -> str:
+    """
+    Let the job fail if a row has several values of a key.
+
+    OBSERVED(Druid 27) with ``groupByEnableMultiValueUnnesting: false``, which Druid's documentation requires for jobs.
+    """
+    message = quote_text(
+        f"Column [{column}] is a multi-value string. Please wrap the column using MV_TO_ARRAY() to proceed further."
+    )
+    return f"list_transform([{sql}], lambda __key: CASE WHEN len(__key) > 1 THEN error({message}) ELSE __key END)[1]"
 
 
 def _alias(position: int) -> str:

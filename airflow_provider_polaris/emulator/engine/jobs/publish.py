@@ -13,6 +13,7 @@ from itertools import pairwise
 from airflow_provider_polaris.emulator.engine.jobs.source import within
 from airflow_provider_polaris.emulator.engine.model import BatchPlan, JobFault
 from airflow_provider_polaris.emulator.engine.store import Store
+from airflow_provider_polaris.emulator.engine.tables.occupied import without
 from airflow_provider_polaris.emulator.engine.tables.segments import Chunk, IntervalMs, overlapping, written_by
 from airflow_provider_polaris.emulator.engine.tables.stored_table import SEGMENT_COLUMN, StoredTable
 from airflow_provider_polaris.emulator.engine.tables.tables import Tables
@@ -78,16 +79,41 @@ class SegmentPublisher:
                 f"{MAX_TIME_CHUNKS}. Split the job, or partition by a coarser granularity.",
             )
         if plan.mode == "replace":
-            if plan.replace_all:
-                tables.segments.hide(self.target.number)
-            else:
-                self._check_bounds(plan, chunks, tables)
-                bounds = [(to_ms(start), to_ms(end)) for start, end in plan.intervals]
-                if plan.partial_segment == "part":
-                    cut(self.target, bounds, tables)
-                tables.segments.hide(self.target.number, overlapping(bounds))
-        self._check_mixture(chunks, tables)
+            self._replace(plan, chunks, tables)
+        else:
+            self._check_mixture(chunks, tables)
         tables.segments.add(self.target.number, chunks, realtime=plan.realtime)
+
+    def _replace(self, plan: BatchPlan, chunks: Sequence[Chunk], tables: Tables) -> None:
+        bounds = None
+        if not plan.replace_all:
+            self._check_bounds(plan, chunks, tables)
+            bounds = [(to_ms(start), to_ms(end)) for start, end in plan.intervals]
+        condition = overlapping(bounds)
+        replaced = _merged(
+            tables.store.execute(
+                f"SELECT start_ms, end_ms FROM polaris_segment WHERE table_number = ? AND used AND {condition}",
+                (self.target.number,),
+            )
+        )
+        if bounds is not None and plan.partial_segment == "part":
+            cut(self.target, bounds, tables)
+        tables.segments.hide(self.target.number, condition)
+        occupied = tables.segments.occupied
+        occupied.release(self.target.number, bounds)
+        for part in self._empty_chunks(replaced, bounds, chunks):
+            is_bounded = part[0] > _FIRST_MS and part[1] < _LAST_MS
+            granularity = self.granularity if is_bounded or self.granularity == "all" else None
+            occupied.add_empty(self.target.number, granularity, part)
+
+    def _empty_chunks(
+        self, replaced: Sequence[IntervalMs], bounds: Sequence[IntervalMs] | None, chunks: Sequence[Chunk]
+    ) -> list[IntervalMs]:
+        """Return the time of replaced segments in which the job has no rows."""
+        if self.granularity == "all":  # its only chunk; OBSERVED(Druid 27) for a job without rows
+            return [(_FIRST_MS, _LAST_MS)] if replaced and not chunks else []
+        inside = replaced if bounds is None else without(replaced, without(replaced, bounds))
+        return without(inside, [(chunk.start_ms, chunk.end_ms) for chunk in chunks])
 
     def _chunks(self, tables: Tables) -> list[Chunk]:
         found = tables.store.execute(
@@ -135,10 +161,10 @@ class SegmentPublisher:
         """
         Reject a mixture of granularities in one interval.
 
-        DOCUMENTED https://druid.apache.org/docs/latest/multi-stage-query/reference, ``InsertCannotAllocateSegment``.
-        GUESS: Polaris reports it as ``internal_error``.
+        DOCUMENTED https://druid.apache.org/docs/latest/multi-stage-query/reference, and OBSERVED(Druid 27):
+        ``InsertCannotAllocateSegment``. GUESS: Polaris reports it as ``internal_error``.
         """
-        mixed = tables.segments.mixed_with(self.target.number, chunks)
+        mixed = tables.segments.mixed_with(self.target.number, self.granularity, chunks)
         if mixed is not None:
             chunk, (start, end) = mixed
             raise JobFault(
@@ -154,8 +180,8 @@ def cut(table: StoredTable, intervals: Sequence[IntervalMs], tables: Tables) -> 
     Split used segments at the bounds of intervals, in the caller's transaction.
 
     Afterwards each segment is completely inside or outside of the intervals. The pieces keep the version; a piece
-    without rows is removed. GUESS: plain Druid keeps such a segment whole, and the new version overshadows a part of
-    it. Here the part is hidden like any other segment, so it is listed with the unused ones.
+    without rows is removed. OBSERVED(Druid 27): Druid keeps such a segment whole, and the new version overshadows a
+    part of it. Here the part is hidden like any other segment, so it is listed with the unused ones.
 
     :param table: The table.
     :param intervals: Milliseconds, half-open, in whole seconds.
@@ -168,6 +194,7 @@ def cut(table: StoredTable, intervals: Sequence[IntervalMs], tables: Tables) -> 
     for number, start, end, row_bytes in found:
         inner = [bound for bound in bounds if start < bound < end]
         if inner:
+            tables.segments.occupied.add_rest(table.number, (start, end), intervals)
             _cut_one(table, number, [start, *inner, end], row_bytes, tables)
 
 

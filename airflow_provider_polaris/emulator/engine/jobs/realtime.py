@@ -10,7 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_polaris.emulator.engine.jobs.batch import run_batch
-from airflow_provider_polaris.emulator.engine.model import BatchPlan, FileInput, JobFault, MappingPlan
+from airflow_provider_polaris.emulator.engine.model import (
+    DEFAULT_PARTITIONING,
+    BatchPlan,
+    FileInput,
+    JobFault,
+    MappingPlan,
+)
 from airflow_provider_polaris.emulator.engine.tables.segments import REALTIME, Chunk
 from airflow_provider_polaris.emulator.engine.tables.stored_table import TIME
 from airflow_provider_polaris.emulator.engine.tables.tables import Tables
@@ -70,7 +76,8 @@ def hand_over(name: str, tables: Tables) -> int:
             (stored.number,),
         )
         chunks = [Chunk(*row) for row in rows]
-        mixed = tables.segments.mixed_with(stored.number, chunks)
+        granularity = stored.definition.partitioning or DEFAULT_PARTITIONING
+        mixed = tables.segments.mixed_with(stored.number, granularity, chunks)
         if mixed is not None:
             chunk, (start, end) = mixed
             raise JobFault(

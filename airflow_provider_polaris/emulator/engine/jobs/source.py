@@ -3,17 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from types import MappingProxyType
 
 from airflow_provider_polaris.emulator.engine.jobs.uploaded_files import discard_staged, stage_files
 from airflow_provider_polaris.emulator.engine.model import BatchPlan, FileInput, TableInput
 from airflow_provider_polaris.emulator.engine.tables.tables import Tables
 from airflow_provider_polaris.emulator.engine.time_chunks import timestamp_literal
 from airflow_provider_polaris.emulator.sql import Column
+from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE
 
 Interval = tuple[datetime, datetime]
+
+NO_LISTS: Mapping[str, bool] = MappingProxyType({})
+"""No string field of the files has a list."""
 
 
 NO_LOWER_BOUND = datetime.min.replace(tzinfo=timezone.utc)
@@ -35,6 +40,7 @@ class Source:
     :param parsed: Number of lines read from files; None for a table, whose rows are counted during the read.
     :param skipped: Number of unreadable lines in files.
     :param size_bytes: Decompressed size of files in bytes; None for a table.
+    :param multi_value: Names of the string fields of files that have lists, each with whether one has no value.
     """
 
     relation_sql: str
@@ -42,17 +48,22 @@ class Source:
     parsed: int | None = None
     skipped: int = 0
     size_bytes: int | None = None
+    multi_value: Mapping[str, bool] = field(default_factory=dict)
 
 
-def source_columns(plan: BatchPlan, tables: Tables) -> tuple[Column, ...]:
+def source_columns(plan: BatchPlan, tables: Tables, multi_value: Mapping[str, bool] = NO_LISTS) -> tuple[Column, ...]:
     """
     Return the columns that the job's expressions may use.
 
+    :param multi_value: Names of the string fields of files that have lists, each with whether one has no value.
     :raises TableError: The source table doesn't exist.
     """
     if isinstance(plan.source, FileInput):
-        return plan.source.input_schema
-    return tables.columns(plan.source.name)
+        return tuple(
+            replace(column, data_type=MULTI_VALUE) if column.name in multi_value else column
+            for column in plan.source.input_schema
+        )
+    return tables.stored(plan.source.name).query_columns
 
 
 def open_source(plan: BatchPlan, tables: Tables) -> Source:
@@ -67,7 +78,7 @@ def open_source(plan: BatchPlan, tables: Tables) -> Source:
     """
     if isinstance(plan.source, FileInput):
         staged = stage_files(plan.source, tables.store, plan.max_parse_exceptions)
-        return Source(staged.relation_sql, 0.0, staged.rows, staged.skipped, staged.size_bytes)
+        return Source(staged.relation_sql, 0.0, staged.rows, staged.skipped, staged.size_bytes, staged.multi_value)
     return _open_table(plan, plan.source, tables)
 
 

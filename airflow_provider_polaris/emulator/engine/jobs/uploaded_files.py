@@ -11,15 +11,17 @@ import bz2
 import gzip
 import io
 import lzma
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from airflow_provider_polaris.emulator.engine.data_types import stored_as
+from airflow_provider_polaris.emulator.engine.jobs.list_fields import ListFields, pointer
 from airflow_provider_polaris.emulator.engine.model import FileInput, JobFault
 from airflow_provider_polaris.emulator.engine.store import Store
 from airflow_provider_polaris.emulator.sql import Column
+from airflow_provider_polaris.emulator.sql.values.json_text import repeats_key
 from airflow_provider_polaris.emulator.sql.values.types import canonical
-from airflow_provider_polaris.emulator.sql.values.values import quote_name, quote_text
+from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, quote_name, quote_text
 
 _PIECE = 8 * 1024 * 1024
 """Bytes per read; a longer line makes a longer piece."""
@@ -47,12 +49,14 @@ class StagedFiles:
     :param rows: Number of lines read.
     :param skipped: Number of unreadable lines.
     :param size_bytes: Decompressed size in bytes.
+    :param multi_value: Names of the string fields that have lists, each with whether one of them has no value.
     """
 
     relation_sql: str
     rows: int
     skipped: int
     size_bytes: int
+    multi_value: Mapping[str, bool]
 
 
 def stage_files(source: FileInput, store: Store, max_parse_exceptions: int) -> StagedFiles:
@@ -69,7 +73,7 @@ def stage_files(source: FileInput, store: Store, max_parse_exceptions: int) -> S
     _check(source)
     columns = ", ".join(f"{quote_name(c.name)} {stored_as(c.data_type)}" for c in source.input_schema)
     store.execute(f"CREATE TEMP TABLE {_STAGING} ({columns})")
-    insert = _insert_sql(source.input_schema)
+    lists = ListFields(source.input_schema, _STAGING)
     rows = skipped = size = 0
     suspicious = False
     for name in source.names:
@@ -81,7 +85,8 @@ def stage_files(source: FileInput, store: Store, max_parse_exceptions: int) -> S
                 size += len(piece)
                 continue
             text, lines, undecodable = _decode(piece)
-            ((read,),) = store.execute(insert, (text,))
+            lists.look_for(text, store)
+            ((read,),) = store.execute(_insert_sql(lists.columns), (text,))
             size += len(piece)
             rows += read
             skipped += lines - read + undecodable
@@ -93,8 +98,9 @@ def stage_files(source: FileInput, store: Store, max_parse_exceptions: int) -> S
                     f"allows {max_parse_exceptions}.",
                 )
     if suspicious:
-        _check_null_bytes(source.input_schema, store)
-    return StagedFiles(f"SELECT * FROM {_STAGING}", rows, skipped, size)
+        _check_null_bytes(lists.columns, store)
+    _check_repeated_keys(source.input_schema, store)
+    return StagedFiles(f"SELECT * FROM {_STAGING}", rows, skipped, size, lists.found)
 
 
 def discard_staged(store: Store) -> None:
@@ -124,10 +130,10 @@ def _check(source: FileInput) -> None:
 
 
 def _insert_sql(schema: tuple[Column, ...]) -> str:
-    pointers = ", ".join(quote_text(_pointer(column.name)) for column in schema)
+    pointers = ", ".join(quote_text(pointer(column.name)) for column in schema)
     values = ", ".join(
         _READERS[canonical(column.data_type)].format(
-            text=f"fields[{index}]", json=f"json_extract(line, {quote_text(_pointer(column.name))})"
+            text=f"fields[{index}]", json=f"json_extract(line, {quote_text(pointer(column.name))})"
         )
         for index, column in enumerate(schema, 1)
     )
@@ -139,13 +145,11 @@ def _insert_sql(schema: tuple[Column, ...]) -> str:
     )
 
 
-def _pointer(name: str) -> str:
-    """Format a field's name as a JSON pointer, which can hold every name."""
-    return "/" + name.replace("~", "~0").replace("/", "~1")
-
-
 _READERS = {
     "string": "{text}",
+    # OBSERVED(Druid 27): an empty list and a list of one null are stored as null.
+    MULTI_VALUE: "CASE WHEN json_type({json}) = 'ARRAY' THEN CASE WHEN CAST({json} AS VARCHAR) NOT IN ('[]', '[null]')"
+    " THEN CAST({json} AS VARCHAR[]) END WHEN {text} IS NOT NULL THEN [{text}] END",
     "long": "CASE WHEN regexp_matches({text}, '^[+-]?[0-9]+$') THEN TRY_CAST({text} AS BIGINT)"
     " ELSE TRY_CAST(trunc(TRY_CAST({text} AS DOUBLE)) AS BIGINT) END",
     "double": "TRY_CAST({text} AS DOUBLE)",
@@ -228,10 +232,26 @@ def _decode(piece: bytes) -> tuple[str, int, int]:
     return text, sum(1 for line in text.split("\n") if line and not line.isspace()), undecodable
 
 
+def _check_repeated_keys(schema: tuple[Column, ...], store: Store) -> None:
+    """Refuse objects that have a key twice: DuckDB reads the first value, Druid the last one. OBSERVED(Druid 33)."""
+    for column in schema:
+        name = quote_name(column.name)
+        if canonical(column.data_type) == "json" and store.execute(
+            f"SELECT 1 FROM {_STAGING} WHERE {name} IS NOT NULL AND {repeats_key(name)} LIMIT 1"
+        ):
+            raise JobFault(
+                "cannot_parse_source",
+                f"field {column.name!r} holds an object that has a key twice, which the emulator doesn't read.",
+            )
+
+
 def _check_null_bytes(schema: tuple[Column, ...], store: Store) -> None:
     """DOCUMENTED https://docs.imply.io/polaris/ingestion-status-reference: a null byte in a string fails the job."""
     for column in schema:
-        if canonical(column.data_type) == "string" and store.execute(
-            f"SELECT 1 FROM {_STAGING} WHERE contains({quote_name(column.name)}, chr(0)) LIMIT 1"
+        kind, text = canonical(column.data_type), quote_name(column.name)
+        if kind == MULTI_VALUE:
+            text = f"array_to_string({text}, '')"
+        if kind in ("string", MULTI_VALUE) and store.execute(
+            f"SELECT 1 FROM {_STAGING} WHERE contains({text}, chr(0)) LIMIT 1"
         ):
             raise JobFault("invalid_null_byte", f"field {column.name!r} holds a null byte, which strings can't have.")

@@ -50,6 +50,8 @@ def delete_data(
     """
     stored = tables.stored(name)
     condition, parameters = _chosen(intervals, versions)
+    if versions is None:
+        tables.segments.occupied.delete(stored.number, condition)
     if soft:
         return tables.segments.hide(stored.number, condition, parameters)
     reached = f"({PUBLISHED} OR {UNUSED})" if unused_too else PUBLISHED
@@ -120,6 +122,7 @@ def expire(name: str, kept: Sequence[Interval], tables: Tables) -> int:
     :raises TableError: ``missing``.
     """
     condition, _ = _chosen(kept, None)
+    tables.segments.occupied.delete(tables.stored(name).number, f"NOT {condition}")
     return tables.segments.hide(tables.stored(name).number, f"NOT {condition}")
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from airflow_provider_polaris.emulator.engine.model import Segment
 from airflow_provider_polaris.emulator.engine.store import Store
+from airflow_provider_polaris.emulator.engine.tables.occupied import OccupiedTime
 from airflow_provider_polaris.emulator.engine.time_chunks import from_ms, iso, load_base, parse_iso, to_ms
 
 #: The segments that jobs read: everything in deep storage, precached or not. No real-time rows: DOCUMENTED
@@ -80,6 +81,7 @@ class Segments:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.occupied = OccupiedTime(store)
 
     def next_load(self) -> int:
         """Return the number of a new load, greater than all earlier numbers."""
@@ -119,10 +121,13 @@ class Segments:
             return f'"__segment" IN (SELECT id FROM polaris_segment WHERE table_number = {table_number} AND {seen})'
         return "(" + " OR ".join(f'"__segment" BETWEEN {run[0]} AND {run[-1]}' for run in runs) + ")"
 
-    def mixed_with(self, table_number: int, chunks: Sequence[Chunk]) -> tuple[Chunk, IntervalMs] | None:
+    def mixed_with(
+        self, table_number: int, granularity: str, chunks: Sequence[Chunk]
+    ) -> tuple[Chunk, IntervalMs] | None:
         """
-        Return a chunk that overlaps a used segment with another interval.
+        Return a chunk that overlaps a used segment with another interval, or time that such a segment occupies.
 
+        :param granularity: Granularity of the chunks.
         :return: The first such chunk and the interval of the segment, or None.
         """
         live = self._store.execute(
@@ -136,6 +141,9 @@ class Segments:
                 start, end = live[position]
                 if start < chunk.end_ms and (start, end) != (chunk.start_ms, chunk.end_ms):
                     return chunk, (start, end)
+            occupied = self.occupied.conflict(table_number, granularity, (chunk.start_ms, chunk.end_ms))
+            if occupied is not None:
+                return chunk, occupied
         return None
 
     def hide(self, table_number: int, condition: str = "true", parameters: Sequence[Any] = ()) -> int:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_polaris.emulator.engine.data_types import stored_as
 from airflow_provider_polaris.emulator.engine.model import TableDef, TableError
 from airflow_provider_polaris.emulator.sql import Column
 from airflow_provider_polaris.emulator.sql.values.types import canonical
+from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES, MULTI_VALUE, quote_name
 
 SEGMENT_COLUMN = "__segment"
 TIME = Column("__time", "timestamp")
@@ -45,6 +46,22 @@ class StoredTable:
         declared = self.definition.columns
         time = () if any(column.name == TIME.name for column in declared) else (TIME,)
         return (*time, *declared, *self.discovered)
+
+    @property
+    def query_columns(self) -> tuple[Column, ...]:
+        """All columns with the types that expressions have: a string column with lists is a multi-value string."""
+        return tuple(
+            replace(column, data_type=MULTI_VALUE) if self.is_multi_value(column) else column for column in self.columns
+        )
+
+    def is_multi_value(self, column: Column) -> bool:
+        """Whether a job stored several values in a row of a string column."""
+        return canonical(column.data_type) == "string" and self.physical.get(column.name) == DUCKDB_TYPES[MULTI_VALUE]
+
+    def selected(self, column: Column) -> str:
+        """Build the SQL that selects a column; a column that no job has written is null."""
+        name = quote_name(column.name)
+        return name if column.name in self.physical else f"CAST(NULL AS {stored_as(column.data_type)}) AS {name}"
 
 
 def check_columns(table: str, columns: Sequence[Column]) -> None:
@@ -84,7 +101,12 @@ def taken_over(dropped: StoredTable, table: TableDef) -> StoredTable:
 
     def fits(name: str, duckdb_type: str) -> bool:
         column = declared.get(name.lower())
-        return column is None or (column.name == name and stored_as(column.data_type) == duckdb_type)
+        if column is None:
+            return True
+        forms = {stored_as(column.data_type)}
+        if canonical(column.data_type) == "string":
+            forms.add(DUCKDB_TYPES[MULTI_VALUE])
+        return column.name == name and duckdb_type in forms
 
     physical = {name: kind for name, kind in dropped.physical.items() if name == TIME.name or fits(name, kind)}
     others = tuple(c for c in dropped.columns if c.name != TIME.name and c.name.lower() not in declared)
@@ -113,3 +135,12 @@ def _pairs(columns: Sequence[Column]) -> list[tuple[str, str]]:
 
 def _columns(pairs: Sequence[Sequence[str]]) -> tuple[Column, ...]:
     return tuple(Column(name, data_type) for name, data_type in pairs)
+
+
+def make_list_sql(table: str, column: str) -> str:
+    """Build the statement that lets a string column of a DuckDB table have several values in a row."""
+    name = quote_name(column)
+    return (
+        f"ALTER TABLE {table} ALTER COLUMN {name} SET DATA TYPE {DUCKDB_TYPES[MULTI_VALUE]}"
+        f" USING CASE WHEN {name} IS NOT NULL THEN [{name}] END"
+    )

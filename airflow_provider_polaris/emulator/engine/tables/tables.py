@@ -13,7 +13,6 @@ from dataclasses import replace
 from datetime import datetime
 from operator import gt, lt
 
-from airflow_provider_polaris.emulator.engine.data_types import stored_as
 from airflow_provider_polaris.emulator.engine.model import Segment, TableDef, TableError, TableStats
 from airflow_provider_polaris.emulator.engine.store import Store
 from airflow_provider_polaris.emulator.engine.tables.segments import EVERYTHING, PUBLISHED, UNUSED, Segments
@@ -24,12 +23,13 @@ from airflow_provider_polaris.emulator.engine.tables.stored_table import (
     check_columns,
     decode,
     encode,
+    make_list_sql,
     taken_over,
 )
 from airflow_provider_polaris.emulator.engine.time_chunks import from_ms, to_ms
 from airflow_provider_polaris.emulator.sql import Column, TableRelation
 from airflow_provider_polaris.emulator.sql.values.types import canonical
-from airflow_provider_polaris.emulator.sql.values.values import quote_name
+from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES, MULTI_VALUE, quote_name
 
 
 class Tables:
@@ -132,6 +132,7 @@ class Tables:
             if soft:
                 self.store.execute("UPDATE polaris_table SET dropped = true WHERE number = ?", (stored.number,))
                 self.segments.hide(stored.number)
+                self.segments.occupied.release(stored.number, None)
             else:
                 self.remove(stored)
 
@@ -216,7 +217,7 @@ class Tables:
         if stored is None:
             return None
         rows = self.relation_sql(stored, seen=PUBLISHED if seen is None else seen(stored.definition))
-        return TableRelation(f"({rows})", stored.columns)
+        return TableRelation(f"({rows})", stored.query_columns)
 
     def relation_sql(self, stored: StoredTable, conditions: Sequence[str] = (), seen: str = PUBLISHED) -> str:
         """
@@ -225,7 +226,7 @@ class Tables:
         :param conditions: More conditions, AND-ed.
         :param seen: Condition for the segments; see :mod:`airflow_provider_polaris.emulator.engine.tables.segments`.
         """
-        selected = ", ".join(_select(stored, column) for column in stored.columns)
+        selected = ", ".join(stored.selected(column) for column in stored.columns)
         live = self.segments.filter_sql(stored.number, seen)
         where = " AND ".join([*([live] if live else []), *conditions])
         return f"SELECT {selected} FROM {stored.data_name}" + (f" WHERE {where}" if where else "")
@@ -245,13 +246,17 @@ class Tables:
         """Permanently remove a table with its rows and segments, in the caller's transaction."""
         self.store.execute(f"DROP TABLE {stored.data_name}")
         self.segments.forget(stored.number)
+        self.segments.occupied.release(stored.number, None)
         self.store.execute("DELETE FROM polaris_table WHERE number = ?", (stored.number,))
 
-    def add_columns(self, stored: StoredTable, columns: Sequence[tuple[Column, str]]) -> StoredTable:
+    def add_columns(
+        self, stored: StoredTable, columns: Sequence[tuple[Column, str]], multi_value: Sequence[str] = ()
+    ) -> StoredTable:
         """
         Add columns to the DuckDB table; undeclared columns become discovered columns.
 
         :param columns: New columns with their DuckDB types.
+        :param multi_value: String columns, existing or new, that will have several values in a row.
         :return: The new stored form.
         :raises TableError: ``restricted_column``.
         """
@@ -262,6 +267,9 @@ class Tables:
         for column, duckdb_type in columns:
             self.store.execute(f"ALTER TABLE {stored.data_name} ADD COLUMN {quote_name(column.name)} {duckdb_type}")
             physical[column.name] = duckdb_type
+        for name in multi_value:
+            physical[name] = DUCKDB_TYPES[MULTI_VALUE]
+            self.store.execute(make_list_sql(stored.data_name, name))
         changed = replace(stored, discovered=(*stored.discovered, *new), physical=physical)
         self._write(changed)
         return changed
@@ -281,12 +289,6 @@ class Tables:
 
     def _write(self, stored: StoredTable) -> None:
         self.store.execute("UPDATE polaris_table SET body = ? WHERE number = ?", (encode(stored), stored.number))
-
-
-def _select(stored: StoredTable, column: Column) -> str:
-    if column.name in stored.physical:
-        return quote_name(column.name)
-    return f"CAST(NULL AS {stored_as(column.data_type)}) AS {quote_name(column.name)}"
 
 
 def _differs(old: Column, new: Column | None) -> bool:

@@ -3,13 +3,31 @@
 
 from __future__ import annotations
 
-from airflow_provider_polaris.emulator.sql.functions import conditions, numbers, regexes, text, times
+from airflow_provider_polaris.emulator.sql.functions import (
+    bits,
+    collections,
+    comparisons,
+    conditions,
+    formats,
+    nested,
+    numbers,
+    regexes,
+    sketches,
+    text,
+    times,
+)
 from airflow_provider_polaris.emulator.sql.functions.call import Table
 
 FUNCTIONS: Table = {
     **times.FUNCTIONS,
     **text.FUNCTIONS,
     **numbers.FUNCTIONS,
+    **bits.FUNCTIONS,
+    **comparisons.FUNCTIONS,
     **regexes.FUNCTIONS,
     **conditions.FUNCTIONS,
+    **formats.FUNCTIONS,
+    **nested.FUNCTIONS,
+    **sketches.FUNCTIONS,
+    **collections.FUNCTIONS,
 }

@@ -10,53 +10,20 @@ ANY_VALUE are stored as the number; the others as in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from sqlglot import exp
 
-from airflow_provider_polaris.emulator.sql.functions.call import Call
+from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregation
+from airflow_provider_polaris.emulator.sql.functions.collections import collecting
+from airflow_provider_polaris.emulator.sql.functions.sketches import quantiles
+from airflow_provider_polaris.emulator.sql.values import java_text as java
 from airflow_provider_polaris.emulator.sql.values import stored_measures as stored
-from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, TEMPORAL, Sql, double, long
 
 DEFAULT_MAX_BYTES = 1024
 """DOCUMENTED: default length limit of EARLIEST, LATEST and ANY_VALUE for strings."""
-
-
-class Aggregation(Call):
-    """
-    A call of an aggregate function.
-
-    :param condition: DuckDB SQL of its ``FILTER (WHERE ...)``, or None.
-    :param storing: True for a job's measure, False for a query.
-    :param is_star: ``COUNT(*)``.
-    :param is_distinct: ``COUNT(DISTINCT x)``.
-    :param time_column: Returns the SQL of ``__time``.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        nodes: Sequence[exp.Expression],
-        translate: Callable[[exp.Expression], Sql],
-        *,
-        condition: str | None,
-        storing: bool,
-        is_star: bool,
-        is_distinct: bool,
-        time_column: Callable[[], str],
-    ) -> None:
-        super().__init__(name, nodes, translate)
-        self.condition = condition
-        self.storing = storing
-        self.is_star = is_star
-        self.is_distinct = is_distinct
-        self.time_column = time_column
-
-    def over(self, aggregate: str, *conditions: str) -> str:
-        """Append the FILTER clause with the call's own condition and further conditions."""
-        every = [*([self.condition] if self.condition else []), *conditions]
-        return f"{aggregate} FILTER (WHERE {' AND '.join(every)})" if every else aggregate
 
 
 def count(call: Aggregation) -> Sql:
@@ -82,7 +49,27 @@ def extreme(function: str) -> Callable[[Aggregation], Sql]:
             raise call.refuse("for type STRING")
         if value.type not in NUMERIC | TEMPORAL:
             raise call.invalid()
-        return Sql(call.over(f"{function}({value.text})"), value.type)
+        return Sql(call.over(f"{function}({value.text})"), value.type, subtype=value.subtype)
+
+    return rewrite
+
+
+def bitwise(function: str) -> Callable[[Aggregation], Sql]:
+    """
+    Build the rewrite of BIT_AND, BIT_OR or BIT_XOR, only in queries; NULL for no rows.
+
+    GUESS: Polaris doesn't take them as measures; they are not on its page of input expressions. OBSERVED(Druid 33):
+    over a CAST from text they give 0, so a CAST is refused.
+    """
+
+    def rewrite(call: Aggregation) -> Sql:
+        if call.storing:
+            raise call.refuse("as a measure")
+        if isinstance(call.nodes[0], exp.Cast):
+            raise call.refuse("over a CAST")
+        if call.number(0).type != "long":
+            raise call.invalid()
+        return long(call.over(f"{function}({call.long(0)})"))
 
     return rewrite
 
@@ -103,6 +90,8 @@ def count_distinct(sketch: str | None) -> Callable[[Aggregation], Sql]:
 
     def rewrite(call: Aggregation) -> Sql:
         value = call.value(0)
+        _check_no_cast(call)
+        _check_sketch(call)
         if value.type == sketch:
             merged = stored.merge_sets(call.over(f"list({value.text})", f"{value.text} IS NOT NULL"))
             return Sql(merged, sketch) if call.storing else long(f"len({merged})")
@@ -120,6 +109,8 @@ def new_sketch(sketch: str) -> Callable[[Aggregation], Sql]:
     """Build the rewrite of DS_HLL or DS_THETA: the sketch itself, also in a query."""
 
     def rewrite(call: Aggregation) -> Sql:
+        _check_no_cast(call)
+        _check_sketch(call)
         value = call.value(0)
         if value.type == sketch:
             return Sql(stored.merge_sets(call.over(f"list({value.text})", f"{value.text} IS NOT NULL")), sketch)
@@ -165,6 +156,8 @@ def at_end(function: str, *, by: bool) -> Callable[[Aggregation], Sql]:
 
     def rewrite(call: Aggregation) -> Sql:
         value = call.value(0)
+        if not call.storing:
+            _check_not_text(call, value)
         limit = _max_bytes(call, 2 if by else 1)
         if value.type == "longStringPair":
             if by:
@@ -172,11 +165,11 @@ def at_end(function: str, *, by: bool) -> Callable[[Aggregation], Sql]:
             pair = call.over(f"{function}({value.text})", f"{value.text}.t IS NOT NULL")
             return Sql(pair, "longStringPair") if call.storing else Sql(f"({pair}).v", "string")
         time = call.time(1) if by else call.time_column()
-        text = f"left({call.text(0)}, {limit})" if value.type == "string" else call.scalar(0).text
+        text = java.first_bytes(call.text(0), limit, call.name) if value.type == "string" else call.scalar(0).text
         pair = call.over(f"{function}({stored.pair(time, text)})", f"{time} IS NOT NULL")
         if call.storing and value.type == "string":
             return Sql(pair, "longStringPair")
-        return Sql(f"({pair}).v", value.type)
+        return Sql(f"({pair}).v", value.type, subtype=value.subtype)
 
     return rewrite
 
@@ -184,9 +177,11 @@ def at_end(function: str, *, by: bool) -> Callable[[Aggregation], Sql]:
 def any_value(call: Aggregation) -> Sql:
     """``ANY_VALUE(x[, maxBytes])``: the smallest value, so that every run gives the same result."""
     value = call.scalar(0)
+    if not call.storing:
+        _check_not_text(call, value)
     limit = _max_bytes(call, 1)
-    text = f"left({value.text}, {limit})" if value.type == "string" else value.text
-    return Sql(call.over(f"min({text})"), value.type)
+    text = java.first_bytes(value.text, limit, call.name) if value.type == "string" else value.text
+    return Sql(call.over(f"min({text})"), value.type, subtype=value.subtype)
 
 
 def _new_set(call: Aggregation, value: Sql, sketch: str) -> Sql:
@@ -198,6 +193,31 @@ def _new_set(call: Aggregation, value: Sql, sketch: str) -> Sql:
         ),
         sketch,
     )
+
+
+def _check_sketch(call: Aggregation) -> None:
+    """Check the optional arguments of a sketch, which change its size only. OBSERVED(Druid 33)."""
+    if len(call) > 1:
+        size = call.constant_long(1)
+        if size < 1 or (call.name.endswith("THETA") and size & (size - 1)):
+            raise SqlInvalid(
+                f"function '{call.name}' needs a positive size, of a theta sketch a power of 2, not {size}"
+            )
+    if len(call) > 2 and call.constant_text(2) not in ("HLL_4", "HLL_6", "HLL_8"):
+        raise SqlInvalid(f"No enum constant org.apache.datasketches.hll.TgtHllType.{call.constant_text(2)}")
+
+
+def _check_not_text(call: Aggregation, value: Sql) -> None:
+    """Refuse times and booleans in a query. OBSERVED(Druid 33): the result is the number as text."""
+    if value.type in TEMPORAL | {"boolean"}:
+        raise call.refuse(f"for {sql_name(value.type)}, of which Druid returns the number as text")
+
+
+def _check_no_cast(call: Aggregation) -> None:
+    """Refuse a CAST between numbers. OBSERVED(Druid 33): the sketch is made of the values before the CAST."""
+    node = call.nodes[0].unnest()
+    if isinstance(node, exp.Cast) and call.value(0).type in NUMERIC:
+        raise call.refuse("with a CAST to a number, which Druid ignores here: write FLOOR, or CAST in a subquery")
 
 
 def _counted(value: Sql, sketch: str | None) -> tuple[str, ...]:
@@ -218,6 +238,9 @@ def _max_bytes(call: Aggregation, index: int) -> int:
 
 FUNCTIONS: dict[str, tuple[Callable[[Aggregation], Sql], int, int]] = {
     "COUNT": (count, 1, 1),
+    "BIT_AND": (bitwise("bit_and"), 1, 1),
+    "BIT_OR": (bitwise("bit_or"), 1, 1),
+    "BIT_XOR": (bitwise("bit_xor"), 1, 1),
     "SUM": (total, 1, 1),
     "MIN": (extreme("min"), 1, 1),
     "MAX": (extreme("max"), 1, 1),
@@ -239,5 +262,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Aggregation], Sql], int, int]] = {
     "EARLIEST_BY": (at_end("min", by=True), 2, 3),
     "LATEST_BY": (at_end("max", by=True), 2, 3),
     "ANY_VALUE": (any_value, 1, 2),
+    **quantiles.AGGREGATES,
+    **collecting.FUNCTIONS,
 }
 """Maps the name of an aggregate to its rewrite and the minimum and maximum number of arguments."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 
 from sqlglot import exp
@@ -11,12 +11,15 @@ from sqlglot import exp
 from airflow_provider_polaris.emulator.sql.functions.casts import cast, implied
 from airflow_provider_polaris.emulator.sql.time.instants import Period, parse_period
 from airflow_provider_polaris.emulator.sql.time.zones import Zone, parse_zone
-from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported, sql_name
 from airflow_provider_polaris.emulator.sql.values.values import (
+    ARRAYS,
+    MULTI_VALUE,
     NUMERIC,
     SCALAR,
     TEMPORAL,
     Sql,
+    common_number,
     common_type,
     describe_types,
 )
@@ -29,10 +32,19 @@ class Call:
     :param name: Name of the function, in upper case.
     :param nodes: Its parsed arguments; each is translated on request.
     :param translate: Function that translates a node.
+    :param filters: Whether the call is in a WHERE clause, where Druid's filters replace some functions.
     """
 
-    def __init__(self, name: str, nodes: Sequence[exp.Expression], translate: Callable[[exp.Expression], Sql]) -> None:
+    def __init__(
+        self,
+        name: str,
+        nodes: Sequence[exp.Expression],
+        translate: Callable[[exp.Expression], Sql],
+        *,
+        filters: bool = False,
+    ) -> None:
         self.name = name
+        self.filters = filters
         self.nodes = nodes
         self._translate = translate
         self._values: dict[int, Sql] = {}
@@ -41,9 +53,23 @@ class Call:
         return len(self.nodes)
 
     def value(self, index: int) -> Sql:
-        """Translate an argument, of any type."""
+        """
+        Translate an argument, of any type except a multi-value string.
+
+        :raises SqlNotSupported: It is a multi-value string.
+        """
+        value = self.collection(index)
+        if value.type == MULTI_VALUE:
+            raise self.refuse("with a multi-value string here")
+        return value
+
+    def collection(self, index: int) -> Sql:
+        """Translate an argument that may be a multi-value string."""
         if index not in self._values:
-            self._values[index] = self._translate(self.nodes[index])
+            value = self._translate(self.nodes[index])
+            if value.subtype == "REAL":
+                raise self.refuse("of CEIL, FLOOR or TRUNCATE of a whole number: CAST it to BIGINT")
+            self._values[index] = value
         return self._values[index]
 
     def values(self) -> list[Sql]:
@@ -56,73 +82,135 @@ class Call:
 
     def text(self, index: int) -> str:
         """
-        Translate an argument to a string; numbers are converted to text implicitly, as in Druid.
+        Translate an argument to a string; every scalar is converted to text implicitly, as by CAST.
 
-        GUESS: like CAST.
+        OBSERVED(Druid 33): UPPER, LENGTH, CONCAT, LIKE and REPLACE convert; others, see :meth:`characters`, don't.
         """
-        value = self.value(index)
-        return cast(value, "string").text if value.type in NUMERIC else self._as(value, "string")
+        if self.value(index).type in ARRAYS:
+            raise self.invalid()
+        return cast(self.scalar(index), "string").text
+
+    def characters(self, index: int) -> str:
+        """Translate an argument that must be a string; Druid converts nothing else, and refuses a literal NULL."""
+        return self._exactly(index, {"string"}).text
+
+    def integer(self, index: int) -> str:
+        """Translate an argument that must be a long; Druid converts nothing else, and refuses a literal NULL."""
+        return self._exactly(index, {"long"}).text
+
+    def exact_number(self, index: int) -> Sql:
+        """Translate an argument that must be a number; Druid converts nothing else, and refuses a literal NULL."""
+        return self._exactly(index, NUMERIC)
 
     def number(self, index: int) -> Sql:
-        """Translate an argument to a long, a double or a float; NULL becomes a long."""
+        """Translate an argument to a long, a double or a float; a text becomes a double."""
         value = self.value(index)
         if value.type == "null":
-            return Sql("CAST(NULL AS BIGINT)", "long")
+            raise self.refuse("of the literal NULL")
         if value.type == "string":
-            raise self.refuse("with text where a number is expected: CAST it")
+            if value.constant is None and self.nodes[index].find(exp.Column) is None:
+                # Druid's planner fails if the text of literals is no number.
+                raise self.refuse("of a text that is computed from literals")
+            return Sql(cast(value, "double").text, "double", subtype="DECIMAL")
         if value.type not in NUMERIC:
             raise self.invalid()
         return value
 
+    def numbers(self, *indexes: int) -> tuple[list[str], str, str | None]:
+        """Translate the operands of arithmetic to their common type; return it with its subtype."""
+        values = [self.value(index) for index in indexes]
+        kind, subtype = common_number(values)
+        for index in indexes:
+            if self.value(index).type not in NUMERIC | {"string", "null"}:
+                raise self.invalid()
+        return [cast(value, "double" if kind == "float" else kind).text for value in values], kind, subtype
+
     def long(self, index: int) -> str:
-        """Translate an argument to a whole number."""
-        return self._as(self.value(index), "long")
+        """Translate a number to a whole number; the fraction of a double is dropped."""
+        return cast(self.exact_number(index), "long").text
 
     def double(self, index: int) -> str:
-        """Translate an argument to a double."""
-        return self._as(self.value(index), "double")
+        """Translate an argument to a double; a text is parsed."""
+        return cast(self.number(index), "double").text
 
     def boolean(self, index: int) -> str:
         """Translate an argument to a boolean."""
         return self._as(self.value(index), "boolean")
 
     def time(self, index: int) -> str:
-        """Translate an argument to a timestamp; a string is parsed implicitly, as in Druid."""
-        value = self.value(index)
-        if value.type in TEMPORAL:
-            return value.text
-        return self._as(value, "timestamp")
+        """Translate an argument that must be a timestamp; Druid converts nothing else, and refuses a literal NULL."""
+        return self._exactly(index, {"timestamp"}).text
+
+    def date_or_time(self, index: int) -> str:
+        """Translate an argument that must be a timestamp or a date."""
+        if self.value(index).type == "null":
+            raise self.refuse("of the literal NULL")
+        return self._exactly(index, TEMPORAL).text
 
     def scalar(self, index: int) -> Sql:
         """Translate an argument that is not an array, a sketch or an object."""
         value = self.value(index)
+        if value.type in ARRAYS:
+            raise self.refuse(f"for {sql_name(value.type)}")
         if value.type not in SCALAR:
             raise self.invalid()
         return value
 
-    def same_type(self, *indexes: int) -> tuple[list[str], str]:
-        """Translate arguments to their common type; if all are NULL, to a string."""
+    def results(self, *indexes: int) -> tuple[list[str], str, str | None]:
+        """
+        Translate the results of CASE or COALESCE to their common type; if all are NULL, to a string.
+
+        OBSERVED(Druid 33): beside a text, numbers and times become text.
+        """
         values = [self.value(index) for index in indexes]
-        types = {value.type for value in values}
-        kind = common_type([value.type for value in values])
-        if kind is None and "string" in types and types & NUMERIC:
-            raise self.refuse("with text and a number: CAST one of them")
-        if kind is None:
+        types = {value.type for value in values} - {"null"}
+        if types <= NUMERIC and types:
+            kind, subtype = common_number(values)
+            return [cast(value, kind).text for value in values], kind, subtype
+        common = "string" if not types or ("string" in types and types <= SCALAR) else common_type(sorted(types))
+        if common is None and types <= NUMERIC | TEMPORAL:
+            # Druid answers with a time, in some cases with a number.
+            raise self.refuse(f"with values of different types: {describe_types(self.name, values)}")
+        if common is None and types <= ARRAYS:
+            raise self.refuse("with arrays of different types")
+        if common is None:
             raise self.invalid()
-        kind = "string" if kind == "null" else kind
-        return [self._as(value, kind) for value in values], kind
+        return [cast(value, common).text for value in values], common, None
+
+    def comparable(self, *indexes: int) -> tuple[list[Sql], str]:
+        """
+        Translate the operands of a comparison to their common type.
+
+        OBSERVED(Druid 33): beside a number or a time, a text is parsed.
+        """
+        values = [self.value(index) for index in indexes]
+        types = {value.type for value in values} - {"null"}
+        if types - {"string"} and types <= NUMERIC | {"string"}:
+            kind = "long" if types <= {"long", "string"} else "double"
+        else:
+            found = common_type(sorted(types))
+            if found is None and "boolean" in types and types <= SCALAR:
+                raise self.refuse(f"with values of different types: {describe_types(self.name, values)}")
+            if found is None and types <= ARRAYS:
+                raise self.refuse("with arrays of different types")
+            if found is None:
+                raise self.invalid()
+            kind = "string" if found == "null" else found
+        return [value if value.type == kind else cast(value, kind) for value in values], kind
 
     def constant_text(self, index: int) -> str:
         """Return an argument that must be a string literal."""
+        self.characters(index)
         constant = self.value(index).constant
-        if self.value(index).type != "string" or not isinstance(constant, str):
+        if not isinstance(constant, str):
             raise self.refuse(f"unless argument {index + 1} is a string literal")
         return constant
 
     def constant_long(self, index: int) -> int:
         """Return an argument that must be a literal whole number."""
+        self.integer(index)
         constant = self.value(index).constant
-        if self.value(index).type != "long" or not isinstance(constant, int):
+        if not isinstance(constant, int):
             raise self.refuse(f"unless argument {index + 1} is a whole number written as a literal")
         return constant
 
@@ -156,13 +244,23 @@ class Call:
         """Build the exception for an unsupported use of this function; ``why`` continues the sentence."""
         return SqlNotSupported(f"function '{self.name}' is not supported {why}", self.name)
 
-    def invalid(self) -> SqlInvalid:
-        """Build the exception for arguments of the wrong type, with Druid's text."""
+    def invalid(self) -> SqlInvalid | SqlNotSupported:
+        """Build the exception for arguments of the wrong type, with Druid's text; an INTERVAL may be valid there."""
         values = []
         for index in range(len(self.nodes)):
             with suppress(SqlInvalid, SqlNotSupported):
                 values.append(self.value(index))
+        if any(value.type == "interval" for value in values):
+            return self.refuse("of an INTERVAL")
         return SqlInvalid(f"Cannot apply '{self.name}' to arguments of type '{describe_types(self.name, values)}'")
+
+    def _exactly(self, index: int, kinds: Collection[str]) -> Sql:
+        value = self.value(index)
+        if value.type == "null":
+            raise SqlInvalid(f"Illegal use of 'NULL' as argument {index + 1} of '{self.name}'")
+        if value.type not in kinds:
+            raise self.invalid()
+        return value
 
     def _as(self, value: Sql, kind: str) -> str:
         converted = implied(value, kind)

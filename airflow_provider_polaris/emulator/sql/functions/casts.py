@@ -8,16 +8,20 @@ conversion to a whole number drops the fraction, a long as a timestamp is millis
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from airflow_provider_polaris.emulator.sql.time import joda_patterns as joda
 from airflow_provider_polaris.emulator.sql.time.instants import literal, parse_instant
 from airflow_provider_polaris.emulator.sql.time.periods import truncate
+from airflow_provider_polaris.emulator.sql.values import java_numbers as java
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported, sql_name
-from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES, Sql, common_type, quote_text
+from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES, NUMERIC, Sql, common_type
 
-_INTEGER = "'[+-]?[0-9]+'"
-_DECIMAL = "'[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?'"
+_NUMBER_TEXT = re.compile(
+    r"[+-]?(NaN|Infinity|([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?[fFdD]?)|(?i:true|false)", re.ASCII
+)
 
 
 def cast(value: Sql, target: str) -> Sql:
@@ -27,12 +31,18 @@ def cast(value: Sql, target: str) -> Sql:
     :param target: ``long``, ``double``, ``float``, ``string``, ``timestamp``, ``date`` or ``boolean``.
     :raises SqlNotSupported: There is no rule for these two types.
     """
+    if value.subtype == "REAL" and target == "string":
+        raise SqlNotSupported("CAST of CEIL, FLOOR or TRUNCATE of a whole number to VARCHAR is not supported", "CAST")
+    if value.subtype == "REAL" and target == "long":
+        return Sql(value.text, "long")
     if value.type == target:
-        return value
+        return replace(value, subtype=None)
     if value.type == "null":
         return Sql(f"CAST(NULL AS {DUCKDB_TYPES[target]})", target)
     if value.type == "string" and isinstance(value.constant, str) and target in ("timestamp", "date"):
         return _constant_time(value.constant, target)
+    if value.type == "string" and isinstance(value.constant, str) and target in NUMERIC:
+        _check_number(value.constant, target)
     rule = _RULES.get((value.type, target))
     if rule is None:
         raise SqlNotSupported(f"CAST from {sql_name(value.type)} to {sql_name(target)} is not supported", "CAST")
@@ -53,45 +63,31 @@ def implied(value: Sql, target: str) -> Sql | None:
 
 
 def _is_long_constant(value: Sql, target: str) -> bool:
-    return target == "double" and value.type == "long" and isinstance(value.constant, int)
+    return target in ("double", "float") and value.type == "long" and isinstance(value.constant, int)
+
+
+def to_integer(value: Sql) -> Sql:
+    """Convert explicitly to INTEGER: a long that a query's result narrows to 32 bits."""
+    return Sql(cast(value, "long").text, "long", subtype="INTEGER")
+
+
+def _check_number(text: str, target: str) -> None:
+    """Refuse a literal that is no number: Druid's planner fails for it in most places. In a column it is NULL."""
+    if not _NUMBER_TEXT.fullmatch(text):
+        raise SqlNotSupported(
+            f"CAST to {sql_name(target)} is not supported for the literal {text!r}: no number", "CAST"
+        )
 
 
 def _constant_time(text: str, target: str) -> Sql:
     instant = parse_instant(text)
-    if instant is None or len(text) < 4:
-        raise SqlInvalid(f"Illegal {sql_name(target)} constant {text!r}: 'YYYY-MM-DD HH:MM:SS' or ISO 8601 is expected")
+    if instant is None:
+        message = f"Illegal {sql_name(target)} constant {text!r}: 'YYYY-MM-DD HH:MM:SS' or ISO 8601 is expected"
+        # Druid reads more forms of ISO 8601, such as weeks; none of them begins with a letter.
+        raise SqlNotSupported(message, "CAST") if text[:1].isdigit() or text[:1] in "+-" else SqlInvalid(message)
     if target == "date":
         instant -= instant % 86_400_000_000
     return Sql(literal(instant), target, instant)
-
-
-def _string_to_long(text: str) -> str:
-    number = f"TRY_CAST(trunc(TRY_CAST({text} AS DOUBLE)) AS BIGINT)"
-    return (
-        f"CASE WHEN regexp_full_match({text}, {_INTEGER}) THEN CAST({text} AS BIGINT) "
-        f"WHEN regexp_full_match({text}, {_DECIMAL}) THEN {number} END"
-    )
-
-
-def _string_to_double(text: str) -> str:
-    return f"CASE WHEN regexp_full_match({text}, {_DECIMAL}) THEN TRY_CAST({text} AS DOUBLE) END"
-
-
-def _string_to_float(text: str) -> str:
-    return f"CAST({_string_to_double(text)} AS FLOAT)"
-
-
-def _real_to_long(text: str) -> str:
-    return f"CAST(trunc({text}) AS BIGINT)"
-
-
-def _real_to_string(text: str) -> str:
-    """Format a number as Java does. Fail where Java uses exponents, because DuckDB's digits would differ."""
-    message = quote_text("CAST of a number below 0.001, or of 10000000 or more, to VARCHAR is not supported")
-    return (
-        f"CASE WHEN {text} = 0 OR (abs({text}) >= 0.001 AND abs({text}) < 1e7) THEN CAST({text} AS VARCHAR) "
-        f"WHEN {text} IS NOT NULL THEN error({message}) END"
-    )
 
 
 def _string_to_timestamp(text: str) -> str:
@@ -102,27 +98,32 @@ def _string_to_date(text: str) -> str:
     return truncate("day", _string_to_timestamp(text))
 
 
+def _to_double(text: str) -> str:
+    return f"CAST({text} AS DOUBLE)"
+
+
 _RULES: dict[tuple[str, str], Callable[[str], str]] = {
-    ("long", "double"): lambda text: f"CAST({text} AS DOUBLE)",
-    ("long", "float"): lambda text: f"CAST({text} AS FLOAT)",
-    ("float", "double"): lambda text: f"CAST({text} AS DOUBLE)",
-    ("double", "float"): lambda text: f"CAST({text} AS FLOAT)",
-    ("double", "long"): _real_to_long,
-    ("float", "long"): _real_to_long,
-    ("string", "long"): _string_to_long,
-    ("string", "double"): _string_to_double,
-    ("string", "float"): _string_to_float,
+    ("long", "double"): _to_double,
+    ("float", "double"): _to_double,
+    # Druid computes with doubles; a float is rounded when it is read from its column, and in the result.
+    ("long", "float"): _to_double,
+    ("double", "float"): lambda text: text,
+    ("string", "float"): java.text_to_double,
+    ("double", "long"): java.double_to_long,
+    ("float", "long"): java.double_to_long,
+    ("string", "long"): java.text_to_long,
+    ("string", "double"): java.text_to_double,
     ("string", "timestamp"): _string_to_timestamp,
     ("string", "date"): _string_to_date,
     ("long", "string"): lambda text: f"CAST({text} AS VARCHAR)",
-    ("double", "string"): _real_to_string,
-    ("float", "string"): _real_to_string,
+    ("double", "string"): java.real_to_text,
+    ("float", "string"): lambda text: java.real_to_text(_to_double(text)),
     ("timestamp", "string"): lambda text: f"strftime({text}, '%Y-%m-%d %H:%M:%S')",
     ("date", "string"): lambda text: f"strftime({text}, '%Y-%m-%d')",
     ("timestamp", "long"): lambda text: f"epoch_ms({text})",
-    ("date", "long"): lambda text: f"epoch_ms({text})",
     ("long", "timestamp"): lambda text: f"make_timestamp_ms({text})",
     ("timestamp", "date"): lambda text: truncate("day", text),
     ("date", "timestamp"): lambda text: text,
-    ("boolean", "long"): lambda text: f"CAST({text} AS BIGINT)",
+    # OBSERVED(Druid 33): a boolean is 0 or 1 as text, and is no number.
+    ("boolean", "string"): lambda text: f"CAST(CAST({text} AS BIGINT) AS VARCHAR)",
 }

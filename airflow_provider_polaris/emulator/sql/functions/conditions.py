@@ -1,48 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Comparisons, logic and conditional functions.
+Logic and conditional functions.
 
 DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-operators and
-https://druid.apache.org/docs/latest/querying/sql-scalar#other-scalar-functions. Both sides are converted to one type.
-Comparing text with a number requires CAST, because it isn't documented which side Druid converts.
+https://druid.apache.org/docs/latest/querying/sql-scalar#other-scalar-functions.
 """
 
 from __future__ import annotations
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
-from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
-from airflow_provider_polaris.emulator.sql.values.values import SCALAR, Sql, boolean
-
-
-def compare(operator: str) -> Rewrite:
-    """Build the rewrite of ``=``, ``<>``, ``<``, ``IS DISTINCT FROM`` and so on."""
-
-    def rewrite(call: Call) -> Sql:
-        (left, right), kind = call.same_type(0, 1)
-        if kind not in SCALAR:
-            raise call.invalid()
-        return boolean(f"({left} {operator} {right})")
-
-    return rewrite
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name
+from airflow_provider_polaris.emulator.sql.values.values import ARRAYS, NUMERIC, TEMPORAL, Sql, boolean
 
 
 def is_null(call: Call) -> Sql:
     """``a IS NULL``, for any type."""
+    if call.value(0).type == "interval":
+        raise call.refuse("of an INTERVAL")
     return boolean(f"({call.value(0).text} IS NULL)")
-
-
-def between(call: Call) -> Sql:
-    """``a BETWEEN low AND high``, bounds included."""
-    (value, low, high), _ = call.same_type(0, 1, 2)
-    return boolean(f"({value} BETWEEN {low} AND {high})")
-
-
-def in_list(call: Call) -> Sql:
-    """``a IN (b, ...)``."""
-    (value, *others), kind = call.same_type(*range(len(call)))
-    if kind not in SCALAR:
-        raise call.invalid()
-    return boolean(f"({value} IN ({', '.join(others)}))")
 
 
 def not_(call: Call) -> Sql:
@@ -63,24 +38,39 @@ def case(call: Call, *, has_default: bool) -> Sql:
     """``CASE WHEN a THEN b ... [ELSE c] END``; the arguments are condition, value, condition, value, ..., default."""
     pairs = len(call) // 2
     results = [2 * index + 1 for index in range(pairs)] + ([len(call) - 1] if has_default else [])
-    values, kind = call.same_type(*results)
+    values, kind, subtype = call.results(*results)
     branches = " ".join(f"WHEN {call.boolean(2 * index)} THEN {values[index]}" for index in range(pairs))
-    return Sql(f"CASE {branches} {f'ELSE {values[-1]} ' if has_default else ''}END", kind)
+    return Sql(f"CASE {branches} {f'ELSE {values[-1]} ' if has_default else ''}END", kind, subtype=subtype)
 
 
 def coalesce(call: Call) -> Sql:
-    """``COALESCE(a, ...)``: the first value that is not NULL; ``NVL`` is the same with two arguments."""
-    values, kind = call.same_type(*range(len(call)))
-    return Sql(f"coalesce({', '.join(values)})", kind)
+    """``COALESCE(a, ...)``: the first value that is not NULL."""
+    values, kind, subtype = call.results(*range(len(call)))
+    return Sql(f"coalesce({', '.join(values)})", kind, subtype=subtype)
+
+
+def nvl(call: Call) -> Sql:
+    """``NVL(a, b)``: COALESCE of two values, which Druid takes only if both are numbers, text or times."""
+    types = {value.type for value in call.values()} - {"null"}
+    if len(types) > 1 and not types <= NUMERIC and not types <= TEMPORAL:
+        raise call.invalid()
+    return coalesce(call)
 
 
 def nullif(call: Call) -> Sql:
     """``NULLIF(a, b)``: NULL if they are equal, otherwise ``a``."""
-    (left, right), kind = call.same_type(0, 1)
-    if call.value(0).type not in (kind, "null"):
+    (left, right), kind = call.comparable(0, 1)
+    if kind in ARRAYS:
+        # OBSERVED(Druid 33): the optimizer turns it into a CASE that uses the column in two ways, which is an error.
+        raise call.refuse(f"for {sql_name(kind)}")
+    first = call.value(0)
+    if first.type == "null":
+        return first
+    if first.type != kind:
         # The comparison converts the types, but the result keeps the type of a.
-        return Sql(f"CASE WHEN {left} = {right} THEN NULL ELSE {call.value(0).text} END", call.value(0).type)
-    return Sql(f"nullif({left}, {right})", kind)
+        text = f"CASE WHEN {left.text} = {right.text} THEN NULL ELSE {first.text} END"
+        return Sql(text, first.type, subtype=first.subtype)
+    return Sql(f"nullif({left.text}, {right.text})", kind, subtype=first.subtype)
 
 
 def as_condition(value: Sql, clause: str) -> str:
@@ -96,6 +86,7 @@ def as_condition(value: Sql, clause: str) -> str:
 
 FUNCTIONS: Table = {
     "COALESCE": (coalesce, 1, 1000),
-    "NVL": (coalesce, 2, 2),
+    "NVL": (nvl, 2, 2),
+    "IFNULL": (coalesce, 2, 2),
     "NULLIF": (nullif, 2, 2),
 }

@@ -25,9 +25,7 @@ _UNIT_PERIODS = {
     "MINUTE": "PT{}M",
     "HOUR": "PT{}H",
     "DAY": "P{}D",
-    "WEEK": "P{}W",
     "MONTH": "P{}M",
-    "QUARTER": "P{}M",
     "YEAR": "P{}Y",
 }
 
@@ -36,9 +34,7 @@ _CAST_TARGETS = {
     "VARCHAR": "string",
     "TEXT": "string",
     "BIGINT": "long",
-    "INT": "long",
-    "SMALLINT": "long",
-    "TINYINT": "long",
+    "INT": "integer",
     "DOUBLE": "double",
     "DECIMAL": "double",
     "FLOAT": "float",
@@ -46,9 +42,16 @@ _CAST_TARGETS = {
     "DATE": "date",
 }
 """
-DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-data-types: the stored type of each SQL type. All whole
-numbers have 64 bits, DECIMAL is a double. Precision and length have no effect.
+DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-data-types: the stored type of each SQL type. DECIMAL is a
+double. Precision and length have no effect. OBSERVED(Druid 33): a result of type INTEGER is narrowed to 32 bits, one of
+type SMALLINT or TINYINT fails.
 """
+
+_SIZED = frozenset({"CHAR", "VARCHAR", "DECIMAL", "TIMESTAMP"})
+"""SQL types that may have a length or a precision in parentheses."""
+
+INTEGER = "integer"
+"""Result of :func:`cast_target` for INTEGER, which is stored as a long."""
 
 _PARAMETER_TYPES = {
     "CHAR": "string",
@@ -77,6 +80,32 @@ def text(value: str) -> Sql:
     return Sql(quote_text(value), "string", value)
 
 
+def unicode_text(node: exp.UnicodeString) -> Sql:
+    r"""
+    Translate ``U&'\00C9'`` and ``U&'!00C9' UESCAPE '!'``: four hexadecimal digits are a UTF-16 unit.
+
+    OBSERVED(Druid 33). The form with six digits is refused: Druid misreads it.
+
+    :raises SqlInvalid: The escape character doesn't stand before another one or four digits.
+    """
+    written, escape = str(node.this), node.args.get("escape")
+    mark = re.escape(str(escape.this)) if isinstance(escape, exp.Expression) else r"\\"
+    units, position = "", 0
+    for match in re.finditer(f"{mark}(?:({mark})|([0-9A-Fa-f]{{4}})|(\\+)|)", written):
+        if match[3]:
+            raise SqlNotSupported(f"U&{quote_text(written)} is not supported: an escape has four hexadecimal digits")
+        if match[1] is None and match[2] is None:
+            start = match.start()
+            raise SqlInvalid(f"Unicode escape sequence starting at character {start} is not exactly four hex digits")
+        units += written[position : match.start()] + (match[1] or chr(int(match[2], 16)))
+        position = match.end()
+    units += written[position:]
+    try:
+        return text(units.encode("utf-16", "surrogatepass").decode("utf-16"))
+    except UnicodeDecodeError:
+        raise SqlNotSupported(f"U&{quote_text(written)} is not supported: it holds half of a surrogate pair") from None
+
+
 def number(written: str) -> Sql:
     """
     Build a number: a whole number is a long, any other a double.
@@ -85,17 +114,20 @@ def number(written: str) -> Sql:
     """
     if not _NUMBER.fullmatch(written):
         raise SqlInvalid(f"Numeric literal {written!r} is not understood")
+    if written.endswith("."):
+        raise SqlNotSupported(f"the number {written!r} is not supported: write it without the point")
     if len(written) > _LONGEST_NUMBER:
         raise SqlInvalid(f"Numeric literal of {len(written)} characters is not understood")
     if written.lstrip("-").isdigit():
         value = int(written)
         if not -(2**63) <= value < 2**63:
             raise SqlInvalid(f"Numeric literal '{written}' out of range")
-        return Sql(f"CAST({value} AS BIGINT)", "long", value)
+        subtype = "INTEGER" if -(2**31) <= value < 2**31 else None
+        return Sql(f"CAST({value} AS BIGINT)", "long", value, subtype)
     real = float(written)
     if real in (float("inf"), float("-inf")):
         raise SqlInvalid(f"Numeric literal '{written}' out of range")
-    return Sql(f"CAST({real!r} AS DOUBLE)", "double", real)
+    return Sql(f"CAST({real!r} AS DOUBLE)", "double", real, None if "e" in written.lower() else "DECIMAL")
 
 
 def time_literal(node: exp.Expression, target: str) -> Sql:
@@ -115,6 +147,7 @@ def time_literal(node: exp.Expression, target: str) -> Sql:
 
 def interval(node: exp.Interval) -> Sql:
     """Translate ``INTERVAL '1' DAY``; its constant is an ISO 8601 period, with a leading minus sign if negative."""
+    # OBSERVED(Druid 33): it adds an hour for INTERVAL '1' WEEK and a month for INTERVAL '1' QUARTER.
     unit, count = node.args.get("unit"), node.this
     name = unit.name.upper() if isinstance(unit, exp.Var) else ""
     if name not in _UNIT_PERIODS or not isinstance(count, exp.Literal):
@@ -122,8 +155,7 @@ def interval(node: exp.Interval) -> Sql:
     match = re.fullmatch(r"(-?)(\d{1,9})", str(count.this), re.ASCII)
     if match is None:
         raise SqlNotSupported(f"INTERVAL in {node.sql()!r} is not supported")
-    amount = int(match[2]) * (3 if name == "QUARTER" else 1)
-    return Sql("NULL", "interval", match[1] + _UNIT_PERIODS[name].format(amount))
+    return Sql("NULL", "interval", match[1] + _UNIT_PERIODS[name].format(int(match[2])))
 
 
 def cast_target(node: exp.DataType) -> str:
@@ -133,9 +165,14 @@ def cast_target(node: exp.DataType) -> str:
     :raises SqlNotSupported: It is not a scalar type of Druid.
     """
     name = node.this.name if isinstance(node.this, exp.DataType.Type) else str(node.this)
-    if name not in _CAST_TARGETS or node.args.get("nested"):
+    if name not in _CAST_TARGETS or node.args.get("nested") or (node.expressions and name not in _SIZED):
         raise SqlNotSupported(f"CAST to {node.sql()} is not supported", "CAST")
     return _CAST_TARGETS[name]
+
+
+def is_decimal(node: exp.DataType) -> bool:
+    """Whether the target type of a CAST is DECIMAL."""
+    return bool(node.this == exp.DataType.Type.DECIMAL)
 
 
 def parameter(given: Mapping[str, object]) -> Sql:

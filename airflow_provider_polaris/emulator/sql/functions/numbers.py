@@ -3,68 +3,81 @@
 Arithmetic and numeric functions.
 
 DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#numeric-functions. Whole numbers have 64 bits; on an
-overflow, Druid wraps around silently and the emulator fails.
+overflow, Druid wraps around silently and the emulator fails, with "not supported" in the message.
 """
 
 from __future__ import annotations
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
-from airflow_provider_polaris.emulator.sql.values.values import Sql, double, long, quote_text
+from airflow_provider_polaris.emulator.sql.values import java_numbers as java
+from airflow_provider_polaris.emulator.sql.values.values import (
+    Sql,
+    double,
+    long,
+    quote_text,
+)
 
 _BY_ZERO = f"error({quote_text('/ by zero')})"
-_NAN = "CAST('NaN' AS DOUBLE)"
+_LARGEST = "1.7976931348623157e308"
+_TOO_LARGE = quote_text("function 'ROUND' is not supported to negative digits for numbers of 1E15 or more")
 
 
 def arithmetic(operator: str) -> Rewrite:
     """Build the rewrite of ``+``, ``-`` or ``*``: a long for two longs, otherwise a double."""
 
     def rewrite(call: Call) -> Sql:
-        left, right, kind = _pair(call)
-        return Sql(f"({left} {operator} {right})", kind)
+        (left, right), kind, subtype = call.numbers(0, 1)
+        return Sql(f"({left} {operator} {right})", kind, subtype=subtype)
 
     return rewrite
 
 
 def divide(call: Call) -> Sql:
     """``a / b``: for two longs truncated towards zero. Division by zero fails for longs and is infinite for doubles."""
-    left, right, kind = _pair(call)
-    if kind == "double":
-        return double(f"({left} / {right})")
-    return long(_whole(call, f"({left} // {right})", right))
+    (left, right), kind, subtype = call.numbers(0, 1)
+    if kind != "long":
+        return Sql(f"({left} / {right})", kind, subtype=subtype)
+    return Sql(_whole(call, f"({left} // {right})", left, right), "long", subtype=subtype)
 
 
 def div(call: Call) -> Sql:
-    """``DIV(a, b)``: the quotient truncated towards zero, also for doubles."""
-    left, right, kind = _pair(call)
-    if kind == "double":
-        raise call.refuse("with numbers that are not whole")
-    return long(_whole(call, f"({left} // {right})", right))
+    """``DIV(a, b)``: the quotient truncated towards zero, also of doubles."""
+    (left, right), kind = _pair(call)
+    if kind != "long":
+        return long(java.double_to_long(f"({left} / {right})"))
+    return long(_whole(call, f"({left} // {right})", left, right))
 
 
 def mod(call: Call) -> Sql:
-    """``MOD(a, b)``: the remainder has the sign of ``a``."""
-    left, right, kind = _pair(call)
-    if kind == "double":
-        raise call.refuse("with numbers that are not whole")
-    return long(_whole(call, f"({left} % {right})", right))
+    """``MOD(a, b)``: the remainder has the sign of ``a``; of doubles by zero it is NaN."""
+    (left, right), kind = _pair(call)
+    if any(isinstance(value.constant, float) and abs(value.constant) >= 1e4 for value in call.values()):
+        raise call.refuse("with a literal of 10000.0 or more: Druid fails for some")
+    if kind != "long":
+        nothing = f"{right} = 0 OR isinf({left}) OR isnan({left})"
+        return double(f"CASE WHEN {nothing} THEN {left} * {right} * {java.NAN} ELSE {left} % {right} END")
+    return long(_whole(call, f"({left} % {right})", left, right))
 
 
 def safe_divide(call: Call) -> Sql:
     """``SAFE_DIVIDE(a, b)``: NULL for a division by zero; for doubles, 0 / 0 is 0."""
-    left, right, kind = _pair(call)
-    if kind == "double":
+    for index in (0, 1):
+        call.exact_number(index)
+    (left, right), kind = _pair(call)
+    if kind != "long":
         nothing = f"({right} = 0 OR isnan({right}))"
         return double(
             f"CASE WHEN {nothing} AND {left} = 0 THEN CAST(0 AS DOUBLE) "
-            f"WHEN {nothing} THEN NULL ELSE {left} / {right} END"
+            f"WHEN {nothing} THEN nullif({left}, {left}) ELSE {left} / {right} END"
         )
-    return long(f"CASE WHEN {right} = 0 THEN NULL ELSE {left} // {right} END")
+    return long(f"CASE WHEN {right} = 0 THEN nullif({left}, {left}) ELSE {left} // {right} END")
 
 
 def negate(call: Call) -> Sql:
     """``-a``."""
     value = call.number(0)
-    return Sql(f"(-{value.text})", value.type)
+    text = call.double(0) if value.type == "float" else value.text
+    return Sql(f"(-{text})", value.type, subtype=value.subtype)
 
 
 def absolute(call: Call) -> Sql:
@@ -73,18 +86,20 @@ def absolute(call: Call) -> Sql:
 
 
 def ceiling(call: Call) -> Sql:
-    """``CEIL(a)``."""
-    return _keep(call, "ceil") if call.number(0).type != "long" else call.number(0)
+    """``CEIL(a)``. OBSERVED(Druid 33): a long is rounded as a double, so that large ones change."""
+    return _keep(call, "ceil") if call.number(0).type != "long" else _as_long(call, call.double(0))
 
 
 def floor(call: Call) -> Sql:
-    """``FLOOR(a)``."""
-    return _keep(call, "floor") if call.number(0).type != "long" else call.number(0)
+    """``FLOOR(a)``. OBSERVED(Druid 33): a long is rounded as a double, so that large ones change."""
+    return _keep(call, "floor") if call.number(0).type != "long" else _as_long(call, call.double(0))
 
 
 def round_(call: Call) -> Sql:
-    """``ROUND(a[, digits])``: halves round away from zero, based on the decimal text of the number (2.675 gives
-    2.68).
+    """
+    ``ROUND(a[, digits])``: halves round away from zero, based on the decimal text of the number (2.675 gives 2.68).
+
+    OBSERVED(Druid 33): NaN gives 0.0, an infinite number the largest finite one.
     """
     value = call.number(0)
     digits = call.constant_long(1) if len(call) > 1 else 0
@@ -97,41 +112,41 @@ def round_(call: Call) -> Sql:
     number = call.double(0)
     written = f"CAST(CAST({number} AS VARCHAR) AS DECIMAL(38, 17))"
     rounded = f"CAST(round({written}, {digits}) AS DOUBLE)"
-    return double(
-        f"CASE WHEN abs({number}) < 1e15 THEN {rounded} ELSE {number} END"
-        if digits >= 0
-        else _only_small(number, rounded)
+    large = number if digits >= 0 else f"CASE WHEN {number} IS NOT NULL THEN error({_TOO_LARGE}) END"
+    return Sql(
+        f"CASE WHEN abs({number}) < 1e15 THEN {rounded} WHEN isnan({number}) THEN CAST(0 AS DOUBLE) "
+        f"WHEN isinf({number}) THEN greatest(least({number}, {_LARGEST}), -{_LARGEST}) ELSE {large} END",
+        value.type,
+        subtype=value.subtype,
     )
 
 
-def _only_small(number: str, rounded: str) -> str:
-    message = quote_text("function 'ROUND' is not supported to negative digits for numbers of 1E15 or more")
-    return f"CASE WHEN abs({number}) < 1e15 THEN {rounded} WHEN {number} IS NOT NULL THEN error({message}) END"
-
-
 def truncate(call: Call) -> Sql:
-    """``TRUNCATE(a[, digits])``: towards zero, by truncating ``a`` times a power of ten."""
-    value = call.number(0)
+    """
+    ``TRUNCATE(a[, digits])``: towards zero, by truncating ``a`` times a power of ten.
+
+    OBSERVED(Druid 33): the product is truncated as a long, so that it ends at 64 bits, and -0.0 becomes 0.0.
+    """
+    value = call.exact_number(0)
     digits = call.constant_long(1) if len(call) > 1 else 0
     if not -15 <= digits <= 15:
         raise call.refuse(f"to {digits} digits")
-    if value.type == "long":
-        scale = 10 ** max(0, -digits)
-        return value if scale == 1 else long(f"({value.text} // {scale} * {scale})")
-    number = call.double(0)
-    if digits < 0:
-        return double(f"(trunc({number} / 1e{-digits}) * 1e{-digits})")
-    return double(f"trunc({number})" if digits == 0 else f"(trunc({number} * 1e{digits}) / 1e{digits})")
+    number, scale = call.double(0), f"{float(f'1e{digits}')!r}"
+    whole = java.double_to_long(f"({number} * {scale})" if digits else number)
+    result = f"(CAST({whole} AS DOUBLE) / {scale})" if digits else f"CAST({whole} AS DOUBLE)"
+    return _as_long(call, result) if value.type == "long" else Sql(result, value.type)
 
 
 def power(call: Call) -> Sql:
-    """``POWER(a, b)``."""
-    return double(f"pow({call.double(0)}, {call.double(1)})")
+    """``POWER(a, b)``; as in Java, 1 to the power of NaN or infinity is NaN."""
+    base, power_ = call.double(0), call.double(1)
+    is_nan = f"isnan({power_}) OR (abs({base}) = 1 AND isinf({power_}))"
+    return double(f"CASE WHEN {is_nan} THEN {base} * {java.NAN} ELSE pow({base}, {power_}) END")
 
 
 def square_root(call: Call) -> Sql:
-    """``SQRT(a)``: NaN for a negative number."""
-    return _guarded(call, "sqrt", "{0} < 0", _NAN)
+    """``SQRT(a)``: NaN for a negative number. OBSERVED(Druid 33): of -0.0 it is 0.0."""
+    return double(f"({_guarded(call, 'sqrt', '{0} < 0', java.NAN).text} + CAST(0 AS DOUBLE))")
 
 
 def natural_logarithm(call: Call) -> Sql:
@@ -157,7 +172,7 @@ def arc(function: str) -> Rewrite:
     """Build the rewrite of ASIN or ACOS: NaN outside of -1 to 1."""
 
     def rewrite(call: Call) -> Sql:
-        return _guarded(call, function, "abs({0}) > 1", _NAN)
+        return _guarded(call, function, "abs({0}) > 1", java.NAN)
 
     return rewrite
 
@@ -167,59 +182,38 @@ def arc_tangent_2(call: Call) -> Sql:
     return double(f"atan2({call.double(0)}, {call.double(1)})")
 
 
-def pi(call: Call) -> Sql:
-    """``PI``."""
-    del call
+def pi() -> Sql:
+    """``PI``, without parentheses."""
     return double("pi()")
 
 
-def bitwise(operator: str) -> Rewrite:
-    """Build the rewrite of a bitwise function of two longs."""
-
-    def rewrite(call: Call) -> Sql:
-        return long(f"({call.long(0)} {operator} {call.long(1)})")
-
-    return rewrite
-
-
-def bitwise_xor(call: Call) -> Sql:
-    """``BITWISE_XOR(a, b)``."""
-    return long(f"xor({call.long(0)}, {call.long(1)})")
-
-
-def bitwise_complement(call: Call) -> Sql:
-    """``BITWISE_COMPLEMENT(a)``."""
-    return long(f"(~{call.long(0)})")
-
-
-def extreme(function: str) -> Rewrite:
-    """Build the rewrite of GREATEST or LEAST, which ignore NULLs."""
-
-    def rewrite(call: Call) -> Sql:
-        values, kind = call.same_type(*range(len(call)))
-        return Sql(f"{function}({', '.join(values)})", kind)
-
-    return rewrite
-
-
-def _whole(call: Call, result: str, divisor: str) -> str:
+def _whole(call: Call, result: str, dividend: str, divisor: str) -> str:
     """Fail if the divisor is zero and the dividend isn't NULL; DuckDB's own behavior differs between releases."""
     if call.value(1).constant:
         return result
-    failure = f"CASE WHEN {call.long(0)} IS NOT NULL THEN {_BY_ZERO} END"
+    failure = f"CASE WHEN {dividend} IS NOT NULL THEN {_BY_ZERO} END"
     return f"CASE WHEN {divisor} = 0 THEN {failure} ELSE {result} END"
 
 
-def _pair(call: Call) -> tuple[str, str, str]:
+def _pair(call: Call) -> tuple[tuple[str, str], str]:
+    """Translate two numbers to longs if both are, otherwise to doubles; text is a double."""
     left, right = call.number(0), call.number(1)
     if left.type == right.type == "long":
-        return left.text, right.text, "long"
-    return call.double(0), call.double(1), "double"
+        return (left.text, right.text), "long"
+    return (call.double(0), call.double(1)), "double"
+
+
+def _as_long(call: Call, number: str) -> Sql:
+    """Show a double as the long that the planner takes it for; a literal, which it computes otherwise, is refused."""
+    if isinstance(call.value(0).constant, int):
+        raise call.refuse("of a literal whole number")
+    return Sql(java.double_to_long(number), "long", subtype="REAL")
 
 
 def _keep(call: Call, function: str) -> Sql:
     value = call.number(0)
-    return Sql(f"{function}({value.text})", value.type)
+    text = call.double(0) if value.type == "float" else value.text
+    return Sql(f"{function}({text})", value.type, subtype=value.subtype)
 
 
 def _guarded(call: Call, function: str, condition: str, otherwise: str) -> Sql:
@@ -230,7 +224,7 @@ def _guarded(call: Call, function: str, condition: str, otherwise: str) -> Sql:
 def _logarithm(call: Call, function: str) -> Sql:
     number = call.double(0)
     return double(
-        f"CASE WHEN {number} = 0 THEN CAST('-Infinity' AS DOUBLE) WHEN {number} < 0 THEN {_NAN} "
+        f"CASE WHEN {number} = 0 THEN CAST('-Infinity' AS DOUBLE) WHEN {number} < 0 THEN {java.NAN} "
         f"ELSE {function}({number}) END"
     )
 
@@ -256,13 +250,4 @@ FUNCTIONS: Table = {
     "ASIN": (arc("asin"), 1, 1),
     "ACOS": (arc("acos"), 1, 1),
     "ATAN2": (arc_tangent_2, 2, 2),
-    "PI": (pi, 0, 0),
-    "BITWISE_AND": (bitwise("&"), 2, 2),
-    "BITWISE_OR": (bitwise("|"), 2, 2),
-    "BITWISE_SHIFT_LEFT": (bitwise("<<"), 2, 2),
-    "BITWISE_SHIFT_RIGHT": (bitwise(">>"), 2, 2),
-    "BITWISE_XOR": (bitwise_xor, 2, 2),
-    "BITWISE_COMPLEMENT": (bitwise_complement, 1, 1),
-    "GREATEST": (extreme("greatest"), 1, 100),
-    "LEAST": (extreme("least"), 1, 100),
 }

@@ -25,12 +25,12 @@ _REFERENCE = re.compile(r"\\(.)|\$(\d)?", re.DOTALL)
 
 def regexp_like(call: Call) -> Sql:
     """``REGEXP_LIKE(text, pattern)``: whether the pattern is found anywhere."""
-    return boolean(f"regexp_matches({call.text(0)}, {_pattern(call)})")
+    return boolean(f"regexp_matches({call.characters(0)}, {_pattern(call)})")
 
 
 def regexp_extract(call: Call) -> Sql:
     """``REGEXP_EXTRACT(text, pattern[, group])``: the first match or one of its groups; NULL if nothing matches."""
-    text, pattern = call.text(0), _pattern(call)
+    text, pattern = call.characters(0), _pattern(call)
     group = call.constant_long(2) if len(call) > 2 else 0
     groups = re.compile(call.constant_text(1)).groups
     if not 0 <= group <= groups:
@@ -46,6 +46,10 @@ def regexp_replace(call: Call) -> Sql:
     """``REGEXP_REPLACE(text, pattern, replacement)``: replaces every match; ``$1`` refers to a group."""
     replacement = ""
     position = 0
+    if re.compile(_checked(call)).match(""):
+        raise call.refuse(
+            f"with the pattern {call.constant_text(1)!r}, which matches the empty text: RE2 finds it less often"
+        )
     groups = re.compile(_checked(call)).groups
     text = call.constant_text(2)
     for match in _REFERENCE.finditer(text):
@@ -58,7 +62,7 @@ def regexp_replace(call: Call) -> Sql:
         else:
             raise call.refuse(f"with the replacement {text!r}")
     replacement += text[position:]
-    return string(f"regexp_replace({call.text(0)}, {_pattern(call)}, {quote_text(replacement)}, 'g')")
+    return string(f"regexp_replace({call.characters(0)}, {_pattern(call)}, {quote_text(replacement)}, 'g')")
 
 
 def _pattern(call: Call) -> str:

@@ -3,18 +3,22 @@
 String functions.
 
 DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#string-functions. The empty string is not NULL
-(Druid's SQL-compatible mode, its only one since version 32). GUESS: characters are Unicode code points; Java counts
-UTF-16 units, so the lengths of emoji differ.
+(Druid's SQL-compatible mode, its only one since version 32). Lengths and places count UTF-16 units, as Java does.
 """
 
 from __future__ import annotations
 
 from airflow_provider_polaris.emulator.sql.functions import letter_case
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
-from airflow_provider_polaris.emulator.sql.values.values import Sql, boolean, long, quote_text, string
+from airflow_provider_polaris.emulator.sql.values import java_text as java
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
+from airflow_provider_polaris.emulator.sql.values.values import TEMPORAL, Sql, boolean, long, quote_text, string
 
 _LONGEST = 16_777_216
 """Maximum number of characters in a result of ``REPEAT``."""
+
+_WIDEST = 65_536
+"""Maximum length of a result of ``LPAD`` and ``RPAD``."""
 
 
 def upper(call: Call) -> Sql:
@@ -28,46 +32,57 @@ def lower(call: Call) -> Sql:
 
 
 def length(call: Call) -> Sql:
-    """``LENGTH(text)``, in characters."""
-    return long(f"length({call.text(0)})")
+    """``LENGTH(text)``, in UTF-16 units."""
+    return long(java.length(call.text(0)))
 
 
 def concat(call: Call) -> Sql:
     """``CONCAT(text, ...)`` and ``||``: NULL if any part is NULL."""
+    if call.name == "CONCAT" and any(value.type in TEMPORAL | {"boolean"} for value in call.values()):
+        # OBSERVED(Druid 33): it writes the milliseconds of a time, where || writes the time.
+        raise call.refuse("for times and booleans: CAST them")
     return string("(" + " || ".join(call.text(index) for index in range(len(call))) + ")")
+
+
+def textcat(call: Call) -> Sql:
+    """``TEXTCAT(text, text)``: NULL if one of them is NULL."""
+    return string(f"({call.characters(0)} || {call.characters(1)})")
 
 
 def substring(call: Call) -> Sql:
     """
     ``SUBSTRING(text, start[, length])``.
 
-    GUESS from Druid's source: a start after the last character gives NULL; standard SQL gives an empty string.
+    OBSERVED(Druid 33): a start below 1 fails, a start after the last unit gives NULL. With a length that is
+    no literal, it gives NULL or '' for one query or another.
     """
-    text, start = call.text(0), call.long(1)
+    text, start = java.in_units(call.characters(0), call.name), call.integer(1)
     constant = call.value(1).constant
-    if isinstance(constant, int):
-        if constant < 1:
-            raise call.refuse(f"with a start of {constant}")
-        checked = str(constant)
-    else:
-        message = quote_text(f"function '{call.name}' is not supported with a start below 1")
-        checked = f"CASE WHEN {start} < 1 THEN error({message}) ELSE {start} END"
+    if isinstance(constant, int) and constant < 1:
+        raise SqlInvalid(f"Function '{call.name}' needs a start of at least 1, not {constant}")
+    if not isinstance(constant, int):
+        start = _at_least(start, 1, f"Function '{call.name}' needs a start of at least 1")
+    if isinstance(call.value(0).constant, str):
+        # Druid's planner pads the result with blanks to the length of the literal.
+        raise call.refuse("of a string literal")
     count = ""
     if len(call) == 3:
-        if not isinstance(call.value(2).constant, int):
-            raise call.refuse("unless the length is a literal")
-        count = f", {call.long(2)}"
-    return string(f"CASE WHEN length({text}) >= {checked} THEN substring({text}, {checked}{count}) END")
+        length = call.constant_long(2)
+        if length < 1:
+            # Druid fails for a column and gives a value for another expression.
+            raise call.refuse(f"with a length of {length}")
+        count = f", {length}"
+    return string(f"CASE WHEN length({text}) >= {start} THEN substring({text}, {start}{count}) END")
 
 
 def left(call: Call) -> Sql:
     """``LEFT(text, length)``."""
-    return string(f"left({call.text(0)}, {_not_negative(call, 1)})")
+    return string(f"left({java.in_units(call.characters(0), call.name)}, {_not_negative(call, 1)})")
 
 
 def right(call: Call) -> Sql:
     """``RIGHT(text, length)``."""
-    return string(f"right({call.text(0)}, {_not_negative(call, 1)})")
+    return string(f"right({java.in_units(call.characters(0), call.name)}, {_not_negative(call, 1)})")
 
 
 def trim(call: Call) -> Sql:
@@ -86,27 +101,44 @@ def rtrim(call: Call) -> Sql:
 
 
 def replace(call: Call) -> Sql:
-    """``REPLACE(text, find, replacement)``."""
-    return string(f"replace({call.text(0)}, {call.text(1)}, {call.text(2)})")
+    """
+    ``REPLACE(text, find, replacement)``.
+
+    OBSERVED(Druid 33): an empty text to find is found before each unit and at the end; a replacement of NULL fails.
+    """
+    text, find, replacement = call.text(0), call.text(1), call.text(2)
+    sql = f"replace({text}, {find}, {replacement})"
+    if not call.value(1).constant:
+        escaped = rf"replace({replacement}, '\', '\\')"
+        between = f"regexp_replace({java.in_units(text, call.name)}, '', {escaped}, 'g')"
+        sql = f"CASE WHEN {find} = '' THEN {between} ELSE {sql} END"
+    if call.value(1).constant is None or call.value(2).constant is None:
+        failure = quote_text("Function 'REPLACE' fails for NULL as text to find or as replacement")
+        missing = f"({find} IS NULL OR {replacement} IS NULL)"
+        sql = f"CASE WHEN {text} IS NOT NULL AND {missing} THEN error({failure}) ELSE {sql} END"
+    return string(sql)
 
 
 def reverse(call: Call) -> Sql:
     """``REVERSE(text)``."""
-    return string(f"reverse({call.text(0)})")
+    return string(java.reverse(call.characters(0)))
 
 
 def repeat(call: Call) -> Sql:
     """
-    ``REPEAT(text[, count])``, once by default; a result that would be too long is refused before it is made.
+    ``REPEAT(text, count)``; a result that would be too long is refused before it is made.
 
     OBSERVED(Druid 33): a count below 1 gives NULL.
     """
-    text, count = call.text(0), call.long(1) if len(call) > 1 else "1"
+    text, count = call.characters(0), call.integer(1)
+    times = call.value(1).constant
+    if isinstance(times, int) and times < 1 and isinstance(call.value(0).constant, str):
+        raise SqlInvalid(f"REPEAT({text}, {times}) is NULL, which Druid's planner does not allow for literals")
     message = quote_text(f"function '{call.name}' is not supported with a result of more than {_LONGEST} characters")
     # The check is in the argument: DuckDB may evaluate a constant call even if a condition excludes it.
     return string(
         f"CASE WHEN {count} >= 1 THEN repeat({text}, CASE WHEN length({text}) > {_LONGEST} // greatest({count}, 1)"
-        f" THEN error({message}) ELSE {count} END) END"
+        f" THEN error({message}) ELSE {count} END) ELSE nullif({text}, {text}) END"
     )
 
 
@@ -121,70 +153,104 @@ def rpad(call: Call) -> Sql:
 
 
 def strpos(call: Call) -> Sql:
-    """``STRPOS(text, find)``: counts from 1; 0 if it isn't found."""
-    return long(f"strpos({call.text(0)}, {call.text(1)})")
+    """``STRPOS(text, find)``: counts UTF-16 units from 1; 0 if it isn't found."""
+    return long(java.find(call.characters(0), call.characters(1)))
 
 
 def position(call: Call) -> Sql:
-    """``POSITION(find IN text [FROM start])``: counts from 1; 0 if it isn't found."""
+    """``POSITION(find IN text [FROM start])``: counts UTF-16 units from 1; 0 if it isn't found."""
     find, text = call.text(0), call.text(1)
     if len(call) == 2:
-        return long(f"strpos({text}, {find})")
-    start = call.constant_long(2)
-    if start < 1:
-        raise call.refuse(f"with a start of {start}")
-    found = f"strpos(substring({text}, {start}), {find})"
-    return long(f"CASE WHEN {found} > 0 THEN {found} + {start - 1} ELSE {found} END")
+        return long(java.find(text, find))
+    if call.value(2).type == "null":
+        raise call.refuse("with a start of NULL")
+    start = f"greatest({call.integer(2)}, 1)"
+    found = f"strpos(substring({java.in_units(text, call.name)}, {start}), {find})"
+    return long(
+        f"CASE WHEN {text} IS NULL THEN NULL WHEN {find} = '' THEN least({start}, length({text}) + 1) "
+        f"WHEN {found} > 0 THEN {found} + {start} - 1 ELSE {found} END"
+    )
 
 
 def contains_string(call: Call) -> Sql:
     """``CONTAINS_STRING(text, find)``."""
-    return boolean(f"contains({call.text(0)}, {quote_text(call.constant_text(1))})")
+    return boolean(f"contains({call.characters(0)}, {quote_text(call.constant_text(1))})")
 
 
 def icontains_string(call: Call) -> Sql:
-    """``ICONTAINS_STRING(text, find)``: ignores case."""
-    return boolean(f"contains(lower({call.text(0)}), lower({quote_text(call.constant_text(1))}))")
+    """``ICONTAINS_STRING(text, find)``: ignores case, character by character."""
+    find = quote_text(call.constant_text(1))
+    return boolean(f"contains(lower(upper({call.characters(0)})), lower(upper({find})))")
 
 
 def like(call: Call) -> Sql:
-    """``text LIKE pattern [ESCAPE character]``; there is no default escape character."""
-    text, pattern = call.text(0), call.text(1)
-    if len(call) == 2:
-        return boolean(f"({text} LIKE {pattern})")
-    escape = call.constant_text(2)
-    if len(escape) != 1:
-        raise call.refuse("unless ESCAPE is one character")
-    return boolean(f"({text} LIKE {pattern} ESCAPE {quote_text(escape)})")
+    """
+    ``text LIKE pattern [ESCAPE character]``; there is no default escape character.
+
+    OBSERVED(Druid 33): the pattern is a literal, and an escape character at its end is dropped.
+    """
+    if call.value(1).type == "null":
+        return boolean("CAST(NULL AS BOOLEAN)")
+    if call.value(1).type != "string":
+        raise call.refuse("with a pattern that is no text")
+    escape = call.constant_text(2) if len(call) > 2 else None
+    if escape is not None and len(escape) != 1:
+        raise SqlInvalid("Function 'LIKE' needs one character after ESCAPE")
+    pattern, is_escaped = "", False
+    for character in call.constant_text(1):
+        if character == escape and not is_escaped:
+            is_escaped = True
+            continue
+        pattern += rf"\{character}" if character == "\\" or (is_escaped and character in "%_") else character
+        is_escaped = False
+    return boolean(rf"({call.text(0)} LIKE {quote_text(pattern)} ESCAPE '\')")
+
+
+def _at_least(number: str, least: int, message: str) -> str:
+    return f"CASE WHEN {number} < {least} THEN error({quote_text(message)}) ELSE {number} END"
 
 
 def _not_negative(call: Call, index: int) -> str:
-    if index >= len(call):
-        return "1"
-    constant = call.value(index).constant
-    if isinstance(constant, int) and constant < 0:
-        raise call.refuse(f"with the number {constant}")
-    number = call.long(index)
-    if isinstance(constant, int):
-        return number
-    message = quote_text(f"function '{call.name}' is not supported with a negative number")
-    return f"CASE WHEN {number} < 0 THEN error({message}) ELSE {number} END"
+    number, constant = call.integer(index), call.value(index).constant
+    message = f"Function '{call.name}' needs a number of at least 0"
+    if not isinstance(constant, int):
+        return _at_least(number, 0, message)
+    if constant < 0:
+        raise SqlInvalid(f"{message}, not {constant}")
+    return number
 
 
 def _trim(call: Call, function: str) -> Sql:
-    characters = call.text(1) if len(call) > 1 else "' '"
-    return string(f"{function}({call.text(0)}, {characters})")
+    # OBSERVED(Druid 33): TRIM converts a number to text, BTRIM, LTRIM and RTRIM don't.
+    text = call.text if call.name == "TRIM" else call.characters
+    return string(f"{function}({text(0)}, {text(1) if len(call) > 1 else quote_text(' ')})")
 
 
 def _pad(call: Call, function: str) -> Sql:
-    text = call.text(0)
-    width = call.constant_long(1)
-    if not 0 <= width <= 65_536:
-        raise call.refuse(f"with a length of {width}")
-    characters = call.constant_text(2) if len(call) > 2 else " "
-    if not characters:
-        raise call.refuse("with an empty padding")
-    return string(f"{function}({text}, {width}, {quote_text(characters)})")
+    """
+    Build LPAD or RPAD.
+
+    OBSERVED(Druid 33): a length of 0 gives NULL; with nothing to pad with, the text is only shortened.
+    """
+    text, width = java.in_units(call.characters(0), call.name), call.integer(1)
+    message = f"function '{call.name}' is not supported with a length below 0 or of more than {_WIDEST}"
+    constant = call.value(1).constant
+    if constant == 0 and isinstance(call.value(0).constant, str):
+        raise SqlInvalid(f"{call.name} to a length of 0 is NULL, which Druid's planner does not allow for literals")
+    if isinstance(constant, int) and not 0 <= constant <= _WIDEST:
+        raise call.refuse(f"with a length of {constant}")
+    if not isinstance(constant, int):
+        width = f"CASE WHEN {width} NOT BETWEEN 0 AND {_WIDEST} THEN error({quote_text(message)}) ELSE {width} END"
+    characters = java.in_units(call.characters(2), call.name) if len(call) > 2 else "' '"
+    padded = f"{function}({text}, CAST({width} AS INTEGER), {characters})"
+    if len(call) > 2 and not call.value(2).constant:
+        # The padding is replaced where it is empty, because DuckDB fails for it even in a branch that isn't taken.
+        some = f"coalesce(nullif({characters}, ''), ' ')"
+        padded = (
+            f"CASE WHEN {characters} = '' THEN left({text}, {width}) WHEN {characters} IS NOT NULL "
+            f"THEN {function}({text}, CAST({width} AS INTEGER), {some}) END"
+        )
+    return string(f"CASE WHEN {width} > 0 THEN {padded} END")
 
 
 FUNCTIONS: Table = {
@@ -195,7 +261,7 @@ FUNCTIONS: Table = {
     "CHARACTER_LENGTH": (length, 1, 1),
     "STRLEN": (length, 1, 1),
     "CONCAT": (concat, 1, 1000),
-    "TEXTCAT": (concat, 2, 2),
+    "TEXTCAT": (textcat, 2, 2),
     "SUBSTRING": (substring, 2, 3),
     "SUBSTR": (substring, 2, 3),
     "LEFT": (left, 2, 2),
@@ -205,7 +271,7 @@ FUNCTIONS: Table = {
     "RTRIM": (rtrim, 1, 2),
     "REPLACE": (replace, 3, 3),
     "REVERSE": (reverse, 1, 1),
-    "REPEAT": (repeat, 1, 2),
+    "REPEAT": (repeat, 2, 2),
     "LPAD": (lpad, 2, 3),
     "RPAD": (rpad, 2, 3),
     "STRPOS": (strpos, 2, 2),

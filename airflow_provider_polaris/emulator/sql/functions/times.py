@@ -11,9 +11,9 @@ from __future__ import annotations
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
 from airflow_provider_polaris.emulator.sql.time import joda_patterns as joda
 from airflow_provider_polaris.emulator.sql.time import periods
-from airflow_provider_polaris.emulator.sql.time.instants import literal, parse_interval, parse_period
+from airflow_provider_polaris.emulator.sql.time.instants import Period, literal, parse_interval, parse_period
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
-from airflow_provider_polaris.emulator.sql.values.values import Sql, boolean, long, string, timestamp
+from airflow_provider_polaris.emulator.sql.values.values import Sql, boolean, long, quote_text, string, timestamp
 
 NOW = "date_trunc('millisecond', timezone('UTC', now()))"
 """Start of the transaction, as Polaris uses a constant CURRENT_TIMESTAMP for a job."""
@@ -32,38 +32,60 @@ _FIELDS = {
     "MONTH": "month({})",
     "QUARTER": "quarter({})",
     "YEAR": "year({})",
-    "ISOYEAR": "isoyear({})",
+    "ISOYEAR": "year({})",
+    "DECADE": "year({}) // 10",
+    "CENTURY": "ceil(year({}) / 100.0)",
+    "MILLENNIUM": "ceil(year({}) / 1000.0)",
 }
-"""Expressions of TIME_EXTRACT and EXTRACT by unit. DOCUMENTED for DOW: 1 is Monday, in Druid, too."""
+"""
+Expressions of TIME_EXTRACT and EXTRACT by unit. DOCUMENTED for DOW: 1 is Monday, in Druid, too. OBSERVED(Druid 33):
+ISOYEAR is the year of the calendar, also in the days that belong to a week of another year.
+"""
 
-#: Units of DATE_TRUNC: those of a period in the singular, and milliseconds in the plural.
+#: Units of DATE_TRUNC and TIMESTAMPADD that FLOOR and CEIL don't have. OBSERVED(Druid 33): centuries and millennia are
+#: counted from 1970, so the century of 2024 begins in 1970.
+_LONG_UNITS = {"DECADE": "P10Y", "CENTURY": "P100Y", "MILLENNIUM": "P1000Y"}
+#: Units of DATE_TRUNC: those of a period in the singular, and parts of a second in the plural.
 #: OBSERVED(Druid 33); DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#date-and-time-functions.
-_DATE_TRUNC = frozenset({"MILLISECONDS", *periods.UNITS})
+_DATE_TRUNC = frozenset({"MICROSECONDS", "MILLISECONDS", *periods.UNITS, *_LONG_UNITS})
 
 
 def time_floor(call: Call) -> Sql:
     """``TIME_FLOOR(timestamp, period[, origin[, zone]])``."""
     return timestamp(
-        periods.floor(call.time(0), call.period(1), origin=call.origin(2), zone=call.zone(3), function=call.name)
+        periods.floor(_rounded(call), call.period(1), origin=call.origin(2), zone=call.zone(3), function=call.name)
     )
 
 
 def time_ceil(call: Call) -> Sql:
     """``TIME_CEIL(timestamp, period[, origin[, zone]])``."""
     return timestamp(
-        periods.ceil(call.time(0), call.period(1), origin=call.origin(2), zone=call.zone(3), function=call.name)
+        periods.ceil(_rounded(call), call.period(1), origin=call.origin(2), zone=call.zone(3), function=call.name)
     )
+
+
+def _rounded(call: Call) -> str:
+    """
+    Return the time to round; one before the origin is refused for several hours, minutes or seconds.
+
+    OBSERVED(Druid 33): it rounds them towards the origin in some cases and away from it in others.
+    """
+    time, period = call.time(0), call.period(1)
+    if not period.clock_us or period.text in periods.UNITS.values():
+        return time
+    message = quote_text(f"function '{call.name}' is not supported with the period {period.text!r} before its origin")
+    return f"CASE WHEN {time} < {literal(call.origin(2) or 0)} THEN error({message}) ELSE {time} END"
 
 
 def time_shift(call: Call) -> Sql:
     """``TIME_SHIFT(timestamp, period, step[, zone])``."""
-    return timestamp(periods.shift(call.time(0), call.period(1), call.long(2), call.zone(3)))
+    return timestamp(periods.shift(call.time(0), call.period(1), call.integer(2), call.zone(3)))
 
 
 def time_parse(call: Call) -> Sql:
     """``TIME_PARSE(text[, pattern[, zone]])``; NULL for text in another format."""
     pattern = call.constant_text(1) if call.has(1) else None
-    return timestamp(joda.read(call.text(0), pattern, call.zone(2), call.name))
+    return timestamp(joda.read(call.characters(0), pattern, call.zone(2), call.name))
 
 
 def time_format(call: Call) -> Sql:
@@ -74,6 +96,7 @@ def time_format(call: Call) -> Sql:
 
 def time_extract(call: Call) -> Sql:
     """``TIME_EXTRACT(timestamp, unit[, zone])``."""
+    call.time(0)
     return extract(call, call.constant_text(1))
 
 
@@ -82,19 +105,19 @@ def extract(call: Call, unit: str) -> Sql:
     if unit.upper() not in _FIELDS:
         raise call.refuse(f"with the unit {unit!r}")
     zone = call.zone(2)
-    time = call.time(0)
+    time = call.date_or_time(0)
     local = zone.local(time) if zone and unit.upper() != "EPOCH" else time
     return long(f"CAST({_FIELDS[unit.upper()].format(local)} AS BIGINT)")
 
 
 def floor_to(call: Call, unit: str) -> Sql:
     """``FLOOR(timestamp TO unit)``."""
-    return timestamp(periods.floor(call.time(0), periods.unit_period(unit, call.name), function=call.name))
+    return timestamp(periods.floor(call.date_or_time(0), periods.unit_period(unit, call.name), function=call.name))
 
 
 def ceil_to(call: Call, unit: str) -> Sql:
     """``CEIL(timestamp TO unit)``."""
-    return timestamp(periods.ceil(call.time(0), periods.unit_period(unit, call.name), function=call.name))
+    return timestamp(periods.ceil(call.date_or_time(0), periods.unit_period(unit, call.name), function=call.name))
 
 
 def date_trunc(call: Call) -> Sql:
@@ -102,21 +125,28 @@ def date_trunc(call: Call) -> Sql:
     unit = call.constant_text(0).upper()
     if unit not in _DATE_TRUNC:
         raise call.refuse(f"with the unit {call.constant_text(0)!r}")
-    if unit == "MILLISECONDS":
+    if unit in ("MICROSECONDS", "MILLISECONDS"):
         return timestamp(f"date_trunc('millisecond', {call.time(1)})")
-    return timestamp(periods.floor(call.time(1), periods.unit_period(unit, call.name), function=call.name))
+    return timestamp(periods.floor(call.time(1), _period(call, unit), function=call.name))
 
 
 def timestampadd(call: Call) -> Sql:
     """``TIMESTAMPADD(unit, count, timestamp)``."""
-    return timestamp(periods.shift(call.time(2), periods.unit_period(call.unit(0), call.name), call.long(1)))
+    if call.value(1).type == "null":
+        raise call.refuse("of the literal NULL")
+    return timestamp(periods.shift(call.date_or_time(2), _period(call, call.unit(0)), call.integer(1)))
 
 
 def timestampdiff(call: Call) -> Sql:
     """``TIMESTAMPDIFF(unit, start, end)``: whole units between them, negative if the end is before the start."""
     unit = call.unit(0)
-    periods.unit_period(unit, call.name)
-    return long(f"date_sub('{unit.lower()}', {call.time(1)}, {call.time(2)})")
+    start, end = call.date_or_time(1), call.date_or_time(2)
+    count = f"date_sub('{unit.lower()}', {start}, {end})"
+    if periods.unit_period(unit, call.name).total_months:
+        # OBSERVED(Druid 33): a missing time counts as 1970.
+        message = quote_text(f"function '{call.name}' is not supported with NULL and the unit {unit}")
+        count = f"CASE WHEN {start} IS NULL OR {end} IS NULL THEN error({message}) ELSE {count} END"
+    return Sql(count, "long", subtype="INTEGER")
 
 
 def time_in_interval(call: Call) -> Sql:
@@ -135,7 +165,7 @@ def time_in_interval(call: Call) -> Sql:
 
 def millis_to_timestamp(call: Call) -> Sql:
     """``MILLIS_TO_TIMESTAMP(millis)``."""
-    return timestamp(f"make_timestamp_ms({call.long(0)})")
+    return timestamp(f"make_timestamp_ms({call.integer(0)})")
 
 
 def timestamp_to_millis(call: Call) -> Sql:
@@ -158,11 +188,19 @@ def current_date(call: Call) -> Sql:
 def add_interval(time: Sql, interval: Sql, sign: int) -> Sql:
     """``timestamp + INTERVAL ..`` and ``timestamp - INTERVAL ..``."""
     text = interval.constant
+    if time.type == "date":
+        # OBSERVED(Druid 33): the result is a date again, without the hours.
+        raise SqlNotSupported("DATE + INTERVAL is not supported: CAST the date to TIMESTAMP")
     if not isinstance(text, str):
         raise SqlNotSupported("an interval that is not a literal is not supported")
     negative = text.startswith("-")
     times = -sign if negative else sign
     return timestamp(periods.shift(time.text, parse_period(text.removeprefix("-")), str(times)))
+
+
+def _period(call: Call, unit: str) -> Period:
+    long_one = _LONG_UNITS.get(unit)
+    return parse_period(long_one) if long_one is not None else periods.unit_period(unit, call.name)
 
 
 FUNCTIONS: Table = {

@@ -28,6 +28,8 @@ _PERIOD = re.compile(
 )
 _LARGEST_YEAR = 290_000
 """DuckDB's timestamps end shortly after this year, in both directions."""
+_YEAR_0 = -62_167_219_200_000_000
+_YEAR_10000 = 253_402_300_800_000_000
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ def parse_interval(text: str) -> tuple[int, int]:
     (0, 86400000000)
 
     :return: Start and end in microseconds since 1970; the end is not part of the interval.
-    :raises SqlInvalid: The text is not an interval, or the end is before the start.
+    :raises SqlInvalid: The text is not an interval, or the end is before the start. OBSERVED(Druid 27 and 33): also if
+        a bound is outside of the years 0 to 9999; the query fails with status 500.
     """
     parts = text.split("/")
     if len(parts) != 2 or all(part.startswith("P") for part in parts):
@@ -137,6 +140,8 @@ def parse_interval(text: str) -> tuple[int, int]:
         raise _not_an_interval(text)
     if second < first:
         raise SqlInvalid(f"Invalid interval {text!r}: the end must not be before the start")
+    if first < _YEAR_0 or second >= _YEAR_10000:
+        raise SqlInvalid(f"Invalid interval {text!r}: it must lie in the years 0 to 9999; write 0 for an open start")
     return first, second
 
 

@@ -25,25 +25,27 @@ _WRITE = {
 """Maps a run of letters to a strftime code."""
 
 _READ = {
-    "yyyy": ("year", r"\d{4}"), "MM": ("month", r"\d{1,2}"), "M": ("month", r"\d{1,2}"),
+    "yyyy": ("year", r"[+-]?\d{1,9}"), "MM": ("month", r"\d{1,2}"), "M": ("month", r"\d{1,2}"),
     "MMM": ("name", r"[a-zA-Z]{3}"), "dd": ("day", r"\d{1,2}"), "d": ("day", r"\d{1,2}"),
     "HH": ("hour", r"[01]?\d|2[0-3]"), "H": ("hour", r"[01]?\d|2[0-3]"),
     "hh": ("hour12", r"0?[1-9]|1[0-2]"), "h": ("hour12", r"0?[1-9]|1[0-2]"), "a": ("half", r"[aApP][mM]"),
     "mm": ("minute", r"[0-5]?\d"), "m": ("minute", r"[0-5]?\d"),
     "ss": ("second", r"[0-5]?\d"), "s": ("second", r"[0-5]?\d"),
     "S": ("fraction", r"\d{1}"), "SS": ("fraction", r"\d{1,2}"), "SSS": ("fraction", r"\d{1,3}"),
-    "Z": ("zone", r"[+-]\d{2}:?\d{2}"), "ZZ": ("zone", r"[+-]\d{2}:?\d{2}"),
+    "Z": ("zone", r"[+-]\d{2}(?::?\d{2})?|Z"), "ZZ": ("zone", r"[+-]\d{2}(?::?\d{2})?|Z"),
 }  # fmt: skip
-"""Maps a run of letters to its field and regular expression. GUESS: a year has four digits; Joda accepts up to nine."""
+"""Maps a run of letters to its field and regular expression."""
 
-_FIXED_WIDTH = {"month": 2, "day": 2, "hour": 2, "hour12": 2, "minute": 2, "second": 2}
+_FIXED_WIDTH = {"year": 4, "month": 2, "day": 2, "hour": 2, "hour12": 2, "minute": 2, "second": 2}
 
 _ISO = (
-    r"^(?P<year>\d{4})(?:-(?P<month>\d{1,2})(?:-(?P<day>\d{1,2}))?)?"
-    r"(?:[T ](?:(?P<hour>[01]?\d|2[0-3])(?::(?P<minute>[0-5]?\d)"
+    r"^(?P<year>[+-]?\d{1,9})(?:-(?P<month>\d{1,2})(?:-(?P<day>\d{1,2}))?)?"
+    r"(?:[Tt ](?:(?P<hour>[01]?\d|2[0-3])(?::(?P<minute>[0-5]?\d)"
     r"(?::(?P<second>[0-5]?\d)(?:[.,](?P<fraction>\d+))?)?)?)?"
-    r"(?P<zone>Z|[+-]\d{2}(?::?\d{2})?)?)?$"
+    r"(?P<zone>[Zz]|[+-]\d{2}(?::?\d{2})?)?)?$"
 )
+_ODD_ISO = r"^[^Tt ]+[Tt ](\d{1,2}[.,]|\d{1,2}:\d{1,2}[.,]|.*[+-]\d{2}:?\d{2}:?\d)"
+"""Forms of ISO 8601 that Druid reads and the emulator doesn't: fractions of hours and minutes, offsets with seconds."""
 _GROUP = re.compile(r"\?P<(\w+)>")
 _TOKEN = re.compile(r"(?P<quoted>'(?:[^']|'')*')|(?P<run>([A-Za-z])\3*)|(?P<other>[^A-Za-z']+)")
 _MONTHS = "['jan','feb','mar','apr','may','jun','jul','aug','sep','oct','nov','dec']"
@@ -77,6 +79,7 @@ def read(text: str, pattern: str | None, zone: Zone | None, function: str) -> st
     :param pattern: Joda pattern, or None for ISO 8601 with ``T`` or a blank, trailing parts are optional.
     :param zone: Zone of texts without an offset; None for UTC.
     """
+    whole = text
     if pattern is None:
         text = _calendar_date(text)
     expression = _ISO if pattern is None else _pattern_to_regex(pattern, function)
@@ -87,7 +90,7 @@ def read(text: str, pattern: str | None, zone: Zone | None, function: str) -> st
     fields = {name: f"{match}.{name}" for name in names}
 
     parts = [
-        fields.get("year", "'1970'"),
+        _year(fields["year"], function) if "year" in fields else "'1970'",
         "'-'",
         _month(fields),
         "'-'",
@@ -102,6 +105,11 @@ def read(text: str, pattern: str | None, zone: Zone | None, function: str) -> st
         f"left({_or_default(fields, 'fraction', '0')}, 3)",
     ]
     naive = f"TRY_CAST({' || '.join(parts)} AS TIMESTAMP)"
+    if pattern is None:
+        odd = quote_text(f"function '{function}' is not supported with this form of ISO 8601: ")
+        naive = (
+            f"CASE WHEN regexp_matches({whole}, {quote_text(_ODD_ISO)}) THEN error({odd} || {whole}) ELSE {naive} END"
+        )
     local = zone.utc(naive) if zone else naive
     if "zone" not in fields:
         return local
@@ -109,7 +117,7 @@ def read(text: str, pattern: str | None, zone: Zone | None, function: str) -> st
     digits = f"rpad(replace({offset}[2:], ':', ''), 4, '0')"
     minutes = f"(CAST({digits}[1:2] AS INTEGER) * 60 + CAST({digits}[3:4] AS INTEGER))"
     signed = f"to_minutes(CASE WHEN {offset}[1] = '-' THEN -{minutes} ELSE {minutes} END)"
-    return f"CASE WHEN {offset} = '' THEN {local} WHEN {offset} = 'Z' THEN {naive} ELSE {naive} - {signed} END"
+    return f"CASE WHEN {offset} = '' THEN {local} WHEN upper({offset}) = 'Z' THEN {naive} ELSE {naive} - {signed} END"
 
 
 def _calendar_date(text: str) -> str:
@@ -166,6 +174,15 @@ def _tokens(pattern: str) -> Iterator[tuple[str, str]]:
             yield "", match["quoted"][1:-1].replace("''", "'") or "'"
         else:
             yield "", match["other"]
+
+
+def _year(year: str, function: str) -> str:
+    """Fill a year up to four digits; one beyond them, which Druid reads, is refused."""
+    message = quote_text(f"function '{function}' is not supported with the year ")
+    return (
+        f"CASE WHEN regexp_full_match({year}, '-.*|[+]?[0-9]*[1-9][0-9]{{4,}}') THEN error({message} || {year}) "
+        f"WHEN {year} <> '' THEN right('000' || ltrim({year}, '+'), 4) END"
+    )
 
 
 def _month(fields: dict[str, str]) -> str:

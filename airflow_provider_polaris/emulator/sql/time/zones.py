@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
+from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import quote_text
 
 _UTC = frozenset({"UTC", "Etc/UTC", "GMT", "Z", "+00:00"})
@@ -78,7 +78,7 @@ def parse_zone(name: str) -> Zone | None:
     Parse a time zone.
 
     :return: None for UTC.
-    :raises SqlInvalid: The zone doesn't exist.
+    :raises SqlNotSupported: The zone doesn't exist.
 
     >>> parse_zone("UTC"), parse_zone("+05:30").offset_us
     (None, 19800000000)
@@ -90,5 +90,6 @@ def parse_zone(name: str) -> Zone | None:
         offset = (int(match["hours"]) * 60 + int(match["minutes"])) * 60_000_000
         return Zone(name, -offset if match["sign"] == "-" else offset)
     if name not in _names():
-        raise SqlInvalid(f"The datetime zone id {name!r} is not recognised")
+        # OBSERVED(Druid 33): it takes UTC for a zone that it doesn't know.
+        raise SqlNotSupported(f"the time zone {name!r} is not supported: it is not known, and Druid would use UTC")
     return Zone(name, None)

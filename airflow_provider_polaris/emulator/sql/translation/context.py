@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions import aggregates, conditions
+from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregation
 from airflow_provider_polaris.emulator.sql.functions.call import Call
-from airflow_provider_polaris.emulator.sql.translation.parser import only
+from airflow_provider_polaris.emulator.sql.functions.collections import collecting
+from airflow_provider_polaris.emulator.sql.translation.parsing.parser import only
 from airflow_provider_polaris.emulator.sql.translation.scope import TIME_COLUMN, Scope
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import Sql
@@ -26,6 +28,11 @@ class TranslationContext(ABC):
     :param storing: Whether an aggregate is translated to its stored form.
     :param parameters: Value of each ``?``, by its position in the text.
     :param subquery: Translates a SELECT with one column to SQL in parentheses; None if subqueries are not allowed.
+
+    ``each`` has the SQL of one value for columns whose values are translated one by one, ``unnested`` the SQL of group
+    keys that have a row for each value, and ``compared`` the conditions on each multi-value column. ``pinned`` has the
+    multi-value columns that the WHERE clause compares with one value, and ``constants`` and
+    ``compared_before`` are those of the WHERE clause.
     """
 
     def __init__(
@@ -43,9 +50,17 @@ class TranslationContext(ABC):
         self.parameters = parameters or {}
         self.subquery = subquery
         self.uses: set[str] = set()
+        self.reads = 0
         self.ungrouped: dict[str, None] = {}
         self.grouped: frozenset[str] = frozenset()
         self.has_aggregate = False
+        self.each: dict[str, Sql] = {}
+        self.unnested: dict[str, Sql] = {}
+        self.compared: dict[str, set[int]] = {}
+        self.pinned: dict[str, str] = {}
+        self.constants: Mapping[str, str] = {}
+        self.compared_before: Mapping[str, set[int]] = {}
+        self.filters = clause == "WHERE"
         self._inside_aggregate = False
 
     @abstractmethod
@@ -54,15 +69,17 @@ class TranslationContext(ABC):
 
     def call(self, name: str, nodes: Sequence[exp.Expression]) -> Call:
         """Create a call that uses this translator."""
-        return Call(name, nodes, self.translate)
+        return Call(name, nodes, self.translate, filters=self.filters)
 
     def column(self, name: str, qualifier: str | None = None) -> Sql:
         """Translate a column name."""
         field, value = self.scope.find(name, qualifier)
+        check_constant([field.name] if value.text in self.constants else [])
         self.uses.add(field.name)
+        self.reads += 1
         if not self._inside_aggregate:
             self.ungrouped[field.name] = None
-        return value
+        return self.each.get(value.text, value)
 
     def aggregate(self, name: str, arguments: Sequence[exp.Expression], condition: exp.Expression | None) -> Sql:
         """Translate an aggregate call, with the condition of its FILTER clause."""
@@ -79,9 +96,9 @@ class TranslationContext(ABC):
         self.has_aggregate = True
         self._inside_aggregate = True
         try:
-            where = conditions.as_condition(self.translate(condition), "FILTER") if condition is not None else None
+            where = self._filter(condition) if condition is not None else None
             return rewrite(
-                aggregates.Aggregation(
+                Aggregation(
                     name,
                     nodes,
                     self.translate,
@@ -94,6 +111,29 @@ class TranslationContext(ABC):
             )
         finally:
             self._inside_aggregate = False
+
+    def _filter(self, condition: exp.Expression) -> str:
+        # Druid's optimizer combines the conditions of FILTER with those of WHERE.
+        self.filters, self.compared = True, {name: set(groups) for name, groups in self.compared_before.items()}
+        try:
+            return conditions.as_condition(self.translate(condition), "FILTER")
+        finally:
+            self.filters = False
+
+
+def check_constant(names: Iterable[str]) -> None:
+    """
+    Refuse to use multi-value columns that the WHERE clause compares with one value.
+
+    OBSERVED(Druid 33): after ``WHERE tags = 'a'``, the optimizer replaces ``tags`` by 'a' in the rest of the query.
+
+    :raises SqlNotSupported: There is such a column.
+    """
+    for name in names:
+        raise SqlNotSupported(
+            f"multi-value column '{name}' is not supported beside a condition in WHERE that it is one value: "
+            "use MV_CONTAINS"
+        )
 
 
 def check_count(name: str, nodes: Sequence[Any], least: int, most: int) -> None:
@@ -112,6 +152,8 @@ def _distinct(name: str, arguments: Sequence[exp.Expression]) -> tuple[list[exp.
         return list(arguments), False
     only(arguments[0], "expressions")
     inner = arguments[0].expressions
+    if name in collecting.FUNCTIONS:
+        return inner, True
     if name != "COUNT":
         raise SqlNotSupported(f"function '{name}' is not supported with DISTINCT", name)
     if len(inner) != 1:

@@ -9,11 +9,12 @@ from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions import FUNCTIONS
 from airflow_provider_polaris.emulator.sql.functions.conditions import as_condition
-from airflow_provider_polaris.emulator.sql.translation.parser import parse_one
+from airflow_provider_polaris.emulator.sql.translation.parsing.parser import parse_one
 from airflow_provider_polaris.emulator.sql.translation.scope import bare_scope
 from airflow_provider_polaris.emulator.sql.translation.translator import Translator
+from airflow_provider_polaris.emulator.sql.values import java_numbers as java
 from airflow_provider_polaris.emulator.sql.values.types import Column, Expression, SqlInvalid, SqlNotSupported
-from airflow_provider_polaris.emulator.sql.values.values import Sql
+from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, Sql
 
 
 def translate_expression(text: str, columns: Sequence[Column], *, storing: bool) -> Expression:
@@ -48,7 +49,8 @@ def translate_filter(text: str, columns: Sequence[Column]) -> Expression:
     """
     translator = Translator(bare_scope(columns), clause="WHERE")
     _, value = _translate(translator, text)
-    return Expression(as_condition(value, "WHERE"), "boolean", False, frozenset(translator.uses))
+    constants = frozenset(translator.pinned.values())
+    return Expression(as_condition(value, "WHERE"), "boolean", False, frozenset(translator.uses), constants)
 
 
 def _translate(translator: Translator, text: str) -> tuple[exp.Expression, Sql]:
@@ -73,7 +75,13 @@ def _finished(value: Sql, storing: bool) -> Sql:
         return Sql("CAST(NULL AS VARCHAR)", "string")
     if value.type == "date":
         return Sql(value.text, "timestamp")
+    if value.type == MULTI_VALUE and storing:
+        # OBSERVED(Druid 27): stored values are sorted; no value, and NULL alone, are NULL.
+        kept = "CASE WHEN len(__all) > 1 OR __all[1] IS NOT NULL THEN list_sort(__all, 'ASC', 'NULLS FIRST') END"
+        return Sql(f"list_transform([{value.text}], lambda __all: {kept})[1]", MULTI_VALUE)
     if value.type == "boolean" and storing:
         # DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-data-types: BOOLEAN is stored as a long.
         return Sql(f"CAST({value.text} AS BIGINT)", "long")
+    if value.type == "float" and storing:
+        return Sql(java.double_to_float(value.text), "float")
     return value

@@ -8,8 +8,9 @@ from itertools import count
 
 from sqlglot import exp
 
-from airflow_provider_polaris.emulator.sql.translation.parser import only
+from airflow_provider_polaris.emulator.sql.translation.parsing.parser import only
 from airflow_provider_polaris.emulator.sql.translation.scope import Scope
+from airflow_provider_polaris.emulator.sql.values import java_numbers as java
 from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import Sql, quote_name
 
@@ -60,17 +61,19 @@ def unique(names: Sequence[str]) -> list[str]:
     return list(used)
 
 
-def finished(value: Sql) -> Sql:
+def finished(value: Sql, *, outermost: bool) -> Sql:
     """
-    Convert a value to a type that a column can have.
+    Convert a value to a type that a column can have; in the result of the query, to the value that Druid shows.
 
     :raises SqlNotSupported: The value is an interval.
     """
     if value.type == "null":
         return Sql("CAST(NULL AS VARCHAR)", "string")
-    if value.type == "float":
+    if value.type == "float" and outermost:
         # OBSERVED(Druid 33): the digits that a float needs, 0.1 and not 0.10000000149011612.
-        return Sql(f"CAST(CAST({value.text} AS VARCHAR) AS DOUBLE)", "float")
+        return Sql(f"CAST(CAST({java.double_to_float(value.text)} AS VARCHAR) AS DOUBLE)", "float")
+    if value.subtype == "INTEGER" and value.constant is None and outermost:
+        return Sql(java.long_to_int(value.text), "long")
     if value.type == "interval":
         raise SqlNotSupported("INTERVAL as a value is not supported")
     return value

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.conditions import as_condition
-from airflow_provider_polaris.emulator.sql.translation.parser import only
+from airflow_provider_polaris.emulator.sql.translation.parsing.parser import only
 from airflow_provider_polaris.emulator.sql.translation.scope import Field, Scope, Source
 from airflow_provider_polaris.emulator.sql.translation.translator import Translator
+from airflow_provider_polaris.emulator.sql.translation.unnest import unnested
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported, TableRelation, canonical
 from airflow_provider_polaris.emulator.sql.values.values import quote_name
 
@@ -66,9 +67,17 @@ class Relations:
 
         :return: The SQL after ``FROM``, and the visible columns.
         """
-        sql, source = self._relation(first, environment)
+        if isinstance(first, exp.Unnest):
+            sql, source = unnested(first, Scope(), self.make_translator, next(self.aliases))
+        else:
+            sql, source = self._relation(first, environment)
         sources = [source]
         for join in joins:
+            if isinstance(join.this, exp.Unnest):
+                added, source = self._unnest_join(join, Scope(tuple(sources)))
+                sources.append(source)
+                sql += added
+                continue
             only(join, "this", "side", "kind", "on")
             right, source = self._relation(join.this, environment)
             if source.name is not None and any(source.name == other.name for other in sources):
@@ -76,6 +85,16 @@ class Relations:
             sources.append(source)
             sql += self._join(join, right, Scope(tuple(sources)))
         return sql, Scope(tuple(sources))
+
+    def _unnest_join(self, join: exp.Expression, scope: Scope) -> tuple[str, Source]:
+        side, kind = str(join.args.get("side") or ""), str(join.args.get("kind") or "").upper()
+        if side or kind not in ("", "CROSS") or join.args.get("on") is not None:
+            raise SqlNotSupported("UNNEST is not supported here: only after a comma or CROSS JOIN, without ON")
+        only(join, "this", "kind")
+        sql, source = unnested(join.this, scope, self.make_translator, next(self.aliases))
+        if any(source.name == other.name for other in scope.sources if other.name is not None):
+            raise SqlInvalid(f"Duplicate relation name '{source.name}' in FROM clause")
+        return f", {sql}", source
 
     def _join(self, join: exp.Expression, right: str, scope: Scope) -> str:
         condition = join.args.get("on")

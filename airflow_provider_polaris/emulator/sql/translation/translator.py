@@ -8,16 +8,29 @@ constructs reach DuckDB, so a query can't use its table functions, settings or f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from sqlglot import exp
 
+from airflow_provider_polaris.emulator.sql.functions.collections.lists import or_null
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext
+from airflow_provider_polaris.emulator.sql.translation.multi_values import each_value
 from airflow_provider_polaris.emulator.sql.translation.nodes import NODES
-from airflow_provider_polaris.emulator.sql.translation.parser import describe
+from airflow_provider_polaris.emulator.sql.translation.parsing.parser import describe
+from airflow_provider_polaris.emulator.sql.translation.uses import check_nullable
 from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported
-from airflow_provider_polaris.emulator.sql.values.values import Sql
+from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, Sql, quote_text
 
 MAX_LENGTH = 1_000_000
 """Maximum length of a translated expression in characters."""
+
+
+_COMPUTED: dict[str, tuple[type[exp.Expression], ...]] = {
+    "double": (exp.Anonymous, exp.Div, exp.Neg),
+    "timestamp": (exp.Anonymous, exp.Add, exp.Sub),
+}
+"""Nodes that compute a value of a type from others."""
 
 
 class Translator(TranslationContext):
@@ -33,11 +46,57 @@ class Translator(TranslationContext):
         handler = NODES.get(type(node))
         if handler is None:
             raise SqlNotSupported(f"{describe(node)} is not supported")
-        before = dict(self.ungrouped)
-        value = handler(self, node)
+        before, reads = dict(self.ungrouped), self.reads
+        check_nullable(node)
+        value = each_value(self, node, handler)
+        if self.reads == reads and isinstance(node, _COMPUTED.get(value.type, ())):
+            value = _checked(value, node)
         if len(value.text) > MAX_LENGTH:
             # Some translations repeat an argument; nested calls multiply the length.
             raise SqlNotSupported(f"the SQL is not supported: its translation is longer than {MAX_LENGTH} characters")
+        if value.text in self.unnested and not self._inside_aggregate:
+            value = self.unnested[value.text]
         if value.text in self.grouped and not self._inside_aggregate:
             self.ungrouped = before
         return value
+
+    def unnest(self, group: Sequence[Sql], *, is_outermost: bool) -> str:
+        """
+        Set the keys of GROUP BY.
+
+        OBSERVED(Druid 33): a row belongs to the group of each of its values; NULL and no values are one NULL.
+
+        :return: The SQL to append to FROM, which makes a row for each value of the keys that are multi-value strings.
+        """
+        sql = ""
+        for number, key in enumerate((key for key in group if key.type == MULTI_VALUE), 1):
+            if not is_outermost:
+                # Druid moves a condition of the outer query on this column to the rows that are grouped.
+                raise SqlNotSupported("GROUP BY of a multi-value string in a subquery is not supported")
+            sql += f", (SELECT unnest({or_null(key.text)}) AS c1) AS g{number}"
+            self.unnested[key.text] = Sql(f"g{number}.c1", "string")
+        self.grouped = frozenset(self.unnested.get(key.text, key).text for key in group)
+        return sql
+
+    def translate_having(self, node: exp.Expression) -> Sql:
+        """Translate the condition of HAVING; Druid moves one on a multi-value string to the rows that are grouped."""
+        unnested, self.unnested = self.unnested, {}
+        try:
+            return self.translate(node)
+        finally:
+            self.unnested = unnested
+
+
+def _checked(value: Sql, node: exp.Expression) -> Sql:
+    """
+    Refuse an expression of literals whose value Druid's planner can't hold. OBSERVED(Druid 33).
+
+    These are numbers that are not finite, and times before the year 0 or after 9999.
+    """
+    failure = quote_text(f"Expression [{describe(node)}] of literals evaluates to an unsupported value")
+    if value.constant is not None:
+        return value
+    fits = f"isfinite({value.text})" if value.type == "double" else f"year({value.text}) BETWEEN 0 AND 9999"
+    return replace(
+        value, text=f"CASE WHEN {fits} OR ({value.text}) IS NULL THEN {value.text} ELSE error({failure}) END"
+    )

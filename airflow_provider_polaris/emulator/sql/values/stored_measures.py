@@ -2,15 +2,16 @@
 """
 Stored forms of measures that are not numbers: a job writes them, and a later job or query merges them.
 
-All of this is GUESS. Polaris stores sketches, which estimate. Here a sketch is the exact set of values as text, a
-variance its count, mean and sum of squared differences, a longStringPair the time and the string. Merging them gives
-the same result as one pass over the original rows.
+All of this is GUESS. Polaris stores sketches, which estimate. Here a sketch is the exact set of values as text, for
+quantiles all values, a variance its count, mean and sum of squared differences, a longStringPair the time and the
+string. Merging them gives the same result as one pass over the original rows.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
+from airflow_provider_polaris.emulator.sql.values import json_text
 from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES, TEMPORAL, Sql
 
 VarianceKind = Literal["sample", "population", "sample deviation", "population deviation"]
@@ -79,15 +80,17 @@ def show(value: Sql) -> str:
     """
     Build the query output of a column that isn't a number, a text or a time.
 
-    A sketch becomes a text with its number of values, because its bytes would not be readable by a sketch library. A
-    variance and a pair become JSON with their parts. DOCUMENTED names of the pair's parts: ``lhs`` and ``rhs`` in
-    Druid.
+    JSON is written as Druid writes it. A sketch becomes a text with its number of values, because its bytes would not
+    be readable by a sketch library. A variance and a pair become JSON with their parts. DOCUMENTED names of the pair's
+    parts: ``lhs`` and ``rhs`` in Druid.
     """
     text = value.text
-    if value.type in ("HLLSketch", "thetaSketch"):
+    if value.type in ("HLLSketch", "thetaSketch", "quantilesDoublesSketch"):
         shown = f"'{value.type} of ' || len({text}) || ' values (exact)'"
     elif value.type == "variance":
         shown = f"CAST(json_object('count', {text}.n, 'mean', {text}.mean, 'nvariance', {text}.m2) AS VARCHAR)"
+    elif value.type == "json":
+        shown = json_text.canonical(text)
     elif value.type == "longStringPair":
         shown = f"CAST(json_object('lhs', epoch_ms({text}.t), 'rhs', {text}.v) AS VARCHAR)"
     else:

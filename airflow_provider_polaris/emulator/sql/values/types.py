@@ -44,6 +44,7 @@ _SQL_NAMES = {
     "longArray": "BIGINT ARRAY",
     "doubleArray": "DOUBLE ARRAY",
     "floatArray": "FLOAT ARRAY",
+    "multiValueString": "multi-value VARCHAR",
 }
 
 
@@ -97,12 +98,14 @@ class Expression:
     :param data_type: Polaris data type of the value.
     :param is_aggregate: True if it is, or contains, an aggregate.
     :param uses: Names of the columns that it reads.
+    :param constants: Names of the multi-value columns that a filter compares with one value.
     """
 
     sql: str
     data_type: str
     is_aggregate: bool
     uses: frozenset[str]
+    constants: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,9 @@ from airflow_provider_polaris.emulator.sql.values.types import sql_name
 
 NUMERIC = frozenset({"long", "double", "float"})
 TEMPORAL = frozenset({"timestamp", "date"})
+ARRAYS = frozenset({"stringArray", "longArray", "doubleArray", "floatArray"})
+MULTI_VALUE = "multiValueString"
+"""Type of a string with several values, a list in DuckDB. Polaris and its users call this type ``string``, too."""
 SCALAR = NUMERIC | TEMPORAL | {"string", "boolean", "null"}
 
 DUCKDB_TYPES = {
@@ -20,8 +23,15 @@ DUCKDB_TYPES = {
     "double": "DOUBLE",
     "float": "FLOAT",
     "boolean": "BOOLEAN",
+    "json": "JSON",
+    "stringArray": "VARCHAR[]",
+    "longArray": "BIGINT[]",
+    "doubleArray": "DOUBLE[]",
+    "floatArray": "FLOAT[]",
+    MULTI_VALUE: "VARCHAR[]",
     "HLLSketch": "VARCHAR[]",
     "thetaSketch": "VARCHAR[]",
+    "quantilesDoublesSketch": "DOUBLE[]",
     "variance": "STRUCT(n BIGINT, mean DOUBLE, m2 DOUBLE)",
     "longStringPair": "STRUCT(t TIMESTAMP, v VARCHAR)",
 }
@@ -36,11 +46,14 @@ class Sql:
     :param text: SQL that is valid as an operand (with parentheses if needed).
     :param type: Polaris data type, or ``boolean``, ``date``, ``null``, ``interval``.
     :param constant: For literals, the value: str, int, float, bool; for timestamps microseconds since 1970.
+    :param subtype: ``INTEGER`` for a long that a query's result narrows to 32 bits, ``DECIMAL`` for a double that is a
+        decimal number to Druid's planner, ``REAL`` for a long that Druid computes as a double; None for all others.
     """
 
     text: str
     type: str
     constant: str | int | float | bool | None = None
+    subtype: str | None = None
 
 
 def string(text: str) -> Sql:
@@ -91,6 +104,28 @@ def quote_name(name: str) -> str:
 def describe_types(name: str, values: Sequence[Sql]) -> str:
     """Format a call with the types of its arguments, as in Druid's messages: ``UPPER(<BIGINT>)``."""
     return f"{name}({', '.join(f'<{sql_name(value.type)}>' for value in values)})"
+
+
+def common_number(values: Sequence[Sql]) -> tuple[str, str | None]:
+    """
+    Return type and subtype of the result of arithmetic with these values.
+
+    OBSERVED(Druid 33): of a float and a double, the first one counts; a float and a decimal give a double; a text takes
+    the type of the numbers beside it.
+    """
+    kind, subtype = "null", None
+    for value in values:
+        if value.type not in NUMERIC:
+            continue
+        if kind in ("null", "long") and (kind, value.type) != ("long", "long"):
+            kind, subtype = value.type, value.subtype
+        elif value.type == "long":
+            subtype = subtype if kind != "long" or value.subtype == subtype else None
+        elif "DECIMAL" in (subtype, value.subtype) and subtype != value.subtype:
+            kind, subtype = "double", None
+    if kind == "null":
+        return ("double", "DECIMAL") if any(value.type == "string" for value in values) else ("long", "INTEGER")
+    return kind, subtype
 
 
 def common_type(types: Sequence[str]) -> str | None:

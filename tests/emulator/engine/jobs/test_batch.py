@@ -233,6 +233,34 @@ def test_sketch_columns_can_be_rolled_up_again(loaded: Engine) -> None:
     assert loaded.rows("months", 'APPROX_COUNT_DISTINCT_DS_HLL("cities")') == [(4,)]
 
 
+def test_quantiles_of_stored_sketches_are_those_of_the_rows(loaded: Engine) -> None:
+    """A table of a rollup keeps all values, so a further rollup and a query are exact."""
+    sketch = MappingPlan("lengths", 'DS_QUANTILES_SKETCH("session_length")', is_aggregation=True)
+    rollup(loaded, mappings=(ROLLUP[0], sketch))
+    assert loaded.tables.columns("rollup")[1] == Column("lengths", "quantilesDoublesSketch")
+    again = MappingPlan("lengths", 'APPROX_QUANTILE_DS("lengths", 0.5)', is_aggregation=True)
+    loaded.create("months", type="aggregate")
+    month = (MappingPlan("__time", "TIME_FLOOR(\"__time\", 'P1M')"), again)
+    loaded.run(target="months", mode="append", source=TableInput("rollup"), mappings=month)
+    quantiles = ", ".join(f'APPROX_QUANTILE_DS("{{}}", {fraction})' for fraction in (0, 0.5, 1))
+    of_rows = loaded.rows("source", quantiles.format(*["session_length"] * 3))
+    assert of_rows == [(5.0, 9.0, 30.0)]
+    assert loaded.rows("months", quantiles.format(*["lengths"] * 3)) == of_rows
+    assert loaded.rows("rollup", quantiles.format(*["lengths"] * 3)) == of_rows
+
+
+def test_json_is_stored_as_parts_and_as_text(loaded: Engine) -> None:
+    """A job makes JSON and reads it; the column keeps its type."""
+    made = MappingPlan("o", "JSON_OBJECT('city': \"city\", 'length': \"session_length\")")
+    loaded.create("target")
+    loaded.run(target="target", mode="append", source=TableInput("source"), mappings=(COPY[0], made))
+    assert loaded.tables.columns("target")[-1] == Column("o", "json")
+    read = MappingPlan("length", "JSON_VALUE(\"o\", '$.length' RETURNING BIGINT)")
+    loaded.create("read")
+    loaded.run(target="read", mode="append", source=TableInput("target"), mappings=(COPY[0], read))
+    assert loaded.rows("read", 'SUM("length")') == loaded.rows("source", 'SUM("session_length")')
+
+
 def count_again() -> MappingPlan:
     return MappingPlan("cities", 'APPROX_COUNT_DISTINCT_DS_HLL("cities")', is_aggregation=True)
 

@@ -206,7 +206,7 @@ def test_aggregate_stored_has_the_type_of_a_measure(expression, data_type):
             SqlNotSupported,
             "WINDOW in 'COUNT(*) OVER (PARTITION BY \"city\")' is not supported",
         ),
-        ("STRING_AGG(\"city\", ',')", SqlNotSupported, "function 'STRING_AGG' is not supported"),
+        ("STRING_AGG(\"city\", ',')", SqlNotSupported, "function 'STRING_AGG' is not supported as a measure"),
         ('LATEST("city", 0)', SqlInvalid, "function 'LATEST' needs a positive number of bytes, not 0"),
     ],
 )
@@ -219,3 +219,28 @@ def test_earliest_without_time_column_is_refused(refusal):
     """EARLIEST goes by __time; a relation without it has no earliest row."""
     message = refusal('EARLIEST("city")', SqlInvalid, storing=True, city="string")
     assert message == "Column '__time' not found in any table; known are 'city'"
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected", "of_nothing"),
+    [('BIT_AND("n")', 0, None), ('BIT_OR("n")', 62, None), ('BIT_XOR("n")', 54, None)],
+)
+def test_bitwise_aggregates(aggregate, expression, expected, of_nothing):
+    """NULL doesn't count. OBSERVED(Druid 33): no rows give NULL."""
+    assert aggregate(expression, TYPES, ROWS) == expected
+    assert aggregate(expression, TYPES, []) is of_nothing
+
+
+@pytest.mark.parametrize(
+    ("argument", "storing", "error", "message"),
+    [
+        ('"n"', True, SqlNotSupported, "function 'BIT_OR' is not supported as a measure"),
+        ('CAST("city" AS BIGINT)', False, SqlNotSupported, "function 'BIT_OR' is not supported over a CAST"),
+        ('"d"', False, SqlInvalid, "Cannot apply 'BIT_OR' to arguments of type 'BIT_OR(<DOUBLE>)'"),
+        ('"__time"', False, SqlInvalid, "Cannot apply 'BIT_OR' to arguments of type 'BIT_OR(<TIMESTAMP>)'"),
+        ('"n" > 0', False, SqlInvalid, "Cannot apply 'BIT_OR' to arguments of type 'BIT_OR(<BOOLEAN>)'"),
+    ],
+)
+def test_bitwise_aggregates_that_are_refused(refusal, argument, storing, error, message):
+    """OBSERVED(Druid 33) for the last three."""
+    assert refusal(f"BIT_OR({argument})", error, storing=storing, **TYPES) == message

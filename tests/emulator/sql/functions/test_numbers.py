@@ -44,24 +44,24 @@ from airflow_provider_polaris.emulator.sql import SqlInvalid, SqlNotSupported
         ("ROUND(1250, -2)", 1300),
         ("TRUNCATE(-2.79)", -2.0),
         ("TRUNCATE(2.789, 2)", 2.78),
-        ("TRUNCATE(1299, -2)", 1200),
+        ('TRUNCATE("n" + 1292, -2)', 1200),
         ("POWER(2, 10)", 1024.0),
         ("SQRT(16)", 4.0),
         ("EXP(0)", 1.0),
         ("LN(1)", 0.0),
-        ("LN(0)", -math.inf),
+        ('LN("n" - 7)', -math.inf),
         ("LOG10(1000)", 3.0),
         ("SIN(0) + COS(0) + TAN(0)", 1.0),
         ("ATAN2(1, 1) * 4 = PI", True),
-        ("DEGREES(PI())", 180.0),
+        ("DEGREES(PI)", 180.0),
         ("BITWISE_AND(12, 10)", 8),
         ("BITWISE_OR(12, 10)", 14),
         ("BITWISE_XOR(12, 10)", 6),
         ("BITWISE_COMPLEMENT(0)", -1),
         ("BITWISE_SHIFT_LEFT(1, 4)", 16),
         ("BITWISE_SHIFT_RIGHT(-8, 1)", -4),
-        ("GREATEST(1, 2.5, NULL)", 2.5),
-        ("LEAST('b', 'a')", "a"),
+        ("GREATEST(1, 2.5)", 2.5),
+        ("LEAST('b', CAST(\"n\" AS VARCHAR))", "7"),
         ("9223372036854775807", 2**63 - 1),
         ("-9223372036854775808", -(2**63)),
         ("1e3", 1000.0),
@@ -76,7 +76,7 @@ def test_arithmetic_value(evaluate, expression, expected):
 
 def test_square_root_of_negative_is_nan(evaluate):
     """Java has no exception for it, so neither has the emulator."""
-    assert math.isnan(evaluate("SQRT(-1)"))
+    assert math.isnan(evaluate('SQRT("n")', n=-1))
 
 
 @pytest.mark.parametrize("expression", ['1 / "n"', 'MOD(1, "n")', "1 / 0", 'DIV(1, "n")'])
@@ -97,11 +97,6 @@ def test_division_by_zero_in_a_branch_not_taken_does_not_fail(evaluate):
         ("CAST('12' AS BIGINT)", 12),
         ("CAST('+12' AS BIGINT)", 12),
         ("CAST('1.9' AS BIGINT)", 1),
-        ("CAST('abc' AS BIGINT)", None),
-        ("CAST(' 12' AS BIGINT)", None),
-        ("CAST('0x10' AS BIGINT)", None),
-        ("CAST('1_000' AS BIGINT)", None),
-        ("CAST('' AS DOUBLE)", None),
         ("CAST('-1.5e2' AS DOUBLE)", -150.0),
         ("CAST(2.9 AS BIGINT)", 2),
         ("CAST(-2.9 AS INTEGER)", -2),
@@ -112,7 +107,7 @@ def test_division_by_zero_in_a_branch_not_taken_does_not_fail(evaluate):
         ("CAST(DATE '2024-06-05' AS VARCHAR)", "2024-06-05"),
         ("CAST(TIMESTAMP '1970-01-01 00:00:01' AS BIGINT)", 1000),
         ("CAST(CAST(1000 AS TIMESTAMP) AS BIGINT)", 1000),
-        ("CAST(TRUE AS BIGINT)", 1),
+        ("CAST(TRUE AS VARCHAR)", "1"),
         ("CAST(NULL AS BIGINT)", None),
         ("CAST(1.23 AS DECIMAL(10, 1))", 1.23),
     ],
@@ -122,14 +117,6 @@ def test_cast_value(evaluate, expression, expected):
     value = evaluate(expression)
     assert value == expected
     assert type(value) is type(expected)
-
-
-def test_cast_of_a_large_double_to_text_fails(evaluate):
-    """Java writes 1.0E7; a text with other digits would be a wrong value, so there is none."""
-    with pytest.raises(
-        duckdb.Error, match=r"CAST of a number below 0\.001, or of 10000000 or more, to VARCHAR is not supported"
-    ):
-        evaluate('CAST("d" AS VARCHAR)', d=1e7)
 
 
 @pytest.mark.parametrize(
@@ -173,12 +160,15 @@ def test_conditions_value(evaluate, expression, expected):
 @pytest.mark.parametrize(
     ("expression", "error", "message"),
     [
-        ("'5' = \"n\"", SqlNotSupported, "function '=' is not supported with text and a number: CAST one of them"),
         (
             "\"n\" + 'x'",
             SqlNotSupported,
-            "function '+' is not supported with text where a number is expected: CAST it",
+            "CAST to BIGINT is not supported for the literal 'x': no number",
         ),
+        ("CAST('' AS DOUBLE)", SqlNotSupported, "CAST to DOUBLE is not supported for the literal '': no number"),
+        ("CAST(TRUE AS BIGINT)", SqlNotSupported, "CAST from BOOLEAN to BIGINT is not supported"),
+        ("GREATEST(1, NULL)", SqlNotSupported, "function 'GREATEST' is not supported of the literal NULL"),
+        ("PI()", SqlNotSupported, "function 'PI' is not supported"),
         (
             "\"n\" > TIMESTAMP '2024-06-05 00:00:00'",
             SqlInvalid,
@@ -189,7 +179,6 @@ def test_conditions_value(evaluate, expression, expected):
             SqlInvalid,
             "Cannot apply 'CASE' to arguments of type 'CASE(<BIGINT>, <BIGINT>)'",
         ),
-        ("MOD(1.5, 2)", SqlNotSupported, "function 'MOD' is not supported with numbers that are not whole"),
         (
             'ROUND(1.5, "n")',
             SqlNotSupported,
@@ -198,7 +187,6 @@ def test_conditions_value(evaluate, expression, expected):
         ("99999999999999999999", SqlInvalid, "Numeric literal '99999999999999999999' out of range"),
         ("1e999", SqlInvalid, "Numeric literal '1e999' out of range"),
         ('CAST("n" AS VARBINARY)', SqlNotSupported, "CAST to VARBINARY is not supported"),
-        ("CAST(TRUE AS VARCHAR)", SqlNotSupported, "CAST from BOOLEAN to VARCHAR is not supported"),
         ('"n" IN ()', SqlInvalid, "IN needs at least one value"),
     ],
 )

@@ -66,15 +66,22 @@ def test_string_functions_value(evaluate, expression, expected):
 @pytest.mark.parametrize(
     ("expression", "error", "message"),
     [
-        ('SUBSTRING("x", 0)', SqlNotSupported, "function 'SUBSTRING' is not supported with a start of 0"),
-        ('LEFT("x", -1)', SqlNotSupported, "function 'LEFT' is not supported with the number -1"),
-        ("LPAD(\"x\", 5, '')", SqlNotSupported, "function 'LPAD' is not supported with an empty padding"),
+        ('SUBSTRING("x", 0)', SqlInvalid, "Function 'SUBSTRING' needs a start of at least 1, not 0"),
+        ('SUBSTRING("x", 1, 0)', SqlNotSupported, "function 'SUBSTRING' is not supported with a length of 0"),
+        ("SUBSTRING('abc', 1)", SqlNotSupported, "function 'SUBSTRING' is not supported of a string literal"),
+        ('LEFT("x", -1)', SqlInvalid, "Function 'LEFT' needs a number of at least 0, not -1"),
+        ('LEFT("x", 1.5)', SqlInvalid, "Cannot apply 'LEFT' to arguments of type 'LEFT(<VARCHAR>, <DOUBLE>)'"),
+        ('LEFT("x", NULL)', SqlInvalid, "Illegal use of 'NULL' as argument 2 of 'LEFT'"),
         (
-            "\"x\" LIKE 'a' ESCAPE 'ab'",
-            SqlNotSupported,
-            "function 'LIKE' is not supported unless ESCAPE is one character",
+            "LPAD(5, 5, 'x')",
+            SqlInvalid,
+            "Cannot apply 'LPAD' to arguments of type 'LPAD(<BIGINT>, <BIGINT>, <VARCHAR>)'",
         ),
-        ("UPPER(TRUE)", SqlInvalid, "Cannot apply 'UPPER' to arguments of type 'UPPER(<BOOLEAN>)'"),
+        ("REPEAT('a', 0)", SqlInvalid, "REPEAT('a', 0) is NULL, which Druid's planner does not allow for literals"),
+        ('REPEAT("x")', SqlInvalid, "Invalid number of arguments to function 'REPEAT': expected 2, got 1"),
+        ("\"x\" LIKE 'a' ESCAPE 'ab'", SqlInvalid, "Function 'LIKE' needs one character after ESCAPE"),
+        ('"x" LIKE "x"', SqlNotSupported, "function 'LIKE' is not supported unless argument 2 is a string literal"),
+        ('CONCAT("x", TRUE)', SqlNotSupported, "function 'CONCAT' is not supported for times and booleans: CAST them"),
         ("UPPER()", SqlInvalid, "Invalid number of arguments to function 'UPPER': expected 1, got 0"),
         ('LPAD("x")', SqlInvalid, "Invalid number of arguments to function 'LPAD': expected 2 to 3, got 1"),
     ],
@@ -88,7 +95,7 @@ def test_substring_start_below_one_in_data_fails(evaluate):
     """A start that only the data knows is checked when it is computed."""
     import duckdb
 
-    with pytest.raises(duckdb.Error, match="function 'SUBSTRING' is not supported with a start below 1"):
+    with pytest.raises(duckdb.Error, match="Function 'SUBSTRING' needs a start of at least 1"):
         evaluate('SUBSTRING("x", "n")', x="abc", n=0)
 
 

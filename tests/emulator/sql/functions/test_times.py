@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import duckdb
 import pytest
 
 from airflow_provider_polaris.emulator.sql import SqlInvalid, SqlNotSupported
@@ -50,7 +51,6 @@ def test_time_floor_period_gives_start_of_bucket(evaluate, period, start):
     ("period", "start"),
     [
         ("PT1H", "1969-12-31 23:00:00"),
-        ("PT6H", "1969-12-31 18:00:00"),
         ("P1D", "1969-12-31 00:00:00"),
         ("P1W", "1969-12-29 00:00:00"),
         ("P3M", "1969-10-01 00:00:00"),
@@ -60,6 +60,14 @@ def test_time_floor_period_gives_start_of_bucket(evaluate, period, start):
 def test_time_floor_before_1970_rounds_down(evaluate, period, start):
     """Down is towards the past, also for instants that count negative."""
     assert evaluate(f"TIME_FLOOR(\"__time\", '{period}')", __time=BEFORE_1970) == moment(start)
+
+
+@pytest.mark.parametrize("function", ["TIME_FLOOR", "TIME_CEIL"])
+def test_several_hours_before_1970_are_refused(evaluate, function):
+    """OBSERVED(Druid 33): it rounds some of these times down and others up."""
+    message = f"function '{function}' is not supported with the period 'PT6H' before its origin"
+    with pytest.raises(duckdb.Error, match=message):
+        evaluate(f"{function}(\"__time\", 'PT6H')", __time=BEFORE_1970)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +173,8 @@ def test_time_functions_that_give_a_time(evaluate, expression, expected):
         ('EXTRACT(WEEK FROM "__time")', 23),
         ('EXTRACT(QUARTER FROM "__time")', 2),
         ("EXTRACT(YEAR FROM TIMESTAMP '2024-12-31 00:00:00')", 2024),
-        ("TIME_EXTRACT(TIMESTAMP '2024-12-31 00:00:00', 'ISOYEAR')", 2025),
+        # OBSERVED(Druid 33), though the week of that day belongs to 2025
+        ("TIME_EXTRACT(TIMESTAMP '2024-12-31 00:00:00', 'ISOYEAR')", 2024),
         ("TIMESTAMPDIFF(DAY, TIMESTAMP '2024-02-28 12:00:00', TIMESTAMP '2024-03-01 11:59:59')", 1),
         ("TIMESTAMPDIFF(HOUR, \"__time\", TIMESTAMP '2024-06-05 10:47:32')", -2),
         ("TIMESTAMPDIFF(MONTH, TIMESTAMP '2024-01-31 00:00:00', TIMESTAMP '2024-02-29 00:00:00')", 1),
@@ -192,7 +201,7 @@ def test_time_functions_that_give_a_number(evaluate, expression, expected):
         ("2024/2025", True),
         ("2024-06/P1M", True),
         ("0/5000-01-01T00:00:00.000Z", True),
-        ("-1000-01-01T00:00:00.000Z/5000-01-01T00:00:00.000Z", True),
+        ("0000-01-01T00:00:00.000Z/9999-12-31T23:59:59.999Z", True),
         ("2024-06-05/2024-06-05", False),
     ],
 )
@@ -297,8 +306,8 @@ def test_current_timestamp_is_one_instant_in_milliseconds(evaluate):
         ),
         (
             "TIME_FLOOR(\"__time\", 'P1D', NULL, 'Mars/Olympus')",
-            SqlInvalid,
-            "The datetime zone id 'Mars/Olympus' is not recognised",
+            SqlNotSupported,
+            "the time zone 'Mars/Olympus' is not supported: it is not known, and Druid would use UTC",
         ),
         (
             "TIME_IN_INTERVAL(\"__time\", '2024-06-06/2024-06-05')",
@@ -319,9 +328,9 @@ def test_current_timestamp_is_one_instant_in_milliseconds(evaluate):
             "Illegal TIMESTAMP constant 'yesterday': 'YYYY-MM-DD HH:MM:SS' or ISO 8601 is expected",
         ),
         (
-            'EXTRACT(MILLENNIUM FROM "__time")',
+            'EXTRACT(MICROSECOND FROM "__time")',
             SqlNotSupported,
-            "function 'EXTRACT' is not supported with the unit 'MILLENNIUM'",
+            "function 'EXTRACT' is not supported with the unit 'MICROSECOND'",
         ),
         (
             'FLOOR("__time" TO CENTURY)',

@@ -7,7 +7,7 @@ import pytest
 
 from airflow_provider_polaris.emulator.sql import SqlInvalid, SqlNotSupported, translate_filter, translate_query
 from airflow_provider_polaris.emulator.sql.translation.output_columns import unique
-from airflow_provider_polaris.emulator.sql.translation.parser import MAX_LENGTH, MAX_TOKENS
+from airflow_provider_polaris.emulator.sql.translation.parsing.parser import MAX_LENGTH, MAX_TOKENS
 
 DEEP = 5000
 NESTED = "the SQL is nested too deeply"

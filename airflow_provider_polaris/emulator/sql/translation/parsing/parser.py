@@ -18,6 +18,7 @@ from sqlglot import TokenType, exp
 from sqlglot.dialects.druid import Druid
 from sqlglot.errors import SqlglotError
 
+from airflow_provider_polaris.emulator.sql.translation.parsing.tokens import check_parentheses, check_tokens
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
 
 _SPECIAL_FORMS = ("CAST", "EXTRACT", "TRIM", "SUBSTRING", "CEIL", "FLOOR")
@@ -29,7 +30,9 @@ LITERAL = "literal"
 #: Source: https://druid.apache.org/docs/latest/querying/sql-operators
 _OPERATORS = frozenset({"||", ">=", "<=", "<>", "!=", "=>"})
 #: Words of other databases that sqlglot reads as operators.
-_FOREIGN_WORDS = frozenset({"DIV", "ISNULL", "NOTNULL", "ILIKE", "RLIKE", "REGEXP", "GLOB", "XOR", "OVERLAPS"})
+_FOREIGN_WORDS = frozenset(
+    {"DIV", "ISNULL", "NOTNULL", "ILIKE", "RLIKE", "REGEXP", "GLOB", "XOR", "OVERLAPS", "UNKNOWN"}
+)
 #: Words of the SQL types that a CAST takes, by sqlglot's name of the type. sqlglot reads more words for each, such as
 #: ``STRING`` and ``LONG``, which are native types of Druid and no SQL types.
 #: Source: https://druid.apache.org/docs/latest/querying/sql-data-types#standard-types; the second word of a type is
@@ -76,11 +79,41 @@ def _parse_position(parser: Any) -> exp.Expression:
 
 
 def _parse_json_value(parser: Any) -> exp.Expression:
-    """Parse ``JSON_VALUE(value, path [RETURNING type])``, so that the function is named where it is not supported."""
-    arguments = parser._parse_csv(parser._parse_assignment)
+    """
+    Parse ``JSON_VALUE(value, path [RETURNING type] [NULL ON EMPTY] [NULL ON ERROR])``; the type is a third argument.
+
+    OBSERVED(Druid 33): other words in front of ON are refused, and so is a third argument.
+    """
+    arguments = parser._parse_csv(parser._parse_bitwise)
+    if len(arguments) != 2:
+        parser.raise_error("Expected two arguments in JSON_VALUE")
     if parser._match_text_seq("RETURNING"):
-        arguments.append(exp.Literal.string(parser._parse_types().sql()))
+        first = parser._index
+        parser._parse_types()
+        parser._match_text_seq("ARRAY")
+        written = " ".join(token.text.upper() for token in parser._tokens[first : parser._index])
+        arguments.append(exp.Literal.string(written))
+    for clause in ("EMPTY", "ERROR"):
+        parser._match_text_seq("NULL", "ON", clause)
+    if parser._curr is not None and parser._curr.token_type != TokenType.R_PAREN:
+        raise SqlInvalid("JSON_VALUE takes no other words in front of ON EMPTY and ON ERROR than NULL")
     return exp.Anonymous(this="JSON_VALUE", expressions=arguments)
+
+
+def _parse_json_object(parser: Any) -> exp.Expression:
+    """Parse ``JSON_OBJECT('a': 1, KEY 'b' VALUE 2)``; keys and values are the arguments in turn."""
+    arguments = []
+    while parser._curr is not None and parser._curr.token_type != TokenType.R_PAREN:
+        parser._match_text_seq("KEY")
+        arguments.append(parser._parse_bitwise())
+        if not (parser._match(TokenType.COLON) or parser._match_text_seq("VALUE") or parser._match(TokenType.COMMA)):
+            parser.raise_error("Expected ':' in JSON_OBJECT")
+        arguments.append(parser._parse_assignment())
+        if parser._match_text_seq("NULL", "ON", "NULL") or parser._match_text_seq("ABSENT", "ON", "NULL"):
+            raise SqlNotSupported("function 'JSON_OBJECT' is not supported with ON NULL", "JSON_OBJECT")
+        if not parser._match(TokenType.COMMA):
+            break
+    return exp.Anonymous(this="JSON_OBJECT", expressions=arguments)
 
 
 def _parse_cast(parser: Any) -> exp.Expression:
@@ -99,6 +132,22 @@ def _parse_time_literal(_parser: Any, this: exp.Expression, target: exp.DataType
     """Parse ``TIMESTAMP '...'`` or ``DATE '...'``, which take one form only; a CAST takes ISO 8601 too."""
     node = exp.Cast(this=this, to=target)
     node.meta[LITERAL] = True
+    return node
+
+
+def _parse_extract(parser: Any) -> exp.Expression:
+    """Parse ``EXTRACT(unit FROM time)``; sqlglot also reads a comma there."""
+    if parser._next is None or parser._next.token_type != TokenType.FROM:
+        parser.raise_error("Expected FROM after the unit")
+    node: exp.Expression = DruidParser.FUNCTION_PARSERS["EXTRACT"](parser)
+    return node
+
+
+def _parse_plus(parser: Any) -> exp.Expression:
+    """Parse ``+1``. OBSERVED(Druid 33): before anything else than a literal, the plus sign fails."""
+    node: exp.Expression = parser._parse_unary()
+    if not isinstance(node, exp.Literal) or node.is_string:
+        raise SqlInvalid("'+' before an expression is not allowed in Druid SQL")
     return node
 
 
@@ -135,8 +184,10 @@ class PolarisSql(Druid):
         FUNCTION_PARSERS: ClassVar[Any] = {
             **{name: DruidParser.FUNCTION_PARSERS[name] for name in _SPECIAL_FORMS},
             "CAST": _parse_cast,
+            "EXTRACT": _parse_extract,
             "POSITION": _parse_position,
             "JSON_VALUE": _parse_json_value,
+            "JSON_OBJECT": _parse_json_object,
         }
         TYPE_LITERAL_PARSERS: ClassVar[Any] = {
             exp.DataType.Type.TIMESTAMP: _parse_time_literal,
@@ -145,6 +196,7 @@ class PolarisSql(Druid):
         PLACEHOLDER_PARSERS: ClassVar[Any] = {TokenType.PLACEHOLDER: _parse_placeholder}
         # The only operator after a column in Druid is the dot; the others (::, ->, ?) belong to other databases.
         COLUMN_OPERATORS: ClassVar[Any] = {TokenType.DOT: DruidParser.COLUMN_OPERATORS[TokenType.DOT]}
+        UNARY_PARSERS: ClassVar[Any] = {**DruidParser.UNARY_PARSERS, TokenType.PLUS: _parse_plus}
         NO_PAREN_FUNCTION_PARSERS: ClassVar[Any] = {"CASE": DruidParser.NO_PAREN_FUNCTION_PARSERS["CASE"]}
 
 
@@ -153,6 +205,7 @@ def parse_one(text: str) -> exp.Expression:
     Parse one expression or one query.
 
     :raises SqlInvalid: The text can't be parsed, is empty, or has more than one statement.
+    :raises SqlNotSupported: The text has a form that is valid in Druid, which the parser would skip.
     """
     if len(text) > MAX_LENGTH:
         raise SqlInvalid(f"the SQL has {len(text)} characters, more than the {MAX_LENGTH} that are read")
@@ -163,11 +216,13 @@ def parse_one(text: str) -> exp.Expression:
         tokens = dialect.tokenize(text)
         if len(tokens) > MAX_TOKENS:
             raise SqlInvalid(f"the SQL has {len(tokens)} words and signs, more than the {MAX_TOKENS} that are read")
+        check_tokens(tokens, text)
         nodes: list[Any] = [node for node in dialect.parser().parse(tokens, text) if node is not None]
     except RecursionError:
         raise SqlInvalid("the SQL is nested too deeply") from None
     except SqlglotError as error:
         raise SqlInvalid(f"{_excerpt(text, error)} does not parse: {_reason(error)}") from None
+    check_parentheses(tokens)
     if not nodes:
         raise SqlInvalid("the SQL is empty")
     if len(nodes) > 1:

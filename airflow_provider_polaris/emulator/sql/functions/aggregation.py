@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The arguments and the clauses of an aggregate call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlglot import exp
+
+from airflow_provider_polaris.emulator.sql.functions.call import Call
+from airflow_provider_polaris.emulator.sql.values.values import Sql
+
+
+class Aggregation(Call):
+    """
+    A call of an aggregate function.
+
+    :param condition: DuckDB SQL of its ``FILTER (WHERE ...)``, or None.
+    :param storing: True for a job's measure, False for a query.
+    :param is_star: ``COUNT(*)``.
+    :param is_distinct: ``COUNT(DISTINCT x)``.
+    :param time_column: Returns the SQL of ``__time``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        nodes: Sequence[exp.Expression],
+        translate: Callable[[exp.Expression], Sql],
+        *,
+        condition: str | None,
+        storing: bool,
+        is_star: bool,
+        is_distinct: bool,
+        time_column: Callable[[], str],
+    ) -> None:
+        super().__init__(name, nodes, translate)
+        self.condition = condition
+        self.storing = storing
+        self.is_star = is_star
+        self.is_distinct = is_distinct
+        self.time_column = time_column
+
+    def over(self, aggregate: str, *conditions: str) -> str:
+        """Append the FILTER clause with the call's own condition and further conditions."""
+        every = [*([self.condition] if self.condition else []), *conditions]
+        return f"{aggregate} FILTER (WHERE {' AND '.join(every)})" if every else aggregate

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Aggregates that collect the values of rows: ARRAY_AGG, ARRAY_CONCAT_AGG, STRING_AGG and LISTAGG.
+
+DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-aggregations: the order of the values is that in which the
+rows are processed; the emulator uses the order of time. The query fails if the values have more than 1,024 bytes, or
+more than the optional last argument. OBSERVED(Druid 33): with DISTINCT the values are sorted, NULL first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregation
+from airflow_provider_polaris.emulator.sql.functions.casts import cast
+from airflow_provider_polaris.emulator.sql.functions.collections import lists
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name
+from airflow_provider_polaris.emulator.sql.values.values import Sql, quote_text, string
+
+_DEFAULT_BYTES, _LEAST_BYTES = 1024, 10
+"""OBSERVED(Druid 33): the default and the smallest limit."""
+
+
+def array_agg(call: Aggregation) -> Sql:
+    """``ARRAY_AGG([DISTINCT] value[, bytes])``: all values, NULL included; NULL for no rows."""
+    value = call.value(0)
+    if value.type not in lists.ARRAYS:
+        raise call.refuse(f"for {sql_name(value.type)}")
+    return lists.array_of(value.type, _limited(call, _collected(call, value.text), value.type, 1))
+
+
+def array_concat_agg(call: Aggregation) -> Sql:
+    """``ARRAY_CONCAT_AGG([DISTINCT] array[, bytes])``: the elements of all arrays; NULL if all arrays are NULL."""
+    array = call.value(0)
+    if array.type not in lists.ELEMENTS:
+        if array.type in ("null", "floatArray"):
+            raise call.refuse(f"for {sql_name(array.type)}")
+        raise call.invalid()
+    element = lists.ELEMENTS[array.type]
+    items = f"flatten({_collected(call, array.text, f'{array.text} IS NOT NULL', distinct=False)})"
+    if call.is_distinct:
+        # list_distinct drops NULL.
+        values = f"list_sort(list_distinct({items}))"
+        items = f"CASE WHEN {lists.has(items, 'NULL')} THEN list_concat([NULL], {values}) ELSE {values} END"
+    return lists.array_of(element, _limited(call, items, element, 1))
+
+
+def string_agg(call: Aggregation) -> Sql:
+    """``STRING_AGG([DISTINCT] value, separator[, bytes])``: the text of all values that are not NULL."""
+    value = call.value(0)
+    if value.type not in ("string", "long", "double"):
+        raise call.refuse(f"for {sql_name(value.type)}")
+    separator = quote_text(call.constant_text(1))
+    items = _collected(call, value.text, f"{value.text} IS NOT NULL")
+    if value.type != "string":
+        text = cast(Sql("__collected", value.type), "string").text
+        items = f"list_transform({items}, lambda __collected: {text})"
+    return string(f"array_to_string({_limited(call, items, 'string', 2)}, {separator})")
+
+
+def _collected(call: Aggregation, value: str, *conditions: str, distinct: bool | None = None) -> str:
+    """Build the list of the values."""
+    if call.storing:
+        # OBSERVED(Druid 27): a task with ARRAY_AGG fails.
+        raise call.refuse("as a measure")
+    if call.is_distinct and distinct is None:
+        return f"list_sort({call.over(f'list(DISTINCT {value})', *conditions)}, 'ASC', 'NULLS FIRST')"
+    order = ""
+    with suppress(SqlInvalid):  # a subquery or a join has no __time, or several
+        order = f" ORDER BY {call.time_column()}"
+    return call.over(f"list({value}{order})", *conditions)
+
+
+def _limited(call: Aggregation, items: str, element: str, position: int) -> str:
+    """
+    Let the query fail if the values have too many bytes.
+
+    OBSERVED(Druid 33): an array has 5 bytes, each value 1, each number further 8, each text 4 and its UTF-8.
+    """
+    limit = call.constant_long(position) if len(call) > position else _DEFAULT_BYTES
+    if limit < _LEAST_BYTES:
+        raise SqlInvalid(f"function '{call.name}' needs a maximum of {_LEAST_BYTES} bytes or more, not {limit}")
+    content = "4 + strlen(__counted)" if element == "string" else "8"
+    sizes = f"list_transform({items}, lambda __counted: CASE WHEN __counted IS NULL THEN 1 ELSE 1 + {content} END)"
+    size = f"(5 + coalesce(list_sum({sizes}), 0))"
+    message = f"concat('Exceeded memory usage when aggregating, size [', {size}, '] is larger than max [{limit}]')"
+    return f"CASE WHEN {size} > {limit} THEN error({message}) ELSE {items} END"
+
+
+FUNCTIONS: dict[str, tuple[Callable[[Aggregation], Sql], int, int]] = {
+    "ARRAY_AGG": (array_agg, 1, 2),
+    "ARRAY_CONCAT_AGG": (array_concat_agg, 1, 2),
+    "STRING_AGG": (string_agg, 2, 3),
+    "LISTAGG": (string_agg, 2, 3),
+}

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Comparisons, GREATEST and LEAST, with Java's order of text and doubles.
+
+DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-operators. OBSERVED(Druid 33): text is ordered by UTF-16
+units, in which a character beyond U+FFFF comes before U+E000; -0.0 is less than 0.0, though both are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
+from airflow_provider_polaris.emulator.sql.functions.casts import cast
+from airflow_provider_polaris.emulator.sql.values import java_numbers as java
+from airflow_provider_polaris.emulator.sql.values.types import sql_name
+from airflow_provider_polaris.emulator.sql.values.values import (
+    ARRAYS,
+    SCALAR,
+    TEMPORAL,
+    Sql,
+    boolean,
+    describe_types,
+    long,
+    string,
+)
+
+_ORDERS = ("<", "<=", ">", ">=")
+
+
+def compare(operator: str) -> Rewrite:
+    """Build the rewrite of ``=``, ``<>``, ``<``, ``IS DISTINCT FROM`` and so on."""
+
+    def rewrite(call: Call) -> Sql:
+        (left, right), kind = call.comparable(0, 1)
+        if kind in ARRAYS and operator in _ORDERS:
+            # OBSERVED(Druid 33): NULL elements are equal to each other, as in DuckDB, but the smallest, unlike there.
+            raise call.refuse(f"for {sql_name(kind)}")
+        if kind not in SCALAR | ARRAYS:
+            raise call.invalid()
+        if operator in _ORDERS:
+            return boolean(_ordered(left, operator, right, kind))
+        return boolean(f"({left.text} {operator} {right.text})")
+
+    return rewrite
+
+
+def between(call: Call) -> Sql:
+    """``a BETWEEN low AND high``, bounds included."""
+    (value, low, high), kind = call.comparable(0, 1, 2)
+    if kind in ARRAYS:
+        raise call.refuse(f"for {sql_name(kind)}")
+    if kind in ("string", "double", "float"):
+        return boolean(f"({_ordered(value, '>=', low, kind)} AND {_ordered(value, '<=', high, kind)})")
+    return boolean(f"({value.text} BETWEEN {low.text} AND {high.text})")
+
+
+def in_list(call: Call) -> Sql:
+    """``a IN (b, ...)``."""
+    (value, *others), kind = call.comparable(*range(len(call)))
+    if kind in ARRAYS:
+        # OBSERVED(Druid 33): an error in a WHERE clause, a value elsewhere.
+        raise call.refuse(f"for {sql_name(kind)}")
+    if kind not in SCALAR:
+        raise call.invalid()
+    return boolean(f"({value.text} IN ({', '.join(other.text for other in others)}))")
+
+
+def extreme(function: str) -> Rewrite:
+    """Build the rewrite of GREATEST or LEAST, which ignore NULLs."""
+
+    def rewrite(call: Call) -> Sql:
+        values = call.values()
+        types = {value.type for value in values}
+        if "null" in types:
+            raise call.refuse("of the literal NULL")
+        if types <= TEMPORAL | {"long"} and types & TEMPORAL:
+            # OBSERVED(Druid 33): the result is the number of milliseconds.
+            return long(f"{function}({', '.join(cast(value, 'long').text for value in values)})")
+        is_literal = all(isinstance(value.constant, str) for value in values)
+        if "boolean" in types or types & TEMPORAL or not types <= SCALAR or is_literal:
+            raise call.refuse(f"for {describe_types(call.name, values)}")
+        kind = "string" if "string" in types else values[0].type if len(types) == 1 else "double"
+        texts = [cast(value, kind).text for value in values]
+        if kind in ("double", "float"):
+            return Sql(_extreme_double(function, texts), kind)
+        if kind == "string":
+            return Sql(_extreme_text(function, texts), kind)
+        return Sql(f"{function}({', '.join(texts)})", kind)
+
+    return rewrite
+
+
+def text_order(text: str) -> str:
+    """Build a text whose order by code points is the order of ``text`` by UTF-16 units."""
+    # U+10FFFF is no character; put before U+E000 to U+FFFF, it moves them behind all others.
+    return rf"regexp_replace({text}, '([\x{{E000}}-\x{{FFFF}}])', '{chr(0x10FFFF)}\1', 'g')"
+
+
+def _ordered(left: Sql, operator: str, right: Sql, kind: str) -> str:
+    if kind == "string":
+        left, right = (
+            side if isinstance(side.constant, str) and side.constant.isascii() else string(text_order(side.text))
+            for side in (left, right)
+        )
+    plain = f"({left.text} {operator} {right.text})"
+    if kind not in ("double", "float") or any(side.constant for side in (left, right)):
+        return plain
+    smaller, greater = (left.text, right.text) if operator[0] == "<" else (right.text, left.text)
+    if operator in ("<", ">"):
+        return f"({plain} OR ({smaller} = {greater} AND signbit({smaller}) AND NOT signbit({greater})))"
+    return f"({plain} AND NOT ({smaller} = {greater} AND NOT signbit({smaller}) AND signbit({greater})))"
+
+
+def _extreme_text(function: str, texts: Sequence[str]) -> str:
+    """Choose by Java's order of text."""
+    chosen = f"{'list_max' if function == 'greatest' else 'list_min'}([{', '.join(map(text_order, texts))}])"
+    return f"replace({chosen}, '{chr(0x10FFFF)}', '')"
+
+
+def _extreme_double(function: str, texts: Sequence[str]) -> str:
+    """Choose by Java's order of doubles, in which -0.0 is less than 0.0."""
+    chosen = f"{function}({', '.join(texts)})"
+    sign = "signbit" if function == "least" else "NOT signbit"
+    zero = " OR ".join(f"({text} = 0 AND {sign}({text}))" for text in texts)
+    first, other = ("-0e0", "0e0") if function == "least" else ("0e0", "-0e0")
+    is_nan = " OR ".join(f"isnan({text})" for text in texts)
+    signed = f"CASE WHEN {zero} THEN {first} ELSE {other} END"
+    return f"CASE WHEN {is_nan} THEN {java.NAN} WHEN {chosen} = 0 THEN {signed} ELSE {chosen} END"
+
+
+FUNCTIONS: Table = {
+    "GREATEST": (extreme("greatest"), 1, 100),
+    "LEAST": (extreme("least"), 1, 100),
+}

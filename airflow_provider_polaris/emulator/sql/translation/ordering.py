@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Translate ORDER BY, LIMIT and OFFSET, and the ordinals of output columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlglot import exp
+
+from airflow_provider_polaris.emulator.sql.translation.parsing.parser import only
+from airflow_provider_polaris.emulator.sql.translation.translator import Translator
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
+from airflow_provider_polaris.emulator.sql.values.values import SCALAR, Sql
+
+_LONGEST_ORDINAL = 9
+
+
+def tail(
+    node: exp.Expression,
+    values: Sequence[tuple[str, Sql]],
+    constants: Callable[[str], Translator],
+    translator: Translator | None,
+    *,
+    distinct: bool = False,
+) -> str:
+    """
+    Translate ORDER BY, LIMIT and OFFSET.
+
+    :param values: Name and value of each output column.
+    :param constants: Creates the translator of a clause without columns.
+    :param translator: Translates expressions other than ordinals and aliases; None if they are not allowed.
+    :param distinct: Whether only output columns are allowed.
+    """
+    sql = ""
+    if (order := node.args.get("order")) is not None:
+        only(order, "expressions")
+        sql += " ORDER BY " + ", ".join(
+            _sort(ordered, values, translator, distinct=distinct) for ordered in order.expressions
+        )
+    if (limit := node.args.get("limit")) is not None:
+        only(limit, "expression", "count", "direction")
+        number = limit.expression if isinstance(limit, exp.Limit) else limit.args.get("count")
+        sql += f" LIMIT {_whole(number, 'LIMIT', constants)}"
+    if (offset := node.args.get("offset")) is not None:
+        only(offset, "expression")
+        sql += f" OFFSET {_whole(offset.expression, 'OFFSET', constants)}"
+    return sql
+
+
+def ordinal(node: exp.Expression, columns: int, clause: str) -> int | None:
+    """
+    Parse the ordinal of ``GROUP BY 1``.
+
+    :return: The position of the output column, from 0; None if it is not an ordinal.
+    :raises SqlInvalid: There is no such column.
+    """
+    if not isinstance(node, exp.Literal) or node.is_string:
+        return None
+    text = str(node.this)
+    # int() fails for thousands of digits.
+    if not text.isdecimal() or len(text) > _LONGEST_ORDINAL or not 1 <= int(text) <= columns:
+        raise SqlInvalid(f"{clause} ordinal {text[:20]} is not between 1 and {columns}")
+    return int(text) - 1
+
+
+def _sort(
+    ordered: exp.Expression, values: Sequence[tuple[str, Sql]], translator: Translator | None, *, distinct: bool
+) -> str:
+    only(ordered, "this", "desc", "nulls_first")
+    key = ordered.this
+    index = ordinal(key, len(values), "ORDER BY")
+    if index is None and isinstance(key, exp.Column) and not key.table:
+        index = next((at for at, (name, _) in enumerate(values) if name == key.name), None)
+    if index is None:
+        if translator is None:
+            raise SqlInvalid(f"Column '{key.sql()}' not found in any table; ORDER BY takes output columns here")
+        value = translator.translate(key)
+        index = next((at for at, (_, other) in enumerate(values) if other.text == value.text), None)
+        if index is None and distinct:
+            raise SqlInvalid("Expression in ORDER BY of SELECT DISTINCT is not selected")
+        by = value.text
+    else:
+        value = values[index][1]
+    if value.type not in SCALAR:
+        raise SqlNotSupported(f"ORDER BY of {value.type} is not supported")
+    if index is not None:
+        by = str(index + 1)
+    nulls = "FIRST" if ordered.args.get("nulls_first") else "LAST"
+    return f"{by} {'DESC' if ordered.args.get('desc') else 'ASC'} NULLS {nulls}"
+
+
+def _whole(node: exp.Expression | None, clause: str, constants: Callable[[str], Translator]) -> int:
+    value = constants(clause).translate(node) if node is not None else None
+    if value is None or value.type != "long" or not isinstance(value.constant, int) or value.constant < 0:
+        raise SqlInvalid(f"{clause} needs a whole number that is not negative")
+    return value.constant

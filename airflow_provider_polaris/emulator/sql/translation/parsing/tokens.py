@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Refuse words and signs that sqlglot skips or reads as another database does.
+
+OBSERVED(Druid 33) for what Druid's parser refuses. Some of it is valid in Druid; the message says "not supported" then.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from sqlglot import TokenType
+
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
+
+_QUOTED = frozenset({TokenType.STRING, TokenType.NATIONAL_STRING, TokenType.UNICODE_STRING, TokenType.IDENTIFIER})
+_OPENING = frozenset({TokenType.L_PAREN, TokenType.COMMA})
+_CLOSING = frozenset({TokenType.R_PAREN, TokenType.COMMA})
+_CHARSET = re.compile(r"_\w+|[eE]", re.ASCII)
+
+
+def check_tokens(tokens: Sequence[Any], sql: str) -> None:
+    """
+    Check the words and signs of a text.
+
+    :param tokens: Its tokens.
+    :param sql: The text, for its comments.
+    :raises SqlInvalid: Druid doesn't have it.
+    :raises SqlNotSupported: Druid has it, in some places.
+    """
+    for token in tokens:
+        text = "" if token.token_type in _QUOTED else token.text
+        if text in ("{", "}"):
+            raise SqlNotSupported("escape syntax in braces, such as {fn ...}, is not supported")
+        if text == "!":
+            raise SqlInvalid("'!' is no operator of Druid SQL: write NOT")
+    for token, after in pairwise(tokens):
+        if "/*+" in sql[token.end + 1 : after.start] or after.token_type == TokenType.HINT:
+            raise SqlNotSupported("hints are not supported")
+        if token.token_type == TokenType.IDENTIFIER and after.token_type == TokenType.L_PAREN:
+            raise SqlNotSupported(f"a function name in double quotes, {token.text!r}, is not supported")
+        if token.token_type in _OPENING and after.token_type == TokenType.COMMA:
+            raise SqlInvalid(f"Nothing stands before a comma (line {after.line}, column {after.col})")
+        if token.token_type == TokenType.COMMA and after.token_type in _CLOSING:
+            raise SqlInvalid(f"Nothing stands after a comma (line {token.line}, column {token.col})")
+        if token.token_type == TokenType.L_PAREN and after.token_type == TokenType.ALL:
+            raise SqlNotSupported("ALL in a list of arguments is not supported")
+        if after.token_type == TokenType.STRING and _is_charset(token, after):
+            raise SqlNotSupported(f"a character set before a string literal, {token.text!r}, is not supported")
+
+
+def check_parentheses(tokens: Sequence[Any]) -> None:
+    """
+    Check that each parenthesis is closed; sqlglot doesn't check it after some functions.
+
+    :raises SqlInvalid: One isn't.
+    """
+    kinds = [token.token_type for token in tokens]
+    if kinds.count(TokenType.L_PAREN) != kinds.count(TokenType.R_PAREN):
+        raise SqlInvalid("The parentheses of the SQL don't match")
+
+
+def _is_charset(token: Any, after: Any) -> bool:
+    return token.end + 1 == after.start and _CHARSET.fullmatch(token.text) is not None

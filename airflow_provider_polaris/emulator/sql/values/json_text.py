@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The text of JSON values as Druid writes it: no blanks, numbers as Java formats them.
+
+OBSERVED(Druid 33): ``1e5`` is written as ``100000.0``, ``1e8`` as ``1.0E8``; of a key that an object has twice, the
+last value counts. DuckDB's JSON keeps the first, so such objects are refused.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_polaris.emulator.sql.values.values import quote_text
+
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_TOKENS = quote_text(rf"{_STRING}|[^,:\[\]{{}}\"]+|[,:\[\]{{}}]")
+_UNSURE_NUMBER = r"'[0-9][eE]|[0-9]{8}\.|0\.000|[0-9]{19}'"
+"""What a number has that Java writes differently, or could; JSON without it is unchanged, which is much faster."""
+_LARGEST = "9007199254740992.0"
+"""2 ** 53. OBSERVED(Java 17): for larger numbers, ``Double.toString`` doesn't always give the shortest digits."""
+_SMALLEST = "1e-300"
+
+
+def canonical(json: str) -> str:
+    """Build Druid's text of a value of type JSON; the query fails for numbers whose text is uncertain."""
+    text = f"CAST(json_extract({json}, '$') AS VARCHAR)"
+    refused = quote_text("a whole number of more than 64 bits in JSON is not supported")
+    token = (
+        "CASE WHEN NOT regexp_matches(token, '^[-0-9]') THEN token "
+        f"WHEN regexp_matches(token, '[.eE]') THEN {java_double('CAST(token AS DOUBLE)')} "
+        f"WHEN TRY_CAST(token AS BIGINT) IS NULL THEN error({refused}) ELSE token END"
+    )
+    rewritten = f"array_to_string(list_transform(regexp_extract_all({text}, {_TOKENS}), lambda token: {token}), '')"
+    return f"CASE WHEN regexp_matches({text}, {_UNSURE_NUMBER}) THEN {rewritten} ELSE {text} END"
+
+
+def java_double(number: str) -> str:
+    """Build the text of a double as ``Double.toString`` writes it; the query fails where its digits are uncertain."""
+    size, written = "abs(number)", "CAST(abs(number) AS VARCHAR)"
+    message = quote_text("the text of a number above 2^53 or below 1E-300 is not supported")
+    # From 1E7: 123456789.5. Below 0.001: 0.00015 or 1.5e-05.
+    large = _scientific(f"rtrim(replace({written}, '.', ''), '0')", f"CAST(strpos({written}, '.') - 2 AS VARCHAR)")
+    digits = f"ltrim(replace({written}, '.', ''), '0')"
+    small = _scientific(digits, f"CAST(length({digits}) - length({written}) + 1 AS VARCHAR)")
+    exponent = f"CAST(CAST(split_part({written}, 'e', 2) AS INTEGER) AS VARCHAR)"
+    tiny = _scientific(f"replace(split_part({written}, 'e', 1), '.', '')", exponent)
+    unsigned = (
+        f"CASE WHEN {size} = 0 OR ({size} >= 1e-3 AND {size} < 1e7) THEN {written} "
+        f"WHEN {size} >= 1e7 AND {size} <= {_LARGEST} THEN {large} "
+        f"WHEN contains({written}, 'e-') AND {size} >= {_SMALLEST} THEN {tiny} "
+        f"WHEN {size} < 1e-3 AND {size} >= {_SMALLEST} THEN {small} ELSE error({message}) END"
+    )
+    signed = f"CASE WHEN starts_with(CAST(number AS VARCHAR), '-') THEN '-' ELSE '' END || {unsigned}"
+    return f"list_transform([{number}], lambda number: CASE WHEN number IS NOT NULL THEN {signed} END)[1]"
+
+
+def is_strict(text: str) -> str:
+    """Build the condition for a text that DuckDB takes as JSON to be JSON: it takes ``NaN`` and ``[1,]``, too."""
+    bare = f"regexp_replace({text}, {quote_text(_STRING)}, '0', 'g')"
+    return f"NOT regexp_matches({bare}, '(?i)nan|inf|,\\s*[\\]}}]')"
+
+
+def repeats_key(json: str) -> str:
+    """Build the condition for an object anywhere in the value to have a key twice."""
+    repeated = "lambda keys: len(keys) <> len(list_distinct(keys))"
+    # json_keys with a wildcard fails in DuckDB 1.4.
+    inside = f"list_transform(json_extract({json}, '$..*'), lambda part: json_keys(part))"
+    everywhere = f"list_append({inside}, json_keys({json}))"
+    return f"len(list_filter({everywhere}, {repeated})) > 0"
+
+
+def _scientific(digits: str, exponent: str) -> str:
+    fraction = f"coalesce(nullif(substring({digits}, 2), ''), '0')"
+    return f"left({digits}, 1) || '.' || {fraction} || 'E' || {exponent}"

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Druid judges the emulator: ``python scripts/referee [--seed N] [--count N] [--smoke] [PART ...]``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts" / "druid")]
+
+from cluster import Cluster, ClusterError, check_java, check_maven  # noqa: E402
+from configuration import HOST, VERSIONS, Version  # noqa: E402
+from druid_client import Druid  # noqa: E402
+from emulator_side import emulator_side  # noqa: E402
+from expressions import run_expressions  # noqa: E402
+from jobs import run_jobs  # noqa: E402
+from queries import run_queries  # noqa: E402
+from syntax import run_syntax  # noqa: E402
+
+#: Name, function, number of cases, and that of a bounded run, of each part.
+PARTS = {
+    "expressions": (run_expressions, 3000, 800),
+    "syntax": (run_syntax, 1500, 400),
+    "jobs": (run_jobs, 300, 12),
+    "queries": (run_queries, 200, 40),
+}
+
+
+def client(version: Version) -> Druid:
+    """Return the client of a version that ``make druid`` starts."""
+    return Druid(f"http://{HOST}:{version.port('broker')}", f"http://{HOST}:{version.port('coordinator')}")
+
+
+def main() -> int:
+    """Run the parts, all by default."""
+    parser = argparse.ArgumentParser(prog="referee", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all by default")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="repeats a run")
+    parser.add_argument("--count", type=int, help="cases of each part")
+    parser.add_argument("--smoke", action="store_true", help="fewer cases; without Java and Maven, none")
+    arguments = parser.parse_args()
+    if unknown := [name for name in arguments.parts if name not in PARTS]:
+        parser.error(f"unknown parts: {', '.join(unknown)}; there are {', '.join(PARTS)}.")
+    with ExitStack() as started:
+        try:
+            druids = running(started)
+        except ClusterError as error:
+            print(f"referee: not run. {error}", flush=True)
+            return 0 if arguments.smoke else 1
+        print(f"seed {arguments.seed}", flush=True)
+        return judge(arguments, druids)
+
+
+def running(started: ExitStack) -> Mapping[str, Druid]:
+    """
+    Return the clients of all versions; one that doesn't run is started, and stopped with ``started``.
+
+    :raises ClusterError: Java or Maven is missing, or a version doesn't start.
+    """
+    druids = {number: client(version) for number, version in VERSIONS.items()}
+    for number, druid in druids.items():
+        if not druid.is_running():
+            check_java()
+            check_maven()
+            cluster = Cluster(VERSIONS[number], ROOT / ".druid" / number)
+            started.callback(cluster.stop)
+            cluster.start()
+    return druids
+
+
+def judge(arguments: argparse.Namespace, druids: Mapping[str, Druid]) -> int:
+    """Run the parts that were asked for; 1 if one of them has a fault."""
+    is_green = True
+    with emulator_side() as emulator:
+        for name in arguments.parts or PARTS:
+            run, count, smoke = PARTS[name]
+            began = time.monotonic()
+            print(f"== {name}", flush=True)
+            is_green &= run(druids, emulator, arguments.seed, arguments.count or (smoke if arguments.smoke else count))
+            print(f"{time.monotonic() - began:.0f} s", flush=True)
+    return 0 if is_green else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

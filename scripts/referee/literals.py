@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Columns and literals of each kind of argument."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SCALARS: Final = ("string", "long", "double", "float", "timestamp")
+
+COLUMNS: Final = {
+    "string": ["s", "u", "x", "w"],
+    "long": ["n", "i", "m"],
+    "double": ["d", "e"],
+    "float": ["f"],
+    "timestamp": ["__time", "MILLIS_TO_TIMESTAMP(m)"],
+    "number_text": ["x"],
+    "time_text": ["w"],
+    "millis": ["m"],
+    "count": ["i"],
+    "stable": ["e"],
+    "unique_time": ["__time"],
+}
+
+LITERALS: Final = {
+    "string": ["'a'", "''", "' '", "'l'", "'ß'", "'12'", "'😀'", "'it''s'", "'O%'", "'abc'", "NULL"],
+    "long": ["0", "1", "-1", "2", "7", "10", "-3", "64", "2147483648", "9223372036854775807", "NULL"],
+    "double": ["0.5", "-1.5", "2.0", "1e300", "1e-7", "100.25", "3e0"],
+    "float": ["CAST(0.1 AS FLOAT)", "CAST(2 AS FLOAT)"],
+    "timestamp": [
+        "TIMESTAMP '2024-03-10 06:30:00'", "TIMESTAMP '1969-12-31 23:59:59.999'", "TIMESTAMP '2024-02-29'",
+        "DATE '2024-03-10'", "TIMESTAMP '0001-01-01 00:00:00'",
+    ],
+    "boolean": ["TRUE", "FALSE"],
+    "number_text": ["'12'", "'-1.5'"],
+    "time_text": ["'2024-03-10T06:30:00Z'", "'2024-03-10 06:30:00'"],
+    "millis": ["0", "1710052200000", "-1"],
+    "count": ["0", "1", "2", "3", "5", "-1"],
+    "width": ["0", "1", "3", "6", "10"],
+    "start": ["1", "2", "3", "4", "50"],
+    "length": ["0", "1", "2", "5"],
+    "digits": ["0", "1", "2", "5", "-1", "-2", "-3"],
+    "shift": ["0", "1", "2", "31", "62", "63"],
+    "find": ["'a'", "'l'", "'ß'", "'ΣΑΣ'", "'X'", "'😀'", "' '", "'é'", "'%'", "''"],
+    "pad": ["'*'", "'ab'", "'ß'", "'😀'", "' '"],
+    "trimmed": ["' '", "'a'", "'Z'", "' \t'", "'Za '", "'é😀'"],
+    "pattern": [
+        "'a'", "'[a-z]+'", "'^\\s*(\\w+)'", "'l+'", "'(.)b(.)'", "'\\d+'", "'.'", "'X'", "'^$'", "'a|b'", "'[^a-z ]'",
+        "'(?i)HELLO'", "'(a)|(b)'", "'o$'", "'(?<=a)b'", "'a*'", "'\\S'", "'[日本]'", "'\\.'", "''",
+    ],
+    "group_number": ["0", "1"],
+    "replacement": ["''", "'-'", "'<$0>'", "'\\\\'", "'é'"],
+    "like": ["'a%'", "'%l%'", "'_'", "'%'", "''", "'A_B'", "'%ß%'", "'a\\_b'", "'Hello_World'", "'😀'", "'100\\%'"],
+    "escape": ["'\\'", "'!'", "'%'"],
+    "period": [
+        "'PT1S'", "'PT1M'", "'PT1H'", "'P1D'", "'P1W'", "'P1M'", "'P3M'", "'P1Y'", "'PT15M'", "'PT6H'", "'P2D'",
+        "'P2W'", "'P2M'", "'P5Y'", "'P7D'", "'PT24H'", "'PT0.001S'",
+    ],
+    "shift_period": [
+        "'PT1H'", "'P1D'", "'P1W'", "'P1M'", "'P1Y'", "'PT15M'", "'P1M1D'", "'P1DT12H'",
+        "'P1Y2M10DT2H30M'",
+    ],
+    "step": ["1", "-1", "2", "0", "-13"],
+    "origin": ["NULL", "TIMESTAMP '2024-01-01 00:00:00'", "TIMESTAMP '2024-01-03 06:00:00'"],
+    "zone": ["'UTC'", "'America/New_York'", "'Europe/Berlin'", "'Asia/Kolkata'", "'+05:30'", "'Etc/UTC'"],
+    "joda": [
+        "'yyyy-MM-dd'", "'yyyy-MM-dd''T''HH:mm:ss.SSS'", "'HH:mm'", "'dd/MM/yyyy hh:mm a'", "'EEE, d MMM yyyy'",
+        "'xxxx-ww-e'", "'yyyyMMddHHmmss'", "'MMMM'", "'y'", "'yy'", "'D'", "'DDD'", "'S'", "'SS'", "'H'", "'s'",
+        "'EEEE'",
+    ],
+    "joda_read": [
+        "'yyyy-MM-dd'", "'yyyy-MM-dd''T''HH:mm:ss''Z'''", "'yyyyMMdd'", "'yyyy'", "'yyyy-MM-dd HH:mm:ss'", "'yyyy-MM'",
+        "'yyyy-MM-dd''T''HH:mm:ssZ'", "'yyyy-M-d'",
+    ],
+    "extracted": [
+        "'EPOCH'", "'SECOND'", "'MINUTE'", "'HOUR'", "'DAY'", "'DOW'", "'ISODOW'", "'DOY'", "'WEEK'", "'MONTH'",
+        "'QUARTER'", "'YEAR'", "'ISOYEAR'", "'MILLISECOND'", "'CENTURY'", "'DECADE'", "'MILLENNIUM'", "'MICROSECOND'",
+    ],
+    "extracted_word": [
+        "EPOCH", "SECOND", "MINUTE", "HOUR", "DAY", "DOW", "ISODOW", "DOY", "WEEK", "MONTH", "QUARTER", "YEAR",
+        "ISOYEAR", "MILLISECOND", "CENTURY", "DECADE", "MILLENNIUM", "MICROSECOND",
+    ],
+    "truncated": [
+        "'second'", "'minute'", "'hour'", "'day'", "'week'", "'month'", "'quarter'", "'year'", "'milliseconds'",
+        "'decade'", "'century'", "'millennium'", "'microseconds'", "'DAY'",
+    ],
+    "unit": ["SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR"],
+    "interval": [
+        "'2024-03-10/P1D'", "'2024-01-01T00:00:00/2024-06-01T00:00:00'", "'1969-01-01/1971'", "'P1M/2024-04-01'",
+        "'0000/3000'",
+    ],
+    "span": [
+        "INTERVAL '1' DAY", "INTERVAL '2' HOUR", "INTERVAL '1' MONTH", "INTERVAL '-1' DAY", "INTERVAL '1' YEAR",
+        "INTERVAL '90' SECOND", "INTERVAL '5' MINUTE",
+    ],
+    "bytes": ["1024", "10"],
+    "target": ["VARCHAR", "BIGINT", "DOUBLE"],
+    "lgk": ["12"],
+    "hll": ["'HLL_8'"],
+}  # fmt: skip

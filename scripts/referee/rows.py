@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rows that expressions are computed over: the values with which databases differ."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+#: Type of each column, which Druid and Polaris name alike; ``__time`` is a timestamp.
+COLUMNS: Final = {
+    "id": "long",
+    "g": "string",  # groups of aggregates
+    "s": "string",  # text of any kind
+    "u": "string",  # another
+    "x": "string",  # text that is, or resembles, a number
+    "w": "string",  # text that is, or resembles, a time
+    "n": "long",  # any long
+    "i": "long",  # small, for counts and positions
+    "m": "long",  # milliseconds since 1970
+    "d": "double",
+    "e": "double",  # small, so that sums don't depend on the order of rows
+    "f": "float",
+}
+
+_MAX: Final = 2**63 - 1
+_MIN: Final = -(2**63)
+
+_S: Final = (
+    "a", "", " ", None, "Hello World", "  both  ", "Gießen ﬁx", "ΟΔΟΣ ΣΑΣ", "İzmir ıI", "😀", "a😀b", "e\u0301té",
+    "naïve Ünï", "\t tab\n", "100%", "a_b", "a.b*c", "it's", "x\\y", "aaaa", "日本語", "ŉ ǰ ΐ", "ab", "A", "\u00a0nb",
+    "aXbXc", "0", "null", "true", "Z" * 40,
+)  # fmt: skip
+_U: Final = (
+    "a",
+    "l",
+    "",
+    None,
+    " ",
+    "o",
+    "ß",
+    "Σ",
+    "i",
+    "😀",
+    "b",
+    "\u0301",
+    "ï",
+    "\t",
+    "%",
+    "_",
+    ".",
+    "'",
+    "\\",
+    "aa",
+)
+_X: Final = (
+    "12", "-1.5", " 7", "7 ", "1e3", "abc", "", None, "0x10", "+5", "9223372036854775807", "9223372036854775808",
+    "-9223372036854775808", "NaN", "Infinity", "-Infinity", "1_000", "１２", ".5", "5.", "-0", "1e400",
+    "1E-400", "0.1", "00012", "1,5", "1d", "2f", "3L", "true", "1.9999999999999999", "--1", "1e", "0b1", "1.0",
+)  # fmt: skip
+_W: Final = (
+    "2024-03-10T06:30:00Z", "2024-03-10 06:30:00", "2024-02-30", "June", "", None, "2024", "2024-3", "2024-03-10",
+    "2024-02-29T23:59:59.999Z", "0001-01-01", "9999-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999",
+    "2024-03-10T06:30:00+05:30", "2024-03-10T06:30:00-0800", "2024-W10-1", "2024-060", "2024-03-10T06", "20240310",
+    "2024-03-10T06:30", "2024-03-10T24:00:00", "2024-03-10T06:30:60Z", " 2024-03-10", "1710052200000", "2023-02-29",
+    "2024-03-10T06:30:00.1234567Z", "2024-03-10T2:05:07", "+2024-03-10", "-0001-01-01", "2024-03-31T02:30:00",
+)  # fmt: skip
+_N: Final = (
+    0, 1, -1, 2, 7, -7, 10, 100, None, _MAX, _MIN, _MAX - 1, _MIN + 1, 2**53, 2**53 + 1, -(2**53) - 1, 2**31, 2**31 - 1,
+    -(2**31), 2**32, 255, 256, 1250, -1250, 999_999, 123_456_789_012_345_678, 3, 5, 15, 64,
+)  # fmt: skip
+_I: Final = (0, 1, 2, 3, -1, None, 4, 5, 7, 12, -2, 10, 62, 63, 64, 65, 31, 20)
+_T: Final = (
+    "2024-03-10T06:30:00.000Z", "2024-02-29T23:59:59.999Z", "1970-01-01T00:00:00.000Z", "1969-12-31T23:59:59.999Z",
+    "0001-01-02T00:00:00.000Z", "9999-12-31T23:59:59.999Z", "2024-03-10T10:00:00.000Z", "2024-03-10T09:59:59.999Z",
+    "2024-11-03T05:30:00.000Z", "2024-11-03T06:30:00.000Z", "2024-03-31T01:00:00.000Z", "2024-10-27T00:30:00.000Z",
+    "2024-10-27T01:30:00.000Z", "2024-12-31T12:00:00.000Z", "2025-01-01T00:00:00.000Z", "2021-01-03T13:14:15.016Z",
+    "2020-12-31T23:59:59.999Z", "1900-02-28T12:00:00.000Z", "1883-11-18T17:00:00.000Z", "2000-02-29T00:00:00.001Z",
+    "1582-10-10T00:00:00.000Z", "2038-01-19T03:14:08.000Z", "2024-01-31T00:00:00.000Z", "2024-05-31T10:20:30.400Z",
+    "2023-01-29T23:00:00.000Z", "2100-02-28T06:07:08.009Z", "1969-12-31T00:00:00.000Z", "1904-01-01T00:00:00.001Z",
+    "2024-04-01T12:00:00.000Z", "2015-06-30T23:59:59.500Z",
+)  # fmt: skip
+_M: Final = (
+    1_710_052_200_000, 0, -1, None, 1, 999, 1000, 86_399_999, 86_400_000, -86_400_001, 1_709_251_199_999,
+    -62_135_596_800_000, 253_402_300_799_999, 1_710_064_800_000, 1_730_615_400_000, 951_782_400_000, -2_208_988_800_000,
+)  # fmt: skip
+_D: Final = (
+    0.0, -0.0, 1.0, -1.0, 0.1, 0.5, -0.5, 1.5, 2.5, -2.5, 2.675, 1.005, None, 1e300, -1e300, 5e-324, 1e-7, 123456.789,
+    1e7, 9999999.0, 1e15, 9.007199254740993e15, 1e16, 1e19, -1e19, 9.223372036854776e18, 0.001, 0.0009999, 3.14159,
+    1e22, 100.0, 1.7976931348623157e308,
+)  # fmt: skip
+_E: Final = (0.0, 0.25, 0.5, -0.75, 1.0, 2.0, -3.5, None, 4.0, 8.125, 16.0)
+_F: Final = (0.0, 0.1, -0.1, 1.5, None, 16777216.0, 3.4e38, 1e-40, 0.3, 2.5, -7.25, 1e10, 123456.79, 100.0, 0.001, 1e7)
+_G: Final = ("p", "q", None, "")
+
+COUNT: Final = 96
+"""Number of rows: the longest list three times, each time beside other values."""
+
+
+def make_rows() -> list[dict[str, Any]]:
+    """Build the rows; lists of different lengths put each value beside several others."""
+    lists = {"g": _G, "s": _S, "u": _U, "x": _X, "w": _W, "n": _N, "i": _I, "m": _M, "d": _D, "e": _E, "f": _F}
+    rows: list[dict[str, Any]] = []
+    for number in range(COUNT):
+        lap = number // len(_T)
+        row = {"__time": _shift(_T[number % len(_T)], lap), "id": number}
+        rows.append(row | {name: values[(number + lap) % len(values)] for name, values in lists.items()})
+    return rows
+
+
+def _shift(text: str, lap: int) -> str:
+    """Change the milliseconds of a time, so that no two rows have the same; EARLIEST of two would be either."""
+    millis = int(text[-4:-1])
+    return f"{text[:-4]}{millis - lap if millis == 999 else millis + lap:03}Z"

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What the generator may write: one entry for each function and operator, with the kinds of its arguments and its value.
+
+A signature is ``"kind kind? kind+ -> kind"``: ``?`` may be left out, ``+`` may be repeated. ``T`` is any one of
+:data:`~literals.SCALARS`, the same everywhere in a signature. A kind that is no type of a value, such as ``period``,
+has literals only. ``rough`` is a double whose last place depends on the library, so nothing is computed from it; an
+``estimate`` counts by a sketch that is no exact set even for few values. A function of the emulator without an entry
+ends the referee: nothing new is forgotten.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+TIMES: Final = {
+    "CURRENT_TIMESTAMP": [],  # the two clocks differ
+    "CURRENT_DATE": [],
+    "DATE_TRUNC": ["truncated timestamp -> timestamp"],
+    "MILLIS_TO_TIMESTAMP": ["millis -> timestamp"],
+    "TIMESTAMPADD": ["unit step timestamp -> timestamp"],
+    "TIMESTAMPDIFF": ["unit timestamp timestamp -> long"],
+    "TIMESTAMP_TO_MILLIS": ["timestamp -> long"],
+    "TIME_CEIL": ["timestamp period -> timestamp", "timestamp period origin zone? -> timestamp"],
+    "TIME_EXTRACT": ["timestamp extracted zone? -> long"],
+    "TIME_FLOOR": ["timestamp period -> timestamp", "timestamp period origin zone? -> timestamp"],
+    "TIME_FORMAT": ["timestamp joda zone? -> string", "timestamp -> string"],
+    "TIME_IN_INTERVAL": ["timestamp interval -> boolean"],
+    "TIME_PARSE": ["time_text -> timestamp", "time_text joda_read zone? -> timestamp", "string -> timestamp"],
+    "TIME_SHIFT": ["timestamp shift_period step zone? -> timestamp"],
+}
+
+TEXT: Final = {
+    "BTRIM": ["string trimmed? -> string"],
+    "CHARACTER_LENGTH": ["string -> long"],
+    "CHAR_LENGTH": ["string -> long"],
+    "CONCAT": ["string string+ -> string", "string long -> string", "double string -> string"],
+    "CONTAINS_STRING": ["string find -> boolean"],
+    "ICONTAINS_STRING": ["string find -> boolean"],
+    "LEFT": ["string length -> string", "string count -> string"],
+    "LENGTH": ["string -> long", "long -> long"],
+    "LOWER": ["string -> string"],
+    "LPAD": ["string width pad? -> string"],
+    "LTRIM": ["string trimmed? -> string"],
+    "POSITION": [],  # a special form, see SPECIAL
+    "REPEAT": ["string count -> string"],
+    "REPLACE": ["string find string -> string", "string string string -> string"],
+    "REVERSE": ["string -> string"],
+    "RIGHT": ["string length -> string", "string count -> string"],
+    "RPAD": ["string width pad? -> string"],
+    "RTRIM": ["string trimmed? -> string"],
+    "STRLEN": ["string -> long"],
+    "STRPOS": ["string find -> long", "string string -> long"],
+    "SUBSTR": ["string start length? -> string"],
+    "SUBSTRING": ["string start length? -> string", "string count length? -> string"],
+    "TEXTCAT": ["string string -> string"],
+    "UPPER": ["string -> string"],
+    "REGEXP_EXTRACT": ["string pattern group_number? -> string"],
+    "REGEXP_LIKE": ["string pattern -> boolean"],
+    "REGEXP_REPLACE": ["string pattern replacement -> string"],
+}
+
+NUMBERS: Final = {
+    "ABS": ["long -> long", "double -> double", "float -> float"],
+    **{
+        name: ["double -> rough", "long -> rough"]
+        for name in ("ACOS", "ASIN", "ATAN", "COS", "COT", "EXP", "LN", "LOG10", "SIN", "TAN")
+    },
+    **{name: ["double -> double", "long -> double"] for name in ("DEGREES", "RADIANS", "SQRT")},
+    "ATAN2": ["double double -> rough"],
+    "BITWISE_AND": ["long long -> long", "long double -> long"],
+    "BITWISE_COMPLEMENT": ["long -> long", "double -> long"],
+    "BITWISE_OR": ["long long -> long", "long double -> long"],
+    "BITWISE_SHIFT_LEFT": ["long shift -> long", "long count -> long"],
+    "BITWISE_SHIFT_RIGHT": ["long shift -> long", "long count -> long"],
+    "BITWISE_XOR": ["long long -> long", "double long -> long"],
+    "CEIL": ["double -> double", "long -> long", "float -> float"],
+    "CEILING": ["double -> double", "long -> long"],
+    "DIV": ["long long -> long", "double double -> long"],
+    "FLOOR": ["double -> double", "long -> long", "float -> float"],
+    "GREATEST": ["long long+ -> long", "double double+ -> double", "string string+ -> string", "long double -> double"],
+    "LEAST": ["long long+ -> long", "double double+ -> double", "string string+ -> string", "long double -> double"],
+    "MOD": ["long long -> long", "double double -> double"],
+    "POWER": ["double double -> rough", "long count -> rough"],
+    "ROUND": ["double digits? -> double", "long digits? -> long", "float -> float"],
+    "SAFE_DIVIDE": ["long long -> long", "double double -> double"],
+    "TRUNC": ["double digits? -> double", "long digits? -> long"],
+    "TRUNCATE": ["double digits? -> double", "long digits? -> long"],
+}
+
+CONDITIONS: Final = {
+    "COALESCE": ["T T+ -> T", "long double -> double", "string long -> string"],
+    "NULLIF": ["T T -> T", "long double -> long"],
+    "NVL": ["T T -> T"],
+}
+
+#: Aggregates have no part that is an aggregate. SUM and AVG of doubles take a column whose sums are exact.
+AGGREGATES: Final = {
+    "ANY_VALUE": [],  # any of the values
+    "APPROX_COUNT_DISTINCT": ["string -> estimate", "long -> estimate"],
+    "APPROX_COUNT_DISTINCT_BUILTIN": ["string -> estimate", "long -> estimate"],
+    "APPROX_COUNT_DISTINCT_DS_HLL": ["string -> long", "long -> long", "string lgk hll -> long"],
+    "APPROX_COUNT_DISTINCT_DS_THETA": ["string -> long", "long -> long"],
+    "AVG": ["count -> double", "stable -> double"],
+    "COUNT": ["T -> long", "boolean -> long"],
+    "DS_HLL": [],  # a sketch has no readable form
+    "DS_THETA": [],
+    "EARLIEST": ["long -> long", "stable -> double", "string bytes -> string"],
+    "EARLIEST_BY": ["long unique_time -> long", "string unique_time bytes -> string"],
+    "LATEST": ["long -> long", "stable -> double", "string bytes -> string"],
+    "LATEST_BY": ["long unique_time -> long", "string unique_time bytes -> string"],
+    "MAX": ["long -> long", "double -> double", "float -> float", "timestamp -> timestamp"],
+    "MIN": ["long -> long", "double -> double", "float -> float", "timestamp -> timestamp"],
+    "STDDEV": [],  # the extension druid-stats is in no repository of jars
+    "STDDEV_POP": [],
+    "STDDEV_SAMP": [],
+    "SUM": ["count -> long", "stable -> double", "long -> long"],
+    "VARIANCE": [],
+    "VAR_POP": [],
+    "VAR_SAMP": [],
+}
+
+FUNCTIONS: Final = {**TIMES, **TEXT, **NUMBERS, **CONDITIONS}
+
+#: Forms with a syntax of their own: template and signatures.
+SPECIAL: Final = {
+    **{
+        f"a {sign} b": (
+            f"({{0}} {sign} {{1}})",
+            [
+                "long long -> long",
+                "double double -> double",
+                "long double -> double",
+                "float double -> double",
+                "float float -> float",
+            ],
+        )
+        for sign in "+-*/"
+    },
+    "-a": ("(-{0})", ["long -> long", "double -> double"]),
+    **{
+        f"a {sign} b": (
+            f"({{0}} {sign} {{1}})",
+            [
+                "T T -> boolean",
+                "long double -> boolean",
+                "string number_text -> boolean",
+                "long float -> boolean",
+            ],
+        )
+        for sign in ("=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM")
+    },
+    "time = text": ("({0} >= {1})", ["timestamp time_text -> boolean"]),
+    "text = number": ("({0} = {1})", ["number_text long -> boolean", "number_text double -> boolean"]),
+    "text < number": ("({0} < {1})", ["number_text long -> boolean"]),
+    "text + number": ("({0} + {1})", ["number_text long -> double", "number_text double -> double"]),
+    "a || b": (
+        "({0} || {1})",
+        [
+            "string string -> string",
+            "string long -> string",
+            "double string -> string",
+            "string timestamp -> string",
+            "float string -> string",
+            "string boolean -> string",
+        ],
+    ),
+    "AND": ("({0} AND {1})", ["boolean boolean -> boolean"]),
+    "OR": ("({0} OR {1})", ["boolean boolean -> boolean"]),
+    "PI": ("PI", ["-> double"]),
+    "NOT": ("(NOT {0})", ["boolean -> boolean"]),
+    **{
+        f"IS {word}": (f"({{0}} IS {word})", ["boolean -> boolean"])
+        for word in ("TRUE", "FALSE", "NOT TRUE", "NOT FALSE", "UNKNOWN", "NOT UNKNOWN")
+    },
+    "IS NULL": ("({0} IS NULL)", ["T -> boolean", "boolean -> boolean"]),
+    "IS NOT NULL": ("({0} IS NOT NULL)", ["T -> boolean"]),
+    "LIKE": ("({0} LIKE {1})", ["string like -> boolean"]),
+    "NOT LIKE": ("({0} NOT LIKE {1})", ["string like -> boolean"]),
+    "LIKE ESCAPE": ("({0} LIKE {1} ESCAPE {2})", ["string like escape -> boolean"]),
+    "BETWEEN": ("({0} BETWEEN {1} AND {2})", ["T T T -> boolean", "timestamp time_text time_text -> boolean"]),
+    "NOT BETWEEN": ("({0} NOT BETWEEN {1} AND {2})", ["long long long -> boolean"]),
+    "IN": ("({0} IN ({1}, {2}))", ["T T T -> boolean"]),
+    "NOT IN": ("({0} NOT IN ({1}, {2}, {3}))", ["T T T T -> boolean"]),
+    "CASE": ("CASE WHEN {0} THEN {1} ELSE {2} END", ["boolean T T -> T", "boolean long double -> double"]),
+    "CASE without ELSE": ("CASE WHEN {0} THEN {1} WHEN {2} THEN {3} END", ["boolean T boolean T -> T"]),
+    "CASE value": ("CASE {0} WHEN {1} THEN {2} ELSE {3} END", ["T T string string -> string", "T T long long -> long"]),
+    "CAST VARCHAR": (
+        "CAST({0} AS VARCHAR)",
+        [f"{kind} -> string" for kind in ("long", "double", "float", "timestamp", "boolean")],
+    ),
+    "CAST BIGINT": (
+        "CAST({0} AS BIGINT)",
+        [f"{kind} -> long" for kind in ("number_text", "string", "double", "float", "timestamp", "boolean")],
+    ),
+    "CAST INTEGER": ("CAST({0} AS INTEGER)", ["number_text -> long", "double -> long", "long -> long"]),
+    "CAST DOUBLE": (
+        "CAST({0} AS DOUBLE)",
+        [f"{kind} -> double" for kind in ("number_text", "string", "long", "float")],
+    ),
+    "CAST FLOAT": ("CAST({0} AS FLOAT)", [f"{kind} -> float" for kind in ("number_text", "long", "double")]),
+    "CAST DECIMAL": ("CAST({0} AS DECIMAL)", ["number_text -> double", "long -> double"]),
+    "CAST TIMESTAMP": (
+        "CAST({0} AS TIMESTAMP)",
+        ["time_text -> timestamp", "millis -> timestamp", "string -> timestamp"],
+    ),
+    "CAST DATE": ("CAST({0} AS DATE)", ["time_text -> timestamp", "timestamp -> timestamp"]),
+    "CAST BOOLEAN": ("CAST({0} AS BOOLEAN)", ["string -> boolean", "long -> boolean"]),
+    "EXTRACT": ("EXTRACT({0} FROM {1})", ["extracted_word timestamp -> long"]),
+    "FLOOR TO": ("FLOOR({0} TO {1})", ["timestamp unit -> timestamp"]),
+    "CEIL TO": ("CEIL({0} TO {1})", ["timestamp unit -> timestamp"]),
+    "time + interval": ("({0} + {1})", ["timestamp span -> timestamp"]),
+    "time - interval": ("({0} - {1})", ["timestamp span -> timestamp"]),
+    "TRIM": ("TRIM({0})", ["string -> string"]),
+    **{
+        f"TRIM {side}": (f"TRIM({side} {{0}} FROM {{1}})", ["trimmed string -> string"])
+        for side in ("BOTH", "LEADING", "TRAILING")
+    },
+    "POSITION": ("POSITION({0} IN {1})", ["find string -> long", "string string -> long"]),
+    "POSITION FROM": ("POSITION({0} IN {1} FROM {2})", ["find string start -> long"]),
+    "SUBSTRING FROM": ("SUBSTRING({0} FROM {1} FOR {2})", ["string start length -> string"]),
+}
+
+#: Aggregates with a syntax of their own.
+SPECIAL_AGGREGATES: Final = {
+    "COUNT(*)": ("COUNT(*)", ["-> long"]),
+    "COUNT DISTINCT": ("COUNT(DISTINCT {0})", ["string -> estimate", "long -> estimate", "timestamp -> estimate"]),
+    "FILTER": ("SUM({0}) FILTER (WHERE {1})", ["count boolean -> long"]),
+    "COUNT FILTER": ("COUNT(*) FILTER (WHERE {0})", ["boolean -> long"]),
+}
+
+
+def missing(functions: set[str], aggregates: set[str]) -> list[str]:
+    """Return the functions of the emulator for which there is no entry."""
+    return sorted((functions - FUNCTIONS.keys()) | (aggregates - AGGREGATES.keys()))

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arrays that are made of others. OBSERVED(Druid 33): every value, one for each row of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("expression", "values"),
+    [
+        (
+            "ARRAY_PREPEND('z',sa)",
+            [
+                '["z","a","b"]',
+                '["z","b"]',
+                '["z"]',
+                None,
+                '["z",null]',
+                '["z","c",null,"a","a"]',
+                '["z","",""]',
+                '["z","x"]',
+            ],
+        ),
+        (
+            "ARRAY_PREPEND(s,sa)",
+            [
+                '["a","a","b"]',
+                '["b","b"]',
+                '[""]',
+                None,
+                '["a,b",null]',
+                '["1,2,,3","c",null,"a","a"]',
+                '["x","",""]',
+                '["é","x"]',
+            ],
+        ),
+        (
+            "ARRAY_PREPEND(NULL,sa)",
+            [
+                '[null,"a","b"]',
+                '[null,"b"]',
+                "[null]",
+                None,
+                "[null,null]",
+                '[null,"c",null,"a","a"]',
+                '[null,"",""]',
+                '[null,"x"]',
+            ],
+        ),
+        (
+            "ARRAY_PREPEND(1,la)",
+            ["[1,1,2]", "[1,2]", "[1]", None, "[1,null]", "[1,3,null,1,1]", "[1,0,0]", "[1,9007199254740993]"],
+        ),
+        (
+            "ARRAY_PREPEND(n,la)",
+            [
+                "[5,1,2]",
+                "[-1,2]",
+                "[0]",
+                None,
+                "[2,null]",
+                "[1,3,null,1,1]",
+                "[7,0,0]",
+                "[9007199254740993,9007199254740993]",
+            ],
+        ),
+        (
+            "ARRAY_PREPEND(1,da)",
+            [
+                "[1.0,1.5,2.5]",
+                "[1.0,2.0]",
+                "[1.0]",
+                None,
+                "[1.0,null]",
+                "[1.0,3.5,null,1.0,1.0]",
+                "[1.0,0.0,-0.0]",
+                "[1.0,0.1]",
+            ],
+        ),
+        (
+            "ARRAY_PREPEND(s,mv)",
+            ['["a","a","b"]', '["b","b"]', None, None, None, '["1,2,,3",null,"a","a","c"]', '["x","",""]', '["é","x"]'],
+        ),
+        (
+            "ARRAY_PREPEND('z',s)",
+            ['["z","a"]', '["z","b"]', '["z",""]', None, '["z","a,b"]', '["z","1,2,,3"]', '["z","x"]', '["z","é"]'],
+        ),
+        (
+            "ARRAY_APPEND(sa,'z')",
+            [
+                '["a","b","z"]',
+                '["b","z"]',
+                '["z"]',
+                None,
+                '[null,"z"]',
+                '["c",null,"a","a","z"]',
+                '["","","z"]',
+                '["x","z"]',
+            ],
+        ),
+        (
+            "ARRAY_APPEND(sa,s)",
+            [
+                '["a","b","a"]',
+                '["b","b"]',
+                '[""]',
+                None,
+                '[null,"a,b"]',
+                '["c",null,"a","a","1,2,,3"]',
+                '["","","x"]',
+                '["x","é"]',
+            ],
+        ),
+        (
+            "ARRAY_APPEND(sa,NULL)",
+            [
+                '["a","b",null]',
+                '["b",null]',
+                "[null]",
+                None,
+                "[null,null]",
+                '["c",null,"a","a",null]',
+                '["","",null]',
+                '["x",null]',
+            ],
+        ),
+        (
+            "ARRAY_APPEND(la,1)",
+            ["[1,2,1]", "[2,1]", "[1]", None, "[null,1]", "[3,null,1,1,1]", "[0,0,1]", "[9007199254740993,1]"],
+        ),
+        (
+            "ARRAY_APPEND(la,n)",
+            [
+                "[1,2,5]",
+                "[2,-1]",
+                "[0]",
+                None,
+                "[null,2]",
+                "[3,null,1,1,1]",
+                "[0,0,7]",
+                "[9007199254740993,9007199254740993]",
+            ],
+        ),
+        (
+            "ARRAY_APPEND(da,1)",
+            [
+                "[1.5,2.5,1.0]",
+                "[2.0,1.0]",
+                "[1.0]",
+                None,
+                "[null,1.0]",
+                "[3.5,null,1.0,1.0,1.0]",
+                "[0.0,-0.0,1.0]",
+                "[0.1,1.0]",
+            ],
+        ),
+        (
+            "ARRAY_APPEND(mv,'z')",
+            ['["a","b","z"]', '["b","z"]', None, None, None, '[null,"a","a","c","z"]', '["","","z"]', '["x","z"]'],
+        ),
+        (
+            "ARRAY_APPEND(s,'z')",
+            ['["a","z"]', '["b","z"]', '["","z"]', None, '["a,b","z"]', '["1,2,,3","z"]', '["x","z"]', '["é","z"]'],
+        ),
+        (
+            "ARRAY_APPEND(ARRAY['p'],s)",
+            [
+                '["p","a"]',
+                '["p","b"]',
+                '["p",""]',
+                '["p",null]',
+                '["p","a,b"]',
+                '["p","1,2,,3"]',
+                '["p","x"]',
+                '["p","é"]',
+            ],
+        ),
+        (
+            "ARRAY_APPEND(ARRAY['a','bc'],s)",
+            [
+                '["a","bc","a"]',
+                '["a","bc","b"]',
+                '["a","bc",""]',
+                '["a","bc",null]',
+                '["a","bc","a,b"]',
+                '["a","bc","1,2,,3"]',
+                '["a","bc","x"]',
+                '["a","bc","é"]',
+            ],
+        ),
+        (
+            "ARRAY_APPEND(sa,'bc')",
+            [
+                '["a","b","bc"]',
+                '["b","bc"]',
+                '["bc"]',
+                None,
+                '[null,"bc"]',
+                '["c",null,"a","a","bc"]',
+                '["","","bc"]',
+                '["x","bc"]',
+            ],
+        ),
+        (
+            "ARRAY_APPEND(ARRAY[n],1)",
+            ["[5,1]", "[-1,1]", "[0,1]", "[null,1]", "[2,1]", "[1,1]", "[7,1]", "[9007199254740993,1]"],
+        ),
+        (
+            "ARRAY_APPEND(ARRAY[s,'k'],'bc')",
+            [
+                '["a","k","bc"]',
+                '["b","k","bc"]',
+                '["","k","bc"]',
+                '[null,"k","bc"]',
+                '["a,b","k","bc"]',
+                '["1,2,,3","k","bc"]',
+                '["x","k","bc"]',
+                '["é","k","bc"]',
+            ],
+        ),
+    ],
+)
+def test_value_for_each_row(over_rows: Callable[[str], Any], expression: str, values: list[Any]) -> None:
+    """A NULL array stays NULL."""
+    assert over_rows(expression) == values

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Concatenated arrays. OBSERVED(Druid 33): every value, one for each row of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("expression", "values"),
+    [
+        (
+            "ARRAY_CONCAT(sa,sa)",
+            [
+                '["a","b","a","b"]',
+                '["b","b"]',
+                "[]",
+                None,
+                "[null,null]",
+                '["c",null,"a","a","c",null,"a","a"]',
+                '["","","",""]',
+                '["x","x"]',
+            ],
+        ),
+        (
+            "ARRAY_CONCAT(sa,ARRAY['z'])",
+            [
+                '["a","b","z"]',
+                '["b","z"]',
+                '["z"]',
+                None,
+                '[null,"z"]',
+                '["c",null,"a","a","z"]',
+                '["","","z"]',
+                '["x","z"]',
+            ],
+        ),
+        (
+            "ARRAY_CONCAT(sa,ARRAY[NULL])",
+            [
+                '["a","b",null]',
+                '["b",null]',
+                "[null]",
+                None,
+                "[null,null]",
+                '["c",null,"a","a",null]',
+                '["","",null]',
+                '["x",null]',
+            ],
+        ),
+        (
+            "ARRAY_CONCAT(sa,'z')",
+            [
+                '["a","b","z"]',
+                '["b","z"]',
+                '["z"]',
+                None,
+                '[null,"z"]',
+                '["c",null,"a","a","z"]',
+                '["","","z"]',
+                '["x","z"]',
+            ],
+        ),
+        (
+            "ARRAY_CONCAT(la,la)",
+            [
+                "[1,2,1,2]",
+                "[2,2]",
+                "[]",
+                None,
+                "[null,null]",
+                "[3,null,1,1,3,null,1,1]",
+                "[0,0,0,0]",
+                "[9007199254740993,9007199254740993]",
+            ],
+        ),
+        (
+            "ARRAY_CONCAT(mv,mv)",
+            [
+                '["a","b","a","b"]',
+                '["b","b"]',
+                None,
+                None,
+                None,
+                '[null,"a","a","c",null,"a","a","c"]',
+                '["","","",""]',
+                '["x","x"]',
+            ],
+        ),
+        (
+            "ARRAY_CONCAT(mv,'z')",
+            ['["a","b","z"]', '["b","z"]', None, None, None, '[null,"a","a","c","z"]', '["","","z"]', '["x","z"]'],
+        ),
+        (
+            "ARRAY_CONCAT(sa,mv)",
+            [
+                '["a","b","a","b"]',
+                '["b","b"]',
+                None,
+                None,
+                None,
+                '["c",null,"a","a",null,"a","a","c"]',
+                '["","","",""]',
+                '["x","x"]',
+            ],
+        ),
+        (
+            "ARRAY_CONCAT(s,'z')",
+            ['["a","z"]', '["b","z"]', '["","z"]', None, '["a,b","z"]', '["1,2,,3","z"]', '["x","z"]', '["é","z"]'],
+        ),
+        (
+            "ARRAY_CONCAT(ARRAY['p'],s)",
+            ['["p","a"]', '["p","b"]', '["p",""]', None, '["p","a,b"]', '["p","1,2,,3"]', '["p","x"]', '["p","é"]'],
+        ),
+        (
+            "ARRAY_CONCAT(sa,s)",
+            [
+                '["a","b","a"]',
+                '["b","b"]',
+                '[""]',
+                None,
+                '[null,"a,b"]',
+                '["c",null,"a","a","1,2,,3"]',
+                '["","","x"]',
+                '["x","é"]',
+            ],
+        ),
+        (
+            "ARRAY_CONCAT(ARRAY[s],ARRAY[s])",
+            [
+                '["a","a"]',
+                '["b","b"]',
+                '["",""]',
+                "[null,null]",
+                '["a,b","a,b"]',
+                '["1,2,,3","1,2,,3"]',
+                '["x","x"]',
+                '["é","é"]',
+            ],
+        ),
+        (
+            "ARRAY_CONCAT(ARRAY['a','bc'],sa)",
+            [
+                '["a","bc","a","b"]',
+                '["a","bc","b"]',
+                '["a","bc"]',
+                None,
+                '["a","bc",null]',
+                '["a","bc","c",null,"a","a"]',
+                '["a","bc","",""]',
+                '["a","bc","x"]',
+            ],
+        ),
+        (
+            "ARRAY_CONCAT(ARRAY[s],ARRAY['x'])",
+            [
+                '["a","x"]',
+                '["b","x"]',
+                '["","x"]',
+                '[null,"x"]',
+                '["a,b","x"]',
+                '["1,2,,3","x"]',
+                '["x","x"]',
+                '["é","x"]',
+            ],
+        ),
+        (
+            "ARRAY_CONCAT(ARRAY['x'],ARRAY[s])",
+            [
+                '["x","a"]',
+                '["x","b"]',
+                '["x",""]',
+                '["x",null]',
+                '["x","a,b"]',
+                '["x","1,2,,3"]',
+                '["x","x"]',
+                '["x","é"]',
+            ],
+        ),
+        (
+            "ARRAY_CONCAT(sa,ARRAY[s])",
+            [
+                '["a","b","a"]',
+                '["b","b"]',
+                '[""]',
+                None,
+                '[null,"a,b"]',
+                '["c",null,"a","a","1,2,,3"]',
+                '["","","x"]',
+                '["x","é"]',
+            ],
+        ),
+    ],
+)
+def test_value_for_each_row(over_rows: Callable[[str], Any], expression: str, values: list[Any]) -> None:
+    """The result is NULL if one of the arrays is NULL."""
+    assert over_rows(expression) == values

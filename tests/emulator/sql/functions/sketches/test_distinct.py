@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Estimates and set operations; OBSERVED(Druid 33), where an HLL estimate of 8 is 8.000000139077509."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_polaris.emulator.sql import SqlInvalid, SqlNotSupported
+
+TYPES = {"i": "long", "s": "string"}
+ROWS = list(enumerate(("5.0", "1.0", "3.0", "2.0", "4.0", None, "3.0", "-7.5", "100.0", "0.0")))
+
+
+def two(sketch: str, function: str) -> str:
+    return f"{function}({sketch}(s) FILTER (WHERE i < 3), {sketch}(s) FILTER (WHERE i > 1))"
+
+
+@pytest.mark.parametrize(
+    ("expression", "number"),
+    [
+        ("HLL_SKETCH_ESTIMATE(DS_HLL(s))", 8.0),
+        ("HLL_SKETCH_ESTIMATE(DS_HLL(s), TRUE)", 8.0),
+        ("THETA_SKETCH_ESTIMATE(DS_THETA(s))", 8.0),
+        (f"HLL_SKETCH_ESTIMATE({two('DS_HLL', 'HLL_SKETCH_UNION')})", 8.0),
+        (f"THETA_SKETCH_ESTIMATE({two('DS_THETA', 'THETA_SKETCH_UNION')})", 8.0),
+        (f"THETA_SKETCH_ESTIMATE({two('DS_THETA', 'THETA_SKETCH_INTERSECT')})", 1.0),
+        (f"THETA_SKETCH_ESTIMATE({two('DS_THETA', 'THETA_SKETCH_NOT')})", 2.0),
+    ],
+)
+def test_estimate(aggregate, expression, number):
+    """The numbers are exact."""
+    assert aggregate(expression, TYPES, ROWS) == number
+
+
+def test_no_values(aggregate):
+    """The estimate of an empty sketch is 0."""
+    assert aggregate("HLL_SKETCH_ESTIMATE(DS_HLL(s))", TYPES, []) == 0.0
+    assert aggregate("THETA_SKETCH_ESTIMATE(DS_THETA(s))", TYPES, []) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("expression", "error", "message"),
+    [
+        (
+            "HLL_SKETCH_ESTIMATE(DS_THETA(s))",
+            SqlNotSupported,
+            "function 'HLL_SKETCH_ESTIMATE' is not supported unless argument 1 is a sketch of type HLLSketch",
+        ),
+        (
+            "THETA_SKETCH_UNION(DS_THETA(s), s)",
+            SqlNotSupported,
+            "function 'THETA_SKETCH_UNION' is not supported unless argument 2 is a sketch of type thetaSketch",
+        ),
+        (
+            "HLL_SKETCH_ESTIMATE(DS_HLL(s), 1)",
+            SqlInvalid,
+            (
+                "Cannot apply 'HLL_SKETCH_ESTIMATE' to arguments of type "
+                "'HLL_SKETCH_ESTIMATE(<COMPLEX<HLLSketch>>, <BIGINT>)'"
+            ),
+        ),
+    ],
+)
+def test_arguments_that_are_refused(refusal, expression, error, message):
+    """Sketches of one kind only."""
+    assert refusal(expression, error, s="string") == message
