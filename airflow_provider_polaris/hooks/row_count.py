@@ -183,7 +183,7 @@ class RowCounter:
                 raise
             fault = QueryRefusal.of_refusal(error)
             # OBSERVED(Druid 27): a query is planned before it is accepted, so a 400 may be about its table.
-            if error.status == 400 and fault.is_of_query and (has_words or fault.passes(table)):
+            if error.status == 400 and fault.is_of_query and (has_words or fault.is_transient(table)):
                 raise _WrongQuery(fault, error) from None
             self._refusal = error
             return None
