@@ -129,7 +129,8 @@ class Airflow(ABC):
         """Start a triggerer, the first or another one."""
         (port,) = free_ports(1)
         name = f"triggerer-{sum(one.name.startswith('triggerer') for one in self.components) + 1}"
-        return self._start(name, "triggerer", AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT=str(port))
+        patience = self._patience("triggerer")
+        return self._start(name, "triggerer", AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT=str(port), **patience)
 
     def triggerers(self) -> list[ProcessTree]:
         """Return the triggerers that were started and are alive."""
@@ -187,11 +188,11 @@ class Airflow(ABC):
         """
         Return how long a component waits for the database, if it differs.
 
-        The scheduler ends when it is locked out, and on a loaded machine the API server locks out everybody, itself
-        included, for as long as it waits itself: SQLite's 5 s.
+        The scheduler and the triggerers end when they are locked out, and on a loaded machine the API server locks out
+        everybody, itself included, for as long as it waits itself: SQLite's 5 s.
         """
         patient = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._database("?timeout=60")}
-        return patient if component == "scheduler" else {}
+        return patient if component in ("scheduler", "triggerer") else {}
 
     def _start(self, name: str, *arguments: str, **environment: str) -> ProcessTree:
         component = ProcessTree(

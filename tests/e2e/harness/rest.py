@@ -106,12 +106,17 @@ class RestApi(ABC):
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         answer = eventually(
             lambda: self._http.request(method, self._url + path, json=body, timeout=120),
-            # SQLite may be busy, and 3.3.2 can't list asset events while a run that one created has not started.
-            lambda seen: seen.status_code != 500 or not (method == "GET" or '"Database error"' in seen.text),
+            # SQLite may be busy (503 for a backfill), and 3.3.2 can't list asset events while a run that one created
+            # has not started.
+            lambda seen: seen.status_code not in (500, 503) or not _is_passing(method, seen),
             what=f"an answer to {method} {path}",
         )
         assert answer.ok, f"{method} {path} answered {answer.status_code}: {answer.text}"
         return answer.json() if answer.content else None
+
+
+def _is_passing(method: str, seen: requests.Response) -> bool:
+    return method == "GET" or seen.status_code == 503 or '"Database error"' in seen.text
 
 
 @dataclass(frozen=True)
