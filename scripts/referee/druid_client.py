@@ -14,6 +14,10 @@ from outcomes import Answer, Outcome, Refusal
 
 #: Seconds until an answer, a task or the loading of segments counts as failed.
 PATIENCE = 180
+_ARRAYS = {
+    f"{kind.lower()}Array": {"type": "auto", "castToType": f"ARRAY<{kind}>"} for kind in ("STRING", "LONG", "DOUBLE")
+}
+"""Dimensions of the array types, which have no names of their own."""
 _ETERNITY = "-146136543-09-08T08:23:32.096Z/146140482-04-24T15:36:27.903Z"
 
 
@@ -79,14 +83,16 @@ class Druid:
         Load rows into a table in place of those that it has, and wait until the broker serves them.
 
         :param rows: Rows with the time in ``__time``.
-        :param columns: Druid's type of each column other than ``__time``: ``string``, ``long``, ``double``, ``float``.
+        :param columns: Type of each column other than ``__time``, by its name in Polaris: ``string``, ``longArray``.
         """
         spec = {
             "dataSchema": {
                 "dataSource": table,
                 "timestampSpec": {"column": "__time", "format": "auto"},
                 "dimensionsSpec": {
-                    "dimensions": [{"type": kind, "name": name} for name, kind in columns.items()],
+                    "dimensions": [
+                        {"name": name, **_ARRAYS.get(kind, {"type": kind})} for name, kind in columns.items()
+                    ],
                 },
                 "metricsSpec": [],
                 "granularitySpec": {"segmentGranularity": "ALL", "queryGranularity": "NONE", "rollup": False},

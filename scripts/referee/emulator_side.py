@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,8 +13,8 @@ from outcomes import Answer, Outcome, Refusal
 from airflow_provider_polaris.emulator.engine import QueryFailed, SqlInvalid, SqlNotSupported, run_query
 from airflow_provider_polaris.emulator.queries.result_formats import types_of
 from airflow_provider_polaris.emulator.server import RunningEmulator, running_emulator
-from airflow_provider_polaris.emulator.testing.fixture import PolarisEmulator
 from airflow_provider_polaris.emulator.wire.identifiers import user_of_key
+from airflow_provider_polaris.emulator.wire.requests import JsonBody
 
 
 class EmulatorSide:
@@ -34,9 +35,13 @@ class EmulatorSide:
         """
         schema = [{"name": name, "dataType": kind} for name, kind in columns.items()]
         definition = {"name": table, "type": "detail", "partitioningGranularity": "all", "schema": schema}
-        emulator = self.running.emulator
-        emulator.catalog.create(definition, user_of_key(self.running.settings.api_key))
-        PolarisEmulator(self.running).load(table, rows)
+        emulator, user = self.running.emulator, user_of_key(self.running.settings.api_key)
+        emulator.catalog.create(definition, user)
+        lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
+        emulator.file_store.put(f"{table}.json", lines, user=user, data_format="nd-json", compression_format="none")
+        job = emulator.jobs.create(JsonBody(_job(table, schema), table), user)
+        job = emulator.jobs.finish(job.id)
+        assert job.status == "completed", job.health
 
     def select(self, sql: str) -> Outcome:
         """Run a SELECT; a refusal is an outcome."""
@@ -53,6 +58,26 @@ class EmulatorSide:
             return Refusal("CRASHED", repr(error))
         types = tuple(types_of(column.data_type)[0] for column in result.columns)
         return Answer(tuple(column.name for column in result.columns), types, tuple(map(tuple, result.rows)))
+
+
+def _job(table: str, schema: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """Build a job that reads each field as its column's type; a type inferred from lists would be another."""
+    names = [column["name"] for column in schema]
+    return {
+        "type": "batch",
+        "source": {
+            "type": "uploaded",
+            "fileList": [f"{table}.json"],
+            "inputSchema": [{"name": "__time", "dataType": "string"}, *schema],
+            "formatSettings": {"format": "nd-json"},
+        },
+        "target": {"type": "table", "tableName": table},
+        "ingestionMode": "append",
+        "mappings": [
+            {"columnName": "__time", "expression": 'TIME_PARSE("__time")'},
+            *({"columnName": name, "expression": f'"{name}"'} for name in names),
+        ],
+    }
 
 
 @contextmanager

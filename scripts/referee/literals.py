@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import collection_signatures as collections
+
 SCALARS: Final = ("string", "long", "double", "float", "timestamp")
 
 COLUMNS: Final = {
@@ -19,6 +21,7 @@ COLUMNS: Final = {
     "count": ["i"],
     "stable": ["e"],
     "unique_time": ["__time"],
+    **collections.COLUMNS,
 }
 
 LITERALS: Final = {
@@ -96,4 +99,5 @@ LITERALS: Final = {
     "target": ["VARCHAR", "BIGINT", "DOUBLE"],
     "lgk": ["12"],
     "hll": ["'HLL_8'"],
+    **collections.LITERALS,
 }  # fmt: skip

@@ -139,7 +139,7 @@ def is_same(left: Any, right: Any, tolerance: Tolerance = EXACT) -> bool:
 
 
 #: A double as text. JDK 17 writes a digit more than needed for some, JDK 19 and the emulator don't.
-_DIGITS = re.compile(r"-?\d\.\d{15,17}E-?\d+|-?\d+\.\d{9,17}")
+_DIGITS = re.compile(r"-?\d\.\d{1,17}E-?\d+|-?\d+\.\d{9,17}")
 
 
 def _number(match: re.Match[str]) -> str:

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-#: Type of each column, which Druid and Polaris name alike; ``__time`` is a timestamp.
+#: Type of each column, by its name in Polaris; ``__time`` is a timestamp.
 COLUMNS: Final = {
     "id": "long",
     "g": "string",  # groups of aggregates
@@ -19,6 +20,10 @@ COLUMNS: Final = {
     "d": "double",
     "e": "double",  # small, so that sums don't depend on the order of rows
     "f": "float",
+    "mv": "string",  # several values in a row
+    "sa": "stringArray",
+    "la": "longArray",
+    "da": "doubleArray",
 }
 
 _MAX: Final = 2**63 - 1
@@ -89,6 +94,26 @@ _D: Final = (
 )  # fmt: skip
 _E: Final = (0.0, 0.25, 0.5, -0.75, 1.0, 2.0, -3.5, None, 4.0, 8.125, 16.0)
 _F: Final = (0.0, 0.1, -0.1, 1.5, None, 16777216.0, 3.4e38, 1e-40, 0.3, 2.5, -7.25, 1e10, 123456.79, 100.0, 0.001, 1e7)
+_MV: Final = (
+    ["a", "b"], "b", None, [], [None], [None, "a", "a", "c"], ["", ""], "x", ["x y", "é😀"], "", ["a", None],
+    ["b", "a,b"], ["A", "a"],
+)  # fmt: skip
+_SA: Final = (
+    ["a", "b"], ["b"], [], None, [None], ["c", None, "a", "a"], ["", ""], ["x"], ["é😀", "x y"], ["b", "a"],
+    ["l", "null", "12", "A"],
+)  # fmt: skip
+_LA: Final = ([1, 2], [2], [], None, [None], [3, None, 1, 1], [0, 0], [2**53 + 1, _MAX], [_MIN, -1, 7])
+_DA: Final = (
+    [1.5, 2.5],
+    [2.0],
+    [],
+    None,
+    [None],
+    [3.5, None, 1.0, 1.0],
+    [0.0, -0.0],
+    [0.1, 1e300],
+    [-2.5, 5e-324, 1e7],
+)
 _G: Final = ("p", "q", None, "")
 
 COUNT: Final = 96
@@ -97,7 +122,20 @@ COUNT: Final = 96
 
 def make_rows() -> list[dict[str, Any]]:
     """Build the rows; lists of different lengths put each value beside several others."""
-    lists = {"g": _G, "s": _S, "u": _U, "x": _X, "w": _W, "n": _N, "i": _I, "m": _M, "d": _D, "e": _E, "f": _F}
+    lists: dict[str, Sequence[Any]] = {
+        "g": _G,
+        "s": _S,
+        "u": _U,
+        "x": _X,
+        "w": _W,
+        "n": _N,
+        "i": _I,
+        "m": _M,
+        "d": _D,
+        "e": _E,
+        "f": _F,
+    }
+    lists |= {"mv": _MV, "sa": _SA, "la": _LA, "da": _DA}
     rows: list[dict[str, Any]] = []
     for number in range(COUNT):
         lap = number // len(_T)

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import collection_signatures as collections
+
 TIMES: Final = {
     "CURRENT_TIMESTAMP": [],  # the two clocks differ
     "CURRENT_DATE": [],
@@ -97,6 +99,7 @@ CONDITIONS: Final = {
 #: Aggregates have no part that is an aggregate. SUM and AVG of doubles take a column whose sums are exact.
 AGGREGATES: Final = {
     "ANY_VALUE": [],  # any of the values
+    **collections.AGGREGATES,
     "APPROX_COUNT_DISTINCT": ["string -> estimate", "long -> estimate"],
     "APPROX_COUNT_DISTINCT_BUILTIN": ["string -> estimate", "long -> estimate"],
     "APPROX_COUNT_DISTINCT_DS_HLL": ["string -> long", "long -> long", "string lgk hll -> long"],
@@ -120,7 +123,7 @@ AGGREGATES: Final = {
     "VAR_SAMP": [],
 }
 
-FUNCTIONS: Final = {**TIMES, **TEXT, **NUMBERS, **CONDITIONS}
+FUNCTIONS: Final = {**TIMES, **TEXT, **NUMBERS, **CONDITIONS, **collections.FUNCTIONS}
 
 #: Forms with a syntax of their own: template and signatures.
 SPECIAL: Final = {
@@ -218,6 +221,7 @@ SPECIAL: Final = {
     },
     "POSITION": ("POSITION({0} IN {1})", ["find string -> long", "string string -> long"]),
     "POSITION FROM": ("POSITION({0} IN {1} FROM {2})", ["find string start -> long"]),
+    **collections.SPECIAL,
     "SUBSTRING FROM": ("SUBSTRING({0} FROM {1} FOR {2})", ["string start length -> string"]),
 }
 
@@ -226,6 +230,7 @@ SPECIAL_AGGREGATES: Final = {
     "COUNT(*)": ("COUNT(*)", ["-> long"]),
     "COUNT DISTINCT": ("COUNT(DISTINCT {0})", ["string -> estimate", "long -> estimate", "timestamp -> estimate"]),
     "FILTER": ("SUM({0}) FILTER (WHERE {1})", ["count boolean -> long"]),
+    **collections.SPECIAL_AGGREGATES,
     "COUNT FILTER": ("COUNT(*) FILTER (WHERE {0})", ["boolean -> long"]),
 }
 

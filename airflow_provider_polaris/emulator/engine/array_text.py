@@ -49,6 +49,8 @@ def _java_number(value: float) -> str:
         return '"NaN"' if math.isnan(value) else f'"{"-" if value < 0 else ""}Infinity"'
     if value == 0 or _SMALLEST_PLAIN <= abs(value) < _SMALLEST_SCIENTIFIC:
         return format(Decimal(repr(value)), "f") if "e" in repr(value) else repr(value)
-    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    # Java has two digits or more; of those for the same number, it takes the nearest: 4.9E-324, not 5.0E-324.
+    two = f"{value:.1e}"
+    sign, digits, exponent = Decimal(two if float(two) == value else repr(value)).normalize().as_tuple()
     first, *rest = map(str, digits)
     return f"{'-' if sign else ''}{first}.{''.join(rest) or '0'}E{len(digits) - 1 + int(exponent)}"

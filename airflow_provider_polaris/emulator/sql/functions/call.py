@@ -175,6 +175,9 @@ class Call:
             raise self.refuse("with arrays of different types")
         if common is None:
             raise self.invalid()
+        if common in ARRAYS and len({self.nodes[index].unnest() for index in indexes}) == 1 < len(indexes):
+            # OBSERVED(Druid 33): the optimizer leaves the function out, and then reads the column in another way.
+            raise self.refuse("with the same array everywhere")
         return [cast(value, common).text for value in values], common, None
 
     def comparable(self, *indexes: int) -> tuple[list[Sql], str]:

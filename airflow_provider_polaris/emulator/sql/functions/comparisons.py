@@ -12,7 +12,9 @@ from collections.abc import Sequence
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
+from airflow_provider_polaris.emulator.sql.functions.collections import lists
 from airflow_provider_polaris.emulator.sql.values import java_numbers as java
+from airflow_provider_polaris.emulator.sql.values import java_text
 from airflow_provider_polaris.emulator.sql.values.types import sql_name
 from airflow_provider_polaris.emulator.sql.values.values import (
     ARRAYS,
@@ -38,6 +40,8 @@ def compare(operator: str) -> Rewrite:
             raise call.refuse(f"for {sql_name(kind)}")
         if kind not in SCALAR | ARRAYS:
             raise call.invalid()
+        if kind == "doubleArray":
+            return boolean(f"({lists.signed(left.text)} {operator} {lists.signed(right.text)})")
         if operator in _ORDERS:
             return boolean(_ordered(left, operator, right, kind))
         return boolean(f"({left.text} {operator} {right.text})")
@@ -91,16 +95,10 @@ def extreme(function: str) -> Rewrite:
     return rewrite
 
 
-def text_order(text: str) -> str:
-    """Build a text whose order by code points is the order of ``text`` by UTF-16 units."""
-    # U+10FFFF is no character; put before U+E000 to U+FFFF, it moves them behind all others.
-    return rf"regexp_replace({text}, '([\x{{E000}}-\x{{FFFF}}])', '{chr(0x10FFFF)}\1', 'g')"
-
-
 def _ordered(left: Sql, operator: str, right: Sql, kind: str) -> str:
     if kind == "string":
         left, right = (
-            side if isinstance(side.constant, str) and side.constant.isascii() else string(text_order(side.text))
+            side if isinstance(side.constant, str) and side.constant.isascii() else string(java_text.order(side.text))
             for side in (left, right)
         )
     plain = f"({left.text} {operator} {right.text})"
@@ -114,8 +112,8 @@ def _ordered(left: Sql, operator: str, right: Sql, kind: str) -> str:
 
 def _extreme_text(function: str, texts: Sequence[str]) -> str:
     """Choose by Java's order of text."""
-    chosen = f"{'list_max' if function == 'greatest' else 'list_min'}([{', '.join(map(text_order, texts))}])"
-    return f"replace({chosen}, '{chr(0x10FFFF)}', '')"
+    chosen = f"{'list_max' if function == 'greatest' else 'list_min'}([{', '.join(map(java_text.order, texts))}])"
+    return java_text.unordered(chosen)
 
 
 def _extreme_double(function: str, texts: Sequence[str]) -> str:

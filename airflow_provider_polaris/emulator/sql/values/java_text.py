@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from airflow_provider_polaris.emulator.sql.values.values import quote_text
 
+_LAST = chr(0x10FFFF)
 _BEYOND = r"[\x{10000}-\x{10FFFF}]"
 
 
@@ -52,3 +53,14 @@ def first_bytes(text: str, limit: int, function: str) -> str:
         f"CASE WHEN strlen({text}) <= {limit} THEN {text} WHEN {is_ascii(text)} THEN left({text}, {limit}) "
         f"WHEN {text} IS NOT NULL THEN error({message}) END"
     )
+
+
+def order(text: str) -> str:
+    """Build a text whose order by code points is the order of ``text`` by UTF-16 units."""
+    # U+10FFFF is no character; put before U+E000 to U+FFFF, it moves them behind all others.
+    return rf"regexp_replace({text}, '([\x{{E000}}-\x{{FFFF}}])', '{_LAST}\1', 'g')"
+
+
+def unordered(text: str) -> str:
+    """Build the text from which :func:`order` made this one."""
+    return f"replace({text}, '{_LAST}', '')"

@@ -81,7 +81,7 @@ def position(first: int) -> Rewrite:
         if call.value(1).type not in (kind, "null"):
             # OBSERVED(Druid 33): an array of doubles doesn't have the long 2.
             raise call.refuse(f"with {sql_name(call.value(1).type)} and an array of {sql_name(kind)}: CAST one of them")
-        return long(f"({lists.offset_of(items, lists.element_argument(call, 1, kind))} + {first})")
+        return long(f"({lists.offset_of(items, lists.element_argument(call, 1, kind), kind)} + {first})")
 
     return rewrite
 
@@ -95,14 +95,17 @@ def contains(call: Call) -> Sql:
     items, kind = lists.list_argument(call, 0)
     value = call.collection(1)
     if value.type not in (*lists.ELEMENTS, MULTI_VALUE):
-        found = lists.has(items, lists.element_argument(call, 1, kind))
+        if isinstance(call.nodes[1].unnest(), exp.Case):
+            # OBSERVED(Druid 33): each branch becomes an ARRAY_CONTAINS of its own, which may read a column in two ways.
+            raise call.refuse("with CASE as the value")
+        found = lists.has(items, lists.element_argument(call, 1, kind), kind)
     else:
         if not isinstance(call.nodes[1], (exp.Column, exp.Array)):
             # OBSERVED(Druid 33): NULL as the result of a function is like the value NULL.
             raise call.refuse("with a function as the second array")
         wanted, other = lists.list_argument(call, 1)
         lists.same_elements(call, kind, other)
-        found = f"(len({lists.common(items, wanted)}) = len({wanted}))"
+        found = f"(len({lists.common(items, wanted, kind)}) = len({wanted}))"
         if value.type == MULTI_VALUE:
             # OBSERVED(Druid 33): here a multi-value string NULL is a list of one NULL.
             found = f"CASE WHEN {wanted} IS NULL THEN {lists.has(items, 'NULL')} ELSE {found} END"
@@ -119,7 +122,7 @@ def overlap(call: Call) -> Sql:
         raise call.refuse("with a literal as the first array in a WHERE clause")
     (items, kind), (wanted, other) = lists.list_argument(call, 0), lists.list_argument(call, 1)
     lists.same_elements(call, kind, other)
-    found = f"coalesce(len({lists.common(items, wanted)}) > 0, FALSE)"
+    found = f"coalesce(len({lists.common(items, wanted, kind)}) > 0, FALSE)"
     return boolean(f"CASE WHEN {items} IS NOT NULL THEN {found} END")
 
 
@@ -129,7 +132,7 @@ def scalar_in_array(call: Call) -> Sql:
         raise call.invalid()
     items, kind = lists.list_argument(call, 1)
     value = lists.element_argument(call, 0, kind)
-    found = lists.has(items, value)
+    found = lists.has(items, value, kind)
     return boolean(f"CASE WHEN {items} IS NULL OR ({value} IS NULL AND NOT {found}) THEN NULL ELSE {found} END")
 
 

@@ -12,11 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
+from sqlglot import exp
+
 from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregation
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.functions.collections import lists
+from airflow_provider_polaris.emulator.sql.functions.collections.sorting import sort
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name
-from airflow_provider_polaris.emulator.sql.values.values import Sql, quote_text, string
+from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql, quote_text, string
 
 _DEFAULT_BYTES, _LEAST_BYTES = 1024, 10
 """OBSERVED(Druid 33): the default and the smallest limit."""
@@ -27,7 +30,7 @@ def array_agg(call: Aggregation) -> Sql:
     value = call.value(0)
     if value.type not in lists.ARRAYS:
         raise call.refuse(f"for {sql_name(value.type)}")
-    return lists.array_of(value.type, _limited(call, _collected(call, value.text), value.type, 1))
+    return lists.array_of(value.type, _limited(call, _collected(call, value), value.type, 1))
 
 
 def array_concat_agg(call: Aggregation) -> Sql:
@@ -38,10 +41,10 @@ def array_concat_agg(call: Aggregation) -> Sql:
             raise call.refuse(f"for {sql_name(array.type)}")
         raise call.invalid()
     element = lists.ELEMENTS[array.type]
-    items = f"flatten({_collected(call, array.text, f'{array.text} IS NOT NULL', distinct=False)})"
+    items = f"flatten({_collected(call, array, f'{array.text} IS NOT NULL', distinct=False)})"
     if call.is_distinct:
         # list_distinct drops NULL.
-        values = f"list_sort(list_distinct({items}))"
+        values = sort(f"list_distinct({items})", element, items)
         items = f"CASE WHEN {lists.has(items, 'NULL')} THEN list_concat([NULL], {values}) ELSE {values} END"
     return lists.array_of(element, _limited(call, items, element, 1))
 
@@ -51,25 +54,32 @@ def string_agg(call: Aggregation) -> Sql:
     value = call.value(0)
     if value.type not in ("string", "long", "double"):
         raise call.refuse(f"for {sql_name(value.type)}")
-    separator = quote_text(call.constant_text(1))
-    items = _collected(call, value.text, f"{value.text} IS NOT NULL")
+    if isinstance(call.nodes[0].unnest(), exp.Cast) and value.type in NUMERIC:
+        # OBSERVED(Druid 33): the text has the values before the CAST.
+        raise call.refuse("over a CAST to a number")
+    separator = call.constant_text(1)
+    if {"'", "\\"} & set(separator):
+        # OBSERVED(Druid 33): the separator becomes a part of an expression as it is, which fails or changes it.
+        raise call.refuse(f"with the separator {separator!r}")
+    items = _collected(call, value, f"{value.text} IS NOT NULL")
     if value.type != "string":
         text = cast(Sql("__collected", value.type), "string").text
         items = f"list_transform({items}, lambda __collected: {text})"
-    return string(f"array_to_string({_limited(call, items, 'string', 2)}, {separator})")
+    return string(f"array_to_string({_limited(call, items, 'string', 2)}, {quote_text(separator)})")
 
 
-def _collected(call: Aggregation, value: str, *conditions: str, distinct: bool | None = None) -> str:
+def _collected(call: Aggregation, value: Sql, *conditions: str, distinct: bool | None = None) -> str:
     """Build the list of the values."""
     if call.storing:
         # OBSERVED(Druid 27): a task with ARRAY_AGG fails.
         raise call.refuse("as a measure")
     if call.is_distinct and distinct is None:
-        return f"list_sort({call.over(f'list(DISTINCT {value})', *conditions)}, 'ASC', 'NULLS FIRST')"
+        zeros = call.over(f"list({value.text})", f"{value.text} = 0", *conditions)
+        return sort(call.over(f"list(DISTINCT {value.text})", *conditions), value.type, zeros)
     order = ""
     with suppress(SqlInvalid):  # a subquery or a join has no __time, or several
         order = f" ORDER BY {call.time_column()}"
-    return call.over(f"list({value}{order})", *conditions)
+    return call.over(f"list({value.text}{order})", *conditions)
 
 
 def _limited(call: Aggregation, items: str, element: str, position: int) -> str:

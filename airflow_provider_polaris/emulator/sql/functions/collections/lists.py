@@ -84,20 +84,37 @@ def build(elements: list[str], element: str) -> str:
     return f"CAST([{', '.join(elements)}] AS {DUCKDB_TYPES[element]}[])"
 
 
-def has(items: str, wanted: str) -> str:
+def has(items: str, wanted: str, element: str = "string") -> str:
     """Build the condition for an element to be in a list; NULL is found in a list with NULL."""
-    return f"(len(list_filter({items}, lambda __list_item: __list_item IS NOT DISTINCT FROM {wanted})) > 0)"
+    return f"(len(list_filter({items}, lambda __list_item: {_is_same('__list_item', wanted, element)})) > 0)"
 
 
-def common(items: str, wanted: str) -> str:
+def common(items: str, wanted: str, element: str) -> str:
     """Build the list of the elements of ``wanted`` that are in the list."""
-    return f"list_filter({wanted}, lambda __wanted_item: {has(items, '__wanted_item')})"
+    return f"list_filter({wanted}, lambda __wanted_item: {has(items, '__wanted_item', element)})"
 
 
-def offset_of(items: str, wanted: str) -> str:
+def offset_of(items: str, wanted: str, element: str) -> str:
     """Build the offset of the first equal element; NULL if there is none."""
-    found = f"list_transform({items}, lambda __list_item: __list_item IS NOT DISTINCT FROM {wanted})"
+    found = f"list_transform({items}, lambda __list_item: {_is_same('__list_item', wanted, element)})"
     return f"(nullif(list_position({found}, TRUE), 0) - 1)"
+
+
+def _is_same(left: str, right: str, element: str) -> str:
+    """Build the condition for two elements to be equal. OBSERVED(Druid 33): -0.0 isn't 0.0."""
+    plain = f"{left} IS NOT DISTINCT FROM {right}"
+    return f"({plain} AND ({is_negative_zero(left)} = {is_negative_zero(right)}))" if element == "double" else plain
+
+
+def is_negative_zero(number: str) -> str:
+    """Build the condition for -0.0; false for NULL."""
+    return f"coalesce({number} = 0 AND signbit({number}), FALSE)"
+
+
+def signed(items: str) -> str:
+    """Build a list of pairs from a list of doubles; two such lists are equal if Druid's arrays are."""
+    pair = f"{{'number': __signed, 'sign': {is_negative_zero('__signed')}}}"
+    return f"list_transform({items}, lambda __signed: {pair})"
 
 
 def index(call: Call, position: int) -> str:

@@ -51,8 +51,14 @@ def contains(call: Call) -> Sql:
 
 
 def overlap(call: Call) -> Sql:
-    """``MV_OVERLAP(column, values)``: whether the column has one of the values; NULL and NOT as in MV_CONTAINS."""
+    """
+    ``MV_OVERLAP(column, values)``: whether the column has one of the values; NULL and NOT as in MV_CONTAINS.
+
+    OBSERVED(Druid 33): no column overlaps with the literal NULL, unlike with ``ARRAY[NULL]``.
+    """
     items = _column(call)
+    if not call.has(1):
+        return boolean("FALSE")
     conditions = [_has(call, items, value) for value in _literals(call)]
     return boolean(f"({' OR '.join(conditions)})")
 

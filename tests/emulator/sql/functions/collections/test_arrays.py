@@ -244,6 +244,7 @@ def test_value_for_each_row(over_rows: Callable[[str], Any], expression: str, va
     [
         ("ARRAY[1,2]", "[1,2]"),
         ("ARRAY[1,2.5]", "[1.0,2.5]"),
+        ("ARRAY[5e-324,2e-323,1e7,1.005]", "[4.9E-324,2.0E-323,1.0E7,1.005]"),
         ("ARRAY['a',NULL]", '["a",null]'),
         ("ARRAY[NULL]", "[null]"),
         ("ARRAY['']", '[""]'),

@@ -20,6 +20,13 @@ from tests.emulator.sql.observed_rows import in_order
         ("SELECT ARRAY_AGG(DISTINCT s) FROM t", [['[null,"","1,2,,3","a","a,b","b","x","é"]']]),
         ("SELECT ARRAY_AGG(DISTINCT n) FROM t", [["[null,-1,0,1,2,5,7,9007199254740993]"]]),
         ("SELECT ARRAY_AGG(DISTINCT d) FROM t", [["[null,-2.5,0.0,0.1,0.5,3.0,7.25,1.0E300]"]]),
+        ("SELECT ARRAY_AGG(DISTINCT d*0) FROM t", [["[null,-0.0,0.0]"]]),
+        (
+            "SELECT ARRAY_AGG(DISTINCT CASE WHEN id=3 THEN '😀' WHEN id=7 THEN '\uff11' ELSE s END) FROM t",
+            [['[null,"1,2,,3","a","a,b","b","é","😀","\uff11"]']],
+        ),
+        ("SELECT ARRAY_CONCAT_AGG(DISTINCT ARRAY['😀','\uff11','z',NULL]) FROM t", [['[null,"z","😀","\uff11"]']]),
+        ("SELECT ARRAY_CONCAT_AGG(DISTINCT da) FROM t", [["[null,-0.0,0.0,0.1,1.0,1.5,2.0,2.5,3.5]"]]),
         ("SELECT ARRAY_AGG(s, 1000) FROM t", [['["a","b","",null,"a,b","1,2,,3","x","é"]']]),
         ("SELECT ARRAY_AGG(s) FILTER (WHERE n > 1) FROM t", [['["a","a,b","x","é"]']]),
         ("SELECT ARRAY_AGG(s) FILTER (WHERE n > 100 AND s = 'q') FROM t", [[None]]),
