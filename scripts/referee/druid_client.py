@@ -58,13 +58,13 @@ class Druid:
             return False
 
     def select(self, sql: str, context: Mapping[str, Any] | None = None) -> Outcome:
-        """Run a SELECT; a refusal of Druid is an outcome, an answer of another form an exception; arrays are lists."""
+        """Run a SELECT; a refusal of Druid is an outcome, an answer of another form an exception."""
         body = {
             "query": sql,
             "resultFormat": "array",
             "header": True,
             "typesHeader": True,
-            "context": {"sqlStringifyArrays": False} | dict(context or {}),
+            "context": dict(context or {}),
         }
         try:
             names, types, *rows = call(f"{self.broker}/druid/v2/sql", body)

@@ -107,7 +107,7 @@ FORMATS: Final = {
         f"HUMAN_READABLE_{name}_FORMAT": ["long precision? -> string", "double precision? -> string"]
         for name in ("BINARY_BYTE", "DECIMAL", "DECIMAL_BYTE")
     },
-    "IPV4_MATCH": ["ip subnet -> boolean", "ip_number subnet -> boolean"],
+    "IPV4_MATCH": ["ip subnet -> boolean", "ip_number subnet -> boolean", "ip bad_subnet -> refused"],
     "IPV4_PARSE": ["ip -> ip_number", "ip_number -> long", "string -> long"],
     "IPV4_STRINGIFY": ["ip -> string", "ip_number -> ip", "long -> string"],
     "PARSE_LONG": ["digit_text base? -> long", "number_text base? -> long"],
@@ -122,10 +122,10 @@ FORMATS: Final = {
 }
 
 NESTED: Final = {
-    "JSON_KEYS": ["json path -> texts"],
+    "JSON_KEYS": ["json path -> texts", "json bad_path -> texts"],
     "JSON_OBJECT": [],  # special forms
     "JSON_QUERY": ["json path -> json", "json_text path -> json"],
-    "JSON_VALUE": ["json path -> string", "json_text path -> string"],
+    "JSON_VALUE": ["json path -> string", "json_text path -> string", "json bad_path -> refused"],
     "PARSE_JSON": ["json_valid -> json"],
     "TO_JSON_STRING": ["json -> json_valid", "T -> json_valid", "boolean -> string"],
     "TRY_PARSE_JSON": ["json_text -> json", "string -> json"],
