@@ -6,9 +6,10 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 
+from aggregate_signatures import AGGREGATES, SPECIAL_AGGREGATES
 from cases import Node
 from literals import COLUMNS, LITERALS, SCALARS
-from signatures import AGGREGATES, FUNCTIONS, SPECIAL, SPECIAL_AGGREGATES
+from signatures import FUNCTIONS, SPECIAL
 
 Producer = tuple[str, str, list[str], str]
 """Name, template (or ``""`` for a call), kinds of the arguments, kind of the value."""

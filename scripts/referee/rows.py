@@ -24,6 +24,10 @@ COLUMNS: Final = {
     "sa": "stringArray",
     "la": "longArray",
     "da": "doubleArray",
+    "j": "json",
+    "t": "string",  # text that is, or resembles, JSON
+    "a": "string",  # text that is, or resembles, an IPv4 address
+    "b": "string",  # base64 of UTF-8
 }
 
 _MAX: Final = 2**63 - 1
@@ -114,6 +118,23 @@ _DA: Final = (
     [0.1, 1e300],
     [-2.5, 5e-324, 1e7],
 )
+_J: Final = (
+    {"a": 1, "b": {"c": [1, 2, 3], "d": "x"}}, {"a": "text", "n": 1.5}, {"a": True}, {"a": None, "n": 2}, None, {},
+    {"a": "12", "b": {"c": [{"d": "e"}, {"d": 5}], "d": None}}, {"a": 2.0, "n": 10**18}, {"a": {"x": [1]}, "b": 7},
+    {"a": [1, "2"], "b": {"c": []}}, [1, "x", {"a": "b"}], [], "root", 12, -1.5, True, {"a": "", "é😀": "ü\n\"q\""},
+    {"a": -0.0, "n": 1e-7}, {"n": 123456789.5, "a": -3}, {"a b": 1, "n": "1e3"}, {"b": {"c": [[1, 2], [3]]}, "n": 0.5},
+    {"a": "true", "n": False}, {"z": 1, "y": {"x": 2}, "a": 9007199254740993},
+)  # fmt: skip
+_J_TEXT: Final = (
+    '{"a":1}', '{"a": {"b": [1, 2.50, null]}}', "[]", "[1,2,3]", "12", "-1.50", '"x"', "true", "null", "", None, "{",
+    "{'a':1}", '{"a":1,}', "nope", " {} ", '{"b":"\\u00e9"}', '[{"a":"x"},{"a":"y"}]', "1e5", "NaN", "-0", "01", '"a',
+    '{"a":1} x', '{"a":1,"a":2}', "12345678.5",
+)  # fmt: skip
+_A: Final = (
+    "192.168.0.1", "10.0.0.255", "0.0.0.1", "255.255.255.255", "256.0.0.1", "1.2.3", " 10.1.2.3", "10.1.2.3 ", "", None,
+    "010.001.000.009", "::1", "1.2.3.4.5", "a.b.c.d", "3232235521", "192.168.255.254", "1.2.3.4/8", "1..2.3",
+)  # fmt: skip
+_B: Final = ("aGVsbG8=", "aGVsbG8", "", None, "8J+YgA==", "w6k=", "YQ==", "YWI", "IA==", "4pyT", "AA==")
 _G: Final = ("p", "q", None, "")
 
 COUNT: Final = 96
@@ -136,6 +157,7 @@ def make_rows() -> list[dict[str, Any]]:
         "f": _F,
     }
     lists |= {"mv": _MV, "sa": _SA, "la": _LA, "da": _DA}
+    lists |= {"j": _J, "t": _J_TEXT, "a": _A, "b": _B}
     rows: list[dict[str, Any]] = []
     for number in range(COUNT):
         lap = number // len(_T)

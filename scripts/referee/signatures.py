@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Final
 
 import collection_signatures as collections
+from aggregate_signatures import AGGREGATES
 
 TIMES: Final = {
     "CURRENT_TIMESTAMP": [],  # the two clocks differ
@@ -72,6 +73,8 @@ NUMBERS: Final = {
     "ATAN2": ["double double -> rough"],
     "BITWISE_AND": ["long long -> long", "long double -> long"],
     "BITWISE_COMPLEMENT": ["long -> long", "double -> long"],
+    "BITWISE_CONVERT_DOUBLE_TO_LONG_BITS": ["double -> long", "long -> long", "float -> long"],
+    "BITWISE_CONVERT_LONG_BITS_TO_DOUBLE": ["long -> double", "double -> double"],
     "BITWISE_OR": ["long long -> long", "long double -> long"],
     "BITWISE_SHIFT_LEFT": ["long shift -> long", "long count -> long"],
     "BITWISE_SHIFT_RIGHT": ["long shift -> long", "long count -> long"],
@@ -92,38 +95,52 @@ NUMBERS: Final = {
 
 CONDITIONS: Final = {
     "COALESCE": ["T T+ -> T", "long double -> double", "string long -> string"],
+    "IFNULL": ["T T -> T", "long double -> double"],
     "NULLIF": ["T T -> T", "long double -> long"],
     "NVL": ["T T -> T"],
 }
 
-#: Aggregates have no part that is an aggregate. SUM and AVG of doubles take a column whose sums are exact.
-AGGREGATES: Final = {
-    "ANY_VALUE": [],  # any of the values
-    **collections.AGGREGATES,
-    "APPROX_COUNT_DISTINCT": ["string -> estimate", "long -> estimate"],
-    "APPROX_COUNT_DISTINCT_BUILTIN": ["string -> estimate", "long -> estimate"],
-    "APPROX_COUNT_DISTINCT_DS_HLL": ["string -> long", "long -> long", "string lgk hll -> long"],
-    "APPROX_COUNT_DISTINCT_DS_THETA": ["string -> long", "long -> long"],
-    "AVG": ["count -> double", "stable -> double"],
-    "COUNT": ["T -> long", "boolean -> long"],
-    "DS_HLL": [],  # a sketch has no readable form
-    "DS_THETA": [],
-    "EARLIEST": ["long -> long", "stable -> double", "string bytes -> string"],
-    "EARLIEST_BY": ["long unique_time -> long", "string unique_time bytes -> string"],
-    "LATEST": ["long -> long", "stable -> double", "string bytes -> string"],
-    "LATEST_BY": ["long unique_time -> long", "string unique_time bytes -> string"],
-    "MAX": ["long -> long", "double -> double", "float -> float", "timestamp -> timestamp"],
-    "MIN": ["long -> long", "double -> double", "float -> float", "timestamp -> timestamp"],
-    "STDDEV": [],  # the extension druid-stats is in no repository of jars
-    "STDDEV_POP": [],
-    "STDDEV_SAMP": [],
-    "SUM": ["count -> long", "stable -> double", "long -> long"],
-    "VARIANCE": [],
-    "VAR_POP": [],
-    "VAR_SAMP": [],
+#: Notations: addresses, digits, base64, sizes, Java's formats.
+FORMATS: Final = {
+    "DECODE_BASE64_UTF8": ["base64 -> string", "string -> string"],
+    **{
+        f"HUMAN_READABLE_{name}_FORMAT": ["long precision? -> string", "double precision? -> string"]
+        for name in ("BINARY_BYTE", "DECIMAL", "DECIMAL_BYTE")
+    },
+    "IPV4_MATCH": ["ip subnet -> boolean", "ip_number subnet -> boolean", "ip bad_subnet -> refused"],
+    "IPV4_PARSE": ["ip -> ip_number", "ip_number -> long", "string -> long"],
+    "IPV4_STRINGIFY": ["ip -> string", "ip_number -> ip", "long -> string"],
+    "PARSE_LONG": ["digit_text base? -> long", "number_text base? -> long"],
+    "STRING_FORMAT": [
+        "format_text T -> string",
+        "format_text boolean -> string",
+        "format_whole long -> string",
+        "format_real double -> string",
+        "format_real float -> string",
+        "format_three string long double -> string",
+    ],
 }
 
-FUNCTIONS: Final = {**TIMES, **TEXT, **NUMBERS, **CONDITIONS, **collections.FUNCTIONS}
+NESTED: Final = {
+    "JSON_KEYS": ["json path -> texts", "json bad_path -> texts"],
+    "JSON_OBJECT": [],  # special forms
+    "JSON_QUERY": ["json path -> json", "json_text path -> json"],
+    "JSON_VALUE": ["json path -> string", "json_text path -> string", "json bad_path -> refused"],
+    "PARSE_JSON": ["json_valid -> json"],
+    "TO_JSON_STRING": ["json -> json_valid", "T -> json_valid", "boolean -> string"],
+    "TRY_PARSE_JSON": ["json_text -> json", "string -> json"],
+}
+
+#: Functions of a sketch are generated with the aggregate that makes it, see :mod:`aggregate_signatures`.
+SKETCHES: Final[dict[str, list[str]]] = {
+    name: []
+    for name in (
+        *("DS_CDF", "DS_GET_QUANTILE", "DS_GET_QUANTILES", "DS_RANK", "HLL_SKETCH_ESTIMATE", "HLL_SKETCH_UNION"),
+        *("THETA_SKETCH_ESTIMATE", "THETA_SKETCH_INTERSECT", "THETA_SKETCH_NOT", "THETA_SKETCH_UNION"),
+    )
+}
+
+FUNCTIONS: Final = {**TIMES, **TEXT, **NUMBERS, **CONDITIONS, **FORMATS, **NESTED, **SKETCHES, **collections.FUNCTIONS}
 
 #: Forms with a syntax of their own: template and signatures.
 SPECIAL: Final = {
@@ -176,8 +193,8 @@ SPECIAL: Final = {
         f"IS {word}": (f"({{0}} IS {word})", ["boolean -> boolean"])
         for word in ("TRUE", "FALSE", "NOT TRUE", "NOT FALSE", "UNKNOWN", "NOT UNKNOWN")
     },
-    "IS NULL": ("({0} IS NULL)", ["T -> boolean", "boolean -> boolean"]),
-    "IS NOT NULL": ("({0} IS NOT NULL)", ["T -> boolean"]),
+    "IS NULL": ("({0} IS NULL)", ["T -> boolean", "boolean -> boolean", "json -> boolean"]),
+    "IS NOT NULL": ("({0} IS NOT NULL)", ["T -> boolean", "json -> boolean"]),
     "LIKE": ("({0} LIKE {1})", ["string like -> boolean"]),
     "NOT LIKE": ("({0} NOT LIKE {1})", ["string like -> boolean"]),
     "LIKE ESCAPE": ("({0} LIKE {1} ESCAPE {2})", ["string like escape -> boolean"]),
@@ -221,17 +238,21 @@ SPECIAL: Final = {
     },
     "POSITION": ("POSITION({0} IN {1})", ["find string -> long", "string string -> long"]),
     "POSITION FROM": ("POSITION({0} IN {1} FROM {2})", ["find string start -> long"]),
+    **{
+        f"JSON_VALUE RETURNING {word}": (f"JSON_VALUE({{0}}, {{1}} RETURNING {word})", [f"json path -> {kind}"])
+        for word, kind in (
+            *(("VARCHAR", "string"), ("BIGINT", "long"), ("DOUBLE", "double"), ("DECIMAL", "double")),
+            *(("BOOLEAN", "boolean"), ("INTEGER", "long"), ("FLOAT", "float")),
+        )
+    },
+    **{
+        f"CAST JSON_VALUE {word}": (f"CAST(JSON_VALUE({{0}}, {{1}}) AS {word})", [f"json path -> {kind}"])
+        for word, kind in (("BIGINT", "long"), ("DOUBLE", "double"), ("VARCHAR", "string"))
+    },
+    "JSON_OBJECT": ("JSON_OBJECT(KEY {0} VALUE {1})", ["key T -> json", "key boolean -> json", "key json -> json"]),
+    "JSON_OBJECT of two": ("JSON_OBJECT({0}:{1}, {2}:{3})", ["key T key T -> json", "key json key long -> json"]),
     **collections.SPECIAL,
     "SUBSTRING FROM": ("SUBSTRING({0} FROM {1} FOR {2})", ["string start length -> string"]),
-}
-
-#: Aggregates with a syntax of their own.
-SPECIAL_AGGREGATES: Final = {
-    "COUNT(*)": ("COUNT(*)", ["-> long"]),
-    "COUNT DISTINCT": ("COUNT(DISTINCT {0})", ["string -> estimate", "long -> estimate", "timestamp -> estimate"]),
-    "FILTER": ("SUM({0}) FILTER (WHERE {1})", ["count boolean -> long"]),
-    **collections.SPECIAL_AGGREGATES,
-    "COUNT FILTER": ("COUNT(*) FILTER (WHERE {0})", ["boolean -> long"]),
 }
 
 

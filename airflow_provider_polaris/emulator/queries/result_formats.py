@@ -26,6 +26,7 @@ _DRUID_TYPES: Final[Mapping[str, tuple[str, str]]] = {
     "double": ("DOUBLE", "DOUBLE"),
     "float": ("FLOAT", "FLOAT"),
     "json": ("COMPLEX<json>", "OTHER"),
+    "complex": ("COMPLEX", "OTHER"),  # the arrays of DS_CDF and DS_GET_QUANTILES. OBSERVED(Druid 33)
     "stringArray": ("ARRAY<STRING>", "ARRAY"),
     "longArray": ("ARRAY<LONG>", "ARRAY"),
     "doubleArray": ("ARRAY<DOUBLE>", "ARRAY"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_polaris.emulator.queries.result_formats import types_of
 from airflow_provider_polaris.emulator.testing.fixture import PolarisEmulator
 
 ROWS = [
@@ -74,6 +75,20 @@ def refusal(emulator: PolarisEmulator, expression: str) -> str:
 def test_expression_has_druids_value(emulator: PolarisEmulator, expression: str, value: object) -> None:
     """What a test of a user sees here is what production gives."""
     assert first(emulator, expression) == value
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("DS_CDF(DS_QUANTILES_SKETCH(n), 5)", "[1.0,1.0]"),
+        ("DS_GET_QUANTILES(DS_QUANTILES_SKETCH(n * 1e10), 0, 1)", "[5.0E10,5.0E10]"),
+        ("DS_GET_QUANTILES(DS_QUANTILES_SKETCH(n) FILTER (WHERE s = 'x'), 0)", '["NaN"]'),
+    ],
+)
+def test_numbers_of_a_sketch_are_a_text(emulator: PolarisEmulator, expression: str, value: str) -> None:
+    """Of the type COMPLEX, which no function takes."""
+    assert emulator.query(f"SELECT {expression} AS r FROM t") == [{"r": value}]
+    assert types_of("complex") == ("COMPLEX", "OTHER")
 
 
 @pytest.mark.parametrize(

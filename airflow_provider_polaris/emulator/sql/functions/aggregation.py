@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call
-from airflow_provider_polaris.emulator.sql.values.values import Sql
+from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql
 
 
 class Aggregation(Call):
@@ -40,6 +40,11 @@ class Aggregation(Call):
         self.is_star = is_star
         self.is_distinct = is_distinct
         self.time_column = time_column
+
+    def casts_number(self, index: int) -> bool:
+        """Whether an argument is a CAST of a number."""
+        node = self.nodes[index].unnest()
+        return isinstance(node, exp.Cast) and self._translate(node.this).type in NUMERIC
 
     def over(self, aggregate: str, *conditions: str) -> str:
         """Append the FILTER clause with the call's own condition and further conditions."""

@@ -27,12 +27,12 @@ def bitwise_xor(call: Call) -> Sql:
 
 def bitwise_complement(call: Call) -> Sql:
     """``BITWISE_COMPLEMENT(a)``."""
-    return long(f"(~({_bits(call, 0)}))")
+    return long(f"(~({whole_bits(call, 0)}))")
 
 
 def shift_left(call: Call) -> Sql:
     """``BITWISE_SHIFT_LEFT(a, count)``. OBSERVED(Druid 33): as in Java, six bits of the count are used."""
-    value, count = _bits(call, 0), f"(({_bits(call, 1)}) & 63)"
+    value, count = whole_bits(call, 0), f"(({whole_bits(call, 1)}) & 63)"
     # DuckDB fails where a bit reaches the sign, so the sign is set apart from the 63 bits below it.
     sign = f"CASE WHEN (({value}) >> (63 - {count})) & 1 = 1 THEN -9223372036854775807 - 1 ELSE 0 END"
     return long(f"(((({value}) & (9223372036854775807 >> {count})) << {count}) | {sign})")
@@ -40,15 +40,19 @@ def shift_left(call: Call) -> Sql:
 
 def shift_right(call: Call) -> Sql:
     """``BITWISE_SHIFT_RIGHT(a, count)``: keeps the sign. OBSERVED(Druid 33): six bits of the count are used."""
-    return long(f"(({_bits(call, 0)}) >> (({_bits(call, 1)}) & 63))")
+    return long(f"(({whole_bits(call, 0)}) >> (({whole_bits(call, 1)}) & 63))")
 
 
-def _bits(call: Call, index: int) -> str:
-    """Drop the fraction of an argument. OBSERVED(Druid 33): a double beyond 64 bits fails."""
+def whole_bits(call: Call, index: int) -> str:
+    """
+    Drop the fraction of an argument. A number beyond 64 bits is refused.
+
+    OBSERVED(Druid 33): a query with such a column fails, one with ``TRUNC`` of the column doesn't.
+    """
     value, text = call.exact_number(index), call.long(index)
     if value.type == "long":
         return text
-    failure = quote_text(f"Function '{call.name}' fails for a number beyond 64 bits")
+    failure = quote_text(f"function '{call.name}' is not supported with a number beyond 64 bits")
     return f"CASE WHEN abs({value.text}) >= 9223372036854775807 THEN error({failure}) ELSE {text} END"
 
 

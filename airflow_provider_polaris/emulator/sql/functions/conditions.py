@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name
-from airflow_provider_polaris.emulator.sql.values.values import ARRAYS, NUMERIC, TEMPORAL, Sql, boolean
+from airflow_provider_polaris.emulator.sql.values.values import ARRAYS, NUMERIC, Sql, boolean
 
 
 def is_null(call: Call) -> Sql:
@@ -50,9 +50,9 @@ def coalesce(call: Call) -> Sql:
 
 
 def nvl(call: Call) -> Sql:
-    """``NVL(a, b)``: COALESCE of two values, which Druid takes only if both are numbers, text or times."""
+    """``NVL(a, b)`` or IFNULL. OBSERVED(Druid 33): two numbers, or two values of one type; DATE is not TIMESTAMP."""
     types = {value.type for value in call.values()} - {"null"}
-    if len(types) > 1 and not types <= NUMERIC and not types <= TEMPORAL:
+    if len(types) > 1 and not types <= NUMERIC:
         raise call.invalid()
     return coalesce(call)
 
@@ -87,6 +87,6 @@ def as_condition(value: Sql, clause: str) -> str:
 FUNCTIONS: Table = {
     "COALESCE": (coalesce, 1, 1000),
     "NVL": (nvl, 2, 2),
-    "IFNULL": (coalesce, 2, 2),
+    "IFNULL": (nvl, 2, 2),
     "NULLIF": (nullif, 2, 2),
 }

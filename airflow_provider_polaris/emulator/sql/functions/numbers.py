@@ -145,8 +145,9 @@ def power(call: Call) -> Sql:
 
 
 def square_root(call: Call) -> Sql:
-    """``SQRT(a)``: NaN for a negative number. OBSERVED(Druid 33): of -0.0 it is 0.0."""
-    return double(f"({_guarded(call, 'sqrt', '{0} < 0', java.NAN).text} + CAST(0 AS DOUBLE))")
+    """``SQRT(a)``: NaN for a negative number. OBSERVED(Druid 33): of -0.0 it is 0.0, of -Infinity Infinity."""
+    root = f"({_guarded(call, 'sqrt', '{0} < 0', java.NAN).text} + CAST(0 AS DOUBLE))"
+    return double(f"CASE WHEN {call.double(0)} = -{java.INFINITY} THEN {java.INFINITY} ELSE {root} END")
 
 
 def natural_logarithm(call: Call) -> Sql:

@@ -111,13 +111,15 @@ def extract(call: Call, unit: str) -> Sql:
 
 
 def floor_to(call: Call, unit: str) -> Sql:
-    """``FLOOR(timestamp TO unit)``."""
-    return timestamp(periods.floor(call.date_or_time(0), periods.unit_period(unit, call.name), function=call.name))
+    """``FLOOR(timestamp TO unit)``, of a DATE a DATE."""
+    rounded = periods.floor(call.date_or_time(0), periods.unit_period(unit, call.name), function=call.name)
+    return Sql(rounded, call.value(0).type)
 
 
 def ceil_to(call: Call, unit: str) -> Sql:
-    """``CEIL(timestamp TO unit)``."""
-    return timestamp(periods.ceil(call.date_or_time(0), periods.unit_period(unit, call.name), function=call.name))
+    """``CEIL(timestamp TO unit)``, of a DATE a DATE."""
+    rounded = periods.ceil(call.date_or_time(0), periods.unit_period(unit, call.name), function=call.name)
+    return Sql(rounded, call.value(0).type)
 
 
 def date_trunc(call: Call) -> Sql:

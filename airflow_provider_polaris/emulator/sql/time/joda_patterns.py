@@ -44,8 +44,14 @@ _ISO = (
     r"(?::(?P<second>[0-5]?\d)(?:[.,](?P<fraction>\d+))?)?)?)?"
     r"(?P<zone>[Zz]|[+-]\d{2}(?::?\d{2})?)?)?$"
 )
-_ODD_ISO = r"^[^Tt ]+[Tt ](\d{1,2}[.,]|\d{1,2}:\d{1,2}[.,]|.*[+-]\d{2}:?\d{2}:?\d)"
-"""Forms of ISO 8601 that Druid reads and the emulator doesn't: fractions of hours and minutes, offsets with seconds."""
+_ODD_ISO = (
+    r"^[^Tt ]+[Tt ](\d{1,2}[.,]|\d{1,2}:\d{1,2}[.,]|.*[+-]\d{2}:?\d{2}:?\d)"
+    r"|^\d{1,3}-(W\d|\d{3}([Tt ]|$))|^\d{4}-W\d([^\d]|$)"
+)
+"""
+Forms of ISO 8601 that Druid reads and the emulator doesn't: fractions of hours and minutes, offsets with seconds, and
+years of fewer than four digits, and weeks of one digit, in week and ordinal dates.
+"""
 _GROUP = re.compile(r"\?P<(\w+)>")
 _TOKEN = re.compile(r"(?P<quoted>'(?:[^']|'')*')|(?P<run>([A-Za-z])\3*)|(?P<other>[^A-Za-z']+)")
 _MONTHS = "['jan','feb','mar','apr','may','jun','jul','aug','sep','oct','nov','dec']"

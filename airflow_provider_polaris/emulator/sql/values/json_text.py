@@ -8,6 +8,7 @@ last value counts. DuckDB's JSON keeps the first, so such objects are refused.
 
 from __future__ import annotations
 
+from airflow_provider_polaris.emulator.sql.values.java_numbers import real_to_text
 from airflow_provider_polaris.emulator.sql.values.values import quote_text
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
@@ -34,22 +35,10 @@ def canonical(json: str) -> str:
 
 def java_double(number: str) -> str:
     """Build the text of a double as ``Double.toString`` writes it; the query fails where its digits are uncertain."""
-    size, written = "abs(number)", "CAST(abs(number) AS VARCHAR)"
     message = quote_text("the text of a number above 2^53 or below 1E-300 is not supported")
-    # From 1E7: 123456789.5. Below 0.001: 0.00015 or 1.5e-05.
-    large = _scientific(f"rtrim(replace({written}, '.', ''), '0')", f"CAST(strpos({written}, '.') - 2 AS VARCHAR)")
-    digits = f"ltrim(replace({written}, '.', ''), '0')"
-    small = _scientific(digits, f"CAST(length({digits}) - length({written}) + 1 AS VARCHAR)")
-    exponent = f"CAST(CAST(split_part({written}, 'e', 2) AS INTEGER) AS VARCHAR)"
-    tiny = _scientific(f"replace(split_part({written}, 'e', 1), '.', '')", exponent)
-    unsigned = (
-        f"CASE WHEN {size} = 0 OR ({size} >= 1e-3 AND {size} < 1e7) THEN {written} "
-        f"WHEN {size} >= 1e7 AND {size} <= {_LARGEST} THEN {large} "
-        f"WHEN contains({written}, 'e-') AND {size} >= {_SMALLEST} THEN {tiny} "
-        f"WHEN {size} < 1e-3 AND {size} >= {_SMALLEST} THEN {small} ELSE error({message}) END"
-    )
-    signed = f"CASE WHEN starts_with(CAST(number AS VARCHAR), '-') THEN '-' ELSE '' END || {unsigned}"
-    return f"list_transform([{number}], lambda number: CASE WHEN number IS NOT NULL THEN {signed} END)[1]"
+    unsure = f"abs(number) > {_LARGEST} OR (number <> 0 AND abs(number) < {_SMALLEST})"
+    text = f"CASE WHEN {unsure} THEN error({message}) ELSE {real_to_text('number')} END"
+    return f"list_transform([{number}], lambda number: CASE WHEN number IS NOT NULL THEN {text} END)[1]"
 
 
 def is_strict(text: str) -> str:
@@ -65,8 +54,3 @@ def repeats_key(json: str) -> str:
     inside = f"list_transform(json_extract({json}, '$..*'), lambda part: json_keys(part))"
     everywhere = f"list_append({inside}, json_keys({json}))"
     return f"len(list_filter({everywhere}, {repeated})) > 0"
-
-
-def _scientific(digits: str, exponent: str) -> str:
-    fraction = f"coalesce(nullif(substring({digits}, 2), ''), '0')"
-    return f"left({digits}, 1) || '.' || {fraction} || 'E' || {exponent}"

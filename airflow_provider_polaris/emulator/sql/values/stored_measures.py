@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from airflow_provider_polaris.emulator.sql.values import json_text
+from airflow_provider_polaris.emulator.sql.values import java_numbers, json_text
 from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES, TEMPORAL, Sql
 
 VarianceKind = Literal["sample", "population", "sample deviation", "population deviation"]
@@ -19,11 +19,24 @@ VarianceKind = Literal["sample", "population", "sample deviation", "population d
 _NO_MOMENTS = f"CAST({{'n': 0, 'mean': 0, 'm2': 0}} AS {DUCKDB_TYPES['variance']})"
 
 
+_NUMBER = f"chr({0xE000})"
+"""Before the number in a set: a character for private use."""
+
+
 def element(value: Sql) -> str:
-    """Build the text of a value in a set; a timestamp becomes its milliseconds."""
+    """
+    Build the text of a value in a set.
+
+    OBSERVED(Druid 33): the number 1 and the text ``1`` are two values; a timestamp is its milliseconds; a double is the
+    whole number that has its bits, so 0, 0.0 and -0.0 are one value.
+    """
     if value.type == "string":
         return value.text
-    return f"CAST({f'epoch_ms({value.text})' if value.type in TEMPORAL else value.text} AS VARCHAR)"
+    number = f"epoch_ms({value.text})" if value.type in TEMPORAL else value.text
+    if value.type in ("double", "float"):
+        bits = f"CAST(CAST(CAST({number} AS DOUBLE) AS BIT) AS BIGINT)"
+        number = f"CASE WHEN {number} = 0 THEN 0 ELSE {bits} END"
+    return f"({_NUMBER} || CAST({number} AS VARCHAR))"
 
 
 def new_set(distinct_list: str) -> str:
@@ -91,8 +104,15 @@ def show(value: Sql) -> str:
         shown = f"CAST(json_object('count', {text}.n, 'mean', {text}.mean, 'nvariance', {text}.m2) AS VARCHAR)"
     elif value.type == "json":
         shown = json_text.canonical(text)
+    elif value.type == "complex":
+        shown = f"'[' || array_to_string(list_transform({text}, lambda number: {_json_double('number')}), ',') || ']'"
     elif value.type == "longStringPair":
         shown = f"CAST(json_object('lhs', epoch_ms({text}.t), 'rhs', {text}.v) AS VARCHAR)"
     else:
         return text
     return f"CASE WHEN {text} IS NOT NULL THEN {shown} END"
+
+
+def _json_double(number: str) -> str:
+    written = java_numbers.real_to_text(number)
+    return f"CASE WHEN isnan({number}) OR isinf({number}) THEN '\"' || {written} || '\"' ELSE {written} END"

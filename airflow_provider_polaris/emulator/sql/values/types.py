@@ -40,6 +40,7 @@ _SQL_NAMES = {
     "null": "NULL",
     "interval": "INTERVAL",
     "json": "COMPLEX<json>",
+    "complex": "OTHER",
     "stringArray": "VARCHAR ARRAY",
     "longArray": "BIGINT ARRAY",
     "doubleArray": "DOUBLE ARRAY",

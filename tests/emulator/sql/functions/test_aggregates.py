@@ -223,7 +223,7 @@ def test_earliest_without_time_column_is_refused(refusal):
 
 @pytest.mark.parametrize(
     ("expression", "expected", "of_nothing"),
-    [('BIT_AND("n")', 0, None), ('BIT_OR("n")', 62, None), ('BIT_XOR("n")', 54, None)],
+    [('BIT_AND(BITWISE_OR("n", 0))', 0, None), ('BIT_OR("n")', 62, None), ('BIT_XOR("n")', 54, None)],
 )
 def test_bitwise_aggregates(aggregate, expression, expected, of_nothing):
     """NULL doesn't count. OBSERVED(Druid 33): no rows give NULL."""
@@ -236,6 +236,7 @@ def test_bitwise_aggregates(aggregate, expression, expected, of_nothing):
     [
         ('"n"', True, SqlNotSupported, "function 'BIT_OR' is not supported as a measure"),
         ('CAST("city" AS BIGINT)', False, SqlNotSupported, "function 'BIT_OR' is not supported over a CAST"),
+        ("7", False, SqlNotSupported, "function 'BIT_OR' is not supported of a constant"),
         ('"d"', False, SqlInvalid, "Cannot apply 'BIT_OR' to arguments of type 'BIT_OR(<DOUBLE>)'"),
         ('"__time"', False, SqlInvalid, "Cannot apply 'BIT_OR' to arguments of type 'BIT_OR(<TIMESTAMP>)'"),
         ('"n" > 0', False, SqlInvalid, "Cannot apply 'BIT_OR' to arguments of type 'BIT_OR(<BOOLEAN>)'"),
@@ -244,3 +245,15 @@ def test_bitwise_aggregates(aggregate, expression, expected, of_nothing):
 def test_bitwise_aggregates_that_are_refused(refusal, argument, storing, error, message):
     """OBSERVED(Druid 33) for the last three."""
     assert refusal(f"BIT_OR({argument})", error, storing=storing, **TYPES) == message
+
+
+@pytest.mark.parametrize(
+    ("function", "name"), [("BIT_AND", "n"), ("BIT_OR", "O"), ("BIT_XOR", "wise"), ("BIT_OR", "a"), ("BIT_OR", "a12")]
+)
+def test_bitwise_aggregate_of_a_name_in_druids_expression(refusal, function, name):
+    """Grouped, Druid replaces the name in ``bitwiseAnd``, and fails; it leaves ``+ 0`` out."""
+    expected = (
+        f"function '{function}' is not supported of a column with the name '{name}': write BITWISE_OR(\"{name}\", 0)"
+    )
+    for argument in (f'"{name}"', f'"{name}" + 0'):
+        assert refusal(f"{function}({argument})", SqlNotSupported, **{name: "long"}) == expected

@@ -77,6 +77,7 @@ def test_arithmetic_value(evaluate, expression, expected):
 def test_square_root_of_negative_is_nan(evaluate):
     """Java has no exception for it, so neither has the emulator."""
     assert math.isnan(evaluate('SQRT("n")', n=-1))
+    assert evaluate('SQRT("d")', d=-math.inf) == math.inf
 
 
 @pytest.mark.parametrize("expression", ['1 / "n"', 'MOD(1, "n")', "1 / 0", 'DIV(1, "n")'])

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from airflow_provider_polaris.emulator.sql import SqlNotSupported
+from airflow_provider_polaris.emulator.sql import SqlInvalid, SqlNotSupported
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,10 @@ def test_units_that_are_refused(refusal, expression, function, unit):
     """Druid refuses all but the last, which counts years there."""
     message = refusal(expression, SqlNotSupported, __time="timestamp")
     assert message == f"function '{function}' is not supported with the unit '{unit}'"
+
+
+@pytest.mark.parametrize("rounded", ["FLOOR(DATE '2024-03-10' TO YEAR)", "CEIL(DATE '2024-03-10' TO YEAR)"])
+def test_rounded_date_is_a_date(refusal, rounded):
+    """TIME_FLOOR takes a TIMESTAMP only."""
+    message = refusal(f"TIME_FLOOR({rounded}, 'PT1H')", SqlInvalid)
+    assert message == "Cannot apply 'TIME_FLOOR' to arguments of type 'TIME_FLOOR(<DATE>, <VARCHAR>)'"

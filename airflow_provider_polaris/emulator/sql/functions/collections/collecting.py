@@ -61,10 +61,8 @@ def string_agg(call: Aggregation) -> Sql:
     if {"'", "\\"} & set(separator):
         # OBSERVED(Druid 33): the separator becomes a part of an expression as it is, which fails or changes it.
         raise call.refuse(f"with the separator {separator!r}")
-    items = _collected(call, value, f"{value.text} IS NOT NULL")
-    if value.type != "string":
-        text = cast(Sql("__collected", value.type), "string").text
-        items = f"list_transform({items}, lambda __collected: {text})"
+    # OBSERVED(Druid 33): with DISTINCT, numbers are sorted as texts.
+    items = _collected(call, cast(value, "string"), f"{value.text} IS NOT NULL")
     return string(f"array_to_string({_limited(call, items, 'string', 2)}, {quote_text(separator)})")
 
 

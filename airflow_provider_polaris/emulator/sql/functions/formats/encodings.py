@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from airflow_provider_polaris.emulator.sql.functions.bits import whole_bits
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
-from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql, double, long, quote_text, string
 
@@ -57,8 +57,9 @@ def double_to_bits(call: Call) -> Sql:
 
 
 def bits_to_double(call: Call) -> Sql:
-    """``BITWISE_CONVERT_LONG_BITS_TO_DOUBLE(number)``; a fraction is dropped first."""
-    return double(f"CAST(CAST({cast(_number(call), 'long').text} AS BIT) AS DOUBLE)")
+    """``BITWISE_CONVERT_LONG_BITS_TO_DOUBLE(number)``; a fraction is dropped first; a number beyond 64 bits fails."""
+    _number(call)
+    return double(f"CAST(CAST({whole_bits(call, 0)} AS BIT) AS DOUBLE)")
 
 
 def decode_base64(call: Call) -> Sql:

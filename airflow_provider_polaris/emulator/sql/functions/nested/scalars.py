@@ -63,6 +63,8 @@ def returning(call: Call, target: str) -> Sql:
     """
     path = parse(call, 1)
     value = call.value(0)
+    if target == "boolean" and _is_inside_expression(call):
+        raise call.refuse("with RETURNING BOOLEAN for a column, unless it is a condition of WHERE or a result")
     if value.type == "string" and not path:
         if target != "string":
             raise call.refuse("with RETURNING for a text that is not JSON")
@@ -78,6 +80,27 @@ def returning(call: Call, target: str) -> Sql:
         is_flat = _is_flat(found(call, path[:-1]))
         sql = f"CASE WHEN json_type(part) <> 'NULL' AND {is_flat} THEN {refused} ELSE {sql} END"
     return Sql(f"CAST(list_transform([{found(call, path)}], lambda part: {sql})[1] AS {DUCKDB_TYPES[target]})", target)
+
+
+def _is_inside_expression(call: Call) -> bool:
+    """
+    Return whether JSON_VALUE of a column is part of an expression or of GROUP BY.
+
+    OBSERVED(Druid 33): there, a number or a boolean is false or NULL in some expressions, and in GROUP BY.
+    """
+    parent = call.nodes[0].parent.parent if call.nodes[0].parent else None
+    if not isinstance(call.nodes[0].unnest(), exp.Column):
+        return False
+    if isinstance(parent, (exp.Alias, exp.Select)):
+        return _groups(parent)
+    while isinstance(parent, (exp.And, exp.Or, exp.Paren)):
+        parent = parent.parent
+    return not (parent is None or isinstance(parent, (exp.Where, exp.Filter)))
+
+
+def _groups(item: exp.Expression) -> bool:
+    select = item if isinstance(item, exp.Select) else item.find_ancestor(exp.Select)
+    return select is not None and select.args.get("group") is not None
 
 
 def _is_element_of_column(call: Call, path: Path) -> bool:

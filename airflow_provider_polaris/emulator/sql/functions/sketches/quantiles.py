@@ -45,9 +45,9 @@ def get_quantile(call: Call) -> Sql:
 
 
 def get_quantiles(call: Call) -> Sql:
-    """``DS_GET_QUANTILES(sketch, fraction, ...)``."""
+    """``DS_GET_QUANTILES(sketch, fraction, ...)``: an array that no function takes. OBSERVED(Druid 33)."""
     quantiles = (_quantile(_given(call), repr(_fraction(call, index))) for index in range(1, len(call)))
-    return Sql(f"[{', '.join(quantiles)}]", "doubleArray")
+    return Sql(f"[{', '.join(quantiles)}]", "complex")
 
 
 def rank(call: Call) -> Sql:
@@ -56,21 +56,24 @@ def rank(call: Call) -> Sql:
 
 
 def distribution(call: Call) -> Sql:
-    """``DS_CDF(sketch, number, ...)``: the rank of each number, and 1."""
+    """``DS_CDF(sketch, number, ...)``: the rank of each number, and 1; no function takes it."""
     points = [_number(call, index) for index in range(1, len(call))]
     if any(right <= left for left, right in pairwise(points)):
         raise SqlInvalid("Values must be unique, monotonically increasing and not NaN.")
     sketch = _given(call)
     ranks = ", ".join(_rank(sketch, point) for point in points)
-    return Sql(f"[{ranks}, CASE WHEN len({sketch}) > 0 THEN CAST(1 AS DOUBLE) ELSE {_NAN} END]", "doubleArray")
+    return Sql(f"[{ranks}, CASE WHEN len({sketch}) > 0 THEN CAST(1 AS DOUBLE) ELSE {_NAN} END]", "complex")
 
 
 def _sketch(call: Aggregation) -> Sql:
     value = call.value(0)
     if value.type == _TYPE:
         merged = f"flatten({call.over(f'list({value.text})', f'{value.text} IS NOT NULL')})"
-    elif value.type == "string":
-        raise call.refuse("with text: CAST it to a number")
+    elif value.type in ("string", "null"):
+        raise call.refuse("with text: CAST it to a number" if value.type == "string" else "of the literal NULL")
+    elif call.casts_number(0):
+        # OBSERVED(Druid 33): the sketch is made of the values before the CAST.
+        raise call.refuse("with a CAST from a number to a number, which Druid ignores here: write FLOOR")
     else:
         number = cast(call.exact_number(0), "double").text
         # DOCUMENTED in DoublesSketch.update of datasketches-java: NaN is not counted.

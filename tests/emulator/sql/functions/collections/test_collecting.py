@@ -66,6 +66,7 @@ from tests.emulator.sql.observed_rows import in_order
         ),
         ("SELECT MOD(id,2), STRING_AGG(s, ',') FILTER (WHERE id = 1) FROM t GROUP BY 1", [[0, None], [1, "a"]]),
         ("SELECT LISTAGG(s, ',') FROM t", [["a,b,,a,b,1,2,,3,x,é"]]),
+        ("SELECT STRING_AGG(DISTINCT n, ',') FROM (SELECT n + 4 AS n FROM t)", [["11,3,4,5,6,9,9007199254740997"]]),
         ("SELECT LISTAGG(DISTINCT s, ',') FROM t", [[",1,2,,3,a,a,b,b,x,é"]]),
         ("SELECT STRING_AGG(s, ',') FROM t HAVING STRING_AGG(s, ',') = 'x'", []),
         ("SELECT ARRAY_AGG(s, 10) FROM t WHERE id = 3", [['[""]']]),

@@ -89,6 +89,15 @@ def test_bits_of_other_numbers(evaluate):
     assert evaluate("BITWISE_CONVERT_DOUBLE_TO_LONG_BITS(d)", d=("double", None)) is None
 
 
+@pytest.mark.parametrize("number", [1e19, -1e19])
+def test_bits_beyond_64_are_refused(evaluate, number):
+    """A double has to be a whole number of 64 bits."""
+    with pytest.raises(duckdb.InvalidInputException) as raised:
+        evaluate("BITWISE_CONVERT_LONG_BITS_TO_DOUBLE(d)", d=number)
+    function = "function 'BITWISE_CONVERT_LONG_BITS_TO_DOUBLE'"
+    assert str(raised.value) == f"Invalid Input Error: {function} is not supported with a number beyond 64 bits"
+
+
 @pytest.mark.parametrize(
     ("text", "decoded"),
     [

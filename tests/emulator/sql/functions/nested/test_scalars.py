@@ -254,3 +254,31 @@ def test_third_argument_does_not_parse(refusal):
     """The type stands behind RETURNING only."""
     message = refusal("JSON_VALUE(o, '$', 'BIGINT')", SqlInvalid, o="json")
     assert message.startswith("\"JSON_VALUE(o, '$', 'BIGINT')\" does not parse: Expected two arguments in JSON_VALUE")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT CASE WHEN {} THEN 1 END FROM t",
+        "SELECT {} AND TRUE FROM t",
+        "SELECT NOT {} FROM t",
+        "SELECT {}, COUNT(*) FROM t GROUP BY 1",
+    ],
+)
+def test_boolean_of_a_column_inside_an_expression_is_refused(polaris_emulator, query):
+    """OBSERVED(Druid 33): true is false or NULL in some of them."""
+    polaris_emulator.load("t", [{"__time": "2024-03-10T06:30:00Z", "o": {"a": True}}])
+    with pytest.raises(ValueError, match="can't be answered: ") as raised:
+        polaris_emulator.query(query.format("JSON_VALUE(o, '$.a' RETURNING BOOLEAN)"))
+    assert str(raised.value).split("can't be answered: ")[-1] == (
+        "function 'JSON_VALUE' is not supported with RETURNING BOOLEAN for a column, unless it is a condition of WHERE "
+        "or a result"
+    )
+
+
+def test_boolean_of_a_column_as_a_condition(polaris_emulator):
+    """OBSERVED(Druid 33) for a result, and for conditions of WHERE and FILTER."""
+    polaris_emulator.load("t", [{"__time": "2024-03-10T06:30:00Z", "o": {"a": flag}} for flag in (True, False)])
+    flag = "JSON_VALUE(o, '$.a' RETURNING BOOLEAN)"
+    assert polaris_emulator.query(f"SELECT {flag} AS r FROM t WHERE {flag} AND TRUE") == [{"r": True}]
+    assert polaris_emulator.query(f"SELECT COUNT(*) FILTER (WHERE {flag}) AS r FROM t") == [{"r": 1}]

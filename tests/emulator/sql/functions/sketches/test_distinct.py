@@ -64,3 +64,30 @@ def test_no_values(aggregate):
 def test_arguments_that_are_refused(refusal, expression, error, message):
     """Sketches of one kind only."""
     assert refusal(expression, error, s="string") == message
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "number"),
+    [
+        ("z", "zero", 1.0),
+        ("z", "-z", 1.0),
+        ("z", "s", 2.0),
+        ("zero", "s", 2.0),
+        ("half", "BITWISE_CONVERT_DOUBLE_TO_LONG_BITS(half)", 1.0),
+        ("half", "f", 1.0),
+    ],
+)
+def test_a_double_is_the_whole_number_with_its_bits(aggregate, left, right, number):
+    """A text is no number, and -0.0 is 0.0."""
+    types = {"z": "double", "zero": "long", "s": "string", "half": "double", "f": "float"}
+    rows = [(0.0, 0, "0", 0.5, 0.5)]
+    assert aggregate(f"HLL_SKETCH_ESTIMATE(HLL_SKETCH_UNION(DS_HLL({left}), DS_HLL({right})))", types, rows) == number
+
+
+@pytest.mark.parametrize("function", ["DS_THETA", "APPROX_COUNT_DISTINCT_DS_THETA"])
+def test_theta_sketch_takes_no_float(refusal, function):
+    """Druid fails with these words for a column, and in some queries for an expression."""
+    message = refusal(f"{function}(f)", SqlInvalid, f="float")
+    assert message == "Illegal type received while theta sketch merging [class java.lang.Float]"
+    message = refusal(f"{function}(f * 2)", SqlNotSupported, f="float")
+    assert message == f"function '{function}' is not supported of a FLOAT"

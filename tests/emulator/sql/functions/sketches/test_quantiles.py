@@ -51,6 +51,7 @@ def test_quantile(aggregate, fraction, value):
         ("APPROX_QUANTILE_DS(n, 0.5)", 3.0),
         ("APPROX_QUANTILE_DS(d, 0.5) FILTER (WHERE d > 2)", 4.0),
         ("APPROX_QUANTILE_DS(d + 1, 0.5)", 4.0),
+        ("APPROX_QUANTILE_DS(CAST(CAST(n AS VARCHAR) AS DOUBLE), 0.5)", 3.0),
         (f"DS_GET_QUANTILES({SKETCH}, 0.25, 0.5, 0.75)", [1.0, 3.0, 4.0]),
         (f"DS_GET_QUANTILES({SKETCH}, 0.111111111, 0.333333333, 0.3333333333333333)", [-7.5, 1.0, 1.0]),
         ("DS_GET_QUANTILES(DS_QUANTILES_SKETCH(n), 0, 1)", [-7.0, 100.0]),
@@ -122,6 +123,19 @@ def test_stored_type_is_the_vendors():
             "function 'APPROX_QUANTILE_DS' is not supported with text: CAST it to a number",
         ),
         (
+            "APPROX_QUANTILE_DS(CAST(d AS BIGINT), 0.5)",
+            SqlNotSupported,
+            (
+                "function 'APPROX_QUANTILE_DS' is not supported with a CAST from a number to a number, "
+                "which Druid ignores here: write FLOOR"
+            ),
+        ),
+        (
+            "DS_QUANTILES_SKETCH(NULL)",
+            SqlNotSupported,
+            "function 'DS_QUANTILES_SKETCH' is not supported of the literal NULL",
+        ),
+        (
             "DS_RANK(d, 0.5)",
             SqlNotSupported,
             "function 'DS_RANK' is not supported unless argument 1 is a sketch of type quantilesDoublesSketch",
@@ -129,5 +143,5 @@ def test_stored_type_is_the_vendors():
     ],
 )
 def test_arguments_that_are_refused(refusal, expression, error, message):
-    """Druid 33 refuses all but the text."""
+    """Druid 33 refuses all but the text, the CAST, whose values it ignores, and NULL."""
     assert refusal(expression, error, d="double", n="long", s="string") == message
