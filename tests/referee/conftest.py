@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Import the referee's modules as they import each other: from their own folder."""
+"""Import the referee's modules as they import each other: from their own folders."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ import duckdb  # noqa: F401  # imported in a test, where each warning is an erro
 import pytest
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
-_NAMES = frozenset(path.stem for path in (SCRIPTS / "referee").glob("*.py"))
+_FOLDERS = [SCRIPTS / "referee", SCRIPTS / "referee" / "sql_cases", SCRIPTS / "referee" / "job_cases"]
+_NAMES = frozenset(path.stem for folder in _FOLDERS for path in folder.glob("*.py"))
 
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
     """Import a module of the referee by its name; the imports are undone after the test."""
-    monkeypatch.syspath_prepend(str(SCRIPTS / "druid"))
-    monkeypatch.syspath_prepend(str(SCRIPTS / "referee"))
+    for folder in (SCRIPTS / "druid", *_FOLDERS):
+        monkeypatch.syspath_prepend(str(folder))
     for name in _NAMES & sys.modules.keys():
         monkeypatch.delitem(sys.modules, name)
 
