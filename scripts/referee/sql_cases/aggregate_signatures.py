@@ -50,9 +50,9 @@ SPECIAL_AGGREGATES: Final = {
             [f"{kind} {kinds}" for kind in ("long", "double", "float")],
         )
         for name, arguments, kinds in (
-            ("CDF", "-1, {1}", "point -> numbers"),
+            ("CDF", "-1, {1}", "point -> complex"),
             ("GET_QUANTILE", "{1}", "fraction -> double"),
-            ("GET_QUANTILES", "{1}, {2}", "fraction fraction -> numbers"),
+            ("GET_QUANTILES", "{1}, {2}", "fraction fraction -> complex"),
             ("RANK", "{1}", "point -> double"),
         )
     },
