@@ -61,4 +61,4 @@ def test_execution_timeout_while_deferred_cancels_job_and_fails_task(airflow, ru
     check_canceled(polaris)
     log = airflow.task_log(task)
     assert "at the deadline" in log
-    assert "canceled because cancel_on_timeout=True" in log
+    assert "its cancellation was requested because cancel_on_timeout=True" in log

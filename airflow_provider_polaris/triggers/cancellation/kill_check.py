@@ -162,7 +162,8 @@ class KillChecks:
         check.is_proven, check.last = True, "Polaris gave no answer yet"
         result = await check.cancel(job_id)
         if result.again:
-            check.last, check.is_unanswered = f"the cancel request failed: {result.problem}", True
+            problem = result.problem.rstrip(".")  # the messages that quote it end their sentence themselves
+            check.last, check.is_unanswered = f"the cancel request failed: {problem}", True
             return None
         return _canceled(result, job_id, check.because)
 
@@ -191,8 +192,8 @@ def _expired(check: KillCheck) -> LogLine:
         return LogLine(
             logging.WARNING,
             f"The task no longer waits for it, and Polaris job {check.job_id!r} could not be canceled in "
-            f"{MOST_SECONDS:.0f} s; it may run on, and the next try or a clear of the task settles it. "
-            f"{check.last}",
+            f"{MOST_SECONDS:.0f} s (the last: {check.last}). The job may run on; the next try or a clear of the task "
+            "settles it.",
         )
     return LogLine(
         logging.WARNING if check.is_unanswered else logging.INFO,
