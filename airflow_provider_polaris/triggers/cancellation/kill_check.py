@@ -162,7 +162,7 @@ class KillChecks:
         check.is_proven, check.last = True, "Polaris gave no answer yet"
         result = await check.cancel(job_id)
         if result.again:
-            problem = result.problem.rstrip(".")  # the messages that quote it end their sentence themselves
+            problem = (result.problem or "").rstrip(".")  # the messages that quote it end their sentence themselves
             check.last, check.is_unanswered = f"the cancel request failed: {problem}", True
             return None
         return _canceled(result, job_id, check.because)

@@ -69,8 +69,8 @@ def test_cancel_that_polaris_never_answers_is_given_up_after_an_hour(
 
     (line,) = triggerer_log()
     assert re.sub(r"in \d+ s\)", "in N s)", line) == (
-        f"WARNING {STOPPED}The task no longer waits for it, and Polaris job 'job-0' could not be canceled in 3600 s (the "
-        "last: the cancel request failed: GET /v1/projects/00000000-0000-4000-8000-000000000001/jobs/job-0/status "
+        f"WARNING {STOPPED}The task no longer waits for it, and Polaris job 'job-0' could not be canceled in 3600 s "
+        "(the last: the cancel request failed: GET /v1/projects/00000000-0000-4000-8000-000000000001/jobs/job-0/status "
         "answered 503: away. The service, or a proxy in front of it, failed. Gave up after 6 attempts in N s). The job "
         "may run on; the next try or a clear of the task settles it."
     )
