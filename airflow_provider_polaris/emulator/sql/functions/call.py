@@ -209,6 +209,12 @@ class Call:
             raise self.refuse(f"unless argument {index + 1} is a string literal")
         return constant
 
+    def separator(self, index: int) -> str:
+        """Return a string literal; Druid also takes other scalars there, which are refused by name."""
+        if self.value(index).type in SCALAR - {"string", "null"}:
+            raise self.refuse(f"unless argument {index + 1} is a string literal")
+        return self.constant_text(index)
+
     def constant_long(self, index: int) -> int:
         """Return an argument that must be a literal whole number."""
         self.integer(index)

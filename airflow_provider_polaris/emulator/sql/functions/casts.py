@@ -37,6 +37,8 @@ def cast(value: Sql, target: str) -> Sql:
         return Sql(value.text, "long")
     if value.type == target:
         return replace(value, subtype=None)
+    if value.subtype == "SKETCH" or (value.subtype == "ESTIMATE" and target == "string"):
+        raise SqlNotSupported(f"CAST of an estimate of sketches to {sql_name(target)} is not supported", "CAST")
     if value.type == "null":
         return Sql(f"CAST(NULL AS {DUCKDB_TYPES[target]})", target)
     if value.type == "string" and isinstance(value.constant, str) and target in ("timestamp", "date"):

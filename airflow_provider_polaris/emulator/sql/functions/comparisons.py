@@ -15,7 +15,7 @@ from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.functions.collections import lists
 from airflow_provider_polaris.emulator.sql.values import java_numbers as java
 from airflow_provider_polaris.emulator.sql.values import java_text
-from airflow_provider_polaris.emulator.sql.values.types import sql_name
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name
 from airflow_provider_polaris.emulator.sql.values.values import (
     ARRAYS,
     SCALAR,
@@ -61,7 +61,13 @@ def between(call: Call) -> Sql:
 
 def in_list(call: Call) -> Sql:
     """``a IN (b, ...)``."""
-    (value, *others), kind = call.comparable(*range(len(call)))
+    try:
+        (value, *others), kind = call.comparable(*range(len(call)))
+    except SqlInvalid:
+        if len(call) == 2:
+            raise
+        # OBSERVED(Druid 33): for some types, such as a TIMESTAMP after a BIGINT, it answers.
+        raise call.refuse("with values of different types") from None
     if kind in ARRAYS:
         # OBSERVED(Druid 33): an error in a WHERE clause, a value elsewhere.
         raise call.refuse(f"for {sql_name(kind)}")

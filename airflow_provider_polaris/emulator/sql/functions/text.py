@@ -167,7 +167,7 @@ def position(call: Call) -> Sql:
     start = f"greatest({call.integer(2)}, 1)"
     found = f"strpos(substring({java.in_units(text, call.name)}, {start}), {find})"
     return long(
-        f"CASE WHEN {text} IS NULL THEN NULL WHEN {find} = '' THEN least({start}, length({text}) + 1) "
+        f"CASE WHEN {text} IS NULL THEN NULL WHEN {find} = '' THEN least({start}, {java.length(text)} + 1) "
         f"WHEN {found} > 0 THEN {found} + {start} - 1 ELSE {found} END"
     )
 

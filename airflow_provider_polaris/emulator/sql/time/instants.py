@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
 
 DAY_US = 86_400_000_000
 
@@ -69,6 +69,9 @@ def parse_period(text: str) -> Period:
     :raises SqlInvalid: The text is not a period, or the period is zero.
     """
     match = _PERIOD.fullmatch(text)
+    if match is None and text.startswith("P") and _PERIOD.fullmatch(re.sub("[+-]", "", text)):
+        # OBSERVED(Druid 33): a part of a period may have a sign.
+        raise SqlNotSupported(f"the period {text!r} is not supported: it has a sign")
     if match is None:
         raise SqlInvalid(f"Invalid period {text!r}: an ISO 8601 period such as 'PT1H' or 'P1D' is expected")
     parts = {name: int(value) for name, value in match.groupdict().items() if value is not None and name != "millis"}

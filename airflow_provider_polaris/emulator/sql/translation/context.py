@@ -93,7 +93,11 @@ class TranslationContext(ABC):
         if is_star and (name != "COUNT" or is_distinct):
             raise SqlInvalid(f"'*' is not an argument of '{name}'")
         check_count(name, nodes, least, most)
+        if not self.scope.sources and (name in collecting.FUNCTIONS or name == "ANY_VALUE"):
+            # OBSERVED(Druid 33): other aggregates of constants are computed, most of these can't be planned.
+            raise SqlNotSupported(f"function '{name}' is not supported in a SELECT without FROM", name)
         self.has_aggregate = True
+        self.reads += 1
         self._inside_aggregate = True
         try:
             where = self._filter(condition) if condition is not None else None

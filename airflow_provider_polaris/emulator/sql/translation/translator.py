@@ -26,11 +26,15 @@ MAX_LENGTH = 1_000_000
 """Maximum length of a translated expression in characters."""
 
 
+_ARITHMETIC = (exp.Anonymous, exp.Div, exp.Neg, exp.Mul, exp.Add, exp.Sub, exp.Cast, exp.Ceil, exp.Floor)
 _COMPUTED: dict[str, tuple[type[exp.Expression], ...]] = {
-    "double": (exp.Anonymous, exp.Div, exp.Neg),
+    "double": _ARITHMETIC,
+    "float": _ARITHMETIC,
     "timestamp": (exp.Anonymous, exp.Add, exp.Sub),
 }
 """Nodes that compute a value of a type from others."""
+_FITS = {"double": "isfinite({0})", "float": "NOT isnan({0})", "timestamp": "year({0}) BETWEEN 0 AND 9999"}
+"""Condition for a value of literals that Druid's planner can hold."""
 
 
 class Translator(TranslationContext):
@@ -91,12 +95,11 @@ def _checked(value: Sql, node: exp.Expression) -> Sql:
     """
     Refuse an expression of literals whose value Druid's planner can't hold. OBSERVED(Druid 33).
 
-    These are numbers that are not finite, and times before the year 0 or after 9999.
+    These are numbers that are not finite, and times before the year 0 or after 9999. A zero has no sign.
     """
     failure = quote_text(f"Expression [{describe(node)}] of literals evaluates to an unsupported value")
     if value.constant is not None:
         return value
-    fits = f"isfinite({value.text})" if value.type == "double" else f"year({value.text}) BETWEEN 0 AND 9999"
-    return replace(
-        value, text=f"CASE WHEN {fits} OR ({value.text}) IS NULL THEN {value.text} ELSE error({failure}) END"
-    )
+    fits = _FITS[value.type].format(value.text)
+    text = value.text if value.type == "timestamp" else f"({value.text} + 0e0)"
+    return replace(value, text=f"CASE WHEN {fits} OR ({value.text}) IS NULL THEN {text} ELSE error({failure}) END")

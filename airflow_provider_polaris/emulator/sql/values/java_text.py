@@ -21,7 +21,7 @@ def is_ascii(text: str) -> str:
 def length(text: str) -> str:
     """Count the units of a text."""
     beyond = f"length(regexp_replace({text}, '[^{_BEYOND[1:]}+', '', 'g'))"
-    return f"CASE WHEN {is_ascii(text)} THEN length({text}) ELSE length({text}) + {beyond} END"
+    return f"(CASE WHEN {is_ascii(text)} THEN length({text}) ELSE length({text}) + {beyond} END)"
 
 
 def find(text: str, part: str) -> str:

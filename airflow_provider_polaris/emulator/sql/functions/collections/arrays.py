@@ -37,6 +37,8 @@ def array(call: Call) -> Sql:
     if not len(call):
         raise SqlInvalid("Require at least 1 argument")
     types = {value.type for value in call.values()} - {"null"}
+    if types == {"long", "timestamp"}:
+        raise call.refuse("of BIGINT and TIMESTAMP")
     if len(types) > 1 and not types <= NUMERIC:
         raise SqlInvalid("Parameters must be of the same type")
     texts, kind, _ = call.results(*range(len(call)))
@@ -193,7 +195,7 @@ def piece(wrap: Wrap) -> Rewrite:
 def to_string(call: Call) -> Sql:
     """``ARRAY_TO_STRING(array, separator)``."""
     items, kind = lists.list_argument(call, 0)
-    return string(lists.joined(items, kind, quote_text(call.constant_text(1))))
+    return string(lists.joined(items, kind, quote_text(call.separator(1))))
 
 
 def from_string(call: Call) -> Sql:

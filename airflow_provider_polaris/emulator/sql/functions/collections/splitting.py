@@ -41,7 +41,7 @@ def _last(parts: str) -> str:
 
 def _fixed(call: Call) -> str:
     """Return the text that the separator matches."""
-    pattern = call.constant_text(1)
+    pattern = call.separator(1)
     if _PLAIN.fullmatch(pattern):
         return pattern
     match = _ESCAPED.fullmatch(pattern) or _BRACKETED.fullmatch(pattern)

@@ -3,8 +3,8 @@
 IPv4 addresses: ``IPV4_PARSE``, ``IPV4_STRINGIFY``, ``IPV4_MATCH``.
 
 DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#ip-address-functions. OBSERVED(Druid 33): blanks
-around an address are ignored, an octet has up to three digits; a number is an address from 0 to 4294967295; a DOUBLE is
-none.
+around an address are ignored, an octet has up to three digits; a whole number is an address from 0 to 4294967295; a
+DOUBLE, a BOOLEAN and a TIMESTAMP are none.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import ipaddress
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
-from airflow_provider_polaris.emulator.sql.values.values import Sql, boolean, long, quote_text, string
+from airflow_provider_polaris.emulator.sql.values.values import SCALAR, Sql, boolean, long, quote_text, string
 
 _OCTET = "(25[0-5]|2[0-4][0-9]|[01]?[0-9]?[0-9])"
 _ADDRESS = rf"'\s*{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}\s*'"
@@ -63,10 +63,10 @@ def _number(call: Call, index: int) -> str:
     value = call.value(index)
     if value.type == "long":
         return f"CASE WHEN {value.text} BETWEEN 0 AND {_LARGEST} THEN {value.text} END"
-    if value.type in ("null", "double", "float"):
-        return "CAST(NULL AS BIGINT)"
-    if value.type != "string":
+    if value.type not in SCALAR:
         raise call.invalid()
+    if value.type != "string":
+        return "CAST(NULL AS BIGINT)"
     text = value.text
     octets = " + ".join(
         f"CAST(regexp_extract({text}, {_ADDRESS}, {group}) AS BIGINT) * {256 ** (4 - group)}" for group in (1, 2, 3, 4)

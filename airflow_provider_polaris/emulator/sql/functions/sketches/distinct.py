@@ -9,11 +9,14 @@ https://druid.apache.org/docs/latest/querying/sql-scalar#theta-sketch-functions.
 
 from __future__ import annotations
 
+from sqlglot import exp
+
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
 from airflow_provider_polaris.emulator.sql.values import stored_measures as stored
-from airflow_provider_polaris.emulator.sql.values.values import Sql, double
+from airflow_provider_polaris.emulator.sql.values.values import Sql
 
 _MOST_SKETCHES = 100
+_SET_OPERATIONS = frozenset({"HLL_SKETCH_UNION", "THETA_SKETCH_UNION", "THETA_SKETCH_INTERSECT", "THETA_SKETCH_NOT"})
 
 
 def estimate(sketch: str) -> Rewrite:
@@ -22,9 +25,21 @@ def estimate(sketch: str) -> Rewrite:
     def rewrite(call: Call) -> Sql:
         if len(call) > 1 and call.value(1).type != "boolean":
             raise call.invalid()
-        return double(f"CAST(len({_sketch(call, 0, sketch)}) AS DOUBLE)")
+        return Sql(f"CAST(len({_sketch(call, 0, sketch)}) AS DOUBLE)", "double", subtype=_subtype(call, sketch))
 
     return rewrite
+
+
+def _subtype(call: Call, sketch: str) -> str | None:
+    """
+    Return how the estimate may be converted.
+
+    OBSERVED(Druid 33): planning fails for a CAST of a set operation, and a rounded HLL estimate becomes the text '4'.
+    """
+    node = call.nodes[0].unnest()
+    if isinstance(node, exp.Anonymous) and str(node.this).upper() in _SET_OPERATIONS:
+        return "SKETCH"
+    return "ESTIMATE" if sketch == "HLLSketch" else None
 
 
 def union(sketch: str) -> Rewrite:

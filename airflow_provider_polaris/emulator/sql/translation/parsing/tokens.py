@@ -19,6 +19,10 @@ from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNo
 _QUOTED = frozenset({TokenType.STRING, TokenType.NATIONAL_STRING, TokenType.UNICODE_STRING, TokenType.IDENTIFIER})
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.COMMA})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.COMMA})
+#: What a bracket follows: ARRAY, a type, or the array of an index.
+_BEFORE_BRACKET = frozenset(
+    {TokenType.ARRAY, TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN, TokenType.R_BRACKET}
+)
 _CHARSET = re.compile(r"_\w+|[eE]", re.ASCII)
 
 
@@ -31,6 +35,8 @@ def check_tokens(tokens: Sequence[Any], sql: str) -> None:
     :raises SqlInvalid: Druid doesn't have it.
     :raises SqlNotSupported: Druid has it, in some places.
     """
+    if tokens and tokens[0].token_type == TokenType.L_BRACKET:
+        raise _bracket(tokens[0])
     for token in tokens:
         text = "" if token.token_type in _QUOTED else token.text
         if text in ("{", "}"):
@@ -46,6 +52,10 @@ def check_tokens(tokens: Sequence[Any], sql: str) -> None:
             raise SqlInvalid(f"Nothing stands before a comma (line {after.line}, column {after.col})")
         if token.token_type == TokenType.COMMA and after.token_type in _CLOSING:
             raise SqlInvalid(f"Nothing stands after a comma (line {token.line}, column {token.col})")
+        if after.token_type == TokenType.L_BRACKET and token.token_type not in _BEFORE_BRACKET:
+            raise _bracket(after)
+        if token.token_type == TokenType.ALIAS and after.token_type == TokenType.ANY:
+            raise SqlNotSupported("CAST to ANY is not supported")
         if token.token_type == TokenType.L_PAREN and after.token_type == TokenType.ALL:
             raise SqlNotSupported("ALL in a list of arguments is not supported")
         if after.token_type == TokenType.STRING and _is_charset(token, after):
@@ -61,6 +71,10 @@ def check_parentheses(tokens: Sequence[Any]) -> None:
     kinds = [token.token_type for token in tokens]
     if kinds.count(TokenType.L_PAREN) != kinds.count(TokenType.R_PAREN):
         raise SqlInvalid("The parentheses of the SQL don't match")
+
+
+def _bracket(token: Any) -> SqlInvalid:
+    return SqlInvalid(f"'[' only follows ARRAY or an array in Druid SQL (line {token.line}, column {token.col})")
 
 
 def _is_charset(token: Any, after: Any) -> bool:

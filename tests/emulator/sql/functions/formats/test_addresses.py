@@ -122,9 +122,9 @@ def test_subnet_that_druid_refuses(refusal, subnet):
             "Cannot apply 'IPV4_MATCH' to arguments of type 'IPV4_MATCH(<DOUBLE>, <VARCHAR>)'",
         ),
         (
-            "IPV4_PARSE(t)",
+            "IPV4_PARSE(ARRAY[s])",
             SqlInvalid,
-            "Cannot apply 'IPV4_PARSE' to arguments of type 'IPV4_PARSE(<TIMESTAMP>)'",
+            "Cannot apply 'IPV4_PARSE' to arguments of type 'IPV4_PARSE(<VARCHAR ARRAY>)'",
         ),
     ],
 )
