@@ -105,6 +105,12 @@ _UNION = "THETA_SKETCH_ESTIMATE(THETA_SKETCH_UNION(DS_THETA(d), DS_THETA(n)))"
         (f"CEIL({_UNION})", "function 'CEIL' is not supported of an estimate of sketches"),
         (f"FLOOR({_UNION})", "function 'FLOOR' is not supported of an estimate of sketches"),
         (f"TRUNC({_UNION}, 1)", "function 'TRUNC' is not supported of an estimate of sketches"),
+        ("DS_HLL(n > 1)", "function 'DS_HLL' is not supported of a BOOLEAN"),
+        ("DS_THETA(TRUE)", "function 'DS_THETA' is not supported of a BOOLEAN"),
+        (
+            "APPROX_QUANTILE_DS(d, CAST(0.1 AS FLOAT))",
+            "function 'APPROX_QUANTILE_DS' is not supported with a FLOAT as argument 2",
+        ),
         ("CAST(CAST(s AS DOUBLE) AS VARCHAR)", _BACK),
         ("CAST(CAST((s) AS INTEGER) AS VARCHAR)", _BACK),
         ("CAST(CAST(JSON_VALUE(j, '$.a') AS DOUBLE) AS VARCHAR)", _BACK),

@@ -190,7 +190,7 @@ def any_value(call: Aggregation) -> Sql:
 
 def _new_set(call: Aggregation, value: Sql, sketch: str) -> Sql:
     if value.type == "boolean":
-        raise call.invalid()
+        raise call.refuse("of a BOOLEAN")
     return Sql(
         stored.new_set(
             call.over(f"list(DISTINCT {stored.element(value)})", f"{value.text} IS NOT NULL", *_counted(value, sketch))

@@ -105,6 +105,8 @@ def _number(call: Call, index: int) -> float:
     value = call.value(index)
     if value.type == "null":
         raise SqlInvalid("Illegal use of 'NULL'")
+    if value.type == "float":
+        raise call.refuse(f"with a FLOAT as argument {index + 1}")
     if value.type not in ("long", "double"):
         raise call.invalid()
     if not isinstance(value.constant, (int, float)):
