@@ -46,6 +46,17 @@ class Aggregation(Call):
         node = self.nodes[index].unnest()
         return isinstance(node, exp.Cast) and self._translate(node.this).type in NUMERIC
 
+    def check_text(self, index: int) -> None:
+        """
+        Refuse a FLOAT as text. OBSERVED(Druid 33): EARLIEST, LATEST and ANY_VALUE leave the CAST out, and write -0.1.
+
+        :raises SqlNotSupported: The argument is a CAST of a FLOAT to VARCHAR.
+        """
+        node = self.nodes[index].unnest()
+        is_text = self.value(index).type == "string"
+        if is_text and isinstance(node, exp.Cast) and self._translate(node.this).type == "float":
+            raise self.refuse("with a CAST of a FLOAT to VARCHAR")
+
     def over(self, aggregate: str, *conditions: str) -> str:
         """Append the FILTER clause with the call's own condition and further conditions."""
         every = [*([self.condition] if self.condition else []), *conditions]

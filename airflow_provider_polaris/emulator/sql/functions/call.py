@@ -24,6 +24,13 @@ from airflow_provider_polaris.emulator.sql.values.values import (
     describe_types,
 )
 
+_UNUSABLE = {
+    "REAL": "of CEIL, FLOOR or TRUNCATE of a whole number: CAST it to BIGINT",
+    "MIXED": "of GREATEST or LEAST of whole numbers and others: CAST the whole numbers to DOUBLE",
+    "NULL": "of CASE or COALESCE of NULL only",
+}
+"""Subtypes of values that are not what their type says to Druid. OBSERVED(Druid 33)."""
+
 
 class Call:
     """
@@ -67,8 +74,8 @@ class Call:
         """Translate an argument that may be a multi-value string."""
         if index not in self._values:
             value = self._translate(self.nodes[index])
-            if value.subtype == "REAL":
-                raise self.refuse("of CEIL, FLOOR or TRUNCATE of a whole number: CAST it to BIGINT")
+            if value.subtype in _UNUSABLE:
+                raise self.refuse(_UNUSABLE[value.subtype])
             self._values[index] = value
         return self._values[index]
 
@@ -158,16 +165,18 @@ class Call:
 
     def results(self, *indexes: int) -> tuple[list[str], str, str | None]:
         """
-        Translate the results of CASE or COALESCE to their common type; if all are NULL, to a string.
+        Translate the results of CASE or COALESCE to their common type.
 
-        OBSERVED(Druid 33): beside a text, numbers and times become text.
+        OBSERVED(Druid 33): beside a text, numbers and times become text; if all are NULL, the result is a text.
         """
         values = [self.value(index) for index in indexes]
         types = {value.type for value in values} - {"null"}
-        if types <= NUMERIC and types:
+        if not types:
+            return [cast(value, "string").text for value in values], "string", "NULL"
+        if types <= NUMERIC:
             kind, subtype = common_number(values)
             return [cast(value, kind).text for value in values], kind, subtype
-        common = "string" if not types or ("string" in types and types <= SCALAR) else common_type(sorted(types))
+        common = "string" if "string" in types and types <= SCALAR else common_type(sorted(types))
         if common is None and types <= NUMERIC | TEMPORAL:
             # Druid answers with a time, in some cases with a number.
             raise self.refuse(f"with values of different types: {describe_types(self.name, values)}")

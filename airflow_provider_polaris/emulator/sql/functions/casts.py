@@ -33,6 +33,8 @@ def cast(value: Sql, target: str) -> Sql:
     """
     if value.subtype == "REAL" and target == "string":
         raise SqlNotSupported("CAST of CEIL, FLOOR or TRUNCATE of a whole number to VARCHAR is not supported", "CAST")
+    if value.subtype == "MIXED":
+        raise SqlNotSupported("CAST of GREATEST or LEAST of whole numbers and others is not supported", "CAST")
     if value.subtype == "REAL" and target == "long":
         return Sql(value.text, "long")
     if value.type == target:
@@ -69,7 +71,13 @@ def _is_long_constant(value: Sql, target: str) -> bool:
 
 
 def to_integer(value: Sql) -> Sql:
-    """Convert explicitly to INTEGER: a long that a query's result narrows to 32 bits."""
+    """
+    Convert explicitly to INTEGER: a long that a query's result narrows to 32 bits.
+
+    :raises SqlNotSupported: Druid computes it as a double, which ends at 32 bits instead.
+    """
+    if value.subtype == "REAL":
+        raise SqlNotSupported("CAST of CEIL, FLOOR or TRUNCATE of a whole number to INTEGER is not supported", "CAST")
     return Sql(cast(value, "long").text, "long", subtype="INTEGER")
 
 

@@ -24,6 +24,7 @@ from airflow_provider_polaris.emulator.sql.values.values import (
     boolean,
     describe_types,
     long,
+    quote_text,
     string,
 )
 
@@ -44,9 +45,23 @@ def compare(operator: str) -> Rewrite:
             return boolean(f"({lists.signed(left.text)} {operator} {lists.signed(right.text)})")
         if operator in _ORDERS:
             return boolean(_ordered(left, operator, right, kind))
-        return boolean(f"({left.text} {operator} {right.text})")
+        return boolean(f"({not_both_nan(call, left, [right])} {operator} {right.text})")
 
     return rewrite
+
+
+def not_both_nan(call: Call, value: Sql, others: Sequence[Sql]) -> str:
+    """
+    Build a number that is tested for equality, and refuse NaN in it and in another one.
+
+    OBSERVED(Druid 33): NaN is not NaN, but the optimizer finds that equal expressions are.
+    """
+    computed = [other for other in others if other.constant is None and other.text != value.text]
+    if value.type not in ("double", "float") or value.constant is not None or not computed:
+        return value.text
+    failure = f"error({quote_text(call.refuse('for NaN on both sides').message)})"
+    is_nan = " OR ".join(f"isnan({other.text})" for other in computed)
+    return f"CASE WHEN isnan({value.text}) AND ({is_nan}) THEN {failure} ELSE {value.text} END"
 
 
 def between(call: Call) -> Sql:
@@ -73,7 +88,7 @@ def in_list(call: Call) -> Sql:
         raise call.refuse(f"for {sql_name(kind)}")
     if kind not in SCALAR:
         raise call.invalid()
-    return boolean(f"({value.text} IN ({', '.join(other.text for other in others)}))")
+    return boolean(f"({not_both_nan(call, value, others)} IN ({', '.join(other.text for other in others)}))")
 
 
 def extreme(function: str) -> Rewrite:
@@ -93,7 +108,8 @@ def extreme(function: str) -> Rewrite:
         kind = "string" if "string" in types else values[0].type if len(types) == 1 else "double"
         texts = [cast(value, kind).text for value in values]
         if kind in ("double", "float"):
-            return Sql(_extreme_double(function, texts), kind)
+            # OBSERVED(Druid 33): a whole number that is chosen stays one until the result: '7', not '7.0'.
+            return Sql(_extreme_double(function, texts), kind, subtype="MIXED" if "long" in types else None)
         if kind == "string":
             return Sql(_extreme_text(function, texts), kind)
         return Sql(f"{function}({', '.join(texts)})", kind)

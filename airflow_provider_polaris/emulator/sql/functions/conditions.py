@@ -9,6 +9,7 @@ https://druid.apache.org/docs/latest/querying/sql-scalar#other-scalar-functions.
 from __future__ import annotations
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
+from airflow_provider_polaris.emulator.sql.functions.comparisons import not_both_nan
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name
 from airflow_provider_polaris.emulator.sql.values.values import ARRAYS, NUMERIC, Sql, boolean
 
@@ -68,9 +69,9 @@ def nullif(call: Call) -> Sql:
         return first
     if first.type != kind:
         # The comparison converts the types, but the result keeps the type of a.
-        text = f"CASE WHEN {left.text} = {right.text} THEN NULL ELSE {first.text} END"
+        text = f"CASE WHEN {not_both_nan(call, left, [right])} = {right.text} THEN NULL ELSE {first.text} END"
         return Sql(text, first.type, subtype=first.subtype)
-    return Sql(f"nullif({left.text}, {right.text})", kind, subtype=first.subtype)
+    return Sql(f"nullif({not_both_nan(call, left, [right])}, {right.text})", kind, subtype=first.subtype)
 
 
 def as_condition(value: Sql, clause: str) -> str:

@@ -15,7 +15,7 @@ from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
 from airflow_provider_polaris.emulator.sql.values.values import TEMPORAL, Sql, boolean, long, quote_text, string
 
 _LONGEST = 16_777_216
-"""Maximum number of characters in a result of ``REPEAT``."""
+"""Maximum number of characters in a result of ``REPEAT``, and the largest place or length of any function."""
 
 _WIDEST = 65_536
 """Maximum length of a result of ``LPAD`` and ``RPAD``."""
@@ -58,17 +58,15 @@ def substring(call: Call) -> Sql:
     """
     text, start = java.in_units(call.characters(0), call.name), call.integer(1)
     constant = call.value(1).constant
-    if isinstance(constant, int) and constant < 1:
-        raise SqlInvalid(f"Function '{call.name}' needs a start of at least 1, not {constant}")
-    if not isinstance(constant, int):
-        start = _at_least(start, 1, f"Function '{call.name}' needs a start of at least 1")
+    if not isinstance(constant, int) or not 1 <= constant <= _LONGEST:
+        start = _at_least(call, start, 1, f"Function '{call.name}' needs a start of at least 1")
     if isinstance(call.value(0).constant, str):
         # Druid's planner pads the result with blanks to the length of the literal.
         raise call.refuse("of a string literal")
     count = ""
     if len(call) == 3:
         length = call.constant_long(2)
-        if length < 1:
+        if not 1 <= length <= _LONGEST:
             # Druid fails for a column and gives a value for another expression.
             raise call.refuse(f"with a length of {length}")
         count = f", {length}"
@@ -107,6 +105,9 @@ def replace(call: Call) -> Sql:
     OBSERVED(Druid 33): an empty text to find is found before each unit and at the end; a replacement of NULL fails.
     """
     text, find, replacement = call.text(0), call.text(1), call.text(2)
+    if "null" in (call.value(1).type, call.value(2).type):
+        # Druid fails, unless another function doesn't need the result.
+        raise call.refuse("with NULL as text to find or as replacement")
     sql = f"replace({text}, {find}, {replacement})"
     if not call.value(1).constant:
         escaped = rf"replace({replacement}, '\', '\\')"
@@ -136,10 +137,9 @@ def repeat(call: Call) -> Sql:
         raise SqlInvalid(f"REPEAT({text}, {times}) is NULL, which Druid's planner does not allow for literals")
     message = quote_text(f"function '{call.name}' is not supported with a result of more than {_LONGEST} characters")
     # The check is in the argument: DuckDB may evaluate a constant call even if a condition excludes it.
-    return string(
-        f"CASE WHEN {count} >= 1 THEN repeat({text}, CASE WHEN length({text}) > {_LONGEST} // greatest({count}, 1)"
-        f" THEN error({message}) ELSE {count} END) ELSE nullif({text}, {text}) END"
-    )
+    some = f"CASE WHEN length({text}) > {_LONGEST} // greatest({count}, 1) THEN error({message}) ELSE {count} END"
+    is_some = f"{_in_range(call, count)} >= 1"
+    return string(f"CASE WHEN {is_some} THEN repeat({text}, {some}) ELSE nullif({text}, {text}) END")
 
 
 def lpad(call: Call) -> Sql:
@@ -160,11 +160,13 @@ def strpos(call: Call) -> Sql:
 def position(call: Call) -> Sql:
     """``POSITION(find IN text [FROM start])``: counts UTF-16 units from 1; 0 if it isn't found."""
     find, text = call.text(0), call.text(1)
+    if "null" in (call.value(0).type, call.value(1).type):
+        raise call.refuse("of the literal NULL")
     if len(call) == 2:
         return long(java.find(text, find))
     if call.value(2).type == "null":
         raise call.refuse("with a start of NULL")
-    start = f"greatest({call.integer(2)}, 1)"
+    start = f"greatest({_in_range(call, call.integer(2))}, 1)"
     found = f"strpos(substring({java.in_units(text, call.name)}, {start}), {find})"
     return long(
         f"CASE WHEN {text} IS NULL THEN NULL WHEN {find} = '' THEN least({start}, {java.length(text)} + 1) "
@@ -187,7 +189,8 @@ def like(call: Call) -> Sql:
     """
     ``text LIKE pattern [ESCAPE character]``; there is no default escape character.
 
-    OBSERVED(Druid 33): the pattern is a literal, and an escape character at its end is dropped.
+    OBSERVED(Druid 33): the pattern is a literal, and an escape character at its end is dropped. The pattern ``%`` fits
+    every text, also if ``%`` is the escape character.
     """
     if call.value(1).type == "null":
         return boolean("CAST(NULL AS BOOLEAN)")
@@ -196,8 +199,11 @@ def like(call: Call) -> Sql:
     escape = call.constant_text(2) if len(call) > 2 else None
     if escape is not None and len(escape) != 1:
         raise SqlInvalid("Function 'LIKE' needs one character after ESCAPE")
+    written = call.constant_text(1)
+    if written == "%":
+        escape = None
     pattern, is_escaped = "", False
-    for character in call.constant_text(1):
+    for character in written:
         if character == escape and not is_escaped:
             is_escaped = True
             continue
@@ -206,18 +212,26 @@ def like(call: Call) -> Sql:
     return boolean(rf"({call.text(0)} LIKE {quote_text(pattern)} ESCAPE '\')")
 
 
-def _at_least(number: str, least: int, message: str) -> str:
-    return f"CASE WHEN {number} < {least} THEN error({quote_text(message)}) ELSE {number} END"
+def _at_least(call: Call, number: str, least: int, message: str) -> str:
+    """Fail for a number that is too small. OBSERVED(Druid 33): unless the text is NULL."""
+    condition = f"{number} < {least} AND {call.characters(0)} IS NOT NULL"
+    return _in_range(call, number, f"WHEN {condition} THEN error({quote_text(message)})")
+
+
+def _in_range(call: Call, number: str, branch: str = "") -> str:
+    """Refuse a number of which Druid reads the last 32 bits only."""
+    failure = quote_text(call.refuse(f"with a number beyond {_LONGEST}").message)
+    return f"CASE WHEN abs(CAST({number} AS DOUBLE)) > {_LONGEST} THEN error({failure}) {branch} ELSE {number} END"
 
 
 def _not_negative(call: Call, index: int) -> str:
     number, constant = call.integer(index), call.value(index).constant
     message = f"Function '{call.name}' needs a number of at least 0"
-    if not isinstance(constant, int):
-        return _at_least(number, 0, message)
-    if constant < 0:
+    if isinstance(constant, int) and 0 <= constant <= _LONGEST:
+        return number
+    if isinstance(constant, int) and constant < 0 and isinstance(call.value(0).constant, str):
         raise SqlInvalid(f"{message}, not {constant}")
-    return number
+    return _at_least(call, number, 0, message)
 
 
 def _trim(call: Call, function: str) -> Sql:
@@ -250,7 +264,9 @@ def _pad(call: Call, function: str) -> Sql:
             f"CASE WHEN {characters} = '' THEN left({text}, {width}) WHEN {characters} IS NOT NULL "
             f"THEN {function}({text}, CAST({width} AS INTEGER), {some}) END"
         )
-    return string(f"CASE WHEN {width} > 0 THEN {padded} END")
+    every = [call.characters(index) for index in range(len(call)) if index != 1]
+    is_some = f"{width} > 0" if len(call) == 2 else f"{width} > 0 AND {characters} IS NOT NULL"
+    return string(f"CASE WHEN {is_some} THEN {padded} ELSE {java.nothing(*every)} END")
 
 
 FUNCTIONS: Table = {

@@ -31,6 +31,11 @@ def find(text: str, part: str) -> str:
     return f"CASE WHEN {is_ascii(text)} OR {place} = 0 THEN {place} ELSE {before} + 1 END"
 
 
+def nothing(*texts: str) -> str:
+    """Return NULL, but compute the texts: Java computes the arguments of a function first, and one of them may fail."""
+    return f"CASE WHEN len([{', '.join(texts)}]) = 0 THEN '' END"
+
+
 def reverse(text: str) -> str:
     """Reverse a text by characters; DuckDB keeps a letter and its accents together."""
     characters = f"array_to_string(list_reverse(regexp_extract_all({text}, '(?s).')), '')"

@@ -47,8 +47,10 @@ class Sql:
     :param type: Polaris data type, or ``boolean``, ``date``, ``null``, ``interval``.
     :param constant: For literals, the value: str, int, float, bool; for timestamps microseconds since 1970.
     :param subtype: ``INTEGER`` for a long that a query's result narrows to 32 bits, ``DECIMAL`` for a double that is a
-        decimal number to Druid's planner, ``REAL`` for a long that Druid computes as a double, ``ESTIMATE`` for a
-        double that is not converted to text, ``SKETCH`` for one that is not converted at all; None for all others.
+        decimal number to Druid's planner, ``REAL`` for a long that Druid computes as a double, ``MIXED`` for a double
+        that Druid computes as a long in some rows, ``ESTIMATE`` for a double that is not converted to text, ``SKETCH``
+        for one that is not converted at all, ``NULL`` for a text that is a literal NULL to some functions; None for all
+        others.
     """
 
     text: str

@@ -8,6 +8,8 @@ without parts, it is not parsed.
 
 from __future__ import annotations
 
+from sqlglot import exp
+
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
 from airflow_provider_polaris.emulator.sql.functions.nested.paths import Path, duckdb_path, parse
 from airflow_provider_polaris.emulator.sql.values.values import Sql, quote_text
@@ -29,6 +31,9 @@ def json_keys(call: Call) -> Sql:
     path = parse(call, 1)
     if call.value(0).type in ("null", "string"):
         return Sql("CAST(NULL AS VARCHAR[])", "stringArray")
+    if call.nodes[0].find(exp.Column) is None:
+        # OBSERVED(Druid 33): its planner fails for an array without elements.
+        raise call.refuse("with constants only")
     indexes = "list_transform(range(CAST(json_array_length(found) AS BIGINT)), lambda number: CAST(number AS VARCHAR))"
     keys = f"CASE json_type(found) WHEN 'OBJECT' THEN json_keys(found) WHEN 'ARRAY' THEN {indexes} END"
     return Sql(f"list_transform([{_present(call, path)}], lambda found: {keys})[1]", "stringArray")

@@ -67,8 +67,15 @@ DruidParser: Any = Druid.parser_class
 
 
 def _parse_position(parser: Any) -> exp.Expression:
-    """Parse ``POSITION(needle IN haystack [FROM start])``; sqlglot doesn't support Calcite's ``FROM``."""
+    """
+    Parse ``POSITION(needle IN haystack [FROM start])``; sqlglot doesn't support Calcite's ``FROM``.
+
+    OBSERVED(Druid 33): an operator or parentheses in front of IN are refused.
+    """
     needle = parser._parse_bitwise()
+    is_number = isinstance(needle, exp.Neg) and isinstance(needle.this, exp.Literal)
+    if isinstance(needle, (exp.Unary, exp.Binary, exp.Subquery)) and not is_number:
+        raise SqlInvalid("POSITION takes a literal, a column or a function in front of IN, no other expression")
     if not parser._match(TokenType.IN):
         parser.raise_error("Expected IN in POSITION")
     haystack = parser._parse_bitwise()

@@ -57,6 +57,12 @@ def test_text_has_no_parts(evaluate):
     assert evaluate("JSON_KEYS(s, '$')", s='{"a":1}') is None
 
 
+def test_keys_of_constants_are_refused(refusal):
+    """Druid's planner fails for an array without elements."""
+    message = refusal("JSON_KEYS(PARSE_JSON('{}'), '$')", SqlNotSupported)
+    assert message == "function 'JSON_KEYS' is not supported with constants only"
+
+
 @pytest.mark.parametrize("name", ["JSON_QUERY", "JSON_KEYS"])
 def test_number_is_refused(refusal, name):
     """Druid gives NULL, or the number for the path ``$``."""
