@@ -4,8 +4,7 @@ Translate aggregates: to the number for a query, or to the form that a job store
 
 DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-aggregations,
 https://docs.imply.io/polaris/input-expressions-reference for the aggregates of measures. COUNT, SUM, MIN, MAX and
-ANY_VALUE are stored as the number; the others as in
-:mod:`airflow_provider_polaris.emulator.sql.values.stored_measures`.
+ANY_VALUE are stored as the number; the others as :mod:`~airflow_provider_polaris.emulator.sql.values.stored_measures`.
 """
 
 from __future__ import annotations
