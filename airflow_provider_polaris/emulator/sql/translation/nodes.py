@@ -157,7 +157,7 @@ def _cast(context: TranslationContext, node: exp.Expression) -> Sql:
     return replace(converted, subtype="DECIMAL") if literals.is_decimal(node.args["to"]) else converted
 
 
-def _check_cast_of_text(node: exp.Cast, value: Sql, target: str) -> None:
+def _check_cast_of_text(node: exp.Expression, value: Sql, target: str) -> None:
     """
     Refuse a CAST for which Druid's planner has another value than the CAST of a row.
 

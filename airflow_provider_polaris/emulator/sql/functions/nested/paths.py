@@ -40,11 +40,12 @@ def parse(call: Call, index: int) -> Path:
 
 
 def _is_in_branch(node: exp.Expression) -> bool:
-    while node.parent is not None:
-        node = node.parent
-        is_function = isinstance(node, exp.Anonymous)
-        if isinstance(node, (exp.Case, exp.And, exp.Or)) or (is_function and str(node.this).upper() in _BRANCHING):
+    around = node.parent
+    while around is not None:
+        is_function = isinstance(around, exp.Anonymous)
+        if isinstance(around, (exp.Case, exp.And, exp.Or)) or (is_function and str(around.this).upper() in _BRANCHING):
             return True
+        around = around.parent
     return False
 
 
