@@ -116,6 +116,7 @@ _UNION = "THETA_SKETCH_ESTIMATE(THETA_SKETCH_UNION(DS_THETA(d), DS_THETA(n)))"
         ("CAST(CAST(JSON_VALUE(j, '$.a') AS DOUBLE) AS VARCHAR)", _BACK),
         ("CAST(-1 AS CHAR(3))", _SIZED),
         ("CAST(155 AS DECIMAL(2, 0))", _SIZED),
+        ("CAST(5 AS DECIMAL(9999))", _SIZED),
         ("CAST(TIMESTAMP '2024-03-10 00:00:00.123' AS TIMESTAMP(0))", _SIZED),
         ("CAST(n AS ANY)", "CAST to ANY is not supported"),
         ("__time IN (n, __time)", "function 'IN' is not supported with values of different types"),

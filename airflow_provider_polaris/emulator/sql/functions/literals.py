@@ -16,7 +16,10 @@ _TIMES = {
     "timestamp": re.compile(r"\d{4}-\d{2}-\d{2}( \d{2}:\d{2}:\d{2}(\.\d+)?)?", re.ASCII),
     "date": re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII),
 }
-_SHORT = re.compile(r"\d{1,4}-\d{1,2}-\d{1,2}( \d{1,2}:\d{1,2}:\d{1,2}(\.\d+)?)?", re.ASCII)
+_SHORT_TIMES = {
+    "timestamp": re.compile(r"\d{1,4}-\d{1,2}-\d{1,2}( \d{1,2}:\d{1,2}:\d{1,2}(\.\d+)?)?", re.ASCII),
+    "date": re.compile(r"\d{1,4}-\d{1,2}-\d{1,2}", re.ASCII),
+}
 """OBSERVED(Druid 33): it reads a literal with fewer digits, too."""
 _NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LONGEST_NUMBER = 1000
@@ -147,7 +150,7 @@ def time_literal(node: exp.Expression, target: str) -> Sql:
     """
     written = str(node.this)
     if not (isinstance(node, exp.Literal) and node.is_string and _TIMES[target].fullmatch(written)):
-        if isinstance(node, exp.Literal) and node.is_string and _SHORT.fullmatch(written):
+        if isinstance(node, exp.Literal) and node.is_string and _SHORT_TIMES[target].fullmatch(written):
             raise SqlNotSupported(f"the literal {target.upper()} {written!r} is not supported: write all digits")
         expected = "yyyy-MM-dd HH:mm:ss[.fff]" if target == "timestamp" else "yyyy-MM-dd"
         raise SqlInvalid(f"Illegal {target.upper()} literal {written!r}: not in format '{expected}'")
@@ -185,7 +188,7 @@ def keeps(node: exp.DataType, value: Sql) -> bool:
 
     OBSERVED(Druid 33): CHAR pads it, TIMESTAMP cuts off its fraction, DECIMAL fails if its whole part is too long.
     """
-    sizes = [int(size.name) for size in node.expressions if size.name.isdigit()]
+    sizes = [int(size.name) if re.fullmatch("[0-9]{1,2}", size.name) else 0 for size in node.expressions]
     if not sizes or node.this in (exp.DataType.Type.VARCHAR, exp.DataType.Type.TEXT):
         return True
     if node.this == exp.DataType.Type.TIMESTAMP:

@@ -40,12 +40,12 @@ def parse(call: Call, index: int) -> Path:
 
 
 def _is_in_branch(node: exp.Expression) -> bool:
-    parent = node.parent
-    while parent is not None:
-        is_function = isinstance(parent, exp.Anonymous)
-        if isinstance(parent, (exp.Case, exp.And, exp.Or)) or (is_function and str(parent.this).upper() in _BRANCHING):
+    around = node.parent
+    while around is not None:
+        is_function = isinstance(around, exp.Anonymous)
+        if isinstance(around, (exp.Case, exp.And, exp.Or)) or (is_function and str(around.this).upper() in _BRANCHING):
             return True
-        parent = parent.parent
+        around = around.parent
     return False
 
 
