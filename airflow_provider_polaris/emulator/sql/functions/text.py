@@ -15,7 +15,7 @@ from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
 from airflow_provider_polaris.emulator.sql.values.values import TEMPORAL, Sql, boolean, long, quote_text, string
 
 _LONGEST = 16_777_216
-"""Maximum number of characters in a result of ``REPEAT``, and the largest place or length of any function."""
+"""Maximum number of characters in a result of ``REPEAT``, and the largest place or length of other functions."""
 
 _WIDEST = 65_536
 """Maximum length of a result of ``LPAD`` and ``RPAD``."""
@@ -138,7 +138,7 @@ def repeat(call: Call) -> Sql:
     message = quote_text(f"function '{call.name}' is not supported with a result of more than {_LONGEST} characters")
     # The check is in the argument: DuckDB may evaluate a constant call even if a condition excludes it.
     some = f"CASE WHEN length({text}) > {_LONGEST} // greatest({count}, 1) THEN error({message}) ELSE {count} END"
-    is_some = f"{_in_range(call, count)} >= 1"
+    is_some = f"{_in_range(call, count, most=2**31 - 1)} >= 1"
     return string(f"CASE WHEN {is_some} THEN repeat({text}, {some}) ELSE nullif({text}, {text}) END")
 
 
@@ -218,10 +218,10 @@ def _at_least(call: Call, number: str, least: int, message: str) -> str:
     return _in_range(call, number, f"WHEN {condition} THEN error({quote_text(message)})")
 
 
-def _in_range(call: Call, number: str, branch: str = "") -> str:
+def _in_range(call: Call, number: str, branch: str = "", most: int = _LONGEST) -> str:
     """Refuse a number of which Druid reads the last 32 bits only."""
-    failure = quote_text(call.refuse(f"with a number beyond {_LONGEST}").message)
-    return f"CASE WHEN abs(CAST({number} AS DOUBLE)) > {_LONGEST} THEN error({failure}) {branch} ELSE {number} END"
+    failure = quote_text(call.refuse(f"with a number beyond {most}").message)
+    return f"CASE WHEN abs(CAST({number} AS DOUBLE)) > {most} THEN error({failure}) {branch} ELSE {number} END"
 
 
 def _not_negative(call: Call, index: int) -> str:
