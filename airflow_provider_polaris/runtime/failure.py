@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from airflow_provider_polaris.jobs.errors import PolarisError
-from airflow_provider_polaris.jobs.status.retryability import Retryability, retryability_of
 from airflow_provider_polaris.runtime.compat import AirflowFailException
 
 
@@ -19,8 +18,6 @@ def fail_without_retry(log: Any) -> Iterator[None]:
 
     :param log: Logger of the task.
     """
-    from airflow_provider_polaris.jobs.errors import PolarisError
-
     try:
         yield
     except (AirflowFailException, PolarisError) as error:
@@ -40,6 +37,8 @@ def is_permanent(error: PolarisError) -> bool:
 
     :param error: The error.
     """
+    from airflow_provider_polaris.jobs.status.retryability import Retryability, retryability_of
+
     return retryability_of(error) is Retryability.PERMANENT
 
 
