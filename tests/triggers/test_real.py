@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
+from airflow_provider_polaris.triggers.job_watcher import poll_thread
 from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 from airflow_provider_polaris.triggers.polling.client_threads import ClientThreads
 
@@ -251,8 +252,10 @@ print("over")
     assert done.stdout.splitlines()[-1] == "over"
 
 
-def test_triggers_wait_for_jobs_of_the_emulator(connect: Any) -> None:
-    """Real jobs, found in its lists. test_plan.py and test_budget.py count the requests, where no machine is slow."""
+def test_triggers_wait_for_jobs_of_the_emulator(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real jobs, found in its lists and by single requests; it counts the requests."""
+    # On a slow machine a slow request would count as hanging, and the jobs would be polled one by one.
+    monkeypatch.setattr(poll_thread, "CHECK_SECONDS", 600.0)
     from airflow_provider_polaris.emulator.server import running_emulator
     from airflow_provider_polaris.emulator.settings import EmulatorSettings
     from airflow_provider_polaris.emulator.status_machine import Progression
@@ -284,10 +287,13 @@ def test_triggers_wait_for_jobs_of_the_emulator(connect: Any) -> None:
             return await asyncio.gather(*tasks)
 
         events = asyncio.run(scenario())
+        after = emulator.emulator.faults.requests()
         hook.close()
 
     assert [event["job_id"] for event in events] == ids
     assert [event["state"] for event in events] == ["canceled"] + ["completed"] * 19
+    asked = {route: count - before.get(route, 0) for route, count in after.items()}
+    assert asked.get("GET /v1/projects/{projectId}/jobs/{name}/status", 0) <= 6
 
 
 def listed(emulator: Any, before: dict[str, int]) -> int:
