@@ -9,18 +9,19 @@ import io
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
-from airflow_provider_polaris.triggers.job_watcher import poll_thread
+from airflow_provider_polaris.triggers.job_watcher.watcher import Watcher, watcher_of
 from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 from airflow_provider_polaris.triggers.polling.client_threads import ClientThreads
 
 PROJECT = "00000000-0000-4000-8000-000000000001"
+Join = Callable[[int], Coroutine[None, None, None]]
 
 
 class Server:
@@ -115,7 +116,31 @@ def no_polaris_threads() -> bool:
     return not [name for name in names if name.startswith("polaris-") and name != "polaris-emulator"]
 
 
-def test_waiting_in_real_threads_takes_one_connection_and_leaves_nothing(server: Server, connect: Any) -> None:
+@pytest.fixture
+def join(monkeypatch: pytest.MonkeyPatch) -> Join:
+    """
+    Hold all polls, and return what lets them start: it waits until so many triggers have joined.
+
+    Up to five jobs are polled one by one, and on a slow machine the triggers join a few at a time.
+    """
+    have_joined = asyncio.Event()
+    watch = Watcher._watch
+
+    async def watch_later(self: Watcher) -> None:
+        await have_joined.wait()
+        await watch(self)
+
+    async def wait_until_joined(count: int) -> None:
+        await until(lambda: len(watcher_of("polaris_default")._waiters) == count)
+        have_joined.set()
+
+    monkeypatch.setattr(Watcher, "_watch", watch_later)
+    return wait_until_joined
+
+
+def test_waiting_in_real_threads_takes_one_connection_and_leaves_nothing(
+    server: Server, connect: Any, join: Join
+) -> None:
     """The connection comes from Airflow, the answers over a socket; afterwards no thread is left."""
     connect(host=server.url)
     server.running = [f"job-{number}" for number in range(50)]
@@ -124,6 +149,7 @@ def test_waiting_in_real_threads_takes_one_connection_and_leaves_nothing(server:
         tasks = [
             asyncio.create_task(consume(PolarisJobTrigger(job_id, poll_interval=0.1))) for job_id in server.running
         ]
+        await join(50)
         await until(lambda: len(server.requests) >= 4)
         server.running, server.ended = [], server.running
         return await asyncio.gather(*tasks)
@@ -252,10 +278,8 @@ print("over")
     assert done.stdout.splitlines()[-1] == "over"
 
 
-def test_triggers_wait_for_jobs_of_the_emulator(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_triggers_wait_for_jobs_of_the_emulator(connect: Any, join: Join) -> None:
     """Real jobs, found in its lists and by single requests; it counts the requests."""
-    # On a slow machine a slow request would count as hanging, and the jobs would be polled one by one.
-    monkeypatch.setattr(poll_thread, "CHECK_SECONDS", 600.0)
     from airflow_provider_polaris.emulator.server import running_emulator
     from airflow_provider_polaris.emulator.settings import EmulatorSettings
     from airflow_provider_polaris.emulator.status_machine import Progression
@@ -280,6 +304,7 @@ def test_triggers_wait_for_jobs_of_the_emulator(connect: Any, monkeypatch: pytes
 
         async def scenario() -> list[Any]:
             tasks = [asyncio.create_task(consume(PolarisJobTrigger(job_id, poll_interval=0.2))) for job_id in ids]
+            await join(len(ids))
             for number in range(3):
                 await until(lambda number=number: listed(emulator, before) > number)  # type: ignore[misc]
             assert hook.cancel_job(ids[0]) is not None
