@@ -145,26 +145,19 @@ def _check_known_type(call: Call, position: int, kind: str) -> None:
             raise call.refuse("with an ARRAY that has no literal")
 
 
-def prepend(wrap: Wrap) -> Rewrite:
-    """Build the rewrite of ARRAY_PREPEND or MV_PREPEND: NULL if the array is NULL."""
+def add(wrap: Wrap, *, array: int) -> Rewrite:
+    """
+    Build the rewrite of ARRAY_PREPEND, ARRAY_APPEND, MV_PREPEND or MV_APPEND: NULL if the array is NULL.
+
+    :param array: Index of the argument that is the array. The element is added on the side on which it is written.
+    """
 
     def rewrite(call: Call) -> Sql:
-        items, kind = lists.list_argument(call, 1)
-        _check_known_type(call, 1, kind)
-        added = lists.build([lists.element_argument(call, 0, kind)], kind)
-        return wrap(kind, f"CASE WHEN {items} IS NOT NULL THEN list_concat({added}, {items}) END")
-
-    return rewrite
-
-
-def append(wrap: Wrap) -> Rewrite:
-    """Build the rewrite of ARRAY_APPEND or MV_APPEND: NULL if the array is NULL."""
-
-    def rewrite(call: Call) -> Sql:
-        items, kind = lists.list_argument(call, 0)
-        _check_known_type(call, 0, kind)
-        added = lists.build([lists.element_argument(call, 1, kind)], kind)
-        return wrap(kind, f"CASE WHEN {items} IS NOT NULL THEN list_concat({items}, {added}) END")
+        items, kind = lists.list_argument(call, array)
+        _check_known_type(call, array, kind)
+        added = lists.build([lists.element_argument(call, 1 - array, kind)], kind)
+        both = (items, added) if array == 0 else (added, items)
+        return wrap(kind, f"CASE WHEN {items} IS NOT NULL THEN list_concat({', '.join(both)}) END")
 
     return rewrite
 
@@ -219,8 +212,8 @@ FUNCTIONS: Table = {
     "ARRAY_CONTAINS": (contains, 2, 2),
     "ARRAY_OVERLAP": (overlap, 2, 2),
     "SCALAR_IN_ARRAY": (scalar_in_array, 2, 2),
-    "ARRAY_PREPEND": (prepend(lists.array_of), 2, 2),
-    "ARRAY_APPEND": (append(lists.array_of), 2, 2),
+    "ARRAY_PREPEND": (add(lists.array_of, array=1), 2, 2),
+    "ARRAY_APPEND": (add(lists.array_of, array=0), 2, 2),
     "ARRAY_CONCAT": (concat(lists.array_of), 2, 2),
     "ARRAY_SLICE": (piece(lists.array_of), 2, 3),
     "ARRAY_TO_STRING": (to_string, 2, 2),
