@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A context that Polaris refuses, and specs that it refuses."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisGuardError
+from tests.operators.submission.conftest import Polaris, Task, api_error
+
+
+def test_submit_marker_refused_sends_without_it_and_remembers(
+    task: Task, polaris: Polaris, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A 400 may be caused by the marker; the record is updated before the job is sent without it."""
+    task.wire.refuses_markers = True
+    seen: list[str] = []
+    assert task.store is not None
+    task.store.before_set = lambda value: seen.append(value["marker"])
+    with caplog.at_level(logging.WARNING, "test.submission"):
+        submitted = task.submit(polaris.append())
+    assert submitted.outcome == "submitted"
+    assert task.wire.asked == ["POST", "POST"]
+    assert seen == ["sent", "refused", "refused"]
+    assert [record.getMessage() for record in caplog.records] == [
+        (
+            "Polaris accepted the job only without the marker that identifies this task's jobs. Set "
+            "submit_marker of connection 'polaris_default' to 'off'. Polaris' answer: POST "
+            "/v1/projects/p/jobs answered 400: unknown context parameter 'airflow'."
+        )
+    ]
+    polaris.running.emulator.jobs.update(submitted.job.job_id, "canceled", polaris.jobs[0].created_by)
+    assert task.retry().submit(polaris.append()).outcome == "submitted"
+    assert task.wire.asked == ["describe", "POST"]
+
+
+def test_submit_marker_refused_and_reply_lost_is_recognized_without_it(task: Task, polaris: Polaris) -> None:
+    """A job that was sent without the marker isn't expected to have it, although other jobs have theirs."""
+    task.wire.foreign({**polaris.append(filterExpression="\"city\" = 'Oslo'"), "context": {"airflow": "somebody"}})
+    task.wire.refuses_markers = True
+    task.wire.posts = ["lost"]
+    with pytest.raises(PolarisGuardError, match=r"but no marker that identifies the task"):
+        task.submit(polaris.append())
+    assert len(polaris.jobs) == 2
+
+
+def test_submit_spec_refused_with_and_without_marker_raises_polaris_words(task: Task, polaris: Polaris) -> None:
+    """A 400 about the spec is reported unchanged, and the marker is tried again next time."""
+    spec = polaris.append(source={"type": "table", "tableName": "No Such Table"})
+    with pytest.raises(PolarisApiError, match="'No Such Table' does not exist") as caught:
+        task.submit(spec)
+    assert caught.value.status == 400
+    assert caught.value.__context__ is None, "the refusal of the marked job would stand above it in the log"
+    assert task.wire.asked == ["POST", "POST"]
+    task.retry().submit(polaris.append())
+    assert "airflow" in task.wire.sent[0]["context"]
+
+
+def test_submit_context_refused_is_sent_without_what_may_be_left_out(
+    task: Task, polaris: Polaris, caplog: pytest.LogCaptureFixture
+) -> None:
+    """First without the marker, then without the key; the user's own keys are kept."""
+    task.wire.posts = [api_error(400, "unknown context parameter"), api_error(400, "unknown context parameter")]
+    spec = polaris.replace(context={"failOnEmptyInsert": True, "maxNumTasks": 2})
+    with caplog.at_level(logging.WARNING, "test.submission"):
+        task.submit(spec, optional_context=("failOnEmptyInsert",))
+    assert [sorted(sent["context"]) for sent in task.wire.sent] == [
+        ["airflow", "failOnEmptyInsert", "maxNumTasks"],
+        ["failOnEmptyInsert", "maxNumTasks"],
+        ["maxNumTasks"],
+    ]
+    assert [record.getMessage() for record in caplog.records] == [
+        (
+            "Polaris accepted the job only without 'failOnEmptyInsert' in its context. Polaris' answer: "
+            "POST /v1/projects/p/jobs answered 400: unknown context parameter."
+        ),
+        (
+            "Polaris accepted the job only without the marker that identifies this task's jobs. Set "
+            "submit_marker of connection 'polaris_default' to 'off'. Polaris' answer: POST "
+            "/v1/projects/p/jobs answered 400: unknown context parameter."
+        ),
+    ]
+
+
+def test_submit_context_of_the_user_refused_is_not_left_out(task: Task, polaris: Polaris) -> None:
+    """The user's own keys are never dropped."""
+    task.wire.posts = [api_error(400, "unknown context parameter"), api_error(400, "unknown context parameter")]
+    with pytest.raises(PolarisApiError, match="unknown context parameter"):
+        task.submit(polaris.replace(context={"failOnEmptyInsert": True}))
+    assert task.wire.asked == ["POST", "POST"]
