@@ -64,7 +64,7 @@ def text_to_long(text: str) -> str:
     """Parse a text as a long, or as a double whose fraction is dropped; NULL if it is no number."""
     whole = f"TRY_CAST(CASE WHEN regexp_full_match({text}, {_LONG}) THEN {text} END AS BIGINT)"
     # The lambda binds the parsed number, because its SQL is long and is used several times.
-    real = f"list_transform([{text_to_double(text)}], lambda v: {double_to_long('v')})[1]"
+    real = f"list_transform([{text_to_double(text)}], lambda __real: {double_to_long('__real')})[1]"
     return f"coalesce({whole}, {real})"
 
 
@@ -83,17 +83,17 @@ def real_to_text(text: str) -> str:
 def _exponent(text: str) -> str:
     written = f"CAST(abs({text}) AS VARCHAR)"
     # Digits of '123000000.0', '0.0009', '1.5e+20' and '1e-05' without signs, dots and zeros around them.
-    mantissa = "regexp_replace(v, 'e.*$', '')"
+    mantissa = "regexp_replace(__written, 'e.*$', '')"
     digits = f"rtrim(ltrim(replace({mantissa}, '.', ''), '0'), '0')"
-    shift = "CAST(coalesce(nullif(regexp_extract(v, 'e(.*)$', 1), ''), '0') AS INTEGER)"
+    shift = "CAST(coalesce(nullif(regexp_extract(__written, 'e(.*)$', 1), ''), '0') AS INTEGER)"
     whole = f"regexp_extract({mantissa}, '^[0-9]*')"
     zeros = f"length(regexp_extract({mantissa}, '^0[.](0*)', 1))"
-    place = f"(CASE WHEN v LIKE '0.%' THEN -1 - {zeros} ELSE length({whole}) - 1 END + {shift})"
+    place = f"(CASE WHEN __written LIKE '0.%' THEN -1 - {zeros} ELSE length({whole}) - 1 END + {shift})"
     rest = f"coalesce(nullif({digits}[2:], ''), '0')"
     formatted = (
-        "CASE v WHEN '0.0' THEN v WHEN 'inf' THEN 'Infinity' WHEN 'nan' THEN 'NaN' "
+        "CASE __written WHEN '0.0' THEN __written WHEN 'inf' THEN 'Infinity' WHEN 'nan' THEN 'NaN' "
         "WHEN '5e-324' THEN '4.9E-324' "
         f"ELSE {digits}[1] || '.' || {rest} || 'E' || {place} END"
     )
     sign = f"CASE WHEN signbit({text}) AND NOT isnan({text}) THEN '-' ELSE '' END"
-    return f"{sign} || list_transform([{written}], lambda v: {formatted})[1]"
+    return f"{sign} || list_transform([{written}], lambda __written: {formatted})[1]"

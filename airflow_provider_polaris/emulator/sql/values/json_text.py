@@ -25,20 +25,20 @@ def canonical(json: str) -> str:
     text = f"CAST(json_extract({json}, '$') AS VARCHAR)"
     refused = quote_text("a whole number of more than 64 bits in JSON is not supported")
     token = (
-        "CASE WHEN NOT regexp_matches(token, '^[-0-9]') THEN token "
-        f"WHEN regexp_matches(token, '[.eE]') THEN {java_double('CAST(token AS DOUBLE)')} "
-        f"WHEN TRY_CAST(token AS BIGINT) IS NULL THEN error({refused}) ELSE token END"
+        "CASE WHEN NOT regexp_matches(__token, '^[-0-9]') THEN __token "
+        f"WHEN regexp_matches(__token, '[.eE]') THEN {java_double('CAST(__token AS DOUBLE)')} "
+        f"WHEN TRY_CAST(__token AS BIGINT) IS NULL THEN error({refused}) ELSE __token END"
     )
-    rewritten = f"array_to_string(list_transform(regexp_extract_all({text}, {_TOKENS}), lambda token: {token}), '')"
+    rewritten = f"array_to_string(list_transform(regexp_extract_all({text}, {_TOKENS}), lambda __token: {token}), '')"
     return f"CASE WHEN regexp_matches({text}, {_UNSURE_NUMBER}) THEN {rewritten} ELSE {text} END"
 
 
 def java_double(number: str) -> str:
     """Build the text of a double as ``Double.toString`` writes it; the query fails where its digits are uncertain."""
     message = quote_text("the text of a number above 2^53 or below 1E-300 is not supported")
-    unsure = f"abs(number) > {_LARGEST} OR (number <> 0 AND abs(number) < {_SMALLEST})"
-    text = f"CASE WHEN {unsure} THEN error({message}) ELSE {real_to_text('number')} END"
-    return f"list_transform([{number}], lambda number: CASE WHEN number IS NOT NULL THEN {text} END)[1]"
+    unsure = f"abs(__number) > {_LARGEST} OR (__number <> 0 AND abs(__number) < {_SMALLEST})"
+    text = f"CASE WHEN {unsure} THEN error({message}) ELSE {real_to_text('__number')} END"
+    return f"list_transform([{number}], lambda __number: CASE WHEN __number IS NOT NULL THEN {text} END)[1]"
 
 
 def is_strict(text: str) -> str:
@@ -49,8 +49,8 @@ def is_strict(text: str) -> str:
 
 def repeats_key(json: str) -> str:
     """Build the condition for an object anywhere in the value to have a key twice."""
-    repeated = "lambda keys: len(keys) <> len(list_distinct(keys))"
+    repeated = "lambda __keys: len(__keys) <> len(list_distinct(__keys))"
     # json_keys with a wildcard fails in DuckDB 1.4.
-    inside = f"list_transform(json_extract({json}, '$..*'), lambda part: json_keys(part))"
+    inside = f"list_transform(json_extract({json}, '$..*'), lambda __part: json_keys(__part))"
     everywhere = f"list_append({inside}, json_keys({json}))"
     return f"len(list_filter({everywhere}, {repeated})) > 0"

@@ -63,12 +63,13 @@ def merge_moments(list_of_moments: str) -> str:
 
     The list is sorted first, so that the last digit doesn't depend on the order of the rows.
     """
-    n = "CAST(a.n + b.n AS DOUBLE)"
+    n = "CAST(__a.n + __b.n AS DOUBLE)"
     merged = (
-        f"struct_pack(n := a.n + b.n, mean := a.mean + (b.mean - a.mean) * b.n / {n}, "
-        f"m2 := a.m2 + b.m2 + (b.mean - a.mean) * (b.mean - a.mean) * CAST(a.n AS DOUBLE) * b.n / {n})"
+        f"struct_pack(n := __a.n + __b.n, mean := __a.mean + (__b.mean - __a.mean) * __b.n / {n}, "
+        f"m2 := __a.m2 + __b.m2 + (__b.mean - __a.mean) * (__b.mean - __a.mean) * CAST(__a.n AS DOUBLE) * __b.n / {n})"
     )
-    return f"coalesce(list_reduce(list_sort({list_of_moments}), lambda a, b: {merged}, {_NO_MOMENTS}), {_NO_MOMENTS})"
+    total = f"list_reduce(list_sort({list_of_moments}), lambda __a, __b: {merged}, {_NO_MOMENTS})"
+    return f"coalesce({total}, {_NO_MOMENTS})"
 
 
 def variance(moments_sql: str, kind: VarianceKind) -> str:
@@ -77,11 +78,11 @@ def variance(moments_sql: str, kind: VarianceKind) -> str:
 
     OBSERVED 2026-11-22 in Druid's VarianceAggregatorCollector: one value has variance 0, also for a sample.
     """
-    divisor = "s.n - 1" if kind.startswith("sample") else "s.n"
-    number = f"CASE s.n WHEN 0 THEN NULL WHEN 1 THEN CAST(0 AS DOUBLE) ELSE s.m2 / ({divisor}) END"
+    divisor = "__moments.n - 1" if kind.startswith("sample") else "__moments.n"
+    number = f"CASE __moments.n WHEN 0 THEN NULL WHEN 1 THEN CAST(0 AS DOUBLE) ELSE __moments.m2 / ({divisor}) END"
     if kind.endswith("deviation"):
         number = f"sqrt({number})"
-    return f"list_transform([{moments_sql}], lambda s: {number})[1]"
+    return f"list_transform([{moments_sql}], lambda __moments: {number})[1]"
 
 
 def pair(time: str, text: str) -> str:
@@ -105,7 +106,8 @@ def show(value: Sql) -> str:
     elif value.type == "json":
         shown = json_text.canonical(text)
     elif value.type == "complex":
-        shown = f"'[' || array_to_string(list_transform({text}, lambda number: {_json_double('number')}), ',') || ']'"
+        numbers = f"list_transform({text}, lambda __number: {_json_double('__number')})"
+        shown = f"'[' || array_to_string({numbers}, ',') || ']'"
     elif value.type == "longStringPair":
         shown = f"CAST(json_object('lhs', epoch_ms({text}.t), 'rhs', {text}.v) AS VARCHAR)"
     else:

@@ -34,8 +34,8 @@ def parse_long(call: Call) -> Sql:
     # A HUGEINT holds one digit more than a number of 64 bits has.
     size = (
         f"list_reduce(list_transform(string_split({significant}, ''), "
-        f"lambda digit: CAST(strpos('{digits}', digit) - 1 AS HUGEINT)), lambda sum, digit: sum * {base} + digit, "
-        "CAST(0 AS HUGEINT))"
+        f"lambda __digit: CAST(strpos('{digits}', __digit) - 1 AS HUGEINT)), "
+        f"lambda __sum, __digit: __sum * {base} + __digit, CAST(0 AS HUGEINT))"
     )
     signed = f"CASE WHEN starts_with({written}, '-') THEN -({size}) ELSE {size} END"
     number = (

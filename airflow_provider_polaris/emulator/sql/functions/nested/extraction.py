@@ -34,9 +34,11 @@ def json_keys(call: Call) -> Sql:
     if call.nodes[0].find(exp.Column) is None:
         # OBSERVED(Druid 33): its planner fails for an array without elements.
         raise call.refuse("with constants only")
-    indexes = "list_transform(range(CAST(json_array_length(found) AS BIGINT)), lambda number: CAST(number AS VARCHAR))"
-    keys = f"CASE json_type(found) WHEN 'OBJECT' THEN json_keys(found) WHEN 'ARRAY' THEN {indexes} END"
-    return Sql(f"list_transform([{_present(call, path)}], lambda found: {keys})[1]", "stringArray")
+    indexes = (
+        "list_transform(range(CAST(json_array_length(__found) AS BIGINT)), lambda __number: CAST(__number AS VARCHAR))"
+    )
+    keys = f"CASE json_type(__found) WHEN 'OBJECT' THEN json_keys(__found) WHEN 'ARRAY' THEN {indexes} END"
+    return Sql(f"list_transform([{_present(call, path)}], lambda __found: {keys})[1]", "stringArray")
 
 
 def found(call: Call, path: Path) -> str:

@@ -23,7 +23,7 @@ _UNSURE = quote_text(
     r"|[+-]?\p{Nd}+"
 )
 """Texts that Druid reads as a number in one kind of column, but not in another."""
-_NUMBER = "CAST(text AS DOUBLE)"
+_NUMBER = "CAST(__text AS DOUBLE)"
 _RETURNING = {
     "VARCHAR": "string",
     "CHAR": "string",
@@ -72,14 +72,18 @@ def returning(call: Call, target: str) -> Sql:
     if value.type in ("string", "null"):
         return Sql(f"CAST(NULL AS {DUCKDB_TYPES[target]})", target)
     branches = " ".join(f"WHEN '{kind}' THEN {sql}" for kind, sql in _CONVERSIONS[target](call, path).items())
-    scalar = f"list_transform([json_extract_string(part, '$')], lambda text: CASE json_type(part) {branches} END)[1]"
-    array = f"CASE WHEN {_is_flat('part')} THEN {_refused(call, 'with the path of an array', target)} END"
-    sql = f"CASE json_type(part) WHEN 'ARRAY' THEN {array} ELSE {scalar} END"
+    scalar = (
+        f"list_transform([json_extract_string(__part, '$')], lambda __text: CASE json_type(__part) {branches} END)[1]"
+    )
+    array = f"CASE WHEN {_is_flat('__part')} THEN {_refused(call, 'with the path of an array', target)} END"
+    sql = f"CASE json_type(__part) WHEN 'ARRAY' THEN {array} ELSE {scalar} END"
     if _is_element_of_column(call, path):
         refused = _refused(call, "with an index of an array without objects in a column: use JSON_QUERY", target)
         is_flat = _is_flat(found(call, path[:-1]))
-        sql = f"CASE WHEN json_type(part) <> 'NULL' AND {is_flat} THEN {refused} ELSE {sql} END"
-    return Sql(f"CAST(list_transform([{found(call, path)}], lambda part: {sql})[1] AS {DUCKDB_TYPES[target]})", target)
+        sql = f"CASE WHEN json_type(__part) <> 'NULL' AND {is_flat} THEN {refused} ELSE {sql} END"
+    return Sql(
+        f"CAST(list_transform([{found(call, path)}], lambda __part: {sql})[1] AS {DUCKDB_TYPES[target]})", target
+    )
 
 
 def _is_inside_expression(call: Call) -> bool:
@@ -118,11 +122,11 @@ def _is_flat(json: str) -> str:
 
 
 def _string(call: Call, _path: Path) -> dict[str, str]:
-    """Return the conversion of the DuckDB variable ``text`` by the type of the JSON value."""
+    """Return the conversion of the DuckDB variable ``__text`` by the type of the JSON value."""
     return {
-        "VARCHAR": "text",
-        "BOOLEAN": "CASE text WHEN 'true' THEN '1' ELSE '0' END",
-        "BIGINT": "text",
+        "VARCHAR": "__text",
+        "BOOLEAN": "CASE __text WHEN 'true' THEN '1' ELSE '0' END",
+        "BIGINT": "__text",
         "UBIGINT": f"CAST({_whole(call)} AS VARCHAR)",
         "DOUBLE": java_double(_NUMBER),
     }
@@ -138,16 +142,16 @@ def _long(call: Call, path: Path) -> dict[str, str]:
         # An array of texts and numbers is stored as texts, which aren't read as a fraction.
         refused = _refused(call, "with RETURNING BIGINT for a fraction in an array", "long")
         number = f"CASE WHEN {_NUMBER} <> trunc({_NUMBER}) THEN {refused} ELSE {rounded} END"
-    digits = f"regexp_full_match(text, {quote_text('[+-]?[0-9]+')})"
-    is_whole = f"regexp_full_match(text, {quote_text(_DECIMAL)}) AND {_NUMBER} = trunc({_NUMBER})"
+    digits = f"regexp_full_match(__text, {quote_text('[+-]?[0-9]+')})"
+    is_whole = f"regexp_full_match(__text, {quote_text(_DECIMAL)}) AND {_NUMBER} = trunc({_NUMBER})"
     return {
         "VARCHAR": (
             f"CASE WHEN {digits} THEN {_whole(call)} WHEN {is_whole} THEN CAST({_NUMBER} AS BIGINT) "
-            f"WHEN regexp_full_match(text, {quote_text(_DECIMAL)}) OR regexp_full_match(text, {_UNSURE}) "
+            f"WHEN regexp_full_match(__text, {quote_text(_DECIMAL)}) OR regexp_full_match(__text, {_UNSURE}) "
             f"THEN {_refused(call, 'with RETURNING BIGINT for such a text', 'long')} END"
         ),
-        "BOOLEAN": "CASE text WHEN 'true' THEN 1 ELSE 0 END",
-        "BIGINT": "CAST(text AS BIGINT)",
+        "BOOLEAN": "CASE __text WHEN 'true' THEN 1 ELSE 0 END",
+        "BIGINT": "CAST(__text AS BIGINT)",
         "UBIGINT": _whole(call),
         "DOUBLE": number,
     }
@@ -156,11 +160,11 @@ def _long(call: Call, path: Path) -> dict[str, str]:
 def _double(call: Call, _path: Path) -> dict[str, str]:
     return {
         "VARCHAR": (
-            f"CASE WHEN regexp_full_match(text, {quote_text(_DECIMAL)}) AND NOT regexp_full_match(text, '-0+') "
-            f"THEN {_NUMBER} WHEN regexp_full_match(text, {_UNSURE}) "
+            f"CASE WHEN regexp_full_match(__text, {quote_text(_DECIMAL)}) AND NOT regexp_full_match(__text, '-0+') "
+            f"THEN {_NUMBER} WHEN regexp_full_match(__text, {_UNSURE}) "
             f"THEN {_refused(call, 'with RETURNING DOUBLE for such a text', 'double')} END"
         ),
-        "BOOLEAN": "CAST(CASE text WHEN 'true' THEN 1 ELSE 0 END AS DOUBLE)",
+        "BOOLEAN": "CAST(CASE __text WHEN 'true' THEN 1 ELSE 0 END AS DOUBLE)",
         "BIGINT": _NUMBER,
         "UBIGINT": f"CAST({_whole(call)} AS DOUBLE)",
         "DOUBLE": _NUMBER,
@@ -171,7 +175,7 @@ def _boolean(call: Call, _path: Path) -> dict[str, str]:
     """OBSERVED(Druid 33): a number is true if it is positive."""
     return {
         "VARCHAR": _refused(call, "with RETURNING BOOLEAN for a text", "boolean"),
-        "BOOLEAN": "text = 'true'",
+        "BOOLEAN": "__text = 'true'",
         "BIGINT": f"{_NUMBER} > 0",
         "UBIGINT": f"{_whole(call)} > 0",
         "DOUBLE": f"{_NUMBER} > 0",
@@ -179,8 +183,8 @@ def _boolean(call: Call, _path: Path) -> dict[str, str]:
 
 
 def _whole(call: Call) -> str:
-    """Build a number of 64 bits from ``text``."""
-    return f"coalesce(TRY_CAST(text AS BIGINT), {_refused(call, 'with a whole number of more than 64 bits', 'long')})"
+    """Build a number of 64 bits from ``__text``."""
+    return f"coalesce(TRY_CAST(__text AS BIGINT), {_refused(call, 'with a whole number of more than 64 bits', 'long')})"
 
 
 def _refused(call: Call, why: str, target: str) -> str:

@@ -65,7 +65,7 @@ def without(call: Call) -> Sql:
     found = _sketch(call, 0, "thetaSketch")
     for index in range(1, len(call)):
         other = _sketch(call, index, "thetaSketch")
-        found = f"list_filter({found}, lambda value: NOT list_contains({other}, value))"
+        found = f"list_filter({found}, lambda __value: NOT list_contains({other}, __value))"
     return Sql(found, "thetaSketch")
 
 

@@ -83,15 +83,15 @@ def _sketch(call: Aggregation) -> Sql:
 
 def _quantile(sketch: str, fraction: str) -> str:
     """Build the value at a fraction: the smallest one whose rank is not below it."""
-    place = f"greatest(CAST(ceil({fraction} * len(values)) AS BIGINT), 1)"
-    found = f"CASE WHEN len(values) > 0 THEN list_sort(values)[{place}] ELSE {_NAN} END"
-    return f"list_transform([{sketch}], lambda values: {found})[1]"
+    place = f"greatest(CAST(ceil({fraction} * len(__values)) AS BIGINT), 1)"
+    found = f"CASE WHEN len(__values) > 0 THEN list_sort(__values)[{place}] ELSE {_NAN} END"
+    return f"list_transform([{sketch}], lambda __values: {found})[1]"
 
 
 def _rank(sketch: str, number: float) -> str:
-    smaller = f"len(list_filter(values, lambda value: value <= CAST({number!r} AS DOUBLE)))"
-    found = f"CASE WHEN len(values) > 0 THEN CAST({smaller} AS DOUBLE) / len(values) ELSE {_NAN} END"
-    return f"list_transform([{sketch}], lambda values: {found})[1]"
+    smaller = f"len(list_filter(__values, lambda __value: __value <= CAST({number!r} AS DOUBLE)))"
+    found = f"CASE WHEN len(__values) > 0 THEN CAST({smaller} AS DOUBLE) / len(__values) ELSE {_NAN} END"
+    return f"list_transform([{sketch}], lambda __values: {found})[1]"
 
 
 def _given(call: Call) -> str:
