@@ -85,15 +85,13 @@ def read(text: str, pattern: str | None, zone: Zone | None, function: str) -> st
     :param pattern: Joda pattern, or None for ISO 8601 with ``T`` or a blank, trailing parts are optional.
     :param zone: Zone of texts without an offset; None for UTC.
     """
-    whole = text
-    if pattern is None:
-        text = _calendar_date(text)
     expression = _ISO if pattern is None else _pattern_to_regex(pattern, function)
     names = _GROUP.findall(expression)
     plain = _GROUP.sub("", expression)
     groups = ", ".join(quote_text(name) for name in names)
-    match = f"regexp_extract({text}, {quote_text(plain)}, [{groups}])"
-    fields = {name: f"{match}.{name}" for name in names}
+    # What is used several times is the parameter of a lambda: DuckDB takes long to plan repeated expressions.
+    match = f"regexp_extract({text if pattern else _calendar_date(text)}, {quote_text(plain)}, [{groups}])"
+    fields = {name: f"__field.{name}" for name in names}
 
     parts = [
         _year(fields["year"], function) if "year" in fields else "'1970'",
@@ -113,13 +111,17 @@ def read(text: str, pattern: str | None, zone: Zone | None, function: str) -> st
     naive = f"TRY_CAST({' || '.join(parts)} AS TIMESTAMP)"
     if pattern is None:
         odd = quote_text(f"function '{function}' is not supported with this form of ISO 8601: ")
-        naive = (
-            f"CASE WHEN regexp_matches({whole}, {quote_text(_ODD_ISO)}) THEN error({odd} || {whole}) ELSE {naive} END"
-        )
+        naive = f"CASE WHEN regexp_matches({text}, {quote_text(_ODD_ISO)}) THEN error({odd} || {text}) ELSE {naive} END"
+    utc = _to_utc("__naive", fields.get("zone"), zone)
+    instant = f"list_transform([{naive}], lambda __naive: {utc})[1]"
+    return f"list_transform([{match}], lambda __field: {instant})[1]"
+
+
+def _to_utc(naive: str, offset: str | None, zone: Zone | None) -> str:
+    """Build the SQL that converts a time with an offset, or of a zone, to UTC."""
     local = zone.utc(naive) if zone else naive
-    if "zone" not in fields:
+    if offset is None:
         return local
-    offset = fields["zone"]
     digits = f"rpad(replace({offset}[2:], ':', ''), 4, '0')"
     minutes = f"(CAST({digits}[1:2] AS INTEGER) * 60 + CAST({digits}[3:4] AS INTEGER))"
     signed = f"to_minutes(CASE WHEN {offset}[1] = '-' THEN -{minutes} ELSE {minutes} END)"

@@ -46,3 +46,11 @@ def test_forms_that_are_refused(text):
     assert str(raised.value) == (
         f"Invalid Input Error: function 'TIME_PARSE' is not supported with this form of ISO 8601: {text}"
     )
+
+
+@pytest.mark.parametrize("pattern", [None, "'yyyy-MM-dd HH:mm:ss ZZ'"])
+def test_text_is_matched_once(pattern):
+    """DuckDB plans an expression that is repeated twenty times for longer than it parses some thousand rows."""
+    arguments = "w" if pattern is None else f"w, {pattern}"
+    sql = translate_expression(f"TIME_PARSE({arguments})", [Column("w", "string")], storing=False).sql
+    assert sql.count("regexp_extract(") == 1
