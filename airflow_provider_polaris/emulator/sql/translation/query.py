@@ -233,5 +233,10 @@ def _grouping_elements(node: exp.Expression) -> list[exp.Expression]:
         return []
     if clause.args.get("all") is not None:
         raise SqlNotSupported("GROUP BY ALL and GROUP BY DISTINCT are not supported")
-    only(clause, "expressions")
-    return list(clause.expressions)
+    # sqlglot before 30.30 has the elements of each kind in a list of their own.
+    names = ("expressions", "grouping_sets", "cube", "rollup")
+    only(clause, *names)
+    elements = [element for name in names for element in clause.args.get(name) or ()]
+    if any(isinstance(element, (exp.Rollup, exp.Cube)) and not element.expressions for element in elements):
+        raise SqlNotSupported("GROUP BY ... WITH ROLLUP and WITH CUBE, and those without elements, are not supported")
+    return elements

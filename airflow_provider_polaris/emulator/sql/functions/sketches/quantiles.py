@@ -10,6 +10,7 @@ all of them in Druid, too, and gives the same; NULL is not counted; the quantile
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -123,7 +124,8 @@ def _fraction(call: Call, index: int) -> float:
 
 def _single_precision(fraction: float) -> str:
     """OBSERVED(Druid 33): one quantile is computed from a FLOAT, several from a DOUBLE."""
-    return f"CAST(CAST({fraction!r} AS FLOAT) AS DOUBLE)"
+    # DuckDB before 1.5 casts a decimal literal to the FLOAT below the nearest one.
+    return repr(struct.unpack("f", struct.pack("f", fraction))[0])
 
 
 def _check_k(call: Call, index: int) -> None:
