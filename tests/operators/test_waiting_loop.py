@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
 
@@ -52,8 +53,8 @@ def test_clock_jitters_within_a_tenth():
 def test_clock_sleep_ends_within_half_a_second_of_being_told(monkeypatch):
     """A long sleep is divided into slices, between which it can be stopped."""
     slept: list[float] = []
-    monkeypatch.setattr("airflow_provider_polaris.runtime.clock.time.monotonic", lambda: sum(slept))
-    monkeypatch.setattr("airflow_provider_polaris.runtime.clock.time.sleep", slept.append)
+    clock = SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append)
+    monkeypatch.setattr("airflow_provider_polaris.runtime.clock.time", clock)
     Clock().sleep(3600, lambda: len(slept) == 3)
     assert slept == [0.5, 0.5, 0.5]
     slept.clear()

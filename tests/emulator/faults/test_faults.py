@@ -12,6 +12,7 @@ import http.client
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_args
 
 import pytest
@@ -236,7 +237,8 @@ def test_latency_lets_the_request_or_the_answer_wait(monkeypatch, options, order
     async def send(message) -> None:
         seen.append("answer")
 
-    monkeypatch.setattr("airflow_provider_polaris.emulator.faults.middleware.asyncio.sleep", sleep)
+    # Only the middleware's: the server of the other tests sleeps, too.
+    monkeypatch.setattr("airflow_provider_polaris.emulator.faults.middleware.asyncio", SimpleNamespace(sleep=sleep))
     faults = Faults(lambda: 0)
     faults.add(Fault.model_validate({"effect": "latency", "seconds": 7, **options}))
     scope = {"type": "http", "method": "POST", "path": "/v1/projects/p/jobs"}
