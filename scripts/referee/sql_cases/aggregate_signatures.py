@@ -44,6 +44,16 @@ SPECIAL_AGGREGATES: Final = {
     "COUNT(*)": ("COUNT(*)", ["-> long"]),
     "COUNT DISTINCT": ("COUNT(DISTINCT {0})", ["string -> estimate", "long -> estimate", "timestamp -> estimate"]),
     "FILTER": ("SUM({0}) FILTER (WHERE {1})", ["count boolean -> long"]),
+    # A comparison with a constant becomes a native filter.
+    **{
+        f"FILTER {sign}": (
+            f"SUM(id) FILTER (WHERE {{0}} {sign} {{1}})",
+            ["number_text long -> long", *(f"{kind} double -> long" for kind in ("long", "double", "float"))],
+        )
+        for sign in ("=", "<>", "<", ">=")
+    },
+    "FILTER IN": ("SUM(id) FILTER (WHERE {0} IN ({1}, {2}))", [f"{kind} {kind} {kind} -> long" for kind in SCALARS]),
+    "CASE in SUM": ("SUM(CASE WHEN {0} = {1} THEN id END)", [f"{kind} {kind} -> long" for kind in SCALARS]),
     **{
         f"DS_{name}": (
             f"DS_{name}(DS_QUANTILES_SKETCH({{0}}), {arguments})",

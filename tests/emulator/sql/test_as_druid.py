@@ -61,7 +61,7 @@ def refusal(emulator: PolarisEmulator, expression: str) -> str:
         ("TIME_FORMAT(__time)", "2024-03-10T06:30:00.000+00:00"),
         ("TIME_PARSE(week)", "2024-03-04T00:00:00.000Z"),
         ("TIME_PARSE(weeks)", "2024-03-04T00:00:00.000Z"),
-        ("TIME_PARSE(day)", "2024-02-29T05:00:00.000Z"),
+        ('TIME_PARSE("day")', "2024-02-29T05:00:00.000Z"),
         ("DATE_TRUNC('week', __time)", "2024-03-04T00:00:00.000Z"),
         ("DATE_TRUNC('milliseconds', __time)", "2024-03-10T06:30:00.000Z"),
         ("CAST(n AS NUMERIC)", 5.0),

@@ -44,7 +44,7 @@ class Aggregation(Call):
     def casts_number(self, index: int) -> bool:
         """Whether an argument is a CAST of a number."""
         node = self.nodes[index].unnest()
-        return isinstance(node, exp.Cast) and self._translate(node.this).type in NUMERIC
+        return isinstance(node, exp.Cast) and self.translate(node.this).type in NUMERIC
 
     def check_text(self, index: int) -> None:
         """
@@ -54,7 +54,7 @@ class Aggregation(Call):
         """
         node = self.nodes[index].unnest()
         is_text = self.value(index).type == "string"
-        if is_text and isinstance(node, exp.Cast) and self._translate(node.this).type == "float":
+        if is_text and isinstance(node, exp.Cast) and self.translate(node.this).type == "float":
             raise self.refuse("with a CAST of a FLOAT to VARCHAR")
 
     def over(self, aggregate: str, *conditions: str) -> str:

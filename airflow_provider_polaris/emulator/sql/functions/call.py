@@ -22,6 +22,7 @@ from airflow_provider_polaris.emulator.sql.values.values import (
     common_number,
     common_type,
     describe_types,
+    quote_text,
 )
 
 _UNUSABLE = {
@@ -40,6 +41,7 @@ class Call:
     :param nodes: Its parsed arguments; each is translated on request.
     :param translate: Function that translates a node.
     :param filters: Whether the call is in a WHERE clause, where Druid's filters replace some functions.
+    :param native: Whether Druid may compute a condition by a native filter: in WHERE, HAVING and aggregates.
     """
 
     def __init__(
@@ -49,11 +51,13 @@ class Call:
         translate: Callable[[exp.Expression], Sql],
         *,
         filters: bool = False,
+        native: bool = False,
     ) -> None:
         self.name = name
         self.filters = filters
+        self.native = native
         self.nodes = nodes
-        self._translate = translate
+        self.translate = translate
         self._values: dict[int, Sql] = {}
 
     def __len__(self) -> int:
@@ -73,18 +77,22 @@ class Call:
     def collection(self, index: int) -> Sql:
         """Translate an argument that may be a multi-value string."""
         if index not in self._values:
-            value = self._translate(self.nodes[index])
+            value = self.translate(self.nodes[index])
             if value.subtype in _UNUSABLE:
                 raise self.refuse(_UNUSABLE[value.subtype])
             self._values[index] = value
         return self._values[index]
+
+    def without(self, text: str, condition: str, words: str) -> str:
+        """Build a value that fails, as not supported, in the rows for which a condition is true."""
+        return f"CASE WHEN {condition} THEN error({quote_text(self.refuse(words).message)}) ELSE {text} END"
 
     def values(self) -> list[Sql]:
         """Translate all arguments."""
         return [self.value(index) for index in range(len(self.nodes))]
 
     def has(self, index: int) -> bool:
-        """Whether an optional argument is present and is not the literal NULL."""
+        """Whether an optional argument is present and isn't the literal NULL."""
         return index < len(self.nodes) and not isinstance(self.nodes[index], exp.Null)
 
     def text(self, index: int) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.functions.collections import lists
+from airflow_provider_polaris.emulator.sql.functions.native_filters import checked
 from airflow_provider_polaris.emulator.sql.values import java_numbers as java
 from airflow_provider_polaris.emulator.sql.values import java_text
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name
@@ -41,6 +42,7 @@ def compare(operator: str) -> Rewrite:
             raise call.refuse(f"for {sql_name(kind)}")
         if kind not in SCALAR | ARRAYS:
             raise call.invalid()
+        left, right = checked(call, (left, right), kind, is_equality=operator not in _ORDERS)
         if kind == "doubleArray":
             return boolean(f"({lists.signed(left.text)} {operator} {lists.signed(right.text)})")
         if operator in _ORDERS:
@@ -69,6 +71,7 @@ def between(call: Call) -> Sql:
     (value, low, high), kind = call.comparable(0, 1, 2)
     if kind in ARRAYS:
         raise call.refuse(f"for {sql_name(kind)}")
+    value, low, high = checked(call, (value, low, high), kind, is_equality=value.constant is not None)
     if kind in ("string", "double", "float"):
         return boolean(f"({_ordered(value, '>=', low, kind)} AND {_ordered(value, '<=', high, kind)})")
     return boolean(f"({value.text} BETWEEN {low.text} AND {high.text})")
@@ -88,6 +91,7 @@ def in_list(call: Call) -> Sql:
         raise call.refuse(f"for {sql_name(kind)}")
     if kind not in SCALAR:
         raise call.invalid()
+    value, *others = checked(call, (value, *others), kind, is_equality=True)
     return boolean(f"({not_both_nan(call, value, others)} IN ({', '.join(other.text for other in others)}))")
 
 

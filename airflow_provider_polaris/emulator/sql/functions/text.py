@@ -209,7 +209,11 @@ def like(call: Call) -> Sql:
             continue
         pattern += rf"\{character}" if character == "\\" or (is_escaped and character in "%_") else character
         is_escaped = False
-    return boolean(rf"({call.text(0)} LIKE {quote_text(pattern)} ESCAPE '\')")
+    text = call.text(0)
+    if pattern[-1:] != "%" or pattern[-2:] == r"\%":
+        # OBSERVED(Druid 33): Java's $ also matches before a line break at the end.
+        text = call.without(text, java.ends_in_line_break(text), "for text that ends in a line break")
+    return boolean(rf"({text} LIKE {quote_text(pattern)} ESCAPE '\')")
 
 
 def _at_least(call: Call, number: str, least: int, message: str) -> str:

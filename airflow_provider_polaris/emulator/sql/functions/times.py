@@ -8,6 +8,8 @@ milliseconds and are in UTC unless a zone is given.
 
 from __future__ import annotations
 
+from sqlglot import exp
+
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
 from airflow_provider_polaris.emulator.sql.time import joda_patterns as joda
 from airflow_provider_polaris.emulator.sql.time import periods
@@ -78,8 +80,8 @@ def _rounded(call: Call) -> str:
 
 
 def time_shift(call: Call) -> Sql:
-    """``TIME_SHIFT(timestamp, period, step[, zone])``."""
-    return timestamp(periods.shift(call.time(0), call.period(1), call.integer(2), call.zone(3)))
+    """``TIME_SHIFT(timestamp, period, step[, zone])``. OBSERVED(Druid 33): a step that is NULL counts as 0."""
+    return timestamp(periods.shift(call.time(0), call.period(1), f"coalesce({call.integer(2)}, 0)", call.zone(3)))
 
 
 def time_parse(call: Call) -> Sql:
@@ -133,10 +135,18 @@ def date_trunc(call: Call) -> Sql:
 
 
 def timestampadd(call: Call) -> Sql:
-    """``TIMESTAMPADD(unit, count, timestamp)``."""
+    """
+    ``TIMESTAMPADD(unit, count, timestamp)``.
+
+    OBSERVED(Druid 33): a count that is NULL in a row counts as 0 for months and longer units; of shorter units, and for
+    a constant, the result is NULL.
+    """
     if call.value(1).type == "null":
         raise call.refuse("of the literal NULL")
-    return timestamp(periods.shift(call.date_or_time(2), _period(call, call.unit(0)), call.integer(1)))
+    period, steps = _period(call, call.unit(0)), call.integer(1)
+    if period.total_months and call.nodes[1].find(exp.Column) is not None:
+        steps = f"coalesce({steps}, 0)"
+    return timestamp(periods.shift(call.date_or_time(2), period, steps))
 
 
 def timestampdiff(call: Call) -> Sql:

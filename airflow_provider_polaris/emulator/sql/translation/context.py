@@ -61,6 +61,7 @@ class TranslationContext(ABC):
         self.constants: Mapping[str, str] = {}
         self.compared_before: Mapping[str, set[int]] = {}
         self.filters = clause == "WHERE"
+        self.is_having = False
         self._inside_aggregate = False
 
     @abstractmethod
@@ -69,7 +70,8 @@ class TranslationContext(ABC):
 
     def call(self, name: str, nodes: Sequence[exp.Expression]) -> Call:
         """Create a call that uses this translator."""
-        return Call(name, nodes, self.translate, filters=self.filters)
+        native = self.filters or self._inside_aggregate or self.is_having
+        return Call(name, nodes, self.translate, filters=self.filters, native=native)
 
     def column(self, name: str, qualifier: str | None = None) -> Sql:
         """Translate a column name."""

@@ -8,10 +8,11 @@ from itertools import count
 
 from sqlglot import exp
 
+from airflow_provider_polaris.emulator.sql.functions.aggregates import FUNCTIONS as AGGREGATES
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import only
 from airflow_provider_polaris.emulator.sql.translation.scope import Scope
 from airflow_provider_polaris.emulator.sql.values import java_numbers as java
-from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import Sql, quote_name
 
 
@@ -35,6 +36,34 @@ def expand(expressions: Sequence[exp.Expression], scope: Scope) -> list[tuple[st
         else:
             items.append((f"EXPR${len(items)}", node))
     return items
+
+
+def replace_aliases(condition: exp.Expression, expressions: Sequence[exp.Expression]) -> exp.Expression:
+    """
+    Replace the aliases in a condition of HAVING by their expressions.
+
+    OBSERVED(Druid 33): an alias hides a column of the same name, but not in the arguments of an aggregate.
+
+    :param expressions: The SELECT list.
+    :raises SqlInvalid: Two columns have the alias.
+    """
+    aliased = [node for node in expressions if isinstance(node, exp.Alias)]
+
+    def replaced(node: exp.Expression) -> exp.Expression:
+        if isinstance(node, exp.Column) and not node.table:
+            named = [alias for alias in aliased if alias.alias == node.name]
+            if len(named) > 1:
+                raise SqlInvalid(f"Column '{node.name}' is ambiguous")
+            return exp.Paren(this=named[0].this.copy()) if named else node
+        if isinstance(node, exp.Query) or (isinstance(node, exp.Anonymous) and str(node.this).upper() in AGGREGATES):
+            return node
+        for part in list(node.iter_expressions()):
+            other = replaced(part)
+            if other is not part:
+                part.replace(other)
+        return node
+
+    return replaced(condition.copy())
 
 
 def _reference(name: str, source: str | None) -> exp.Expression:

@@ -18,7 +18,13 @@ from airflow_provider_polaris.emulator.sql.functions import literals
 from airflow_provider_polaris.emulator.sql.functions.conditions import as_condition
 from airflow_provider_polaris.emulator.sql.translation import grouping, ordering
 from airflow_provider_polaris.emulator.sql.translation.context import check_constant
-from airflow_provider_polaris.emulator.sql.translation.output_columns import expand, finished, output_name, unique
+from airflow_provider_polaris.emulator.sql.translation.output_columns import (
+    expand,
+    finished,
+    output_name,
+    replace_aliases,
+    unique,
+)
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import describe, only, parse_one
 from airflow_provider_polaris.emulator.sql.translation.relations import Derived, Environment, Relations
 from airflow_provider_polaris.emulator.sql.translation.scope import Scope
@@ -63,6 +69,8 @@ def translate_query(
     if (statement := _STATEMENT.match(text)) is not None:
         raise SqlNotSupported(f"{statement[1].upper()} is not supported: only SELECT can be queried")
     node = parse_one(text)
+    if isinstance(node, exp.Values):
+        raise SqlNotSupported("VALUES is not supported: only SELECT can be queried")
     if not isinstance(node, (exp.Query, exp.Subquery)):
         raise SqlInvalid(f"a query begins with SELECT or WITH, this is {describe(node)}")
     try:
@@ -172,7 +180,8 @@ class _Queries:
             raise SqlNotSupported("SELECT DISTINCT of a multi-value string is not supported: use GROUP BY")
         having = ""
         if (condition := node.args.get("having")) is not None:
-            having = f" HAVING {as_condition(translator.translate_having(condition.this), 'HAVING')}"
+            condition = replace_aliases(condition.this, node.expressions)
+            having = f" HAVING {as_condition(translator.translate_having(condition), 'HAVING')}"
         tail = ordering.tail(node, values, self._constants, translator, distinct=distinct)
         elements = _grouping_elements(node)
         if (elements or having or translator.has_aggregate) and translator.ungrouped:

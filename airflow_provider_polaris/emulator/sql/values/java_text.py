@@ -69,3 +69,13 @@ def order(text: str) -> str:
 def unordered(text: str) -> str:
     """Build the text from which :func:`order` made this one."""
     return f"replace({text}, '{_LAST}', '')"
+
+
+def ends_in_line_break(text: str) -> str:
+    """Build the condition that a text ends in one of Java's line terminators; NULL for NULL."""
+    return rf"regexp_matches({text}, '[\n\r\x{{85}}\x{{2028}}\x{{2029}}]\z')"
+
+
+def has_other_line_break(text: str) -> str:
+    """Build the condition that a text has one of Java's line terminators that is no newline; NULL for NULL."""
+    return rf"regexp_matches({text}, '[\r\x{{85}}\x{{2028}}\x{{2029}}]')"

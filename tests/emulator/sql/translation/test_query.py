@@ -139,7 +139,7 @@ def run(connection) -> Callable[..., list[tuple[Any, ...]]]:
             ),
             [(5,)],
         ),
-        ("-- a comment\nSELECT 1 /* and another */ AS one", [(1,)]),
+        ("-- a comment\nSELECT 1 /* and another */ AS first_one", [(1,)]),
     ],
 )
 def test_query_rows(run, text, rows):

@@ -18,6 +18,7 @@ from sqlglot import TokenType, exp
 from sqlglot.dialects.druid import Druid
 from sqlglot.errors import SqlglotError
 
+from airflow_provider_polaris.emulator.sql.translation.parsing.reserved_words import check_names
 from airflow_provider_polaris.emulator.sql.translation.parsing.tokens import check_parentheses, check_tokens
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
 
@@ -235,6 +236,7 @@ def parse_one(text: str) -> exp.Expression:
     if len(nodes) > 1:
         raise SqlInvalid(f"{_shorten(text)} holds {len(nodes)} statements; one is allowed")
     node: exp.Expression = nodes[0]
+    check_names(node)
     return node
 
 

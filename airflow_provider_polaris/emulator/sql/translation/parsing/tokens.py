@@ -18,11 +18,17 @@ from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNo
 
 _QUOTED = frozenset({TokenType.STRING, TokenType.NATIONAL_STRING, TokenType.UNICODE_STRING, TokenType.IDENTIFIER})
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.COMMA})
-_CLOSING = frozenset({TokenType.R_PAREN, TokenType.COMMA})
 #: What a bracket follows: ARRAY, a type, or the array of an index.
 _BEFORE_BRACKET = frozenset(
     {TokenType.ARRAY, TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN, TokenType.R_BRACKET}
 )
+#: What begins the next clause of a query, or ends a query.
+_NEXT_CLAUSE = frozenset(
+    {TokenType.FROM, TokenType.WHERE, TokenType.GROUP_BY, TokenType.HAVING, TokenType.ORDER_BY, TokenType.LIMIT}
+    | {TokenType.OFFSET, TokenType.UNION, TokenType.SEMICOLON, TokenType.R_PAREN}
+)
+#: What sqlglot takes without anything behind it.
+_INCOMPLETE = frozenset({TokenType.COMMA, TokenType.GROUP_BY, TokenType.ORDER_BY})
 _CHARSET = re.compile(r"_\w+|[eE]", re.ASCII)
 
 
@@ -43,21 +49,28 @@ def check_tokens(tokens: Sequence[Any], sql: str) -> None:
             raise SqlNotSupported("escape syntax in braces, such as {fn ...}, is not supported")
         if text == "!":
             raise SqlInvalid("'!' is no operator of Druid SQL: write NOT")
+    for limit, number, comma in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if limit.token_type == TokenType.LIMIT and comma.token_type == TokenType.COMMA:
+            raise SqlInvalid(f"LIMIT takes one number: write LIMIT count OFFSET {number.text}")
+    if tokens and tokens[-1].token_type in _INCOMPLETE:
+        raise _nothing_after(tokens[-1])
     for token, after in pairwise(tokens):
+        if token.token_type in _INCOMPLETE and after.token_type in _NEXT_CLAUSE:
+            raise _nothing_after(token)
         if "/*+" in sql[token.end + 1 : after.start] or after.token_type == TokenType.HINT:
             raise SqlNotSupported("hints are not supported")
         if token.token_type == TokenType.IDENTIFIER and after.token_type == TokenType.L_PAREN:
             raise SqlNotSupported(f"a function name in double quotes, {token.text!r}, is not supported")
         if token.token_type in _OPENING and after.token_type == TokenType.COMMA:
             raise SqlInvalid(f"Nothing stands before a comma (line {after.line}, column {after.col})")
-        if token.token_type == TokenType.COMMA and after.token_type in _CLOSING:
-            raise SqlInvalid(f"Nothing stands after a comma (line {token.line}, column {token.col})")
         if after.token_type == TokenType.L_BRACKET and token.token_type not in _BEFORE_BRACKET:
             raise _bracket(after)
         if token.token_type == TokenType.ALIAS and after.token_type == TokenType.ANY:
             raise SqlNotSupported("CAST to ANY is not supported")
         if token.token_type == TokenType.L_PAREN and after.token_type == TokenType.ALL:
             raise SqlNotSupported("ALL in a list of arguments is not supported")
+        if token.token_type == TokenType.LIMIT and after.token_type == TokenType.ALL:
+            raise SqlNotSupported("LIMIT ALL is not supported")
         if after.token_type == TokenType.STRING and _is_charset(token, after):
             raise SqlNotSupported(f"a character set before a string literal, {token.text!r}, is not supported")
 
@@ -71,6 +84,11 @@ def check_parentheses(tokens: Sequence[Any]) -> None:
     kinds = [token.token_type for token in tokens]
     if kinds.count(TokenType.L_PAREN) != kinds.count(TokenType.R_PAREN):
         raise SqlInvalid("The parentheses of the SQL don't match")
+
+
+def _nothing_after(token: Any) -> SqlInvalid:
+    word = "a comma" if token.token_type == TokenType.COMMA else token.text.upper()
+    return SqlInvalid(f"Nothing stands after {word} (line {token.line}, column {token.col})")
 
 
 def _bracket(token: Any) -> SqlInvalid:

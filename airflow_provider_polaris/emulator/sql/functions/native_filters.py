@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Comparisons with a constant for which Druid's native filters and its expressions give different results.
+
+OBSERVED(Druid 33): WHERE, HAVING, FILTER and a CASE in an aggregate become native filters, which convert a column
+otherwise than CAST does: a text that is no number is below 5 and not equal to 12, a FLOAT is equal to 0.1, and -0.0 is
+not equal to 0. What differs is refused, in the rows that have such a value where that is possible.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from airflow_provider_polaris.emulator.sql.functions.call import Call
+from airflow_provider_polaris.emulator.sql.functions.collections.lists import is_negative_zero
+from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql, quote_text
+
+_PLAIN_NUMBER = quote_text(r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?")
+_EXACT_LONG = 2**53
+
+
+def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool) -> list[Sql]:
+    """
+    Refuse what a native filter compares in another way.
+
+    :param call: The comparison.
+    :param operands: Its operands, of type ``kind``.
+    :param is_equality: Whether it is ``=``, ``<>`` or ``IN``.
+    :return: The operands; one of them may fail in a row.
+    :raises SqlNotSupported: The comparison has another result for every value.
+    """
+    is_constant = [node.find(exp.Column) is None for node in call.nodes[: len(operands)]]
+    if not call.native or kind not in NUMERIC or not any(is_constant):
+        return list(operands)
+    constants = [call.value(index).constant for index, fixed in enumerate(is_constant) if fixed]
+    result = []
+    for index, operand in enumerate(operands):
+        value, column = operand, _column(call, index)
+        if column is None:
+            pass
+        elif column.type == "string":
+            is_other = f"NOT regexp_full_match({column.text}, {_PLAIN_NUMBER})"
+            words = "of a number and a text that is no decimal number"
+            value = Sql(call.without(operand.text, is_other, words), operand.type)
+        elif column.type == "float" and is_equality and not all(map(_is_float, constants)):
+            raise call.refuse("of a FLOAT and a number that is none, such as 0.1: use BETWEEN")
+        elif column.type == "long" and kind == "double" and not all(map(_is_exact, constants)):
+            raise call.refuse("of a BIGINT and a decimal number of 2^53 or more")
+        elif column.type == "double" and is_equality and 0 in constants:
+            is_negative = is_negative_zero(operand.text)
+            value = Sql(call.without(operand.text, is_negative, "of -0.0 and 0"), operand.type)
+        result.append(value)
+    return result
+
+
+def _column(call: Call, index: int) -> Sql | None:
+    """Return the column under CAST and ``+ 0``, which Druid's optimizer removes; None if it is another expression."""
+    node = call.nodes[index]
+    while not isinstance(node, exp.Column):
+        is_sum = isinstance(node, exp.Add) and isinstance(node.expression, exp.Literal) and node.expression.this == "0"
+        if not (is_sum or isinstance(node, (exp.Paren, exp.Cast))):
+            return None
+        node = node.this
+    return call.translate(node)
+
+
+def _is_float(constant: object) -> bool:
+    """Whether a number is a FLOAT exactly."""
+    if not isinstance(constant, (int, float)):
+        return False
+    try:
+        return bool(struct.unpack("f", struct.pack("f", constant))[0] == constant)
+    except OverflowError:
+        return False
+
+
+def _is_exact(constant: object) -> bool:
+    """Whether a number, and each one next to it, is exact as a double."""
+    return isinstance(constant, int) or (isinstance(constant, float) and abs(constant) < _EXACT_LONG)

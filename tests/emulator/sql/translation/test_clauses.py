@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reserved words, incomplete clauses, and aliases in HAVING; every result is OBSERVED(Druid 33)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import duckdb
+import pytest
+
+from airflow_provider_polaris.emulator.sql import (
+    Column,
+    SqlInvalid,
+    SqlNotSupported,
+    TableRelation,
+    translate_expression,
+    translate_query,
+)
+
+COLUMNS = (Column("__time", "timestamp"), Column("value", "long"), Column("g", "string"), Column("i", "long"))
+ROWS = "(VALUES (TIMESTAMP '2024-01-31', 1, 'p', 4), (TIMESTAMP '2024-01-31', 2, 'p', NULL))"
+
+
+@pytest.fixture
+def query() -> Callable[[str], list[tuple[object, ...]]]:
+    """Translate and run a query on table ``t``."""
+
+    def run(text: str) -> list[tuple[object, ...]]:
+        relation = TableRelation(f"(SELECT * FROM {ROWS} AS r(__time, value, g, i))", COLUMNS)
+        sql = translate_query(text, table=lambda name: relation if name == "t" else None).sql
+        with duckdb.connect() as connection:
+            return connection.execute(sql).fetchall()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "word", ["value", "Value", "date", "day", "hour", "count", "user", "result", "start", "language"]
+)
+def test_reserved_word_is_no_alias(query, word: str) -> None:
+    """With double quotes it is."""
+    for text in (f"SELECT g AS {word} FROM t", f"SELECT g {word} FROM t", f"WITH {word} AS (SELECT 1) SELECT 1"):
+        with pytest.raises(SqlInvalid) as raised:
+            query(text)
+        assert raised.value.message == (
+            f'{word} is a reserved word: a column or alias of this name is written "{word}"'
+        )
+    assert query(f'SELECT g AS "{word}" FROM t') == [("p",), ("p",)]
+
+
+@pytest.mark.parametrize(
+    "text", ["SELECT MAX(value) FROM t", "SELECT t.value FROM t", "SELECT g FROM t WHERE value > 1"]
+)
+def test_reserved_word_is_no_column(query, text: str) -> None:
+    """A job that maps it fails in production."""
+    with pytest.raises(SqlInvalid) as raised:
+        query(text)
+    assert raised.value.message == 'value is a reserved word: a column or alias of this name is written "value"'
+    assert query(text.replace("value", '"value"'))
+
+
+def test_expression_of_a_mapping_quotes_reserved_words() -> None:
+    """The parser is one."""
+    with pytest.raises(SqlInvalid) as raised:
+        translate_expression("MAX(value)", COLUMNS, storing=True)
+    assert raised.value.message == 'value is a reserved word: a column or alias of this name is written "value"'
+
+
+def test_words_of_functions_and_units_are_no_names(query) -> None:
+    """A unit of time, a niladic function that is a column, and names that are no reserved words."""
+    assert query("SELECT TIMESTAMPADD(DAY, 1, __time) = TIMESTAMP '2024-02-01' FROM t LIMIT 1") == [(True,)]
+    assert query('SELECT user FROM (SELECT g AS "user" FROM t) LIMIT 1') == [("p",)]
+    assert query("SELECT g AS type, g AS name, g AS status, g AS session FROM t LIMIT 1") == [("p",) * 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("SELECT g, FROM t", "Nothing stands after a comma (line 1, column 9)"),
+        ("SELECT g FROM t ORDER BY g,", "Nothing stands after a comma (line 1, column 27)"),
+        ("SELECT g FROM t GROUP BY", "Nothing stands after GROUP BY (line 1, column 24)"),
+        ("SELECT g FROM t GROUP BY LIMIT 1", "Nothing stands after GROUP BY (line 1, column 24)"),
+        ("SELECT (SELECT g FROM t ORDER BY)", "Nothing stands after ORDER BY (line 1, column 32)"),
+        ("SELECT g FROM t LIMIT 2, 3", "LIMIT takes one number: write LIMIT count OFFSET 2"),
+    ],
+)
+def test_clause_that_the_parser_completes_is_refused(query, text: str, message: str) -> None:
+    """Sqlglot reads them, Druid doesn't."""
+    with pytest.raises(SqlInvalid) as raised:
+        query(text)
+    assert raised.value.message == message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("SELECT g FROM t LIMIT ALL", "LIMIT ALL is not supported"),
+        ("VALUES (1, 'a')", "VALUES is not supported: only SELECT can be queried"),
+        ("SELECT LOCALTIMESTAMP", "LOCALTIMESTAMP is not supported"),
+    ],
+)
+def test_form_that_druid_has_is_refused_by_name(query, text: str, message: str) -> None:
+    """It isn't called invalid."""
+    with pytest.raises(SqlNotSupported) as raised:
+        query(text)
+    assert raised.value.message == message
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("SELECT g, COUNT(*) AS c FROM t GROUP BY g HAVING c > 1", [("p", 2)]),
+        ("SELECT g, COUNT(*) AS c FROM t GROUP BY g HAVING c + 1 > 3", []),
+        ("SELECT UPPER(g) AS g, COUNT(*) FROM t GROUP BY g HAVING g = 'P'", [("P", 2)]),
+        ("SELECT UPPER(g) AS g, COUNT(*) FROM t GROUP BY 1 HAVING g = 'p'", []),
+        ("SELECT g, SUM(i) AS i FROM t GROUP BY g HAVING i = 4 AND SUM(i) = 4", [("p", 4)]),
+        ("SELECT COUNT(*) AS c FROM t HAVING c > 2", []),
+    ],
+)
+def test_having_has_aliases(query, text: str, rows: list[tuple[object, ...]]) -> None:
+    """An alias hides a column, but not in an aggregate."""
+    assert query(text) == rows
+
+
+def test_alias_of_two_columns_is_ambiguous_in_having(query) -> None:
+    """As a column of two tables is."""
+    with pytest.raises(SqlInvalid) as raised:
+        query("SELECT g, SUM(i) AS c, MAX(i) AS c FROM t GROUP BY g HAVING c > 1")
+    assert raised.value.message == "Column 'c' is ambiguous"
+
+
+@pytest.mark.parametrize(
+    ("expression", "kept"),
+    [
+        ("TIME_SHIFT(__time, 'P1D', i)", True),
+        ("TIME_SHIFT(__time, 'P1D', i, 'Europe/Berlin')", True),
+        ("TIMESTAMPADD(MONTH, i, __time)", True),
+        ("TIMESTAMPADD(QUARTER, i, __time)", True),
+        ("TIMESTAMPADD(DAY, i, __time)", False),
+        ("TIMESTAMPADD(MONTH, NULLIF(1, 1), __time)", False),
+    ],
+)
+def test_shift_by_null(query, expression: str, kept: bool) -> None:
+    """NULL in a row counts as 0, but not for units up to weeks of TIMESTAMPADD."""
+    assert query(f"SELECT {expression} = __time FROM t WHERE i IS NULL") == [(True if kept else None,)]
