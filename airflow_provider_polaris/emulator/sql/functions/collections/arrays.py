@@ -96,10 +96,10 @@ def contains(call: Call) -> Sql:
     """
     items, kind = lists.list_argument(call, 0)
     value = call.collection(1)
+    if any(isinstance(node.unnest(), exp.Case) for node in call.nodes):
+        # OBSERVED(Druid 33): each branch becomes an ARRAY_CONTAINS of its own, which may read a column in two ways.
+        raise call.refuse("with CASE as an argument")
     if value.type not in (*lists.ELEMENTS, MULTI_VALUE):
-        if isinstance(call.nodes[1].unnest(), exp.Case):
-            # OBSERVED(Druid 33): each branch becomes an ARRAY_CONTAINS of its own, which may read a column in two ways.
-            raise call.refuse("with CASE as the value")
         found = lists.has(items, lists.element_argument(call, 1, kind), kind)
     else:
         if not isinstance(call.nodes[1], (exp.Column, exp.Array)):

@@ -21,9 +21,9 @@ _FIRST_SIZE = 16
 _UNIT = 2**32
 
 _PREFIX = (
-    r"'(?s)\s*(-?[0-9][0-9.eE+-]*|true|false|null|\""
+    r"'(?s)\s*-?[0-9][0-9.eE+-]*\s.*|\s*(true|false|null)[^A-Za-z0-9_$].*|\s*\""
     r'(?:[^"\\]|\\.)*'
-    r"\")\s.*|\s*\{.*\}.*\S.*|\s*\[.*\].*\S.*|.*\\u[dD][89aAbBcC].*'"
+    r"\".+|\s*\{.*\}.*\S.*|\s*\[.*\].*\S.*|.*\\u[dD][89aAbBcC].*'"
 )
 """
 Invalid texts that Druid may read: it ignores what follows a value, and allows half of a surrogate pair. Other invalid

@@ -78,7 +78,11 @@ def test_what_druid_refuses_is_invalid(refused: Callable[[str], str], expression
         ("sa BETWEEN sa AND sa", "function 'BETWEEN' is not supported for VARCHAR ARRAY"),
         (
             "ARRAY_CONTAINS(la, CASE WHEN n > 3 THEN n ELSE id END)",
-            "function 'ARRAY_CONTAINS' is not supported with CASE as the value",
+            "function 'ARRAY_CONTAINS' is not supported with CASE as an argument",
+        ),
+        (
+            "ARRAY_CONTAINS(CASE WHEN sa IS NULL THEN sa ELSE ARRAY['x'] END, 'a')",
+            "function 'ARRAY_CONTAINS' is not supported with CASE as an argument",
         ),
         ("STRING_AGG(s, '''')", "function 'STRING_AGG' is not supported with the separator \"'\""),
         ("LISTAGG(s, '\\.')", "function 'LISTAGG' is not supported with the separator '\\\\.'"),

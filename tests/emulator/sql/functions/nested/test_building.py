@@ -52,6 +52,8 @@ def test_text_that_is_no_json(evaluate, text):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
+        ("true;", "with text behind the value, or half of a surrogate pair"),
+        ('"a"x', "with text behind the value, or half of a surrogate pair"),
         ("1 2", "with text behind the value, or half of a surrogate pair"),
         ('{"a":1} x', "with text behind the value, or half of a surrogate pair"),
         ('"\\ud83d"', "with text behind the value, or half of a surrogate pair"),
