@@ -8,7 +8,11 @@ from collections.abc import Callable, Sequence
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call
+from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql
+
+#: Aggregates that count a NULL, unless Druid's optimizer moves the condition of a CASE to a filter.
+_WITH_NULLS = frozenset({"ARRAY_AGG", "BIT_AND", "BIT_OR", "BIT_XOR"})
 
 
 class Aggregation(Call):
@@ -61,3 +65,52 @@ class Aggregation(Call):
         """Append the FILTER clause with the call's own condition and further conditions."""
         every = [*([self.condition] if self.condition else []), *conditions]
         return f"{aggregate} FILTER (WHERE {' AND '.join(every)})" if every else aggregate
+
+
+def move_case_to_filter(
+    name: str,
+    arguments: Sequence[exp.Expression],
+    condition: exp.Expression | None,
+    translate: Callable[[exp.Expression], Sql],
+) -> tuple[Sequence[exp.Expression], exp.Expression | None]:
+    """
+    Rewrite an aggregate of a CASE as Druid's optimizer does, where the rows that it leaves out change the result.
+
+    OBSERVED(Druid 33): ``SUM(CASE WHEN c THEN x ELSE 0 END)`` of whole numbers is ``SUM(x) FILTER (WHERE c)``, and so
+    NULL if no row fulfills ``c``; with ``THEN 1`` it is a COUNT, and so 0. A sum of doubles stays as it is.
+
+    :param condition: Condition of the FILTER clause.
+    :return: The arguments and the condition.
+    :raises SqlNotSupported: The optimizer's result depends on more.
+    """
+    node = arguments[0] if len(arguments) == 1 else None
+    while isinstance(node, (exp.Paren, exp.Cast)):
+        node = node.this
+    if not isinstance(node, exp.Case) or (name != "SUM" and name not in _WITH_NULLS):
+        return arguments, condition
+    default, branches = node.args.get("default"), [branch.args["true"] for branch in node.args["ifs"]]
+    if name in _WITH_NULLS:
+        if any(value is None or isinstance(value, exp.Null) for value in (default, *branches)):
+            raise SqlNotSupported(f"function '{name}' is not supported of a CASE with NULL: use FILTER", name)
+        return arguments, condition
+    if default is None or not _is_number(default, "0") or translate(arguments[0]).type != "long":
+        return arguments, condition
+    value = branches[0]
+    if len(branches) == 1 and (isinstance(value, exp.Null) or any(_is_number(value, digit) for digit in "01")):
+        return arguments, condition
+    is_computed = not isinstance(value, exp.Literal) and value.find(exp.Column) is None
+    if is_computed or value.find(exp.Case) or (len(branches) > 1 and any(_is_number(each, "0") for each in branches)):
+        raise SqlNotSupported(f"function '{name}' is not supported of such a CASE with ELSE 0: use FILTER", name)
+    if len(branches) > 1:
+        return arguments, condition
+    when = node.args["ifs"][0].this.copy()
+    if node.this is not None:
+        when = exp.EQ(this=node.this.copy(), expression=when)
+    every = when if condition is None else exp.And(this=exp.Paren(this=condition), expression=exp.Paren(this=when))
+    return [value], every
+
+
+def _is_number(node: exp.Expression, digits: str) -> bool:
+    while isinstance(node, (exp.Paren, exp.Cast)):
+        node = node.this
+    return isinstance(node, exp.Literal) and not node.is_string and node.this == digits

@@ -80,7 +80,7 @@ def as_condition(value: Sql, clause: str) -> str:
 
     :raises SqlInvalid: The value isn't a boolean.
     """
-    if value.type not in ("boolean", "null"):
+    if value.type != "boolean" and (value.type != "null" or clause == "FILTER"):
         raise SqlInvalid(f"{clause} clause must be a condition")
     return value.text
 

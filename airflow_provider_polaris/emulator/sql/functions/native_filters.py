@@ -20,6 +20,7 @@ from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql, qu
 
 _PLAIN_NUMBER = quote_text(r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?")
 _EXACT_LONG = 2**53
+_LAST_LONG = 2**63 - 1
 
 
 def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool) -> list[Sql]:
@@ -45,6 +46,12 @@ def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool
             is_other = f"NOT regexp_full_match({column.text}, {_PLAIN_NUMBER})"
             words = "of a number and a text that is no decimal number"
             value = Sql(call.without(operand.text, is_other, words), operand.type)
+        elif column.type in ("double", "float") and kind == "long":
+            is_fraction = f"{column.text} <> trunc({column.text})"
+            words = "of a number and a CAST of a fraction to BIGINT"
+            value = Sql(call.without(operand.text, is_fraction, words), operand.type)
+        elif kind == "long" and any(isinstance(each, int) and abs(each) >= _LAST_LONG for each in constants):
+            raise call.refuse("of a column and the first or last number of 64 bits")
         elif column.type == "float" and is_equality and not all(map(_is_float, constants)):
             raise call.refuse("of a FLOAT and a number that is none, such as 0.1: use BETWEEN")
         elif column.type == "long" and kind == "double" and not all(map(_is_exact, constants)):

@@ -10,7 +10,7 @@ from typing import Any
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions import aggregates, conditions
-from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregation
+from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregation, move_case_to_filter
 from airflow_provider_polaris.emulator.sql.functions.call import Call
 from airflow_provider_polaris.emulator.sql.functions.collections import collecting
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import only
@@ -90,6 +90,11 @@ class TranslationContext(ABC):
             raise SqlInvalid(f"Aggregate expression is illegal in {self.clause} clause")
         if self._inside_aggregate:
             raise SqlInvalid("Aggregate expressions cannot be nested")
+        self._inside_aggregate = True
+        try:
+            arguments, condition = move_case_to_filter(name, arguments, condition, self.translate)
+        finally:
+            self._inside_aggregate = False
         nodes, is_distinct = _distinct(name, arguments)
         is_star = len(nodes) == 1 and isinstance(nodes[0], exp.Star)
         if is_star and (name != "COUNT" or is_distinct):

@@ -12,6 +12,7 @@ import pytest
 
 from airflow_provider_polaris.emulator.sql import (
     Column,
+    SqlInvalid,
     SqlNotSupported,
     TableRelation,
     translate_filter,
@@ -68,6 +69,7 @@ def query(database: duckdb.DuckDBPyConnection) -> Callable[[str], list[tuple[obj
         ("n IN (2.5, 7)", [4]),
         ("id < 4 AND d = 0", [2]),
         ("d < 0.5", [2, 4]),
+        ("id > 1 AND CAST(d AS BIGINT) < 1", [2, 4]),
         ("d = 0.5", [1]),
     ],
 )
@@ -89,6 +91,7 @@ def test_comparison_without_a_difference_is_computed(query, condition: str, foun
         ("x + 0 > 5", f"function '>' {TEXT}"),
         ("NOT (x > 5)", f"function '>' {TEXT}"),
         ("CASE WHEN x > 5 THEN TRUE ELSE FALSE END", f"function '>' {TEXT}"),
+        ("CAST(d AS BIGINT) = 0", "function '=' is not supported of a number and a CAST of a fraction to BIGINT"),
         ("d = 0", f"function '=' {ZERO}"),
         ("d = 0.0", f"function '=' {ZERO}"),
         ("d NOT IN (0, 1)", f"function 'IN' {ZERO}"),
@@ -112,6 +115,10 @@ def test_value_with_another_result_fails(query, condition: str, message: str) ->
         ("f = CAST(0.1 AS FLOAT)", f"function '=' {FLOAT}"),
         ("f = 16777217", f"function '=' {FLOAT}"),
         ("n = 9007199254740993.0", f"function '=' {LARGE}"),
+        (
+            "n < -9223372036854775807",
+            "function '<' is not supported of a column and the first or last number of 64 bits",
+        ),
         ("n > 9007199254740992.5", f"function '>' {LARGE}"),
     ],
 )
@@ -136,6 +143,70 @@ def test_other_clauses_that_become_filters_refuse_it_too(query, text: str) -> No
     with pytest.raises(SqlNotSupported) as raised:
         query(text)
     assert raised.value.message == f"function '=' {FLOAT}"
+
+
+def test_null_is_no_condition_of_filter(query) -> None:
+    """It is one of WHERE."""
+    with pytest.raises(SqlInvalid) as raised:
+        query("SELECT SUM(id) FILTER (WHERE NULL) FROM t")
+    assert raised.value.message == "FILTER clause must be a condition"
+    assert query("SELECT id FROM t WHERE NULL") == []
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "value"),
+    [
+        ("SUM(CASE WHEN x = 'none' THEN id ELSE 0 END)", None),
+        ("SUM(CASE x WHEN 'none' THEN id ELSE 0 END)", None),
+        ("SUM((CAST(CASE WHEN x = 'none' THEN n + 1 ELSE 0 END AS BIGINT)))", None),
+        ("SUM(CASE WHEN x = 'none' THEN 2 ELSE 0 END)", None),
+        ("SUM(CASE WHEN x = 'none' THEN id ELSE 0 END) FILTER (WHERE id > 1)", None),
+        ("SUM(CASE WHEN x = '12' THEN id ELSE 0 END) FILTER (WHERE id = 1 OR id = 2)", 1),
+        ("SUM(CASE WHEN x = 'none' THEN 1 ELSE 0 END)", 0),
+        ("SUM(CASE WHEN x = 'none' THEN NULL ELSE 0 END)", 0),
+        ("SUM(CASE WHEN x = 'none' THEN d ELSE 0 END)", 0.0),
+        ("SUM(CASE WHEN x = 'none' THEN id ELSE 1 END)", 4),
+        ("SUM(CASE WHEN x = 'none' THEN id WHEN x = '12' THEN n ELSE 0 END)", 2),
+        ("MAX(CASE WHEN x = 'none' THEN id ELSE 0 END)", 0),
+        ("SUM(COALESCE(CASE WHEN x = 'none' THEN id END, 0))", 0),
+        ("ARRAY_AGG(CASE WHEN id > 3 THEN id ELSE 0 END)", [0, 0, 0, 4]),
+    ],
+)
+def test_sum_of_case_is_a_sum_with_a_filter(query, aggregate: str, value: object) -> None:
+    """Its optimizer turns whole numbers with ELSE 0 into a filter: NULL if no row fulfills the condition."""
+    assert query(f"SELECT {aggregate} FROM t") == [(value,)]
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "message"),
+    [
+        (
+            "SUM(CASE WHEN x = 'a' THEN id WHEN x = 'b' THEN 0 ELSE 0 END)",
+            "function 'SUM' is not supported of such a CASE with ELSE 0: use FILTER",
+        ),
+        (
+            "SUM(CASE WHEN x = 'a' THEN 3 - 2 ELSE 0 END)",
+            "function 'SUM' is not supported of such a CASE with ELSE 0: use FILTER",
+        ),
+        (
+            "SUM(CASE WHEN x = 'a' THEN CASE WHEN n > 1 THEN id ELSE 0 END ELSE 0 END)",
+            "function 'SUM' is not supported of such a CASE with ELSE 0: use FILTER",
+        ),
+        (
+            "ARRAY_AGG(CASE WHEN id > 3 THEN id END)",
+            "function 'ARRAY_AGG' is not supported of a CASE with NULL: use FILTER",
+        ),
+        (
+            "BIT_AND(CASE WHEN id > 3 THEN NULL ELSE id END)",
+            "function 'BIT_AND' is not supported of a CASE with NULL: use FILTER",
+        ),
+    ],
+)
+def test_other_cases_in_aggregates_are_refused(query, aggregate: str, message: str) -> None:
+    """What the optimizer makes of them depends on more."""
+    with pytest.raises(SqlNotSupported) as raised:
+        query(f"SELECT {aggregate} FROM t")
+    assert raised.value.message == message
 
 
 def test_column_of_the_result_is_computed(query) -> None:
