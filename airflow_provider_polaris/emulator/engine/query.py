@@ -45,6 +45,8 @@ def run_query(
     parameters: Sequence[Any] = (),
     max_rows: int | None = None,
     seen: Callable[[TableDef], str] | None = None,
+    *,
+    native: bool = False,
 ) -> QueryResult:
     """
     Run a SELECT in Druid SQL.
@@ -54,13 +56,16 @@ def run_query(
     :param parameters: Values of the ``?`` in the query, in the form of the translation.
     :param max_rows: Maximum number of rows to return; None for all.
     :param seen: Returns the condition for the segments of a table; None uses that of jobs.
+    :param native: Whether Druid's native engine runs it, see :func:`translate_query`.
     :raises SqlInvalid: The query is invalid.
     :raises SqlNotSupported: The query uses a feature that the emulator doesn't support.
     :raises QueryFailed: The query failed while it ran.
     :raises StorageError: The database file or its disk failed.
     """
     with store.snapshot() as execute:
-        query = translate_query(sql, table=lambda name: tables.relation(name, seen), parameters=parameters)
+        query = translate_query(
+            sql, table=lambda name: tables.relation(name, seen), parameters=parameters, native=native
+        )
         kinds = [column.data_type for column in query.columns]
         columns = tuple(replace(c, data_type="string") if c.data_type == MULTI_VALUE else c for c in query.columns)
         try:

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""
-Run synchronous queries, and asynchronous statements with pages of results.
-"""
+"""Run synchronous queries, and asynchronous statements with pages of results."""
 
 from __future__ import annotations
 
@@ -107,7 +105,7 @@ class Queries:
 
     def run(self, request: Sql) -> QueryResult:
         """
-        Run a query now.
+        Run a query now, as Druid's native engine does; asynchronous queries run in the multi-stage engine.
 
         :param request: The query.
         :return: Its rows.
@@ -117,7 +115,7 @@ class Queries:
             # DOCUMENTED https://docs.imply.io/polaris/api-query: this endpoint accepts only SELECT
             raise sql_error(400, "INSERT and REPLACE are not supported by this endpoint.")
         try:
-            return self._execute(request.query, _parameters(request), self._seen_by_sync)
+            return self._execute(request.query, _parameters(request), self._seen_by_sync, native=True)
         except _QueryError as error:
             raise ApiError(400, str(error.body["errorMessage"]), body=error.body) from None
 
@@ -201,9 +199,11 @@ class Queries:
             self._keep(replace(statement, state="FAILED", finished=self._clock(), error=error))
             return True
 
-    def _execute(self, sql: str, parameters: Sequence[Mapping[str, Any]], seen: Seen) -> QueryResult:
+    def _execute(
+        self, sql: str, parameters: Sequence[Mapping[str, Any]], seen: Seen, *, native: bool = False
+    ) -> QueryResult:
         with _errors_as_bodies():
-            return run_query(sql, self._tables, self._store, parameters, seen=seen)
+            return run_query(sql, self._tables, self._store, parameters, seen=seen, native=native)
 
     def _refreshed(self, query_id: str) -> Statement:
         statement = self._get(query_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-ROWS = 'SELECT "city", "session_length" FROM "Koalas Source" WHERE "session_length" > 5 ORDER BY "session_length"'
+ROWS = 'SELECT "city", "session_length" FROM "Koalas Source" WHERE "session_length" > 5 GROUP BY 1, 2 ORDER BY 2'
 
 
 COLUMN_CTY = "Column 'cty' not found in any table; known are '__time', 'city', 'session', 'session_length'"
@@ -115,6 +115,25 @@ def test_sync_query_that_is_wrong_is_refused_in_the_shape_of_sql_errors(shared_k
     assert category in ("", answer["category"])
     assert part in answer["errorMessage"]
     assert shared_koalas.state() == before
+
+
+def test_only_async_query_sorts_rows_by_any_column(koalas) -> None:
+    """A synchronous query runs in Druid's native engine, which sorts rows of a table by time. OBSERVED(Druid 33)."""
+    sql = 'SELECT "session_length" FROM "Koalas Source" ORDER BY {} DESC'
+    assert [row["session_length"] for row in koalas.query(sql.format('"__time"'))] == [7, 5, 30, 10]
+    status, answer = koalas.call("POST", "/query/sql", {"query": sql.format('"session_length"')})
+    assert (status, answer["category"], answer["errorMessage"]) == (
+        400,
+        "INVALID_INPUT",
+        (
+            "Query could not be planned. A possible reason is [SQL query requires ordering a table by non-time column "
+            "[[session_length]], which is not supported.]"
+        ),
+    )
+    query_id = _statement(koalas, sql.format('"session_length"'))["queryId"]
+    assert koalas.ok("GET", f"/query/sql/statements/{query_id}")["state"] == "SUCCESS"
+    rows = koalas.ok("GET", f"/query/sql/statements/{query_id}/results")
+    assert [row["session_length"] for row in rows] == [30, 10, 7, 5]
 
 
 def _statement(api, sql=ROWS):

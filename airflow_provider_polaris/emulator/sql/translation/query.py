@@ -21,7 +21,7 @@ from airflow_provider_polaris.emulator.sql.translation.context import check_cons
 from airflow_provider_polaris.emulator.sql.translation.output_columns import expand, finished, output_name, unique
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import describe, only, parse_one
 from airflow_provider_polaris.emulator.sql.translation.relations import Derived, Environment, Relations
-from airflow_provider_polaris.emulator.sql.translation.scope import Scope
+from airflow_provider_polaris.emulator.sql.translation.scope import Field, Scope, Source
 from airflow_provider_polaris.emulator.sql.translation.translator import Translator
 from airflow_provider_polaris.emulator.sql.values import stored_measures as stored
 from airflow_provider_polaris.emulator.sql.values.types import (
@@ -48,6 +48,7 @@ def translate_query(
     *,
     table: Callable[[str], TableRelation | None],
     parameters: Sequence[Mapping[str, object]] = (),
+    native: bool = False,
 ) -> Query:
     """
     Translate a query.
@@ -55,6 +56,8 @@ def translate_query(
     :param text: One SELECT, optionally with a WITH clause.
     :param table: Returns a table by exact name; None if it doesn't exist.
     :param parameters: Values of the ``?``, in order, in the form of the SQL API: ``{"type": "VARCHAR", "value": "x"}``.
+    :param native: Whether Druid's native engine runs it, as synchronous queries: it refuses to sort the rows of a table
+        by other columns than ``__time``, and most UNION ALL in subqueries. The multi-stage engine has no such limits.
     :return: DuckDB SQL and its columns. A directly selected sketch, variance or pair becomes a text that describes its
         content.
     :raises SqlNotSupported: The emulator doesn't support it; the message names the construct.
@@ -66,7 +69,7 @@ def translate_query(
     if not isinstance(node, (exp.Query, exp.Subquery)):
         raise SqlInvalid(f"a query begins with SELECT or WITH, this is {describe(node)}")
     try:
-        derived = _Queries(table, _bind(node, parameters)).query(node, {}, outermost=True)
+        derived = _Queries(table, _bind(node, parameters), native=native).query(node, {}, outermost=True)
     except RecursionError:
         raise SqlInvalid("the SQL is nested too deeply") from None
     names = unique([name for name, _ in derived.columns])
@@ -83,8 +86,11 @@ def _bind(node: exp.Expression, parameters: Sequence[Mapping[str, object]]) -> d
 class _Queries:
     """Translates the SELECTs of one query."""
 
-    def __init__(self, table: Callable[[str], TableRelation | None], parameters: Mapping[str, Sql]) -> None:
+    def __init__(
+        self, table: Callable[[str], TableRelation | None], parameters: Mapping[str, Sql], *, native: bool
+    ) -> None:
         self._parameters = parameters
+        self._native = native
         self._relations = Relations(
             table,
             lambda node, environment: self.query(node, environment),
@@ -138,8 +144,27 @@ class _Queries:
             f"c{index} AS {output_name(name, index, outermost)}" for index, (name, _) in enumerate(columns, 1)
         )
         renamed = ", ".join(f"c{index}" for index in range(1, len(columns) + 1))
-        tail = ordering.tail(node, [(name, Sql("", kind)) for name, kind in columns], self._constants, None)
-        return Derived(f"SELECT {names} FROM ({sql}) AS u({renamed}){tail}", tuple(columns))
+        is_whole = all(side.is_whole for side in sides) and sides[0].stored == sides[1].stored
+        if self._native and not is_whole and (not outermost or node.args.get("order")):
+            # OBSERVED(Druid 33): the native engine runs the SELECTs one after the other, and returns their rows.
+            raise SqlNotSupported(
+                "UNION ALL in a subquery or with ORDER BY is not supported in a synchronous query, unless all sides "
+                "have the same columns of whole tables: start an asynchronous query"
+            )
+        kinds = zip(columns, sides[0].stored, strict=True)
+        fields = tuple(Field(name, kind, f"c{at}", read) for at, ((name, kind), read) in enumerate(kinds, 1))
+        values = [(field.name, Sql(field.sql, field.type)) for field in fields]
+        tail = ordering.tail(
+            node,
+            values,
+            self._constants,
+            None,
+            scan=Scope((Source(None, fields),)) if self._sorts(node, outermost) else None,
+        )
+        is_whole = is_whole and not _is_limited(node)
+        return Derived(
+            f"SELECT {names} FROM ({sql}) AS u({renamed}){tail}", tuple(columns), sides[0].stored, is_whole, is_whole
+        )
 
     def _select(self, node: exp.Expression, environment: Environment, outermost: bool) -> Derived:
         only(node, "expressions", *_FROM, *_WITH, "joins", "where", "group", "having", "distinct", *_TAIL)
@@ -164,8 +189,8 @@ class _Queries:
         translator = self._translator(scope, environment, None)
         translator.constants, translator.compared_before = constants, compared
         group = self._group(node, items, scope, environment)
-        read = " ".join([relation, *(key.text for key in group)])
-        check_constant(name for text, name in constants.items() if text in read)
+        in_from = " ".join([relation, *(key.text for key in group)])
+        check_constant(name for text, name in constants.items() if text in in_from)
         relation += translator.unnest(group, is_outermost=outermost)
         values = [(name, finished(translator.translate(item), outermost=outermost)) for name, item in items]
         if distinct and any(value.type == MULTI_VALUE for _, value in values):
@@ -173,8 +198,12 @@ class _Queries:
         having = ""
         if (condition := node.args.get("having")) is not None:
             having = f" HAVING {as_condition(translator.translate_having(condition.this), 'HAVING')}"
-        tail = ordering.tail(node, values, self._constants, translator, distinct=distinct)
         elements = _grouping_elements(node)
+        # Druid makes a join of a subquery in an expression.
+        is_scan = scope.is_scan and not (distinct or elements or having or _has_subquery(node))
+        sorted_scan = scope if is_scan and self._sorts(node, outermost) else None
+        tail = ordering.tail(node, values, self._constants, translator, distinct=distinct, scan=sorted_scan)
+        is_scan = is_scan and not translator.has_aggregate and not _is_limited(node)
         if (elements or having or translator.has_aggregate) and translator.ungrouped:
             raise SqlInvalid(f"Expression '{next(iter(translator.ungrouped))}' is not being grouped")
 
@@ -186,10 +215,19 @@ class _Queries:
         by = f" GROUP BY {grouping.clause(elements, keys)}" if elements else ""
         if grouping.has_total(elements):
             having = f"{having} AND count(*) > 0" if having else " HAVING count(*) > 0"
+        fields = {field.sql: field.stored for field in scope.fields()} if scope.sources else {}
+        read = tuple(fields.get(value.text) for _, value in values)
         return Derived(
             f"SELECT {'DISTINCT ' if distinct else ''}{shown}{relation}{where}{by}{having}{tail}",
             tuple((name, value.type) for name, value in values),
+            read,
+            is_scan,
+            is_scan and all(read) and not where and all(source.is_whole for source in scope.sources),
         )
+
+    def _sorts(self, node: exp.Expression, outermost: bool) -> bool:
+        """Whether the native engine sorts; it leaves out an ORDER BY in a subquery without LIMIT or OFFSET."""
+        return self._native and (_is_limited(node) or (outermost and node.find_ancestor(exp.Union) is None))
 
     def _is_distinct(self, node: exp.Expression) -> bool:
         distinct = node.args.get("distinct")
@@ -225,6 +263,15 @@ class _Queries:
 
 def _part(node: exp.Expression, names: Sequence[str]) -> exp.Expression | None:
     return next((node.args[name] for name in names if node.args.get(name)), None)
+
+
+def _is_limited(node: exp.Expression) -> bool:
+    return any(node.args.get(name) is not None for name in ("limit", "offset"))
+
+
+def _has_subquery(node: exp.Expression) -> bool:
+    parts = [*node.expressions, node.args.get("where"), node.args.get("order")]
+    return any(part.find(exp.Query) for part in parts if part is not None)
 
 
 def _grouping_elements(node: exp.Expression) -> list[exp.Expression]:
