@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call
-from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql
+from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql, can_fail
 
 
 class Aggregation(Call):
@@ -40,6 +40,21 @@ class Aggregation(Call):
         self.is_star = is_star
         self.is_distinct = is_distinct
         self.time_column = time_column
+
+    def collection(self, index: int) -> Sql:
+        """
+        Translate an argument.
+
+        :raises SqlNotSupported: It can fail in a row that FILTER or CASE leaves out. OBSERVED(Druid 33): the planner
+            makes a FILTER of CASE, and the values of all rows of a batch are computed.
+        """
+        value = super().collection(index)
+        if can_fail(value.text) and (self.condition or isinstance(self.nodes[index].unnest(), exp.Case)):
+            raise self.refuse(
+                "with FILTER or CASE of a value that can fail, such as a division of whole numbers: write "
+                "NULLIF(divisor, 0), or SAFE_DIVIDE"
+            )
+        return value
 
     def casts_number(self, index: int) -> bool:
         """Whether an argument is a CAST of a number."""

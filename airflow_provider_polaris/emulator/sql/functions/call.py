@@ -40,6 +40,7 @@ class Call:
     :param nodes: Its parsed arguments; each is translated on request.
     :param translate: Function that translates a node.
     :param filters: Whether the call is in a WHERE clause, where Druid's filters replace some functions.
+    :param selects: Whether it is in a condition on rows or groups, whose parts Druid computes in an order of its own.
     """
 
     def __init__(
@@ -49,9 +50,11 @@ class Call:
         translate: Callable[[exp.Expression], Sql],
         *,
         filters: bool = False,
+        selects: bool = False,
     ) -> None:
         self.name = name
         self.filters = filters
+        self.selects = selects
         self.nodes = nodes
         self._translate = translate
         self._values: dict[int, Sql] = {}

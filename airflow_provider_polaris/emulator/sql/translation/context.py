@@ -61,6 +61,7 @@ class TranslationContext(ABC):
         self.constants: Mapping[str, str] = {}
         self.compared_before: Mapping[str, set[int]] = {}
         self.filters = clause == "WHERE"
+        self.selects = clause in ("WHERE", "ON")
         self._inside_aggregate = False
 
     @abstractmethod
@@ -69,7 +70,7 @@ class TranslationContext(ABC):
 
     def call(self, name: str, nodes: Sequence[exp.Expression]) -> Call:
         """Create a call that uses this translator."""
-        return Call(name, nodes, self.translate, filters=self.filters)
+        return Call(name, nodes, self.translate, filters=self.filters, selects=self.selects)
 
     def column(self, name: str, qualifier: str | None = None) -> Sql:
         """Translate a column name."""
@@ -118,11 +119,12 @@ class TranslationContext(ABC):
 
     def _filter(self, condition: exp.Expression) -> str:
         # Druid's optimizer combines the conditions of FILTER with those of WHERE.
-        self.filters, self.compared = True, {name: set(groups) for name, groups in self.compared_before.items()}
+        self.filters = self.selects = True
+        self.compared = {name: set(groups) for name, groups in self.compared_before.items()}
         try:
             return conditions.as_condition(self.translate(condition), "FILTER")
         finally:
-            self.filters = False
+            self.filters = self.selects = False
 
 
 def check_constant(names: Iterable[str]) -> None:
