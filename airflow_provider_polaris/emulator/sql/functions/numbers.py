@@ -13,14 +13,14 @@ from sqlglot import exp
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
 from airflow_provider_polaris.emulator.sql.values import java_numbers as java
 from airflow_provider_polaris.emulator.sql.values.values import (
-    BY_ZERO,
     Sql,
     double,
+    failure,
     long,
     quote_text,
 )
 
-_BY_ZERO = f"error({quote_text(BY_ZERO)})"
+_BY_ZERO = failure("'/ by zero'")
 _NO_ROWS = "error('division by COUNT(*), which is zero')"
 _LARGEST = "1.7976931348623157e308"
 _TOO_LARGE = quote_text("function 'ROUND' is not supported to negative digits for numbers of 1E15 or more")
@@ -208,8 +208,8 @@ def _whole(call: Call, result: str, dividend: str, divisor: str) -> str:
         return result
     # No group has zero rows, so this is the failure of an empty table, on which no condition depends.
     is_count = name == "COUNT" and isinstance(node.expressions[0], exp.Star)
-    failure = f"CASE WHEN {dividend} IS NOT NULL THEN {_NO_ROWS if is_count else _BY_ZERO} END"
-    return f"CASE WHEN {divisor} = 0 THEN {failure} ELSE {result} END"
+    nothing = f"CASE WHEN {dividend} IS NOT NULL THEN {_NO_ROWS if is_count else _BY_ZERO} END"
+    return f"CASE WHEN {divisor} = 0 THEN {nothing} ELSE {result} END"
 
 
 def _pair(call: Call) -> tuple[tuple[str, str], str]:

@@ -12,13 +12,18 @@ from airflow_provider_polaris.emulator.sql.functions import letter_case
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
 from airflow_provider_polaris.emulator.sql.values import java_text as java
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
-from airflow_provider_polaris.emulator.sql.values.values import TEMPORAL, Sql, boolean, long, quote_text, string
+from airflow_provider_polaris.emulator.sql.values.values import (
+    TEMPORAL,
+    Sql,
+    boolean,
+    failure,
+    long,
+    quote_text,
+    string,
+)
 
-_LONGEST = 16_777_216
-"""Maximum number of characters in a result of ``REPEAT``, and the largest place or length of other functions."""
-
-_WIDEST = 65_536
-"""Maximum length of a result of ``LPAD`` and ``RPAD``."""
+_LONGEST, _WIDEST = 16_777_216, 65_536
+"""Maximum length of a result of ``REPEAT``, which is the largest place in other functions, and of ``LPAD``."""
 
 
 def upper(call: Call) -> Sql:
@@ -114,9 +119,9 @@ def replace(call: Call) -> Sql:
         between = f"regexp_replace({java.in_units(text, call.name)}, '', {escaped}, 'g')"
         sql = f"CASE WHEN {find} = '' THEN {between} ELSE {sql} END"
     if call.value(1).constant is None or call.value(2).constant is None:
-        failure = quote_text("Function 'REPLACE' fails for NULL as text to find or as replacement")
+        message = quote_text("Function 'REPLACE' fails for NULL as text to find or as replacement")
         missing = f"({find} IS NULL OR {replacement} IS NULL)"
-        sql = f"CASE WHEN {text} IS NOT NULL AND {missing} THEN error({failure}) ELSE {sql} END"
+        sql = f"CASE WHEN {text} IS NOT NULL AND {missing} THEN {failure(message)} ELSE {sql} END"
     return string(sql)
 
 
@@ -215,13 +220,13 @@ def like(call: Call) -> Sql:
 def _at_least(call: Call, number: str, least: int, message: str) -> str:
     """Fail for a number that is too small. OBSERVED(Druid 33): unless the text is NULL."""
     condition = f"{number} < {least} AND {call.characters(0)} IS NOT NULL"
-    return _in_range(call, number, f"WHEN {condition} THEN error({quote_text(message)})")
+    return _in_range(call, number, f"WHEN {condition} THEN {failure(quote_text(message))}")
 
 
 def _in_range(call: Call, number: str, branch: str = "", most: int = _LONGEST) -> str:
     """Refuse a number of which Druid reads the last 32 bits only."""
-    failure = quote_text(call.refuse(f"with a number beyond {most}").message)
-    return f"CASE WHEN abs(CAST({number} AS DOUBLE)) > {most} THEN error({failure}) {branch} ELSE {number} END"
+    message = quote_text(call.refuse(f"with a number beyond {most}").message)
+    return f"CASE WHEN abs(CAST({number} AS DOUBLE)) > {most} THEN error({message}) {branch} ELSE {number} END"
 
 
 def _not_negative(call: Call, index: int) -> str:
@@ -254,7 +259,7 @@ def _pad(call: Call, function: str) -> Sql:
     if isinstance(constant, int) and not 0 <= constant <= _WIDEST:
         raise call.refuse(f"with a length of {constant}")
     if not isinstance(constant, int):
-        width = f"CASE WHEN {width} NOT BETWEEN 0 AND {_WIDEST} THEN error({quote_text(message)}) ELSE {width} END"
+        width = f"CASE WHEN {width} NOT BETWEEN 0 AND {_WIDEST} THEN {failure(quote_text(message))} ELSE {width} END"
     characters = java.in_units(call.characters(2), call.name) if len(call) > 2 else "' '"
     padded = f"{function}({text}, CAST({width} AS INTEGER), {characters})"
     if len(call) > 2 and not call.value(2).constant:
@@ -272,14 +277,10 @@ def _pad(call: Call, function: str) -> Sql:
 FUNCTIONS: Table = {
     "UPPER": (upper, 1, 1),
     "LOWER": (lower, 1, 1),
-    "LENGTH": (length, 1, 1),
-    "CHAR_LENGTH": (length, 1, 1),
-    "CHARACTER_LENGTH": (length, 1, 1),
-    "STRLEN": (length, 1, 1),
+    **dict.fromkeys(("LENGTH", "CHAR_LENGTH", "CHARACTER_LENGTH", "STRLEN"), (length, 1, 1)),
     "CONCAT": (concat, 1, 1000),
     "TEXTCAT": (textcat, 2, 2),
-    "SUBSTRING": (substring, 2, 3),
-    "SUBSTR": (substring, 2, 3),
+    **dict.fromkeys(("SUBSTRING", "SUBSTR"), (substring, 2, 3)),
     "LEFT": (left, 2, 2),
     "RIGHT": (right, 2, 2),
     "BTRIM": (trim, 1, 2),

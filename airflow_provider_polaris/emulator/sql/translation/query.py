@@ -212,7 +212,8 @@ class _Queries:
             for index, (name, value) in enumerate(values, 1)
         )
         keys = [translator.unnested.get(value.text, value).text for value in group]
-        by = f" GROUP BY {grouping.clause(elements, keys)}" if elements else ""
+        # An aggregate makes one row of all, also if its value isn't used.
+        by = f" GROUP BY {grouping.clause(elements, keys) or '()'}" if elements or translator.has_aggregate else ""
         if grouping.has_total(elements):
             having = f"{having} AND count(*) > 0" if having else " HAVING count(*) > 0"
         fields = {field.sql: field.stored for field in scope.fields()} if scope.sources else {}
