@@ -65,7 +65,7 @@ def bitwise(function: str) -> Callable[[Aggregation], Sql]:
     def rewrite(call: Aggregation) -> Sql:
         if call.storing:
             raise call.refuse("as a measure")
-        if isinstance(call.nodes[0], exp.Cast):
+        if call.value(0).cast_from is not None:
             raise call.refuse("over a CAST")
         _check_bits(call)
         if call.number(0).type != "long":
@@ -220,8 +220,7 @@ def _check_not_text(call: Aggregation, value: Sql) -> None:
 
 def _check_no_cast(call: Aggregation) -> None:
     """Refuse a CAST between numbers. OBSERVED(Druid 33): the sketch is made of the values before the CAST."""
-    node = call.nodes[0].unnest()
-    if isinstance(node, exp.Cast) and call.value(0).type in NUMERIC:
+    if call.value(0).cast_from is not None and call.value(0).type in NUMERIC:
         raise call.refuse("with a CAST to a number, which Druid ignores here: write FLOOR")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call
-from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql, can_fail
+from airflow_provider_polaris.emulator.sql.values.values import Sql, can_fail
 
 
 class Aggregation(Call):
@@ -56,20 +56,14 @@ class Aggregation(Call):
             )
         return value
 
-    def casts_number(self, index: int) -> bool:
-        """Whether an argument is a CAST of a number."""
-        node = self.nodes[index].unnest()
-        return isinstance(node, exp.Cast) and self._translate(node.this).type in NUMERIC
-
     def check_text(self, index: int) -> None:
         """
         Refuse a FLOAT as text. OBSERVED(Druid 33): EARLIEST, LATEST and ANY_VALUE leave the CAST out, and write -0.1.
 
         :raises SqlNotSupported: The argument is a CAST of a FLOAT to VARCHAR.
         """
-        node = self.nodes[index].unnest()
-        is_text = self.value(index).type == "string"
-        if is_text and isinstance(node, exp.Cast) and self._translate(node.this).type == "float":
+        value = self.value(index)
+        if value.type == "string" and value.cast_from == "float":
             raise self.refuse("with a CAST of a FLOAT to VARCHAR")
 
     def over(self, aggregate: str, *conditions: str) -> str:

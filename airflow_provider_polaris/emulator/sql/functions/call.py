@@ -25,7 +25,7 @@ from airflow_provider_polaris.emulator.sql.values.values import (
 )
 
 _UNUSABLE = {
-    "REAL": "of CEIL, FLOOR or TRUNCATE of a whole number: CAST it to BIGINT",
+    "REAL": "of CEIL, FLOOR or TRUNCATE of a whole number: leave it out",
     "MIXED": "of GREATEST or LEAST of whole numbers and others: CAST the whole numbers to DOUBLE",
     "NULL": "of CASE or COALESCE of NULL only",
 }

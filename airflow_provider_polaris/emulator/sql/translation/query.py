@@ -18,7 +18,13 @@ from airflow_provider_polaris.emulator.sql.functions import literals
 from airflow_provider_polaris.emulator.sql.functions.conditions import as_condition
 from airflow_provider_polaris.emulator.sql.translation import grouping, ordering
 from airflow_provider_polaris.emulator.sql.translation.context import check_constant
-from airflow_provider_polaris.emulator.sql.translation.output_columns import expand, finished, output_name, unique
+from airflow_provider_polaris.emulator.sql.translation.output_columns import (
+    common_field,
+    expand,
+    finished,
+    output_name,
+    unique,
+)
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import describe, only, parse_one
 from airflow_provider_polaris.emulator.sql.translation.relations import Derived, Environment, Relations
 from airflow_provider_polaris.emulator.sql.translation.scope import Field, Scope, Source
@@ -30,9 +36,13 @@ from airflow_provider_polaris.emulator.sql.values.types import (
     SqlInvalid,
     SqlNotSupported,
     TableRelation,
-    sql_name,
 )
-from airflow_provider_polaris.emulator.sql.values.values import ARRAYS, MULTI_VALUE, SCALAR, Sql, common_type
+from airflow_provider_polaris.emulator.sql.values.values import (
+    ARRAYS,
+    MULTI_VALUE,
+    SCALAR,
+    Sql,
+)
 
 _STATEMENT = re.compile(
     r"\s*(INSERT|REPLACE|DELETE|UPDATE|MERGE|CREATE|ALTER|DROP|TRUNCATE|EXPLAIN|DESCRIBE|SHOW|SET)\b", re.IGNORECASE
@@ -72,8 +82,8 @@ def translate_query(
         derived = _Queries(table, _bind(node, parameters), native=native).query(node, {}, outermost=True)
     except RecursionError:
         raise SqlInvalid("the SQL is nested too deeply") from None
-    names = unique([name for name, _ in derived.columns])
-    types = ("timestamp" if kind == "date" else kind for _, kind in derived.columns)
+    names = unique([field.name for field in derived.fields])
+    types = ("timestamp" if field.type == "date" else field.type for field in derived.fields)
     return Query(derived.sql, tuple(Column(name, kind) for name, kind in zip(names, types, strict=True)))
 
 
@@ -128,31 +138,22 @@ class _Queries:
         sides = [self.query(side, environment, outermost=outermost) for side in (node.this, node.expression)]
         if node.args.get("distinct"):
             raise SqlNotSupported("UNION is not supported: only UNION ALL is")
-        if len(sides[0].columns) != len(sides[1].columns):
+        if len(sides[0].fields) != len(sides[1].fields):
             raise SqlInvalid("Column count mismatch in UNION ALL")
-        columns = []
-        for (name, left), (_, right) in zip(sides[0].columns, sides[1].columns, strict=True):
-            kind = common_type((left, right))
-            if MULTI_VALUE in (left, right) and left != right:
-                raise SqlNotSupported(f"UNION ALL of {sql_name(left)} and {sql_name(right)} is not supported")
-            if kind is None or (kind == "timestamp" and "string" in (left, right)):
-                raise SqlInvalid(f"Type mismatch in column '{name}' of UNION ALL")
-            columns.append((name, kind))
+        fields = tuple(common_field(*pair) for pair in zip(sides[0].fields, sides[1].fields, strict=True))
         sql = f"({sides[0].sql}) UNION ALL ({sides[1].sql})"
         # A column's type may be wider than a branch's. ORDER BY uses the whole result, so it is applied outside.
         names = ", ".join(
-            f"c{index} AS {output_name(name, index, outermost)}" for index, (name, _) in enumerate(columns, 1)
+            f"{field.sql} AS {output_name(field.name, index, outermost)}" for index, field in enumerate(fields, 1)
         )
-        renamed = ", ".join(f"c{index}" for index in range(1, len(columns) + 1))
-        is_whole = all(side.is_whole for side in sides) and sides[0].stored == sides[1].stored
+        renamed = ", ".join(field.sql for field in fields)
+        is_whole = all(side.is_whole for side in sides) and all(field.stored for field in fields)
         if self._native and not is_whole and (not outermost or node.args.get("order")):
             # OBSERVED(Druid 33): the native engine runs the SELECTs one after the other, and returns their rows.
             raise SqlNotSupported(
                 "UNION ALL in a subquery or with ORDER BY is not supported in a synchronous query, unless all sides "
                 "have the same columns of whole tables: start an asynchronous query"
             )
-        kinds = zip(columns, sides[0].stored, strict=True)
-        fields = tuple(Field(name, kind, f"c{at}", read) for at, ((name, kind), read) in enumerate(kinds, 1))
         values = [(field.name, Sql(field.sql, field.type)) for field in fields]
         tail = ordering.tail(
             node,
@@ -162,9 +163,7 @@ class _Queries:
             scan=Scope((Source(None, fields),)) if self._sorts(node, outermost) else None,
         )
         is_whole = is_whole and not _is_limited(node)
-        return Derived(
-            f"SELECT {names} FROM ({sql}) AS u({renamed}){tail}", tuple(columns), sides[0].stored, is_whole, is_whole
-        )
+        return Derived(f"SELECT {names} FROM ({sql}) AS u({renamed}){tail}", fields, is_whole, is_whole)
 
     def _select(self, node: exp.Expression, environment: Environment, outermost: bool) -> Derived:
         only(node, "expressions", *_FROM, *_WITH, "joins", "where", "group", "having", "distinct", *_TAIL)
@@ -216,14 +215,19 @@ class _Queries:
         by = f" GROUP BY {grouping.clause(elements, keys) or '()'}" if elements or translator.has_aggregate else ""
         if grouping.has_total(elements):
             having = f"{having} AND count(*) > 0" if having else " HAVING count(*) > 0"
-        fields = {field.sql: field.stored for field in scope.fields()} if scope.sources else {}
-        read = tuple(fields.get(value.text) for _, value in values)
+        stored_columns = {field.sql: field.stored for source in scope.sources for field in source.fields}
+        fields = tuple(
+            Field(name, value.type, f"c{index}", stored_columns.get(value.text), value.subtype, value.cast_from)
+            for index, (name, value) in enumerate(values, 1)
+        )
         return Derived(
             f"SELECT {'DISTINCT ' if distinct else ''}{shown}{relation}{where}{by}{having}{tail}",
-            tuple((name, value.type) for name, value in values),
-            read,
+            fields,
             is_scan,
-            is_scan and all(read) and not where and all(source.is_whole for source in scope.sources),
+            is_scan
+            and not where
+            and all(field.stored for field in fields)
+            and all(source.is_whole for source in scope.sources),
         )
 
     def _sorts(self, node: exp.Expression, outermost: bool) -> bool:
@@ -255,9 +259,10 @@ class _Queries:
     def _translator(self, scope: Scope, environment: Environment, clause: str | None) -> Translator:
         def subquery(node: exp.Expression) -> Sql:
             derived = self.query(node, environment)
-            if len(derived.columns) != 1:
-                raise SqlInvalid(f"A subquery in an expression needs one column, not {len(derived.columns)}")
-            return Sql(f"({derived.sql})", derived.columns[0][1])
+            if len(derived.fields) != 1:
+                raise SqlInvalid(f"A subquery in an expression needs one column, not {len(derived.fields)}")
+            (field,) = derived.fields
+            return Sql(f"({derived.sql})", field.type, subtype=field.subtype, cast_from=field.cast_from)
 
         return Translator(scope, clause=clause, parameters=self._parameters, subquery=subquery)
 

@@ -32,15 +32,13 @@ class Derived:
     A translated SELECT.
 
     :param sql: DuckDB SQL without surrounding parentheses.
-    :param columns: Name and type of each output column, in order; their DuckDB names are ``c1``, ``c2``, ...
-    :param stored: The table's column that each output column is; None for computed columns.
+    :param fields: The output columns, in order; their DuckDB names are ``c1``, ``c2``, ...
     :param is_scan: Whether it returns rows of a table, neither joined nor grouped nor limited.
     :param is_whole: Whether it is a scan of all rows, of stored columns only.
     """
 
     sql: str
-    columns: tuple[tuple[str, str], ...]
-    stored: tuple[str | None, ...] = ()
+    fields: tuple[Field, ...]
     is_scan: bool = False
     is_whole: bool = False
 
@@ -142,10 +140,7 @@ class Relations:
 
 
 def _place(derived: Derived, name: str, alias: str | None) -> tuple[str, Source]:
-    fields = tuple(
-        Field(column, kind, f"{name}.c{index}", stored)
-        for index, ((column, kind), stored) in enumerate(zip(derived.columns, derived.stored, strict=True), start=1)
-    )
+    fields = tuple(replace(field, sql=f"{name}.{field.sql}") for field in derived.fields)
     return f"({derived.sql}) AS {name}", Source(alias, fields, derived.is_scan, derived.is_whole)
 
 

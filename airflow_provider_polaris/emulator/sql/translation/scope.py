@@ -21,12 +21,15 @@ class Field:
     :param type: Canonical data type.
     :param sql: Its DuckDB SQL.
     :param stored: Name of the table's column that it is; None if it is computed.
+    :param subtype: That of its :class:`Sql`; the same for ``cast_from``.
     """
 
     name: str
     type: str
     sql: str
     stored: str | None = None
+    subtype: str | None = None
+    cast_from: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Scope:
             known = ", ".join(f"'{field.name}'" for source in sources for field in source.fields)
             raise SqlInvalid(f"Column '{name}' not found in {where}; known are {known or 'none'}")
         field = found[0]
-        return field, Sql(field.sql, field.type)
+        return field, Sql(field.sql, field.type, subtype=field.subtype, cast_from=field.cast_from)
 
     def fields(self, qualifier: str | None = None) -> list[Field]:
         """Return the columns of ``*`` or ``qualifier.*``."""
