@@ -301,3 +301,49 @@ def test_async_ingestion_is_a_501(api) -> None:
         501,
         "The emulator does not implement INSERT and REPLACE in asynchronous queries.",
     )
+
+
+_ARRAYS = "SELECT ARRAY[1, 2] AS la, ARRAY['a', NULL, ''] AS sa, ARRAY[1.5, 1e300] AS da"
+
+
+@pytest.mark.parametrize(
+    ("value", "is_list"),
+    [(False, True), ("false", True), ("no", True), (True, False), ("TRUE", False), (None, False)],
+)
+def test_context_of_a_query_chooses_lists_for_arrays(shared_koalas, value, is_list) -> None:
+    """By default an array is a string with JSON. OBSERVED(Druid 33)."""
+    body = {"query": _ARRAYS, "context": {"sqlStringifyArrays": value}, "resultFormat": "array"}
+    text = [["[1,2]", '["a",null,""]', "[1.5,1.0E300]"]]
+    lists = [[[1, 2], ["a", None, ""], [1.5, 1e300]]]
+    assert shared_koalas.ok("POST", "/query/sql", body) == (lists if is_list else text)
+
+
+def test_lists_in_csv_are_those_of_java(shared_koalas) -> None:
+    """They have no quotes. OBSERVED(Druid 33)."""
+    context = {"sqlStringifyArrays": False}
+    assert _post(shared_koalas, query=_ARRAYS, context=context, resultFormat="csv") == (
+        200,
+        "text/csv",
+        '"[1, 2]","[a, null, ]","[1.5, 1.0E300]"\n\n',
+    )
+
+
+def test_number_as_sqlstringifyarrays_is_refused(shared_koalas) -> None:
+    """It is neither true nor false. OBSERVED(Druid 33)."""
+    body = {"query": _ARRAYS, "context": {"sqlStringifyArrays": 0}}
+    status, answer = shared_koalas.call("POST", "/query/sql", body)
+    assert (status, answer["category"], answer["errorMessage"]) == (
+        400,
+        "RUNTIME_FAILURE",
+        "sqlStringifyArrays in the context is neither a boolean nor text.",
+    )
+
+
+def test_async_query_with_lists_is_not_implemented(shared_koalas) -> None:
+    """It is refused by name: the results of asynchronous queries have arrays as text."""
+    body = {"query": _ARRAYS, "context": {"sqlStringifyArrays": False}}
+    status, answer = shared_koalas.call("POST", "/query/sql/statements", body)
+    assert (status, answer["message"]) == (
+        501,
+        "The emulator does not implement sqlStringifyArrays in the context of asynchronous queries.",
+    )
