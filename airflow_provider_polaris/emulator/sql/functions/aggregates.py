@@ -56,7 +56,7 @@ def extreme(function: str) -> Callable[[Aggregation], Sql]:
 
 def bitwise(function: str) -> Callable[[Aggregation], Sql]:
     """
-    Build the rewrite of BIT_AND, BIT_OR or BIT_XOR, only in queries; NULL for no rows.
+    Build the rewrite of BIT_OR or BIT_XOR, only in queries; NULL for no rows.
 
     GUESS: Polaris doesn't take them as measures; they are not on its page of input expressions. OBSERVED(Druid 33):
     over a CAST from text they give 0, so a CAST is refused.
@@ -237,8 +237,8 @@ def _check_bits(call: Aggregation) -> None:
     """
     Refuse arguments with which Druid merges groups wrongly.
 
-    OBSERVED(Druid 33): it replaces the name of the column everywhere in the text ``bitwiseOr("a0", "i")``, and fails;
-    the result of BIT_AND over a constant is 0.
+    OBSERVED(Druid 33): it replaces the name of the column everywhere in the text ``bitwiseOr("a0", "i")``, and fails.
+    The emulator doesn't have BIT_AND, which is 0 there, whatever the values.
     """
     node, expression = call.nodes[0].unnest(), f"bitwise{call.name.removeprefix('BIT_').capitalize()}"
     columns = [column.name for column in node.find_all(exp.Column)]
@@ -269,7 +269,6 @@ def _max_bytes(call: Aggregation, index: int) -> int:
 
 FUNCTIONS: dict[str, tuple[Callable[[Aggregation], Sql], int, int]] = {
     "COUNT": (count, 1, 1),
-    "BIT_AND": (bitwise("bit_and"), 1, 1),
     "BIT_OR": (bitwise("bit_or"), 1, 1),
     "BIT_XOR": (bitwise("bit_xor"), 1, 1),
     "SUM": (total, 1, 1),

@@ -187,6 +187,8 @@ class _Queries:
         items = expand(node.expressions, scope)
         translator = self._translator(scope, environment, None)
         translator.constants, translator.compared_before = constants, compared
+        elements = _grouping_elements(node)
+        translator.has_sets = grouping.has_total(elements)
         group = self._group(node, items, scope, environment)
         in_from = " ".join([relation, *(key.text for key in group)])
         check_constant(name for text, name in constants.items() if text in in_from)
@@ -197,7 +199,6 @@ class _Queries:
         having = ""
         if (condition := node.args.get("having")) is not None:
             having = f" HAVING {as_condition(translator.translate_having(condition.this), 'HAVING')}"
-        elements = _grouping_elements(node)
         # Druid makes a join of a subquery in an expression.
         is_scan = scope.is_scan and not (distinct or elements or having or _has_subquery(node))
         sorted_scan = scope if is_scan and self._sorts(node, outermost) else None

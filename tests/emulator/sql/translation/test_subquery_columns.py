@@ -45,7 +45,7 @@ IGNORED = "is not supported with a CAST to a number, which Druid ignores here: w
             "CAST(d AS BIGINT)",
             "function 'STRING_AGG' is not supported over a CAST to a number",
         ),
-        ("BIT_AND({0})", "CAST(s AS BIGINT)", "function 'BIT_AND' is not supported over a CAST"),
+        ("BIT_OR({0})", "CAST(s AS BIGINT)", "function 'BIT_OR' is not supported over a CAST"),
     ],
 )
 def test_expression_is_refused_in_a_subquery_too(refused, outer: str, inner: str, message: str, tail: str) -> None:
