@@ -47,6 +47,8 @@ def extreme(function: str) -> Callable[[Aggregation], Sql]:
         value = call.value(0)
         if value.type == "string":
             raise call.refuse("for type STRING")
+        if value.type == "boolean":
+            raise call.refuse("for type BOOLEAN")  # Druid takes it
         if value.type not in NUMERIC | TEMPORAL:
             raise call.invalid()
         return Sql(call.over(f"{function}({value.text})"), value.type, subtype=value.subtype)
@@ -161,7 +163,7 @@ def at_end(function: str, *, by: bool) -> Callable[[Aggregation], Sql]:
         value = call.value(0)
         if not call.storing:
             _check_not_text(call, value)
-        call.check_text(0)
+        call.check_cast(0)
         limit = _max_bytes(call, 2 if by else 1)
         if value.type == "longStringPair":
             if by:
@@ -183,7 +185,7 @@ def any_value(call: Aggregation) -> Sql:
     value = call.scalar(0)
     if not call.storing:
         _check_not_text(call, value)
-    call.check_text(0)
+    call.check_cast(0)
     limit = _max_bytes(call, 1)
     text = java.first_bytes(value.text, limit, call.name) if value.type == "string" else value.text
     return Sql(call.over(f"min({text})"), value.type, subtype=value.subtype)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call
-from airflow_provider_polaris.emulator.sql.values.values import Sql, can_fail
+from airflow_provider_polaris.emulator.sql.values.types import sql_name
+from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql, can_fail
 
 
 class Aggregation(Call):
@@ -56,15 +57,21 @@ class Aggregation(Call):
             )
         return value
 
-    def check_text(self, index: int) -> None:
+    def check_cast(self, index: int) -> None:
         """
-        Refuse a FLOAT as text. OBSERVED(Druid 33): EARLIEST, LATEST and ANY_VALUE leave the CAST out, and write -0.1.
+        Refuse a CAST that EARLIEST, LATEST and ANY_VALUE leave out.
 
-        :raises SqlNotSupported: The argument is a CAST of a FLOAT to VARCHAR.
+        OBSERVED(Druid 33): the text of a FLOAT is that of its own digits, -0.1; a column of text is read as a column of
+        numbers, in which ``2f`` is NULL.
+
+        :raises SqlNotSupported: The argument is a CAST of a FLOAT to VARCHAR, or of a column of text to a number.
         """
-        value = self.value(index)
+        value, node = self.value(index), self.nodes[index].unnest()
         if value.type == "string" and value.cast_from == "float":
             raise self.refuse("with a CAST of a FLOAT to VARCHAR")
+        source = node.this.unnest() if isinstance(node, exp.Cast) else node
+        if value.type in NUMERIC and value.cast_from == "string" and isinstance(source, exp.Column):
+            raise self.refuse(f"with a CAST of a column of text to {sql_name(value.type)}")
 
     def over(self, aggregate: str, *conditions: str) -> str:
         """Append the FILTER clause with the call's own condition and further conditions."""

@@ -49,6 +49,9 @@ def case(call: Call, *, has_default: bool) -> Sql:
 def coalesce(call: Call) -> Sql:
     """``COALESCE(a, ...)``: the first value that is not NULL."""
     values, kind, subtype = call.results(*range(len(call)))
+    if any(call.value(index).constant is not None for index in range(len(call) - 1)):
+        # OBSERVED(Druid 33): the planner computes with the literal, and refuses results such as NaN.
+        raise call.refuse("with a literal in front of other values")
     return Sql(f"coalesce({', '.join(values)})", kind, subtype=subtype)
 
 

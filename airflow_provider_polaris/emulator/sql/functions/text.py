@@ -242,7 +242,11 @@ def _not_negative(call: Call, index: int) -> str:
 def _trim(call: Call, function: str) -> Sql:
     # OBSERVED(Druid 33): TRIM converts a number to text, BTRIM, LTRIM and RTRIM don't.
     text = call.text if call.name == "TRIM" else call.characters
-    return string(f"{function}({text(0)}, {text(1) if len(call) > 1 else quote_text(' ')})")
+    if len(call) > 1 and call.value(1).type == "null":
+        raise call.refuse("with the literal NULL as characters")
+    # OBSERVED(Druid 33): characters that are NULL in a row remove nothing.
+    characters = f"coalesce({text(1)}, '')" if len(call) > 1 else "' '"
+    return string(f"{function}({text(0)}, {characters})")
 
 
 def _pad(call: Call, function: str) -> Sql:
