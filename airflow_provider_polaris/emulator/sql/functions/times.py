@@ -42,6 +42,7 @@ Expressions of TIME_EXTRACT and EXTRACT by unit. DOCUMENTED for DOW: 1 is Monday
 ISOYEAR is the year of the calendar, also in the days that belong to a week of another year.
 """
 
+_WITHIN_DAY = frozenset({"HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND", "NANOSECOND"})
 #: Units of DATE_TRUNC and TIMESTAMPADD that FLOOR and CEIL don't have. OBSERVED(Druid 33): centuries and millennia are
 #: counted from 1970, so the century of 2024 begins in 1970.
 _LONG_UNITS = {"DECADE": "P10Y", "CENTURY": "P100Y", "MILLENNIUM": "P1000Y"}
@@ -136,7 +137,9 @@ def timestampadd(call: Call) -> Sql:
     """``TIMESTAMPADD(unit, count, timestamp)``."""
     if call.value(1).type == "null":
         raise call.refuse("of the literal NULL")
-    return timestamp(periods.shift(call.date_or_time(2), _period(call, call.unit(0)), call.integer(1)))
+    text = periods.shift(call.date_or_time(2), _period(call, call.unit(0)), call.integer(1))
+    # OBSERVED(Druid 33): a date stays one, unless the unit is shorter than a day.
+    return Sql(text, "timestamp" if call.unit(0) in _WITHIN_DAY else call.value(2).type)
 
 
 def timestampdiff(call: Call) -> Sql:

@@ -23,7 +23,7 @@ _CLOSING = frozenset({TokenType.R_PAREN, TokenType.COMMA})
 _BEFORE_BRACKET = frozenset(
     {TokenType.ARRAY, TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN, TokenType.R_BRACKET}
 )
-_CHARSET = re.compile(r"_\w+|[eE]", re.ASCII)
+_CHARSET = re.compile(r"_\w+|[eExX]", re.ASCII)
 
 
 def check_tokens(tokens: Sequence[Any], sql: str) -> None:
@@ -43,6 +43,9 @@ def check_tokens(tokens: Sequence[Any], sql: str) -> None:
             raise SqlNotSupported("escape syntax in braces, such as {fn ...}, is not supported")
         if text == "!":
             raise SqlInvalid("'!' is no operator of Druid SQL: write NOT")
+    for word, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if word.text.upper() == "EXTRACT" and token.token_type == TokenType.L_PAREN and after.token_type in _QUOTED:
+            raise SqlInvalid("EXTRACT needs a unit without quotes, such as DAY")
     for token, after in pairwise(tokens):
         if "/*+" in sql[token.end + 1 : after.start] or after.token_type == TokenType.HINT:
             raise SqlNotSupported("hints are not supported")
