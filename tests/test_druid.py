@@ -6,29 +6,38 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+Load = Callable[[str], ModuleType]
+
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts" / "druid"
 
 
 @pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Import the scripts as they import each other: from their own folder."""
+def load(monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Import the scripts as they import each other: from their own folder; the command is named otherwise."""
     monkeypatch.syspath_prepend(str(SCRIPTS))
 
-    def load(name: str) -> ModuleType:
-        spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+    def load_module(name: str) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(name.replace("__main__", "druid_main"), SCRIPTS / f"{name}.py")
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, name, module)
+        monkeypatch.setitem(sys.modules, spec.name, module)
         spec.loader.exec_module(module)
         return module
 
+    return load_module
+
+
+@pytest.fixture
+def scripts(load: Load) -> Any:
+    """Import the module of the cluster."""
     load("configuration")
     return load("cluster")
 
@@ -97,3 +106,27 @@ def test_process_of_somebody_else_is_not_ours(scripts: Any, tmp_path: Path) -> N
 
     assert not cluster.is_running("broker")
     assert cluster.stop() == []
+
+
+@pytest.mark.parametrize("arguments", [["stop", "27", "--fresh"], ["stop", "--fresh", "27"], ["--fresh", "stop", "27"]])
+def test_option_stands_anywhere(
+    scripts: Any, load: Load, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """The order of the command's words has no meaning."""
+    done: list[str] = []
+
+    class Cluster:
+        def __init__(self, version: Any, _: Path) -> None:
+            self.number = version.number
+
+        def stop(self) -> list[str]:
+            done.append(f"stop {self.number}")
+            return []
+
+        def drop_data(self) -> None:
+            done.append(f"drop {self.number}")
+
+    monkeypatch.setattr(scripts, "Cluster", Cluster)
+    monkeypatch.setattr(sys, "argv", ["druid", *arguments])
+    assert load("__main__").main() == 0
+    assert done == ["stop 27", "drop 27"]

@@ -19,7 +19,8 @@ def main() -> int:
     parser.add_argument("command", choices=("start", "stop"))
     parser.add_argument("versions", nargs="*", metavar="VERSION", help="27 or 33; both by default")
     parser.add_argument("--fresh", action="store_true", help="drop tables and tasks first")
-    arguments = parser.parse_args()
+    # Intermixed, because otherwise an option between the command and the versions ends the positional arguments.
+    arguments = parser.parse_intermixed_args()
     unknown = [name for name in arguments.versions if name not in VERSIONS]
     if unknown:
         parser.error(f"Druid {', '.join(unknown)} can't be started here; there are {', '.join(VERSIONS)}.")

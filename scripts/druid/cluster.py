@@ -37,6 +37,10 @@ class ClusterError(Exception):
     """The cluster can't be started; the message is a sentence for the user."""
 
 
+class ToolMissing(ClusterError):  # noqa: N818  # names what the machine lacks
+    """Java or Maven is missing."""
+
+
 class Cluster:
     """
     One Druid in one folder.
@@ -224,17 +228,17 @@ def check_java() -> str:
     """
     Return the path of Java 17 or newer.
 
-    :raises ClusterError: There is none.
+    :raises ToolMissing: There is none.
     """
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
     try:
         told = subprocess.run([java or "java", "-version"], capture_output=True, text=True, check=True).stderr
     except (OSError, subprocess.CalledProcessError):
-        raise ClusterError("Druid needs Java 17, and no java is found. Install it, or set JAVA_HOME.") from None
+        raise ToolMissing("Druid needs Java 17, and no java is found. Install it, or set JAVA_HOME.") from None
     found = re.search(r'version "(\d+)', told)
     if not found or int(found[1]) < 17:
-        raise ClusterError(f"Druid needs Java 17 or newer; {java} is {told.splitlines()[0]}. Set JAVA_HOME.")
+        raise ToolMissing(f"Druid needs Java 17 or newer; {java} is {told.splitlines()[0]}. Set JAVA_HOME.")
     return java or "java"
 
 
@@ -242,9 +246,9 @@ def check_maven() -> str:
     """
     Return the path of Maven.
 
-    :raises ClusterError: There is none.
+    :raises ToolMissing: There is none.
     """
     maven = shutil.which("mvn")
     if maven is None:
-        raise ClusterError("Druid's jars are fetched by Maven, and no mvn is found. Install Maven 3.8 or newer.")
+        raise ToolMissing("Druid's jars are fetched by Maven, and no mvn is found. Install Maven 3.8 or newer.")
     return maven

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "scripts" / "referee"
 sys.path[:0] = [str(each) for each in (ROOT, ROOT / "scripts" / "druid", HERE / "sql_cases", HERE / "job_cases")]
 
-from cluster import Cluster, ClusterError, check_java, check_maven  # noqa: E402
+from cluster import Cluster, ClusterError, ToolMissing, check_java, check_maven  # noqa: E402
 from configuration import HOST, VERSIONS, Version  # noqa: E402
 from druid_client import Druid  # noqa: E402
 from emulator_side import emulator_side  # noqa: E402
@@ -47,7 +47,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="repeats a run")
     parser.add_argument("--count", type=int, help="cases of each part")
     parser.add_argument("--smoke", action="store_true", help="fewer cases; without Java and Maven, none")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     if unknown := [name for name in arguments.parts if name not in PARTS]:
         parser.error(f"unknown parts: {', '.join(unknown)}; there are {', '.join(PARTS)}.")
     with ExitStack() as started:
@@ -55,7 +55,7 @@ def main() -> int:
             druids = running(started, {number for name in arguments.parts or PARTS for number in PARTS[name][1]})
         except ClusterError as error:
             print(f"referee: not run. {error}", flush=True)
-            return 0 if arguments.smoke else 1
+            return 0 if arguments.smoke and isinstance(error, ToolMissing) else 1
         if arguments.seed is None:
             arguments.seed = _SMOKE_SEED if arguments.smoke else int(time.time())
         print(f"seed {arguments.seed}", flush=True)
@@ -66,7 +66,8 @@ def running(started: ExitStack, numbers: Set[str]) -> Mapping[str, Druid]:
     """
     Return the clients of versions; one that doesn't run is started, and stopped with ``started``.
 
-    :raises ClusterError: Java or Maven is missing, or a version doesn't start.
+    :raises ToolMissing: Java or Maven is missing.
+    :raises ClusterError: A version doesn't start.
     """
     druids = {number: client(VERSIONS[number]) for number in sorted(numbers)}
     for number, druid in druids.items():

@@ -47,7 +47,7 @@ class EmulatorSide:
         """Run a SELECT; a refusal is an outcome."""
         emulator = self.running.emulator
         try:
-            result = run_query(sql, emulator.tables, emulator.store)
+            result = run_query(sql, emulator.tables, emulator.store, native=True)
         except SqlInvalid as error:
             return Refusal("INVALID", error.message)
         except SqlNotSupported as error:

@@ -113,8 +113,8 @@ class Examples:
         return found
 
     def sessions(self, table: str) -> list[tuple[str, str, int]]:
-        rows = self.polaris.query(f'SELECT "__time", "city", "sessions" FROM "{table}" ORDER BY "__time", "city"')
-        return [(row["__time"][:13], row["city"], row["sessions"]) for row in rows]
+        rows = self.polaris.query(f'SELECT "__time", "city", "sessions" FROM "{table}"')
+        return sorted((row["__time"][:13], row["city"], row["sessions"]) for row in rows)
 
 
 def at(run: dict[str, Any], name: str) -> datetime:

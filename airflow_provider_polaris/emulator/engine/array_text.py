@@ -35,6 +35,11 @@ def list_text(values: Sequence[Any], data_type: str) -> str | None:
     return f"[{','.join(map(_json, values))}]"
 
 
+def java_text(value: Any) -> str:
+    """Format an element of an array without quotes."""
+    return _java_number(value) if isinstance(value, float) else str(value)
+
+
 def _json(value: Any) -> str:
     if isinstance(value, float):
         return _java_number(value)

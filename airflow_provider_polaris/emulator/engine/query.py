@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -16,7 +17,7 @@ from airflow_provider_polaris.emulator.engine.model import QueryFailed, QueryRes
 from airflow_provider_polaris.emulator.engine.store import Store
 from airflow_provider_polaris.emulator.engine.tables.tables import Tables
 from airflow_provider_polaris.emulator.sql import SqlNotSupported, translate_query
-from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE
+from airflow_provider_polaris.emulator.sql.values.values import ARRAYS, MULTI_VALUE
 
 _BATCH = 10_000
 
@@ -45,6 +46,9 @@ def run_query(
     parameters: Sequence[Any] = (),
     max_rows: int | None = None,
     seen: Callable[[TableDef], str] | None = None,
+    *,
+    native: bool = False,
+    array_text: bool = True,
 ) -> QueryResult:
     """
     Run a SELECT in Druid SQL.
@@ -54,21 +58,26 @@ def run_query(
     :param parameters: Values of the ``?`` in the query, in the form of the translation.
     :param max_rows: Maximum number of rows to return; None for all.
     :param seen: Returns the condition for the segments of a table; None uses that of jobs.
+    :param native: Whether Druid's native engine runs it, see :func:`translate_query`.
+    :param array_text: Whether an array is a string with JSON, otherwise a list.
     :raises SqlInvalid: The query is invalid.
     :raises SqlNotSupported: The query uses a feature that the emulator doesn't support.
     :raises QueryFailed: The query failed while it ran.
     :raises StorageError: The database file or its disk failed.
     """
     with store.snapshot() as execute:
-        query = translate_query(sql, table=lambda name: tables.relation(name, seen), parameters=parameters)
+        query = translate_query(
+            sql, table=lambda name: tables.relation(name, seen), parameters=parameters, native=native
+        )
         kinds = [column.data_type for column in query.columns]
         columns = tuple(replace(c, data_type="string") if c.data_type == MULTI_VALUE else c for c in query.columns)
+        shown = partial(_shown, array_text=array_text)
         try:
             rows: list[tuple[Any, ...]] = []
             with store.failures_named():
                 cursor = execute(query.sql, ())
                 while (max_rows is None or len(rows) <= max_rows) and (batch := cursor.fetchmany(_BATCH)):
-                    rows += (tuple(map(_shown, row, kinds)) for row in batch)
+                    rows += (tuple(map(shown, row, kinds)) for row in batch)
         except NOT_PLANNED as error:
             raise SqlNotSupported(f"the query can't be planned: {duckdb_reason(error)}") from error
         except duckdb.Error as error:
@@ -77,8 +86,8 @@ def run_query(
     return QueryResult(columns, rows[:max_rows] if truncated else rows, truncated)
 
 
-def _shown(value: Any, kind: str) -> Any:
+def _shown(value: Any, kind: str, *, array_text: bool) -> Any:
     """Return the JSON value of a column in a result."""
-    if isinstance(value, list):
+    if isinstance(value, list) and (array_text or kind not in ARRAYS):
         return list_text(value, kind)
     return wide_time(value) if kind == "timestamp" and isinstance(value, str) else to_json(value)

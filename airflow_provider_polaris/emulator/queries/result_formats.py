@@ -13,7 +13,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from airflow_provider_polaris.emulator.engine import Column, QueryResult
+from airflow_provider_polaris.emulator.engine.array_text import java_text
 from airflow_provider_polaris.emulator.engine.time_chunks import parse_iso
+from airflow_provider_polaris.emulator.wire.errors import sql_error
 from airflow_provider_polaris.emulator.wire.models import Sql
 
 # https://druid.apache.org/docs/latest/querying/sql-data-types: runtime type and SQL type of a column.
@@ -92,6 +94,23 @@ def in_milliseconds(result: QueryResult) -> QueryResult:
     return replace(result, rows=rows)
 
 
+def has_array_text(request: Sql) -> bool:
+    """
+    Read from the context of a query whether arrays are strings with JSON, the default, or lists.
+
+    OBSERVED(Druid 33): a text other than ``true`` is false.
+
+    :raises ApiError: 400 for another type.
+    """
+    value = (request.context or {}).get("sqlStringifyArrays")
+    if value is None or isinstance(value, bool):
+        return value is not False
+    if isinstance(value, str):
+        return value.lower() == "true"
+    message = "sqlStringifyArrays in the context is neither a boolean nor text."
+    raise sql_error(400, message, category="RUNTIME_FAILURE", code="general")
+
+
 def types_of(data_type: str) -> tuple[str, str]:
     """Return a column's runtime type and SQL type."""
     return _DRUID_TYPES.get(data_type, (f"COMPLEX<{data_type}>", "OTHER"))
@@ -101,8 +120,15 @@ def _csv(rows: Sequence[Sequence[Any]]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     for row in rows:
-        writer.writerow([to_json(value) if isinstance(value, (list, dict, bool)) else value for value in row])
+        writer.writerow(map(_csv_value, row))
     return buffer.getvalue() + "\n"
+
+
+def _csv_value(value: Any) -> Any:
+    if isinstance(value, list):
+        # OBSERVED(Druid 33): as Java writes a list, without quotes.
+        return f"[{', '.join('null' if item is None else java_text(item) for item in value)}]"
+    return to_json(value) if isinstance(value, (dict, bool)) else value
 
 
 def to_json(value: Any) -> str:

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""
-Run synchronous queries, and asynchronous statements with pages of results.
-"""
+"""Run synchronous queries, and asynchronous statements with pages of results."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ from airflow_provider_polaris.emulator.engine import (
     plan_query,
     run_query,
 )
-from airflow_provider_polaris.emulator.queries.result_formats import in_milliseconds, to_json, types_of
+from airflow_provider_polaris.emulator.queries.result_formats import has_array_text, in_milliseconds, to_json, types_of
 from airflow_provider_polaris.emulator.status_machine import Progression
 from airflow_provider_polaris.emulator.wire.errors import (
     ApiError,
@@ -39,8 +37,7 @@ from airflow_provider_polaris.emulator.wire.models import Sql
 
 Seen = Callable[[TableDef], str]
 
-_KIND: Final = "query"
-_PAGE_KIND: Final = "query_page"
+_KIND, _PAGE_KIND = "query", "query_page"
 _SAMPLE_ROWS: Final = 100  # GUESS: the number of sample records in a status is not documented
 _INGESTION: Final = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(INSERT|REPLACE)\b", re.IGNORECASE | re.DOTALL)
 
@@ -50,8 +47,7 @@ class Statement:
     """
     An asynchronous query.
 
-    :param state: ``ACCEPTED``, ``RUNNING``, ``SUCCESS`` or ``FAILED``.
-    :param pages: Rows and bytes of each page of the results.
+    :param state: ``ACCEPTED``, ``RUNNING``, ``SUCCESS`` or ``FAILED``; ``pages`` has rows and bytes of each page.
     """
 
     id: str
@@ -107,7 +103,7 @@ class Queries:
 
     def run(self, request: Sql) -> QueryResult:
         """
-        Run a query now.
+        Run a query now, as Druid's native engine does; asynchronous queries run in the multi-stage engine.
 
         :param request: The query.
         :return: Its rows.
@@ -116,8 +112,11 @@ class Queries:
         if _INGESTION.match(request.query):
             # DOCUMENTED https://docs.imply.io/polaris/api-query: this endpoint accepts only SELECT
             raise sql_error(400, "INSERT and REPLACE are not supported by this endpoint.")
+        array_text = has_array_text(request)
         try:
-            return self._execute(request.query, _parameters(request), self._seen_by_sync)
+            return self._execute(
+                request.query, _parameters(request), self._seen_by_sync, native=True, array_text=array_text
+            )
         except _QueryError as error:
             raise ApiError(400, str(error.body["errorMessage"]), body=error.body) from None
 
@@ -129,10 +128,12 @@ class Queries:
 
         :param request: The query.
         :return: Its status, ``ACCEPTED``.
-        :raises ApiError: 501 for INSERT and REPLACE, 400 for a query that can't be planned.
+        :raises ApiError: 501 for INSERT and REPLACE and for arrays as lists, 400 for a query that can't be planned.
         """
         if _INGESTION.match(request.query):
             raise not_implemented("INSERT and REPLACE in asynchronous queries", "query")
+        if not has_array_text(request):
+            raise not_implemented("sqlStringifyArrays in the context of asynchronous queries", "context")
         statement = Statement(
             id=f"query-{uuid.uuid4()}", sql=request.query, parameters=_parameters(request), created=self._clock()
         )
@@ -201,9 +202,9 @@ class Queries:
             self._keep(replace(statement, state="FAILED", finished=self._clock(), error=error))
             return True
 
-    def _execute(self, sql: str, parameters: Sequence[Mapping[str, Any]], seen: Seen) -> QueryResult:
+    def _execute(self, sql: str, parameters: Sequence[Mapping[str, Any]], seen: Seen, **options: bool) -> QueryResult:
         with _errors_as_bodies():
-            return run_query(sql, self._tables, self._store, parameters, seen=seen)
+            return run_query(sql, self._tables, self._store, parameters, seen=seen, **options)
 
     def _refreshed(self, query_id: str) -> Statement:
         statement = self._get(query_id)

@@ -18,7 +18,7 @@ AGGREGATES: Final = {
     "APPROX_COUNT_DISTINCT_DS_THETA": ["string -> long", "long -> long"],
     "APPROX_QUANTILE_DS": ["long fraction k? -> double", "double fraction k? -> double", "float fraction -> double"],
     "AVG": ["count -> double", "stable -> double"],
-    **{name: ["long -> long", "millis -> long"] for name in ("BIT_AND", "BIT_OR", "BIT_XOR")},
+    **{name: ["long -> long", "millis -> long"] for name in ("BIT_OR", "BIT_XOR")},
     "COUNT": ["T -> long", "boolean -> long", "json -> long"],
     "DS_HLL": [],  # a sketch has no readable form
     "DS_QUANTILES_SKETCH": [],

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from druid_client import Druid
 from emulator_side import EmulatorSide
@@ -17,8 +18,16 @@ from signatures import missing
 
 from airflow_provider_polaris.emulator.sql.functions import FUNCTIONS, aggregates
 
-#: One of so many expressions is an aggregate.
+#: One of so many expressions is an aggregate, and one of so many aggregates is of the groups of a set of keys.
 AGGREGATES = 6
+GROUPED = 3
+GROUPINGS = (
+    "ROLLUP (g, i)",
+    "CUBE (g, i)",
+    "GROUPING SETS ((g, i), (i), ())",
+    "GROUPING SETS ((i), (g))",
+    "GROUPING SETS (g, (i, g), ())",
+)
 
 
 def prepare(druid: Druid, emulator: EmulatorSide) -> Referee:
@@ -44,7 +53,12 @@ def run_expressions(druids: Mapping[str, Druid], emulator: EmulatorSide, seed: i
     aggregated = count // AGGREGATES
     findings = referee.compare(list(generator.expressions(count - aggregated)))
     findings += referee.compare(list(generator.aggregates(aggregated)))
-    return show(referee, findings)
+    is_green = show(referee, findings)
+    clause = GROUPINGS[seed % len(GROUPINGS)]
+    print(f"= GROUP BY {clause}", flush=True)
+    grouped = referee.grouped_by(clause)
+    aggregates_of_sets = islice(generator.aggregates(aggregated), None, None, GROUPED)
+    return show(grouped, grouped.compare(list(aggregates_of_sets))) and is_green
 
 
 def show(referee: Referee, findings: Sequence[Finding]) -> bool:

@@ -137,7 +137,7 @@ def test_load_all_twice_ends_with_the_same_tables(api, emulator, tmp_path) -> No
     for _ in range(2):
         loaded = [(one.table, one.rows) for one in load_all(emulator, files, demo=False)]
         assert loaded == [("t", 1), ("t", 1), ("u", 1)]
-        assert [row["n"] for row in api.query('SELECT "n" FROM "t" ORDER BY 1')] == [1, 2]
+        assert [row["n"] for row in api.query('SELECT "n" FROM "t" ORDER BY "__time"')] == [1, 2]
         assert api.count("u") == 1
 
 

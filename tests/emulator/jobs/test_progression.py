@@ -230,7 +230,7 @@ def test_rollup_of_the_vendor_page_gives_its_table(koalas) -> None:
     """The example of docs.imply.io/polaris/api-ingest-table, per hour, gives the expected rows."""
     job = koalas.run(koalas.rollup(mappings=[*koalas.rollup()["mappings"], _hourly()]))
     assert job["executionStatus"] == "completed"
-    assert koalas.query('SELECT * FROM "Koalas Rollup" ORDER BY "__time", "city"') == [
+    assert koalas.query('SELECT * FROM "Koalas Rollup" ORDER BY "__time"') == [
         {"__time": "2024-06-01T00:00:00.000Z", "city": "BERLIN", "max_session_length": 30, "__count": 2},
         {"__time": "2024-06-01T01:00:00.000Z", "city": "OSLO", "max_session_length": 5, "__count": 1},
         {"__time": "2024-06-02T02:00:00.000Z", "city": "OSLO", "max_session_length": 7, "__count": 1},

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-ROWS = 'SELECT "city", "session_length" FROM "Koalas Source" WHERE "session_length" > 5 ORDER BY "session_length"'
+ROWS = 'SELECT "city", "session_length" FROM "Koalas Source" WHERE "session_length" > 5 GROUP BY 1, 2 ORDER BY 2'
 
 
 COLUMN_CTY = "Column 'cty' not found in any table; known are '__time', 'city', 'session', 'session_length'"
@@ -115,6 +115,25 @@ def test_sync_query_that_is_wrong_is_refused_in_the_shape_of_sql_errors(shared_k
     assert category in ("", answer["category"])
     assert part in answer["errorMessage"]
     assert shared_koalas.state() == before
+
+
+def test_only_async_query_sorts_rows_by_any_column(koalas) -> None:
+    """A synchronous query runs in Druid's native engine, which sorts rows of a table by time. OBSERVED(Druid 33)."""
+    sql = 'SELECT "session_length" FROM "Koalas Source" ORDER BY {} DESC'
+    assert [row["session_length"] for row in koalas.query(sql.format('"__time"'))] == [7, 5, 30, 10]
+    status, answer = koalas.call("POST", "/query/sql", {"query": sql.format('"session_length"')})
+    assert (status, answer["category"], answer["errorMessage"]) == (
+        400,
+        "INVALID_INPUT",
+        (
+            "Query could not be planned. A possible reason is [SQL query requires ordering a table by non-time column "
+            "[[session_length]], which is not supported.]"
+        ),
+    )
+    query_id = _statement(koalas, sql.format('"session_length"'))["queryId"]
+    assert koalas.ok("GET", f"/query/sql/statements/{query_id}")["state"] == "SUCCESS"
+    rows = koalas.ok("GET", f"/query/sql/statements/{query_id}/results")
+    assert [row["session_length"] for row in rows] == [30, 10, 7, 5]
 
 
 def _statement(api, sql=ROWS):
@@ -281,4 +300,50 @@ def test_async_ingestion_is_a_501(api) -> None:
     assert (status, answer["message"]) == (
         501,
         "The emulator does not implement INSERT and REPLACE in asynchronous queries.",
+    )
+
+
+_ARRAYS = "SELECT ARRAY[1, 2] AS la, ARRAY['a', NULL, ''] AS sa, ARRAY[1.5, 1e300] AS da"
+
+
+@pytest.mark.parametrize(
+    ("value", "is_list"),
+    [(False, True), ("false", True), ("no", True), (True, False), ("TRUE", False), (None, False)],
+)
+def test_context_of_a_query_chooses_lists_for_arrays(shared_koalas, value, is_list) -> None:
+    """By default an array is a string with JSON. OBSERVED(Druid 33)."""
+    body = {"query": _ARRAYS, "context": {"sqlStringifyArrays": value}, "resultFormat": "array"}
+    text = [["[1,2]", '["a",null,""]', "[1.5,1.0E300]"]]
+    lists = [[[1, 2], ["a", None, ""], [1.5, 1e300]]]
+    assert shared_koalas.ok("POST", "/query/sql", body) == (lists if is_list else text)
+
+
+def test_lists_in_csv_are_those_of_java(shared_koalas) -> None:
+    """They have no quotes. OBSERVED(Druid 33)."""
+    context = {"sqlStringifyArrays": False}
+    assert _post(shared_koalas, query=_ARRAYS, context=context, resultFormat="csv") == (
+        200,
+        "text/csv",
+        '"[1, 2]","[a, null, ]","[1.5, 1.0E300]"\n\n',
+    )
+
+
+def test_number_as_sqlstringifyarrays_is_refused(shared_koalas) -> None:
+    """It is neither true nor false. OBSERVED(Druid 33)."""
+    body = {"query": _ARRAYS, "context": {"sqlStringifyArrays": 0}}
+    status, answer = shared_koalas.call("POST", "/query/sql", body)
+    assert (status, answer["category"], answer["errorMessage"]) == (
+        400,
+        "RUNTIME_FAILURE",
+        "sqlStringifyArrays in the context is neither a boolean nor text.",
+    )
+
+
+def test_async_query_with_lists_is_not_implemented(shared_koalas) -> None:
+    """It is refused by name: the results of asynchronous queries have arrays as text."""
+    body = {"query": _ARRAYS, "context": {"sqlStringifyArrays": False}}
+    status, answer = shared_koalas.call("POST", "/query/sql/statements", body)
+    assert (status, answer["message"]) == (
+        501,
+        "The emulator does not implement sqlStringifyArrays in the context of asynchronous queries.",
     )

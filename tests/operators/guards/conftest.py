@@ -213,7 +213,8 @@ class World:
         return self.rows() if self.target in [each["name"] for each in self.client.iter_tables()] else []
 
     def rows(self, table: str | None = None) -> list[dict[str, Any]]:
-        return self.client.query(f'SELECT * FROM "{table or self.target}" ORDER BY 1, 2')
+        rows = self.client.query(f'SELECT * FROM "{table or self.target}"')
+        return sorted(rows, key=lambda row: [str(value) for value in row.values()])
 
     @property
     def jobs(self) -> list[Any]:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregation
+from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.functions.collections import collecting
 from airflow_provider_polaris.emulator.sql.functions.sketches import quantiles
 from airflow_provider_polaris.emulator.sql.values import java_text as java
@@ -45,8 +46,8 @@ def extreme(function: str) -> Callable[[Aggregation], Sql]:
 
     def rewrite(call: Aggregation) -> Sql:
         value = call.value(0)
-        if value.type == "string":
-            raise call.refuse("for type STRING")
+        if value.type in ("string", "boolean"):
+            raise call.refuse(f"for type {value.type.upper()}")
         if value.type not in NUMERIC | TEMPORAL:
             raise call.invalid()
         return Sql(call.over(f"{function}({value.text})"), value.type, subtype=value.subtype)
@@ -56,7 +57,7 @@ def extreme(function: str) -> Callable[[Aggregation], Sql]:
 
 def bitwise(function: str) -> Callable[[Aggregation], Sql]:
     """
-    Build the rewrite of BIT_AND, BIT_OR or BIT_XOR, only in queries; NULL for no rows.
+    Build the rewrite of BIT_OR or BIT_XOR, only in queries; NULL for no rows.
 
     GUESS: Polaris doesn't take them as measures; they are not on its page of input expressions. OBSERVED(Druid 33):
     over a CAST from text they give 0, so a CAST is refused.
@@ -65,7 +66,7 @@ def bitwise(function: str) -> Callable[[Aggregation], Sql]:
     def rewrite(call: Aggregation) -> Sql:
         if call.storing:
             raise call.refuse("as a measure")
-        if isinstance(call.nodes[0], exp.Cast):
+        if call.value(0).cast_from is not None:
             raise call.refuse("over a CAST")
         _check_bits(call)
         if call.number(0).type != "long":
@@ -97,7 +98,8 @@ def count_distinct(sketch: str | None) -> Callable[[Aggregation], Sql]:
         if value.type == sketch:
             merged = stored.merge_sets(call.over(f"list({value.text})", f"{value.text} IS NOT NULL"))
             return Sql(merged, sketch) if call.storing else long(f"len({merged})")
-        call.scalar(0)
+        if call.scalar(0).type == "timestamp" and call.name != "COUNT":
+            value = cast(value, "string")  # OBSERVED(Druid 33): two times in one second are one value
         if not call.storing:
             return long(call.over(f"count(DISTINCT {value.text})", *_counted(value, sketch)))
         if sketch is None:
@@ -161,7 +163,7 @@ def at_end(function: str, *, by: bool) -> Callable[[Aggregation], Sql]:
         value = call.value(0)
         if not call.storing:
             _check_not_text(call, value)
-        call.check_text(0)
+        call.check_cast(0)
         limit = _max_bytes(call, 2 if by else 1)
         if value.type == "longStringPair":
             if by:
@@ -183,7 +185,7 @@ def any_value(call: Aggregation) -> Sql:
     value = call.scalar(0)
     if not call.storing:
         _check_not_text(call, value)
-    call.check_text(0)
+    call.check_cast(0)
     limit = _max_bytes(call, 1)
     text = java.first_bytes(value.text, limit, call.name) if value.type == "string" else value.text
     return Sql(call.over(f"min({text})"), value.type, subtype=value.subtype)
@@ -220,8 +222,7 @@ def _check_not_text(call: Aggregation, value: Sql) -> None:
 
 def _check_no_cast(call: Aggregation) -> None:
     """Refuse a CAST between numbers. OBSERVED(Druid 33): the sketch is made of the values before the CAST."""
-    node = call.nodes[0].unnest()
-    if isinstance(node, exp.Cast) and call.value(0).type in NUMERIC:
+    if call.value(0).cast_from is not None and call.value(0).type in NUMERIC:
         raise call.refuse("with a CAST to a number, which Druid ignores here: write FLOOR")
 
 
@@ -238,8 +239,8 @@ def _check_bits(call: Aggregation) -> None:
     """
     Refuse arguments with which Druid merges groups wrongly.
 
-    OBSERVED(Druid 33): it replaces the name of the column everywhere in the text ``bitwiseOr("a0", "i")``, and fails;
-    the result of BIT_AND over a constant is 0.
+    OBSERVED(Druid 33): it replaces the name of the column everywhere in the text ``bitwiseOr("a0", "i")``, and fails.
+    The emulator doesn't have BIT_AND, which is 0 there, whatever the values.
     """
     node, expression = call.nodes[0].unnest(), f"bitwise{call.name.removeprefix('BIT_').capitalize()}"
     columns = [column.name for column in node.find_all(exp.Column)]
@@ -270,7 +271,6 @@ def _max_bytes(call: Aggregation, index: int) -> int:
 
 FUNCTIONS: dict[str, tuple[Callable[[Aggregation], Sql], int, int]] = {
     "COUNT": (count, 1, 1),
-    "BIT_AND": (bitwise("bit_and"), 1, 1),
     "BIT_OR": (bitwise("bit_or"), 1, 1),
     "BIT_XOR": (bitwise("bit_xor"), 1, 1),
     "SUM": (total, 1, 1),

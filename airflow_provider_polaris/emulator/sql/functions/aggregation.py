@@ -8,11 +8,8 @@ from collections.abc import Callable, Sequence
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call
-from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported
-from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql
-
-#: Aggregates that count a NULL, unless Druid's optimizer moves the condition of a CASE to a filter.
-_WITH_NULLS = frozenset({"ARRAY_AGG", "BIT_AND", "BIT_OR", "BIT_XOR"})
+from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported, sql_name
+from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql, can_fail
 
 
 class Aggregation(Call):
@@ -45,21 +42,36 @@ class Aggregation(Call):
         self.is_distinct = is_distinct
         self.time_column = time_column
 
-    def casts_number(self, index: int) -> bool:
-        """Whether an argument is a CAST of a number."""
-        node = self.nodes[index].unnest()
-        return isinstance(node, exp.Cast) and self.translate(node.this).type in NUMERIC
-
-    def check_text(self, index: int) -> None:
+    def collection(self, index: int) -> Sql:
         """
-        Refuse a FLOAT as text. OBSERVED(Druid 33): EARLIEST, LATEST and ANY_VALUE leave the CAST out, and write -0.1.
+        Translate an argument.
 
-        :raises SqlNotSupported: The argument is a CAST of a FLOAT to VARCHAR.
+        :raises SqlNotSupported: It can fail in a row that FILTER or CASE leaves out. OBSERVED(Druid 33): the planner
+            makes a FILTER of CASE, and the values of all rows of a batch are computed.
         """
-        node = self.nodes[index].unnest()
-        is_text = self.value(index).type == "string"
-        if is_text and isinstance(node, exp.Cast) and self.translate(node.this).type == "float":
+        value = super().collection(index)
+        if can_fail(value.text) and (self.condition or isinstance(self.nodes[index].unnest(), exp.Case)):
+            raise self.refuse(
+                "with FILTER or CASE of a value that can fail, such as a division of whole numbers: write "
+                "NULLIF(divisor, 0), or SAFE_DIVIDE"
+            )
+        return value
+
+    def check_cast(self, index: int) -> None:
+        """
+        Refuse a CAST that EARLIEST, LATEST and ANY_VALUE leave out.
+
+        OBSERVED(Druid 33): the text of a FLOAT is that of its own digits, -0.1; a column of text is read as a column of
+        numbers, in which ``2f`` is NULL.
+
+        :raises SqlNotSupported: The argument is a CAST of a FLOAT to VARCHAR, or of a column of text to a number.
+        """
+        value, node = self.value(index), self.nodes[index].unnest()
+        if value.type == "string" and value.cast_from == "float":
             raise self.refuse("with a CAST of a FLOAT to VARCHAR")
+        source = node.this.unnest() if isinstance(node, exp.Cast) else node
+        if value.type in NUMERIC and value.cast_from == "string" and isinstance(source, exp.Column):
+            raise self.refuse(f"with a CAST of a column of text to {sql_name(value.type)}")
 
     def over(self, aggregate: str, *conditions: str) -> str:
         """Append the FILTER clause with the call's own condition and further conditions."""
@@ -86,10 +98,10 @@ def move_case_to_filter(
     node = arguments[0] if len(arguments) == 1 else None
     while isinstance(node, (exp.Paren, exp.Cast)):
         node = node.this
-    if not isinstance(node, exp.Case) or (name != "SUM" and name not in _WITH_NULLS):
+    if not isinstance(node, exp.Case) or name not in ("SUM", "ARRAY_AGG"):
         return arguments, condition
     default, branches = node.args.get("default"), [branch.args["true"] for branch in node.args["ifs"]]
-    if name in _WITH_NULLS:
+    if name == "ARRAY_AGG":
         if any(value is None or isinstance(value, exp.Null) for value in (default, *branches)):
             raise SqlNotSupported(f"function '{name}' is not supported of a CASE with NULL: use FILTER", name)
         return arguments, condition

@@ -26,7 +26,7 @@ from airflow_provider_polaris.emulator.sql.values.values import (
 )
 
 _UNUSABLE = {
-    "REAL": "of CEIL, FLOOR or TRUNCATE of a whole number: CAST it to BIGINT",
+    "REAL": "of CEIL, FLOOR or TRUNCATE of a whole number: leave it out",
     "MIXED": "of GREATEST or LEAST of whole numbers and others: CAST the whole numbers to DOUBLE",
     "NULL": "of CASE or COALESCE of NULL only",
 }
@@ -42,6 +42,7 @@ class Call:
     :param translate: Function that translates a node.
     :param filters: Whether the call is in a WHERE clause, where Druid's filters replace some functions.
     :param native: Whether Druid may compute a condition by a native filter: in WHERE, HAVING and aggregates.
+    :param selects: Whether it is in a condition on rows or groups, whose parts Druid computes in an order of its own.
     """
 
     def __init__(
@@ -52,10 +53,12 @@ class Call:
         *,
         filters: bool = False,
         native: bool = False,
+        selects: bool = False,
     ) -> None:
         self.name = name
         self.filters = filters
         self.native = native
+        self.selects = selects
         self.nodes = nodes
         self.translate = translate
         self._values: dict[int, Sql] = {}
@@ -258,13 +261,6 @@ class Call:
         if not isinstance(value.constant, int):
             raise self.refuse(f"unless argument {index + 1} is a timestamp literal")
         return value.constant
-
-    def unit(self, index: int) -> str:
-        """Return an argument that is an unquoted time unit such as ``DAY``."""
-        node = self.nodes[index]
-        if isinstance(node, exp.Column) and not node.table and isinstance(node.this, exp.Identifier):
-            return str(node.name).upper()
-        raise SqlInvalid(f"function '{self.name}' expects a time unit such as DAY as argument {index + 1}")
 
     def refuse(self, why: str) -> SqlNotSupported:
         """Build the exception for an unsupported use of this function; ``why`` continues the sentence."""

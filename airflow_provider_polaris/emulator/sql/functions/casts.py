@@ -36,7 +36,7 @@ def cast(value: Sql, target: str) -> Sql:
     if value.subtype == "MIXED":
         raise SqlNotSupported("CAST of GREATEST or LEAST of whole numbers and others is not supported", "CAST")
     if value.subtype == "REAL" and target == "long":
-        return Sql(value.text, "long")
+        return value  # OBSERVED(Druid 33): the planner leaves the CAST out
     if value.type == target:
         return replace(value, subtype=None)
     if value.subtype == "SKETCH" or (value.subtype == "ESTIMATE" and target == "string"):

@@ -9,7 +9,7 @@ https://druid.apache.org/docs/latest/querying/sql-scalar#other-scalar-functions.
 from __future__ import annotations
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
-from airflow_provider_polaris.emulator.sql.functions.comparisons import not_both_nan
+from airflow_provider_polaris.emulator.sql.functions.comparisons import check_order, not_both_nan
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name
 from airflow_provider_polaris.emulator.sql.values.values import ARRAYS, NUMERIC, Sql, boolean
 
@@ -30,7 +30,9 @@ def logic(operator: str) -> Rewrite:
     """Build the rewrite of a chain of AND or OR."""
 
     def rewrite(call: Call) -> Sql:
-        return boolean("(" + f" {operator} ".join(call.boolean(index) for index in range(len(call))) + ")")
+        texts = [call.boolean(index) for index in range(len(call))]
+        check_order(call, texts)
+        return boolean(f"({f' {operator} '.join(texts)})")
 
     return rewrite
 
@@ -47,6 +49,9 @@ def case(call: Call, *, has_default: bool) -> Sql:
 def coalesce(call: Call) -> Sql:
     """``COALESCE(a, ...)``: the first value that is not NULL."""
     values, kind, subtype = call.results(*range(len(call)))
+    if any(call.value(index).constant is not None for index in range(len(call) - 1)):
+        # OBSERVED(Druid 33): the planner computes with the literal, and refuses results such as NaN.
+        raise call.refuse("with a literal in front of other values")
     return Sql(f"coalesce({', '.join(values)})", kind, subtype=subtype)
 
 

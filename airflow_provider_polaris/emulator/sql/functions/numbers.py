@@ -8,16 +8,20 @@ overflow, Druid wraps around silently and the emulator fails, with "not supporte
 
 from __future__ import annotations
 
+from sqlglot import exp
+
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
 from airflow_provider_polaris.emulator.sql.values import java_numbers as java
 from airflow_provider_polaris.emulator.sql.values.values import (
     Sql,
     double,
+    failure,
     long,
     quote_text,
 )
 
-_BY_ZERO = f"error({quote_text('/ by zero')})"
+_BY_ZERO = failure("'/ by zero'")
+_NO_ROWS = "error('division by COUNT(*), which is zero')"
 _LARGEST = "1.7976931348623157e308"
 _TOO_LARGE = quote_text("function 'ROUND' is not supported to negative digits for numbers of 1E15 or more")
 
@@ -198,10 +202,14 @@ def _no_sketch(call: Call, value: Sql) -> Sql:
 
 def _whole(call: Call, result: str, dividend: str, divisor: str) -> str:
     """Fail if the divisor is zero and the dividend isn't NULL; DuckDB's own behavior differs between releases."""
-    if call.value(1).constant:
+    node = call.nodes[1].unnest()
+    name = str(node.this).upper() if isinstance(node, exp.Anonymous) else ""
+    if call.value(1).constant or (name == "NULLIF" and node.expressions[1] == exp.Literal.number(0)):
         return result
-    failure = f"CASE WHEN {dividend} IS NOT NULL THEN {_BY_ZERO} END"
-    return f"CASE WHEN {divisor} = 0 THEN {failure} ELSE {result} END"
+    # No group has zero rows, so this is the failure of an empty table, on which no condition depends.
+    is_count = name == "COUNT" and isinstance(node.expressions[0], exp.Star)
+    nothing = f"CASE WHEN {dividend} IS NOT NULL THEN {_NO_ROWS if is_count else _BY_ZERO} END"
+    return f"CASE WHEN {divisor} = 0 THEN {nothing} ELSE {result} END"
 
 
 def _pair(call: Call) -> tuple[tuple[str, str], str]:

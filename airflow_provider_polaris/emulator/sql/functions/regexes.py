@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Translate regular expressions: Druid uses Java's, DuckDB uses RE2's.
+Translate LIKE and regular expressions: Druid uses Java's, DuckDB uses RE2's.
 
 DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#string-functions (REGEXP_*),
 https://github.com/google/re2/wiki/Syntax. A construct that RE2 lacks, or interprets differently, raises an error.
@@ -12,6 +12,7 @@ import re
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
 from airflow_provider_polaris.emulator.sql.values import java_text
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
 from airflow_provider_polaris.emulator.sql.values.values import Sql, boolean, quote_text, string
 
 _TOKEN = re.compile(
@@ -22,6 +23,37 @@ _ESCAPES = frozenset("dDwWbBnrtfAz") | frozenset(r"\.[]{}()*+?^$|/-'\"&~#@!%,:;<
 below."""
 _INLINE_FLAGS = re.compile(r"\(\?(:|[ims]+$|[ims]:)")
 _REFERENCE = re.compile(r"\\(.)|\$(\d)?", re.DOTALL)
+
+
+def like(call: Call) -> Sql:
+    """
+    ``text LIKE pattern [ESCAPE character]``; there is no default escape character.
+
+    OBSERVED(Druid 33): the pattern is a literal, and an escape character at its end is dropped. The pattern ``%`` fits
+    every text, also if ``%`` is the escape character.
+    """
+    if call.value(1).type == "null":
+        return boolean("CAST(NULL AS BOOLEAN)")
+    if call.value(1).type != "string":
+        raise call.refuse("with a pattern that is no text")
+    escape = call.constant_text(2) if len(call) > 2 else None
+    if escape is not None and len(escape) != 1:
+        raise SqlInvalid("Function 'LIKE' needs one character after ESCAPE")
+    written = call.constant_text(1)
+    if written == "%":
+        escape = None
+    pattern, is_escaped = "", False
+    for character in written:
+        if character == escape and not is_escaped:
+            is_escaped = True
+            continue
+        pattern += rf"\{character}" if character == "\\" or (is_escaped and character in "%_") else character
+        is_escaped = False
+    text = call.text(0)
+    if pattern[-1:] != "%" or pattern[-2:] == r"\%":
+        # OBSERVED(Druid 33): Java's $ also matches before a line break at the end.
+        text = call.without(text, java_text.ends_in_line_break(text), "for text that ends in a line break")
+    return boolean(rf"({text} LIKE {quote_text(pattern)} ESCAPE '\')")
 
 
 def regexp_like(call: Call) -> Sql:

@@ -12,13 +12,18 @@ from airflow_provider_polaris.emulator.sql.functions import letter_case
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
 from airflow_provider_polaris.emulator.sql.values import java_text as java
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
-from airflow_provider_polaris.emulator.sql.values.values import TEMPORAL, Sql, boolean, long, quote_text, string
+from airflow_provider_polaris.emulator.sql.values.values import (
+    TEMPORAL,
+    Sql,
+    boolean,
+    failure,
+    long,
+    quote_text,
+    string,
+)
 
-_LONGEST = 16_777_216
-"""Maximum number of characters in a result of ``REPEAT``, and the largest place or length of other functions."""
-
-_WIDEST = 65_536
-"""Maximum length of a result of ``LPAD`` and ``RPAD``."""
+_LONGEST, _WIDEST = 16_777_216, 65_536
+"""Maximum length of a result of ``REPEAT``, which is the largest place in other functions, and of ``LPAD``."""
 
 
 def upper(call: Call) -> Sql:
@@ -114,9 +119,9 @@ def replace(call: Call) -> Sql:
         between = f"regexp_replace({java.in_units(text, call.name)}, '', {escaped}, 'g')"
         sql = f"CASE WHEN {find} = '' THEN {between} ELSE {sql} END"
     if call.value(1).constant is None or call.value(2).constant is None:
-        failure = quote_text("Function 'REPLACE' fails for NULL as text to find or as replacement")
+        message = quote_text("Function 'REPLACE' fails for NULL as text to find or as replacement")
         missing = f"({find} IS NULL OR {replacement} IS NULL)"
-        sql = f"CASE WHEN {text} IS NOT NULL AND {missing} THEN error({failure}) ELSE {sql} END"
+        sql = f"CASE WHEN {text} IS NOT NULL AND {missing} THEN {failure(message)} ELSE {sql} END"
     return string(sql)
 
 
@@ -185,47 +190,16 @@ def icontains_string(call: Call) -> Sql:
     return boolean(f"contains(lower(upper({call.characters(0)})), lower(upper({find})))")
 
 
-def like(call: Call) -> Sql:
-    """
-    ``text LIKE pattern [ESCAPE character]``; there is no default escape character.
-
-    OBSERVED(Druid 33): the pattern is a literal, and an escape character at its end is dropped. The pattern ``%`` fits
-    every text, also if ``%`` is the escape character.
-    """
-    if call.value(1).type == "null":
-        return boolean("CAST(NULL AS BOOLEAN)")
-    if call.value(1).type != "string":
-        raise call.refuse("with a pattern that is no text")
-    escape = call.constant_text(2) if len(call) > 2 else None
-    if escape is not None and len(escape) != 1:
-        raise SqlInvalid("Function 'LIKE' needs one character after ESCAPE")
-    written = call.constant_text(1)
-    if written == "%":
-        escape = None
-    pattern, is_escaped = "", False
-    for character in written:
-        if character == escape and not is_escaped:
-            is_escaped = True
-            continue
-        pattern += rf"\{character}" if character == "\\" or (is_escaped and character in "%_") else character
-        is_escaped = False
-    text = call.text(0)
-    if pattern[-1:] != "%" or pattern[-2:] == r"\%":
-        # OBSERVED(Druid 33): Java's $ also matches before a line break at the end.
-        text = call.without(text, java.ends_in_line_break(text), "for text that ends in a line break")
-    return boolean(rf"({text} LIKE {quote_text(pattern)} ESCAPE '\')")
-
-
 def _at_least(call: Call, number: str, least: int, message: str) -> str:
     """Fail for a number that is too small. OBSERVED(Druid 33): unless the text is NULL."""
     condition = f"{number} < {least} AND {call.characters(0)} IS NOT NULL"
-    return _in_range(call, number, f"WHEN {condition} THEN error({quote_text(message)})")
+    return _in_range(call, number, f"WHEN {condition} THEN {failure(quote_text(message))}")
 
 
 def _in_range(call: Call, number: str, branch: str = "", most: int = _LONGEST) -> str:
     """Refuse a number of which Druid reads the last 32 bits only."""
-    failure = quote_text(call.refuse(f"with a number beyond {most}").message)
-    return f"CASE WHEN abs(CAST({number} AS DOUBLE)) > {most} THEN error({failure}) {branch} ELSE {number} END"
+    message = quote_text(call.refuse(f"with a number beyond {most}").message)
+    return f"CASE WHEN abs(CAST({number} AS DOUBLE)) > {most} THEN error({message}) {branch} ELSE {number} END"
 
 
 def _not_negative(call: Call, index: int) -> str:
@@ -241,7 +215,11 @@ def _not_negative(call: Call, index: int) -> str:
 def _trim(call: Call, function: str) -> Sql:
     # OBSERVED(Druid 33): TRIM converts a number to text, BTRIM, LTRIM and RTRIM don't.
     text = call.text if call.name == "TRIM" else call.characters
-    return string(f"{function}({text(0)}, {text(1) if len(call) > 1 else quote_text(' ')})")
+    if len(call) > 1 and call.value(1).type == "null":
+        raise call.refuse("with the literal NULL as characters")
+    # OBSERVED(Druid 33): characters that are NULL in a row remove nothing.
+    characters = f"coalesce({text(1)}, '')" if len(call) > 1 else "' '"
+    return string(f"{function}({text(0)}, {characters})")
 
 
 def _pad(call: Call, function: str) -> Sql:
@@ -258,7 +236,7 @@ def _pad(call: Call, function: str) -> Sql:
     if isinstance(constant, int) and not 0 <= constant <= _WIDEST:
         raise call.refuse(f"with a length of {constant}")
     if not isinstance(constant, int):
-        width = f"CASE WHEN {width} NOT BETWEEN 0 AND {_WIDEST} THEN error({quote_text(message)}) ELSE {width} END"
+        width = f"CASE WHEN {width} NOT BETWEEN 0 AND {_WIDEST} THEN {failure(quote_text(message))} ELSE {width} END"
     characters = java.in_units(call.characters(2), call.name) if len(call) > 2 else "' '"
     padded = f"{function}({text}, CAST({width} AS INTEGER), {characters})"
     if len(call) > 2 and not call.value(2).constant:
@@ -276,14 +254,10 @@ def _pad(call: Call, function: str) -> Sql:
 FUNCTIONS: Table = {
     "UPPER": (upper, 1, 1),
     "LOWER": (lower, 1, 1),
-    "LENGTH": (length, 1, 1),
-    "CHAR_LENGTH": (length, 1, 1),
-    "CHARACTER_LENGTH": (length, 1, 1),
-    "STRLEN": (length, 1, 1),
+    **dict.fromkeys(("LENGTH", "CHAR_LENGTH", "CHARACTER_LENGTH", "STRLEN"), (length, 1, 1)),
     "CONCAT": (concat, 1, 1000),
     "TEXTCAT": (textcat, 2, 2),
-    "SUBSTRING": (substring, 2, 3),
-    "SUBSTR": (substring, 2, 3),
+    **dict.fromkeys(("SUBSTRING", "SUBSTR"), (substring, 2, 3)),
     "LEFT": (left, 2, 2),
     "RIGHT": (right, 2, 2),
     "BTRIM": (trim, 1, 2),

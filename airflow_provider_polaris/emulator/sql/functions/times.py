@@ -44,6 +44,7 @@ Expressions of TIME_EXTRACT and EXTRACT by unit. DOCUMENTED for DOW: 1 is Monday
 ISOYEAR is the year of the calendar, also in the days that belong to a week of another year.
 """
 
+_WITHIN_DAY = frozenset({"HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND", "NANOSECOND"})
 #: Units of DATE_TRUNC and TIMESTAMPADD that FLOOR and CEIL don't have. OBSERVED(Druid 33): centuries and millennia are
 #: counted from 1970, so the century of 2024 begins in 1970.
 _LONG_UNITS = {"DECADE": "P10Y", "CENTURY": "P100Y", "MILLENNIUM": "P1000Y"}
@@ -143,15 +144,25 @@ def timestampadd(call: Call) -> Sql:
     """
     if call.value(1).type == "null":
         raise call.refuse("of the literal NULL")
-    period, steps = _period(call, call.unit(0)), call.integer(1)
+    period, steps = _period(call, _unit(call)), call.integer(1)
     if period.total_months and call.nodes[1].find(exp.Column) is not None:
         steps = f"coalesce({steps}, 0)"
-    return timestamp(periods.shift(call.date_or_time(2), period, steps))
+    # OBSERVED(Druid 33): a date stays one, unless the unit is shorter than a day.
+    kind = "timestamp" if _unit(call) in _WITHIN_DAY else call.value(2).type
+    return Sql(periods.shift(call.date_or_time(2), period, steps), kind)
+
+
+def _unit(call: Call) -> str:
+    """Return the first argument, an unquoted time unit such as ``DAY``."""
+    node = call.nodes[0]
+    if isinstance(node, exp.Column) and not node.table and isinstance(node.this, exp.Identifier):
+        return str(node.name).upper()
+    raise SqlInvalid(f"function '{call.name}' expects a time unit such as DAY as argument 1")
 
 
 def timestampdiff(call: Call) -> Sql:
     """``TIMESTAMPDIFF(unit, start, end)``: whole units between them, negative if the end is before the start."""
-    unit = call.unit(0)
+    unit = _unit(call)
     start, end = call.date_or_time(1), call.date_or_time(2)
     count = f"date_sub('{unit.lower()}', {start}, {end})"
     if periods.unit_period(unit, call.name).total_months:

@@ -32,7 +32,7 @@ class TranslationContext(ABC):
     ``each`` has the SQL of one value for columns whose values are translated one by one, ``unnested`` the SQL of group
     keys that have a row for each value, and ``compared`` the conditions on each multi-value column. ``pinned`` has the
     multi-value columns that the WHERE clause compares with one value, and ``constants`` and
-    ``compared_before`` are those of the WHERE clause.
+    ``compared_before`` are those of the WHERE clause. ``has_sets`` tells whether rows are grouped by sets of keys.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class TranslationContext(ABC):
         self.ungrouped: dict[str, None] = {}
         self.grouped: frozenset[str] = frozenset()
         self.has_aggregate = False
+        self.has_sets = False
         self.each: dict[str, Sql] = {}
         self.unnested: dict[str, Sql] = {}
         self.compared: dict[str, set[int]] = {}
@@ -61,7 +62,7 @@ class TranslationContext(ABC):
         self.constants: Mapping[str, str] = {}
         self.compared_before: Mapping[str, set[int]] = {}
         self.filters = clause == "WHERE"
-        self.is_having = False
+        self.selects = clause in ("WHERE", "ON")
         self._inside_aggregate = False
 
     @abstractmethod
@@ -70,8 +71,8 @@ class TranslationContext(ABC):
 
     def call(self, name: str, nodes: Sequence[exp.Expression]) -> Call:
         """Create a call that uses this translator."""
-        native = self.filters or self._inside_aggregate or self.is_having
-        return Call(name, nodes, self.translate, filters=self.filters, native=native)
+        native = self.selects or self._inside_aggregate
+        return Call(name, nodes, self.translate, filters=self.filters, native=native, selects=self.selects)
 
     def column(self, name: str, qualifier: str | None = None) -> Sql:
         """Translate a column name."""
@@ -103,6 +104,9 @@ class TranslationContext(ABC):
         if not self.scope.sources and (name in collecting.FUNCTIONS or name == "ANY_VALUE"):
             # OBSERVED(Druid 33): other aggregates of constants are computed, most of these can't be planned.
             raise SqlNotSupported(f"function '{name}' is not supported in a SELECT without FROM", name)
+        if self.has_sets and name in collecting.FUNCTIONS and not is_distinct:
+            # OBSERVED(Druid 33): the order of the values depends on the rows of all sets.
+            raise SqlNotSupported(f"function '{name}' is not supported with GROUPING SETS, ROLLUP or CUBE", name)
         self.has_aggregate = True
         self.reads += 1
         self._inside_aggregate = True
@@ -125,11 +129,12 @@ class TranslationContext(ABC):
 
     def _filter(self, condition: exp.Expression) -> str:
         # Druid's optimizer combines the conditions of FILTER with those of WHERE.
-        self.filters, self.compared = True, {name: set(groups) for name, groups in self.compared_before.items()}
+        self.filters = self.selects = True
+        self.compared = {name: set(groups) for name, groups in self.compared_before.items()}
         try:
             return conditions.as_condition(self.translate(condition), "FILTER")
         finally:
-            self.filters = False
+            self.filters = self.selects = False
 
 
 def check_constant(names: Iterable[str]) -> None:

@@ -16,6 +16,7 @@ from airflow_provider_polaris.emulator.sql.functions import (
     conditions,
     literals,
     numbers,
+    regexes,
     text,
     times,
 )
@@ -85,7 +86,7 @@ def _is(context: TranslationContext, node: exp.Expression) -> Sql:
 
 def _like(context: TranslationContext, node: exp.Expression) -> Sql:
     only(node, "this", "expression", "negate")
-    return _negated(text.like(context.call("LIKE", [node.this, node.expression])), node)
+    return _negated(regexes.like(context.call("LIKE", [node.this, node.expression])), node)
 
 
 def _escape(context: TranslationContext, node: exp.Expression) -> Sql:
@@ -95,7 +96,7 @@ def _escape(context: TranslationContext, node: exp.Expression) -> Sql:
         raise SqlNotSupported(f"{describe(node)} is not supported")
     only(node.this, "this", "expression", "negate")
     call = context.call("LIKE", [node.this.this, node.this.expression, node.expression])
-    return _negated(text.like(call), node.this)
+    return _negated(regexes.like(call), node.this)
 
 
 def _between(context: TranslationContext, node: exp.Expression) -> Sql:
@@ -145,15 +146,16 @@ def _cast(context: TranslationContext, node: exp.Expression) -> Sql:
         return literals.time_literal(node.this, literals.cast_target(node.args["to"]))
     target = literals.cast_target(node.args["to"])
     if scalars.reads_as(node.this, target):
-        return scalars.returning(context.call("JSON_VALUE", node.this.expressions), target)
+        converted = scalars.returning(context.call("JSON_VALUE", node.this.expressions), target)
+        return replace(converted, cast_from="string")
     value = context.translate(node.this)
-    if value.type == "long" and target in ("double", "float") and isinstance(node.this.unnest(), exp.Cast):
+    if value.type == "long" and target in ("double", "float") and value.cast_from is not None:
         # OBSERVED(Druid 33): its planner leaves the inner CAST out.
         raise SqlNotSupported("CAST of a CAST between numbers is not supported: use FLOOR or TRUNCATE inside", "CAST")
     _check_cast_of_text(node, value, target)
     if target == literals.INTEGER:
-        return to_integer(value)
-    converted = cast(value, target)
+        return replace(to_integer(value), cast_from=value.type)
+    converted = replace(cast(value, target), cast_from=value.type)
     return replace(converted, subtype="DECIMAL") if literals.is_decimal(node.args["to"]) else converted
 
 
@@ -165,8 +167,9 @@ def _check_cast_of_text(node: exp.Expression, value: Sql, target: str) -> None:
     or refused by the length of CHAR, the precision of DECIMAL and TIMESTAMP; a column isn't.
     """
     inner = node.this.unnest()
-    is_back = isinstance(inner, exp.Cast) and value.type in NUMERIC and target == "string"
-    if is_back and isinstance(inner.this.unnest(), (exp.Column, exp.Anonymous)) and not inner.meta.get(LITERAL):
+    is_back = value.cast_from is not None and value.type in NUMERIC and target == "string"
+    source = inner.this.unnest() if isinstance(inner, exp.Cast) else inner
+    if is_back and isinstance(source, (exp.Column, exp.Anonymous)) and not inner.meta.get(LITERAL):
         raise SqlNotSupported("CAST of a CAST to a number back to VARCHAR is not supported: use CONCAT", "CAST")
     if node.this.find(exp.Column) is None and not literals.keeps(node.args["to"], value):
         raise SqlNotSupported("CAST of literals to a type with a length or a precision is not supported", "CAST")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import only
+from airflow_provider_polaris.emulator.sql.translation.scope import TIME_COLUMN, Scope
 from airflow_provider_polaris.emulator.sql.translation.translator import Translator
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import SCALAR, Sql
@@ -22,6 +23,7 @@ def tail(
     translator: Translator | None,
     *,
     distinct: bool = False,
+    scan: Scope | None = None,
 ) -> str:
     """
     Translate ORDER BY, LIMIT and OFFSET.
@@ -30,17 +32,20 @@ def tail(
     :param constants: Creates the translator of a clause without columns.
     :param translator: Translates expressions other than ordinals and aliases; None if they are not allowed.
     :param distinct: Whether only output columns are allowed.
+    :param scan: The columns of rows that can be sorted by ``__time`` only; None if they can be sorted by all columns.
     """
-    sql = ""
+    sql, keys, most = "", [], None
     if (order := node.args.get("order")) is not None:
         only(order, "expressions")
-        sql += " ORDER BY " + ", ".join(
-            _sort(ordered, values, translator, distinct=distinct) for ordered in order.expressions
-        )
+        keys = [_sort(ordered, values, translator, distinct=distinct) for ordered in order.expressions]
+        sql += f" ORDER BY {', '.join(text for text, _ in keys)}"
     if (limit := node.args.get("limit")) is not None:
         only(limit, "expression", "count", "direction")
         number = limit.expression if isinstance(limit, exp.Limit) else limit.args.get("count")
-        sql += f" LIMIT {_whole(number, 'LIMIT', constants)}"
+        most = _whole(number, "LIMIT", constants)
+        sql += f" LIMIT {most}"
+    if scan is not None and most != 0 and not (translator and translator.has_aggregate):
+        _check_scan(scan, [value for _, value in keys])
     if (offset := node.args.get("offset")) is not None:
         only(offset, "expression")
         sql += f" OFFSET {_whole(offset.expression, 'OFFSET', constants)}"
@@ -63,11 +68,38 @@ def ordinal(node: exp.Expression, columns: int, clause: str) -> int | None:
     return int(text) - 1
 
 
+def _check_scan(scan: Scope, keys: Sequence[Sql]) -> None:
+    """
+    Refuse to sort the rows of a table by another column than ``__time``.
+
+    OBSERVED(Druid 33): the native engine sorts groups and joined or limited rows by all columns, rows of a table by
+    ``__time`` only, or not at all. It knows expressions that are ``__time``, such as ``CAST(__time AS BIGINT)``.
+    """
+    fields = {field.sql: field for field in scan.fields()}
+    columns = [fields.get(key.text) for key in keys]
+    if any(column is None for column in columns):
+        raise SqlNotSupported(
+            "ORDER BY of an expression is not supported in a synchronous query of a table's rows: Druid sorts them by "
+            "__time only; start an asynchronous query"
+        )
+    names = [column.stored or column.name for column in columns if column is not None]
+    if any(name != TIME_COLUMN for name in names):
+        raise SqlInvalid(
+            "Query could not be planned. A possible reason is [SQL query requires ordering a table by non-time column "
+            f"[[{', '.join(names)}]], which is not supported.]"
+        )
+
+
 def _sort(
     ordered: exp.Expression, values: Sequence[tuple[str, Sql]], translator: Translator | None, *, distinct: bool
-) -> str:
+) -> tuple[str, Sql]:
+    """Return the SQL of a key, and its value."""
     only(ordered, "this", "desc", "nulls_first")
-    key = ordered.this
+    key, is_descending = ordered.this, bool(ordered.args.get("desc"))
+    if bool(ordered.args.get("nulls_first")) == is_descending:
+        # OBSERVED(Druid 33): NULL is the smallest value in both directions.
+        words = ("DESCENDING", "FIRST") if is_descending else ("ASCENDING", "LAST")
+        raise SqlInvalid(f"{words[0]} ordering with NULLS {words[1]} is not supported!")
     index = ordinal(key, len(values), "ORDER BY")
     if index is None and isinstance(key, exp.Column) and not key.table:
         index = next((at for at, (name, _) in enumerate(values) if name == key.name), None)
@@ -85,8 +117,7 @@ def _sort(
         raise SqlNotSupported(f"ORDER BY of {value.type} is not supported")
     if index is not None:
         by = str(index + 1)
-    nulls = "FIRST" if ordered.args.get("nulls_first") else "LAST"
-    return f"{by} {'DESC' if ordered.args.get('desc') else 'ASC'} NULLS {nulls}"
+    return f"{by} {'DESC NULLS LAST' if is_descending else 'ASC NULLS FIRST'}", value
 
 
 def _whole(node: exp.Expression | None, clause: str, constants: Callable[[str], Translator]) -> int:

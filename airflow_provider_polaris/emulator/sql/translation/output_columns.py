@@ -4,16 +4,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import count
 
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.aggregates import FUNCTIONS as AGGREGATES
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import only
-from airflow_provider_polaris.emulator.sql.translation.scope import Scope
+from airflow_provider_polaris.emulator.sql.translation.scope import Field, Scope
 from airflow_provider_polaris.emulator.sql.values import java_numbers as java
-from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
-from airflow_provider_polaris.emulator.sql.values.values import Sql, quote_name
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported, sql_name
+from airflow_provider_polaris.emulator.sql.values.values import (
+    MULTI_VALUE,
+    Sql,
+    common_subtype,
+    common_type,
+    quote_name,
+)
 
 
 def expand(expressions: Sequence[exp.Expression], scope: Scope) -> list[tuple[str, exp.Expression]]:
@@ -88,6 +95,18 @@ def unique(names: Sequence[str]) -> list[str]:
             candidate = f"{name}{next(numbers.setdefault(name, count()))}"
         used[candidate] = None
     return list(used)
+
+
+def common_field(left: Field, right: Field) -> Field:
+    """Return the column of a UNION ALL, with the type to which both sides convert."""
+    kind = common_type((left.type, right.type))
+    if MULTI_VALUE in (left.type, right.type) and left.type != right.type:
+        raise SqlNotSupported(f"UNION ALL of {sql_name(left.type)} and {sql_name(right.type)} is not supported")
+    if kind is None or (kind == "timestamp" and "string" in (left.type, right.type)):
+        raise SqlInvalid(f"Type mismatch in column '{left.name}' of UNION ALL")
+    stored_column = left.stored if left.stored == right.stored else None
+    subtype, cast_from = common_subtype(left.subtype, right.subtype), left.cast_from or right.cast_from
+    return replace(left, type=kind, stored=stored_column, subtype=subtype, cast_from=cast_from)
 
 
 def finished(value: Sql, *, outermost: bool) -> Sql:

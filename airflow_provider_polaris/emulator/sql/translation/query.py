@@ -19,6 +19,7 @@ from airflow_provider_polaris.emulator.sql.functions.conditions import as_condit
 from airflow_provider_polaris.emulator.sql.translation import grouping, ordering
 from airflow_provider_polaris.emulator.sql.translation.context import check_constant
 from airflow_provider_polaris.emulator.sql.translation.output_columns import (
+    common_field,
     expand,
     finished,
     output_name,
@@ -27,7 +28,7 @@ from airflow_provider_polaris.emulator.sql.translation.output_columns import (
 )
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import describe, only, parse_one
 from airflow_provider_polaris.emulator.sql.translation.relations import Derived, Environment, Relations
-from airflow_provider_polaris.emulator.sql.translation.scope import Scope
+from airflow_provider_polaris.emulator.sql.translation.scope import Field, Scope, Source
 from airflow_provider_polaris.emulator.sql.translation.translator import Translator
 from airflow_provider_polaris.emulator.sql.values import stored_measures as stored
 from airflow_provider_polaris.emulator.sql.values.types import (
@@ -36,9 +37,13 @@ from airflow_provider_polaris.emulator.sql.values.types import (
     SqlInvalid,
     SqlNotSupported,
     TableRelation,
-    sql_name,
 )
-from airflow_provider_polaris.emulator.sql.values.values import ARRAYS, MULTI_VALUE, SCALAR, Sql, common_type
+from airflow_provider_polaris.emulator.sql.values.values import (
+    ARRAYS,
+    MULTI_VALUE,
+    SCALAR,
+    Sql,
+)
 
 _STATEMENT = re.compile(
     r"\s*(INSERT|REPLACE|DELETE|UPDATE|MERGE|CREATE|ALTER|DROP|TRUNCATE|EXPLAIN|DESCRIBE|SHOW|SET)\b", re.IGNORECASE
@@ -54,6 +59,7 @@ def translate_query(
     *,
     table: Callable[[str], TableRelation | None],
     parameters: Sequence[Mapping[str, object]] = (),
+    native: bool = False,
 ) -> Query:
     """
     Translate a query.
@@ -61,6 +67,8 @@ def translate_query(
     :param text: One SELECT, optionally with a WITH clause.
     :param table: Returns a table by exact name; None if it doesn't exist.
     :param parameters: Values of the ``?``, in order, in the form of the SQL API: ``{"type": "VARCHAR", "value": "x"}``.
+    :param native: Whether Druid's native engine runs it, as synchronous queries: it refuses to sort the rows of a table
+        by other columns than ``__time``, and most UNION ALL in subqueries. The multi-stage engine has no such limits.
     :return: DuckDB SQL and its columns. A directly selected sketch, variance or pair becomes a text that describes its
         content.
     :raises SqlNotSupported: The emulator doesn't support it; the message names the construct.
@@ -74,11 +82,11 @@ def translate_query(
     if not isinstance(node, (exp.Query, exp.Subquery)):
         raise SqlInvalid(f"a query begins with SELECT or WITH, this is {describe(node)}")
     try:
-        derived = _Queries(table, _bind(node, parameters)).query(node, {}, outermost=True)
+        derived = _Queries(table, _bind(node, parameters), native=native).query(node, {}, outermost=True)
     except RecursionError:
         raise SqlInvalid("the SQL is nested too deeply") from None
-    names = unique([name for name, _ in derived.columns])
-    types = ("timestamp" if kind == "date" else kind for _, kind in derived.columns)
+    names = unique([field.name for field in derived.fields])
+    types = ("timestamp" if field.type == "date" else field.type for field in derived.fields)
     return Query(derived.sql, tuple(Column(name, kind) for name, kind in zip(names, types, strict=True)))
 
 
@@ -91,8 +99,11 @@ def _bind(node: exp.Expression, parameters: Sequence[Mapping[str, object]]) -> d
 class _Queries:
     """Translates the SELECTs of one query."""
 
-    def __init__(self, table: Callable[[str], TableRelation | None], parameters: Mapping[str, Sql]) -> None:
+    def __init__(
+        self, table: Callable[[str], TableRelation | None], parameters: Mapping[str, Sql], *, native: bool
+    ) -> None:
         self._parameters = parameters
+        self._native = native
         self._relations = Relations(
             table,
             lambda node, environment: self.query(node, environment),
@@ -130,24 +141,32 @@ class _Queries:
         sides = [self.query(side, environment, outermost=outermost) for side in (node.this, node.expression)]
         if node.args.get("distinct"):
             raise SqlNotSupported("UNION is not supported: only UNION ALL is")
-        if len(sides[0].columns) != len(sides[1].columns):
+        if len(sides[0].fields) != len(sides[1].fields):
             raise SqlInvalid("Column count mismatch in UNION ALL")
-        columns = []
-        for (name, left), (_, right) in zip(sides[0].columns, sides[1].columns, strict=True):
-            kind = common_type((left, right))
-            if MULTI_VALUE in (left, right) and left != right:
-                raise SqlNotSupported(f"UNION ALL of {sql_name(left)} and {sql_name(right)} is not supported")
-            if kind is None or (kind == "timestamp" and "string" in (left, right)):
-                raise SqlInvalid(f"Type mismatch in column '{name}' of UNION ALL")
-            columns.append((name, kind))
+        fields = tuple(common_field(*pair) for pair in zip(sides[0].fields, sides[1].fields, strict=True))
         sql = f"({sides[0].sql}) UNION ALL ({sides[1].sql})"
         # A column's type may be wider than a branch's. ORDER BY uses the whole result, so it is applied outside.
         names = ", ".join(
-            f"c{index} AS {output_name(name, index, outermost)}" for index, (name, _) in enumerate(columns, 1)
+            f"{field.sql} AS {output_name(field.name, index, outermost)}" for index, field in enumerate(fields, 1)
         )
-        renamed = ", ".join(f"c{index}" for index in range(1, len(columns) + 1))
-        tail = ordering.tail(node, [(name, Sql("", kind)) for name, kind in columns], self._constants, None)
-        return Derived(f"SELECT {names} FROM ({sql}) AS u({renamed}){tail}", tuple(columns))
+        renamed = ", ".join(field.sql for field in fields)
+        is_whole = all(side.is_whole for side in sides) and all(field.stored for field in fields)
+        if self._native and not is_whole and (not outermost or node.args.get("order")):
+            # OBSERVED(Druid 33): the native engine runs the SELECTs one after the other, and returns their rows.
+            raise SqlNotSupported(
+                "UNION ALL in a subquery or with ORDER BY is not supported in a synchronous query, unless all sides "
+                "have the same columns of whole tables: start an asynchronous query"
+            )
+        values = [(field.name, Sql(field.sql, field.type)) for field in fields]
+        tail = ordering.tail(
+            node,
+            values,
+            self._constants,
+            None,
+            scan=Scope((Source(None, fields),)) if self._sorts(node, outermost) else None,
+        )
+        is_whole = is_whole and not _is_limited(node)
+        return Derived(f"SELECT {names} FROM ({sql}) AS u({renamed}){tail}", fields, is_whole, is_whole)
 
     def _select(self, node: exp.Expression, environment: Environment, outermost: bool) -> Derived:
         only(node, "expressions", *_FROM, *_WITH, "joins", "where", "group", "having", "distinct", *_TAIL)
@@ -171,9 +190,11 @@ class _Queries:
         items = expand(node.expressions, scope)
         translator = self._translator(scope, environment, None)
         translator.constants, translator.compared_before = constants, compared
+        elements = _grouping_elements(node)
+        translator.has_sets = grouping.has_total(elements)
         group = self._group(node, items, scope, environment)
-        read = " ".join([relation, *(key.text for key in group)])
-        check_constant(name for text, name in constants.items() if text in read)
+        in_from = " ".join([relation, *(key.text for key in group)])
+        check_constant(name for text, name in constants.items() if text in in_from)
         relation += translator.unnest(group, is_outermost=outermost)
         values = [(name, finished(translator.translate(item), outermost=outermost)) for name, item in items]
         if distinct and any(value.type == MULTI_VALUE for _, value in values):
@@ -182,8 +203,11 @@ class _Queries:
         if (condition := node.args.get("having")) is not None:
             condition = replace_aliases(condition.this, node.expressions)
             having = f" HAVING {as_condition(translator.translate_having(condition), 'HAVING')}"
-        tail = ordering.tail(node, values, self._constants, translator, distinct=distinct)
-        elements = _grouping_elements(node)
+        # Druid makes a join of a subquery in an expression.
+        is_scan = scope.is_scan and not (distinct or elements or having or _has_subquery(node))
+        sorted_scan = scope if is_scan and self._sorts(node, outermost) else None
+        tail = ordering.tail(node, values, self._constants, translator, distinct=distinct, scan=sorted_scan)
+        is_scan = is_scan and not translator.has_aggregate and not _is_limited(node)
         if (elements or having or translator.has_aggregate) and translator.ungrouped:
             raise SqlInvalid(f"Expression '{next(iter(translator.ungrouped))}' is not being grouped")
 
@@ -192,13 +216,28 @@ class _Queries:
             for index, (name, value) in enumerate(values, 1)
         )
         keys = [translator.unnested.get(value.text, value).text for value in group]
-        by = f" GROUP BY {grouping.clause(elements, keys)}" if elements else ""
+        # An aggregate makes one row of all, also if its value isn't used.
+        by = f" GROUP BY {grouping.clause(elements, keys) or '()'}" if elements or translator.has_aggregate else ""
         if grouping.has_total(elements):
             having = f"{having} AND count(*) > 0" if having else " HAVING count(*) > 0"
+        stored_columns = {field.sql: field.stored for source in scope.sources for field in source.fields}
+        fields = tuple(
+            Field(name, value.type, f"c{index}", stored_columns.get(value.text), value.subtype, value.cast_from)
+            for index, (name, value) in enumerate(values, 1)
+        )
         return Derived(
             f"SELECT {'DISTINCT ' if distinct else ''}{shown}{relation}{where}{by}{having}{tail}",
-            tuple((name, value.type) for name, value in values),
+            fields,
+            is_scan,
+            is_scan
+            and not where
+            and all(field.stored for field in fields)
+            and all(source.is_whole for source in scope.sources),
         )
+
+    def _sorts(self, node: exp.Expression, outermost: bool) -> bool:
+        """Whether the native engine sorts; it leaves out an ORDER BY in a subquery without LIMIT or OFFSET."""
+        return self._native and (_is_limited(node) or (outermost and node.find_ancestor(exp.Union) is None))
 
     def _is_distinct(self, node: exp.Expression) -> bool:
         distinct = node.args.get("distinct")
@@ -225,15 +264,25 @@ class _Queries:
     def _translator(self, scope: Scope, environment: Environment, clause: str | None) -> Translator:
         def subquery(node: exp.Expression) -> Sql:
             derived = self.query(node, environment)
-            if len(derived.columns) != 1:
-                raise SqlInvalid(f"A subquery in an expression needs one column, not {len(derived.columns)}")
-            return Sql(f"({derived.sql})", derived.columns[0][1])
+            if len(derived.fields) != 1:
+                raise SqlInvalid(f"A subquery in an expression needs one column, not {len(derived.fields)}")
+            (field,) = derived.fields
+            return Sql(f"({derived.sql})", field.type, subtype=field.subtype, cast_from=field.cast_from)
 
         return Translator(scope, clause=clause, parameters=self._parameters, subquery=subquery)
 
 
 def _part(node: exp.Expression, names: Sequence[str]) -> exp.Expression | None:
     return next((node.args[name] for name in names if node.args.get(name)), None)
+
+
+def _is_limited(node: exp.Expression) -> bool:
+    return any(node.args.get(name) is not None for name in ("limit", "offset"))
+
+
+def _has_subquery(node: exp.Expression) -> bool:
+    parts = [*node.expressions, node.args.get("where"), node.args.get("order")]
+    return any(part.find(exp.Query) for part in parts if part is not None)
 
 
 def _grouping_elements(node: exp.Expression) -> list[exp.Expression]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -32,11 +32,15 @@ class Derived:
     A translated SELECT.
 
     :param sql: DuckDB SQL without surrounding parentheses.
-    :param columns: Name and type of each output column, in order; their DuckDB names are ``c1``, ``c2``, ...
+    :param fields: The output columns, in order; their DuckDB names are ``c1``, ``c2``, ...
+    :param is_scan: Whether it returns rows of a table, neither joined nor grouped nor limited.
+    :param is_whole: Whether it is a scan of all rows, of stored columns only.
     """
 
     sql: str
-    columns: tuple[tuple[str, str], ...]
+    fields: tuple[Field, ...]
+    is_scan: bool = False
+    is_whole: bool = False
 
 
 Environment = Mapping[str, Derived]
@@ -82,7 +86,7 @@ class Relations:
             right, source = self._relation(join.this, environment)
             if source.name is not None and any(source.name == other.name for other in sources):
                 raise SqlInvalid(f"Duplicate relation name '{source.name}' in FROM clause")
-            sources.append(source)
+            sources.append(replace(source, is_scan=False))
             sql += self._join(join, right, Scope(tuple(sources)))
         return sql, Scope(tuple(sources))
 
@@ -129,17 +133,15 @@ class Relations:
         if found is None:
             raise SqlInvalid(f"Object '{node.name}' not found")
         fields = tuple(
-            Field(column.name, canonical(column.data_type), f"{name}.{quote_name(column.name)}")
+            Field(column.name, canonical(column.data_type), f"{name}.{quote_name(column.name)}", column.name)
             for column in found.columns
         )
-        return f"{found.relation_sql} AS {name}", Source(alias or node.name, fields)
+        return f"{found.relation_sql} AS {name}", Source(alias or node.name, fields, is_scan=True, is_whole=True)
 
 
 def _place(derived: Derived, name: str, alias: str | None) -> tuple[str, Source]:
-    fields = tuple(
-        Field(column, kind, f"{name}.c{index}") for index, (column, kind) in enumerate(derived.columns, start=1)
-    )
-    return f"({derived.sql}) AS {name}", Source(alias, fields)
+    fields = tuple(replace(field, sql=f"{name}.{field.sql}") for field in derived.fields)
+    return f"({derived.sql}) AS {name}", Source(alias, fields, derived.is_scan, derived.is_whole)
 
 
 def _alias(node: exp.Expression) -> str | None:

@@ -20,19 +20,32 @@ class Field:
     :param name: Its name in the SQL; case sensitive, unlike DuckDB's names.
     :param type: Canonical data type.
     :param sql: Its DuckDB SQL.
+    :param stored: Name of the table's column that it is; None if it is computed.
+    :param subtype: That of its :class:`Sql`; the same for ``cast_from``.
     """
 
     name: str
     type: str
     sql: str
+    stored: str | None = None
+    subtype: str | None = None
+    cast_from: str | None = None
 
 
 @dataclass(frozen=True)
 class Source:
-    """One relation of a FROM clause; ``name`` is its alias or the table's name, None for a bare expression."""
+    """
+    One relation of a FROM clause.
+
+    :param name: Its alias or the table's name; None for a bare expression.
+    :param is_scan: Whether its rows are those of a table, neither joined nor grouped nor limited.
+    :param is_whole: Whether they are all rows of a table.
+    """
 
     name: str | None
     fields: tuple[Field, ...]
+    is_scan: bool = False
+    is_whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,11 @@ class Scope:
     """The relations that a SELECT reads, in the order of its FROM clause."""
 
     sources: tuple[Source, ...] = ()
+
+    @property
+    def is_scan(self) -> bool:
+        """Whether a SELECT reads rows of a table, neither joined nor grouped nor limited."""
+        return bool(self.sources) and all(source.is_scan for source in self.sources)
 
     def find(self, name: str, qualifier: str | None = None) -> tuple[Field, Sql]:
         """
@@ -58,7 +76,7 @@ class Scope:
             known = ", ".join(f"'{field.name}'" for source in sources for field in source.fields)
             raise SqlInvalid(f"Column '{name}' not found in {where}; known are {known or 'none'}")
         field = found[0]
-        return field, Sql(field.sql, field.type)
+        return field, Sql(field.sql, field.type, subtype=field.subtype, cast_from=field.cast_from)
 
     def fields(self, qualifier: str | None = None) -> list[Field]:
         """Return the columns of ``*`` or ``qualifier.*``."""

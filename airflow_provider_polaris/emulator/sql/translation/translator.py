@@ -84,11 +84,11 @@ class Translator(TranslationContext):
 
     def translate_having(self, node: exp.Expression) -> Sql:
         """Translate the condition of HAVING; Druid moves one on a multi-value string to the rows that are grouped."""
-        unnested, self.unnested, self.is_having = self.unnested, {}, True
+        unnested, self.unnested, self.selects = self.unnested, {}, True
         try:
             return self.translate(node)
         finally:
-            self.unnested, self.is_having = unnested, False
+            self.unnested, self.selects = unnested, False
 
 
 def _checked(value: Sql, node: exp.Expression) -> Sql:

@@ -55,7 +55,9 @@ def unnested(
         text = f"coalesce({text}, [NULL])"
     relation, column = _names(node)
     field = Field(column, ELEMENTS[value.type], f"{name}.c1")
-    return f"(SELECT unnest({text}) AS c1) AS {name}", Source(relation, (field,))
+    # Druid joins an array of literals to the rows before it.
+    is_scan = not scope.sources or array.find(exp.Column) is not None
+    return f"(SELECT unnest({text}) AS c1) AS {name}", Source(relation, (field,), is_scan)
 
 
 def _names(node: exp.Unnest) -> tuple[str | None, str]:

@@ -51,12 +51,15 @@ class Sql:
         that Druid computes as a long in some rows, ``ESTIMATE`` for a double that is not converted to text, ``SKETCH``
         for one that is not converted at all, ``NULL`` for a text that is a literal NULL to some functions; None for all
         others.
+    :param cast_from: For a CAST, the type of the value that it converts: Druid uses this value instead in some places,
+        also if the CAST is in a subquery. OBSERVED(Druid 33).
     """
 
     text: str
     type: str
     constant: str | int | float | bool | None = None
     subtype: str | None = None
+    cast_from: str | None = None
 
 
 def string(text: str) -> Sql:
@@ -94,6 +97,24 @@ def quote_text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+_NARROWED = ("INTEGER", "DECIMAL")
+_FAILS = "/* fails in Druid */"
+
+
+def failure(message: str) -> str:
+    """
+    Build SQL that fails in rows for which Druid fails, too.
+
+    :param message: SQL of the message.
+    """
+    return f"error({message} {_FAILS})"
+
+
+def can_fail(text: str) -> bool:
+    """Whether SQL has a :func:`failure`; other errors are values that the emulator lacks."""
+    return _FAILS in text
+
+
 def quote_name(name: str) -> str:
     """
     Quote a name as a DuckDB identifier.
@@ -129,6 +150,11 @@ def common_number(values: Sequence[Sql]) -> tuple[str, str | None]:
     if kind == "null":
         return ("double", "DECIMAL") if any(value.type == "string" for value in values) else ("long", "INTEGER")
     return kind, subtype
+
+
+def common_subtype(left: str | None, right: str | None) -> str | None:
+    """Return the subtype of a column that has values of both; one that limits the use of a value counts."""
+    return left if left == right else next((one for one in (left, right) if one not in (None, *_NARROWED)), None)
 
 
 def common_type(types: Sequence[str]) -> str | None:

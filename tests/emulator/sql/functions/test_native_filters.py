@@ -197,8 +197,8 @@ def test_sum_of_case_is_a_sum_with_a_filter(query, aggregate: str, value: object
             "function 'ARRAY_AGG' is not supported of a CASE with NULL: use FILTER",
         ),
         (
-            "BIT_AND(CASE WHEN id > 3 THEN NULL ELSE id END)",
-            "function 'BIT_AND' is not supported of a CASE with NULL: use FILTER",
+            "ARRAY_AGG(CASE WHEN id > 3 THEN NULL ELSE id END)",
+            "function 'ARRAY_AGG' is not supported of a CASE with NULL: use FILTER",
         ),
     ],
 )

@@ -107,3 +107,27 @@ def test_rounded_date_is_a_date(refusal, rounded):
     """TIME_FLOOR takes a TIMESTAMP only."""
     message = refusal(f"TIME_FLOOR({rounded}, 'PT1H')", SqlInvalid)
     assert message == "Cannot apply 'TIME_FLOOR' to arguments of type 'TIME_FLOOR(<DATE>, <VARCHAR>)'"
+
+
+@pytest.mark.parametrize(
+    ("unit", "text"),
+    [
+        ("DAY", "2024-03-11"),
+        ("WEEK", "2024-03-17"),
+        ("QUARTER", "2024-06-10"),
+        ("YEAR", "2025-03-10"),
+        ("CENTURY", "2124-03-10"),
+        ("HOUR", "2024-03-10 01:00:00"),
+        ("SECOND", "2024-03-10 00:00:01"),
+    ],
+)
+def test_date_plus_days_is_a_date(evaluate, unit, text):
+    """A shorter unit makes it a timestamp. OBSERVED(Druid 33)."""
+    assert evaluate(f"CONCAT(CAST(TIMESTAMPADD({unit}, 1, DATE '2024-03-10') AS VARCHAR), s)", s="") == text
+
+
+@pytest.mark.parametrize("unit", ["'DAY'", '"DAY"', "'EPOCH'"])
+def test_unit_in_quotes_is_refused(refusal, unit):
+    """OBSERVED(Druid 33)."""
+    message = refusal(f"EXTRACT({unit} FROM __time)", SqlInvalid, __time="timestamp")
+    assert message == "EXTRACT needs a unit without quotes, such as DAY"

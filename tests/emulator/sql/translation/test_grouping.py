@@ -134,3 +134,21 @@ def test_queries_that_are_refused(emulator: PolarisEmulator, query: str, message
     with pytest.raises(ValueError, match="can't be answered: ") as raised:
         emulator.query(query)
     assert str(raised.value).split("can't be answered: ")[-1] == message
+
+
+@pytest.mark.parametrize("clause", ["GROUPING SETS ((s), ())", "ROLLUP (s)", "CUBE (s)"])
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [("ARRAY_AGG", "s"), ("ARRAY_CONCAT_AGG", "sa"), ("STRING_AGG", "s, ','"), ("LISTAGG", "s, ','")],
+)
+def test_order_of_values_in_sets_is_not_supported(refused, clause: str, function: str, arguments: str) -> None:
+    """It isn't that of time in Druid. OBSERVED(Druid 33)."""
+    sql = f"SELECT {{}} FROM t GROUP BY {clause}"
+    expected = f"not supported: function '{function}' is not supported with GROUPING SETS, ROLLUP or CUBE"
+    assert refused(sql.format(f"{function}({arguments})")) == expected
+
+
+def test_distinct_values_in_sets_are_sorted(rows_of) -> None:
+    """Their order is their own."""
+    sql = "SELECT STRING_AGG(DISTINCT s, ',') FROM t WHERE id < 3 GROUP BY ROLLUP (s)"
+    assert rows_of(sql) == [["a"], ["a,b"], ["b"]]

@@ -84,7 +84,6 @@ def run(connection) -> Callable[..., list[tuple[Any, ...]]]:
         ),
         ('SELECT DISTINCT "city" FROM "Koalas Source" ORDER BY "city" DESC', [("rome",), ("oslo",), (None,)]),
         ('SELECT "city" FROM "Koalas Source" ORDER BY "session_length" DESC LIMIT 2 OFFSET 1', [(None,), ("rome",)]),
-        ('SELECT "city" FROM "Koalas Source" ORDER BY "city" NULLS LAST, "session_length" LIMIT 1', [("oslo",)]),
         ("SELECT k.* FROM cities AS k WHERE k.country = 'no'", [("oslo", "no")]),
         (
             'SELECT COUNT(*) FROM "Koalas Source" WHERE TIME_IN_INTERVAL("__time", \'2024-06-05T00:20:00Z/PT40M\')',

@@ -198,6 +198,8 @@ def from_string(call: Call) -> Sql:
 
 def to_multi_value(call: Call) -> Sql:
     """``ARRAY_TO_MV(array)``: the elements as text."""
+    if call.collection(0).type in SCALAR - {"null", "string"}:
+        raise call.refuse("of a value that is no array")  # Druid takes it
     items, kind = lists.list_argument(call, 0)
     texts = cast(Sql("__list_item", kind), "string").text
     return Sql(items if kind == "string" else f"list_transform({items}, lambda __list_item: {texts})", MULTI_VALUE)

@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from sqlglot import exp
-
 from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregation
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.functions.collections import lists
@@ -54,7 +52,7 @@ def string_agg(call: Aggregation) -> Sql:
     value = call.value(0)
     if value.type not in ("string", "long", "double"):
         raise call.refuse(f"for {sql_name(value.type)}")
-    if isinstance(call.nodes[0].unnest(), exp.Cast) and value.type in NUMERIC:
+    if value.cast_from is not None and value.type in NUMERIC:
         # OBSERVED(Druid 33): the text has the values before the CAST.
         raise call.refuse("over a CAST to a number")
     separator = call.constant_text(1)

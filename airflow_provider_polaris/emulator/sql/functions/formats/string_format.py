@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.functions.formats.decimals import MOST_PLACES, fixed
-from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, TEMPORAL, Sql, long, quote_text, string
+from airflow_provider_polaris.emulator.sql.values.types import sql_name
+from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, SCALAR, TEMPORAL, Sql, long, quote_text, string
 
 _SPECIFIER = re.compile(r"%(?:(\d{1,4})\$)?([-#+ 0,(<]*)(\d{1,4})?(?:\.(\d{1,4}))?(.?)", re.ASCII | re.DOTALL)
 _FLAGS = {"s": "-", "d": "-0+, ", "x": "-0", "X": "-0", "f": "-0+, "}
@@ -39,6 +40,7 @@ def string_format(call: Call) -> Sql:
     if len(call) == 1:
         return string(quote_text(pattern))
     parts, position, ordinary = [], 0, 0
+    unused = dict(enumerate(call.values()[1:], 1))
     for match in _SPECIFIER.finditer(pattern):
         parts.append(quote_text(pattern[position : match.start()]))
         position = match.end()
@@ -51,6 +53,10 @@ def string_format(call: Call) -> Sql:
         if not 1 <= index < len(call):
             raise _refuse(call, pattern)
         parts.append(_value(call, index, _parse(call, pattern, match)))
+        unused.pop(index, None)
+    if any("error(" in value.text for value in unused.values()):
+        # Druid computes them, too.
+        raise call.refuse("with a value that can fail and isn't used")
     parts.append(quote_text(pattern[position:]))
     return string(f"({' || '.join(part for part in parts if part != quote_text(''))})" if pattern else "''")
 
@@ -72,7 +78,9 @@ def _parse(call: Call, pattern: str, match: re.Match[str]) -> _Format:
 
 
 def _value(call: Call, index: int, form: _Format) -> str:
-    value = call.scalar(index)
+    value = call.value(index)
+    if value.type not in SCALAR:
+        raise call.refuse(f"of {sql_name(value.type)}")
     if value.type == "boolean":
         value = long(f"CAST({value.text} AS BIGINT)")
     elif value.type in TEMPORAL:

@@ -14,7 +14,7 @@ from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, 
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.values import json_text
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
-from airflow_provider_polaris.emulator.sql.values.values import TEMPORAL, Sql, long, quote_text, string
+from airflow_provider_polaris.emulator.sql.values.values import TEMPORAL, Sql, failure, long, quote_text, string
 
 _FIRST_SIZE = 16
 """Number of buckets of an empty ``java.util.HashMap``; it doubles when three quarters are used."""
@@ -42,7 +42,7 @@ def parse_json(*, lenient: bool) -> Rewrite:
             raise call.invalid()
         text = value.text
         valid = f"json_valid({text}) AND {json_text.is_strict(text)}"
-        bad = "NULL" if lenient else f"error('Function[parse_json] bad string input [' || {text} || ']')"
+        bad = "NULL" if lenient else failure(f"'Function[parse_json] bad string input [' || {text} || ']'")
         return Sql(
             f"CASE WHEN {text} IS NULL THEN NULL "
             f"WHEN NOT coalesce({valid}, FALSE) THEN CASE WHEN regexp_full_match({text}, {_PREFIX}) "

@@ -59,8 +59,9 @@ def _parse(call: Call, index: int) -> Path:
     position = 1
     while position < len(written):
         match = _STEP.match(written, position)
-        if match is None and ((written[position] == "[" and call.name == "JSON_KEYS") or "]" in written[position:]):
-            # OBSERVED(Druid 33): JSON_KEYS takes an open bracket, JSON_VALUE doesn't.
+        is_open = written[position] == "[" and (call.name == "JSON_KEYS" or position == len(written) - 1)
+        if match is None and (is_open or "]" in written[position:]):
+            # OBSERVED(Druid 33): an open bracket is ignored at the end, by JSON_KEYS everywhere.
             raise call.refuse(f"with the path {written!r}")
         if match is None:
             reason = "unterminated '['" if written[position] == "[" else "path parts must be separated with '.'"

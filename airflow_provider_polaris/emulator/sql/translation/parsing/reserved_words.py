@@ -62,8 +62,9 @@ def check_names(node: exp.Expression) -> None:
         word = str(found.this).upper()
         if found.args.get("quoted") or word not in RESERVED or _is_unit(found):
             continue
-        is_column = isinstance(found.parent, exp.Column)
-        if is_column and (word in _FUNCTIONS or isinstance(found.parent.parent, exp.Is)):
+        column = found.parent
+        is_column = isinstance(column, exp.Column)
+        if isinstance(column, exp.Column) and (word in _FUNCTIONS or isinstance(column.parent, exp.Is)):
             continue
         if is_column and word in ("LOCALTIME", "LOCALTIMESTAMP"):
             raise SqlNotSupported(f"{word} is not supported")

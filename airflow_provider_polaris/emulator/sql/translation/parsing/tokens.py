@@ -29,7 +29,7 @@ _NEXT_CLAUSE = frozenset(
 )
 #: What sqlglot takes without anything behind it.
 _INCOMPLETE = frozenset({TokenType.COMMA, TokenType.GROUP_BY, TokenType.ORDER_BY})
-_CHARSET = re.compile(r"_\w+|[eE]", re.ASCII)
+_CHARSET = re.compile(r"_\w+|[eExX]", re.ASCII)
 
 
 def check_tokens(tokens: Sequence[Any], sql: str) -> None:
@@ -49,9 +49,11 @@ def check_tokens(tokens: Sequence[Any], sql: str) -> None:
             raise SqlNotSupported("escape syntax in braces, such as {fn ...}, is not supported")
         if text == "!":
             raise SqlInvalid("'!' is no operator of Druid SQL: write NOT")
-    for limit, number, comma in zip(tokens, tokens[1:], tokens[2:], strict=False):
-        if limit.token_type == TokenType.LIMIT and comma.token_type == TokenType.COMMA:
-            raise SqlInvalid(f"LIMIT takes one number: write LIMIT count OFFSET {number.text}")
+    for word, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if word.text.upper() == "EXTRACT" and token.token_type == TokenType.L_PAREN and after.token_type in _QUOTED:
+            raise SqlInvalid("EXTRACT needs a unit without quotes, such as DAY")
+        if word.token_type == TokenType.LIMIT and after.token_type == TokenType.COMMA:
+            raise SqlInvalid(f"LIMIT takes one number: write LIMIT count OFFSET {token.text}")
     if tokens and tokens[-1].token_type in _INCOMPLETE:
         raise _nothing_after(tokens[-1])
     for token, after in pairwise(tokens):

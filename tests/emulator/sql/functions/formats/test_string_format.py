@@ -12,6 +12,11 @@ from airflow_provider_polaris.emulator.sql import SqlInvalid, SqlNotSupported
 
 NULL = ("string", None)
 NO_NUMBER = ("long", None)
+NOPE = "invalid: Column 'nope' not found in any table; known are '__time', 'id', 's', 'n', 'd', 'mv', 'sa', 'la', 'da'"
+REPLACED = "not supported: function 'REPLACE' is not supported with NULL as text to find or as replacement"
+UNUSED = "not supported: function 'STRING_FORMAT' is not supported with a value that can fail and isn't used"
+COUNT = "invalid: Invalid number of arguments to function 'UPPER': expected 1, got 2"
+UNIT = "not supported: function 'DATE_TRUNC' is not supported with the unit 'weeks'"
 
 
 @pytest.mark.parametrize(
@@ -115,3 +120,29 @@ def test_format_is_a_literal_text(refusal):
     assert refusal("STRING_FORMAT(s, s)", SqlNotSupported, s="string") == (
         "function 'STRING_FORMAT' is not supported unless argument 1 is a string literal"
     )
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("STRING_FORMAT('x', nope)", NOPE),
+        ("STRING_FORMAT('x', UPPER(s, s))", COUNT),
+        ("STRING_FORMAT('%s', s, DATE_TRUNC('weeks', __time))", UNIT),
+        ("STRING_FORMAT('x', REPLACE(s, 'a', NULL))", REPLACED),
+        ("STRING_FORMAT('x', DIV(n, 0))", UNUSED),
+        ("STRING_FORMAT('%2$s', DIV(n, 0), s)", UNUSED),
+        ("STRING_FORMAT('x', REPLACE(s, 'a', s))", UNUSED),
+        ("STRING_FORMAT('x', SUBSTRING(s, 0))", UNUSED),
+        ("STRING_FORMAT('x', PARSE_JSON(s))", UNUSED),
+    ],
+)
+def test_value_that_the_format_does_not_use_is_checked(refused, expression: str, message: str) -> None:
+    """Druid computes it. OBSERVED(Druid 33)."""
+    assert refused(expression) == message
+
+
+def test_aggregate_that_the_format_does_not_use_makes_one_row(rows_of) -> None:
+    """The SELECT is one of all rows. OBSERVED(Druid 33)."""
+    assert rows_of("SELECT STRING_FORMAT('x', COUNT(*)) FROM t") == [["x"]]
+    assert rows_of("SELECT STRING_FORMAT('x', COUNT(*)) FROM t WHERE id > 100") == [["x"]]
+    assert rows_of("SELECT STRING_FORMAT('x', COUNT(*)) FROM t WHERE id < 3 GROUP BY s") == [["x"], ["x"]]

@@ -91,3 +91,18 @@ def test_theta_sketch_takes_no_float(refusal, function):
     assert message == "Illegal type received while theta sketch merging [class java.lang.Float]"
     message = refusal(f"{function}(f * 2)", SqlNotSupported, f="float")
     assert message == f"function '{function}' is not supported of a FLOAT"
+
+
+@pytest.mark.parametrize(
+    ("expression", "count"),
+    [
+        *((f"APPROX_COUNT_DISTINCT{name}(x)", 1) for name in ("", "_BUILTIN", "_DS_HLL", "_DS_THETA")),
+        ("HLL_SKETCH_ESTIMATE(DS_HLL(x), TRUE)", 2.0),
+        ("THETA_SKETCH_ESTIMATE(DS_THETA(x))", 2.0),
+        ("COUNT(DISTINCT x)", 2),
+    ],
+)
+def test_approximate_count_of_times_counts_seconds(rows_of, expression, count):
+    """A sketch of times has their milliseconds, and so has COUNT. OBSERVED(Druid 33)."""
+    times = "SELECT MILLIS_TO_TIMESTAMP(id + 6) AS x FROM t WHERE id < 3"
+    assert rows_of(f"SELECT {expression} FROM ({times})") == [[count]]

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Druid takes and the emulator lacks is named, and is not called invalid; every line is OBSERVED(Druid 33)."""
+
+from __future__ import annotations
+
+import pytest
+
+BRACKET = "function '{0}' is not supported with the path '$['"
+LITERAL = "function '{0}' is not supported with a literal in front of other values"
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("JSON_VALUE(PARSE_JSON('{}'), '$[')", BRACKET.format("JSON_VALUE")),
+        ("JSON_QUERY(PARSE_JSON('{}'), '$[')", BRACKET.format("JSON_QUERY")),
+        ("ARRAY_TO_MV(d)", "function 'ARRAY_TO_MV' is not supported of a value that is no array"),
+        ("MIN(n > 1)", "function 'MIN' is not supported for type BOOLEAN"),
+        ("MAX(TRUE)", "function 'MAX' is not supported for type BOOLEAN"),
+        ("BTRIM(s, NULL)", "function 'BTRIM' is not supported with the literal NULL as characters"),
+        ("TRIM(BOTH NULL FROM s)", "function 'TRIM' is not supported with the literal NULL as characters"),
+        # The planner computes ASIN(64), and refuses NaN.
+        ("ASIN(COALESCE(64, n))", LITERAL.format("COALESCE")),
+        ("ASIN(NVL(64, n))", LITERAL.format("NVL")),
+    ],
+)
+def test_what_the_emulator_lacks_is_named(refused, expression: str, message: str) -> None:
+    """A user's test that fails for it says so."""
+    assert refused(expression) == f"not supported: {message}"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["TRIM(BOTH {0} FROM 'xyx')", "BTRIM('xyx', {0})", "LTRIM('xyx', {0})", "TRIM(TRAILING {0} FROM 'xyx')"],
+)
+def test_characters_that_are_null_remove_nothing(rows_of, expression: str) -> None:
+    """NULL in a row, as in the fourth."""
+    assert rows_of(f"SELECT {expression.format('s')} FROM t WHERE id = 4") == [["xyx"]]
