@@ -46,6 +46,7 @@ def check_tokens(tokens: Sequence[Any], sql: str) -> None:
     for word, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
         if word.text.upper() == "EXTRACT" and token.token_type == TokenType.L_PAREN and after.token_type in _QUOTED:
             raise SqlInvalid("EXTRACT needs a unit without quotes, such as DAY")
+    _check_trim(tokens)
     for token, after in pairwise(tokens):
         if "/*+" in sql[token.end + 1 : after.start] or after.token_type == TokenType.HINT:
             raise SqlNotSupported("hints are not supported")
@@ -63,6 +64,18 @@ def check_tokens(tokens: Sequence[Any], sql: str) -> None:
             raise SqlNotSupported("ALL in a list of arguments is not supported")
         if after.token_type == TokenType.STRING and _is_charset(token, after):
             raise SqlNotSupported(f"a character set before a string literal, {token.text!r}, is not supported")
+
+
+def _check_trim(tokens: Sequence[Any]) -> None:
+    """Refuse a comma between the arguments of TRIM, which sqlglot takes for FROM."""
+    depths: list[bool] = []
+    for before, token in pairwise(tokens):
+        if token.token_type == TokenType.L_PAREN:
+            depths.append(before.text.upper() == "TRIM")
+        elif token.token_type == TokenType.R_PAREN and depths:
+            depths.pop()
+        elif token.token_type == TokenType.COMMA and depths and depths[-1]:
+            raise SqlInvalid("TRIM takes no comma: write TRIM(BOTH characters FROM text), or BTRIM(text, characters)")
 
 
 def check_parentheses(tokens: Sequence[Any]) -> None:
