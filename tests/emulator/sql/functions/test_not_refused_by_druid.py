@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.emulator.sql.releases import SQLGLOT_30
+
 BRACKET = "function '{0}' is not supported with the path '$['"
 LITERAL = "function '{0}' is not supported with a literal in front of other values"
 
@@ -17,6 +19,13 @@ LITERAL = "function '{0}' is not supported with a literal in front of other valu
         ("ARRAY_TO_MV(d)", "function 'ARRAY_TO_MV' is not supported of a value that is no array"),
         ("MV_FILTER_ONLY(d, ARRAY['a'])", "function 'MV_FILTER_ONLY' is not supported of a value that is no text"),
         ("LPAD(s, 3, NULL)", "function 'LPAD' is not supported with the literal NULL as characters"),
+        ("COUNT(s, n)", "function 'COUNT' is not supported with several values"),
+        pytest.param(
+            "(s LIKE 'a' ESCAPE NULL)",
+            "function 'LIKE' is not supported with ESCAPE NULL",
+            marks=SQLGLOT_30,
+        ),
+        ("LISTAGG(s, 7)", "function 'LISTAGG' is not supported unless argument 2 is a string literal"),
         ("MIN(n > 1)", "function 'MIN' is not supported for type BOOLEAN"),
         ("MAX(TRUE)", "function 'MAX' is not supported for type BOOLEAN"),
         ("BTRIM(s, NULL)", "function 'BTRIM' is not supported with the literal NULL as characters"),
