@@ -204,11 +204,13 @@ class Call:
         """
         Translate the operands of a comparison to their common type.
 
-        OBSERVED(Druid 33): beside a number or a time, a text is parsed.
+        OBSERVED(Druid 33): beside a number, a time or a date, a text is parsed; as a date, it has no hours.
         """
         values = [self.value(index) for index in indexes]
         types = {value.type for value in values} - {"null"}
-        if types - {"string"} and types <= NUMERIC | {"string"}:
+        if types == {"date", "string"}:
+            kind = "date"
+        elif types - {"string"} and types <= NUMERIC | {"string"}:
             kind = "long" if types <= {"long", "string"} else "double"
         else:
             found = common_type(sorted(types))

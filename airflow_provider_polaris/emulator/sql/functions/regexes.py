@@ -36,6 +36,8 @@ def like(call: Call) -> Sql:
         return boolean("CAST(NULL AS BOOLEAN)")
     if call.value(1).type != "string":
         raise call.refuse("with a pattern that is no text")
+    if len(call) > 2 and call.value(2).type == "null":
+        raise call.refuse("with ESCAPE NULL")
     escape = call.constant_text(2) if len(call) > 2 else None
     if escape is not None and len(escape) != 1:
         raise SqlInvalid("Function 'LIKE' needs one character after ESCAPE")

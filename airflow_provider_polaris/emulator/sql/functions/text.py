@@ -147,16 +147,6 @@ def repeat(call: Call) -> Sql:
     return string(f"CASE WHEN {is_some} THEN repeat({text}, {some}) ELSE nullif({text}, {text}) END")
 
 
-def lpad(call: Call) -> Sql:
-    """``LPAD(text, length[, characters])``; blanks by default."""
-    return _pad(call, "lpad")
-
-
-def rpad(call: Call) -> Sql:
-    """``RPAD(text, length[, characters])``."""
-    return _pad(call, "rpad")
-
-
 def strpos(call: Call) -> Sql:
     """``STRPOS(text, find)``: counts UTF-16 units from 1; 0 if it isn't found."""
     return long(java.find(call.characters(0), call.characters(1)))
@@ -222,12 +212,14 @@ def _trim(call: Call, function: str) -> Sql:
     return string(f"{function}({text(0)}, {characters})")
 
 
-def _pad(call: Call, function: str) -> Sql:
+def pad(call: Call) -> Sql:
     """
-    Build LPAD or RPAD.
+    ``LPAD(text, length[, characters])`` or RPAD; blanks by default.
 
     OBSERVED(Druid 33): a length of 0 gives NULL; with nothing to pad with, the text is only shortened.
     """
+    if len(call) > 2 and call.value(2).type == "null":
+        raise call.refuse("with the literal NULL as characters")
     text, width = java.in_units(call.characters(0), call.name), call.integer(1)
     message = f"function '{call.name}' is not supported with a length below 0 or of more than {_WIDEST}"
     constant = call.value(1).constant
@@ -238,13 +230,13 @@ def _pad(call: Call, function: str) -> Sql:
     if not isinstance(constant, int):
         width = f"CASE WHEN {width} NOT BETWEEN 0 AND {_WIDEST} THEN {failure(quote_text(message))} ELSE {width} END"
     characters = java.in_units(call.characters(2), call.name) if len(call) > 2 else "' '"
-    padded = f"{function}({text}, CAST({width} AS INTEGER), {characters})"
+    padded = f"{call.name.lower()}({text}, CAST({width} AS INTEGER), {characters})"
     if len(call) > 2 and not call.value(2).constant:
         # The padding is replaced where it is empty, because DuckDB fails for it even in a branch that isn't taken.
         some = f"coalesce(nullif({characters}, ''), ' ')"
         padded = (
             f"CASE WHEN {characters} = '' THEN left({text}, {width}) WHEN {characters} IS NOT NULL "
-            f"THEN {function}({text}, CAST({width} AS INTEGER), {some}) END"
+            f"THEN {call.name.lower()}({text}, CAST({width} AS INTEGER), {some}) END"
         )
     every = [call.characters(index) for index in range(len(call)) if index != 1]
     is_some = f"{width} > 0" if len(call) == 2 else f"{width} > 0 AND {characters} IS NOT NULL"
@@ -266,8 +258,7 @@ FUNCTIONS: Table = {
     "REPLACE": (replace, 3, 3),
     "REVERSE": (reverse, 1, 1),
     "REPEAT": (repeat, 2, 2),
-    "LPAD": (lpad, 2, 3),
-    "RPAD": (rpad, 2, 3),
+    **dict.fromkeys(("LPAD", "RPAD"), (pad, 2, 3)),
     "STRPOS": (strpos, 2, 2),
     "POSITION": (position, 2, 3),
     "CONTAINS_STRING": (contains_string, 2, 2),

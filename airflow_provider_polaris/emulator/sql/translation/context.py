@@ -100,6 +100,8 @@ class TranslationContext(ABC):
         is_star = len(nodes) == 1 and isinstance(nodes[0], exp.Star)
         if is_star and (name != "COUNT" or is_distinct):
             raise SqlInvalid(f"'*' is not an argument of '{name}'")
+        if name == "COUNT" and len(nodes) > 1:
+            raise SqlNotSupported("function 'COUNT' is not supported with several values", name)
         check_count(name, nodes, least, most)
         if not self.scope.sources and (name in collecting.FUNCTIONS or name == "ANY_VALUE"):
             # OBSERVED(Druid 33): other aggregates of constants are computed, most of these can't be planned.

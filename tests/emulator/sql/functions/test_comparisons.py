@@ -87,3 +87,19 @@ def test_text_of_a_float_in_an_aggregate_is_refused(refusal: Callable[..., str],
     """Druid leaves the CAST out."""
     message = refusal(arguments, SqlNotSupported, f="float", __time="timestamp")
     assert message == f"function '{arguments.partition('(')[0]}' is not supported with a CAST of a FLOAT to VARCHAR"
+
+
+@pytest.mark.parametrize(
+    ("condition", "value"),
+    [
+        ("DATE '2024-03-10' = x", True),
+        ("DATE '2024-03-10' BETWEEN x AND x", True),
+        ("x > DATE '2024-03-10'", False),
+        ("CAST(x AS DATE) = '2024-03-10T07:00:00Z'", True),
+        ("NULLIF(DATE '2024-03-10', x) IS NULL", True),
+        ("TIMESTAMP '2024-03-10 00:00:00' < x", True),
+    ],
+)
+def test_text_beside_a_date_is_a_date(evaluate, condition, value):
+    """Its hours don't count; beside a timestamp they do. OBSERVED(Druid 33)."""
+    assert evaluate(condition, x="2024-03-10T06:30:00Z") is value

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.emulator.sql.releases import SQLGLOT_30
+
 BRACKET = "function '{0}' is not supported with the path '$['"
 LITERAL = "function '{0}' is not supported with a literal in front of other values"
 
@@ -15,6 +17,15 @@ LITERAL = "function '{0}' is not supported with a literal in front of other valu
         ("JSON_VALUE(PARSE_JSON('{}'), '$[')", BRACKET.format("JSON_VALUE")),
         ("JSON_QUERY(PARSE_JSON('{}'), '$[')", BRACKET.format("JSON_QUERY")),
         ("ARRAY_TO_MV(d)", "function 'ARRAY_TO_MV' is not supported of a value that is no array"),
+        ("MV_FILTER_ONLY(d, ARRAY['a'])", "function 'MV_FILTER_ONLY' is not supported of a value that is no text"),
+        ("LPAD(s, 3, NULL)", "function 'LPAD' is not supported with the literal NULL as characters"),
+        ("COUNT(s, n)", "function 'COUNT' is not supported with several values"),
+        pytest.param(
+            "(s LIKE 'a' ESCAPE NULL)",
+            "function 'LIKE' is not supported with ESCAPE NULL",
+            marks=SQLGLOT_30,
+        ),
+        ("LISTAGG(s, 7)", "function 'LISTAGG' is not supported unless argument 2 is a string literal"),
         ("MIN(n > 1)", "function 'MIN' is not supported for type BOOLEAN"),
         ("MAX(TRUE)", "function 'MAX' is not supported for type BOOLEAN"),
         ("BTRIM(s, NULL)", "function 'BTRIM' is not supported with the literal NULL as characters"),
@@ -36,3 +47,15 @@ def test_what_the_emulator_lacks_is_named(refused, expression: str, message: str
 def test_characters_that_are_null_remove_nothing(rows_of, expression: str) -> None:
     """NULL in a row, as in the fourth."""
     assert rows_of(f"SELECT {expression.format('s')} FROM t WHERE id = 4") == [["xyx"]]
+
+
+@pytest.mark.parametrize("expression", ["TRIM('a', s)", "TRIM(BOTH 'a', s)", "TRIM(CONCAT(s, 'a'), s)"])
+def test_comma_in_trim_is_refused(refused, expression: str) -> None:
+    """It isn't in Druid's grammar."""
+    message = "TRIM takes no comma: write TRIM(BOTH characters FROM text), or BTRIM(text, characters)"
+    assert refused(expression) == f"invalid: {message}"
+
+
+def test_comma_inside_an_argument_of_trim_is_allowed(over_rows) -> None:
+    """It belongs to another function."""
+    assert over_rows("TRIM(CONCAT(s, 'a'))")[:2] == ["aa", "ba"]

@@ -55,7 +55,7 @@ def string_agg(call: Aggregation) -> Sql:
     if value.cast_from is not None and value.type in NUMERIC:
         # OBSERVED(Druid 33): the text has the values before the CAST.
         raise call.refuse("over a CAST to a number")
-    separator = call.constant_text(1)
+    separator = call.separator(1)
     if {"'", "\\"} & set(separator):
         # OBSERVED(Druid 33): the separator becomes a part of an expression as it is, which fails or changes it.
         raise call.refuse(f"with the separator {separator!r}")

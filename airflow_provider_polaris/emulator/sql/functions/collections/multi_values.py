@@ -14,7 +14,7 @@ from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
 from airflow_provider_polaris.emulator.sql.functions.collections import arrays, lists
 from airflow_provider_polaris.emulator.sql.functions.collections.splitting import split
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
-from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, Sql, boolean, quote_text
+from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, SCALAR, Sql, boolean, quote_text
 
 
 def multi_value(_element: str, text: str) -> Sql:
@@ -76,6 +76,8 @@ def filter_none(call: Call) -> Sql:
 def _filtered(call: Call, condition: str) -> Sql:
     if not isinstance(call.nodes[1], exp.Array):
         raise call.invalid()
+    if call.collection(0).type in SCALAR - {"string", "null"}:
+        raise call.refuse("of a value that is no text")  # Druid takes it
     items, _ = lists.list_argument(call, 0)
     wanted = lists.build([_literal(value) for value in _literals(call)], "string")
     kept = f"list_filter({items}, lambda __value: {condition.format(lists.has(wanted, '__value'))})"

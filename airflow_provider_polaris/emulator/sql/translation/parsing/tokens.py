@@ -56,6 +56,7 @@ def check_tokens(tokens: Sequence[Any], sql: str) -> None:
             raise SqlInvalid(f"LIMIT takes one number: write LIMIT count OFFSET {token.text}")
     if tokens and tokens[-1].token_type in _INCOMPLETE:
         raise _nothing_after(tokens[-1])
+    _check_trim(tokens)
     for token, after in pairwise(tokens):
         if token.token_type in _INCOMPLETE and after.token_type in _NEXT_CLAUSE:
             raise _nothing_after(token)
@@ -75,6 +76,18 @@ def check_tokens(tokens: Sequence[Any], sql: str) -> None:
             raise SqlNotSupported("LIMIT ALL is not supported")
         if after.token_type == TokenType.STRING and _is_charset(token, after):
             raise SqlNotSupported(f"a character set before a string literal, {token.text!r}, is not supported")
+
+
+def _check_trim(tokens: Sequence[Any]) -> None:
+    """Refuse a comma between the arguments of TRIM, which sqlglot takes for FROM."""
+    depths: list[bool] = []
+    for before, token in pairwise(tokens):
+        if token.token_type == TokenType.L_PAREN:
+            depths.append(before.text.upper() == "TRIM")
+        elif token.token_type == TokenType.R_PAREN and depths:
+            depths.pop()
+        elif token.token_type == TokenType.COMMA and depths and depths[-1]:
+            raise SqlInvalid("TRIM takes no comma: write TRIM(BOTH characters FROM text), or BTRIM(text, characters)")
 
 
 def check_parentheses(tokens: Sequence[Any]) -> None:
