@@ -13,10 +13,11 @@ import pytest
 
 import airflow_provider_polaris
 from airflow_provider_polaris.client import PolarisClient
+from airflow_provider_polaris.client.druid.client import DruidClient
 from airflow_provider_polaris.client.service import Capabilities, IngestionService
 from tests.client.conftest import MakeClient
 
-CLIENTS = [PolarisClient]
+CLIENTS = [PolarisClient, DruidClient]
 MEMBERS = sorted(
     name for name in vars(IngestionService) if not name.startswith("_") or name in ("__enter__", "__exit__")
 )
