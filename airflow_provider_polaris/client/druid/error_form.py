@@ -25,6 +25,7 @@ def is_druid_error(status: int, headers: Mapping[str, str], body: bytes) -> bool
       druid.apache.org/docs/latest/api-reference/sql-api); with ``taskId`` and ``state`` one level down in ``error``
     - older queries: ``error`` and ``errorMessage``
     - ``error`` alone (OBSERVED(Druid 27): a task that exists)
+    - 405: an empty body (OBSERVED(Druid 33): the paths of an extension that is not loaded)
     - 401 and 403: the object of the web server, or ``Access-Check-Result`` (GUESS from Druid's source,
       ForbiddenExceptionMapper: no secured cluster was observed)
 
@@ -32,6 +33,8 @@ def is_druid_error(status: int, headers: Mapping[str, str], body: bytes) -> bool
     :param headers: Response headers.
     :param body: The whole body.
     """
+    if status == 405 and not body.strip():
+        return True
     data = _object(body)
     if data is None:
         return False

@@ -92,7 +92,7 @@ class Submission(DruidCalls):
             try:
                 answer = self._post(query, work)
             except PolarisAmbiguousSubmitError as error:
-                doubt, since = error, since or error.since or ""
+                doubt, since = _cause(error), since or error.since or ""
             except PolarisError as error:
                 if doubt is None and not _may_hide_task(error):
                     raise
@@ -220,6 +220,11 @@ class Submission(DruidCalls):
                 path=endpoints.path_of(endpoints.SUBMIT_TASK),
             )
         raise _conflict(key)
+
+
+def _cause(error: PolarisAmbiguousSubmitError) -> PolarisError:
+    """Return what went wrong, without the sentence that nothing is known."""
+    return error.__cause__ if isinstance(error.__cause__, PolarisError) else error
 
 
 def _may_hide_task(error: PolarisError) -> bool:

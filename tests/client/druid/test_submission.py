@@ -72,7 +72,7 @@ def test_three_lost_answers_are_an_unknown_outcome_and_the_next_call_sends_the_s
     with pytest.raises(PolarisAmbiguousSubmitError) as caught:
         client.create_job(batch())
     assert str(caught.value).endswith(
-        " It is unknown whether Druid accepted task 'query-airflow-m1-1'; it may appear. Druid accepts that id only "
+        ". It is unknown whether Druid accepted task 'query-airflow-m1-1'; it may appear. Druid accepts that id only "
         "once, so the same job may be submitted again."
     )
     assert time.delays == [2.0, 4.0]
