@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from airflow_provider_polaris.client.druid.error_form import is_answer_for_task
+from airflow_provider_polaris.client.druid.error_form import is_final_error
 from airflow_provider_polaris.client.http.calls import Calls
 from airflow_provider_polaris.client.http.endpoint import Endpoint
 from airflow_provider_polaris.client.http.json_body import Unreadable, kind_of, read_json
@@ -27,7 +27,7 @@ class DruidCalls(Calls):
         """
         request = replace(
             self._transport.request(endpoint, name=name, body=body, fresh_connection=False),
-            error_form=is_answer_for_task,
+            error_form=is_final_error,
         )
         outcome = self._transport.exchange(request)
         if isinstance(outcome, Answer) and outcome.status == 404:

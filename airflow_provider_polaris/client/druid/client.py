@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.client.druid import endpoints
 from airflow_provider_polaris.client.druid.auth import DruidCredentials
+from airflow_provider_polaris.client.druid.deletions import DATA_TYPES, DeletionJobs
 from airflow_provider_polaris.client.druid.error_advice import advise
 from airflow_provider_polaris.client.druid.error_form import is_druid_error
 from airflow_provider_polaris.client.druid.queries import QueriesApi
@@ -48,8 +49,6 @@ DRUID_CAPABILITIES: Final = Capabilities(
 
 #: Seconds before the task slots are counted again.
 _SLOT_SECONDS: Final = 5.0
-
-_NO_TASK: Final = frozenset({"delete_data", "restore_data", "drop_table"})
 
 
 class DruidClient(TasksApi):
@@ -88,7 +87,8 @@ class DruidClient(TasksApi):
         super().__init__(self._broker if settings.coordinator_url is None else connect(settings.coordinator))
         self.settings = settings
         self._queries = QueriesApi(self._broker)
-        self._tables = TablesApi(self._transport, self._queries)
+        self._tables = TablesApi(self._transport, self._queries, sleep)
+        self._deletions = DeletionJobs(self._tables, self)
         self._submission = Submission(self._broker, self, sleep)
         self._clock = clock
         self._sleep = sleep
@@ -121,7 +121,7 @@ class DruidClient(TasksApi):
 
     def create_job(self, spec: Mapping[str, Any], *, repeat_throttled: bool = True) -> dict[str, Any]:
         """
-        Submit a job, once its task slots are free.
+        Submit a job, once its task slots are free. A deletion or a restore takes effect before this method returns.
 
         :param spec: The job spec as a JSON object, with its marker, if any, in its ``context``.
         :param repeat_throttled: Wait for free task slots within the retry budget, and retry after a 429. If False, the
@@ -129,12 +129,13 @@ class DruidClient(TasksApi):
         :return: Description of the job, including ``id``.
         :raises PolarisAmbiguousSubmitError: It is unknown whether the task exists. Submit the same job again.
         :raises PolarisThrottledError: Too few task slots are free; nothing was submitted.
+        :raises PolarisGuardError: A deletion covers only a part of a segment, or the cluster's version can't do it.
         :raises PolarisSpecError: Druid has no equivalent of the job; nothing was submitted.
         """
         if not isinstance(spec, Mapping):
             raise PolarisSpecError(f"a job spec is an object, not {spec!r}.")
-        if spec.get("type") in _NO_TASK:
-            raise PolarisSpecError(f"a job of type {spec['type']!r} is not supported on Druid yet.")
+        if spec.get("type") in DATA_TYPES:
+            return self._deletions.run(spec)
         work = task_request(spec, self._target(spec) if needs_target(spec) else None)
         started = self._clock()
         while True:
@@ -231,7 +232,7 @@ class DruidClient(TasksApi):
         """Return what is known about the target; None if the coordinator has no such table."""
         target = spec.get("target")
         name = target.get("tableName") if isinstance(target, Mapping) else None
-        if not isinstance(name, str) or name not in self._tables.names():
+        if not isinstance(name, str) or not self._tables.has(name):
             return None
         return TargetTable(partitioning(self._tables.newest_segment(name)), self._tables.columns(name))
 
@@ -246,7 +247,7 @@ class DruidClient(TasksApi):
         name = missing_object(text)
         if error.status != 400 or (name is None and not is_missing_column(text)):
             return error
-        if name is not None and name not in self._tables.names():
+        if name is not None and not self._tables.has(name):
             return error
         if name is None and not error.path.endswith("/sql/task"):
             return error

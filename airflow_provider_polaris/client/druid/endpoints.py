@@ -70,6 +70,15 @@ WORKER_CAPACITY: Final = Endpoint("GET", "/druid/indexer/v1/totalWorkerCapacity"
 
 # Coordinator.
 LIST_TABLES: Final = Endpoint("GET", "/druid/coordinator/v1/metadata/datasources", _READ, answer_bytes=LIST_BYTES)
+# Reads only, so it is idempotent.
+USED_SEGMENTS: Final = Endpoint(
+    "POST",
+    "/druid/coordinator/v1/metadata/datasources/{name}/segments",
+    _READ,
+    noun="table",
+    answer_bytes=LIST_BYTES,
+)
+MARK_ALL_UNUSED: Final = Endpoint("DELETE", "/druid/coordinator/v1/datasources/{name}", _WRITE, noun="table")
 RULES: Final = Endpoint("GET", "/druid/coordinator/v1/rules/{name}", _READ, noun="table", answer_bytes=OBJECT_BYTES)
 UNUSED_SEGMENTS: Final = Endpoint(
     "GET",

@@ -48,11 +48,11 @@ def is_druid_error(status: int, headers: Mapping[str, str], body: bytes) -> bool
     return _has_text(data, "errorMessage") or (data.keys() == {"error"} and _has_text(data, "error"))
 
 
-def is_answer_for_task(status: int, headers: Mapping[str, str], body: bytes) -> bool:
+def is_final_error(status: int, headers: Mapping[str, str], body: bytes) -> bool:
     """
-    Return whether an error is final for a request about one task: as :func:`is_druid_error`, and every 404.
+    Return whether an error is final for a request whose 404 is expected: as :func:`is_druid_error`, and every 404.
 
-    Such a 404 is not repeated, because a report is often missing. It proves nothing: the caller asks for the status.
+    Such a 404 is not repeated, because a report is often missing. It proves nothing: the caller asks another endpoint.
     """
     return status == 404 or is_druid_error(status, headers, body)
 

@@ -8,11 +8,13 @@ OBSERVED(Druid 33).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 from airflow_provider_polaris.client.druid import endpoints
-from airflow_provider_polaris.client.druid.calls import DruidCalls
+from airflow_provider_polaris.client.druid.calls import DruidCalls, array_body
+from airflow_provider_polaris.client.druid.error_form import is_final_error
 from airflow_provider_polaris.client.druid.queries import QueriesApi
 from airflow_provider_polaris.client.druid.translation import tables
 from airflow_provider_polaris.client.http.endpoint import Endpoint
@@ -20,8 +22,15 @@ from airflow_provider_polaris.client.http.json_body import Unreadable, read_json
 from airflow_provider_polaris.client.http.request import json_body
 from airflow_provider_polaris.client.http.retry import Answer
 from airflow_provider_polaris.client.http.transport import Transport
-from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisNotFoundError
+from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisNotFoundError, PolarisServerError
 from airflow_provider_polaris.jobs.time.interval import Interval
+
+#: Segments that one request marks.
+_MOST_MARKED: Final = 1000
+
+#: Seconds before segments are marked again. A coordinator reads all tables once a minute by default
+#: (``druid.manager.segments.pollDuration``, druid.apache.org/docs/latest/configuration).
+_MARK_PAUSE: Final = 5.0
 
 
 class TablesApi(DruidCalls):
@@ -30,14 +39,28 @@ class TablesApi(DruidCalls):
 
     :param transport: The transport of the coordinator, or of a router that proxies it.
     :param queries: Queries for the broker.
+    :param sleep: Waits between two requests that mark segments.
     """
 
-    def __init__(self, transport: Transport, queries: QueriesApi) -> None:
+    def __init__(self, transport: Transport, queries: QueriesApi, sleep: Callable[[float], None]) -> None:
         super().__init__(transport)
         self._queries = queries
+        self._sleep = sleep
+
+    def has(self, name: str) -> bool:
+        """
+        Return whether a table has used segments.
+
+        OBSERVED(Druid 27): the list of tables lags behind the end of a job for some seconds, the list of a table's
+        segments doesn't. So a name that the first lacks is looked up in the second, whose 200 without segments proves
+        that there are none.
+
+        :param name: Name of the table.
+        """
+        return name in self.names() or bool(self.used_segments(name, ()))
 
     def names(self) -> list[str]:
-        """Return the names of all tables that have used segments, as the coordinator has them."""
+        """Return the names of all tables that have used segments; a new table is missing for some seconds."""
         return [name for name in self._array(endpoints.LIST_TABLES) if isinstance(name, str)]
 
     def get_table(self, name: str) -> dict[str, Any]:
@@ -45,15 +68,10 @@ class TablesApi(DruidCalls):
         Return the description of a table; up to five queries and two requests.
 
         :param name: Its name.
-        :raises PolarisNotFoundError: The coordinator answered with a list of tables without it.
+        :raises PolarisNotFoundError: The table has no used segments.
         """
-        if name not in self.names():
-            raise PolarisNotFoundError(
-                f"Druid has no table {name!r} with data: check the name.",
-                status=404,
-                method=endpoints.LIST_TABLES.method,
-                path=endpoints.path_of(endpoints.LIST_TABLES),
-            )
+        if not self.has(name):
+            raise self.absent(name)
         columns = self._about(tables.COLUMNS_SQL, name)
         return tables.describe_table(
             name,
@@ -64,6 +82,15 @@ class TablesApi(DruidCalls):
                 metadata=self._queries.segment_metadata(name) if columns else (),
                 rules=self._rules(name),
             ),
+        )
+
+    def absent(self, name: str) -> PolarisNotFoundError:
+        """Return the error for a table without used segments."""
+        return PolarisNotFoundError(
+            f"Druid has no table {name!r} with data: check the name.",
+            status=404,
+            method=endpoints.LIST_TABLES.method,
+            path=endpoints.path_of(endpoints.LIST_TABLES),
         )
 
     def newest_segment(self, name: str) -> list[dict[str, Any]]:
@@ -86,7 +113,10 @@ class TablesApi(DruidCalls):
         :raises PolarisGuardError: The cluster's version has no list of unused segments.
         """
         params = {"interval": None if interval is None else interval.replace("/", "_")}
-        request = self._transport.request(endpoints.UNUSED_SEGMENTS, name=table, params=params)
+        # The 404 of a version without the list must not be repeated.
+        request = replace(
+            self._transport.request(endpoints.UNUSED_SEGMENTS, name=table, params=params), error_form=is_final_error
+        )
         outcome = self._transport.exchange(request)
         if isinstance(outcome, Answer) and outcome.status == 404 and not outcome.body:
             raise PolarisGuardError(
@@ -106,35 +136,80 @@ class TablesApi(DruidCalls):
                     "lastUpdatedOnTimestamp": row.get("usedStatusLastUpdatedDate"),
                 }
 
-    def mark_unused(self, table: str, span: Interval) -> int:
+    def used_segments(self, table: str, spans: Sequence[Interval]) -> list[dict[str, Any]]:
         """
-        Mark the segments of an interval unused, so that their rows are not queried. They can be marked used again.
+        Return the used segments that overlap some intervals, with ``identifier``, ``interval`` and ``version``.
 
-        OBSERVED(Druid 27 and 33): only segments that lie wholly inside the interval are marked.
+        OBSERVED(Druid 27): an unknown table has an empty list.
+
+        :param table: Name of the table.
+        :param spans: The intervals; empty for all of time.
+        """
+        texts = [span.to_wire() for span in spans or (Interval.ETERNITY,)]
+        return self._rows(endpoints.USED_SEGMENTS, table, params={"full": "true"}, body=array_body(texts))
+
+    def mark_unused(self, table: str, segments: Sequence[str], spans: Sequence[Interval]) -> int:
+        """
+        Mark segments unused, so that their rows are not queried. They can be marked used again.
+
+        OBSERVED(Druid 27): a coordinator that hasn't read a new table yet answers 204 and marks nothing. So the used
+        segments are read again, and the request is repeated until none of them is left, within the retry budget.
+
+        :param table: Name of the table.
+        :param segments: Ids of segments; one request for 1,000.
+        :param spans: Intervals that contain the segments; empty for all of time.
+        :return: Number of segments that were marked.
+        :raises PolarisServerError: Some segments are still used at the end of the retry budget.
+        """
+        left = list(segments)
+        started = self._transport.clock()
+        while left:
+            self._mark_each(endpoints.MARK_UNUSED, table, left)
+            used = {segment.get("identifier") for segment in self.used_segments(table, spans)}
+            left = [segment for segment in left if segment in used]
+            if not left:
+                break
+            if self._transport.clock() - started + _MARK_PAUSE > self._transport.settings.retry_budget:
+                raise PolarisServerError(
+                    f"Druid's coordinator has not marked {len(left)} of {len(segments)} segments of table {table!r} "
+                    "unused, probably because it has not read the new table yet. A retry may help.",
+                    status=503,
+                    method=endpoints.MARK_UNUSED.method,
+                    path=endpoints.path_of(endpoints.MARK_UNUSED, table),
+                )
+            self._sleep(_MARK_PAUSE)
+        return len(segments)
+
+    def mark_all_unused(self, table: str) -> int:
+        """Mark all segments of a table unused; return their number."""
+        return self._mark(endpoints.MARK_ALL_UNUSED, table, None)
+
+    def mark_used(self, table: str, span: Interval) -> int:
+        """
+        Mark the segments that lie in an interval used; return the number that changed.
 
         :param table: Name of the table.
         :param span: The interval.
-        :return: Number of segments that changed.
         """
-        return self._mark(endpoints.MARK_UNUSED, table, {"interval": span.to_wire()})
+        return self._mark(endpoints.MARK_USED, table, {"interval": span.to_wire()})
 
-    def mark_used(self, table: str, span: Interval, versions: Sequence[str] | None = None) -> int:
+    def mark_segments_used(self, table: str, segments: Sequence[str]) -> int:
         """
-        Mark the segments of an interval used.
+        Mark segments used; return the number that changed.
 
         :param table: Name of the table.
-        :param span: The interval.
-        :param versions: Only segments of these versions. DOCUMENTED
-            druid.apache.org/docs/latest/api-reference/data-management-api; OBSERVED(Druid 33).
-        :return: Number of segments that changed.
+        :param segments: Ids of segments; one request for 1,000.
         """
-        body: dict[str, Any] = {"interval": span.to_wire()}
-        if versions is not None:
-            body["versions"] = list(versions)
-        return self._mark(endpoints.MARK_USED, table, body)
+        return self._mark_each(endpoints.MARK_USED, table, segments)
 
-    def _mark(self, endpoint: Endpoint, table: str, body: Mapping[str, Any]) -> int:
-        request = self._transport.request(endpoint, name=table, body=json_body(body, "request"))
+    def _mark_each(self, endpoint: Endpoint, table: str, segments: Sequence[str]) -> int:
+        # OBSERVED(Druid 27): an empty list is a 400.
+        parts = [segments[start : start + _MOST_MARKED] for start in range(0, len(segments), _MOST_MARKED)]
+        return sum(self._mark(endpoint, table, {"segmentIds": list(part)}) for part in parts)
+
+    def _mark(self, endpoint: Endpoint, table: str, body: Mapping[str, Any] | None) -> int:
+        sent = None if body is None else json_body(body, "request")
+        request = self._transport.request(endpoint, name=table, body=sent)
         answer = self._transport.call(request)
         if not answer.body.strip():
             return 0  # OBSERVED(Druid 27): 204 for an unknown table

@@ -17,6 +17,8 @@ from urllib.parse import unquote, urlsplit
 
 import requests
 
+from airflow_provider_polaris.jobs.time.interval import Interval
+
 Reply = tuple[int, Any]
 _START = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 
@@ -80,12 +82,16 @@ class FakeDruid:
     :param version: 27 or 33, for the answers that differ.
     :param tables: Tables that the coordinator has, with the answers about them.
     :param loaded: Tables that the broker knows.
+    :param unlisted: Tables that are too new for the coordinator's list.
+    :param unread: Tables that are too new for the coordinator to mark their segments.
     :param faults: For each of the next submissions: what happens to it.
     """
 
     version: int = 27
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     loaded: set[str] = field(default_factory=set)
+    unlisted: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
     tasks: dict[str, Task] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     planning: list[dict[str, Any]] = field(default_factory=list)
@@ -99,6 +105,7 @@ class FakeDruid:
     answers: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
     seen: list[tuple[str, str, Any]] = field(default_factory=list)
     refuses_connections_to: str = ""
+    native_faults: list[str] = field(default_factory=list)
 
     def answer(self, method: str, path: str, params: dict[str, str], body: Any) -> Reply:
         """Answer one request, or raise the exception of a lost connection."""
@@ -146,10 +153,15 @@ class FakeDruid:
             ("GET /druid/indexer/v1/totalWorkerCapacity", self._capacity),
             ("GET /druid/indexer/v1/workers", lambda params, body: (200, [{"currCapacityUsed": self.used}])),
             ("GET /druid/indexer/v1/supervisor", lambda params, body: (200, self.supervisors)),
-            ("GET /druid/coordinator/v1/metadata/datasources", lambda params, body: (200, sorted(self.tables))),
+            (
+                "GET /druid/coordinator/v1/metadata/datasources",
+                lambda params, body: (200, sorted(self.tables.keys() - self.unlisted)),
+            ),
             ("GET /druid/coordinator/v1/metadata/datasources/([^/]+)/unusedSegments", self._unused),
             ("GET /druid/coordinator/v1/rules/([^/]+)", self._rules),
             (f"POST {table}/(markUnused|markUsed)", self._mark),
+            (f"DELETE {table}", lambda key, params, body: self._mark(key, "DELETE", params, body)),
+            ("POST /druid/coordinator/v1/metadata/datasources/([^/]+)/segments", self._used),
         ]
 
     def _submit(self, params: dict[str, str], body: Any) -> Reply:
@@ -204,7 +216,10 @@ class FakeDruid:
     def _native(self, params: dict[str, str], body: Any) -> Reply:
         if body["id"] in self.tasks:
             return 400, {"error": f"Task [{body['id']}] already exists."}
-        self._add(Task(body["id"], body["type"], "none", _START, {**body, "dataSource": "none"}))
+        table = body.get("dataSource", "none")
+        self._add(Task(body["id"], body["type"], table, _START, {**body, "dataSource": table}))
+        if self.native_faults and self.native_faults.pop(0) == "lost after":
+            raise requests.exceptions.ConnectionError("Connection reset by peer")
         return 200, {"task": body["id"]}
 
     def _of(self, key: str, describe: Callable[[Task], Any]) -> Reply:
@@ -275,13 +290,22 @@ class FakeDruid:
     def _unused(self, table: str, params: dict[str, str], body: Any) -> Reply:
         return (200, self.unused) if self.version == 33 else (404, "")
 
+    def _used(self, table: str, params: dict[str, str], body: Any) -> Reply:
+        spans = [Interval.parse(text) for text in body]
+        segments = self.tables.get(table, {}).get("used", [])
+        return 200, [each for each in segments if any(Interval.parse(each["interval"]).overlaps(one) for one in spans)]
+
     def _rules(self, table: str, params: dict[str, str], body: Any) -> Reply:
         return 200, [{"type": "loadForever"}] if table == "_default" else self.rules
 
     def _mark(self, table: str, verb: str, params: dict[str, str], body: Any) -> Reply:
-        if table not in self.tables:
+        if table not in self.tables or table in self.unread:
             return 204, ""
         self.marked.append((table, verb, body))
+        used = self.tables[table].get("used", [])
+        if verb != "markUsed":
+            ids = (body or {}).get("segmentIds")
+            self.tables[table]["used"] = [each for each in used if ids is not None and each["identifier"] not in ids]
         return 200, {"numChangedSegments": 1}
 
 

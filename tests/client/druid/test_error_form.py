@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_polaris.client.druid.error_form import is_answer_for_task, is_druid_error
+from airflow_provider_polaris.client.druid.error_form import is_druid_error, is_final_error
 from tests.client.druid.fake import druid_error
 
 JETTY = {"servlet": "default", "message": "x", "url": "/druid", "status": "401"}
@@ -63,5 +63,5 @@ def test_error_that_anything_could_have_written_is_foreign(status: int, body: An
 
 def test_404_about_a_task_is_not_repeated() -> None:
     """A report is often missing; what the 404 means is asked elsewhere."""
-    assert judge(404, b"", is_answer_for_task)
-    assert not judge(400, b"", is_answer_for_task)
+    assert judge(404, b"", is_final_error)
+    assert not judge(400, b"", is_final_error)

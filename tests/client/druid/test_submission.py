@@ -15,7 +15,6 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisApiError,
     PolarisConflictError,
     PolarisServerError,
-    PolarisSpecError,
     PolarisThrottledError,
     PolarisTransportError,
 )
@@ -244,15 +243,6 @@ def test_table_that_the_coordinator_does_not_have_is_permanent(client: DruidClie
     with pytest.raises(PolarisApiError) as caught:
         client.create_job(batch())
     assert not caught.value.retryable
-
-
-@pytest.mark.parametrize("kind", ["delete_data", "restore_data", "drop_table"])
-def test_job_without_sql_is_refused_by_name(kind: str, client: DruidClient, druid: FakeDruid) -> None:
-    """These are not tasks of the query engine."""
-    with pytest.raises(PolarisSpecError) as caught:
-        client.create_job({"type": kind})
-    assert str(caught.value) == f"a job of type {kind!r} is not supported on Druid yet."
-    assert druid.seen == []
 
 
 def test_lost_connection_of_the_status_request_is_an_error_of_the_connection(

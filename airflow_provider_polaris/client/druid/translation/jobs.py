@@ -66,7 +66,11 @@ def describe(task: Mapping[str, Any], status: Mapping[str, Any], report: Mapping
     context = context_of(task)
     spec = context.get(SPEC_KEY)
     kept = {key: value for key, value in context.items() if key not in _OF_DRUID}
-    whole = {**spec, "context": kept} if isinstance(spec, Mapping) else _foreign_spec(task, status, kept)
+    whole = (
+        {**spec, **({"context": kept} if kept else {})}
+        if isinstance(spec, Mapping)
+        else _foreign_spec(task, status, kept)
+    )
     job = {**summarize(status), "type": whole.get("type"), "spec": whole, "query": task.get("sqlQuery")}
     job["target"] = whole.get("target")
     health: dict[str, Any] = {"status": "ok"}
@@ -159,5 +163,14 @@ _MISSING: Final = object()
 
 #: Keys of a context that the client or Druid adds. OBSERVED(Druid 27).
 _OF_DRUID: Final = frozenset(
-    {SPEC_KEY, "sqlQueryId", "queryId", "sqlInsertSegmentGranularity", "sqlReplaceTimeChunks", "__user"}
+    {
+        SPEC_KEY,
+        "sqlQueryId",
+        "queryId",
+        "sqlInsertSegmentGranularity",
+        "sqlReplaceTimeChunks",
+        "__user",
+        "forceTimeChunkLock",
+        "useLineageBasedSegmentAllocation",
+    }
 )
