@@ -278,7 +278,7 @@ class FakeDruid:
         return list(self.tables.get(table, {}).get(key, []))
 
     def _start(self, params: dict[str, str], body: Any) -> Reply:
-        if body["context"].get("executionMode") != "ASYNC":
+        if body.get("context", {}).get("executionMode") != "ASYNC":
             return 400, druid_error("invalidInput", "Execution mode is not provided to the sql statement api.")
         return 200, {"queryId": "query-7fbbd1f5", "state": "ACCEPTED"}
 
