@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from airflow_provider_polaris.client.druid.error_form import is_final_error
+from airflow_provider_polaris.client.druid.errors import is_final_error
 from airflow_provider_polaris.client.http.calls import Calls
 from airflow_provider_polaris.client.http.endpoint import Endpoint
 from airflow_provider_polaris.client.http.json_body import Unreadable, kind_of, read_json
@@ -23,7 +23,7 @@ class DruidCalls(Calls):
         """
         Call an endpoint about one task that returns a JSON object; None for a 404, which isn't repeated.
 
-        None does not prove that there is no such task; see :mod:`.error_form`.
+        None does not prove that there is no such task; see :mod:`.errors`.
         """
         request = replace(
             self._transport.request(endpoint, name=name, body=body, fresh_connection=False),

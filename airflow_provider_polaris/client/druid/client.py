@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_polaris.client.druid import endpoints
 from airflow_provider_polaris.client.druid.auth import DruidCredentials
 from airflow_provider_polaris.client.druid.deletions import DATA_TYPES, DeletionJobs
-from airflow_provider_polaris.client.druid.error_advice import advise
-from airflow_provider_polaris.client.druid.error_form import is_druid_error
+from airflow_provider_polaris.client.druid.errors import advise, is_druid_error
 from airflow_provider_polaris.client.druid.queries import QueriesApi
 from airflow_provider_polaris.client.druid.settings import DruidSettings
 from airflow_provider_polaris.client.druid.submission import Submission
@@ -23,11 +23,13 @@ from airflow_provider_polaris.client.druid.tasks import TasksApi
 from airflow_provider_polaris.client.druid.translation.missing import is_missing_column, missing_object
 from airflow_provider_polaris.client.druid.translation.statement import TargetTable, needs_target, task_request
 from airflow_provider_polaris.client.druid.translation.tables import partitioning
+from airflow_provider_polaris.client.druid.translation.visibility import LONGEST_LOAD, awaited_table, is_visible
 from airflow_provider_polaris.client.http.settings import ServiceRules
 from airflow_provider_polaris.client.http.transport import Transport, utc_now
 from airflow_provider_polaris.client.service import Capabilities
 from airflow_provider_polaris.jobs.errors import (
     PolarisApiError,
+    PolarisError,
     PolarisServerError,
     PolarisSpecError,
     PolarisThrottledError,
@@ -35,6 +37,8 @@ from airflow_provider_polaris.jobs.errors import (
 
 if TYPE_CHECKING:
     import requests
+
+log = logging.getLogger("airflow_provider_polaris.client")
 
 #: Sources: druid.apache.org/docs/latest/api-reference, OBSERVED(Druid 27), OBSERVED(Druid 33) for the versions of a
 #: restore. Marking segments unused takes effect at once, so there is no deletion to cancel.
@@ -90,6 +94,7 @@ class DruidClient(TasksApi):
         self._tables = TablesApi(self._transport, self._queries, sleep)
         self._deletions = DeletionJobs(self._tables, self)
         self._submission = Submission(self._broker, self, sleep)
+        self._first_seen: dict[str, float] = {}
         self._clock = clock
         self._sleep = sleep
 
@@ -227,6 +232,24 @@ class DruidClient(TasksApi):
     def cancel_query(self, query_id: str) -> None:
         """Cancel an asynchronous query; no effect on one that has ended."""
         self._queries.cancel_query(query_id)
+
+    def _is_settled(self, job_id: str, task: dict[str, Any], report: dict[str, Any]) -> bool:
+        """
+        Return whether the rows of a job that has succeeded can be seen, so that whatever follows it finds them.
+
+        The wait is bounded by the time since the end of the query, and by the clock of this client, whose time may
+        differ from Druid's.
+        """
+        table = awaited_table(task, report, self._transport.now())
+        since = self._clock() - self._first_seen.setdefault(job_id, self._clock()) if table is not None else 0.0
+        if table is not None and since <= LONGEST_LOAD.total_seconds():
+            try:
+                if not is_visible(task, self._tables.columns(table)):
+                    return False
+            except PolarisError as error:
+                log.debug("It is unknown whether the rows of task %r can be seen: %s", job_id, error)
+        self._first_seen.pop(job_id, None)
+        return True
 
     def _target(self, spec: Mapping[str, Any]) -> TargetTable | None:
         """Return what is known about the target; None if the coordinator has no such table."""

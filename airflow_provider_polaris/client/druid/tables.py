@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from airflow_provider_polaris.client.druid import endpoints
 from airflow_provider_polaris.client.druid.calls import DruidCalls, array_body
-from airflow_provider_polaris.client.druid.error_form import is_final_error
+from airflow_provider_polaris.client.druid.errors import is_final_error
 from airflow_provider_polaris.client.druid.queries import QueriesApi
 from airflow_provider_polaris.client.druid.translation import tables
 from airflow_provider_polaris.client.http.endpoint import Endpoint

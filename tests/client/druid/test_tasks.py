@@ -82,6 +82,52 @@ def test_job_that_runs_is_described_without_its_report(client: DruidClient, drui
     assert [path.rsplit("/", 1)[-1] for _, path, _ in druid.seen] == ["status", job]
 
 
+TIMED = {"status": {"status": "SUCCESS", "startTime": "2024-06-01T12:00:00.000Z", "durationMs": 0}}
+
+
+def test_job_ends_when_the_broker_knows_its_table_and_columns(
+    client: DruidClient, druid: FakeDruid, time: Time
+) -> None:
+    """What follows the job finds its rows: a new table, and a new column of it."""
+    job = client.create_job(batch())["id"]
+    druid.tasks[job].payload["spec"]["columnMappings"] = [{"outputColumn": "__time"}, {"outputColumn": "longest"}]
+    druid.tasks[job].end("SUCCESS", report=TIMED)
+    for columns, status in ((None, "running"), (["__time"], "running"), (["__time", "longest"], "completed")):
+        if columns is not None:
+            druid.loaded.add("hourly")
+            druid.tables["hourly"] = {"columns": [{"COLUMN_NAME": name} for name in columns]}
+        described = client.get_job(job)
+        assert (described["executionStatus"], client.get_job_status(job)) == (status, status)
+        assert ("health" in described) == (status == "completed")
+
+
+@pytest.mark.parametrize("seconds", [60.0, 61.0])
+def test_wait_for_the_broker_is_bounded(seconds: float, client: DruidClient, druid: FakeDruid, time: Time) -> None:
+    """Segments that are never loaded, by the time of the report."""
+    job = client.create_job(batch())["id"]
+    druid.tasks[job].end("SUCCESS", report=TIMED)
+    time.elapsed = seconds
+    assert client.get_job_status(job) == ("running" if seconds <= 60 else "completed")
+
+
+def test_wait_for_the_broker_is_bounded_by_the_own_clock(client: DruidClient, druid: FakeDruid, time: Time) -> None:
+    """Druid's clock may be an hour ahead."""
+    job = client.create_job(batch())["id"]
+    ahead = {"status": {**TIMED["status"], "startTime": "2024-06-01T13:00:00.000Z"}}
+    druid.tasks[job].end("SUCCESS", report=ahead)
+    assert client.get_job_status(job) == "running"
+    time.elapsed = 61.0
+    assert client.get_job_status(job) == "completed"
+
+
+def test_job_without_a_broker_to_ask_has_ended(client: DruidClient, druid: FakeDruid) -> None:
+    """The task has succeeded; that its rows can't be checked is no reason to wait."""
+    job = client.create_job(batch())["id"]
+    druid.tasks[job].end("SUCCESS", report=TIMED)
+    druid.answers["POST", "/druid/v2/sql"] = [(503, "")] * 40
+    assert client.get_job_status(job) == "completed"
+
+
 def test_ended_job_has_totals_error_and_log(client: DruidClient, druid: FakeDruid) -> None:
     """From its report."""
     job = client.create_job(batch())["id"]

@@ -79,11 +79,11 @@ def describe(task: Mapping[str, Any], status: Mapping[str, Any], report: Mapping
         # A report of a task that was shut down may show a consequence of that, such as WorkerRpcFailed.
         code = "canceled" if job["executionStatus"] == "canceled" else code or "unknown"
         health = {"status": "error", "code": code, "message": message}
-    started, completed = _times(report)
+    started, completed = _start_of(report), end_of(report)
     if job["executionStatus"] in ("completed", "failed", "canceled"):
-        job["completedTimestamp"] = completed
+        job["completedTimestamp"] = None if completed is None else _text(completed)
         job["health"] = health
-    job["startedTimestamp"] = started
+    job["startedTimestamp"] = None if started is None else _text(started)
     return {key: value for key, value in job.items() if value is not None}
 
 
@@ -137,18 +137,24 @@ def _foreign_spec(task: Mapping[str, Any], status: Mapping[str, Any], context: M
     return {"type": "sql", "target": target, "query": task.get("sqlQuery"), "context": dict(context)}
 
 
-def _times(report: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Return start and end of the query, as text; None if the report has none."""
-    status = _mapping(report.get("status"))
-    text, length = status.get("startTime"), status.get("durationMs")
+def end_of(report: Mapping[str, Any]) -> datetime | None:
+    """
+    Return the time at which a query ended; None if the report has none.
+
+    :param report: Payload of the report.
+    """
+    start, length = _start_of(report), _mapping(report.get("status")).get("durationMs")
+    if start is None or type(length) is not int or length < 0:
+        return None
+    return start + timedelta(milliseconds=length)
+
+
+def _start_of(report: Mapping[str, Any]) -> datetime | None:
+    text = _mapping(report.get("status")).get("startTime")
     try:
-        start = parse_instant(text) if isinstance(text, str) else None
+        return parse_instant(text) if isinstance(text, str) else None
     except UnreadableInstantError:
-        start = None
-    if start is None:
-        return None, None
-    end = start + timedelta(milliseconds=length) if type(length) is int and length >= 0 else None
-    return _text(start), None if end is None else _text(end)
+        return None
 
 
 def _text(moment: datetime) -> str:

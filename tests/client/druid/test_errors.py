@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_polaris.client.druid.error_form import is_druid_error, is_final_error
+from airflow_provider_polaris.client.druid.errors import is_druid_error, is_final_error
 from tests.client.druid.fake import druid_error
 
 JETTY = {"servlet": "default", "message": "x", "url": "/druid", "status": "401"}
