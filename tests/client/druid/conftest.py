@@ -10,7 +10,8 @@ import pytest
 from airflow_provider_polaris.client.druid.client import DruidClient
 from airflow_provider_polaris.client.druid.settings import DruidSettings
 from tests.client.conftest import Longest, Time
-from tests.client.druid.fake import FakeDruid, FakeSession
+from tests.client.druid.fake import FakeDruid
+from tests.client.druid.session import FakeSession
 
 DAY = {"start": "2024-06-01T00:00:00.000Z", "end": "2024-06-02T00:00:00.000Z"}
 

@@ -7,71 +7,17 @@ OBSERVED(Druid 27.0.0 with MSQ, behind its router), except where ``version`` is 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import requests
 
 from airflow_provider_polaris.jobs.time.interval import Interval
-
-Reply = tuple[int, Any]
-_START = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
-
-
-def druid_error(code: str, message: str, category: str = "INVALID_INPUT") -> dict[str, Any]:
-    """Return Druid's error object."""
-    return {
-        "error": "druidException",
-        "errorCode": code,
-        "persona": "USER",
-        "category": category,
-        "errorMessage": message,
-        "context": {},
-    }
-
-
-def absent(task: str) -> Reply:
-    return 404, f"Cannot find any task with id: [{task}]"
-
-
-@dataclass
-class Task:
-    """One task of the overlord."""
-
-    id: str
-    type: str
-    table: str
-    created: datetime
-    payload: dict[str, Any]
-    status: str = "RUNNING"
-    runner: str = "RUNNING"
-    message: str | None = None
-    report: dict[str, Any] | None = None
-
-    def row(self) -> dict[str, Any]:
-        """Return the entry of the list of tasks."""
-        return {
-            "id": self.id,
-            "groupId": self.id,
-            "type": self.type,
-            "createdTime": self.created.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "queueInsertionTime": "1970-01-01T00:00:00.000Z",
-            "statusCode": self.status,
-            "status": self.status,
-            "runnerStatusCode": self.runner,
-            "duration": -1 if self.status == "RUNNING" else 2005,
-            "location": {"host": "127.0.0.1", "port": 18084, "tlsPort": -1},
-            "dataSource": self.table,
-            "errorMsg": self.message,
-        }
-
-    def end(self, status: str, message: str | None = None, report: dict[str, Any] | None = None) -> None:
-        self.status, self.runner, self.message, self.report = status, "WAITING", message, report
+from tests.client.druid.fake_tasks import START, Reply, Task, absent, druid_error
 
 
 @dataclass
@@ -203,11 +149,11 @@ class FakeDruid:
             "sqlQuery": body["query"],
             "sqlQueryContext": {**body["context"], "queryId": query, "sqlInsertSegmentGranularity": '"DAY"'},
         }
-        self._add(Task(key, "query_controller", table[1] if table else "__query_select", _START, payload))
+        self._add(Task(key, "query_controller", table[1] if table else "__query_select", START, payload))
         return 202, {"taskId": id, "state": "RUNNING"}
 
     def _add(self, task: Task) -> None:
-        task.created = _START + timedelta(seconds=len(self.tasks))
+        task.created = START + timedelta(seconds=len(self.tasks))
         self.tasks[task.id] = task
 
     def _refuse(self, body: Any, status: int, error: dict[str, Any]) -> Reply:
@@ -217,7 +163,7 @@ class FakeDruid:
         if body["id"] in self.tasks:
             return 400, {"error": f"Task [{body['id']}] already exists."}
         table = body.get("dataSource", "none")
-        self._add(Task(body["id"], body["type"], table, _START, {**body, "dataSource": table}))
+        self._add(Task(body["id"], body["type"], table, START, {**body, "dataSource": table}))
         if self.native_faults and self.native_faults.pop(0) == "lost after":
             raise requests.exceptions.ConnectionError("Connection reset by peer")
         return 200, {"task": body["id"]}
@@ -307,24 +253,3 @@ class FakeDruid:
             ids = (body or {}).get("segmentIds")
             self.tables[table]["used"] = [each for each in used if ids is not None and each["identifier"] not in ids]
         return 200, {"numChangedSegments": 1}
-
-
-class FakeSession(requests.Session):
-    """A session whose requests a :class:`FakeDruid` answers."""
-
-    def __init__(self, druid: FakeDruid) -> None:
-        super().__init__()
-        self._druid = druid
-
-    def request(self, method: Any, url: Any, params: Any = None, data: Any = None, **_: Any) -> requests.Response:  # type: ignore[override]
-        if urlsplit(url).path == self._druid.refuses_connections_to:
-            raise requests.exceptions.ConnectionError(ConnectionRefusedError(111, "Connection refused"))
-        body = b"".join(data) if data is not None else b""
-        status, answer = self._druid.answer(
-            method, urlsplit(url).path, dict(params or ()), json.loads(body) if body else None
-        )
-        response = requests.Response()
-        response.status_code = status
-        response.headers["Content-Type"] = "text/plain" if isinstance(answer, str) else "application/json"
-        response._content = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
-        return response

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.client.druid.errors import is_druid_error, is_final_error
-from tests.client.druid.fake import druid_error
+from tests.client.druid.fake_tasks import druid_error
 
 JETTY = {"servlet": "default", "message": "x", "url": "/druid", "status": "401"}
 

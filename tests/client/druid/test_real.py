@@ -29,7 +29,9 @@ from airflow_provider_polaris.jobs.idempotency.fingerprint import contradictions
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.time.granularity import Granularity
-from tests.client.druid.fake import FakeDruid, FakeSession, Task
+from tests.client.druid.fake import FakeDruid
+from tests.client.druid.fake_tasks import Task
+from tests.client.druid.session import FakeSession
 
 pytestmark = pytest.mark.druid
 

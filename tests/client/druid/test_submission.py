@@ -21,7 +21,8 @@ from airflow_provider_polaris.jobs.errors import (
 from airflow_provider_polaris.jobs.spec.context import marker_in
 from tests.client.conftest import NOON, Time
 from tests.client.druid.conftest import batch
-from tests.client.druid.fake import FakeDruid, Task
+from tests.client.druid.fake import FakeDruid
+from tests.client.druid.fake_tasks import Task
 
 FIRST = "query-airflow-m1-1"
 SECOND = "query-airflow-m1-2"

@@ -24,7 +24,8 @@ from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
 from tests.client.conftest import Time
 from tests.client.druid.conftest import DAY, batch
-from tests.client.druid.fake import FakeDruid, druid_error
+from tests.client.druid.fake import FakeDruid
+from tests.client.druid.fake_tasks import druid_error
 
 SUBMIT = "/druid/v2/sql/task"
 COLUMNS = [

@@ -17,7 +17,8 @@ from airflow_provider_polaris.jobs.errors import (
 )
 from tests.client.conftest import NOON, Time
 from tests.client.druid.conftest import batch
-from tests.client.druid.fake import FakeDruid, Task, absent
+from tests.client.druid.fake import FakeDruid
+from tests.client.druid.fake_tasks import Task, absent
 
 STATUS = "/druid/indexer/v1/task/{}/status"
 STATUSES = "/druid/indexer/v1/taskStatus"
