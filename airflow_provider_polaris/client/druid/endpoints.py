@@ -88,8 +88,16 @@ UNUSED_SEGMENTS: Final = Endpoint(
     answer_bytes=LIST_BYTES,
 )
 # Marking a segment twice has no further effect.
-MARK_UNUSED: Final = Endpoint("POST", "/druid/coordinator/v1/datasources/{name}/markUnused", _WRITE, noun="table")
-MARK_USED: Final = Endpoint("POST", "/druid/coordinator/v1/datasources/{name}/markUsed", _WRITE, noun="table")
+# OBSERVED(Druid 33): the overlord marks, and the coordinator's path of markUsed answers 500 although it takes effect.
+# OBSERVED(Druid 27): only the coordinator has these paths.
+MARK_UNUSED: Final = (
+    Endpoint("POST", "/druid/indexer/v1/datasources/{name}/markUnused", _WRITE, noun="table"),
+    Endpoint("POST", "/druid/coordinator/v1/datasources/{name}/markUnused", _WRITE, noun="table"),
+)
+MARK_USED: Final = (
+    Endpoint("POST", "/druid/indexer/v1/datasources/{name}/markUsed", _WRITE, noun="table"),
+    Endpoint("POST", "/druid/coordinator/v1/datasources/{name}/markUsed", _WRITE, noun="table"),
+)
 
 
 def path_of(endpoint: Endpoint, name: str | None = None) -> str:

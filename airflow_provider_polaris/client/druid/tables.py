@@ -174,15 +174,15 @@ class TablesApi(DruidCalls):
                     f"Druid's coordinator has not marked {len(left)} of {len(segments)} segments of table {table!r} "
                     "unused, probably because it has not read the new table yet. A retry may help.",
                     status=503,
-                    method=endpoints.MARK_UNUSED.method,
-                    path=endpoints.path_of(endpoints.MARK_UNUSED, table),
+                    method=endpoints.MARK_UNUSED[-1].method,
+                    path=endpoints.path_of(endpoints.MARK_UNUSED[-1], table),
                 )
             self._sleep(_MARK_PAUSE)
         return len(segments)
 
     def mark_all_unused(self, table: str) -> int:
         """Mark all segments of a table unused; return their number."""
-        return self._mark(endpoints.MARK_ALL_UNUSED, table, None)
+        return self._mark((endpoints.MARK_ALL_UNUSED,), table, None)
 
     def mark_used(self, table: str, span: Interval) -> int:
         """
@@ -202,22 +202,31 @@ class TablesApi(DruidCalls):
         """
         return self._mark_each(endpoints.MARK_USED, table, segments)
 
-    def _mark_each(self, endpoint: Endpoint, table: str, segments: Sequence[str]) -> int:
+    def _mark_each(self, choices: tuple[Endpoint, ...], table: str, segments: Sequence[str]) -> int:
         # OBSERVED(Druid 27): an empty list is a 400.
         parts = [segments[start : start + _MOST_MARKED] for start in range(0, len(segments), _MOST_MARKED)]
-        return sum(self._mark(endpoint, table, {"segmentIds": list(part)}) for part in parts)
+        return sum(self._mark(choices, table, {"segmentIds": list(part)}) for part in parts)
 
-    def _mark(self, endpoint: Endpoint, table: str, body: Mapping[str, Any] | None) -> int:
-        sent = None if body is None else json_body(body, "request")
-        request = self._transport.request(endpoint, name=table, body=sent)
-        answer = self._transport.call(request)
-        if not answer.body.strip():
-            return 0  # OBSERVED(Druid 27): 204 for an unknown table
-        data = read_json(answer.body)
-        count = data.get("numChangedSegments") if isinstance(data, dict) else None
-        if isinstance(data, Unreadable) or type(count) is not int:
-            raise self._unreadable(request, answer, "the body has no number 'numChangedSegments'")
-        return count
+    def _mark(self, choices: tuple[Endpoint, ...], table: str, body: Mapping[str, Any] | None) -> int:
+        """Send the request to the first endpoint that the cluster's version has; return the number of segments."""
+        for endpoint in choices:
+            sent = None if body is None else json_body(body, "request")
+            request = self._transport.request(endpoint, name=table, body=sent)
+            if endpoint is not choices[-1]:
+                request = replace(request, error_form=is_final_error)
+            outcome = self._transport.exchange(request)
+            if isinstance(outcome, Answer) and outcome.status == 404 and endpoint is not choices[-1]:
+                continue
+            if not isinstance(outcome, Answer) or not outcome.is_success:
+                raise self._transport.error(request, outcome)
+            if not outcome.body.strip():
+                return 0  # OBSERVED(Druid 27): 204 for an unknown table
+            data = read_json(outcome.body)
+            count = data.get("numChangedSegments") if isinstance(data, dict) else None
+            if isinstance(data, Unreadable) or type(count) is not int:
+                raise self._unreadable(request, outcome, "the body has no number 'numChangedSegments'")
+            return count
+        raise AssertionError("the last endpoint answers or raises")
 
     def _rules(self, table: str) -> list[dict[str, Any]]:
         """Return the retention rules of a table, then those of the cluster. The default rule keeps everything."""

@@ -106,6 +106,7 @@ class FakeDruid:
             ("GET /druid/coordinator/v1/metadata/datasources/([^/]+)/unusedSegments", self._unused),
             ("GET /druid/coordinator/v1/rules/([^/]+)", self._rules),
             (f"POST {table}/(markUnused|markUsed)", self._mark),
+            ("POST /druid/indexer/v1/datasources/([^/]+)/(markUnused|markUsed)", self._mark_by_overlord),
             (f"DELETE {table}", lambda key, params, body: self._mark(key, "DELETE", params, body)),
             ("POST /druid/coordinator/v1/metadata/datasources/([^/]+)/segments", self._used),
         ]
@@ -243,6 +244,9 @@ class FakeDruid:
 
     def _rules(self, table: str, params: dict[str, str], body: Any) -> Reply:
         return 200, [{"type": "loadForever"}] if table == "_default" else self.rules
+
+    def _mark_by_overlord(self, table: str, verb: str, params: dict[str, str], body: Any) -> Reply:
+        return self._mark(table, verb, params, body) if self.version == 33 else (404, "")
 
     def _mark(self, table: str, verb: str, params: dict[str, str], body: Any) -> Reply:
         if table not in self.tables or table in self.unread:

@@ -158,6 +158,8 @@ def test_restore_by_version_marks_the_listed_segments(client: DruidClient, druid
     druid.unused = [{"dataSegment": segment(FIRST, version)} for version in ("v1", "v2")]
     druid.unused.append({"dataSegment": segment("2024-06-01T00:00:00.000Z/2024-07-01T00:00:00.000Z", "v2")})
     client.create_job(job("restore_data", interval="2024-06-01/P1D", versions=["v2"]))
+    # The coordinator's path answers 500 in Druid 33 although it takes effect.
+    assert "/druid/coordinator/v1/datasources/raw/markUsed" not in druid.paths()
     assert druid.marked == [("raw", "markUsed", {"segmentIds": ["raw_2024-06-01_v2"]})]
 
 

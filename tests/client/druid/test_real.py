@@ -228,6 +228,7 @@ REQUESTS: list[tuple[str, str, Any]] = [
     ("POST", "/druid/coordinator/v1/metadata/datasources/nope/segments?full=true", ["2024-06-01/2024-06-03"]),
     ("POST", "/druid/coordinator/v1/metadata/datasources/{table}/segments?full=true", ["2024-06-01/2024-06-03"]),
     ("POST", "/druid/coordinator/v1/datasources/nope/markUnused", {"segmentIds": ["x"]}),
+    ("POST", "/druid/indexer/v1/datasources/{table}/markUnused", {"segmentIds": ["x"]}),
     ("POST", "/druid/v2/sql", {"query": "SELECT 1 FROM nope", "resultFormat": "object"}),
     ("GET", "/druid/v2/sql/statements/nope", None),
     ("POST", "/druid/v2/sql/statements", {"query": "SELECT 1"}),
