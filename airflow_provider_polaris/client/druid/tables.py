@@ -72,11 +72,14 @@ class TablesApi(DruidCalls):
         """
         if not self.has(name):
             raise self.absent(name)
+        segments = self._about(tables.SEGMENTS_SQL, name)
+        if not segments and not self.used_segments(name, ()):
+            raise self.absent(name)  # the list has a table for some seconds after it was dropped
         columns = self._about(tables.COLUMNS_SQL, name)
         return tables.describe_table(
             name,
             tables.TableFacts(
-                segments=self._about(tables.SEGMENTS_SQL, name),
+                segments=segments,
                 newest=self._about(tables.NEWEST_SQL, name),
                 columns=columns,
                 metadata=self._queries.segment_metadata(name) if columns else (),

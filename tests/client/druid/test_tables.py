@@ -80,6 +80,13 @@ def test_table_is_absent_if_the_list_lacks_it(client: DruidClient, druid: FakeDr
         client.get_table("nope")
 
 
+def test_dropped_table_is_absent_although_the_list_still_has_it(client: DruidClient, druid: FakeDruid) -> None:
+    """OBSERVED(Druid 27): the list lags behind a drop, too."""
+    druid.tables["hourly"] = {"used": []}
+    with pytest.raises(PolarisNotFoundError):
+        client.get_table("hourly")
+
+
 def test_new_table_is_found_before_the_list_has_it(client: DruidClient, druid: FakeDruid) -> None:
     """The list lags behind the end of a job; the list of the table's segments doesn't."""
     druid.tables["hourly"] = {**table(), "used": [{"identifier": "x", "interval": f"{DAY['start']}/{DAY['end']}"}]}
