@@ -47,7 +47,7 @@ LEFT_OUT = (
     "tests/task_groups/age_out/test_conservation.py",
 )
 #: Airflow 3.1 takes many seconds for each task that a test runs, so few of these tests are marked for the matrix.
-CHOICE = "not e2e and (not dag or compat)"
+CHOICE = "not e2e and not druid and (not dag or compat)"
 
 
 class Result(NamedTuple):

@@ -2,8 +2,8 @@
 """
 HTTP clients; the only package that sends requests.
 
-``polaris`` is the adapter of one service, Imply Polaris. A second service (Apache Druid) gets a folder of its own
-beside it, with the same methods. ``http`` is independent of any service. Importing this package loads ``requests``
+``service`` is the protocol that the package speaks; ``polaris`` is the adapter of one service, Imply Polaris. ``http``
+is independent of any service. Importing this package loads ``requests``
 and nothing of Airflow.
 """
 

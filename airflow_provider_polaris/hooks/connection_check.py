@@ -21,6 +21,7 @@ from airflow_provider_polaris.client.http.exchange import Exchange
 from airflow_provider_polaris.client.http.retry import NoAnswerKind
 from airflow_provider_polaris.client.http.session import PolarisSession
 from airflow_provider_polaris.client.redaction.redact import Redactor
+from airflow_provider_polaris.client.service import IngestionService
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisAuthError, PolarisError
 
 #: Seconds for the whole check. The user is waiting, and proxies in front of a UI often end a request after 30 s.
@@ -41,7 +42,7 @@ class _Probe:
 
     permission: str
     without: str
-    call: Callable[[PolarisClient], Any]
+    call: Callable[[IngestionService], Any]
 
 
 # Source: https://docs.imply.io/polaris/api-manage-job, /tables and /api-query name these permissions.
@@ -127,7 +128,7 @@ def check_connection(
         )
 
 
-def _check(client: PolarisClient, settings: ClientSettings, too_late: Callable[[], bool]) -> tuple[bool, str]:
+def _check(client: IngestionService, settings: ClientSettings, too_late: Callable[[], bool]) -> tuple[bool, str]:
     denied: PolarisAuthError | None = None
     try:
         _JOBS.call(client)

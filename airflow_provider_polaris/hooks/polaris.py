@@ -16,6 +16,7 @@ from airflow_provider_polaris.runtime.compat import FORM_COMES_FROM_PROVIDER_INF
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import ClientSettings, PolarisClient
+    from airflow_provider_polaris.client.service import Capabilities
     from airflow_provider_polaris.hooks.connection import ConnectionSettings
     from airflow_provider_polaris.hooks.console_urls import ConsoleUrls
 
@@ -93,6 +94,11 @@ class PolarisHook(BaseHook):
     def project_id(self) -> str:
         """Id of the project."""
         return self.settings.project_id
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the service behind the connection can do; makes no request."""
+        return self.get_conn().capabilities
 
     @property
     def submit_marker(self) -> Literal["auto", "off"]:

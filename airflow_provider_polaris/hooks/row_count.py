@@ -28,7 +28,7 @@ from airflow_provider_polaris.jobs.tables.storage_policy import TableStorage
 from airflow_provider_polaris.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import PolarisClient
+    from airflow_provider_polaris.client.service import IngestionService
 
 #: Longest time for one query.
 QUERY_LIMIT: Final = timedelta(minutes=10)
@@ -88,7 +88,7 @@ class RowCounter:
 
     def __init__(
         self,
-        connect: Callable[[], PolarisClient],
+        connect: Callable[[], IngestionService],
         limits: Deadline,
         log: Any,
         *,

@@ -5,13 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import urlsplit
 
 from airflow_provider_polaris.client.http.error_body import ErrorForm
+from airflow_provider_polaris.client.redaction.redact import without_userinfo
+from airflow_provider_polaris.jobs.errors import PolarisSpecError
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client.http.endpoint import Endpoint
     from airflow_provider_polaris.client.redaction.redact import Redactor
+
+
+#: Time limits of a connection, in seconds, and whether 0 is allowed.
+_TIMES: Final = {"connect_timeout": False, "read_timeout": False, "exchange_timeout": False, "retry_budget": True}
 
 
 class HttpSettings(Protocol):
@@ -80,8 +87,8 @@ class OAuthSettings(HttpSettings, Protocol):
 class Credentials(Protocol):
     """The methods that an authentication scheme provides to the transport."""
 
-    def header(self) -> str:
-        """Return the header's value for the next request; may fetch a token."""
+    def header(self) -> str | None:
+        """Return the header's value for the next request, None for no header; may fetch a token."""
 
     def refused(self, header: str) -> bool:
         """Record that this value got a 401; return whether to try once more with another value."""
@@ -123,3 +130,55 @@ class ServiceRules:
     advise: Callable[..., str]
     error_form: ErrorForm
     token_error_form: ErrorForm
+
+
+def check_times(settings: HttpSettings) -> None:
+    """
+    Check the time limits of a service's settings.
+
+    :param settings: The settings.
+    :raises PolarisSpecError: A limit is no number of seconds, or out of range.
+    """
+    for name, zero_allowed in _TIMES.items():
+        value: Any = getattr(settings, name)
+        if name == "exchange_timeout" and value is None:
+            continue
+        good = isinstance(value, (int, float)) and not isinstance(value, bool) and value < float("inf")
+        if not good or value < 0 or (value == 0 and not zero_allowed):
+            raise PolarisSpecError(
+                f"{name} {value!r} of connection {settings.connection_name!r} must be a number of seconds"
+                f"{'' if zero_allowed else ' above 0'}."
+            )
+
+
+def check_proxies(settings: HttpSettings) -> None:
+    """
+    Check the form of a service's proxies.
+
+    :param settings: The settings.
+    :raises PolarisSpecError: They are no mapping of texts, or a proxy has no host.
+    """
+    # Any: the value comes from the JSON of a connection.
+    proxies: Any = settings.proxies
+    if proxies is None:
+        return
+    if not isinstance(proxies, Mapping) or not all(
+        isinstance(key, str) and isinstance(url, str) for key, url in proxies.items()
+    ):
+        raise PolarisSpecError(
+            f"proxies of connection {settings.connection_name!r} must be an object of texts such as "
+            '{"https": "http://proxy.example.com:3128"}.'
+        )
+    for url in proxies.values():
+        if not _has_host(url):
+            raise PolarisSpecError(
+                f"proxy {without_userinfo(url)!r} of connection {settings.connection_name!r} has no host: write it as "
+                "http://proxy.example.com:3128."
+            )
+
+
+def _has_host(proxy: str) -> bool:
+    try:
+        return bool(urlsplit(proxy if "://" in proxy else f"http://{proxy}").hostname)
+    except ValueError:
+        return False

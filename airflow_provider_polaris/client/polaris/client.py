@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_polaris.client.http.auth import OAuthCredentials
 from airflow_provider_polaris.client.http.endpoint import Endpoint
@@ -23,9 +23,21 @@ from airflow_provider_polaris.client.polaris.jobs import JobsApi
 from airflow_provider_polaris.client.polaris.queries import QueriesApi
 from airflow_provider_polaris.client.polaris.settings import ClientSettings
 from airflow_provider_polaris.client.polaris.tables import TablesApi
+from airflow_provider_polaris.client.service import Capabilities
 
 if TYPE_CHECKING:
     import requests
+
+#: Source: docs.imply.io/polaris/api-manage-job (no idempotency key, a status by id or a list),
+#: docs.imply.io/polaris/api-delete-data (a deletion can't be canceled), /api-restore-data, polaris-sdk 20250425.14.0.
+POLARIS_CAPABILITIES: Final = Capabilities(
+    idempotent_submission=False,
+    bulk_status=False,
+    cancels_deletions=False,
+    restores_versions=True,
+    soft_delete=True,
+    percent_progress=True,
+)
 
 
 class PolarisClient(JobsApi, TablesApi, FilesApi, QueriesApi):
@@ -65,6 +77,16 @@ class PolarisClient(JobsApi, TablesApi, FilesApi, QueriesApi):
         rules = polaris_rules(settings)
         super().__init__(Transport(settings, rules, session=session, clock=clock, now=now, sleep=sleep, rng=rng))
         self.settings = settings
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What Polaris can do."""
+        return POLARIS_CAPABILITIES
+
+    @property
+    def project_id(self) -> str:
+        """Id of the project."""
+        return self.settings.project_id
 
     def close(self) -> None:
         """Close all connections."""

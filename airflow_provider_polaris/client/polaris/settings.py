@@ -8,10 +8,10 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
 
 from airflow_provider_polaris import __version__
 from airflow_provider_polaris.client.http.endpoint import is_clear_text, is_loopback
+from airflow_provider_polaris.client.http.settings import check_proxies, check_times
 from airflow_provider_polaris.client.polaris.host import organization_of, parse_host
 from airflow_provider_polaris.client.redaction.redact import url_secrets, without_userinfo
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
@@ -79,10 +79,7 @@ class ClientSettings:
         self._check_base_url()
         self._check_credentials()
         self._check_proxies()
-        for name in ("connect_timeout", "read_timeout", "exchange_timeout"):
-            if name != "exchange_timeout" or self.exchange_timeout is not None:
-                self._check_number(name, zero_allowed=False)
-        self._check_number("retry_budget", zero_allowed=True)
+        check_times(self)
 
     @classmethod
     def from_host(cls, host: str, *, project_id: str | None = None, **others: Any) -> ClientSettings:
@@ -179,19 +176,7 @@ class ClientSettings:
     def _check_proxies(self) -> None:
         if self.proxies is None:
             return
-        if not isinstance(self.proxies, Mapping) or not all(
-            isinstance(key, str) and isinstance(url, str) for key, url in self.proxies.items()
-        ):
-            raise PolarisSpecError(
-                f"proxies of connection {self.connection_name!r} must be an object of texts such as "
-                '{"https": "http://proxy.example.com:3128"}.'
-            )
-        for url in self.proxies.values():
-            if not _has_host(url):
-                raise PolarisSpecError(
-                    f"proxy {without_userinfo(url)!r} of connection {self.connection_name!r} has no host: write it as "
-                    "http://proxy.example.com:3128."
-                )
+        check_proxies(self)
         object.__setattr__(self, "proxies", dict(self.proxies))
         self._check_clear_text_proxies()
 
@@ -206,22 +191,6 @@ class ClientSettings:
                     f"proxy {without_userinfo(proxy)!r} of connection {self.connection_name!r} would get the "
                     "credentials unencrypted, because the host or token_url uses http: use https or remove the proxy."
                 )
-
-    def _check_number(self, name: str, *, zero_allowed: bool) -> None:
-        value = getattr(self, name)
-        good = isinstance(value, (int, float)) and not isinstance(value, bool) and value < float("inf")
-        if not good or value < 0 or (value == 0 and not zero_allowed):
-            raise PolarisSpecError(
-                f"{name} {value!r} of connection {self.connection_name!r} must be a number of seconds"
-                f"{'' if zero_allowed else ' above 0'}."
-            )
-
-
-def _has_host(proxy: str) -> bool:
-    try:
-        return bool(urlsplit(proxy if "://" in proxy else f"http://{proxy}").hostname)
-    except ValueError:
-        return False
 
 
 def normalize_key(text: str) -> str:

@@ -98,10 +98,13 @@ class TableHistory:
         for row, state in self._rows:
             if state.job_id == but or state.status in STATUSES_WITHOUT_EFFECT:
                 continue
-            if since is not None and state.is_terminal and state.completed is not None and state.completed < since:
+            if _ended_before(state, since):
                 continue
             job = self._read_job(row, state, spans)
-            if job is not None and job.touches(spans, self._partition) and (job.removes or not only_removals):
+            # A summary may lack the end that the description has.
+            if job is None or _ended_before(job.state, since):
+                continue
+            if job.touches(spans, self._partition) and (job.removes or not only_removals):
                 yield job
 
     def writer(self, bucket: Interval, source: str) -> HistoryJob | str:
@@ -143,6 +146,11 @@ class TableHistory:
             )
         self._known[state.job_id] = job
         return job
+
+
+def _ended_before(state: JobState, since: datetime | None) -> bool:
+    """Whether a job has certainly ended before an instant; False if its end is unknown."""
+    return since is not None and state.is_terminal and state.completed is not None and state.completed < since
 
 
 @dataclass(frozen=True)

@@ -68,12 +68,12 @@ def retryability_of(error: PolarisError) -> Retryability:
 
 def is_submission(method: str, path: str) -> bool:
     """
-    Whether a request submits a job.
+    Whether a request submits a job, to Polaris (``/jobs``) or to Druid (``/sql/task``).
 
     :param method: HTTP method.
     :param path: Path without the query string.
     """
-    return method == "POST" and path.endswith("/jobs")
+    return method == "POST" and path.endswith(("/jobs", "/sql/task"))
 
 
 def _finds_fault_with_job(error: PolarisApiError) -> bool:

@@ -109,7 +109,7 @@ class JobPost:
                 raise
             refusal = error
         if refusal is not None:  # outside of except, so that the next error isn't chained to this one
-            return self._post_unmarked(refusal) if record.is_marked else self._post_plain(refusal)
+            return self._post_unmarked(refusal) if self._may_drop_marker(record) else self._post_plain(refusal)
         if isinstance(answer, JobState):
             return self._adopt(record, answer), True
         # Store the id first: a kill may arrive immediately.
@@ -167,7 +167,11 @@ class JobPost:
 
     def _has_additions(self, record: Record) -> bool:
         """Whether this package added keys to the job's context, which may be the reason for a 400."""
-        return record.is_marked or self._spec != self._attempt.plain_spec()
+        return self._may_drop_marker(record) or self._spec != self._attempt.plain_spec()
+
+    def _may_drop_marker(self, record: Record) -> bool:
+        """Whether the job may be sent without its marker: not if the marker is what makes a repetition safe."""
+        return record.is_marked and not self._attempt.hook.capabilities.idempotent_submission
 
     def _post_plain(self, refusal: PolarisApiError) -> tuple[JobState, bool]:
         """Send the job without the optional keys of its context, which may be the reason for the 400."""

@@ -25,7 +25,7 @@ from airflow_provider_polaris.triggers.cancellation.task_state import TaskKey, t
 from airflow_provider_polaris.triggers.polling.connection import is_unauthorized
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import PolarisClient
+    from airflow_provider_polaris.client.service import IngestionService
 
 #: Seconds that a stopped trigger waits for the task's state, and then for the cancel. Airflow limits ``on_kill`` to 30
 #: s in total.
@@ -33,7 +33,7 @@ PROOF_SECONDS: Final = 10.0
 CANCEL_SECONDS: Final = 15.0
 
 
-def cancel(client: PolarisClient, job_id: str) -> CancelResult:
+def cancel(client: IngestionService, job_id: str) -> CancelResult:
     """
     Request the cancellation of a job.
 
@@ -56,7 +56,7 @@ def cancel(client: PolarisClient, job_id: str) -> CancelResult:
         return CancelResult(problem=str(error), again=getattr(error, "retryable", False))
 
 
-def status_of(client: PolarisClient, job_id: str) -> CancelResult:
+def status_of(client: IngestionService, job_id: str) -> CancelResult:
     """
     Return the status of a job as a cancel result, without canceling it.
 

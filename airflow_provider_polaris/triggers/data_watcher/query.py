@@ -25,7 +25,7 @@ from airflow_provider_polaris.triggers.data_watcher.condition import DataConditi
 from airflow_provider_polaris.triggers.job_watcher.single_status import unexpected_error
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import PolarisClient
+    from airflow_provider_polaris.client.service import IngestionService
 
 _PURPOSE: Final = CountErrorAdvice(rows="the rows of the table that a job could read", aftermath="", advice="")
 #: The default time zone of filters, as in a job.
@@ -37,7 +37,7 @@ _LONGEST: Final = timedelta(minutes=15)
 
 
 def query_table(
-    connect: Callable[[], PolarisClient], conditions: Sequence[DataCondition], *, limits: Deadline, log: Any
+    connect: Callable[[], IngestionService], conditions: Sequence[DataCondition], *, limits: Deadline, log: Any
 ) -> list[TableData | PolarisError]:
     """
     Query a table as a job would read it. Streaming rows count only after Polaris has published them.
@@ -65,7 +65,7 @@ def query_table(
     return found
 
 
-def _describe(client: PolarisClient, table: str) -> TableStorage | None:
+def _describe(client: IngestionService, table: str) -> TableStorage | None:
     """Return None if the table doesn't exist. A missing project is an error, because waiting can't fix it."""
     try:
         return TableStorage.from_wire(client.get_table(table))

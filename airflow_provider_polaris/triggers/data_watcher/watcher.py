@@ -27,7 +27,7 @@ from airflow_provider_polaris.triggers.polling.connection import SharedSettings,
 from airflow_provider_polaris.triggers.polling.schedule import LONGEST_HOLD, PollSchedule, is_due, wait_for_next_poll
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import PolarisClient
+    from airflow_provider_polaris.client.service import IngestionService
 
 _THREADS: Final = 8
 _THREADS_APART: Final = 2
@@ -171,7 +171,7 @@ class DataWatch:
         return max((each.retry_after or 0.0 for each in errors if is_of_all or is_for_all(each)), default=0.0) or None
 
 
-def _work(client: PolarisClient, conditions: Sequence[DataCondition]) -> Found:
+def _work(client: IngestionService, conditions: Sequence[DataCondition]) -> Found:
     from airflow_provider_polaris.runtime.clock import CLOCK
 
     log: Any = logging.getLogger(__name__)

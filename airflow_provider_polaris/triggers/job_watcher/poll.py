@@ -45,7 +45,7 @@ from airflow_provider_polaris.triggers.job_watcher.waiters_by_job import Group, 
 from airflow_provider_polaris.triggers.polling.schedule import is_due
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import PolarisClient
+    from airflow_provider_polaris.client.service import IngestionService
 
 
 #: Consecutive failed single requests that end the poll: before any job got an answer, and after one did.
@@ -56,7 +56,7 @@ _FAILURES_IN_A_ROW: Final = 5
 
 
 def poll(
-    client: PolarisClient,
+    client: IngestionService,
     waiters: Sequence[Waiter],
     poll_state: PollState,
     moment: PollTime,
@@ -91,7 +91,7 @@ def poll(
 class _PollRun:
     def __init__(
         self,
-        client: PolarisClient,
+        client: IngestionService,
         waiters: Sequence[Waiter],
         poll_state: PollState,
         moment: PollTime,

@@ -17,7 +17,7 @@ from airflow_provider_polaris.triggers.job_watcher import request_budget
 from airflow_provider_polaris.triggers.job_watcher.progress import ProgressPoller
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import PolarisClient
+    from airflow_provider_polaris.client.service import IngestionService
 
 #: All job types except streaming jobs, which don't end (polaris-sdk 20250425.14.0).
 _TYPES: Final = ("batch", "sql", "delete_data", "restore_data", "drop_table")
@@ -49,7 +49,7 @@ _LONGEST_REST: Final = 32
 
 
 def list_jobs(
-    client: PolarisClient, statuses: Sequence[str], order: str, most_pages: int, *, whole: bool
+    client: IngestionService, statuses: Sequence[str], order: str, most_pages: int, *, whole: bool
 ) -> Iterator[dict[str, Any]]:
     """
     Yield the rows of a list. A row can shift between pages while jobs end; the next poll finds it.

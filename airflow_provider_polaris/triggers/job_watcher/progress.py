@@ -15,7 +15,7 @@ from airflow_provider_polaris.triggers.job_watcher.single_status import unexpect
 from airflow_provider_polaris.triggers.job_watcher.waiter import Observation
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import PolarisClient
+    from airflow_provider_polaris.client.service import IngestionService
     from airflow_provider_polaris.triggers.job_watcher.poll_ownership import PollOwnership
     from airflow_provider_polaris.triggers.job_watcher.poll_result import PollResult
     from airflow_provider_polaris.triggers.job_watcher.waiters_by_job import Group, WaitersByJob
@@ -50,7 +50,7 @@ class ProgressPoller:
         self._rest = 0
 
     def request(
-        self, client: PolarisClient, groups: WaitersByJob, result: PollResult, ownership: PollOwnership
+        self, client: IngestionService, groups: WaitersByJob, result: PollResult, ownership: PollOwnership
     ) -> None:
         """
         Request the progress of one running job, if one is due.
@@ -76,7 +76,9 @@ class ProgressPoller:
     def _known(self, group: Group) -> _Known:
         return self._jobs[group[0].job_id]
 
-    def _request_one(self, client: PolarisClient, group: Group, result: PollResult, ownership: PollOwnership) -> None:
+    def _request_one(
+        self, client: IngestionService, group: Group, result: PollResult, ownership: PollOwnership
+    ) -> None:
         known = self._known(group)
         known.has_progress, self._rest = False, _LONGEST_REST
         with ownership.request(group[0].job_id):
@@ -97,7 +99,7 @@ class ProgressPoller:
             result.news += [(waiter, Observation(progress=done)) for waiter in group]
 
 
-def _progress(client: PolarisClient, job_id: str) -> tuple[float | None, PolarisError | None]:
+def _progress(client: IngestionService, job_id: str) -> tuple[float | None, PolarisError | None]:
     try:
         return client.get_job_progress(job_id), None
     except PolarisError as error:

@@ -25,7 +25,7 @@ from airflow_provider_polaris.triggers.job_watcher.waiters_by_job import Waiters
 from airflow_provider_polaris.triggers.polling.schedule import LONGEST_HOLD, is_due
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import PolarisClient
+    from airflow_provider_polaris.client.service import IngestionService
     from airflow_provider_polaris.triggers.job_watcher.waiter import Waiter
     from airflow_provider_polaris.triggers.polling.client_threads import ClientThreads
     from airflow_provider_polaris.triggers.polling.connection import SharedSettings
@@ -144,7 +144,7 @@ class SeparateJobs:
             self._deliver(Reply(job_id, error=error), now)
 
 
-def _work(client: PolarisClient, job_id: str, *, whole: bool) -> Reply:
+def _work(client: IngestionService, job_id: str, *, whole: bool) -> Reply:
     reply = request_status(client, job_id, whole=whole)
     if reply.error is not None:
         raise reply.error

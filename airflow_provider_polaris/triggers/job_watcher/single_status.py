@@ -24,7 +24,7 @@ from airflow_provider_polaris.jobs.status.statuses import is_known_status, norma
 from airflow_provider_polaris.triggers.job_watcher.waiter import Observation, Waiter
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import PolarisClient
+    from airflow_provider_polaris.client.service import IngestionService
     from airflow_provider_polaris.triggers.job_watcher.waiters_by_job import Group
 
 #: Maximum number of job log lines in an observation. The job's page shows all of them.
@@ -47,7 +47,7 @@ class Reply(NamedTuple):
     error: PolarisError | None = None
 
 
-def request_status(client: PolarisClient, job_id: str, *, whole: bool) -> Reply:
+def request_status(client: IngestionService, job_id: str, *, whole: bool) -> Reply:
     """
     Request the status of a job. Errors are returned in the reply, also those of code that parses the answer.
 

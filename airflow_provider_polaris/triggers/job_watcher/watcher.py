@@ -26,7 +26,7 @@ from airflow_provider_polaris.triggers.job_watcher.wake_timer import WakeTimer
 from airflow_provider_polaris.triggers.polling.connection import SharedSettings, create_isolated_task
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import PolarisClient
+    from airflow_provider_polaris.client.service import IngestionService
 
 __all__ = ["DEPENDENCIES", "POLL_RETRIES", "Dependencies", "Watcher", "watcher_of"]
 
@@ -120,7 +120,7 @@ class Watcher:
         """
         return await self._call(partial(status_of, job_id=job_id))
 
-    async def _call(self, work: Callable[[PolarisClient], CancelResult]) -> CancelResult:
+    async def _call(self, work: Callable[[IngestionService], CancelResult]) -> CancelResult:
         try:
             return await self._settings.call(self._cancels, work)
         except Exception as error:

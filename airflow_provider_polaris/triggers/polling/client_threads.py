@@ -18,12 +18,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import ClientSettings, PolarisClient
+    from airflow_provider_polaris.client import ClientSettings
+    from airflow_provider_polaris.client.service import IngestionService
 
 T = TypeVar("T")
 
 
-def new_client(settings: ClientSettings) -> PolarisClient:
+def new_client(settings: ClientSettings) -> IngestionService:
     """Return a client with its own session."""
     from airflow_provider_polaris.client import PolarisClient
 
@@ -48,7 +49,7 @@ class ClientThreads:
         most: int,
         stay: bool,
         retry_budget: float,
-        make_client: Callable[[ClientSettings], PolarisClient] = new_client,
+        make_client: Callable[[ClientSettings], IngestionService] = new_client,
     ) -> None:
         self._name = name
         self._most = most
@@ -61,7 +62,7 @@ class ClientThreads:
         self._threads = 0
         self._idle = 0
 
-    async def call(self, settings: ClientSettings, work: Callable[[PolarisClient], T]) -> T:
+    async def call(self, settings: ClientSettings, work: Callable[[IngestionService], T]) -> T:
         """
         Run work in a thread. If the caller is canceled, it stops waiting, but the work is still done.
 
@@ -91,7 +92,7 @@ class ClientThreads:
         threading.Thread(target=context.run, args=(self._serve,), name=self._name, daemon=True).start()
 
     def _serve(self) -> None:
-        client: PolarisClient | None = None
+        client: IngestionService | None = None
         known: ClientSettings | None = None
         while (item := self._next()) is not None:
             loop, future, settings, work = item

@@ -16,7 +16,8 @@ from airflow_provider_polaris.jobs.errors import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import ClientSettings, PolarisClient
+    from airflow_provider_polaris.client import ClientSettings
+    from airflow_provider_polaris.client.service import IngestionService
     from airflow_provider_polaris.triggers.polling.client_threads import ClientThreads
 
 T = TypeVar("T")
@@ -101,7 +102,7 @@ class SharedSettings:
         self._reading: asyncio.Task[ClientSettings] | None = None
         self._reread_at = float("-inf")
 
-    async def call(self, threads: ClientThreads, work: Callable[[PolarisClient], T]) -> T:
+    async def call(self, threads: ClientThreads, work: Callable[[IngestionService], T]) -> T:
         """
         Send a request from a thread. If Polaris rejects the key, retry once with a newer key, if there is one.
 

@@ -28,7 +28,7 @@ from airflow_provider_polaris.triggers.job_watcher.poll_result import is_for_all
 from airflow_provider_polaris.triggers.table_watcher.cursor import LAG, JobListSnapshot
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import PolarisClient
+    from airflow_provider_polaris.client.service import IngestionService
 
 #: Type of the job that deletes rows.
 DELETING_TYPE: Final = "delete_data"
@@ -49,7 +49,9 @@ _MOST_FAILURES: Final = 2
 _FIELDS: Final = ("type", "executionStatus", "createdTimestamp", "completedTimestamp", "target", "tableName")
 
 
-def read_snapshot(client: PolarisClient, *, number: int, since: datetime | None, table: str | None) -> JobListSnapshot:
+def read_snapshot(
+    client: IngestionService, *, number: int, since: datetime | None, table: str | None
+) -> JobListSnapshot:
     """
     Read the active list, and the completed list back to an instant.
 
@@ -61,7 +63,7 @@ def read_snapshot(client: PolarisClient, *, number: int, since: datetime | None,
     :raises PolarisError: As the client raises it.
     """
     active = tuple(_states(client.iter_jobs(**_filters(_ACTIVE, "ASC", table))))
-    project = client.settings.project_id
+    project = client.project_id
     newest = JobListSnapshot(number, project, active, (), None).newest
     completed: list[JobState] = []
     for job in _states(client.iter_jobs(**_filters(("completed",), "DESC", table))):
@@ -77,7 +79,7 @@ def read_snapshot(client: PolarisClient, *, number: int, since: datetime | None,
 
 
 def request_jobs(
-    client: PolarisClient, job_ids: Iterable[str], *, last: Collection[str] = ()
+    client: IngestionService, job_ids: Iterable[str], *, last: Collection[str] = ()
 ) -> tuple[dict[str, JobState | None], set[str]]:
     """
     Request jobs one by one.
@@ -106,7 +108,7 @@ def request_jobs(
     return answers, failed
 
 
-def describe(client: PolarisClient, jobs: Sequence[JobState]) -> list[dict[str, Any]]:
+def describe(client: IngestionService, jobs: Sequence[JobState]) -> list[dict[str, Any]]:
     """
     Describe jobs for an event: ``id``, ``type``, ``intervals``, ``rows``, ``created`` and ``completed``.
 
@@ -160,7 +162,7 @@ def _states(rows: Iterator[dict[str, Any]]) -> Iterator[JobState]:
             yield state
 
 
-def _intervals(client: PolarisClient, job: JobState) -> list[str] | None:
+def _intervals(client: IngestionService, job: JobState) -> list[str] | None:
     found = written_intervals(client.get_job(job.job_id), is_whole=True) or ()
     shown = [each.to_wire() for each in found if each != Interval.ETERNITY]
     return shown if 0 < len(shown) <= _MOST_INTERVALS else None

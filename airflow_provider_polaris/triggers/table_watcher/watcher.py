@@ -27,7 +27,7 @@ from airflow_provider_polaris.triggers.table_watcher.cursor import JobListSnapsh
 from airflow_provider_polaris.triggers.table_watcher.job_lists import read_snapshot
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import PolarisClient
+    from airflow_provider_polaris.client.service import IngestionService
 
 T = TypeVar("T")
 Save = Callable[[], Awaitable[None]]
@@ -85,7 +85,7 @@ class TableWatch:
             yield snapshot
             await self.settle([(snapshot.number, True)])
 
-    async def call(self, work: Callable[[PolarisClient], T]) -> T:
+    async def call(self, work: Callable[[IngestionService], T]) -> T:
         """
         Send a request from the thread of this watch.
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -103,6 +104,14 @@ def test_changes_are_those_that_touched_the_partitions_and_may_have_had_an_effec
 def test_change_of_which_nobody_knows_when_it_ended_counts() -> None:
     """A job without a completion time is included."""
     assert names(Jobs(job("old", at(1), None)).changes((DAY,), at(5))) == ["old"]
+
+
+def test_end_that_only_the_description_has_counts() -> None:
+    """A list without times of completion: the job is described, and one that ended before is left out."""
+    past = Jobs(job("after", at(4), at(6)), job("before", at(3), at(4)), hides=True)
+    past._rows = [(row, replace(state, completed=None)) for row, state in past._rows]
+    assert names(past.changes((DAY,), at(5))) == ["after"]
+    assert past.described == ["after", "before"]
 
 
 def test_removals_are_what_takes_rows_away() -> None:

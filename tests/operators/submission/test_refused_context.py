@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pytest
 
+from airflow_provider_polaris.client import PolarisClient
+from airflow_provider_polaris.client.polaris.client import POLARIS_CAPABILITIES
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisGuardError
 from tests.operators.submission.conftest import Polaris, Task, api_error
 
@@ -34,6 +37,19 @@ def test_submit_marker_refused_sends_without_it_and_remembers(
     polaris.running.emulator.jobs.update(submitted.job.job_id, "canceled", polaris.jobs[0].created_by)
     assert task.retry().submit(polaris.append()).outcome == "submitted"
     assert task.wire.asked == ["describe", "POST"]
+
+
+def test_submit_marker_refused_by_an_idempotent_service_is_the_error(
+    task: Task, polaris: Polaris, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There the marker is the job's id: without it a repetition would be a second job."""
+    idempotent = replace(POLARIS_CAPABILITIES, idempotent_submission=True)
+    monkeypatch.setattr(PolarisClient, "capabilities", property(lambda _: idempotent))
+    task.wire.refuses_markers = True
+    with pytest.raises(PolarisApiError, match="unknown context parameter"):
+        task.submit(polaris.append())
+    assert task.wire.asked == ["POST"]
+    assert polaris.jobs == []
 
 
 def test_submit_marker_refused_and_reply_lost_is_recognized_without_it(task: Task, polaris: Polaris) -> None:

@@ -157,7 +157,7 @@ class Jobs:
         self.rows = rows
         self.asked: list[str] = []
         self.filters: list[dict[str, Any]] = []
-        self.settings = type("Settings", (), {"project_id": "p"})
+        self.project_id = "p"
 
     def get_job(self, job_id: str) -> dict[str, Any]:
         self.asked.append(job_id)

@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Druid client of the package: a self-hosted cluster behind the protocol of a service."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_polaris.client.druid import endpoints
+from airflow_provider_polaris.client.druid.auth import DruidCredentials
+from airflow_provider_polaris.client.druid.deletions import DATA_TYPES, DeletionJobs
+from airflow_provider_polaris.client.druid.errors import advise, is_druid_error
+from airflow_provider_polaris.client.druid.queries import QueriesApi
+from airflow_provider_polaris.client.druid.settings import DruidSettings
+from airflow_provider_polaris.client.druid.submission import Submission
+from airflow_provider_polaris.client.druid.tables import TablesApi
+from airflow_provider_polaris.client.druid.tasks import TasksApi
+from airflow_provider_polaris.client.druid.translation.missing import is_missing_column, missing_object
+from airflow_provider_polaris.client.druid.translation.statement import TargetTable, needs_target, task_request
+from airflow_provider_polaris.client.druid.translation.tables import partitioning
+from airflow_provider_polaris.client.druid.translation.visibility import LONGEST_LOAD, awaited_table, is_visible
+from airflow_provider_polaris.client.http.settings import ServiceRules
+from airflow_provider_polaris.client.http.transport import Transport, utc_now
+from airflow_provider_polaris.client.service import Capabilities
+from airflow_provider_polaris.jobs.errors import (
+    PolarisApiError,
+    PolarisError,
+    PolarisServerError,
+    PolarisSpecError,
+    PolarisThrottledError,
+)
+
+if TYPE_CHECKING:
+    import requests
+
+log = logging.getLogger("airflow_provider_polaris.client")
+
+#: Sources: druid.apache.org/docs/latest/api-reference, OBSERVED(Druid 27), OBSERVED(Druid 33) for the versions of a
+#: restore. Marking segments unused takes effect at once, so there is no deletion to cancel.
+DRUID_CAPABILITIES: Final = Capabilities(
+    idempotent_submission=True,
+    bulk_status=True,
+    cancels_deletions=False,
+    restores_versions=True,
+    soft_delete=True,
+    percent_progress=True,
+)
+
+#: Seconds before the task slots are counted again.
+_SLOT_SECONDS: Final = 5.0
+
+
+class DruidClient(TasksApi):
+    """
+    A self-hosted Druid, as an :class:`~airflow_provider_polaris.client.service.IngestionService`.
+
+    Jobs are tasks of the multi-stage query engine. Retries, limits and errors are those of
+    :class:`~airflow_provider_polaris.client.PolarisClient`, with one difference: a job that is submitted with a marker
+    may be submitted again after any outcome, because Druid accepts its id only once.
+
+    Use one client in one thread; :meth:`close` it, or use it in a ``with`` statement.
+
+    :param settings: Addresses, credentials, TLS and time limits.
+    :param session: Session to use instead of a new one, closed with the client. Its adapters must not retry.
+    :param clock: Monotonic seconds.
+    :param now: Returns the current time (aware).
+    :param sleep: Waits between attempts.
+    :param rng: Random numbers for the jitter.
+    """
+
+    def __init__(
+        self,
+        settings: DruidSettings,
+        *,
+        session: requests.Session | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], None] = time.sleep,
+        rng: random.Random | None = None,
+    ) -> None:
+        def connect(reached: DruidSettings) -> Transport:
+            return Transport(reached, druid_rules(reached), session=session, clock=clock, now=now, sleep=sleep, rng=rng)
+
+        self._broker = connect(settings)
+        # Without a coordinator_url both are the router, and share its connections.
+        super().__init__(self._broker if settings.coordinator_url is None else connect(settings.coordinator))
+        self.settings = settings
+        self._queries = QueriesApi(self._broker)
+        self._tables = TablesApi(self._transport, self._queries, sleep)
+        self._deletions = DeletionJobs(self._tables, self)
+        self._submission = Submission(self._broker, self, sleep)
+        self._first_seen: dict[str, float] = {}
+        self._clock = clock
+        self._sleep = sleep
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What a self-hosted Druid can do."""
+        return DRUID_CAPABILITIES
+
+    @property
+    def project_id(self) -> str:
+        """Empty: Druid has no projects."""
+        return ""
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._broker.close()
+        self._transport.close()
+
+    def __enter__(self) -> DruidClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"DruidClient({self.settings.base_url!r})"
+
+    def create_job(self, spec: Mapping[str, Any], *, repeat_throttled: bool = True) -> dict[str, Any]:
+        """
+        Submit a job, once its task slots are free. A deletion or a restore takes effect before this method returns.
+
+        :param spec: The job spec as a JSON object, with its marker, if any, in its ``context``.
+        :param repeat_throttled: Wait for free task slots within the retry budget, and retry after a 429. If False, the
+            caller has to retry.
+        :return: Description of the job, including ``id``.
+        :raises PolarisAmbiguousSubmitError: It is unknown whether the task exists. Submit the same job again.
+        :raises PolarisThrottledError: Too few task slots are free; nothing was submitted.
+        :raises PolarisGuardError: A deletion covers only a part of a segment, or the cluster's version can't do it.
+        :raises PolarisSpecError: Druid has no equivalent of the job; nothing was submitted.
+        """
+        if not isinstance(spec, Mapping):
+            raise PolarisSpecError(f"a job spec is an object, not {spec!r}.")
+        if spec.get("type") in DATA_TYPES:
+            return self._deletions.run(spec)
+        work = task_request(spec, self._target(spec) if needs_target(spec) else None)
+        started = self._clock()
+        while True:
+            try:
+                self._submission.check_slots(work.context)
+                return self._submission.submit(work, spec)
+            except PolarisThrottledError:
+                if not repeat_throttled or self._clock() - started + _SLOT_SECONDS > self.settings.retry_budget:
+                    raise
+            except PolarisApiError as error:
+                raise self._explained(error) from error
+            self._sleep(_SLOT_SECONDS)
+
+    def block_marker(self, marker: str) -> None:
+        """
+        Make sure that no late submission of a marker creates a task.
+
+        :param marker: Marker of an epoch that is over.
+        :raises PolarisConflictError: An active task has the marker's id; cancel it first.
+        """
+        self._submission.block(marker)
+
+    def iter_tables(self) -> Iterator[dict[str, Any]]:
+        """Yield the name of each table that has data. Druid's list has nothing else."""
+        for name in self._tables.names():
+            yield {"name": name}
+
+    def get_table(self, name: str) -> dict[str, Any]:
+        """
+        Return the description of a table.
+
+        :param name: Its name.
+        :raises PolarisNotFoundError: No such table.
+        """
+        return self._tables.get_table(name)
+
+    def iter_unused_segments(self, table: str, *, interval: str | None = None) -> Iterator[dict[str, Any]]:
+        """
+        Yield the segments of a table that are marked unused.
+
+        :param table: Its name.
+        :param interval: Only segments in this ISO 8601 interval.
+        :raises PolarisGuardError: The cluster's version has no list of unused segments.
+        """
+        return self._tables.iter_unused_segments(table, interval=interval)
+
+    def query(
+        self,
+        sql: str,
+        *,
+        parameters: Sequence[Mapping[str, Any]] | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
+        """
+        Run a SELECT and wait for its rows; parameters as in :meth:`QueriesApi.query`.
+
+        :raises PolarisServerError: The broker doesn't know a table or column yet that the coordinator has.
+        """
+        try:
+            return self._queries.query(sql, parameters=parameters, context=context)
+        except PolarisApiError as error:
+            raise self._explained(error) from error
+
+    def start_query(
+        self,
+        sql: str,
+        *,
+        parameters: Sequence[Mapping[str, Any]] | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """
+        Start an asynchronous query; parameters and result as in :meth:`QueriesApi.start_query`.
+
+        :raises PolarisServerError: The broker doesn't know a table or column yet that the coordinator has.
+        """
+        try:
+            return self._queries.start_query(sql, parameters=parameters, context=context)
+        except PolarisApiError as error:
+            raise self._explained(error) from error
+
+    def get_query(self, query_id: str) -> dict[str, Any]:
+        """Return the state of an asynchronous query."""
+        return self._queries.get_query(query_id)
+
+    def iter_query_rows(self, query_id: str) -> Iterator[dict[str, Any]]:
+        """Yield the rows of an asynchronous query that has succeeded."""
+        return self._queries.iter_query_rows(query_id)
+
+    def cancel_query(self, query_id: str) -> None:
+        """Cancel an asynchronous query; no effect on one that has ended."""
+        self._queries.cancel_query(query_id)
+
+    def _is_settled(self, job_id: str, task: dict[str, Any], report: dict[str, Any]) -> bool:
+        """
+        Return whether the rows of a job that has succeeded can be seen, so that whatever follows it finds them.
+
+        The wait is bounded by the time since the end of the query, and by the clock of this client, whose time may
+        differ from Druid's.
+        """
+        table = awaited_table(task, report, self._transport.now())
+        since = self._clock() - self._first_seen.setdefault(job_id, self._clock()) if table is not None else 0.0
+        if table is not None and since <= LONGEST_LOAD.total_seconds():
+            try:
+                if not is_visible(task, self._tables.columns(table)):
+                    return False
+            except PolarisError as error:
+                log.debug("It is unknown whether the rows of task %r can be seen: %s", job_id, error)
+        self._first_seen.pop(job_id, None)
+        return True
+
+    def _target(self, spec: Mapping[str, Any]) -> TargetTable | None:
+        """Return what is known about the target; None if the coordinator has no such table."""
+        target = spec.get("target")
+        name = target.get("tableName") if isinstance(target, Mapping) else None
+        if not isinstance(name, str) or not self._tables.has(name):
+            return None
+        return TargetTable(partitioning(self._tables.newest_segment(name)), self._tables.columns(name))
+
+    def _explained(self, error: PolarisApiError) -> PolarisApiError:
+        """
+        Return the error, or a retryable one if the broker only lags behind.
+
+        The broker plans from loaded segments. A table that the coordinator has, or a column of one, may be unknown to
+        it for some seconds after the job that wrote it has ended.
+        """
+        text = error.vendor_message
+        name = missing_object(text)
+        if error.status != 400 or (name is None and not is_missing_column(text)):
+            return error
+        if name is not None and not self._tables.has(name):
+            return error
+        if name is None and not error.path.endswith("/sql/task"):
+            return error
+        what = f"table {name!r}, which the coordinator has" if name is not None else "a column"
+        return PolarisServerError(
+            f"{error} Druid's broker does not know {what} yet: it plans from loaded segments, and a job's segments are "
+            "loaded some seconds after its end. A retry may help.",
+            status=503,
+            code=error.code,
+            vendor_message=text,
+            method=error.method,
+            path=error.path,
+        )
+
+
+def druid_rules(settings: DruidSettings) -> ServiceRules:
+    """Return Druid's rules for its requests and responses."""
+    return ServiceRules(
+        "Druid's API",
+        endpoints.path_of,
+        lambda _: DruidCredentials(settings),
+        advise,
+        is_druid_error,
+        is_druid_error,
+    )

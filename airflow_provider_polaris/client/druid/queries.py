@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+SQL queries, synchronous and asynchronous. Performs requests to the broker only.
+
+Source: druid.apache.org/docs/latest/api-reference/sql-api, OBSERVED(Druid 27).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final
+
+from airflow_provider_polaris.client.druid import endpoints
+from airflow_provider_polaris.client.druid.calls import DruidCalls
+from airflow_provider_polaris.client.http.calls import instant_text
+from airflow_provider_polaris.client.http.paging import MOST_PAGES
+from airflow_provider_polaris.client.http.request import json_body
+from airflow_provider_polaris.jobs.errors import PolarisProtocolError
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class QueriesApi(DruidCalls):
+    """Run SQL queries. The transport is that of the broker, or of a router."""
+
+    def query(
+        self,
+        sql: str,
+        *,
+        parameters: Sequence[Mapping[str, Any]] | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
+        """
+        Run a SELECT and wait for its rows. It reads loaded segments only.
+
+        :param sql: Druid SQL.
+        :param parameters: ``{"type": "VARCHAR", "value": "x"}`` for each ``?``.
+        :param context: Query context.
+        :return: One object per row.
+        """
+        body = {**_body(sql, parameters, context), "resultFormat": "object"}
+        return self._rows(endpoints.QUERY, body=json_body(body, "query"))
+
+    def start_query(
+        self,
+        sql: str,
+        *,
+        parameters: Sequence[Mapping[str, Any]] | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """
+        Start an asynchronous query, which also reads deep storage. It takes two task slots.
+
+        :return: ``{queryId, state, ...}``; state is ``ACCEPTED``, ``RUNNING``, ``SUCCESS`` or ``FAILED``.
+        :raises PolarisAmbiguousSubmitError: The outcome is unknown: the query may run.
+        """
+        body = _body(sql, parameters, {**(context or {}), "executionMode": "ASYNC"})
+        request = self._transport.request(endpoints.START_QUERY, body=json_body(body, "query"), fresh_connection=True)
+        doubt = "It is unknown whether Druid accepted the query; it may be running."
+        return self._submit(request, body, required="queryId", doubt=lambda _: doubt)
+
+    def get_query(self, query_id: str) -> dict[str, Any]:
+        """
+        Return the state of an asynchronous query.
+
+        :param query_id: Its id.
+        :raises PolarisNotFoundError: No such query, or Druid has removed its task.
+        """
+        return self._object(endpoints.GET_QUERY, query_id, required="state")
+
+    def iter_query_rows(self, query_id: str) -> Iterator[dict[str, Any]]:
+        """
+        Yield the rows of an asynchronous query that has succeeded, page by page.
+
+        OBSERVED(Druid 27): a timestamp in these rows is a number of milliseconds. It is returned as text, as a
+        synchronous query returns it.
+
+        :param query_id: Its id.
+        :raises PolarisProtocolError: It has more than 1,000 pages.
+        """
+        state = self.get_query(query_id)
+        result = state.get("result")
+        listed = result.get("pages") if isinstance(result, dict) else None
+        pages = [page["id"] for page in listed or () if isinstance(page, dict) and isinstance(page.get("id"), int)]
+        if len(pages) > MOST_PAGES:
+            raise PolarisProtocolError(f"query {query_id!r} has {len(pages)} pages, more than {MOST_PAGES}.")
+        times = timestamp_columns(state)
+        for page in pages or [None]:
+            params = {"page": page, "resultFormat": "object"}
+            for row in self._lines(endpoints.QUERY_ROWS, query_id, params=params):
+                yield with_texts(row, times)
+
+    def cancel_query(self, query_id: str) -> None:
+        """Cancel an asynchronous query; no effect on one that has ended."""
+        self._nothing(endpoints.CANCEL_QUERY, query_id)
+
+    def segment_metadata(self, table: str) -> list[dict[str, Any]]:
+        """
+        Return the merged metadata of a table's loaded segments; empty if none is loaded.
+
+        Source: druid.apache.org/docs/latest/querying/segmentmetadataquery.
+
+        :param table: Name of the table.
+        """
+        body = {
+            "queryType": "segmentMetadata",
+            "dataSource": table,
+            "merge": True,
+            "analysisTypes": ["rollup", "queryGranularity", "aggregators"],
+            # Segments of different schemas can't always be merged strictly.
+            "aggregatorMergeStrategy": "latest",
+        }
+        return self._rows(endpoints.SEGMENT_METADATA, body=json_body(body, "query"))
+
+
+def timestamp_columns(state: Mapping[str, Any]) -> frozenset[str]:
+    """
+    Return the names of a query's timestamp columns.
+
+    :param state: The state of the query, with its ``schema``.
+    """
+    schema = state.get("schema")
+    return frozenset(
+        str(column.get("name"))
+        for column in (schema if isinstance(schema, list) else ())
+        if isinstance(column, Mapping) and column.get("type") in ("TIMESTAMP", "DATE")
+    )
+
+
+def with_texts(row: Mapping[str, Any], times: frozenset[str]) -> dict[str, Any]:
+    """
+    Return a row whose timestamps are texts.
+
+    >>> with_texts({"__time": 1717200000000, "n": 1}, frozenset({"__time"}))
+    {'__time': '2024-06-01T00:00:00.000Z', 'n': 1}
+    """
+    return {key: _text(value) if key in times else value for key, value in row.items()}
+
+
+def _text(value: Any) -> Any:
+    if type(value) is not int:
+        return value
+    try:
+        return instant_text(_EPOCH + timedelta(milliseconds=value))
+    except OverflowError:
+        return value
+
+
+def _body(
+    sql: str, parameters: Sequence[Mapping[str, Any]] | None, context: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    body: dict[str, Any] = {"query": sql}
+    if parameters:
+        body["parameters"] = [dict(parameter) for parameter in parameters]
+    if context:
+        body["context"] = dict(context)
+    return body
