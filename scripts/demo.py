@@ -159,7 +159,9 @@ def report(client: PolarisClient, jobs: list[dict[str, Any]], source_rows: int) 
     print(f"\n  {SOURCE!r} {source_rows:,} rows  →  {TARGET!r} {kept:,} rows that count {counted:,} events")
     if counted != source_rows:
         raise SystemExit("The rollup does not count every event of the source.")
-    first = client.query(f'SELECT * FROM "{TARGET}" ORDER BY "__time", "city" LIMIT 5')
+    # Rows of a table can be sorted by their time only.
+    rows = client.query(f'SELECT * FROM "{TARGET}" ORDER BY "__time" LIMIT 100')
+    first = sorted(rows, key=lambda row: (row["__time"], row["city"]))[:5]
     widths = {name: max(len(name), *(len(str(row[name])) for row in first)) for name in first[0]}
     print("\n  " + "  ".join(name.ljust(width) for name, width in widths.items()))
     for row in first:
