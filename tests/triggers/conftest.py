@@ -417,7 +417,17 @@ def has_on_kill(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def triggerer_log(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    """Return a function that returns the triggerer's own log lines about checks, as ``LEVEL text``."""
+    """
+    Return a function that returns the triggerer's own log lines about checks, as ``LEVEL text``.
+
+    A tuple among the arguments is shown as the masker of secrets of Airflow 2 leaves it: without its class.
+    """
     name = "airflow_provider_polaris.triggers.cancellation.kill_check"
     caplog.set_level(logging.INFO, name)
-    return lambda: [f"{one.levelname} {one.getMessage()}" for one in caplog.records if one.name == name]
+
+    def line(record: logging.LogRecord) -> str:
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        masked = tuple(tuple(value) if isinstance(value, tuple) else value for value in arguments)
+        return f"{record.levelname} {str(record.msg) % masked}"
+
+    return lambda: [line(one) for one in caplog.records if one.name == name]

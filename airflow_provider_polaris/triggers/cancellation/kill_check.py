@@ -100,7 +100,8 @@ class KillChecks:
         return task
 
     async def _resolve(self, check: KillCheck) -> LogLine:
-        key, job_id = check.key, check.job_id
+        # As text: the masker of secrets of Airflow 2 makes a plain tuple of it.
+        task, job_id = str(check.key), check.job_id
         try:
             line = await self._poll(check)
         except asyncio.CancelledError:
@@ -108,14 +109,14 @@ class KillChecks:
                 "The triggerer ends, and Polaris job %r of %s may run on, because it is unknown whether the task still "
                 "waits for it: %s. The next try or a clear of the task settles it.",
                 job_id,
-                key,
+                task,
                 check.last,
             )
             raise
         except Exception as error:
             line = LogLine(logging.WARNING, f"Polaris job {job_id!r} may not have been canceled: {error!r}")
         if not check.is_awaited:
-            _LOG.log(line.level, "Stopped trigger of %s: %s", key, line.text)
+            _LOG.log(line.level, "Stopped trigger of %s: %s", task, line.text)
         return line
 
     async def _poll(self, check: KillCheck) -> LogLine:
