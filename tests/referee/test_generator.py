@@ -50,11 +50,11 @@ def test_seed_repeats_the_cases(load: Load) -> None:
 
 def test_mutation_changes_the_expression(load: Load) -> None:
     """Each group of replacements occurs, and none leaves the text as it was."""
-    cases = list(load("syntax").Mutator(1).cases(600))
+    cases = list(load("syntax").Mutator(1).cases(1500))
 
     groups = {node.name.partition(" of ")[0] for node in cases}
     assert groups == {*load("mutations").GROUPS, "arguments"}
-    assert len({node.sql for node in cases}) > 500
+    assert len({node.sql for node in cases}) > 1250
 
 
 def test_smaller_expression_is_found(load: Load) -> None:
