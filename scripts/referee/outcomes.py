@@ -9,10 +9,14 @@ import struct
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-Verdict = Literal["same", "both refuse", "not supported", "lenient", "called invalid", "other value", "other type"]
+Verdict = Literal[
+    "same", "both refuse", "not supported", "no memory", "lenient", "called invalid", "other value", "other type"
+]
 
-#: Verdicts with which the referee is content. "not supported" is a refusal by name, which the documentation lists.
-CONTENT: frozenset[Verdict] = frozenset({"same", "both refuse", "not supported"})
+#: Verdicts with which the referee is content. "not supported" is a refusal by name, which the documentation lists; "no
+#: memory" is a Druid whose buffers are too small for the query, so that it doesn't say what the query means.
+CONTENT: frozenset[Verdict] = frozenset({"same", "both refuse", "not supported", "no memory"})
+_NO_MEMORY = "Not enough merge buffer memory"
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,8 @@ def judge(druid: Outcome, emulator: Outcome, tolerance: Tolerance = EXACT) -> Ve
 
     :param tolerance: By how much two numbers may differ.
     """
+    if isinstance(druid, Refusal) and _NO_MEMORY in druid.message:
+        return "no memory"
     if isinstance(druid, Refusal):
         return "both refuse" if isinstance(emulator, Refusal) else "lenient"
     if isinstance(emulator, Refusal):

@@ -80,6 +80,13 @@ def test_refusal_of_what_druid_answers_has_to_be_by_name(load: Load, kind: str, 
     assert outcomes.judge(answer(outcomes, 1), outcomes.Refusal(kind, message)) == verdict
 
 
+def test_druid_without_memory_is_no_judge(load: Load) -> None:
+    """It neither refuses nor answers."""
+    outcomes = load("outcomes")
+    limited = outcomes.Refusal("INVALID_INPUT", "Not enough merge buffer memory to execute this query.")
+    assert outcomes.judge(limited, answer(outcomes, 1)) == "no memory"
+
+
 def test_answer_to_what_druid_refuses_is_lenient(load: Load) -> None:
     """A test that passes on the emulator must not fail in production."""
     outcomes = load("outcomes")

@@ -116,6 +116,7 @@ def number(written: str) -> Sql:
     Build a number: a whole number is a long, any other a double.
 
     :raises SqlInvalid: The number is out of range.
+    :raises SqlNotSupported: The emulator lacks its form, or it is infinite.
     """
     if not _NUMBER.fullmatch(written):
         raise SqlInvalid(f"Numeric literal {written!r} is not understood")
@@ -135,7 +136,8 @@ def number(written: str) -> Sql:
         # OBSERVED(Druid 33): the digits of a decimal number, those after the point included, have 64 bits.
         raise SqlInvalid(f"Numeric literal '{written}' out of range")
     if real in (float("inf"), float("-inf")):
-        raise SqlInvalid(f"Numeric literal '{written}' out of range")
+        # OBSERVED(Druid 33): refused, but beside a text column in a filter.
+        raise SqlNotSupported(f"the number {written!r} is not supported: it is out of range")
     return Sql(f"CAST({real!r} AS DOUBLE)", "double", real, "DECIMAL" if is_decimal else None)
 
 
