@@ -182,17 +182,20 @@ class Catalog:
 
         :raises ApiError: 404.
         """
-        table = self.find(name)
-        if table is None:
+        if table_name_fault(name):
             raise not_found("Table", name)
-        discovered = {column.name for column in self._tables.discovered(name)}
-        stats = self._tables.stats(name)
+        try:
+            stored = self._tables.stored(name)
+        except TableError as error:
+            raise not_found("Table", name) from error
+        table, discovered = stored.definition, {column.name for column in stored.discovered}
+        stats = self._tables.stats_of(stored)
         payload = {
             **self._summary(table, stats),
             "schema": table.attributes.get("schema", []),
             "queryableSchema": [
                 {"name": column.name, "dataType": column.data_type, "isDiscovered": column.name in discovered}
-                for column in self._tables.columns(name)
+                for column in stored.columns
             ],
             "segmentCompactedBytes": stats.total_bytes,
             "segmentTotalBytes": stats.total_bytes,

@@ -159,7 +159,11 @@ class Tables:
         :param seen: Condition for the segments; see :mod:`airflow_provider_polaris.emulator.engine.tables.segments`.
         :raises TableError: ``missing``.
         """
-        totals = self.segments.totals(self.stored(name).number, seen)
+        return self.stats_of(self.stored(name), seen)
+
+    def stats_of(self, stored: StoredTable, seen: str = PUBLISHED) -> TableStats:
+        """Return the size of the data of a table that has been read; see :meth:`stats`."""
+        totals = self.segments.totals(stored.number, seen)
         interval = None
         if totals.min_ms is not None and totals.max_ms is not None:
             interval = (from_ms(totals.min_ms), from_ms(totals.max_ms))
