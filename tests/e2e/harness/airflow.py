@@ -45,6 +45,8 @@ class Airflow(ABC):
     commands: Sequence[Sequence[str]]
     #: Components whose health the API reports.
     reported: Sequence[str]
+    #: Components that wait for the database for a minute.
+    patient: Sequence[str] = ("scheduler", "triggerer")
     #: Whether a task can store data for its next attempt.
     has_task_state_store: bool
 
@@ -192,7 +194,7 @@ class Airflow(ABC):
         everybody, itself included, for as long as it waits itself: SQLite's 5 s.
         """
         patient = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._database("?timeout=60")}
-        return patient if component in ("scheduler", "triggerer") else {}
+        return patient if component in self.patient else {}
 
     def _start(self, name: str, *arguments: str, **environment: str) -> ProcessTree:
         component = ProcessTree(

@@ -57,6 +57,8 @@ class Airflow2(Airflow):
     api_class = RestApi1
     commands = (("webserver", "--workers=1"), ("scheduler",))
     reported = ("scheduler", "triggerer")
+    # Its tasks write to the database themselves, so that the web server locks out nobody by waiting.
+    patient = ("scheduler", "triggerer", "webserver")
     has_task_state_store = False
 
     def settings(self, url: str, port: int) -> dict[str, str]:
