@@ -86,16 +86,19 @@ class TranslationContext(ABC):
 
     def aggregate(self, name: str, arguments: Sequence[exp.Expression], condition: exp.Expression | None) -> Sql:
         """Translate an aggregate call, with the condition of its FILTER clause."""
-        rewrite, least, most = aggregates.FUNCTIONS[name]
         if self.clause is not None:
             raise SqlInvalid(f"Aggregate expression is illegal in {self.clause} clause")
         if self._inside_aggregate:
             raise SqlInvalid("Aggregate expressions cannot be nested")
         self._inside_aggregate = True
         try:
-            arguments, condition = move_case_to_filter(name, arguments, condition, self.translate)
+            return self._aggregate(name, arguments, condition)
         finally:
             self._inside_aggregate = False
+
+    def _aggregate(self, name: str, arguments: Sequence[exp.Expression], condition: exp.Expression | None) -> Sql:
+        rewrite, least, most = aggregates.FUNCTIONS[name]
+        arguments, condition = move_case_to_filter(name, arguments, condition, self.translate)
         nodes, is_distinct = _distinct(name, arguments)
         is_star = len(nodes) == 1 and isinstance(nodes[0], exp.Star)
         if is_star and (name != "COUNT" or is_distinct):
@@ -111,32 +114,28 @@ class TranslationContext(ABC):
             raise SqlNotSupported(f"function '{name}' is not supported with GROUPING SETS, ROLLUP or CUBE", name)
         self.has_aggregate = True
         self.reads += 1
-        self._inside_aggregate = True
-        try:
-            where = self._filter(condition) if condition is not None else None
-            return rewrite(
-                Aggregation(
-                    name,
-                    nodes,
-                    self.translate,
-                    condition=where,
-                    storing=self.storing,
-                    is_star=is_star,
-                    is_distinct=is_distinct,
-                    time_column=lambda: self.column(TIME_COLUMN).text,
-                )
+        where = self._filter(condition) if condition is not None else None
+        return rewrite(
+            Aggregation(
+                name,
+                nodes,
+                self.translate,
+                condition=where,
+                storing=self.storing,
+                is_star=is_star,
+                is_distinct=is_distinct,
+                time_column=lambda: self.column(TIME_COLUMN).text,
             )
-        finally:
-            self._inside_aggregate = False
+        )
 
     def _filter(self, condition: exp.Expression) -> str:
         # Druid's optimizer combines the conditions of FILTER with those of WHERE.
-        self.filters = self.selects = True
+        selects, self.filters, self.selects = self.selects, True, True
         self.compared = {name: set(groups) for name, groups in self.compared_before.items()}
         try:
             return conditions.as_condition(self.translate(condition), "FILTER")
         finally:
-            self.filters = self.selects = False
+            self.filters, self.selects = False, selects
 
 
 def check_constant(names: Iterable[str]) -> None:

@@ -135,6 +135,7 @@ def test_constant_with_another_result_is_refused(query, condition: str, message:
         "SELECT SUM(id) FILTER (WHERE f = 0.1) FROM t",
         "SELECT SUM(CASE WHEN f = 0.1 THEN id END) FROM t",
         "SELECT f, COUNT(*) FROM t GROUP BY f HAVING f = 0.1",
+        "SELECT f, COUNT(*) FROM t GROUP BY f HAVING COUNT(*) FILTER (WHERE id > 1) > 0 AND f = 0.1",
         "SELECT a.id FROM t a WHERE a.f = 0.1",
     ],
 )
