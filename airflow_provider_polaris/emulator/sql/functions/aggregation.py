@@ -95,9 +95,7 @@ def move_case_to_filter(
     :return: The arguments and the condition.
     :raises SqlNotSupported: The optimizer's result depends on more.
     """
-    node = arguments[0] if len(arguments) == 1 else None
-    while isinstance(node, (exp.Paren, exp.Cast)):
-        node = node.this
+    node = _without_casts(arguments[0]) if len(arguments) == 1 else None
     if not isinstance(node, exp.Case) or name not in ("SUM", "ARRAY_AGG"):
         return arguments, condition
     default, branches = node.args.get("default"), [branch.args["true"] for branch in node.args["ifs"]]
@@ -123,6 +121,12 @@ def move_case_to_filter(
 
 
 def _is_number(node: exp.Expression, digits: str) -> bool:
+    number = _without_casts(node)
+    return isinstance(number, exp.Literal) and not number.is_string and number.this == digits
+
+
+def _without_casts(node: exp.Expression) -> exp.Expression:
+    """Return what is inside parentheses and casts, which Druid's optimizer removes."""
     while isinstance(node, (exp.Paren, exp.Cast)):
         node = node.this
-    return isinstance(node, exp.Literal) and not node.is_string and node.this == digits
+    return node

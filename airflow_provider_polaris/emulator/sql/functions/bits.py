@@ -8,7 +8,7 @@ DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#numeric-func
 from __future__ import annotations
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
-from airflow_provider_polaris.emulator.sql.values.values import Sql, long, quote_text
+from airflow_provider_polaris.emulator.sql.values.values import Sql, long
 
 
 def bitwise(operator: str) -> Rewrite:
@@ -52,8 +52,7 @@ def whole_bits(call: Call, index: int) -> str:
     value, text = call.exact_number(index), call.long(index)
     if value.type == "long":
         return text
-    failure = quote_text(f"function '{call.name}' is not supported with a number beyond 64 bits")
-    return f"CASE WHEN abs({value.text}) >= 9223372036854775807 THEN error({failure}) ELSE {text} END"
+    return call.without(text, f"abs({value.text}) >= 9223372036854775807", "with a number beyond 64 bits")
 
 
 FUNCTIONS: Table = {

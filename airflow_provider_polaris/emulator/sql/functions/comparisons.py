@@ -26,7 +26,6 @@ from airflow_provider_polaris.emulator.sql.values.values import (
     can_fail,
     describe_types,
     long,
-    quote_text,
     string,
 )
 
@@ -62,9 +61,8 @@ def not_both_nan(call: Call, value: Sql, others: Sequence[Sql]) -> str:
     computed = [other for other in others if other.constant is None and other.text != value.text]
     if value.type not in ("double", "float") or value.constant is not None or not computed:
         return value.text
-    failure = f"error({quote_text(call.refuse('for NaN on both sides').message)})"
     is_nan = " OR ".join(f"isnan({other.text})" for other in computed)
-    return f"CASE WHEN isnan({value.text}) AND ({is_nan}) THEN {failure} ELSE {value.text} END"
+    return call.without(value.text, f"isnan({value.text}) AND ({is_nan})", "for NaN on both sides")
 
 
 def check_order(call: Call, texts: Sequence[str]) -> None:

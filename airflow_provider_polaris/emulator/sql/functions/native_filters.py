@@ -9,13 +9,13 @@ not equal to 0. What differs is refused, in the rows that have such a value wher
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call
 from airflow_provider_polaris.emulator.sql.functions.collections.lists import is_negative_zero
+from airflow_provider_polaris.emulator.sql.values.java_numbers import single_precision
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql, quote_text
 
 _PLAIN_NUMBER = quote_text(r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?")
@@ -39,17 +39,16 @@ def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool
     constants = [call.value(index).constant for index, fixed in enumerate(is_constant) if fixed]
     result = []
     for index, operand in enumerate(operands):
-        value, column = operand, _column(call, index)
+        column = _column(call, index)
+        differs, words = "", ""
         if column is None:
             pass
         elif column.type == "string":
-            is_other = f"NOT regexp_full_match({column.text}, {_PLAIN_NUMBER})"
+            differs = f"NOT regexp_full_match({column.text}, {_PLAIN_NUMBER})"
             words = "of a number and a text that is no decimal number"
-            value = Sql(call.without(operand.text, is_other, words), operand.type)
         elif column.type in ("double", "float") and kind == "long":
-            is_fraction = f"{column.text} <> trunc({column.text})"
+            differs = f"{column.text} <> trunc({column.text})"
             words = "of a number and a CAST of a fraction to BIGINT"
-            value = Sql(call.without(operand.text, is_fraction, words), operand.type)
         elif kind == "long" and any(isinstance(each, int) and abs(each) >= _LAST_LONG for each in constants):
             raise call.refuse("of a column and the first or last number of 64 bits")
         elif column.type == "float" and is_equality and not all(map(_is_float, constants)):
@@ -57,9 +56,8 @@ def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool
         elif column.type == "long" and kind == "double" and not all(map(_is_exact, constants)):
             raise call.refuse("of a BIGINT and a decimal number of 2^53 or more")
         elif column.type == "double" and is_equality and 0 in constants:
-            is_negative = is_negative_zero(operand.text)
-            value = Sql(call.without(operand.text, is_negative, "of -0.0 and 0"), operand.type)
-        result.append(value)
+            differs, words = is_negative_zero(operand.text), "of -0.0 and 0"
+        result.append(Sql(call.without(operand.text, differs, words), operand.type) if differs else operand)
     return result
 
 
@@ -79,7 +77,7 @@ def _is_float(constant: object) -> bool:
     if not isinstance(constant, (int, float)):
         return False
     try:
-        return bool(struct.unpack("f", struct.pack("f", constant))[0] == constant)
+        return single_precision(constant) == constant
     except OverflowError:
         return False
 

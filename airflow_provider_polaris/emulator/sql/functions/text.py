@@ -140,9 +140,9 @@ def repeat(call: Call) -> Sql:
     times = call.value(1).constant
     if isinstance(times, int) and times < 1 and isinstance(call.value(0).constant, str):
         raise SqlInvalid(f"REPEAT({text}, {times}) is NULL, which Druid's planner does not allow for literals")
-    message = quote_text(f"function '{call.name}' is not supported with a result of more than {_LONGEST} characters")
     # The check is in the argument: DuckDB may evaluate a constant call even if a condition excludes it.
-    some = f"CASE WHEN length({text}) > {_LONGEST} // greatest({count}, 1) THEN error({message}) ELSE {count} END"
+    is_long = f"length({text}) > {_LONGEST} // greatest({count}, 1)"
+    some = call.without(count, is_long, f"with a result of more than {_LONGEST} characters")
     is_some = f"{_in_range(call, count, most=2**31 - 1)} >= 1"
     return string(f"CASE WHEN {is_some} THEN repeat({text}, {some}) ELSE nullif({text}, {text}) END")
 

@@ -15,7 +15,7 @@ from airflow_provider_polaris.emulator.sql.time import joda_patterns as joda
 from airflow_provider_polaris.emulator.sql.time import periods
 from airflow_provider_polaris.emulator.sql.time.instants import Period, literal, parse_interval, parse_period
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
-from airflow_provider_polaris.emulator.sql.values.values import Sql, boolean, long, quote_text, string, timestamp
+from airflow_provider_polaris.emulator.sql.values.values import Sql, boolean, long, string, timestamp
 
 NOW = "date_trunc('millisecond', timezone('UTC', now()))"
 """Start of the transaction, as Polaris uses a constant CURRENT_TIMESTAMP for a job."""
@@ -76,8 +76,8 @@ def _rounded(call: Call) -> str:
     time, period = call.time(0), call.period(1)
     if not period.clock_us or period.text in periods.UNITS.values():
         return time
-    message = quote_text(f"function '{call.name}' is not supported with the period {period.text!r} before its origin")
-    return f"CASE WHEN {time} < {literal(call.origin(2) or 0)} THEN error({message}) ELSE {time} END"
+    is_before = f"{time} < {literal(call.origin(2) or 0)}"
+    return call.without(time, is_before, f"with the period {period.text!r} before its origin")
 
 
 def time_shift(call: Call) -> Sql:
@@ -167,8 +167,7 @@ def timestampdiff(call: Call) -> Sql:
     count = f"date_sub('{unit.lower()}', {start}, {end})"
     if periods.unit_period(unit, call.name).total_months:
         # OBSERVED(Druid 33): a missing time counts as 1970.
-        message = quote_text(f"function '{call.name}' is not supported with NULL and the unit {unit}")
-        count = f"CASE WHEN {start} IS NULL OR {end} IS NULL THEN error({message}) ELSE {count} END"
+        count = call.without(count, f"{start} IS NULL OR {end} IS NULL", f"with NULL and the unit {unit}")
     return Sql(count, "long", subtype="INTEGER")
 
 

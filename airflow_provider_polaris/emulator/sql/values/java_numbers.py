@@ -7,6 +7,8 @@ OBSERVED(Druid 33) for all of it. Java's ``double`` to ``long`` saturates, ``lon
 
 from __future__ import annotations
 
+import struct
+
 from airflow_provider_polaris.emulator.sql.values.values import quote_text
 
 INFINITY = "CAST('Infinity' AS DOUBLE)"
@@ -17,6 +19,19 @@ _DECIMAL = "'[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?[fFdD]?'"
 _WORD = "'[+-]?(NaN|Infinity)'"
 _HEX = "'[+-]?0[xX][0-9a-fA-F.]+[pP][+-]?[0-9]+[fFdD]?'"
 _LARGEST_FLOAT = "3.4028235677973366e38"
+
+
+def single_precision(number: float) -> float:
+    """
+    Return the FLOAT that is nearest to a number.
+
+    >>> single_precision(0.5), single_precision(0.1)
+    (0.5, 0.10000000149011612)
+
+    :raises OverflowError: The number is beyond the range of a FLOAT.
+    """
+    (nearest,) = struct.unpack("f", struct.pack("f", number))
+    return float(nearest)
 
 
 def double_to_long(text: str) -> str:

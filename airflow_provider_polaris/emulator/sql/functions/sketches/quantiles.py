@@ -10,13 +10,13 @@ all of them in Druid, too, and gives the same; NULL is not counted; the quantile
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from itertools import pairwise
 
 from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregation
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
+from airflow_provider_polaris.emulator.sql.values.java_numbers import single_precision
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql, double
 
@@ -125,7 +125,7 @@ def _fraction(call: Call, index: int) -> float:
 def _single_precision(fraction: float) -> str:
     """OBSERVED(Druid 33): one quantile is computed from a FLOAT, several from a DOUBLE."""
     # DuckDB before 1.5 casts a decimal literal to the FLOAT below the nearest one.
-    return repr(struct.unpack("f", struct.pack("f", fraction))[0])
+    return repr(single_precision(fraction))
 
 
 def _check_k(call: Call, index: int) -> None:
