@@ -14,9 +14,8 @@ from typing import Any, Final
 from airflow_provider_polaris.client.druid import endpoints
 from airflow_provider_polaris.client.druid.calls import DruidCalls
 from airflow_provider_polaris.client.http.calls import instant_text
-from airflow_provider_polaris.client.http.paging import MOST_PAGES
 from airflow_provider_polaris.client.http.request import json_body
-from airflow_provider_polaris.jobs.errors import PolarisProtocolError
+from airflow_provider_polaris.client.sql import query_body, result_pages
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -39,7 +38,7 @@ class QueriesApi(DruidCalls):
         :param context: Query context.
         :return: One object per row.
         """
-        body = {**_body(sql, parameters, context), "resultFormat": "object"}
+        body = {**query_body(sql, parameters, context), "resultFormat": "object"}
         return self._rows(endpoints.QUERY, body=json_body(body, "query"))
 
     def start_query(
@@ -55,7 +54,7 @@ class QueriesApi(DruidCalls):
         :return: ``{queryId, state, ...}``; state is ``ACCEPTED``, ``RUNNING``, ``SUCCESS`` or ``FAILED``.
         :raises PolarisAmbiguousSubmitError: The outcome is unknown: the query may run.
         """
-        body = _body(sql, parameters, {**(context or {}), "executionMode": "ASYNC"})
+        body = query_body(sql, parameters, {**(context or {}), "executionMode": "ASYNC"})
         request = self._transport.request(endpoints.START_QUERY, body=json_body(body, "query"), fresh_connection=True)
         doubt = "It is unknown whether Druid accepted the query; it may be running."
         return self._submit(request, body, required="queryId", doubt=lambda _: doubt)
@@ -80,13 +79,8 @@ class QueriesApi(DruidCalls):
         :raises PolarisProtocolError: It has more than 1,000 pages.
         """
         state = self.get_query(query_id)
-        result = state.get("result")
-        listed = result.get("pages") if isinstance(result, dict) else None
-        pages = [page["id"] for page in listed or () if isinstance(page, dict) and isinstance(page.get("id"), int)]
-        if len(pages) > MOST_PAGES:
-            raise PolarisProtocolError(f"query {query_id!r} has {len(pages)} pages, more than {MOST_PAGES}.")
         times = timestamp_columns(state)
-        for page in pages or [None]:
+        for page in result_pages(state, query_id):
             params = {"page": page, "resultFormat": "object"}
             for row in self._lines(endpoints.QUERY_ROWS, query_id, params=params):
                 yield with_texts(row, times)
@@ -145,14 +139,3 @@ def _text(value: Any) -> Any:
         return instant_text(_EPOCH + timedelta(milliseconds=value))
     except OverflowError:
         return value
-
-
-def _body(
-    sql: str, parameters: Sequence[Mapping[str, Any]] | None, context: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    body: dict[str, Any] = {"query": sql}
-    if parameters:
-        body["parameters"] = [dict(parameter) for parameter in parameters]
-    if context:
-        body["context"] = dict(context)
-    return body

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_polaris.client.http.calls import Calls
-from airflow_provider_polaris.client.http.paging import MOST_PAGES
 from airflow_provider_polaris.client.http.request import json_body
 from airflow_provider_polaris.client.polaris import endpoints
-from airflow_provider_polaris.jobs.errors import PolarisProtocolError
+from airflow_provider_polaris.client.sql import query_body, result_pages
 
 
 class QueriesApi(Calls):
@@ -38,7 +37,7 @@ class QueriesApi(Calls):
         :param context: Query context.
         :return: One object per row.
         """
-        body = {**_query(sql, parameters, context), "resultFormat": "object"}
+        body = {**query_body(sql, parameters, context), "resultFormat": "object"}
         return self._rows(endpoints.QUERY, body=json_body(body, "query"))
 
     def start_query(
@@ -54,7 +53,7 @@ class QueriesApi(Calls):
         :return: ``{queryId, state, ...}``; state is ``ACCEPTED``, ``RUNNING``, ``SUCCESS`` or ``FAILED``.
         :raises PolarisAmbiguousSubmitError: The outcome is unknown: the query may run.
         """
-        body = _query(sql, parameters, context)
+        body = query_body(sql, parameters, context)
         request = self._transport.request(endpoints.START_QUERY, body=json_body(body, "query"), fresh_connection=True)
         doubt = (
             "It is unknown whether Polaris accepted the query; it may be running. If you send it again, it is "
@@ -80,27 +79,10 @@ class QueriesApi(Calls):
         :raises PolarisNotFoundError: No such query, or it has no result (not finished, failed or canceled).
         :raises PolarisProtocolError: It has more than 10,000 pages.
         """
-        result = self.get_query(query_id).get("result")
-        listed = result.get("pages") if isinstance(result, dict) else None
-        pages = [page["id"] for page in listed or () if isinstance(page, dict) and isinstance(page.get("id"), int)]
-        # Without a list of pages the service returns all rows in one response.
-        if len(pages) > MOST_PAGES:
-            raise PolarisProtocolError(f"query {query_id!r} has {len(pages)} pages, more than {MOST_PAGES}.")
-        for page in pages or [None]:
+        for page in result_pages(self.get_query(query_id), query_id):
             params = {"page": page, "resultFormat": "object"}
             yield from self._rows(endpoints.QUERY_ROWS, query_id, params=params)
 
     def cancel_query(self, query_id: str) -> None:
         """Cancel an asynchronous query; no effect on one that has ended."""
         self._nothing(endpoints.CANCEL_QUERY, query_id)
-
-
-def _query(
-    sql: str, parameters: Sequence[Mapping[str, Any]] | None, context: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    body: dict[str, Any] = {"query": sql}
-    if parameters:
-        body["parameters"] = [dict(parameter) for parameter in parameters]
-    if context:
-        body["context"] = dict(context)
-    return body
