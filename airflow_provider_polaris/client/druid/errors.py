@@ -10,14 +10,13 @@ the id. Only a query's 404 has a form of its own.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from airflow_provider_polaris.client.druid.settings import DruidSettings
 from airflow_provider_polaris.client.http.connection_errors import RequestInfo
 from airflow_provider_polaris.client.http.endpoint import host_of
-from airflow_provider_polaris.client.http.error_body import excerpt
+from airflow_provider_polaris.client.http.error_body import error_object, excerpt, has_text
 
 #: Fields of the error object that Druid's web server writes for ``Accept: application/json``. OBSERVED(Druid 27).
 _JETTY_FIELDS: Final = frozenset({"servlet", "message", "url", "status"})
@@ -41,7 +40,7 @@ def is_druid_error(status: int, headers: Mapping[str, str], body: bytes) -> bool
     """
     if status == 405 and not body.strip():
         return True
-    data = _object(body)
+    data = error_object(body)
     if data is None:
         return False
     inner = data.get("error")
@@ -51,7 +50,7 @@ def is_druid_error(status: int, headers: Mapping[str, str], body: bytes) -> bool
         return data.get("error") == "druidException" and data.get("category") == "NOT_FOUND"
     if status in (401, 403) and ("Access-Check-Result" in data or data.keys() >= _JETTY_FIELDS):
         return True
-    return _has_text(data, "errorMessage") or (data.keys() == {"error"} and _has_text(data, "error"))
+    return has_text(data, "errorMessage") or (data.keys() == {"error"} and has_text(data, "error"))
 
 
 def is_final_error(status: int, headers: Mapping[str, str], body: bytes) -> bool:
@@ -104,16 +103,3 @@ def advise(
     if status >= 500:
         return "Druid, or a proxy in front of it, failed."
     return ""
-
-
-def _object(body: bytes) -> Mapping[str, Any] | None:
-    try:
-        data = json.loads(body.decode("utf-8", "replace").strip("\ufeff \t\r\n\x00"))
-    except (ValueError, RecursionError):
-        return None
-    return data if isinstance(data, Mapping) else None
-
-
-def _has_text(data: Mapping[str, Any], key: str) -> bool:
-    value = data.get(key)
-    return isinstance(value, str) and bool(value.strip())

@@ -65,6 +65,21 @@ class Envelope:
         return _without_middle(text.rstrip(". "), _LONGEST_SENTENCE)
 
 
+def error_object(body: bytes) -> Mapping[str, Any] | None:
+    """Return the JSON object of an error body; None if it is none."""
+    try:
+        data = json.loads(body.decode("utf-8", "replace").strip("\ufeff \t\r\n\x00"))
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, Mapping) else None
+
+
+def has_text(data: Mapping[str, Any], key: str) -> bool:
+    """Whether a field has text that isn't blank."""
+    value = data.get(key)
+    return isinstance(value, str) and bool(value.strip())
+
+
 def read_envelope(body: bytes, content_type: str) -> Envelope:
     """
     Parse an error body in any of the formats that Polaris and the gateways before it use.

@@ -8,9 +8,10 @@ not found) counts only with a body in the service's own form. Each service has i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
+
+from airflow_provider_polaris.client.http.error_body import error_object, has_text
 
 #: Statuses that the gateway in front of Polaris returns itself, in its shorter form.
 _OF_THE_GATEWAY: Final = frozenset({401, 403})
@@ -37,7 +38,7 @@ def is_polaris_error(status: int, headers: Mapping[str, str], body: bytes) -> bo
     GUESS: Polaris never returns a 4xx with an empty body. An empty 401 or 403 is retried, and its error message states
     what it means if Polaris sent it.
     """
-    data = _object(body)
+    data = error_object(body)
     if data is None:
         return False
     inner = data.get("error")
@@ -45,7 +46,7 @@ def is_polaris_error(status: int, headers: Mapping[str, str], body: bytes) -> bo
         return _has_code(inner, status) or _is_sql(inner)
     if _has_code(data, status) or _is_sql(data):
         return True
-    return status in _OF_THE_GATEWAY and _has_text(data, "message") and data.keys() <= _GATEWAY_FIELDS
+    return status in _OF_THE_GATEWAY and has_text(data, "message") and data.keys() <= _GATEWAY_FIELDS
 
 
 def is_token_error(status: int, headers: Mapping[str, str], body: bytes) -> bool:
@@ -54,31 +55,18 @@ def is_token_error(status: int, headers: Mapping[str, str], body: bytes) -> bool
 
     These are ``error`` as a text (RFC 6749, section 5.2), and the form of Polaris, whose gateway may be in front of it.
     """
-    data = _object(body)
-    return data is not None and (_has_text(data, "error") or is_polaris_error(status, headers, body))
-
-
-def _object(body: bytes) -> Mapping[str, Any] | None:
-    try:
-        data = json.loads(body.decode("utf-8", "replace").strip("\ufeff \t\r\n\x00"))
-    except (ValueError, RecursionError):
-        return None
-    return data if isinstance(data, Mapping) else None
+    data = error_object(body)
+    return data is not None and (has_text(data, "error") or is_polaris_error(status, headers, body))
 
 
 def _has_code(data: Mapping[str, Any], status: int) -> bool:
-    if not _has_text(data, "message"):
+    if not has_text(data, "message"):
         return False
     # Many services return a number with a message. From Polaris only the HTTP status, without undocumented fields, is
     # known.
     is_status = type(data.get("code")) is int and data["code"] == status and data.keys() <= _FIELDS
-    return is_status or _has_text(data, "code")
+    return is_status or has_text(data, "code")
 
 
 def _is_sql(data: Mapping[str, Any]) -> bool:
-    return _has_text(data, "errorMessage") and (_has_text(data, "errorCode") or _has_text(data, "error"))
-
-
-def _has_text(data: Mapping[str, Any], key: str) -> bool:
-    value = data.get(key)
-    return isinstance(value, str) and bool(value.strip())
+    return has_text(data, "errorMessage") and (has_text(data, "errorCode") or has_text(data, "error"))
