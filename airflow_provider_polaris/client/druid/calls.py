@@ -23,9 +23,7 @@ from airflow_provider_polaris.client.http.settings import ServiceRules
 class DruidCalls(Calls):
     """Base class of the API groups of Druid."""
 
-    def _maybe(
-        self, endpoint: Endpoint, name: str | None = None, *, body: Body | None = None
-    ) -> dict[str, Any] | None:
+    def _maybe(self, endpoint: Endpoint, name: str | None = None, *, body: Body | None = None) -> dict[str, Any] | None:
         """
         Call an endpoint about one task that returns a JSON object; None for a 404, which isn't repeated.
 

@@ -52,7 +52,9 @@ class DeletionJobs:
     def request_line(self, spec: Mapping[str, Any]) -> str:
         """Return method and URL of the request that marks the segments of a job."""
         table = str((spec.get("target") or {}).get("tableName"))
-        endpoint = {"restore_data": MARK_USED[-1], "drop_table": MARK_ALL_UNUSED}.get(str(spec.get("type")), MARK_UNUSED[-1])
+        endpoint = {"restore_data": MARK_USED[-1], "drop_table": MARK_ALL_UNUSED}.get(
+            str(spec.get("type")), MARK_UNUSED[-1]
+        )
         return f"{endpoint.method} {self._tables.base_url}{path_of(endpoint, table)}"
 
     def run(self, spec: Mapping[str, Any]) -> dict[str, Any]:
