@@ -5,8 +5,8 @@ Tables as Airflow's assets; performs no I/O and reads no connection.
 A table of Polaris is ``polaris://HOST/PROJECT_ID/TABLE``, a table of a self-hosted Druid ``druid://HOST/TABLE``.
 
 The provider info names four functions: :func:`sanitize_uri` (Airflow 3 calls it for each URI of the two schemes),
-:func:`table_asset` and :func:`druid_table_asset` (the factories) and :func:`to_openlineage`. Airflow imports this module as soon as a DAG has any
-asset, so all other imports are deferred until use.
+:func:`table_asset` and :func:`druid_table_asset` (the factories) and :func:`to_openlineage`. Airflow
+imports this module as soon as a DAG has any asset, so all other imports are deferred until use.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ _SCHEMES: Final = {
     "druid": _Scheme(
         ("table",),
         "Write the router's host and port, without a path.",
-        "Write it as druid://ROUTER:PORT/TABLE, or let druid_table_asset() of airflow_provider_polaris.assets write it.",
+        "Write it as druid://ROUTER:PORT/TABLE, or let druid_table_asset() of airflow_provider_polaris.assets write "
+        "it.",
     ),
 }
 _WEB: Final = re.compile(r"https?://", re.IGNORECASE)

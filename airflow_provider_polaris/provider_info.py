@@ -16,7 +16,7 @@ _PACKAGE = "airflow_provider_polaris"
 
 def get_provider_info() -> dict[str, Any]:
     """
-    Return the provider metadata: version, connection types with their forms, hooks, operators, sensors, links and assets.
+    Return the provider metadata: version, connection types with forms, hooks, operators, sensors, links and assets.
 
     The macros are not included: by default Airflow doesn't load a provider's plugins (see ``macros/plugin.py``).
 

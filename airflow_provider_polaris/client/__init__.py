@@ -2,7 +2,7 @@
 """
 HTTP clients; the only package that sends requests.
 
-``service`` is the protocol that the package speaks; ``polaris`` and ``druid`` are the adapters of Imply Polaris and of a
+``service`` is the protocol that the package speaks. ``polaris`` is the adapter of Imply Polaris, ``druid`` that of a
 self-hosted Apache Druid. ``http`` is independent of any service. :func:`connect` is the only place that chooses an
 adapter. Importing this package loads ``requests`` and nothing of Airflow.
 """

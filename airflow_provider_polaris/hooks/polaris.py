@@ -25,8 +25,8 @@ class PolarisHook(BaseHook):
     Call the API of one Imply Polaris project, or of a self-hosted Druid.
 
     The type of the connection decides; see :class:`~airflow_provider_polaris.hooks.druid.DruidHook` for
-    ``apache_druid``. A connection of type ``polaris`` holds the regional API URL in *host*, the API key in *password*, and in *extra*
-    ``project_id``, ``auth``, ``client_id``, ``client_secret``, ``token_url``, ``console_url``,
+    ``apache_druid``. A connection of type ``polaris`` holds the regional API URL in *host*, the API key in *password*,
+    and in *extra* ``project_id``, ``auth``, ``client_id``, ``client_secret``, ``token_url``, ``console_url``,
     ``submit_marker``, ``verify``, ``proxies`` and ``request_timeout``. It is read once, at the first request.
 
     Methods that read retry transient failures; see the client for the errors of each method. All methods raise

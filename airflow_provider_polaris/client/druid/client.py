@@ -205,8 +205,8 @@ class DruidClient(TasksApi):
         :raises PolarisSpecError: Always.
         """
         raise PolarisSpecError(
-            f"table {body.get('name')!r} can't be created, because Druid has no tables without data: the first job that "
-            "writes a table creates it."
+            f"table {body.get('name')!r} can't be created, because Druid has no tables without data: the first job "
+            "that writes a table creates it."
         )
 
     def iter_unused_segments(self, table: str, *, interval: str | None = None) -> Iterator[dict[str, Any]]:

@@ -49,8 +49,8 @@ class ClusterApi(DruidCalls):
         """
         Return whether the broker has the multi-stage query engine. The web console makes the same request.
 
-        OBSERVED(Druid 27): ``{"enabled": true}``. GUESS: without the extension the answer is a 404 or a 405, as for the
-        other paths of the extension (OBSERVED(Druid 33)).
+        OBSERVED(Druid 27): ``{"enabled": true}``. OBSERVED(Druid 33): 404 without the extension, and 405 for its other
+        paths.
         """
         try:
             answer = self._maybe(endpoints.ENGINE_ENABLED)

@@ -15,6 +15,7 @@ from airflow_provider_polaris.client import DruidClient
 from airflow_provider_polaris.client.druid.cluster import TaskSlots
 from airflow_provider_polaris.client.druid.translation.slots import LEAST_SLOTS
 from airflow_provider_polaris.jobs.errors import (
+    PolarisApiError,
     PolarisAuthError,
     PolarisError,
     PolarisForeignAnswerError,
@@ -60,14 +61,12 @@ def check_druid(client: DruidClient, is_late: Callable[[], bool]) -> tuple[bool,
     version = _read_version(client)
     findings = _Findings(is_late)
     host, coordinator = client.settings.base_url, client.settings.coordinator_url
-    findings.add("SQL queries", lambda: client.query("SELECT 1"), _NO_SQL.format(host))
-    findings.add("multi-stage queries", lambda: _check_engine(client))
+    if findings.add("SQL queries", lambda: client.query("SELECT 1"), _NO_SQL.format(host)):
+        findings.add("multi-stage queries", lambda: _check_engine(client))
     no_proxy = _NO_PROXY.format(host) if coordinator is None else _NO_COORDINATOR.format(coordinator)
-    findings.add(
-        "the list of tasks", lambda: next(client.iter_jobs(execution_status=("running",), limit=1), None), no_proxy
-    )
-    findings.add("the list of tables", lambda: next(client.iter_tables(), None), no_proxy)
-    findings.add("task slots", lambda: findings.notes.append(_count_slots(client)))
+    if findings.add("the list of tasks", lambda: _find_running(client), no_proxy):
+        findings.add("the list of tables", lambda: next(client.iter_tables(), None), no_proxy)
+        findings.add("task slots", lambda: findings.notes.append(_count_slots(client)))
     if version is not None and version not in TESTED_VERSIONS:
         findings.notes.append(_about_version(version))
     works = f": {_listed(findings.works)} work" if findings.works else ""
@@ -88,31 +87,32 @@ class _Findings:
         self._is_late = is_late
         #: What works.
         self.works: list[str] = []
-        #: Sentences about what makes jobs impossible, without repetition.
+        #: Sentences about what makes jobs impossible.
         self.obstacles: list[str] = []
         #: Further sentences.
         self.notes: list[str] = []
 
-    def add(self, what: str, call: Callable[[], Any], absent: str | None = None) -> None:
+    def add(self, what: str, call: Callable[[], Any], absent: str | None = None) -> bool:
         """
         Send a request and record its outcome.
 
         :param what: What works if it succeeds.
         :param call: Sends the request.
         :param absent: The obstacle if the process has no such path.
+        :return: False if it failed.
         """
         if self._is_late():
             self.notes.append(f"It was not tested whether {what} work, because Druid answers slowly.")
-            return
+            return True
         try:
             call()
         except PolarisError as error:
-            is_absent = isinstance(error, PolarisForeignAnswerError) and error.status == 404
-            obstacle = absent if is_absent and absent else str(error)
-            if obstacle not in self.obstacles:
-                self.obstacles.append(obstacle)
-        else:
-            self.works.append(what)
+            # OBSERVED(Druid 27): a broker, a coordinator and a historical answer 404 or 405 for paths of others.
+            is_absent = isinstance(error, PolarisApiError | PolarisForeignAnswerError) and error.status in (404, 405)
+            self.obstacles.append(absent if is_absent and absent else str(error))
+            return False
+        self.works.append(what)
+        return True
 
 
 def _read_version(client: DruidClient) -> str | None:
@@ -123,6 +123,10 @@ def _read_version(client: DruidClient) -> str | None:
         if error.status != 403:
             raise
         return None
+
+
+def _find_running(client: DruidClient) -> Any:
+    return next(client.iter_jobs(execution_status=("running",), limit=1), None)
 
 
 def _check_engine(client: DruidClient) -> None:
@@ -155,7 +159,7 @@ def _about_slots(slots: TaskSlots) -> str:
         return (
             f"There are {slots.every} task slots now; it is unknown how many are free, or workers are added on demand."
         )
-    text = f"{slots.free} of {slots.every} task slots are free."
+    text = f"{slots.free} of {slots.every} task slots {'is' if slots.free == 1 else 'are'} free."
     if slots.free >= LEAST_SLOTS:
         return text
     return f"{text} A job needs at least {LEAST_SLOTS} and is submitted when they are free."

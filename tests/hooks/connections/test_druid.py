@@ -122,24 +122,36 @@ def test_other_type_is_read_as_polaris(connect, conn_type):
 REFUSED = {
     "kerberos": (
         {"extra": {"auth": "Kerberos"}},
-        "connection 'apache_druid_default' uses auth 'kerberos', which is not supported: put a proxy that authenticates "
-        "with Kerberos in front of the router, enter the proxy's address as host, and set auth to the method that the "
-        "proxy accepts ('none', 'basic' or 'bearer').",
+        (
+            "connection 'apache_druid_default' uses auth 'kerberos', which is not supported: put a proxy that "
+            "authenticates "
+            "with Kerberos in front of the router, enter the proxy's address as host, and set auth to the method "
+            "that the "
+            "proxy accepts ('none', 'basic' or 'bearer')."
+        ),
     ),
     "no host": (
         {"host": None},
-        "connection 'apache_druid_default' has no host. Enter the address of the router, such as "
-        "https://router.example.com:8888.",
+        (
+            "connection 'apache_druid_default' has no host. Enter the address of the router, such as "
+            "https://router.example.com:8888."
+        ),
     ),
     "extra that is no JSON": (
         {"extra": "{"},
-        "the extra of connection 'apache_druid_default' is not valid JSON (Expecting property name enclosed in double "
-        'quotes: line 1 column 2 (char 1)). Write an object such as {"coordinator_url": "https://..."}.',
+        (
+            "the extra of connection 'apache_druid_default' is not valid JSON (Expecting property name enclosed "
+            "in double "
+            'quotes: line 1 column 2 (char 1)). Write an object such as {"coordinator_url": "https://..."}.'
+        ),
     ),
     "certificate that isn't there": (
         {"extra": {"client_cert": "/nowhere/cert.pem"}},
-        "extra 'client_cert' of connection 'apache_druid_default' is '/nowhere/cert.pem', which is not a file on this "
-        "machine. Set it to the path of a file with a client certificate that exists on every worker.",
+        (
+            "extra 'client_cert' of connection 'apache_druid_default' is '/nowhere/cert.pem', which is not a "
+            "file on this "
+            "machine. Set it to the path of a file with a client certificate that exists on every worker."
+        ),
     ),
     "key without certificate": (
         {"extra": {"client_key": __file__}},
@@ -147,13 +159,18 @@ REFUSED = {
     ),
     "certificate without TLS": (
         {"host": "http://127.0.0.1:8888", "extra": {"client_cert": __file__}},
-        "connection 'apache_druid_default' has a client_cert, but host 'http://127.0.0.1:8888' uses http, which has no "
-        "certificates: use https or remove client_cert.",
+        (
+            "connection 'apache_druid_default' has a client_cert, but host 'http://127.0.0.1:8888' uses http, "
+            "which has no "
+            "certificates: use https or remove client_cert."
+        ),
     ),
     "project in the console's URL": (
         {"extra": {"console_url": "https://console/{project_id}"}},
-        "extra 'console_url' of connection 'apache_druid_default' is 'https://console/{project_id}', where "
-        "{project_id} is unknown. Only {job_id} and {table} are replaced.",
+        (
+            "extra 'console_url' of connection 'apache_druid_default' is 'https://console/{project_id}', where "
+            "{project_id} is unknown. Only {job_id} and {table} are replaced."
+        ),
     ),
 }
 

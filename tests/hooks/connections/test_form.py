@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from airflow_provider_polaris.hooks.connections.polaris_form import POLARIS_FORM as form
+from airflow_provider_polaris.hooks.connections.polaris_form import POLARIS_FORM
 from airflow_provider_polaris.hooks.druid import DruidHook
 from airflow_provider_polaris.hooks.polaris import PolarisHook
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION, FORM_COMES_FROM_PROVIDER_INFO
@@ -140,7 +140,7 @@ def test_airflow_form_of_druid_has_its_own_fields(airflow_forms):
 
 def test_conn_fields_auth_is_a_closed_choice_with_the_vendors_form_as_default():
     """A choice can't be misspelt."""
-    assert form.conn_fields()["auth"]["schema"] == {
+    assert POLARIS_FORM.conn_fields()["auth"]["schema"] == {
         "type": "string",
         "enum": ["api_key", "raw_api_key", "oauth"],
         "default": "api_key",
@@ -149,7 +149,7 @@ def test_conn_fields_auth_is_a_closed_choice_with_the_vendors_form_as_default():
 
 def test_conn_fields_request_timeout_has_bounds_and_a_default():
     """The form rejects what the hook would reject."""
-    assert form.conn_fields()["request_timeout"]["schema"] == {
+    assert POLARIS_FORM.conn_fields()["request_timeout"]["schema"] == {
         "type": ["integer", "null"],
         "default": 20,
         "minimum": 1,
@@ -159,7 +159,7 @@ def test_conn_fields_request_timeout_has_bounds_and_a_default():
 
 def test_conn_fields_client_secret_is_a_password():
     """Airflow neither shows nor returns it."""
-    assert form.conn_fields()["client_secret"]["schema"] == {
+    assert POLARIS_FORM.conn_fields()["client_secret"]["schema"] == {
         "type": ["string", "null"],
         "format": "password",
         "default": None,
@@ -212,11 +212,11 @@ def wtforms_stand_ins(monkeypatch):
 @pytest.mark.usefixtures("wtforms_stand_ins")
 def test_form_widgets_are_the_same_fields_as_conn_fields():
     """One description serves old and new Airflow: labels, help texts and defaults agree."""
-    widgets = form.widgets()
+    widgets = POLARIS_FORM.widgets()
 
     assert {name: (widget.label, widget.description, widget.default) for name, widget in widgets.items()} == {
         name: (entry["label"], entry["description"], entry["schema"]["default"])
-        for name, entry in form.conn_fields().items()
+        for name, entry in POLARIS_FORM.conn_fields().items()
     }
     assert [name for name, widget in widgets.items() if isinstance(widget, _Number)] == ["request_timeout"]
     assert [name for name, widget in widgets.items() if isinstance(widget, _Secret)] == ["client_secret"]
@@ -227,7 +227,7 @@ def test_form_widgets_are_the_same_fields_as_conn_fields():
 @pytest.mark.usefixtures("wtforms_stand_ins")
 def test_form_widgets_pass_when_empty_because_all_types_share_a_page():
     """Saving a connection of another type must not fail because of a hidden field of ours."""
-    widgets = form.widgets()
+    widgets = POLARIS_FORM.widgets()
 
     assert {name: widget.validators[0] for name, widget in widgets.items()} == dict.fromkeys(NAMES, "optional")
     assert widgets["auth"].validators[1] == ("any of", ["api_key", "raw_api_key", "oauth"])
