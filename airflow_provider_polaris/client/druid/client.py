@@ -56,7 +56,7 @@ _SLOT_SECONDS: Final = 5.0
 
 class DruidClient(TasksApi):
     """
-    A self-hosted Druid, as an :class:`~airflow_provider_polaris.client.service.IngestionService`.
+    A self-hosted Druid, with the methods of ``airflow_provider_polaris.client.service``.
 
     Jobs are tasks of the multi-stage query engine. Retries, limits and errors are those of
     :class:`~airflow_provider_polaris.client.PolarisClient`, with one difference: a job that is submitted with a marker
