@@ -11,11 +11,9 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_polaris.client.druid import endpoints
-from airflow_provider_polaris.client.druid.auth import DruidCredentials
 from airflow_provider_polaris.client.druid.deletions import DATA_TYPES, DeletionJobs
-from airflow_provider_polaris.client.druid.errors import advise, is_druid_error
 from airflow_provider_polaris.client.druid.queries import QueriesApi
+from airflow_provider_polaris.client.druid.rules import druid_rules
 from airflow_provider_polaris.client.druid.settings import DruidSettings
 from airflow_provider_polaris.client.druid.submission import Submission
 from airflow_provider_polaris.client.druid.tables import TablesApi
@@ -24,7 +22,6 @@ from airflow_provider_polaris.client.druid.translation.missing import is_missing
 from airflow_provider_polaris.client.druid.translation.statement import TargetTable, needs_target, task_request
 from airflow_provider_polaris.client.druid.translation.tables import partitioning
 from airflow_provider_polaris.client.druid.translation.visibility import LONGEST_LOAD, awaited_table, is_visible
-from airflow_provider_polaris.client.http.settings import ServiceRules
 from airflow_provider_polaris.client.http.transport import Transport, utc_now
 from airflow_provider_polaris.client.service import Capabilities
 from airflow_provider_polaris.jobs.errors import (
@@ -131,8 +128,10 @@ class DruidClient(TasksApi):
         :param spec: The job spec as a JSON object, with its marker, if any, in its ``context``.
         :param repeat_throttled: Wait for free task slots within the retry budget, and retry after a 429. If False, the
             caller has to retry.
-        :return: Description of the job, including ``id``.
+        :return: Description of the job, including ``id``. A job whose marker and number Druid already has is returned
+            as it is, and may have ended.
         :raises PolarisAmbiguousSubmitError: It is unknown whether the task exists. Submit the same job again.
+        :raises PolarisConflictError: The marker and number stand for other work, or are blocked.
         :raises PolarisThrottledError: Too few task slots are free; nothing was submitted.
         :raises PolarisGuardError: A deletion covers only a part of a segment, or the cluster's version can't do it.
         :raises PolarisSpecError: Druid has no equivalent of the job; nothing was submitted.
@@ -154,12 +153,20 @@ class DruidClient(TasksApi):
                 raise self._explained(error) from error
             self._sleep(_SLOT_SECONDS)
 
+    def get_marked_job(self, marker: str) -> dict[str, Any] | None:
+        """
+        Return the description of the job with the highest number of a marker; None if Druid has none (yet).
+
+        :param marker: The marker.
+        """
+        return self._submission.get_marked_job(marker)
+
     def block_marker(self, marker: str) -> None:
         """
         Make sure that no late submission of a marker creates a task.
 
         :param marker: Marker of an epoch that is over.
-        :raises PolarisConflictError: An active task has the marker's id; cancel it first.
+        :raises PolarisConflictError: A task of the marker is active; cancel it first.
         """
         self._submission.block(marker)
 
@@ -284,15 +291,3 @@ class DruidClient(TasksApi):
             method=error.method,
             path=error.path,
         )
-
-
-def druid_rules(settings: DruidSettings) -> ServiceRules:
-    """Return Druid's rules for its requests and responses."""
-    return ServiceRules(
-        "Druid's API",
-        endpoints.path_of,
-        lambda _: DruidCredentials(settings),
-        advise,
-        is_druid_error,
-        is_druid_error,
-    )

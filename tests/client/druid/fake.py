@@ -52,10 +52,13 @@ class FakeDruid:
     seen: list[tuple[str, str, Any]] = field(default_factory=list)
     refuses_connections_to: str = ""
     native_faults: list[str] = field(default_factory=list)
+    #: Called once before the next request to a path.
+    before: dict[tuple[str, str], Callable[[], None]] = field(default_factory=dict)
 
     def answer(self, method: str, path: str, params: dict[str, str], body: Any) -> Reply:
         """Answer one request, or raise the exception of a lost connection."""
         self.seen.append((method, path, body))
+        self.before.pop((method, path), lambda: None)()
         scripted = self.answers.get((method, path))
         if scripted:
             reply = scripted.pop(0)
@@ -151,7 +154,7 @@ class FakeDruid:
             "sqlQueryContext": {**body["context"], "queryId": query, "sqlInsertSegmentGranularity": '"DAY"'},
         }
         self._add(Task(key, "query_controller", table[1] if table else "__query_select", START, payload))
-        return 202, {"taskId": id, "state": "RUNNING"}
+        return 202, {"taskId": key, "state": "RUNNING"}
 
     def _add(self, task: Task) -> None:
         task.created = START + timedelta(seconds=len(self.tasks))
