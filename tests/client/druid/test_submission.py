@@ -26,6 +26,11 @@ from tests.client.druid.fake_tasks import Task
 FIRST = "query-airflow-m1-1"
 SECOND = "query-airflow-m1-2"
 SUBMIT = "/druid/v2/sql/task"
+#: What may happen to a submission so that its outcome is unknown.
+FAULTS = [
+    "planning",
+    *(f"{what} {when}" for what in ("lost", "503", "404", "html") for when in ("before", "after", "planning")),
+]
 X = {"COLUMN_NAME": "x", "DATA_TYPE": "BIGINT"}
 
 
@@ -51,7 +56,7 @@ def test_same_job_again_while_it_runs_is_the_same_task(client: DruidClient, drui
 
 
 @pytest.mark.parametrize("version", [27, 33])
-@pytest.mark.parametrize("faults", list(itertools.product(["lost before", "lost after", "planning"], repeat=2)))
+@pytest.mark.parametrize("faults", list(itertools.product(FAULTS, repeat=2)))
 def test_lost_answers_never_make_two_tasks(
     faults: tuple[str, ...], version: int, client: DruidClient, druid: FakeDruid
 ) -> None:
