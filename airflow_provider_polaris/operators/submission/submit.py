@@ -2,9 +2,9 @@
 """
 Submit a job exactly once: reconcile with earlier tries, run the guards, store a record, POST, store the job's id.
 
-The job gets a marker, and a record is stored before the POST. If the outcome of the POST is unknown, the job is searched
-for before it is sent again, or sent again under the same id if the service accepts an id only once. The caller waits for
-the job and pushes the XComs.
+The job gets a marker, and a record is stored before the POST. If the outcome of the POST is unknown, the job is
+searched for before it is sent again, or sent again under the same id if the service accepts an id only once. The caller
+waits for the job and pushes the XComs.
 """
 
 from __future__ import annotations

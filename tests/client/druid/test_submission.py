@@ -215,9 +215,7 @@ def test_blocked_marker_stays_blocked_after_the_end_of_its_task(client: DruidCli
 
 
 @pytest.mark.parametrize("status", ["SUCCESS", "FAILED"])
-def test_block_takes_the_number_after_a_task_that_has_ended(
-    status: str, client: DruidClient, druid: FakeDruid
-) -> None:
+def test_block_takes_the_number_after_a_task_that_has_ended(status: str, client: DruidClient, druid: FakeDruid) -> None:
     """That is the one which may still arrive."""
     client.create_job(batch())
     druid.tasks[FIRST].end(status)
