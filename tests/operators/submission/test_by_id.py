@@ -17,6 +17,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisJobCanceledError,
     PolarisThrottledError,
 )
+from airflow_provider_polaris.jobs.status.retryability import Retryability, retryability_of
 from tests.client.druid.fake_tasks import druid_error
 from tests.operators.submission.conftest import FILTER, MODES, Death, FakeClock, MemoryStore, Polaris, Task
 
@@ -320,8 +321,11 @@ def test_slots_that_stay_full_fail_the_try_after_five_minutes(
 ) -> None:
     """It is throttling for the retry policy, and nothing was sent."""
     druid.used = 6
-    with pytest.raises(PolarisThrottledError, match="Limit the number of jobs at a time with an Airflow pool"):
+    with pytest.raises(
+        PolarisThrottledError, match="Limit the number of jobs at a time with an Airflow pool"
+    ) as caught:
         task.submit(polaris.append())
+    assert retryability_of(caught.value) is Retryability.THROTTLED
     assert clock.slept == 300
     assert ids_sent(druid) == []
 
@@ -389,7 +393,7 @@ def test_source_that_the_broker_does_not_know_yet_is_an_error_that_a_retry_fixes
     druid.loaded.clear()
     with pytest.raises(PolarisApiError) as caught:
         task.submit(polaris.append())
-    assert caught.value.retryable
+    assert retryability_of(caught.value) is Retryability.TRANSIENT
     druid.loaded.add("koalas")
     assert task.retry().submit(polaris.append()).job.job_id == task.druid_id
 

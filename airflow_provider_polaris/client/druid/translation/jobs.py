@@ -148,8 +148,20 @@ def _foreign_spec(task: Mapping[str, Any], status: Mapping[str, Any], context: M
     if intervals:
         target["intervals"] = intervals
     if status.get("type") != CONTROLLER:
+        if compacted := _compacted(task):
+            target["intervals"] = [compacted]
         return {"type": "batch", "target": target, "ingestionMode": "replace"}
     return {"type": "sql", "target": target, "query": task.get("sqlQuery"), "context": dict(context)}
+
+
+def _compacted(task: Mapping[str, Any]) -> str | None:
+    """
+    Return the interval that a compaction rewrites; None if it isn't given by one.
+
+    Source: druid.apache.org/docs/latest/data-management/manual-compaction (``ioConfig.inputSpec``).
+    """
+    interval = _mapping(_mapping(task.get("ioConfig")).get("inputSpec")).get("interval")
+    return interval if isinstance(interval, str) else None
 
 
 def end_of(report: Mapping[str, Any]) -> datetime | None:
