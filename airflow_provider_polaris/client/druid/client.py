@@ -11,10 +11,10 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_polaris.client.druid import endpoints
 from airflow_provider_polaris.client.druid.calls import druid_rules
 from airflow_provider_polaris.client.druid.cluster import ClusterApi
 from airflow_provider_polaris.client.druid.deletions import DATA_TYPES, DeletionJobs
+from airflow_provider_polaris.client.druid.endpoints import SUBMIT_TASK, path_of
 from airflow_provider_polaris.client.druid.queries import QueriesApi
 from airflow_provider_polaris.client.druid.settings import DruidSettings
 from airflow_provider_polaris.client.druid.submission import Submission
@@ -136,8 +136,10 @@ class DruidClient(TasksApi):
         :param spec: The job spec as a JSON object, with its marker, if any, in its ``context``.
         :param repeat_throttled: Wait for free task slots within the retry budget, and retry after a 429. If False, the
             caller has to retry.
-        :return: Description of the job, including ``id``.
+        :return: Description of the job, including ``id``. A job whose marker and number Druid already has is returned
+            as it is, and may have ended.
         :raises PolarisAmbiguousSubmitError: It is unknown whether the task exists. Submit the same job again.
+        :raises PolarisConflictError: The marker and number stand for other work, or are blocked.
         :raises PolarisThrottledError: Too few task slots are free; nothing was submitted.
         :raises PolarisGuardError: A deletion covers only a part of a segment, or the cluster's version can't do it.
         :raises PolarisSpecError: Druid has no equivalent of the job; nothing was submitted.
@@ -169,19 +171,23 @@ class DruidClient(TasksApi):
         if spec.get("type") in DATA_TYPES:
             return JobPreview(f"{self._deletions.request_line(spec)}, for the segments of this job", dict(spec), None)
         work = task_request(spec, self._target(spec) if needs_target(spec) else None)
-        endpoint = endpoints.SUBMIT_TASK
-        return JobPreview(
-            f"{endpoint.method} {self.settings.base_url}{endpoints.path_of(endpoint)}",
-            {"query": work.sql, "context": dict(work.context)},
-            work.sql,
-        )
+        request = f"{SUBMIT_TASK.method} {self.settings.base_url}{path_of(SUBMIT_TASK)}"
+        return JobPreview(request, {"query": work.sql, "context": dict(work.context)}, work.sql)
+
+    def get_marked_job(self, marker: str) -> dict[str, Any] | None:
+        """
+        Return the description of the job with the highest number of a marker; None if Druid has none (yet).
+
+        :param marker: The marker.
+        """
+        return self._submission.get_marked_job(marker)
 
     def block_marker(self, marker: str) -> None:
         """
         Make sure that no late submission of a marker creates a task.
 
         :param marker: Marker of an epoch that is over.
-        :raises PolarisConflictError: An active task has the marker's id; cancel it first.
+        :raises PolarisConflictError: A task of the marker is active; cancel it first.
         """
         self._submission.block(marker)
 

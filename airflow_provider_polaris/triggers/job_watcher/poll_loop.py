@@ -15,9 +15,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisThrottledError
-from airflow_provider_polaris.triggers.job_watcher.poll_lists import PollState
 from airflow_provider_polaris.triggers.job_watcher.poll_ownership import PollOwnership
 from airflow_provider_polaris.triggers.job_watcher.poll_result import PollResult, PollTime, fail
+from airflow_provider_polaris.triggers.job_watcher.poll_run import PollState
 from airflow_provider_polaris.triggers.job_watcher.poll_thread import PollThread
 from airflow_provider_polaris.triggers.job_watcher.separate_jobs import MOST_THREADS, SeparateJobs
 from airflow_provider_polaris.triggers.job_watcher.single_status import (

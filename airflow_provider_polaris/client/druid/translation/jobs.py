@@ -14,10 +14,14 @@ from typing import Any, Final
 from airflow_provider_polaris.client.druid.translation.reports import error_of
 from airflow_provider_polaris.client.druid.translation.statement import SPEC_KEY
 from airflow_provider_polaris.client.druid.translation.states import execution_status
+from airflow_provider_polaris.jobs.spec.context import EMPTY_INSERT_KEY, MARKER_KEY
 from airflow_provider_polaris.jobs.time.instant import UnreadableInstantError, parse_instant
 
 #: Type of a task that runs a multi-stage query.
 CONTROLLER: Final = "query_controller"
+
+#: Type of a task that does nothing.
+NOOP: Final = "noop"
 
 #: Types of tasks that write to a table and end. A compaction rewrites segments, so it conflicts as a job does.
 #: Source: druid.apache.org/docs/latest/ingestion/tasks.
@@ -43,16 +47,27 @@ def context_of(task: Mapping[str, Any]) -> Mapping[str, Any]:
     return _mapping(query.get("context")) or _mapping(task.get("context"))
 
 
-def is_same_work(task: Mapping[str, Any], sql: str, context: Mapping[str, Any]) -> bool:
+def is_same_work(task: Mapping[str, Any], context: Mapping[str, Any]) -> bool:
     """
-    Return whether a task has the SQL and the context of a submission.
+    Return whether a task does the work of a submission: its context has the same job spec, marker and settings.
+
+    The SQL is not compared. It is made from the spec and from the target table, which may have changed since.
 
     :param task: ``payload`` of the task.
-    :param sql: The statement that was sent.
-    :param context: The context that was sent, without ids.
+    :param context: The context that was sent, with the job spec, without ids.
     """
     theirs = context_of(task)
-    return task.get("sqlQuery") == sql and all(theirs.get(key, _MISSING) == value for key, value in context.items())
+    return all(theirs.get(key, _MISSING) == value for key, value in context.items() if key != EMPTY_INSERT_KEY)
+
+
+def is_block(task: Mapping[str, Any]) -> bool:
+    """
+    Return whether a task does nothing but hold the id of a marker, so that no submission can take it.
+
+    :param task: ``payload`` of the task.
+    """
+    context = context_of(task)
+    return task.get("type") == NOOP and MARKER_KEY in context and SPEC_KEY not in context
 
 
 def describe(task: Mapping[str, Any], status: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,8 +148,20 @@ def _foreign_spec(task: Mapping[str, Any], status: Mapping[str, Any], context: M
     if intervals:
         target["intervals"] = intervals
     if status.get("type") != CONTROLLER:
+        if compacted := _compacted(task):
+            target["intervals"] = [compacted]
         return {"type": "batch", "target": target, "ingestionMode": "replace"}
     return {"type": "sql", "target": target, "query": task.get("sqlQuery"), "context": dict(context)}
+
+
+def _compacted(task: Mapping[str, Any]) -> str | None:
+    """
+    Return the interval that a compaction rewrites; None if it isn't given by one.
+
+    Source: druid.apache.org/docs/latest/data-management/manual-compaction (``ioConfig.inputSpec``).
+    """
+    interval = _mapping(_mapping(task.get("ioConfig")).get("inputSpec")).get("interval")
+    return interval if isinstance(interval, str) else None
 
 
 def end_of(report: Mapping[str, Any]) -> datetime | None:
