@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.client.druid.calls import druid_rules
 from airflow_provider_polaris.client.druid.cluster import ClusterApi
-from airflow_provider_polaris.client.druid.deletions import DATA_TYPES, DeletionJobs
+from airflow_provider_polaris.client.druid.deletions import DeletionJobs
 from airflow_provider_polaris.client.druid.endpoints import SUBMIT_TASK, path_of
 from airflow_provider_polaris.client.druid.queries import QueriesApi
 from airflow_provider_polaris.client.druid.settings import DruidSettings
 from airflow_provider_polaris.client.druid.submission import Submission
 from airflow_provider_polaris.client.druid.tables import TablesApi
 from airflow_provider_polaris.client.druid.tasks import TasksApi
+from airflow_provider_polaris.client.druid.translation.jobs import DATA_TYPES
 from airflow_provider_polaris.client.druid.translation.missing import explain_missing
 from airflow_provider_polaris.client.druid.translation.statement import TargetTable, needs_target, task_request
 from airflow_provider_polaris.client.druid.translation.tables import partitioning

@@ -263,6 +263,8 @@ def test_deleted_day_comes_back(real: DruidClient) -> None:
     restore = {"type": "restore_data", "target": {"type": "table", "tableName": table}, "interval": "2024-06-01/P1D"}
     assert wait(real, real.create_job(restore)["id"]) == "completed"
     assert len(real._tables.used_segments(table, ())) == 2
+    listed = real.iter_jobs(type=("batch", "delete_data", "restore_data"), target_table=table)
+    assert [row["type"] for row in listed] == ["restore_data", "delete_data", "batch"]
 
 
 def test_absence_is_proven(real: DruidClient) -> None:

@@ -126,6 +126,9 @@ def test_summary_has_no_time_of_completion() -> None:
     }
 
 
+OURS = "query-airflow-m1-1"
+
+
 @pytest.mark.parametrize(
     ("row", "types", "kind"),
     [
@@ -139,10 +142,16 @@ def test_summary_has_no_time_of_completion() -> None:
         ({"type": "compact", "dataSource": "t"}, ("sql",), None),
         ({"type": "kill", "dataSource": "t"}, (), None),
         ({"type": "noop", "dataSource": "none"}, (), None),
+        ({"type": "noop", "id": OURS, "groupId": OURS, "dataSource": "t"}, (), None),
+        ({"type": "noop", "id": "other", "groupId": "airflow-delete_data", "dataSource": "t"}, (), None),
+        ({"type": "noop", "id": OURS, "groupId": "airflow-delete_data", "dataSource": "t"}, (), "delete_data"),
+        ({"type": "noop", "id": OURS, "groupId": "airflow-restore_data", "dataSource": "t"}, ("batch",), None),
+        ({"type": "noop", "id": OURS, "groupId": "airflow-drop_table"}, ("sql", "drop_table"), "drop_table"),
+        ({"type": "kill", "id": OURS, "groupId": OURS, "dataSource": "t"}, ("delete_data",), "delete_data"),
     ],
 )
 def test_tasks_that_write_rows_are_jobs(row: dict[str, Any], types: tuple[str, ...], kind: str | None) -> None:
-    """Workers, SELECTs, kills and blocked ids are not."""
+    """So are the records of deletions. Workers, SELECTs, blocked ids and the kills of others are not."""
     assert kind_of_row(row, types) == kind
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from airflow_provider_polaris.client.druid.translation.reports import error_of
 from airflow_provider_polaris.client.druid.translation.statement import SPEC_KEY
 from airflow_provider_polaris.client.druid.translation.states import execution_status
+from airflow_provider_polaris.client.druid.translation.task_ids import parse_task_id
 from airflow_provider_polaris.jobs.spec.context import EMPTY_INSERT_KEY, MARKER_KEY
 from airflow_provider_polaris.jobs.time.instant import UnreadableInstantError, parse_instant
 
@@ -26,6 +27,12 @@ NOOP: Final = "noop"
 #: Types of tasks that write to a table and end. A compaction rewrites segments, so it conflicts as a job does.
 #: Source: druid.apache.org/docs/latest/ingestion/tasks.
 _WRITING: Final = frozenset({CONTROLLER, "compact", "index", "index_parallel", "index_hadoop"})
+
+#: Types of jobs that change no rows, only which segments are used. A ``noop`` or ``kill`` task records such a job.
+DATA_TYPES: Final = frozenset({"delete_data", "restore_data", "drop_table"})
+
+#: Prefix of the group of a ``noop`` task that records a job; the type of the job follows. The list of tasks shows it.
+RECORD_GROUP: Final = "airflow-"
 
 #: Name of the data source that the tasks of asynchronous SELECTs have. OBSERVED(Druid 27).
 _SELECT: Final = "__query_select"
@@ -110,12 +117,12 @@ def summarize(status: Mapping[str, Any], *, kind: str = "batch") -> dict[str, An
     that it waited between the two.
 
     :param status: Entry of the list of tasks, or ``status`` of a task's status.
-    :param kind: Type of the job; the list doesn't tell a ``batch`` job from a ``sql`` job.
+    :param kind: Type of the job, as :func:`kind_of_row` returns it.
     """
     table = status.get("dataSource")
     return {
         "id": status.get("id"),
-        "type": kind if status.get("type") in _WRITING else status.get("type"),
+        "type": kind,
         "executionStatus": execution_status(status),
         "createdTimestamp": status.get("createdTime"),
         "target": {"type": "table", "tableName": table} if table else None,
@@ -126,17 +133,31 @@ def kind_of_row(row: Mapping[str, Any], types: Collection[str]) -> str | None:
     """
     Return the job type of an entry of the list of tasks; None if it is no job of these types.
 
-    A task of a query may be a ``batch`` or a ``sql`` job, so it matches both. Workers, tasks that add no rows (noop,
-    kill) and SELECTs are no jobs.
+    A task of a query may be a ``batch`` or a ``sql`` job, so it matches both. The records of deletions, restores and
+    drops are jobs. Workers, SELECTs and other tasks that add no rows (noop, kill) are not: a coordinator that kills
+    unused segments removes nothing that could be queried.
 
     :param row: The entry.
     :param types: Job types; empty for all.
     """
+    recorded = _recorded_kind(row)
+    if recorded is not None:
+        return recorded if not types or recorded in types else None
     if row.get("type") not in _WRITING or row.get("dataSource") == _SELECT:
         return None
     if not types or "batch" in types:
         return "batch"
     return "sql" if "sql" in types and row.get("type") == CONTROLLER else None
+
+
+def _recorded_kind(row: Mapping[str, Any]) -> str | None:
+    """Return the type of the job that a task of this package records; None for any other task."""
+    if parse_task_id(str(row.get("id"))) is None:
+        return None
+    if row.get("type") == "kill":
+        return "delete_data"
+    kind = str(row.get("groupId")).removeprefix(RECORD_GROUP)
+    return kind if row.get("type") == "noop" and kind in DATA_TYPES else None
 
 
 def _foreign_spec(task: Mapping[str, Any], status: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
