@@ -11,14 +11,14 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_polaris.client.druid.calls import druid_rules
 from airflow_provider_polaris.client.druid.deletions import DATA_TYPES, DeletionJobs
 from airflow_provider_polaris.client.druid.queries import QueriesApi
-from airflow_provider_polaris.client.druid.rules import druid_rules
 from airflow_provider_polaris.client.druid.settings import DruidSettings
 from airflow_provider_polaris.client.druid.submission import Submission
 from airflow_provider_polaris.client.druid.tables import TablesApi
 from airflow_provider_polaris.client.druid.tasks import TasksApi
-from airflow_provider_polaris.client.druid.translation.missing import is_missing_column, missing_object
+from airflow_provider_polaris.client.druid.translation.missing import explain_missing
 from airflow_provider_polaris.client.druid.translation.statement import TargetTable, needs_target, task_request
 from airflow_provider_polaris.client.druid.translation.tables import partitioning
 from airflow_provider_polaris.client.druid.translation.visibility import LONGEST_LOAD, awaited_table, is_visible
@@ -27,7 +27,6 @@ from airflow_provider_polaris.client.service import Capabilities
 from airflow_provider_polaris.jobs.errors import (
     PolarisApiError,
     PolarisError,
-    PolarisServerError,
     PolarisSpecError,
     PolarisThrottledError,
 )
@@ -150,7 +149,7 @@ class DruidClient(TasksApi):
                 if not repeat_throttled or self._clock() - started + _SLOT_SECONDS > self.settings.retry_budget:
                     raise
             except PolarisApiError as error:
-                raise self._explained(error) from error
+                raise explain_missing(error, self._tables.has) from error
             self._sleep(_SLOT_SECONDS)
 
     def get_marked_job(self, marker: str) -> dict[str, Any] | None:
@@ -209,7 +208,7 @@ class DruidClient(TasksApi):
         try:
             return self._queries.query(sql, parameters=parameters, context=context)
         except PolarisApiError as error:
-            raise self._explained(error) from error
+            raise explain_missing(error, self._tables.has) from error
 
     def start_query(
         self,
@@ -226,7 +225,7 @@ class DruidClient(TasksApi):
         try:
             return self._queries.start_query(sql, parameters=parameters, context=context)
         except PolarisApiError as error:
-            raise self._explained(error) from error
+            raise explain_missing(error, self._tables.has) from error
 
     def get_query(self, query_id: str) -> dict[str, Any]:
         """Return the state of an asynchronous query."""
@@ -265,29 +264,3 @@ class DruidClient(TasksApi):
         if not isinstance(name, str) or not self._tables.has(name):
             return None
         return TargetTable(partitioning(self._tables.newest_segment(name)), self._tables.columns(name))
-
-    def _explained(self, error: PolarisApiError) -> PolarisApiError:
-        """
-        Return the error, or a retryable one if the broker only lags behind.
-
-        The broker plans from loaded segments. A table that the coordinator has, or a column of one, may be unknown to
-        it for some seconds after the job that wrote it has ended.
-        """
-        text = error.vendor_message
-        name = missing_object(text)
-        if error.status != 400 or (name is None and not is_missing_column(text)):
-            return error
-        if name is not None and not self._tables.has(name):
-            return error
-        if name is None and not error.path.endswith("/sql/task"):
-            return error
-        what = f"table {name!r}, which the coordinator has" if name is not None else "a column"
-        return PolarisServerError(
-            f"{error} Druid's broker does not know {what} yet: it plans from loaded segments, and a job's segments are "
-            "loaded some seconds after its end. A retry may help.",
-            status=503,
-            code=error.code,
-            vendor_message=text,
-            method=error.method,
-            path=error.path,
-        )
