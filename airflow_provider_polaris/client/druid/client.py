@@ -152,14 +152,6 @@ class DruidClient(TasksApi):
                 raise explain_missing(error, self._tables.has) from error
             self._sleep(_SLOT_SECONDS)
 
-    def get_marked_job(self, marker: str) -> dict[str, Any] | None:
-        """
-        Return the description of the job with the highest number of a marker; None if Druid has none (yet).
-
-        :param marker: The marker.
-        """
-        return self._submission.get_marked_job(marker)
-
     def block_marker(self, marker: str) -> None:
         """
         Make sure that no late submission of a marker creates a task.
@@ -168,6 +160,14 @@ class DruidClient(TasksApi):
         :raises PolarisConflictError: A task of the marker is active; cancel it first.
         """
         self._submission.block(marker)
+
+    def get_marked_job(self, marker: str) -> dict[str, Any] | None:
+        """
+        Return the description of the job with the highest number of a marker; None if Druid has none (yet).
+
+        :param marker: The marker.
+        """
+        return self._submission.get_marked_job(marker)
 
     def iter_tables(self) -> Iterator[dict[str, Any]]:
         """Yield the name of each table that has data. Druid's list has nothing else."""
