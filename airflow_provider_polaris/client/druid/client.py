@@ -127,8 +127,7 @@ class DruidClient(TasksApi):
         :param spec: The job spec as a JSON object, with its marker, if any, in its ``context``.
         :param repeat_throttled: Wait for free task slots within the retry budget, and retry after a 429. If False, the
             caller has to retry.
-        :return: Description of the job, including ``id``. A job whose marker and number Druid already has is returned
-            as it is, and may have ended.
+        :return: Description of the job. It may have ended, if Druid already has its marker and number.
         :raises PolarisAmbiguousSubmitError: It is unknown whether the task exists. Submit the same job again.
         :raises PolarisConflictError: The marker and number stand for other work, or are blocked.
         :raises PolarisThrottledError: Too few task slots are free; nothing was submitted.
@@ -162,11 +161,7 @@ class DruidClient(TasksApi):
         self._submission.block(marker)
 
     def get_marked_job(self, marker: str) -> dict[str, Any] | None:
-        """
-        Return the description of the job with the highest number of a marker; None if Druid has none (yet).
-
-        :param marker: The marker.
-        """
+        """Return the description of the job with the highest number of a marker; None if Druid has none (yet)."""
         return self._submission.get_marked_job(marker)
 
     def iter_tables(self) -> Iterator[dict[str, Any]]:
