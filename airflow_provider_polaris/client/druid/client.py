@@ -137,8 +137,7 @@ class DruidClient(TasksApi):
         :param spec: The job spec as a JSON object, with its marker, if any, in its ``context``.
         :param repeat_throttled: Wait for free task slots within the retry budget, and retry after a 429. If False, the
             caller has to retry.
-        :return: Description of the job, including ``id``. A job whose marker and number Druid already has is returned
-            as it is, and may have ended.
+        :return: Description of the job. It may have ended, if Druid already has its marker and number.
         :raises PolarisAmbiguousSubmitError: It is unknown whether the task exists. Submit the same job again.
         :raises PolarisConflictError: The marker and number stand for other work, or are blocked.
         :raises PolarisThrottledError: Too few task slots are free; nothing was submitted.
@@ -175,14 +174,6 @@ class DruidClient(TasksApi):
         request = f"{SUBMIT_TASK.method} {self.settings.base_url}{path_of(SUBMIT_TASK)}"
         return JobPreview(request, {"query": work.sql, "context": dict(work.context)}, work.sql)
 
-    def get_marked_job(self, marker: str) -> dict[str, Any] | None:
-        """
-        Return the description of the job with the highest number of a marker; None if Druid has none (yet).
-
-        :param marker: The marker.
-        """
-        return self._submission.get_marked_job(marker)
-
     def block_marker(self, marker: str) -> None:
         """
         Make sure that no late submission of a marker creates a task.
@@ -191,6 +182,10 @@ class DruidClient(TasksApi):
         :raises PolarisConflictError: A task of the marker is active; cancel it first.
         """
         self._submission.block(marker)
+
+    def get_marked_job(self, marker: str) -> dict[str, Any] | None:
+        """Return the description of the job with the highest number of a marker; None if Druid has none (yet)."""
+        return self._submission.get_marked_job(marker)
 
     def iter_tables(self) -> Iterator[dict[str, Any]]:
         """Yield the name of each table that has data. Druid's list has nothing else."""
