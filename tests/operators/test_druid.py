@@ -149,6 +149,29 @@ def test_rollup_without_source_rows_is_refused(druid, context):
     assert "/druid/v2/sql/statements" in druid.paths()
 
 
+def test_full_task_slots_hold_back_the_count_and_the_job(druid, context, clock, task_log):
+    """A count takes slots, too. The task says what it waits for, and goes on when slots are free."""
+    druid.used = 5
+
+    def free(count: int) -> None:
+        assert "/druid/v2/sql/statements" not in druid.paths()
+        druid.used = 5 if count < 3 else 0
+
+    clock.then = free
+    rollup(wait_for_completion=False).execute(context)
+
+    assert clock.sleeps[:3] == [15.0, 15.0, 15.0]
+    assert (
+        task_log().count(
+            "INFO Rows can't be counted now. This task tries again every 15 s, for up to 600 s: Druid has 1 free task "
+            "slot, and the job needs 2, so it was not submitted: jobs that wait for each other's slots block the cluster. "
+            "Limit the number of jobs at a time with an Airflow pool, or add workers."
+        )
+        == 1
+    )
+    assert len(submissions(druid)) == 1
+
+
 def test_deletion_marks_the_segments_of_the_interval(druid, context):
     """It takes effect at once, and is recorded as a task."""
     operator = PolarisDeleteDataOperator(task_id="job", table_name="raw", intervals="2024-06-02/P1D")

@@ -213,13 +213,7 @@ class DruidClient(TasksApi):
         )
 
     def iter_unused_segments(self, table: str, *, interval: str | None = None) -> Iterator[dict[str, Any]]:
-        """
-        Yield the segments of a table that are marked unused.
-
-        :param table: Its name.
-        :param interval: Only segments in this ISO 8601 interval.
-        :raises PolarisGuardError: The cluster's version has no list of unused segments.
-        """
+        """Yield the segments of a table that are marked unused; see :meth:`TablesApi.iter_unused_segments`."""
         return self._tables.iter_unused_segments(table, interval=interval)
 
     def query(
@@ -249,8 +243,10 @@ class DruidClient(TasksApi):
         """
         Start an asynchronous query; parameters and result as in :meth:`QueriesApi.start_query`.
 
+        :raises PolarisThrottledError: Too few task slots are free; nothing was started.
         :raises PolarisServerError: The broker doesn't know a table or column yet that the coordinator has.
         """
+        self._submission.check_slots(context or {})
         try:
             return self._queries.start_query(sql, parameters=parameters, context=context)
         except PolarisApiError as error:

@@ -166,7 +166,7 @@ class Submission(DruidCalls):
 
     def check_slots(self, context: Mapping[str, Any]) -> None:
         """
-        Refuse a job that could not get all its task slots now.
+        Refuse a job, or an asynchronous query, that could not get all its task slots now.
 
         OBSERVED(Druid 27): a controller keeps its slot while it waits for its workers' slots, so nine jobs blocked each
         other on six slots. Between this check and the start of the job others may take the slots.

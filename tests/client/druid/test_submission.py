@@ -300,6 +300,14 @@ def test_job_waits_for_free_slots_within_the_retry_budget(client: DruidClient, d
     assert time.delays == [5.0] * 12
 
 
+def test_asynchronous_query_needs_free_slots_too(client: DruidClient, druid: FakeDruid) -> None:
+    """It runs as a job: without slots it would wait for them unseen, and keep one of them."""
+    druid.used = 5
+    with pytest.raises(PolarisThrottledError):
+        client.start_query("SELECT 1")
+    assert "/druid/v2/sql/statements" not in druid.paths()
+
+
 def test_slots_that_may_not_be_counted_do_not_stop_the_job(client: DruidClient, druid: FakeDruid) -> None:
     """Without the right STATE READ the number is unknown."""
     druid.answers["GET", "/druid/indexer/v1/totalWorkerCapacity"] = [(403, {"Access-Check-Result": "Unauthorized"})]
