@@ -22,7 +22,7 @@ from airflow_provider_polaris.operators.polaris import (
     PolarisTableToTableOperator,
 )
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION, AirflowFailException
-from airflow_provider_polaris.sensors.polaris import PolarisDataSensor
+from airflow_provider_polaris.sensors.polaris import PolarisDataSensor, PolarisJobSensor
 from tests.druid_service import DruidService
 from tests.operators.conftest import through_airflow
 
@@ -275,3 +275,14 @@ def test_lineage_names_the_tables_of_the_cluster(druid, context):
     assert [(each.namespace, each.name) for each in lineage.inputs] == [(here, "raw")]
     assert [(each.namespace, each.name) for each in lineage.outputs] == [(here, "hourly")]
     assert lineage.run_facets["externalQuery"].source == here
+
+
+def test_job_sensor_waits_for_a_task_of_another_party(druid, context, ti, airflow_sleeps):
+    """By its id in Druid."""
+    druid.reads = 2
+    job_id = rollup(wait_for_completion=False).execute(context)
+
+    PolarisJobSensor(task_id="wait", job_id=job_id, poke_interval=60, timeout=3600).execute(context)
+
+    assert ti.xcom("polaris_job")["status"] == "completed"
+    assert druid.tasks[job_id].status == "SUCCESS"
