@@ -38,6 +38,7 @@ _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 5.0
 #: Seconds before a query is started again that the service had no capacity for, without ``Retry-After``.
 _THROTTLED_PAUSE: Final = 15.0
+_HELD_BACK: Final = "Rows can't be counted now. This task tries again every %.0f s, for up to %.0f s: %s"
 #: Most attempts to start a query with an unknown outcome. A second SELECT costs money but does no harm.
 _MOST_STARTS: Final = 3
 #: Statuses for a project without asynchronous SQL, or a key without permission for it.
@@ -230,12 +231,7 @@ class RowCounter:
                 pause = max(error.retry_after or 0.0, _THROTTLED_PAUSE)
                 if str(error) != told:
                     told = str(error)
-                    self._log.info(
-                        "Rows can't be counted now. This task tries again every %.0f s, for up to %.0f s: %s",
-                        pause,
-                        QUERY_LIMIT.total_seconds(),
-                        error,
-                    )
+                    self._log.info(_HELD_BACK, pause, QUERY_LIMIT.total_seconds(), error)
                 if not self._limits.sleep(pause, end):
                     raise
 
