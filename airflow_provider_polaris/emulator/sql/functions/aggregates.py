@@ -17,11 +17,12 @@ from sqlglot import exp
 from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregation
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.functions.collections import collecting
+from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_never_null
 from airflow_provider_polaris.emulator.sql.functions.sketches import quantiles
 from airflow_provider_polaris.emulator.sql.values import java_text as java
 from airflow_provider_polaris.emulator.sql.values import stored_measures as stored
-from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name
-from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, TEMPORAL, Sql, double, long
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
+from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, TEMPORAL, Sql, can_fail, double, long
 
 DEFAULT_MAX_BYTES = 1024
 """DOCUMENTED: default length limit of EARLIEST, LATEST and ANY_VALUE for strings."""
@@ -31,6 +32,9 @@ def count(call: Aggregation) -> Sql:
     """``COUNT(*)``, ``COUNT(x)``; ``COUNT(DISTINCT x)`` is APPROX_COUNT_DISTINCT_DS_HLL, but exact."""
     if call.is_distinct:
         return count_distinct("HLLSketch")(call)
+    if not call.is_star and can_fail(call.value(0).text) and is_never_null(call.nodes[0]):
+        # OBSERVED(Druid 33): it isn't computed if the planner knows that it is not NULL.
+        raise call.refuse("of a value that can fail, such as a division of whole numbers")
     return long(call.over("count(*)" if call.is_star else f"count({call.value(0).text})"))
 
 
@@ -161,9 +165,7 @@ def at_end(function: str, *, by: bool) -> Callable[[Aggregation], Sql]:
 
     def rewrite(call: Aggregation) -> Sql:
         value = call.value(0)
-        if not call.storing:
-            _check_not_text(call, value)
-        call.check_cast(0)
+        call.check_chosen()
         limit = _max_bytes(call, 2 if by else 1)
         if value.type == "longStringPair":
             if by:
@@ -183,9 +185,7 @@ def at_end(function: str, *, by: bool) -> Callable[[Aggregation], Sql]:
 def any_value(call: Aggregation) -> Sql:
     """``ANY_VALUE(x[, maxBytes])``: the smallest value, so that every run gives the same result."""
     value = call.scalar(0)
-    if not call.storing:
-        _check_not_text(call, value)
-    call.check_cast(0)
+    call.check_chosen()
     limit = _max_bytes(call, 1)
     text = java.first_bytes(value.text, limit, call.name) if value.type == "string" else value.text
     return Sql(call.over(f"min({text})"), value.type, subtype=value.subtype)
@@ -212,12 +212,6 @@ def _check_sketch(call: Aggregation) -> None:
             )
     if len(call) > 2 and call.constant_text(2) not in ("HLL_4", "HLL_6", "HLL_8"):
         raise SqlInvalid(f"No enum constant org.apache.datasketches.hll.TgtHllType.{call.constant_text(2)}")
-
-
-def _check_not_text(call: Aggregation, value: Sql) -> None:
-    """Refuse times and booleans in a query. OBSERVED(Druid 33): the result is the number as text."""
-    if value.type in TEMPORAL | {"boolean"}:
-        raise call.refuse(f"for {sql_name(value.type)}, of which Druid returns the number as text")
 
 
 def _check_no_cast(call: Aggregation) -> None:

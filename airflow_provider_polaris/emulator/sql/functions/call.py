@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from sqlglot import exp
 
-from airflow_provider_polaris.emulator.sql.functions.casts import cast, implied
+from airflow_provider_polaris.emulator.sql.functions.casts import REAL, cast, implied
 from airflow_provider_polaris.emulator.sql.time.instants import Period, parse_period
 from airflow_provider_polaris.emulator.sql.time.zones import Zone, parse_zone
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported, sql_name
@@ -26,7 +26,7 @@ from airflow_provider_polaris.emulator.sql.values.values import (
 )
 
 _UNUSABLE = {
-    "REAL": "of CEIL, FLOOR or TRUNCATE of a whole number: leave it out",
+    "REAL": f"of {REAL}: leave it out",
     "MIXED": "of GREATEST or LEAST of whole numbers and others: CAST the whole numbers to DOUBLE",
     "NULL": "of CASE or COALESCE of NULL only",
 }
@@ -43,6 +43,7 @@ class Call:
     :param filters: Whether the call is in a WHERE clause, where Druid's filters replace some functions.
     :param native: Whether Druid may compute a condition by a native filter: in WHERE, HAVING and aggregates.
     :param selects: Whether it is in a condition on rows or groups, whose parts Druid computes in an order of its own.
+    :param source: Returns the expression of the subquery that a column is; None for a column of a table.
     """
 
     def __init__(
@@ -54,11 +55,13 @@ class Call:
         filters: bool = False,
         native: bool = False,
         selects: bool = False,
+        source: Callable[[exp.Column], exp.Expression | None] = lambda _: None,
     ) -> None:
         self.name = name
         self.filters = filters
         self.native = native
         self.selects = selects
+        self.source = source
         self.nodes = nodes
         self.translate = translate
         self._values: dict[int, Sql] = {}

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.functions.collections import lists
-from airflow_provider_polaris.emulator.sql.functions.native_filters import checked
+from airflow_provider_polaris.emulator.sql.functions.optimizer.native_filters import checked
 from airflow_provider_polaris.emulator.sql.values import java_numbers as java
 from airflow_provider_polaris.emulator.sql.values import java_text
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name

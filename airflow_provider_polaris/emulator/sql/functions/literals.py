@@ -122,6 +122,8 @@ def number(written: str) -> Sql:
         raise SqlInvalid(f"Numeric literal {written!r} is not understood")
     if written.endswith("."):
         raise SqlNotSupported(f"the number {written!r} is not supported: write it without the point")
+    if re.search(r"[eE][+-]?0*[1-9]\d{4}", written):
+        raise SqlNotSupported(f"the number {written[:120]!r} is not supported: its exponent is out of range")
     if len(written) > _LONGEST_NUMBER:
         raise SqlInvalid(f"Numeric literal of {len(written)} characters is not understood")
     if written.lstrip("-").isdigit():

@@ -8,10 +8,13 @@ DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#string-funct
 
 from __future__ import annotations
 
+from sqlglot import exp
+
 from airflow_provider_polaris.emulator.sql.functions import letter_case
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
+from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant, is_never_null
 from airflow_provider_polaris.emulator.sql.values import java_text as java
-from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
+from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import (
     TEMPORAL,
     Sql,
@@ -138,8 +141,8 @@ def repeat(call: Call) -> Sql:
     """
     text, count = call.characters(0), call.integer(1)
     times = call.value(1).constant
-    if isinstance(times, int) and times < 1 and isinstance(call.value(0).constant, str):
-        raise SqlInvalid(f"REPEAT({text}, {times}) is NULL, which Druid's planner does not allow for literals")
+    if isinstance(times, int) and times < 1 and _is_text(call.nodes[0]):
+        raise _null_literal(call)
     # The check is in the argument: DuckDB may evaluate a constant call even if a condition excludes it.
     is_long = f"length({text}) > {_LONGEST} // greatest({count}, 1)"
     some = call.without(count, is_long, f"with a result of more than {_LONGEST} characters")
@@ -180,6 +183,16 @@ def icontains_string(call: Call) -> Sql:
     return boolean(f"contains(lower(upper({call.characters(0)})), lower(upper({find})))")
 
 
+def _is_text(node: exp.Expression) -> bool:
+    """Whether a node is a literal text, or computed from literals, and can't be NULL."""
+    return is_constant(node) and is_never_null(node)
+
+
+def _null_literal(call: Call) -> SqlNotSupported:
+    """Build the exception for literals that give NULL: Druid's planner fails, unless it doesn't need the value."""
+    return call.refuse("of literals that give NULL")
+
+
 def _at_least(call: Call, number: str, least: int, message: str) -> str:
     """Fail for a number that is too small. OBSERVED(Druid 33): unless the text is NULL."""
     condition = f"{number} < {least} AND {call.characters(0)} IS NOT NULL"
@@ -197,8 +210,8 @@ def _not_negative(call: Call, index: int) -> str:
     message = f"Function '{call.name}' needs a number of at least 0"
     if isinstance(constant, int) and 0 <= constant <= _LONGEST:
         return number
-    if isinstance(constant, int) and constant < 0 and isinstance(call.value(0).constant, str):
-        raise SqlInvalid(f"{message}, not {constant}")
+    if isinstance(constant, int) and constant < 0 and _is_text(call.nodes[0]):
+        raise call.refuse(f"of literals with the number {constant}")
     return _at_least(call, number, 0, message)
 
 
@@ -223,8 +236,8 @@ def pad(call: Call) -> Sql:
     text, width = java.in_units(call.characters(0), call.name), call.integer(1)
     message = f"function '{call.name}' is not supported with a length below 0 or of more than {_WIDEST}"
     constant = call.value(1).constant
-    if constant == 0 and isinstance(call.value(0).constant, str):
-        raise SqlInvalid(f"{call.name} to a length of 0 is NULL, which Druid's planner does not allow for literals")
+    if constant == 0 and _is_text(call.nodes[0]):
+        raise _null_literal(call)
     if isinstance(constant, int) and not 0 <= constant <= _WIDEST:
         raise call.refuse(f"with a length of {constant}")
     if not isinstance(constant, int):

@@ -110,7 +110,9 @@ def extract(call: Call, unit: str) -> Sql:
     zone = call.zone(2)
     time = call.date_or_time(0)
     local = zone.local(time) if zone and unit.upper() != "EPOCH" else time
-    return long(f"CAST({_FIELDS[unit.upper()].format(local)} AS BIGINT)")
+    value = f"CAST({_FIELDS[unit.upper()].format(local)} AS BIGINT)"
+    # OBSERVED(Druid 33): as text, a century is '21.0'.
+    return Sql(value, "long", subtype="REAL" if unit.upper() in ("CENTURY", "MILLENNIUM") else None)
 
 
 def floor_to(call: Call, unit: str) -> Sql:

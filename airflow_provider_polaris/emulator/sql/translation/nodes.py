@@ -128,16 +128,15 @@ def _negated(value: Sql, node: exp.Expression) -> Sql:
     return Sql(f"(NOT {value.text})", "boolean") if node.args.get("negate") else value
 
 
-def _case(context: TranslationContext, node: exp.Expression) -> Sql:
+def _case(context: TranslationContext, node: exp.Case) -> Sql:
     only(node, "this", "ifs", "default")
     nodes: list[exp.Expression] = []
     for branch in node.args["ifs"]:
         only(branch, "this", "true")
-        condition = exp.EQ(this=node.this, expression=branch.this) if node.this else branch.this
+        condition = exp.EQ(this=node.this.copy(), expression=branch.this.copy()) if node.this else branch.this
         nodes += [condition, branch.args["true"]]
     default: Any = node.args.get("default")
-    has_default = default is not None
-    return conditions.case(context.call("CASE", [*nodes, default] if has_default else nodes), has_default=has_default)
+    return conditions.case(context.call("CASE", nodes if default is None else [*nodes, default]), node)
 
 
 def _cast(context: TranslationContext, node: exp.Expression) -> Sql:

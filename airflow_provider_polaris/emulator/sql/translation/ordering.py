@@ -102,7 +102,10 @@ def _sort(
         raise SqlInvalid(f"{words[0]} ordering with NULLS {words[1]} is not supported!")
     index = ordinal(key, len(values), "ORDER BY")
     if index is None and isinstance(key, exp.Column) and not key.table:
-        index = next((at for at, (name, _) in enumerate(values) if name == key.name), None)
+        named = [at for at, (name, _) in enumerate(values) if name == key.name]
+        if len(named) > 1:
+            raise SqlInvalid(f"Column '{key.name}' is ambiguous")
+        index = named[0] if named else None
     if index is None:
         if translator is None:
             raise SqlInvalid(f"Column '{key.sql()}' not found in any table; ORDER BY takes output columns here")

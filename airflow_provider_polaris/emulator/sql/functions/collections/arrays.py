@@ -96,9 +96,7 @@ def contains(call: Call) -> Sql:
     """
     items, kind = lists.list_argument(call, 0)
     value = call.collection(1)
-    if any(isinstance(node.unnest(), exp.Case) for node in call.nodes):
-        # OBSERVED(Druid 33): each branch becomes an ARRAY_CONTAINS of its own, which may read a column in two ways.
-        raise call.refuse("with CASE as an argument")
+    _check_no_case(call)
     if value.type not in (*lists.ELEMENTS, MULTI_VALUE):
         found = lists.has(items, lists.element_argument(call, 1, kind), kind)
     else:
@@ -117,6 +115,7 @@ def contains(call: Call) -> Sql:
 
 def overlap(call: Call) -> Sql:
     """``ARRAY_OVERLAP(a, b)``: whether the arrays have an element in common; false if only ``b`` is NULL."""
+    _check_no_case(call)
     if call.collection(1).type == "string":
         raise call.refuse("with text as an array")
     if call.filters and isinstance(call.nodes[0], exp.Array):
@@ -130,12 +129,19 @@ def overlap(call: Call) -> Sql:
 
 def scalar_in_array(call: Call) -> Sql:
     """``SCALAR_IN_ARRAY(value, array)``: NULL for NULL, unless the array has NULL."""
+    _check_no_case(call)
     if call.collection(1).type in ("string", MULTI_VALUE):
         raise call.invalid()
     items, kind = lists.list_argument(call, 1)
     value = lists.element_argument(call, 0, kind)
     found = lists.has(items, value, kind)
     return boolean(f"CASE WHEN {items} IS NULL OR ({value} IS NULL AND NOT {found}) THEN NULL ELSE {found} END")
+
+
+def _check_no_case(call: Call) -> None:
+    """Refuse CASE. OBSERVED(Druid 33): each branch has the condition, and may read a column in two ways."""
+    if any(isinstance(node.unnest(), exp.Case) for node in call.nodes):
+        raise call.refuse("with CASE as an argument")
 
 
 def _check_known_type(call: Call, position: int, kind: str) -> None:

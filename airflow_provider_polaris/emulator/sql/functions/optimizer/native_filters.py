@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call
 from airflow_provider_polaris.emulator.sql.functions.collections.lists import is_negative_zero
+from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant, is_pi
 from airflow_provider_polaris.emulator.sql.values.java_numbers import single_precision
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql, quote_text
 
@@ -33,16 +34,22 @@ def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool
     :return: The operands; one of them may fail in a row.
     :raises SqlNotSupported: The comparison has another result for every value.
     """
-    is_constant = [node.find(exp.Column) is None for node in call.nodes[: len(operands)]]
-    if not call.native or kind not in NUMERIC or not any(is_constant):
+    fixed = [is_constant(node) for node in call.nodes[: len(operands)]]
+    if not call.native or kind not in NUMERIC | {"string"}:
         return list(operands)
-    constants = [call.value(index).constant for index, fixed in enumerate(is_constant) if fixed]
+    if not any(fixed):
+        _check_columns(call, len(operands), kind, is_equality=is_equality)
+        return list(operands)
+    constants = [call.value(index).constant for index, is_fixed in enumerate(fixed) if is_fixed]
     result = []
     for index, operand in enumerate(operands):
         column = _column(call, index)
         differs, words = "", ""
         if column is None:
             pass
+        elif kind == "string":
+            if is_equality and column.type in NUMERIC:
+                raise call.refuse("of a text and a CAST of a number to VARCHAR")
         elif column.type == "string":
             differs = f"NOT regexp_full_match({column.text}, {_PLAIN_NUMBER})"
             words = "of a number and a text that is no decimal number"
@@ -61,15 +68,37 @@ def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool
     return result
 
 
+def _check_columns(call: Call, count: int, kind: str, *, is_equality: bool) -> None:
+    """Refuse to compare numbers in two columns of text, which Druid's filter compares as text."""
+    if not is_equality or kind not in NUMERIC:
+        return
+    columns = [_column(call, index) for index in range(count)]
+    if sum(column is not None and column.type == "string" for column in columns) > 1:
+        raise call.refuse("of numbers in two columns of text")
+
+
 def _column(call: Call, index: int) -> Sql | None:
-    """Return the column under CAST and ``+ 0``, which Druid's optimizer removes; None if it is another expression."""
-    node = call.nodes[index]
+    """
+    Return the column under CAST and ``+ 0``, which Druid's optimizer removes; None if it is another expression.
+
+    :raises SqlNotSupported: The CAST is in a subquery.
+    """
+    node = _under_casts(call.nodes[index])
+    if not isinstance(node, exp.Column) or is_pi(node):
+        return None
+    source = call.source(node)
+    if source is not None and isinstance(_under_casts(source), exp.Column):
+        raise call.refuse("of a constant and a CAST in a subquery: write the CAST in the condition")
+    return call.translate(node)
+
+
+def _under_casts(node: exp.Expression) -> exp.Expression:
     while not isinstance(node, exp.Column):
         is_sum = isinstance(node, exp.Add) and isinstance(node.expression, exp.Literal) and node.expression.this == "0"
         if not (is_sum or isinstance(node, (exp.Paren, exp.Cast))):
-            return None
+            return node
         node = node.this
-    return call.translate(node)
+    return node
 
 
 def _is_float(constant: object) -> bool:
