@@ -15,6 +15,7 @@ from airflow_provider_polaris.emulator.sql.functions.comparisons import check_or
 from airflow_provider_polaris.emulator.sql.functions.optimizer import native_filters
 from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import (
     is_constant,
+    is_division,
     is_never_null,
     may_be_literal,
 )
@@ -26,8 +27,8 @@ def is_null(call: Call) -> Sql:
     """``a IS NULL``, for any type."""
     if call.value(0).type == "interval":
         raise call.refuse("of an INTERVAL")
-    if can_fail(call.value(0).text) and is_never_null(call.nodes[0]):
-        # OBSERVED(Druid 33): it isn't computed if the planner knows that it is not NULL.
+    if can_fail(call.value(0).text) and (is_never_null(call.nodes[0]) or is_division(call.nodes[0])):
+        # OBSERVED(Druid 33): the planner knows that it is not NULL, or looks for NULL in the operands only.
         raise call.refuse("of a value that can fail, such as a division of whole numbers")
     return boolean(f"({call.value(0).text} IS NULL)")
 

@@ -19,6 +19,7 @@ from airflow_provider_polaris.emulator.sql.values.values import (
     TEMPORAL,
     Sql,
     boolean,
+    can_fail,
     failure,
     long,
     quote_text,
@@ -49,6 +50,9 @@ def concat(call: Call) -> Sql:
     if call.name == "CONCAT" and any(value.type in TEMPORAL | {"boolean"} for value in call.values()):
         # OBSERVED(Druid 33): it writes the milliseconds of a time, where || writes the time.
         raise call.refuse("for times and booleans: CAST them")
+    if any(can_fail(call.text(index)) for index in range(1, len(call))):
+        # OBSERVED(Druid 33): it isn't computed after a NULL.
+        raise call.refuse("with a part that can fail, such as a division of whole numbers, after another part")
     return string("(" + " || ".join(call.text(index) for index in range(len(call))) + ")")
 
 
@@ -67,8 +71,8 @@ def substring(call: Call) -> Sql:
     text, start = java.in_units(call.characters(0), call.name), call.integer(1)
     constant = call.value(1).constant
     if not isinstance(constant, int) or not 1 <= constant <= _LONGEST:
-        start = _at_least(call, start, 1, f"Function '{call.name}' needs a start of at least 1")
-    if isinstance(call.value(0).constant, str):
+        start = _at_least(call, start, 1, call.refuse("with a start below 1, for which Druid fails").message)
+    if is_constant(call.nodes[0]):
         # Druid's planner pads the result with blanks to the length of the literal.
         raise call.refuse("of a string literal")
     count = ""
@@ -122,7 +126,7 @@ def replace(call: Call) -> Sql:
         between = f"regexp_replace({java.in_units(text, call.name)}, '', {escaped}, 'g')"
         sql = f"CASE WHEN {find} = '' THEN {between} ELSE {sql} END"
     if call.value(1).constant is None or call.value(2).constant is None:
-        message = quote_text("Function 'REPLACE' fails for NULL as text to find or as replacement")
+        message = quote_text(call.refuse("with NULL as text to find or as replacement, for which Druid fails").message)
         missing = f"({find} IS NULL OR {replacement} IS NULL)"
         sql = f"CASE WHEN {text} IS NOT NULL AND {missing} THEN {failure(message)} ELSE {sql} END"
     return string(sql)
@@ -207,7 +211,7 @@ def _in_range(call: Call, number: str, branch: str = "", most: int = _LONGEST) -
 
 def _not_negative(call: Call, index: int) -> str:
     number, constant = call.integer(index), call.value(index).constant
-    message = f"Function '{call.name}' needs a number of at least 0"
+    message = call.refuse("with a number below 0, for which Druid fails").message
     if isinstance(constant, int) and 0 <= constant <= _LONGEST:
         return number
     if isinstance(constant, int) and constant < 0 and _is_text(call.nodes[0]):

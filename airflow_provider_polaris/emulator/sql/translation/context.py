@@ -148,7 +148,7 @@ class TranslationContext(ABC):
         every = when if condition is None else exp.And(this=exp.Paren(this=condition), expression=exp.Paren(this=when))
         total = self._aggregate("SUM", arguments, every)
         others = [other for other in (self.where, condition) if other is not None]
-        is_whole = all(source.is_whole or source.name is None for source in self.scope.sources)
+        is_whole = all(source.is_whole for source in self.scope.sources)
         if is_whole and not filtered_sums.may_contradict(when, others):
             return total
         rows = "count(*)" if condition is None else f"count(*) FILTER (WHERE {self._filter(condition)})"

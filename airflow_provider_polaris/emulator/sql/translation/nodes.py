@@ -29,7 +29,7 @@ from airflow_provider_polaris.emulator.sql.translation.operators import OPERATOR
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import LITERAL, describe, only
 from airflow_provider_polaris.emulator.sql.translation.uses import check_uses
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
-from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, NUMERIC, Sql
+from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, NUMERIC, TEMPORAL, Sql
 
 
 def _function(context: TranslationContext, node: exp.Expression) -> Sql:
@@ -170,6 +170,8 @@ def _check_cast_of_text(node: exp.Expression, value: Sql, target: str) -> None:
     source = inner.this.unnest() if isinstance(inner, exp.Cast) else inner
     if is_back and isinstance(source, (exp.Column, exp.Anonymous)) and not inner.meta.get(LITERAL):
         raise SqlNotSupported("CAST of a CAST to a number back to VARCHAR is not supported: use CONCAT", "CAST")
+    if value.cast_from in NUMERIC and value.type == "string" and target in TEMPORAL:
+        raise SqlNotSupported("CAST of a CAST of a number to VARCHAR to a time is not supported", "CAST")
     if node.this.find(exp.Column) is None and not literals.keeps(node.args["to"], value):
         raise SqlNotSupported("CAST of literals to a type with a length or a precision is not supported", "CAST")
 

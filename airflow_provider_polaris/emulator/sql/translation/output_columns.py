@@ -97,6 +97,24 @@ def output_fields(
     return tuple(fields)
 
 
+def check_equal_names(fields: Sequence[Field]) -> None:
+    """
+    Refuse columns of a result that have one name and different types.
+
+    OBSERVED(Druid 33): for the rows of a table it fails with "conflicting types".
+
+    :raises SqlNotSupported: There are such columns.
+    """
+    types: dict[str, str] = {}
+    for field in fields:
+        other = types.setdefault(field.name, field.type)
+        if other != field.type:
+            raise SqlNotSupported(
+                f"two columns with the name '{field.name}' and the types {sql_name(other)} and "
+                f"{sql_name(field.type)} are not supported"
+            )
+
+
 def common_field(left: Field, right: Field) -> Field:
     """Return the column of a UNION ALL, with the type to which both sides convert."""
     kind = common_type((left.type, right.type))

@@ -19,6 +19,7 @@ from airflow_provider_polaris.emulator.sql.functions.conditions import as_condit
 from airflow_provider_polaris.emulator.sql.translation import grouping, ordering
 from airflow_provider_polaris.emulator.sql.translation.context import check_constant
 from airflow_provider_polaris.emulator.sql.translation.output_columns import (
+    check_equal_names,
     common_field,
     expand,
     finished,
@@ -85,6 +86,7 @@ def translate_query(
         derived = _Queries(table, _bind(node, parameters), native=native).query(node, {}, outermost=True)
     except RecursionError:
         raise SqlInvalid("the SQL is nested too deeply") from None
+    check_equal_names(derived.fields)
     types = ("timestamp" if field.type == "date" else field.type for field in derived.fields)
     columns = (Column(field.name, kind) for field, kind in zip(derived.fields, types, strict=True))
     return Query(derived.sql, tuple(columns))

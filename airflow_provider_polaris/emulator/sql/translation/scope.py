@@ -93,4 +93,4 @@ class Scope:
 def bare_scope(columns: Sequence[Column]) -> Scope:
     """Build a scope of columns without a relation name."""
     fields = tuple(Field(column.name, canonical(column.data_type), quote_name(column.name)) for column in columns)
-    return Scope((Source(None, fields),))
+    return Scope((Source(None, fields, is_whole=True),))

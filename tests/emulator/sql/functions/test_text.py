@@ -94,7 +94,7 @@ def test_substring_start_below_one_in_data_fails(evaluate):
     """A start that only the data knows is checked when it is computed."""
     import duckdb
 
-    with pytest.raises(duckdb.Error, match="Function 'SUBSTRING' needs a start of at least 1"):
+    with pytest.raises(duckdb.Error, match="function 'SUBSTRING' is not supported with a start below 1"):
         evaluate('SUBSTRING("x", "n")', x="abc", n=0)
 
 

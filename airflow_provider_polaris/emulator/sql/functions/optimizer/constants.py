@@ -37,6 +37,12 @@ def is_decided(condition: exp.Expression) -> bool:
     return False
 
 
+def may_be_empty(where: exp.Expression) -> bool:
+    """Whether the planner may know that no row fulfills a condition: it is decided, or has a column twice."""
+    names = [column.name for column in where.find_all(exp.Column)]
+    return is_decided(where) or len(set(names)) < len(names) or where.find(exp.Between) is not None
+
+
 def is_never_null(node: exp.Expression) -> bool:
     """Whether the planner may know that a value is not NULL: a number of rows, ``__time``, what is made of them."""
     node = node.unnest()
@@ -50,6 +56,13 @@ def is_never_null(node: exp.Expression) -> bool:
         return any(map(is_never_null, node.expressions))
     is_nullable = isinstance(node, exp.Null) or name == "NULLIF"
     return isinstance(node, _NEVER_NULL) or (not is_nullable and all(map(is_never_null, node.iter_expressions())))
+
+
+def is_division(node: exp.Expression) -> bool:
+    """Whether a value is NULL exactly if an operand is: the value of an operator, such as a division."""
+    node = node.unnest()
+    name = str(node.this).upper() if isinstance(node, exp.Anonymous) else ""
+    return isinstance(node, (exp.Binary, exp.Unary)) or name in ("MOD", "ABS", "FLOOR", "CEIL")
 
 
 def may_be_literal(node: exp.Case) -> bool:

@@ -44,25 +44,26 @@ def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool
     result = []
     for index, operand in enumerate(operands):
         column = _column(call, index)
+        value = column or call.value(index)
         differs, words = "", ""
-        if column is None:
+        if fixed[index]:
             pass
         elif kind == "string":
-            if is_equality and column.type in NUMERIC:
+            if is_equality and NUMERIC & {value.type, value.cast_from}:
                 raise call.refuse("of a text and a CAST of a number to VARCHAR")
-        elif column.type == "string":
+        elif column is not None and column.type == "string":
             differs = f"NOT regexp_full_match({column.text}, {_PLAIN_NUMBER})"
             words = "of a number and a text that is no decimal number"
-        elif column.type in ("double", "float") and kind == "long":
-            differs = f"{column.text} <> trunc({column.text})"
+        elif value.type in ("double", "float") and kind == "long":
+            differs = f"{value.text} <> trunc({value.text})"
             words = "of a number and a CAST of a fraction to BIGINT"
         elif kind == "long" and any(isinstance(each, int) and abs(each) >= _LAST_LONG for each in constants):
             raise call.refuse("of a column and the first or last number of 64 bits")
-        elif column.type == "float" and is_equality and not all(map(_is_float, constants)):
+        elif value.type == "float" and is_equality and not all(map(_is_float, constants)):
             raise call.refuse("of a FLOAT and a number that is none, such as 0.1: use BETWEEN")
-        elif column.type == "long" and kind == "double" and not all(map(_is_exact, constants)):
+        elif value.type == "long" and kind == "double" and not all(map(_is_exact, constants)):
             raise call.refuse("of a BIGINT and a decimal number of 2^53 or more")
-        elif column.type == "double" and is_equality and 0 in constants:
+        elif value.type == "double" and is_equality and 0 in constants:
             differs, words = is_negative_zero(operand.text), "of -0.0 and 0"
         result.append(Sql(call.without(operand.text, differs, words), operand.type) if differs else operand)
     return result

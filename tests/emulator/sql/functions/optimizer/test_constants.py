@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Druid's planner computes or decides before it reads rows; every line is OBSERVED(Druid 33)."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+CASE = (
+    "function 'CASE' is not supported with literals and a condition that the planner decides: write the value that it "
+    "selects"
+)
+CAN_FAIL = "of a value that can fail, such as a division of whole numbers"
+DOUBLE = "of CEIL, FLOOR, TRUNCATE of a whole number, CENTURY or MILLENNIUM: leave it out"
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "TRUE",
+        "'a' = 'b'",
+        "n = n",
+        "n = NULL",
+        "NOT (1 > 2)",
+        "n > 5 AND FALSE",
+        "n > 5 OR (1 = 1)",
+        "__time IS NULL",
+        "COALESCE(n, 0) IS NULL",
+        "(n IS NULL) IS NULL",
+        "(1 = 2) IS TRUE",
+        "CASE WHEN n > 5 THEN 'abc' ELSE 'x' END = 'q'",
+    ],
+)
+def test_case_with_a_decided_condition_and_a_literal_is_refused(refused, condition: str) -> None:
+    """The planner writes the literal, and fails if a function of it has no finite value: ASIN(64)."""
+    for case in (f"CASE WHEN {condition} THEN 64 ELSE n END", f"CASE WHEN {condition} THEN n ELSE 64 END"):
+        assert refused(case) == f"not supported: {CASE}"
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "CASE n WHEN n THEN 64 ELSE 1 END",
+        "CASE WHEN n > 5 THEN 64 ELSE 64 END",
+        "CASE WHEN FALSE THEN n WHEN n > 5 THEN 64 ELSE 64 END",
+    ],
+)
+def test_case_that_becomes_a_literal_in_another_way_is_refused(refused, case: str) -> None:
+    """Its value is compared with itself, or all values are equal."""
+    assert refused(case) == f"not supported: {CASE}"
+
+
+@pytest.mark.parametrize(
+    ("case", "values"),
+    [
+        ("CASE WHEN n > 5 THEN 64 ELSE 1 END", [1, 1, 1, 1, 1, 1, 64, 64]),
+        ("CASE WHEN n IS NULL THEN 64 ELSE 1 END", [1, 1, 1, 64, 1, 1, 1, 1]),
+        ("CASE WHEN n > 5 THEN 1 WHEN NULL THEN 2 ELSE 3 END", [3, 3, 3, 3, 3, 3, 1, 1]),
+        ("CASE WHEN 'a' = 'b' THEN id ELSE n END", [5, -1, 0, None, 2, 1, 7, 9007199254740993]),
+        ("CASE s WHEN 'a' THEN 1 WHEN 'b' THEN 2 END", [1, 2, None, None, None, None, None, None]),
+    ],
+)
+def test_case_that_depends_on_rows_is_computed(observed, case: str, values: list[object]) -> None:
+    """Nothing is known before."""
+    assert observed.values(case) == values
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("1 / 0", "function '/' is not supported of a literal by zero"),
+        ("DIV(7, 0) IS NULL", "function 'DIV' is not supported of a literal by zero"),
+        ("COUNT(MOD(2 + 5, 0))", "function 'MOD' is not supported of a literal by zero"),
+        ("COUNT(1 / CAST(__time AS BIGINT))", f"function 'COUNT' is not supported {CAN_FAIL}"),
+        ("1 / CAST(__time AS BIGINT) IS NULL", f"function 'IS NULL' is not supported {CAN_FAIL}"),
+        ("(n / id) IS NULL", f"function 'IS NULL' is not supported {CAN_FAIL}"),
+        ("SUBSTR(LOWER(NULL), 1)", "function 'SUBSTR' is not supported of a string literal"),
+        (
+            "s || 6 / n",
+            (
+                "function '||' is not supported with a part that can fail, such as a division of whole numbers, after "
+                "another part"
+            ),
+        ),
+        (
+            "CAST(CAST(d AS VARCHAR) AS TIMESTAMP)",
+            "CAST of a CAST of a number to VARCHAR to a time is not supported",
+        ),
+        ("STRING_TO_MV(',', ',')", "function 'STRING_TO_MV' is not supported of a literal without an element"),
+        ("EARLIEST(6 / n)", f"function 'EARLIEST' is not supported {CAN_FAIL}"),
+        ("ANY_VALUE(6 / n)", f"function 'ANY_VALUE' is not supported {CAN_FAIL}"),
+        (
+            "ARRAY_OFFSET_OF(la, 6 / n)",
+            f"function 'ARRAY_OFFSET_OF' is not supported {CAN_FAIL.replace('of', 'with', 1)}",
+        ),
+        ("FLOOR(9007199254740993 + 1)", "function 'FLOOR' is not supported of a literal whole number"),
+        ("RPAD(REVERSE('ab'), 0)", "function 'RPAD' is not supported of literals that give NULL"),
+        ("RIGHT(REVERSE('ab'), -1)", "function 'RIGHT' is not supported of literals with the number -1"),
+        ("NULLIF(n, n)", "function 'NULLIF' is not supported of a value and itself"),
+        ("EXTRACT(CENTURY FROM __time) || 'x'", f"function '||' is not supported {DOUBLE}"),
+        ("UPPER(TIME_EXTRACT(__time, 'MILLENNIUM'))", f"function 'UPPER' is not supported {DOUBLE}"),
+        (
+            "ARRAY_OVERLAP(CASE WHEN n > 5 THEN ARRAY[7, NULL] ELSE la END, COALESCE(la, ARRAY[1, 2]))",
+            "function 'ARRAY_OVERLAP' is not supported with CASE as an argument",
+        ),
+        (
+            "SCALAR_IN_ARRAY(n, CASE WHEN n > 5 THEN la ELSE ARRAY[1] END)",
+            "function 'SCALAR_IN_ARRAY' is not supported with CASE as an argument",
+        ),
+        (
+            "1e-99999999999999999999",
+            "the number '1e-99999999999999999999' is not supported: its exponent is out of range",
+        ),
+    ],
+)
+def test_expression_whose_value_the_planner_changes_is_refused(refused, expression: str, message: str) -> None:
+    """Druid answers for some of them, and fails or has another value for others."""
+    assert refused(expression) == f"not supported: {message}"
+
+
+def test_type_in_double_quotes_is_no_type(refused) -> None:
+    """It is a name."""
+    assert refused('CAST(s AS "BIGINT")') == "invalid: Unknown identifier 'BIGINT': a type has no double quotes"
+
+
+@pytest.mark.parametrize("sum_", ["n + 9223372036854775807 > 6", "n - (-9223372036854775807) <> 6", "n * 2 = 6"])
+def test_whole_number_beyond_64_bits_fails_in_a_comparison(observed, sum_: str) -> None:
+    """DuckDB would write n > 6 - 9223372036854775807, which has a value."""
+    condition = sum_.replace("n ", "(n * 1024) ")
+    with pytest.raises(duckdb.OutOfRangeException, match=r"^Out of Range Error: Overflow in \w+ of INT64"):
+        observed.query(f"SELECT {condition} FROM t WHERE id = 8")
+
+
+def test_float_minus_a_decimal_number_of_json_is_a_double(evaluate) -> None:
+    """As beside a CAST to DECIMAL."""
+    expression = "f - JSON_VALUE(j, '$.n' RETURNING DECIMAL)"
+    assert evaluate(expression, f=("float", 0.5), j=("json", '{"n": 1.25}')) == -0.75
