@@ -17,7 +17,7 @@ from sqlglot import exp
 from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregation
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.functions.collections import collecting
-from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_never_null
+from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant, is_never_null
 from airflow_provider_polaris.emulator.sql.functions.sketches import quantiles
 from airflow_provider_polaris.emulator.sql.values import java_text as java
 from airflow_provider_polaris.emulator.sql.values import stored_measures as stored
@@ -215,7 +215,13 @@ def _check_sketch(call: Aggregation) -> None:
 
 
 def _check_no_cast(call: Aggregation) -> None:
-    """Refuse a CAST between numbers. OBSERVED(Druid 33): the sketch is made of the values before the CAST."""
+    """
+    Refuse a CAST between numbers, and a constant that may be NULL.
+
+    OBSERVED(Druid 33): the sketch is made of the values before the CAST; the planner fails for a NULL.
+    """
+    if is_constant(call.nodes[0]) and not is_never_null(call.nodes[0]):
+        raise call.refuse("of a constant that may be NULL")
     if call.value(0).cast_from is not None and call.value(0).type in NUMERIC:
         raise call.refuse("with a CAST to a number, which Druid ignores here: write FLOOR")
 

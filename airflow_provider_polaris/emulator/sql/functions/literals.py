@@ -16,11 +16,11 @@ _TIMES = {
     "timestamp": re.compile(r"\d{4}-\d{2}-\d{2}( \d{2}:\d{2}:\d{2}(\.\d+)?)?", re.ASCII),
     "date": re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII),
 }
-_SHORT_TIMES = {
-    "timestamp": re.compile(r"\d{1,4}-\d{1,2}-\d{1,2}( \d{1,2}:\d{1,2}:\d{1,2}(\.\d+)?)?", re.ASCII),
-    "date": re.compile(r"\d{1,4}-\d{1,2}-\d{1,2}", re.ASCII),
+_OTHER_TIMES = {
+    "timestamp": re.compile(r"\d+-\d+-\d+( \d+:\d+:\d+(\.\d+)?)?", re.ASCII),
+    "date": re.compile(r"\d+-\d+-\d+", re.ASCII),
 }
-"""OBSERVED(Druid 33): it reads a literal with fewer digits, too."""
+"""OBSERVED(Druid 33): it reads a literal with fewer digits, or more, too."""
 _NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LONGEST_NUMBER = 1000
 """Maximum number of characters of a number; a double has at most 309 digits before the decimal point."""
@@ -149,13 +149,15 @@ def time_literal(node: exp.Expression, target: str) -> Sql:
 
     OBSERVED(Druid 33): a ``T``, a ``Z`` or an offset is an illegal literal; a bare date is a TIMESTAMP.
 
-    :raises SqlNotSupported: A part has fewer digits.
+    :raises SqlNotSupported: A part has fewer or more digits.
     :raises SqlInvalid: The text has another form.
     """
     written = str(node.this)
     if not (isinstance(node, exp.Literal) and node.is_string and _TIMES[target].fullmatch(written)):
-        if isinstance(node, exp.Literal) and node.is_string and _SHORT_TIMES[target].fullmatch(written):
-            raise SqlNotSupported(f"the literal {target.upper()} {written!r} is not supported: write all digits")
+        if isinstance(node, exp.Literal) and node.is_string and _OTHER_TIMES[target].fullmatch(written):
+            raise SqlNotSupported(
+                f"the literal {target.upper()} {written!r} is not supported: write two digits, and four of a year"
+            )
         expected = "yyyy-MM-dd HH:mm:ss[.fff]" if target == "timestamp" else "yyyy-MM-dd"
         raise SqlInvalid(f"Illegal {target.upper()} literal {written!r}: not in format '{expected}'")
     return cast(text(written), target)

@@ -35,6 +35,11 @@ def arithmetic(operator: str) -> Rewrite:
         if kind == "long":
             # The plus sign keeps DuckDB from writing n > 5 for n + 1 > 6, which hides a number beyond 64 bits.
             return Sql(f"(+({left} {operator} {right}))", kind, subtype=subtype)
+        if operator == "+":
+            # OBSERVED(Druid 33): the planner leaves out a zero, also one that it computes, and so keeps -0.0.
+            for index, zero, other in ((0, left, right), (1, right, left)):
+                if is_constant(call.nodes[index]) and not call.value(index).constant:
+                    return Sql(f"CASE WHEN {zero} = 0 THEN {other} ELSE {left} + {right} END", kind, subtype=subtype)
         return Sql(f"({left} {operator} {right})", kind, subtype=subtype)
 
     return rewrite
@@ -231,6 +236,8 @@ def _as_long(call: Call, number: str) -> Sql:
     """Show a double as the long that the planner takes it for; literals, which it computes otherwise, are refused."""
     if is_constant(call.nodes[0]):
         raise call.refuse("of a literal whole number")
+    if call.value(0).subtype == "INTEGER":
+        raise call.refuse("of an INTEGER: leave it out")
     return Sql(java.double_to_long(number), "long", subtype="REAL")
 
 

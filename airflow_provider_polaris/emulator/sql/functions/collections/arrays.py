@@ -65,6 +65,8 @@ def element(first: int) -> Rewrite:
 
     def rewrite(call: Call) -> Sql:
         items, kind = lists.list_argument(call, 0)
+        if kind == "long" and isinstance(call.nodes[0], exp.Anonymous):
+            _check_known_width(call)
         at = lists.index(call, 1)
         return Sql(f"CASE WHEN {at} >= {first} THEN list_extract({items}, {at} + {1 - first}) END", kind)
 
@@ -136,6 +138,13 @@ def scalar_in_array(call: Call) -> Sql:
     value = lists.element_argument(call, 0, kind)
     found = lists.has(items, value, kind)
     return boolean(f"CASE WHEN {items} IS NULL OR ({value} IS NULL AND NOT {found}) THEN NULL ELSE {found} END")
+
+
+def _check_known_width(call: Call) -> None:
+    """Refuse an element of what a function adds to ``ARRAY[1, 2]``. OBSERVED(Druid 33): it has 32 bits."""
+    for made in call.nodes[0].find_all(exp.Array):
+        if all(isinstance(each, (exp.Literal, exp.Neg, exp.Null)) for each in made.expressions):
+            raise call.refuse("of a function of an ARRAY of literal whole numbers")
 
 
 def _check_no_case(call: Call) -> None:

@@ -18,7 +18,7 @@ from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.values.java_numbers import single_precision
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
-from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql, double
+from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, TEMPORAL, Sql, double
 
 _TYPE = "quantilesDoublesSketch"
 _LARGEST_K = 32768
@@ -72,6 +72,8 @@ def _sketch(call: Aggregation) -> Sql:
         merged = f"flatten({call.over(f'list({value.text})', f'{value.text} IS NOT NULL')})"
     elif value.type in ("string", "null"):
         raise call.refuse("with text: CAST it to a number" if value.type == "string" else "of the literal NULL")
+    elif value.type in TEMPORAL:
+        raise call.refuse("of a time")
     elif value.cast_from in NUMERIC:
         # OBSERVED(Druid 33): the sketch is made of the values before the CAST.
         raise call.refuse("with a CAST from a number to a number, which Druid ignores here: write FLOOR")

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import math
+
 import duckdb
 import pytest
+
+from airflow_provider_polaris.emulator.sql import SqlInvalid
 
 CASE = (
     "function 'CASE' is not supported with literals and a condition that the planner decides: write the value that it "
@@ -87,6 +91,23 @@ def test_case_that_depends_on_rows_is_computed(observed, case: str, values: list
             "CAST of a CAST of a number to VARCHAR to a time is not supported",
         ),
         ("STRING_TO_MV(',', ',')", "function 'STRING_TO_MV' is not supported of a literal without an element"),
+        ("CEIL(CAST(n AS INTEGER))", "function 'CEIL' is not supported of an INTEGER: leave it out"),
+        (
+            "ARRAY_OFFSET(ARRAY_APPEND(ARRAY[1, 2], n), 2)",
+            "function 'ARRAY_OFFSET' is not supported of a function of an ARRAY of literal whole numbers",
+        ),
+        ("da = da", "function '=' is not supported of an array and itself"),
+        ("s IN (s || '1', 5)", "function 'IN' is not supported with values of different types"),
+        ("CAST(d AS REAL)", "CAST to REAL is not supported"),
+        (
+            "TIMESTAMP '2024-002-29'",
+            "the literal TIMESTAMP '2024-002-29' is not supported: write two digits, and four of a year",
+        ),
+        ("DS_QUANTILES_SKETCH(__time)", "function 'DS_QUANTILES_SKETCH' is not supported of a time"),
+        (
+            "APPROX_COUNT_DISTINCT_DS_HLL(TRIM(LEADING 'a' FROM NULL))",
+            "function 'APPROX_COUNT_DISTINCT_DS_HLL' is not supported of a constant that may be NULL",
+        ),
         ("EARLIEST(6 / n)", f"function 'EARLIEST' is not supported {CAN_FAIL}"),
         ("ANY_VALUE(6 / n)", f"function 'ANY_VALUE' is not supported {CAN_FAIL}"),
         (
@@ -116,6 +137,20 @@ def test_case_that_depends_on_rows_is_computed(observed, case: str, values: list
 def test_expression_whose_value_the_planner_changes_is_refused(refused, expression: str, message: str) -> None:
     """Druid answers for some of them, and fails or has another value for others."""
     assert refused(expression) == f"not supported: {message}"
+
+
+@pytest.mark.parametrize("sum_", ["0 + d", "d + 0", "d + 0.0", "d + (1 - 1)", "d + 0e0"])
+def test_zero_is_left_out_of_a_sum(evaluate, sum_: str) -> None:
+    """So -0.0 stays, which another sum would make 0.0."""
+    assert math.copysign(1, evaluate(sum_, d=-0.0)) == -1
+    assert evaluate(sum_, d=1.5) == 1.5
+
+
+def test_path_of_json_keys_is_no_null(refused, evaluate) -> None:
+    """That of JSON_QUERY may be."""
+    with pytest.raises(SqlInvalid) as raised:
+        evaluate("JSON_KEYS(j, NULL)", j=("json", "{}"))
+    assert raised.value.message == "Illegal use of 'NULL' as argument 2 of 'JSON_KEYS'"
 
 
 def test_type_in_double_quotes_is_no_type(refused) -> None:
