@@ -22,7 +22,7 @@ def is_constant(node: exp.Expression) -> bool:
 
 def is_decided(condition: exp.Expression) -> bool:
     """Whether the planner may know the result of a condition, or of a part of it."""
-    node = condition.unnest()
+    node: Any = condition.unnest()
     if is_constant(node):
         return True
     if isinstance(node, (exp.And, exp.Or)):
@@ -43,9 +43,9 @@ def may_be_empty(where: exp.Expression) -> bool:
     return is_decided(where) or len(set(names)) < len(names) or where.find(exp.Between) is not None
 
 
-def is_never_null(node: exp.Expression) -> bool:
+def is_never_null(value: exp.Expression) -> bool:
     """Whether the planner may know that a value is not NULL: a number of rows, ``__time``, what is made of them."""
-    node = node.unnest()
+    node: Any = value.unnest()
     if isinstance(node, exp.Column):
         return node.name == "__time"
     if isinstance(node, exp.Case):
@@ -58,9 +58,9 @@ def is_never_null(node: exp.Expression) -> bool:
     return isinstance(node, _NEVER_NULL) or (not is_nullable and all(map(is_never_null, node.iter_expressions())))
 
 
-def is_division(node: exp.Expression) -> bool:
+def is_division(value: exp.Expression) -> bool:
     """Whether a value is NULL exactly if an operand is: the value of an operator, such as a division."""
-    node = node.unnest()
+    node = value.unnest()
     name = str(node.this).upper() if isinstance(node, exp.Anonymous) else ""
     return isinstance(node, (exp.Binary, exp.Unary)) or name in ("MOD", "ABS", "FLOOR", "CEIL")
 
