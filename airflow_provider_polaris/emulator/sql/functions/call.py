@@ -42,7 +42,7 @@ class Call:
     :param translate: Function that translates a node.
     :param filters: Whether the call is in a WHERE clause, where Druid's filters replace some functions.
     :param native: Whether Druid may compute a condition by a native filter: in WHERE, HAVING and aggregates.
-    :param selects: Whether it is in a condition on rows or groups, whose parts Druid computes in an order of its own.
+    :param selects: Whether it is in a condition on rows or groups, whose parts Druid computes in its own order.
     :param source: Returns the expression of the subquery that a column is; None for a column of a table.
     """
 

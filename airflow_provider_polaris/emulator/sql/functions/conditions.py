@@ -14,6 +14,7 @@ from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, 
 from airflow_provider_polaris.emulator.sql.functions.comparisons import check_order, not_both_nan
 from airflow_provider_polaris.emulator.sql.functions.optimizer import native_filters
 from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import (
+    has_repeated_operands,
     is_constant,
     is_division,
     is_never_null,
@@ -44,6 +45,9 @@ def logic(operator: str) -> Rewrite:
     def rewrite(call: Call) -> Sql:
         texts = [call.boolean(index) for index in range(len(call))]
         check_order(call, texts)
+        if call.native and has_repeated_operands(call.nodes):
+            # OBSERVED(Druid 33): a > 0.1 OR a < 0.1 becomes a <> 0.1, which a native filter computes otherwise.
+            raise call.refuse("of two comparisons with the same operands")
         return boolean(f"({f' {operator} '.join(texts)})")
 
     return rewrite

@@ -8,6 +8,9 @@ which fails because the result is not finite. So a CASE that the planner may rep
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from sqlglot import exp
 
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ)
@@ -63,6 +66,13 @@ def is_division(value: exp.Expression) -> bool:
     node = value.unnest()
     name = str(node.this).upper() if isinstance(node, exp.Anonymous) else ""
     return isinstance(node, (exp.Binary, exp.Unary)) or name in ("MOD", "ABS", "FLOOR", "CEIL")
+
+
+def has_repeated_operands(conditions: Sequence[exp.Expression]) -> bool:
+    """Whether two comparisons have the same operands, so that the planner may make one of them."""
+    nodes: list[Any] = [condition.unnest() for condition in conditions]
+    operands = [frozenset((node.this, node.expression)) for node in nodes if isinstance(node, _COMPARISONS)]
+    return len(set(operands)) < len(operands)
 
 
 def may_be_literal(node: exp.Case) -> bool:

@@ -107,6 +107,10 @@ def test_case_that_depends_on_rows_is_computed(observed, case: str, values: list
             "APPROX_COUNT_DISTINCT_DS_HLL(TRIM(LEADING 'a' FROM NULL))",
             "function 'APPROX_COUNT_DISTINCT_DS_HLL' is not supported of a constant that may be NULL",
         ),
+        (
+            "SELECT id FROM t WHERE d > 0.1 OR n = 5 OR (d < 0.1)",
+            "function 'OR' is not supported of two comparisons with the same operands",
+        ),
         ("EARLIEST(6 / n)", f"function 'EARLIEST' is not supported {CAN_FAIL}"),
         ("ANY_VALUE(6 / n)", f"function 'ANY_VALUE' is not supported {CAN_FAIL}"),
         (
