@@ -42,6 +42,8 @@ def _function(context: TranslationContext, node: exp.Expression) -> Sql:
     if name not in FUNCTIONS:
         raise SqlNotSupported(f"function '{name}' is not supported", name)
     rewrite, least, most = FUNCTIONS[name]
+    if any(isinstance(argument, exp.Distinct) for argument in node.expressions):
+        raise SqlNotSupported(f"function '{name}' is not supported with DISTINCT", name)
     check_count(name, node.expressions, least, most)
     check_uses(context, node)
     return rewrite(context.call(name, node.expressions))

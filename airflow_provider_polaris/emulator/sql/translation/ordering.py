@@ -47,6 +47,11 @@ def tail(
         sql += f" LIMIT {most}"
     if scan is not None and most != 0 and not (translator and translator.has_aggregate):
         where = node.args.get("where")
+        if keys and where is not None and _compares_time(where):
+            raise SqlNotSupported(
+                "ORDER BY is not supported in a synchronous query with a condition that __time is one value: start an "
+                "asynchronous query"
+            )
         _check_scan(scan, [value for _, value in keys], is_empty=where is not None and may_be_empty(where.this))
     if (offset := node.args.get("offset")) is not None:
         only(offset, "expression")
@@ -97,6 +102,12 @@ def _check_scan(scan: Scope, keys: Sequence[Sql], *, is_empty: bool) -> None:
             "Query could not be planned. A possible reason is [SQL query requires ordering a table by non-time column "
             f"[[{', '.join(names)}]], which is not supported.]"
         )
+
+
+def _compares_time(where: exp.Expression) -> bool:
+    """Whether a condition is that ``__time`` is a value. OBSERVED(Druid 33): the planner then sorts by this value."""
+    equalities = where.find_all(exp.EQ, exp.NullSafeEQ, exp.In)
+    return any(column.name == TIME_COLUMN for node in equalities for column in node.find_all(exp.Column))
 
 
 def _sort(

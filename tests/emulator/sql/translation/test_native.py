@@ -149,3 +149,13 @@ def test_order_of_rows_that_the_planner_may_not_find_is_not_supported(where: str
         "__time only, unless its planner finds that WHERE is never true; start an asynchronous query"
     )
     assert refusal("SELECT id FROM t WHERE n > 1 AND s = 'a' ORDER BY n") == by_columns("n")
+
+
+@pytest.mark.parametrize("condition", ["__time = DATE '2024-03-10'", "n > 1 AND __time IN (DATE '2024-03-10')"])
+def test_order_by_a_time_that_is_one_value_is_not_supported(condition: str) -> None:
+    """The planner sorts by the value then, which is no column; other conditions on the time may stand there."""
+    assert refusal(f"SELECT id FROM t WHERE {condition} ORDER BY __time") == (
+        "SqlNotSupported: ORDER BY is not supported in a synchronous query with a condition that __time is one value: "
+        "start an asynchronous query"
+    )
+    assert refusal("SELECT id FROM t WHERE __time >= DATE '2024-03-10' ORDER BY __time") == ""

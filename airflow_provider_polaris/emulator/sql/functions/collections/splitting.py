@@ -40,6 +40,8 @@ def _last(parts: str) -> str:
 
 def _fixed(call: Call) -> str:
     """Return the text that the separator matches."""
+    if call.value(1).type == "null":
+        raise call.refuse("with NULL as the separator")  # Druid returns each character
     pattern = call.separator(1)
     if _PLAIN.fullmatch(pattern):
         return pattern
