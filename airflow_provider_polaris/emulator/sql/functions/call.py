@@ -156,7 +156,10 @@ class Call:
 
     def boolean(self, index: int) -> str:
         """Translate an argument to a boolean."""
-        return self._as(self.value(index), "boolean")
+        converted = implied(self.value(index), "boolean")
+        if converted is None:
+            raise self.invalid()
+        return converted.text
 
     def time(self, index: int) -> str:
         """Translate an argument that must be a timestamp; Druid converts nothing else, and refuses a literal NULL."""
@@ -288,12 +291,6 @@ class Call:
         if value.type not in kinds:
             raise self.invalid()
         return value
-
-    def _as(self, value: Sql, kind: str) -> str:
-        converted = implied(value, kind)
-        if converted is None:
-            raise self.invalid()
-        return converted.text
 
 
 Rewrite = Callable[[Call], Sql]
