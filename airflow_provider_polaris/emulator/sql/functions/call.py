@@ -141,9 +141,8 @@ class Call:
         """Translate the operands of arithmetic to their common type; return it with its subtype."""
         values = [self.value(index) for index in indexes]
         kind, subtype = common_number(values)
-        for index in indexes:
-            if self.value(index).type not in NUMERIC | {"string", "null"}:
-                raise self.invalid()
+        if not all(value.type in NUMERIC | {"string", "null"} for value in values):
+            raise self.refuse("of the literal NULL") if "null" in {each.type for each in values} else self.invalid()
         return [cast(value, "double" if kind == "float" else kind).text for value in values], kind, subtype
 
     def long(self, index: int) -> str:

@@ -13,8 +13,8 @@ from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNo
 from airflow_provider_polaris.emulator.sql.values.values import Sql, quote_text
 
 _TIMES = {
-    "timestamp": re.compile(r"\d{4}-\d{2}-\d{2}( \d{2}:\d{2}:\d{2}(\.\d+)?)?", re.ASCII),
-    "date": re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII),
+    "timestamp": re.compile(r"(?!0000)\d{4}-\d{2}-\d{2}( \d{2}:\d{2}:\d{2}(\.\d+)?)?", re.ASCII),
+    "date": re.compile(r"(?!0000)\d{4}-\d{2}-\d{2}", re.ASCII),
 }
 _OTHER_TIMES = {
     "timestamp": re.compile(r"\d+-\d+-\d+( \d+:\d+:\d+(\.\d+)?)?", re.ASCII),

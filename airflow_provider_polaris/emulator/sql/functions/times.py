@@ -94,7 +94,9 @@ def time_parse(call: Call) -> Sql:
 def time_format(call: Call) -> Sql:
     """``TIME_FORMAT(timestamp[, pattern[, zone]])``."""
     pattern = call.constant_text(1) if call.has(1) else None
-    return string(joda.write(call.time(0), pattern, call.zone(2), call.name))
+    time = call.time(0)
+    text = joda.write(time, pattern, call.zone(2), call.name)
+    return string(call.without(text, f"year({time}) NOT BETWEEN 0 AND 9999", "for years before 0 or after 9999"))
 
 
 def time_extract(call: Call) -> Sql:

@@ -149,7 +149,7 @@ class TranslationContext(ABC):
         total = self._aggregate("SUM", arguments, every)
         others = [other for other in (self.where, condition) if other is not None]
         is_whole = all(source.is_whole for source in self.scope.sources)
-        if is_whole and not filtered_sums.may_contradict(when, others):
+        if is_whole and not filtered_sums.may_be_known(arguments[0], when, others):
             return total
         rows = "count(*)" if condition is None else f"count(*) FILTER (WHERE {self._filter(condition)})"
         none = f"{rows} > 0 AND count(*) FILTER (WHERE {self._filter(every)}) = 0"

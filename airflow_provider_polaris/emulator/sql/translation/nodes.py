@@ -23,6 +23,7 @@ from airflow_provider_polaris.emulator.sql.functions import (
 from airflow_provider_polaris.emulator.sql.functions.casts import cast, to_integer
 from airflow_provider_polaris.emulator.sql.functions.collections import arrays
 from airflow_provider_polaris.emulator.sql.functions.nested import scalars
+from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant
 from airflow_provider_polaris.emulator.sql.translation import grouping
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext, check_count
 from airflow_provider_polaris.emulator.sql.translation.operators import OPERATORS
@@ -168,6 +169,11 @@ def _check_cast_of_text(node: exp.Expression, value: Sql, target: str) -> None:
     or refused by the length of CHAR, the precision of DECIMAL and TIMESTAMP; a column isn't.
     """
     inner = node.this.unnest()
+    if value.type == "string" and target in NUMERIC and value.constant is None and is_constant(node.this):
+        raise SqlNotSupported("CAST of a text that is computed from literals to a number is not supported", "CAST")
+    is_json = isinstance(inner, exp.Anonymous) and str(inner.this).upper() == "JSON_VALUE"
+    if is_json and value.type == "long" and target in ("double", "float"):
+        raise SqlNotSupported("CAST of JSON_VALUE with RETURNING BIGINT to a DOUBLE is not supported", "CAST")
     is_back = value.cast_from is not None and value.type in NUMERIC and target == "string"
     source = inner.this.unnest() if isinstance(inner, exp.Cast) else inner
     if is_back and isinstance(source, (exp.Column, exp.Anonymous)) and not inner.meta.get(LITERAL):
@@ -231,7 +237,13 @@ def _placeholder(context: TranslationContext, node: exp.Expression) -> Sql:
 def _subquery(context: TranslationContext, node: exp.Expression) -> Sql:
     if context.subquery is None:
         raise SqlNotSupported("a subquery is not supported here")
-    return context.subquery(node)
+    try:
+        return context.subquery(node)
+    except SqlInvalid:
+        outer = {field.name for source in context.scope.sources for field in source.fields}
+        if any(column.name in outer for column in node.find_all(exp.Column)):
+            raise SqlNotSupported("a subquery with columns of the outer query is not supported") from None
+        raise
 
 
 NODES: dict[type[exp.Expression], Callable[[TranslationContext, Any], Sql]] = {

@@ -64,9 +64,19 @@ def move_case_to_filter(
     return [value], when if node.this is None else exp.EQ(this=node.this.copy(), expression=when)
 
 
-def may_contradict(condition: exp.Expression, others: Sequence[exp.Expression]) -> bool:
-    """Whether a condition has a column of other conditions, so that the planner may find that it is never true."""
-    names = {column.name for column in condition.find_all(exp.Column)}
+def may_be_known(value: exp.Expression, condition: exp.Expression, others: Sequence[exp.Expression]) -> bool:
+    """
+    Whether the planner may know value or condition of a CASE from other conditions.
+
+    :param others: They contradict the condition only if they have one of its columns. They may say that a column of the
+        value is one value, or NULL.
+    """
+    pinned = [node for other in others for node in other.find_all(exp.EQ, exp.NullSafeEQ, exp.In, exp.Is)]
+    return _share_column(condition, others) or _share_column(value, pinned)
+
+
+def _share_column(node: exp.Expression, others: Sequence[exp.Expression]) -> bool:
+    names = {column.name for column in node.find_all(exp.Column)}
     return any(column.name in names for other in others for column in other.find_all(exp.Column))
 
 

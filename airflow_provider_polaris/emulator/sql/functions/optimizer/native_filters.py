@@ -39,7 +39,7 @@ def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool
         return list(operands)
     if not any(fixed):
         _check_columns(call, len(operands), kind, is_equality=is_equality)
-        return list(operands)
+        return list(operands) if is_equality else _without_both_zeros(call, operands, kind)
     constants = [call.value(index).constant for index, is_fixed in enumerate(fixed) if is_fixed]
     result = []
     for index, operand in enumerate(operands):
@@ -67,6 +67,15 @@ def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool
             differs, words = is_negative_zero(operand.text), "of -0.0 and 0"
         result.append(Sql(call.without(operand.text, differs, words), operand.type) if differs else operand)
     return result
+
+
+def _without_both_zeros(call: Call, operands: Sequence[Sql], kind: str) -> list[Sql]:
+    """Refuse to order -0.0 and 0.0, which are equal to Druid's filter and not to its expressions."""
+    first, *others = operands
+    if kind not in ("double", "float"):
+        return list(operands)
+    zeros = " OR ".join(f"({other.text} = 0 AND signbit({other.text}) <> signbit({first.text}))" for other in others)
+    return [Sql(call.without(first.text, f"{first.text} = 0 AND ({zeros})", "of -0.0 and 0.0"), first.type), *others]
 
 
 def _check_columns(call: Call, count: int, kind: str, *, is_equality: bool) -> None:

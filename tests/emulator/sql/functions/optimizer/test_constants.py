@@ -181,3 +181,42 @@ def test_float_minus_a_decimal_number_of_json_is_a_double(evaluate) -> None:
 def test_real_is_a_double(evaluate) -> None:
     """A FLOAT has 24 bits."""
     assert evaluate("CAST(d AS REAL)", d=1e300) == 1e300
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("APPROX_COUNT_DISTINCT_DS_THETA(n) || 'x'", "CAST of an estimate of sketches to VARCHAR is not supported"),
+        ("CAST(UPPER('abc') AS DOUBLE)", "CAST of a text that is computed from literals to a number is not supported"),
+        ("100.25 IN (2.0, 1e300)", "function 'IN' is not supported of literal decimal numbers only"),
+        ("TIMESTAMP '2024-01-01' + NULL", "function '+' is not supported of the literal NULL"),
+        ("(SELECT n + 1)", "a subquery with columns of the outer query is not supported"),
+        ("__time + INTERVAL '2 HOUR'", "INTERVAL '2 HOUR' is not supported: write INTERVAL '1' DAY"),
+        ("TIME_SHIFT(__time, 'P0D', 2)", "the period 'P0D' is not supported: it is empty"),
+    ],
+)
+def test_other_expression_that_druid_takes_in_some_places_is_refused(refused, expression: str, message: str) -> None:
+    """Or computes in another way."""
+    assert refused(expression) == f"not supported: {message}"
+
+
+def test_smallest_number_is_nan(aggregate) -> None:
+    """Math.min of Java; so is the largest one."""
+    rows = [(1.0,), (0.0,)]
+    assert math.isnan(aggregate("MIN(d / d)", {"d": "double"}, rows))
+    assert math.isnan(aggregate("MAX(d / d)", {"d": "double"}, rows))
+    assert aggregate("MIN(d)", {"d": "double"}, rows) == 0.0
+
+
+def test_year_before_0_has_no_text(evaluate) -> None:
+    """Joda writes -0099."""
+    message = "function 'TIME_FORMAT' is not supported for years before 0 or after 9999"
+    with pytest.raises(duckdb.InvalidInputException, match=message):
+        evaluate("TIME_FORMAT(TIMESTAMPADD(YEAR, n, TIMESTAMP '0001-01-01 00:00:00'))", n=-100)
+
+
+def test_filter_does_not_order_the_two_zeros(observed) -> None:
+    """A SELECT does: -0.0 is less than 0.0 there."""
+    with pytest.raises(duckdb.InvalidInputException, match=r"function '<' is not supported of -0\.0 and 0\.0"):
+        observed.query("SELECT id FROM t WHERE -d < d AND id = 3")
+    assert observed.query("SELECT -d < d FROM t WHERE id = 3") == [[True]]
