@@ -10,6 +10,7 @@ that WHERE contradicts ``c``, the sum is 0.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from sqlglot import exp
 
@@ -71,7 +72,7 @@ def may_be_known(value: exp.Expression, condition: exp.Expression, others: Seque
     :param others: They contradict the condition only if they have one of its columns. They may say that a column of the
         value is one value, or NULL.
     """
-    pinned = [node for other in others for node in other.find_all(exp.EQ, exp.NullSafeEQ, exp.In, exp.Is)]
+    pinned: list[Any] = [node for other in others for node in other.find_all(exp.EQ, exp.NullSafeEQ, exp.In, exp.Is)]
     return _share_column(condition, others) or _share_column(value, pinned)
 
 
