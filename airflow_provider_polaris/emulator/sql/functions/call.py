@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from sqlglot import exp
 
-from airflow_provider_polaris.emulator.sql.functions.casts import REAL, cast, implied
+from airflow_provider_polaris.emulator.sql.functions.casts import REAL, cast, decimal_text, implied
 from airflow_provider_polaris.emulator.sql.time.instants import Period, parse_period
 from airflow_provider_polaris.emulator.sql.time.zones import Zone, parse_zone
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported, sql_name
@@ -132,7 +132,7 @@ class Call:
             if value.constant is None and self.nodes[index].find(exp.Column) is None:
                 # Druid's planner fails if the text of literals is no number.
                 raise self.refuse("of a text that is computed from literals")
-            return Sql(cast(value, "double").text, "double", subtype="DECIMAL")
+            return Sql(cast(decimal_text(value), "double").text, "double", subtype="DECIMAL")
         if value.type not in NUMERIC:
             raise self.invalid()
         return value

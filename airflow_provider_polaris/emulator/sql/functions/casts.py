@@ -96,6 +96,17 @@ def _check_number(text: str, target: str) -> None:
         )
 
 
+def decimal_text(value: Sql) -> Sql:
+    """
+    Check a text that becomes a DECIMAL implicitly.
+
+    :raises SqlNotSupported: It is a literal of more than ten digits. OBSERVED(Druid 33): its planner fails.
+    """
+    if isinstance(value.constant, str) and re.search(r"[0-9]{11}|[eE][+]?[0-9]", value.constant):
+        raise SqlNotSupported(f"the literal {value.constant!r} as a number is not supported: it has too many digits")
+    return value
+
+
 def _constant_time(text: str, target: str) -> Sql:
     instant = parse_instant(text)
     if instant is None:

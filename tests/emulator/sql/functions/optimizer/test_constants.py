@@ -188,6 +188,10 @@ def test_real_is_a_double(evaluate) -> None:
     [
         ("APPROX_COUNT_DISTINCT_DS_THETA(n) || 'x'", "CAST of an estimate of sketches to VARCHAR is not supported"),
         ("CAST(UPPER('abc') AS DOUBLE)", "CAST of a text that is computed from literals to a number is not supported"),
+        (
+            "LN('9223372036854775807')",
+            "the literal '9223372036854775807' as a number is not supported: it has too many digits",
+        ),
         ("100.25 IN (2.0, 1e300)", "function 'IN' is not supported of literal decimal numbers only"),
         ("TIMESTAMP '2024-01-01' + NULL", "function '+' is not supported of the literal NULL"),
         ("(SELECT n + 1)", "a subquery with columns of the outer query is not supported"),
