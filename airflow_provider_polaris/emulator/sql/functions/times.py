@@ -191,6 +191,8 @@ def time_in_interval(call: Call) -> Sql:
 
 def millis_to_timestamp(call: Call) -> Sql:
     """``MILLIS_TO_TIMESTAMP(millis)``."""
+    if call.value(0).type in ("double", "float"):
+        raise call.refuse("of a fraction: CAST it to BIGINT")
     return timestamp(f"make_timestamp_ms({call.integer(0)})")
 
 

@@ -72,6 +72,8 @@ def parse_period(text: str) -> Period:
     if match is None and text.startswith("P") and _PERIOD.fullmatch(re.sub("[+-]", "", text)):
         # OBSERVED(Druid 33): a part of a period may have a sign.
         raise SqlNotSupported(f"the period {text!r} is not supported: it has a sign")
+    if match is None and _PERIOD.fullmatch(text.upper()):
+        raise SqlNotSupported(f"the period {text!r} is not supported: write it in upper case")
     if match is None or text.endswith(("P", "T")):
         raise SqlInvalid(f"Invalid period {text!r}: an ISO 8601 period such as 'PT1H' or 'P1D' is expected")
     parts = {name: int(value) for name, value in match.groupdict().items() if value is not None and name != "millis"}

@@ -152,7 +152,7 @@ class TranslationContext(ABC):
         if is_whole and not filtered_sums.may_be_known(arguments[0], when, others):
             return total
         rows = "count(*)" if condition is None else f"count(*) FILTER (WHERE {self._filter(condition)})"
-        none = f"{rows} > 0 AND count(*) FILTER (WHERE {self._filter(every)}) = 0"
+        none = f"{rows} > 0 AND {total.text} IS NULL"
         words = "function 'SUM' is not supported of a CASE with ELSE 0 if no row fulfills its condition: use FILTER"
         return replace(total, text=f"CASE WHEN {none} THEN error({quote_text(words)}) ELSE {total.text} END")
 

@@ -196,6 +196,12 @@ def test_real_is_a_double(evaluate) -> None:
         ("TIMESTAMP '2024-01-01' + NULL", "function '+' is not supported of the literal NULL"),
         ("(SELECT n + 1)", "a subquery with columns of the outer query is not supported"),
         ("__time + INTERVAL '2 HOUR'", "INTERVAL '2 HOUR' is not supported: write INTERVAL '1' DAY"),
+        ("TIME_CEIL(__time, 'p1d')", "the period 'p1d' is not supported: write it in upper case"),
+        (
+            "MILLIS_TO_TIMESTAMP(0.5)",
+            "function 'MILLIS_TO_TIMESTAMP' is not supported of a fraction: CAST it to BIGINT",
+        ),
+        ("ARRAY_CONCAT_AGG(la, '100000')", "function 'ARRAY_CONCAT_AGG' is not supported with a text as maximum"),
         ("TIME_SHIFT(__time, 'P0D', 2)", "the period 'P0D' is not supported: it is empty"),
     ],
 )

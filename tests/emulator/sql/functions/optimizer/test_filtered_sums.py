@@ -23,6 +23,7 @@ SUBQUERY = "function 'SUM' is not supported of a CASE in a subquery: use FILTER"
         "SELECT id, SUM(CASE WHEN s = 'a' THEN n ELSE 0 END) FROM t WHERE s < 'c' GROUP BY id",
         "SELECT SUM(CASE WHEN s = 'zz' THEN id ELSE 0 END) FROM t WHERE id = 5",
         "SELECT SUM(CASE WHEN s = 'zz' THEN n + 1 ELSE 0 END) FROM t WHERE n IS NULL",
+        "SELECT SUM(CASE WHEN id > 2 THEN n ELSE 0 END) FROM t WHERE n IS NULL",
         "SELECT SUM(CASE WHEN s = 'zz' THEN n ELSE 0 END) FROM (SELECT s, n FROM t WHERE s = 'a')",
         "SELECT SUM(CASE WHEN a.s = 'z' THEN a.n ELSE 0 END) FROM t a JOIN (SELECT id FROM t LIMIT 9) b ON a.id = b.id",
     ],
