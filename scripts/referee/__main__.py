@@ -21,12 +21,14 @@ from emulator_side import emulator_side  # noqa: E402
 from expressions import run_expressions  # noqa: E402
 from jobs import run_jobs  # noqa: E402
 from queries import run_queries  # noqa: E402
+from statements import run_statements  # noqa: E402
 from syntax import run_syntax  # noqa: E402
 
 #: Name, function, Druid's versions, number of cases, and that of a bounded run, of each part.
 PARTS = {
     "expressions": (run_expressions, ("33",), 3000, 800),
     "syntax": (run_syntax, ("33",), 1500, 400),
+    "statements": (run_statements, ("33",), 700, 140),
     "jobs": (run_jobs, ("27",), 300, 12),
     "queries": (run_queries, ("27", "33"), 200, 40),
 }

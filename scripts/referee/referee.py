@@ -59,14 +59,14 @@ class Referee:
     def __init__(self, druid: Side, emulator: Side, table: str, groups: tuple[str, str] = ("g", "g")) -> None:
         self._druid = druid
         self._emulator = emulator
-        self._table = table
+        self.table = table
         self._groups = groups
 
     def grouped_by(self, clause: str) -> Referee:
         """Return a referee of the same sides that groups by ROLLUP, CUBE or GROUPING SETS of the columns g and i."""
         texts = "COALESCE(g, 'NULL'), '/', COALESCE(CAST(i AS VARCHAR), 'NULL')"
         key = f"CONCAT(CAST(GROUPING(g, i) AS VARCHAR), '/', {texts})"
-        return Referee(self._druid, self._emulator, self._table, (key, clause))
+        return Referee(self._druid, self._emulator, self.table, (key, clause))
 
     def compare(self, nodes: Sequence[Node], batch: int = BATCH) -> list[Finding]:
         """Run expressions on both sides, many in one SELECT."""
@@ -135,7 +135,7 @@ class Referee:
         """Return the SELECT of expressions, by row, or of aggregates, by group."""
         columns = ", ".join(f"{node.sql} AS c{number}" for number, node in enumerate(nodes, 1))
         key, clause = self._groups if nodes[0].has_aggregate else ("id", "")
-        return f"SELECT {key}, {columns} FROM {self._table}{where}{f' GROUP BY {clause}' if clause else ''}"
+        return f"SELECT {key}, {columns} FROM {self.table}{where}{f' GROUP BY {clause}' if clause else ''}"
 
 
 def tolerance(node: Node) -> Tolerance:

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from outcomes import Answer, Refusal, differing_rows
+from outcomes import EXACT, Answer, Outcome, Refusal, Tolerance, differing_rows
 from referee import Finding, tolerance
 
 
@@ -27,12 +27,19 @@ def kinds(findings: Iterable[Finding]) -> dict[tuple[str, ...], list[Finding]]:
 
 def describe(finding: Finding) -> str:
     """Describe a fault: the expression, both ends, and the first row that differs."""
-    lines = [f"{finding.verdict}: {finding.node.sql}"]
-    druid, emulator = finding.druid, finding.emulator
+    shown = describe_outcomes(finding.druid, finding.emulator, tolerance(finding.node))
+    return f"{finding.verdict}: {finding.node.sql}\n{shown}"
+
+
+def describe_outcomes(druid: Outcome, emulator: Outcome, allowed: Tolerance = EXACT) -> str:
+    """Describe what differs between two ends."""
+    lines = []
     if isinstance(druid, Answer) and isinstance(emulator, Answer):
         if druid.types != emulator.types:
-            lines.append(f"  Druid's type {druid.types[1]}, the emulator's {emulator.types[1]}")
-        different = differing_rows(druid, emulator, tolerance(finding.node))
+            lines.append(f"  Druid's types {druid.types[1:]}, the emulator's {emulator.types[1:]}")
+        if druid.names != emulator.names:
+            lines.append(f"  Druid's names {druid.names}, the emulator's {emulator.names}")
+        different = differing_rows(druid, emulator, allowed)
         for key, left, right in different[:3]:
             lines.append(f"  row {key!r}: Druid {_value(left)}, emulator {_value(right)}")
         lines.append(f"  {len(different)} of {len(druid.rows)} rows differ")
@@ -66,4 +73,4 @@ def _value(row: object) -> str:
 def _end(end: Answer | Refusal) -> str:
     if isinstance(end, Refusal):
         return f"{end.kind}: {' '.join(end.message.split())[:300]}"
-    return f"answers, such as {[row[1] for row in end.rows[:3]]!r}"
+    return f"answers, such as {[row[-1] for row in end.rows[:3]]!r}"

@@ -14,6 +14,7 @@ from airflow_provider_polaris.emulator.sql import SqlInvalid, SqlNotSupported
 NOT_PLANNED = (
     duckdb.BinderException,
     duckdb.CatalogException,
+    duckdb.InternalException,
     duckdb.ParserException,
     duckdb.TypeMismatchException,
 )

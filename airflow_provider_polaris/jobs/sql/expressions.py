@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from airflow_provider_polaris.jobs.sql.functions import AGGREGATES, CLOCK, SCALARS
 from airflow_provider_polaris.jobs.sql.parsing import parse_sql
+from airflow_provider_polaris.jobs.sql.reserved_words import unquoted_word
 
 #: Known functions of Polaris, in upper case.
 KNOWN: Final = AGGREGATES | CLOCK | SCALARS
@@ -65,6 +66,7 @@ class Reading:
     :param column: Name of the column, if the expression is only a column.
     :param time_floor: See :class:`TimeFloor`; None if the expression does not round a time down.
     :param constant: The text, if the expression is only a string literal.
+    :param unquoted_word: A reserved word that it uses as a name without double quotes.
     """
 
     aggregates: tuple[str, ...]
@@ -74,6 +76,7 @@ class Reading:
     column: str | None
     time_floor: TimeFloor | None
     constant: str | None
+    unquoted_word: str | None
 
     @property
     def clock_functions(self) -> tuple[str, ...]:
@@ -107,6 +110,7 @@ def read_expression(expression: str) -> Reading | None:
         column=_column_name(tree),
         time_floor=_time_floor(tree),
         constant=str(tree.unnest().name) if _is_text(tree.unnest()) else None,
+        unquoted_word=unquoted_word(tree),
     )
 
 

@@ -106,6 +106,7 @@ def check_filter(expression: str | None, field: str = "filterExpression") -> Non
     if reading is None:
         return
     _check_clock(reading, shown)
+    _check_names(reading, shown)
     if reading.aggregates:
         raise PolarisSpecError(
             f"{shown} aggregates with {' and '.join(reading.aggregates)}, but a filter sees one row at a time, "
@@ -126,6 +127,7 @@ def _check_mapping(
     if reading is None:
         return
     _check_clock(reading, shown)
+    _check_names(reading, shown)
     if "AVG" in reading.aggregates:
         raise PolarisSpecError(
             f"{shown} uses AVG, which can't be stored: merged rows would hold an average of averages. "
@@ -152,6 +154,15 @@ def _check_mapping(
         raise PolarisSpecError(
             f"{shown} counts the stored rows of {source.name!r}, which is an aggregate table, not the events behind "
             f"them. Write {COUNT_OF_EVENTS.expression}, or SUM(1) if stored rows are what you mean."
+        )
+
+
+def _check_names(reading: Reading, shown: str) -> None:
+    word = reading.unquoted_word
+    if word is not None:
+        raise PolarisSpecError(
+            f"{shown} uses {word} as a name, but {word.upper()} is a reserved word of Druid SQL. "
+            f'Write the name in double quotes: "{word}".'
         )
 
 

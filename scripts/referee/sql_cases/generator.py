@@ -49,6 +49,11 @@ class Generator:
         for number in range(count):
             yield self._build(self._aggregates[number % len(self._aggregates)], self._random.choice((0, 0, 1)), True)
 
+    def values(self, kind: str, count: int) -> Iterator[Node]:
+        """Yield values of a kind, such as conditions, over columns and literals."""
+        for _ in range(count):
+            yield self._part(kind, 1)
+
     def _build(self, producer: Producer, depth: int, is_aggregate: bool) -> Node:
         name, template, kinds, result = producer
         same = self._random.choice(SCALARS)

@@ -134,7 +134,7 @@ def test_repeat_of_too_much_fails_before_it_is_made(loaded: Engine, text: str) -
 def test_repeat_up_to_its_limit_is_made(loaded: Engine) -> None:
     """Repeating NULL gives NULL, and so do zero repetitions."""
     sql = (
-        "SELECT LENGTH(REPEAT('ab', 8388608)), REPEAT(LOWER('X'), 0), REPEAT(CAST(NULL AS VARCHAR), 5), "
+        "SELECT LENGTH(REPEAT('ab', 8388608)), REPEAT(NULLIF(LOWER('X'), 'y'), 0), REPEAT(CAST(NULL AS VARCHAR), 5), "
         "REPEAT('', 2000000000)"
     )
     assert ask(loaded, sql) == [(16_777_216, None, None, "")]

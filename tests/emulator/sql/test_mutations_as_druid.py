@@ -127,10 +127,10 @@ _UNION = "THETA_SKETCH_ESTIMATE(THETA_SKETCH_UNION(DS_THETA(d), DS_THETA(n)))"
         ),
         ("STRING_TO_ARRAY(s, 1)", "function 'STRING_TO_ARRAY' is not supported unless argument 2 is a string literal"),
         ("TIME_CEIL(__time, 'P-1D')", "the period 'P-1D' is not supported: it has a sign"),
-        ("DATE '2024-3-1'", "the literal DATE '2024-3-1' is not supported: write all digits"),
+        ("DATE '2024-3-1'", "the literal DATE '2024-3-1' is not supported: write two digits, and four of a year"),
         (
             "TIMESTAMP '2024-03-10 6:30:00'",
-            "the literal TIMESTAMP '2024-03-10 6:30:00' is not supported: write all digits",
+            "the literal TIMESTAMP '2024-03-10 6:30:00' is not supported: write two digits, and four of a year",
         ),
         ("JSON_KEYS(j, '$[')", "function 'JSON_KEYS' is not supported with the path '$['"),
         (

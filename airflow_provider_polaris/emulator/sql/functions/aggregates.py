@@ -9,19 +9,21 @@ ANY_VALUE are stored as the number; the others as :mod:`~airflow_provider_polari
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from sqlglot import exp
 
+from airflow_provider_polaris.emulator.sql.functions import bits
 from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregation
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.functions.collections import collecting
+from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant, is_never_null
 from airflow_provider_polaris.emulator.sql.functions.sketches import quantiles
 from airflow_provider_polaris.emulator.sql.values import java_text as java
 from airflow_provider_polaris.emulator.sql.values import stored_measures as stored
-from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name
-from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, TEMPORAL, Sql, double, long
+from airflow_provider_polaris.emulator.sql.values.java_numbers import NAN
+from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
+from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, TEMPORAL, Sql, can_fail, double, long
 
 DEFAULT_MAX_BYTES = 1024
 """DOCUMENTED: default length limit of EARLIEST, LATEST and ANY_VALUE for strings."""
@@ -31,6 +33,9 @@ def count(call: Aggregation) -> Sql:
     """``COUNT(*)``, ``COUNT(x)``; ``COUNT(DISTINCT x)`` is APPROX_COUNT_DISTINCT_DS_HLL, but exact."""
     if call.is_distinct:
         return count_distinct("HLLSketch")(call)
+    if not call.is_star and can_fail(call.value(0).text) and is_never_null(call.nodes[0]):
+        # OBSERVED(Druid 33): it isn't computed if the planner knows that it is not NULL.
+        raise call.refuse("of a value that can fail, such as a division of whole numbers")
     return long(call.over("count(*)" if call.is_star else f"count({call.value(0).text})"))
 
 
@@ -50,7 +55,11 @@ def extreme(function: str) -> Callable[[Aggregation], Sql]:
             raise call.refuse(f"for type {value.type.upper()}")
         if value.type not in NUMERIC | TEMPORAL:
             raise call.invalid()
-        return Sql(call.over(f"{function}({value.text})"), value.type, subtype=value.subtype)
+        found = call.over(f"{function}({value.text})")
+        if function == "min" and value.type in ("double", "float"):
+            # OBSERVED(Druid 33): NaN is the smallest number, and the largest one. In DuckDB it is the largest one only.
+            found = f"CASE WHEN {call.over(f'bool_or(isnan({value.text}))')} THEN {NAN} ELSE {found} END"
+        return Sql(found, value.type, subtype=value.subtype)
 
     return rewrite
 
@@ -68,7 +77,7 @@ def bitwise(function: str) -> Callable[[Aggregation], Sql]:
             raise call.refuse("as a measure")
         if call.value(0).cast_from is not None:
             raise call.refuse("over a CAST")
-        _check_bits(call)
+        bits.check_columns(call)
         if call.number(0).type != "long":
             raise call.invalid()
         return long(call.over(f"{function}({call.long(0)})"))
@@ -89,6 +98,8 @@ def count_distinct(sketch: str | None) -> Callable[[Aggregation], Sql]:
 
     :param sketch: Data type of its stored form; None if a table can't store it.
     """
+    # OBSERVED(Druid 33): as text, the number of a theta sketch is '15.0'.
+    subtype = "ESTIMATE" if sketch == "thetaSketch" else None
 
     def rewrite(call: Aggregation) -> Sql:
         value = call.value(0)
@@ -97,11 +108,11 @@ def count_distinct(sketch: str | None) -> Callable[[Aggregation], Sql]:
         _check_no_float(call, sketch)
         if value.type == sketch:
             merged = stored.merge_sets(call.over(f"list({value.text})", f"{value.text} IS NOT NULL"))
-            return Sql(merged, sketch) if call.storing else long(f"len({merged})")
+            return Sql(merged, sketch) if call.storing else Sql(f"len({merged})", "long", subtype=subtype)
         if call.scalar(0).type == "timestamp" and call.name != "COUNT":
             value = cast(value, "string")  # OBSERVED(Druid 33): two times in one second are one value
         if not call.storing:
-            return long(call.over(f"count(DISTINCT {value.text})", *_counted(value, sketch)))
+            return Sql(call.over(f"count(DISTINCT {value.text})", *_counted(value, sketch)), "long", subtype=subtype)
         if sketch is None:
             raise call.refuse("as a measure")
         return _new_set(call, value, sketch)
@@ -161,9 +172,7 @@ def at_end(function: str, *, by: bool) -> Callable[[Aggregation], Sql]:
 
     def rewrite(call: Aggregation) -> Sql:
         value = call.value(0)
-        if not call.storing:
-            _check_not_text(call, value)
-        call.check_cast(0)
+        call.check_chosen()
         limit = _max_bytes(call, 2 if by else 1)
         if value.type == "longStringPair":
             if by:
@@ -183,9 +192,7 @@ def at_end(function: str, *, by: bool) -> Callable[[Aggregation], Sql]:
 def any_value(call: Aggregation) -> Sql:
     """``ANY_VALUE(x[, maxBytes])``: the smallest value, so that every run gives the same result."""
     value = call.scalar(0)
-    if not call.storing:
-        _check_not_text(call, value)
-    call.check_cast(0)
+    call.check_chosen()
     limit = _max_bytes(call, 1)
     text = java.first_bytes(value.text, limit, call.name) if value.type == "string" else value.text
     return Sql(call.over(f"min({text})"), value.type, subtype=value.subtype)
@@ -214,14 +221,14 @@ def _check_sketch(call: Aggregation) -> None:
         raise SqlInvalid(f"No enum constant org.apache.datasketches.hll.TgtHllType.{call.constant_text(2)}")
 
 
-def _check_not_text(call: Aggregation, value: Sql) -> None:
-    """Refuse times and booleans in a query. OBSERVED(Druid 33): the result is the number as text."""
-    if value.type in TEMPORAL | {"boolean"}:
-        raise call.refuse(f"for {sql_name(value.type)}, of which Druid returns the number as text")
-
-
 def _check_no_cast(call: Aggregation) -> None:
-    """Refuse a CAST between numbers. OBSERVED(Druid 33): the sketch is made of the values before the CAST."""
+    """
+    Refuse a CAST between numbers, and a constant that may be NULL.
+
+    OBSERVED(Druid 33): the sketch is made of the values before the CAST; the planner fails for a NULL.
+    """
+    if is_constant(call.nodes[0]) and not is_never_null(call.nodes[0]):
+        raise call.refuse("of a constant that may be NULL")
     if call.value(0).cast_from is not None and call.value(0).type in NUMERIC:
         raise call.refuse("with a CAST to a number, which Druid ignores here: write FLOOR")
 
@@ -233,22 +240,6 @@ def _check_no_float(call: Aggregation, sketch: str | None) -> None:
     if isinstance(call.nodes[0].unnest(), exp.Column):
         raise SqlInvalid("Illegal type received while theta sketch merging [class java.lang.Float]")
     raise call.refuse("of a FLOAT")
-
-
-def _check_bits(call: Aggregation) -> None:
-    """
-    Refuse arguments with which Druid merges groups wrongly.
-
-    OBSERVED(Druid 33): it replaces the name of the column everywhere in the text ``bitwiseOr("a0", "i")``, and fails.
-    The emulator doesn't have BIT_AND, which is 0 there, whatever the values.
-    """
-    node, expression = call.nodes[0].unnest(), f"bitwise{call.name.removeprefix('BIT_').capitalize()}"
-    columns = [column.name for column in node.find_all(exp.Column)]
-    if not columns:
-        raise call.refuse("of a constant")
-    for name in columns if isinstance(node, (exp.Column, exp.Binary)) else ():
-        if name in expression or re.fullmatch("a[0-9]*|[0-9]+", name):
-            raise call.refuse(f'of a column with the name {name!r}: write BITWISE_OR("{name}", 0)')
 
 
 def _counted(value: Sql, sketch: str | None) -> tuple[str, ...]:

@@ -7,6 +7,10 @@ DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#numeric-func
 
 from __future__ import annotations
 
+import re
+
+from sqlglot import exp
+
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
 from airflow_provider_polaris.emulator.sql.values.values import Sql, long
 
@@ -53,6 +57,22 @@ def whole_bits(call: Call, index: int) -> str:
     if value.type == "long":
         return text
     return call.without(text, f"abs({value.text}) >= 9223372036854775807", "with a number beyond 64 bits")
+
+
+def check_columns(call: Call) -> None:
+    """
+    Refuse arguments of BIT_OR and BIT_XOR with which Druid merges groups wrongly.
+
+    OBSERVED(Druid 33): it replaces the name of the column everywhere in the text ``bitwiseOr("a0", "i")``, and fails.
+    The emulator doesn't have BIT_AND, which is 0 there, whatever the values.
+    """
+    node, expression = call.nodes[0].unnest(), f"bitwise{call.name.removeprefix('BIT_').capitalize()}"
+    columns = [column.name for column in node.find_all(exp.Column)]
+    if not columns:
+        raise call.refuse("of a constant")
+    for name in columns if isinstance(node, (exp.Column, exp.Binary)) else ():
+        if name in expression or re.fullmatch("a[0-9]*|[0-9]+", name):
+            raise call.refuse(f'of a column with the name {name!r}: write BITWISE_OR("{name}", 0)')
 
 
 FUNCTIONS: Table = {

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from sqlglot import exp
 
-from airflow_provider_polaris.emulator.sql.functions.casts import cast, implied
+from airflow_provider_polaris.emulator.sql.functions.casts import REAL, cast, decimal_text, implied
 from airflow_provider_polaris.emulator.sql.time.instants import Period, parse_period
 from airflow_provider_polaris.emulator.sql.time.zones import Zone, parse_zone
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported, sql_name
@@ -26,7 +26,7 @@ from airflow_provider_polaris.emulator.sql.values.values import (
 )
 
 _UNUSABLE = {
-    "REAL": "of CEIL, FLOOR or TRUNCATE of a whole number: leave it out",
+    "REAL": f"of {REAL}: leave it out",
     "MIXED": "of GREATEST or LEAST of whole numbers and others: CAST the whole numbers to DOUBLE",
     "NULL": "of CASE or COALESCE of NULL only",
 }
@@ -42,7 +42,8 @@ class Call:
     :param translate: Function that translates a node.
     :param filters: Whether the call is in a WHERE clause, where Druid's filters replace some functions.
     :param native: Whether Druid may compute a condition by a native filter: in WHERE, HAVING and aggregates.
-    :param selects: Whether it is in a condition on rows or groups, whose parts Druid computes in an order of its own.
+    :param selects: Whether it is in a condition on rows or groups, whose parts Druid computes in its own order.
+    :param source: Returns the expression of the subquery that a column is; None for a column of a table.
     """
 
     def __init__(
@@ -54,11 +55,13 @@ class Call:
         filters: bool = False,
         native: bool = False,
         selects: bool = False,
+        source: Callable[[exp.Column], exp.Expression | None] = lambda _: None,
     ) -> None:
         self.name = name
         self.filters = filters
         self.native = native
         self.selects = selects
+        self.source = source
         self.nodes = nodes
         self.translate = translate
         self._values: dict[int, Sql] = {}
@@ -129,7 +132,7 @@ class Call:
             if value.constant is None and self.nodes[index].find(exp.Column) is None:
                 # Druid's planner fails if the text of literals is no number.
                 raise self.refuse("of a text that is computed from literals")
-            return Sql(cast(value, "double").text, "double", subtype="DECIMAL")
+            return Sql(cast(decimal_text(value), "double").text, "double", subtype="DECIMAL")
         if value.type not in NUMERIC:
             raise self.invalid()
         return value
@@ -138,9 +141,8 @@ class Call:
         """Translate the operands of arithmetic to their common type; return it with its subtype."""
         values = [self.value(index) for index in indexes]
         kind, subtype = common_number(values)
-        for index in indexes:
-            if self.value(index).type not in NUMERIC | {"string", "null"}:
-                raise self.invalid()
+        if not all(value.type in NUMERIC | {"string", "null"} for value in values):
+            raise self.refuse("of the literal NULL") if "null" in {each.type for each in values} else self.invalid()
         return [cast(value, "double" if kind == "float" else kind).text for value in values], kind, subtype
 
     def long(self, index: int) -> str:
@@ -153,7 +155,10 @@ class Call:
 
     def boolean(self, index: int) -> str:
         """Translate an argument to a boolean."""
-        return self._as(self.value(index), "boolean")
+        converted = implied(self.value(index), "boolean")
+        if converted is None:
+            raise self.invalid()
+        return converted.text
 
     def time(self, index: int) -> str:
         """Translate an argument that must be a timestamp; Druid converts nothing else, and refuses a literal NULL."""
@@ -285,12 +290,6 @@ class Call:
         if value.type not in kinds:
             raise self.invalid()
         return value
-
-    def _as(self, value: Sql, kind: str) -> str:
-        converted = implied(value, kind)
-        if converted is None:
-            raise self.invalid()
-        return converted.text
 
 
 Rewrite = Callable[[Call], Sql]

@@ -10,15 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sqlglot import exp
+
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.functions.collections import lists
-from airflow_provider_polaris.emulator.sql.functions.native_filters import checked
+from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant
+from airflow_provider_polaris.emulator.sql.functions.optimizer.native_filters import checked
 from airflow_provider_polaris.emulator.sql.values import java_numbers as java
 from airflow_provider_polaris.emulator.sql.values import java_text
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name
 from airflow_provider_polaris.emulator.sql.values.values import (
     ARRAYS,
+    NUMERIC,
     SCALAR,
     TEMPORAL,
     Sql,
@@ -40,8 +44,13 @@ def compare(operator: str) -> Rewrite:
         if kind in ARRAYS and operator in _ORDERS:
             # OBSERVED(Druid 33): NULL elements are equal to each other, as in DuckDB, but the smallest, unlike there.
             raise call.refuse(f"for {sql_name(kind)}")
+        if kind not in SCALAR | ARRAYS and "null" in (call.value(0).type, call.value(1).type):
+            raise call.refuse(f"of {sql_name(kind)} and NULL: write IS NULL")
         if kind not in SCALAR | ARRAYS:
             raise call.invalid()
+        if kind in ARRAYS and call.nodes[0] == call.nodes[1] and call.nodes[0].find_ancestor(exp.Case):
+            # OBSERVED(Druid 33): the optimizer asks for NULL instead, and reads the column in two ways.
+            raise call.refuse("of an array and itself in CASE")
         left, right = checked(call, (left, right), kind, is_equality=operator not in _ORDERS)
         if kind == "doubleArray":
             return boolean(f"({lists.signed(left.text)} {operator} {lists.signed(right.text)})")
@@ -107,6 +116,13 @@ def in_list(call: Call) -> Sql:
         raise call.refuse(f"for {sql_name(kind)}")
     if kind not in SCALAR:
         raise call.invalid()
+    types = {call.value(index).type for index in range(1, len(call))}
+    if kind == "double" and all(map(is_constant, call.nodes)):
+        # OBSERVED(Druid 33): the planner fails for numbers of different sizes.
+        raise call.refuse("of literal decimal numbers only")
+    if "string" in types and types & NUMERIC:
+        # OBSERVED(Druid 33): each is compared by its own type.
+        raise call.refuse("with values of different types")
     check_order(call, [other.text for other in others])
     value, *others = checked(call, (value, *others), kind, is_equality=True)
     return boolean(f"({not_both_nan(call, value, others)} IN ({', '.join(other.text for other in others)}))")

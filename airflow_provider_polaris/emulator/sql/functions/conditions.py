@@ -8,16 +8,29 @@ https://druid.apache.org/docs/latest/querying/sql-scalar#other-scalar-functions.
 
 from __future__ import annotations
 
+from sqlglot import exp
+
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
 from airflow_provider_polaris.emulator.sql.functions.comparisons import check_order, not_both_nan
+from airflow_provider_polaris.emulator.sql.functions.optimizer import native_filters
+from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import (
+    has_repeated_operands,
+    is_constant,
+    is_division,
+    is_never_null,
+    may_be_literal,
+)
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name
-from airflow_provider_polaris.emulator.sql.values.values import ARRAYS, NUMERIC, Sql, boolean
+from airflow_provider_polaris.emulator.sql.values.values import ARRAYS, NUMERIC, Sql, boolean, can_fail
 
 
 def is_null(call: Call) -> Sql:
     """``a IS NULL``, for any type."""
     if call.value(0).type == "interval":
         raise call.refuse("of an INTERVAL")
+    if can_fail(call.value(0).text) and (is_never_null(call.nodes[0]) or is_division(call.nodes[0])):
+        # OBSERVED(Druid 33): the planner knows that it is not NULL, or looks for NULL in the operands only.
+        raise call.refuse("of a value that can fail, such as a division of whole numbers")
     return boolean(f"({call.value(0).text} IS NULL)")
 
 
@@ -32,16 +45,21 @@ def logic(operator: str) -> Rewrite:
     def rewrite(call: Call) -> Sql:
         texts = [call.boolean(index) for index in range(len(call))]
         check_order(call, texts)
+        if call.native and has_repeated_operands(call.nodes):
+            # OBSERVED(Druid 33): a > 0.1 OR a < 0.1 becomes a <> 0.1, which a native filter computes otherwise.
+            raise call.refuse("of two comparisons with the same operands")
         return boolean(f"({f' {operator} '.join(texts)})")
 
     return rewrite
 
 
-def case(call: Call, *, has_default: bool) -> Sql:
+def case(call: Call, node: exp.Case) -> Sql:
     """``CASE WHEN a THEN b ... [ELSE c] END``; the arguments are condition, value, condition, value, ..., default."""
-    pairs = len(call) // 2
+    pairs, has_default = len(call) // 2, len(call) % 2 == 1
     results = [2 * index + 1 for index in range(pairs)] + ([len(call) - 1] if has_default else [])
     values, kind, subtype = call.results(*results)
+    if subtype != "NULL" and may_be_literal(node):
+        raise call.refuse("with literals and a condition that the planner decides: write the value that it selects")
     branches = " ".join(f"WHEN {call.boolean(2 * index)} THEN {values[index]}" for index in range(pairs))
     return Sql(f"CASE {branches} {f'ELSE {values[-1]} ' if has_default else ''}END", kind, subtype=subtype)
 
@@ -66,12 +84,15 @@ def nvl(call: Call) -> Sql:
 def nullif(call: Call) -> Sql:
     """``NULLIF(a, b)``: NULL if they are equal, otherwise ``a``."""
     (left, right), kind = call.comparable(0, 1)
+    if call.nodes[0] == call.nodes[1] and not is_constant(call.nodes[0]):
+        raise call.refuse("of a value and itself")
     if kind in ARRAYS:
         # OBSERVED(Druid 33): the optimizer turns it into a CASE that uses the column in two ways, which is an error.
         raise call.refuse(f"for {sql_name(kind)}")
     first = call.value(0)
     if first.type == "null":
         return first
+    left, right = native_filters.checked(call, (left, right), kind, is_equality=True)
     if first.type != kind:
         # The comparison converts the types, but the result keeps the type of a.
         text = f"CASE WHEN {not_both_nan(call, left, [right])} = {right.text} THEN NULL ELSE {first.text} END"

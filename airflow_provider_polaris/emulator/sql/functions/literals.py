@@ -13,14 +13,14 @@ from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNo
 from airflow_provider_polaris.emulator.sql.values.values import Sql, quote_text
 
 _TIMES = {
-    "timestamp": re.compile(r"\d{4}-\d{2}-\d{2}( \d{2}:\d{2}:\d{2}(\.\d+)?)?", re.ASCII),
-    "date": re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII),
+    "timestamp": re.compile(r"(?!0000)\d{4}-\d{2}-\d{2}( \d{2}:\d{2}:\d{2}(\.\d+)?)?", re.ASCII),
+    "date": re.compile(r"(?!0000)\d{4}-\d{2}-\d{2}", re.ASCII),
 }
-_SHORT_TIMES = {
-    "timestamp": re.compile(r"\d{1,4}-\d{1,2}-\d{1,2}( \d{1,2}:\d{1,2}:\d{1,2}(\.\d+)?)?", re.ASCII),
-    "date": re.compile(r"\d{1,4}-\d{1,2}-\d{1,2}", re.ASCII),
+_OTHER_TIMES = {
+    "timestamp": re.compile(r"\d+-\d+-\d+( \d+:\d+:\d+(\.\d+)?)?", re.ASCII),
+    "date": re.compile(r"\d+-\d+-\d+", re.ASCII),
 }
-"""OBSERVED(Druid 33): it reads a literal with fewer digits, too."""
+"""OBSERVED(Druid 33): it reads a literal with fewer digits, or more, too."""
 _NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LONGEST_NUMBER = 1000
 """Maximum number of characters of a number; a double has at most 309 digits before the decimal point."""
@@ -122,6 +122,8 @@ def number(written: str) -> Sql:
         raise SqlInvalid(f"Numeric literal {written!r} is not understood")
     if written.endswith("."):
         raise SqlNotSupported(f"the number {written!r} is not supported: write it without the point")
+    if re.search(r"[eE][+-]?0*[1-9]\d{4}", written):
+        raise SqlNotSupported(f"the number {written[:120]!r} is not supported: its exponent is out of range")
     if len(written) > _LONGEST_NUMBER:
         raise SqlInvalid(f"Numeric literal of {len(written)} characters is not understood")
     if written.lstrip("-").isdigit():
@@ -147,13 +149,15 @@ def time_literal(node: exp.Expression, target: str) -> Sql:
 
     OBSERVED(Druid 33): a ``T``, a ``Z`` or an offset is an illegal literal; a bare date is a TIMESTAMP.
 
-    :raises SqlNotSupported: A part has fewer digits.
+    :raises SqlNotSupported: A part has fewer or more digits.
     :raises SqlInvalid: The text has another form.
     """
     written = str(node.this)
     if not (isinstance(node, exp.Literal) and node.is_string and _TIMES[target].fullmatch(written)):
-        if isinstance(node, exp.Literal) and node.is_string and _SHORT_TIMES[target].fullmatch(written):
-            raise SqlNotSupported(f"the literal {target.upper()} {written!r} is not supported: write all digits")
+        if isinstance(node, exp.Literal) and node.is_string and _OTHER_TIMES[target].fullmatch(written):
+            raise SqlNotSupported(
+                f"the literal {target.upper()} {written!r} is not supported: write two digits, and four of a year"
+            )
         expected = "yyyy-MM-dd HH:mm:ss[.fff]" if target == "timestamp" else "yyyy-MM-dd"
         raise SqlInvalid(f"Illegal {target.upper()} literal {written!r}: not in format '{expected}'")
     return cast(text(written), target)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
+from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant
 from airflow_provider_polaris.emulator.sql.values import java_numbers as java
 from airflow_provider_polaris.emulator.sql.values.values import (
     Sql,
@@ -31,9 +32,24 @@ def arithmetic(operator: str) -> Rewrite:
 
     def rewrite(call: Call) -> Sql:
         (left, right), kind, subtype = call.numbers(0, 1)
+        if "string" in (call.value(0).type, call.value(1).type) and any(map(_has_values, call.nodes)):
+            # OBSERVED(Druid 33): some texts are 0 there.
+            raise call.refuse("of a text and a function of a multi-value string")
+        if kind == "long":
+            # The plus sign keeps DuckDB from writing n > 5 for n + 1 > 6, which hides a number beyond 64 bits.
+            return Sql(f"(+({left} {operator} {right}))", kind, subtype=subtype)
+        if operator == "+":
+            # OBSERVED(Druid 33): the planner leaves out a zero, also one that it computes, and so keeps -0.0.
+            for index, zero, other in ((0, left, right), (1, right, left)):
+                if is_constant(call.nodes[index]) and not call.value(index).constant:
+                    return Sql(f"CASE WHEN {zero} = 0 THEN {other} ELSE {left} + {right} END", kind, subtype=subtype)
         return Sql(f"({left} {operator} {right})", kind, subtype=subtype)
 
     return rewrite
+
+
+def _has_values(node: exp.Expression) -> bool:
+    return any(str(call.this).upper().startswith("MV_") for call in node.find_all(exp.Anonymous))
 
 
 def divide(call: Call) -> Sql:
@@ -202,6 +218,9 @@ def _no_sketch(call: Call, value: Sql) -> Sql:
 
 def _whole(call: Call, result: str, dividend: str, divisor: str) -> str:
     """Fail if the divisor is zero and the dividend isn't NULL; DuckDB's own behavior differs between releases."""
+    if call.value(1).constant == 0 and is_constant(call.nodes[0]):
+        # Druid's planner fails, unless it leaves the division out: 1 / 0 IS NULL is false.
+        raise call.refuse("of a literal by zero")
     node = call.nodes[1].unnest()
     name = str(node.this).upper() if isinstance(node, exp.Anonymous) else ""
     if call.value(1).constant or (name == "NULLIF" and node.expressions[1] == exp.Literal.number(0)):
@@ -221,9 +240,11 @@ def _pair(call: Call) -> tuple[tuple[str, str], str]:
 
 
 def _as_long(call: Call, number: str) -> Sql:
-    """Show a double as the long that the planner takes it for; a literal, which it computes otherwise, is refused."""
-    if isinstance(call.value(0).constant, int):
+    """Show a double as the long that the planner takes it for; literals, which it computes otherwise, are refused."""
+    if is_constant(call.nodes[0]):
         raise call.refuse("of a literal whole number")
+    if call.value(0).subtype == "INTEGER":
+        raise call.refuse("of an INTEGER: leave it out")
     return Sql(java.double_to_long(number), "long", subtype="REAL")
 
 

@@ -8,14 +8,18 @@ DOCUMENTED https://druid.apache.org/docs/latest/querying/sql-scalar#string-funct
 
 from __future__ import annotations
 
+from sqlglot import exp
+
 from airflow_provider_polaris.emulator.sql.functions import letter_case
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
+from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant, is_never_null
 from airflow_provider_polaris.emulator.sql.values import java_text as java
-from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
+from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import (
     TEMPORAL,
     Sql,
     boolean,
+    can_fail,
     failure,
     long,
     quote_text,
@@ -46,6 +50,9 @@ def concat(call: Call) -> Sql:
     if call.name == "CONCAT" and any(value.type in TEMPORAL | {"boolean"} for value in call.values()):
         # OBSERVED(Druid 33): it writes the milliseconds of a time, where || writes the time.
         raise call.refuse("for times and booleans: CAST them")
+    if any(can_fail(call.text(index)) for index in range(1, len(call))):
+        # OBSERVED(Druid 33): it isn't computed after a NULL.
+        raise call.refuse("with a part that can fail, such as a division of whole numbers, after another part")
     return string("(" + " || ".join(call.text(index) for index in range(len(call))) + ")")
 
 
@@ -64,8 +71,8 @@ def substring(call: Call) -> Sql:
     text, start = java.in_units(call.characters(0), call.name), call.integer(1)
     constant = call.value(1).constant
     if not isinstance(constant, int) or not 1 <= constant <= _LONGEST:
-        start = _at_least(call, start, 1, f"Function '{call.name}' needs a start of at least 1")
-    if isinstance(call.value(0).constant, str):
+        start = _at_least(call, start, 1, call.refuse("with a start below 1, for which Druid fails").message)
+    if is_constant(call.nodes[0]):
         # Druid's planner pads the result with blanks to the length of the literal.
         raise call.refuse("of a string literal")
     count = ""
@@ -119,7 +126,7 @@ def replace(call: Call) -> Sql:
         between = f"regexp_replace({java.in_units(text, call.name)}, '', {escaped}, 'g')"
         sql = f"CASE WHEN {find} = '' THEN {between} ELSE {sql} END"
     if call.value(1).constant is None or call.value(2).constant is None:
-        message = quote_text("Function 'REPLACE' fails for NULL as text to find or as replacement")
+        message = quote_text(call.refuse("with NULL as text to find or as replacement, for which Druid fails").message)
         missing = f"({find} IS NULL OR {replacement} IS NULL)"
         sql = f"CASE WHEN {text} IS NOT NULL AND {missing} THEN {failure(message)} ELSE {sql} END"
     return string(sql)
@@ -138,8 +145,8 @@ def repeat(call: Call) -> Sql:
     """
     text, count = call.characters(0), call.integer(1)
     times = call.value(1).constant
-    if isinstance(times, int) and times < 1 and isinstance(call.value(0).constant, str):
-        raise SqlInvalid(f"REPEAT({text}, {times}) is NULL, which Druid's planner does not allow for literals")
+    if isinstance(times, int) and times < 1 and _is_text(call.nodes[0]):
+        raise _null_literal(call)
     # The check is in the argument: DuckDB may evaluate a constant call even if a condition excludes it.
     is_long = f"length({text}) > {_LONGEST} // greatest({count}, 1)"
     some = call.without(count, is_long, f"with a result of more than {_LONGEST} characters")
@@ -180,6 +187,16 @@ def icontains_string(call: Call) -> Sql:
     return boolean(f"contains(lower(upper({call.characters(0)})), lower(upper({find})))")
 
 
+def _is_text(node: exp.Expression) -> bool:
+    """Whether a node is a literal text, or computed from literals, and can't be NULL."""
+    return is_constant(node) and is_never_null(node)
+
+
+def _null_literal(call: Call) -> SqlNotSupported:
+    """Build the exception for literals that give NULL: Druid's planner fails, unless it doesn't need the value."""
+    return call.refuse("of literals that give NULL")
+
+
 def _at_least(call: Call, number: str, least: int, message: str) -> str:
     """Fail for a number that is too small. OBSERVED(Druid 33): unless the text is NULL."""
     condition = f"{number} < {least} AND {call.characters(0)} IS NOT NULL"
@@ -194,11 +211,11 @@ def _in_range(call: Call, number: str, branch: str = "", most: int = _LONGEST) -
 
 def _not_negative(call: Call, index: int) -> str:
     number, constant = call.integer(index), call.value(index).constant
-    message = f"Function '{call.name}' needs a number of at least 0"
+    message = call.refuse("with a number below 0, for which Druid fails").message
     if isinstance(constant, int) and 0 <= constant <= _LONGEST:
         return number
-    if isinstance(constant, int) and constant < 0 and isinstance(call.value(0).constant, str):
-        raise SqlInvalid(f"{message}, not {constant}")
+    if isinstance(constant, int) and constant < 0 and _is_text(call.nodes[0]):
+        raise call.refuse(f"of literals with the number {constant}")
     return _at_least(call, number, 0, message)
 
 
@@ -223,8 +240,8 @@ def pad(call: Call) -> Sql:
     text, width = java.in_units(call.characters(0), call.name), call.integer(1)
     message = f"function '{call.name}' is not supported with a length below 0 or of more than {_WIDEST}"
     constant = call.value(1).constant
-    if constant == 0 and isinstance(call.value(0).constant, str):
-        raise SqlInvalid(f"{call.name} to a length of 0 is NULL, which Druid's planner does not allow for literals")
+    if constant == 0 and _is_text(call.nodes[0]):
+        raise _null_literal(call)
     if isinstance(constant, int) and not 0 <= constant <= _WIDEST:
         raise call.refuse(f"with a length of {constant}")
     if not isinstance(constant, int):

@@ -94,7 +94,9 @@ def time_parse(call: Call) -> Sql:
 def time_format(call: Call) -> Sql:
     """``TIME_FORMAT(timestamp[, pattern[, zone]])``."""
     pattern = call.constant_text(1) if call.has(1) else None
-    return string(joda.write(call.time(0), pattern, call.zone(2), call.name))
+    time = call.time(0)
+    text = joda.write(time, pattern, call.zone(2), call.name)
+    return string(call.without(text, f"year({time}) NOT BETWEEN 0 AND 9999", "for years before 0 or after 9999"))
 
 
 def time_extract(call: Call) -> Sql:
@@ -110,7 +112,9 @@ def extract(call: Call, unit: str) -> Sql:
     zone = call.zone(2)
     time = call.date_or_time(0)
     local = zone.local(time) if zone and unit.upper() != "EPOCH" else time
-    return long(f"CAST({_FIELDS[unit.upper()].format(local)} AS BIGINT)")
+    value = f"CAST({_FIELDS[unit.upper()].format(local)} AS BIGINT)"
+    # OBSERVED(Druid 33): as text, a century is '21.0'.
+    return Sql(value, "long", subtype="REAL" if unit.upper() in ("CENTURY", "MILLENNIUM") else None)
 
 
 def floor_to(call: Call, unit: str) -> Sql:
@@ -187,6 +191,8 @@ def time_in_interval(call: Call) -> Sql:
 
 def millis_to_timestamp(call: Call) -> Sql:
     """``MILLIS_TO_TIMESTAMP(millis)``."""
+    if call.value(0).type in ("double", "float"):
+        raise call.refuse("of a fraction: CAST it to BIGINT")
     return timestamp(f"make_timestamp_ms({call.integer(0)})")
 
 

@@ -72,7 +72,9 @@ def parse_period(text: str) -> Period:
     if match is None and text.startswith("P") and _PERIOD.fullmatch(re.sub("[+-]", "", text)):
         # OBSERVED(Druid 33): a part of a period may have a sign.
         raise SqlNotSupported(f"the period {text!r} is not supported: it has a sign")
-    if match is None:
+    if match is None and _PERIOD.fullmatch(text.upper()):
+        raise SqlNotSupported(f"the period {text!r} is not supported: write it in upper case")
+    if match is None or text.endswith(("P", "T")):
         raise SqlInvalid(f"Invalid period {text!r}: an ISO 8601 period such as 'PT1H' or 'P1D' is expected")
     parts = {name: int(value) for name, value in match.groupdict().items() if value is not None and name != "millis"}
     clock = parts.get("hours", 0) * 3600 + parts.get("minutes", 0) * 60 + parts.get("seconds", 0)
@@ -86,7 +88,7 @@ def parse_period(text: str) -> Period:
         clock * 1_000_000 + millis * 1000,
     )
     if not (period.total_months or period.total_days or period.clock_us):
-        raise SqlInvalid(f"Invalid period {text!r}: it is empty")
+        raise SqlNotSupported(f"the period {text!r} is not supported: it is empty")
     if max(period.total_months // 12, period.total_days // 365, period.clock_us // (DAY_US * 365)) > _LARGEST_YEAR:
         raise SqlInvalid(f"Invalid period {text!r}: it is too long")
     return period

@@ -5,18 +5,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions import aggregates, conditions
-from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregation, move_case_to_filter
+from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregation
 from airflow_provider_polaris.emulator.sql.functions.call import Call
 from airflow_provider_polaris.emulator.sql.functions.collections import collecting
+from airflow_provider_polaris.emulator.sql.functions.optimizer import filtered_sums
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import only
 from airflow_provider_polaris.emulator.sql.translation.scope import TIME_COLUMN, Scope
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
-from airflow_provider_polaris.emulator.sql.values.values import Sql
+from airflow_provider_polaris.emulator.sql.values.values import Sql, quote_text
 
 
 class TranslationContext(ABC):
@@ -32,7 +34,8 @@ class TranslationContext(ABC):
     ``each`` has the SQL of one value for columns whose values are translated one by one, ``unnested`` the SQL of group
     keys that have a row for each value, and ``compared`` the conditions on each multi-value column. ``pinned`` has the
     multi-value columns that the WHERE clause compares with one value, and ``constants`` and
-    ``compared_before`` are those of the WHERE clause. ``has_sets`` tells whether rows are grouped by sets of keys.
+    ``compared_before`` are those of the WHERE clause, whose condition is ``where``. ``has_sets`` tells whether rows are
+    grouped by sets of keys.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class TranslationContext(ABC):
         self.pinned: dict[str, str] = {}
         self.constants: Mapping[str, str] = {}
         self.compared_before: Mapping[str, set[int]] = {}
+        self.where: exp.Expression | None = None
         self.filters = clause == "WHERE"
         self.selects = clause in ("WHERE", "ON")
         self._inside_aggregate = False
@@ -72,7 +76,13 @@ class TranslationContext(ABC):
     def call(self, name: str, nodes: Sequence[exp.Expression]) -> Call:
         """Create a call that uses this translator."""
         native = self.selects or self._inside_aggregate
-        return Call(name, nodes, self.translate, filters=self.filters, native=native, selects=self.selects)
+        return Call(
+            name, nodes, self.translate, filters=self.filters, native=native, selects=self.selects, source=self.source
+        )
+
+    def source(self, column: exp.Column) -> exp.Expression | None:
+        """Return the expression of the subquery that a column is; None for a column of a table."""
+        return self.scope.find(column.name, column.table or None)[0].expression
 
     def column(self, name: str, qualifier: str | None = None) -> Sql:
         """Translate a column name."""
@@ -98,7 +108,10 @@ class TranslationContext(ABC):
 
     def _aggregate(self, name: str, arguments: Sequence[exp.Expression], condition: exp.Expression | None) -> Sql:
         rewrite, least, most = aggregates.FUNCTIONS[name]
-        arguments, condition = move_case_to_filter(name, arguments, condition, self.translate)
+        if (case := filtered_sums.case_of(name, arguments, self.source)) is not None:
+            arguments, when = filtered_sums.move_case_to_filter(name, arguments, case, self.translate)
+            if when is not None:
+                return self._sum_of_case(arguments, when, condition)
         nodes, is_distinct = _distinct(name, arguments)
         is_star = len(nodes) == 1 and isinstance(nodes[0], exp.Star)
         if is_star and (name != "COUNT" or is_distinct):
@@ -127,6 +140,21 @@ class TranslationContext(ABC):
                 time_column=lambda: self.column(TIME_COLUMN).text,
             )
         )
+
+    def _sum_of_case(
+        self, arguments: Sequence[exp.Expression], when: exp.Expression, condition: exp.Expression | None
+    ) -> Sql:
+        """Translate the SUM of a CASE with ELSE 0; without a row that fulfills its condition, it is NULL or 0."""
+        every = when if condition is None else exp.And(this=exp.Paren(this=condition), expression=exp.Paren(this=when))
+        total = self._aggregate("SUM", arguments, every)
+        others = [other for other in (self.where, condition) if other is not None]
+        is_whole = all(source.is_whole for source in self.scope.sources)
+        if is_whole and not filtered_sums.may_be_known(arguments[0], when, others):
+            return total
+        rows = "count(*)" if condition is None else f"count(*) FILTER (WHERE {self._filter(condition)})"
+        none = f"{rows} > 0 AND {total.text} IS NULL"
+        words = "function 'SUM' is not supported of a CASE with ELSE 0 if no row fulfills its condition: use FILTER"
+        return replace(total, text=f"CASE WHEN {none} THEN error({quote_text(words)}) ELSE {total.text} END")
 
     def _filter(self, condition: exp.Expression) -> str:
         # Druid's optimizer combines the conditions of FILTER with those of WHERE.

@@ -23,13 +23,14 @@ from airflow_provider_polaris.emulator.sql.functions import (
 from airflow_provider_polaris.emulator.sql.functions.casts import cast, to_integer
 from airflow_provider_polaris.emulator.sql.functions.collections import arrays
 from airflow_provider_polaris.emulator.sql.functions.nested import scalars
+from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant
 from airflow_provider_polaris.emulator.sql.translation import grouping
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext, check_count
 from airflow_provider_polaris.emulator.sql.translation.operators import OPERATORS
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import LITERAL, describe, only
 from airflow_provider_polaris.emulator.sql.translation.uses import check_uses
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
-from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, NUMERIC, Sql
+from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, NUMERIC, TEMPORAL, Sql
 
 
 def _function(context: TranslationContext, node: exp.Expression) -> Sql:
@@ -42,6 +43,8 @@ def _function(context: TranslationContext, node: exp.Expression) -> Sql:
     if name not in FUNCTIONS:
         raise SqlNotSupported(f"function '{name}' is not supported", name)
     rewrite, least, most = FUNCTIONS[name]
+    if any(isinstance(argument, exp.Distinct) for argument in node.expressions):
+        raise SqlNotSupported(f"function '{name}' is not supported with DISTINCT", name)
     check_count(name, node.expressions, least, most)
     check_uses(context, node)
     return rewrite(context.call(name, node.expressions))
@@ -128,16 +131,15 @@ def _negated(value: Sql, node: exp.Expression) -> Sql:
     return Sql(f"(NOT {value.text})", "boolean") if node.args.get("negate") else value
 
 
-def _case(context: TranslationContext, node: exp.Expression) -> Sql:
+def _case(context: TranslationContext, node: exp.Case) -> Sql:
     only(node, "this", "ifs", "default")
     nodes: list[exp.Expression] = []
     for branch in node.args["ifs"]:
         only(branch, "this", "true")
-        condition = exp.EQ(this=node.this, expression=branch.this) if node.this else branch.this
+        condition = exp.EQ(this=node.this.copy(), expression=branch.this.copy()) if node.this else branch.this
         nodes += [condition, branch.args["true"]]
     default: Any = node.args.get("default")
-    has_default = default is not None
-    return conditions.case(context.call("CASE", [*nodes, default] if has_default else nodes), has_default=has_default)
+    return conditions.case(context.call("CASE", nodes if default is None else [*nodes, default]), node)
 
 
 def _cast(context: TranslationContext, node: exp.Expression) -> Sql:
@@ -167,10 +169,17 @@ def _check_cast_of_text(node: exp.Expression, value: Sql, target: str) -> None:
     or refused by the length of CHAR, the precision of DECIMAL and TIMESTAMP; a column isn't.
     """
     inner = node.this.unnest()
+    if value.type == "string" and target in NUMERIC and value.constant is None and is_constant(node.this):
+        raise SqlNotSupported("CAST of a text that is computed from literals to a number is not supported", "CAST")
+    is_json = isinstance(inner, exp.Anonymous) and str(inner.this).upper() == "JSON_VALUE"
+    if is_json and value.type == "long" and target in ("double", "float"):
+        raise SqlNotSupported("CAST of JSON_VALUE with RETURNING BIGINT to a DOUBLE is not supported", "CAST")
     is_back = value.cast_from is not None and value.type in NUMERIC and target == "string"
     source = inner.this.unnest() if isinstance(inner, exp.Cast) else inner
     if is_back and isinstance(source, (exp.Column, exp.Anonymous)) and not inner.meta.get(LITERAL):
         raise SqlNotSupported("CAST of a CAST to a number back to VARCHAR is not supported: use CONCAT", "CAST")
+    if value.cast_from in NUMERIC and value.type == "string" and target in TEMPORAL:
+        raise SqlNotSupported("CAST of a CAST of a number to VARCHAR to a time is not supported", "CAST")
     if node.this.find(exp.Column) is None and not literals.keeps(node.args["to"], value):
         raise SqlNotSupported("CAST of literals to a type with a length or a precision is not supported", "CAST")
 
@@ -228,7 +237,13 @@ def _placeholder(context: TranslationContext, node: exp.Expression) -> Sql:
 def _subquery(context: TranslationContext, node: exp.Expression) -> Sql:
     if context.subquery is None:
         raise SqlNotSupported("a subquery is not supported here")
-    return context.subquery(node)
+    try:
+        return context.subquery(node)
+    except SqlInvalid:
+        outer = {field.name for source in context.scope.sources for field in source.fields}
+        if any(column.name in outer for column in node.find_all(exp.Column)):
+            raise SqlNotSupported("a subquery with columns of the outer query is not supported") from None
+        raise
 
 
 NODES: dict[type[exp.Expression], Callable[[TranslationContext, Any], Sql]] = {

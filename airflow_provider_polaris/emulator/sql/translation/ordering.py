@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from sqlglot import exp
 
+from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import may_be_empty
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import only
 from airflow_provider_polaris.emulator.sql.translation.scope import TIME_COLUMN, Scope
 from airflow_provider_polaris.emulator.sql.translation.translator import Translator
@@ -45,7 +46,13 @@ def tail(
         most = _whole(number, "LIMIT", constants)
         sql += f" LIMIT {most}"
     if scan is not None and most != 0 and not (translator and translator.has_aggregate):
-        _check_scan(scan, [value for _, value in keys])
+        where = node.args.get("where")
+        if keys and where is not None and _compares_time(where):
+            raise SqlNotSupported(
+                "ORDER BY is not supported in a synchronous query with a condition that __time is one value: start an "
+                "asynchronous query"
+            )
+        _check_scan(scan, [value for _, value in keys], is_empty=where is not None and may_be_empty(where.this))
     if (offset := node.args.get("offset")) is not None:
         only(offset, "expression")
         sql += f" OFFSET {_whole(offset.expression, 'OFFSET', constants)}"
@@ -68,12 +75,14 @@ def ordinal(node: exp.Expression, columns: int, clause: str) -> int | None:
     return int(text) - 1
 
 
-def _check_scan(scan: Scope, keys: Sequence[Sql]) -> None:
+def _check_scan(scan: Scope, keys: Sequence[Sql], *, is_empty: bool) -> None:
     """
     Refuse to sort the rows of a table by another column than ``__time``.
 
     OBSERVED(Druid 33): the native engine sorts groups and joined or limited rows by all columns, rows of a table by
     ``__time`` only, or not at all. It knows expressions that are ``__time``, such as ``CAST(__time AS BIGINT)``.
+
+    :param is_empty: Whether the planner may know that WHERE is never true: then there is nothing to sort.
     """
     fields = {field.sql: field for field in scan.fields()}
     columns = [fields.get(key.text) for key in keys]
@@ -83,11 +92,22 @@ def _check_scan(scan: Scope, keys: Sequence[Sql]) -> None:
             "__time only; start an asynchronous query"
         )
     names = [column.stored or column.name for column in columns if column is not None]
+    if any(name != TIME_COLUMN for name in names) and is_empty:
+        raise SqlNotSupported(
+            f"ORDER BY [{', '.join(names)}] is not supported in a synchronous query of a table's rows: Druid sorts "
+            "them by __time only, unless its planner finds that WHERE is never true; start an asynchronous query"
+        )
     if any(name != TIME_COLUMN for name in names):
         raise SqlInvalid(
             "Query could not be planned. A possible reason is [SQL query requires ordering a table by non-time column "
             f"[[{', '.join(names)}]], which is not supported.]"
         )
+
+
+def _compares_time(where: exp.Expression) -> bool:
+    """Whether a condition is that ``__time`` is a value. OBSERVED(Druid 33): the planner then sorts by this value."""
+    equalities = where.find_all(exp.EQ, exp.NullSafeEQ, exp.In)
+    return any(column.name == TIME_COLUMN for node in equalities for column in node.find_all(exp.Column))
 
 
 def _sort(
@@ -102,7 +122,10 @@ def _sort(
         raise SqlInvalid(f"{words[0]} ordering with NULLS {words[1]} is not supported!")
     index = ordinal(key, len(values), "ORDER BY")
     if index is None and isinstance(key, exp.Column) and not key.table:
-        index = next((at for at, (name, _) in enumerate(values) if name == key.name), None)
+        named = [at for at, (name, _) in enumerate(values) if name == key.name]
+        if len(named) > 1:
+            raise SqlInvalid(f"Column '{key.name}' is ambiguous")
+        index = named[0] if named else None
     if index is None:
         if translator is None:
             raise SqlInvalid(f"Column '{key.sql()}' not found in any table; ORDER BY takes output columns here")

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import count
 
 from sqlglot import exp
 
@@ -85,16 +84,35 @@ def output_name(name: str, index: int, outermost: bool) -> str:
     return quote_name(name) if outermost else f"c{index}"
 
 
-def unique(names: Sequence[str]) -> list[str]:
-    """Make names unique as Calcite does: ``a``, ``a0``, ``a1``."""
-    used: dict[str, None] = {}
-    numbers: dict[str, Iterator[int]] = {}
-    for name in names:
-        candidate = name
-        while candidate in used:
-            candidate = f"{name}{next(numbers.setdefault(name, count()))}"
-        used[candidate] = None
-    return list(used)
+def output_fields(
+    items: Sequence[tuple[str, exp.Expression]], values: Sequence[Sql], scope: Scope
+) -> tuple[Field, ...]:
+    """Return the columns of a SELECT, as a query sees them that has it as a subquery."""
+    sources = {field.sql: field for source in scope.sources for field in source.fields}
+    fields = []
+    for index, ((name, item), value) in enumerate(zip(items, values, strict=True), 1):
+        column = sources.get(value.text)
+        stored, expression = (column.stored, column.expression) if column is not None else (None, item)
+        fields.append(Field(name, value.type, f"c{index}", stored, value.subtype, value.cast_from, expression))
+    return tuple(fields)
+
+
+def check_equal_names(fields: Sequence[Field]) -> None:
+    """
+    Refuse columns of a result that have one name and different types.
+
+    OBSERVED(Druid 33): for the rows of a table it fails with "conflicting types".
+
+    :raises SqlNotSupported: There are such columns.
+    """
+    types: dict[str, str] = {}
+    for field in fields:
+        other = types.setdefault(field.name, field.type)
+        if other != field.type:
+            raise SqlNotSupported(
+                f"two columns with the name '{field.name}' and the types {sql_name(other)} and "
+                f"{sql_name(field.type)} are not supported"
+            )
 
 
 def common_field(left: Field, right: Field) -> Field:
@@ -106,7 +124,8 @@ def common_field(left: Field, right: Field) -> Field:
         raise SqlInvalid(f"Type mismatch in column '{left.name}' of UNION ALL")
     stored_column = left.stored if left.stored == right.stored else None
     subtype, cast_from = common_subtype(left.subtype, right.subtype), left.cast_from or right.cast_from
-    return replace(left, type=kind, stored=stored_column, subtype=subtype, cast_from=cast_from)
+    expression = left.expression or right.expression
+    return replace(left, type=kind, stored=stored_column, subtype=subtype, cast_from=cast_from, expression=expression)
 
 
 def finished(value: Sql, *, outermost: bool) -> Sql:

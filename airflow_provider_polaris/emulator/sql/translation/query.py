@@ -19,16 +19,17 @@ from airflow_provider_polaris.emulator.sql.functions.conditions import as_condit
 from airflow_provider_polaris.emulator.sql.translation import grouping, ordering
 from airflow_provider_polaris.emulator.sql.translation.context import check_constant
 from airflow_provider_polaris.emulator.sql.translation.output_columns import (
+    check_equal_names,
     common_field,
     expand,
     finished,
+    output_fields,
     output_name,
     replace_aliases,
-    unique,
 )
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import describe, only, parse_one
 from airflow_provider_polaris.emulator.sql.translation.relations import Derived, Environment, Relations
-from airflow_provider_polaris.emulator.sql.translation.scope import Field, Scope, Source
+from airflow_provider_polaris.emulator.sql.translation.scope import Scope, Source
 from airflow_provider_polaris.emulator.sql.translation.translator import Translator
 from airflow_provider_polaris.emulator.sql.values import stored_measures as stored
 from airflow_provider_polaris.emulator.sql.values.types import (
@@ -85,9 +86,10 @@ def translate_query(
         derived = _Queries(table, _bind(node, parameters), native=native).query(node, {}, outermost=True)
     except RecursionError:
         raise SqlInvalid("the SQL is nested too deeply") from None
-    names = unique([field.name for field in derived.fields])
+    check_equal_names(derived.fields)
     types = ("timestamp" if field.type == "date" else field.type for field in derived.fields)
-    return Query(derived.sql, tuple(Column(name, kind) for name, kind in zip(names, types, strict=True)))
+    columns = (Column(field.name, kind) for field, kind in zip(derived.fields, types, strict=True))
+    return Query(derived.sql, tuple(columns))
 
 
 def _bind(node: exp.Expression, parameters: Sequence[Mapping[str, object]]) -> dict[str, Sql]:
@@ -190,6 +192,7 @@ class _Queries:
         items = expand(node.expressions, scope)
         translator = self._translator(scope, environment, None)
         translator.constants, translator.compared_before = constants, compared
+        translator.where = condition.this if condition is not None else None
         elements = _grouping_elements(node)
         translator.has_sets = grouping.has_total(elements)
         group = self._group(node, items, scope, environment)
@@ -220,11 +223,7 @@ class _Queries:
         by = f" GROUP BY {grouping.clause(elements, keys) or '()'}" if elements or translator.has_aggregate else ""
         if grouping.has_total(elements):
             having = f"{having} AND count(*) > 0" if having else " HAVING count(*) > 0"
-        stored_columns = {field.sql: field.stored for source in scope.sources for field in source.fields}
-        fields = tuple(
-            Field(name, value.type, f"c{index}", stored_columns.get(value.text), value.subtype, value.cast_from)
-            for index, (name, value) in enumerate(values, 1)
-        )
+        fields = output_fields(items, [value for _, value in values], scope)
         return Derived(
             f"SELECT {'DISTINCT ' if distinct else ''}{shown}{relation}{where}{by}{having}{tail}",
             fields,

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlglot import exp
+
 from airflow_provider_polaris.emulator.sql.values.types import Column, SqlInvalid, canonical
 from airflow_provider_polaris.emulator.sql.values.values import Sql, quote_name
 
@@ -22,6 +24,7 @@ class Field:
     :param sql: Its DuckDB SQL.
     :param stored: Name of the table's column that it is; None if it is computed.
     :param subtype: That of its :class:`Sql`; the same for ``cast_from``.
+    :param expression: The expression of a subquery that it is: Druid's optimizer puts it in place of the column.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Field:
     stored: str | None = None
     subtype: str | None = None
     cast_from: str | None = None
+    expression: exp.Expression | None = None
 
 
 @dataclass(frozen=True)
@@ -89,4 +93,4 @@ class Scope:
 def bare_scope(columns: Sequence[Column]) -> Scope:
     """Build a scope of columns without a relation name."""
     fields = tuple(Field(column.name, canonical(column.data_type), quote_name(column.name)) for column in columns)
-    return Scope((Source(None, fields),))
+    return Scope((Source(None, fields, is_whole=True),))

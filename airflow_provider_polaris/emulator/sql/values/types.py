@@ -128,7 +128,7 @@ class Query:
     A translated query.
 
     :param sql: One DuckDB SELECT.
-    :param columns: Its output columns, in order. Names are unique.
+    :param columns: Its output columns, in order. Two may have one name. OBSERVED(Druid 27, Druid 33).
     """
 
     sql: str

@@ -144,7 +144,7 @@ def common_number(values: Sequence[Sql]) -> tuple[str, str | None]:
         if kind in ("null", "long") and (kind, value.type) != ("long", "long"):
             kind, subtype = value.type, value.subtype
         elif value.type == "long":
-            subtype = subtype if kind != "long" or value.subtype == subtype else None
+            subtype = subtype if kind != "long" else common_subtype(subtype, value.subtype)
         elif "DECIMAL" in (subtype, value.subtype) and subtype != value.subtype:
             kind, subtype = "double", None
     if kind == "null":

@@ -12,16 +12,16 @@ import pytest
 from airflow_provider_polaris.emulator.sql import SqlInvalid, SqlNotSupported
 
 NOTHING = ("string", None)
-REPLACE_FAILS = "Function 'REPLACE' fails for NULL as text to find or as replacement"
+REPLACE_FAILS = "function 'REPLACE' is not supported with NULL as text to find or as replacement, for which Druid fails"
 BEYOND = "is not supported with a number beyond 16777216"
 
 
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ('SUBSTRING("x", 0)', "Function 'SUBSTRING' needs a start of at least 1"),
-        ('LEFT("x", -1)', "Function 'LEFT' needs a number of at least 0"),
-        ('RIGHT("x", "n")', "Function 'RIGHT' needs a number of at least 0"),
+        ('SUBSTRING("x", 0)', "function 'SUBSTRING' is not supported with a start below 1, for which Druid fails"),
+        ('LEFT("x", -1)', "function 'LEFT' is not supported with a number below 0, for which Druid fails"),
+        ('RIGHT("x", "n")', "function 'RIGHT' is not supported with a number below 0, for which Druid fails"),
         ('SUBSTRING("x", 9223372036854775807)', f"function 'SUBSTRING' {BEYOND}"),
         ('LEFT("x", 2147483648)', f"function 'LEFT' {BEYOND}"),
         ('RIGHT("x", 2147483648)', f"function 'RIGHT' {BEYOND}"),

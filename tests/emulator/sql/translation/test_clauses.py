@@ -133,3 +133,14 @@ def test_alias_of_two_columns_is_ambiguous_in_having(query) -> None:
 def test_shift_by_null(query, expression: str, kept: bool) -> None:
     """NULL in a row counts as 0, but not for units up to weeks of TIMESTAMPADD."""
     assert query(f"SELECT {expression} = __time FROM t WHERE i IS NULL") == [(True if kept else None,)]
+
+
+def test_equal_names_of_columns_stay(query) -> None:
+    """Both are in the result; ORDER BY can't name them. OBSERVED(Druid 33)."""
+    assert query('SELECT i AS a, "value" AS a FROM t WHERE i = 4') == [(4, 1)]
+    with pytest.raises(SqlInvalid) as raised:
+        query("SELECT g AS a, COUNT(*) AS a FROM t GROUP BY g ORDER BY a")
+    assert raised.value.message == "Column 'a' is ambiguous"
+    with pytest.raises(SqlNotSupported) as refused:
+        query("SELECT i AS a, g AS a FROM t")
+    assert refused.value.message == ("two columns with the name 'a' and the types BIGINT and VARCHAR are not supported")

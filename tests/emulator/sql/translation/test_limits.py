@@ -6,7 +6,6 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_polaris.emulator.sql import SqlInvalid, SqlNotSupported, translate_filter, translate_query
-from airflow_provider_polaris.emulator.sql.translation.output_columns import unique
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import MAX_LENGTH, MAX_TOKENS
 
 DEEP = 5000
@@ -105,9 +104,3 @@ def test_numbers_of_thousands_of_digits_inside_texts_are_no_surprise(sql) -> Non
         translate_query(f"SELECT {sql}", table=lambda _: None)
     except (SqlInvalid, SqlNotSupported) as error:
         assert error.message  # noqa: PT017
-
-
-def test_equal_names_are_told_apart() -> None:
-    """As Calcite does it, however many there are."""
-    assert unique(["a", "a", "a0", "a", "b"]) == ["a", "a0", "a00", "a1", "b"]
-    assert len(set(unique(["a"] * 9_000))) == 9_000

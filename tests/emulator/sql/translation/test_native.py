@@ -136,3 +136,26 @@ def test_native_engine_refuses(sql: str, message: str) -> None:
 def test_null_is_the_smallest_value(native: bool, order: str, message: str) -> None:
     """The words for the other place are refused."""
     assert refusal(f"SELECT s FROM t GROUP BY s ORDER BY {order}", native=native) == message
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["FALSE", "1 = 2", "n > 1 AND n < 0", "n BETWEEN 7 AND 1", "__time IS NULL", "n = NULL", "NOT (n = n)"],
+)
+def test_order_of_rows_that_the_planner_may_not_find_is_not_supported(where: str) -> None:
+    """With a WHERE clause that is never true, the native engine has nothing to sort."""
+    assert refusal(f"SELECT id FROM t WHERE {where} ORDER BY n") == (
+        "SqlNotSupported: ORDER BY [n] is not supported in a synchronous query of a table's rows: Druid sorts them by "
+        "__time only, unless its planner finds that WHERE is never true; start an asynchronous query"
+    )
+    assert refusal("SELECT id FROM t WHERE n > 1 AND s = 'a' ORDER BY n") == by_columns("n")
+
+
+@pytest.mark.parametrize("condition", ["__time = DATE '2024-03-10'", "n > 1 AND __time IN (DATE '2024-03-10')"])
+def test_order_by_a_time_that_is_one_value_is_not_supported(condition: str) -> None:
+    """The planner sorts by the value then, which is no column; other conditions on the time may stand there."""
+    assert refusal(f"SELECT id FROM t WHERE {condition} ORDER BY __time") == (
+        "SqlNotSupported: ORDER BY is not supported in a synchronous query with a condition that __time is one value: "
+        "start an asynchronous query"
+    )
+    assert refusal("SELECT id FROM t WHERE __time >= DATE '2024-03-10' ORDER BY __time") == ""

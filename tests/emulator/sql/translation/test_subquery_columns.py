@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 MIXED = "GREATEST or LEAST of whole numbers and others"
-REAL = "CEIL, FLOOR or TRUNCATE of a whole number"
+REAL = "CEIL, FLOOR, TRUNCATE of a whole number, CENTURY or MILLENNIUM"
 BACK = "CAST of a CAST to a number back to VARCHAR is not supported: use CONCAT"
 NUMBERS = "CAST of a CAST between numbers is not supported: use FLOOR or TRUNCATE inside"
 IGNORED = "is not supported with a CAST to a number, which Druid ignores here: write FLOOR"

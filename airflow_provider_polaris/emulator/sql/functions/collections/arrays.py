@@ -65,6 +65,8 @@ def element(first: int) -> Rewrite:
 
     def rewrite(call: Call) -> Sql:
         items, kind = lists.list_argument(call, 0)
+        if kind == "long" and isinstance(call.nodes[0], exp.Anonymous):
+            _check_known_width(call)
         at = lists.index(call, 1)
         return Sql(f"CASE WHEN {at} >= {first} THEN list_extract({items}, {at} + {1 - first}) END", kind)
 
@@ -96,9 +98,7 @@ def contains(call: Call) -> Sql:
     """
     items, kind = lists.list_argument(call, 0)
     value = call.collection(1)
-    if any(isinstance(node.unnest(), exp.Case) for node in call.nodes):
-        # OBSERVED(Druid 33): each branch becomes an ARRAY_CONTAINS of its own, which may read a column in two ways.
-        raise call.refuse("with CASE as an argument")
+    _check_no_case(call)
     if value.type not in (*lists.ELEMENTS, MULTI_VALUE):
         found = lists.has(items, lists.element_argument(call, 1, kind), kind)
     else:
@@ -117,6 +117,7 @@ def contains(call: Call) -> Sql:
 
 def overlap(call: Call) -> Sql:
     """``ARRAY_OVERLAP(a, b)``: whether the arrays have an element in common; false if only ``b`` is NULL."""
+    _check_no_case(call)
     if call.collection(1).type == "string":
         raise call.refuse("with text as an array")
     if call.filters and isinstance(call.nodes[0], exp.Array):
@@ -130,12 +131,26 @@ def overlap(call: Call) -> Sql:
 
 def scalar_in_array(call: Call) -> Sql:
     """``SCALAR_IN_ARRAY(value, array)``: NULL for NULL, unless the array has NULL."""
+    _check_no_case(call)
     if call.collection(1).type in ("string", MULTI_VALUE):
         raise call.invalid()
     items, kind = lists.list_argument(call, 1)
     value = lists.element_argument(call, 0, kind)
     found = lists.has(items, value, kind)
     return boolean(f"CASE WHEN {items} IS NULL OR ({value} IS NULL AND NOT {found}) THEN NULL ELSE {found} END")
+
+
+def _check_known_width(call: Call) -> None:
+    """Refuse an element of what a function adds to ``ARRAY[1, 2]``. OBSERVED(Druid 33): it has 32 bits."""
+    for made in call.nodes[0].find_all(exp.Array):
+        if all(isinstance(each, (exp.Literal, exp.Neg, exp.Null)) for each in made.expressions):
+            raise call.refuse("of a function of an ARRAY of literal whole numbers")
+
+
+def _check_no_case(call: Call) -> None:
+    """Refuse CASE. OBSERVED(Druid 33): each branch has the condition, and may read a column in two ways."""
+    if any(isinstance(node.unnest(), exp.Case) for node in call.nodes):
+        raise call.refuse("with CASE as an argument")
 
 
 def _check_known_type(call: Call, position: int, kind: str) -> None:

@@ -84,6 +84,8 @@ def _limited(call: Aggregation, items: str, element: str, position: int) -> str:
 
     OBSERVED(Druid 33): an array has 5 bytes, each value 1, each number further 8, each text 4 and its UTF-8.
     """
+    if len(call) > position and call.value(position).type == "string":
+        raise call.refuse("with a text as maximum")
     limit = call.constant_long(position) if len(call) > position else _DEFAULT_BYTES
     if limit < _LEAST_BYTES:
         raise SqlInvalid(f"function '{call.name}' needs a maximum of {_LEAST_BYTES} bytes or more, not {limit}")

@@ -8,7 +8,7 @@ from sqlglot import exp
 from airflow_provider_polaris.emulator.sql.functions.call import Call
 from airflow_provider_polaris.emulator.sql.functions.casts import cast, implied
 from airflow_provider_polaris.emulator.sql.values.types import sql_name
-from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES, MULTI_VALUE, Sql, quote_text
+from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES, MULTI_VALUE, Sql, can_fail, quote_text
 
 ELEMENTS = {"stringArray": "string", "longArray": "long", "doubleArray": "double"}
 """Type of the elements of each array type. An array of FLOAT can be stored and read, and has no functions."""
@@ -35,6 +35,7 @@ def list_argument(call: Call, index: int) -> tuple[str, str]:
     :return: The SQL of the list and the type of its elements.
     """
     value = call.collection(index)
+    _check_computed(call, value)
     if value.type in ELEMENTS:
         return value.text, ELEMENTS[value.type]
     if value.type == MULTI_VALUE:
@@ -57,6 +58,7 @@ def element_argument(call: Call, index: int, element: str) -> str:
     refuses them, except for a long that becomes a double.
     """
     value = call.value(index)
+    _check_computed(call, value)
     converted = implied(value, element)
     if converted is None or value.type not in (element, "null", "long"):
         raise call.refuse(f"with {sql_name(value.type)} and an array of {sql_name(element)}: CAST one of them")
@@ -125,6 +127,7 @@ def index(call: Call, position: int) -> str:
     """
     if call.value(position).type != "long":
         raise call.refuse(f"unless argument {position + 1} is a whole number")
+    _check_computed(call, call.value(position))
     number = call.long(position)
     message = quote_text(f"function '{call.name}' is not supported with a position of more than 32 bits")
     in_range = f"{number} IS NULL OR {number} BETWEEN -2147483648 AND 2147483647"
@@ -160,6 +163,12 @@ def joined(items: str, element: str, separator: str) -> str:
         f"CASE WHEN {items} IS NULL OR {only_null} THEN NULL WHEN len({items}) = 0 THEN ''"
         f" ELSE array_to_string({texts}, {separator}) END"
     )
+
+
+def _check_computed(call: Call, value: Sql) -> None:
+    """Refuse a value that can fail: DuckDB computes it for rows with a list only, Druid for all rows."""
+    if can_fail(value.text):
+        raise call.refuse("with a value that can fail, such as a division of whole numbers")
 
 
 def _name(node: exp.Expression) -> str:

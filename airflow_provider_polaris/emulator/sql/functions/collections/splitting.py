@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call
-from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
 from airflow_provider_polaris.emulator.sql.values.values import quote_text
 
 _PLAIN = re.compile(r"[^\\^$.|?*+()\[\]{}]+")
@@ -27,7 +26,7 @@ def split(call: Call) -> str:
     text, separator = call.text(0), _fixed(call)
     if isinstance(value.constant, str) and value.constant and not value.constant.replace(separator, ""):
         # OBSERVED(Druid 33): an error of the planner, because the array would have no element.
-        raise SqlInvalid(f"{call.name}({value.constant!r}, ...) has no element: types.size >= 1")
+        raise call.refuse("of a literal without an element")
     parts = f"string_split({text}, {quote_text(separator)})"
     kept = f"list_filter({parts}, lambda __kept_part, __kept_at: __kept_at <= {_last(parts)})"
     return f"CASE WHEN {text} = '' THEN [''] ELSE {kept} END"
@@ -41,6 +40,8 @@ def _last(parts: str) -> str:
 
 def _fixed(call: Call) -> str:
     """Return the text that the separator matches."""
+    if call.value(1).type == "null":
+        raise call.refuse("with NULL as the separator")  # Druid returns each character
     pattern = call.separator(1)
     if _PLAIN.fullmatch(pattern):
         return pattern

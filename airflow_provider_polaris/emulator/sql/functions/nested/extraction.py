@@ -28,6 +28,7 @@ def json_query(call: Call) -> Sql:
 
 def json_keys(call: Call) -> Sql:
     """``JSON_KEYS(value, path)``: the keys of an object, the indexes of an array as texts; otherwise NULL."""
+    call.characters(1)
     path = parse(call, 1)
     if call.value(0).type in ("null", "string"):
         return Sql("CAST(NULL AS VARCHAR[])", "stringArray")

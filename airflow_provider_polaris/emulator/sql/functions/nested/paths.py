@@ -45,6 +45,8 @@ def _is_in_branch(node: exp.Expression) -> bool:
         is_function = isinstance(around, exp.Anonymous)
         if isinstance(around, (exp.Case, exp.And, exp.Or)) or (is_function and str(around.this).upper() in _BRANCHING):
             return True
+        if isinstance(around, exp.Binary) and exp.Null() in (around.this, around.expression):
+            return True
         around = around.parent
     return False
 

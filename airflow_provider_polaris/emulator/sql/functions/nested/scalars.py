@@ -9,6 +9,8 @@ fails: for other arrays, and for some texts as numbers.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
@@ -41,7 +43,8 @@ def json_value(call: Call) -> Sql:
     written = call.constant_text(2) if len(call) > 2 else "VARCHAR"
     if written not in _RETURNING:
         raise call.refuse(f"with RETURNING {written}")
-    return returning(call, _RETURNING[written])
+    value = returning(call, _RETURNING[written])
+    return replace(value, subtype="DECIMAL") if written == "DECIMAL" else value
 
 
 def reads_as(node: exp.Expression, target: str) -> bool:

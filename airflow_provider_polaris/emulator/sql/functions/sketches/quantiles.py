@@ -18,7 +18,7 @@ from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.values.java_numbers import single_precision
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
-from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql, double
+from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, TEMPORAL, Sql, double, quote_text
 
 _TYPE = "quantilesDoublesSketch"
 _LARGEST_K = 32768
@@ -72,6 +72,8 @@ def _sketch(call: Aggregation) -> Sql:
         merged = f"flatten({call.over(f'list({value.text})', f'{value.text} IS NOT NULL')})"
     elif value.type in ("string", "null"):
         raise call.refuse("with text: CAST it to a number" if value.type == "string" else "of the literal NULL")
+    elif value.type in TEMPORAL | {"boolean"}:
+        raise call.refuse("of a time or a boolean")
     elif value.cast_from in NUMERIC:
         # OBSERVED(Druid 33): the sketch is made of the values before the CAST.
         raise call.refuse("with a CAST from a number to a number, which Druid ignores here: write FLOOR")
@@ -85,7 +87,12 @@ def _sketch(call: Aggregation) -> Sql:
 def _quantile(sketch: str, fraction: str) -> str:
     """Build the value at a fraction: the smallest one whose rank is not below it."""
     place = f"greatest(CAST(ceil({fraction} * len(__values)) AS BIGINT), 1)"
-    found = f"CASE WHEN len(__values) > 0 THEN list_sort(__values)[{place}] ELSE {_NAN} END"
+    value = f"list_sort(__values)[{place}]"
+    # Which of the two comes first depends on the order of the rows.
+    signs = "list_transform(list_filter(__values, lambda __zero: __zero = 0), lambda __zero: signbit(__zero))"
+    both = f"error({quote_text('a quantile of -0.0 and 0.0 is not supported')})"
+    zero = f"CASE WHEN len(list_distinct({signs})) > 1 THEN {both} ELSE {value} END"
+    found = f"CASE WHEN len(__values) = 0 THEN {_NAN} WHEN {value} = 0 THEN {zero} ELSE {value} END"
     return f"list_transform([{sketch}], lambda __values: {found})[1]"
 
 

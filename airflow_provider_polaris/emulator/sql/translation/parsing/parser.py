@@ -131,8 +131,12 @@ def _parse_cast(parser: Any) -> exp.Expression:
     tokens = parser._tokens[first : parser._index]
     named = [after for token, after in pairwise(tokens) if token.token_type == TokenType.ALIAS]
     word = " ".join(named[-1].text.upper().split()) if named else ""
+    if named and named[-1].token_type == TokenType.IDENTIFIER:
+        raise SqlInvalid(f"Unknown identifier '{named[-1].text}': a type has no double quotes")
     if named and word not in _WORDS and named[-1].token_type in DruidParser.TYPE_TOKENS | {TokenType.VAR}:
         raise SqlNotSupported(f"CAST to {word} is not supported", "CAST")
+    if word == "REAL":
+        node.set("to", exp.DataType.build("DOUBLE"))  # OBSERVED(Druid 33)
     return node
 
 

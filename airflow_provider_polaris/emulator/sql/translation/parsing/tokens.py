@@ -52,6 +52,8 @@ def check_tokens(tokens: Sequence[Any], sql: str) -> None:
     for word, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
         if word.text.upper() == "EXTRACT" and token.token_type == TokenType.L_PAREN and after.token_type in _QUOTED:
             raise SqlInvalid("EXTRACT needs a unit without quotes, such as DAY")
+        if word.token_type == TokenType.INTERVAL and token.token_type == TokenType.STRING and " " in token.text.strip():
+            raise SqlNotSupported(f"INTERVAL {token.text!r} is not supported: write INTERVAL '1' DAY")
         if word.token_type == TokenType.LIMIT and after.token_type == TokenType.COMMA:
             raise SqlInvalid(f"LIMIT takes one number: write LIMIT count OFFSET {token.text}")
     if tokens and tokens[-1].token_type in _INCOMPLETE:

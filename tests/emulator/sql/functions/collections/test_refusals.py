@@ -28,7 +28,6 @@ REPLACED = "multi-value column 'mv' is not supported beside a condition in WHERE
             "SCALAR_IN_ARRAY('x', s)",
             "Cannot apply 'SCALAR_IN_ARRAY' to arguments of type 'SCALAR_IN_ARRAY(<VARCHAR>, <VARCHAR>)'",
         ),
-        ("STRING_TO_ARRAY(',', ',')", "STRING_TO_ARRAY(',', ...) has no element: types.size >= 1"),
         (
             "MV_TO_ARRAY(UPPER(mv))",
             "Function[mv_to_array] argument should be an identifier expression. Use array() instead",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 
+import duckdb
 import pytest
 
 from airflow_provider_polaris.emulator.sql import Column, SqlInvalid, SqlNotSupported, translate_expression
@@ -145,3 +146,13 @@ def test_stored_type_is_the_vendors():
 def test_arguments_that_are_refused(refusal, expression, error, message):
     """Druid 33 refuses all but the text, the CAST, whose values it ignores, and NULL."""
     assert refusal(expression, error, d="double", n="long", s="string") == message
+
+
+@pytest.mark.parametrize("name", ["APPROX_QUANTILE_DS(d, {0})", f"DS_GET_QUANTILES({SKETCH}, {{0}})"])
+def test_quantile_of_both_zeros_fails(aggregate, name) -> None:
+    """Which of them it is depends on the order of the rows; others are known."""
+    rows = [(0.0, 0), (-0.0, 0), (5.0, 5)]
+    assert aggregate(name.format("1.0"), TYPES, rows) in (5.0, [5.0])
+    with pytest.raises(duckdb.InvalidInputException, match=r"a quantile of -0\.0 and 0\.0 is not supported"):
+        aggregate(name.format("0.1"), TYPES, rows)
+    assert aggregate(name.format("0.1"), TYPES, [(-0.0, 0), (5.0, 5)]) in (0.0, [0.0])

@@ -22,6 +22,8 @@ from airflow_provider_polaris.emulator.sql import (
 TEXT = "is not supported of a number and a text that is no decimal number"
 FLOAT = "is not supported of a FLOAT and a number that is none, such as 0.1: use BETWEEN"
 LARGE = "is not supported of a BIGINT and a decimal number of 2^53 or more"
+NUMBER_AS_TEXT = "is not supported of a text and a CAST of a number to VARCHAR"
+IN_SUBQUERY = "is not supported of a constant and a CAST in a subquery: write the CAST in the condition"
 ZERO = "is not supported of -0.0 and 0"
 COLUMNS = tuple(
     Column(name, kind)
@@ -94,6 +96,7 @@ def test_comparison_without_a_difference_is_computed(query, condition: str, foun
         ("CAST(d AS BIGINT) = 0", "function '=' is not supported of a number and a CAST of a fraction to BIGINT"),
         ("d = 0", f"function '=' {ZERO}"),
         ("d = 0.0", f"function '=' {ZERO}"),
+        ("-d = 0", f"function '=' {ZERO}"),
         ("d NOT IN (0, 1)", f"function 'IN' {ZERO}"),
     ],
 )
@@ -120,6 +123,12 @@ def test_value_with_another_result_fails(query, condition: str, message: str) ->
             "function '<' is not supported of a column and the first or last number of 64 bits",
         ),
         ("n > 9007199254740992.5", f"function '>' {LARGE}"),
+        ("ABS(f) = 0.1", f"function '=' {FLOAT}"),
+        ("GREATEST(1, n) < 1e300", f"function '<' {LARGE}"),
+        ("NULLIF(f, 0.1) IS NULL", f"function 'NULLIF' {FLOAT}"),
+        ("CAST(n AS VARCHAR) = '1.0'", f"function '=' {NUMBER_AS_TEXT}"),
+        ("CAST(d AS VARCHAR) IN ('1', '2')", f"function 'IN' {NUMBER_AS_TEXT}"),
+        ("CAST(x AS DOUBLE) = CAST(x AS DECIMAL)", "function '=' is not supported of numbers in two columns of text"),
     ],
 )
 def test_constant_with_another_result_is_refused(query, condition: str, message: str) -> None:
@@ -137,6 +146,7 @@ def test_constant_with_another_result_is_refused(query, condition: str, message:
         "SELECT f, COUNT(*) FROM t GROUP BY f HAVING f = 0.1",
         "SELECT f, COUNT(*) FROM t GROUP BY f HAVING COUNT(*) FILTER (WHERE id > 1) > 0 AND f = 0.1",
         "SELECT a.id FROM t a WHERE a.f = 0.1",
+        "SELECT g FROM (SELECT f AS g FROM t) WHERE g = 0.1",
     ],
 )
 def test_other_clauses_that_become_filters_refuse_it_too(query, text: str) -> None:
@@ -144,6 +154,34 @@ def test_other_clauses_that_become_filters_refuse_it_too(query, text: str) -> No
     with pytest.raises(SqlNotSupported) as raised:
         query(text)
     assert raised.value.message == f"function '=' {FLOAT}"
+
+
+@pytest.mark.parametrize(
+    ("inner", "condition", "function"),
+    [
+        ("CAST(x AS BIGINT)", "v < 5", "<"),
+        ("x + 0", "v < 5", "<"),
+        ("CAST(d AS BIGINT)", "v IN (0, 1)", "IN"),
+        ("CAST(n AS VARCHAR)", "v = '1.0'", "="),
+    ],
+)
+def test_cast_in_a_subquery_is_refused(query, inner: str, condition: str, function: str) -> None:
+    """The optimizer puts it in place of the column, and then leaves it out."""
+    for sql in (
+        f"SELECT v FROM (SELECT {inner} AS v FROM t) WHERE {condition}",
+        f"SELECT COUNT(*) FILTER (WHERE {condition}) FROM (SELECT {inner} AS v FROM t LIMIT 9)",
+        f"WITH q AS (SELECT {inner} AS w FROM t) SELECT v FROM (SELECT w AS v FROM q) WHERE {condition}",
+    ):
+        with pytest.raises(SqlNotSupported) as raised:
+            query(sql)
+        assert raised.value.message == f"function '{function}' {IN_SUBQUERY}"
+
+
+def test_other_columns_of_a_subquery_are_compared(query) -> None:
+    """An aggregate, a column, and a computed value."""
+    assert query("SELECT v FROM (SELECT CAST(SUM(id) AS DOUBLE) AS v FROM t) WHERE v > 5.0") == [(10.0,)]
+    assert query("SELECT v FROM (SELECT n AS v FROM t) WHERE v = 7") == [(7,)]
+    assert query("SELECT v FROM (SELECT id + 1 AS v FROM t) WHERE v = 5") == [(5,)]
 
 
 def test_null_is_no_condition_of_filter(query) -> None:

@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call
 from airflow_provider_polaris.emulator.sql.functions.collections.lists import is_negative_zero
+from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant, is_pi
 from airflow_provider_polaris.emulator.sql.values.java_numbers import single_precision
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql, quote_text
 
@@ -33,43 +34,81 @@ def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool
     :return: The operands; one of them may fail in a row.
     :raises SqlNotSupported: The comparison has another result for every value.
     """
-    is_constant = [node.find(exp.Column) is None for node in call.nodes[: len(operands)]]
-    if not call.native or kind not in NUMERIC or not any(is_constant):
+    fixed = [is_constant(node) for node in call.nodes[: len(operands)]]
+    if not call.native or kind not in NUMERIC | {"string"}:
         return list(operands)
-    constants = [call.value(index).constant for index, fixed in enumerate(is_constant) if fixed]
+    if not any(fixed):
+        _check_columns(call, len(operands), kind, is_equality=is_equality)
+        return list(operands) if is_equality else _without_both_zeros(call, operands, kind)
+    constants = [call.value(index).constant for index, is_fixed in enumerate(fixed) if is_fixed]
     result = []
     for index, operand in enumerate(operands):
         column = _column(call, index)
+        value = column or call.value(index)
         differs, words = "", ""
-        if column is None:
+        if fixed[index]:
             pass
-        elif column.type == "string":
+        elif kind == "string":
+            if is_equality and NUMERIC & {value.type, value.cast_from}:
+                raise call.refuse("of a text and a CAST of a number to VARCHAR")
+        elif column is not None and column.type == "string":
             differs = f"NOT regexp_full_match({column.text}, {_PLAIN_NUMBER})"
             words = "of a number and a text that is no decimal number"
-        elif column.type in ("double", "float") and kind == "long":
-            differs = f"{column.text} <> trunc({column.text})"
+        elif value.type in ("double", "float") and kind == "long":
+            differs = f"{value.text} <> trunc({value.text})"
             words = "of a number and a CAST of a fraction to BIGINT"
         elif kind == "long" and any(isinstance(each, int) and abs(each) >= _LAST_LONG for each in constants):
             raise call.refuse("of a column and the first or last number of 64 bits")
-        elif column.type == "float" and is_equality and not all(map(_is_float, constants)):
+        elif value.type == "float" and is_equality and not all(map(_is_float, constants)):
             raise call.refuse("of a FLOAT and a number that is none, such as 0.1: use BETWEEN")
-        elif column.type == "long" and kind == "double" and not all(map(_is_exact, constants)):
+        elif value.type == "long" and kind == "double" and not all(map(_is_exact, constants)):
             raise call.refuse("of a BIGINT and a decimal number of 2^53 or more")
-        elif column.type == "double" and is_equality and 0 in constants:
+        elif value.type == "double" and is_equality and 0 in constants:
             differs, words = is_negative_zero(operand.text), "of -0.0 and 0"
         result.append(Sql(call.without(operand.text, differs, words), operand.type) if differs else operand)
     return result
 
 
+def _without_both_zeros(call: Call, operands: Sequence[Sql], kind: str) -> list[Sql]:
+    """Refuse to order -0.0 and 0.0, which are equal to Druid's filter and not to its expressions."""
+    first, *others = operands
+    if kind not in ("double", "float"):
+        return list(operands)
+    zeros = " OR ".join(f"({other.text} = 0 AND signbit({other.text}) <> signbit({first.text}))" for other in others)
+    return [Sql(call.without(first.text, f"{first.text} = 0 AND ({zeros})", "of -0.0 and 0.0"), first.type), *others]
+
+
+def _check_columns(call: Call, count: int, kind: str, *, is_equality: bool) -> None:
+    """Refuse to compare numbers in two columns of text, which Druid's filter compares as text."""
+    if not is_equality or kind not in NUMERIC:
+        return
+    columns = [_column(call, index) for index in range(count)]
+    if sum(column is not None and column.type == "string" for column in columns) > 1:
+        raise call.refuse("of numbers in two columns of text")
+
+
 def _column(call: Call, index: int) -> Sql | None:
-    """Return the column under CAST and ``+ 0``, which Druid's optimizer removes; None if it is another expression."""
-    node = call.nodes[index]
+    """
+    Return the column under CAST and ``+ 0``, which Druid's optimizer removes; None if it is another expression.
+
+    :raises SqlNotSupported: The CAST is in a subquery.
+    """
+    node = _under_casts(call.nodes[index])
+    if not isinstance(node, exp.Column) or is_pi(node):
+        return None
+    source = call.source(node)
+    if source is not None and isinstance(_under_casts(source), exp.Column):
+        raise call.refuse("of a constant and a CAST in a subquery: write the CAST in the condition")
+    return call.translate(node)
+
+
+def _under_casts(node: exp.Expression) -> exp.Expression:
     while not isinstance(node, exp.Column):
         is_sum = isinstance(node, exp.Add) and isinstance(node.expression, exp.Literal) and node.expression.this == "0"
         if not (is_sum or isinstance(node, (exp.Paren, exp.Cast))):
-            return None
+            return node
         node = node.this
-    return call.translate(node)
+    return node
 
 
 def _is_float(constant: object) -> bool:

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+SUM of a CASE with ELSE 0, which is NULL or 0 if no row fulfills its condition; every line is OBSERVED(Druid 33).
+
+The other forms of CASE in an aggregate are in test_native_filters.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+NONE = "function 'SUM' is not supported of a CASE with ELSE 0 if no row fulfills its condition: use FILTER"
+SUBQUERY = "function 'SUM' is not supported of a CASE in a subquery: use FILTER"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT SUM(CASE WHEN s = 'zz' THEN n ELSE 0 END) FROM t WHERE s = 'a'",
+        "SELECT SUM(CASE s WHEN 'zz' THEN n ELSE 0 END) FROM t WHERE s IN ('a', 'b')",
+        "SELECT SUM(CASE WHEN s = 'zz' THEN n ELSE 0 END) FILTER (WHERE s = 'a') FROM t",
+        "SELECT id, SUM(CASE WHEN s = 'a' THEN n ELSE 0 END) FROM t WHERE s < 'c' GROUP BY id",
+        "SELECT SUM(CASE WHEN s = 'zz' THEN id ELSE 0 END) FROM t WHERE id = 5",
+        "SELECT SUM(CASE WHEN s = 'zz' THEN n + 1 ELSE 0 END) FROM t WHERE n IS NULL",
+        "SELECT SUM(CASE WHEN id > 2 THEN n ELSE 0 END) FROM t WHERE n IS NULL",
+        "SELECT SUM(CASE WHEN s = 'zz' THEN n ELSE 0 END) FROM (SELECT s, n FROM t WHERE s = 'a')",
+        "SELECT SUM(CASE WHEN a.s = 'z' THEN a.n ELSE 0 END) FROM t a JOIN (SELECT id FROM t LIMIT 9) b ON a.id = b.id",
+    ],
+)
+def test_sum_that_is_null_or_zero_is_refused(observed, sql: str) -> None:
+    """It is 0 if the planner finds that the conditions contradict each other, otherwise NULL."""
+    with pytest.raises(duckdb.InvalidInputException) as raised:
+        observed.query(sql)
+    assert str(raised.value) == f"Invalid Input Error: {NONE}"
+
+
+@pytest.mark.parametrize(
+    ("sql", "rows"),
+    [
+        ("SELECT SUM(CASE WHEN s = 'zz' THEN id ELSE 0 END) FROM t WHERE n > 0", [[None]]),
+        ("SELECT SUM(CASE WHEN s = 'a' THEN id ELSE 0 END) FROM t WHERE s < 'c'", [[1]]),
+        ("SELECT SUM(CASE WHEN s = 'a' THEN id ELSE 0 END) FROM t WHERE s = 'none'", [[None]]),
+        ("SELECT SUM(CASE WHEN n > 1 THEN id ELSE 0 END) FILTER (WHERE n < 6) FROM t", [[6]]),
+    ],
+)
+def test_sum_of_rows_that_fulfill_the_condition_is_computed(rows_of, sql: str, rows: list[list[object]]) -> None:
+    """So is one whose condition no other condition can contradict."""
+    assert rows_of(sql) == rows
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT SUM(v) FROM (SELECT CASE WHEN s = 'zz' THEN id ELSE 0 END AS v FROM t)",
+        "SELECT SUM(CAST(v AS BIGINT)) FROM (SELECT CASE WHEN s = 'zz' THEN id ELSE 0 END AS v FROM t LIMIT 9)",
+        "SELECT SUM(w) FROM (SELECT v AS w FROM (SELECT CASE WHEN s = 'a' THEN id ELSE 0 END AS v FROM t) q)",
+    ],
+)
+def test_case_in_a_subquery_is_refused(refused, sql: str) -> None:
+    """The optimizer moves it into the aggregate."""
+    assert refused(sql) == f"not supported: {SUBQUERY}"
