@@ -39,7 +39,7 @@ log = logging.getLogger("airflow_provider_polaris.emulator")
 #: Maximum number of due jobs that one request runs or waits for; more would delay its reply.
 PORTION: Final = 25
 #: Seconds that a request waits while another thread runs jobs. Then it shows the due jobs as running.
-LONGEST_WAIT: Final = 0.5
+LONGEST_WAIT: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +200,9 @@ class DueJobs:
     def _wait_for_portion(self, requested: str | None) -> None:
         """Wait for the requested job, or for the oldest due jobs, but not for long."""
         with self._state:
-            if requested in self._due:
-                self._due.move_to_end(requested, last=False)
             awaited = list(islice(self._due, PORTION)) if requested is None else [requested]
+            if requested is not None and requested in self._due:
+                self._due.move_to_end(requested, last=False)
             self._stored.wait_for(lambda: not any(job_id in self._due for job_id in awaited), LONGEST_WAIT)
 
     def _mark_due(self, polled: Collection[str] = (), sparing: str | None = None, *, is_request: bool = True) -> None:
