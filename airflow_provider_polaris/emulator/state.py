@@ -57,5 +57,6 @@ class Emulator:
         self.authenticator = Authenticator(settings, clock)
 
     def close(self) -> None:
-        """Close the database; the emulator can no longer be used."""
+        """End the background thread and close the database; the emulator can no longer be used."""
+        self.jobs.close()
         self.store.close()

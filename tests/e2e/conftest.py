@@ -27,10 +27,17 @@ from harness.airflow import Airflow  # noqa: E402
 from harness.airflow2 import Airflow2  # noqa: E402
 from harness.airflow3 import Airflow3  # noqa: E402
 from harness.checks import see_waiting  # noqa: E402
+from harness.database import postgres_programs  # noqa: E402
 from harness.polaris import Polaris  # noqa: E402
 from harness.rest import Task  # noqa: E402
 
 RunDag = Callable[..., Task]
+
+
+def pytest_report_header() -> str:
+    """Return which database Airflow has."""
+    database = "PostgreSQL" if postgres_programs() else "SQLite, because PostgreSQL is not installed"
+    return f"Airflow's database: {database}"
 
 
 @pytest.hookimpl(wrapper=True)

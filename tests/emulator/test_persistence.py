@@ -15,6 +15,7 @@ import urllib.request
 import pytest
 
 from airflow_provider_polaris.emulator.engine import StoreError
+from airflow_provider_polaris.emulator.jobs.due_jobs import PORTION
 
 PREFIX = "/v1/projects/00000000-0000-4000-8000-000000000001"
 
@@ -215,5 +216,33 @@ def test_kill_in_the_middle_of_a_job_leaves_all_or_nothing(tmp_path) -> None:
             copied += rows
             assert process.rows("copy") == copied
             assert process.rows("events") == rows
+    finally:
+        process.kill()
+
+
+def test_kill_while_the_background_thread_runs_jobs_leaves_whole_jobs(tmp_path) -> None:
+    """After kill -9, each job is either completed with all of its rows or active without a row, and the others run."""
+    db, many = str(tmp_path / "polaris.db"), 2 * PORTION
+    process = Process(db)
+    try:
+        _upload(process, 10)
+        fields = [{"name": "t", "dataType": "long"}, {"name": "k", "dataType": "string"}]
+        files = {"type": "uploaded", "fileList": ["rows.json"], "inputSchema": fields}
+        key = {"columnName": "k", "expression": '"k"'}
+        process.run(_job(files, "events", [{"columnName": "__time", "expression": 'MILLIS_TO_TIMESTAMP("t")'}, key]))
+        for _ in range(many):
+            process.call("POST", "/jobs", _job({"type": "table", "tableName": "events"}, "copy", [key]))
+        listed = "/jobs?targetTableName=copy&executionStatus=completed"
+        process.call("GET", listed.partition("&")[0])
+        process.call("GET", listed.partition("&")[0])  # the second poll
+        process.kill()
+        process = Process(db)
+        rows, completed = process.rows("copy"), len(process.call("GET", listed)["values"])
+        assert rows == 10 * completed
+        for _ in range(1000):
+            process.call("GET", listed.partition("&")[0])
+            if len(process.call("GET", listed)["values"]) == many:
+                break
+        assert process.rows("copy") == 10 * many
     finally:
         process.kill()

@@ -2,7 +2,7 @@
 """
 Apply storage policies, simulate segment loading, and purge deleted segments after 30 days.
 
-There is no background thread: time advances when a request arrives. A round runs at most once a minute, as in Polaris.
+Time advances when a request arrives. A round runs at most once a minute, as in Polaris.
 """
 
 from __future__ import annotations
@@ -46,10 +46,14 @@ class TableMaintenance:
         self._next: datetime | None = None
         self._controls = {one["table"]: one for one in store.documents(_KIND)}
 
+    def is_due(self) -> bool:
+        """Return whether a maintenance round is due; needs no lock."""
+        return self._next is None or self._store.now() >= self._next
+
     def run_due(self) -> None:
         """Run the maintenance round if it is due."""
-        now = self._store.now()
-        if self._next is None or now >= self._next:
+        if self.is_due():
+            now = self._store.now()
             with self._store.transaction():
                 for table in self._tables.list():
                     self.apply_policy(table)

@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 
+from airflow_provider_polaris.emulator.engine.fair_lock import FairLock
 from airflow_provider_polaris.emulator.engine.model import StorageError, StoreError
 from airflow_provider_polaris.emulator.engine.objects import StoredObjects
 from airflow_provider_polaris.emulator.engine.storage import connect, failure_of, opening_error
@@ -69,8 +70,8 @@ class Store(StoredObjects):
     """
     The emulator's database.
 
-    All methods are thread-safe. A transaction holds the lock until it ends; reads outside of a transaction wait for it.
-    A :meth:`snapshot` doesn't wait: it reads the state that was committed at its start.
+    All methods are thread-safe. A transaction holds :attr:`lock` until it ends; reads outside of a transaction wait for
+    it. A :meth:`snapshot` doesn't wait: it reads the state that was committed at its start.
 
     If the process is killed, the running transaction is either completely stored or not at all: DuckDB writes a commit
     to its write-ahead log in one piece.
@@ -83,7 +84,7 @@ class Store(StoredObjects):
     def __init__(self, path: str | None = None, *, now: Callable[[], datetime] = utc_now) -> None:
         self.path = path
         self.now = now
-        self._lock = threading.RLock()
+        self.lock = FairLock()
         self._local = _ThreadState()
         self._doomed = False
         self._failed: str | None = None
@@ -165,7 +166,7 @@ class Store(StoredObjects):
 
     def close(self) -> None:
         """Close the database; a second call has no effect."""
-        with self._lock:
+        with self.lock:
             self._connection.close()
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -182,7 +183,7 @@ class Store(StoredObjects):
         if self._local.cursor is not None:
             with self.failures_named():
                 return _run(self._local.cursor, sql, parameters)
-        with self._lock, self.failures_named():
+        with self.lock, self.failures_named():
             return _run(self._connection, sql, parameters)
 
     @contextmanager
@@ -199,7 +200,7 @@ class Store(StoredObjects):
         if self._local.cursor is not None:
             msg = "a snapshot is read-only; leave it before starting a transaction"
             raise RuntimeError(msg)
-        with self._lock:
+        with self.lock:
             if self._local.writing:
                 try:
                     yield

@@ -3,8 +3,7 @@
 The active fault rules of one emulator and the effects that they postponed. Performs no I/O.
 
 A rule applies either to a request or to the job that a request creates. So one POST can lose its reply and also create
-a job that the list doesn't show yet. The emulator has no background threads. Delayed effects are applied when the next
-request arrives.
+a job that the list doesn't show yet. Delayed effects are applied when the next request arrives.
 """
 
 from __future__ import annotations

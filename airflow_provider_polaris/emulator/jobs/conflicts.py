@@ -6,6 +6,7 @@ Detect conflicts of jobs: two that rewrite the same data, or a deletion of data 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ class ActiveJobs:
         self._known = 0
         self._readers: dict[str, list[Job]] = {}
         self._writers: dict[str, list[Job]] = {}
+        self._rewritten: dict[str, list[tuple[datetime, datetime, Job]]] = {}
 
     def _index_new_jobs(self) -> None:
         for job in self.jobs[self._known :]:
@@ -39,6 +41,8 @@ class ActiveJobs:
             if source is not None:
                 self._readers.setdefault(source, []).append(job)
             self._writers.setdefault(job.target_name, []).append(job)
+            bounds = [(one.start, one.end, job) for one in rewritten_intervals(job.spec)]
+            self._rewritten.setdefault(job.target_name, []).extend(bounds)
         self._known = len(self.jobs)
 
     def reader(self, spec: Mapping[str, Any]) -> Job | None:
@@ -71,13 +75,15 @@ class ActiveJobs:
         if not rewritten:
             return None
         self._index_new_jobs()
-        writers = self._writers.get(spec["target"]["tableName"], ())
+        name = spec["target"]["tableName"]
         if spec["type"] == "drop_table":
-            return next((job for job in writers if job.type != "streaming"), None)
-        return next(
-            (job for job in writers if any(a.overlaps(b) for a in rewritten for b in rewritten_intervals(job.spec))),
-            None,
-        )
+            return next((job for job in self._writers.get(name, ()) if job.type != "streaming"), None)
+        # A thousand due jobs of one table make half a million comparisons.
+        for start, end, job in self._rewritten.get(name, ()):
+            for one in rewritten:
+                if start < one.end and one.start < end:
+                    return job
+        return None
 
 
 def rewritten_intervals(spec: Mapping[str, Any]) -> tuple[Interval, ...]:

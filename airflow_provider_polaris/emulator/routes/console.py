@@ -93,10 +93,9 @@ def cancel_job(job_id: str, request: Request, emulator: TheEmulator) -> Response
                 "pages may cancel a job without a key. Open the job's page and use its button, or send the request to "
                 "the API, with a key.",
             )
-        with emulator.jobs.lock:
-            emulator.jobs.update(job_id, "canceled", _USER)
-            # As the next request to the API would: there may be no other client that sends one.
-            emulator.jobs.advance(requested=(job_id,))
+        emulator.jobs.update(job_id, "canceled", _USER)
+        # As the next request to the API would: there may be no other client that sends one.
+        emulator.jobs.advance(requested=job_id)
     except ApiError as error:
         return _refusal(emulator, error)
     return RedirectResponse(job_href(job_id), status_code=303)
@@ -154,11 +153,11 @@ def show_storage_error(request: Request, error: Exception) -> Response:
 
 
 def _answer(emulator: Emulator, render: Callable[[Site], str]) -> Response:
-    """Render a page while no job changes."""
-    with emulator.jobs.lock:
-        if emulator.settings.progression.kind == "seconds":
-            # The clock moves these jobs, with or without requests to the API.
-            emulator.jobs.advance()
+    """Render a page from one state of the tables, without waiting for a job."""
+    if emulator.settings.progression.kind == "seconds":
+        # The clock moves these jobs, with or without requests to the API.
+        emulator.jobs.advance()
+    with emulator.store.snapshot():
         try:
             return HTMLResponse(render(_site(emulator)), headers=dict(HEADERS))
         except ApiError as error:

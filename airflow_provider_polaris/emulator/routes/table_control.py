@@ -7,9 +7,9 @@ They need no key and don't count as polls of a job.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 
 from airflow_provider_polaris.emulator.catalog.tables import segment_payload
@@ -25,7 +25,7 @@ from airflow_provider_polaris.emulator.engine import (
 from airflow_provider_polaris.emulator.routes.dependencies import TheEmulator
 from airflow_provider_polaris.emulator.state import Emulator
 from airflow_provider_polaris.emulator.wire.errors import bad_request, not_found
-from airflow_provider_polaris.emulator.wire.requests import CONTROL_PREFIX, WireModel, parse, read_json
+from airflow_provider_polaris.emulator.wire.requests import CONTROL_PREFIX, JsonBody, WireModel, parse, read_json
 
 router = APIRouter(prefix=f"{CONTROL_PREFIX}/tables/{{name}}")
 
@@ -43,6 +43,11 @@ class TableControl(WireModel):
     load_seconds: float = Field(0, ge=0, le=86_400)
 
 
+async def the_body(request: Request, emulator: TheEmulator) -> JsonBody:
+    """Return the JSON object in the body of a request."""
+    return await read_json(request, emulator.settings.max_body_bytes)
+
+
 @router.get("/segments")
 def list_segments(name: str, emulator: TheEmulator) -> dict[str, Any]:
     """Return all segments of a table; Polaris lists only the unused ones."""
@@ -58,9 +63,8 @@ def list_segments(name: str, emulator: TheEmulator) -> dict[str, Any]:
 
 
 @router.post("/realtime", status_code=201)
-async def stream_rows(name: str, request: Request, emulator: TheEmulator) -> dict[str, Any]:
+def stream_rows(name: str, emulator: TheEmulator, body: Annotated[JsonBody, Depends(the_body)]) -> dict[str, Any]:
     """Add rows like a streaming job: queries read them, jobs don't."""
-    body = await read_json(request, emulator.settings.max_body_bytes)
     rows = parse(Realtime, body.data).rows
     with emulator.jobs.lock:
         _check(name, emulator)
@@ -87,9 +91,8 @@ def hand_off(name: str, emulator: TheEmulator) -> dict[str, Any]:
 
 
 @router.patch("")
-async def change_table(name: str, request: Request, emulator: TheEmulator) -> dict[str, Any]:
+def change_table(name: str, emulator: TheEmulator, body: Annotated[JsonBody, Depends(the_body)]) -> dict[str, Any]:
     """Make a table unavailable, or delay the loading of its segments."""
-    body = await read_json(request, emulator.settings.max_body_bytes)
     changes = parse(TableControl, body.data).model_dump(by_alias=True, exclude_unset=True)
     with emulator.jobs.lock:
         _check(name, emulator)

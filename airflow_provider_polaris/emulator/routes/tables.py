@@ -28,14 +28,15 @@ def list_tables(request: Request, emulator: TheEmulator, _: TheUser) -> dict[str
         partitioning = one_of(request, "partitioningGranularity", (*PARTITIONINGS, "week"), "")
     count = number(request, "segmentCount", 0, 0) if "segmentCount" in request.query_params else None
     emulator.jobs.advance()
-    return {"values": emulator.catalog.summaries(partitioning=partitioning, segment_count=count)}
+    with emulator.store.snapshot():  # doesn't wait for a job
+        return {"values": emulator.catalog.summaries(partitioning=partitioning, segment_count=count)}
 
 
 @router.post("", status_code=201)
 def create_table(emulator: TheEmulator, user: TheUser, body: TheBody) -> dict[str, Any]:
     """Create a table."""
+    emulator.jobs.advance()
     with emulator.jobs.lock:
-        emulator.jobs.advance()
         return emulator.catalog.create(body.data, user)
 
 
@@ -43,14 +44,15 @@ def create_table(emulator: TheEmulator, user: TheUser, body: TheBody) -> dict[st
 def describe_table(table_name: str, emulator: TheEmulator, _: TheUser) -> dict[str, Any]:
     """Return a table."""
     emulator.jobs.advance()
-    return emulator.catalog.payload(table_name)
+    with emulator.store.snapshot():
+        return emulator.catalog.payload(table_name)
 
 
 @router.put("/{table_name}")
 def update_table(table_name: str, emulator: TheEmulator, user: TheUser, body: TheBody) -> dict[str, Any]:
     """Change a table."""
+    emulator.jobs.advance()
     with emulator.jobs.lock:
-        emulator.jobs.advance()
         return emulator.catalog.update(table_name, body.data, user, has_active_jobs=emulator.jobs.has_active_jobs)
 
 
@@ -65,11 +67,12 @@ def list_unused_segments(table_name: str, request: Request, emulator: TheEmulato
         except IntervalError as error:
             raise bad_request(f"interval {text!r} is not valid: {error}.", "interval") from None
     emulator.jobs.advance()
-    values = emulator.catalog.unused_segments(
-        table_name,
-        interval=interval,
-        limit=number(request, "limit", 100, 1),
-        last_segment_id=request.query_params.get("lastSegmentId"),
-        sort_order=one_of(request, "sortOrder", ("ASC", "DESC"), "DESC"),
-    )
+    with emulator.store.snapshot():
+        values = emulator.catalog.unused_segments(
+            table_name,
+            interval=interval,
+            limit=number(request, "limit", 100, 1),
+            last_segment_id=request.query_params.get("lastSegmentId"),
+            sort_order=one_of(request, "sortOrder", ("ASC", "DESC"), "DESC"),
+        )
     return {"values": values}

@@ -77,10 +77,6 @@ class Interval:
             return False
         return floor(self.start, granularity) == self.start and floor(self.end, granularity) == self.end
 
-    def overlaps(self, other: Interval) -> bool:
-        """Return whether the two intervals overlap."""
-        return self.start < other.end and other.start < self.end
-
     def __str__(self) -> str:
         return f"{format_instant(self.start)}/{format_instant(self.end)}"
 

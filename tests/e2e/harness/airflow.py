@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-A real Airflow: scheduler with LocalExecutor, API server or web server, triggerers and what else it needs, on SQLite.
+A real Airflow: scheduler with LocalExecutor, API server or web server, triggerers and what else it needs.
 
 The components are those of ``airflow standalone``, but each is started here, so that a test can kill one of them, and
 nothing has to be searched for when they are stopped.
@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import os
 import re
-import socket
 import subprocess
 import sys
 from abc import ABC, abstractmethod
@@ -20,6 +19,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from harness.database import database, free_ports
 from harness.processes import ProcessTree
 from harness.rest import RestApi, Task
 from harness.waiting import eventually
@@ -52,6 +52,7 @@ class Airflow(ABC):
 
     def __init__(self, home: Path, dags: Path) -> None:
         self.home = home
+        self.database = database(home)
         port, worker_logs = free_ports(2)
         self.url = url = f"http://127.0.0.1:{port}"
         self.api = self.api_class(url)
@@ -65,7 +66,7 @@ class Airflow(ABC):
             "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__PARALLELISM": "4",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._database(),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.database.url(),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": str(TRIGGERER_SILENCE),
             "NO_COLOR": "1",
@@ -99,6 +100,7 @@ class Airflow(ABC):
 
         :raises AssertionError: A component ends, or isn't healthy in time; has the end of its log.
         """
+        self.database.start()
         self.prepare()
         for arguments in self.commands:
             self._start(arguments[0], *arguments, **self._patience(arguments[0]))
@@ -144,7 +146,8 @@ class Airflow(ABC):
 
         :raises AssertionError: A process could not be killed.
         """
-        with ExitStack() as stack:  # continues with the others when one can't be killed
+        with ExitStack() as stack:  # continues with the others when one can't be killed; the database is the last
+            stack.callback(self.database.stop)
             stack.callback(self.api.close)
             for component in self.components:
                 stack.callback(component.kill)
@@ -183,17 +186,14 @@ class Airflow(ABC):
         files = sorted(folder.glob(f"attempt={attempt}.log*"))
         return "\n".join(f"--- {file.name}\n{file.read_text(errors='replace')}" for file in files)
 
-    def _database(self, query: str = "") -> str:
-        return f"sqlite:///{self.home / 'airflow.db'}{query}"
-
     def _patience(self, component: str) -> dict[str, str]:
         """
         Return how long a component waits for the database, if it differs.
 
-        The scheduler and the triggerers end when they are locked out, and on a loaded machine the API server locks out
-        everybody, itself included, for as long as it waits itself: SQLite's 5 s.
+        On SQLite the scheduler and the triggerers end when they are locked out, and on a loaded machine the API server
+        locks out everybody, itself included, for as long as it waits itself: SQLite's 5 s.
         """
-        patient = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._database("?timeout=60")}
+        patient = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.database.url(patient=True)}
         return patient if component in self.patient else {}
 
     def _start(self, name: str, *arguments: str, **environment: str) -> ProcessTree:
@@ -222,12 +222,3 @@ class Airflow(ABC):
         except AssertionError as error:
             tails = "\n".join(f"=== {one.name}\n{one.tail()}" for one in self.components)
             raise AssertionError(f"{error}\n{tails}") from None
-
-
-def free_ports(count: int) -> list[int]:
-    """Return unused ports of the loopback interface, all different."""
-    with ExitStack() as stack:
-        listeners = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for listener in listeners:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in listeners]

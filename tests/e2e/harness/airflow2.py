@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
-from contextlib import closing
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from harness.airflow import TRIGGERER_SILENCE, Airflow
@@ -87,10 +86,9 @@ class Airflow2(Airflow):
 
     def alive_triggerer_jobs(self) -> set[int]:
         """Return the ids of the triggerers with a current heartbeat; the API doesn't return them."""
-        with closing(sqlite3.connect(f"file:{self.home / 'airflow.db'}?mode=ro", uri=True, timeout=30)) as database:
-            rows = database.execute(
-                "SELECT id FROM job WHERE job_type = 'TriggererJob' AND state = 'running'"
-                " AND latest_heartbeat > datetime('now', ?)",
-                (f"-{TRIGGERER_SILENCE} seconds",),
-            )
-            return {number for (number,) in rows}
+        since = datetime.now(timezone.utc) - timedelta(seconds=TRIGGERER_SILENCE)
+        rows = self.database.rows(
+            "SELECT id FROM job WHERE job_type = 'TriggererJob' AND state = 'running'"
+            f" AND latest_heartbeat > '{since:%Y-%m-%d %H:%M:%S}'"
+        )
+        return {number for (number,) in rows}

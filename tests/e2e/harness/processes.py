@@ -30,16 +30,20 @@ class ProcessTree:
     :param command: Program and arguments.
     :param environment: All of it.
     :param log: File that gets what they print; they run in its folder.
+    :param user: Who runs them; None for the user of the tests. Another user runs them in the root folder.
     """
 
-    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path, user: str | None = None
+    ) -> None:
         self.name = name
         self.log = log
         self._is_killed = False
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 command,
-                cwd=log.parent,  # not the repository: the installed package is tested
+                cwd=log.parent if user is None else "/",  # not the repository: the installed package is tested
+                user=user,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -147,10 +147,10 @@ def test_path_tricks_find_nothing(api, path, name) -> None:
 def test_failure_of_the_emulator_itself_has_an_envelope(api, monkeypatch) -> None:
     """An unexpected error is a 500 that names the path and reveals no internals."""
 
-    def fail():
+    def fail(_):
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(api.app.state.emulator.jobs, "all", fail)
+    monkeypatch.setattr(api.app.state.emulator.jobs, "page", fail)
     path = f"{api.prefix}/jobs"
     assert api.call("GET", "/jobs") == (
         500,
