@@ -23,8 +23,8 @@ def retaining(world: World, **policy: Any) -> None:
 def dropped(world: World, shown: str, where: str) -> str:
     return (
         f"the storage policy of table {world.target!r} retains {shown!r}, so at 2024-07-01T00:00:00.000Z the service "
-        f"would immediately drop what the job writes to {where!r}. Nothing was submitted. Extend the table's retention, "
-        "or write to another table. To submit the job anyway, run the task with on_retention='submit' "
+        f"would immediately drop what the job writes to {where!r}. Nothing was submitted. Extend the table's "
+        "retention, or write to another table. To submit the job anyway, run the task with on_retention='submit' "
         "(on_retention='{{ params.on_retention }}' allows it for one run)."
     )
 
