@@ -76,7 +76,7 @@ def test_dry_run_of_table_to_table_says_everything_and_asks_for_tables_only(tabl
         (
             "INFO The request for the job:\nPOST "
             f"{tables.server.url}/v1/projects/{PROJECT}/jobs\n{json.dumps(body, indent=2)}\n{MARKER}\nIf "
-            "Polaris answers 400 again, it is sent without 'failOnEmptyInsert' in 'context'.\n"
+            "the service answers 400 again, it is sent without 'failOnEmptyInsert' in 'context'.\n"
         ),
         (
             "INFO The equivalent SQL, in UTC:\n"
