@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Polaris tables as Airflow's assets: ``polaris://HOST/PROJECT_ID/TABLE``; performs no I/O and reads no connection.
+Tables as Airflow's assets; performs no I/O and reads no connection.
 
-The provider info names three functions: :func:`sanitize_uri` (Airflow 3 calls it for each URI of the scheme),
-:func:`table_asset` (the factory) and :func:`to_openlineage`. Airflow imports this module as soon as a DAG has any
-asset, so all other imports are deferred until use.
+A table of Polaris is ``polaris://HOST/PROJECT_ID/TABLE``, a table of a self-hosted Druid ``druid://HOST/TABLE``.
+
+The provider info names four functions: :func:`sanitize_uri` (Airflow 3 calls it for each URI of the two schemes),
+:func:`table_asset` and :func:`druid_table_asset` (the factories) and :func:`to_openlineage`. Airflow
+imports this module as soon as a DAG has any asset, so all other imports are deferred until use.
 """
 
 from __future__ import annotations
@@ -21,11 +23,36 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset as OpenLineageDataset
     from airflow.providers.common.compat.sdk import Asset
 
-_SCHEME: Final = "polaris"
-_FORM: Final = (
-    "Write it as polaris://ORG.REGION.CLOUD.api.imply.io/PROJECT_ID/TABLE, or let table_asset() of "
-    "airflow_provider_polaris.assets write it."
-)
+
+class _Scheme(NamedTuple):
+    """
+    A scheme of asset URIs.
+
+    :param parts: What follows the host.
+    :param host: How to write the host.
+    :param form: How to write a URI.
+    """
+
+    parts: tuple[str, ...]
+    host: str
+    form: str
+
+
+_POLARIS: Final = "polaris"
+_SCHEMES: Final = {
+    _POLARIS: _Scheme(
+        ("project", "table"),
+        "Write ORG.REGION.CLOUD.api.imply.io, without a path.",
+        "Write it as polaris://ORG.REGION.CLOUD.api.imply.io/PROJECT_ID/TABLE, or let table_asset() of "
+        "airflow_provider_polaris.assets write it.",
+    ),
+    "druid": _Scheme(
+        ("table",),
+        "Write the router's host and port, without a path.",
+        "Write it as druid://ROUTER:PORT/TABLE, or let druid_table_asset() of airflow_provider_polaris.assets write "
+        "it.",
+    ),
+}
 _WEB: Final = re.compile(r"https?://", re.IGNORECASE)
 _HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_]([a-z0-9_-]|\.(?=[a-z0-9_-]))*)(:\d{1,5})?", re.ASCII)
 _PROJECT: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
@@ -36,50 +63,54 @@ class TableAddress(NamedTuple):
     """
     The address of a table.
 
-    :param host: Host of the regional API in lower case, with its port if it has one.
-    :param project_id: Id of the project.
+    :param host: Host of the API in lower case, with its port if it has one.
+    :param project_id: Id of the project; empty for a self-hosted Druid.
     :param table: Name of the table.
+    :param scheme: ``polaris`` or ``druid``.
     """
 
     host: str
     project_id: str
     table: str
+    scheme: str = _POLARIS
 
     @property
     def uri(self) -> str:
         """The asset's URI. All characters of the table's name except letters, digits and ``-._~`` are encoded."""
-        return f"{_SCHEME}://{self.host}/{self.project_id}/{_encode(self.table)}"
+        return "/".join(filter(None, (self.namespace, self.project_id, _encode(self.table))))
 
     @property
     def namespace(self) -> str:
         """OpenLineage's namespace: the service."""
-        return f"{_SCHEME}://{self.host}"
+        return f"{self.scheme}://{self.host}"
 
     @property
     def name(self) -> str:
-        """OpenLineage's name within the namespace: project and table; a project's id has no dot."""
-        return f"{self.project_id}.{self.table}"
+        """OpenLineage's name within the namespace: project, if any, and table; a project's id has no dot."""
+        return f"{self.project_id}.{self.table}" if self.project_id else self.table
 
 
-def table_address(table: str, *, host: str, project_id: str) -> TableAddress:
+def table_address(table: str, *, host: str, project_id: str = "", scheme: str = _POLARIS) -> TableAddress:
     """
     Validate and normalize the address of a table.
 
     :param table: Name of the table.
     :param host: ``ORG.REGION.CLOUD.api.imply.io``, in any case; ``https://`` before it and ``/`` after it are dropped.
-    :param project_id: Id of the project.
-    :raises PolarisSpecError: One of the three is invalid; the message states which.
+        For ``druid`` the host and port of the router.
+    :param project_id: Id of the project, for ``polaris``.
+    :param scheme: ``polaris`` or ``druid``.
+    :raises PolarisSpecError: A value is invalid; the message states which.
     """
     check_table_name(table, "table")
     problem = _problem_of_host(_bare(host))
     if problem:
-        raise PolarisSpecError(f"host {quote(host)} {problem}. Write ORG.REGION.CLOUD.api.imply.io, without a path.")
-    if not _is_project(project_id):
+        raise PolarisSpecError(f"host {quote(host)} {problem}. {_SCHEMES[scheme].host}")
+    if "project" in _SCHEMES[scheme].parts and not _is_project(project_id):
         raise PolarisSpecError(
             f"project_id {quote(project_id)} is not the id of a project. Write the id of the connection's project, "
             "such as '00000000-0000-4000-8000-000000000001'."
         )
-    return TableAddress(_bare(host), project_id, table)
+    return TableAddress(_bare(host), project_id, table, scheme)
 
 
 def table_asset(table: str, *, host: str, project_id: str, **options: Any) -> Asset:
@@ -108,11 +139,26 @@ def table_asset(table: str, *, host: str, project_id: str, **options: Any) -> As
     return Asset(uri=table_address(table, host=host, project_id=project_id).uri, **options)
 
 
+def druid_table_asset(table: str, *, host: str, **options: Any) -> Asset:
+    """
+    Create the asset of a table in a self-hosted Druid, as :func:`table_asset` does for Polaris.
+
+    :param table: Name of the table.
+    :param host: Host and port of the router, ``router.example.com:8888``. They must equal those of the connection.
+    :param options: As :func:`table_asset`.
+    :return: Airflow's ``Asset`` (``Dataset`` before 3.0).
+    :raises PolarisSpecError: As :func:`table_address`.
+    """
+    from airflow.providers.common.compat.sdk import Asset
+
+    return Asset(uri=table_address(table, host=host, scheme="druid").uri, **options)
+
+
 def read_uri(uri: str) -> TableAddress:
     """
     Parse an asset's URI.
 
-    :param uri: ``polaris://HOST/PROJECT_ID/TABLE``, encoded or not.
+    :param uri: ``polaris://HOST/PROJECT_ID/TABLE`` or ``druid://HOST/TABLE``, encoded or not.
     :raises PolarisSpecError: The URI is invalid; the message states the problem.
     """
     return _read(urlsplit(uri))
@@ -127,16 +173,18 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     in a table's name must be written as ``%23``, as :func:`table_asset` does.
 
     :param uri: The URI, split by Airflow.
-    :raises PolarisSpecError: The URI names no Polaris table. The error is a ValueError, which Airflow expects.
+    :raises PolarisSpecError: The URI names no table. The error is a ValueError, which Airflow expects.
     """
     return urlsplit(_read(uri).uri)
 
 
 def to_openlineage(asset: Asset, lineage_context: Any) -> OpenLineageDataset:  # noqa: ARG001
     """
-    Return an asset's OpenLineage dataset: namespace ``polaris://HOST``, name ``PROJECT_ID.TABLE``.
+    Return an asset's OpenLineage dataset.
 
-    :param asset: An asset with a ``polaris`` URI.
+    It is ``PROJECT_ID.TABLE`` in the namespace ``polaris://HOST``, or ``TABLE`` in the namespace ``druid://HOST``.
+
+    :param asset: An asset with a ``polaris`` or ``druid`` URI.
     :param lineage_context: Not used.
     :raises PolarisSpecError: The URI names no table. Airflow's OpenLineage provider then continues without the asset.
     """
@@ -149,35 +197,39 @@ def to_openlineage(asset: Asset, lineage_context: Any) -> OpenLineageDataset:  #
 def _read(uri: SplitResult) -> TableAddress:
     if "@" in uri.netloc:  # not quoted: the user part may be a secret
         raise PolarisSpecError(
-            "an asset URI of the scheme 'polaris' contains a user, which would be visible wherever the asset is shown. "
-            "Remove everything between '//' and '@', and the '@'."
+            f"an asset URI of the scheme {uri.scheme!r} contains a user, which would be visible wherever the asset is "
+            "shown. Remove everything between '//' and '@', and the '@'."
         )
     text = uri.geturl()
-    if uri.scheme != _SCHEME:
-        raise _error(text, f"has the scheme {uri.scheme!r}")
+    scheme = _SCHEMES.get(uri.scheme)
+    if scheme is None:
+        raise _error(text, f"has the scheme {uri.scheme!r}", _SCHEMES[_POLARIS])
     host = uri.netloc.lower()
     problem = _problem_of_host(host)
     if problem:
-        raise _error(text, f"has the host {host!r}, which {problem}" if host else "has no host")
+        raise _error(text, f"has the host {host!r}, which {problem}" if host else "has no host", scheme)
     if uri.query:
-        raise _error(text, "has a query; a '?' in the name of a table is written %3F")
+        raise _error(text, "has a query; a '?' in the name of a table is written %3F", scheme)
     parts = uri.path.strip("/").split("/")
-    if len(parts) != 2 or not all(parts):
+    if len(parts) != len(scheme.parts) or not all(parts):
         count = len(list(filter(None, parts)))
-        raise _error(text, f"has {count} part{'s' * (count != 1)} after the host instead of project and table")
-    project_id, encoded = parts
-    if not _is_project(project_id):
-        raise _error(text, f"has {project_id!r} where the id of a project belongs")
+        wanted = " and ".join(scheme.parts)
+        raise _error(text, f"has {count} part{'s' * (count != 1)} after the host instead of {wanted}", scheme)
+    *projects, encoded = parts
+    project_id = "".join(projects)
+    if projects and not _is_project(project_id):
+        raise _error(text, f"has {project_id!r} where the id of a project belongs", scheme)
     try:
         table = unquote_to_bytes(encoded).decode()
     except UnicodeDecodeError:
-        raise _error(text, f"has {encoded!r} where a table belongs, which is not percent-encoded UTF-8") from None
+        problem = f"has {encoded!r} where a table belongs, which is not percent-encoded UTF-8"
+        raise _error(text, problem, scheme) from None
     check_table_name(table, f"asset URI {quote(text)}: table")
-    return TableAddress(host, project_id, table)
+    return TableAddress(host, project_id, table, uri.scheme)
 
 
-def _error(uri: str, problem: str) -> PolarisSpecError:
-    return PolarisSpecError(f"asset URI {quote(uri)} {problem}. {_FORM}")
+def _error(uri: str, problem: str, scheme: _Scheme) -> PolarisSpecError:
+    return PolarisSpecError(f"asset URI {quote(uri)} {problem}. {scheme.form}")
 
 
 def _bare(host: object) -> str:

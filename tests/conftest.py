@@ -76,4 +76,4 @@ def emulator_server() -> Iterator[EmulatorServer]:
         yield server
 
 
-pytest_plugins = ("tests.fixtures",)
+pytest_plugins = ("tests.fixtures", "tests.druid_service")

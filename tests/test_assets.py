@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Polaris tables as assets: valid and invalid URIs, and their names in OpenLineage."""
+"""Tables as assets: valid and invalid URIs, and their names in OpenLineage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from urllib.parse import urlsplit
 import pytest
 from airflow.providers.common.compat.sdk import Asset
 
-from airflow_provider_polaris.assets import TableAddress, read_uri, sanitize_uri, table_asset, to_openlineage
+from airflow_provider_polaris.assets import (
+    TableAddress,
+    read_uri,
+    sanitize_uri,
+    table_asset,
+    to_openlineage,
+)
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_polaris.cli.commands import COMMANDS, Command, Group
-from airflow_provider_polaris.hooks.connection import read_connection
-from airflow_provider_polaris.hooks.connection_form import FIELDS
+from airflow_provider_polaris.hooks.connections.polaris_form import POLARIS_FORM
+from airflow_provider_polaris.hooks.connections.read import read_connection
 from airflow_provider_polaris.jobs import errors
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -112,7 +112,7 @@ def test_connection_page_has_every_field_with_its_default() -> None:
     """A row names each key of the extra and its default."""
     rows = dict(re.findall(r"^\| (`.+?`) \| (.*?) \|", _page("connection.md"), re.MULTILINE))
     defaults = {name: value for names, value in rows.items() for name in re.findall(r"`(\w+)`", names)}
-    for field in FIELDS:
+    for field in POLARIS_FORM.fields:
         assert field.name in defaults
         assert field.default is None or defaults[field.name] == f"`{field.default}`"
 

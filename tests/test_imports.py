@@ -21,8 +21,7 @@ HEAVY = {
     "openlineage",
     "airflow_provider_polaris.client",
     "airflow_provider_polaris.emulator",
-    "airflow_provider_polaris.hooks.connection_check",
-    "airflow_provider_polaris.hooks.connection",
+    "airflow_provider_polaris.hooks.connections",
     "airflow_provider_polaris.jobs.spec.job_spec",
     "airflow_provider_polaris.operators.openlineage",
 }

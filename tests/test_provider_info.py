@@ -11,8 +11,10 @@ from importlib.metadata import entry_points
 from importlib.resources import files
 
 import jsonschema
+import pytest
 
 from airflow_provider_polaris import __version__, assets
+from airflow_provider_polaris.hooks.druid import DruidHook
 from airflow_provider_polaris.hooks.polaris import PolarisHook
 from airflow_provider_polaris.provider_info import get_provider_info
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
@@ -49,22 +51,24 @@ def test_providers_manager_lists_the_provider_with_the_packages_version(provider
     assert (provider.version, provider.data["name"]) == (__version__, "Imply Polaris")
 
 
-def test_providers_manager_hook_of_the_type_is_ours_and_testable(providers_manager):
+@pytest.mark.parametrize("hook", [PolarisHook, DruidHook])
+def test_providers_manager_hook_of_the_type_is_ours_and_testable(providers_manager, hook):
     """The connection type leads to the hook, and the form has a Test button."""
-    info = providers_manager.hooks["polaris"]
+    info = providers_manager.hooks[hook.conn_type]
 
     assert info is not None
-    assert info.hook_class_name == "airflow_provider_polaris.hooks.polaris.PolarisHook"
+    assert info.hook_class_name == f"{hook.__module__}.{hook.__name__}"
     assert info.connection_id_attribute_name == "polaris_conn_id"
-    assert (info.hook_name, info.connection_type, info.connection_testable) == ("Imply Polaris", "polaris", True)
+    assert (info.hook_name, info.connection_type, info.connection_testable) == (hook.hook_name, hook.conn_type, True)
 
 
 def test_provider_info_names_what_the_hook_is_called():
     """The form's list of types and the hook class use one name and one type."""
-    (connection_type,) = get_provider_info()["connection-types"]
+    types = get_provider_info()["connection-types"]
 
-    assert connection_type["hook-name"] == PolarisHook.hook_name
-    assert connection_type["connection-type"] == PolarisHook.conn_type
+    assert [(each["hook-name"], each["connection-type"]) for each in types] == [
+        (hook.hook_name, hook.conn_type) for hook in (PolarisHook, DruidHook)
+    ]
 
 
 def test_providers_manager_knows_both_links(providers_manager):
@@ -77,13 +81,14 @@ def test_providers_manager_knows_both_links(providers_manager):
     }
 
 
-def test_providers_manager_knows_what_to_do_with_assets_of_the_scheme(providers_manager):
+@pytest.mark.parametrize(("scheme", "factory"), [("polaris", assets.table_asset), ("druid", assets.druid_table_asset)])
+def test_providers_manager_knows_what_to_do_with_assets_of_the_scheme(providers_manager, scheme, factory):
     """Airflow 3 and Airflow 2 read two keys and find the same three functions."""
     prefix = "dataset" if AIRFLOW_VERSION < (3, 0) else "asset"
 
-    assert getattr(providers_manager, f"{prefix}_uri_handlers")["polaris"] is assets.sanitize_uri
-    assert getattr(providers_manager, f"{prefix}_factories")["polaris"] is assets.table_asset
-    assert getattr(providers_manager, f"{prefix}_to_openlineage_converters")["polaris"] is assets.to_openlineage
+    assert getattr(providers_manager, f"{prefix}_uri_handlers")[scheme] is assets.sanitize_uri
+    assert getattr(providers_manager, f"{prefix}_factories")[scheme] is factory
+    assert getattr(providers_manager, f"{prefix}_to_openlineage_converters")[scheme] is assets.to_openlineage
 
 
 def test_provider_info_names_only_modules_that_exist():
@@ -113,7 +118,10 @@ def test_provider_info_loads_nothing_but_its_own_data():
         "__main__",
         "airflow_provider_polaris",
         "airflow_provider_polaris.hooks",
-        "airflow_provider_polaris.hooks.connection_form",
+        "airflow_provider_polaris.hooks.connections",
+        "airflow_provider_polaris.hooks.connections.druid_form",
+        "airflow_provider_polaris.hooks.connections.form",
+        "airflow_provider_polaris.hooks.connections.polaris_form",
         "airflow_provider_polaris.provider_info",
     ]
 

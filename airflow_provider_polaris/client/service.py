@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,18 @@ class Capabilities:
     restores_versions: bool
     soft_delete: bool
     percent_progress: bool
+
+
+class JobPreview(NamedTuple):
+    """
+    The request that submits a job.
+
+    :param request: Method and URL.
+    :param body: The JSON object.
+    """
+
+    request: str
+    body: dict[str, Any]
 
 
 class IngestionService(Protocol):
@@ -83,6 +95,14 @@ class IngestionService(Protocol):
         :return: Description of the job, including ``id``.
         :raises PolarisAmbiguousSubmitError: It is unknown whether the job was created.
         :raises PolarisSpecError: The spec can't be sent; no request was made.
+        """
+
+    def preview_job(self, spec: Mapping[str, Any]) -> JobPreview:
+        """
+        Return the request that :meth:`create_job` would send, and submit nothing.
+
+        :param spec: The job spec.
+        :raises PolarisSpecError: As :meth:`create_job`.
         """
 
     def get_job(self, job_id: str) -> dict[str, Any]:
@@ -170,6 +190,16 @@ class IngestionService(Protocol):
 
         :param name: Name of the table.
         :raises PolarisNotFoundError: There is no such table.
+        """
+
+    def create_table(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Create a table without data.
+
+        :param body: Its description.
+        :return: The service's description of the table.
+        :raises PolarisConflictError: A table with that name exists.
+        :raises PolarisSpecError: The service has no tables without data.
         """
 
     def iter_unused_segments(self, table: str, *, interval: str | None = None) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The hook for Imply Polaris: one connection, one client.
+The hook for both services: one connection, one client.
 
 All HTTP code is in ``airflow_provider_polaris.client``. It is loaded when a method needs it, not when a DAG file
 imports this module.
@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_provider_polaris.runtime.compat import FORM_COMES_FROM_PROVIDER_INFO, BaseHook
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import ClientSettings, PolarisClient
-    from airflow_provider_polaris.client.service import Capabilities
-    from airflow_provider_polaris.hooks.connection import ConnectionSettings
-    from airflow_provider_polaris.hooks.console_urls import ConsoleUrls
+    from airflow_provider_polaris.client import ServiceSettings
+    from airflow_provider_polaris.client.service import Capabilities, IngestionService
+    from airflow_provider_polaris.hooks.connections.settings import ConnectionSettings
 
 
 class PolarisHook(BaseHook):
     """
-    Call the API of one Imply Polaris project.
+    Call the API of one Imply Polaris project, or of a self-hosted Druid.
 
-    The connection (type ``polaris``) holds the regional API URL in *host*, the API key in *password*, and in *extra*
-    ``project_id``, ``auth``, ``client_id``, ``client_secret``, ``token_url``, ``console_url``,
+    The type of the connection decides; see :class:`~airflow_provider_polaris.hooks.druid.DruidHook` for
+    ``apache_druid``. A connection of type ``polaris`` holds the regional API URL in *host*, the API key in *password*,
+    and in *extra* ``project_id``, ``auth``, ``client_id``, ``client_secret``, ``token_url``, ``console_url``,
     ``submit_marker``, ``verify``, ``proxies`` and ``request_timeout``. It is read once, at the first request.
 
     Methods that read retry transient failures; see the client for the errors of each method. All methods raise
@@ -44,7 +44,7 @@ class PolarisHook(BaseHook):
     def __init__(self, polaris_conn_id: str = default_conn_name) -> None:
         super().__init__()
         self.polaris_conn_id = polaris_conn_id
-        self._client: PolarisClient | None = None
+        self._client: IngestionService | None = None
 
     if not FORM_COMES_FROM_PROVIDER_INFO:
         # Newer Airflow versions warn about a hook that defines these methods.
@@ -52,27 +52,27 @@ class PolarisHook(BaseHook):
         @classmethod
         def get_connection_form_widgets(cls) -> dict[str, Any]:
             """Return the fields of the connection form that are stored in the extra."""
-            from airflow_provider_polaris.hooks.connection_form import form_widgets
+            from airflow_provider_polaris.hooks.connections.polaris_form import POLARIS_FORM
 
-            return form_widgets()
+            return POLARIS_FORM.widgets()
 
         @classmethod
         def get_ui_field_behaviour(cls) -> dict[str, Any]:
             """Return which fields the connection form hides and renames."""
-            from airflow_provider_polaris.hooks.connection_form import form_behaviour
+            from airflow_provider_polaris.hooks.connections.polaris_form import POLARIS_FORM
 
-            return form_behaviour()
+            return POLARIS_FORM.behaviour()
 
-    def get_conn(self) -> PolarisClient:
+    def get_conn(self) -> IngestionService:
         """
         Return the client; always the same object.
 
         :raises PolarisSpecError: The connection is incomplete or malformed.
         """
         if self._client is None:
-            from airflow_provider_polaris.client import PolarisClient
+            from airflow_provider_polaris.client import connect
 
-            self._client = PolarisClient(self.settings)
+            self._client = connect(self.settings)
         return self._client
 
     def close(self) -> None:
@@ -82,7 +82,7 @@ class PolarisHook(BaseHook):
             client.close()
 
     @property
-    def settings(self) -> ClientSettings:
+    def settings(self) -> ServiceSettings:
         """
         The client settings of the connection; the repr contains no secret.
 
@@ -92,7 +92,7 @@ class PolarisHook(BaseHook):
 
     @property
     def project_id(self) -> str:
-        """Id of the project."""
+        """Id of the project; empty for a service without projects."""
         return self.settings.project_id
 
     @property
@@ -112,7 +112,7 @@ class PolarisHook(BaseHook):
         :param job_id: The job.
         :param table: The table that it writes; used only by a ``console_url`` with ``{table}``.
         """
-        return self._console.job_url(job_id, table)
+        return self._connection.console.job_url(job_id, table)
 
     def table_url(self, name: str) -> str:
         """
@@ -120,7 +120,7 @@ class PolarisHook(BaseHook):
 
         :param name: The table's name.
         """
-        return self._console.table_url(name)
+        return self._connection.console.table_url(name)
 
     def submit_job(self, spec: Mapping[str, Any] | Any, *, repeat_throttled: bool = True) -> dict[str, Any]:
         """
@@ -261,19 +261,12 @@ class PolarisHook(BaseHook):
         :return: True if jobs can be managed; and a text with the project and the working permissions, or with the
             problem. It contains no secret.
         """
-        from airflow_provider_polaris.hooks.connection_check import check_connection
+        from airflow_provider_polaris.hooks.connections.check import check_connection
 
-        return check_connection(self.polaris_conn_id, lambda: self.settings)
+        return check_connection(self.polaris_conn_id, lambda: self._connection)
 
     @cached_property
     def _connection(self) -> ConnectionSettings:
-        from airflow_provider_polaris.hooks.connection import read_connection
+        from airflow_provider_polaris.hooks.connections.read import read_connection
 
         return read_connection(self.get_connection(self.polaris_conn_id), self.polaris_conn_id)
-
-    @cached_property
-    def _console(self) -> ConsoleUrls:
-        from airflow_provider_polaris.hooks.console_urls import ConsoleUrls
-
-        known = self._connection
-        return ConsoleUrls(known.client.base_url, known.client.project_id, known.console_url)

@@ -8,18 +8,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from airflow_provider_polaris.client.druid.errors import is_final_error
+from airflow_provider_polaris.client.druid import endpoints
+from airflow_provider_polaris.client.druid.auth import DruidCredentials
+from airflow_provider_polaris.client.druid.errors import advise, is_druid_error, is_final_error
+from airflow_provider_polaris.client.druid.settings import DruidSettings
 from airflow_provider_polaris.client.http.calls import Calls
 from airflow_provider_polaris.client.http.endpoint import Endpoint
 from airflow_provider_polaris.client.http.json_body import Unreadable, kind_of, read_json
 from airflow_provider_polaris.client.http.request import Body, Params
 from airflow_provider_polaris.client.http.retry import Answer
+from airflow_provider_polaris.client.http.settings import ServiceRules
 
 
 class DruidCalls(Calls):
     """Base class of the API groups of Druid."""
 
-    def _maybe(self, endpoint: Endpoint, name: str, *, body: Body | None = None) -> dict[str, Any] | None:
+    def _maybe(self, endpoint: Endpoint, name: str | None = None, *, body: Body | None = None) -> dict[str, Any] | None:
         """
         Call an endpoint about one task that returns a JSON object; None for a 404, which isn't repeated.
 
@@ -75,3 +79,15 @@ class DruidCalls(Calls):
 def array_body(values: Sequence[str]) -> Body:
     """Encode texts as a JSON array."""
     return Body([json.dumps(list(values)).encode("ascii")], "application/json")
+
+
+def druid_rules(settings: DruidSettings) -> ServiceRules:
+    """Return Druid's rules for its requests and responses."""
+    return ServiceRules(
+        "Druid's API",
+        endpoints.path_of,
+        lambda _: DruidCredentials(settings),
+        advise,
+        is_druid_error,
+        is_druid_error,
+    )

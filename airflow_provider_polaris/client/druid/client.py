@@ -12,25 +12,24 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.client.druid import endpoints
-from airflow_provider_polaris.client.druid.auth import DruidCredentials
+from airflow_provider_polaris.client.druid.calls import druid_rules
+from airflow_provider_polaris.client.druid.cluster import ClusterApi
 from airflow_provider_polaris.client.druid.deletions import DATA_TYPES, DeletionJobs
-from airflow_provider_polaris.client.druid.errors import advise, is_druid_error
 from airflow_provider_polaris.client.druid.queries import QueriesApi
 from airflow_provider_polaris.client.druid.settings import DruidSettings
 from airflow_provider_polaris.client.druid.submission import Submission
 from airflow_provider_polaris.client.druid.tables import TablesApi
 from airflow_provider_polaris.client.druid.tasks import TasksApi
-from airflow_provider_polaris.client.druid.translation.missing import is_missing_column, missing_object
+from airflow_provider_polaris.client.druid.translation.missing import explain_missing
 from airflow_provider_polaris.client.druid.translation.statement import TargetTable, needs_target, task_request
 from airflow_provider_polaris.client.druid.translation.tables import partitioning
 from airflow_provider_polaris.client.druid.translation.visibility import LONGEST_LOAD, awaited_table, is_visible
-from airflow_provider_polaris.client.http.settings import ServiceRules
+from airflow_provider_polaris.client.http.session import PolarisSession
 from airflow_provider_polaris.client.http.transport import Transport, utc_now
-from airflow_provider_polaris.client.service import Capabilities
+from airflow_provider_polaris.client.service import Capabilities, JobPreview
 from airflow_provider_polaris.jobs.errors import (
     PolarisApiError,
     PolarisError,
-    PolarisServerError,
     PolarisSpecError,
     PolarisThrottledError,
 )
@@ -83,6 +82,10 @@ class DruidClient(TasksApi):
         sleep: Callable[[float], None] = time.sleep,
         rng: random.Random | None = None,
     ) -> None:
+        if settings.certificate is not None:
+            session = session or PolarisSession()
+            session.cert = settings.certificate
+
         def connect(reached: DruidSettings) -> Transport:
             return Transport(reached, druid_rules(reached), session=session, clock=clock, now=now, sleep=sleep, rng=rng)
 
@@ -90,6 +93,8 @@ class DruidClient(TasksApi):
         # Without a coordinator_url both are the router, and share its connections.
         super().__init__(self._broker if settings.coordinator_url is None else connect(settings.coordinator))
         self.settings = settings
+        #: Requests about the cluster itself.
+        self.cluster = ClusterApi(self._broker, self)
         self._queries = QueriesApi(self._broker)
         self._tables = TablesApi(self._transport, self._queries, sleep)
         self._deletions = DeletionJobs(self._tables, self)
@@ -151,8 +156,24 @@ class DruidClient(TasksApi):
                 if not repeat_throttled or self._clock() - started + _SLOT_SECONDS > self.settings.retry_budget:
                     raise
             except PolarisApiError as error:
-                raise self._explained(error) from error
+                raise explain_missing(error, self._tables.has) from error
             self._sleep(_SLOT_SECONDS)
+
+    def preview_job(self, spec: Mapping[str, Any]) -> JobPreview:
+        """
+        Return the request that :meth:`create_job` would send; reads the target if the SQL depends on it.
+
+        :param spec: The job spec.
+        :raises PolarisSpecError: Druid has no equivalent of the job.
+        """
+        if spec.get("type") in DATA_TYPES:
+            return JobPreview(f"{self._deletions.request_line(spec)}, for the segments of this job", dict(spec))
+        work = task_request(spec, self._target(spec) if needs_target(spec) else None)
+        endpoint = endpoints.SUBMIT_TASK
+        return JobPreview(
+            f"{endpoint.method} {self.settings.base_url}{endpoints.path_of(endpoint)}",
+            {"query": work.sql, "context": dict(work.context)},
+        )
 
     def block_marker(self, marker: str) -> None:
         """
@@ -176,6 +197,17 @@ class DruidClient(TasksApi):
         :raises PolarisNotFoundError: No such table.
         """
         return self._tables.get_table(name)
+
+    def create_table(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Refuse: Druid has no tables without data.
+
+        :raises PolarisSpecError: Always.
+        """
+        raise PolarisSpecError(
+            f"table {body.get('name')!r} can't be created, because Druid has no tables without data: the first job "
+            "that writes a table creates it."
+        )
 
     def iter_unused_segments(self, table: str, *, interval: str | None = None) -> Iterator[dict[str, Any]]:
         """
@@ -202,7 +234,7 @@ class DruidClient(TasksApi):
         try:
             return self._queries.query(sql, parameters=parameters, context=context)
         except PolarisApiError as error:
-            raise self._explained(error) from error
+            raise explain_missing(error, self._tables.has) from error
 
     def start_query(
         self,
@@ -219,7 +251,7 @@ class DruidClient(TasksApi):
         try:
             return self._queries.start_query(sql, parameters=parameters, context=context)
         except PolarisApiError as error:
-            raise self._explained(error) from error
+            raise explain_missing(error, self._tables.has) from error
 
     def get_query(self, query_id: str) -> dict[str, Any]:
         """Return the state of an asynchronous query."""
@@ -258,41 +290,3 @@ class DruidClient(TasksApi):
         if not isinstance(name, str) or not self._tables.has(name):
             return None
         return TargetTable(partitioning(self._tables.newest_segment(name)), self._tables.columns(name))
-
-    def _explained(self, error: PolarisApiError) -> PolarisApiError:
-        """
-        Return the error, or a retryable one if the broker only lags behind.
-
-        The broker plans from loaded segments. A table that the coordinator has, or a column of one, may be unknown to
-        it for some seconds after the job that wrote it has ended.
-        """
-        text = error.vendor_message
-        name = missing_object(text)
-        if error.status != 400 or (name is None and not is_missing_column(text)):
-            return error
-        if name is not None and not self._tables.has(name):
-            return error
-        if name is None and not error.path.endswith("/sql/task"):
-            return error
-        what = f"table {name!r}, which the coordinator has" if name is not None else "a column"
-        return PolarisServerError(
-            f"{error} Druid's broker does not know {what} yet: it plans from loaded segments, and a job's segments are "
-            "loaded some seconds after its end. A retry may help.",
-            status=503,
-            code=error.code,
-            vendor_message=text,
-            method=error.method,
-            path=error.path,
-        )
-
-
-def druid_rules(settings: DruidSettings) -> ServiceRules:
-    """Return Druid's rules for its requests and responses."""
-    return ServiceRules(
-        "Druid's API",
-        endpoints.path_of,
-        lambda _: DruidCredentials(settings),
-        advise,
-        is_druid_error,
-        is_druid_error,
-    )

@@ -15,6 +15,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
+from airflow_provider_polaris.client.druid.endpoints import MARK_ALL_UNUSED, MARK_UNUSED, MARK_USED, path_of
 from airflow_provider_polaris.client.druid.tables import TablesApi
 from airflow_provider_polaris.client.druid.tasks import TasksApi
 from airflow_provider_polaris.client.druid.translation.deletion import segments_to_delete
@@ -47,6 +48,14 @@ class DeletionJobs:
     def __init__(self, tables: TablesApi, tasks: TasksApi) -> None:
         self._tables = tables
         self._tasks = tasks
+
+    def request_line(self, spec: Mapping[str, Any]) -> str:
+        """Return method and URL of the request that marks the segments of a job."""
+        table = str((spec.get("target") or {}).get("tableName"))
+        endpoint = {"restore_data": MARK_USED[-1], "drop_table": MARK_ALL_UNUSED}.get(
+            str(spec.get("type")), MARK_UNUSED[-1]
+        )
+        return f"{endpoint.method} {self._tables.base_url}{path_of(endpoint, table)}"
 
     def run(self, spec: Mapping[str, Any]) -> dict[str, Any]:
         """

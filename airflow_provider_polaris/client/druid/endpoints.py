@@ -51,6 +51,11 @@ QUERY_ROWS: Final = Endpoint(
 )
 CANCEL_QUERY: Final = Endpoint("DELETE", "/druid/v2/sql/statements/{name}", _READ, noun="query")
 
+# Router or broker.
+STATUS: Final = Endpoint("GET", "/status", _STATE, answer_bytes=OBJECT_BYTES)
+# Source: Druid's source, SqlTaskResource, and OBSERVED(Druid 27). Every authenticated user may call it.
+ENGINE_ENABLED: Final = Endpoint("GET", "/druid/v2/sql/task/enabled", ())
+
 # Overlord.
 LIST_TASKS: Final = Endpoint("GET", "/druid/indexer/v1/tasks", _READ, answer_bytes=LIST_BYTES)
 GET_TASK: Final = Endpoint("GET", "/druid/indexer/v1/task/{name}", _READ, noun="task", answer_bytes=OBJECT_BYTES)

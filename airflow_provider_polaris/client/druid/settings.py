@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from airflow_provider_polaris import __version__
 from airflow_provider_polaris.client.druid.host import parse_address
@@ -31,6 +31,8 @@ class DruidSettings:
     :param password: Password of ``basic``, or the token of ``bearer``.
     :param verify: True verifies certificates, a path names a CA bundle (file or directory), False turns verification
         off.
+    :param client_cert: Path of a file with a client certificate, and its key unless ``client_key`` is set.
+    :param client_key: Path of a file with the key, which must not be encrypted.
     :param proxies: ``{"https": "http://proxy:3128"}``; None uses the environment's proxies, except
         for a loopback ``base_url``.
     :param connect_timeout: Seconds to reach Druid.
@@ -43,17 +45,22 @@ class DruidSettings:
     :raises PolarisSpecError: A value is missing or invalid, or credentials would be sent unencrypted.
     """
 
+    #: Scheme of the URIs of the service's tables; see :mod:`airflow_provider_polaris.assets`.
+    asset_scheme: ClassVar[str] = "druid"
+
     base_url: str
     coordinator_url: str | None = None
     auth: DruidAuth = "none"
     login: str | None = None
     password: str | None = field(default=None, repr=False)
     verify: bool | str = True
+    client_cert: str | None = None
+    client_key: str | None = None
     proxies: Mapping[str, str] | None = field(default=None, repr=False, hash=False)
     connect_timeout: float = 5.0
     read_timeout: float = 20.0
     retry_budget: float = 60.0
-    connection_name: str = "druid_default"
+    connection_name: str = "apache_druid_default"
     user_agent: str = f"airflow-provider-polaris/{__version__}"
     exchange_timeout: float | None = None
 
@@ -64,6 +71,7 @@ class DruidSettings:
                 address = parse_address(text or "", field=label, connection_name=self.connection_name)
                 object.__setattr__(self, name, address)
         self._check_credentials()
+        self._check_certificate()
         check_proxies(self)
         if self.proxies is not None:
             object.__setattr__(self, "proxies", dict(self.proxies))
@@ -86,6 +94,18 @@ class DruidSettings:
         """
         method: Any = (auth or "").strip().lower() or ("basic" if (login or "").strip() else "none")
         return cls(base_url=host, auth=method, login=login, password=password, **others)
+
+    @property
+    def project_id(self) -> str:
+        """Empty: Druid has no projects."""
+        return ""
+
+    @property
+    def certificate(self) -> str | tuple[str, str] | None:
+        """The client certificate, in the form that ``requests`` takes."""
+        if self.client_cert is None or self.client_key is None:
+            return self.client_cert
+        return self.client_cert, self.client_key
 
     @property
     def coordinator(self) -> DruidSettings:
@@ -131,6 +151,16 @@ class DruidSettings:
             raise PolarisSpecError(
                 f"the token of connection {name!r} is invalid: it contains a character that is not visible ASCII. Copy "
                 "it again."
+            )
+
+    def _check_certificate(self) -> None:
+        name = self.connection_name
+        if self.client_key is not None and self.client_cert is None:
+            raise PolarisSpecError(f"connection {name!r} has a client_key but no client_cert: set both.")
+        if self.client_cert is not None and not self.base_url.startswith("https://"):
+            raise PolarisSpecError(
+                f"connection {name!r} has a client_cert, but host {self.base_url!r} uses http, which has no "
+                "certificates: use https or remove client_cert."
             )
 
     def _check_clear_text(self) -> None:

@@ -47,6 +47,11 @@ class TablesApi(DruidCalls):
         self._queries = queries
         self._sleep = sleep
 
+    @property
+    def base_url(self) -> str:
+        """Address of the coordinator, or of the router that proxies it."""
+        return self._transport.settings.base_url
+
     def has(self, name: str) -> bool:
         """
         Return whether a table has used segments.

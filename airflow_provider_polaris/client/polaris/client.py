@@ -5,17 +5,17 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_polaris.client.http.auth import OAuthCredentials
 from airflow_provider_polaris.client.http.endpoint import Endpoint
 from airflow_provider_polaris.client.http.settings import Credentials, ServiceRules, TokenSource
 from airflow_provider_polaris.client.http.transport import Transport, utc_now
 from airflow_provider_polaris.client.polaris.auth import ApiKeyCredentials
-from airflow_provider_polaris.client.polaris.endpoints import path_of
+from airflow_provider_polaris.client.polaris.endpoints import CREATE_JOB, path_of
 from airflow_provider_polaris.client.polaris.error_advice import advise
 from airflow_provider_polaris.client.polaris.error_form import is_polaris_error, is_token_error
 from airflow_provider_polaris.client.polaris.files import FilesApi
@@ -23,7 +23,7 @@ from airflow_provider_polaris.client.polaris.jobs import JobsApi
 from airflow_provider_polaris.client.polaris.queries import QueriesApi
 from airflow_provider_polaris.client.polaris.settings import ClientSettings
 from airflow_provider_polaris.client.polaris.tables import TablesApi
-from airflow_provider_polaris.client.service import Capabilities
+from airflow_provider_polaris.client.service import Capabilities, JobPreview
 
 if TYPE_CHECKING:
     import requests
@@ -87,6 +87,15 @@ class PolarisClient(JobsApi, TablesApi, FilesApi, QueriesApi):
     def project_id(self) -> str:
         """Id of the project."""
         return self.settings.project_id
+
+    def preview_job(self, spec: Mapping[str, Any]) -> JobPreview:
+        """
+        Return the request that :meth:`create_job` would send; makes no request.
+
+        :param spec: The job spec.
+        """
+        url = f"{self.settings.base_url}{path_of(CREATE_JOB, self.settings.project_id)}"
+        return JobPreview(f"{CREATE_JOB.method} {url}", dict(spec))
 
     def close(self) -> None:
         """Close all connections."""

@@ -7,7 +7,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from airflow_provider_polaris import __version__
 from airflow_provider_polaris.client.http.endpoint import is_clear_text, is_loopback
@@ -51,6 +51,9 @@ class ClientSettings:
         KiB sent or received.
     :raises PolarisSpecError: A value is missing or invalid.
     """
+
+    #: Scheme of the URIs of the service's tables; see :mod:`airflow_provider_polaris.assets`.
+    asset_scheme: ClassVar[str] = "polaris"
 
     base_url: str
     project_id: str

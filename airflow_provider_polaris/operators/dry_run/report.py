@@ -100,16 +100,19 @@ def show_request(operator: PlannedTask, spec: Mapping[str, Any], hook: PolarisHo
     :param spec: The JSON object for Polaris.
     :param hook: Hook with the URL; makes no request.
     """
-    from airflow_provider_polaris.client.polaris import endpoints
+    from airflow_provider_polaris.jobs.errors import PolarisError, PolarisSpecError
     from airflow_provider_polaris.jobs.sql.statement import job_statement
 
-    settings, endpoint = hook.settings, endpoints.CREATE_JOB
-    lines = [
-        f"{endpoint.method} {settings.base_url}{endpoints.path_of(endpoint, settings.project_id)}",
-        json.dumps(spec, indent=2, ensure_ascii=False),
-        *_additions(operator, spec, hook),
-    ]
-    operator.log.info("%s", _block("The request for the job:", lines))
+    try:
+        preview = hook.get_conn().preview_job(spec)
+    except PolarisSpecError:
+        raise
+    except PolarisError as error:
+        operator.log.warning("The request for the job can't be shown, because its table could not be read: %s", error)
+    else:
+        body = json.dumps(preview.body, indent=2, ensure_ascii=False)
+        lines = [preview.request, body, *_additions(operator, spec, hook)]
+        operator.log.info("%s", _block("The request for the job:", lines))
     statement = job_statement(spec)
     if statement is None:
         operator.log.info("%s", _NO_SQL.format(kind=spec.get("type")))
@@ -167,10 +170,10 @@ def _additions(operator: PlannedTask, spec: Mapping[str, Any], hook: PolarisHook
             f"The job is sent unchanged, because submit_marker of connection {hook.polaris_conn_id!r} is 'off'."
         )
     elif takes_marker(spec):
-        lines.append(
-            f"The task adds {MARKER_KEY!r} to 'context': 32 hexadecimal digits by which a retry recognizes its job. If "
-            "Polaris answers 400, the job is sent again without it."
-        )
+        added = f"The task adds {MARKER_KEY!r} to 'context': 32 hexadecimal digits by which a retry recognizes its job."
+        if not hook.capabilities.idempotent_submission:
+            added += " If Polaris answers 400, the job is sent again without it."
+        lines.append(added)
     else:
         lines.append("The job is sent unchanged, because its type takes no marker.")
     if operator.optional_context:

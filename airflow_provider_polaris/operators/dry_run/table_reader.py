@@ -10,7 +10,7 @@ from airflow_provider_polaris.hooks.polaris import PolarisHook
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisNotFoundError
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import PolarisClient
+    from airflow_provider_polaris.client.service import IngestionService
 
 
 class TableNotSeenError(Exception):
@@ -30,12 +30,12 @@ class DryRunHook(PolarisHook):
         self.problem: PolarisError | None = None
         self._seen: dict[str, dict[str, Any] | PolarisNotFoundError] = {}
 
-    def get_conn(self) -> PolarisClient:
+    def get_conn(self) -> IngestionService:
         """Return a client without retries, the same one each time."""
         if self._client is None:
-            from airflow_provider_polaris.client import PolarisClient
+            from airflow_provider_polaris.client import connect
 
-            self._client = PolarisClient(replace(self.settings, retry_budget=0.0))
+            self._client = connect(replace(self.settings, retry_budget=0.0))
         return self._client
 
     def get_table(self, name: str) -> dict[str, Any]:

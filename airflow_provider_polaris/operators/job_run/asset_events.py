@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from airflow_provider_polaris.assets import table_address
 from airflow_provider_polaris.jobs.status.state import WRITING_TYPES
@@ -17,7 +18,7 @@ from airflow_provider_polaris.operators.submission.task_identity import TaskIden
 from airflow_provider_polaris.runtime.compat import outlet_of
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import ClientSettings
+    from airflow_provider_polaris.client import ServiceSettings
     from airflow_provider_polaris.hooks.job_result import JobFacts
     from airflow_provider_polaris.jobs.status.state import JobState
     from airflow_provider_polaris.runtime.compat import BaseOperator, Context
@@ -88,7 +89,7 @@ class TableChange:
 
 
 def emit_asset_event(
-    operator: BaseOperator, context: Context, change: TableChange | None, settings: ClientSettings
+    operator: BaseOperator, context: Context, change: TableChange | None, settings: ServiceSettings
 ) -> None:
     """
     Add the change to the asset events of a task, and log the runs that used the previous data.
@@ -144,8 +145,9 @@ def _uri_of(outlet: Any, events: Any) -> str | None:
     return outlet.uri if hasattr(outlet, "uri") else getattr(events[outlet].key, "uri", None)
 
 
-def _uri(table: str, settings: ClientSettings) -> str:
-    return table_address(table, host=settings.base_url, project_id=settings.project_id).uri
+def _uri(table: str, settings: ServiceSettings) -> str:
+    host = urlsplit(settings.base_url).netloc
+    return table_address(table, host=host, project_id=settings.project_id, scheme=settings.asset_scheme).uri
 
 
 def _add_inlet(operator: BaseOperator, uri: str) -> None:

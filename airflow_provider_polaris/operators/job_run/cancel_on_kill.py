@@ -18,13 +18,13 @@ from airflow_provider_polaris.jobs.status.state import CancelResult
 from airflow_provider_polaris.jobs.status.statuses import TERMINAL_STATUSES, normalize_status
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import ClientSettings
+    from airflow_provider_polaris.client import ServiceSettings
 
 #: Airflow sends SIGKILL 5 s after SIGTERM. The cancel request gets 4 s; 1 s remains for logging and exit.
 KILL_SECONDS: Final = 4.0
 
 
-def cancel_within(settings: ClientSettings, job_id: str, seconds: float = KILL_SECONDS) -> CancelResult:
+def cancel_within(settings: ServiceSettings, job_id: str, seconds: float = KILL_SECONDS) -> CancelResult:
     """
     Request the cancellation of a job and return within a time limit.
 
@@ -44,9 +44,9 @@ def cancel_within(settings: ClientSettings, job_id: str, seconds: float = KILL_S
     return results[0] if results else CancelResult(problem=f"no answer came within {seconds:g} s")
 
 
-def _cancel(settings: ClientSettings, job_id: str, seconds: float) -> CancelResult:
+def _cancel(settings: ServiceSettings, job_id: str, seconds: float) -> CancelResult:
     try:
-        from airflow_provider_polaris.client import PolarisClient
+        from airflow_provider_polaris.client import connect
 
         limited = replace(
             settings,
@@ -54,7 +54,7 @@ def _cancel(settings: ClientSettings, job_id: str, seconds: float) -> CancelResu
             read_timeout=min(settings.read_timeout, seconds * 0.75),
             retry_budget=min(settings.retry_budget, seconds / 2),
         )
-        with PolarisClient(limited) as client:
+        with connect(limited) as client:
             try:
                 return CancelResult(client.cancel_job(job_id))
             except PolarisApiError as error:
@@ -77,11 +77,11 @@ class CancelOnKill:
         self.is_killed = False
         #: Result of the cancel request; None until it was sent.
         self.result: CancelResult | None = None
-        self._settings: ClientSettings | None = None
+        self._settings: ServiceSettings | None = None
         self._cancels = False
         self._job_id: str | None = None
 
-    def prepare(self, settings: ClientSettings, *, cancels: bool) -> None:
+    def prepare(self, settings: ServiceSettings, *, cancels: bool) -> None:
         """
         Store what a cancel request needs.
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.assets import TableAddress
-    from airflow_provider_polaris.client import ClientSettings
+    from airflow_provider_polaris.client import ServiceSettings
     from airflow_provider_polaris.jobs.status.state import JobState
 
 
@@ -86,9 +86,13 @@ class _Job:
     state: JobState
 
     @property
-    def settings(self) -> ClientSettings:
-        settings: ClientSettings = self.attempt.hook.settings
+    def settings(self) -> ServiceSettings:
+        settings: ServiceSettings = self.attempt.hook.settings
         return settings
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.settings.base_url).netloc.lower()
 
     @property
     def is_completed(self) -> bool:
@@ -111,7 +115,8 @@ class _Job:
     def _address(self, table: str) -> TableAddress:
         from airflow_provider_polaris.assets import table_address
 
-        return table_address(table, host=self.settings.base_url, project_id=self.settings.project_id)
+        settings = self.settings
+        return table_address(table, host=self.host, project_id=settings.project_id, scheme=settings.asset_scheme)
 
 
 def _add_query(lineage: Any, job: _Job) -> None:
@@ -119,7 +124,7 @@ def _add_query(lineage: Any, job: _Job) -> None:
 
     from airflow_provider_polaris.operators.openlineage.job_lineage import statement_of
 
-    namespace = f"polaris://{urlsplit(job.settings.base_url).netloc.lower()}"
+    namespace = f"{job.settings.asset_scheme}://{job.host}"
     lineage.run_facets["externalQuery"] = external_query_run.ExternalQueryRunFacet(job.state.job_id, namespace)
     if statement := statement_of(job.state):
         lineage.job_facets["sql"] = sql_job.SQLJobFacet(statement)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import ClientSettings
+    from airflow_provider_polaris.client import ServiceSettings
 
 #: Limit for all tables together. Airflow's limit for lineage is 10 s (``[openlineage] execution_timeout``).
 TABLES_SECONDS: Final = 3.0
@@ -34,7 +34,7 @@ class Column(NamedTuple):
 
 
 def read_columns(
-    settings: ClientSettings, tables: Iterable[str], seconds: float = TABLES_SECONDS
+    settings: ServiceSettings, tables: Iterable[str], seconds: float = TABLES_SECONDS
 ) -> dict[str, tuple[Column, ...]]:
     """
     Return the columns of tables.
@@ -56,9 +56,9 @@ def read_columns(
 
 
 def _read(
-    settings: ClientSettings, tables: Iterable[str], seconds: float, found: dict[str, tuple[Column, ...]]
+    settings: ServiceSettings, tables: Iterable[str], seconds: float, found: dict[str, tuple[Column, ...]]
 ) -> None:
-    from airflow_provider_polaris.client import PolarisClient
+    from airflow_provider_polaris.client import connect
 
     try:
         limited = replace(
@@ -67,7 +67,7 @@ def _read(
             read_timeout=min(settings.read_timeout, seconds),
             retry_budget=0.0,
         )
-        with PolarisClient(limited) as client:
+        with connect(limited) as client:
             for table in tables:
                 if columns := columns_of(client.get_table(table)):
                     found[table] = columns

@@ -18,17 +18,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import ClientSettings
+    from airflow_provider_polaris.client import ServiceSettings
     from airflow_provider_polaris.client.service import IngestionService
 
 T = TypeVar("T")
 
 
-def new_client(settings: ClientSettings) -> IngestionService:
+def new_client(settings: ServiceSettings) -> IngestionService:
     """Return a client with its own session."""
-    from airflow_provider_polaris.client import PolarisClient
+    from airflow_provider_polaris.client import connect
 
-    return PolarisClient(settings)
+    return connect(settings)
 
 
 class ClientThreads:
@@ -49,20 +49,20 @@ class ClientThreads:
         most: int,
         stay: bool,
         retry_budget: float,
-        make_client: Callable[[ClientSettings], IngestionService] = new_client,
+        make_client: Callable[[ServiceSettings], IngestionService] = new_client,
     ) -> None:
         self._name = name
         self._most = most
         self._stay = stay
         self._retry_budget = retry_budget
         self._make_client = make_client
-        self._todo: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[Any], ClientSettings, Callable[..., Any]]]
+        self._todo: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[Any], ServiceSettings, Callable[..., Any]]]
         self._todo = deque()
         self._something = threading.Condition()
         self._threads = 0
         self._idle = 0
 
-    async def call(self, settings: ClientSettings, work: Callable[[IngestionService], T]) -> T:
+    async def call(self, settings: ServiceSettings, work: Callable[[IngestionService], T]) -> T:
         """
         Run work in a thread. If the caller is canceled, it stops waiting, but the work is still done.
 
@@ -93,7 +93,7 @@ class ClientThreads:
 
     def _serve(self) -> None:
         client: IngestionService | None = None
-        known: ClientSettings | None = None
+        known: ServiceSettings | None = None
         while (item := self._next()) is not None:
             loop, future, settings, work = item
             result, error = None, None

@@ -16,7 +16,7 @@ from airflow_provider_polaris.jobs.errors import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import ClientSettings
+    from airflow_provider_polaris.client import ServiceSettings
     from airflow_provider_polaris.client.service import IngestionService
     from airflow_provider_polaris.triggers.polling.client_threads import ClientThreads
 
@@ -67,7 +67,7 @@ def is_unauthorized(error: object) -> bool:
     return isinstance(error, PolarisAuthError | PolarisForeignAnswerError) and error.status == 401
 
 
-async def read_settings(conn_id: str) -> ClientSettings:
+async def read_settings(conn_id: str) -> ServiceSettings:
     """
     Read a connection without blocking the event loop.
 
@@ -76,7 +76,7 @@ async def read_settings(conn_id: str) -> ClientSettings:
     """
     from asgiref.sync import sync_to_async
 
-    from airflow_provider_polaris.hooks.connection import read_connection
+    from airflow_provider_polaris.hooks.connections.read import read_connection
     from airflow_provider_polaris.hooks.polaris import PolarisHook
 
     if hasattr(PolarisHook, "aget_connection"):  # since Airflow 3.0
@@ -95,11 +95,11 @@ class SharedSettings:
     :param read: Reads the connection.
     """
 
-    def __init__(self, conn_id: str, read: Callable[[str], Awaitable[ClientSettings]]) -> None:
+    def __init__(self, conn_id: str, read: Callable[[str], Awaitable[ServiceSettings]]) -> None:
         self._conn_id = conn_id
         self._read = read
-        self._settings: ClientSettings | None = None
-        self._reading: asyncio.Task[ClientSettings] | None = None
+        self._settings: ServiceSettings | None = None
+        self._reading: asyncio.Task[ServiceSettings] | None = None
         self._reread_at = float("-inf")
 
     async def call(self, threads: ClientThreads, work: Callable[[IngestionService], T]) -> T:
@@ -118,7 +118,7 @@ class SharedSettings:
                 raise
         return await threads.call(newer, work)
 
-    async def get(self) -> ClientSettings:
+    async def get(self) -> ServiceSettings:
         """
         Return the settings. Concurrent callers share one read.
 
@@ -128,7 +128,7 @@ class SharedSettings:
             return self._settings
         return await self._get_new()
 
-    async def get_newer(self, old: ClientSettings) -> ClientSettings | None:
+    async def get_newer(self, old: ServiceSettings) -> ServiceSettings | None:
         """
         Read the connection again, because Polaris rejected its key. At most once a minute, for all callers.
 
@@ -149,7 +149,7 @@ class SharedSettings:
             return None
         return new
 
-    async def _get_new(self) -> ClientSettings:
+    async def _get_new(self) -> ServiceSettings:
         if self._reading is None:
             self._reading = create_isolated_task(self._read_once())
             self._reading.add_done_callback(_retrieve)
@@ -163,7 +163,7 @@ class SharedSettings:
             )
         return reading.result()
 
-    async def _read_once(self) -> ClientSettings:
+    async def _read_once(self) -> ServiceSettings:
         try:
             self._settings = await self._read(self._conn_id)
         except PolarisError:

@@ -10,7 +10,7 @@ import re
 import pytest
 
 from airflow_provider_polaris.emulator.settings import connection_of
-from airflow_provider_polaris.hooks.console_urls import ConsoleUrls
+from airflow_provider_polaris.hooks.connections.console_urls import polaris_console
 
 
 def card(page: str, heading: str) -> str:
@@ -186,7 +186,7 @@ def test_pages_of_what_is_not_there_say_so_in_html(api, path, message) -> None:
 def test_console_leads_to_the_page_of_a_job_or_a_table(api, link, address, page) -> None:
     """One pattern serves links to jobs, with and without their table, and links to tables, which have no job."""
     pattern = connection_of("http://127.0.0.1:8099", api.settings)["extra"]["console_url"]
-    url = link(ConsoleUrls("http://127.0.0.1:8099", api.settings.project_id, pattern))
+    url = link(polaris_console("http://127.0.0.1:8099", api.settings.project_id, pattern))
     assert url == f"http://127.0.0.1:8099/__emulator__/console/{address}"
     response = api.client.get(url, follow_redirects=False)
     assert (response.status_code, response.headers["location"]) == (307, f"/__emulator__/{page}")

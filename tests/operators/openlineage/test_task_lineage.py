@@ -362,7 +362,7 @@ def test_columns_of_a_service_that_never_answers_are_none_in_time(settings, monk
 
         def __exit__(self, *exception: Any) -> None: ...
 
-    monkeypatch.setattr("airflow_provider_polaris.client.PolarisClient", Silent)
+    monkeypatch.setattr("airflow_provider_polaris.client.connect", Silent)
 
     assert read_columns(settings, ["raw"], seconds=0.2) == {}
     assert ended == []

@@ -131,5 +131,6 @@ def test_import_loads_neither_http_nor_the_client() -> None:
 
     assert "airflow_provider_polaris.triggers.table_updated" in loaded
     assert (
-        loaded & {"requests", "airflow_provider_polaris.client", "airflow_provider_polaris.hooks.connection"} == set()
+        loaded & {"requests", "airflow_provider_polaris.client", "airflow_provider_polaris.hooks.connections.read"}
+        == set()
     )

@@ -7,7 +7,7 @@ import base64
 
 import pytest
 
-from airflow_provider_polaris.hooks import connection as settings_module
+from airflow_provider_polaris.hooks.connections import polaris as settings_module
 from airflow_provider_polaris.hooks.polaris import PolarisHook
 from tests.fixtures import KEY, PROJECT
 

@@ -1,52 +1,65 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read an Airflow connection and validate it before any request is sent."""
+"""Read the fields of an Airflow connection that both types have."""
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_polaris.hooks.connection_form import (
-    DEFAULT_AUTH,
+from airflow_provider_polaris.hooks.connections.form import (
     DEFAULT_MARKER,
     DEFAULT_REQUEST_TIMEOUT,
     MARKER_WORDS,
     MAX_REQUEST_TIMEOUT,
 )
-from airflow_provider_polaris.hooks.console_urls import check_pattern
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
-from airflow_provider_polaris.runtime.compat import mask_secret
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import ClientSettings
     from airflow_provider_polaris.runtime.compat import Connection
 
 
 @dataclass(frozen=True)
-class ConnectionSettings:
+class Extra:
     """
-    The settings of a connection.
+    The extra of one connection. Its values come from a form, a URI or handwritten JSON.
 
-    :param client: Settings of the client.
-    :param console_url: Pattern of the console's URLs; None if the connection has none.
-    :param submit_marker: Whether submitted jobs get a marker.
+    :param connection_id: Id for messages.
+    :param values: Value by key.
     """
-
-    client: ClientSettings
-    console_url: str | None
-    submit_marker: Literal["auto", "off"]
-
-
-@dataclass(frozen=True)
-class _Extra:
-    """The extra of one connection. Its values come from a form, a URI or handwritten JSON."""
 
     connection_id: str
     values: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, connection: Connection, connection_id: str, *, example: str) -> Extra:
+        """
+        Return the extra of a connection.
+
+        :param connection: The Airflow connection.
+        :param connection_id: Id for messages.
+        :param example: An object for the message about an invalid extra.
+        :raises PolarisSpecError: The extra is no JSON object.
+        """
+        # Airflow logs an invalid extra and continues with an empty one. The message would then be about a missing
+        # field.
+        if connection.extra:
+            try:
+                values = json.loads(connection.extra)
+            except ValueError as error:
+                raise PolarisSpecError(
+                    f"the extra of connection {connection_id!r} is not valid JSON ({error}). "
+                    f"Write an object such as {example}."
+                ) from None
+            if not isinstance(values, dict):
+                raise PolarisSpecError(
+                    f"the extra of connection {connection_id!r} is not a JSON object. "
+                    f"Write an object such as {example}."
+                )
+        values = connection.extra_dejson  # with this property Airflow masks what it considers secret
+        return cls(connection_id, values if isinstance(values, Mapping) else {})
 
     def text(self, name: str) -> str | None:
         """Return a value without surrounding white space; None if it is missing or empty."""
@@ -59,10 +72,12 @@ class _Extra:
         return value.strip() or None
 
     def refuse(self, name: str, why: str) -> PolarisSpecError:
+        """Return the error for a value."""
         return PolarisSpecError(f"extra {name!r} of connection {self.connection_id!r} {why}")
 
-    def number(self, name: str, *, default: float, lowest: float, highest: float) -> float:
-        """Return a number, which may be stored as text; the default if it is missing or empty."""
+    def request_timeout(self) -> float:
+        """Return the seconds, which may be stored as text; the default if the value is missing or empty."""
+        name, default, lowest, highest = "request_timeout", float(DEFAULT_REQUEST_TIMEOUT), 1, MAX_REQUEST_TIMEOUT
         value = self.values.get(name)
         if value is None or value == "":
             return default
@@ -78,13 +93,8 @@ class _Extra:
             )
         return number
 
-    def console_url(self) -> str | None:
-        pattern = self.text("console_url")
-        if pattern is not None:
-            check_pattern(pattern, self.connection_id)
-        return pattern
-
     def submit_marker(self) -> Literal["auto", "off"]:
+        """Return whether submitted jobs get a marker."""
         value = self.values.get("submit_marker")
         if value in (None, "", DEFAULT_MARKER):
             return "auto"
@@ -93,6 +103,7 @@ class _Extra:
         raise self.refuse("submit_marker", f"is {value!r}: it must be one of {', '.join(map(repr, MARKER_WORDS))}.")
 
     def verify(self) -> bool | str:
+        """Return whether certificates are checked, or the path of a CA bundle."""
         value = self.values.get("verify")
         if isinstance(value, bool):
             return value
@@ -109,7 +120,25 @@ class _Extra:
             )
         return text
 
+    def file(self, name: str, what: str) -> str | None:
+        """
+        Return the path of a file; None if it is missing or empty.
+
+        :param name: Key of the extra.
+        :param what: Content of the file.
+        :raises PolarisSpecError: There is no such file.
+        """
+        text = self.text(name)
+        if text is not None and not Path(text).is_file():
+            raise self.refuse(
+                name,
+                f"is {text!r}, which is not a file on this machine. Set it to the path of a file with {what} that "
+                "exists on every worker.",
+            )
+        return text
+
     def proxies(self) -> Any:
+        """Return the proxies by scheme; the settings of the client check them."""
         # A proxy URL may hold a password, so no message shows the value.
         value = self.values.get("proxies")
         if isinstance(value, str):
@@ -124,61 +153,17 @@ class _Extra:
                 raise self.refuse(
                     "proxies", f'is not valid JSON ({error}). Write {{"https": "http://proxy:3128"}} or one proxy URL.'
                 ) from None
-        return value or None  # ClientSettings rejects anything but an object of texts
+        return value or None  # the settings reject anything but an object of texts
 
 
-def read_connection(connection: Connection, connection_id: str) -> ConnectionSettings:
+def host_text(connection: Connection, connection_id: str) -> str:
     """
-    Return the settings of a connection and mask its secrets in the log.
+    Return the address of a connection: its host, with port and scheme if they have fields of their own.
 
     :param connection: The Airflow connection.
     :param connection_id: Id for messages.
-    :raises PolarisSpecError: A field is missing or malformed. The message names the connection, the field and the fix.
-        ``ClientSettings`` validates the fields that the client needs (host, key, OAuth client).
+    :raises PolarisSpecError: The scheme is neither http nor https.
     """
-    from airflow_provider_polaris.client import ClientSettings
-
-    extra = _Extra(connection_id, _extra_values(connection, connection_id))
-    settings = ClientSettings.from_host(
-        _host(connection, connection_id),
-        project_id=extra.text("project_id"),
-        api_key=connection.password,
-        auth=extra.text("auth") or DEFAULT_AUTH,
-        client_id=extra.text("client_id"),
-        client_secret=extra.text("client_secret"),
-        token_url=extra.text("token_url"),
-        verify=extra.verify(),
-        proxies=extra.proxies(),
-        read_timeout=extra.number(
-            "request_timeout", default=float(DEFAULT_REQUEST_TIMEOUT), lowest=1, highest=MAX_REQUEST_TIMEOUT
-        ),
-        connection_name=connection_id,
-    )
-    for secret in (settings.api_key, settings.client_secret):
-        _hide(secret)
-    return ConnectionSettings(settings, extra.console_url(), extra.submit_marker())
-
-
-def _extra_values(connection: Connection, connection_id: str) -> Mapping[str, Any]:
-    # Airflow logs an invalid extra and continues with an empty one. The message would then be about a missing field.
-    if connection.extra:
-        try:
-            values = json.loads(connection.extra)
-        except ValueError as error:
-            raise PolarisSpecError(
-                f"the extra of connection {connection_id!r} is not valid JSON ({error}). "
-                f'Write an object such as {{"project_id": "..."}}.'
-            ) from None
-        if not isinstance(values, dict):
-            raise PolarisSpecError(
-                f"the extra of connection {connection_id!r} is not a JSON object. "
-                f'Write an object such as {{"project_id": "..."}}.'
-            )
-    values = connection.extra_dejson  # with this property Airflow masks what it considers secret
-    return values if isinstance(values, Mapping) else {}
-
-
-def _host(connection: Connection, connection_id: str) -> str:
     host = (connection.host or "").strip()
     if not host or "://" in host:
         return host
@@ -194,12 +179,3 @@ def _host(connection: Connection, connection_id: str) -> str:
             f"Leave it empty and write the whole URL into the host."
         )
     return f"{scheme}://{host}" if scheme else host
-
-
-def _hide(secret: str | None) -> None:
-    """Mask a secret in the log, in each form in which it is sent."""
-    if secret is None:
-        return
-    mask_secret(secret)
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        mask_secret(encode(f"{secret}:".encode()).decode())

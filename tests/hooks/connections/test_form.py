@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import pytest
 
-from airflow_provider_polaris.hooks import connection_form as form
+from airflow_provider_polaris.hooks.connections.polaris_form import POLARIS_FORM
+from airflow_provider_polaris.hooks.druid import DruidHook
 from airflow_provider_polaris.hooks.polaris import PolarisHook
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION, FORM_COMES_FROM_PROVIDER_INFO
 
@@ -46,21 +47,31 @@ class Form(NamedTuple):
 ASK = """
 import json, sys
 from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
-(ours,) = (each for each in HookMetaService.hook_meta_data() if each.connection_type == "polaris")
-json.dump(ours.model_dump(), open(sys.argv[1], "w"))
+wanted = ("polaris", "apache_druid")
+ours = {each.connection_type: each.model_dump() for each in HookMetaService.hook_meta_data()}
+json.dump({name: ours[name] for name in wanted}, open(sys.argv[1], "w"))
 """
 
 
 @pytest.fixture(scope="module")
-def airflow_form(tmp_path_factory):
-    """Return our fields in the form of the running Airflow."""
+def airflow_forms(tmp_path_factory):
+    """Return our fields in the forms of the running Airflow, by connection type."""
     if AIRFLOW_VERSION < (3, 0):
-        return _form_of_airflow_2()
+        return {name: _form_of_airflow_2(name) for name in ("polaris", "apache_druid")}
     if AIRFLOW_VERSION < (3, 1) and not importlib.util.find_spec("flask_appbuilder"):
         pytest.skip("Airflow 3.0 shows the fields of no provider where its FAB provider isn't installed")
     file = tmp_path_factory.mktemp("form") / "form.json"
     subprocess.run([sys.executable, "-c", ASK, str(file)], check=True, capture_output=True, timeout=300)
-    ours = json.loads(file.read_text())
+    return {name: _form_of_airflow_3(ours) for name, ours in json.loads(file.read_text()).items()}
+
+
+@pytest.fixture
+def airflow_form(airflow_forms):
+    """Return our fields in the form of a connection to Polaris."""
+    return airflow_forms["polaris"]
+
+
+def _form_of_airflow_3(ours):
     standard = {name: field for name, field in ours["standard_fields"].items() if field}
     return Form(
         list(ours["extra_fields"]),
@@ -71,14 +82,16 @@ def airflow_form(tmp_path_factory):
     )
 
 
-def _form_of_airflow_2():
+def _form_of_airflow_2(conn_type):
     from airflow.providers_manager import ProvidersManager
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # other providers' hooks
         manager = ProvidersManager()
-        widgets = [info for name, info in manager.connection_form_widgets.items() if name.startswith("extra__polaris")]
-        behaviour = manager.field_behaviours["polaris"]
+        widgets = [
+            info for name, info in manager.connection_form_widgets.items() if name.startswith(f"extra__{conn_type}")
+        ]
+        behaviour = manager.field_behaviours[conn_type]
     return Form(
         [info.field_name for info in widgets],
         [info.field_name for info in widgets if info.is_sensitive],
@@ -105,9 +118,29 @@ def test_airflow_form_renames_host_and_password_and_hides_what_polaris_has_not(a
     assert airflow_form.placeholders == {"host": "https://ORG.REGION.CLOUD.api.imply.io", "password": "pok_..."}
 
 
+def test_airflow_form_of_druid_has_its_own_fields(airflow_forms):
+    """Login and password are shown, no extra is secret, and the host is the router's."""
+    druid = airflow_forms["apache_druid"]
+
+    assert druid.fields == [
+        "auth",
+        "coordinator_url",
+        "console_url",
+        "submit_marker",
+        "verify",
+        "client_cert",
+        "client_key",
+        "proxies",
+        "request_timeout",
+    ]
+    assert (druid.secrets, sorted(druid.hidden)) == ([], ["port", "schema"])
+    assert druid.titles == {"host": "Router URL"}
+    assert druid.placeholders == {"host": "https://router.example.com:8888"}
+
+
 def test_conn_fields_auth_is_a_closed_choice_with_the_vendors_form_as_default():
     """A choice can't be misspelt."""
-    assert form.conn_fields()["auth"]["schema"] == {
+    assert POLARIS_FORM.conn_fields()["auth"]["schema"] == {
         "type": "string",
         "enum": ["api_key", "raw_api_key", "oauth"],
         "default": "api_key",
@@ -116,7 +149,7 @@ def test_conn_fields_auth_is_a_closed_choice_with_the_vendors_form_as_default():
 
 def test_conn_fields_request_timeout_has_bounds_and_a_default():
     """The form rejects what the hook would reject."""
-    assert form.conn_fields()["request_timeout"]["schema"] == {
+    assert POLARIS_FORM.conn_fields()["request_timeout"]["schema"] == {
         "type": ["integer", "null"],
         "default": 20,
         "minimum": 1,
@@ -126,16 +159,17 @@ def test_conn_fields_request_timeout_has_bounds_and_a_default():
 
 def test_conn_fields_client_secret_is_a_password():
     """Airflow neither shows nor returns it."""
-    assert form.conn_fields()["client_secret"]["schema"] == {
+    assert POLARIS_FORM.conn_fields()["client_secret"]["schema"] == {
         "type": ["string", "null"],
         "format": "password",
         "default": None,
     }
 
 
-def test_hook_has_form_methods_only_where_airflow_reads_them():
+@pytest.mark.parametrize("hook", [PolarisHook, DruidHook])
+def test_hook_has_form_methods_only_where_airflow_reads_them(hook):
     """Airflow 3.2 and later warns about a hook that defines them; earlier ones have no other source."""
-    defined = {"get_connection_form_widgets", "get_ui_field_behaviour"} & set(vars(PolarisHook))
+    defined = {"get_connection_form_widgets", "get_ui_field_behaviour"} & set(vars(hook))
 
     expected = set() if FORM_COMES_FROM_PROVIDER_INFO else {"get_connection_form_widgets", "get_ui_field_behaviour"}
     assert defined == expected
@@ -178,11 +212,11 @@ def wtforms_stand_ins(monkeypatch):
 @pytest.mark.usefixtures("wtforms_stand_ins")
 def test_form_widgets_are_the_same_fields_as_conn_fields():
     """One description serves old and new Airflow: labels, help texts and defaults agree."""
-    widgets = form.form_widgets()
+    widgets = POLARIS_FORM.widgets()
 
     assert {name: (widget.label, widget.description, widget.default) for name, widget in widgets.items()} == {
         name: (entry["label"], entry["description"], entry["schema"]["default"])
-        for name, entry in form.conn_fields().items()
+        for name, entry in POLARIS_FORM.conn_fields().items()
     }
     assert [name for name, widget in widgets.items() if isinstance(widget, _Number)] == ["request_timeout"]
     assert [name for name, widget in widgets.items() if isinstance(widget, _Secret)] == ["client_secret"]
@@ -193,7 +227,7 @@ def test_form_widgets_are_the_same_fields_as_conn_fields():
 @pytest.mark.usefixtures("wtforms_stand_ins")
 def test_form_widgets_pass_when_empty_because_all_types_share_a_page():
     """Saving a connection of another type must not fail because of a hidden field of ours."""
-    widgets = form.form_widgets()
+    widgets = POLARIS_FORM.widgets()
 
     assert {name: widget.validators[0] for name, widget in widgets.items()} == dict.fromkeys(NAMES, "optional")
     assert widgets["auth"].validators[1] == ("any of", ["api_key", "raw_api_key", "oauth"])

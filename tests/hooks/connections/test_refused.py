@@ -183,7 +183,9 @@ def test_settings_wrong_field_names_connection_field_and_mend(connect, fields, m
 def test_settings_unreadable_extra_is_refused(monkeypatch, extra, message):
     """Airflow reads such an extra as an empty one; then the message would be about a field that exists."""
     # As it may be stored in the database: some versions of Airflow refuse to create such a connection themselves.
-    stored = SimpleNamespace(host="acme.us-east-1.aws.api.imply.io", password=KEY, extra=extra, extra_dejson={})
+    stored = SimpleNamespace(
+        conn_type="polaris", host="acme.us-east-1.aws.api.imply.io", password=KEY, extra=extra, extra_dejson={}
+    )
     monkeypatch.setattr(PolarisHook, "get_connection", lambda self, name: stored)
 
     with pytest.raises(PolarisSpecError, match=exactly(message)):

@@ -2,57 +2,31 @@
 """
 Implement the "Test" button of a connection: send real requests and return one text about what works.
 
-A response from the host alone would prove nothing, so each request needs the key, the project and one permission. The
-check changes nothing in the project.
+What is requested depends on the type of the connection; the time limits don't.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import requests
 
-from airflow_provider_polaris.client import ClientSettings, PolarisClient
+from airflow_provider_polaris.client import ServiceSettings, connect
 from airflow_provider_polaris.client.http.connection_errors import REQUEST_ERRORS, classify
 from airflow_provider_polaris.client.http.exchange import Exchange
 from airflow_provider_polaris.client.http.retry import NoAnswerKind
 from airflow_provider_polaris.client.http.session import PolarisSession
 from airflow_provider_polaris.client.redaction.redact import Redactor
-from airflow_provider_polaris.client.service import IngestionService
-from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisAuthError, PolarisError
+from airflow_provider_polaris.hooks.connections.settings import ConnectionSettings
+from airflow_provider_polaris.jobs.errors import PolarisError
 
 #: Seconds for the whole check. The user is waiting, and proxies in front of a UI often end a request after 30 s.
 TOTAL_SECONDS = 15.0
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class _Probe:
-    """
-    One request that needs one permission.
-
-    :param permission: The vendor's name of the permission.
-    :param without: What the user can't do without it.
-    :param call: Sends the request.
-    """
-
-    permission: str
-    without: str
-    call: Callable[[IngestionService], Any]
-
-
-# Source: https://docs.imply.io/polaris/api-manage-job, /tables and /api-query name these permissions.
-_JOBS = _Probe(
-    "ManageIngestionJobs", "no job can be submitted", lambda client: next(client.iter_jobs(page_size=1, limit=1), None)
-)
-_OTHERS = (
-    _Probe("ViewTables", "tables can't be read", lambda client: next(client.iter_tables(), None)),
-    _Probe("AccessQueries", "no SQL query can be run", lambda client: client.query("SELECT 1")),
-)
 
 
 class _TooSlowError(PolarisError):
@@ -68,7 +42,7 @@ class _DeadlineSession(PolarisSession):
     :param clock: Seconds, monotonic.
     """
 
-    def __init__(self, settings: ClientSettings, deadline: float, clock: Callable[[], float]) -> None:
+    def __init__(self, settings: ServiceSettings, deadline: float, clock: Callable[[], float]) -> None:
         super().__init__()
         self._settings = settings
         self._deadline = deadline
@@ -100,7 +74,7 @@ class _DeadlineSession(PolarisSession):
 
 def check_connection(
     connection_id: str,
-    read_settings: Callable[[], ClientSettings],
+    read_settings: Callable[[], ConnectionSettings],
     *,
     clock: Callable[[], float] = time.monotonic,
 ) -> tuple[bool, str]:
@@ -114,10 +88,11 @@ def check_connection(
     """
     deadline = clock() + TOTAL_SECONDS
     try:
-        settings = read_settings()
+        known = read_settings()
+        settings = known.client
         limited = replace(settings, connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retry_budget=0.0)
-        with PolarisClient(limited, session=_DeadlineSession(settings, deadline, clock)) as client:
-            return _check(client, limited, lambda: clock() >= deadline)
+        with connect(limited, session=_DeadlineSession(settings, deadline, clock)) as client:
+            return known.check(client, lambda: clock() >= deadline)
     except PolarisError as error:
         return False, str(error)
     except Exception as error:
@@ -126,41 +101,3 @@ def check_connection(
             f"connection {connection_id!r} can't be tested: {type(error).__name__} while it was read or used. Run "
             f"PolarisHook({connection_id!r}).get_conn() in Python to see the complete error."
         )
-
-
-def _check(client: IngestionService, settings: ClientSettings, too_late: Callable[[], bool]) -> tuple[bool, str]:
-    denied: PolarisAuthError | None = None
-    try:
-        _JOBS.call(client)
-    except PolarisAuthError as error:
-        if error.status != 403:
-            raise
-        # Project and key are valid. The other permissions distinguish a missing permission from an IP block.
-        denied = error
-    works, fails = [], []
-    for probe in _OTHERS:
-        if too_late():
-            fails.append(f"{probe.permission} was not tested, because the service answers slowly")
-            continue
-        try:
-            probe.call(client)
-        except PolarisApiError as error:
-            fails.append(f"{probe.permission} doesn't work ({_shown(error)}), so {probe.without}")
-        except PolarisError as error:
-            fails.append(f"{probe.permission} is unknown, because {str(error).rstrip('.')}")
-        else:
-            works.append(probe.permission)
-    if denied is not None:
-        return False, f"{denied} {_listed(works)}." if works else str(denied)
-    reached = f"Reached project {settings.project_id!r} at {settings.base_url}"
-    return True, ". ".join([f"{reached}: {_listed([_JOBS.permission, *works])}", *fails]) + "."
-
-
-def _listed(names: list[str]) -> str:
-    if len(names) < 2:
-        return f"{''.join(names)} works"
-    return f"{', '.join(names[:-1])} and {names[-1]} work"
-
-
-def _shown(error: PolarisApiError) -> str:
-    return f"{error.status} {error.vendor_message!r}" if error.vendor_message else str(error.status)

@@ -13,7 +13,7 @@ from requests.adapters import HTTPAdapter
 
 from airflow_provider_polaris.client import PolarisClient
 from airflow_provider_polaris.client.http.exchange import BoundedAdapter
-from airflow_provider_polaris.hooks import connection_check as check
+from airflow_provider_polaris.hooks.connections import check
 from airflow_provider_polaris.hooks.polaris import PolarisHook
 from airflow_provider_polaris.jobs.errors import PolarisError
 
@@ -232,7 +232,7 @@ def time_limits(monkeypatch):
 
 def test_check_gives_every_request_seconds_and_not_minutes(hook, time_limits):
     """A connection may allow minutes, and the client gives SQL more than a minute; the check waits for neither."""
-    check.check_connection("polaris_default", lambda: hook.settings, clock=Clock(100.0))
+    check.check_connection("polaris_default", lambda: hook._connection, clock=Clock(100.0))
 
     assert time_limits == [(3.0, 5.0, 8.0)] * 3
 
@@ -241,7 +241,7 @@ def test_check_late_requests_get_what_is_left_of_the_time(hook, time_limits):
     """The limit is on the whole check; a request never gets less than a second."""
     clock = Clock(100.0, 100.0, 113.0, 113.0, 114.9)
 
-    check.check_connection("polaris_default", lambda: hook.settings, clock=clock)
+    check.check_connection("polaris_default", lambda: hook._connection, clock=clock)
 
     assert time_limits == [(3.0, 5.0, 8.0), (2.0, 2.0, 2.0), (1.0, 1.0, 1.0)]
 
@@ -250,7 +250,7 @@ def test_check_when_time_is_over_says_what_was_not_tried(hook, server):
     """Two slow answers use up the time; the known results are reported."""
     clock = Clock(100.0, 100.0, 100.0, 100.0, 115.0)
 
-    assert check.check_connection("polaris_default", lambda: hook.settings, clock=clock) == (
+    assert check.check_connection("polaris_default", lambda: hook._connection, clock=clock) == (
         True,
         (
             f"Reached project '{PROJECT}' at {server.url}: ManageIngestionJobs and ViewTables work. AccessQueries was "
