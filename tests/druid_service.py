@@ -30,7 +30,10 @@ _STATUS_READS = re.compile(r"(GET|POST) /druid/indexer/v1/(task/[^/]+/status|tas
 #: OBSERVED(Druid 27): the report of a rollup of three rows into two, shortened.
 REPORT = {
     "status": {"status": "SUCCESS", "startTime": "2024-06-01T12:00:00.000Z", "durationMs": 900},
-    "stages": [],
+    "stages": [
+        {"stageNumber": 0, "definition": {"input": [{"type": "table"}]}, "phase": "FINISHED"},
+        {"stageNumber": 1, "definition": {"input": [{"type": "stage"}]}, "phase": "FINISHED"},
+    ],
     "counters": {
         "0": {"0": {"input0": {"rows": [3], "bytes": [2164], "files": [2], "totalFiles": [2]}}},
         "1": {"0": {"segmentGenerationProgress": {"rowsProcessed": 2, "rowsPersisted": 2, "rowsPushed": 2}}},
@@ -45,7 +48,8 @@ class DruidService(FakeDruid):
 
     :param url: Its address.
     :param reads: Reads of its status until a task ends; None if it never ends.
-    :param rows: The answer to a SELECT, by the name of the table in FROM.
+    :param rows: The answer to a SELECT, by the name of the table in FROM. The rows of a day, which have its start in
+        ``bucket``, disappear with its segment.
     :param login: User and password that every request needs; None for no security.
     :param has_engine: Whether the multi-stage query engine is loaded.
     :param number: Version in ``/status``.
@@ -122,6 +126,14 @@ class DruidService(FakeDruid):
         state = {"queryId": query, "state": "SUCCESS"}
         self.queries[query] = {"state": state, "rows": (200, self._select(body["query"]))}
         return 200, state
+
+    def _mark(self, table: str, verb: str, params: dict[str, str], body: Any) -> Reply:
+        reply = super()._mark(table, verb, params, body)
+        used = [str(segment["interval"]) for segment in self.tables.get(table, {}).get("used", [])]
+        if verb != "markUsed" and table in self.rows:
+            kept = [row for row in self.rows[table] if any(text.startswith(str(row["bucket"])) for text in used)]
+            self.rows[table] = kept
+        return reply
 
     def _select(self, sql: str) -> list[dict[str, Any]]:
         name = re.search(r'FROM "([^"]+)"', sql)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-HELP: Final = "Inspect Imply Polaris through an Airflow connection"
+HELP: Final = "Inspect Imply Polaris or Apache Druid through an Airflow connection"
 
 #: Exit code for invalid arguments, as in argparse.
 WRONG_ARGUMENTS: Final = 2

@@ -51,10 +51,12 @@ class JobPreview(NamedTuple):
 
     :param request: Method and URL.
     :param body: The JSON object.
+    :param sql: The SQL of the job; None if it has none.
     """
 
     request: str
     body: dict[str, Any]
+    sql: str | None
 
 
 class IngestionService(Protocol):

@@ -167,12 +167,13 @@ class DruidClient(TasksApi):
         :raises PolarisSpecError: Druid has no equivalent of the job.
         """
         if spec.get("type") in DATA_TYPES:
-            return JobPreview(f"{self._deletions.request_line(spec)}, for the segments of this job", dict(spec))
+            return JobPreview(f"{self._deletions.request_line(spec)}, for the segments of this job", dict(spec), None)
         work = task_request(spec, self._target(spec) if needs_target(spec) else None)
         endpoint = endpoints.SUBMIT_TASK
         return JobPreview(
             f"{endpoint.method} {self.settings.base_url}{endpoints.path_of(endpoint)}",
             {"query": work.sql, "context": dict(work.context)},
+            work.sql,
         )
 
     def block_marker(self, marker: str) -> None:

@@ -24,6 +24,7 @@ from airflow_provider_polaris.client.polaris.queries import QueriesApi
 from airflow_provider_polaris.client.polaris.settings import ClientSettings
 from airflow_provider_polaris.client.polaris.tables import TablesApi
 from airflow_provider_polaris.client.service import Capabilities, JobPreview
+from airflow_provider_polaris.jobs.sql.statement import job_statement
 
 if TYPE_CHECKING:
     import requests
@@ -95,7 +96,7 @@ class PolarisClient(JobsApi, TablesApi, FilesApi, QueriesApi):
         :param spec: The job spec.
         """
         url = f"{self.settings.base_url}{path_of(CREATE_JOB, self.settings.project_id)}"
-        return JobPreview(f"{CREATE_JOB.method} {url}", dict(spec))
+        return JobPreview(f"{CREATE_JOB.method} {url}", dict(spec), job_statement(spec))
 
     def close(self) -> None:
         """Close all connections."""

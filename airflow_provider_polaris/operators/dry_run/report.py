@@ -97,11 +97,11 @@ def show_request(operator: PlannedTask, spec: Mapping[str, Any], hook: PolarisHo
     Log the request that a task makes for its job, and the equivalent SQL.
 
     :param operator: The operator of the task.
-    :param spec: The JSON object for Polaris.
-    :param hook: Hook with the URL; makes no request.
+    :param spec: The JSON object of the job.
+    :param hook: Hook with the client, which makes requests only if the job's SQL depends on the target.
+    :raises PolarisSpecError: The service has no equivalent of the job.
     """
     from airflow_provider_polaris.jobs.errors import PolarisError, PolarisSpecError
-    from airflow_provider_polaris.jobs.sql.statement import job_statement
 
     try:
         preview = hook.get_conn().preview_job(spec)
@@ -109,15 +109,14 @@ def show_request(operator: PlannedTask, spec: Mapping[str, Any], hook: PolarisHo
         raise
     except PolarisError as error:
         operator.log.warning("The request for the job can't be shown, because its table could not be read: %s", error)
-    else:
-        body = json.dumps(preview.body, indent=2, ensure_ascii=False)
-        lines = [preview.request, body, *_additions(operator, spec, hook)]
-        operator.log.info("%s", _block("The request for the job:", lines))
-    statement = job_statement(spec)
-    if statement is None:
+        return
+    body = json.dumps(preview.body, indent=2, ensure_ascii=False)
+    lines = [preview.request, body, *_additions(operator, spec, hook)]
+    operator.log.info("%s", _block("The request for the job:", lines))
+    if preview.sql is None:
         operator.log.info("%s", _NO_SQL.format(kind=spec.get("type")))
     else:
-        operator.log.info("%s", _block("The equivalent SQL, in UTC:", [statement]))
+        operator.log.info("%s", _block("The equivalent SQL, in UTC:", [preview.sql]))
 
 
 def show_problems(spec: Mapping[str, Any], conn_id: str, log: Any) -> None:

@@ -151,7 +151,7 @@ class FakeDruid:
             "sqlQueryContext": {**body["context"], "queryId": query, "sqlInsertSegmentGranularity": '"DAY"'},
         }
         self._add(Task(key, "query_controller", table[1] if table else "__query_select", START, payload))
-        return 202, {"taskId": id, "state": "RUNNING"}
+        return 202, {"taskId": key, "state": "RUNNING"}
 
     def _add(self, task: Task) -> None:
         task.created = START + timedelta(seconds=len(self.tasks))

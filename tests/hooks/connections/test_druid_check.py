@@ -163,8 +163,8 @@ def test_check_coordinator_as_host_is_told_to_enter_the_router(druid_service):
         (
             "25.0.0",
             (
-                "Druid 25.0.0 is older than the oldest version that this package is tested with: 27.0.0 (jobs) and 33.0.0 "
-                "(everything else)."
+                "Druid 25.0.0 is older than the oldest version that this package is tested with: 27.0.0 (jobs) and "
+                "33.0.0 (everything else)."
             ),
         ),
         ("35.0.1", "This package is tested with Druid 27.0.0 (jobs) and 33.0.0 (everything else), not with 35.0.1."),
