@@ -81,7 +81,7 @@ def test_full_task_slots_delay_the_submission(airflow, druid, run_dag, gateway):
     """Two free slots are needed; the task says so, submits nothing until they are free, and then one job."""
     occupied = druid.occupy(druid.free_slots() - 1)
     task = run_dag("synchronous")
-    told = "task slots"
+    told = "Druid has 1 free task slot"
     eventually(lambda: airflow.task_log(task), lambda log: told in log, what=f"{told!r} in the log")
     assert gateway.count("POST", SUBMIT) == 0
     druid.free(occupied)
@@ -147,7 +147,7 @@ def test_job_that_dies_with_druids_own_process_is_submitted_again(druid, held_jo
     task, _ = held_job("synchronous_retried")
     druid.cluster.kill("indexer", signal.SIGKILL)
     eventually(lambda: druid.cluster.is_running("indexer"), lambda seen: not seen, what="the end of the indexer")
-    druid.cluster.start()
+    druid.start()
     for one in druid.tasks(state="running"):
         if one["id"].startswith("occupied"):
             druid.free([one["id"]])

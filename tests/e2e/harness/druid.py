@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import uuid
 from pathlib import Path
@@ -45,26 +46,37 @@ class Druid:
     def __init__(self) -> None:
         self.cluster = Cluster(VERSIONS[VERSION], ROOT / ".druid" / VERSION)
         self._ran = self.cluster.is_running("router")
-        self.cluster.start()
+        self._earlier: set[str] = set()
+        self.start()
         self.url = self.cluster.url("router")
         self._http = requests.Session()
         self._http.trust_env = False  # a proxy of the environment is not for loopback
+
+    def start(self) -> None:
+        """
+        Start what does not run.
+
+        :raises AssertionError: It doesn't answer; has what was printed.
+        """
+        self._command("start")
 
     def stop(self) -> None:
         """Stop the cluster, unless it ran before."""
         self._http.close()
         if not self._ran:
-            self.cluster.stop()
+            self._command("stop")
 
     def reset(self) -> None:
         """Shut all tasks down, drop the target, and fill the source."""
         for task in self.tasks(state="running"):
             self.ask("POST", f"/druid/indexer/v1/task/{task['id']}/shutdown")
         eventually(lambda: self.tasks(state="running"), lambda seen: not seen, what="the end of all tasks")
+        eventually(lambda: self.slots() - self.free_slots(), lambda used: used == 0, what="free task slots")
         self.ask("DELETE", f"/druid/coordinator/v1/datasources/{TARGET}")
         eventually(lambda: self.tables(), lambda seen: TARGET not in seen, what="the end of the target")
         if SOURCE not in self.tables():
             self._fill()
+        self._earlier = {task["id"] for task in self._controllers()}
 
     def connection(self, gateway: Gateway) -> dict[str, Any]:
         """Return Airflow's connection to it by a proxy, without an id."""
@@ -87,14 +99,17 @@ class Druid:
         return found
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Return the controllers that write the target, the oldest first, with ``id`` and ``statusCode``."""
-        found = self.tasks(datasource=TARGET.replace(" ", "%20"), type="query_controller")
+        """Return the jobs of a test that write the target, the oldest first, with ``id`` and ``statusCode``."""
+        found = [task for task in self._controllers() if task["id"] not in self._earlier]
         return sorted(found, key=lambda task: str(task["createdTime"]))
+
+    def slots(self) -> int:
+        """Return the number of task slots."""
+        return sum(int(one["worker"]["capacity"]) for one in self._workers())
 
     def free_slots(self) -> int:
         """Return the number of free task slots."""
-        workers = self.ask("GET", "/druid/indexer/v1/workers")
-        return sum(int(one["worker"]["capacity"]) - int(one["currCapacityUsed"]) for one in workers)
+        return self.slots() - sum(int(one["currCapacityUsed"]) for one in self._workers())
 
     def occupy(self, slots: int) -> list[str]:
         """Fill task slots for an hour, and return the tasks that do."""
@@ -124,6 +139,21 @@ class Druid:
         """Return everything that helps to understand a failed test."""
         return json.dumps(self.tasks(), indent=1)
 
+    def _workers(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.ask("GET", "/druid/indexer/v1/workers")
+        return found
+
+    def _command(self, word: str) -> None:
+        # As a user does, in a process of its own: it leaves servers behind.
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "scripts" / "druid"), word, VERSION],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=900,
+        )
+        assert done.returncode == 0, done.stdout.decode(errors="replace")
+
     def _fill(self) -> None:
         data = "\n".join(json.dumps(row) for row in KOALAS)
         source = json.dumps({"type": "inline", "data": data})
@@ -142,6 +172,9 @@ class Druid:
         )
         assert status == "SUCCESS", self.ask("GET", f"/druid/indexer/v1/task/{task}/reports")
         eventually(self._filled, lambda seen: seen == len(KOALAS), what="the rows of the source")
+
+    def _controllers(self) -> list[dict[str, Any]]:
+        return self.tasks(datasource=TARGET.replace(" ", "%20"), type="query_controller")
 
     def _filled(self) -> int:
         if SOURCE not in self.tables():
