@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_polaris.cli.commands import COMMANDS, Command, Group
+from airflow_provider_polaris.hooks.connections.druid_form import DRUID_FORM
+from airflow_provider_polaris.hooks.connections.form import ConnectionForm
 from airflow_provider_polaris.hooks.connections.polaris_form import POLARIS_FORM
 from airflow_provider_polaris.hooks.connections.read import read_connection
 from airflow_provider_polaris.jobs import errors
@@ -26,6 +28,7 @@ VALUE = "…"
 PUBLIC = (
     "assets",
     "client",
+    "hooks.druid",
     "hooks.polaris",
     "jobs",
     "links.polaris",
@@ -108,11 +111,12 @@ def test_troubleshooting_quotes_are_what_the_package_says() -> None:
     assert [piece for piece in pieces if piece and piece not in spoken] == []
 
 
-def test_connection_page_has_every_field_with_its_default() -> None:
+@pytest.mark.parametrize(("page", "form"), [("connection.md", POLARIS_FORM), ("druid.md", DRUID_FORM)])
+def test_connection_page_has_every_field_with_its_default(page: str, form: ConnectionForm) -> None:
     """A row names each key of the extra and its default."""
-    rows = dict(re.findall(r"^\| (`.+?`) \| (.*?) \|", _page("connection.md"), re.MULTILINE))
+    rows = dict(re.findall(r"^\| (`.+?`) \| (.*?) \|", _page(page), re.MULTILINE))
     defaults = {name: value for names, value in rows.items() for name in re.findall(r"`(\w+)`", names)}
-    for field in POLARIS_FORM.fields:
+    for field in form.fields:
         assert field.name in defaults
         assert field.default is None or defaults[field.name] == f"`{field.default}`"
 
@@ -127,6 +131,18 @@ def test_connection_page_examples_are_read_as_they_stand(form: str) -> None:
     settings = read_connection(connection, "polaris_default").client
     assert settings.base_url.removesuffix(":443").lower() == "https://org.region.cloud.api.imply.io"
     assert (settings.api_key, settings.project_id) == ("pok_KEY", "PROJECT_ID")
+
+
+@pytest.mark.parametrize("form", ["{", "apache-druid://"])
+def test_druid_page_examples_are_read_as_they_stand(form: str) -> None:
+    """Both forms of the variable give router, login and password."""
+    from airflow.models.connection import Connection
+
+    (value,) = re.findall(rf"AIRFLOW_CONN_POLARIS_DEFAULT='({re.escape(form)}[^']*)'", _page("druid.md"))
+    connection = Connection.from_json(value) if form == "{" else Connection(uri=value)
+    settings = read_connection(connection, "polaris_default").client
+    assert (settings.base_url, settings.auth) == ("https://router:8888", "basic")
+    assert (settings.login, settings.password) == ("airflow", "PASSWORD")
 
 
 @pytest.mark.parametrize("module", PUBLIC)

@@ -28,9 +28,10 @@ class Capabilities:
     """
     What a service can do that another can't.
 
-    :param idempotent_submission: The service refuses a job whose id it has already accepted. The same submission may be
-        sent again after an unknown outcome.
-    :param bulk_status: One request returns the statuses of any number of jobs that are given by their ids.
+    :param idempotent_submission: The service accepts a marker and its number only once, so the same submission may be
+        sent again after an unknown outcome. The client is an :class:`IdempotentService`.
+    :param bulk_status: One request returns the statuses of 1,000 jobs that are given by their ids. The client is a
+        :class:`BulkStatusService`.
     :param cancels_deletions: A deletion job that has not ended can be canceled.
     :param restores_versions: A restore can name the versions of the segments to restore.
     :param soft_delete: Deleted segments can be restored until the service purges them.
@@ -261,4 +262,45 @@ class IngestionService(Protocol):
         Cancel an asynchronous query; no effect on one that has ended.
 
         :param query_id: Id of the query.
+        """
+
+
+class IdempotentService(IngestionService, Protocol):
+    """
+    A service that accepts a job's marker and number only once.
+
+    :meth:`create_job` sends a job whose context has a marker under an id that is made from marker and number
+    (``airflow_provider_polaris.jobs.spec.context``). If the service already has that job, it is returned, whatever its
+    status is. ``PolarisConflictError`` is raised if the id stands for other work, or is blocked.
+    """
+
+    def get_marked_job(self, marker: str) -> dict[str, Any] | None:
+        """
+        Return the description of the job with the highest number of a marker; None if the service has none.
+
+        None does not prove that there will be none: a submission may still arrive.
+
+        :param marker: The marker.
+        """
+
+    def block_marker(self, marker: str) -> None:
+        """
+        Make sure that no late submission of a marker creates a job. No effect on a marker that is blocked already.
+
+        :param marker: Marker of an epoch that is over.
+        :raises PolarisConflictError: A job of the marker is active; cancel it first.
+        """
+
+
+class BulkStatusService(IngestionService, Protocol):
+    """A service that returns the statuses of many jobs with one request."""
+
+    def get_job_statuses(self, job_ids: Collection[str]) -> dict[str, str]:
+        """
+        Return the execution status of each job that the service has. One request for 1,000 jobs.
+
+        A job that is missing in the result does not exist. A job that has succeeded is ``completed``, even if its rows
+        can't be seen yet: :meth:`get_job_status` and :meth:`get_job` return that status when they can.
+
+        :param job_ids: Ids of jobs.
         """

@@ -21,6 +21,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisError,
     PolarisGuardError,
     PolarisGuardUnansweredError,
+    PolarisThrottledError,
 )
 from airflow_provider_polaris.jobs.sql.parsing import quote_identifier
 from airflow_provider_polaris.jobs.status.state import JobState
@@ -35,6 +36,9 @@ QUERY_LIMIT: Final = timedelta(minutes=10)
 
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 5.0
+#: Seconds before a query is started again that the service had no capacity for, without ``Retry-After``.
+_THROTTLED_PAUSE: Final = 15.0
+_HELD_BACK: Final = "Rows can't be counted now. This task tries again every %.0f s, for up to %.0f s: %s"
 #: Most attempts to start a query with an unknown outcome. A second SELECT costs money but does no harm.
 _MOST_STARTS: Final = 3
 #: Statuses for a project without asynchronous SQL, or a key without permission for it.
@@ -210,16 +214,26 @@ class RowCounter:
             return query_id
 
     def _start(self, sql: str, context: Mapping[str, Any]) -> str:
-        for _ in range(_MOST_STARTS):
+        end = self._limits.limit(QUERY_LIMIT)
+        lost, told = 0, ""
+        while True:
             self._limits.check_alive()
             try:
                 return str(self._connect().start_query(sql, context=context)["queryId"])
             except PolarisAmbiguousSubmitError as error:
-                cause = error.__cause__ or error
-        raise PolarisGuardUnansweredError(
-            f"Polaris didn't answer {_MOST_STARTS} requests to count rows.{self._purpose.aftermath} {cause} A retry "
-            "counts again."
-        )
+                lost += 1
+                if lost == _MOST_STARTS:
+                    raise PolarisGuardUnansweredError(
+                        f"Polaris didn't answer {_MOST_STARTS} requests to count rows.{self._purpose.aftermath} "
+                        f"{error.__cause__ or error} A retry counts again."
+                    ) from None
+            except PolarisThrottledError as error:
+                pause = max(error.retry_after or 0.0, _THROTTLED_PAUSE)
+                if str(error) != told:
+                    told = str(error)
+                    self._log.info(_HELD_BACK, pause, QUERY_LIMIT.total_seconds(), error)
+                if not self._limits.sleep(pause, end):
+                    raise
 
     def _await(self, query_id: str) -> None:
         end = self._limits.limit(QUERY_LIMIT)

@@ -18,17 +18,23 @@ import pytest
 from airflow.providers.common.compat.sdk import Stats, TaskDeferred
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
+from airflow_provider_polaris.emulator.faults.fault import Fault
 from airflow_provider_polaris.emulator.server import RunningEmulator
 from airflow_provider_polaris.operators.base import PolarisBaseOperator
 from airflow_provider_polaris.operators.polaris import PolarisJobOperator, PolarisTableToTableOperator
+from airflow_provider_polaris.operators.submission.post import JobPost
 from tests.operators.conftest import FakeTI, through_airflow
-from tests.operators.submission.conftest import CONNECTION, FakeClock, MemoryStore
+from tests.operators.submission.conftest import CONNECTION, Death, FakeClock, MemoryStore
 from tests.operators.submission.koalas import koalas_emulator
 
 JOB_SECONDS = 300.0
 DAYS = "2024-06-01T00:00:00.000Z/2024-06-03T00:00:00.000Z"
 FIRST_DAY = "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"
 RETRIES = 3
+
+
+def die(*_: Any, **__: Any) -> Any:
+    raise Death
 
 
 class Table:
@@ -102,6 +108,31 @@ class Table:
         for _ in range(2):
             self.clock.advance(JOB_SECONDS + 1)
             self._client.get_table("Koalas Source")
+
+    def lose_reply(self, **rule: Any) -> None:
+        """Lose the answer to the next submission, which takes effect."""
+        fault = Fault.model_validate({"effect": "drop_reply", "method": "POST", "path": "/jobs$", **rule})
+        self.running.emulator.faults.add(fault)
+
+    def die_after_the_loss(self, patch: pytest.MonkeyPatch) -> None:
+        """Let the worker die when it finds out what became of a submission whose answer was lost."""
+        patch.setattr(JobPost, "_find_job", die)
+
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """Let time pass at each poll of the triggerer, because its sleeps pass no time."""
+        jobs = self.running.emulator.jobs
+        get_for_reply = jobs.get_for_reply
+
+        def passing(job_id: str, **options: Any) -> Any:
+            self.clock.advance(100)
+            return get_for_reply(job_id, **options)
+
+        jobs.get_for_reply = passing  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            del jobs.get_for_reply  # type: ignore[method-assign]
 
     def rows(self) -> dict[str, int]:
         """Return the number of rows per day."""
@@ -204,7 +235,7 @@ class Airflow:
         :param dies: The triggerer is killed after a few looks; another one takes the trigger up.
         """
         _, arguments = deferred.trigger.serialize()
-        with self._passing():
+        with self.table.passing():
             if dies:
                 asyncio.run(self._abandoned(arguments))
             event = asyncio.run(self._event(arguments))
@@ -230,22 +261,6 @@ class Airflow:
         self.ti.max_tries = self.ti.try_number + RETRIES
         self.run_started = self.clock.now()
         return self.retry()
-
-    @contextmanager
-    def _passing(self) -> Iterator[None]:
-        """Let time pass at each poll of the triggerer, because its sleeps pass no time."""
-        jobs = self.table.running.emulator.jobs
-        get_for_reply = jobs.get_for_reply
-
-        def passing(job_id: str, **options: Any) -> Any:
-            self.clock.advance(100)
-            return get_for_reply(job_id, **options)
-
-        jobs.get_for_reply = passing  # type: ignore[method-assign]
-        try:
-            yield
-        finally:
-            del jobs.get_for_reply  # type: ignore[method-assign]
 
     @staticmethod
     def _new_trigger(arguments: dict[str, Any]) -> Any:

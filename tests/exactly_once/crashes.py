@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_polaris.emulator.faults.fault import Fault
 from airflow_provider_polaris.hooks.job_wait import WorkerWait
 from airflow_provider_polaris.hooks.polaris import PolarisHook
-from airflow_provider_polaris.operators.submission.post import JobPost
-from tests.exactly_once.conftest import Airflow
+from tests.exactly_once.conftest import Airflow, die
 from tests.operators.submission.conftest import Death
 
 
@@ -47,10 +45,6 @@ class Step:
         return self.waits in (None, waits) and (has_store or not self.needs_store)
 
 
-def die(*_: Any, **__: Any) -> Any:
-    raise Death
-
-
 def before_record(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(airflow.store, "before_set", die)
     airflow.execute()
@@ -63,14 +57,14 @@ def after_record(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
 
 def post_sent(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
     """The request is sent, and takes effect half a minute later."""
-    lose_reply(airflow, takesEffect="later", afterSeconds=30)
-    patch.setattr(JobPost, "_find_job", die)
+    airflow.table.lose_reply(takesEffect="later", afterSeconds=30)
+    airflow.table.die_after_the_loss(patch)
     airflow.execute()
 
 
 def reply_lost(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
-    lose_reply(airflow)
-    patch.setattr(JobPost, "_find_job", die)
+    airflow.table.lose_reply()
+    airflow.table.die_after_the_loss(patch)
     airflow.execute()
 
 
@@ -122,11 +116,6 @@ def result_not_pushed(airflow: Airflow, patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(airflow.ti, "xcom_push", push)
     airflow.execute()
-
-
-def lose_reply(airflow: Airflow, **rule: Any) -> None:
-    fault = Fault.model_validate({"effect": "drop_reply", "method": "POST", "path": "/jobs$", **rule})
-    airflow.table.running.emulator.faults.add(fault)
 
 
 STEPS = [

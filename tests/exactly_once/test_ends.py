@@ -12,8 +12,8 @@ from airflow_provider_polaris.emulator.server import RunningEmulator
 from airflow_provider_polaris.hooks.polaris import PolarisHook
 from airflow_provider_polaris.jobs.errors import PolarisGuardError, PolarisJobCanceledError, PolarisJobFailedError
 from airflow_provider_polaris.runtime.compat import AirflowFailException
-from tests.exactly_once.conftest import Airflow, Table
-from tests.exactly_once.crashes import die, reply_read
+from tests.exactly_once.conftest import Airflow, Table, die
+from tests.exactly_once.crashes import reply_read
 from tests.operators.submission.conftest import CONNECTION, STORES, Death, FakeClock
 
 NOBODY = "\"city\" = 'nowhere'"

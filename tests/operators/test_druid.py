@@ -10,16 +10,19 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
+from airflow_provider_polaris.assets import druid_table_asset
 from airflow_provider_polaris.client import DruidSettings
+from airflow_provider_polaris.hooks.polaris import PolarisHook
 from airflow_provider_polaris.operators.dry_run.report import dry_run
+from airflow_provider_polaris.operators.job_run.cancel_on_kill import cancel_within
 from airflow_provider_polaris.operators.polaris import (
     PolarisDeleteDataOperator,
     PolarisDropTableOperator,
     PolarisRestoreDataOperator,
     PolarisTableToTableOperator,
 )
-from airflow_provider_polaris.runtime.compat import AirflowFailException
-from airflow_provider_polaris.sensors.polaris import PolarisDataSensor
+from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION, AirflowFailException
+from airflow_provider_polaris.sensors.polaris import PolarisDataSensor, PolarisJobSensor
 from tests.druid_service import DruidService
 from tests.operators.conftest import through_airflow
 
@@ -146,6 +149,29 @@ def test_rollup_without_source_rows_is_refused(druid, context):
     assert "/druid/v2/sql/statements" in druid.paths()
 
 
+def test_full_task_slots_hold_back_the_count_and_the_job(druid, context, clock, task_log):
+    """A count takes slots, too. The task says what it waits for, and goes on when slots are free."""
+    druid.used = 5
+
+    def free(count: int) -> None:
+        assert "/druid/v2/sql/statements" not in druid.paths()
+        druid.used = 5 if count < 3 else 0
+
+    clock.then = free
+    rollup(wait_for_completion=False).execute(context)
+
+    assert clock.sleeps[:3] == [15.0, 15.0, 15.0]
+    assert (
+        task_log().count(
+            "INFO Rows can't be counted now. This task tries again every 15 s, for up to 600 s: Druid has 1 free task "
+            "slot, and the job needs 2, so it was not submitted: jobs that wait for each other's slots block the cluster. "
+            "Limit the number of jobs at a time with an Airflow pool, or add workers."
+        )
+        == 1
+    )
+    assert len(submissions(druid)) == 1
+
+
 def test_deletion_marks_the_segments_of_the_interval(druid, context):
     """It takes effect at once, and is recorded as a task."""
     operator = PolarisDeleteDataOperator(task_id="job", table_name="raw", intervals="2024-06-02/P1D")
@@ -208,3 +234,55 @@ def test_dry_run_shows_the_request_and_changes_nothing(druid, context, task_log)
     assert f"The equivalent SQL, in UTC:\n{SQL}\n" in texts
     assert "by which a retry recognizes its job.\n" in texts
     assert (submissions(druid), druid.tasks) == ([], {})
+
+
+def test_asset_event_goes_to_the_asset_of_the_table(druid, context):
+    """Its URI has the router's host and no project."""
+    if AIRFLOW_VERSION < (3, 0):
+        from airflow.utils.context import OutletEventAccessors
+    else:
+        from airflow.sdk.execution_time.context import OutletEventAccessors
+    context["outlet_events"] = OutletEventAccessors()
+    outlet = druid_table_asset("hourly", host=druid.url)
+    operator = rollup(outlets=[outlet])
+
+    job_id = operator.execute(context)
+
+    extra = context["outlet_events"][outlet].extra
+    assert (extra["job_id"], extra["interval"], extra["rows"]) == (job_id, DAY, 2)
+    assert [inlet.uri for inlet in operator.inlets] == [druid_table_asset("raw", host=druid.url).uri]
+
+
+def test_kill_shuts_the_task_down(druid, context):
+    """Within the time limits of a killed worker."""
+    druid.reads = None
+    job_id = rollup(wait_for_completion=False).execute(context)
+
+    result = cancel_within(PolarisHook().settings, job_id)
+
+    assert (result.problem, druid.tasks[job_id].message) == (None, "Shutdown request from user")
+
+
+def test_lineage_names_the_tables_of_the_cluster(druid, context):
+    """The namespace is the scheme and host of the assets; a table has no project."""
+    pytest.importorskip("airflow.providers.openlineage")
+    operator = rollup()
+    operator.execute(context)
+
+    lineage = operator.get_openlineage_facets_on_complete(None)
+
+    here = druid.url.replace("http://", "druid://")
+    assert [(each.namespace, each.name) for each in lineage.inputs] == [(here, "raw")]
+    assert [(each.namespace, each.name) for each in lineage.outputs] == [(here, "hourly")]
+    assert lineage.run_facets["externalQuery"].source == here
+
+
+def test_job_sensor_waits_for_a_task_of_another_party(druid, context, ti, airflow_sleeps):
+    """By its id in Druid."""
+    druid.reads = 2
+    job_id = rollup(wait_for_completion=False).execute(context)
+
+    PolarisJobSensor(task_id="wait", job_id=job_id, poke_interval=60, timeout=3600).execute(context)
+
+    assert ti.xcom("polaris_job")["status"] == "completed"
+    assert druid.tasks[job_id].status == "SUCCESS"

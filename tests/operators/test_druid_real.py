@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import time
+import uuid
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -47,26 +48,29 @@ def wait(client: DruidClient, job_id: str) -> str:
     raise AssertionError(f"job {job_id!r} never ends")
 
 
-@pytest.fixture
-def druid() -> Iterator[DruidClient]:
-    """Return a client of the cluster, with 3,000 events in the source and no target."""
-    with DruidClient(DruidSettings.from_host(URL, connection_name="real")) as client:
-        drop(client)
-        inline = json.dumps({"type": "inline", "data": "\n".join(map(json.dumps, events(3000)))})
-        fill = FILL.format(table=SOURCE, source=inline.replace("'", "''"))
-        assert wait(client, client.create_job({"type": "sql", "query": fill})["id"]) == "completed"
-        for _ in range(MOST_READS):
-            if client.get_table(SOURCE)["availability"] == "available":
-                break
-            time.sleep(0.3)
-        yield client
-        drop(client)
+def fill(client: DruidClient, table: str) -> None:
+    """Load 3,000 events of three days into a new table, and wait until queries see them."""
+    inline = json.dumps({"type": "inline", "data": "\n".join(map(json.dumps, events(3000)))})
+    query = FILL.format(table=table, source=inline.replace("'", "''"))
+    assert wait(client, client.create_job({"type": "sql", "query": query})["id"]) == "completed"
+    for _ in range(MOST_READS):
+        if client.get_table(table)["availability"] == "available":
+            return
+        time.sleep(0.3)
+    raise AssertionError(f"table {table!r} is never loaded")
 
 
-def drop(client: DruidClient) -> None:
-    for table in (SOURCE, TARGET):
+def drop(client: DruidClient, *tables: str) -> None:
+    for table in tables:
         if client._tables.has(table):
             client.create_job({"type": "drop_table", "target": {"type": "table", "tableName": table}})
+
+
+@pytest.fixture
+def druid() -> Iterator[DruidClient]:
+    """Return a client of the cluster."""
+    with DruidClient(DruidSettings.from_host(URL, connection_name="real")) as client:
+        yield client
 
 
 DAY = datetime(2024, 6, 2, tzinfo=timezone.utc)
@@ -98,7 +102,9 @@ def readme_dag(monkeypatch: pytest.MonkeyPatch, *, deferrable: bool) -> Any:
 
 
 def test_readme_dag_has_the_same_rows_on_druid_and_on_the_emulator(airflow_db, druid, monkeypatch, polaris_emulator):
-    """Only the connection changes; a second run, deferred, leaves the same rows."""
+    """Only the connection changes; a second run, deferred, leaves the same rows. The DAG names its tables itself."""
+    drop(druid, SOURCE, TARGET)
+    fill(druid, SOURCE)
     polaris_emulator.load(SOURCE, list(events(3000)))
     assert states(run(readme_dag(monkeypatch, deferrable=False), DAY)) == {"rollup": "success"}
     expected = rows(polaris_emulator.query(SQL))
@@ -108,9 +114,10 @@ def test_readme_dag_has_the_same_rows_on_druid_and_on_the_emulator(airflow_db, d
     for deferrable in (False, True):
         assert states(run(readme_dag(monkeypatch, deferrable=deferrable), DAY)) == {"rollup": "success"}
         assert rows(druid.query(SQL)) == expected
+    drop(druid, SOURCE, TARGET)
 
 
-def build() -> Any:
+def build(source: str, target: str) -> Any:
     """Return a DAG that waits for data, deletes a day, restores it, and starts to age a day out."""
     from airflow.providers.common.compat.sdk import DAG
     from airflow.timetables.interval import CronDataIntervalTimetable
@@ -126,13 +133,13 @@ def build() -> Any:
         catchup=False,
         default_args={"poll_interval": 0.3},
     ) as dag:
-        wait = PolarisDataSensor(task_id="wait", table=SOURCE, min_rows=1000, poke_interval=1, timeout=60)
-        delete = PolarisDeleteDataOperator(task_id="delete", table_name=SOURCE, intervals="2024-06-03/P1D")
-        restore = PolarisRestoreDataOperator(task_id="restore", table_name=SOURCE, interval="2024-06-03/P1D")
+        wait = PolarisDataSensor(task_id="wait", table=source, min_rows=1000, poke_interval=1, timeout=60)
+        delete = PolarisDeleteDataOperator(task_id="delete", table_name=source, intervals="2024-06-03/P1D")
+        restore = PolarisRestoreDataOperator(task_id="restore", table_name=source, interval="2024-06-03/P1D")
         age = PolarisAgeOutTaskGroup(
             group_id="age",
-            source_table=SOURCE,
-            target_table=TARGET,
+            source_table=source,
+            target_table=target,
             older_than="P1D",
             rollup_granularity="hour",
             partitioned_by="day",
@@ -148,18 +155,21 @@ def build() -> Any:
 def test_sensor_deletion_and_restore_run_on_druid_and_an_age_out_is_not_proven(airflow_db, druid, monkeypatch):
     """The restored day is back. Druid 27 can't show what was removed, so the aged day is copied but not deleted."""
     monkeypatch.setenv("AIRFLOW_CONN_POLARIS_DEFAULT", CONNECTION)
+    source, target = (f"{uuid.uuid4().hex[:12]} {name}" for name in ("Source", "Hours"))
+    fill(druid, source)
 
-    dag_run = run(build(), datetime(2024, 6, 3, tzinfo=timezone.utc))
+    dag_run = run(build(source, target), datetime(2024, 6, 3, tzinfo=timezone.utc))
 
     assert states(dag_run) == {
         **dict.fromkeys(("wait", "delete", "restore", "age.plan", "age.copy"), "success"),
         "age.prove": "failed",
         "age.delete": "upstream_failed",
     }
-    by_day = f'SELECT FLOOR("__time" TO DAY) AS "day", COUNT(*) AS "n" FROM "{SOURCE}" GROUP BY 1'
+    by_day = f'SELECT FLOOR("__time" TO DAY) AS "day", COUNT(*) AS "n" FROM "{source}" GROUP BY 1'
     for _ in range(MOST_READS):
         if len(found := druid.query(by_day)) == 3:
             break
         time.sleep(0.3)
     assert [row["n"] for row in found] == [1000, 1000, 1000]
-    assert druid.query(f'SELECT SUM("sessions") AS "n" FROM "{TARGET}"') == [{"n": 1000}]
+    assert druid.query(f'SELECT SUM("sessions") AS "n" FROM "{target}"') == [{"n": 1000}]
+    drop(druid, source, target)

@@ -238,15 +238,13 @@ class InlineThreads:
     known: Any = None
 
     async def call(self, settings: Any, work: Any) -> Any:
-        from airflow_provider_polaris.client import PolarisClient
-
         if self.known is not settings:
             self.close()
             hasty = replace(settings, retry_budget=min(settings.retry_budget, self.retry_budget))
             waited = [0.0]
-            self.client = PolarisClient(
+            self.client = self.world.client_class()(
                 hasty,
-                session=_Session(self.world.polaris),  # type: ignore[arg-type]
+                session=_Session(self.world.polaris),
                 clock=lambda: self.world.time() + waited[0],
                 now=lambda: START + timedelta(seconds=self.world.time()),
                 sleep=lambda seconds: waited.__setitem__(0, waited[0] + seconds),
@@ -285,6 +283,12 @@ class World:
 
     def __post_init__(self) -> None:
         self.polaris = Polaris(self.time)
+
+    def client_class(self) -> Callable[..., Any]:
+        """Return the class of the client."""
+        from airflow_provider_polaris.client import PolarisClient
+
+        return PolarisClient
 
     def time(self) -> float:
         return self.loop.time()
@@ -360,12 +364,19 @@ class NoJitter(random.Random):
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def service(request: pytest.FixtureRequest) -> str:
+    """The service of the world: ``polaris``, unless a test is parametrized indirectly."""
+    return str(getattr(request, "param", "polaris"))
+
+
+@pytest.fixture
+def world(service: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Create a world; at its end no task or thread may be left."""
     from airflow_provider_polaris.triggers.job_watcher import watcher
+    from tests.triggers.druid import DruidWorld
 
     loop = TravelLoop()
-    made = World(loop)
+    made = DruidWorld(loop) if service == "druid" else World(loop)
     tools = watcher.Dependencies(made.read_settings, made.threads, NoJitter())  # type: ignore[arg-type]
     monkeypatch.setattr(watcher, "DEPENDENCIES", tools)
     monkeypatch.setattr("airflow_provider_polaris.runtime.clock.CLOCK", WorldClock(made))

@@ -11,15 +11,16 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_polaris.client.druid import endpoints
 from airflow_provider_polaris.client.druid.calls import druid_rules
 from airflow_provider_polaris.client.druid.cluster import ClusterApi
-from airflow_provider_polaris.client.druid.deletions import DATA_TYPES, DeletionJobs
+from airflow_provider_polaris.client.druid.deletions import DeletionJobs
+from airflow_provider_polaris.client.druid.endpoints import SUBMIT_TASK, path_of
 from airflow_provider_polaris.client.druid.queries import QueriesApi
 from airflow_provider_polaris.client.druid.settings import DruidSettings
 from airflow_provider_polaris.client.druid.submission import Submission
 from airflow_provider_polaris.client.druid.tables import TablesApi
 from airflow_provider_polaris.client.druid.tasks import TasksApi
+from airflow_provider_polaris.client.druid.translation.jobs import DATA_TYPES
 from airflow_provider_polaris.client.druid.translation.missing import explain_missing
 from airflow_provider_polaris.client.druid.translation.statement import TargetTable, needs_target, task_request
 from airflow_provider_polaris.client.druid.translation.tables import partitioning
@@ -56,7 +57,7 @@ _SLOT_SECONDS: Final = 5.0
 
 class DruidClient(TasksApi):
     """
-    A self-hosted Druid, as an :class:`~airflow_provider_polaris.client.service.IngestionService`.
+    A self-hosted Druid, with the methods of ``airflow_provider_polaris.client.service``.
 
     Jobs are tasks of the multi-stage query engine. Retries, limits and errors are those of
     :class:`~airflow_provider_polaris.client.PolarisClient`, with one difference: a job that is submitted with a marker
@@ -136,8 +137,9 @@ class DruidClient(TasksApi):
         :param spec: The job spec as a JSON object, with its marker, if any, in its ``context``.
         :param repeat_throttled: Wait for free task slots within the retry budget, and retry after a 429. If False, the
             caller has to retry.
-        :return: Description of the job, including ``id``.
+        :return: Description of the job. It may have ended, if Druid already has its marker and number.
         :raises PolarisAmbiguousSubmitError: It is unknown whether the task exists. Submit the same job again.
+        :raises PolarisConflictError: The marker and number stand for other work, or are blocked.
         :raises PolarisThrottledError: Too few task slots are free; nothing was submitted.
         :raises PolarisGuardError: A deletion covers only a part of a segment, or the cluster's version can't do it.
         :raises PolarisSpecError: Druid has no equivalent of the job; nothing was submitted.
@@ -169,21 +171,21 @@ class DruidClient(TasksApi):
         if spec.get("type") in DATA_TYPES:
             return JobPreview(f"{self._deletions.request_line(spec)}, for the segments of this job", dict(spec), None)
         work = task_request(spec, self._target(spec) if needs_target(spec) else None)
-        endpoint = endpoints.SUBMIT_TASK
-        return JobPreview(
-            f"{endpoint.method} {self.settings.base_url}{endpoints.path_of(endpoint)}",
-            {"query": work.sql, "context": dict(work.context)},
-            work.sql,
-        )
+        request = f"{SUBMIT_TASK.method} {self.settings.base_url}{path_of(SUBMIT_TASK)}"
+        return JobPreview(request, {"query": work.sql, "context": dict(work.context)}, work.sql)
 
     def block_marker(self, marker: str) -> None:
         """
         Make sure that no late submission of a marker creates a task.
 
         :param marker: Marker of an epoch that is over.
-        :raises PolarisConflictError: An active task has the marker's id; cancel it first.
+        :raises PolarisConflictError: A task of the marker is active; cancel it first.
         """
         self._submission.block(marker)
+
+    def get_marked_job(self, marker: str) -> dict[str, Any] | None:
+        """Return the description of the job with the highest number of a marker; None if Druid has none (yet)."""
+        return self._submission.get_marked_job(marker)
 
     def iter_tables(self) -> Iterator[dict[str, Any]]:
         """Yield the name of each table that has data. Druid's list has nothing else."""
@@ -211,13 +213,7 @@ class DruidClient(TasksApi):
         )
 
     def iter_unused_segments(self, table: str, *, interval: str | None = None) -> Iterator[dict[str, Any]]:
-        """
-        Yield the segments of a table that are marked unused.
-
-        :param table: Its name.
-        :param interval: Only segments in this ISO 8601 interval.
-        :raises PolarisGuardError: The cluster's version has no list of unused segments.
-        """
+        """Yield the segments of a table that are marked unused; see :meth:`TablesApi.iter_unused_segments`."""
         return self._tables.iter_unused_segments(table, interval=interval)
 
     def query(
@@ -247,8 +243,10 @@ class DruidClient(TasksApi):
         """
         Start an asynchronous query; parameters and result as in :meth:`QueriesApi.start_query`.
 
+        :raises PolarisThrottledError: Too few task slots are free; nothing was started.
         :raises PolarisServerError: The broker doesn't know a table or column yet that the coordinator has.
         """
+        self._submission.check_slots(context or {})
         try:
             return self._queries.start_query(sql, parameters=parameters, context=context)
         except PolarisApiError as error:

@@ -6,19 +6,21 @@ Such a job is recorded as a task, so that it has an id, a status and a descripti
 data is deleted permanently, otherwise a ``noop`` task whose context holds the job spec. The task is submitted after the
 segments were marked. If that fails, a repetition marks the same segments again, which changes nothing.
 
-OBSERVED(Druid 27): segments are marked by their ids; a task's context is kept and returned.
+OBSERVED(Druid 27): segments are marked by their ids; a task's context is kept and returned; a ``noop`` task can have a
+data source and a group, which the list of tasks shows.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from airflow_provider_polaris.client.druid.endpoints import MARK_ALL_UNUSED, MARK_UNUSED, MARK_USED, path_of
 from airflow_provider_polaris.client.druid.tables import TablesApi
 from airflow_provider_polaris.client.druid.tasks import TasksApi
 from airflow_provider_polaris.client.druid.translation.deletion import segments_to_delete
+from airflow_provider_polaris.client.druid.translation.jobs import RECORD_GROUP
 from airflow_provider_polaris.client.druid.translation.statement import SPEC_KEY
 from airflow_provider_polaris.client.druid.translation.task_ids import query_id, random_marker, task_id
 from airflow_provider_polaris.client.http.request import json_body
@@ -32,9 +34,6 @@ from airflow_provider_polaris.jobs.spec.job_spec import (
 from airflow_provider_polaris.jobs.time.interval import Interval, merge
 
 log = logging.getLogger("airflow_provider_polaris.client")
-
-#: Types of jobs that this module does.
-DATA_TYPES: Final = frozenset({"delete_data", "restore_data", "drop_table"})
 
 
 class DeletionJobs:
@@ -117,7 +116,12 @@ class DeletionJobs:
 
     def _record(self, spec: Mapping[str, Any], table: str, kill: tuple[Interval, ...]) -> dict[str, Any]:
         key = task_id(query_id(random_marker(), 1))
-        body: dict[str, Any] = {"type": "noop", "runTime": 1}
+        body: dict[str, Any] = {
+            "type": "noop",
+            "dataSource": table,
+            "groupId": f"{RECORD_GROUP}{spec.get('type')}",
+            "runTime": 1,
+        }
         if kill:
             body = {"type": "kill", "dataSource": table, "interval": kill[0].to_wire()}
         context = {SPEC_KEY: {name: value for name, value in spec.items() if name != "context"}}

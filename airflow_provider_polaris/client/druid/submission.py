@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Submit a job exactly once, under an id that is derived from its marker.
+Submit a job exactly once, under an id that is derived from its marker and number.
 
 Druid refuses a second task of the same id, so the same submission may be sent again after an unknown outcome. What an
 id stands for is read from the task; the text of an error decides nothing. A refusal proves nothing either: a POST that
@@ -17,7 +17,7 @@ from typing import Any, Final
 from airflow_provider_polaris.client.druid import endpoints
 from airflow_provider_polaris.client.druid.calls import DruidCalls
 from airflow_provider_polaris.client.druid.tasks import TasksApi
-from airflow_provider_polaris.client.druid.translation.jobs import context_of, describe, is_same_work
+from airflow_provider_polaris.client.druid.translation.jobs import NOOP, describe, is_block, is_same_work
 from airflow_provider_polaris.client.druid.translation.slots import free_slots, needed_slots
 from airflow_provider_polaris.client.druid.translation.statement import TaskRequest
 from airflow_provider_polaris.client.druid.translation.task_ids import query_id, random_marker, task_id
@@ -33,7 +33,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisNotFoundError,
     PolarisThrottledError,
 )
-from airflow_provider_polaris.jobs.spec.context import MARKER_KEY
+from airflow_provider_polaris.jobs.spec.context import MARKER_KEY, number_in
 from airflow_provider_polaris.jobs.status.statuses import TERMINAL_STATUSES
 
 log = logging.getLogger("airflow_provider_polaris.client")
@@ -48,9 +48,6 @@ _PAUSE: Final = 2.0
 _NUMBERS: Final = 20
 
 _AGAIN: Final = "Druid accepts that id only once, so the same job may be submitted again."
-
-#: Type of a task that does nothing.
-_NOOP: Final = "noop"
 
 
 class Submission(DruidCalls):
@@ -69,23 +66,20 @@ class Submission(DruidCalls):
 
     def submit(self, work: TaskRequest, spec: Mapping[str, Any]) -> dict[str, Any]:
         """
-        Submit the task of a job, or return the active task that an earlier submission of the same work made.
+        Submit the task of a job, or return the task that an earlier submission of the same marker and number made.
 
-        The number in the id is the lowest whose task hasn't ended, so a job that has ended can be submitted again, and
-        an id whose submission may still arrive is used again.
+        The caller raises the number, and only after it has seen the end of the task with the number before.
 
         :param work: The task.
         :param spec: The job spec, for errors.
-        :return: Description of the job.
+        :return: Description of the job, which may have ended.
         :raises PolarisAmbiguousSubmitError: It is unknown whether the task exists. A later call with the same marker
-            sends the same id.
-        :raises PolarisConflictError: The id belongs to an active task with other work.
-        :raises PolarisError: There is no task, and none will be.
+            and number sends the same id.
+        :raises PolarisConflictError: The id belongs to a task with other work, or is blocked.
+        :raises PolarisError: This call has created no task.
         """
         marker = work.context.get(MARKER_KEY)
-        query = query_id(random_marker(), 1)
-        if isinstance(marker, str):
-            query = self._next_id(marker)
+        query = query_id(marker, number_in({"context": work.context})) if isinstance(marker, str) else _random_id()
         doubt: PolarisError | None = None
         since = ""
         for number in range(1, MOST_POSTS + 1):
@@ -118,6 +112,22 @@ class Submission(DruidCalls):
             since=since or None,
         ) from doubt
 
+    def get_marked_job(self, marker: str) -> dict[str, Any] | None:
+        """
+        Return the description of the job with the highest number of a marker; None if Druid has none (yet).
+
+        :param marker: The marker.
+        """
+        for number in sorted(self._statuses(marker), reverse=True):
+            key = task_id(query_id(marker, number))
+            try:
+                task, _ = self._tasks.task(key)
+                if not is_block(task):
+                    return self._tasks.get_job(key)
+            except PolarisNotFoundError:
+                continue  # removed since
+        return None
+
     def block(self, marker: str) -> None:
         """
         Make sure that no late submission of a marker creates a task: take its next id for a task that does nothing.
@@ -125,10 +135,18 @@ class Submission(DruidCalls):
         OBSERVED(Druid 27): a noop task with the id ``query-ID`` blocks a submission of that id.
 
         :param marker: Marker of an epoch that is over.
-        :raises PolarisConflictError: The id belongs to an active task, which has to be canceled first.
+        :raises PolarisConflictError: A task of the marker is active, which has to be canceled first.
         """
-        taken = task_id(self._next_id(marker))
-        body = json_body({"type": _NOOP, "id": taken, "context": {MARKER_KEY: marker}}, "task")
+        statuses = self._statuses(marker)
+        newest = max(statuses, default=0)
+        if newest:
+            key = task_id(query_id(marker, newest))
+            if is_block(self._tasks.task(key)[0]):
+                return
+            if statuses[newest] not in TERMINAL_STATUSES:
+                raise _conflict(key)
+        taken = task_id(query_id(marker, newest + 1))
+        body = json_body({"type": NOOP, "id": taken, "runTime": 1, "context": {MARKER_KEY: marker}}, "task")
         refusal: PolarisError | None = None
         try:
             self._tasks.native_task(body)
@@ -142,12 +160,13 @@ class Submission(DruidCalls):
                 method="POST",
                 path=endpoints.path_of(endpoints.SUBMIT_NATIVE_TASK),
             )
-        if refusal is not None and status not in TERMINAL_STATUSES:
+        # Any task that has the id keeps a late submission out. A task that has ended needs no cancel.
+        if refusal is not None and status not in TERMINAL_STATUSES and not is_block(self._tasks.task(taken)[0]):
             raise _conflict(taken) from refusal
 
     def check_slots(self, context: Mapping[str, Any]) -> None:
         """
-        Refuse a job that could not get all its task slots now.
+        Refuse a job, or an asynchronous query, that could not get all its task slots now.
 
         OBSERVED(Druid 27): a controller keeps its slot while it waits for its workers' slots, so nine jobs blocked each
         other on six slots. Between this check and the start of the job others may take the slots.
@@ -175,16 +194,17 @@ class Submission(DruidCalls):
                 path=endpoints.path_of(endpoints.SUBMIT_TASK),
             )
 
-    def _next_id(self, marker: str) -> str:
-        """Return the id with the lowest number whose task has not ended."""
+    def _statuses(self, marker: str) -> dict[int, str]:
+        """Return the statuses of a marker's tasks by their numbers. Druid may have removed the first ones."""
+        found: dict[int, str] = {}
         first = 1
         while True:
             ids = {task_id(query_id(marker, number)): number for number in range(first, first + _NUMBERS)}
             statuses = self._tasks.get_job_statuses(ids)
-            for key, number in ids.items():
-                if statuses.get(key) not in TERMINAL_STATUSES:
-                    return query_id(marker, number)
+            found.update((ids[key], status) for key, status in statuses.items())
             first += _NUMBERS
+            if first - 1 not in found:
+                return found
 
     def _post(self, query: str, work: TaskRequest) -> dict[str, Any]:
         body = work.to_wire(query)
@@ -209,9 +229,9 @@ class Submission(DruidCalls):
                 f"It is unknown whether Druid accepted task {key!r}, because it can't be read: {error} {_AGAIN}",
                 spec=work.to_wire(query),
             ) from error
-        if is_same_work(task, work.sql, work.context):
+        if is_same_work(task, work.context):
             return describe(task, status, {})
-        if task.get("type") == _NOOP and context_of(task).get(MARKER_KEY):
+        if is_block(task):
             raise PolarisConflictError(
                 f"Task id {key!r} was blocked, because the epoch of the Airflow task that it belongs to is over: no "
                 "job was submitted.",
@@ -220,6 +240,11 @@ class Submission(DruidCalls):
                 path=endpoints.path_of(endpoints.SUBMIT_TASK),
             )
         raise _conflict(key)
+
+
+def _random_id() -> str:
+    """Return an id for a job without a marker. Only the call that made it can send the same job again."""
+    return query_id(random_marker(), 1)
 
 
 def _cause(error: PolarisAmbiguousSubmitError) -> PolarisError:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from airflow_provider_polaris.client.druid import endpoints
 from airflow_provider_polaris.client.druid.calls import DruidCalls, array_body
 from airflow_provider_polaris.client.druid.translation import reports
-from airflow_provider_polaris.client.druid.translation.jobs import describe, kind_of_row, summarize
+from airflow_provider_polaris.client.druid.translation.jobs import DATA_TYPES, describe, kind_of_row, summarize
 from airflow_provider_polaris.client.druid.translation.states import execution_status
 from airflow_provider_polaris.client.druid.translation.supervisors import PREFIX, describe_supervisor
 from airflow_provider_polaris.client.http.calls import instant_text
@@ -162,7 +162,7 @@ class TasksApi(DruidCalls):
         streams = self._supervisors(target_table) if not only or "streaming" in only else []
         found = [stream for stream in streams if not wanted or stream["executionStatus"] in wanted]
         is_cut = False
-        if not only or {"batch", "sql"} & set(only):
+        if not only or ({"batch", "sql"} | DATA_TYPES) & set(only):
             most = _MOST_TASKS if most_pages is None else min(_MOST_TASKS, page_size * most_pages)
             jobs, is_cut = self._list_jobs(only, wanted, target_table, limit if sort_order == "DESC" else None, most)
             found += jobs if sort_order == "DESC" else jobs[::-1]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Set and read the keys that this package adds to a job's ``context``: the marker and ``failOnEmptyInsert``. No I/O.
+Set and read the keys that this package adds to a job's ``context``: marker, number, ``failOnEmptyInsert``. No I/O.
 
 ``failOnEmptyInsert`` fails a job that finds no rows, instead of emptying the data that it replaces. It covers the time
 between the count of the source and the start of the job, in which rows may disappear.
@@ -41,6 +41,10 @@ def has_empty_insert_check(spec: Mapping[str, Any]) -> bool:
 #: Key of the marker in a job's ``context``. It identifies the try that submitted the job and does not change the work.
 MARKER_KEY: Final = "airflow"
 
+#: Key of the number of a submission among those with its marker, for a service that accepts marker and number only
+#: once. Without the key it is 1.
+NUMBER_KEY: Final = "airflowNumber"
+
 
 #: Only these types have a ``context``. Source: polaris-sdk 20250425.14.0.
 _MARKED_TYPES: Final = frozenset({"batch", "sql"})
@@ -67,16 +71,35 @@ def takes_marker(spec: Mapping[str, Any]) -> bool:
     )
 
 
-def with_marker(spec: Mapping[str, Any], marker: str) -> dict[str, Any]:
-    """Return a copy of a spec that carries a marker."""
-    return {**spec, "context": {**(spec.get("context") or {}), MARKER_KEY: marker}}
+def with_marker(spec: Mapping[str, Any], marker: str, number: int = 1) -> dict[str, Any]:
+    """
+    Return a copy of a spec that carries a marker.
+
+    >>> with_marker({"type": "batch"}, "5f3a", 2)["context"]
+    {'airflow': '5f3a', 'airflowNumber': 2}
+
+    :param spec: The JSON object of the job.
+    :param marker: The marker.
+    :param number: Number of the submission among those with this marker.
+    """
+    numbered = {NUMBER_KEY: number} if number > 1 else {}
+    return {**spec, "context": {**(spec.get("context") or {}), MARKER_KEY: marker, **numbered}}
 
 
 def marker_in(job: Mapping[str, Any]) -> str | None:
     """Return the marker of a described job; None if Polaris echoes none."""
-    spec = job.get("spec")
-    for body in (job, spec):
-        context = body.get("context") if isinstance(body, Mapping) else None
-        if isinstance(context, Mapping) and isinstance(context.get(MARKER_KEY), str):
+    for context in _contexts(job):
+        if isinstance(context.get(MARKER_KEY), str):
             return str(context[MARKER_KEY])
     return None
+
+
+def number_in(job: Mapping[str, Any]) -> int:
+    """Return the number of a described job among those with its marker."""
+    numbers = [context[NUMBER_KEY] for context in _contexts(job) if type(context.get(NUMBER_KEY)) is int]
+    return numbers[0] if numbers else 1
+
+
+def _contexts(job: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    bodies = [body for body in (job, job.get("spec")) if isinstance(body, Mapping)]
+    return [body["context"] for body in bodies if isinstance(body.get("context"), Mapping)]

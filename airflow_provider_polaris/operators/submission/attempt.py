@@ -124,7 +124,9 @@ class SubmissionAttempt:
             text = "the task was killed before it submitted its job."
             raise PolarisJobCanceledError(f"{text} {hint}".rstrip(), job_id="")
 
-    def record(self, before: Record | None, past: tuple[str, ...], now: datetime, marker: MarkerUse) -> Record:
+    def record(
+        self, before: Record | None, past: tuple[str, ...], now: datetime, marker: MarkerUse, *, number: int = 1
+    ) -> Record:
         """
         Return the record of a job that is about to be sent.
 
@@ -132,6 +134,7 @@ class SubmissionAttempt:
         :param past: Ids of earlier jobs that are no longer relevant.
         :param now: The current time.
         :param marker: How the job's marker is used.
+        :param number: Number of the submission among those with its marker.
         """
         is_same_epoch = before is not None and before.epoch == self.identity.epoch
         return Record(
@@ -144,6 +147,7 @@ class SubmissionAttempt:
             past=past,
             sent=now,
             marker=marker,
+            number=number,
         )
 
     def note_job(self, record: Record, job_id: str) -> None:

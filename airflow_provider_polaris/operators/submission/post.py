@@ -24,6 +24,7 @@ from airflow_provider_polaris.jobs.spec.context import with_marker
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.operators.submission.attempt import SubmissionAttempt
 from airflow_provider_polaris.operators.submission.find_job import MOST_SUMMARIES, VISIBILITY_WAIT, Search
+from airflow_provider_polaris.operators.submission.reconcile import Reconciled
 from airflow_provider_polaris.operators.submission.record import MarkerUse, Record
 
 #: Maximum number of POSTs in one try, if every answer is lost and no job appears in the list.
@@ -33,10 +34,10 @@ MOST_POSTS: Final = 3
 _INCONCLUSIVE: Final = frozenset({409, 429})
 
 #: Maximum time in one try to repeat a POST that Polaris answers with 429.
-_THROTTLE_LIMIT: Final = timedelta(minutes=5)
+THROTTLE_LIMIT: Final = timedelta(minutes=5)
 
 #: Seconds added to the wait after a 429, times a random factor, so that tasks don't retry simultaneously.
-_THROTTLE_SECONDS: Final = 5.0
+THROTTLE_SECONDS: Final = 5.0
 
 
 class JobPost:
@@ -44,14 +45,14 @@ class JobPost:
     Sends the job of one attempt.
 
     :param attempt: Inputs of the attempt.
-    :param before: The existing record.
-    :param past: Ids of earlier jobs that are no longer relevant.
+    :param earlier: Result of the reconciliation.
     """
 
-    def __init__(self, attempt: SubmissionAttempt, before: Record | None, past: tuple[str, ...]) -> None:
+    def __init__(self, attempt: SubmissionAttempt, earlier: Reconciled) -> None:
         self._attempt = attempt
-        self._before = before
-        self._past = past
+        self._before = before = earlier.record
+        self._past = earlier.past
+        self._number = earlier.number
         was_refused = before is not None and before.marker == "refused"
         self._marker: MarkerUse = "none"
         if attempt.may_be_marked:
@@ -84,21 +85,23 @@ class JobPost:
             if job is not None:
                 return job, True
         raise PolarisAmbiguousSubmitError(
-            f"{_cause(doubt)} The job was sent {MOST_POSTS} times, and no job was found afterwards. A retry "
+            f"{cause(doubt)} The job was sent {MOST_POSTS} times, and no job was found afterwards. A retry "
             "of this task searches again before it sends the job again.",
             spec=self._attempt.spec,
         ) from _lost(doubt)
 
     def _write(self) -> Record:
         self._attempt.check_alive()
-        record = self._attempt.record(self._before, self._past, self._attempt.clock.now(), self._marker)
+        record = self._attempt.record(
+            self._before, self._past, self._attempt.clock.now(), self._marker, number=self._number
+        )
         self._attempt.records.write(record)
         self._before = record
         return record
 
     def _post(self, record: Record) -> tuple[JobState, bool]:
         attempt = self._attempt
-        spec = with_marker(self._spec, attempt.marker) if record.is_marked else self._spec
+        spec = with_marker(self._spec, attempt.marker, record.number) if record.is_marked else self._spec
         attempt.log.debug("Job spec: %s", spec)
         refusal: PolarisApiError | None = None
         try:
@@ -123,13 +126,13 @@ class JobPost:
         The pause after a 429 is long enough for such a job to appear in the list. No request is made during the pause.
         """
         attempt = self._attempt
-        end = attempt.clock.now() + _THROTTLE_LIMIT
+        end = attempt.clock.now() + THROTTLE_LIMIT
         while True:
             try:
                 return attempt.hook.submit_job(spec, repeat_throttled=False)
             except PolarisThrottledError as error:
                 pause = max(error.retry_after or 0.0, VISIBILITY_WAIT.total_seconds())
-                pause += _THROTTLE_SECONDS * attempt.clock.jitter()
+                pause += THROTTLE_SECONDS * attempt.clock.jitter()
                 if attempt.clock.now() + timedelta(seconds=pause) > end:
                     raise
                 attempt.log.info(
@@ -170,8 +173,8 @@ class JobPost:
         return self._may_drop_marker(record) or self._spec != self._attempt.plain_spec()
 
     def _may_drop_marker(self, record: Record) -> bool:
-        """Whether the job may be sent without its marker: not if the marker is what makes a repetition safe."""
-        return record.is_marked and not self._attempt.hook.capabilities.idempotent_submission
+        """Whether the job may be sent without its marker."""
+        return record.is_marked
 
     def _post_plain(self, refusal: PolarisApiError) -> tuple[JobState, bool]:
         """Send the job without the optional keys of its context, which may be the reason for the 400."""
@@ -204,7 +207,7 @@ class JobPost:
             result = self._search(record).run_until(end, attempt.clock, attempt.is_killed)
         except PolarisError as error:
             raise PolarisAmbiguousSubmitError(
-                f"{_cause(doubt)} It is unknown whether Polaris accepted the job, and the search for it failed: "
+                f"{cause(doubt)} It is unknown whether Polaris accepted the job, and the search for it failed: "
                 f"{error} A retry of this task searches for the job before it sends it again.",
                 spec=attempt.spec,
             ) from _lost(doubt)
@@ -213,7 +216,7 @@ class JobPost:
             return self._adopt(record, choice.job.state)
         if attempt.kill.is_killed:
             raise PolarisAmbiguousSubmitError(
-                f"{_cause(doubt)} The task was killed before it could check whether there is a job. If there is one, "
+                f"{cause(doubt)} The task was killed before it could check whether there is a job. If there is one, "
                 "it continues. A retry of this task searches for the job before it sends it again.",
                 spec=attempt.spec,
             ) from _lost(doubt)
@@ -260,6 +263,10 @@ def _lost(doubt: PolarisAmbiguousSubmitError | None) -> BaseException | None:
     return None if doubt is None else doubt.__cause__
 
 
-def _cause(doubt: PolarisAmbiguousSubmitError | None) -> str:
-    """Return the message of the POST's error without the advice to search for the job."""
+def cause(doubt: PolarisAmbiguousSubmitError | None) -> str:
+    """
+    Return the message of the POST's error without the client's advice.
+
+    :param doubt: The error of the POST; None for none.
+    """
     return str(_lost(doubt) or doubt) if doubt is not None else ""

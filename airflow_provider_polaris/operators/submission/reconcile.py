@@ -43,6 +43,7 @@ class Reconciled:
     :param record: The record before the reconciliation.
     :param past: Ids of earlier jobs that are no longer relevant.
     :param replaced: Id of the job that was ended to be replaced; None if there is none.
+    :param number: Number of the next submission with the task's marker; see :class:`~.record.Record`.
     """
 
     job: JobState | None = None
@@ -50,11 +51,12 @@ class Reconciled:
     record: Record | None = None
     past: tuple[str, ...] = ()
     replaced: str | None = None
+    number: int = 1
 
 
 class Reconciliation:
     """
-    Finds the task's existing job, or ensures that a new one may be submitted.
+    Finds the task's existing job in the job list, or ensures that a new one may be submitted.
 
     :param attempt: Inputs of the attempt.
     """
@@ -63,6 +65,7 @@ class Reconciliation:
         self._attempt = attempt
         self._past: list[str] = []
         self._replaced: str | None = None
+        self._number = 1
 
     def run(self) -> Reconciled:
         """
@@ -75,6 +78,7 @@ class Reconciliation:
         if record is None:
             return self._without_record()
         self._past = list(record.past)
+        self._number = record.number if record.epoch == self._attempt.identity.epoch else 1
         job: JobState | None = None
         if record.may_have_job and record.project.lower() != self._attempt.project.lower():
             self._check_other_project(record)
@@ -83,7 +87,7 @@ class Reconciliation:
         elif record.sent is not None:
             job = self._with_intent(record, record.sent)
         outcome: Literal["adopted", "resumed"] = "adopted" if record.job_id is None else "resumed"
-        return Reconciled(job, outcome, record, tuple(self._past), self._replaced)
+        return Reconciled(job, outcome, record, tuple(self._past), self._replaced, self._number)
 
     def _check_other_project(self, record: Record) -> None:
         attempt = self._attempt

@@ -59,6 +59,8 @@ class Record:
     :param job_id: Id of the job; None while it is unknown.
     :param sent: UTC; when the job was sent last. None without ``job_id`` means that there is no pending POST.
     :param marker: ``sent`` with the job; ``refused`` by Polaris and then omitted; or ``none``.
+    :param number: Number of the submission among those with its marker. Only for a service that accepts marker and
+        number once.
     """
 
     epoch: int
@@ -71,6 +73,7 @@ class Record:
     job_id: str | None = None
     sent: datetime | None = None
     marker: MarkerUse = "none"
+    number: int = 1
 
     @property
     def is_marked(self) -> bool:
@@ -96,6 +99,7 @@ class Record:
             "job_id": self.job_id,
             "sent": None if self.sent is None else format_instant(self.sent),
             "marker": self.marker,
+            **({"number": self.number} if self.number > 1 else {}),
         }
 
     @classmethod
@@ -119,6 +123,7 @@ class Record:
             job_id=None if job_id is None else str(job_id),
             sent=None if sent is None else parse_instant(sent),
             marker=_MARKER_USES[value["marker"]],
+            number=int(value.get("number", 1)),
         )
 
 

@@ -2,8 +2,9 @@
 """
 Submit a job exactly once: reconcile with earlier tries, run the guards, store a record, POST, store the job's id.
 
-Polaris has no idempotency key. So the job gets a marker, and a record is stored before the POST. If the outcome of the
-POST is unknown, the job is searched for before it is sent again. The caller waits for the job and pushes the XComs.
+The job gets a marker, and a record is stored before the POST. If the outcome of the POST is unknown, the job is
+searched for before it is sent again, or sent again under the same id if the service accepts an id only once. The caller
+waits for the job and pushes the XComs.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from airflow_provider_polaris.jobs.errors import PolarisGuardError
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.operators.submission.attempt import Kill, SubmissionAttempt
 from airflow_provider_polaris.operators.submission.post import JobPost
+from airflow_provider_polaris.operators.submission.post_by_id import JobPostById
 from airflow_provider_polaris.operators.submission.reconcile import Reconciled, Reconciliation
+from airflow_provider_polaris.operators.submission.reconcile_by_id import ReconciliationById
 from airflow_provider_polaris.operators.submission.record import Records, Store
 from airflow_provider_polaris.operators.submission.task_identity import TaskIdentity
 
@@ -107,14 +110,15 @@ def submit_once(
 
 
 def _submit(attempt: SubmissionAttempt, guards: Callable[[tuple[str, ...]], None] | None) -> Submitted:
-    earlier = Reconciliation(attempt).run()
+    reconciliation, post = _strategy(attempt)
+    earlier = reconciliation(attempt).run()
     if earlier.job is not None:
         _adopt(attempt, earlier, earlier.job)
         return Submitted(earlier.job, earlier.outcome)
     attempt.check_alive()
     if guards is not None:
         guards(earlier.past)
-    job, was_lost = JobPost(attempt, earlier.record, earlier.past).run()
+    job, was_lost = post(attempt, earlier).run()
     if was_lost:
         _log_job(attempt, "Adopted Polaris job %r (%s), %s: the POST whose answer was lost created it. See %s", job)
         return Submitted(job, "adopted")
@@ -123,6 +127,17 @@ def _submit(attempt: SubmissionAttempt, guards: Callable[[tuple[str, ...]], None
         return Submitted(job, "replaced")
     _log_job(attempt, "Submitted Polaris job %r (%s), %s. See %s", job)
     return Submitted(job, "submitted")
+
+
+def _strategy(attempt: SubmissionAttempt) -> tuple[type[Reconciliation], type[JobPost]]:
+    """
+    Return what settles an unknown outcome: a search for the job, or the same submission again.
+
+    Polaris has no idempotency key. A job without a marker has no id that could be sent again.
+    """
+    if attempt.may_be_marked and attempt.hook.capabilities.idempotent_submission:
+        return ReconciliationById, JobPostById
+    return Reconciliation, JobPost
 
 
 def _adopt(attempt: SubmissionAttempt, earlier: Reconciled, job: JobState) -> None:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Request the lists of active and ended jobs, and store between polls whether to read them.
+Poll by lists: with two lists, of active and of ended jobs, one request returns the statuses of 1,000 jobs.
 
 Runs in the poll thread, uses neither asyncio nor Airflow, and logs nothing.
 """
@@ -8,13 +8,16 @@ Runs in the poll thread, uses neither asyncio nor Airflow, and logs nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_polaris.jobs.status.statuses import ACTIVE_STATUSES, TERMINAL_STATUSES
+from airflow_provider_polaris.jobs.status.statuses import ACTIVE_STATUSES, TERMINAL_STATUSES, normalize_status
 from airflow_provider_polaris.jobs.time.instant import UnreadableInstantError, parse_instant
 from airflow_provider_polaris.triggers.job_watcher import request_budget
-from airflow_provider_polaris.triggers.job_watcher.progress import ProgressPoller
+from airflow_provider_polaris.triggers.job_watcher.poll_result import Group, WaitersByJob
+from airflow_provider_polaris.triggers.job_watcher.poll_run import PollRun
+from airflow_provider_polaris.triggers.job_watcher.single_status import brief_state
+from airflow_provider_polaris.triggers.job_watcher.waiter import Waiter
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client.service import IngestionService
@@ -38,14 +41,6 @@ DATE_EVERY: Final = request_budget.OVERLAP
 
 #: Fields that a poll reads from a row. Whole rows are requested only if a waiter needs the whole state.
 _FIELDS: Final = ("id", "executionStatus", "createdTimestamp")
-
-
-#: Number of polls after which a stored list length is outdated.
-_POLLS_REMEMBERED: Final = 30
-
-
-#: Maximum number of polls that skip lists after lists failed.
-_LONGEST_REST: Final = 32
 
 
 def list_jobs(
@@ -80,42 +75,86 @@ def created_at(row: dict[str, Any]) -> float | None:
         return None
 
 
-@dataclass
-class PollState:
-    """
-    State that is kept between polls, in addition to the state of each waiter.
+class ListPoll(PollRun):
+    """A poll of a service that has no request for a set of jobs."""
 
-    :param list_pages: Pages of the list of active jobs in the last poll that read it; None if unknown or outdated.
-    :param lists_refused: Polaris rejected the list request as invalid, so it isn't sent again.
-    :param progress: Polls the progress of jobs.
-    """
+    def _requests_each(self, jobs: int) -> bool:
+        if not request_budget.requests_each_due(jobs, self._poll_state.list_pages or request_budget.pages_of(jobs)):
+            return False
+        self._poll_state.expire_list_pages()
+        return True
 
-    list_pages: int | None = None
-    lists_refused: bool = False
-    progress: ProgressPoller = field(default_factory=ProgressPoller)
-    _polls: int = 0
-    _rest: int = 0
-    _next_rest: int = 1
+    def _wanted(self) -> WaitersByJob:
+        return WaitersByJob(self._waiters)
 
-    def record_list_pages(self, list_pages: int) -> None:
-        """Store the length of the list."""
-        self.list_pages, self._polls, self._next_rest = list_pages, 0, 1
+    def _search(self, wanted: WaitersByJob) -> None:
+        rows = self._find(wanted, self._list(ACTIVE, "ASC", request_budget.most_pages(len(self._waiters))))
+        self._requests = request_budget.pages_of(rows)
+        self._poll_state.record_list_pages(self._requests)
+        hinted = [group[0] for group in wanted if not group[0].unlisted]
+        if hinted and not request_budget.requests_each_missing(len(wanted), self._requests):
+            self._search_ended(wanted, min(_creation(waiter, self._moment.today) for waiter in hinted))
 
-    def skip_lists(self) -> None:
-        """Skip lists in the next poll, because they fail. Each call doubles the number of skipped polls."""
-        self._rest, self._next_rest = self._next_rest, min(2 * self._next_rest, _LONGEST_REST)
+    def _search_ended(self, wanted: WaitersByJob, oldest: float) -> None:
+        """Look up the missing jobs among the ended jobs, back to the oldest creation."""
+        most = request_budget.pages_left(len(self._waiters), self._requests)
+        rows = self._find(wanted, self._list(ENDED, "DESC", most), oldest=oldest, most=request_budget.rows_of(most))
+        self._requests += request_budget.pages_of(rows)
+        for group in wanted:
+            for waiter in group:
+                waiter.misses += 1
 
-    def resume_lists(self) -> None:
-        """Read lists again in the next poll, because single requests fail, too."""
-        self._rest = 0
+    def _list(self, statuses: Sequence[str], order: str, most_pages: int) -> Iterator[dict[str, Any]]:
+        whole = any(waiter.needs_state for waiter in self._waiters)
+        return list_jobs(self._client, statuses, order, most_pages, whole=whole)
 
-    def can_read_lists(self) -> bool:
-        """Return whether this poll may read lists. Call it once for each poll."""
-        self._rest -= 1
-        return not self.lists_refused and self._rest < 0
+    def _find(
+        self,
+        wanted: WaitersByJob,
+        rows: Iterator[dict[str, Any]],
+        *,
+        oldest: float | None = None,
+        most: int | None = None,
+    ) -> int:
+        """
+        Remove the jobs that a list contains from ``wanted``; stop when all are found.
 
-    def expire_list_pages(self) -> None:
-        """Discard the stored list length after 30 polls, because the list may be shorter."""
-        self._polls += 1
-        if self._polls >= _POLLS_REMEMBERED:
-            self.list_pages = None
+        :return: Number of rows read.
+        """
+        count = 0
+        for count, row in enumerate(self._in_turn(rows), 1):
+            status = row.get("executionStatus")
+            if row["id"] in wanted and isinstance(status, str) and status.strip():
+                self._found(wanted.take(row["id"]), normalize_status(status), row)
+                if not wanted:
+                    break
+            if count == most:
+                break
+            if oldest is not None and count % DATE_EVERY == 0 and (created_at(row) or oldest) < oldest:
+                break
+        return count
+
+    def _in_turn(self, rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """
+        Yield rows, and release the ownership during requests. Reads a fixed number of rows that divides the page size.
+        """
+        count = DATE_EVERY
+        while count == DATE_EVERY:
+            with self._ownership.request():
+                some = list(islice(rows, DATE_EVERY))
+            count = len(some)
+            yield from some
+
+    def _found(self, group: Group, status: str, row: dict[str, Any]) -> None:
+        for waiter in group:
+            waiter.unlisted = False
+            if waiter.created is None:
+                waiter.created = created_at(row)
+        state = brief_state(row) if any(waiter.needs_state for waiter in group) else None
+        self._record_status(group, status, state)
+
+
+def _creation(waiter: Waiter, today: float) -> float:
+    if waiter.created is not None:
+        return waiter.created
+    return request_budget.oldest_creation(waiter.started, waiter.misses, today)

@@ -15,9 +15,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisThrottledError
-from airflow_provider_polaris.triggers.job_watcher.poll_lists import PollState
 from airflow_provider_polaris.triggers.job_watcher.poll_ownership import PollOwnership
 from airflow_provider_polaris.triggers.job_watcher.poll_result import PollResult, PollTime, fail
+from airflow_provider_polaris.triggers.job_watcher.poll_run import PollState
 from airflow_provider_polaris.triggers.job_watcher.poll_thread import PollThread
 from airflow_provider_polaris.triggers.job_watcher.separate_jobs import MOST_THREADS, SeparateJobs
 from airflow_provider_polaris.triggers.job_watcher.single_status import (
@@ -33,7 +33,7 @@ from airflow_provider_polaris.triggers.polling.connection import SharedSettings,
 from airflow_provider_polaris.triggers.polling.schedule import PollSchedule, wait_for_next_poll
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import ClientSettings
+    from airflow_provider_polaris.client import ServiceSettings
     from airflow_provider_polaris.triggers.job_watcher.waiter import Observation
 
 
@@ -116,7 +116,7 @@ class PollLoop:
         except Exception as error:
             return fail(waiters, unexpected_error("the poll for all waiting tasks failed", error), moment)
 
-    async def _run(self, settings: ClientSettings, waiters: list[Waiter], moment: PollTime) -> PollResult:
+    async def _run(self, settings: ServiceSettings, waiters: list[Waiter], moment: PollTime) -> PollResult:
         """Run a poll. If a request hangs, abandon it, deliver the results so far, and continue the poll."""
         failed: set[str] = set()
         while True:
@@ -184,6 +184,6 @@ class Dependencies:
     :param rng: Source of the jitter.
     """
 
-    read_settings: Callable[[str], Awaitable[ClientSettings]] = read_settings
+    read_settings: Callable[[str], Awaitable[ServiceSettings]] = read_settings
     threads: Callable[..., ClientThreads] = ClientThreads
     rng: random.Random = field(default_factory=random.Random)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_polaris.triggers.job_watcher.poll_ownership import PollOwnership
 
 if TYPE_CHECKING:
-    from airflow_provider_polaris.client import ClientSettings
+    from airflow_provider_polaris.client import ServiceSettings
     from airflow_provider_polaris.triggers.job_watcher.poll_result import PollResult
     from airflow_provider_polaris.triggers.polling.client_threads import ClientThreads
 
@@ -40,7 +40,7 @@ class PollThread:
         self._abandoned: set[asyncio.Task[Any]] = set()
 
     async def run(
-        self, settings: ClientSettings, work: Callable[..., PollResult], ownership: PollOwnership
+        self, settings: ServiceSettings, work: Callable[..., PollResult], ownership: PollOwnership
     ) -> PollResult | None:
         """
         Run a poll.

@@ -17,8 +17,7 @@ from airflow_provider_polaris.triggers.job_watcher.waiter import Observation
 if TYPE_CHECKING:
     from airflow_provider_polaris.client.service import IngestionService
     from airflow_provider_polaris.triggers.job_watcher.poll_ownership import PollOwnership
-    from airflow_provider_polaris.triggers.job_watcher.poll_result import PollResult
-    from airflow_provider_polaris.triggers.job_watcher.waiters_by_job import Group, WaitersByJob
+    from airflow_provider_polaris.triggers.job_watcher.poll_result import Group, PollResult, WaitersByJob
 
 #: Maximum number of polls between two requests for a progress that doesn't change.
 _LONGEST_REST: Final = 32

@@ -3,7 +3,8 @@
 Decide which requests a poll sends. Pure: performs no I/O and reads no clock.
 
 Polaris has no request for a set of jobs (polaris-sdk 20250425.14.0). A poll either sends one small request for each
-job, or reads lists of active and of ended jobs, with 1000 jobs in a request.
+job, or reads lists of active and of ended jobs, with 1000 jobs in a request. A service with ``bulk_status`` returns the
+statuses of 1000 given jobs in a request.
 """
 
 from __future__ import annotations
@@ -59,6 +60,16 @@ def rows_of(pages: int) -> int:
     [1000, 1990, 10900]
     """
     return PAGE_ROWS + (pages - 1) * (PAGE_ROWS - OVERLAP)
+
+
+def bulk_requests(jobs: int) -> int:
+    """
+    Return the number of requests for the statuses of this many jobs, for a service with ``bulk_status``.
+
+    >>> [bulk_requests(jobs) for jobs in (1, 1000, 1001, 10_000)]
+    [1, 1, 2, 10]
+    """
+    return max(1, -(-jobs // PAGE_ROWS))
 
 
 def requests_each_due(jobs: int, list_pages: int) -> bool:

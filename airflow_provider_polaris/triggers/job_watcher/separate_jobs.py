@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisApiError, PolarisError, PolarisTransportError
+from airflow_provider_polaris.triggers.job_watcher.poll_result import WaitersByJob
 from airflow_provider_polaris.triggers.job_watcher.poll_thread import CHECK_SECONDS
 from airflow_provider_polaris.triggers.job_watcher.single_status import (
     Reply,
@@ -21,7 +22,6 @@ from airflow_provider_polaris.triggers.job_watcher.single_status import (
     request_status,
     unexpected_error,
 )
-from airflow_provider_polaris.triggers.job_watcher.waiters_by_job import WaitersByJob
 from airflow_provider_polaris.triggers.polling.schedule import LONGEST_HOLD, is_due
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from airflow_provider_polaris.triggers.job_watcher.waiter import Observation, Wa
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client.service import IngestionService
-    from airflow_provider_polaris.triggers.job_watcher.waiters_by_job import Group
+    from airflow_provider_polaris.triggers.job_watcher.poll_result import Group
 
 #: Maximum number of job log lines in an observation. The job's page shows all of them.
 _MOST_LOG_LINES: Final = 20

@@ -128,6 +128,3 @@ class Waiter:
     def leave(self) -> None:
         """Remove this waiter from the watcher."""
         self._owner.remove(self)
-
-
-#: Waiters for one job, at least one.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-A Druid in memory that answers as a real one was seen to answer. It runs no SQL: tests say when a task ends, and how.
+A Druid in memory that answers as a real one was seen to answer. It runs no SQL: tests say when a task ends, and how, or
+give it a clock, by which each task succeeds after a while.
 
 OBSERVED(Druid 27.0.0 with MSQ, behind its router), except where ``version`` is 33.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
 
@@ -18,6 +19,15 @@ import requests
 
 from airflow_provider_polaris.jobs.time.interval import Interval
 from tests.client.druid.fake_tasks import START, Reply, Task, absent, druid_error
+
+#: What a proxy answers in place of Druid.
+PROXY: dict[str, Reply] = {
+    "503": (503, "Service Unavailable"),
+    "502": (502, "<html><body>Bad Gateway</body></html>"),
+    "html": (200, "<html><body>Please log in</body></html>"),
+    "404": (404, "<html><body>Not Found</body></html>"),
+    "429": (429, "<html><body>Too Many Requests</body></html>"),
+}
 
 
 @dataclass
@@ -30,10 +40,15 @@ class FakeDruid:
     :param loaded: Tables that the broker knows.
     :param unlisted: Tables that are too new for the coordinator's list.
     :param unread: Tables that are too new for the coordinator to mark their segments.
-    :param faults: For each of the next submissions: what happens to it.
+    :param faults: For each of the next submissions: what happens to it. ``unplannable``, or one of ``lost`` and the
+        proxy's answers, with ``before`` or ``after`` the submission takes effect, or ``planning``: it arrives later.
+    :param now: Time of the cluster, by which tasks are created and end; None if tests end them.
+    :param task_seconds: How long each task takes.
     """
 
     version: int = 27
+    now: Callable[[], datetime] | None = None
+    task_seconds: float = 300.0
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     loaded: set[str] = field(default_factory=set)
     unlisted: set[str] = field(default_factory=set)
@@ -52,10 +67,14 @@ class FakeDruid:
     seen: list[tuple[str, str, Any]] = field(default_factory=list)
     refuses_connections_to: str = ""
     native_faults: list[str] = field(default_factory=list)
+    #: Called once before the next request to a path.
+    before: dict[tuple[str, str], Callable[[], None]] = field(default_factory=dict)
 
     def answer(self, method: str, path: str, params: dict[str, str], body: Any) -> Reply:
         """Answer one request, or raise the exception of a lost connection."""
         self.seen.append((method, path, body))
+        self.before.pop((method, path), lambda: None)()
+        self.end_due_tasks()
         scripted = self.answers.get((method, path))
         if scripted:
             reply = scripted.pop(0)
@@ -75,6 +94,14 @@ class FakeDruid:
         """Let the submissions arrive at the overlord that a broker was still planning."""
         while self.planning:
             self._create(self.planning.pop(0))
+
+    def end_due_tasks(self) -> None:
+        """Let the tasks succeed whose time is over."""
+        for task in self.tasks.values():
+            if self.now is not None and task.status == "RUNNING":
+                seconds = 0.0 if task.type == "noop" else self.task_seconds
+                if self.now() >= task.created + timedelta(seconds=seconds):
+                    task.end("SUCCESS")
 
     def _routes(self) -> list[tuple[str, Callable[..., Reply]]]:
         task, table = "/druid/indexer/v1/task/([^/]+)", "/druid/coordinator/v1/datasources/([^/]+)"
@@ -113,11 +140,13 @@ class FakeDruid:
 
     def _submit(self, params: dict[str, str], body: Any) -> Reply:
         fault = self.faults.pop(0) if self.faults else ""
-        if fault == "planning":
+        what, _, when = fault.rpartition(" ")
+        if when == "planning":
             self.planning.append(body)
-            raise requests.exceptions.ReadTimeout("timed out")
-        if fault == "lost before":
-            raise requests.exceptions.ConnectionError("Connection reset by peer")
+            if not what:
+                raise requests.exceptions.ReadTimeout("timed out")
+        if when in ("planning", "before"):
+            return _lose(what)
         if fault == "unplannable":
             return self._refuse(body, 400, druid_error("invalidInput", "Column 'x' not found in any table"))
         missing = re.search(r'FROM "(\w+)"', body["query"])
@@ -127,9 +156,7 @@ class FakeDruid:
                 body, 400, druid_error("invalidInput", f"Object '{name}' not found (line [1], column [9])")
             )
         reply = self._create(body)
-        if fault == "lost after":
-            raise requests.exceptions.ConnectionError("Connection reset by peer")
-        return reply
+        return _lose(what) if when == "after" else reply
 
     def _create(self, body: Any) -> Reply:
         query = body["context"]["sqlQueryId"]
@@ -154,7 +181,7 @@ class FakeDruid:
         return 202, {"taskId": key, "state": "RUNNING"}
 
     def _add(self, task: Task) -> None:
-        task.created = START + timedelta(seconds=len(self.tasks))
+        task.created = START + timedelta(seconds=len(self.tasks)) if self.now is None else self.now()
         self.tasks[task.id] = task
 
     def _refuse(self, body: Any, status: int, error: dict[str, Any]) -> Reply:
@@ -257,3 +284,9 @@ class FakeDruid:
             ids = (body or {}).get("segmentIds")
             self.tables[table]["used"] = [each for each in used if ids is not None and each["identifier"] not in ids]
         return 200, {"numChangedSegments": 1}
+
+
+def _lose(what: str) -> Reply:
+    if what == "lost":
+        raise requests.exceptions.ConnectionError("Connection reset by peer")
+    return PROXY[what]

@@ -45,7 +45,7 @@ class Task:
         """Return the entry of the list of tasks."""
         return {
             "id": self.id,
-            "groupId": self.id,
+            "groupId": self.payload.get("groupId", self.id),
             "type": self.type,
             "createdTime": self.created.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "queueInsertionTime": "1970-01-01T00:00:00.000Z",

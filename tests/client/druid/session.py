@@ -28,6 +28,9 @@ class FakeSession(requests.Session):
         )
         response = requests.Response()
         response.status_code = status
-        response.headers["Content-Type"] = "text/plain" if isinstance(answer, str) else "application/json"
+        kind = "application/json"
+        if isinstance(answer, str):
+            kind = "text/html" if answer.startswith("<") else "text/plain"
+        response.headers["Content-Type"] = kind
         response._content = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
         return response

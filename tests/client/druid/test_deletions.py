@@ -47,6 +47,25 @@ def test_soft_deletion_marks_the_segments_that_were_checked(client: DruidClient,
     assert client.get_job(done["id"])["spec"] == spec
 
 
+@pytest.mark.parametrize(
+    ("spec", "kind"),
+    [
+        (job("delete_data", "2024-06-01/P1D", softDelete=True), "delete_data"),
+        (job("delete_data", "2024-06-01/P1D", softDelete=False), "delete_data"),
+        (job("restore_data", interval="2024-06-01/P1D"), "restore_data"),
+        (job("drop_table", softDelete=True), "drop_table"),
+    ],
+)
+def test_deletion_is_in_the_list_of_the_tables_jobs(
+    client: DruidClient, druid: FakeDruid, spec: dict[str, Any], kind: str
+) -> None:
+    """The age-out and the events of a table read what changed it from there."""
+    done = client.create_job(spec)
+    (listed,) = client.iter_jobs(type=(kind,), target_table="raw", execution_status=("pending", "running"))
+    assert (listed["id"], listed["type"], listed["target"]["tableName"]) == (done["id"], kind, "raw")
+    assert list(client.iter_jobs(type=("batch", "sql"), target_table="raw")) == []
+
+
 def test_deletion_that_the_coordinator_ignores_is_repeated_until_it_is_done(
     client: DruidClient, druid: FakeDruid, time: Time
 ) -> None:

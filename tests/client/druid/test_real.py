@@ -20,12 +20,14 @@ from airflow_provider_polaris.client.druid.client import DruidClient
 from airflow_provider_polaris.client.druid.settings import DruidSettings
 from airflow_provider_polaris.client.http.session import PolarisSession
 from airflow_provider_polaris.jobs.errors import (
+    PolarisAmbiguousSubmitError,
     PolarisApiError,
     PolarisConflictError,
     PolarisGuardError,
     PolarisNotFoundError,
 )
 from airflow_provider_polaris.jobs.idempotency.fingerprint import contradictions, fingerprint
+from airflow_provider_polaris.jobs.spec.context import number_in, with_marker
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.tables.description import TableDescription
 from airflow_provider_polaris.jobs.time.granularity import Granularity
@@ -133,24 +135,106 @@ def test_lost_answer_leaves_one_task(losses: int, real: DruidClient) -> None:
 
 
 def test_used_id_is_refused_whatever_the_statement_is(real: DruidClient) -> None:
-    """Other work under an active id, and a statement that can't be planned."""
+    """Other work under an active id; the same work after its end; and the next number."""
     spec = rollup("used")
     job = real.create_job(spec)
     with pytest.raises(PolarisConflictError):
         real.create_job(rollup("used", filterExpression="\"city\" = 'a'"))
     assert real.cancel_job(job["id"]) in ("canceled", "running")
     assert wait(real, job["id"]) == "canceled"
-    second = real.create_job(spec)["id"]
-    assert second == job["id"][:-1] + "2"
-    assert wait(real, second) == "completed"
+    again = real.create_job(spec)
+    assert (again["id"], again["executionStatus"]) == (job["id"], "canceled")
+    second = real.create_job(with_marker(spec, spec["context"]["airflow"], 2))
+    assert second["id"] == job["id"][:-1] + "2"
+    assert wait(real, second["id"]) == "completed"
+    newest = real.get_marked_job(spec["context"]["airflow"])
+    assert newest is not None
+    assert (newest["id"], number_in(newest)) == (second["id"], 2)
+    third = real.create_job(with_marker(spec, spec["context"]["airflow"], 2))
+    assert (third["id"], third["executionStatus"]) == (second["id"], "completed")
+    assert contradictions(fingerprint(spec), newest) == ()
 
 
-def test_blocked_id_creates_no_job(real: DruidClient) -> None:
-    """A noop task takes the id, so a late submission is refused."""
+class HoldingSession(PolarisSession):
+    """Keeps the submissions instead of sending them, as a broker that still plans them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: list[bytes] = []
+
+    def request(self, method: Any, url: Any, *args: Any, **fields: Any) -> requests.Response:  # type: ignore[override]
+        if url.endswith("/sql/task"):
+            self.held.append(b"".join(fields["data"]))
+            raise requests.exceptions.ReadTimeout("timed out")
+        return super().request(method, url, *args, **fields)
+
+
+def hold(spec: dict[str, Any]) -> list[bytes]:
+    """Return the bodies of the submissions of a job that have not arrived yet."""
+    with (
+        HoldingSession() as session,
+        DruidClient(DruidSettings.from_host(URL), session=session, sleep=lambda _: None) as client,
+    ):
+        with pytest.raises(PolarisAmbiguousSubmitError):
+            client.create_job(spec)
+        return session.held
+
+
+def arrive(body: bytes) -> int:
+    """Send a submission that was held; return the status of the answer."""
+    answer = requests.post(f"{URL}/druid/v2/sql/task", body, headers={"Content-Type": "application/json"}, timeout=60)
+    return answer.status_code
+
+
+def test_late_submission_after_the_retry_is_refused(real: DruidClient) -> None:
+    """The retry has sent the same id."""
+    spec = rollup("again")
+    bodies = hold(spec)
+    job = real.create_job(spec)
+    assert [arrive(body) for body in bodies] == [500, 500, 500]
+    assert wait(real, job["id"]) == "completed"
+    assert [row["id"] for row in real.iter_jobs(target_table=spec["target"]["tableName"])] == [job["id"]]
+
+
+def test_blocked_marker_refuses_the_late_submission(real: DruidClient) -> None:
+    """A noop task takes the id, also after its end; a second block adds none."""
     spec = rollup("late")
-    real.block_marker(spec["context"]["airflow"])
+    marker = spec["context"]["airflow"]
+    bodies = hold(spec)
+    real.block_marker(marker)
+    assert arrive(bodies[0]) == 500
+    assert wait(real, f"query-airflow-{marker}-1") == "completed"
+    assert arrive(bodies[1]) == 500
+    real.block_marker(marker)
+    assert real.get_job_statuses([f"query-airflow-{marker}-{number}" for number in (1, 2)]).keys() == {
+        f"query-airflow-{marker}-1"
+    }
+    assert real.get_marked_job(marker) is None
     with pytest.raises(PolarisConflictError, match="was blocked"):
         real.create_job(spec)
+
+
+def test_block_of_an_active_job_is_a_conflict_and_takes_the_next_number_after_its_end(real: DruidClient) -> None:
+    """The job must be canceled first."""
+    spec = rollup("active")
+    marker = spec["context"]["airflow"]
+    job = real.create_job(spec)
+    with pytest.raises(PolarisConflictError, match="cancel that task"):
+        real.block_marker(marker)
+    real.cancel_job(job["id"])
+    assert wait(real, job["id"]) == "canceled"
+    real.block_marker(marker)
+    with pytest.raises(PolarisConflictError, match="was blocked"):
+        real.create_job(with_marker(spec, marker, 2))
+
+
+def test_statuses_of_many_jobs_come_with_a_request_for_a_thousand(real: DruidClient) -> None:
+    """Absent ones are left out, and the answer's size is no problem."""
+    known = [row["id"] for row in real.iter_jobs(limit=50)]
+    absent = [f"{NAME}-absent-{number}" for number in range(2500)]
+    statuses = real.get_job_statuses([*absent[:1200], *known, *absent[1200:]])
+    assert statuses.keys() == set(known)
+    assert set(statuses.values()) <= {"completed", "failed", "canceled", "running"}
 
 
 def test_job_without_rows_and_job_that_can_not_be_planned(real: DruidClient) -> None:
@@ -179,6 +263,8 @@ def test_deleted_day_comes_back(real: DruidClient) -> None:
     restore = {"type": "restore_data", "target": {"type": "table", "tableName": table}, "interval": "2024-06-01/P1D"}
     assert wait(real, real.create_job(restore)["id"]) == "completed"
     assert len(real._tables.used_segments(table, ())) == 2
+    listed = real.iter_jobs(type=("batch", "delete_data", "restore_data"), target_table=table)
+    assert [row["type"] for row in listed] == ["restore_data", "delete_data", "batch"]
 
 
 def test_absence_is_proven(real: DruidClient) -> None:

@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.client.druid.translation import reports
+from airflow_provider_polaris.client.druid.translation.jobs import describe
+from airflow_provider_polaris.jobs.status.completion import completion_error
+from airflow_provider_polaris.jobs.status.retryability import Retryability, retryability_of
+from airflow_provider_polaris.jobs.status.state import JobState
 
 #: OBSERVED(Druid 27): counters and stages of a rollup of three rows, shortened.
 COUNTERS = {
@@ -117,3 +121,24 @@ def test_log_has_the_error_and_the_warnings() -> None:
         {"timestamp": None, "healthStatus": "warn", "code": "cannot_parse_source", "message": "line 3"},
     ]
     assert reports.log_entries({}) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "retryability"),
+    [
+        # OBSERVED(Druid 27): the source was replaced while the job ran.
+        ("UnknownError: java.lang.RuntimeException: Failed to fetch segment [raw_2024]", Retryability.TRANSIENT),
+        ("WorkerRpcFailed: RPC call to task failed unrecoverably: [query-x-worker0_0]", Retryability.TRANSIENT),
+        ("Failed to fetch segment details from Coordinator for [raw]", Retryability.TRANSIENT),
+        ("InsertCannotBeEmpty: No rows to insert for dataSource [t]", Retryability.PERMANENT),
+    ],
+)
+def test_failure_of_a_job_is_transient_unless_its_spec_or_input_causes_it(
+    message: str, retryability: Retryability
+) -> None:
+    """A retry of the task submits the job again, under the next number."""
+    status = {"id": "query-x", "type": "query_controller", "status": "FAILED", "errorMsg": message, "dataSource": "t"}
+    state = JobState.from_wire(describe({"type": "query_controller"}, status, {}))
+    error = completion_error(state)
+    assert error is not None
+    assert retryability_of(error) is retryability

@@ -7,7 +7,6 @@ import itertools
 import re
 
 import pytest
-import requests
 
 from airflow_provider_polaris.client.druid.client import DruidClient
 from airflow_provider_polaris.jobs.errors import (
@@ -18,7 +17,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisThrottledError,
     PolarisTransportError,
 )
-from airflow_provider_polaris.jobs.spec.context import marker_in
+from airflow_provider_polaris.jobs.spec.context import marker_in, with_marker
 from tests.client.conftest import NOON, Time
 from tests.client.druid.conftest import batch
 from tests.client.druid.fake import FakeDruid
@@ -27,6 +26,12 @@ from tests.client.druid.fake_tasks import Task
 FIRST = "query-airflow-m1-1"
 SECOND = "query-airflow-m1-2"
 SUBMIT = "/druid/v2/sql/task"
+#: What may happen to a submission so that its outcome is unknown.
+FAULTS = [
+    "planning",
+    *(f"{what} {when}" for what in ("lost", "503", "404", "html") for when in ("before", "after", "planning")),
+]
+X = {"COLUMN_NAME": "x", "DATA_TYPE": "BIGINT"}
 
 
 def ids_sent(druid: FakeDruid) -> list[str]:
@@ -51,7 +56,7 @@ def test_same_job_again_while_it_runs_is_the_same_task(client: DruidClient, drui
 
 
 @pytest.mark.parametrize("version", [27, 33])
-@pytest.mark.parametrize("faults", list(itertools.product(["lost before", "lost after", "planning"], repeat=2)))
+@pytest.mark.parametrize("faults", list(itertools.product(FAULTS, repeat=2)))
 def test_lost_answers_never_make_two_tasks(
     faults: tuple[str, ...], version: int, client: DruidClient, druid: FakeDruid
 ) -> None:
@@ -127,24 +132,47 @@ def test_overlord_that_is_away_after_a_lost_answer_leaves_the_outcome_unknown(
     assert client.create_job(batch())["id"] == FIRST
 
 
-@pytest.mark.parametrize(("status", "number"), [("RUNNING", 1), ("SUCCESS", 2), ("FAILED", 2)])
-def test_number_rises_only_after_the_task_has_ended(
-    status: str, number: int, client: DruidClient, druid: FakeDruid
+@pytest.mark.parametrize("status", ["RUNNING", "SUCCESS", "FAILED"])
+def test_same_marker_and_number_are_the_same_task_after_its_end_too(
+    status: str, client: DruidClient, druid: FakeDruid
 ) -> None:
-    """A task that runs keeps its id, and a task that has ended can't be submitted under the same id."""
+    """A lost task may have ended before it is submitted again: a second one would add its rows twice."""
     client.create_job(batch())
     if status != "RUNNING":
         druid.tasks[FIRST].end(status)
-    assert client.create_job(batch())["id"] == f"query-airflow-m1-{number}"
+    words = {"RUNNING": "running", "SUCCESS": "completed", "FAILED": "failed"}
+    job = client.create_job(batch())
+    assert (job["id"], job["executionStatus"]) == (FIRST, words[status])
+    assert list(druid.tasks) == [FIRST]
 
 
-def test_many_ended_tasks_of_a_marker_cost_a_second_request(client: DruidClient, druid: FakeDruid) -> None:
-    """The statuses of twenty numbers come with one request."""
-    for number in range(1, 24):
+def test_next_number_of_a_marker_is_the_next_task(client: DruidClient, druid: FakeDruid) -> None:
+    """The caller has seen the end of the first one."""
+    client.create_job(batch())
+    druid.tasks[FIRST].end("FAILED")
+    assert client.create_job(with_marker(batch(marker=None), "m1", 2))["id"] == SECOND
+
+
+def test_job_is_recognized_although_its_target_has_changed(client: DruidClient, druid: FakeDruid) -> None:
+    """The SQL depends on the columns of the target, which the task itself may have added."""
+    druid.tables["hourly"], druid.loaded = {"columns": [X]}, {"raw", "hourly"}
+    client.create_job(batch())
+    first = druid.tasks[FIRST].payload["sqlQuery"]
+    druid.tables["hourly"] = {"columns": [X, {"COLUMN_NAME": "__count", "DATA_TYPE": "BIGINT"}]}
+    assert client.create_job(batch())["id"] == FIRST
+    assert [body["query"] == first for _, path, body in druid.seen if path == SUBMIT] == [True, False]
+
+
+def test_newest_job_of_a_marker_is_found_among_many(client: DruidClient, druid: FakeDruid) -> None:
+    """The statuses of twenty numbers come with one request; the first tasks may have been removed."""
+    for number in range(3, 24):
         key = f"query-airflow-m1-{number}"
         druid.tasks[key] = Task(key, "query_controller", "hourly", NOON, {}, status="FAILED")
-    assert client.create_job(batch())["id"] == "query-airflow-m1-24"
+    job = client.get_marked_job("m1")
+    assert job is not None
+    assert job["id"] == "query-airflow-m1-23"
     assert druid.paths().count("/druid/indexer/v1/taskStatus") == 2
+    assert client.get_marked_job("m2") is None
 
 
 def test_active_task_of_the_id_with_other_work_is_a_conflict(client: DruidClient, druid: FakeDruid) -> None:
@@ -175,11 +203,73 @@ def test_blocked_marker_refuses_a_submission_that_arrives_late(client: DruidClie
     )
 
 
+def test_blocked_marker_stays_blocked_after_the_end_of_its_task(client: DruidClient, druid: FakeDruid) -> None:
+    """A worker of the old epoch that is still alive creates no task either, and a second block changes nothing."""
+    client.block_marker("m1")
+    druid.tasks[FIRST].end("SUCCESS")
+    client.block_marker("m1")
+    assert list(druid.tasks) == [FIRST]
+    with pytest.raises(PolarisConflictError, match="was blocked"):
+        client.create_job(batch())
+    assert client.get_marked_job("m1") is None
+
+
+@pytest.mark.parametrize("status", ["SUCCESS", "FAILED"])
+def test_block_takes_the_number_after_a_task_that_has_ended(status: str, client: DruidClient, druid: FakeDruid) -> None:
+    """That is the one which may still arrive."""
+    client.create_job(batch())
+    druid.tasks[FIRST].end(status)
+    client.block_marker("m1")
+    assert druid.tasks[SECOND].payload == {
+        "type": "noop",
+        "id": SECOND,
+        "runTime": 1,
+        "context": {"airflow": "m1"},
+        "dataSource": "none",
+    }
+    found = client.get_marked_job("m1")
+    assert found is not None
+    assert found["id"] == FIRST
+    with pytest.raises(PolarisConflictError, match="was blocked"):
+        client.create_job(with_marker(batch(marker=None), "m1", 2))
+
+
 def test_block_finds_the_task_that_arrived_first(client: DruidClient, druid: FakeDruid) -> None:
     """A task that is active can't be blocked any more; the caller has to cancel it."""
     client.create_job(batch())
     with pytest.raises(PolarisConflictError, match="cancel that task, or wait until it has ended"):
         client.block_marker("m1")
+    assert list(druid.tasks) == [FIRST]
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "SUCCESS"])
+def test_block_that_loses_the_race_is_a_conflict_while_the_task_is_active(
+    status: str, client: DruidClient, druid: FakeDruid
+) -> None:
+    """The submission arrives between the look at the ids and the noop task. A task that has ended keeps others out."""
+    druid.faults = ["planning"] * 3
+    with pytest.raises(PolarisAmbiguousSubmitError):
+        client.create_job(batch())
+
+    def arrive() -> None:
+        druid.arrive()
+        if status != "RUNNING":
+            druid.tasks[FIRST].end(status)
+
+    druid.before["POST", "/druid/indexer/v1/task"] = arrive
+    if status == "RUNNING":
+        with pytest.raises(PolarisConflictError, match="cancel that task, or wait until it has ended"):
+            client.block_marker("m1")
+    else:
+        client.block_marker("m1")
+    assert [task.type for task in druid.tasks.values()] == ["query_controller"]
+
+
+def test_block_whose_answer_is_lost_is_a_block(client: DruidClient, druid: FakeDruid) -> None:
+    """The repeated request is refused, because the id exists."""
+    druid.native_faults = ["lost after"]
+    client.block_marker("m1")
+    assert [task.type for task in druid.tasks.values()] == ["noop"]
 
 
 def test_job_without_a_marker_gets_a_new_id_each_time(client: DruidClient, druid: FakeDruid) -> None:
@@ -210,6 +300,14 @@ def test_job_waits_for_free_slots_within_the_retry_budget(client: DruidClient, d
     assert time.delays == [5.0] * 12
 
 
+def test_asynchronous_query_needs_free_slots_too(client: DruidClient, druid: FakeDruid) -> None:
+    """It runs as a job: without slots it would wait for them unseen, and keep one of them."""
+    druid.used = 5
+    with pytest.raises(PolarisThrottledError):
+        client.start_query("SELECT 1")
+    assert "/druid/v2/sql/statements" not in druid.paths()
+
+
 def test_slots_that_may_not_be_counted_do_not_stop_the_job(client: DruidClient, druid: FakeDruid) -> None:
     """Without the right STATE READ the number is unknown."""
     druid.answers["GET", "/druid/indexer/v1/totalWorkerCapacity"] = [(403, {"Access-Check-Result": "Unauthorized"})]
@@ -217,11 +315,12 @@ def test_slots_that_may_not_be_counted_do_not_stop_the_job(client: DruidClient, 
 
 
 def test_login_without_state_read_gets_the_statuses_from_the_list(client: DruidClient, druid: FakeDruid) -> None:
-    """The next number is found, too."""
+    """The job of a marker is found, too."""
     client.create_job(batch())
-    druid.tasks[FIRST].end("FAILED")
-    druid.answers["POST", "/druid/indexer/v1/taskStatus"] = [(403, {"Access-Check-Result": "Unauthorized"})] * 2
-    assert client.create_job(batch())["id"] == SECOND
+    druid.answers["POST", "/druid/indexer/v1/taskStatus"] = [(403, {"Access-Check-Result": "Unauthorized"})]
+    job = client.get_marked_job("m1")
+    assert job is not None
+    assert job["id"] == FIRST
 
 
 def test_table_that_the_broker_does_not_know_yet_is_transient(client: DruidClient, druid: FakeDruid) -> None:
@@ -244,14 +343,3 @@ def test_table_that_the_coordinator_does_not_have_is_permanent(client: DruidClie
     with pytest.raises(PolarisApiError) as caught:
         client.create_job(batch())
     assert not caught.value.retryable
-
-
-def test_lost_connection_of_the_status_request_is_an_error_of_the_connection(
-    client: DruidClient, druid: FakeDruid
-) -> None:
-    """Nothing was submitted, so there is no doubt."""
-    lost = requests.exceptions.ReadTimeout("timed out")
-    druid.answers["POST", "/druid/indexer/v1/taskStatus"] = [lost] * 20
-    with pytest.raises(PolarisTransportError):
-        client.create_job(batch())
-    assert SUBMIT not in druid.paths()

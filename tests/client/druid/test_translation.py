@@ -14,7 +14,7 @@ from airflow_provider_polaris.client.druid.translation.states import execution_s
 from airflow_provider_polaris.client.druid.translation.supervisors import describe_supervisor
 from airflow_provider_polaris.client.druid.translation.task_ids import parse_task_id, query_id, task_id
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
-from airflow_provider_polaris.jobs.guards.conflicts import written_intervals
+from airflow_provider_polaris.jobs.guards.conflicts import is_append, written_intervals
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.time.interval import Interval
 
@@ -87,13 +87,22 @@ def test_job_of_another_client_is_described_by_its_task() -> None:
 
 
 def test_job_without_bounds_and_a_compaction_change_everything() -> None:
-    """Druid's eternity is no interval of the package; a compaction's interval is not read."""
+    """Druid's eternity is no interval of the package; a compaction may be given by its segments."""
     eternity = "-146136543-09-08T08:23:32.096Z/146140482-04-24T15:36:27.903Z"
     whole = {"sqlQuery": "REPLACE", "spec": {"destination": {"dataSource": "t", "replaceTimeChunks": [eternity]}}}
     compaction = describe({"type": "compact"}, {**STATUS, "type": "compact"}, {})
     for job in (describe(whole, STATUS, {}), compaction):
         assert written_intervals(job, is_whole=True) == (Interval.ETERNITY,)
     assert JobState.from_wire(compaction).is_replace
+
+
+def test_compaction_of_an_interval_changes_that_interval() -> None:
+    """Those of auto-compaction have one, so they conflict with the jobs of the same partitions only."""
+    spec = {"type": "interval", "interval": "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z", "sha256OfSorted": None}
+    task = {"type": "compact", "dataSource": "hourly", "ioConfig": {"type": "compact", "inputSpec": spec}}
+    job = describe(task, {**STATUS, "type": "compact"}, {})
+    assert written_intervals(job, is_whole=True) == (Interval.parse("2024-06-01/2024-06-02"),)
+    assert not is_append(job)
 
 
 def test_canceled_job_is_described_as_canceled_whatever_its_report_says() -> None:
@@ -117,6 +126,9 @@ def test_summary_has_no_time_of_completion() -> None:
     }
 
 
+OURS = "query-airflow-m1-1"
+
+
 @pytest.mark.parametrize(
     ("row", "types", "kind"),
     [
@@ -130,10 +142,16 @@ def test_summary_has_no_time_of_completion() -> None:
         ({"type": "compact", "dataSource": "t"}, ("sql",), None),
         ({"type": "kill", "dataSource": "t"}, (), None),
         ({"type": "noop", "dataSource": "none"}, (), None),
+        ({"type": "noop", "id": OURS, "groupId": OURS, "dataSource": "t"}, (), None),
+        ({"type": "noop", "id": "other", "groupId": "airflow-delete_data", "dataSource": "t"}, (), None),
+        ({"type": "noop", "id": OURS, "groupId": "airflow-delete_data", "dataSource": "t"}, (), "delete_data"),
+        ({"type": "noop", "id": OURS, "groupId": "airflow-restore_data", "dataSource": "t"}, ("batch",), None),
+        ({"type": "noop", "id": OURS, "groupId": "airflow-drop_table"}, ("sql", "drop_table"), "drop_table"),
+        ({"type": "kill", "id": OURS, "groupId": OURS, "dataSource": "t"}, ("delete_data",), "delete_data"),
     ],
 )
 def test_tasks_that_write_rows_are_jobs(row: dict[str, Any], types: tuple[str, ...], kind: str | None) -> None:
-    """Workers, SELECTs, kills and blocked ids are not."""
+    """So are the records of deletions. Workers, SELECTs, blocked ids and the kills of others are not."""
     assert kind_of_row(row, types) == kind
 
 

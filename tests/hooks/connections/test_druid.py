@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+from types import SimpleNamespace
 
 import pytest
 
@@ -137,14 +138,6 @@ REFUSED = {
             "https://router.example.com:8888."
         ),
     ),
-    "extra that is no JSON": (
-        {"extra": "{"},
-        (
-            "the extra of connection 'apache_druid_default' is not valid JSON (Expecting property name enclosed "
-            "in double "
-            'quotes: line 1 column 2 (char 1)). Write an object such as {"coordinator_url": "https://..."}.'
-        ),
-    ),
     "certificate that isn't there": (
         {"extra": {"client_cert": "/nowhere/cert.pem"}},
         (
@@ -184,6 +177,20 @@ def test_connection_is_refused_with_the_field_and_the_fix(druid, fields, message
         _ = DruidHook().settings
 
     assert str(caught.value) == message
+
+
+def test_connection_with_an_unreadable_extra_is_refused(monkeypatch):
+    """The message shows a field of this type."""
+    stored = SimpleNamespace(conn_type="apache_druid", host=ROUTER, port=None, extra="[]", extra_dejson={})
+    monkeypatch.setattr(DruidHook, "get_connection", lambda self, name: stored)
+
+    with pytest.raises(PolarisSpecError) as caught:
+        _ = DruidHook().settings
+
+    assert str(caught.value) == (
+        "the extra of connection 'apache_druid_default' is not a JSON object. Write an object such as "
+        '{"coordinator_url": "https://..."}.'
+    )
 
 
 def test_secrets_are_hidden_as_they_are_sent(druid, monkeypatch):

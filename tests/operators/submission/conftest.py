@@ -35,6 +35,8 @@ CONNECTION = "polaris_default"
 STORES = [True, False] if AIRFLOW_VERSION >= (3, 3) else [False]
 LOST = "POST /jobs lost its connection before the answer was complete."
 MODES = ["append", "replace"]
+#: Runs a test with each service.
+each_service = pytest.mark.parametrize("service", ["polaris", "druid"], indirect=True)
 #: Changes a spec: one of its three rows remains.
 FILTER = {"filterExpression": "\"city\" <> 'Oslo'"}
 
@@ -200,6 +202,14 @@ class Wire(PolarisHook):
             if self.visible.get(row["id"], START) <= self.clock.now():
                 yield row
 
+    def fail_reads(self, count: int) -> None:
+        """Let this many requests for the list fail."""
+        self.list_errors = [PolarisTransportError("no answer")] * count
+
+    def die_after_the_answer(self) -> None:
+        """Let the worker die when it searches for the job of a POST whose answer was lost."""
+        self.list_errors = [Death()] * 10  # type: ignore[list-item]
+
     def _echo(self, job: dict[str, Any]) -> dict[str, Any]:
         if not self.echoes_markers:
             for body in (job, job["spec"]):
@@ -282,6 +292,10 @@ class Polaris:
         self.clock.advance(JOB_SECONDS + 1)
         self.running.emulator.jobs.advance_due_jobs()
 
+    def end_due_jobs(self) -> None:
+        """Let the jobs end whose time has come."""
+        self.running.emulator.jobs.advance_due_jobs()
+
     def rows(self) -> int:
         """Return the number of rows in the table after all jobs have ended."""
         self.finish()
@@ -318,6 +332,12 @@ class Task:
     def __post_init__(self) -> None:
         self.kill = FakeKill(self.wire)
         self.run_started = self.wire.clock.now()
+
+    @property
+    def druid_id(self) -> str:
+        """Id of the task's first job in the present epoch, if the service is Druid."""
+        marker = self.identity.marker(self.wire.settings.base_url, self.wire.project_id)
+        return f"query-airflow-{marker}-1"
 
     @property
     def identity(self) -> TaskIdentity:
@@ -397,13 +417,29 @@ def clock(module_clock: FakeClock) -> FakeClock:
 
 
 @pytest.fixture
-def polaris(running: RunningEmulator, clock: FakeClock) -> Polaris:
-    """A separate table for each test."""
-    return Polaris(running, clock, f"Koalas {next(_TABLES)}")
+def service(request: pytest.FixtureRequest) -> str:
+    """The service behind the hook: ``polaris``, unless a test is parametrized indirectly."""
+    return str(getattr(request, "param", "polaris"))
 
 
 @pytest.fixture
-def wire(running: RunningEmulator, clock: FakeClock, connect: Any) -> Iterator[Wire]:
+def polaris(service: str, request: pytest.FixtureRequest, clock: FakeClock) -> Polaris:
+    """A separate table for each test."""
+    if service == "druid":
+        from tests.operators.submission.druid import Cluster
+
+        return Cluster(request.getfixturevalue("wire").druid, clock, f"koalas_{next(_TABLES)}")
+    return Polaris(request.getfixturevalue("running"), clock, f"Koalas {next(_TABLES)}")
+
+
+@pytest.fixture
+def wire(service: str, request: pytest.FixtureRequest, clock: FakeClock, connect: Any) -> Iterator[Wire]:
+    if service == "druid":
+        from tests.operators.submission.druid import druid_wires
+
+        yield from druid_wires(clock)
+        return
+    running = request.getfixturevalue("running")
     connect(CONNECTION, host=running.base_url, password="pok_emulator")
     wire = Wire(clock)
     yield wire

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_polaris.jobs.errors import PolarisGuardError
-from tests.operators.submission.conftest import MODES, Death, MemoryStore, Polaris, Task, Wire
+from tests.operators.submission.conftest import MODES, Death, MemoryStore, Polaris, Task, Wire, each_service
 
 
 def die(*_: Any) -> None:
@@ -46,12 +46,12 @@ def post_sent(task: Task) -> None:
 
 def reply_lost(task: Task) -> None:
     task.wire.posts = ["lost"]
-    task.wire.list_errors = [Death()] * 10  # type: ignore[list-item]
+    task.wire.die_after_the_answer()
 
 
 def reply_lost_job_late(task: Task) -> None:
     task.wire.posts = ["late"]
-    task.wire.list_errors = [Death()] * 10  # type: ignore[list-item]
+    task.wire.die_after_the_answer()
 
 
 def id_not_recorded(task: Task) -> None:
@@ -72,9 +72,9 @@ STEPS = [before_record, after_record, post_sent, reply_lost, reply_lost_job_late
 
 
 def every_crash(test: Callable[..., None]) -> Callable[..., None]:
-    """Run a test for every step, for both modes, with and without a store, before and after the job's end."""
+    """Run a test for every step, both services and modes, with and without a store, before and after the job's end."""
     test = pytest.mark.parametrize("step", STEPS)(test)
-    test = pytest.mark.parametrize("mode", MODES)(test)
+    test = each_service(pytest.mark.parametrize("mode", MODES)(test))
     test = pytest.mark.parametrize("has_store", [True, False], ids=["store", "no-store"])(test)
     return pytest.mark.parametrize("has_ended", [False, True], ids=["active", "completed"])(test)
 
@@ -87,7 +87,7 @@ def crashed(
     step(task)
     with pytest.raises(Death):
         task.submit(polaris.spec(mode))
-    task.wire.list_errors = []
+    task.wire.list_errors, task.wire.posts = [], []
     if task.store is not None:
         task.store.before_set = task.store.after_set = lambda value: None
     if has_ended:

@@ -8,6 +8,7 @@ import os
 import random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -16,6 +17,7 @@ from airflow_provider_polaris.emulator.server import RunningEmulator
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisGuardError, PolarisTransportError
 from airflow_provider_polaris.operators.submission.submit import Submitted
 from tests.operators.submission.conftest import STORES, Death, FakeClock, MemoryStore, Polaris, Task, Wire, api_error
+from tests.operators.submission.druid import Cluster, DruidWire, new_druid
 
 POSTS: dict[str, Any] = {
     **{what: what for what in ("ok", "lost", "nothing", "late", "death")},
@@ -23,6 +25,16 @@ POSTS: dict[str, Any] = {
     "unsent": PolarisTransportError("POST /jobs was not sent: refused."),
     "forbidden": api_error(403, "no"),
     "conflict": api_error(409, "conflict"),
+}
+#: The same, and what can happen to the requests of a service whose client sends them again.
+DRUID_POSTS: dict[str, Any] = {
+    **POSTS,
+    **{
+        f"{what} {when}": f"{what} {when}"
+        for what in ("503", "html", "429")
+        for when in ("before", "after", "planning")
+    },
+    "unplannable": "unplannable",
 }
 CRASHES = ["none", "none", "before intent", "after intent", "before id", "after id"]
 _TABLES = itertools.count(1)
@@ -38,18 +50,24 @@ class Schedule(RuleBasedStateMachine):
 
     running: RunningEmulator
     clock: FakeClock
+    posts = POSTS
+    markers = ("echoed", "echoed", "dropped", "refused", "off")
+
+    def new_wire(self) -> tuple[Wire, Polaris]:
+        """Return a network and the target table behind it."""
+        return Wire(self.clock), Polaris(self.running, self.clock, f"Schedule {next(_TABLES)}")
 
     @initialize(
         mode=st.sampled_from(["append", "replace"]),
         has_store=st.sampled_from(STORES),
-        marker=st.sampled_from(["echoed", "echoed", "dropped", "refused", "off"]),
+        marker_number=st.integers(0, 4),
         visible_after=st.sampled_from([0, 0, 10, 25]),
     )
-    def begin(self, mode: str, has_store: bool, marker: str, visible_after: int) -> None:
+    def begin(self, mode: str, has_store: bool, marker_number: int, visible_after: int) -> None:
         self.clock.events.clear()
         self.clock.slept = 0.0
-        self.polaris = Polaris(self.running, self.clock, f"Schedule {next(_TABLES)}")
-        self.wire = Wire(self.clock)
+        self.wire, self.polaris = self.new_wire()
+        marker = self.markers[marker_number % len(self.markers)]
         self.wire.echoes_markers = marker == "echoed"
         self.wire.refuses_markers = marker == "refused"
         self.wire.visible_after = visible_after
@@ -62,14 +80,15 @@ class Schedule(RuleBasedStateMachine):
 
     @rule(
         is_clear=st.sampled_from([False, False, False, True]),
-        post=st.sampled_from(sorted(POSTS)),
+        post_number=st.integers(0, 99),
         crash=st.sampled_from(CRASHES),
         outages=st.sampled_from([0, 0, 0, 1, 20]),
     )
-    def attempt(self, is_clear: bool, post: str, crash: str, outages: int) -> None:
+    def attempt(self, is_clear: bool, post_number: int, crash: str, outages: int) -> None:
         self._next_try(is_clear=is_clear)
-        self.wire.posts = [POSTS[post]]
-        self.wire.list_errors = [PolarisTransportError("no answer")] * outages
+        names = sorted(self.posts)
+        self.wire.posts = [self.posts[names[post_number % len(names)]]]
+        self.wire.fail_reads(outages)
         self._arm(crash)
         try:
             self._check(self.task.submit(self.spec))
@@ -77,12 +96,13 @@ class Schedule(RuleBasedStateMachine):
             pass
         finally:
             self._arm("none")
-            self.wire.posts, self.wire.list_errors = [], []
+            self.wire.posts = []
+            self.wire.fail_reads(0)
 
     @rule(seconds=st.sampled_from([1, 20, 90, 1100]))
     def wait(self, seconds: float) -> None:
         self.clock.advance(seconds)
-        self.running.emulator.jobs.advance_due_jobs()
+        self.polaris.end_due_jobs()
 
     @rule(marker=st.sampled_from([None, "somebody"]))
     def twin(self, marker: str | None) -> None:
@@ -101,7 +121,7 @@ class Schedule(RuleBasedStateMachine):
                 self.wire.cancel_job(self.task.kill.job_id)
             except PolarisError:
                 return
-            self.running.emulator.jobs.advance_due_jobs()
+            self.polaris.end_due_jobs()
 
     @invariant()
     def at_most_one_job(self) -> None:
@@ -168,13 +188,27 @@ class Schedule(RuleBasedStateMachine):
             self.store.after_set = strikes if when == "after" else lambda value: None
 
 
-def test_schedules_keep_one_job(running: RunningEmulator, clock: FakeClock, connect: Any) -> None:
+class DruidSchedule(Schedule):
+    """The same with a service that accepts an id once; late submissions arrive after the end of the schedule, too."""
+
+    posts = DRUID_POSTS
+    markers = ("echoed",)
+
+    def new_wire(self) -> tuple[Wire, Polaris]:
+        wire = DruidWire(self.clock, new_druid(self.clock))
+        return wire, Cluster(wire.druid, self.clock, f"schedule_{next(_TABLES)}")
+
+
+@pytest.mark.parametrize("machine", [Schedule, DruidSchedule])
+def test_schedules_keep_one_job(
+    machine: type[Schedule], running: RunningEmulator, clock: FakeClock, connect: Any
+) -> None:
     """The protocol alone, on a simulated network; a failure prints how to reproduce it."""
     print(f"{SCHEDULES} schedules; SCHEDULES_SEED={SEED} repeats them")
     connect("polaris_default", host=running.base_url, password="pok_emulator")
     Schedule.running, Schedule.clock = running, clock
     run_state_machine_as_test(
-        seed(SEED)(Schedule),
+        seed(SEED)(machine),
         settings=settings(
             max_examples=SCHEDULES,
             stateful_step_count=8,

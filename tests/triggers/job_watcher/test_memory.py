@@ -20,8 +20,8 @@ from airflow_provider_polaris.client import ClientSettings, PolarisClient
 from airflow_provider_polaris.jobs.status.pending_warning import PendingWarning
 from airflow_provider_polaris.jobs.status.wait_tracker import WaitTracker
 from airflow_provider_polaris.triggers.job_watcher.poll import poll
-from airflow_provider_polaris.triggers.job_watcher.poll_lists import PollState
 from airflow_provider_polaris.triggers.job_watcher.poll_result import PollTime
+from airflow_provider_polaris.triggers.job_watcher.poll_run import PollState
 from airflow_provider_polaris.triggers.job_watcher.waiter import Waiter
 from airflow_provider_polaris.triggers.polaris import PolarisJobTrigger
 

@@ -14,14 +14,25 @@ from typing import Any, Final
 from airflow_provider_polaris.client.druid.translation.reports import error_of
 from airflow_provider_polaris.client.druid.translation.statement import SPEC_KEY
 from airflow_provider_polaris.client.druid.translation.states import execution_status
+from airflow_provider_polaris.client.druid.translation.task_ids import parse_task_id
+from airflow_provider_polaris.jobs.spec.context import EMPTY_INSERT_KEY, MARKER_KEY
 from airflow_provider_polaris.jobs.time.instant import UnreadableInstantError, parse_instant
 
 #: Type of a task that runs a multi-stage query.
 CONTROLLER: Final = "query_controller"
 
+#: Type of a task that does nothing.
+NOOP: Final = "noop"
+
 #: Types of tasks that write to a table and end. A compaction rewrites segments, so it conflicts as a job does.
 #: Source: druid.apache.org/docs/latest/ingestion/tasks.
 _WRITING: Final = frozenset({CONTROLLER, "compact", "index", "index_parallel", "index_hadoop"})
+
+#: Types of jobs that change no rows, only which segments are used. A ``noop`` or ``kill`` task records such a job.
+DATA_TYPES: Final = frozenset({"delete_data", "restore_data", "drop_table"})
+
+#: Prefix of the group of a ``noop`` task that records a job; the type of the job follows. The list of tasks shows it.
+RECORD_GROUP: Final = "airflow-"
 
 #: Name of the data source that the tasks of asynchronous SELECTs have. OBSERVED(Druid 27).
 _SELECT: Final = "__query_select"
@@ -43,16 +54,27 @@ def context_of(task: Mapping[str, Any]) -> Mapping[str, Any]:
     return _mapping(query.get("context")) or _mapping(task.get("context"))
 
 
-def is_same_work(task: Mapping[str, Any], sql: str, context: Mapping[str, Any]) -> bool:
+def is_same_work(task: Mapping[str, Any], context: Mapping[str, Any]) -> bool:
     """
-    Return whether a task has the SQL and the context of a submission.
+    Return whether a task does the work of a submission: its context has the same job spec, marker and settings.
+
+    The SQL is not compared. It is made from the spec and from the target table, which may have changed since.
 
     :param task: ``payload`` of the task.
-    :param sql: The statement that was sent.
-    :param context: The context that was sent, without ids.
+    :param context: The context that was sent, with the job spec, without ids.
     """
     theirs = context_of(task)
-    return task.get("sqlQuery") == sql and all(theirs.get(key, _MISSING) == value for key, value in context.items())
+    return all(theirs.get(key, _MISSING) == value for key, value in context.items() if key != EMPTY_INSERT_KEY)
+
+
+def is_block(task: Mapping[str, Any]) -> bool:
+    """
+    Return whether a task does nothing but hold the id of a marker, so that no submission can take it.
+
+    :param task: ``payload`` of the task.
+    """
+    context = context_of(task)
+    return task.get("type") == NOOP and MARKER_KEY in context and SPEC_KEY not in context
 
 
 def describe(task: Mapping[str, Any], status: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,12 +117,12 @@ def summarize(status: Mapping[str, Any], *, kind: str = "batch") -> dict[str, An
     that it waited between the two.
 
     :param status: Entry of the list of tasks, or ``status`` of a task's status.
-    :param kind: Type of the job; the list doesn't tell a ``batch`` job from a ``sql`` job.
+    :param kind: Type of the job, as :func:`kind_of_row` returns it.
     """
     table = status.get("dataSource")
     return {
         "id": status.get("id"),
-        "type": kind if status.get("type") in _WRITING else status.get("type"),
+        "type": kind,
         "executionStatus": execution_status(status),
         "createdTimestamp": status.get("createdTime"),
         "target": {"type": "table", "tableName": table} if table else None,
@@ -111,17 +133,31 @@ def kind_of_row(row: Mapping[str, Any], types: Collection[str]) -> str | None:
     """
     Return the job type of an entry of the list of tasks; None if it is no job of these types.
 
-    A task of a query may be a ``batch`` or a ``sql`` job, so it matches both. Workers, tasks that add no rows (noop,
-    kill) and SELECTs are no jobs.
+    A task of a query may be a ``batch`` or a ``sql`` job, so it matches both. The records of deletions, restores and
+    drops are jobs. Workers, SELECTs and other tasks that add no rows (noop, kill) are not: a coordinator that kills
+    unused segments removes nothing that could be queried.
 
     :param row: The entry.
     :param types: Job types; empty for all.
     """
+    recorded = _recorded_kind(row)
+    if recorded is not None:
+        return recorded if not types or recorded in types else None
     if row.get("type") not in _WRITING or row.get("dataSource") == _SELECT:
         return None
     if not types or "batch" in types:
         return "batch"
     return "sql" if "sql" in types and row.get("type") == CONTROLLER else None
+
+
+def _recorded_kind(row: Mapping[str, Any]) -> str | None:
+    """Return the type of the job that a task of this package records; None for any other task."""
+    if parse_task_id(str(row.get("id"))) is None:
+        return None
+    if row.get("type") == "kill":
+        return "delete_data"
+    kind = str(row.get("groupId")).removeprefix(RECORD_GROUP)
+    return kind if row.get("type") == "noop" and kind in DATA_TYPES else None
 
 
 def _foreign_spec(task: Mapping[str, Any], status: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,8 +169,20 @@ def _foreign_spec(task: Mapping[str, Any], status: Mapping[str, Any], context: M
     if intervals:
         target["intervals"] = intervals
     if status.get("type") != CONTROLLER:
+        if compacted := _compacted(task):
+            target["intervals"] = [compacted]
         return {"type": "batch", "target": target, "ingestionMode": "replace"}
     return {"type": "sql", "target": target, "query": task.get("sqlQuery"), "context": dict(context)}
+
+
+def _compacted(task: Mapping[str, Any]) -> str | None:
+    """
+    Return the interval that a compaction rewrites; None if it isn't given by one.
+
+    Source: druid.apache.org/docs/latest/data-management/manual-compaction (``ioConfig.inputSpec``).
+    """
+    interval = _mapping(_mapping(task.get("ioConfig")).get("inputSpec")).get("interval")
+    return interval if isinstance(interval, str) else None
 
 
 def end_of(report: Mapping[str, Any]) -> datetime | None:
