@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import uuid
@@ -71,7 +72,7 @@ class Druid:
         for task in self.tasks(state="running"):
             self.ask("POST", f"/druid/indexer/v1/task/{task['id']}/shutdown")
         eventually(lambda: self.tasks(state="running"), lambda seen: not seen, what="the end of all tasks")
-        eventually(lambda: self.slots() - self.free_slots(), lambda used: used == 0, what="free task slots")
+        self._free_all_slots()
         self.ask("DELETE", f"/druid/coordinator/v1/datasources/{TARGET}")
         eventually(lambda: self.tables(), lambda seen: TARGET not in seen, what="the end of the target")
         if SOURCE not in self.tables():
@@ -138,6 +139,19 @@ class Druid:
     def describe(self) -> str:
         """Return everything that helps to understand a failed test."""
         return json.dumps(self.tasks(), indent=1)
+
+    def _free_all_slots(self) -> None:
+        # OBSERVED(Druid 27): a controller that is shut down while it waits for its worker's slot keeps its own slot.
+        def used() -> int:
+            return self.slots() - self.free_slots()
+
+        try:
+            eventually(used, lambda count: count == 0, within=30, what="free task slots")
+        except AssertionError:
+            self.cluster.kill("indexer", signal.SIGKILL)
+            eventually(lambda: self.cluster.is_running("indexer"), lambda runs: not runs, what="the indexer's end")
+            self.start()
+            eventually(used, lambda count: count == 0 and self.slots() > 0, what="free task slots")
 
     def _workers(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.ask("GET", "/druid/indexer/v1/workers")
