@@ -120,11 +120,13 @@ class PolarisRetryPolicy(RetryPolicy):
         if requested:
             return RetryDecision.retry(
                 timedelta(seconds=requested),
-                f"{kind}: Polaris received too many requests and requested a wait of {requested:g} s.",
+                f"{kind}: the service received too many requests and requested a wait of {requested:g} s.",
             )
         delay = self._delay(_failures(try_number, max_tries, context))
         why = (
-            "Polaris received too many requests" if retryability is Retryability.THROTTLED else "the error is transient"
+            "the service received too many requests"
+            if retryability is Retryability.THROTTLED
+            else "the error is transient"
         )
         return RetryDecision.retry(delay, f"{kind}: {why}, so the task tries again in {delay.total_seconds():g} s.")
 

@@ -79,4 +79,4 @@ def _row(job: JobState) -> tuple[Any, ...]:
 
 
 def _named(job: JobState) -> str:
-    return f"Polaris job {job.job_id!r} ({job.purpose})"
+    return f"Job {job.job_id!r} ({job.purpose})"

@@ -27,7 +27,7 @@ def watch_job(arguments: Any, screen: Output) -> int:
             state = watcher.until_end(arguments.poll_interval)
         except KeyboardInterrupt:
             screen.print_message(
-                f"Stopped watching. Polaris job {first.job_id!r} continues; its last status was {watcher.status!r}."
+                f"Stopped watching. Job {first.job_id!r} continues; its last status was {watcher.status!r}."
             )
             return INTERRUPTED
         if state is None:
@@ -87,7 +87,7 @@ class _Watcher:
     def timed_out(self) -> str:
         """Return the message for a timeout."""
         return (
-            f"Polaris job {self._tracker.job_id!r} is still {self.status!r} after {self._timeout:g} s and continues. "
+            f"Job {self._tracker.job_id!r} is still {self.status!r} after {self._timeout:g} s and continues. "
             "Watch it again, or raise --timeout."
         )
 

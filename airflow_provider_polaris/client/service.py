@@ -244,25 +244,13 @@ class IngestionService(Protocol):
         """
 
     def get_query(self, query_id: str) -> dict[str, Any]:
-        """
-        Return the state of an asynchronous query.
-
-        :param query_id: Id of the query.
-        """
+        """Return the state of an asynchronous query."""
 
     def iter_query_rows(self, query_id: str) -> Iterator[dict[str, Any]]:
-        """
-        Yield the rows of an asynchronous query that has succeeded.
-
-        :param query_id: Id of the query.
-        """
+        """Yield the rows of an asynchronous query that has succeeded."""
 
     def cancel_query(self, query_id: str) -> None:
-        """
-        Cancel an asynchronous query; no effect on one that has ended.
-
-        :param query_id: Id of the query.
-        """
+        """Cancel an asynchronous query; no effect on one that has ended."""
 
 
 class IdempotentService(IngestionService, Protocol):

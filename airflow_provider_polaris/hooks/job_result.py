@@ -125,7 +125,7 @@ def fetch_result(
     error = completion_error(state, metrics=metrics, fail_on_warning=fail_on_warning, console_url=url, seconds=seconds)
     if error is None:
         log.info(
-            "Polaris job %r completed: %s rows read, %s rows stored. See %s",
+            "Job %r completed: %s rows read, %s rows stored. See %s",
             state.job_id,
             _known(facts["rows_processed"]),
             _known(facts["rows_persisted"]),
@@ -166,9 +166,9 @@ def copy_log(job_id: str, entries: tuple[LogEntry, ...], log: Any) -> None:
     """Copy the entries of a job's log into the task's log, line by line."""
     for entry in entries[:_MOST_LOG_LINES]:
         level = _LEVELS.get(entry.health_status or "", logging.INFO)
-        log.log(level, "Log of Polaris job %r: %s", job_id, entry)
+        log.log(level, "Log of job %r: %s", job_id, entry)
     if len(entries) > _MOST_LOG_LINES:
-        log.warning("Log of Polaris job %r: %d more entries.", job_id, len(entries) - _MOST_LOG_LINES)
+        log.warning("Log of job %r: %d more entries.", job_id, len(entries) - _MOST_LOG_LINES)
 
 
 def log_messages(log: Any, messages: Sequence[Message]) -> None:
@@ -199,7 +199,7 @@ class ProgressLogger:
         try:
             done = self._hook.get_job_progress(self._tracker.job_id)
         except PolarisError as error:
-            self._log.debug("The progress of Polaris job %r can't be read: %s", self._tracker.job_id, error)
+            self._log.debug("The progress of job %r can't be read: %s", self._tracker.job_id, error)
             return
         self._supported = done is not None
         log_messages(self._log, self._tracker.progress(done, now))
@@ -210,7 +210,7 @@ def _best_effort(request: Callable[[], T], what: str, job_id: str, log: Any) -> 
     try:
         return request()
     except PolarisError as error:
-        log.warning("The %s of Polaris job %r can't be read: %s", what, job_id, error)
+        log.warning("The %s of job %r can't be read: %s", what, job_id, error)
         return None
 
 

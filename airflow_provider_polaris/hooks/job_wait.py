@@ -130,7 +130,7 @@ class WorkerWait:
         try:
             job = JobState.from_wire(self._hook.get_job(self._tracker.job_id))
         except PolarisError as error:
-            self._log.debug("The description of Polaris job %r can't be read: %s", self._tracker.job_id, error)
+            self._log.debug("The description of job %r can't be read: %s", self._tracker.job_id, error)
             return
         warning = self._pending_warning.warning(job, now.timestamp())
         if warning is not None:

@@ -130,7 +130,7 @@ class PolarisHook(BaseHook):
         :param repeat_throttled: Retry after a 429, once ``Retry-After`` is over.
         :return: Polaris' description of the job, including ``id``.
         :raises PolarisAmbiguousSubmitError: It is unknown whether the job was created. Search for it before you retry.
-        :raises PolarisApiError: Polaris rejected the job.
+        :raises PolarisApiError: The service rejected the job.
         """
         body = spec if isinstance(spec, Mapping) else spec.to_wire()
         return self.get_conn().create_job(body, repeat_throttled=repeat_throttled)

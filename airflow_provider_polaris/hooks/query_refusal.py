@@ -35,10 +35,10 @@ _NO_COLUMN: Final = re.compile(r"Column '([^']*)' not found")
 @dataclass(frozen=True)
 class QueryRefusal:
     """
-    Why Polaris rejected a query.
+    Why the service rejected a query.
 
     :param reason: Polaris' message; empty if there was none.
-    :param is_of_query: Whether Polaris reports that the query is wrong.
+    :param is_of_query: Whether the service reports that the query is wrong.
     """
 
     reason: str
@@ -92,7 +92,7 @@ class QueryRefusal:
             shown = f"Its value is {quote(*found.values())}"
         else:
             shown = "; ".join(f"{name} is {quote(text)}" for name, text in found.items())
-        reason = f"Polaris reports {self.reason!r}" if self.reason else "Polaris reports that the query is wrong"
+        reason = f"the service reports {repr(self.reason) if self.reason else 'that the query is wrong'}"
         return PolarisSpecError(
             f"{names} doesn't work on table {table.name!r}: {reason}. {shown}.{aftermath} Correct it: a retry would "
             "get the same answer."

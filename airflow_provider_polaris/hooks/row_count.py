@@ -68,7 +68,7 @@ class CountErrorAdvice:
 
 class _WrongQuery(Exception):  # noqa: N818 (never leaves this module)
     """
-    Raised when Polaris reports a wrong query.
+    Raised when the service reports a wrong query.
 
     :param fault: The reason.
     :param error: The error to raise if the user's SQL isn't the cause.
@@ -123,7 +123,7 @@ class RowCounter:
         :param as_job: Exclude rows that a job can't read, such as rows that were just streamed.
         :param words: The user's parts of the SQL, by argument name.
         :return: One dictionary per row.
-        :raises PolarisSpecError: Polaris reports that the user's SQL is wrong; the message names the argument.
+        :raises PolarisSpecError: The service reports that the user's SQL is wrong; the message names the argument.
         :raises PolarisGuardError: No query can read exactly the required rows.
         :raises PolarisGuardUnansweredError: The query failed or timed out.
         :raises PolarisError: Any error of the client.
@@ -155,7 +155,7 @@ class RowCounter:
             raise found.error
         if found.fault.is_transient(table):
             raise PolarisGuardUnansweredError(
-                "Polaris couldn't count rows: queries can't read the table or a column yet; Polaris reports "
+                "The service couldn't count rows: queries can't read the table or a column yet; the service reports "
                 f"{found.fault.reason!r}.{self._purpose.aftermath} A retry counts again."
             )
         raise found.fault.argument_error(words, table, self._purpose.aftermath) or found.error
@@ -206,7 +206,8 @@ class RowCounter:
                 raise
             query_id = self._start(sql, context)
             self._log.warning(
-                "Polaris rejects %r in the query context, so the count may include rows that no job can read yet. Its "
+                "The service rejects %r in the query context, so the count may include rows that no job can read "
+                "yet. Its "
                 "answer: %s",
                 "includeSegmentSource",
                 error,
@@ -224,7 +225,7 @@ class RowCounter:
                 lost += 1
                 if lost == _MOST_STARTS:
                     raise PolarisGuardUnansweredError(
-                        f"Polaris didn't answer {_MOST_STARTS} requests to count rows.{self._purpose.aftermath} "
+                        f"The service didn't answer {_MOST_STARTS} requests to count rows.{self._purpose.aftermath} "
                         f"{error.__cause__ or error} A retry counts again."
                     ) from None
             except PolarisThrottledError as error:
@@ -247,17 +248,18 @@ class RowCounter:
                 fault = QueryRefusal.of_failure(answer)
                 said = f": {fault.reason!r}" if fault.reason else ""
                 unanswered = PolarisGuardUnansweredError(
-                    f"Polaris couldn't count rows: query {query_id!r} failed{said}.{self._purpose.aftermath} A retry "
+                    f"The service couldn't count rows: query {query_id!r} failed{said}.{self._purpose.aftermath} A "
+                    "retry "
                     "counts again."
                 )
                 raise _WrongQuery(fault, unanswered) if fault.is_of_query else unanswered
             if not self._limits.sleep(pause, end):
                 raise PolarisGuardUnansweredError(
-                    f"Polaris couldn't count rows in time: query {query_id!r} is still {state!r} and was "
+                    f"The service couldn't count rows in time: query {query_id!r} is still {state!r} and was "
                     f"canceled.{self._purpose.aftermath} A retry counts again."
                 )
             if pause < _LONGEST_PAUSE <= 2 * pause:
-                self._log.info("Polaris is still counting rows (query %r is %r).", query_id, state)
+                self._log.info("The service is still counting rows (query %r is %r).", query_id, state)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _cancel(self, query_id: str) -> None:
@@ -287,7 +289,7 @@ class RowCounter:
         seen = answer[0].get("n") if answer else None
         if isinstance(total, int) and seen != total:
             raise self._blind(
-                f"it counts {seen} rows in table {table.name!r}, but jobs can read {total} according to Polaris"
+                f"it counts {seen} rows in table {table.name!r}, but jobs can read {total} according to the service"
             )
 
     def _blind(self, why: str) -> PolarisGuardError:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Model Polaris jobs: specs, validation, intervals, states and errors. Performs no I/O; independent of Airflow and HTTP.
+Model jobs: specs, validation, intervals, states and errors. Performs no I/O; independent of Airflow and HTTP.
 
 Names that need pydantic's models are loaded on first use, which keeps the import of this package fast.
 """

@@ -189,7 +189,7 @@ _CLASS_BY_STATUS: Mapping[int, type[PolarisApiError]] = {
 
 class PolarisAmbiguousSubmitError(PolarisError):
     """
-    Raised when it is unknown whether Polaris accepted a job's POST.
+    Raised when it is unknown whether the service accepted a job's POST.
 
     The job may be running. Search for it before you send it again.
 

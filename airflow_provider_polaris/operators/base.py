@@ -32,7 +32,7 @@ class PolarisBaseOperator(ResumingOperator):
     **Retry.** A retry resumes the job of the previous try: it waits for the job, or uses its result. It submits again
     only if that job failed or was canceled. If a try lost the answer to its POST, or crashed before it read the answer,
     the retry searches for the job and adopts it. Permanent errors fail the task without a retry, for example a spec
-    that Polaris rejects, or a job that failed because of its spec.
+    that the service rejects, or a job that failed because of its spec.
 
     **Clear.** A cleared task cancels the old job if it is still active, waits for its end, and submits a new job. A
     completed job that added rows is not repeated, unless ``repeat_append=True``. If its rows are wanted, mark the task

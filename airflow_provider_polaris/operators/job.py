@@ -18,7 +18,7 @@ _CHECKED_TYPES = frozenset({"batch", "sql", "delete_data", "restore_data", "drop
 
 class PolarisJobOperator(PolarisBaseOperator):
     """
-    Submit any Polaris job and wait for it.
+    Submit any job and wait for it.
 
     The operator first checks the spec as far as this package supports its type: required fields, intervals, and the
     rules that Polaris enforces with an error or that prevent data loss. It accepts unknown fields, unless one
@@ -54,7 +54,7 @@ class PolarisJobOperator(PolarisBaseOperator):
         kind = spec.get("type")
         endless = kind == "streaming" and as_bool(self.wait_for_completion, "wait_for_completion")
         if isinstance(kind, str) and kind not in _CHECKED_TYPES and not endless:
-            self.log.warning("This package has no rules for Polaris jobs of type %r; the spec is sent unchecked.", kind)
+            self.log.warning("This package has no rules for jobs of type %r; the spec is sent unchecked.", kind)
             return spec
         parsed = parse_spec(spec)
         check_spec(parsed)

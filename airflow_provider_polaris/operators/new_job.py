@@ -36,7 +36,7 @@ def submit_job(task: SubmittingTask, run: JobRun, context: Context) -> JobState 
     :param task: The operator, with rendered arguments.
     :param run: The job run of this try; it gets the job's id.
     :param context: Airflow's context.
-    :return: The job as Polaris described it last; None if no job is needed.
+    :return: The job as the service described it last; None if no job is needed.
     :raises PolarisError: There is no job, or its existence is unknown; see ``submit_once``.
     """
     run.kill.prepare(run.hook.settings, cancels=run.options.cancel_on_kill)
@@ -68,6 +68,6 @@ def _store(task: SubmittingTask, context: Context) -> Store | None:
     if store is None:
         task.log.info(
             "This Airflow has no task state store (new in 3.3). A retry of this task finds its job by the marker in "
-            "Polaris' list of jobs."
+            "the list of jobs."
         )
     return store

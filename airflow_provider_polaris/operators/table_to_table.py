@@ -51,10 +51,10 @@ class PolarisTableToTableOperator(PolarisBaseOperator):
     target have rows that the source no longer has (``on_shrink``), for example when an old rollup runs again after its
     source was aged out. The counts use asynchronous SQL, which reads all data. If the project does not support it,
     synchronous SQL counts only tables that are fully precached; otherwise the task fails, and the message lists the
-    options. The job has ``failOnEmptyInsert`` in its context, unless Polaris rejects that key. The task waits while the
-    source is being loaded and while other jobs work on the same partitions (``on_conflict``). It refuses to write what
-    the target's storage policy would drop immediately (``on_retention``). Each of these arguments is a template, so a
-    param can allow a single run: ``on_shrink="{{ params.on_shrink }}"``.
+    options. The job has ``failOnEmptyInsert`` in its context, unless the service rejects that key. The task waits
+    while the source is being loaded and while other jobs work on the same partitions (``on_conflict``). It refuses to
+    write what the target's storage policy would drop immediately (``on_retention``). Each of these arguments is a
+    template, so a param can allow a single run: ``on_shrink="{{ params.on_shrink }}"``.
 
     **Failure.** The task fails if the job fails or is canceled, if its health is an error, and in replace mode if it
     found no rows. In that last case it has emptied the interval, and the message explains how to restore it. The

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sensors that wait for Polaris jobs and data."""
+"""Sensors that wait for jobs and data."""

@@ -39,9 +39,10 @@ class PolarisDataSensor(RendersTexts, BaseSensorOperator):
     for each poke in ``reschedule`` mode. Each change of the result is one log line.
 
     **Failures.** Failed queries (including 401 and 403) are tolerated until all have failed for 15 min. In
-    ``reschedule`` mode pokes share no state, so they are tolerated until the ``timeout``. A filter that Polaris rejects
-    fails the sensor immediately and without a retry. So does a project in which published rows can't be distinguished
-    from others. A retry starts from the beginning. A killed sensor leaves at most a query that ends by itself.
+    ``reschedule`` mode pokes share no state, so they are tolerated until the ``timeout``. A filter that the service
+    rejects fails the sensor immediately and without a retry. So does a project in which published rows can't be
+    distinguished from others. A retry starts from the beginning. A killed sensor leaves at most a query that ends by
+    itself.
 
     **XCom.** No return value. ``polaris_data`` when the data is there: ``{"table": …, "newest": …, "rows": …}``, with
     the time of the newest row and the number of rows in the interval; None if not requested.

@@ -159,7 +159,7 @@ class JobWait:
         status = status or self._tracker.status
         seen = "had not been seen once" if status is None else f"was still {status!r}"
         text = (
-            f"Polaris job {self._memory.job_id!r} {seen} when the sensor's timeout of {self._memory.timeout:g} s had "
+            f"Job {self._memory.job_id!r} {seen} when the sensor's timeout of {self._memory.timeout:g} s had "
             "passed; it runs on, because a sensor cancels nothing. Raise timeout= or find out why the job takes so "
             "long."
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sensor that waits for one Polaris job of any origin. The data sensor can also be imported from here."""
+"""The sensor that waits for one job of any origin. The data sensor can also be imported from here."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LATE_POKE: Final = 15.0
 
 class PolarisJobSensor(RendersTexts, BaseSensorOperator):
     """
-    Wait for a Polaris job to end; fail if it failed. Never submits, never cancels.
+    Wait for a job to end; fail if it failed. Never submits, never cancels.
 
     The result of the job is evaluated as in the operators: the error contains Polaris' code, message and log entries,
     and the whole job log is copied into the task's log. A failed job fails the sensor immediately and without a retry
@@ -221,7 +221,7 @@ class PolarisJobSensor(RendersTexts, BaseSensorOperator):
         first_poke = self._first_poke(context)
         if first_poke is not None and CLOCK.now() - first_poke >= _MISSING_GRACE:
             raise AirflowFailException(
-                f"Polaris job {self.job_id!r} does not exist, {_MISSING_GRACE.seconds // 60} min and more after the "
+                f"Job {self.job_id!r} does not exist, {_MISSING_GRACE.seconds // 60} min and more after the "
                 f"first poke: {failure}"
             ) from failure
 

@@ -42,8 +42,8 @@ class PolarisBackfillTaskGroup(TaskGroup):
 
     **Plan** splits the interval at the boundaries of ``split_by`` in UTC. The first and the last piece are shorter if
     the interval begins or ends inside of one. In replace mode it checks, before any job is submitted, that every piece
-    matches the target's partitions and that Polaris accepts the job. It reads the target table, and the source table
-    if the job aggregates.
+    matches the target's partitions and that the service accepts the job. It reads the target table, and the source
+    table if the job aggregates.
 
     **Load** is a :class:`PolarisTableToTableOperator`, mapped over the pieces. Each piece has its own job, record,
     guards, retries and page, and its interval as its name. Clear one to load one piece again, or ``plan`` with its

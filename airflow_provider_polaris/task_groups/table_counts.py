@@ -85,7 +85,7 @@ class TableCounter:
         :param table: The table of the query; None if it doesn't exist and so has no rows.
         :param words: The user's SQL fragments by argument name.
         :return: Count of each partition that has rows.
-        :raises PolarisSpecError: Polaris rejects the user's SQL.
+        :raises PolarisSpecError: The service rejects the user's SQL.
         :raises PolarisGuardError: No query returns exactly the rows that jobs read.
         :raises PolarisError: There was no answer.
         """

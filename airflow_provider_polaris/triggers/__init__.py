@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Triggers that wait for Polaris jobs and data, and their watchers."""
+"""Triggers that wait for jobs and data, and their watchers."""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The trigger that waits for one Polaris job. One watcher polls for all triggers of a connection.
+The trigger that waits for one job. One watcher polls for all triggers of a connection.
 
 The other triggers can also be imported from here.
 """
@@ -46,7 +46,7 @@ _USER_ACTION: Final = "__airflow_user_action__"
 
 class PolarisJobTrigger(BaseTrigger):
     """
-    Wait for a Polaris job in the triggerer, and fire one event.
+    Wait for a job in the triggerer, and fire one event.
 
     ``{"status": "ended" | "timeout" | "gave_up", "job_id": …, "state": …, "message": …}``, see
     :class:`~airflow_provider_polaris.triggers.event.JobEvent`. Poll results are evaluated as in the worker: failures
@@ -239,7 +239,7 @@ class PolarisJobTrigger(BaseTrigger):
         return min(moments) - now if moments else None
 
     def _ended(self, state: str | None) -> JobEvent:
-        return self._event("ended", state, f"Polaris job {self.job_id!r} has ended with {state!r}")
+        return self._event("ended", state, f"Job {self.job_id!r} has ended with {state!r}")
 
     def _event(self, status: EventStatus, state: str | None, message: str) -> JobEvent:
         # Limit the size of texts from Polaris, because Airflow stores the event in its database.

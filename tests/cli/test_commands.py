@@ -144,7 +144,7 @@ def test_cancel_of_a_running_job_asks_for_it(polaris_emulator, submit, run) -> N
     assert (done.code, done.err, done.out) == (
         0,
         "",
-        f"Polaris job {job_id!r} (batch into 'hourly') is to be canceled; its status is 'running'.\n",
+        f"Job {job_id!r} (batch into 'hourly') is to be canceled; its status is 'running'.\n",
     )
     assert "running (canceling)" in run("jobs", "list").out
     polaris_emulator.release()
@@ -159,7 +159,7 @@ def test_cancel_of_a_job_that_has_ended_is_refused(submit, run) -> None:
         1,
         "",
         (
-            f"polaris: Polaris job {job_id!r} (batch into 'hourly') has ended: it is 'completed', so there is nothing "
+            f"polaris: Job {job_id!r} (batch into 'hourly') has ended: it is 'completed', so there is nothing "
             "to cancel.\n"
         ),
     )
@@ -185,10 +185,7 @@ def test_sql_of_a_job_without_any_is_refused(polaris_emulator, run) -> None:
     assert (done.code, done.out, done.err) == (
         1,
         "",
-        (
-            f"polaris: Polaris job {job_id!r} (drop_table of 'events') has no SQL: Druid SQL has no equivalent "
-            "statement.\n"
-        ),
+        (f"polaris: Job {job_id!r} (drop_table of 'events') has no SQL: Druid SQL has no equivalent statement.\n"),
     )
 
 

@@ -67,7 +67,7 @@ def test_process_that_is_interrupted_leaves_the_job_alone(polaris_emulator) -> N
         finally:
             process.kill()
     assert (process.returncode, out) == (130, "")
-    assert err.splitlines()[-1] == f"Stopped watching. Polaris job {job_id!r} continues; its last status was 'running'."
+    assert err.splitlines()[-1] == f"Stopped watching. Job {job_id!r} continues; its last status was 'running'."
     assert polaris_emulator.jobs("hourly")[0]["desiredExecutionStatus"] == "running"
 
 

@@ -59,11 +59,11 @@ def test_watch_of_a_job_that_succeeds_ends_with_0(polaris_emulator, submit, run,
     done = run("jobs", "watch", job_id, "--poll-interval", "7")
     where = _where(polaris_emulator, job_id)
     assert (done.code, clock.slept) == (0, [7.0])
-    assert done.out == f"Polaris job {job_id!r} completed: 2 rows read, 1 rows stored. See {where}\n"
+    assert done.out == f"Job {job_id!r} completed: 2 rows read, 1 rows stored. See {where}\n"
     assert done.err == (
-        f"Polaris job {job_id!r} is 'running'. See {where}\n"
-        f"Polaris job {job_id!r} is 75 % done, 0 s into the wait. See {where}\n"
-        f"Polaris job {job_id!r} is 'completed', was 'running', 7 s into the wait. See {where}\n"
+        f"Job {job_id!r} is 'running'. See {where}\n"
+        f"Job {job_id!r} is 75 % done, 0 s into the wait. See {where}\n"
+        f"Job {job_id!r} is 'completed', was 'running', 7 s into the wait. See {where}\n"
     )
 
 
@@ -99,7 +99,7 @@ def test_watch_in_a_terminal_draws_one_line_that_moves(polaris_emulator, submit,
         "running    |#########################.....|   83 %  1:20",
         "",
     ]
-    assert capsys.readouterr().out.splitlines()[-1].startswith(f"Polaris job {job_id!r} completed: ")
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"Job {job_id!r} completed: ")
 
 
 def test_watch_of_a_job_that_fails_ends_with_3(submit, run, clock) -> None:
@@ -109,7 +109,7 @@ def test_watch_of_a_job_that_fails_ends_with_3(submit, run, clock) -> None:
     done = run("jobs", "watch", job_id)
     assert (done.code, done.out) == (3, "")
     last = done.err.splitlines()[-1]
-    assert last.startswith(f"polaris: Polaris job {job_id!r} (batch into 'hourly') failed with 'null_timestamp': ")
+    assert last.startswith(f"polaris: Job {job_id!r} (batch into 'hourly') failed with 'null_timestamp': ")
     done = run("jobs", "watch", job_id, "-o", "json")
     assert (done.code, json.loads(done.out)["error"]) == (3, last.removeprefix("polaris: "))
 
@@ -119,9 +119,7 @@ def test_watch_of_a_replace_that_stored_nothing_ends_with_3(submit, run, clock) 
     job_id = submit(ingestionMode="replace", replaceAll=True, filterExpression="\"__time\" < TIMESTAMP '2000-01-01'")
     done = run("jobs", "watch", job_id)
     assert (done.code, done.out) == (3, "")
-    assert (
-        f"polaris: Polaris job {job_id!r} (batch into 'hourly') completed after 0 s, but it found no rows" in done.err
-    )
+    assert f"polaris: Job {job_id!r} (batch into 'hourly') completed after 0 s, but it found no rows" in done.err
 
 
 def test_watch_counts_a_warning_as_failure_if_asked_to(submit, run, clock) -> None:
@@ -137,7 +135,7 @@ def test_watch_of_a_canceled_job_ends_with_4(polaris_emulator, submit, run, cloc
     assert run("jobs", "cancel", job_id).code == 0
     done = run("jobs", "watch", job_id)
     assert (done.code, done.out) == (4, "")
-    assert f"polaris: Polaris job {job_id!r} (batch into 'hourly') was canceled" in done.err
+    assert f"polaris: Job {job_id!r} (batch into 'hourly') was canceled" in done.err
 
 
 def test_watch_whose_time_is_up_ends_with_124_and_leaves_the_job(polaris_emulator, submit, run, clock) -> None:
@@ -147,8 +145,7 @@ def test_watch_whose_time_is_up_ends_with_124_and_leaves_the_job(polaris_emulato
     done = run("jobs", "watch", job_id, "--timeout", "12")
     assert (done.code, done.out, clock.slept) == (124, "", [5.0, 5.0, 2.0])
     assert done.err.splitlines()[-1] == (
-        f"polaris: Polaris job {job_id!r} is still 'running' after 12 s and continues. Watch it again, or raise "
-        "--timeout."
+        f"polaris: Job {job_id!r} is still 'running' after 12 s and continues. Watch it again, or raise --timeout."
     )
     assert polaris_emulator.jobs("hourly")[0]["desiredExecutionStatus"] == "running"
 
@@ -164,10 +161,7 @@ def test_watch_stopped_by_ctrl_c_leaves_the_job_alone(polaris_emulator, submit, 
     clock.at_sleep[2] = interrupt
     done = run("jobs", "watch", job_id)
     assert (done.code, done.out) == (130, "")
-    assert (
-        done.err.splitlines()[-1]
-        == f"Stopped watching. Polaris job {job_id!r} continues; its last status was 'running'."
-    )
+    assert done.err.splitlines()[-1] == f"Stopped watching. Job {job_id!r} continues; its last status was 'running'."
     assert polaris_emulator.jobs("hourly")[0]["desiredExecutionStatus"] == "running"
 
 
@@ -203,7 +197,7 @@ def test_watch_that_nobody_answers_gives_up_with_1(polaris_emulator, submit, run
     monkeypatch.setattr(PolarisHook, "get_job_status", get_job_status)
     done = run("jobs", "watch", job_id, "--poll-interval", "60")
     assert (done.code, done.out, sum(clock.slept)) == (1, "", 900.0)
-    assert done.err.splitlines()[-1].startswith(f"polaris: gave up waiting for Polaris job {job_id!r}, never seen: ")
+    assert done.err.splitlines()[-1].startswith(f"polaris: gave up waiting for job {job_id!r}, never seen: ")
 
 
 def test_bar_of_a_job_without_progress_is_status_and_time() -> None:

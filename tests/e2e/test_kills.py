@@ -111,7 +111,7 @@ def test_triggerer_that_ends_during_a_check_names_the_job(airflow, polaris, defe
         deferred_task.wait_for("scheduled")
     finally:
         triggerer.thaw()
-    told = f"no longer waits for Polaris job '{job['id']}': the task's state is 'scheduled'"
+    told = f"no longer waits for job '{job['id']}': the task's state is 'scheduled'"
     eventually(lambda: airflow.task_log(deferred_task), lambda log: told in log, within=60, what="an unfinished check")
     triggerer.terminate()
     triggerer.wait(60)
@@ -119,5 +119,5 @@ def test_triggerer_that_ends_during_a_check_names_the_job(airflow, polaris, defe
     airflow.start_triggerer()
     lines = triggerer.log.read_text().splitlines()
     (line,) = (line for line in lines if "The triggerer ends" in line and job["id"] in line)
-    assert f"Polaris job '{job['id']}' of task fleet.rollup (run {deferred_task.run_id}) may run on" in line
+    assert f"Job '{job['id']}' of task fleet.rollup (run {deferred_task.run_id}) may run on" in line
     assert [job["desiredExecutionStatus"] for job in polaris.jobs()] == ["running"]

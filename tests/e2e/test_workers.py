@@ -21,9 +21,7 @@ def test_task_marked_failed_while_it_waits_in_the_worker_cancels_job(airflow, wa
     cancel_is_asked(polaris)
     check_canceled(polaris)
     assert task.state() == "failed"
-    sentence = (
-        f"The task was killed; the cancellation of Polaris job {job['id']!r} was requested. Its status is 'running'."
-    )
+    sentence = f"The task was killed; the cancellation of job {job['id']!r} was requested. Its status is 'running'."
     assert sentence in airflow.task_log(task)
 
 
@@ -42,7 +40,7 @@ def test_worker_killed_between_post_and_record_adopts_job(airflow, run_dag, pola
     task = run_dag(way)
     (job,) = eventually(polaris.jobs, bool, what="a job")
     kill(task, with_supervisor=with_supervisor)
-    see_in_log(airflow, task, f"Adopted Polaris job {job['id']!r}")
+    see_in_log(airflow, task, f"Adopted job {job['id']!r}")
     if way == "deferred_retried":
         task.wait_for("deferred")
         airflow.see_worker_free(task, attempt=2)
@@ -55,7 +53,7 @@ def test_worker_killed_while_it_waits_goes_on_with_job(airflow, waiting_task, po
     (job,) = polaris.jobs()
     kill(task, with_supervisor=False)
     found = "Resumed" if airflow.has_task_state_store else "Adopted"
-    see_in_log(airflow, task, f"{found} Polaris job {job['id']!r}")
+    see_in_log(airflow, task, f"{found} job {job['id']!r}")
     check_success_of_the_one_job(polaris, task)
 
 

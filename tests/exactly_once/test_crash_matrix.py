@@ -20,9 +20,9 @@ INTERVALS = {"append": None, "replace": [DAYS], "delete": [FIRST_DAY]}
 #: Result values of a job that stores rows.
 COUNTED = {"append": (3, 3), "replace": (3, 3), "delete": (None, None)}
 LINES = {
-    "submitted": "Submitted Polaris job {job!r} ({purpose}), pending. See {url}",
-    "adopted": "Adopted Polaris job {job!r} ({purpose}), {status}, of an earlier try of this task. See {url}",
-    "resumed": "Resumed Polaris job {job!r} ({purpose}), {status}, of an earlier try of this task. See {url}",
+    "submitted": "Submitted job {job!r} ({purpose}), pending. See {url}",
+    "adopted": "Adopted job {job!r} ({purpose}), {status}, of an earlier try of this task. See {url}",
+    "resumed": "Resumed job {job!r} ({purpose}), {status}, of an earlier try of this task. See {url}",
 }
 
 

@@ -122,7 +122,7 @@ def test_task_cleared_while_it_runs_ends_its_job_and_submits_anew(kind: str, clo
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clock, "sleep", killed)
-        with pytest.raises(PolarisJobCanceledError, match="the task was killed while Polaris job"):
+        with pytest.raises(PolarisJobCanceledError, match="the task was killed while job"):
             airflow.execute()
     result = airflow.retry().execute()
     assert [(job.status, job.id == result) for job in table.jobs] == [("canceled", False), ("completed", True)]

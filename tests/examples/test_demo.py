@@ -74,7 +74,7 @@ def test_demo_whose_measure_is_broken_says_so_and_can_be_fixed(fixed: FixedDemo)
     assert fixed.broken.returncode == 1
     why, where = fixed.broken.stderr.strip().splitlines()
     assert re.fullmatch(
-        r"Task 'wait' failed: AirflowFailException: Polaris job '.+' \(batch into 'Koalas Rollup'\) failed with "
+        r"Task 'wait' failed: AirflowFailException: Job '.+' \(batch into 'Koalas Rollup'\) failed with "
         r"'query_not_supported': .+ function 'MAXX' is not supported\..+",
         why,
     )

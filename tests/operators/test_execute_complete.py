@@ -153,7 +153,7 @@ def test_execute_complete_with_the_event_of_another_job_waits_for_its_own(runnin
     running.is_now("completed")
     late = {**event("timeout", "canceled", "the old job was canceled"), "job_id": "old-job"}
     assert operator().execute_complete(context, event=late, **deferred.kwargs) == JOB
-    assert f"WARNING The event is of Polaris job 'old-job', not of job {JOB!r}; it is ignored." in task_log()
+    assert f"WARNING The event is of job 'old-job', not of job {JOB!r}; it is ignored." in task_log()
 
 
 def test_execute_complete_killed_cancels_the_job(running, clock, context, ti):
@@ -165,7 +165,7 @@ def test_execute_complete_killed_cancels_the_job(running, clock, context, ti):
     with pytest.raises(PolarisJobCanceledError) as caught:
         task.execute_complete(context, event=event(), **deferred.kwargs)
     assert str(caught.value) == (
-        f"the task was killed while Polaris job {JOB!r} was active; its cancellation was requested. See "
+        f"the task was killed while job {JOB!r} was active; its cancellation was requested. See "
         f"{ti.xcom('polaris_job_url')}"
     )
     assert running.asked.count(CANCEL) == 1

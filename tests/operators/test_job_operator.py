@@ -108,12 +108,12 @@ def test_execute_with_a_good_job_submits_waits_and_returns_its_id(jobs, clock, c
     ]
     see = f"{url}/jobs/{JOB}"
     assert task_log() == [
-        f"INFO Submitted Polaris job {JOB!r} (batch into 'Koalas Rollup'), pending. See {see}",
-        f"INFO Polaris job {JOB!r} is 'pending'. See {see}",
-        f"INFO Polaris job {JOB!r} is 'running', was 'pending', 30 s into the wait. See {see}",
-        f"INFO Polaris job {JOB!r} is 50 % done, 30 s into the wait. See {see}",
-        f"INFO Polaris job {JOB!r} is 'completed', was 'running', 90 s into the wait. See {see}",
-        f"INFO Polaris job {JOB!r} completed: 100,000 rows read, 240 rows stored. See {see}",
+        f"INFO Submitted job {JOB!r} (batch into 'Koalas Rollup'), pending. See {see}",
+        f"INFO Job {JOB!r} is 'pending'. See {see}",
+        f"INFO Job {JOB!r} is 'running', was 'pending', 30 s into the wait. See {see}",
+        f"INFO Job {JOB!r} is 50 % done, 30 s into the wait. See {see}",
+        f"INFO Job {JOB!r} is 'completed', was 'running', 90 s into the wait. See {see}",
+        f"INFO Job {JOB!r} completed: 100,000 rows read, 240 rows stored. See {see}",
     ]
 
 
@@ -143,14 +143,12 @@ def test_execute_with_a_job_that_failed_by_its_spec_fails_without_retry(jobs, cl
         operator().execute(context)
     url = ti.xcom("polaris_job_url")
     assert str(caught.value) == (
-        f"Polaris job {JOB!r} (batch into 'Koalas Rollup') failed after 0 s with 'query_not_supported': \"No such "
+        f"Job {JOB!r} (batch into 'Koalas Rollup') failed after 0 s with 'query_not_supported': \"No such "
         "function 'FOO'\". Its log contains: 'FOO at 1:8' (query_not_supported). Rewrite the expression or query that "
-        f"Polaris can't run. A retry would fail in the same way. See {url}"
+        f"the service can't run. A retry would fail in the same way. See {url}"
     )
     assert isinstance(caught.value.__cause__, PolarisJobFailedError)
-    assert (
-        f"ERROR Log of Polaris job {JOB!r}: 2026-11-20T06:00:02Z error query_not_supported: 'FOO at 1:8'" in task_log()
-    )
+    assert f"ERROR Log of job {JOB!r}: 2026-11-20T06:00:02Z error query_not_supported: 'FOO at 1:8'" in task_log()
     assert ti.xcom("polaris_job")["status"] == "failed"
 
 
@@ -172,7 +170,7 @@ def test_execute_with_a_canceled_job_raises_it_typed(jobs, clock, context, ti):
     with pytest.raises(PolarisJobCanceledError) as caught:
         operator().execute(context)
     assert str(caught.value) == (
-        f"Polaris job {JOB!r} (batch into 'Koalas Rollup') was canceled after 0 s, last changed by 'kim@example.com'. "
+        f"Job {JOB!r} (batch into 'Koalas Rollup') was canceled after 0 s, last changed by 'kim@example.com'. "
         "Find out who canceled it and why, then clear the task to submit the job again. "
         f"See {ti.xcom('polaris_job_url')}"
     )
@@ -209,7 +207,7 @@ def test_execute_without_metrics_and_progress_succeeds(jobs, clock, context, ti,
     assert operator().execute(context) == JOB
     assert ti.xcom("polaris_job")["rows_processed"] is None
     (warning,) = [line for line in task_log() if line.startswith("WARNING")]
-    assert warning.startswith(f"WARNING The metrics of Polaris job {JOB!r} can't be read: GET /v1/projects/")
+    assert warning.startswith(f"WARNING The metrics of job {JOB!r} can't be read: GET /v1/projects/")
 
 
 def test_execute_where_progress_is_unsupported_asks_for_it_once(jobs, clock, context):
@@ -256,7 +254,7 @@ def test_execute_that_lost_sight_of_its_job_raises_it_typed(jobs, clock, context
     jobs.server.answer("GET", f"/jobs/{JOB}/status", 401, {"message": "key revoked"})
     with pytest.raises(PolarisAuthError) as caught:
         operator().execute(context)
-    assert str(caught.value).startswith(f"gave up waiting for Polaris job {JOB!r}, never seen")
+    assert str(caught.value).startswith(f"gave up waiting for job {JOB!r}, never seen")
     assert sum(clock.sleeps) == 15 * 60
 
 
@@ -333,7 +331,7 @@ def test_execute_with_an_unknown_type_passes_it_on_with_a_warning(jobs, clock, c
     operator(spec={"type": "compaction", "x": 1}, wait_for_completion=False).execute(context)
     assert jobs.posted == [{"type": "compaction", "x": 1}]
     assert task_log()[0] == (
-        "WARNING This package has no rules for Polaris jobs of type 'compaction'; the spec is sent unchecked."
+        "WARNING This package has no rules for jobs of type 'compaction'; the spec is sent unchecked."
     )
 
 

@@ -62,7 +62,7 @@ def test_on_kill_while_waiting_cancels_and_ends_the_wait(jobs, clock, context, t
     with pytest.raises(PolarisJobCanceledError) as caught:
         task.execute(context)
     assert str(caught.value) == (
-        f"the task was killed while Polaris job {JOB!r} was active; its cancellation was requested. See "
+        f"the task was killed while job {JOB!r} was active; its cancellation was requested. See "
         f"{ti.xcom('polaris_job_url')}"
     )
     assert jobs.asked.count(CANCEL) == 1
@@ -70,7 +70,7 @@ def test_on_kill_while_waiting_cancels_and_ends_the_wait(jobs, clock, context, t
     assert len(jobs.submitted) == 1
     assert (
         task_log()[-3]
-        == f"INFO The task was killed; the cancellation of Polaris job {JOB!r} was requested. Its status is 'running'."
+        == f"INFO The task was killed; the cancellation of job {JOB!r} was requested. Its status is 'running'."
     )
 
 
@@ -85,7 +85,7 @@ def test_on_kill_during_the_post_cancels_the_job_as_soon_as_it_has_an_id(jobs, c
     assert jobs.asked == ["POST jobs", CANCEL]
     assert task_log()[:2] == [
         "INFO The task was killed before its job had an id. If the POST creates a job, it will be canceled.",
-        f"INFO The task was killed; the cancellation of Polaris job {JOB!r} was requested. Its status is 'canceled'.",
+        f"INFO The task was killed; the cancellation of job {JOB!r} was requested. Its status is 'canceled'.",
     ]
 
 
@@ -161,7 +161,7 @@ def test_on_kill_without_cancel_on_kill_leaves_the_job_alone(jobs, clock, contex
     with pytest.raises(PolarisJobCanceledError, match="it runs on, because cancel_on_kill=False"):
         task.execute(context)
     assert CANCEL not in jobs.asked
-    assert task_log()[-3] == f"INFO The task was killed; Polaris job {JOB!r} runs on, because cancel_on_kill=False."
+    assert task_log()[-3] == f"INFO The task was killed; job {JOB!r} runs on, because cancel_on_kill=False."
 
 
 def test_on_kill_twice_cancels_once(jobs, clock, context):
@@ -197,7 +197,7 @@ def test_on_kill_of_a_job_that_has_ended_says_so(jobs, clock, context, task_log)
     clock.then = kill
     with pytest.raises(PolarisJobCanceledError, match="it has ended with 'completed'"):
         task.execute(context)
-    assert task_log()[-3] == f"INFO The task was killed; Polaris job {JOB!r} had already ended with status 'completed'."
+    assert task_log()[-3] == f"INFO The task was killed; job {JOB!r} had already ended with status 'completed'."
 
 
 def test_on_kill_of_a_job_that_cannot_be_canceled_says_so(jobs, clock, context, task_log):
@@ -211,7 +211,7 @@ def test_on_kill_of_a_job_that_cannot_be_canceled_says_so(jobs, clock, context, 
     with pytest.raises(PolarisJobCanceledError, match="it could not be canceled"):
         task.execute(context)
     assert task_log()[-3].startswith(
-        f"WARNING The task was killed, but Polaris job {JOB!r} could not be canceled. Its status is 'running', and it "
+        f"WARNING The task was killed, but job {JOB!r} could not be canceled. Its status is 'running', and it "
         "may run on (jobs that delete data can't be canceled): POST /v1/projects/"
     )
 

@@ -37,7 +37,7 @@ def warnings(task_log):
 
 def sentence(minutes, ti):
     return (
-        f"WARNING Polaris job {JOB!r} has been 'pending' for {minutes} min. Polaris reports: health 'warn', code "
+        f"WARNING Job {JOB!r} has been 'pending' for {minutes} min. The service reports: health 'warn', code "
         "'insufficient_capacity', message 'waiting for task slots'. A pending job waits, usually for resources: check "
         f"the other jobs of the project. See {ti.xcom('polaris_job_url')}"
     )

@@ -29,14 +29,14 @@ def test_resume_without_an_event_at_the_deadline_cancels_in_the_worker(running, 
     with pytest.raises(PolarisJobTimeoutError) as caught:
         operator(timeout=100).resume_execution(**abandoned(reason), context=context)
     assert str(caught.value) == (
-        f"Polaris job {JOB!r} was still 'running' at the deadline 2026-11-20T06:01:40Z, 100 s into the wait; it was "
+        f"Job {JOB!r} was still 'running' at the deadline 2026-11-20T06:01:40Z, 100 s into the wait; it was "
         "canceled because cancel_on_timeout=True. Raise timeout= or execution_timeout=, whichever set the deadline, or "
         f"split the interval. See {ti.xcom('polaris_job_url')}"
     )
     assert running.asked.count(CANCEL) == 1
     assert clock.sleeps == []
     assert (
-        f"WARNING No trigger event for Polaris job {JOB!r} arrived before the timeout. This worker checks the job."
+        f"WARNING No trigger event for job {JOB!r} arrived before the timeout. This worker checks the job."
         in task_log()
     )
 
@@ -75,7 +75,7 @@ def test_resume_after_a_broken_trigger_waits_in_the_worker(running, clock, conte
     assert operator().resume_execution(**failed, context=context) == JOB
     assert clock.sleeps == [30, 30]
     assert (
-        f"WARNING The trigger failed (Trigger failure), so this worker waits for Polaris job {JOB!r} instead.\n"
+        f"WARNING The trigger failed (Trigger failure), so this worker waits for job {JOB!r} instead.\n"
         "Traceback\nModuleNotFoundError: polaris"
     ) in task_log()
 

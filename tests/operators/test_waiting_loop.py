@@ -136,7 +136,7 @@ def test_wait_at_the_deadline_cancels_and_says_so(jobs, clock, context, ti, canc
     with pytest.raises(PolarisJobTimeoutError) as caught:
         operator(timeout=100, cancel_on_timeout=cancel_on_timeout).execute(context)
     assert str(caught.value) == (
-        f"Polaris job {JOB!r} was still 'running' at the deadline 2026-11-20T06:01:40Z, 100 s into the wait; "
+        f"Job {JOB!r} was still 'running' at the deadline 2026-11-20T06:01:40Z, 100 s into the wait; "
         f"{aftermath}. Raise timeout= or execution_timeout=, whichever set the deadline, or split the interval. "
         f"See {ti.xcom('polaris_job_url')}"
     )

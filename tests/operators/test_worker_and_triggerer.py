@@ -42,7 +42,7 @@ def outcome(jobs, clock, triggerer, context, ti, task_log):
             "result": result,
             "error": error,
             "xcoms": ti.pushed[:],
-            "job log": [line for line in task_log()[lines:] if "Log of Polaris job" in line],
+            "job log": [line for line in task_log()[lines:] if "Log of job" in line],
             "submitted": jobs.submitted,
             "canceled": jobs.asked.count(CANCEL),
         }

@@ -85,7 +85,10 @@ def test_throttled_task_waits_as_long_as_polaris_asked(airflow_db, polaris):
 
     assert (ti.state, ti.retry_delay_override) == ("up_for_retry", 600.0)
     assert ti.next_retry_datetime() == ti.end_date + timedelta(minutes=10)
-    assert ti.retry_reason == "PolarisThrottledError: Polaris received too many requests and requested a wait of 600 s."
+    assert (
+        ti.retry_reason
+        == "PolarisThrottledError: the service received too many requests and requested a wait of 600 s."
+    )
 
 
 def test_denied_task_fails_at_its_first_try(airflow_db, polaris):

@@ -47,12 +47,12 @@ def test_trigger_logs_each_change_once_and_fires_one_event(world: Any, trigger_l
         "status": "ended",
         "job_id": "job-1",
         "state": "failed",
-        "message": "Polaris job 'job-1' has ended with 'failed'",
+        "message": "Job 'job-1' has ended with 'failed'",
     }
     assert trigger_log() == [
-        f"INFO Polaris job 'job-1' is 'pending'. See {URL}",
-        f"INFO Polaris job 'job-1' is 'running', was 'pending', 41 s into the wait. See {URL}",
-        f"INFO Polaris job 'job-1' is 'failed', was 'running', 5 min into the wait. See {URL}",
+        f"INFO Job 'job-1' is 'pending'. See {URL}",
+        f"INFO Job 'job-1' is 'running', was 'pending', 41 s into the wait. See {URL}",
+        f"INFO Job 'job-1' is 'failed', was 'running', 5 min into the wait. See {URL}",
     ]
 
 
@@ -116,7 +116,7 @@ def test_time_out_tells_the_state_at_the_deadline_and_not_that_of_the_last_poll(
     heard = world.run(scenario())
 
     assert heard.event["state"] == "running"
-    assert heard.event["message"].startswith("Polaris job 'job-1' was still 'running' at the deadline")
+    assert heard.event["message"].startswith("Job 'job-1' was still 'running' at the deadline")
 
 
 @pytest.mark.parametrize("cancel_on_timeout", [True, False])
@@ -152,7 +152,7 @@ def test_deadline_that_passed_while_the_triggerer_was_down_is_kept(world: Any) -
     late, done = world.run(scenario())
 
     assert late.event["status"] == "timeout"
-    assert late.event["message"].startswith("Polaris job 'late' had not been seen once at the deadline")
+    assert late.event["message"].startswith("Job 'late' had not been seen once at the deadline")
     assert (done.event["status"], done.event["state"]) == ("ended", "completed")
     assert late.at < 2.0
 
@@ -264,7 +264,7 @@ def test_job_that_stays_pending_is_worth_one_warning(world: Any, trigger_log: An
 
     (warning,) = [line for line in trigger_log() if line.startswith("WARNING")]
     assert warning == (
-        "WARNING Polaris job 'job-1' has been 'pending' for 10 min. Polaris reports: health 'warn', code "
+        "WARNING Job 'job-1' has been 'pending' for 10 min. The service reports: health 'warn', code "
         "'insufficient_capacity', message 'waiting for task slots', log 2026-11-20T06:05:00Z warn c1: '0 of 4'. "
         f"A pending job waits, usually for resources: check the other jobs of the project. See {URL}"
     )

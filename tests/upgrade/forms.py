@@ -157,7 +157,7 @@ def _deferrals() -> dict[str, Any]:
 def _job_events() -> list[Any]:
     trigger = PolarisJobTrigger("job-1")
     return [
-        trigger._event("ended", "completed", "Polaris job 'job-1' has ended with 'completed'"),
+        trigger._event("ended", "completed", "Job 'job-1' has ended with 'completed'"),
         trigger._event("timeout", "running", "job 'job-1' still 'running' at the deadline"),
         trigger._event("gave_up", None, "job 'job-1' was not seen once in 15 min"),
     ]

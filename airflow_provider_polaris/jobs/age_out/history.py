@@ -25,7 +25,7 @@ from airflow_provider_polaris.jobs.time.interval import Interval
 _REMOVING: Final = frozenset({"delete_data", "drop_table"})
 _LOADING: Final = frozenset({"batch", "sql"})
 
-#: Function that returns a job's description; None if Polaris no longer has the job.
+#: Function that returns a job's description; None if the service no longer has the job.
 Describe = Callable[[str], Mapping[str, Any] | None]
 
 
@@ -57,7 +57,7 @@ class HistoryJob:
         return any(span.contains(bucket) for span in self.spans)
 
     def __str__(self) -> str:
-        return f"Polaris job {self.state.job_id!r} ({self.state.purpose}, {self.state.status!r})"
+        return f"job {self.state.job_id!r} ({self.state.purpose}, {self.state.status!r})"
 
 
 class TableHistory:
@@ -130,7 +130,7 @@ class TableHistory:
         return "the list of jobs doesn't have the one that wrote it"
 
     def _read_job(self, row: Mapping[str, Any], state: JobState, spans: tuple[Interval, ...]) -> HistoryJob | None:
-        """Return the job, from its summary if that is sufficient; None if Polaris no longer has it."""
+        """Return the job, from its summary if that is sufficient; None if the service no longer has it."""
         if state.job_id in self._known:
             return self._known[state.job_id]
         listed = written_intervals(row, is_whole=False)

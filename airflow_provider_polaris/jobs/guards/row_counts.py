@@ -101,7 +101,7 @@ class RowCountQuery:
             return Interval(start, self.granularity.next(start))
         except (UnreadableInstantError, PolarisSpecError, OverflowError):
             raise PolarisProtocolError(
-                f"Polaris answered a count by time with the bucket {quote(value)}, which is not an instant."
+                f"The service answered a count by time with the bucket {quote(value)}, which is not an instant."
             ) from None
 
 
@@ -270,5 +270,7 @@ def _whole(row: Mapping[str, Any], name: str) -> int:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise PolarisProtocolError(f"Polaris answered a count with {name} {quote(value)}, which is not a whole number.")
+        raise PolarisProtocolError(
+            f"The service answered a count with {name} {quote(value)}, which is not a whole number."
+        )
     return value

@@ -23,7 +23,7 @@ from airflow_provider_polaris.jobs.status.error_codes import ERROR_ADVICE, WARNI
 from airflow_provider_polaris.jobs.status.state import NO_ROWS_FOUND, JobState, LogEntry
 
 _MOST_LOG_ENTRIES: Final = 3
-_UNKNOWN_CODE: Final = Advice("Read the job's log and its page in the Polaris console.", repeats=False)
+_UNKNOWN_CODE: Final = Advice("Read the job's log and its page in the console.", repeats=False)
 
 
 def completion_error(
@@ -70,7 +70,7 @@ def completion_error(
     took = state.seconds if seconds is None else seconds
     after = "" if took is None else f" after {took:.0f} s"
     parts = [
-        f"Polaris job {state.job_id!r} ({state.purpose}) {verb}{after}{verdict}.",
+        f"Job {state.job_id!r} ({state.purpose}) {verb}{after}{verdict}.",
         _log_sentence(state, logs),
         fix,
     ]
@@ -115,7 +115,7 @@ def merge_logs(state: JobState, logs: Sequence[LogEntry]) -> tuple[LogEntry, ...
 def _failed(state: JobState) -> tuple[str, str]:
     health = state.health
     if health is None or not (health.code or health.message):
-        return " and Polaris gave no reason", _UNKNOWN_CODE.sentences
+        return " and the service gave no reason", _UNKNOWN_CODE.sentences
     return _reason(health.code, health.message), ERROR_ADVICE.get(health.code or "", _UNKNOWN_CODE).sentences
 
 
@@ -176,7 +176,8 @@ def _restore(state: JobState) -> str:
     """Describe the restore. Sources: docs.imply.io/polaris/manage-deleted-data and /api-restore-data."""
     where = f" in {' and '.join(map(repr, state.target_intervals))}" if state.target_intervals else ""
     return (
-        f"So Polaris may have emptied {_target(state)}{where}. It keeps replaced data soft-deleted for up to 30 days: "
+        f"So the service may have emptied {_target(state)}{where}. It keeps replaced data soft-deleted for up to "
+        "30 days: "
         "list the table's unused segments for the older version, delete what is live there now, and run a restore_data "
         "job with that interval and version (docs.imply.io/polaris/manage-deleted-data). Check that the source has "
         "rows in the interval that pass the filter before you clear the task."

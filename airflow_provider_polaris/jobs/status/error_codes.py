@@ -44,16 +44,14 @@ ERROR_ADVICE: Final[Mapping[str, Advice]] = {
     "column_name_restricted": Advice(
         "Give the column another name in mappings, because this one is reserved.", repeats=True
     ),
-    "column_type_not_supported": Advice("CAST the column to a type that Polaris stores.", repeats=True),
-    "could_not_connect_to_source": Advice(
-        "Check that the source of the job can be reached from Polaris.", repeats=False
-    ),
+    "column_type_not_supported": Advice("CAST the column to a type that tables store.", repeats=True),
+    "could_not_connect_to_source": Advice("Check that the service can reach the source of the job.", repeats=False),
     "internal_error": Advice("If it fails again, contact Imply support with the job id.", repeats=False),
     "invalid_null_byte": Advice("Remove the null bytes, for example with REPLACE(col, U&'\\0000', '').", repeats=True),
     "multiple": Advice("Read the job's log, which lists the individual errors.", repeats=False),
     "no_rows_ingested": Advice("Check that the source has rows in the interval that pass the filter.", repeats=True),
     "null_timestamp": Advice("Map __time to an expression that is never NULL, or filter those rows out.", repeats=True),
-    "query_not_supported": Advice("Rewrite the expression or query that Polaris can't run.", repeats=True),
+    "query_not_supported": Advice("Rewrite the expression or query that the service can't run.", repeats=True),
     "row_too_large": Advice("Drop or shorten the widest columns, because a row must stay below 1 MB.", repeats=True),
     "timestamp_out_of_bounds": Advice(
         "Make the job produce __time only inside its target intervals: restrict the source to them, "

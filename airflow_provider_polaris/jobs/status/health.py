@@ -57,7 +57,7 @@ class LogEntry:
 @dataclass(frozen=True)
 class Health:
     """
-    Health of a job, as Polaris reports it.
+    Health of a job, as the service reports it.
 
     :param status: ``ok``, ``warn`` or ``error``; any other word is kept unchanged. ``warning`` is read as ``warn``,
         because the vendor's schema and its service differ.

@@ -60,15 +60,15 @@ class PendingWarning:
         self._seconds = None
         health = shorten(_describe_health(job), LONGEST_TEXT)
         return (
-            f"Polaris job {job.job_id!r} has been 'pending' for {(now - self._since) / 60:.0f} min. {health} "
+            f"Job {job.job_id!r} has been 'pending' for {(now - self._since) / 60:.0f} min. {health} "
             "A pending job waits, usually for resources: check the other jobs of the project."
         )
 
 
 def _describe_health(job: JobState) -> str:
     if job.health is None:
-        return "Polaris reports no health."
-    text = f"Polaris reports: health {job.health.status!r}"
+        return "The service reports no health."
+    text = f"The service reports: health {job.health.status!r}"
     if job.health.code is not None:
         text += f", code {job.health.code!r}"
     if job.health.message is not None:

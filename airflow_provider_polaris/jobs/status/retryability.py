@@ -21,7 +21,7 @@ from airflow_provider_polaris.jobs.errors import (
 )
 from airflow_provider_polaris.jobs.status.completion import is_permanent_failure
 
-#: Statuses with which Polaris rejects the body of a POST.
+#: Statuses with which the service rejects the body of a POST.
 _REFUSALS: Final = frozenset({400, 413, 415, 422})
 
 

@@ -65,7 +65,7 @@ class JobState:
     :param type: ``batch``, ``sql``, ``delete_data``, ``restore_data``, ``drop_table``, ``streaming``, or a newer word.
     :param status: ``executionStatus``, in the vendor's spelling.
     :param desired_status: The requested status; ``canceled`` with the status ``running`` is a pending cancellation.
-    :param health: None if Polaris sent none.
+    :param health: None if the service sent none.
     :param created: Time of creation, UTC, to the microsecond. All four times are None if missing or unreadable.
     :param started: Time at which the job began to run.
     :param completed: Time of completion; Polaris does not guarantee it for failed and canceled jobs.
@@ -110,13 +110,14 @@ class JobState:
         :raises PolarisProtocolError: ``id`` or ``executionStatus`` is missing, or the answer is not a JSON object.
         """
         if not isinstance(body, Mapping):
-            raise PolarisProtocolError(f"a job must be a JSON object, but Polaris sent {quote(body)}.")
+            raise PolarisProtocolError(f"a job must be a JSON object, but the service sent {quote(body)}.")
         for name in ("id", "executionStatus"):
             if not isinstance(body.get(name), str) or not body[name].strip():
                 raise PolarisProtocolError(
-                    f"a job must have {name!r}, but Polaris sent {quote(body.get(name))} in an object with the keys "
+                    f"a job must have {name!r}, but the service sent {quote(body.get(name))} in an object with the "
+                    "keys "
                     f"{quote(sorted(map(str, body)))}. "
-                    "If a proxy answers in Polaris' place, check the host of the connection."
+                    "If a proxy answers in its place, check the host of the connection."
                 )
         spec = _mapping(body.get("spec"))
         target = {**_mapping(spec.get("target")), **_filled(_mapping(body.get("target")))}
@@ -167,7 +168,7 @@ class JobState:
 
     @property
     def seconds(self) -> float | None:
-        """Seconds from start (or creation) to completion; None unless Polaris sent both times."""
+        """Seconds from start (or creation) to completion; None unless the service sent both times."""
         begin = self.started or self.created
         if begin is None or self.completed is None or self.completed < begin:
             return None
@@ -234,8 +235,9 @@ class CancelResult:
     The result of a cancel request.
 
     :param status: ``executionStatus`` after the request; None if Polaris did not send it.
-    :param problem: Why Polaris rejected the cancel request; None if it accepted it, or if the job had already ended.
-    :param again: Whether the same request may succeed later: Polaris sent no answer or throttled the request.
+    :param problem: Why the service rejected the cancel request; None if it accepted it, or if the job had already
+        ended.
+    :param again: Whether the same request may succeed later: the service sent no answer or throttled the request.
     """
 
     status: str | None = None

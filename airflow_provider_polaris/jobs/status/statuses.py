@@ -35,7 +35,7 @@ STATUSES: Final[Mapping[str, StatusInfo]] = {
     "running": StatusInfo("is in progress"),
     "idle": StatusInfo("receives no data, which is normal only for streaming jobs", is_abnormal=True),
     "suspended": StatusInfo("was suspended by a user and can be resumed", is_abnormal=True),
-    "unknown": StatusInfo("has an unknown status because of an error inside Polaris", is_abnormal=True),
+    "unknown": StatusInfo("has an unknown status because of an error inside the service", is_abnormal=True),
     "completed": StatusInfo("has finished; its health may still hold warnings or errors", is_terminal=True),
     "failed": StatusInfo("has failed; its health contains the reason", is_terminal=True),
     "canceled": StatusInfo("was canceled by a user", is_terminal=True),

@@ -182,7 +182,7 @@ class WaitTracker:
         :param aftermath: What happened to the job, such as ``it was canceled because cancel_on_timeout=True``.
         """
         seen = f"was still {self.status!r}" if self.status is not None else "had not been seen once"
-        text = f"Polaris job {self.job_id!r} {seen}"
+        text = f"Job {self.job_id!r} {seen}"
         if self.deadline is not None:
             at = as_utc(self.deadline).isoformat(timespec="seconds").replace("+00:00", "Z")
             text += f" at the deadline {at}, {_span(self.deadline - self._start)} into the wait"
@@ -212,7 +212,7 @@ class WaitTracker:
                 f"a job that {info.meaning}" if info is not None else "a status that this provider does not support"
             )
             wait = (
-                "the wait continues; resume or cancel the job in Polaris"
+                "the wait continues; resume or cancel the job in the service's console"
                 if is_known_status(status)
                 else f"the wait continues for {_span(self._unknown_grace)}"
             )
@@ -241,14 +241,14 @@ class WaitTracker:
 
     def _unknown_error(self, span: timedelta) -> PolarisJobFailedError:
         why = (
-            "Polaris cannot determine it"
+            "The service cannot determine it"
             if self.status == "unknown"
             else "this version of the provider does not support it"
         )
         text = (
-            f"Polaris job {self.job_id!r} has had the status {self.status!r} for {_span(span)}, and {why}. "
+            f"Job {self.job_id!r} has had the status {self.status!r} for {_span(span)}, and {why}. "
             "The job may still be running, so no new one was submitted and it was not canceled. "
-            "Check the job in Polaris, ask Imply support if the status stays, "
+            "Check the job in the console, ask the service's support if the status stays, "
             "and mark or clear the task once the job has ended."
         )
         return PolarisJobFailedError(
@@ -258,7 +258,7 @@ class WaitTracker:
     def _unanswered_error(self, error: PolarisError, span: timedelta) -> PolarisError:
         seen = f"last seen {self.status!r}" if self.status is not None else "never seen"
         text = (
-            f"gave up waiting for Polaris job {self.job_id!r}, {seen}: {_failed_polls(self._failures)} in a row, "
+            f"gave up waiting for job {self.job_id!r}, {seen}: {_failed_polls(self._failures)} in a row, "
             f"for {_span(span)}. The job may still be running; it was not canceled. The last error: {error}"
         )
         if isinstance(error, PolarisNotFoundError):
@@ -274,7 +274,7 @@ class WaitTracker:
         return copy_error(error, with_link(text, self._console_url))
 
     def _message(self, level: int, text: str) -> Message:
-        return level, with_link(f"Polaris job {self.job_id!r} {text}", self._console_url)
+        return level, with_link(f"Job {self.job_id!r} {text}", self._console_url)
 
 
 def copy_error(error: PolarisError, message: str) -> PolarisError:

@@ -44,7 +44,7 @@ class TableDescription:
         name, kind = payload.get("name"), payload.get("type")
         if not isinstance(name, str) or not isinstance(kind, str):
             raise PolarisProtocolError(
-                f"Polaris described a table without {'name' if not isinstance(name, str) else 'type'}: "
+                f"The service described a table without {'name' if not isinstance(name, str) else 'type'}: "
                 f"{quote(dict(payload))}. Install a newer version of this package."
             )
         declared = _columns(payload.get("schema"))

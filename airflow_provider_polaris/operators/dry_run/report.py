@@ -121,7 +121,7 @@ def show_request(operator: PlannedTask, spec: Mapping[str, Any], hook: PolarisHo
 
 def show_problems(spec: Mapping[str, Any], conn_id: str, log: Any) -> None:
     """
-    Log the problems of tables and columns that may be why Polaris rejected a job, if any.
+    Log the problems of tables and columns that may be why the service rejected a job, if any.
 
     :param spec: The JSON object that was rejected.
     :param conn_id: Id of the connection.
@@ -137,7 +137,7 @@ def show_problems(spec: Mapping[str, Any], conn_id: str, log: Any) -> None:
         log.debug("The tables of the rejected job were not checked: %r", error)
         return
     if problems:
-        log.error("%s", _block("Polaris rejected the job. Possible reasons in its tables:", problems))
+        log.error("%s", _block("The service rejected the job. Possible reasons in its tables:", problems))
 
 
 def _check_tables(spec: Mapping[str, Any], hook: DryRunHook, log: Any) -> str:
@@ -171,13 +171,13 @@ def _additions(operator: PlannedTask, spec: Mapping[str, Any], hook: PolarisHook
     elif takes_marker(spec):
         added = f"The task adds {MARKER_KEY!r} to 'context': 32 hexadecimal digits by which a retry recognizes its job."
         if not hook.capabilities.idempotent_submission:
-            added += " If Polaris answers 400, the job is sent again without it."
+            added += " If the service answers 400, the job is sent again without it."
         lines.append(added)
     else:
         lines.append("The job is sent unchanged, because its type takes no marker.")
     if operator.optional_context:
         names = " and ".join(map(repr, operator.optional_context))
-        lines.append(f"If Polaris answers 400 again, it is sent without {names} in 'context'.")
+        lines.append(f"If the service answers 400 again, it is sent without {names} in 'context'.")
     return lines
 
 

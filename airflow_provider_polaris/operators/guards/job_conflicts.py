@@ -193,4 +193,4 @@ class ConflictGuard:
 def _named(jobs: list[JobState]) -> str:
     names = ", ".join(f"{job.job_id!r} ({job.purpose}, {job.status!r})" for job in jobs[:3])
     more = f" and {len(jobs) - 3} more" if len(jobs) > 3 else ""
-    return f"Polaris job{'s' if len(jobs) > 1 else ''} {names}{more} work{'' if len(jobs) > 1 else 's'}"
+    return f"job{'s' if len(jobs) > 1 else ''} {names}{more} work{'' if len(jobs) > 1 else 's'}"

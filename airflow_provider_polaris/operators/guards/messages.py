@@ -86,7 +86,7 @@ class GuardMessages:
         if found.collateral:
             parts.append(
                 f"{format_intervals(found.collateral)} lies in time partitions of the table that the job touches, "
-                f"which Polaris may replace as a whole, and the source {self._source} can't fill it again"
+                f"which the service may replace as a whole, and the source {self._source} can't fill it again"
             )
         return PolarisGuardError(
             f"the job would replace rows of table {self.target!r} that it can't reproduce: {'; '.join(parts)}. Nothing "
@@ -99,8 +99,8 @@ class GuardMessages:
         """Return the error for a job whose rows would be dropped immediately."""
         return PolarisGuardError(
             f"the storage policy of table {self.target!r} retains {policy.shown!r}, so at {format_instant(now)} "
-            f"Polaris would immediately drop what the job writes to {format_intervals(lost)}. Nothing was submitted. "
-            "Extend the table's retention, or write to another table. To submit the job anyway, "
+            f"the service would immediately drop what the job writes to {format_intervals(lost)}. Nothing was "
+            "submitted. Extend the table's retention, or write to another table. To submit the job anyway, "
             f"{override_hint('on_retention')}."
         )
 

@@ -105,7 +105,7 @@ class SourceGuards:
 
         :param own_jobs: Ids of the jobs that the same task submitted before.
         :return: The action: submit, skip or succeed.
-        :raises PolarisSpecError: Polaris rejects filter_expression or a mapping, or the filter can't be used in a
+        :raises PolarisSpecError: The service rejects filter_expression or a mapping, or the filter can't be used in a
             query, in which case no request was made. A retry would raise the same error.
         :raises PolarisGuardError: The job must not be submitted; the message gives the fix. A retry would raise the
             same error.
@@ -161,7 +161,7 @@ class SourceGuards:
             if not self._limits.sleep(self._poll_interval * self._limits.clock.jitter(), end):
                 raise PolarisGuardUnansweredError(
                     f"source_table {self._source_name!r} is still 'unavailable': not all of its data is loaded, and "
-                    "Polaris refuses to read such a table. Nothing was submitted. Check the table. A retry of this "
+                    "the service refuses to read such a table. Nothing was submitted. Check the table. A retry of this "
                     "task waits again."
                 )
 

@@ -103,7 +103,7 @@ class CancelOnKill:
                     "The task was killed before its job had an id. If the POST creates a job, it will be canceled."
                 )
         except Exception as error:
-            log.warning("Polaris job %r may not have been canceled: %r", self._job_id, error)
+            log.warning("Job %r may not have been canceled: %r", self._job_id, error)
 
     def set_job(self, job_id: str, log: Any) -> None:
         """
@@ -120,22 +120,22 @@ class CancelOnKill:
         if self._settings is None or self.result is not None:
             return
         if not self._cancels:
-            log.info("The task was killed; Polaris job %r runs on, because cancel_on_kill=False.", job_id)
+            log.info("The task was killed; job %r runs on, because cancel_on_kill=False.", job_id)
             return
         self.result = result = cancel_within(self._settings, job_id)
         if result.problem is not None:
             log.warning(
-                "The task was killed, but Polaris job %r could not be canceled. Its status is %r, and it may run on "
+                "The task was killed, but job %r could not be canceled. Its status is %r, and it may run on "
                 "(jobs that delete data can't be canceled): %s",
                 job_id,
                 result.status or "unknown",
                 result.problem,
             )
         elif result.has_ended and result.status != "canceled":
-            log.info("The task was killed; Polaris job %r had already ended with status %r.", job_id, result.status)
+            log.info("The task was killed; job %r had already ended with status %r.", job_id, result.status)
         else:
             log.info(
-                "The task was killed; the cancellation of Polaris job %r was requested. Its status is %r.",
+                "The task was killed; the cancellation of job %r was requested. Its status is %r.",
                 job_id,
                 result.status,
             )
@@ -158,7 +158,7 @@ def killed_error(job_id: str, url: str, result: CancelResult | None) -> PolarisJ
     else:
         what = "its cancellation was requested"
     return PolarisJobCanceledError(
-        with_link(f"the task was killed while Polaris job {job_id!r} was active; {what}.", url),
+        with_link(f"the task was killed while job {job_id!r} was active; {what}.", url),
         job_id=job_id,
         state=None if result is None else result.status,
         console_url=url,

@@ -127,12 +127,12 @@ class ResumingOperator(RendersTexts):
             now = run.clock.now()
             run.deadline = now if run.deadline is None else min(run.deadline, now)
             self.log.warning(
-                "No trigger event for Polaris job %r arrived before the timeout. This worker checks the job.",
+                "No trigger event for job %r arrived before the timeout. This worker checks the job.",
                 run.job_id,
             )
         else:
             self.log.warning(
-                "The trigger failed (%s), so this worker waits for Polaris job %r instead.%s",
+                "The trigger failed (%s), so this worker waits for job %r instead.%s",
                 next_kwargs.get("error"),
                 run.job_id,
                 "".join(f"\n{line}" for line in next_kwargs.get("traceback") or ()),

@@ -72,7 +72,7 @@ class JobRun:
     :param url: URL of the job's page.
     :param adopted: Whether the job was found instead of submitted; None if unknown.
     :param is_concluded: Whether the job has ended and its result counts as a success.
-    :param state: The job as Polaris described it last; None if this process has not read it.
+    :param state: The job as the service described it last; None if this process has not read it.
     :param facts: The facts that were pushed to XCom last.
     """
 
@@ -108,7 +108,7 @@ class JobRun:
         :param store: Airflow's task state store; None to work without it.
         :param guards: Called right before the POST, if there is one, with the ids of the task's earlier jobs.
         :param optional_context: Keys of the spec's context that are left out if Polaris refuses the job.
-        :return: The job as Polaris described it last.
+        :return: The job as the service described it last.
         :raises PolarisError: There is no job, or its existence is unknown; see ``submit_once``.
         """
         submitted = submit_once(
@@ -198,9 +198,7 @@ class JobRun:
         """
         if event["job_id"] != self.job_id:
             # SQLite reuses trigger ids, so a late event may belong to the try before a clear.
-            self.log.warning(
-                "The event is of Polaris job %r, not of job %r; it is ignored.", event["job_id"], self.job_id
-            )
+            self.log.warning("The event is of job %r, not of job %r; it is ignored.", event["job_id"], self.job_id)
             self.wait_in_worker()
             return
         if not self.url:
@@ -237,7 +235,7 @@ class JobRun:
         try:
             table = JobState.from_wire(self.hook.get_job(self.job_id)).target_table or ""
         except PolarisError as error:
-            self.log.debug("Could not read Polaris job %r: %s", self.job_id, error)
+            self.log.debug("Could not read job %r: %s", self.job_id, error)
         self.url = self.hook.job_url(self.job_id, table)
 
     def _tracker(self, deadline: datetime | None) -> WaitTracker:

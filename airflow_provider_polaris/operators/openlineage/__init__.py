@@ -27,7 +27,7 @@ class Attempt(Protocol):
 
     @property
     def state(self) -> JobState | None:
-        """The job as Polaris described it last; None if there is none."""
+        """The job as the service described it last; None if there is none."""
 
     @property
     def facts(self) -> Mapping[str, Any] | None:
@@ -74,9 +74,7 @@ def task_lineage(attempt: Attempt | None, log: Any) -> Any:
         except Exception as error:
             problems.append(repr(error))
     if problems:
-        log.warning(
-            "The OpenLineage facets of Polaris job %r are incomplete: %s", attempt.state.job_id, "; ".join(problems)
-        )
+        log.warning("The OpenLineage facets of job %r are incomplete: %s", attempt.state.job_id, "; ".join(problems))
     return lineage
 
 

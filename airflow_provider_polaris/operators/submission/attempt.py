@@ -79,7 +79,7 @@ class SubmissionAttempt:
 
     @property
     def may_be_marked(self) -> bool:
-        """Whether the job is sent with a marker, unless Polaris rejects it."""
+        """Whether the job is sent with a marker, unless the service rejects it."""
         return self.uses_marker and takes_marker(self.spec)
 
     @cached_property

@@ -38,7 +38,7 @@ def cancel_and_wait(hook: PolarisHook, job_id: str, *, clock: Clock, stop: Calla
     :return: Final status of the job; None if the job no longer exists in Polaris.
     :raises PolarisJobTimeoutError: The job did not end in time, or the wait was stopped.
     """
-    log.info("Canceling Polaris job %r of an earlier try before another job replaces it.", job_id)
+    log.info("Canceling job %r of an earlier try before another job replaces it.", job_id)
     start = clock.now()
     is_requested = False
     status = "unknown"
@@ -49,7 +49,7 @@ def cancel_and_wait(hook: PolarisHook, job_id: str, *, clock: Clock, stop: Calla
                 is_requested = _request_cancel(hook, job_id, log)
             status, problem = normalize_status(hook.get_job_status(job_id)), ""
             if status in TERMINAL_STATUSES:
-                log.info("Polaris job %r has ended with %r.", job_id, status)
+                log.info("Job %r has ended with %r.", job_id, status)
                 return status
         except PolarisNotFoundError:
             return None
@@ -58,7 +58,7 @@ def cancel_and_wait(hook: PolarisHook, job_id: str, *, clock: Clock, stop: Calla
         waited = clock.now() - start
         if waited >= SETTLE_LIMIT or stop():
             raise PolarisJobTimeoutError(
-                f"Polaris job {job_id!r} of an earlier try is still {status!r} {waited.total_seconds():.0f} s after "
+                f"Job {job_id!r} of an earlier try is still {status!r} {waited.total_seconds():.0f} s after "
                 "the cancel request. No other job may replace it before it has ended, so nothing was submitted. Check "
                 f"the job, then retry the task, which waits again.{problem}",
                 job_id=job_id,
@@ -76,5 +76,5 @@ def _request_cancel(hook: PolarisHook, job_id: str, log: Any) -> bool:
     except PolarisApiError as error:
         if error.retryable or isinstance(error, PolarisAuthError):
             raise
-        log.warning("Polaris job %r can't be canceled, so this task waits until it ends: %s", job_id, error)
+        log.warning("Job %r can't be canceled, so this task waits until it ends: %s", job_id, error)
     return True

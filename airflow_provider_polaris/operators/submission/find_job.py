@@ -196,7 +196,8 @@ class Search:
         if self._wanted.was_marked and unmarked and not self._echoes_markers and not self._has_warned:
             self._has_warned = True
             self._log.warning(
-                "Polaris returns no marker %r in the context of job %r, so this task's job can be recognized only by "
+                "The service returns no marker %r in the context of job %r, so this task's job can be recognized "
+                "only by "
                 "its spec.",
                 "airflow",
                 unmarked[0],

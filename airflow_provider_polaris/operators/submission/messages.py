@@ -38,7 +38,7 @@ class SubmissionMessages:
     def completed(self, job: JobState, because: str) -> PolarisGuardError:
         """Return the error for a repeated append whose rows a completed job has already added."""
         return PolarisGuardError(
-            f"Polaris job {job.job_id!r} ({job.purpose}), which this task submitted before, has completed. Its rows "
+            f"Job {job.job_id!r} ({job.purpose}), which this task submitted before, has completed. Its rows "
             f"were added, and submitting again {because} would add rows twice. Nothing was submitted. {_MARK_SUCCESS} "
             f"{OVERRIDE}"
         )
@@ -46,7 +46,7 @@ class SubmissionMessages:
     def changed_while_active(self, job: JobState, fields: Sequence[str]) -> PolarisGuardError:
         """Return the error for a changed append whose earlier job is still active."""
         return PolarisGuardError(
-            f"Polaris job {job.job_id!r} ({job.purpose}), which an earlier try of this task submitted, is still "
+            f"Job {job.job_id!r} ({job.purpose}), which an earlier try of this task submitted, is still "
             f"{job.status!r}, but the spec has changed since: {_named(fields)}. Both jobs would add "
             "their rows, so nothing was submitted. Cancel the job and clear the task, or revert the change and "
             f"clear it. {OVERRIDE}"
@@ -55,14 +55,14 @@ class SubmissionMessages:
     def gone(self, job_id: str) -> PolarisGuardError:
         """Return the error for an append whose earlier job no longer exists in Polaris."""
         return PolarisGuardError(
-            f"Polaris job {job_id!r}, which this task submitted before, no longer exists in project {self.project!r} "
+            f"Job {job_id!r}, which this task submitted before, no longer exists in project {self.project!r} "
             f"(404), so it is unknown whether its rows were added to {self._where}. Nothing was submitted. Check the "
             f"table: if the rows are there, mark the task as success. {OVERRIDE}"
         )
 
     def other_project(self, job_id: str | None, project: str, api: str) -> PolarisGuardError:
         """Return the error for a retry in another project than the earlier job's."""
-        which = "a job with an unknown id" if job_id is None else f"Polaris job {job_id!r}"
+        which = "a job with an unknown id" if job_id is None else f"job {job_id!r}"
         fix = "Clear the task" + (" and run it with repeat_append=True" if self.adds_rows else "")
         return PolarisGuardError(
             f"an earlier try of this task submitted {which} to project {project!r} at {api}, but connection "
@@ -73,7 +73,7 @@ class SubmissionMessages:
 
     def other_project_cleared(self, job_id: str | None, project: str) -> PolarisGuardError:
         """Return the error for a cleared append whose earlier job is in another project."""
-        which = "a job" if job_id is None else f"Polaris job {job_id!r}"
+        which = "a job" if job_id is None else f"job {job_id!r}"
         return PolarisGuardError(
             f"this task submitted {which} to project {project!r} before it was cleared, and connection "
             f"{self.connection!r} now uses project {self.project!r}. From there it is unknown whether the rows were "
@@ -93,12 +93,12 @@ class SubmissionMessages:
         if self.adds_rows:
             next_step = (
                 "Adopting another task's job would lose rows, and submitting could add rows twice. "
-                "Nothing more was submitted. Find this task's job in the Polaris console. After it has "
+                "Nothing more was submitted. Find this task's job in the console. After it has "
                 f"completed, mark the task as success. {OVERRIDE}"
             )
         else:
             next_step = (
-                "Nothing more was submitted. Find this task's job in the Polaris console, cancel unwanted jobs, "
+                "Nothing more was submitted. Find this task's job in the console, cancel unwanted jobs, "
                 "wait until the others have ended, then clear the task."
             )
         return PolarisGuardError(f"{head}. {next_step}")
@@ -108,7 +108,7 @@ class SubmissionMessages:
         return PolarisGuardError(
             "an earlier POST of this task may have created a job. It isn't among the checked jobs of the newest "
             f"{summaries} of {self._where}, but it may be an older one. Nothing more was "
-            "submitted. Search the Polaris console for a job of this task. If there is one, mark the task as success "
+            "submitted. Search the console for a job of this task. If there is one, mark the task as success "
             f"after it has completed. {OVERRIDE}"
         )
 
@@ -128,7 +128,7 @@ class SubmissionMessages:
 
 def _jobs(candidates: Sequence[Candidate]) -> str:
     names = [f"{each.state.job_id!r} ({each.state.purpose}, {each.state.status!r})" for each in candidates]
-    return f"Polaris job {names[0]}" if len(names) == 1 else f"Polaris jobs {', '.join(names[:-1])} and {names[-1]}"
+    return f"job {names[0]}" if len(names) == 1 else f"jobs {', '.join(names[:-1])} and {names[-1]}"
 
 
 def _named(fields: Sequence[str]) -> str:

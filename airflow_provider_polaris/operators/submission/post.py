@@ -136,14 +136,16 @@ class JobPost:
                 if attempt.clock.now() + timedelta(seconds=pause) > end:
                     raise
                 attempt.log.info(
-                    "Polaris received too many requests. In %.0f s this task checks whether Polaris accepted the job "
+                    "The service received too many requests. In %.0f s this task checks whether the service "
+                    "accepted the job "
                     "anyway, and if not, sends it again: %s",
                     pause,
                     error,
                 )
                 attempt.clock.sleep(pause, attempt.is_killed)
                 attempt.check_alive(
-                    "Polaris answered its last POST with 429. If it accepted the job anyway, the job continues, and a "
+                    "The service answered its last POST with 429. If it accepted the job anyway, the job "
+                    "continues, and a "
                     "retry of this task searches for it."
                 )
                 try:
@@ -161,8 +163,8 @@ class JobPost:
         self._marker = "refused"
         posted = self._post(self._write())
         self._attempt.log.warning(
-            "Polaris accepted the job only without the marker that identifies this task's jobs. Set submit_marker "
-            "of connection %r to 'off'. Polaris' answer: %s",
+            "The service accepted the job only without the marker that identifies this task's jobs. Set submit_marker "
+            "of connection %r to 'off'. The answer: %s",
             self._attempt.hook.polaris_conn_id,
             refusal,
         )
@@ -181,7 +183,7 @@ class JobPost:
         self._spec = self._attempt.plain_spec()
         posted = self._post(self._write())
         self._attempt.log.warning(
-            "Polaris accepted the job only without %s in its context. Polaris' answer: %s",
+            "The service accepted the job only without %s in its context. The answer: %s",
             ", ".join(map(repr, sorted(self._attempt.optional_context))),
             refusal,
         )
@@ -199,7 +201,7 @@ class JobPost:
         # The client may have waited before it sent the POST.
         end = attempt.clock.now() + VISIBILITY_WAIT
         attempt.log.warning(
-            "It is unknown whether Polaris accepted the job. This task searches for it for up to %.0f s: %s",
+            "It is unknown whether the service accepted the job. This task searches for it for up to %.0f s: %s",
             VISIBILITY_WAIT.total_seconds(),
             _lost(doubt) or doubt,
         )
@@ -207,7 +209,7 @@ class JobPost:
             result = self._search(record).run_until(end, attempt.clock, attempt.is_killed)
         except PolarisError as error:
             raise PolarisAmbiguousSubmitError(
-                f"{cause(doubt)} It is unknown whether Polaris accepted the job, and the search for it failed: "
+                f"{cause(doubt)} It is unknown whether the service accepted the job, and the search for it failed: "
                 f"{error} A retry of this task searches for the job before it sends it again.",
                 spec=attempt.spec,
             ) from _lost(doubt)
@@ -245,7 +247,7 @@ class JobPost:
         attempt.note_job(record, job.job_id)
         if job.desired_status == "canceled" and not attempt.kill.is_killed:
             raise PolarisJobCanceledError(
-                f"Polaris job {job.job_id!r} ({job.purpose}), which this task has just submitted, is {job.status!r}, "
+                f"Job {job.job_id!r} ({job.purpose}), which this task has just submitted, is {job.status!r}, "
                 "and its cancellation was requested elsewhere. A retry of this task submits a new job after it has "
                 "ended.",
                 job_id=job.job_id,

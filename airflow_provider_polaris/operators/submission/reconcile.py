@@ -122,7 +122,8 @@ class Reconciliation:
             if not is_logged:
                 is_logged = True
                 attempt.log.info(
-                    "Polaris returned 404 for job %r, which an earlier try of this task submitted. It may be too new "
+                    "The service returned 404 for job %r, which an earlier try of this task submitted. It may be "
+                    "too new "
                     "to be visible. This task polls again for up to %.0f s.",
                     job_id,
                     (end - attempt.clock.now()).total_seconds(),
@@ -243,7 +244,7 @@ class Reconciliation:
             raise attempt.messages.completed(job, _reason(changed, is_clear=is_clear))
         if job.status == "completed" and attempt.adds_rows:
             attempt.log.warning(
-                "Polaris job %r, which this task submitted before, has completed, and its rows were added. A new job "
+                "Job %r, which this task submitted before, has completed, and its rows were added. A new job "
                 "adds them again, because repeat_append=True.",
                 job.job_id,
             )

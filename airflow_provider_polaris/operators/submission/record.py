@@ -159,7 +159,7 @@ class Records:
         except Exception as error:
             raise PolarisRecordError(
                 f"Airflow's task state store failed ({error!r}), so it is unknown whether this task already has a "
-                "Polaris job. Nothing was submitted. Retry the task when Airflow's API server works again."
+                "job. Nothing was submitted. Retry the task when Airflow's API server works again."
             ) from error
         if value is None:
             return None

@@ -36,7 +36,7 @@ class Submitted:
     """
     The job of a task.
 
-    :param job: As Polaris described it last: in the answer to the POST, or when it was found.
+    :param job: As the service described it last: in the answer to the POST, or when it was found.
     :param outcome: ``submitted``; ``adopted``: found in the list, after a POST whose answer was lost; ``resumed``: an
         earlier try's job, found by its recorded id; ``replaced``: submitted after an earlier job was ended.
     """
@@ -120,12 +120,12 @@ def _submit(attempt: SubmissionAttempt, guards: Callable[[tuple[str, ...]], None
         guards(earlier.past)
     job, was_lost = post(attempt, earlier).run()
     if was_lost:
-        _log_job(attempt, "Adopted Polaris job %r (%s), %s: the POST whose answer was lost created it. See %s", job)
+        _log_job(attempt, "Adopted job %r (%s), %s: the POST whose answer was lost created it. See %s", job)
         return Submitted(job, "adopted")
     if earlier.replaced is not None:
-        _log_job(attempt, f"Submitted Polaris job %r (%s), %s, in place of job {earlier.replaced!r}. See %s", job)
+        _log_job(attempt, f"Submitted job %r (%s), %s, in place of job {earlier.replaced!r}. See %s", job)
         return Submitted(job, "replaced")
-    _log_job(attempt, "Submitted Polaris job %r (%s), %s. See %s", job)
+    _log_job(attempt, "Submitted job %r (%s), %s. See %s", job)
     return Submitted(job, "submitted")
 
 
@@ -142,11 +142,11 @@ def _strategy(attempt: SubmissionAttempt) -> tuple[type[Reconciliation], type[Jo
 
 def _adopt(attempt: SubmissionAttempt, earlier: Reconciled, job: JobState) -> None:
     if earlier.outcome == "resumed":
-        _log_job(attempt, "Resumed Polaris job %r (%s), %s, of an earlier try of this task. See %s", job)
+        _log_job(attempt, "Resumed job %r (%s), %s, of an earlier try of this task. See %s", job)
         return
     record = earlier.record or attempt.record(None, earlier.past, attempt.clock.now(), "none")
     attempt.note_job(record, job.job_id)
-    _log_job(attempt, "Adopted Polaris job %r (%s), %s, of an earlier try of this task. See %s", job)
+    _log_job(attempt, "Adopted job %r (%s), %s, of an earlier try of this task. See %s", job)
 
 
 def _log_job(attempt: SubmissionAttempt, text: str, job: JobState) -> None:

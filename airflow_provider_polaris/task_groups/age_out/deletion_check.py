@@ -92,7 +92,7 @@ class DeletionCheck:
             rows = sum(count.rows for count in left.values())
             raise PolarisGuardError(
                 f"table {plan.source!r} has {rows:,} rows in {format_intervals(merge(left))} after the deletion: they "
-                "arrived after it or were restored, or Polaris didn't delete them. Nothing is lost. Run the group "
+                "arrived after it or were restored, or the service didn't delete them. Nothing is lost. Run the group "
                 "again for that time: it ages them, or its error describes the fix."
             )
 
@@ -107,7 +107,7 @@ class DeletionCheck:
         self._await(jobs)
         failed = [job for job in (self._job_state(each) for each in jobs) if not job.is_success()]
         if not failed:
-            return f"They were restored (Polaris job {', '.join(map(repr, jobs))})."
+            return f"They were restored (job {', '.join(map(repr, jobs))})."
         return (
             f"They could not be restored ({failed[0].describe()}). You can restore them manually for 30 days, once no "
             f"live data overlaps them: PolarisRestoreDataOperator(table_name={self._plan.source!r}, interval=..., "
@@ -123,7 +123,7 @@ class DeletionCheck:
         }
         # A restore is idempotent: after a lost answer, the second one finds nothing to restore.
         job_id = str(self._counter.hook.submit_job(body)["id"])
-        self._counter.log.error("Restoring %s of versions %s: Polaris job %r.", interval, versions, job_id)
+        self._counter.log.error("Restoring %s of versions %s: job %r.", interval, versions, job_id)
         return job_id
 
     def _await(self, jobs: Sequence[str]) -> None:
@@ -133,7 +133,7 @@ class DeletionCheck:
             if not counter.limits.sleep(counter.poll_interval * counter.limits.clock.jitter(), end):
                 raise PolarisGuardUnansweredError(
                     f"the deletion from table {self._plan.source!r} took segments that were not proven to be in table "
-                    f"{self._plan.target!r}, and Polaris job {', '.join(map(repr, active))}, which restores them, has "
+                    f"{self._plan.target!r}, and job {', '.join(map(repr, active))}, which restores them, has "
                     "not ended yet. Check that job; a retry of this task checks again."
                 )
 

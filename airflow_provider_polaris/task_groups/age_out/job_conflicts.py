@@ -66,12 +66,13 @@ def wait_for_readers(counter: TableCounter, table: str) -> None:
         names = [repr(job.job_id) for job in readers]
         if names != logged:
             logged = names
-            counter.log.info("Waiting, because table %r is read by Polaris job %s.", table, ", ".join(names[:5]))
+            counter.log.info("Waiting, because table %r is read by job %s.", table, ", ".join(names[:5]))
         if not counter.limits.sleep(counter.poll_interval * counter.limits.clock.jitter(), end):
             waited = (counter.limits.clock.now() - start).total_seconds()
             raise PolarisGuardUnansweredError(
-                f"table {table!r} is still read by Polaris job {', '.join(names[:5])} after {waited:.0f} s, and "
-                "Polaris deletes nothing from a table that is read. Nothing was deleted. Check that job and cancel it "
+                f"table {table!r} is still read by job {', '.join(names[:5])} after {waited:.0f} s, and "
+                "the service deletes nothing from a table that is read. Nothing was deleted. Check that job and "
+                "cancel it "
                 "if it hangs; a retry of this task waits again."
             )
 

@@ -82,12 +82,12 @@ class CopyProof:
         try:
             body = self._counter.hook.get_job(self._job_id)
         except PolarisNotFoundError:
-            raise self._unproven(f"Polaris no longer has copy job {self._job_id!r}") from None
+            raise self._unproven(f"the service no longer has copy job {self._job_id!r}") from None
         job = JobState.from_wire(body)
         is_copy = (job.type, job.source_table, job.target_table) == ("batch", plan.source, plan.target)
         spans = written_intervals(body, is_whole=True) or ()
         if not (is_copy and job.is_replace and job.created is not None and merge(spans) == merge(plan.spans)):
-            raise self._unproven(f"Polaris job {self._job_id!r} ({job.purpose}) is not the copy that was planned")
+            raise self._unproven(f"job {self._job_id!r} ({job.purpose}) is not the copy that was planned")
         if job.status != "completed":
             raise self._unproven(f"copy job {self._job_id!r} is {job.status!r}")
         return job

@@ -39,7 +39,7 @@ def cancel(client: IngestionService, job_id: str) -> CancelResult:
 
     :param client: Client for the request.
     :param job_id: The job.
-    :raises PolarisAuthError: Polaris rejected the API key (401). All other failures are in the result.
+    :raises PolarisAuthError: The service rejected the API key (401). All other failures are in the result.
     """
     try:
         try:
@@ -109,18 +109,18 @@ def start_kill_check(
     :return: Input of :func:`await_kill_check`; None if the check can't start. The reason is logged.
     """
     if ti is None:
-        log.warning("The trigger was stopped and Airflow gives no reason; Polaris job %r runs on.", job_id)
+        log.warning("The trigger was stopped and Airflow gives no reason; job %r runs on.", job_id)
         return None
     try:
         check = KillCheck(TaskKey.of(ti), job_id, canceler.cancel, because, seconds)
     except Exception as error:  # an invalid task instance
-        log.warning("Polaris job %r may not have been canceled: %r", job_id, error)
+        log.warning("Job %r may not have been canceled: %r", job_id, error)
         return None
     task = kill_checks().start(check)
     if task is None:
         log.warning(
             "The trigger was stopped, and the task's state is not polled: the limit of %d such checks is reached. "
-            "Polaris job %r may run on; the next try or a clear of the task settles it.",
+            "Job %r may run on; the next try or a clear of the task settles it.",
             MOST_CHECKS,
             job_id,
         )
@@ -166,7 +166,7 @@ def _log_unfinished(check: KillCheck, log: Any) -> None:
     if check.is_proven:
         log.log(
             level,
-            "The task no longer waits for Polaris job %r, and the job is not canceled yet: %s. The triggerer keeps "
+            "The task no longer waits for job %r, and the job is not canceled yet: %s. The triggerer keeps "
             "trying; its own log has the result. If the triggerer ends before, the job may run on.",
             check.job_id,
             check.last,
@@ -174,7 +174,7 @@ def _log_unfinished(check: KillCheck, log: Any) -> None:
     else:
         log.log(
             level,
-            "The trigger was stopped, and nothing proves yet that the task no longer waits for Polaris job %r: %s. The "
+            "The trigger was stopped, and nothing proves yet that the task no longer waits for job %r: %s. The "
             "triggerer keeps polling, for at most 1 h, and cancels the job on proof; its own log has the result. "
             "If the triggerer ends before, the job may run on.",
             check.job_id,

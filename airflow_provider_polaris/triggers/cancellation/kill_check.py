@@ -106,7 +106,7 @@ class KillChecks:
             line = await self._poll(check)
         except asyncio.CancelledError:
             _LOG.warning(
-                "The triggerer ends, and Polaris job %r of %s may run on, because it is unknown whether the task still "
+                "The triggerer ends, and job %r of %s may run on, because it is unknown whether the task still "
                 "waits for it: %s. The next try or a clear of the task settles it.",
                 job_id,
                 task,
@@ -114,7 +114,7 @@ class KillChecks:
             )
             raise
         except Exception as error:
-            line = LogLine(logging.WARNING, f"Polaris job {job_id!r} may not have been canceled: {error!r}")
+            line = LogLine(logging.WARNING, f"Job {job_id!r} may not have been canceled: {error!r}")
         if not check.is_awaited:
             _LOG.log(line.level, "Stopped trigger of %s: %s", task, line.text)
         return line
@@ -146,7 +146,7 @@ class KillChecks:
                     # Another trigger waits for the task, and receives its next kill.
                     return LogLine(
                         logging.INFO,
-                        f"The trigger was stopped, but the task is still deferred; Polaris job {job_id!r} runs on.",
+                        f"The trigger was stopped, but the task is still deferred; job {job_id!r} runs on.",
                     )
         except NoAnswerError as error:
             check.last, check.is_unanswered = str(error), True
@@ -155,12 +155,12 @@ class KillChecks:
         if asyncio.get_running_loop().time() >= deadline:
             return LogLine(
                 logging.INFO,
-                f"The task's deadline passed before it was known whether the task was killed; Polaris job {job_id!r} "
+                f"The task's deadline passed before it was known whether the task was killed; job {job_id!r} "
                 "runs on, because cancel_on_timeout=False.",
             )
         if state != _DEFERRED and state not in PROOFS:
             return None
-        check.is_proven, check.last = True, "Polaris gave no answer yet"
+        check.is_proven, check.last = True, "the service gave no answer yet"
         result = await check.cancel(job_id)
         if result.again:
             problem = (result.problem or "").rstrip(".")  # the messages that quote it end their sentence themselves
@@ -173,17 +173,15 @@ def _canceled(result: CancelResult, job_id: str, because: str) -> LogLine:
     if result.problem is not None:
         return LogLine(
             logging.WARNING,
-            f"The task no longer waits for it, and Polaris job {job_id!r} could not be canceled; its status is "
+            f"The task no longer waits for it, and job {job_id!r} could not be canceled; its status is "
             f"{result.status or 'unknown'!r} and it may run on (jobs that delete data can't be canceled): "
             f"{result.problem}",
         )
     if result.has_ended and result.status != "canceled":
-        return LogLine(
-            logging.INFO, f"Polaris job {job_id!r} had ended before it could be canceled, with {result.status!r}."
-        )
+        return LogLine(logging.INFO, f"Job {job_id!r} had ended before it could be canceled, with {result.status!r}.")
     return LogLine(
         logging.INFO,
-        f"The task no longer waits for it; the cancellation of Polaris job {job_id!r} was requested because {because}. "
+        f"The task no longer waits for it; the cancellation of job {job_id!r} was requested because {because}. "
         f"Its status is {result.status!r}.",
     )
 
@@ -192,13 +190,13 @@ def _expired(check: KillCheck) -> LogLine:
     if check.is_proven:
         return LogLine(
             logging.WARNING,
-            f"The task no longer waits for it, and Polaris job {check.job_id!r} could not be canceled in "
+            f"The task no longer waits for it, and job {check.job_id!r} could not be canceled in "
             f"{MOST_SECONDS:.0f} s (the last: {check.last}). The job may run on; the next try or a clear of the task "
             "settles it.",
         )
     return LogLine(
         logging.WARNING if check.is_unanswered else logging.INFO,
-        f"In {MOST_SECONDS:.0f} s no answer proved that the task no longer waits for Polaris job {check.job_id!r} "
+        f"In {MOST_SECONDS:.0f} s no answer proved that the task no longer waits for job {check.job_id!r} "
         f"(the last: {check.last}). The job may run on; the next try or a clear of the task settles it.",
     )
 

@@ -177,7 +177,9 @@ def _whole(row: Mapping[str, Any], name: str) -> int:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise PolarisProtocolError(f"Polaris answered a count with {name} {quote(value)}, which is no whole number.")
+        raise PolarisProtocolError(
+            f"The service answered a count with {name} {quote(value)}, which is no whole number."
+        )
     return value
 
 
@@ -190,4 +192,4 @@ def _instant(row: Mapping[str, Any], name: str) -> datetime:
             return _EPOCH + timedelta(milliseconds=value)
     except (UnreadableInstantError, OverflowError):
         pass
-    raise PolarisProtocolError(f"Polaris answered a query with {name} {quote(value)}, which is no instant.")
+    raise PolarisProtocolError(f"The service answered a query with {name} {quote(value)}, which is no instant.")

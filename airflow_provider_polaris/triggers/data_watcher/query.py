@@ -42,7 +42,7 @@ def query_table(
     """
     Query a table as a job would read it. Streaming rows count only after Polaris has published them.
 
-    All conditions share one query. If Polaris rejects it, each condition gets its own query, so that a wrong filter
+    All conditions share one query. If the service rejects it, each condition gets its own query, so that a wrong filter
     affects only its own waiters.
 
     :param connect: Returns the client.

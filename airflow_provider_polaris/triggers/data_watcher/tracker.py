@@ -37,7 +37,7 @@ class DataTracker:
     Record query results, and decide whether to go on waiting.
 
     Failed queries are tolerated until all queries have failed for 15 min. A permanent error, such as a filter that
-    Polaris rejects, ends the wait immediately.
+    the service rejects, ends the wait immediately.
 
     :param condition: The awaited data.
     """

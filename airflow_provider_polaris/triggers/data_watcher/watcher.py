@@ -142,7 +142,7 @@ class DataWatch:
             schedule.record_poll(began, loop.time(), failed=failed, hold=hold)
 
     async def _poll(self, now: float, pace: float) -> float | None:
-        """Query for the due waiters and deliver the results. Return ``Retry-After`` in seconds, if Polaris sent it."""
+        """Query for the due waiters and deliver the results. Return ``Retry-After`` in seconds, if it was sent."""
         due = [waiter for waiter in self._waiters if is_due(waiter, now, pace)]
         failing = [waiter for waiter in due if waiter.is_failing]
         if failing and self._separate_query is None and now >= self._next_separate_at:

@@ -66,7 +66,7 @@ class PollResult:
 
     :param news: Observations to deliver: changes, failures and requested states, each with its waiter.
     :param failure: Why all other waiters got no answer; None for a successful poll.
-    :param hold: ``Retry-After`` in seconds, if Polaris sent it for all jobs.
+    :param hold: ``Retry-After`` in seconds, if the service sent it for all jobs.
     :param suspects: Jobs whose own request failed while others were answered, or had a ``Retry-After``; with the
         seconds to wait. They are requested separately from now on.
     :param has_read_lists: Whether single requests were sent only for jobs that the lists lack.
@@ -101,7 +101,7 @@ class PollResult:
 
     @property
     def is_unauthorized(self) -> bool:
-        """Whether Polaris rejected the API key."""
+        """Whether the service rejected the API key."""
         return is_unauthorized(self.failure)
 
 

@@ -58,7 +58,7 @@ class PollState:
     State that is kept between polls, in addition to the state of each waiter.
 
     :param list_pages: Pages of the list of active jobs in the last poll that read it; None if unknown or outdated.
-    :param lists_refused: Polaris rejected the list request as invalid, so it isn't sent again.
+    :param lists_refused: The service rejected the list request as invalid, so it isn't sent again.
     :param progress: Polls the progress of jobs.
     """
 
@@ -207,7 +207,7 @@ class PollRun(ABC):
         self._doubtful.clear()
 
     def _suspect(self, job_id: str, error: PolarisError) -> None:
-        """Mark a job for separate requests if others get answers, or if Polaris sent ``Retry-After`` for it."""
+        """Mark a job for separate requests if others get answers, or if the service sent ``Retry-After`` for it."""
         if not is_of_service(error):
             self._answered()
             return

@@ -104,4 +104,4 @@ def _progress(client: IngestionService, job_id: str) -> tuple[float | None, Pola
     except PolarisError as error:
         return None, error
     except Exception as error:  # for example, a number of 400 digits
-        return None, unexpected_error(f"the progress of Polaris job {job_id!r} can't be read", error)
+        return None, unexpected_error(f"the progress of job {job_id!r} can't be read", error)

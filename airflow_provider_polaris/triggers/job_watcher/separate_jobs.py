@@ -139,7 +139,7 @@ class SeparateJobs:
         seconds = now - self._began.get(job_id, now)
         if seconds >= _LONGEST_SECONDS:
             error = PolarisTransportError(
-                f"Polaris has not answered a status request for job {job_id!r} for {seconds:.0f} s."
+                f"The service has not answered a status request for job {job_id!r} for {seconds:.0f} s."
             )
             self._deliver(Reply(job_id, error=error), now)
 

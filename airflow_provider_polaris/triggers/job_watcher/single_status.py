@@ -63,7 +63,7 @@ def request_status(client: IngestionService, job_id: str, *, whole: bool) -> Rep
     except PolarisError as error:
         return Reply(job_id, error=shorten_error(error))
     except Exception as error:
-        return Reply(job_id, error=unexpected_error(f"the answer about Polaris job {job_id!r} can't be read", error))
+        return Reply(job_id, error=unexpected_error(f"the answer about job {job_id!r} can't be read", error))
 
 
 def brief_state(body: Mapping[str, Any]) -> JobState:

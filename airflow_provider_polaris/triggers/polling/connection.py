@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read an Airflow connection on the event loop: once for all callers, and again when Polaris rejects its key."""
+"""Read an Airflow connection on the event loop: once for all callers, and again when the service rejects its key."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class SharedSettings:
 
     async def call(self, threads: ClientThreads, work: Callable[[IngestionService], T]) -> T:
         """
-        Send a request from a thread. If Polaris rejects the key, retry once with a newer key, if there is one.
+        Send a request from a thread. If the service rejects the key, retry once with a newer key, if there is one.
 
         :param threads: Threads for the request.
         :param work: Called with the client.
@@ -130,7 +130,7 @@ class SharedSettings:
 
     async def get_newer(self, old: ServiceSettings) -> ServiceSettings | None:
         """
-        Read the connection again, because Polaris rejected its key. At most once a minute, for all callers.
+        Read the connection again, because the service rejected its key. At most once a minute, for all callers.
 
         :param old: The settings with that key.
         :return: The settings if they have changed, otherwise None.

@@ -114,7 +114,7 @@ class PollSchedule:
 
     def hold(self, now: float, seconds: float) -> None:
         """
-        Postpone the next poll because Polaris sent ``Retry-After``.
+        Postpone the next poll because the service sent ``Retry-After``.
 
         :param now: Current time.
         :param seconds: ``Retry-After``; at most 10 min are respected.
@@ -130,7 +130,7 @@ class PollSchedule:
         :param began: Start of the poll.
         :param ended: End of the poll.
         :param failed: Whether any waiter got no answer.
-        :param hold: ``Retry-After`` in seconds, if Polaris sent it.
+        :param hold: ``Retry-After`` in seconds, if the service sent it.
         """
         self._began, self._ended, self._failed = began, ended, failed
         self._jitter = self._rng.uniform(-1.0, 1.0)

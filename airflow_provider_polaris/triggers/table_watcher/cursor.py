@@ -128,7 +128,7 @@ class Cursor:
 
         :param snapshot: As for :meth:`news`.
         :param interest: As for :meth:`news`.
-        :param answers: As for :meth:`news`; None for a job that Polaris no longer has. A job without a reply is
+        :param answers: As for :meth:`news`; None for a job that the service no longer has. A job without a reply is
             requested again.
         """
         until = max(self.until, snapshot.newest)

@@ -102,7 +102,7 @@ class TableWatch:
             threads.close()  # the thread ends after its request; the next call starts another
             if self._threads is threads:
                 self._threads = None
-            raise PolarisTransportError(f"Polaris has not answered for {_CALL_SECONDS:g} s.") from None
+            raise PolarisTransportError(f"The service has not answered for {_CALL_SECONDS:g} s.") from None
 
     def save_when_stored(self, snapshot: JobListSnapshot, save: Save) -> None:
         """
@@ -128,7 +128,7 @@ class TableWatch:
                 await save()
 
     async def _read_snapshot(self) -> tuple[JobListSnapshot | None, float | None]:
-        """Return the snapshot, None if Polaris didn't answer; and ``Retry-After`` in seconds, if Polaris sent it."""
+        """Return the snapshot, None if there was no answer; and ``Retry-After`` in seconds, if it was sent."""
         since = min(self.needs.values(), default=None)
         self._number += 1
         error: PolarisError

@@ -157,7 +157,7 @@ NO_WRITERS = {
     "another source": (
         [job("copy", at(5), at(6), source="S2")],
         (
-            "Polaris job 'copy' (batch into 'T', 'completed') changed it, which is not a completed job that "
+            "job 'copy' (batch into 'T', 'completed') changed it, which is not a completed job that "
             "replaced all "
             "of it from table 'S'"
         ),
@@ -165,7 +165,7 @@ NO_WRITERS = {
     "a part": (
         [job("copy", at(5), at(6), intervals=["2024-06-01T00/PT12H"])],
         (
-            "Polaris job 'copy' (batch into 'T', 'completed') changed it, which is not a completed job that "
+            "job 'copy' (batch into 'T', 'completed') changed it, which is not a completed job that "
             "replaced all "
             "of it from table 'S'"
         ),
@@ -173,7 +173,7 @@ NO_WRITERS = {
     "an append": (
         [job("more", at(7), at(8), mode="append", intervals=[]), job("copy", at(5), at(6))],
         (
-            "Polaris job 'more' (batch into 'T', 'completed') changed it, which is not a completed job that "
+            "job 'more' (batch into 'T', 'completed') changed it, which is not a completed job that "
             "replaced all "
             "of it from table 'S'"
         ),
@@ -181,35 +181,35 @@ NO_WRITERS = {
     "a restore": (
         [job("back", at(7), at(8), kind="restore_data"), job("copy", at(5), at(6))],
         (
-            "Polaris job 'back' (restore_data to 'T', 'completed') changed it, which is not a completed job that "
+            "job 'back' (restore_data to 'T', 'completed') changed it, which is not a completed job that "
             "replaced all of it from table 'S'"
         ),
     ),
     "one at work": (
         [job("copy", at(5), status="running")],
         (
-            "Polaris job 'copy' (batch into 'T', 'running') changed it, which is not a completed job that replaced all "
+            "job 'copy' (batch into 'T', 'running') changed it, which is not a completed job that replaced all "
             "of it from table 'S'"
         ),
     ),
     "a deletion at work": (
         [job("d", at(7), status="running", kind="delete_data"), job("copy", at(5), at(6))],
         (
-            "Polaris job 'd' (delete_data from 'T', 'running') changed it, which is not a completed job that replaced "
+            "job 'd' (delete_data from 'T', 'running') changed it, which is not a completed job that replaced "
             "all of it from table 'S'"
         ),
     ),
     "made at an unknown time": (
         [job("copy", None, at(6))],
         (
-            "Polaris job 'copy' (batch into 'T', 'completed') changed it, which is not a completed job that "
+            "job 'copy' (batch into 'T', 'completed') changed it, which is not a completed job that "
             "replaced all "
             "of it from table 'S'"
         ),
     ),
     "a late end": (
         [job("copy", at(5), at(6)), job("slow", at(3), at(7), mode="append", intervals=[])],
-        "Polaris job 'slow' (batch into 'T', 'completed') changed it, too",
+        "job 'slow' (batch into 'T', 'completed') changed it, too",
     ),
 }
 

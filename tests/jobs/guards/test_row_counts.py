@@ -176,14 +176,14 @@ def test_read_answers_by_bucket() -> None:
     [
         (
             {"bucket": "soon", "n": 1},
-            "Polaris answered a count by time with the bucket 'soon', which is not an instant.",
+            "The service answered a count by time with the bucket 'soon', which is not an instant.",
         ),
-        ({"n": 1}, "Polaris answered a count by time with the bucket None, which is not an instant."),
-        ({"bucket": 0}, "Polaris answered a count with n None, which is not a whole number."),
-        ({"bucket": 0, "n": True}, "Polaris answered a count with n True, which is not a whole number."),
+        ({"n": 1}, "The service answered a count by time with the bucket None, which is not an instant."),
+        ({"bucket": 0}, "The service answered a count with n None, which is not a whole number."),
+        ({"bucket": 0, "n": True}, "The service answered a count with n True, which is not a whole number."),
         (
             {"bucket": 0, "n": 1, "events": 0.5},
-            "Polaris answered a count with events 0.5, which is not a whole number.",
+            "The service answered a count with events 0.5, which is not a whole number.",
         ),
     ],
 )

@@ -27,7 +27,8 @@ from airflow_provider_polaris.jobs.status.state import Health, JobState, LogEntr
 URL = "https://acme.app.imply.io/jobs/j1"
 DAY = "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"
 RESTORE = (
-    f"So Polaris may have emptied 'events_hourly' in '{DAY}'. It keeps replaced data soft-deleted for up to 30 days: "
+    f"So the service may have emptied 'events_hourly' in '{DAY}'. It keeps replaced data soft-deleted for up to 30 "
+    "days: "
     "list the table's unused segments for the older version, delete what is live there now, and run a restore_data job "
     "with that interval and version (docs.imply.io/polaris/manage-deleted-data). Check that the source has rows in the "
     "interval that pass the filter before you clear the task."
@@ -78,10 +79,10 @@ def test_judge_failed_job_tells_code_words_time_log_and_next_step() -> None:
     error = error_of(job("failed", health), logs=logs, seconds=751.4, console_url=URL)
     assert type(error) is PolarisJobFailedError
     assert str(error) == (
-        "Polaris job 'j1' (batch into 'events_hourly') failed after 751 s with 'query_not_supported': "
+        "Job 'j1' (batch into 'events_hourly') failed after 751 s with 'query_not_supported': "
         "'Cannot use \"ts\"\\nin \\'x\\''. "
         "Its log contains: 'column not found' (planner); 'started'. "
-        "Rewrite the expression or query that Polaris can't run. A retry would fail in the same way. "
+        "Rewrite the expression or query that the service can't run. A retry would fail in the same way. "
         f"See {URL}"
     )
     assert (error.job_id, error.state, error.code, error.console_url) == ("j1", "failed", "query_not_supported", URL)
@@ -91,8 +92,8 @@ def test_judge_failed_job_tells_code_words_time_log_and_next_step() -> None:
 def test_judge_failed_job_without_reason_says_so(health: Health | None) -> None:
     """A failure without a reason from Polaris still has a next step."""
     assert str(error_of(job("failed", health, target_table=None))) == (
-        "Polaris job 'j1' (batch) failed and Polaris gave no reason. "
-        "Read the job's log and its page in the Polaris console. A retry may help."
+        "Job 'j1' (batch) failed and the service gave no reason. "
+        "Read the job's log and its page in the console. A retry may help."
     )
 
 
@@ -100,8 +101,8 @@ def test_judge_failed_job_with_a_new_code_passes_it_through() -> None:
     """An unknown code is shown and gets the general advice."""
     error = error_of(job("failed", Health("error", "quantum_foam", "too much")), seconds=0.2)
     assert str(error) == (
-        "Polaris job 'j1' (batch into 'events_hourly') failed after 0 s with 'quantum_foam': 'too much'. "
-        "Read the job's log and its page in the Polaris console. A retry may help."
+        "Job 'j1' (batch into 'events_hourly') failed after 0 s with 'quantum_foam': 'too much'. "
+        "Read the job's log and its page in the console. A retry may help."
     )
     assert error.code == "quantum_foam"
 
@@ -112,8 +113,7 @@ def test_judge_every_error_code_gives_its_own_advice(code: str) -> None:
     message = str(error_of(job("failed", Health("error", code, "vendor text"))))
     retry = "A retry would fail in the same way." if ERROR_ADVICE[code].repeats else "A retry may help."
     assert message == (
-        f"Polaris job 'j1' (batch into 'events_hourly') failed with {code!r}: 'vendor text'. "
-        f"{ERROR_ADVICE[code].text} {retry}"
+        f"Job 'j1' (batch into 'events_hourly') failed with {code!r}: 'vendor text'. {ERROR_ADVICE[code].text} {retry}"
     )
 
 
@@ -136,7 +136,7 @@ def test_judge_log_shows_the_three_worst_entries_once() -> None:
     ]
     message = str(error_of(job("failed", Health("error", "internal_error")), logs=logs))
     assert message == (
-        "Polaris job 'j1' (batch into 'events_hourly') failed with 'internal_error'. "
+        "Job 'j1' (batch into 'events_hourly') failed with 'internal_error'. "
         "Its log contains: 'three' (e); 'two' (w); 'one'; and 1 more. "
         "If it fails again, contact Imply support with the job id. A retry may help."
     )
@@ -148,7 +148,7 @@ def test_judge_canceled_job_names_who_changed_it() -> None:
     error = error_of(job("canceled", health, modified_by="ann@example.com"), seconds=12, console_url=URL)
     assert type(error) is PolarisJobCanceledError
     assert str(error) == (
-        "Polaris job 'j1' (batch into 'events_hourly') was canceled after 12 s, last changed by 'ann@example.com': "
+        "Job 'j1' (batch into 'events_hourly') was canceled after 12 s, last changed by 'ann@example.com': "
         "'Job was canceled.'. Find out who canceled it and why, then clear the task to submit the job again. "
         f"See {URL}"
     )
@@ -159,7 +159,7 @@ def test_judge_completed_with_health_error_fails_without_advice_to_retry() -> No
     """Completed with an error is a failure, but its data may be written: a user must check first."""
     error = error_of(job(health=Health("error", "cannot_parse_source", "row 7")))
     assert str(error) == (
-        "Polaris job 'j1' (batch into 'events_hourly') completed, but its health is 'error' with "
+        "Job 'j1' (batch into 'events_hourly') completed, but its health is 'error' with "
         "'cannot_parse_source': 'row 7'. Fix the input, or raise max_parse_exceptions to skip unreadable rows. "
         "Its data may be written: check 'events_hourly' before you clear the task."
     )
@@ -171,7 +171,7 @@ def test_judge_warning_with_fail_on_warning_fails() -> None:
     state = job(health=Health("warn", "invalid_rows_found", log=(LogEntry(None, "warn", None, "2 rows"),)))
     error = error_of(state, fail_on_warning=True, seconds=5)
     assert str(error) == (
-        "Polaris job 'j1' (batch into 'events_hourly') completed after 5 s, but its health is 'warn' with "
+        "Job 'j1' (batch into 'events_hourly') completed after 5 s, but its health is 'warn' with "
         "'invalid_rows_found', which counts as failure because fail_on_warning=True. Its log contains: '2 rows'. "
         "Check the rows that do not match the declared schema. "
         "Its data is written: mark the task as success if that is right, or clear the task."
@@ -197,7 +197,7 @@ def test_judge_replace_without_rows_fails_and_names_the_way_back(
     error = error_of(job(health=health, mode="replace"), metrics=metrics, seconds=3, console_url=URL)
     assert type(error) is PolarisJobFailedError
     assert str(error) == (
-        f"Polaris job 'j1' (batch into 'events_hourly') completed after 3 s, but {reason}. {RESTORE} See {URL}"
+        f"Job 'j1' (batch into 'events_hourly') completed after 3 s, but {reason}. {RESTORE} See {URL}"
     )
     assert is_permanent_failure(error)
 
@@ -207,8 +207,7 @@ def test_judge_sql_replace_without_rows_fails_too() -> None:
     state = JobState("j1", "sql", "completed", query='REPLACE INTO "t" OVERWRITE ALL SELECT 1')
     error = error_of(state, metrics={"numRowsProcessed": 0})
     assert str(error).startswith(
-        "Polaris job 'j1' (sql) completed, but it processed 0 rows. So Polaris may have emptied the target table. It "
-        "keeps"
+        "Job 'j1' (sql) completed, but it processed 0 rows. So the service may have emptied the target table. It keeps"
     )
 
 
@@ -224,7 +223,7 @@ def test_judge_takes_the_seconds_of_the_job_if_none_are_given() -> None:
             "completedTimestamp": "2024-06-01T00:01:10Z",
         }
     )
-    assert str(error_of(state)).startswith("Polaris job 'j1' (batch) failed after 60 s and Polaris gave no reason.")
+    assert str(error_of(state)).startswith("Job 'j1' (batch) failed after 60 s and the service gave no reason.")
 
 
 @pytest.mark.parametrize("status", ["running", "unknown", "brand new"])

@@ -119,21 +119,21 @@ def test_from_wire_restore_job_has_its_one_interval() -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (None, "a job must be a JSON object, but Polaris sent None."),
-        (["id"], "a job must be a JSON object, but Polaris sent ['id']."),
+        (None, "a job must be a JSON object, but the service sent None."),
+        (["id"], "a job must be a JSON object, but the service sent ['id']."),
         (
             {"executionStatus": "running"},
             (
-                "a job must have 'id', but Polaris sent None in an object with the keys ['executionStatus']. "
-                "If a proxy answers in Polaris' place, check the host of the connection."
+                "a job must have 'id', but the service sent None in an object with the keys ['executionStatus']. "
+                "If a proxy answers in its place, check the host of the connection."
             ),
         ),
         (
             {"id": "j1", "executionStatus": 7, "x": 1},
             (
-                "a job must have 'executionStatus', but Polaris sent 7 in an object with the keys "
+                "a job must have 'executionStatus', but the service sent 7 in an object with the keys "
                 "['executionStatus', 'id', 'x']. "
-                "If a proxy answers in Polaris' place, check the host of the connection."
+                "If a proxy answers in its place, check the host of the connection."
             ),
         ),
     ],

@@ -32,11 +32,11 @@ def at(seconds: float) -> datetime:
 
 
 def info(text: str) -> tuple[int, str]:
-    return logging.INFO, f"Polaris job 'j1' {text}"
+    return logging.INFO, f"Job 'j1' {text}"
 
 
 def warning(text: str) -> tuple[int, str]:
-    return logging.WARNING, f"Polaris job 'j1' {text}"
+    return logging.WARNING, f"Job 'j1' {text}"
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_messages_carry_the_console_url() -> None:
     error = tracker.record_status("running", at(60)).error
     assert isinstance(error, PolarisJobTimeoutError)
     assert str(error) == (
-        "Polaris job 'j1' was still 'running' at the deadline 2025-01-01T00:01:00Z, 60 s into the wait. "
+        "Job 'j1' was still 'running' at the deadline 2025-01-01T00:01:00Z, 60 s into the wait. "
         f"Raise timeout= or execution_timeout=, whichever set the deadline, or split the interval. See {URL}"
     )
     assert (error.job_id, error.state, error.console_url) == ("j1", "running", URL)
@@ -92,7 +92,7 @@ def test_saw_idle_and_suspended_wait_for_ever_and_warn_once(tracker: WaitTracker
         "wait",
         (
             info(f"is {status!r}"),
-            warning(f"is {status!r}, {meaning}: the wait continues; resume or cancel the job in Polaris"),
+            warning(f"is {status!r}, {meaning}: the wait continues; resume or cancel the job in the service's console"),
         ),
     )
     assert tracker.record_status(status, at(86_400)) == WaitDecision("wait")
@@ -106,8 +106,8 @@ def test_saw_idle_and_suspended_wait_for_ever_and_warn_once(tracker: WaitTracker
     [
         (
             "unknown",
-            "a job that has an unknown status because of an error inside Polaris",
-            "Polaris cannot determine it",
+            "a job that has an unknown status because of an error inside the service",
+            "The service cannot determine it",
         ),
         (
             "hibernating",
@@ -128,9 +128,9 @@ def test_saw_unknown_status_has_its_grace_then_gives_up_without_a_new_job(
     assert (verdict.decision, verdict.messages) == ("gave_up", ())
     assert isinstance(verdict.error, PolarisJobFailedError)
     assert str(verdict.error) == (
-        f"Polaris job 'j1' has had the status {status!r} for 10 min, and {why}. "
+        f"Job 'j1' has had the status {status!r} for 10 min, and {why}. "
         "The job may still be running, so no new one was submitted and it was not canceled. "
-        "Check the job in Polaris, ask Imply support if the status stays, "
+        "Check the job in the console, ask the service's support if the status stays, "
         "and mark or clear the task once the job has ended."
     )
     assert verdict.error.state == status
@@ -167,7 +167,7 @@ def test_missed_polls_are_borne_for_the_budget_whatever_their_reason(tracker: Wa
     assert verdict.decision == "gave_up"
     assert type(verdict.error) is type(error)
     assert str(verdict.error).startswith(
-        "gave up waiting for Polaris job 'j1', last seen 'running': 31 failed polls in a row, for 15 min. "
+        "gave up waiting for job 'j1', last seen 'running': 31 failed polls in a row, for 15 min. "
         f"The job may still be running; it was not canceled. The last error: {error}"
     )
     assert verdict.error.__cause__ is error
@@ -184,7 +184,7 @@ def test_missed_polls_given_up_keep_what_retry_policies_look_at() -> None:
     assert isinstance(error, PolarisAuthError)
     assert (error.status, error.code, error.request_id, error.method) == (401, "Unauthenticated", "r1", "GET")
     assert str(error) == (
-        "gave up waiting for Polaris job 'j1', never seen: 1 failed poll in a row, for 0 s. "
+        "gave up waiting for job 'j1', never seen: 1 failed poll in a row, for 0 s. "
         f"The job may still be running; it was not canceled. The last error: GET … answered 401. See {URL}"
     )
 
@@ -199,7 +199,7 @@ def test_missed_after_an_unknown_status_for_the_budget_is_no_case_for_a_retry(tr
     assert verdict.error.state == "unknown"
     assert is_permanent_failure(verdict.error)
     assert str(verdict.error) == (
-        "gave up waiting for Polaris job 'j1', last seen 'unknown': 2 failed polls in a row, for 15 min. "
+        "gave up waiting for job 'j1', last seen 'unknown': 2 failed polls in a row, for 15 min. "
         "The job may still be running; it was not canceled. The last error: GET … answered 503."
     )
 
@@ -209,7 +209,7 @@ def test_missed_with_404_for_the_budget_says_what_a_404_can_mean(tracker: WaitTr
     error = PolarisNotFoundError("GET … answered 404.", status=404)
     tracker.record_error(error, at(0))
     assert str(tracker.record_error(error, at(900)).error) == (
-        "gave up waiting for Polaris job 'j1', never seen: 2 failed polls in a row, for 15 min. "
+        "gave up waiting for job 'j1', never seen: 2 failed polls in a row, for 15 min. "
         "The job may still be running; it was not canceled. The last error: GET … answered 404. "
         "Check that the connection points to the project of the job; Polaris deletes completed batch jobs "
         "older than 90 days once a project has more than 5000."
@@ -281,7 +281,7 @@ def test_deadline_is_reached_at_the_instant_and_not_before() -> None:
     assert verdict.decision == "deadline"
     assert isinstance(verdict.error, PolarisJobTimeoutError)
     assert str(verdict.error) == (
-        "Polaris job 'j1' was still 'running' at the deadline 2025-01-01T03:00:00Z, 180 min into the wait. "
+        "Job 'j1' was still 'running' at the deadline 2025-01-01T03:00:00Z, 180 min into the wait. "
         "Raise timeout= or execution_timeout=, whichever set the deadline, or split the interval."
     )
 
@@ -300,7 +300,7 @@ def test_timeout_error_tells_what_was_done_about_the_job() -> None:
     tracker = WaitTracker("j1", now=START, deadline=at(60))
     tracker.record_status("running", at(60))
     assert str(tracker.timeout_error("it was canceled because cancel_on_timeout=True")) == (
-        "Polaris job 'j1' was still 'running' at the deadline 2025-01-01T00:01:00Z, 60 s into the wait; "
+        "Job 'j1' was still 'running' at the deadline 2025-01-01T00:01:00Z, 60 s into the wait; "
         "it was canceled because cancel_on_timeout=True. "
         "Raise timeout= or execution_timeout=, whichever set the deadline, or split the interval."
     )
@@ -313,7 +313,7 @@ def test_deadline_during_an_outage_tells_the_last_failure() -> None:
     verdict = tracker.record_error(DOWN, at(60))
     assert verdict.decision == "deadline"
     assert str(verdict.error) == (
-        "Polaris job 'j1' had not been seen once at the deadline 2025-01-01T00:01:00Z, 60 s into the wait. "
+        "Job 'j1' had not been seen once at the deadline 2025-01-01T00:01:00Z, 60 s into the wait. "
         "Raise timeout= or execution_timeout=, whichever set the deadline, or split the interval. "
         "There were 2 failed polls in a row, the last error: "
         "GET /v1/projects/p1/jobs/j1/status answered 503. Try later."

@@ -49,5 +49,5 @@ def test_table_facts_without_a_name_are_a_protocol_error() -> None:
         TableDescription.from_wire({"type": "detail"})
 
     assert str(caught.value) == (
-        "Polaris described a table without name: {'type': 'detail'}. Install a newer version of this package."
+        "The service described a table without name: {'type': 'detail'}. Install a newer version of this package."
     )

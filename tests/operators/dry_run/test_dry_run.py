@@ -21,7 +21,7 @@ from airflow_provider_polaris.runtime.compat import AirflowFailException, Airflo
 PROJECT = "00000000-0000-4000-8000-000000000001"
 MARKER = (
     "The task adds 'airflow' to 'context': 32 hexadecimal digits by which a retry recognizes its job. If "
-    "Polaris answers 400, the job is sent again without it."
+    "the service answers 400, the job is sent again without it."
 )
 NO_PLACE = "The job is sent unchanged, because its type takes no marker."
 FINE = "No problems were found."

@@ -260,6 +260,6 @@ def test_description_that_cannot_be_read_counts_as_not_seen(tables, context, sai
     (warning,) = [each for each in said() if each.startswith("WARNING")]
     assert warning == (
         "WARNING Tables and columns were not checked, nor the parts of the job that depend on them: "
-        "Polaris described a table without type: {'name': 'Raw'}. Install a newer version of this "
+        "The service described a table without type: {'name': 'Raw'}. Install a newer version of this "
         "package."
     )

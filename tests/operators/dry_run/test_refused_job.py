@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A job that Polaris rejects: the findings of a dry run are logged before the error."""
+"""A job that the service rejects: the findings of a dry run are logged before the error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_polaris.operators.polaris import PolarisJobOperator
 from airflow_provider_polaris.runtime.compat import AirflowFailException
 from tests.operators.dry_run.test_dry_run import rollup
 
-HEAD = "ERROR Polaris rejected the job. Possible reasons in its tables:\n"
+HEAD = "ERROR The service rejected the job. Possible reasons in its tables:\n"
 
 
 @pytest.fixture

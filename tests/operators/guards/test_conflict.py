@@ -51,7 +51,7 @@ def append(world: World, **changes: Any) -> dict[str, Any]:
 
 def in_the_way(world: World, job: str, status: str = "pending") -> str:
     return (
-        f"Polaris job {job!r} (batch into {world.target!r}, {status!r}) works on the same time partitions of table "
+        f"job {job!r} (batch into {world.target!r}, {status!r}) works on the same time partitions of table "
         f"{world.target!r} as the job of this task would ({DAY!r}), and on_conflict is 'fail'. Nothing was submitted. "
         "Clear the task when it has ended, or run the task with on_conflict='wait' "
         "(on_conflict='{{ params.on_conflict }}' allows it for one run)."
@@ -79,7 +79,7 @@ def test_check_other_job_wait_waits_for_its_end(busy: World, caplog: pytest.LogC
     job = submit(busy)
     check(busy)
     assert sum(busy.clock.sleeps) == 1020
-    named = f"Polaris job {job!r} (batch into {busy.target!r}, "
+    named = f"job {job!r} (batch into {busy.target!r}, "
     assert said(caplog) == [
         f"Waiting, because {named}'pending') works on the same partitions of {busy.target!r}.",
         f"Waiting, because {named}'running') works on the same partitions of {busy.target!r}.",
@@ -101,7 +101,7 @@ def test_check_other_interval_submits(busy: World) -> None:
 
 
 def test_check_hours_of_one_day_partition_refuses(busy: World) -> None:
-    """Two hours of a table that is partitioned by day lie in one partition, which Polaris may replace whole."""
+    """Two hours of a table that is partitioned by day lie in one partition, which the service may replace whole."""
     job = submit(busy, "2024-06-01T03:00:00.000Z/2024-06-01T04:00:00.000Z", partitionedBy="hour")
     hour = "2024-06-01T05:00:00.000Z/2024-06-01T06:00:00.000Z"
     spec = copy(busy, hour, partitionedBy="hour")
@@ -172,7 +172,7 @@ def test_check_wait_ends_after_an_hour(busy: World) -> None:
     with pytest.raises(PolarisGuardUnansweredError) as caught:
         check(busy)
     assert str(caught.value) == (
-        f"Polaris job {job!r} (batch into {busy.target!r}, 'running') works on the same time partitions "
+        f"job {job!r} (batch into {busy.target!r}, 'running') works on the same time partitions "
         f"of table {busy.target!r} as the job of this task would ({DAY!r}), still after 3600 s. Nothing "
         "was submitted. Check that job and cancel it if it hangs. A retry of this task waits again."
     )

@@ -53,7 +53,7 @@ def test_compaction_of_the_same_partitions_is_a_conflict(wire: DruidWire) -> Non
     with pytest.raises(PolarisGuardError) as caught:
         guard(wire).refuse()
     assert str(caught.value).startswith(
-        f"Polaris job '{task.id}' (batch into 'hourly', 'running') works on the same time partitions of table 'hourly' "
+        f"job '{task.id}' (batch into 'hourly', 'running') works on the same time partitions of table 'hourly' "
         f"as the job of this task would ('{DAY}'), and on_conflict is 'fail'."
     )
 

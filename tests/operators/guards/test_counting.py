@@ -115,7 +115,7 @@ def test_rows_more_than_published_refuses(world: World) -> None:
     world.has_no_asynchronous_sql()
     with pytest.raises(PolarisGuardError) as caught:
         count(world)
-    why = f"it counts 2 rows in table {world.source!r}, but jobs can read 1 according to Polaris"
+    why = f"it counts 2 rows in table {world.source!r}, but jobs can read 1 according to the service"
     assert str(caught.value) == refused(world, why)
 
 
@@ -184,7 +184,7 @@ def test_rows_answer_always_lost_is_no_refusal(world: World) -> None:
     world.control("POST", "/faults", {"effect": "drop_reply", "method": "POST", "path": "/statements$", "times": 3})
     with pytest.raises(PolarisGuardUnansweredError) as caught:
         count(world)
-    start = "Polaris didn't answer 3 requests to count rows. Nothing was submitted. "
+    start = "The service didn't answer 3 requests to count rows. Nothing was submitted. "
     assert str(caught.value).startswith(start)
     assert str(caught.value).endswith(" A retry counts again.")
 
@@ -204,13 +204,14 @@ def test_rows_view_of_jobs_is_asked_for(world: World, monkeypatch: pytest.Monkey
 
 
 def test_rows_view_of_jobs_refused_warns(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """If Polaris rejects that key, the count runs without it, and the log states the effect."""
+    """If the service rejects that key, the count runs without it, and the log states the effect."""
     world.load("2024-06-01T10:00:00Z")
     world.control("POST", "/faults", {"effect": "status", "status": 400, "method": "POST", "path": "/statements$"})
     assert count(world) == [{"n": 1}]
     (message,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     start = (
-        "Polaris rejects 'includeSegmentSource' in the query context, so the count may include rows that no job can "
+        "The service rejects 'includeSegmentSource' in the query context, so the count may include rows that no "
+        "job can "
         "read yet. Its answer: "
     )
     assert message.startswith(start)
@@ -222,7 +223,7 @@ def test_rows_query_fails_is_no_refusal(world: World) -> None:
     with pytest.raises(PolarisGuardUnansweredError) as caught:
         counter(world).rows(f'SELECT 1 / (COUNT(*) - COUNT(*)) FROM "{world.source}"', storage(world), as_job=True)
     text = str(caught.value)
-    assert text.startswith("Polaris couldn't count rows: query 'query-")
+    assert text.startswith("The service couldn't count rows: query 'query-")
     assert text.endswith(" Nothing was submitted. A retry counts again.")
     assert "/ by zero" in text
 
@@ -240,10 +241,10 @@ def test_rows_query_too_slow_is_canceled(slow_world: World, caplog: pytest.LogCa
         counter(world).rows("SELECT 1", table, as_job=True)
     query = query_id(str(caught.value))
     assert [record.getMessage() for record in caplog.records if record.name == LOG.name] == [
-        f"Polaris is still counting rows (query {query!r} is 'ACCEPTED')."
+        f"The service is still counting rows (query {query!r} is 'ACCEPTED')."
     ]
     assert str(caught.value) == (
-        f"Polaris couldn't count rows in time: query {query!r} is still 'RUNNING' and was canceled. Nothing was "
+        f"The service couldn't count rows in time: query {query!r} is still 'RUNNING' and was canceled. Nothing was "
         "submitted. A retry counts again."
     )
     assert sum(world.clock.sleeps) == 600

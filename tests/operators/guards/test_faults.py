@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A query that Polaris rejects for the user's SQL fails permanently and names it; a transient failure is retried."""
+"""A query that is rejected for the user's SQL fails permanently and names it; a transient failure is retried."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def test_guard_names_a_filter_that_polaris_refuses(world: World, has_asynchronou
     with pytest.raises(PolarisSpecError) as caught:
         world.attempt(world.rollup(filterExpression='"ctiy" IS NULL'))
     assert str(caught.value) == (
-        f"filter_expression doesn't work on table {world.source!r}: Polaris reports \"Column 'ctiy' not found in any "
+        f"filter_expression doesn't work on table {world.source!r}: the service reports \"Column 'ctiy' not found "
+        "in any "
         "table; known are '__time', 'city'\". Its value is '\"ctiy\" IS NULL'. Nothing was submitted. Correct it: a "
         "retry would get the same answer."
     )
@@ -61,7 +62,7 @@ def test_guard_names_a_mapping_that_polaris_refuses(world: World, column: str, e
     with pytest.raises(PolarisSpecError) as caught:
         world.attempt(world.rollup(mappings=mappings))
     assert str(caught.value).startswith(
-        f"the mapping of {column!r} doesn't work on table {world.source!r}: Polaris reports "
+        f"the mapping of {column!r} doesn't work on table {world.source!r}: the service reports "
     )
     assert f" Its value is {expression!r}. Nothing was submitted." in str(caught.value)
 
@@ -115,7 +116,7 @@ def test_failed_query_that_is_wrong_is_the_users(details: dict[str, str]) -> Non
     error = ask(Answers(start=None, details=details))
     assert type(error) is PolarisSpecError
     assert str(error) == (
-        f"filter_expression doesn't work on table 'Raw': Polaris reports {details['errorMessage']!r}. Its value is "
+        f"filter_expression doesn't work on table 'Raw': the service reports {details['errorMessage']!r}. Its value is "
         "'\"ctiy\" = 1'. Nothing was submitted. Correct it: a retry would get the same answer."
     )
 
@@ -155,7 +156,8 @@ def test_refusal_of_the_moment_is_asked_again(way: str, text: str) -> None:
     error = ask(clients[way])
     assert type(error) is PolarisGuardUnansweredError
     assert str(error) == (
-        f"Polaris couldn't count rows: queries can't read the table or a column yet; Polaris reports {text!r}. Nothing "
+        "The service couldn't count rows: queries can't read the table or a column yet; the service reports "
+        f"{text!r}. Nothing "
         "was submitted. A retry counts again."
     )
 
@@ -193,12 +195,13 @@ def test_column_tells_which_of_several_arguments_is_wrong() -> None:
     words = {"filter_expression": '"ctiy" = 1', "the mapping of '__time'": '"tmie"'}
     named = QueryRefusal("Column 'tmie' not found in any table", True).argument_error(words, TABLE, "")
     assert str(named) == (
-        "the mapping of '__time' doesn't work on table 'Raw': Polaris reports \"Column 'tmie' not found in any "
+        "the mapping of '__time' doesn't work on table 'Raw': the service reports \"Column 'tmie' not found in any "
         'table". Its value is \'"tmie"\'. Correct it: a retry would get the same answer.'
     )
     unnamed = QueryRefusal("", True).argument_error(words, TABLE, "")
     assert str(unnamed) == (
-        "filter_expression or the mapping of '__time' doesn't work on table 'Raw': Polaris reports that the query is "
+        "filter_expression or the mapping of '__time' doesn't work on table 'Raw': the service reports that the "
+        "query is "
         "wrong. filter_expression is '\"ctiy\" = 1'; the mapping of '__time' is '\"tmie\"'. Correct it: a retry would "
         "get the same answer."
     )

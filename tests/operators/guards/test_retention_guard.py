@@ -22,9 +22,9 @@ def retaining(world: World, **policy: Any) -> None:
 
 def dropped(world: World, shown: str, where: str) -> str:
     return (
-        f"the storage policy of table {world.target!r} retains {shown!r}, so at 2024-07-01T00:00:00.000Z Polaris would "
-        f"immediately drop what the job writes to {where!r}. Nothing was submitted. Extend the table's retention, or "
-        "write to another table. To submit the job anyway, run the task with on_retention='submit' "
+        f"the storage policy of table {world.target!r} retains {shown!r}, so at 2024-07-01T00:00:00.000Z the service "
+        f"would immediately drop what the job writes to {where!r}. Nothing was submitted. Extend the table's retention, "
+        "or write to another table. To submit the job anyway, run the task with on_retention='submit' "
         "(on_retention='{{ params.on_retention }}' allows it for one run)."
     )
 
@@ -117,7 +117,7 @@ def test_check_source_never_loaded_is_no_refusal(filled: World) -> None:
         filled.check(filled.copy())
     assert str(caught.value) == (
         f"source_table {filled.source!r} is still 'unavailable': not all of its data is loaded, and "
-        "Polaris refuses to read such a table. Nothing was submitted. Check the table. A retry of this "
+        "the service refuses to read such a table. Nothing was submitted. Check the table. A retry of this "
         "task waits again."
     )
     assert sum(filled.clock.sleeps) == 600

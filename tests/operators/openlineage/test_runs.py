@@ -148,7 +148,7 @@ def test_runs_tell_openlineage_what_the_jobs_did(airflow_db, polaris, source, tm
         table(here, "Koalas failing", None, facets={"columnLineage": failed_arrows}, outputFacets={})
     ]
     assert failed["run"]["facets"]["externalQuery"] == {"externalQueryId": job["id"], "source": here}
-    assert f"Polaris job {job['id']!r}" in failed["run"]["facets"]["errorMessage"]["message"]
+    assert f"Job {job['id']!r}" in failed["run"]["facets"]["errorMessage"]["message"]
     assert repr(job["health"]["message"]) in failed["run"]["facets"]["errorMessage"]["message"]
 
     broken = events["broken"]

@@ -392,7 +392,7 @@ def test_lineage_that_breaks_leaves_the_rest_and_one_warning(settings, monkeypat
     assert [each.name for each in (*lineage.inputs, *lineage.outputs)] == [f"{PROJECT}.raw", f"{PROJECT}.hourly"]
     assert set(lineage.run_facets) == {"externalQuery"}
     broken = "RuntimeError('broken on purpose')"
-    assert caplog.messages == [f"The OpenLineage facets of Polaris job 'j1' are incomplete: {broken}; {broken}"]
+    assert caplog.messages == [f"The OpenLineage facets of job 'j1' are incomplete: {broken}; {broken}"]
 
 
 def test_lineage_of_a_job_with_an_impossible_table_has_the_query(settings, caplog):

@@ -141,7 +141,7 @@ def test_clear_after_a_submission_that_arrived_and_ended_refuses_the_append(task
     lose(task, polaris.append())
     old = task.druid_id
     polaris.finish()
-    with pytest.raises(PolarisGuardError, match=f"Polaris job '{old}' .* has completed. Its rows were added"):
+    with pytest.raises(PolarisGuardError, match=f"Job '{old}' .* has completed. Its rows were added"):
         task.clear().submit(polaris.append())
     assert polaris.rows() == 3
 

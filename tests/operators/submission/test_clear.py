@@ -43,7 +43,7 @@ def test_clear_job_active_that_completes_meanwhile_append_refuses(task: Task, po
     old = task.submit(polaris.append()).job.job_id
     task.wire.before_cancel = polaris.finish
     assert refusal(task.clear(), polaris.append()) == (
-        f"Polaris job {old!r} (batch into {polaris.table!r}), which this task submitted before, has "
+        f"Job {old!r} (batch into {polaris.table!r}), which this task submitted before, has "
         "completed. Its rows were added, and submitting again because the task was cleared would add "
         "rows twice. Nothing was submitted. If its rows are what you want, mark the task as success. "
         f"{OVERRIDE}"
@@ -72,7 +72,7 @@ def test_clear_job_completed_append_refuses_unless_told_to_repeat(task: Task, po
     old = task.submit(polaris.append()).job.job_id
     polaris.finish()
     assert refusal(task.clear(), polaris.append()) == (
-        f"Polaris job {old!r} (batch into {polaris.table!r}), which this task submitted before, has completed. Its "
+        f"Job {old!r} (batch into {polaris.table!r}), which this task submitted before, has completed. Its "
         "rows were added, and submitting again because the task was cleared would add rows twice. Nothing was "
         "submitted. If its rows are what you want, mark the task as success. To submit anyway, which may add rows "
         "twice, run the task with repeat_append=True (repeat_append='{{ params.repeat_append }}' allows it for one "
@@ -89,7 +89,7 @@ def test_clear_with_repeat_append_repeats_once(task: Task, polaris: Polaris, cap
     again = task.clear().submit(polaris.append(), repeat_append=True).job.job_id
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
         (
-            f"Polaris job {first!r}, which this task submitted before, has completed, and its rows were "
+            f"Job {first!r}, which this task submitted before, has completed, and its rows were "
             "added. A new job adds them again, because repeat_append=True."
         )
     ]
@@ -208,7 +208,7 @@ def test_clear_after_the_connection_moved_to_another_project(mode: str, task: Ta
     task.clear()
     if mode == "append":
         assert refusal(task, polaris.append()) == (
-            f"this task submitted Polaris job {old!r} to project 'p-old' before it was cleared, and "
+            f"this task submitted job {old!r} to project 'p-old' before it was cleared, and "
             f"connection 'polaris_default' now uses project {polaris.running.settings.project_id!r}. From "
             f"there it is unknown whether the rows were added. Nothing was submitted. {OVERRIDE}"
         )
@@ -244,7 +244,7 @@ def test_clear_job_that_vanishes_while_it_is_canceled_append_refuses(task: Task,
 
     task.wire.before_cancel = vanish
     assert refusal(task.clear(), polaris.append()).startswith(
-        f"Polaris job {old!r}, which this task submitted before, no longer exists in project"
+        f"Job {old!r}, which this task submitted before, no longer exists in project"
     )
     assert task.submit(polaris.append(), repeat_append=True).outcome == "replaced"
 

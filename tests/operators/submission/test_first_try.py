@@ -53,7 +53,7 @@ def test_submit_adds_the_marker_and_nothing_else(task: Task, polaris: Polaris) -
     ids=["no-context", "taken"],
 )
 def test_submit_job_that_takes_no_marker_goes_out_unchanged(spec: dict[str, Any], task: Task) -> None:
-    """Polaris rejects a context for some types, and a user's own key is kept."""
+    """The service rejects a context for some types, and a user's own key is kept."""
     task.wire.posts = [api_error(400, "bad")]
     with pytest.raises(PolarisApiError):
         task.submit(spec)
@@ -147,7 +147,7 @@ def test_submit_lost_and_list_out_of_order_leaves_it_to_the_retry(task: Task, po
     with pytest.raises(PolarisAmbiguousSubmitError) as caught:
         task.submit(polaris.append())
     assert str(caught.value) == (
-        f"{LOST} It is unknown whether Polaris accepted the job, and the search for it failed: "
+        f"{LOST} It is unknown whether the service accepted the job, and the search for it failed: "
         f"{api_error(403, 'no')} {LOOK_AGAIN}"
     )
     assert task.retry().submit(polaris.append()).outcome == "adopted"
@@ -191,7 +191,7 @@ def test_submit_lost_job_that_somebody_canceled_is_not_adopted(task: Task, polar
     with pytest.raises(PolarisJobCanceledError) as caught:
         task.submit(polaris.append())
     assert str(caught.value) == (
-        f"Polaris job {polaris.jobs[0].id!r} (batch into {polaris.table!r}), which this task has just "
+        f"Job {polaris.jobs[0].id!r} (batch into {polaris.table!r}), which this task has just "
         "submitted, is 'canceled', and its cancellation was requested elsewhere. A retry of this task "
         "submits a new job after it has ended."
     )

@@ -46,7 +46,7 @@ def two_look_alikes(task: Task, polaris: Polaris, spec: Any) -> tuple[str, str]:
     assert len(polaris.jobs) == 2
     ours = polaris.jobs[1].id
     begin = (
-        f"an earlier POST of this task may have created a job, and Polaris jobs {ours!r} (batch into "
+        f"an earlier POST of this task may have created a job, and jobs {ours!r} (batch into "
         f"{polaris.table!r}, 'pending') and {foreign!r} (batch into {polaris.table!r}, 'pending') have "
         "the same spec but no marker that identifies the task. "
     )
@@ -60,7 +60,7 @@ def test_submit_two_look_alikes_without_marker_append_refuses(marker: str, task:
     begin, message = two_look_alikes(task, polaris, polaris.append())
     assert message == begin + (
         "Adopting another task's job would lose rows, and submitting could add rows twice. Nothing more "
-        "was submitted. Find this task's job in the Polaris console. After it has completed, mark the "
+        "was submitted. Find this task's job in the console. After it has completed, mark the "
         f"task as success. {OVERRIDE}"
     )
 
@@ -69,7 +69,7 @@ def test_submit_two_look_alikes_without_marker_replace_refuses(task: Task, polar
     """A replace doesn't choose either; the error names both."""
     begin, message = two_look_alikes(task, polaris, polaris.replace())
     assert message == begin + (
-        "Nothing more was submitted. Find this task's job in the Polaris console, cancel unwanted jobs, "
+        "Nothing more was submitted. Find this task's job in the console, cancel unwanted jobs, "
         "wait until the others have ended, then clear the task."
     )
 
@@ -80,7 +80,7 @@ def test_submit_look_alike_without_marker_waits_for_a_second_one(task: Task, pol
     task.wire.foreign(polaris.replace())
     task.wire.visible_after = 40
     task.wire.posts = ["lost"]
-    with pytest.raises(PolarisGuardError, match="Polaris jobs"):
+    with pytest.raises(PolarisGuardError, match="jobs"):
         task.submit(polaris.replace())
     assert task.wire.clock.slept == 60  # type: ignore[attr-defined]
 
@@ -98,7 +98,7 @@ def test_submit_one_look_alike_without_marker_replace_adopts_and_warns_once(
     warnings = [record.getMessage() for record in caplog.records if "marker" in record.getMessage()]
     assert warnings == [
         (
-            f"Polaris returns no marker 'airflow' in the context of job {polaris.jobs[0].id!r}, so this "
+            f"The service returns no marker 'airflow' in the context of job {polaris.jobs[0].id!r}, so this "
             "task's job can be recognized only by its spec."
         )
     ]
@@ -113,7 +113,7 @@ def test_submit_one_look_alike_without_marker_append_refuses(outcome: str, task:
         task.wire.foreign(polaris.append())
     with pytest.raises(PolarisGuardError) as caught:
         task.submit(polaris.append())
-    assert f"Polaris job {polaris.jobs[0].id!r} (batch into {polaris.table!r}, 'pending') has" in str(caught.value)
+    assert f"job {polaris.jobs[0].id!r} (batch into {polaris.table!r}, 'pending') has" in str(caught.value)
     assert len(polaris.jobs) == 1
 
 
@@ -141,7 +141,7 @@ def test_submit_lost_among_too_many_jobs_append_refuses(
     assert str(caught.value) == (
         "an earlier POST of this task may have created a job. It isn't among the checked jobs of the newest 200 "
         f"of table {polaris.table!r}, but it may be an older one. Nothing more "
-        "was submitted. Search the Polaris console for a job of this task. If there is one, mark the "
+        "was submitted. Search the console for a job of this task. If there is one, mark the "
         f"task as success after it has completed. {OVERRIDE}"
     )
     task.wire.posts = [KeyboardInterrupt()]

@@ -61,7 +61,7 @@ def test_retry_two_effective_jobs_with_our_marker_refuses(old_task: Task, polari
     with pytest.raises(PolarisGuardError) as caught:
         old_task.retry().submit(polaris.append())
     assert str(caught.value).startswith(
-        f"Polaris jobs {second!r} (batch into {polaris.table!r}, 'pending') and {first!r} (batch into "
+        f"jobs {second!r} (batch into {polaris.table!r}, 'pending') and {first!r} (batch into "
         f"{polaris.table!r}, 'pending') carry the marker of this task, but it should have one job. "
         "Adopting another"
     )

@@ -89,7 +89,7 @@ def test_load_of_a_store_that_does_not_answer_fails_the_task() -> None:
         Records(Dead(), log).load()
     assert str(caught.value) == (
         "Airflow's task state store failed (OSError('no supervisor')), so it is unknown whether this "
-        "task already has a Polaris job. Nothing was submitted. Retry the task when Airflow's API server "
+        "task already has a job. Nothing was submitted. Retry the task when Airflow's API server "
         "works again."
     )
 

@@ -29,8 +29,8 @@ def test_submit_marker_refused_sends_without_it_and_remembers(
     assert seen == ["sent", "refused", "refused"]
     assert [record.getMessage() for record in caplog.records] == [
         (
-            "Polaris accepted the job only without the marker that identifies this task's jobs. Set "
-            "submit_marker of connection 'polaris_default' to 'off'. Polaris' answer: POST "
+            "The service accepted the job only without the marker that identifies this task's jobs. Set "
+            "submit_marker of connection 'polaris_default' to 'off'. The answer: POST "
             "/v1/projects/p/jobs answered 400: unknown context parameter 'airflow'."
         )
     ]
@@ -89,12 +89,12 @@ def test_submit_context_refused_is_sent_without_what_may_be_left_out(
     ]
     assert [record.getMessage() for record in caplog.records] == [
         (
-            "Polaris accepted the job only without 'failOnEmptyInsert' in its context. Polaris' answer: "
+            "The service accepted the job only without 'failOnEmptyInsert' in its context. The answer: "
             "POST /v1/projects/p/jobs answered 400: unknown context parameter."
         ),
         (
-            "Polaris accepted the job only without the marker that identifies this task's jobs. Set "
-            "submit_marker of connection 'polaris_default' to 'off'. Polaris' answer: POST "
+            "The service accepted the job only without the marker that identifies this task's jobs. Set "
+            "submit_marker of connection 'polaris_default' to 'off'. The answer: POST "
             "/v1/projects/p/jobs answered 400: unknown context parameter."
         ),
     ]

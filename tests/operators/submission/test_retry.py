@@ -118,7 +118,7 @@ def forget(task: Task) -> str:
 
 
 def test_retry_stored_id_unknown_replace_submits(task: Task, polaris: Polaris) -> None:
-    """A job that Polaris no longer has doesn't block a replace, once it can't be a new job."""
+    """A job that the service no longer has doesn't block a replace, once it can't be a new job."""
     task.submit(polaris.replace())
     forget(task)
     assert task.retry().submit(polaris.replace()).outcome == "submitted"
@@ -130,7 +130,7 @@ def test_retry_stored_id_unknown_append_refuses(task: Task, polaris: Polaris) ->
     task.submit(polaris.append())
     gone = forget(task)
     assert refusal(task.retry(), polaris.append()) == (
-        f"Polaris job {gone!r}, which this task submitted before, no longer exists in project "
+        f"Job {gone!r}, which this task submitted before, no longer exists in project "
         f"'{polaris.running.settings.project_id}' (404), so it is unknown whether its rows were added to "
         f"table {polaris.table!r}. Nothing was submitted. Check the table: if the rows are there, mark "
         f"the task as success. {OVERRIDE}"
@@ -167,7 +167,7 @@ def test_retry_record_of_another_project_fails_and_names_both(mode: str, task: T
     ours = polaris.running.settings.project_id
     how = " and run it with repeat_append=True" if mode == "append" else ""
     assert refusal(task.retry(), polaris.spec(mode)) == (
-        f"an earlier try of this task submitted Polaris job {old!r} to project 'p-old' at https://old, "
+        f"an earlier try of this task submitted job {old!r} to project 'p-old' at https://old, "
         f"but connection 'polaris_default' now uses project {ours!r}, where that job is not visible. "
         "Nothing was submitted. Set the connection back to project 'p-old' and retry. Clear the "
         f"task{how} to submit to project {ours!r} instead."

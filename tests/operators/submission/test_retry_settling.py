@@ -26,7 +26,7 @@ def test_retry_spec_changed_job_active_append_fails_and_names_the_field(task: Ta
     old = task.submit(polaris.append()).job.job_id
     source = {"type": "table", "tableName": "Koalas Source", "interval": "2024-06-01/2024-06-02"}
     assert refusal(task.retry(), polaris.append(**FILTER, source=source)) == (
-        f"Polaris job {old!r} (batch into {polaris.table!r}), which an earlier try of this task "
+        f"Job {old!r} (batch into {polaris.table!r}), which an earlier try of this task "
         "submitted, is still 'pending', but the spec has changed since: fields 'filterExpression' and "
         "'source.interval'. Both jobs would add their rows, so nothing was submitted. Cancel the job and "
         f"clear the task, or revert the change and clear it. {OVERRIDE}"
@@ -54,7 +54,7 @@ def test_retry_spec_changed_job_completed_append_refuses(task: Task, polaris: Po
     old = task.submit(polaris.append()).job.job_id
     polaris.finish()
     assert refusal(task.retry(), polaris.append(**FILTER)) == (
-        f"Polaris job {old!r} (batch into {polaris.table!r}), which this task submitted before, has "
+        f"Job {old!r} (batch into {polaris.table!r}), which this task submitted before, has "
         "completed. Its rows were added, and submitting again because the job changed (filterExpression) "
         "would add rows twice. Nothing was submitted. If its rows are what you want, mark the task as "
         f"success. {OVERRIDE}"
@@ -121,7 +121,7 @@ def test_retry_job_asked_to_cancel_that_completed_append_refuses(task: Task, pol
     task.submit(polaris.append())
     old = completed_all_the_same(task, polaris)
     assert refusal(task.retry(), polaris.append()) == (
-        f"Polaris job {old!r} (batch into {polaris.table!r}), which this task submitted before, has "
+        f"Job {old!r} (batch into {polaris.table!r}), which this task submitted before, has "
         "completed. Its rows were added, and submitting again because the cancellation of that job was "
         "requested would add rows twice. Nothing was submitted. If its rows are what you want, mark the "
         f"task as success. {OVERRIDE}"
@@ -148,7 +148,7 @@ def test_retry_old_job_that_never_ends_is_waited_for_ten_minutes(task: Task, pol
     finally:
         jobs.freeze = None
     assert str(caught.value) == (
-        f"Polaris job {old!r} of an earlier try is still 'running' 600 s after the cancel request. No "
+        f"Job {old!r} of an earlier try is still 'running' 600 s after the cancel request. No "
         "other job may replace it before it has ended, so nothing was submitted. Check the job, then "
         "retry the task, which waits again."
     )

@@ -56,29 +56,26 @@ def refused(task: Task, polaris: Polaris) -> None:
 
 
 CASES: dict[str, tuple[Callable[[Task, Polaris], Any], str, str]] = {
-    "submitted": (first, "submitted", "Submitted Polaris job {0!r} (batch into {table!r}), pending. See {url}/{0}"),
+    "submitted": (first, "submitted", "Submitted job {0!r} (batch into {table!r}), pending. See {url}/{0}"),
     "lost": (
         lost,
         "adopted",
-        (
-            "Adopted Polaris job {0!r} (batch into {table!r}), pending: the POST whose answer was lost created it. "
-            "See {url}/{0}"
-        ),
+        ("Adopted job {0!r} (batch into {table!r}), pending: the POST whose answer was lost created it. See {url}/{0}"),
     ),
     "resumed": (
         retried,
         "resumed",
-        "Resumed Polaris job {0!r} (batch into {table!r}), pending, of an earlier try of this task. See {url}/{0}",
+        "Resumed job {0!r} (batch into {table!r}), pending, of an earlier try of this task. See {url}/{0}",
     ),
     "adopted": (
         found,
         "adopted",
-        "Adopted Polaris job {0!r} (batch into {table!r}), pending, of an earlier try of this task. See {url}/{0}",
+        "Adopted job {0!r} (batch into {table!r}), pending, of an earlier try of this task. See {url}/{0}",
     ),
     "settled": (
         cleared,
         "settled",
-        "Submitted Polaris job {1!r} (batch into {table!r}), pending, in place of job {0!r}. See {url}/{1}",
+        "Submitted job {1!r} (batch into {table!r}), pending, in place of job {0!r}. See {url}/{1}",
     ),
 }
 
@@ -125,7 +122,7 @@ def test_lost_answer_tells_each_step(task: Task, polaris: Polaris, lines: Callab
     """The log shows why a task takes minutes, and how often the job was sent."""
     task.wire.posts = ["nothing", "nothing"]
     task.submit(polaris.append())
-    doubt = f"It is unknown whether Polaris accepted the job. This task searches for it for up to 60 s: {LOST}"
+    doubt = f"It is unknown whether the service accepted the job. This task searches for it for up to 60 s: {LOST}"
     assert lines() == [
         doubt,
         "The POST whose answer was lost created no job, so the job is sent again (2 of 3).",
@@ -164,7 +161,7 @@ def test_unknown_id_tells_why_it_waits(task: Task, polaris: Polaris, lines: Call
     task.store.set("polaris_job", {**task.store.record, "job_id": "gone"})
     task.retry().submit(polaris.replace())
     assert lines()[1] == (
-        "Polaris returned 404 for job 'gone', which an earlier try of this task submitted. It may be too "
+        "The service returned 404 for job 'gone', which an earlier try of this task submitted. It may be too "
         "new to be visible. This task polls again for up to 120 s."
     )
 
@@ -174,8 +171,8 @@ def test_settling_tells_whose_end_it_waits_for(task: Task, polaris: Polaris, lin
     old = task.submit(polaris.append()).job.job_id
     task.clear().submit(polaris.append())
     assert lines()[1:] == [
-        f"Canceling Polaris job {old!r} of an earlier try before another job replaces it.",
-        f"Polaris job {old!r} has ended with 'canceled'.",
+        f"Canceling job {old!r} of an earlier try before another job replaces it.",
+        f"Job {old!r} has ended with 'canceled'.",
     ]
 
 
@@ -210,6 +207,6 @@ def test_killed_after_a_429_says_what_may_run_on(task: Task, polaris: Polaris) -
     with pytest.raises(PolarisJobCanceledError) as caught:
         task.submit(polaris.append())
     assert str(caught.value) == (
-        "the task was killed before it submitted its job. Polaris answered its last POST with 429. If it "
+        "the task was killed before it submitted its job. The service answered its last POST with 429. If it "
         "accepted the job anyway, the job continues, and a retry of this task searches for it."
     )

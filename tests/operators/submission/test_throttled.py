@@ -28,7 +28,7 @@ def test_throttled_sends_again_after_the_visibility_wait(
     assert task.wire.asked == ["POST", "list", "POST"]
     assert task.wire.clock.slept == 65  # type: ignore[attr-defined]
     assert caplog.records[0].getMessage() == (
-        "Polaris received too many requests. In 65 s this task checks whether Polaris accepted the job "
+        "The service received too many requests. In 65 s this task checks whether the service accepted the job "
         "anyway, and if not, sends it again: POST /v1/projects/p/jobs answered 429: too many requests."
     )
     assert polaris.rows() == 3
@@ -56,7 +56,7 @@ def test_throttled_with_effect_without_marker_append_refuses(task: Task, polaris
     """The equivalent job may be this task's."""
     task.wire.echoes_markers = False
     task.wire.posts = ["429 with effect"]
-    with pytest.raises(PolarisGuardError, match=r"and Polaris job .[0-9a-f-]{36}. .* has the same spec but no marker"):
+    with pytest.raises(PolarisGuardError, match=r"and job .[0-9a-f-]{36}. .* has the same spec but no marker"):
         task.submit(polaris.append())
     assert len(polaris.jobs) == 1
     task.wire.posts = [throttled()]

@@ -74,13 +74,13 @@ def test_read_answer_says_whether_the_data_is_there(
 @pytest.mark.parametrize(
     ("condition", "row", "sentence"),
     [
-        (UP_TO, {}, "Polaris answered a count with recent0 None, which is no whole number."),
-        (MIN_ROWS, {"rows0": True}, "Polaris answered a count with rows0 True, which is no whole number."),
-        (UP_TO, {"recent0": 1}, "Polaris answered a query with newest0 None, which is no instant."),
+        (UP_TO, {}, "The service answered a count with recent0 None, which is no whole number."),
+        (MIN_ROWS, {"rows0": True}, "The service answered a count with rows0 True, which is no whole number."),
+        (UP_TO, {"recent0": 1}, "The service answered a query with newest0 None, which is no instant."),
         (
             UP_TO,
             {"recent0": 1, "newest0": "soon"},
-            "Polaris answered a query with newest0 'soon', which is no instant.",
+            "The service answered a query with newest0 'soon', which is no instant.",
         ),
     ],
 )

@@ -163,13 +163,14 @@ def test_published_rows_that_cannot_be_told_from_others_fail_the_sensor_at_once(
     assert before == ("the rows of the table that a job could read can't be counted: asynchronous SQL is unavailable ")
     assert after.endswith(
         f"), and synchronous SQL is not reliable, because it counts 2 rows in table {world.source!r}, but jobs can "
-        "read 1 according to Polaris. Enable asynchronous SQL for the project and the API key, or precache all data of "
+        "read 1 according to the service. Enable asynchronous SQL for the project and the API key, or precache all "
+        "data of "
         "the table."
     )
 
 
 def test_filter_that_polaris_refuses_fails_at_once(world: World, context: dict[str, Any]) -> None:
-    """Polaris rejects the query as wrong: waiting can't fix it."""
+    """The service rejects the query as wrong: waiting can't fix it."""
     world.load("2024-06-01T10:00:00Z")
     world.has_no_asynchronous_sql()
 
@@ -192,7 +193,7 @@ def test_query_that_fails_is_no_answer(world: World, context: dict[str, Any], mo
     begin, _, end = str(caught.value).partition("query 'query-")
     assert begin == (
         f"gave up querying table {world.source!r}: 16 queries in a row got no answer, for 15 min. The last one "
-        "failed: Polaris couldn't count rows: "
+        "failed: The service couldn't count rows: "
     )
     assert end.endswith(" failed: 'a worker is gone'. A retry counts again.")
 

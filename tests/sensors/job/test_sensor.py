@@ -45,11 +45,11 @@ def test_execute_waits_until_the_job_has_completed(jobs, airflow_sleeps, context
         "adopted": None,
     }
     assert [line for line in task_log() if "Success criteria" not in line] == [
-        f"INFO Polaris job {JOB!r} is 'pending'. See {url}",
-        f"INFO Polaris job {JOB!r} is 'running', was 'pending', 30 s into the wait. See {url}",
-        f"INFO Polaris job {JOB!r} is 25 % done, 30 s into the wait. See {url}",
-        f"INFO Polaris job {JOB!r} is 'completed', was 'running', 60 s into the wait. See {url}",
-        f"INFO Polaris job {JOB!r} completed: 7 rows read, 2 rows stored. See {url}",
+        f"INFO Job {JOB!r} is 'pending'. See {url}",
+        f"INFO Job {JOB!r} is 'running', was 'pending', 30 s into the wait. See {url}",
+        f"INFO Job {JOB!r} is 25 % done, 30 s into the wait. See {url}",
+        f"INFO Job {JOB!r} is 'completed', was 'running', 60 s into the wait. See {url}",
+        f"INFO Job {JOB!r} completed: 7 rows read, 2 rows stored. See {url}",
     ]
     assert not any(request.startswith("POST") for request in jobs.asked)
 
@@ -62,7 +62,7 @@ def test_timeout_in_the_worker_says_how_the_job_was(jobs, airflow_sleeps, contex
         sensor(timeout=100).execute(context)
 
     assert task_log()[-1] == (
-        f"ERROR Polaris job {JOB!r} was still 'running' when the sensor's timeout of 100 s had passed; it runs on, "
+        f"ERROR Job {JOB!r} was still 'running' when the sensor's timeout of 100 s had passed; it runs on, "
         "because a sensor cancels nothing. Raise timeout= or find out why the job takes so long. See "
         f"{ti.xcom('polaris_job_url')}"
     )
@@ -75,10 +75,10 @@ def test_poke_of_a_failed_job_fails_at_once(jobs, clock, context, ti, task_log):
     with pytest.raises(AirflowFailException) as caught:
         sensor().poke(context)
     assert str(caught.value).startswith(
-        f"Polaris job {JOB!r} (batch into 'Koalas Rollup') failed with 'internal_error': 'boom'."
+        f"Job {JOB!r} (batch into 'Koalas Rollup') failed with 'internal_error': 'boom'."
     )
     assert isinstance(caught.value.__cause__, PolarisJobFailedError)
-    assert task_log()[-3] == f"ERROR Log of Polaris job {JOB!r}: error x: 'worker lost'"
+    assert task_log()[-3] == f"ERROR Log of job {JOB!r}: error x: 'worker lost'"
     assert ti.xcom("polaris_job")["status"] == "failed"
 
 
@@ -144,7 +144,7 @@ def test_poke_in_reschedule_mode_gives_up_a_job_that_is_not_there(jobs, clock, c
     with pytest.raises(AirflowFailException) as caught:
         sensor(mode="reschedule").poke(context)
     assert str(caught.value).startswith(
-        f"Polaris job {JOB!r} does not exist, 15 min and more after the first poke: GET /v1/projects/"
+        f"Job {JOB!r} does not exist, 15 min and more after the first poke: GET /v1/projects/"
     )
 
 

@@ -107,7 +107,7 @@ def test_timeout_is_the_same_in_poke_mode_and_deferred(running, outcome, soft_fa
     assert deferred["xcoms"] == poked["xcoms"]
     if not soft_fail:
         assert deferred["error"][1] == (
-            f"Polaris job {JOB!r} was still 'running' when the sensor's timeout of 100 s had passed; it runs on, "
+            f"Job {JOB!r} was still 'running' when the sensor's timeout of 100 s had passed; it runs on, "
             "because a sensor cancels nothing. Raise timeout= or find out why the job takes so long. See "
             f"{dict(deferred['xcoms'])['polaris_job_url']}"
         )

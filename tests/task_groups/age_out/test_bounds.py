@@ -75,7 +75,7 @@ def test_list_of_jobs_that_does_not_reach_back_is_no_evidence(world, monkeypatch
     other.close()
     assert (
         f"could lose some: the newest 1 jobs into table '{world.source}' don't show what was removed from it since "
-        f"Polaris job '{copy.id}' (batch into '{world.target}', 'completed') wrote them. "
+        f"job '{copy.id}' (batch into '{world.target}', 'completed') wrote them. "
     ) in Run(world, RUN, mappings=MAPPINGS[:3]).go()
 
 
@@ -170,7 +170,7 @@ def test_deletion_waits_for_a_job_that_changes_the_source(world, said) -> None:
     run = Run(world, RUN)
     run.before["delete"] = lambda: world.hook.submit_job(append)
     assert run.go().startswith(f"failed delete: the copy is not proven: in '{DAY}' table '{world.source}' has 2 and ")
-    assert any(line.startswith("INFO Waiting, because Polaris job") for line in said())
+    assert any(line.startswith("INFO Waiting, because job") for line in said())
     other.close()
 
 

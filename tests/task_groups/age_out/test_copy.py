@@ -50,5 +50,5 @@ def test_copy_waits_for_a_deletion_of_the_source(world, said) -> None:
 
     run.before["copy"] = begin
     assert "where it had some when this was planned" in run.go()
-    assert any(line.startswith("INFO Waiting, because Polaris job") for line in said())
+    assert any(line.startswith("INFO Waiting, because job") for line in said())
     assert [job.type for job in world.jobs] == ["delete_data"]

@@ -57,7 +57,7 @@ def test_row_that_comes_while_the_deletion_runs_is_restored(world) -> None:
     version = world.control("GET", f"/tables/{world.source}/segments")["used"][0]["version"]
     assert message == (
         f"failed delete: the deletion from table '{world.source}' took rows that arrived after the copy and are not "
-        f"proven to be in the target: '{DAY}' of version '{version}'. They were restored (Polaris job '{restore.id}'). "
+        f"proven to be in the target: '{DAY}' of version '{version}'. They were restored (job '{restore.id}'). "
         f"Their rows of '{DAY}' are in table '{world.target}', too. Run the group again with on_aged_target='replace': "
         "the source has all rows that the target's rows were built from, and the late rows."
     )
@@ -78,7 +78,7 @@ def test_coarser_segment_that_the_deletion_took_is_restored(world) -> None:
     assert message == (
         f"failed delete: the deletion from table '{world.source}' took segments that exceed the proven intervals "
         f"('{DAY}'), because they were written with another partitionedBy than 'day': '{COARSE}' of version "
-        f"'{segment['version']}'. They were restored (Polaris job '{world.jobs[-1].id}'). Their rows of '{DAY}' are in "
+        f"'{segment['version']}'. They were restored (job '{world.jobs[-1].id}'). Their rows of '{DAY}' are in "
         f"table '{world.target}', too. Rewrite that part of '{world.source}' with partitionedBy 'day' (a replace job "
         "whose source is its target), then run the group again with on_aged_target='replace'."
     )
@@ -128,7 +128,7 @@ def test_worker_that_dies_before_it_looks_is_told_by_the_next_run(world) -> None
     unused = world.control("GET", f"/tables/{world.source}/segments")["unused"]
     (version,) = [segment["version"] for segment in unused if segment["interval"] == COARSE]
     assert Run(world, RUN).go() == (
-        f"failed plan: Polaris job '{deletion.id}' (delete_data from '{world.source}', 'completed') was to delete "
+        f"failed plan: job '{deletion.id}' (delete_data from '{world.source}', 'completed') was to delete "
         f"'{DAY}' from table '{world.source}' and took segments that reach further: '{COARSE}'. It is not proven that "
         "their rows are elsewhere. This task changed nothing. Restore them, for example with "
         f"PolarisRestoreDataOperator(table_name='{world.source}', interval='{COARSE}', versions=['{version}']); if the "
@@ -150,9 +150,7 @@ def test_delete_waits_for_a_job_that_reads_the_source(world, said) -> None:
     }
     run.before["delete"] = lambda: world.hook.submit_job(reader)
     assert run.go() == "success"
-    assert any(
-        line.startswith(f"INFO Waiting, because table '{world.source}' is read by Polaris job") for line in said()
-    )
+    assert any(line.startswith(f"INFO Waiting, because table '{world.source}' is read by job") for line in said())
 
 
 def test_delete_waits_for_a_job_that_changes_the_target(world, said) -> None:
@@ -162,7 +160,7 @@ def test_delete_waits_for_a_job_that_changes_the_target(world, said) -> None:
     target = {"type": "table", "tableName": world.target, "intervals": [DAY]}
     run.before["delete"] = lambda: world.hook.submit_job({"type": "delete_data", "target": target, "softDelete": True})
     assert run.go().startswith("failed delete: the copy is not proven")
-    assert any(line.startswith("INFO Waiting, because Polaris job") for line in said())
+    assert any(line.startswith("INFO Waiting, because job") for line in said())
 
 
 def test_rows_that_are_there_after_the_deletion_are_told(world) -> None:
@@ -179,7 +177,7 @@ def test_rows_that_are_there_after_the_deletion_are_told(world) -> None:
         message = run.go()
     assert message == (
         f"failed delete: table '{world.source}' has 1 rows in '{DAY}' after the deletion: they arrived after it or "
-        "were restored, or Polaris didn't delete them. Nothing is lost. Run the group again for that time: it ages "
+        "were restored, or the service didn't delete them. Nothing is lost. Run the group again for that time: it ages "
         "them, or its error describes the fix."
     )
 

@@ -43,8 +43,8 @@ def test_late_rows_of_an_aged_day_are_refused_and_can_be_added(world) -> None:
     copy = world.jobs[-2]
     assert Run(world, RUN, mappings=MAPPINGS[:3]).go() == (
         f"failed plan: table '{world.target}' has rows in '{DAY}' already, and replacing them with the rows that "
-        f"'{world.source}' has there now could lose some: Polaris job '{deletion.id}' (delete_data from "
-        f"'{world.source}', 'completed') removed rows from table '{world.source}' there since Polaris job '{copy.id}' "
+        f"'{world.source}' has there now could lose some: job '{deletion.id}' (delete_data from "
+        f"'{world.source}', 'completed') removed rows from table '{world.source}' there since job '{copy.id}' "
         f"(batch into '{world.target}', 'completed') wrote them. {late_advice(world)}"
     )
     assert world.numbers(world.target) == {0: 1, 1: 1}
@@ -93,7 +93,7 @@ def test_late_rows_of_a_source_that_was_deleted_by_its_policy_are_refused(make_w
     assert Run(world, RUN).go() == (
         f"failed plan: table '{world.target}' has rows in '{DAY}' already, and replacing them with the rows that "
         f"'{world.source}' has there now could lose some: 1 segments of table '{world.source}' were replaced or "
-        f"deleted there (of '{DAY}', version '{version}', for example) since Polaris job '{world.jobs[-1].id}' (batch "
+        f"deleted there (of '{DAY}', version '{version}', for example) since job '{world.jobs[-1].id}' (batch "
         f"into '{world.target}', 'completed') wrote them. {late_advice(world)}"
     )
 
@@ -133,7 +133,7 @@ def test_rows_of_another_source_in_the_target_are_refused(world) -> None:
     )
     assert Run(world, RUN).go() == (
         f"failed plan: table '{world.target}' has rows in '{DAY}' already, and replacing them with the rows that "
-        f"'{world.source}' has there now could lose some: Polaris job '{foreign['id']}' (batch into '{world.target}', "
+        f"'{world.source}' has there now could lose some: job '{foreign['id']}' (batch into '{world.target}', "
         f"'completed') changed it, which is not a completed job that replaced all of it from table '{world.source}'. "
         f"{late_advice(world)}"
     )
@@ -154,7 +154,7 @@ def test_rows_that_an_older_job_added_after_the_copy_are_refused(world) -> None:
     append = world.hook.submit_job({**spec, "ingestionMode": "append", "target": target})
     world.run({**spec, "ingestionMode": "replace", "target": {**target, "intervals": [DAY]}})
     assert (
-        f"could lose some: Polaris job '{append['id']}' (batch into '{world.target}', 'completed') changed it, too. "
+        f"could lose some: job '{append['id']}' (batch into '{world.target}', 'completed') changed it, too. "
         in Run(world, RUN, mappings=MAPPINGS[:3]).go()
     )
 

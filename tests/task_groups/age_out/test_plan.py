@@ -63,7 +63,7 @@ def test_filter_that_polaris_refuses_is_named(world) -> None:
     """A wrong column in the filter is the user's to correct, so the task fails without a retry."""
     world.load(MORNING)
     message = Run(world, RUN, filter_expression='"ctiy" IS NULL', drop_filtered=True).go()
-    start, _, end = message.partition(": Polaris reports ")
+    start, _, end = message.partition(": the service reports ")
     assert start == f"failed plan: filter_expression doesn't work on table '{world.source}'"
     assert end.startswith("\"Column 'ctiy' not found in any table; known are ")
 
@@ -75,7 +75,7 @@ def test_measure_that_the_target_does_not_have_is_named(world) -> None:
     world.load(MORNING)
     mappings = [{**each, "columnName": "number"} if each["expression"] == "COUNT(*)" else each for each in MAPPINGS]
     message = Run(world, RUN, mappings=mappings).go()
-    start, _, end = message.partition(": Polaris reports ")
+    start, _, end = message.partition(": the service reports ")
     assert start == f"failed plan: the measure that counts rows doesn't work on table '{world.target}'"
     assert end.startswith("\"Column 'number' not found in any table; known are ")
     assert " Its value is 'SUM(\"number\")'. Nothing was submitted. Correct it: " in end

@@ -93,7 +93,7 @@ def test_rows_that_left_and_as_many_that_came_are_refused(world) -> None:
     deletion = world.jobs[-1]
     assert message == unproven(
         world,
-        f"Polaris job '{deletion.id}' (delete_data from '{world.source}', 'completed') removed rows from table "
+        f"job '{deletion.id}' (delete_data from '{world.source}', 'completed') removed rows from table "
         f"'{world.source}' there after the copy was submitted",
     )
 
@@ -112,7 +112,7 @@ def test_target_that_somebody_else_added_to_is_refused(world) -> None:
     append = world.jobs[-1]
     assert message == unproven(
         world,
-        f"Polaris job '{append.id}' (batch into '{world.target}', 'completed') changed table '{world.target}' there "
+        f"job '{append.id}' (batch into '{world.target}', 'completed') changed table '{world.target}' there "
         "after the copy was submitted",
     )
 
@@ -159,10 +159,10 @@ def test_job_that_is_not_the_copy_is_refused(world) -> None:
     other = world.append(DAY)
     run.instances["copy"].xcom_push("return_value", other["id"])
     assert run.go("prove") == unproven(
-        world, f"Polaris job '{other['id']}' (batch into '{world.target}') is not the copy that was planned"
+        world, f"job '{other['id']}' (batch into '{world.target}') is not the copy that was planned"
     )
     run.instances["copy"].xcom_push("return_value", "no-such-job")
-    assert run.go("prove") == unproven(world, "Polaris no longer has copy job 'no-such-job'")
+    assert run.go("prove") == unproven(world, "the service no longer has copy job 'no-such-job'")
 
 
 def test_proof_of_nothing_skips_the_deletion(world) -> None:

@@ -18,10 +18,10 @@ USER_ACTION = "__airflow_user_action__"
 #: Lines of the triggerer's own log about the first task.
 STOPPED = "Stopped trigger of task rollup.hourly (run run-0): "
 CANCELED = (
-    f"INFO {STOPPED}The task no longer waits for it; the cancellation of Polaris job 'job-0' was requested because "
+    f"INFO {STOPPED}The task no longer waits for it; the cancellation of job 'job-0' was requested because "
     "cancel_on_kill=True. Its status is 'canceled'."
 )
-DEFERRED = f"INFO {STOPPED}The trigger was stopped, but the task is still deferred; Polaris job 'job-0' runs on."
+DEFERRED = f"INFO {STOPPED}The trigger was stopped, but the task is still deferred; job 'job-0' runs on."
 SETTLES = "The job may run on; the next try or a clear of the task settles it."
 
 
@@ -103,7 +103,7 @@ def mark(airflow: Airflow, trigger: PolarisJobTrigger, state: str | None) -> Non
 def still_open(why: str, level: str) -> str:
     """Return the last line of a trigger whose check continues."""
     return (
-        f"{level} The trigger was stopped, and nothing proves yet that the task no longer waits for Polaris job "
+        f"{level} The trigger was stopped, and nothing proves yet that the task no longer waits for job "
         f"'job-0': {why}. The triggerer keeps polling, for at most 1 h, and cancels the job on proof; its own log "
         "has the result. If the triggerer ends before, the job may run on."
     )

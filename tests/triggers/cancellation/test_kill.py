@@ -48,7 +48,7 @@ def test_task_that_is_no_longer_deferred_takes_its_job_along(
     assert seconds <= 4.0
     assert world.reads == ["polaris_default"]
     assert trigger_log()[-1] == (
-        "INFO The task no longer waits for it; the cancellation of Polaris job 'job-0' was requested because "
+        "INFO The task no longer waits for it; the cancellation of job 'job-0' was requested because "
         "cancel_on_kill=True. Its status is 'canceled'."
     )
 
@@ -65,7 +65,7 @@ def test_task_whose_next_try_may_resume_the_job_keeps_it(
 
     assert world.polaris.canceled == []
     assert trigger_log()[-1] == (
-        "INFO The trigger was stopped, and nothing proves yet that the task no longer waits for Polaris job 'job-0': "
+        "INFO The trigger was stopped, and nothing proves yet that the task no longer waits for job 'job-0': "
         f"the task's state is {state!r}. The triggerer keeps polling, for at most 1 h, and cancels the job on "
         "proof; its own log has the result. If the triggerer ends before, the job may run on."
     )
@@ -78,9 +78,7 @@ def test_task_that_is_still_deferred_keeps_its_job(
     kill(world, airflow, deferred(world, airflow), "deferred", has_on_kill)
 
     assert world.polaris.canceled == []
-    assert trigger_log()[-1] == (
-        "INFO The trigger was stopped, but the task is still deferred; Polaris job 'job-0' runs on."
-    )
+    assert trigger_log()[-1] == ("INFO The trigger was stopped, but the task is still deferred; job 'job-0' runs on.")
 
 
 def test_task_that_was_cleared_and_deferred_again_takes_its_old_job_along(
@@ -137,7 +135,7 @@ def test_task_whose_state_nobody_knows_keeps_its_job(
 
     assert world.polaris.canceled == []
     assert trigger_log()[-1] == (
-        "WARNING The trigger was stopped, and nothing proves yet that the task no longer waits for Polaris job "
+        "WARNING The trigger was stopped, and nothing proves yet that the task no longer waits for job "
         "'job-0': Airflow didn't return the task's state. The triggerer keeps polling, for at most 1 h, and cancels "
         "the job on proof; its own log has the result. If the triggerer ends before, the job may run on."
     )
@@ -159,9 +157,7 @@ def test_trigger_without_a_task_keeps_its_job(
 
     assert world.polaris.canceled == []
     assert airflow.asked == []
-    assert trigger_log()[-1] == (
-        "WARNING The trigger was stopped and Airflow gives no reason; Polaris job 'job-0' runs on."
-    )
+    assert trigger_log()[-1] == ("WARNING The trigger was stopped and Airflow gives no reason; job 'job-0' runs on.")
 
 
 def test_airflow_that_fails_to_answer_is_no_reason_to_cancel_or_raise(
@@ -190,7 +186,7 @@ def test_task_instance_that_makes_no_sense_raises_nothing(
     world.run(scenario())
 
     assert world.polaris.canceled == []
-    assert trigger_log()[-1].startswith("WARNING Polaris job 'job-0' may not have been canceled: AttributeError(")
+    assert trigger_log()[-1].startswith("WARNING Job 'job-0' may not have been canceled: AttributeError(")
 
 
 def test_airflow_that_never_answers_is_not_waited_for_for_ever(world: Any, airflow: Airflow, has_on_kill: bool) -> None:
@@ -233,7 +229,7 @@ def test_cancel_that_polaris_refuses_is_told_and_raises_nothing(
     kill(world, airflow, deferred(world, airflow), "failed", has_on_kill)
 
     assert trigger_log()[-1].startswith(
-        "WARNING The task no longer waits for it, and Polaris job 'job-0' could not be canceled; its status is "
+        "WARNING The task no longer waits for it, and job 'job-0' could not be canceled; its status is "
         "'running' and it may run on (jobs that delete data can't be canceled): POST "
     )
     assert "not this type" in trigger_log()[-1]
@@ -265,7 +261,7 @@ def test_cancel_whose_key_is_refused_reads_the_connection_once_more(
     assert seconds <= 4.0
     assert len(world.reads) == 2
     assert trigger_log()[-1].startswith(
-        "INFO The task no longer waits for it; the cancellation of Polaris job 'job-0' was requested"
+        "INFO The task no longer waits for it; the cancellation of job 'job-0' was requested"
     )
 
 
@@ -336,7 +332,7 @@ def test_job_that_has_ended_meanwhile_needs_no_cancel(
     world.polaris.jobs["job-0"].changes.append((24.0, "completed"))
     kill(world, airflow, trigger, "failed", has_on_kill)
 
-    assert trigger_log()[-1] == "INFO Polaris job 'job-0' had ended before it could be canceled, with 'completed'."
+    assert trigger_log()[-1] == "INFO Job 'job-0' had ended before it could be canceled, with 'completed'."
 
 
 def test_airflows_own_time_out_cancels_too(world: Any, airflow: Airflow, has_on_kill: bool) -> None:

@@ -236,7 +236,7 @@ def test_triggerer_that_ends_with_running_checks_names_the_jobs(
 
     assert world.polaris.canceled == []
     assert sorted(triggerer_log()) == [
-        f"WARNING The triggerer ends, and Polaris job {job!r} of task rollup.hourly ({run}) may run on, because it is "
+        f"WARNING The triggerer ends, and job {job!r} of task rollup.hourly ({run}) may run on, because it is "
         "unknown whether the task still waits for it: Airflow could not return the task's state: OSError('busy'). The "
         "next try or a clear of the task settles it."
         for run, job in (("run run-0", "job-0"), ("run run-1, map index 3", "job-1"))
@@ -260,7 +260,7 @@ def test_triggerer_that_ends_while_a_trigger_waits_for_its_answer_names_the_job(
 
     (line,) = triggerer_log()
     assert line == (
-        "WARNING The triggerer ends, and Polaris job 'job-0' of task rollup.hourly (run run-0) may run on, because it "
+        "WARNING The triggerer ends, and job 'job-0' of task rollup.hourly (run run-0) may run on, because it "
         "is unknown whether the task still waits for it: Airflow gave no answer yet. The next try or a clear of the "
         "task settles it."
     )

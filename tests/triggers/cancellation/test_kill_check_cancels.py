@@ -44,8 +44,7 @@ def test_cancel_that_polaris_does_not_answer_is_repeated_while_airflow_proves_th
 
     assert world.polaris.canceled == ["job-0"]
     assert trigger_log()[-1].startswith(
-        "WARNING The task no longer waits for Polaris job 'job-0', and the job is not canceled yet: the cancel request "
-        "failed: "
+        "WARNING The task no longer waits for job 'job-0', and the job is not canceled yet: the cancel request failed: "
     )
     assert trigger_log()[-1].endswith(
         ". The triggerer keeps trying; its own log has the result. If the triggerer ends before, the job may run on."
@@ -69,7 +68,7 @@ def test_cancel_that_polaris_never_answers_is_given_up_after_an_hour(
 
     (line,) = triggerer_log()
     assert re.sub(r"in \d+ s\)", "in N s)", line) == (
-        f"WARNING {STOPPED}The task no longer waits for it, and Polaris job 'job-0' could not be canceled in 3600 s "
+        f"WARNING {STOPPED}The task no longer waits for it, and job 'job-0' could not be canceled in 3600 s "
         "(the last: the cancel request failed: GET /v1/projects/00000000-0000-4000-8000-000000000001/jobs/job-0/status "
         "answered 503: away. The service, or a proxy in front of it, failed. Gave up after 6 attempts in N s). The job "
         "may run on; the next try or a clear of the task settles it."
@@ -119,7 +118,7 @@ def test_proof_that_a_later_answer_takes_back_cancels_nothing(world: Any, airflo
     assert world.polaris.canceled == []
     (line,) = triggerer_log()
     assert line == (
-        f"INFO {STOPPED}In 3600 s no answer proved that the task no longer waits for Polaris job 'job-0' (the last: "
+        f"INFO {STOPPED}In 3600 s no answer proved that the task no longer waits for job 'job-0' (the last: "
         f"the task's state is 'running'). {SETTLES}"
     )
 
@@ -143,7 +142,7 @@ def test_failure_after_the_deadline_is_no_proof_where_the_job_outlives_it(
     assert world.polaris.canceled == []
     (line,) = triggerer_log()
     assert line == (
-        f"INFO {STOPPED}The task's deadline passed before it was known whether the task was killed; Polaris job "
+        f"INFO {STOPPED}The task's deadline passed before it was known whether the task was killed; job "
         "'job-0' runs on, because cancel_on_timeout=False."
     )
 
@@ -169,7 +168,7 @@ def test_failure_of_our_own_ends_the_check_with_a_line(
 
     world.run(scenario())
 
-    line = "Polaris job 'job-0' may not have been canceled: ValueError('job-0')"
+    line = "Job 'job-0' may not have been canceled: ValueError('job-0')"
     assert (f"WARNING {line}" in trigger_log()) is attended
     assert triggerer_log() == ([] if attended else [f"WARNING {STOPPED}{line}"])
 
@@ -191,7 +190,7 @@ def test_trigger_that_is_cut_off_during_its_cancel_says_so(
 
     (line,) = trigger_log()
     assert line == (
-        "INFO The task no longer waits for Polaris job 'job-0', and the job is not canceled yet: Polaris gave no "
+        "INFO The task no longer waits for job 'job-0', and the job is not canceled yet: the service gave no "
         "answer yet. The triggerer keeps trying; its own log has the result. If the triggerer ends before, the job "
         "may run on."
     )

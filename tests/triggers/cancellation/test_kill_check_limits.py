@@ -42,7 +42,7 @@ def test_check_is_given_up_after_an_hour(world: Any, airflow: Airflow, triggerer
     assert world.polaris.canceled == []
     (line,) = triggerer_log()
     assert line == (
-        f"WARNING {STOPPED}In 3600 s no answer proved that the task no longer waits for Polaris job 'job-0' (the last: "
+        f"WARNING {STOPPED}In 3600 s no answer proved that the task no longer waits for job 'job-0' (the last: "
         f"Airflow didn't return the task's state). {SETTLES}"
     )
 
@@ -60,7 +60,7 @@ def test_task_that_is_in_doubt_for_an_hour_is_no_warning(world: Any, airflow: Ai
 
     (line,) = triggerer_log()
     assert line == (
-        f"INFO {STOPPED}In 3600 s no answer proved that the task no longer waits for Polaris job 'job-0' (the last: "
+        f"INFO {STOPPED}In 3600 s no answer proved that the task no longer waits for job 'job-0' (the last: "
         f"the task's state is 'running'). {SETTLES}"
     )
 
@@ -95,7 +95,7 @@ def test_ten_thousand_checks_run_at_most(world: Any, airflow: Airflow, trigger_l
     assert world.polaris.canceled == ["job-0"]
     assert trigger_log()[0] == (
         "WARNING The trigger was stopped, and the task's state is not polled: the limit of 10000 such checks is "
-        "reached. Polaris job 'job-10000' may run on; the next try or a clear of the task settles it."
+        "reached. Job 'job-10000' may run on; the next try or a clear of the task settles it."
     )
     assert len(airflow.asked) <= 4
 

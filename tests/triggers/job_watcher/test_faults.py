@@ -73,9 +73,7 @@ def test_each_waiter_gets_one_event_with_the_real_text_when_the_budget_is_spent(
         assert heard.event["status"] == "gave_up"
         assert heard.event["job_id"] == f"job-{number}"
         assert heard.event["state"] == "running"
-        assert heard.event["message"].startswith(
-            f"gave up waiting for Polaris job 'job-{number}', last seen 'running': "
-        )
+        assert heard.event["message"].startswith(f"gave up waiting for job 'job-{number}', last seen 'running': ")
         assert "answered 503: down for maintenance. " in heard.event["message"]
         assert heard.at == pytest.approx(35 + 15 * MINUTE, abs=2 * INTERVAL)
     assert world.polaris.canceled == []
@@ -178,9 +176,7 @@ def test_failure_is_none_of_those_whose_look_is_not_due(world: Any, trigger_log:
 
     world.run(scenario())
 
-    assert [line[:32] for line in trigger_log() if line.startswith("WARNING")] == [
-        "WARNING Polaris job 'quick' can't"[:32]
-    ]
+    assert [line[:25] for line in trigger_log() if line.startswith("WARNING")] == ["WARNING Job 'quick' can't"]
 
 
 def test_poll_that_breaks_counts_as_failed(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,7 +134,7 @@ def test_job_that_is_gone_is_no_failure_of_the_others(world: Any, trigger_log: A
     world.run(scenario())
 
     lines = [line for line in trigger_log() if "'job-0'" not in line]
-    assert lines == ["INFO Polaris job 'job-1' is 'running'", "INFO Polaris job 'job-2' is 'running'"]
+    assert lines == ["INFO Job 'job-1' is 'running'", "INFO Job 'job-2' is 'running'"]
 
 
 def test_lists_that_polaris_refuses_are_replaced_by_single_requests(world: Any) -> None:

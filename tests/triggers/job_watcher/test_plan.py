@@ -107,7 +107,7 @@ def test_patience_warns_once_when_pending_has_been_long_enough() -> None:
     assert patience.due("pending") == 1600.0
     assert patience.warning(pending(), 1599.0) is None
     assert patience.warning(pending(), 1600.0) == (
-        "Polaris job 'job-1' has been 'pending' for 10 min. Polaris reports no health. A pending job "
+        "Job 'job-1' has been 'pending' for 10 min. The service reports no health. A pending job "
         "waits, usually for resources: check the other jobs of the project."
     )
     assert patience.warning(pending(), 1700.0) is None

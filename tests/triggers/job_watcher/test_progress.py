@@ -42,7 +42,7 @@ def test_progress_is_asked_for_where_few_wait_and_logged_in_whole_percents(world
 
     done = [line for line in trigger_log() if "% done" in line]
     assert len([line for line in done if "'moves'" in line]) == pytest.approx(90, abs=12)
-    assert [line for line in done if "'stuck'" in line] == ["INFO Polaris job 'stuck' is 50 % done, 11 s into the wait"]
+    assert [line for line in done if "'stuck'" in line] == ["INFO Job 'stuck' is 50 % done, 11 s into the wait"]
     by_tick = [[kind for kind in tick if "progress" in kind] for tick in world.polaris.polls_by_tick()]
     assert max(len(tick) for tick in by_tick) == 1
     assert asked.count("mute") == 1
@@ -104,7 +104,7 @@ def test_progress_of_a_job_is_told_to_all_who_wait_for_it(world: Any, trigger_lo
     world.run(scenario())
 
     assert [line for line in trigger_log() if "% done" in line] == [
-        "INFO Polaris job 'job-1' is 50 % done, 1 s into the wait"
+        "INFO Job 'job-1' is 50 % done, 1 s into the wait"
     ] * 2
 
 

@@ -246,5 +246,5 @@ def test_call_of_a_table_watch_that_does_not_end_is_given_up(world: Any, monkeyp
             problems.append(str(caught.value))
         return problems
 
-    assert world.run(scenario()) == [f"Polaris has not answered for {table_watch._CALL_SECONDS:g} s."] * 2
+    assert world.run(scenario()) == [f"The service has not answered for {table_watch._CALL_SECONDS:g} s."] * 2
     assert [each.is_closed for each in made] == [True, True]
