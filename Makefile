@@ -18,7 +18,7 @@ FLOORS = $(shell sed -nE '/^dependencies/,/^openlineage/ s/^    "(.+)>=([0-9]+\.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-aging ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke compat druid druid-stop referee referee-smoke bench lint types docs format build release-check changelog constraints clean
+.PHONY: help setup demo demo-aging demo-druid ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke e2e-druid e2e-druid-smoke compat druid druid-stop referee referee-smoke bench lint types docs format build release-check changelog constraints clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ setup: $(READY)  ## make .venv with the package, Airflow and the tools
 
 demo: $(READY)  ## roll three days of Koalas up against a local Polaris
 	$(BIN)/python scripts/demo.py
+
+demo-druid: $(READY)  ## the same on a real Apache Druid; needs Java 17 and Maven
+	$(BIN)/python scripts/demo_druid.py
 
 demo-aging: $(READY)  ## age two of these days out into a smaller table and restore one
 	$(BIN)/python scripts/demo_aging.py
@@ -71,6 +74,12 @@ e2e: $(READY)  ## every end-to-end scenario on a real Airflow, some 10 minutes
 
 e2e-211: $(VENV)-$(OLDEST)/.ready  ## the same on Airflow 2.11
 	$(VENV)-$(OLDEST)/bin/python -m pytest tests/e2e -m e2e
+
+e2e-druid: $(READY)  ## end-to-end scenarios on a real Apache Druid 27; needs Java 17 and Maven
+	$(BIN)/python -m pytest tests/e2e/druid -m e2e_druid
+
+e2e-druid-smoke: $(READY)
+	$(BIN)/python -m pytest tests/e2e/druid -m druid_smoke
 
 e2e-smoke: $(READY)  ## one Airflow, a handful of scenarios
 	$(BIN)/python -m pytest tests/e2e -m smoke

@@ -16,12 +16,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_polaris.client import ClientSettings, PolarisClient
+from airflow_provider_polaris.client.service import IngestionService
 from airflow_provider_polaris.emulator.data_loading import sample_data as koalas
 from airflow_provider_polaris.jobs.errors import PolarisNotFoundError
 
@@ -75,7 +76,7 @@ def emulator_command(database: Path) -> str:
     return f"{emulator} --db {file}"
 
 
-def wait_for(client: PolarisClient, job: dict[str, Any]) -> None:
+def wait_for(client: IngestionService, job: dict[str, Any]) -> None:
     """Poll until the job has ended; bounded."""
     for _ in range(600):
         if client.get_job_status(job["id"]) in {"completed", "failed", "canceled"}:
@@ -146,14 +147,31 @@ def run_airflow(connection: str, home: Path) -> list[dict[str, Any]]:
     return done
 
 
-def report(client: PolarisClient, jobs: list[dict[str, Any]], source_rows: int) -> None:
-    """Print what was rolled up, read back from the emulator."""
+def job_page(job_id: str) -> str:
+    """Return the address of a job's page in the emulator."""
+    return f"http://127.0.0.1:{PORT}/__emulator__/jobs/{job_id}"
+
+
+def report(
+    client: IngestionService,
+    jobs: list[dict[str, Any]],
+    source_rows: int,
+    *,
+    heading: str = "job page, once `make emulator` runs",
+    place: Callable[[str], str] = job_page,
+) -> None:
+    """
+    Print what was rolled up, read back from the service.
+
+    :param heading: Of the last column.
+    :param place: Returns its text for the id of a job.
+    """
     say("What was rolled up:")
-    print(f"\n  {'day':<12}{'rows read':>10}{'rows kept':>11}   job page, once `make emulator` runs")
+    print(f"\n  {'day':<12}{'rows read':>10}{'rows kept':>11}   {heading}")
     for day, job in zip(koalas.DAYS, jobs, strict=True):
         metrics = client.get_job_metrics(job["id"])
-        page = f"http://127.0.0.1:{PORT}/__emulator__/jobs/{job['id']}"
-        print(f"  {day:%Y-%m-%d}  {metrics['numRowsProcessed']:>10,}{metrics['numRowsPersisted']:>11,}   {page}")
+        counts = f"{metrics['numRowsProcessed']:>10,}{metrics['numRowsPersisted']:>11,}"
+        print(f"  {day:%Y-%m-%d}  {counts}   {place(job['id'])}")
     (total,) = client.query(f'SELECT COUNT(*) AS "rows", SUM("__count") AS "events" FROM "{TARGET}"')
     kept, counted = total["rows"], total["events"]
     print(f"\n  {SOURCE!r} {source_rows:,} rows  →  {TARGET!r} {kept:,} rows that count {counted:,} events")
