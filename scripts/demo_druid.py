@@ -35,9 +35,7 @@ def local_druid() -> Iterator[str]:
     ran = cluster.is_running("router")
     try:
         seconds = cluster.start()
-        say(
-            f"Druid {VERSION} answers at {cluster.url('router')} after {seconds:.0f} s; its logs are in {cluster.home}/log"
-        )
+        say(f"Its router answers at {cluster.url('router')} after {seconds:.0f} s; logs are in {cluster.home}/log")
         yield cluster.url("router")
     except ClusterError as error:
         raise SystemExit(str(error)) from None

@@ -109,11 +109,10 @@ def held_job(druid, run_dag, gateway):
 
 def test_task_marked_failed_while_deferred_shuts_the_job_down(druid, held_job):
     """The triggerer cancels what nobody waits for."""
-    task, occupied = held_job("deferred")
+    task, _ = held_job("deferred")
     task.wait_for("deferred")
     task.mark("failed")
     eventually(druid.jobs, lambda seen: [one["statusCode"] for one in seen] == ["FAILED"], what="the end of the job")
-    druid.free(occupied)
 
 
 def test_triggerer_killed_while_deferred_succeeds(airflow, druid, held_job):
@@ -131,11 +130,11 @@ def test_triggerer_killed_while_deferred_succeeds(airflow, druid, held_job):
 
 def test_cleared_task_ends_its_job_and_submits_another(druid, held_job):
     """The first job is shut down; the second one has effect."""
-    task, occupied = held_job("deferred")
+    task, _ = held_job("deferred")
     task.wait_for("deferred")
     task.clear()
     eventually(druid.jobs, lambda seen: seen and seen[0]["statusCode"] == "FAILED", what="the end of the first job")
-    druid.free(occupied)
+    druid.restart_indexer()
     eventually(druid.jobs, lambda seen: len(seen) == 2, what="a second job")
     task.wait_for("success", within=600)
     check_rows(druid)
@@ -145,12 +144,7 @@ def test_cleared_task_ends_its_job_and_submits_another(druid, held_job):
 def test_job_that_dies_with_druids_own_process_is_submitted_again(druid, held_job):
     """The indexer is killed in the middle of a job; the retry submits a new one, and the append is not doubled."""
     task, _ = held_job("synchronous_retried")
-    druid.cluster.kill("indexer", signal.SIGKILL)
-    eventually(lambda: druid.cluster.is_running("indexer"), lambda seen: not seen, what="the end of the indexer")
-    druid.start()
-    for one in druid.tasks(state="running"):
-        if one["id"].startswith("occupied"):
-            druid.free([one["id"]])
+    druid.restart_indexer()
     task.wait_for("success", within=900)
     check_rows(druid)
     assert [one["statusCode"] for one in druid.jobs()][-1] == "SUCCESS"

@@ -61,6 +61,24 @@ class Druid:
         """
         self._command("start")
 
+    def kill_indexer(self) -> None:
+        """Kill the process that runs the tasks."""
+        self.cluster.kill("indexer", signal.SIGKILL)
+        eventually(lambda: self.cluster.is_running("indexer"), lambda runs: not runs, what="the end of the indexer")
+
+    def restart_indexer(self) -> None:
+        """
+        End all tasks and free their slots.
+
+        OBSERVED(Druid 27): a controller that is shut down while it waits for its worker's slot keeps its own slot, and
+        the indexer shuts no other task down after it.
+        """
+        self.kill_indexer()
+        self.start()
+        eventually(
+            lambda: (self.slots(), self.free_slots()), lambda seen: seen[0] == seen[1] > 0, what="free task slots"
+        )
+
     def stop(self) -> None:
         """Stop the cluster, unless it ran before."""
         self._http.close()
@@ -72,7 +90,8 @@ class Druid:
         for task in self.tasks(state="running"):
             self.ask("POST", f"/druid/indexer/v1/task/{task['id']}/shutdown")
         eventually(lambda: self.tasks(state="running"), lambda seen: not seen, what="the end of all tasks")
-        self._free_all_slots()
+        if self.free_slots() < self.slots():
+            self.restart_indexer()
         self.ask("DELETE", f"/druid/coordinator/v1/datasources/{TARGET}")
         eventually(lambda: self.tables(), lambda seen: TARGET not in seen, what="the end of the target")
         if SOURCE not in self.tables():
@@ -139,19 +158,6 @@ class Druid:
     def describe(self) -> str:
         """Return everything that helps to understand a failed test."""
         return json.dumps(self.tasks(), indent=1)
-
-    def _free_all_slots(self) -> None:
-        # OBSERVED(Druid 27): a controller that is shut down while it waits for its worker's slot keeps its own slot.
-        def used() -> int:
-            return self.slots() - self.free_slots()
-
-        try:
-            eventually(used, lambda count: count == 0, within=30, what="free task slots")
-        except AssertionError:
-            self.cluster.kill("indexer", signal.SIGKILL)
-            eventually(lambda: self.cluster.is_running("indexer"), lambda runs: not runs, what="the indexer's end")
-            self.start()
-            eventually(used, lambda count: count == 0 and self.slots() > 0, what="free task slots")
 
     def _workers(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.ask("GET", "/druid/indexer/v1/workers")
