@@ -78,7 +78,7 @@ e2e-211: $(VENV)-$(OLDEST)/.ready  ## the same on Airflow 2.11
 e2e-druid: $(READY)  ## end-to-end scenarios on a real Apache Druid 27; needs Java 17 and Maven
 	$(BIN)/python -m pytest tests/e2e/druid -m e2e_druid
 
-e2e-druid-smoke: $(READY)
+e2e-druid-smoke: $(READY)  ## two of them
 	$(BIN)/python -m pytest tests/e2e/druid -m druid_smoke
 
 e2e-smoke: $(READY)  ## one Airflow, a handful of scenarios
