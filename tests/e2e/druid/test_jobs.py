@@ -15,6 +15,7 @@ from harness.waiting import eventually
 pytestmark = pytest.mark.e2e_druid
 
 SUBMIT = "^/druid/v2/sql/task"
+STATUS = "^/druid/indexer/v1/task/[^/]+/status"
 
 
 def check_rows(druid):
@@ -107,18 +108,25 @@ def held_job(druid, run_dag, gateway):
     return run
 
 
-def test_task_marked_failed_while_deferred_shuts_the_job_down(druid, held_job):
+def see_waiting(gateway, task):
+    """Wait until the task's trigger polls the job."""
+    task.wait_for("deferred")
+    before = gateway.count("GET", STATUS)
+    eventually(lambda: gateway.count("GET", STATUS), lambda seen: seen >= before + 2, what="two polls of the job")
+
+
+def test_task_marked_failed_while_deferred_shuts_the_job_down(druid, gateway, held_job):
     """The triggerer cancels what nobody waits for."""
     task, _ = held_job("deferred")
-    task.wait_for("deferred")
+    see_waiting(gateway, task)
     task.mark("failed")
     eventually(druid.jobs, lambda seen: [one["statusCode"] for one in seen] == ["FAILED"], what="the end of the job")
 
 
-def test_triggerer_killed_while_deferred_succeeds(airflow, druid, held_job):
+def test_triggerer_killed_while_deferred_succeeds(airflow, druid, gateway, held_job):
     """The next triggerer waits for the same job."""
     task, occupied = held_job("deferred")
-    task.wait_for("deferred")
+    see_waiting(gateway, task)
     (triggerer,) = airflow.triggerers()
     triggerer.kill()
     airflow.start_triggerer()
@@ -128,10 +136,10 @@ def test_triggerer_killed_while_deferred_succeeds(airflow, druid, held_job):
     check_one_job(druid)
 
 
-def test_cleared_task_ends_its_job_and_submits_another(druid, held_job):
+def test_cleared_task_ends_its_job_and_submits_another(druid, gateway, held_job):
     """The first job is shut down; the second one has effect."""
     task, _ = held_job("deferred")
-    task.wait_for("deferred")
+    see_waiting(gateway, task)
     task.clear()
     eventually(druid.jobs, lambda seen: seen and seen[0]["statusCode"] == "FAILED", what="the end of the first job")
     druid.restart_indexer()
