@@ -173,6 +173,8 @@ druid.sql.planner.metadataRefreshPeriod=PT1S
 druid.worker.capacity=6
 druid.indexer.task.baseDir={home}/var/task
 druid.indexer.task.baseTaskDir={home}/var/task
+# Tasks that are shut down one after the other keep their slots for up to five minutes each by default.
+druid.indexer.task.gracefulShutdownTimeout=PT1S
 """,
         "router": """\
 druid.router.managementProxy.enabled=true

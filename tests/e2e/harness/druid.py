@@ -70,8 +70,7 @@ class Druid:
         """
         End all tasks and free their slots.
 
-        OBSERVED(Druid 27): a controller that is shut down while it waits for its worker's slot keeps its own slot, and
-        the indexer shuts no other task down after it.
+        OBSERVED(Druid 27): the indexer shuts tasks down one after the other, and each keeps its slot until it ends.
         """
         self.kill_indexer()
         self.start()
