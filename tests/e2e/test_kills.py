@@ -119,5 +119,5 @@ def test_triggerer_that_ends_during_a_check_names_the_job(airflow, polaris, defe
     airflow.start_triggerer()
     lines = triggerer.log.read_text().splitlines()
     (line,) = (line for line in lines if "The triggerer ends" in line and job["id"] in line)
-    assert f"Job '{job['id']}' of task fleet.rollup (run {deferred_task.run_id}) may run on" in line
+    assert f"job '{job['id']}' of task fleet.rollup (run {deferred_task.run_id}) may run on" in line
     assert [job["desiredExecutionStatus"] for job in polaris.jobs()] == ["running"]

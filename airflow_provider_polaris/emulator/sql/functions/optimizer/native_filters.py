@@ -79,12 +79,16 @@ def _without_both_zeros(call: Call, operands: Sequence[Sql], kind: str) -> list[
 
 
 def _check_columns(call: Call, count: int, kind: str, *, is_equality: bool) -> None:
-    """Refuse to compare numbers in two columns of text, which Druid's filter compares as text."""
-    if not is_equality or kind not in NUMERIC:
+    """
+    Refuse to compare numbers in columns of text, which Druid's filter compares as text.
+
+    OBSERVED(Druid 33): ``=`` of a number and such a column gives the same. ``<`` doesn't.
+    """
+    if kind not in NUMERIC:
         return
     columns = [_column(call, index) for index in range(count)]
-    if sum(column is not None and column.type == "string" for column in columns) > 1:
-        raise call.refuse("of numbers in two columns of text")
+    if sum(column is not None and column.type == "string" for column in columns) > is_equality:
+        raise call.refuse("of numbers in two columns of text" if is_equality else "of a column and a number in a text")
 
 
 def _column(call: Call, index: int) -> Sql | None:

@@ -129,6 +129,7 @@ def test_value_with_another_result_fails(query, condition: str, message: str) ->
         ("CAST(n AS VARCHAR) = '1.0'", f"function '=' {NUMBER_AS_TEXT}"),
         ("CAST(d AS VARCHAR) IN ('1', '2')", f"function 'IN' {NUMBER_AS_TEXT}"),
         ("CAST(x AS DOUBLE) = CAST(x AS DECIMAL)", "function '=' is not supported of numbers in two columns of text"),
+        ("d < CAST(x AS DOUBLE)", "function '<' is not supported of a column and a number in a text"),
     ],
 )
 def test_constant_with_another_result_is_refused(query, condition: str, message: str) -> None:
