@@ -52,6 +52,7 @@ class Druid:
         self.url = self.cluster.url("router")
         self._http = requests.Session()
         self._http.trust_env = False  # a proxy of the environment is not for loopback
+        self._fill()  # the demo's table has the same name
 
     def start(self) -> None:
         """
