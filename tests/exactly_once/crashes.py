@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from airflow_provider_polaris.hooks.job_wait import WorkerWait
 from airflow_provider_polaris.hooks.polaris import PolarisHook
 from tests.exactly_once.conftest import Airflow, die
-from tests.operators.submission.conftest import Death
+from tests.operators.submission.conftest import STORES, Death
 
 
 @dataclass(frozen=True)
@@ -131,3 +132,23 @@ STEPS = [
     Step("event fired", event_fired, waits="triggerer", has_job=False, ends_the_job=True),
     Step("result not yet pushed", result_not_pushed, has_job=False, ends_the_job=True),
 ]
+
+
+def cells(kinds: Sequence[str], *, exists: Callable[[Step, bool], bool] = lambda step, ended: True) -> list[Any]:
+    """
+    Return the parameters step, deferrable, kind, has_store and has_ended of every existing combination, with its name.
+
+    :param kinds: Kinds of jobs.
+    :param exists: Whether there is a cell for a step and for whether its job ends before the next try.
+    """
+    return [
+        pytest.param(step, deferrable, kind, store, ended, id=f"{step.name}-{mode}-{kind}-{with_store}-{end}")
+        for step, (mode, deferrable), kind, (with_store, store), (end, ended) in itertools.product(
+            STEPS,
+            [("worker", False), ("triggerer", True)],
+            kinds,
+            [("store" if each else "no store", each) for each in STORES],
+            [("active", False), ("ended", True)],
+        )
+        if step.exists(deferrable=deferrable, has_store=store) and exists(step, ended)
+    ]

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from tests.exactly_once.conftest import DAYS, FIRST_DAY, Airflow, Table
-from tests.exactly_once.crashes import STEPS, Step
-from tests.operators.submission.conftest import STORES, Death, FakeClock
+from tests.exactly_once.crashes import Step, cells
+from tests.operators.submission.conftest import Death, FakeClock
 
 KINDS = ["append", "replace", "delete"]
 ROWS = {"append": {"01": 4, "02": 2}, "replace": {"01": 2, "02": 1}, "delete": {"02": 1}}
@@ -26,22 +24,10 @@ LINES = {
 }
 
 
-def cells() -> list[Any]:
-    """Return every existing combination, with its name."""
-    return [
-        pytest.param(step, deferrable, kind, store, ended, id=f"{step.name}-{mode}-{kind}-{with_store}-{end}")
-        for step, (mode, deferrable), kind, (with_store, store), (end, ended) in itertools.product(
-            STEPS,
-            [("worker", False), ("triggerer", True)],
-            KINDS,
-            [("store" if each else "no store", each) for each in STORES],
-            [("active", False), ("ended", True)],
-        )
-        if step.exists(deferrable=deferrable, has_store=store) and (step.has_job or not ended)
-    ]
-
-
-@pytest.mark.parametrize(("step", "deferrable", "kind", "has_store", "has_ended"), cells())
+@pytest.mark.parametrize(
+    ("step", "deferrable", "kind", "has_store", "has_ended"),
+    cells(KINDS, exists=lambda step, ended: step.has_job or not ended),
+)
 def test_crash_retry_leaves_one_job_with_effect(
     step: Step,
     deferrable: bool,

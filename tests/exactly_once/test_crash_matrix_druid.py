@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,9 +11,9 @@ import pytest
 from airflow_provider_polaris.jobs.errors import PolarisGuardError
 from airflow_provider_polaris.runtime.compat import AirflowFailException
 from tests.exactly_once.conftest import Airflow
-from tests.exactly_once.crashes import STEPS, Step
+from tests.exactly_once.crashes import Step, cells
 from tests.exactly_once.druid import DruidTable
-from tests.operators.submission.conftest import CONNECTION, STORES, Death, FakeClock
+from tests.operators.submission.conftest import CONNECTION, Death, FakeClock
 
 KINDS = ["append", "plain_replace"]
 #: The submission is sent again under its id, and the late one is refused.
@@ -39,21 +38,6 @@ def table(clock: FakeClock, connect: Any, monkeypatch: pytest.MonkeyPatch) -> It
     table.wire.get_conn().close()
 
 
-def cells() -> list[Any]:
-    """Return every existing combination, with its name."""
-    return [
-        pytest.param(step, deferrable, kind, store, ended, id=f"{step.name}-{mode}-{kind}-{with_store}-{end}")
-        for step, (mode, deferrable), kind, (with_store, store), (end, ended) in itertools.product(
-            STEPS,
-            [("worker", False), ("triggerer", True)],
-            KINDS,
-            [("store" if each else "no store", each) for each in STORES],
-            [("active", False), ("ended", True)],
-        )
-        if step.exists(deferrable=deferrable, has_store=store)
-    ]
-
-
 def crashed(step: Step, airflow: Airflow, table: DruidTable, *, has_ended: bool) -> None:
     """Run the first try until its death; after the job's end, a late submission has arrived, too."""
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Death):
@@ -63,7 +47,7 @@ def crashed(step: Step, airflow: Airflow, table: DruidTable, *, has_ended: bool)
         table.finish()
 
 
-every_cell = pytest.mark.parametrize(("step", "deferrable", "kind", "has_store", "has_ended"), cells())
+every_cell = pytest.mark.parametrize(("step", "deferrable", "kind", "has_store", "has_ended"), cells(KINDS))
 
 
 @every_cell

@@ -22,7 +22,12 @@ from airflow_provider_polaris.client.druid.tables import TablesApi
 from airflow_provider_polaris.client.druid.tasks import TasksApi
 from airflow_provider_polaris.client.druid.translation.jobs import DATA_TYPES
 from airflow_provider_polaris.client.druid.translation.missing import explain_missing
-from airflow_provider_polaris.client.druid.translation.statement import TargetTable, needs_target, task_request
+from airflow_provider_polaris.client.druid.translation.statement import (
+    TargetTable,
+    TaskRequest,
+    needs_target,
+    task_request,
+)
 from airflow_provider_polaris.client.druid.translation.tables import partitioning
 from airflow_provider_polaris.client.druid.translation.visibility import LONGEST_LOAD, awaited_table, is_visible
 from airflow_provider_polaris.client.http.session import PolarisSession
@@ -99,7 +104,7 @@ class DruidClient(TasksApi):
         self._queries = QueriesApi(self._broker)
         self._tables = TablesApi(self._transport, self._queries, sleep)
         self._deletions = DeletionJobs(self._tables, self)
-        self._submission = Submission(self._broker, self, sleep)
+        self._submission = Submission(self._broker, self, self.cluster, sleep)
         self._first_seen: dict[str, float] = {}
         self._clock = clock
         self._sleep = sleep
@@ -148,7 +153,7 @@ class DruidClient(TasksApi):
             raise PolarisSpecError(f"a job spec is an object, not {spec!r}.")
         if spec.get("type") in DATA_TYPES:
             return self._deletions.run(spec)
-        work = task_request(spec, self._target(spec) if needs_target(spec) else None)
+        work = self._work(spec)
         started = self._clock()
         while True:
             try:
@@ -170,7 +175,7 @@ class DruidClient(TasksApi):
         """
         if spec.get("type") in DATA_TYPES:
             return JobPreview(f"{self._deletions.request_line(spec)}, for the segments of this job", dict(spec), None)
-        work = task_request(spec, self._target(spec) if needs_target(spec) else None)
+        work = self._work(spec)
         request = f"{SUBMIT_TASK.method} {self.settings.base_url}{path_of(SUBMIT_TASK)}"
         return JobPreview(request, {"query": work.sql, "context": dict(work.context)}, work.sql)
 
@@ -281,6 +286,9 @@ class DruidClient(TasksApi):
                 log.debug("It is unknown whether the rows of task %r can be seen: %s", job_id, error)
         self._first_seen.pop(job_id, None)
         return True
+
+    def _work(self, spec: Mapping[str, Any]) -> TaskRequest:
+        return task_request(spec, self._target(spec) if needs_target(spec) else None)
 
     def _target(self, spec: Mapping[str, Any]) -> TargetTable | None:
         """Return what is known about the target; None if the coordinator has no such table."""

@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from airflow_provider_polaris.client.druid import endpoints
 from airflow_provider_polaris.client.druid.calls import DruidCalls
+from airflow_provider_polaris.client.druid.cluster import ClusterApi
 from airflow_provider_polaris.client.druid.tasks import TasksApi
 from airflow_provider_polaris.client.druid.translation.jobs import NOOP, describe, is_block, is_same_work
-from airflow_provider_polaris.client.druid.translation.slots import free_slots, needed_slots
+from airflow_provider_polaris.client.druid.translation.slots import needed_slots
 from airflow_provider_polaris.client.druid.translation.statement import TaskRequest
 from airflow_provider_polaris.client.druid.translation.task_ids import query_id, random_marker, task_id
 from airflow_provider_polaris.client.http.request import json_body
@@ -56,12 +57,16 @@ class Submission(DruidCalls):
 
     :param transport: The transport of the broker, or of the router.
     :param tasks: The overlord.
+    :param cluster: Counts the task slots.
     :param sleep: Waits between two POSTs.
     """
 
-    def __init__(self, transport: Transport, tasks: TasksApi, sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self, transport: Transport, tasks: TasksApi, cluster: ClusterApi, sleep: Callable[[float], None]
+    ) -> None:
         super().__init__(transport)
         self._tasks = tasks
+        self._cluster = cluster
         self._sleep = sleep
 
     def submit(self, work: TaskRequest, spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,10 +181,7 @@ class Submission(DruidCalls):
         """
         needed = needed_slots(context)
         try:
-            capacity = self._tasks.worker_capacity()
-            free = free_slots(capacity, ())
-            if free is None:
-                free = free_slots(capacity, self._tasks.workers())
+            free = self._cluster.slots().free
         except (PolarisAuthError, PolarisForeignAnswerError) as error:
             log.debug("The free task slots are unknown: %s", error)
             return

@@ -7,7 +7,7 @@ import base64
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from airflow_provider_polaris.hooks.connections.console_urls import check_pattern, druid_console
+from airflow_provider_polaris.hooks.connections.console_urls import druid_console
 from airflow_provider_polaris.hooks.connections.extra import Extra, host_text
 from airflow_provider_polaris.hooks.connections.settings import ConnectionSettings
 from airflow_provider_polaris.runtime.compat import mask_secret
@@ -39,10 +39,8 @@ def read_druid(connection: Connection, connection_id: str) -> ConnectionSettings
         mask_secret(settings.password)
         # As it is sent with basic auth.
         mask_secret(base64.b64encode(f"{settings.login}:{settings.password}".encode()).decode())
-    pattern = extra.text("console_url")
-    if pattern is not None:
-        check_pattern(pattern, connection_id, ("job_id", "table"))
-    return ConnectionSettings(settings, druid_console(settings.base_url, pattern), extra.submit_marker(), _check)
+    console = druid_console(settings.base_url, extra.console_url("job_id", "table"))
+    return ConnectionSettings(settings, console, extra.submit_marker(), _check)
 
 
 def _check(client: DruidClient, is_late: Callable[[], bool]) -> tuple[bool, str]:

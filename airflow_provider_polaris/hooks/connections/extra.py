@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_polaris.hooks.connections.console_urls import check_pattern
 from airflow_provider_polaris.hooks.connections.form import (
     DEFAULT_MARKER,
     DEFAULT_REQUEST_TIMEOUT,
@@ -92,6 +93,18 @@ class Extra:
                 f"Leave it empty for {default:g}.",
             )
         return number
+
+    def console_url(self, *fields: str) -> str | None:
+        """
+        Return the pattern of the console's URLs; None if it is missing or empty.
+
+        :param fields: Names of the fields that are replaced.
+        :raises PolarisSpecError: As :func:`check_pattern`.
+        """
+        pattern = self.text("console_url")
+        if pattern is not None:
+            check_pattern(pattern, self.connection_id, fields)
+        return pattern
 
     def submit_marker(self) -> Literal["auto", "off"]:
         """Return whether submitted jobs get a marker."""

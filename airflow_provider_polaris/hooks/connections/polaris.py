@@ -7,7 +7,7 @@ import base64
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from airflow_provider_polaris.hooks.connections.console_urls import check_pattern, polaris_console
+from airflow_provider_polaris.hooks.connections.console_urls import polaris_console
 from airflow_provider_polaris.hooks.connections.extra import Extra, host_text
 from airflow_provider_polaris.hooks.connections.polaris_form import DEFAULT_AUTH
 from airflow_provider_polaris.hooks.connections.settings import ConnectionSettings
@@ -38,9 +38,7 @@ def read_polaris(connection: Connection, connection_id: str) -> ConnectionSettin
     )
     for secret in (settings.api_key, settings.client_secret):
         _hide(secret)
-    pattern = extra.text("console_url")
-    if pattern is not None:
-        check_pattern(pattern, connection_id, ("project_id", "job_id", "table"))
+    pattern = extra.console_url("project_id", "job_id", "table")
     console = polaris_console(settings.base_url, settings.project_id, pattern)
     return ConnectionSettings(settings, console, extra.submit_marker(), _check)
 

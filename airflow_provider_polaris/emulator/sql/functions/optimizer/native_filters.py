@@ -16,6 +16,7 @@ from sqlglot import exp
 from airflow_provider_polaris.emulator.sql.functions.call import Call
 from airflow_provider_polaris.emulator.sql.functions.collections.lists import is_negative_zero
 from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant, is_pi
+from airflow_provider_polaris.emulator.sql.functions.optimizer.filtered_sums import without_casts
 from airflow_provider_polaris.emulator.sql.values.java_numbers import single_precision
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql, quote_text
 
@@ -107,11 +108,9 @@ def _column(call: Call, index: int) -> Sql | None:
 
 
 def _under_casts(node: exp.Expression) -> exp.Expression:
-    while not isinstance(node, exp.Column):
-        is_sum = isinstance(node, exp.Add) and isinstance(node.expression, exp.Literal) and node.expression.this == "0"
-        if not (is_sum or isinstance(node, (exp.Paren, exp.Cast))):
-            return node
-        node = node.this
+    node = without_casts(node)
+    while isinstance(node, exp.Add) and isinstance(node.expression, exp.Literal) and node.expression.this == "0":
+        node = without_casts(node.this)
     return node
 
 
