@@ -207,8 +207,7 @@ class RowCounter:
             query_id = self._start(sql, context)
             self._log.warning(
                 "The service rejects %r in the query context, so the count may include rows that no job can read "
-                "yet. Its "
-                "answer: %s",
+                "yet. Its answer: %s",
                 "includeSegmentSource",
                 error,
             )
@@ -249,8 +248,7 @@ class RowCounter:
                 said = f": {fault.reason!r}" if fault.reason else ""
                 unanswered = PolarisGuardUnansweredError(
                     f"The service couldn't count rows: query {query_id!r} failed{said}.{self._purpose.aftermath} A "
-                    "retry "
-                    "counts again."
+                    "retry counts again."
                 )
                 raise _WrongQuery(fault, unanswered) if fault.is_of_query else unanswered
             if not self._limits.sleep(pause, end):

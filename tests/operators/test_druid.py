@@ -165,8 +165,7 @@ def test_full_task_slots_hold_back_the_count_and_the_job(druid, context, clock, 
         task_log().count(
             "INFO Rows can't be counted now. This task tries again every 15 s, for up to 600 s: Druid has 1 free task "
             "slot, and the job needs 2, so it was not submitted: jobs that wait for each other's slots block the "
-            "cluster. "
-            "Limit the number of jobs at a time with an Airflow pool, or add workers."
+            "cluster. Limit the number of jobs at a time with an Airflow pool, or add workers."
         )
         == 1
     )

@@ -177,10 +177,9 @@ def _restore(state: JobState) -> str:
     where = f" in {' and '.join(map(repr, state.target_intervals))}" if state.target_intervals else ""
     return (
         f"So the service may have emptied {_target(state)}{where}. It keeps replaced data soft-deleted for up to "
-        "30 days: "
-        "list the table's unused segments for the older version, delete what is live there now, and run a restore_data "
-        "job with that interval and version (docs.imply.io/polaris/manage-deleted-data). Check that the source has "
-        "rows in the interval that pass the filter before you clear the task."
+        "30 days: list the table's unused segments for the older version, delete what is live there now, and run a "
+        "restore_data job with that interval and version (docs.imply.io/polaris/manage-deleted-data). Check that the "
+        "source has rows in the interval that pass the filter before you clear the task."
     )
 
 

@@ -115,8 +115,7 @@ class JobState:
             if not isinstance(body.get(name), str) or not body[name].strip():
                 raise PolarisProtocolError(
                     f"a job must have {name!r}, but the service sent {quote(body.get(name))} in an object with the "
-                    "keys "
-                    f"{quote(sorted(map(str, body)))}. "
+                    f"keys {quote(sorted(map(str, body)))}. "
                     "If a proxy answers in its place, check the host of the connection."
                 )
         spec = _mapping(body.get("spec"))

@@ -197,8 +197,7 @@ class Search:
             self._has_warned = True
             self._log.warning(
                 "The service returns no marker %r in the context of job %r, so this task's job can be recognized "
-                "only by "
-                "its spec.",
+                "only by its spec.",
                 "airflow",
                 unmarked[0],
             )

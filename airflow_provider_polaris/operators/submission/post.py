@@ -137,16 +137,14 @@ class JobPost:
                     raise
                 attempt.log.info(
                     "The service received too many requests. In %.0f s this task checks whether the service "
-                    "accepted the job "
-                    "anyway, and if not, sends it again: %s",
+                    "accepted the job anyway, and if not, sends it again: %s",
                     pause,
                     error,
                 )
                 attempt.clock.sleep(pause, attempt.is_killed)
                 attempt.check_alive(
                     "The service answered its last POST with 429. If it accepted the job anyway, the job "
-                    "continues, and a "
-                    "retry of this task searches for it."
+                    "continues, and a retry of this task searches for it."
                 )
                 try:
                     choice = self._search(record).run_once().choice

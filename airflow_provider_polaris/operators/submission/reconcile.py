@@ -123,8 +123,7 @@ class Reconciliation:
                 is_logged = True
                 attempt.log.info(
                     "The service returned 404 for job %r, which an earlier try of this task submitted. It may be "
-                    "too new "
-                    "to be visible. This task polls again for up to %.0f s.",
+                    "too new to be visible. This task polls again for up to %.0f s.",
                     job_id,
                     (end - attempt.clock.now()).total_seconds(),
                 )

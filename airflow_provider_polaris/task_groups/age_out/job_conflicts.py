@@ -72,8 +72,7 @@ def wait_for_readers(counter: TableCounter, table: str) -> None:
             raise PolarisGuardUnansweredError(
                 f"table {table!r} is still read by job {', '.join(names[:5])} after {waited:.0f} s, and "
                 "the service deletes nothing from a table that is read. Nothing was deleted. Check that job and "
-                "cancel it "
-                "if it hangs; a retry of this task waits again."
+                "cancel it if it hangs; a retry of this task waits again."
             )
 
 

@@ -25,19 +25,15 @@ if TYPE_CHECKING:
 #: All job types except streaming jobs, which don't end (polaris-sdk 20250425.14.0).
 _TYPES: Final = ("batch", "sql", "delete_data", "restore_data", "drop_table")
 
-
 #: Statuses of the list of active jobs.
 ACTIVE: Final = tuple(sorted(ACTIVE_STATUSES))
-
 
 #: Statuses of the list of ended jobs.
 ENDED: Final = tuple(sorted(TERMINAL_STATUSES))
 
-
 #: Rows between two checks of the creation date. Divides the page size, so that the check precedes the next page
 #: request.
 DATE_EVERY: Final = request_budget.OVERLAP
-
 
 #: Fields that a poll reads from a row. Whole rows are requested only if a waiter needs the whole state.
 _FIELDS: Final = ("id", "executionStatus", "createdTimestamp")

@@ -40,13 +40,10 @@ if TYPE_CHECKING:
 #: Consecutive failed single requests that end the poll: before any job got an answer, and after one did.
 _FAILURES_OF_ALL: Final = 2
 
-
 _FAILURES_IN_A_ROW: Final = 5
-
 
 #: Number of polls after which a stored list length is outdated.
 _POLLS_REMEMBERED: Final = 30
-
 
 #: Maximum number of polls that skip lists after lists failed.
 _LONGEST_REST: Final = 32

@@ -125,10 +125,9 @@ REFUSED = {
         {"extra": {"auth": "Kerberos"}},
         (
             "connection 'apache_druid_default' uses auth 'kerberos', which is not supported: put a proxy that "
-            "authenticates "
-            "with Kerberos in front of the router, enter the proxy's address as host, and set auth to the method "
-            "that the "
-            "proxy accepts ('none', 'basic' or 'bearer')."
+            "authenticates with Kerberos in front of the router, enter the proxy's address as host, and set auth to "
+            "the method "
+            "that the proxy accepts ('none', 'basic' or 'bearer')."
         ),
     ),
     "no host": (
@@ -142,8 +141,7 @@ REFUSED = {
         {"extra": {"client_cert": "/nowhere/cert.pem"}},
         (
             "extra 'client_cert' of connection 'apache_druid_default' is '/nowhere/cert.pem', which is not a "
-            "file on this "
-            "machine. Set it to the path of a file with a client certificate that exists on every worker."
+            "file on this machine. Set it to the path of a file with a client certificate that exists on every worker."
         ),
     ),
     "key without certificate": (
@@ -154,8 +152,7 @@ REFUSED = {
         {"host": "http://127.0.0.1:8888", "extra": {"client_cert": __file__}},
         (
             "connection 'apache_druid_default' has a client_cert, but host 'http://127.0.0.1:8888' uses http, "
-            "which has no "
-            "certificates: use https or remove client_cert."
+            "which has no certificates: use https or remove client_cert."
         ),
     ),
     "project in the console's URL": (

@@ -28,10 +28,9 @@ URL = "https://acme.app.imply.io/jobs/j1"
 DAY = "2024-06-01T00:00:00.000Z/2024-06-02T00:00:00.000Z"
 RESTORE = (
     f"So the service may have emptied 'events_hourly' in '{DAY}'. It keeps replaced data soft-deleted for up to 30 "
-    "days: "
-    "list the table's unused segments for the older version, delete what is live there now, and run a restore_data job "
-    "with that interval and version (docs.imply.io/polaris/manage-deleted-data). Check that the source has rows in the "
-    "interval that pass the filter before you clear the task."
+    "days: list the table's unused segments for the older version, delete what is live there now, and run a "
+    "restore_data job with that interval and version (docs.imply.io/polaris/manage-deleted-data). Check that the "
+    "source has rows in the interval that pass the filter before you clear the task."
 )
 
 

@@ -211,8 +211,7 @@ def test_rows_view_of_jobs_refused_warns(world: World, caplog: pytest.LogCapture
     (message,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     start = (
         "The service rejects 'includeSegmentSource' in the query context, so the count may include rows that no "
-        "job can "
-        "read yet. Its answer: "
+        "job can read yet. Its answer: "
     )
     assert message.startswith(start)
 

@@ -41,9 +41,8 @@ def test_guard_names_a_filter_that_polaris_refuses(world: World, has_asynchronou
         world.attempt(world.rollup(filterExpression='"ctiy" IS NULL'))
     assert str(caught.value) == (
         f"filter_expression doesn't work on table {world.source!r}: the service reports \"Column 'ctiy' not found "
-        "in any "
-        "table; known are '__time', 'city'\". Its value is '\"ctiy\" IS NULL'. Nothing was submitted. Correct it: a "
-        "retry would get the same answer."
+        "in any table; known are '__time', 'city'\". Its value is '\"ctiy\" IS NULL'. Nothing was submitted. Correct "
+        "it: a retry would get the same answer."
     )
     assert retryability_of(caught.value) is Retryability.PERMANENT
     assert caught.value.__cause__ is caught.value.__context__ is None
@@ -157,8 +156,7 @@ def test_refusal_of_the_moment_is_asked_again(way: str, text: str) -> None:
     assert type(error) is PolarisGuardUnansweredError
     assert str(error) == (
         "The service couldn't count rows: queries can't read the table or a column yet; the service reports "
-        f"{text!r}. Nothing "
-        "was submitted. A retry counts again."
+        f"{text!r}. Nothing was submitted. A retry counts again."
     )
 
 
@@ -201,7 +199,6 @@ def test_column_tells_which_of_several_arguments_is_wrong() -> None:
     unnamed = QueryRefusal("", True).argument_error(words, TABLE, "")
     assert str(unnamed) == (
         "filter_expression or the mapping of '__time' doesn't work on table 'Raw': the service reports that the "
-        "query is "
-        "wrong. filter_expression is '\"ctiy\" = 1'; the mapping of '__time' is '\"tmie\"'. Correct it: a retry would "
-        "get the same answer."
+        "query is wrong. filter_expression is '\"ctiy\" = 1'; the mapping of '__time' is '\"tmie\"'. Correct it: a "
+        "retry would get the same answer."
     )

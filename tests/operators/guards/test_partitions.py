@@ -90,8 +90,7 @@ def test_check_hours_over_day_partitions_rest_aged_out_refuses(world: World) -> 
     morning = "2024-06-01T01:00:00.000Z/2024-06-01T03:00:00.000Z"
     what = (
         f"{morning!r} lies in time partitions of the table that the job touches, which the service may replace as "
-        "a whole, "
-        f"and the source {world.source!r} can't fill it again"
+        f"a whole, and the source {world.source!r} can't fill it again"
     )
     assert world.refusal(hourly(world, 13)) == shrunk(world, what)
     world.run(hourly(world, 13))

@@ -164,8 +164,7 @@ def test_published_rows_that_cannot_be_told_from_others_fail_the_sensor_at_once(
     assert after.endswith(
         f"), and synchronous SQL is not reliable, because it counts 2 rows in table {world.source!r}, but jobs can "
         "read 1 according to the service. Enable asynchronous SQL for the project and the API key, or precache all "
-        "data of "
-        "the table."
+        "data of the table."
     )
 
 
