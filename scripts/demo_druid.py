@@ -23,9 +23,10 @@ from airflow_provider_polaris.emulator.data_loading import sample_data as koalas
 sys.path.append(str(ROOT / "scripts" / "druid"))
 from cluster import Cluster, ClusterError
 from configuration import VERSIONS
+from ingestion import replace_all
 
 VERSION = "27"  # it runs jobs; 33 is started without the multi-stage query engine
-COLUMNS = {"timestamp": "string", "city": "string", "session": "string", "session_length": "long"}
+COLUMNS = {"city": "string", "session": "string", "session_length": "long"}
 
 
 @contextmanager
@@ -50,13 +51,8 @@ def load_source(client: DruidClient, home: Path) -> int:
     say(f"Making {koalas.ROWS:,} events of three days ({koalas.DAYS[0]:%Y-%m-%d} to {koalas.DAYS[-1]:%Y-%m-%d}) …")
     size = koalas.write(path)
     say(f"Ingesting {path.name} ({size / 1e6:.1f} MB) into {SOURCE!r} …")
-    source = json.dumps({"type": "local", "baseDir": str(home.resolve()), "filter": path.name}).replace("'", "''")
-    signature = json.dumps([{"name": name, "type": kind} for name, kind in COLUMNS.items()])
-    names = ", ".join(f'"{name}"' for name in list(COLUMNS)[1:])
-    statement = (
-        f'REPLACE INTO "{SOURCE}" OVERWRITE ALL SELECT TIME_PARSE("timestamp") AS "__time", {names} '
-        f"FROM TABLE(EXTERN('{source}', '{{\"type\": \"json\"}}', '{signature}')) PARTITIONED BY DAY"
-    )
+    source = {"type": "local", "baseDir": str(home.resolve()), "filter": path.name}
+    statement = replace_all(SOURCE, source, COLUMNS, time="timestamp")
     wait_for(client, client.create_job({"type": "sql", "query": statement}))
     (counted,) = client.query(f'SELECT COUNT(*) AS "rows" FROM "{SOURCE}"')
     return int(counted["rows"])

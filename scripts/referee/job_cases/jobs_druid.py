@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from druid_client import PATIENCE, Druid, DruidError, call
+from ingestion import replace_all
 from jobs_model import JobOutcome, count_rows, live_chunks, milliseconds, read_chunk
 
 from airflow_provider_polaris.jobs.sql.statement import job_statement
@@ -47,14 +48,7 @@ class JobsOnDruid:
     def load(self, table: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
         """Write a table with segments of a day."""
         data = "\n".join(json.dumps({**row, "ts": row["__time"]}) for row in rows)
-        source = json.dumps({"type": "inline", "data": data}).replace("'", "''")
-        signature = json.dumps([{"name": name, "type": kind} for name, kind in {"ts": "string", **columns}.items()])
-        names = ", ".join(f'"{name}"' for name in columns)
-        outcome = self._run(
-            table,
-            f'REPLACE INTO "{table}" OVERWRITE ALL SELECT TIME_PARSE("ts") AS "__time", {names} '
-            f"FROM TABLE(EXTERN('{source}', '{{\"type\":\"json\"}}', '{signature}')) PARTITIONED BY DAY",
-        )
+        outcome = self._run(table, replace_all(table, {"type": "inline", "data": data}, columns, time="ts"))
         if outcome.error is not None:
             raise DruidError(500, {"errorCode": outcome.error, "errorMessage": outcome.message})
 

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.append(str(ROOT / "scripts" / "druid"))
 from cluster import Cluster, ToolMissing, check_java, check_maven  # noqa: E402
 from configuration import VERSIONS  # noqa: E402
+from ingestion import replace_all  # noqa: E402
 
 VERSION = "27"  # it runs jobs; 33 is started without the multi-stage query engine
 SOURCE, TARGET = "Koalas Source", "Koalas Rollup"
@@ -176,14 +177,8 @@ class Druid:
 
     def _fill(self) -> None:
         data = "\n".join(json.dumps(row) for row in KOALAS)
-        source = json.dumps({"type": "inline", "data": data})
-        columns = [("timestamp", "string"), ("city", "string"), ("session_length", "long")]
-        signature = json.dumps([{"name": name, "type": kind} for name, kind in columns])
-        statement = (
-            f'REPLACE INTO "{SOURCE}" OVERWRITE ALL SELECT TIME_PARSE("timestamp") AS "__time", "city", '
-            f"\"session_length\" FROM TABLE(EXTERN('{source}', '{{\"type\":\"json\"}}', '{signature}')) "
-            "PARTITIONED BY DAY"
-        )
+        columns = {"city": "string", "session_length": "long"}
+        statement = replace_all(SOURCE, {"type": "inline", "data": data}, columns, time="timestamp")
         task = self.ask("POST", "/druid/v2/sql/task", {"query": statement})["taskId"]
         status = eventually(
             lambda: self.ask("GET", f"/druid/indexer/v1/task/{task}/status")["status"]["statusCode"],
