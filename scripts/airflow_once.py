@@ -15,6 +15,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import newest_api
+
 
 class Airflow(NamedTuple):
     """A started Airflow."""
@@ -84,6 +86,7 @@ def start(home: Path, environment: Mapping[str, str]) -> Airflow:
         from airflow.utils.db import initdb
 
         initdb()
+        newest_api.build_newest_api_only()
     return Airflow(__version__, log)
 
 

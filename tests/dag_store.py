@@ -4,9 +4,26 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 from typing import Any
 
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
+
+#: Whose modules the tests import as scripts do.
+SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
+sys.path.append(str(SCRIPTS))
+import newest_api  # noqa: E402
+
+#: For the ``conftest.py`` of a separate pytest that runs DAGs.
+BUILD_NEWEST_API_ONLY = f"""
+import sys
+
+sys.path.append({str(SCRIPTS)!r})
+import newest_api
+
+newest_api.build_newest_api_only()
+"""
 
 
 def store(dag: Any) -> None:
@@ -18,6 +35,7 @@ def store(dag: Any) -> None:
     if AIRFLOW_VERSION < (3, 0):
         dag.sync_to_db()
         return
+    newest_api.build_newest_api_only()
     from airflow.models.dagbundle import DagBundleModel
     from airflow.utils.session import create_session
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
+from tests.dag_store import BUILD_NEWEST_API_ONLY
 from tests.examples.test_examples_parse import _parse
 from tests.fixtures import airflow_db
 
@@ -48,6 +49,7 @@ def test_tests_of_the_page_on_testing_pass(airflow_db: None, tmp_path: Path) -> 
     """In a separate process with its own configuration, as in a user's project."""
     dags = ROOT / "dags_examples"
     (tmp_path / "pytest.ini").write_text(f"[pytest]\npythonpath = {dags}\n")
+    (tmp_path / "conftest.py").write_text(BUILD_NEWEST_API_ONLY)
     test = tmp_path / "test_koalas.py"
     test.write_text((FOLDER / "test_koalas.py").read_text())
     ran = subprocess.run(

@@ -17,6 +17,7 @@ from airflow_provider_polaris import testing
 from airflow_provider_polaris.emulator.data_loading.row_files import LoadError
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 from airflow_provider_polaris.testing import PolarisEmulator
+from tests.dag_store import BUILD_NEWEST_API_ONLY
 from tests.emulator.testing.client import BARE, EVENTS, ROLLUP, ask, submit
 
 pytest_plugins = ["pytester"]
@@ -213,7 +214,7 @@ def test_example_of_the_docstring_runs_under_pytest_socket(pytester, monkeypatch
     monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(dags))
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{pytester.path}/airflow.db")
     pytester.makeini("[pytest]\naddopts = --disable-socket --allow-hosts=127.0.0.1 --strict-markers\npythonpath = dags")
-    pytester.makeconftest("from airflow.utils.db import initdb\n\ninitdb()\n")
+    pytester.makeconftest(f"from airflow.utils.db import initdb\n\ninitdb()\n{BUILD_NEWEST_API_ONLY}")
     (dags / "my_dags.py").write_text(MY_DAGS)
     pytester.makepyfile(
         test_example=f"from datetime import datetime, timezone\n\nfrom my_dags import my_dag\n\n\n{_example()}",
