@@ -27,7 +27,11 @@ NO_EXTENSIONS: Final[dict[str, Any]] = {
     "allow_unsigned_extensions": "false",
     "python_enable_replacements": "false",
 }
-_MEMORY: Final = ":memory:"
+MEMORY: Final = ":memory:"
+"""DuckDB's name of a database in memory."""
+
+# The zone is a setting of an extension, which exists only after the database is open.
+_LATE_SETTINGS: Final = ("SET GLOBAL TimeZone = 'UTC'", "SET lock_configuration = true")
 _MAGIC: Final = b"DUCK"
 _SQLITE: Final = b"SQLite format 3\0"
 
@@ -52,8 +56,8 @@ def connect(path: str | None) -> duckdb.DuckDBPyConnection:
     :param path: Database file, created if missing; None uses memory.
     :raises StoreError: The file can't be opened, or is not a database.
     """
-    place = _MEMORY
-    if path and path != _MEMORY:
+    place = MEMORY
+    if path:
         # An absolute path has no prefix that selects an extension.
         place = os.path.abspath(os.path.expanduser(path))
         _check_is_database(path, place)
@@ -65,9 +69,16 @@ def connect(path: str | None) -> duckdb.DuckDBPyConnection:
         "temp_directory": str(Path(tempfile.gettempdir()) / f"polaris-emulator-{uuid.uuid4().hex}"),
     }
     try:
-        return duckdb.connect(place, config=settings)
+        connection = duckdb.connect(place, config=settings)
     except duckdb.Error as error:
         raise opening_error(path, error) from error
+    try:
+        for statement in _LATE_SETTINGS:
+            connection.execute(statement)
+    except duckdb.Error as error:
+        connection.close()
+        raise opening_error(path, error) from error
+    return connection
 
 
 def opening_error(path: str | None, error: duckdb.Error) -> StoreError:

@@ -16,15 +16,13 @@ from typing import Any
 import duckdb
 
 from airflow_provider_polaris.emulator.engine.fair_lock import FairLock
+from airflow_provider_polaris.emulator.engine.memory import MemoryDatabase
 from airflow_provider_polaris.emulator.engine.model import StorageError, StoreError
 from airflow_provider_polaris.emulator.engine.objects import StoredObjects
-from airflow_provider_polaris.emulator.engine.storage import connect, failure_of, opening_error
+from airflow_provider_polaris.emulator.engine.storage import MEMORY, connect, failure_of, opening_error
 
 FORMAT = 2
 """Format of the database; a file of another format is rejected."""
-
-# The zone is a setting of an extension, which exists only after the database is open.
-_SETTINGS = ("SET GLOBAL TimeZone = 'UTC'", "SET lock_configuration = true")
 
 _SCHEMA = (
     "CREATE TABLE polaris_format (format INTEGER)",
@@ -82,21 +80,19 @@ class Store(StoredObjects):
     """
 
     def __init__(self, path: str | None = None, *, now: Callable[[], datetime] = utc_now) -> None:
-        self.path = path
+        self.path = None if path == MEMORY else path
         self.now = now
         self.lock = FairLock()
         self._local = _ThreadState()
         self._doomed = False
         self._failed: str | None = None
-        self._connection = connect(path)
+        self._connection = connect(self.path) if self.path else MemoryDatabase()
         try:
-            for setting in _SETTINGS:
-                self._connection.execute(setting)
             self._create_or_check_schema()
             self._prove_writable()
         except duckdb.Error as error:
             self._connection.close()
-            raise opening_error(path, error) from error
+            raise opening_error(self.path, error) from error
         except BaseException:
             self._connection.close()
             raise
@@ -255,5 +251,7 @@ class Store(StoredObjects):
             cursor.close()
 
 
-def _run(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+def _run(
+    connection: duckdb.DuckDBPyConnection | MemoryDatabase, sql: str, parameters: Sequence[Any]
+) -> list[tuple[Any, ...]]:
     return connection.execute(sql, parameters or None).fetchall()

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from airflow_provider_polaris.emulator.engine import StorageError, Store, StoreError
+from airflow_provider_polaris.emulator.engine import StorageError, Store, StoreError, memory
 from airflow_provider_polaris.emulator.engine.storage import failure_of
 
 #: DuckDB's messages, observed with 1.4.0 and 2.0.0.
@@ -38,6 +38,7 @@ def test_settings_are_there_from_the_first_byte(path: str | None, tmp_path: Path
     """A feature that is disabled after the open call would be enabled during the open."""
     seen: list[dict[str, Any]] = []
     connect = duckdb.connect
+    monkeypatch.setattr(memory, "_instances", {})
     monkeypatch.setattr(duckdb, "connect", lambda place, config: seen.append(config) or connect(place, config=config))
     Store(path and str(tmp_path / path)).close()
     (config,) = seen
