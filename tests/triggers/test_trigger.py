@@ -56,8 +56,9 @@ def test_trigger_logs_each_change_once_and_fires_one_event(world: Any, trigger_l
     ]
 
 
-def test_triggers_share_one_logger(world: Any) -> None:
+def test_triggers_share_one_logger(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Airflow would create one for each, and there may be ten thousand."""
+    monkeypatch.delattr(PolarisJobTrigger, "log")  # that of the world
 
     async def scenario() -> None:
         world.polaris.add("job-1", (-5.0, "running"), (5.0, "completed"))

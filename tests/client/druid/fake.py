@@ -97,8 +97,10 @@ class FakeDruid:
 
     def end_due_tasks(self) -> None:
         """Let the tasks succeed whose time is over."""
+        if self.now is None:
+            return
         for task in self.tasks.values():
-            if self.now is not None and task.status == "RUNNING":
+            if task.status == "RUNNING":
                 seconds = 0.0 if task.type == "noop" else self.task_seconds
                 if self.now() >= task.created + timedelta(seconds=seconds):
                     task.end("SUCCESS")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import cache
 from typing import Any
 
 import pytest
@@ -37,7 +38,13 @@ def bad(world: Any, kind: str) -> Any:
         raise requests.ConnectionError("Connection aborted", ConnectionResetError(104, "reset by peer"))
     if kind == "breaks our code":
         raise RecursionError("maximum recursion depth exceeded")
-    answers = {
+    return _answers()[kind]
+
+
+@cache
+def _answers() -> dict[str, Any]:
+    """Return the answers that are no exceptions; some take long to build."""
+    return {
         "404 with Retry-After": raw(404, b"{}", Retry_After=YEARS),
         "400 with Retry-After": raw(400, b"{}", Retry_After=YEARS),
         "409 with Retry-After": raw(409, b"{}", Retry_After=YEARS),
@@ -54,7 +61,6 @@ def bad(world: Any, kind: str) -> Any:
         "code of megabytes": raw(404, json.dumps({"code": "A" * 2_000_000, "message": "x"}).encode()),
         "message of megabytes": raw(500, json.dumps({"message": "a b " * 500_000}).encode()),
     }
-    return answers[kind]
 
 
 KINDS = [
