@@ -16,7 +16,8 @@ from airflow_provider_polaris.runtime.compat import FORM_COMES_FROM_PROVIDER_INF
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import ServiceSettings
-    from airflow_provider_polaris.client.service import Capabilities, IngestionService
+    from airflow_provider_polaris.client.capabilities import Capabilities
+    from airflow_provider_polaris.client.service import IngestionService
     from airflow_provider_polaris.hooks.connections.settings import ConnectionSettings
 
 
