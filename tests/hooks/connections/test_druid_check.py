@@ -84,8 +84,8 @@ def test_check_login_without_state_read_says_what_is_slower(druid_service):
         (
             f"Reached Druid at {druid_service.url}: SQL queries, multi-stage queries, the list of tasks and the list "
             "of tables work. The right STATE READ is missing, so the statuses of waiting tasks are read one by one "
-            "instead of in one request. The number of free task slots can't be read, which needs the rights CONFIG READ and "
-            f"STATE READ, so jobs are submitted without a look at it. {RIGHTS}"
+            "instead of in one request. The number of free task slots can't be read, which needs the rights CONFIG "
+            f"READ and STATE READ, so jobs are submitted without a look at it. {RIGHTS}"
         ),
     )
 
@@ -203,9 +203,9 @@ def test_check_coordinator_as_host_is_told_to_enter_the_router(druid_service):
     assert DruidHook().test_connection() == (
         False,
         (
-            f"Reached Druid 27.0.0 at {druid_service.url}: the list of tasks, the list of tables, statuses of many tasks "
-            f"and task slots work. Host '{druid_service.url}' is a Druid process that runs no SQL: enter the address of the router, or that "
-            "of a broker and coordinator_url. 6 of 6 task slots are free."
+            f"Reached Druid 27.0.0 at {druid_service.url}: the list of tasks, the list of tables, statuses of many "
+            f"tasks and task slots work. Host '{druid_service.url}' is a Druid process that runs no SQL: enter the "
+            "address of the router, or that of a broker and coordinator_url. 6 of 6 task slots are free."
         ),
     )
 

@@ -92,6 +92,27 @@ def test_source_that_was_replaced_since_the_copy_is_not_deleted(druid, task):
     assert druid.marked == []
 
 
+def test_segment_that_appears_when_the_deletion_begins_stops_it(druid, monkeypatch):
+    """The deletion names the proven segments, and Druid's adapter compares them with those that it is about to mark."""
+    answers = []
+    used = druid._used
+
+    def used_later(table, params, body):
+        answers.append(table)
+        if len(answers) == 2:  # the first is the last of the proof
+            replace_day(druid)
+        return used(table, params, body)
+
+    run = age_out(druid)
+    run.before["delete"] = lambda: monkeypatch.setattr(druid, "_used", used_later)
+
+    assert run.go() == (
+        "failed delete: table 'raw' has other segments (missing: 'raw_2024-06-01T00:00:00.000Z'; new: 'raw_of_others') "
+        "than the deletion was decided for, so nothing was deleted."
+    )
+    assert druid.marked == []
+
+
 def test_segment_that_exceeds_the_aged_day_is_refused_before_the_copy(druid):
     """The deletion would be refused after the copy."""
     druid.tables["raw"]["used"][0]["interval"] = "2024-06-01T00:00:00.000Z/2024-06-03T00:00:00.000Z"
