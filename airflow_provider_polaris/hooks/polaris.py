@@ -97,6 +97,13 @@ class PolarisHook(BaseHook):
         return self.settings.project_id
 
     @property
+    def place(self) -> str:
+        """The project, or the cluster of a service without projects, as messages name it."""
+        from airflow_provider_polaris.jobs.place import name_place
+
+        return name_place(self.project_id, self.settings.base_url)
+
+    @property
     def capabilities(self) -> Capabilities:
         """What the service behind the connection can do; makes no request."""
         return self.get_conn().capabilities
