@@ -114,7 +114,7 @@ bench-druid: $(VENV)-airflow-druid/.ready  ## jobs beside those of Airflow's own
 # An environment of its own: no other command needs Airflow's provider.
 $(VENV)-airflow-druid/.ready: pyproject.toml constraints.txt | $(READY)
 	$(PYTHON) -m venv $(VENV)-airflow-druid
-	$(BIN)/uv pip install --quiet --python $(VENV)-airflow-druid/bin/python --constraint constraints.txt --editable . apache-airflow-providers-apache-druid==4.6.1
+	$(BIN)/uv pip install --quiet --python $(VENV)-airflow-druid/bin/python --constraint constraints.txt --editable . asyncpg psycopg2-binary apache-airflow-providers-apache-druid==4.6.1
 	touch $@
 
 lint: $(READY)  ## ruff and the import arrows
