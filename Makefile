@@ -18,7 +18,7 @@ FLOORS = $(shell sed -nE '/^dependencies/,/^openlineage/ s/^    "(.+)>=([0-9]+\.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-aging demo-druid ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke e2e-druid e2e-druid-smoke compat druid druid-stop referee referee-smoke bench lint types docs format build release-check changelog constraints clean
+.PHONY: help setup demo demo-aging demo-druid ui pictures emulator test schedules-aging schedules e2e e2e-211 e2e-smoke e2e-druid e2e-druid-smoke compat druid druid-stop referee referee-smoke bench bench-druid lint types docs format build release-check changelog constraints clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -89,11 +89,11 @@ compat: $(foreach version,$(VERSIONS),$(call environment,$(version))/.ready)  ##
 
 # 27 has the multi-stage query engine, which runs jobs; 33 has the SQL of today without that engine.
 DRUID ?= 27 33
-druid:  ## start a real Apache Druid 27 and 33 on loopback; DRUID=27 starts one. Needs Java 17 and Maven
+druid:  ## start a real Apache Druid 27 and 33 on loopback; DRUID=27 starts one, 27-secure one with basic authentication. Needs Java 17 and Maven
 	$(PYTHON) scripts/druid start $(DRUID)
 
-druid-stop:  ## stop them; their data stays in .druid
-	$(PYTHON) scripts/druid stop $(DRUID)
+druid-stop:  ## stop every Druid that was started here; their data stays in .druid
+	$(PYTHON) scripts/druid stop
 
 # SEED=N repeats a run, PARTS="expressions syntax" takes some parts, COUNT=N cases of each.
 referee: SEED := $(or $(SEED),$(shell date +%s))
@@ -107,6 +107,15 @@ bench: $(READY)  ## what imports, the emulator's jobs and 1 to 10,000 waiting jo
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group bench
 	$(BIN)/python scripts/bench_small.py
 	$(BIN)/python scripts/bench.py
+
+bench-druid: $(VENV)-airflow-druid/.ready  ## jobs beside those of Airflow's own Druid provider, on a real Druid 27, some 15 minutes
+	$(VENV)-airflow-druid/bin/python scripts/bench_druid
+
+# An environment of its own: no other command needs Airflow's provider.
+$(VENV)-airflow-druid/.ready: pyproject.toml constraints.txt | $(READY)
+	$(PYTHON) -m venv $(VENV)-airflow-druid
+	$(BIN)/uv pip install --quiet --python $(VENV)-airflow-druid/bin/python --constraint constraints.txt --editable . asyncpg psycopg2-binary apache-airflow-providers-apache-druid==4.6.1
+	touch $@
 
 lint: $(READY)  ## ruff and the import arrows
 	$(BIN)/ruff check .

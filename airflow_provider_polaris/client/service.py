@@ -4,7 +4,7 @@ The protocol between the package and a service that runs ingestion jobs; perform
 
 Operators, guards, submission, watchers, sensors, age-out, lineage, dry run and commands call these methods only. A
 folder beside this module implements them for one service. Callers never ask which service it is: if services differ,
-:class:`Capabilities` has a field for the difference.
+:class:`~.capabilities.Capabilities` has a field for the difference.
 
 The terms are those of ``airflow_provider_polaris.jobs``. A job, a table and a segment are JSON objects with the field
 names that ``JobState.from_wire``, ``TableDescription.from_wire``, ``TableStorage.from_wire`` and
@@ -18,32 +18,11 @@ Modules that are imported when a DAG file is parsed import this module under ``T
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol
 
-
-@dataclass(frozen=True)
-class Capabilities:
-    """
-    What a service can do that another can't.
-
-    :param idempotent_submission: The service accepts a marker and its number only once, so the same submission may be
-        sent again after an unknown outcome. The client is an :class:`IdempotentService`.
-    :param bulk_status: One request returns the statuses of 1,000 jobs that are given by their ids. The client is a
-        :class:`BulkStatusService`.
-    :param cancels_deletions: A deletion job that has not ended can be canceled.
-    :param restores_versions: A restore can name the versions of the segments to restore.
-    :param soft_delete: Deleted segments can be restored until the service purges them.
-    :param percent_progress: The service reports the progress of a running job as a fraction.
-    """
-
-    idempotent_submission: bool
-    bulk_status: bool
-    cancels_deletions: bool
-    restores_versions: bool
-    soft_delete: bool
-    percent_progress: bool
+from airflow_provider_polaris.client.capabilities import Capabilities
+from airflow_provider_polaris.jobs.time.interval import Interval
 
 
 class JobPreview(NamedTuple):
@@ -291,4 +270,23 @@ class BulkStatusService(IngestionService, Protocol):
         can't be seen yet: :meth:`get_job_status` and :meth:`get_job` return that status when they can.
 
         :param job_ids: Ids of jobs.
+        """
+
+
+class SegmentService(IngestionService, Protocol):
+    """
+    A service that shows which segments a table has, and deletes exactly these.
+
+    A ``delete_data`` job whose context names segments (``airflow_provider_polaris.jobs.spec.context``) deletes nothing
+    if the intervals have others: ``PolarisGuardError`` names them.
+    """
+
+    def iter_current_segments(self, table: str, intervals: Sequence[Interval]) -> Iterator[dict[str, Any]]:
+        """
+        Yield ``{id, interval, version}`` of the segments that overlap some intervals and whose rows jobs read.
+
+        A replaced or deleted segment is missing at once. A table without segments has none.
+
+        :param table: Name of the table.
+        :param intervals: The intervals; empty for all of time.
         """

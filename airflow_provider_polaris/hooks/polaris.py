@@ -16,7 +16,8 @@ from airflow_provider_polaris.runtime.compat import FORM_COMES_FROM_PROVIDER_INF
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import ServiceSettings
-    from airflow_provider_polaris.client.service import Capabilities, IngestionService
+    from airflow_provider_polaris.client.capabilities import Capabilities
+    from airflow_provider_polaris.client.service import IngestionService
     from airflow_provider_polaris.hooks.connections.settings import ConnectionSettings
 
 
@@ -94,6 +95,13 @@ class PolarisHook(BaseHook):
     def project_id(self) -> str:
         """Id of the project; empty for a service without projects."""
         return self.settings.project_id
+
+    @property
+    def place(self) -> str:
+        """The project, or the cluster of a service without projects, as messages name it."""
+        from airflow_provider_polaris.jobs.place import name_place
+
+        return name_place(self.project_id, self.settings.base_url)
 
     @property
     def capabilities(self) -> Capabilities:

@@ -192,8 +192,8 @@ def _source_facts(
         return None
     if facts is None:
         raise PolarisSpecError(
-            f"source_table {quote(name)} does not exist in project {hook.project_id!r}. Check its name and the "
-            f"project of connection {hook.polaris_conn_id!r}."
+            f"source_table {quote(name)} does not exist in {hook.place}. Check its name and connection "
+            f"{hook.polaris_conn_id!r}."
         )
     return facts
 

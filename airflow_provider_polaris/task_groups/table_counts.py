@@ -66,8 +66,8 @@ class TableCounter:
         table = self.find(name)
         if table is None:
             raise PolarisSpecError(
-                f"source_table {name!r} does not exist in project {self.hook.project_id!r}. Check its name and the "
-                f"project of connection {self.hook.polaris_conn_id!r}."
+                f"source_table {name!r} does not exist in {self.hook.place}. Check its name and connection "
+                f"{self.hook.polaris_conn_id!r}."
             )
         return table
 

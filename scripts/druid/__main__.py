@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Apache Druid on this machine: ``python scripts/druid start|stop [27] [33]``."""
+"""A real Apache Druid on this machine: ``python scripts/druid start|stop [27] [33] [27-secure]``."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import sys
 from pathlib import Path
 
 from cluster import Cluster, ClusterError
-from configuration import VERSIONS
+from configuration import USUAL, VERSIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
-    """Start or stop the versions that are named; both without a name."""
+    """Start or stop the versions that are named."""
     parser = argparse.ArgumentParser(prog="druid", description=__doc__)
     parser.add_argument("command", choices=("start", "stop"))
-    parser.add_argument("versions", nargs="*", metavar="VERSION", help="27 or 33; both by default")
+    parser.add_argument("versions", nargs="*", metavar="VERSION", help="27, 33 or 27-secure; by default the first two")
     parser.add_argument("--fresh", action="store_true", help="drop tables and tasks first")
     # Intermixed, because otherwise an option between the command and the versions ends the positional arguments.
     arguments = parser.parse_intermixed_args()
     unknown = [name for name in arguments.versions if name not in VERSIONS]
     if unknown:
         parser.error(f"Druid {', '.join(unknown)} can't be started here; there are {', '.join(VERSIONS)}.")
-    for name in arguments.versions or VERSIONS:
+    for name in arguments.versions or (USUAL if arguments.command == "start" else VERSIONS):
         cluster = Cluster(VERSIONS[name], ROOT / ".druid" / name)
         if arguments.command == "stop" or arguments.fresh:
             stopped = cluster.stop()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -189,6 +190,13 @@ class Cluster:
             )
         self._pid_file(name).write_text(str(process.pid))
 
+    @property
+    def _headers(self) -> dict[str, str]:
+        if self.version.admin is None:
+            return {"Accept": "application/json"}
+        login = base64.b64encode(":".join(self.version.admin).encode()).decode()
+        return {"Accept": "application/json", "Authorization": f"Basic {login}"}
+
     def _is_ready(self) -> bool:
         checks = (
             ("broker", "/status/health"),
@@ -205,7 +213,7 @@ class Cluster:
 
     def _get(self, name: str, path: str) -> Any:
         """Return the JSON of an answer, True for an empty one, None for none."""
-        request = urllib.request.Request(self.url(name) + path, headers={"Accept": "application/json"})
+        request = urllib.request.Request(self.url(name) + path, headers=self._headers)
         try:
             with urllib.request.urlopen(request, timeout=5) as answer:
                 text = answer.read()
@@ -214,7 +222,7 @@ class Cluster:
             return None
 
     def _post(self, name: str, path: str, body: Any) -> None:
-        headers = {"Content-Type": "application/json"}
+        headers = {**self._headers, "Content-Type": "application/json"}
         request = urllib.request.Request(self.url(name) + path, json.dumps(body).encode(), headers)
         with urllib.request.urlopen(request, timeout=30):
             pass

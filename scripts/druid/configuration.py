@@ -29,12 +29,14 @@ class Version:
     :param base_port: First of seven ports in a row.
     :param extensions: Extensions with a class loader of their own.
     :param common: Properties that only this version needs.
+    :param admin: Name and password of a user with all rights; None without security.
     """
 
     number: str
     base_port: int
     extensions: tuple[str, ...]
     common: str = ""
+    admin: tuple[str, str] | None = None
 
     def port(self, name: str) -> int:
         """Return the port of a process, or of ``derby``, which runs inside the coordinator."""
@@ -49,17 +51,42 @@ class Version:
         ).index(name)
 
 
+#: Nulls and booleans as in SQL: the default since 28, and what Polaris has, but not yet the default of 27.
+_SQL_VALUES: Final = "druid.generic.useDefaultValueForNull=false\ndruid.expressions.useStrictBooleans=true\n"
+
+#: Basic authentication, and an authorizer. Source: druid.apache.org/docs/latest/operations/security-overview.
+_SECURITY: Final = """\
+druid.auth.authenticatorChain=["basic"]
+druid.auth.authenticator.basic.type=basic
+druid.auth.authenticator.basic.initialAdminPassword=admin-password
+druid.auth.authenticator.basic.initialInternalClientPassword=internal-password
+druid.auth.authenticator.basic.credentialsValidator.type=metadata
+druid.auth.authenticator.basic.skipOnFailure=false
+druid.auth.authenticator.basic.authorizerName=basic
+druid.auth.basic.common.pollingPeriod=2000
+druid.auth.basic.common.maxRandomDelay=200
+druid.escalator.type=basic
+druid.escalator.internalClientUsername=druid_system
+druid.escalator.internalClientPassword=internal-password
+druid.escalator.authorizerName=basic
+druid.auth.authorizers=["basic"]
+druid.auth.authorizer.basic.type=basic
+"""
+
 #: 27.0.0 has the multi-stage query engine, so it runs jobs. 33.0.0 has the SQL of today and no such engine.
 VERSIONS: Final = {
-    "27": Version(
-        "27",
-        18080,
-        ("druid-datasketches", "druid-histogram"),
-        # Nulls and booleans as in SQL: the default since 28, and what Polaris has, but not yet the default of 27.
-        common="druid.generic.useDefaultValueForNull=false\ndruid.expressions.useStrictBooleans=true\n",
-    ),
+    "27": Version("27", 18080, ("druid-datasketches", "druid-histogram"), common=_SQL_VALUES),
     "33": Version("33", 18180, ("druid-datasketches",)),
+    "27-secure": Version(
+        "27",
+        18280,
+        ("druid-datasketches", "druid-basic-security"),
+        common=_SQL_VALUES + _SECURITY,
+        admin=("admin", "admin-password"),
+    ),
 }
+#: Versions that are started if none is named.
+USUAL: Final = ("27", "33")
 
 LOG4J: Final = """\
 <Configuration status="WARN">

@@ -13,8 +13,9 @@ import pytest
 
 import airflow_provider_polaris
 from airflow_provider_polaris.client import PolarisClient
+from airflow_provider_polaris.client.capabilities import Capabilities
 from airflow_provider_polaris.client.druid.client import DruidClient
-from airflow_provider_polaris.client.service import Capabilities, IngestionService
+from airflow_provider_polaris.client.service import IngestionService
 from tests.client.conftest import MakeClient
 
 CLIENTS = [PolarisClient, DruidClient]
@@ -98,6 +99,7 @@ def test_capabilities_of_polaris(make_client: MakeClient) -> None:
         idempotent_submission=False,
         bulk_status=False,
         cancels_deletions=False,
+        exact_deletions=False,
         restores_versions=True,
         soft_delete=True,
         percent_progress=True,

@@ -187,7 +187,7 @@ def test_execute_with_a_missing_source_names_it(jobs, clock, context):
     jobs.table("Koalas Rollup", type="aggregate")
     assert refusal(operator(), context) == (
         "source_table 'Koalas Source' does not exist in project '00000000-0000-4000-8000-000000000001'. Check its name "
-        "and the project of connection 'polaris_default'."
+        "and connection 'polaris_default'."
     )
     assert jobs.submitted == []
 

@@ -45,7 +45,7 @@ class DruidCredentials:
             return f"the login {self._settings.login!r} of connection {name!r}"
         if self._settings.auth == "bearer":
             return f"the token of connection {name!r}"
-        return f"connection {name!r}, which has no login,"
+        return f"a request without login (connection {name!r} has none)"
 
     def __repr__(self) -> str:
         return f"DruidCredentials({self._settings.connection_name!r}, auth={self._settings.auth!r})"

@@ -11,7 +11,9 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_polaris.client.capabilities import Capabilities
 from airflow_provider_polaris.client.druid.calls import druid_rules
+from airflow_provider_polaris.client.druid.capabilities import DRUID_CAPABILITIES
 from airflow_provider_polaris.client.druid.cluster import ClusterApi
 from airflow_provider_polaris.client.druid.deletions import DeletionJobs
 from airflow_provider_polaris.client.druid.endpoints import SUBMIT_TASK, path_of
@@ -32,29 +34,19 @@ from airflow_provider_polaris.client.druid.translation.tables import partitionin
 from airflow_provider_polaris.client.druid.translation.visibility import LONGEST_LOAD, awaited_table, is_visible
 from airflow_provider_polaris.client.http.session import PolarisSession
 from airflow_provider_polaris.client.http.transport import Transport, utc_now
-from airflow_provider_polaris.client.service import Capabilities, JobPreview
+from airflow_provider_polaris.client.service import JobPreview
 from airflow_provider_polaris.jobs.errors import (
     PolarisApiError,
     PolarisError,
     PolarisSpecError,
     PolarisThrottledError,
 )
+from airflow_provider_polaris.jobs.time.interval import Interval
 
 if TYPE_CHECKING:
     import requests
 
 log = logging.getLogger("airflow_provider_polaris.client")
-
-#: Sources: druid.apache.org/docs/latest/api-reference, OBSERVED(Druid 27), OBSERVED(Druid 33) for the versions of a
-#: restore. Marking segments unused takes effect at once, so there is no deletion to cancel.
-DRUID_CAPABILITIES: Final = Capabilities(
-    idempotent_submission=True,
-    bulk_status=True,
-    cancels_deletions=False,
-    restores_versions=True,
-    soft_delete=True,
-    percent_progress=True,
-)
 
 #: Seconds before the task slots are counted again.
 _SLOT_SECONDS: Final = 5.0
@@ -220,6 +212,10 @@ class DruidClient(TasksApi):
     def iter_unused_segments(self, table: str, *, interval: str | None = None) -> Iterator[dict[str, Any]]:
         """Yield the segments of a table that are marked unused; see :meth:`TablesApi.iter_unused_segments`."""
         return self._tables.iter_unused_segments(table, interval=interval)
+
+    def iter_current_segments(self, table: str, intervals: Sequence[Interval]) -> Iterator[dict[str, Any]]:
+        """Yield the segments whose rows jobs read; see :meth:`TablesApi.iter_current_segments`."""
+        return self._tables.iter_current_segments(table, intervals)
 
     def query(
         self,

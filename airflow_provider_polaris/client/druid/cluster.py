@@ -61,7 +61,11 @@ class ClusterApi(DruidCalls):
         return answer is not None and answer.get("enabled") is True
 
     def slots(self) -> TaskSlots:
-        """Return the number of task slots with one or two requests."""
+        """
+        Return the number of task slots with one or two requests; needs CONFIG READ, and on Druid 27 STATE READ.
+
+        The workers alone are not asked: they don't show whether the cluster adds workers on demand.
+        """
         capacity = self._tasks.worker_capacity()
         every = capacity.get("currentClusterCapacity")
         free = free_slots(capacity, ())

@@ -19,12 +19,13 @@ from typing import Any
 from airflow_provider_polaris.client.druid.endpoints import MARK_ALL_UNUSED, MARK_UNUSED, MARK_USED, path_of
 from airflow_provider_polaris.client.druid.tables import TablesApi
 from airflow_provider_polaris.client.druid.tasks import TasksApi
-from airflow_provider_polaris.client.druid.translation.deletion import segments_to_delete
+from airflow_provider_polaris.client.druid.translation.deletion import check_named, segments_to_delete
 from airflow_provider_polaris.client.druid.translation.jobs import RECORD_GROUP
 from airflow_provider_polaris.client.druid.translation.statement import SPEC_KEY
 from airflow_provider_polaris.client.druid.translation.task_ids import query_id, random_marker, task_id
 from airflow_provider_polaris.client.http.request import json_body
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisNotFoundError, PolarisSpecError
+from airflow_provider_polaris.jobs.spec.context import segments_in
 from airflow_provider_polaris.jobs.spec.job_spec import (
     DeleteDataJobSpec,
     DropTableJobSpec,
@@ -61,8 +62,8 @@ class DeletionJobs:
         Do a job, and return its description.
 
         :param spec: The JSON object of a ``delete_data``, ``restore_data`` or ``drop_table`` job.
-        :raises PolarisGuardError: A segment lies only partly in the intervals, or the cluster's version can't do it.
-            Nothing was changed.
+        :raises PolarisGuardError: A segment lies only partly in the intervals, the intervals have other segments than
+            the job names, or the cluster's version can't do it. Nothing was changed.
         :raises PolarisNotFoundError: There is no such table.
         :raises PolarisSpecError: Druid has no equivalent of the job.
         """
@@ -70,7 +71,7 @@ class DeletionJobs:
         table = getattr(job, "target").table_name  # noqa: B009 (each of these jobs has a target)
         kill: tuple[Interval, ...] = ()
         if isinstance(job, DeleteDataJobSpec):
-            kill = self._delete(table, job)
+            kill = self._delete(table, job, segments_in({"spec": spec}))
         elif isinstance(job, RestoreDataJobSpec):
             self._restore(table, Interval.parse(job.interval), job.versions)
         elif isinstance(job, DropTableJobSpec):
@@ -80,8 +81,12 @@ class DeletionJobs:
             raise PolarisSpecError(f"a job of type {job.type!r} deletes and restores nothing.")
         return self._record(spec, table, kill)
 
-    def _delete(self, table: str, job: DeleteDataJobSpec) -> tuple[Interval, ...]:
-        """Mark the segments; return the interval of which unused segments are to be removed, if any."""
+    def _delete(self, table: str, job: DeleteDataJobSpec, named: tuple[str, ...] | None) -> tuple[Interval, ...]:
+        """
+        Mark the segments; return the interval of which unused segments are to be removed, if any.
+
+        Segments that were written since the list was read are not marked.
+        """
         spans = () if job.delete_all else merge(job.target.spans)
         if not spans and not job.delete_all:
             raise PolarisSpecError("a delete_data job needs target.intervals or deleteAll.")
@@ -94,6 +99,8 @@ class DeletionJobs:
         used = self._tables.used_segments(table, spans)
         if not used and not self._tables.has(table):
             raise self._tables.absent(table)
+        if named is not None:
+            check_named(table, used, named)
         ids = segments_to_delete(table, used, spans, job.versions)
         log.info("Table %r: %d segments were marked unused.", table, self._tables.mark_unused(table, ids, spans))
         if job.soft_delete:

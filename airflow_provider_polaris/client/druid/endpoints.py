@@ -71,7 +71,8 @@ SHUTDOWN_TASK: Final = Endpoint("POST", "/druid/indexer/v1/task/{name}/shutdown"
 SUBMIT_NATIVE_TASK: Final = Endpoint("POST", "/druid/indexer/v1/task", _WRITE)
 LIST_SUPERVISORS: Final = Endpoint("GET", "/druid/indexer/v1/supervisor", _READ, answer_bytes=LIST_BYTES)
 LIST_WORKERS: Final = Endpoint("GET", "/druid/indexer/v1/workers", _STATE, answer_bytes=LIST_BYTES)
-WORKER_CAPACITY: Final = Endpoint("GET", "/druid/indexer/v1/totalWorkerCapacity", _STATE)
+# OBSERVED(Druid 27 with druid-basic-security): STATE READ is not enough.
+WORKER_CAPACITY: Final = Endpoint("GET", "/druid/indexer/v1/totalWorkerCapacity", ("CONFIG READ",))
 
 # Coordinator.
 LIST_TABLES: Final = Endpoint("GET", "/druid/coordinator/v1/metadata/datasources", _READ, answer_bytes=LIST_BYTES)

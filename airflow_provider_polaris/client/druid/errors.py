@@ -18,8 +18,11 @@ from airflow_provider_polaris.client.http.connection_errors import RequestInfo
 from airflow_provider_polaris.client.http.endpoint import host_of
 from airflow_provider_polaris.client.http.error_body import error_object, excerpt, has_text
 
-#: Fields of the error object that Druid's web server writes for ``Accept: application/json``. OBSERVED(Druid 27).
-_JETTY_FIELDS: Final = frozenset({"servlet", "message", "url", "status"})
+#: Fields of a refusal: of Druid's web server, and of its security filter. OBSERVED(Druid 27).
+_REFUSALS: Final = (
+    frozenset({"servlet", "message", "url", "status"}),
+    frozenset({"error", "errorMessage", "errorClass", "host"}),
+)
 
 
 def is_druid_error(status: int, headers: Mapping[str, str], body: bytes) -> bool:  # noqa: ARG001 (an ErrorForm)
@@ -31,8 +34,8 @@ def is_druid_error(status: int, headers: Mapping[str, str], body: bytes) -> bool
     - older queries: ``error`` and ``errorMessage``
     - ``error`` alone (OBSERVED(Druid 27): a task that exists)
     - 405: an empty body (OBSERVED(Druid 33): the paths of an extension that is not loaded)
-    - 401 and 403: the object of the web server, or ``Access-Check-Result`` (GUESS from Druid's source,
-      ForbiddenExceptionMapper: no secured cluster was observed)
+    - 401 and 403: the object of the web server, ``Access-Check-Result``, or ``error`` with empty other fields
+      (OBSERVED(Druid 27 with druid-basic-security))
 
     :param status: HTTP status.
     :param headers: Response headers.
@@ -48,7 +51,7 @@ def is_druid_error(status: int, headers: Mapping[str, str], body: bytes) -> bool
         data = inner
     if status == 404:
         return data.get("error") == "druidException" and data.get("category") == "NOT_FOUND"
-    if status in (401, 403) and ("Access-Check-Result" in data or data.keys() >= _JETTY_FIELDS):
+    if status in (401, 403) and ("Access-Check-Result" in data or any(data.keys() >= form for form in _REFUSALS)):
         return True
     return has_text(data, "errorMessage") or (data.keys() == {"error"} and has_text(data, "error"))
 

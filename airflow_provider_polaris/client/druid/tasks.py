@@ -98,6 +98,14 @@ class TasksApi(DruidCalls):
             found.update((key, execution_status(value)) for key, value in answer.items() if isinstance(value, dict))
         return found
 
+    def check_bulk_status(self) -> None:
+        """
+        Request the statuses of several tasks, of which none exists.
+
+        :raises PolarisAuthError: The right STATE READ is missing, and :meth:`get_job_statuses` reads a list instead.
+        """
+        self._object(endpoints.TASK_STATUSES, body=array_body(["-"]))
+
     def get_job_progress(self, job_id: str) -> float | None:
         """Return the progress of a job, 0 to 1; None if its report has none, as at its start and its end."""
         return reports.progress(self._report(job_id))
@@ -191,7 +199,7 @@ class TasksApi(DruidCalls):
         return self._object(endpoints.SUBMIT_NATIVE_TASK, body=body, required="task")
 
     def worker_capacity(self) -> dict[str, Any]:
-        """Return the number of task slots; needs STATE READ."""
+        """Return the number of task slots; needs CONFIG READ."""
         return self._object(endpoints.WORKER_CAPACITY)
 
     def workers(self) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_polaris.client.capabilities import Capabilities
 from airflow_provider_polaris.client.http.auth import OAuthCredentials
 from airflow_provider_polaris.client.http.endpoint import Endpoint
 from airflow_provider_polaris.client.http.settings import Credentials, ServiceRules, TokenSource
@@ -23,7 +24,7 @@ from airflow_provider_polaris.client.polaris.jobs import JobsApi
 from airflow_provider_polaris.client.polaris.queries import QueriesApi
 from airflow_provider_polaris.client.polaris.settings import ClientSettings
 from airflow_provider_polaris.client.polaris.tables import TablesApi
-from airflow_provider_polaris.client.service import Capabilities, JobPreview
+from airflow_provider_polaris.client.service import JobPreview
 from airflow_provider_polaris.jobs.sql.statement import job_statement
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ POLARIS_CAPABILITIES: Final = Capabilities(
     idempotent_submission=False,
     bulk_status=False,
     cancels_deletions=False,
+    exact_deletions=False,
     restores_versions=True,
     soft_delete=True,
     percent_progress=True,

@@ -29,8 +29,12 @@ _RIGHTS: Final = (
     "that they write, which this test can't try."
 )
 _WITHOUT_STATE: Final = (
-    "The right STATE READ is missing, so the statuses of waiting tasks are read one by one instead of in one request, "
-    "and jobs are submitted without a look at the free task slots."
+    "The right STATE READ is missing, so the statuses of waiting tasks are read one by one instead of in one request."
+)
+#: OBSERVED(Druid 27 with druid-basic-security): the total needs CONFIG READ, and the used slots need STATE READ.
+_WITHOUT_CONFIG: Final = (
+    "The number of free task slots can't be read, which needs the rights CONFIG READ and STATE READ, so jobs are "
+    "submitted without a look at it."
 )
 _NO_ENGINE: Final = (
     "No job can run, because the multi-stage query engine is not loaded: add 'druid-multi-stage-query' to "
@@ -39,6 +43,10 @@ _NO_ENGINE: Final = (
 _NO_SQL: Final = (
     "Host {!r} is a Druid process that runs no SQL: enter the address of the router, or that of a broker and "
     "coordinator_url."
+)
+_NEITHER: Final = (
+    "Host {!r} is a Druid process that runs neither SQL nor the API of the coordinator and overlord, such as a "
+    "historical: enter the address of the router."
 )
 _NO_PROXY: Final = (
     "Host {!r} doesn't proxy the API of the coordinator and overlord: set druid.router.managementProxy.enabled=true on "
@@ -66,7 +74,14 @@ def check_druid(client: DruidClient, is_late: Callable[[], bool]) -> tuple[bool,
     no_proxy = _NO_PROXY.format(host) if coordinator is None else _NO_COORDINATOR.format(coordinator)
     if findings.add("the list of tasks", lambda: _find_running(client), no_proxy):
         findings.add("the list of tables", lambda: next(client.iter_tables(), None), no_proxy)
-        findings.add("task slots", lambda: findings.notes.append(_count_slots(client)))
+        findings.add("statuses of many tasks", client.check_bulk_status, forbidden=_WITHOUT_STATE)
+        findings.add(
+            "task slots",
+            lambda: findings.notes.append(_about_slots(client.cluster.slots())),
+            forbidden=_WITHOUT_CONFIG,
+        )
+    if coordinator is None and findings.obstacles == [_NO_SQL.format(host), no_proxy]:
+        findings.obstacles = [_NEITHER.format(host)]
     if version is not None and version not in TESTED_VERSIONS:
         findings.notes.append(_about_version(version))
     works = f": {_listed(findings.works)} work" if findings.works else ""
@@ -92,13 +107,14 @@ class _Findings:
         #: Further sentences.
         self.notes: list[str] = []
 
-    def add(self, what: str, call: Callable[[], Any], absent: str | None = None) -> bool:
+    def add(self, what: str, call: Callable[[], Any], absent: str | None = None, forbidden: str | None = None) -> bool:
         """
         Send a request and record its outcome.
 
         :param what: What works if it succeeds.
         :param call: Sends the request.
         :param absent: The obstacle if the process has no such path.
+        :param forbidden: The note if the login lacks a right without which jobs run, too.
         :return: False if it failed.
         """
         if self._is_late():
@@ -107,6 +123,9 @@ class _Findings:
         try:
             call()
         except PolarisError as error:
+            if forbidden is not None and isinstance(error, PolarisAuthError) and error.status == 403:
+                self.notes.append(forbidden)
+                return True
             # OBSERVED(Druid 27): a broker, a coordinator and a historical answer 404 or 405 for paths of others.
             is_absent = isinstance(error, PolarisApiError | PolarisForeignAnswerError) and error.status in (404, 405)
             self.obstacles.append(absent if is_absent and absent else str(error))
@@ -132,15 +151,6 @@ def _find_running(client: DruidClient) -> Any:
 def _check_engine(client: DruidClient) -> None:
     if not client.cluster.runs_jobs():
         raise PolarisError(_NO_ENGINE)
-
-
-def _count_slots(client: DruidClient) -> str:
-    try:
-        return _about_slots(client.cluster.slots())
-    except PolarisAuthError as error:
-        if error.status != 403:
-            raise
-        return _WITHOUT_STATE
 
 
 def _about_version(version: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.guards.conflicts import is_append, overlap, written_intervals
+from airflow_provider_polaris.jobs.spec.context import segments_in
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.status.statuses import STATUSES_WITHOUT_EFFECT
 from airflow_provider_polaris.jobs.time.granularity import Granularity
@@ -37,11 +38,13 @@ class HistoryJob:
     :param state: State from the list or from a description.
     :param spans: Intervals that it changed.
     :param is_append: It added rows and removed none.
+    :param segments: Segments that it read; None if they are unknown.
     """
 
     state: JobState
     spans: tuple[Interval, ...]
     is_append: bool
+    segments: tuple[str, ...] | None = None
 
     @property
     def removes(self) -> bool:
@@ -141,9 +144,8 @@ class TableHistory:
         job = None
         if described is not None:
             whole = JobState.from_wire(described)
-            job = HistoryJob(
-                whole, written_intervals(described, is_whole=True) or (Interval.ETERNITY,), is_append(described)
-            )
+            spans = written_intervals(described, is_whole=True) or (Interval.ETERNITY,)
+            job = HistoryJob(whole, spans, is_append(described), segments_in(described))
         self._known[state.job_id] = job
         return job
 

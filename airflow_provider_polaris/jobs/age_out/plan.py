@@ -131,6 +131,7 @@ class AgingPlan:
     :param context: Query context, so that counts and copy read the same rows.
     :param may_replace: Whether rows of the target may be replaced without evidence that the source still has all rows.
     :param job: Id of the copy job; None before it is submitted.
+    :param segments: Ids of the segments of the source; None if the service can't name them.
     """
 
     source: str
@@ -142,6 +143,7 @@ class AgingPlan:
     context: Mapping[str, Any]
     may_replace: bool = False
     job: str | None = None
+    segments: tuple[str, ...] | None = None
 
     @property
     def spans(self) -> tuple[Interval, ...]:
@@ -160,6 +162,7 @@ class AgingPlan:
             "granularity": self.granularity.value,
             "context": dict(self.context),
             "windows": [asdict(window) for window in self.windows],
+            "segments": None if self.segments is None else list(self.segments),
             "intervals": [window.interval for window in self.windows],
         }
 
@@ -173,12 +176,14 @@ class AgingPlan:
         """
         try:
             values = {name: each for name, each in dict(value).items() if name != "intervals"}
+            segments = values.get("segments")
             return cls(
                 **{
                     **values,
                     "granularity": Granularity(values["granularity"]),
                     "windows": tuple(Window(**window) for window in values["windows"]),
                     "way": ProofMethod(**values["way"]),
+                    "segments": None if segments is None else tuple(map(str, segments)),
                 }
             )
         except (TypeError, KeyError, ValueError):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Set and read the keys that this package adds to a job's ``context``: marker, number, ``failOnEmptyInsert``. No I/O.
+Set and read the keys that this package adds to a job's ``context``: marker, number, segments, ``failOnEmptyInsert``.
+No I/O.
 
 ``failOnEmptyInsert`` fails a job that finds no rows, instead of emptying the data that it replaces. It covers the time
 between the count of the source and the start of the job, in which rows may disappear.
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 #: Key of the empty-insert check in a job's ``context``.
@@ -44,6 +45,10 @@ MARKER_KEY: Final = "airflow"
 #: Key of the number of a submission among those with its marker, for a service that accepts marker and number only
 #: once. Without the key it is 1.
 NUMBER_KEY: Final = "airflowNumber"
+
+#: Key of the segments of an age-out, for a service that deletes exactly these: their ids. A copy reads them, or a
+#: deletion removes them.
+SEGMENTS_KEY: Final = "airflowSegments"
 
 
 #: Only these types have a ``context``. Source: polaris-sdk 20250425.14.0.
@@ -98,6 +103,29 @@ def number_in(job: Mapping[str, Any]) -> int:
     """Return the number of a described job among those with its marker."""
     numbers = [context[NUMBER_KEY] for context in _contexts(job) if type(context.get(NUMBER_KEY)) is int]
     return numbers[0] if numbers else 1
+
+
+def with_segments(spec: Mapping[str, Any], segments: Sequence[str] | None) -> dict[str, Any]:
+    """
+    Return a copy of a spec that names segments; None changes nothing.
+
+    >>> with_segments({"type": "delete_data"}, ["t_2024"])["context"]
+    {'airflowSegments': ['t_2024']}
+
+    :param spec: The JSON object of the job.
+    :param segments: Ids of the segments that the job reads or deletes.
+    """
+    if segments is None:
+        return dict(spec)
+    return {**spec, "context": {**(spec.get("context") or {}), SEGMENTS_KEY: list(segments)}}
+
+
+def segments_in(job: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the ids of the segments that a described job names; None if it names none."""
+    for context in _contexts(job):
+        if isinstance(context.get(SEGMENTS_KEY), list):
+            return tuple(map(str, context[SEGMENTS_KEY]))
+    return None
 
 
 def _contexts(job: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -113,9 +113,7 @@ class TableChecks:
 
     def _described(self, role: str, name: str, payload: Mapping[str, Any] | None, *, absence: str) -> Finding:
         if payload is None:
-            return Finding(
-                f"{role} {name!r} does not exist in project {self._hook.project_id!r}, and {absence}.", is_problem=True
-            )
+            return Finding(f"{role} {name!r} does not exist in {self._hook.place}, and {absence}.", is_problem=True)
         facts = _facts(payload)
         partitions = facts.partitioning.value if facts.partitioning is not None else "something unknown here"
         rows = payload.get("totalRows")

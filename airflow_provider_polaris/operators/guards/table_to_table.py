@@ -144,8 +144,8 @@ class SourceGuards:
             source = find_table(self._hook, self._source_name)
             if source is None:
                 raise PolarisGuardError(
-                    f"source_table {self._source_name!r} does not exist in project {self._hook.project_id!r}. Check "
-                    f"its name and the project of connection {self._hook.polaris_conn_id!r}."
+                    f"source_table {self._source_name!r} does not exist in {self._hook.place}. Check its name and "
+                    f"connection {self._hook.polaris_conn_id!r}."
                 )
             availability = source.storage.availability
             if availability == "deleting":

@@ -107,7 +107,7 @@ class SubmissionAttempt:
     @cached_property
     def messages(self) -> SubmissionMessages:
         """Builds the errors."""
-        return SubmissionMessages(self.hook.polaris_conn_id, self.project, self.scope.table, self.adds_rows)
+        return SubmissionMessages(self.hook.polaris_conn_id, self.hook.place, self.scope.table, self.adds_rows)
 
     def is_killed(self) -> bool:
         """Whether the task was killed."""

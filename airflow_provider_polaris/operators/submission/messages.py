@@ -25,13 +25,13 @@ class SubmissionMessages:
     Builds the submission errors of one task.
 
     :param connection: Id of the Airflow connection.
-    :param project: Id of the Polaris project.
+    :param place: Name of the project, or of the cluster of a service without projects.
     :param table: Target table of the job; None if unknown.
     :param adds_rows: Whether the job adds rows.
     """
 
     connection: str
-    project: str
+    place: str
     table: str | None
     adds_rows: bool
 
@@ -55,28 +55,27 @@ class SubmissionMessages:
     def gone(self, job_id: str) -> PolarisGuardError:
         """Return the error for an append whose earlier job no longer exists in Polaris."""
         return PolarisGuardError(
-            f"Job {job_id!r}, which this task submitted before, no longer exists in project {self.project!r} "
+            f"Job {job_id!r}, which this task submitted before, no longer exists in {self.place} "
             f"(404), so it is unknown whether its rows were added to {self._where}. Nothing was submitted. Check the "
             f"table: if the rows are there, mark the task as success. {OVERRIDE}"
         )
 
-    def other_project(self, job_id: str | None, project: str, api: str) -> PolarisGuardError:
-        """Return the error for a retry in another project than the earlier job's."""
+    def other_project(self, job_id: str | None, place: str) -> PolarisGuardError:
+        """Return the error for a retry in another project, or another service, than the earlier job's."""
         which = "a job with an unknown id" if job_id is None else f"job {job_id!r}"
         fix = "Clear the task" + (" and run it with repeat_append=True" if self.adds_rows else "")
         return PolarisGuardError(
-            f"an earlier try of this task submitted {which} to project {project!r} at {api}, but connection "
-            f"{self.connection!r} now uses project {self.project!r}, where that job is not visible. Nothing was "
-            f"submitted. Set the connection back to project {project!r} and retry. {fix} to submit to project "
-            f"{self.project!r} instead."
+            f"an earlier try of this task submitted {which} to {place}, but connection {self.connection!r} now uses "
+            f"{self.place}, where that job is not visible. Nothing was submitted. Set the connection back to {place} "
+            f"and retry. {fix} to submit to {self.place} instead."
         )
 
-    def other_project_cleared(self, job_id: str | None, project: str) -> PolarisGuardError:
+    def other_project_cleared(self, job_id: str | None, place: str) -> PolarisGuardError:
         """Return the error for a cleared append whose earlier job is in another project."""
         which = "a job" if job_id is None else f"job {job_id!r}"
         return PolarisGuardError(
-            f"this task submitted {which} to project {project!r} before it was cleared, and connection "
-            f"{self.connection!r} now uses project {self.project!r}. From there it is unknown whether the rows were "
+            f"this task submitted {which} to {place} before it was cleared, and connection "
+            f"{self.connection!r} now uses {self.place}. From there it is unknown whether the rows were "
             f"added. Nothing was submitted. {OVERRIDE}"
         )
 

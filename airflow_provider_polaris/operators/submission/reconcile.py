@@ -15,6 +15,7 @@ from typing import Literal
 from airflow_provider_polaris.jobs.errors import PolarisJobTimeoutError, PolarisNotFoundError
 from airflow_provider_polaris.jobs.idempotency.fingerprint import changed_fields
 from airflow_provider_polaris.jobs.idempotency.matching import JobCriteria, adds_rows
+from airflow_provider_polaris.jobs.place import name_place
 from airflow_provider_polaris.jobs.spec.context import takes_marker
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.status.statuses import STATUSES_WITHOUT_EFFECT
@@ -92,9 +93,9 @@ class Reconciliation:
     def _check_other_project(self, record: Record) -> None:
         attempt = self._attempt
         if record.epoch == attempt.identity.epoch:
-            raise attempt.messages.other_project(record.job_id, record.project, record.api)
+            raise attempt.messages.other_project(record.job_id, name_place(record.project, record.api))
         if self._must_not_repeat(attempt.adds_rows):
-            raise attempt.messages.other_project_cleared(record.job_id, record.project)
+            raise attempt.messages.other_project_cleared(record.job_id, name_place(record.project, record.api))
 
     def _with_job(self, record: Record, job_id: str) -> JobState | None:
         # First of all, so that a kill from now on cancels this job.

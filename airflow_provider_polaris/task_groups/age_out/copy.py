@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_polaris.operators.table_to_table import PolarisTableToTableOperator
 
 if TYPE_CHECKING:
+    from airflow_provider_polaris.hooks.polaris import PolarisHook
     from airflow_provider_polaris.operators.job_run.run import JobRun
+    from airflow_provider_polaris.runtime.compat import Context
 
 
 class AgeOutCopyOperator(PolarisTableToTableOperator):
@@ -35,6 +37,13 @@ class AgeOutCopyOperator(PolarisTableToTableOperator):
         self.plan = plan
         self.first_task = first_task
 
+    def plan_job(self, context: Context, hook: PolarisHook) -> Mapping[str, Any]:
+        """Return the spec, which names the segments of the plan, so that a later run can compare them."""
+        from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
+        from airflow_provider_polaris.jobs.spec.context import with_segments
+
+        return with_segments(super().plan_job(context, hook), AgingPlan.from_json(self.plan, "plan").segments)
+
     def guard_job(self, spec: Mapping[str, Any], run: JobRun, earlier_jobs: Sequence[str]) -> None:
         """Wait for jobs that change the source, then count the rows that would be read and replaced."""
         from airflow_provider_polaris.jobs.age_out.plan import AgingPlan
@@ -43,6 +52,7 @@ class AgeOutCopyOperator(PolarisTableToTableOperator):
         from airflow_provider_polaris.operators.guards.messages import format_intervals
         from airflow_provider_polaris.task_groups.age_out.job_conflicts import counter_of, wait_for_changes
         from airflow_provider_polaris.task_groups.age_out.planner import not_replaceable
+        from airflow_provider_polaris.task_groups.age_out.segments import changed_segments
         from airflow_provider_polaris.task_groups.age_out.table_history import aged_before
 
         plan = AgingPlan.from_json(self.plan, "plan")
@@ -60,11 +70,17 @@ class AgeOutCopyOperator(PolarisTableToTableOperator):
         reasons = not_replaceable(counter, plan, counts)
         if reasons:
             raise aged_before(plan.source, plan.target, list(reasons.items()))
+        changed = changed_segments(run.hook, plan)
+        if changed is not None:
+            raise PolarisGuardError(
+                f"{changed} than when this was planned. Nothing was submitted. Clear task {self.first_task!r} with its "
+                "downstream tasks: it plans with the current segments."
+            )
 
     def describe_guards(self) -> Sequence[str]:
         """Return the checks of the guards."""
         return (
             f"wait for other jobs that change {self.source_table!r} where it is copied",
             *super().describe_guards(),
-            "fail if a planned partition no longer has rows, or may have been aged before",
+            "fail if a planned partition no longer has rows, may have been aged before, or has other segments",
         )

@@ -40,7 +40,7 @@ class DeletionCheck:
     def check_segments(self, deleted: datetime, copied: datetime) -> None:
         """
         Restore segments that should not have been deleted: coarser ones, and those with rows that arrived after the
-        copy.
+        copy. An exact deletion can't have deleted any.
 
         :param deleted: Segments removed since this time belong to the deletion, by Polaris' clock.
         :param copied: End of the copy.
@@ -49,6 +49,8 @@ class DeletionCheck:
         :raises PolarisError: A request got no answer; a retry checks again.
         """
         plan = self._plan
+        if self._counter.hook.capabilities.exact_deletions:
+            return  # the deletion took the proven segments and no other
         spans = merge(plan.spans)
         histories = TableHistories(self._counter.hook, plan.source, plan.target, plan.granularity)
         wrong = unproven(removed_since(histories.unused(bounding_interval(spans)), spans, deleted), spans, copied)

@@ -29,6 +29,7 @@ from airflow_provider_polaris.jobs.time.period import Period
 from airflow_provider_polaris.operators.guards.messages import format_intervals
 from airflow_provider_polaris.operators.table_to_table_arguments import TableToTableArguments
 from airflow_provider_polaris.operators.table_to_table_spec import build_spec
+from airflow_provider_polaris.task_groups.age_out.segments import named_segments
 from airflow_provider_polaris.task_groups.age_out.streaming_jobs import check_streams
 from airflow_provider_polaris.task_groups.age_out.table_history import TableHistories, aged_before
 
@@ -129,7 +130,7 @@ class Planner:
         plan, counts = self._with_usable_way(plan, counts)
         plan = replace(plan, windows=make_windows(self._replaceable(plan, counts, window)))
         self._spec(list(plan.spans))  # check the final spec of the copy
-        return plan
+        return replace(plan, segments=named_segments(counter.hook, plan.source, plan.spans, plan.granularity))
 
     def _partition(self, source: TableInfo, target: TableInfo | None) -> Granularity:
         text = self._copy.get("partitioned_by")
@@ -225,7 +226,9 @@ class Planner:
         return rest
 
     def _check_deletions(self, plan: AgingPlan, window: Interval) -> None:
-        """Check deletions of earlier runs, which may have died before their own check."""
+        """Check deletions of earlier runs, which may have died before their own check. Exact ones need none."""
+        if self._counter.hook.capabilities.exact_deletions:
+            return
         histories = TableHistories(self._counter.hook, plan.source, plan.target, plan.granularity)
         for job in histories.deletions((window,), None):
             if job.state.created is None or job.state.completed is None:

@@ -13,6 +13,7 @@ from airflow_provider_polaris.jobs.guards.conflicts import written_intervals
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.time.interval import merge
 from airflow_provider_polaris.operators.guards.messages import format_intervals
+from airflow_provider_polaris.task_groups.age_out.segments import changed_segments
 from airflow_provider_polaris.task_groups.age_out.table_history import TableHistories
 
 if TYPE_CHECKING:
@@ -64,6 +65,9 @@ class CopyProof:
         gone = histories.removal_since(self._plan.spans, job.created)
         if gone is not None:
             raise self._unproven(f"{gone} after the copy was submitted")
+        changed = changed_segments(self._counter.hook, self._plan)
+        if changed is not None:
+            raise self._unproven(f"{changed} than the copy read")
         return replace(self._plan, windows=make_windows(source), job=job.job_id)
 
     def copied(self) -> datetime:

@@ -19,6 +19,7 @@ from airflow_provider_polaris.jobs.guards.row_counts import Count
 from airflow_provider_polaris.jobs.time.granularity import Granularity
 from airflow_provider_polaris.jobs.time.interval import Interval
 from airflow_provider_polaris.operators.guards.messages import format_intervals
+from airflow_provider_polaris.task_groups.age_out.segments import missing_segments
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.hooks.polaris import PolarisHook
@@ -65,11 +66,20 @@ class TableHistories:
             return writer
         assert writer.state.created is not None
         gone = self.removal_since((bucket,), writer.state.created)
-        return None if gone is None else f"{gone} since {writer} wrote them"
+        if gone is not None:
+            return f"{gone} since {writer} wrote them"
+        if not self._hook.capabilities.exact_deletions:
+            return None
+        if writer.segments is None:
+            return f"{writer} doesn't show which segments of table {self._source!r} it read"
+        missing = missing_segments(self._hook, self._source, writer.spans, writer.segments)
+        return None if missing is None else f"{missing} than {writer} read"
 
     def removal_since(self, spans: tuple[Interval, ...], since: datetime) -> str | None:
         """
-        Return what removed rows from the source.
+        Return what removed rows from the source: a job, or segments that are no longer used.
+
+        A service with exact deletions has no list of such segments. There, the caller compares the current ones.
 
         :param spans: The intervals.
         :param since: Start time, by Polaris' clock.
@@ -80,6 +90,8 @@ class TableHistories:
             return f"the newest {_MOST_JOBS:,} jobs into table {self._source!r} don't show what was removed from it"
         for job in history.changes(spans, since, only_removals=True):
             return f"{job} removed rows from table {self._source!r} there"
+        if self._hook.capabilities.exact_deletions:
+            return None  # the current segments are compared instead
         segments = removed_since(self.unused(bounding_interval(spans)), spans, since)
         if segments:
             first = segments[0]

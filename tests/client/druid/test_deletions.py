@@ -15,6 +15,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisSpecError,
 )
 from airflow_provider_polaris.jobs.status.state import JobState
+from airflow_provider_polaris.jobs.time.interval import Interval
 from tests.client.conftest import Time
 from tests.client.druid.fake import FakeDruid
 
@@ -64,6 +65,11 @@ def test_deletion_is_in_the_list_of_the_tables_jobs(
     (listed,) = client.iter_jobs(type=(kind,), target_table="raw", execution_status=("pending", "running"))
     assert (listed["id"], listed["type"], listed["target"]["tableName"]) == (done["id"], kind, "raw")
     assert list(client.iter_jobs(type=("batch", "sql"), target_table="raw")) == []
+    druid.tasks[done["id"]].end("SUCCESS")
+    (ended,) = client.iter_jobs(type=(kind,), target_table="raw")
+    # The age-out compares the end with the time of its copy: an unknown one could be later.
+    for row in (ended, client.get_job(done["id"])):
+        assert JobState.from_wire(row).completed == JobState.from_wire(row).created is not None
 
 
 def test_deletion_that_the_coordinator_ignores_is_repeated_until_it_is_done(
@@ -109,6 +115,51 @@ def test_deletion_by_version_marks_only_these(client: DruidClient, druid: FakeDr
     """Other versions of the interval stay."""
     client.create_job(job("delete_data", "2024-06-01/P1D", softDelete=True, versions=["v2"]))
     assert druid.marked[0][2] == {"segmentIds": ["raw_2024-06-01_v2"]}
+
+
+def test_current_segments_are_those_that_no_newer_ones_cover(client: DruidClient, druid: FakeDruid) -> None:
+    """A replaced segment is used until the coordinator marks it; a month that two days cover in part is still read."""
+    half = "2024-06-01T00:00:00.000Z/2024-06-01T12:00:00.000Z"
+    rest = "2024-06-01T12:00:00.000Z/2024-06-02T00:00:00.000Z"
+    month = "2024-06-01T00:00:00.000Z/2024-07-01T00:00:00.000Z"
+    druid.tables["raw"]["used"] = [segment(FIRST), segment(SECOND), segment(month, "v0")]
+    druid.tables["raw"]["used"] += [segment(half, "v2"), segment(rest, "v2")]
+    found = list(client.iter_current_segments("raw", [Interval.parse("2024-06-01/P2D")]))
+    assert sorted((row["interval"], row["version"]) for row in found) == [
+        (half, "v2"),
+        (month, "v0"),
+        (rest, "v2"),
+        (SECOND, "v1"),
+    ]
+    assert {"id": "raw_2024-06-02_v1", "interval": SECOND, "version": "v1"} in found
+
+
+def test_deletion_that_names_its_segments_marks_the_replaced_ones_too(client: DruidClient, druid: FakeDruid) -> None:
+    """Otherwise rows that had been replaced would be read again."""
+    named = job("delete_data", "2024-06-01/P1D", softDelete=True, context={"airflowSegments": ["raw_2024-06-01_v2"]})
+    done = client.create_job(named)
+    assert druid.marked[0][2] == {"segmentIds": ["raw_2024-06-01_v1", "raw_2024-06-01_v2"]}
+    assert "context" not in client.get_job(done["id"])["spec"]
+
+
+@pytest.mark.parametrize(
+    ("named", "difference"),
+    [
+        (["raw_2024-06-01_v1"], "missing: 'raw_2024-06-01_v1'; new: 'raw_2024-06-01_v2'"),
+        ([], "new: 'raw_2024-06-01_v2'"),
+        (["a", "b", "c", "raw_2024-06-01_v2"], "missing: 'a', 'b' and 1 more"),
+    ],
+)
+def test_deletion_of_other_segments_than_it_names_is_refused(
+    client: DruidClient, druid: FakeDruid, named: list[str], difference: str
+) -> None:
+    """They were written or removed after the age-out had proven its copy."""
+    with pytest.raises(PolarisGuardError) as caught:
+        client.create_job(job("delete_data", "2024-06-01/P1D", softDelete=True, context={"airflowSegments": named}))
+    assert str(caught.value) == (
+        f"table 'raw' has other segments ({difference}) than the deletion was decided for, so nothing was deleted."
+    )
+    assert (druid.marked, druid.tasks) == ([], {})
 
 
 def test_deletion_of_everything_names_no_interval(client: DruidClient, druid: FakeDruid) -> None:

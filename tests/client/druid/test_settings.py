@@ -151,7 +151,7 @@ def test_coordinator_has_its_own_address_only_if_one_is_given() -> None:
 @pytest.mark.parametrize(
     ("fields", "header", "description"),
     [
-        ({}, None, "connection 'd', which has no login,"),
+        ({}, None, "a request without login (connection 'd' has none)"),
         ({"login": "ann", "password": "pä:ss"}, "Basic YW5uOnDDpDpzcw==", "the login 'ann' of connection 'd'"),
         ({"auth": "Bearer", "password": "tok"}, "Bearer tok", "the token of connection 'd'"),
     ],

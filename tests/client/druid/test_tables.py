@@ -167,7 +167,7 @@ def test_unused_segments_of_an_old_version_are_unknown(client: DruidClient, drui
     assert time.delays == []
     assert str(caught.value) == (
         "this version of Druid has no list of unused segments, so nothing is known about replaced or deleted data of "
-        "table 'raw'. Druid 27 lacks the list and Druid 33 has it: upgrade the cluster."
+        "table 'raw'. Druid has that list since version 29: upgrade the cluster."
     )
 
 

@@ -24,7 +24,7 @@ from configuration import VERSIONS  # noqa: E402
 from ingestion import replace_all  # noqa: E402
 
 VERSION = "27"  # it runs jobs; 33 is started without the multi-stage query engine
-SOURCE, TARGET = "Koalas Source", "Koalas Rollup"
+SOURCE, TARGET, ARCHIVE = "Koalas Source", "Koalas Rollup", "Koalas Archive"
 
 
 def missing() -> str | None:
@@ -93,11 +93,15 @@ class Druid:
         eventually(lambda: self.tasks(state="running"), lambda seen: not seen, what="the end of all tasks")
         if self.free_slots() < self.slots():
             self.restart_indexer()
-        self.ask("DELETE", f"/druid/coordinator/v1/datasources/{TARGET}")
-        eventually(lambda: self.tables(), lambda seen: TARGET not in seen, what="the end of the target")
+        self.drop(TARGET)
         if SOURCE not in self.tables():
             self._fill()
         self._earlier = {task["id"] for task in self._controllers()}
+
+    def drop(self, table: str) -> None:
+        """Drop a table, and wait until no query sees it."""
+        self.ask("DELETE", f"/druid/coordinator/v1/datasources/{table}")
+        eventually(self.tables, lambda seen: table not in seen, what=f"the end of {table!r}")
 
     def connection(self, gateway: Gateway) -> dict[str, Any]:
         """Return Airflow's connection to it by a proxy, without an id."""

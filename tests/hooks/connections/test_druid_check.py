@@ -10,7 +10,10 @@ from airflow_provider_polaris.hooks.druid import DruidHook
 from airflow_provider_polaris.hooks.polaris import PolarisHook
 from tests.druid_service import CONN_ID
 
-WORKS = "SQL queries, multi-stage queries, the list of tasks, the list of tables and task slots work."
+WORKS = (
+    "SQL queries, multi-stage queries, the list of tasks, the list of tables, statuses of many tasks and task slots "
+    "work."
+)
 RIGHTS = (
     "If Druid checks rights, jobs also need DATASOURCE READ on the tables that they read and DATASOURCE WRITE on those "
     "that they write, which this test can't try."
@@ -29,7 +32,7 @@ def test_check_cluster_that_works_names_version_and_slots(druid_service):
 
     assert DruidHook().test_connection() == expected
     assert PolarisHook(CONN_ID).test_connection() == expected
-    assert set(druid_service.paths("POST")) == {"/druid/v2/sql"}
+    assert set(druid_service.paths("POST")) == {"/druid/v2/sql", "/druid/indexer/v1/taskStatus"}
     assert (druid_service.tasks, druid_service.marked) == ({}, [])
 
 
@@ -37,7 +40,7 @@ def test_check_cluster_without_the_engine_fails(druid_service):
     """It answers queries, but can't run a job."""
     druid_service.has_engine = False
 
-    works = "SQL queries, the list of tasks, the list of tables and task slots work."
+    works = WORKS.replace(" multi-stage queries,", "")
     assert DruidHook().test_connection() == (
         False,
         f"Reached Druid 27.0.0 at {druid_service.url}: {works} {NO_ENGINE} 6 of 6 task slots are free.",
@@ -72,16 +75,66 @@ def test_check_cluster_without_free_slots_says_what_jobs_do(druid_service, capac
 
 
 def test_check_login_without_state_read_says_what_is_slower(druid_service):
-    """The number of slots, the version and the statuses of many tasks need that right."""
-    druid_service.answers["GET", f"{OVERLORD}totalWorkerCapacity"] = [(403, FORBIDDEN)]
-    druid_service.answers["GET", "/status"] = [(403, FORBIDDEN)]
+    """OBSERVED(Druid 27 with security): the version, the statuses of many tasks and the used slots need that right."""
+    for method, path in (("GET", "/status"), ("POST", f"{OVERLORD}taskStatus"), ("GET", f"{OVERLORD}workers")):
+        druid_service.answers[method, path] = [(403, FORBIDDEN)]
 
     assert DruidHook().test_connection() == (
         True,
         (
-            f"Reached Druid at {druid_service.url}: {WORKS} The right STATE READ is missing, so the statuses of "
-            "waiting tasks are read one by one instead of in one request, and jobs are submitted without a look at the "
-            f"free task slots. {RIGHTS}"
+            f"Reached Druid at {druid_service.url}: SQL queries, multi-stage queries, the list of tasks and the list "
+            "of tables work. The right STATE READ is missing, so the statuses of waiting tasks are read one by one "
+            "instead of in one request. The number of free task slots can't be read, which needs the rights CONFIG "
+            f"READ and STATE READ, so jobs are submitted without a look at it. {RIGHTS}"
+        ),
+    )
+
+
+def test_check_login_without_config_read_says_that_slots_are_not_counted(druid_service):
+    """OBSERVED(Druid 27 with security): STATE READ is not enough for the total."""
+    druid_service.answers["GET", f"{OVERLORD}totalWorkerCapacity"] = [(403, FORBIDDEN)]
+
+    assert DruidHook().test_connection() == (
+        True,
+        (
+            f"Reached Druid 27.0.0 at {druid_service.url}: SQL queries, multi-stage queries, the list of tasks, the "
+            "list of tables and statuses of many tasks work. "
+            "The number of free task slots can't be read, which needs the rights CONFIG READ and STATE READ, so jobs "
+            f"are submitted without a look at it. {RIGHTS}"
+        ),
+    )
+
+
+@pytest.mark.parametrize("error", [None, "Unauthorized request"])
+def test_check_connection_without_login_is_told_so(druid_service, error):
+    """OBSERVED(Druid 27 with security): a request without login is refused in a form of its own."""
+    druid_service.login = ("airflow", "s3cret")
+    if error is not None:
+        body = {"error": error, "errorMessage": None, "errorClass": None, "host": "localhost"}
+        druid_service.login = None
+        druid_service.answers["GET", "/status"] = [(401, body)]
+
+    assert DruidHook().test_connection() == (
+        False,
+        (
+            f"GET /status answered 401: {error or 'Unauthorized'}. Druid does not accept a request without login "
+            "(connection 'apache_druid_default' has none): check login, password and auth of connection "
+            "'apache_druid_default'."
+        ),
+    )
+
+
+def test_check_process_that_runs_neither_sql_nor_tasks_has_one_sentence(druid_service):
+    """Such as a historical."""
+    routes = type(druid_service)._routes(druid_service)
+    druid_service._routes = lambda: [each for each in routes if each[0] == "GET /status"]
+
+    assert DruidHook().test_connection() == (
+        False,
+        (
+            f"Reached Druid 27.0.0 at {druid_service.url}. Host '{druid_service.url}' is a Druid process that runs "
+            "neither SQL nor the API of the coordinator and overlord, such as a historical: enter the address of the "
+            "router."
         ),
     )
 
@@ -150,9 +203,9 @@ def test_check_coordinator_as_host_is_told_to_enter_the_router(druid_service):
     assert DruidHook().test_connection() == (
         False,
         (
-            f"Reached Druid 27.0.0 at {druid_service.url}: the list of tasks, the list of tables and task slots work. "
-            f"Host '{druid_service.url}' is a Druid process that runs no SQL: enter the address of the router, or that "
-            "of a broker and coordinator_url. 6 of 6 task slots are free."
+            f"Reached Druid 27.0.0 at {druid_service.url}: the list of tasks, the list of tables, statuses of many "
+            f"tasks and task slots work. Host '{druid_service.url}' is a Druid process that runs no SQL: enter the "
+            "address of the router, or that of a broker and coordinator_url. 6 of 6 task slots are free."
         ),
     )
 

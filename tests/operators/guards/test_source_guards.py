@@ -256,7 +256,7 @@ def test_check_source_absent_refuses(world: World) -> None:
     """A source that doesn't exist is named, with the project."""
     assert world.refusal(world.rollup()) == (
         f"source_table {world.source!r} does not exist in project '00000000-0000-4000-8000-000000000001'. Check its "
-        "name and the project of connection 'polaris_default'."
+        "name and connection 'polaris_default'."
     )
 
 

@@ -372,7 +372,7 @@ def test_job_that_druid_has_removed_is_gone_at_once(task: Task, polaris: Polaris
     """The absence is certain: a 200 without the id. An append is refused."""
     task.submit(polaris.append())
     druid.tasks.clear()
-    with pytest.raises(PolarisGuardError, match="no longer exists in project ''"):
+    with pytest.raises(PolarisGuardError, match="no longer exists in the cluster at 'http"):
         task.retry().submit(polaris.append())
     assert clock.slept == 0
 

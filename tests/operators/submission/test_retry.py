@@ -167,7 +167,7 @@ def test_retry_record_of_another_project_fails_and_names_both(mode: str, task: T
     ours = polaris.running.settings.project_id
     how = " and run it with repeat_append=True" if mode == "append" else ""
     assert refusal(task.retry(), polaris.spec(mode)) == (
-        f"an earlier try of this task submitted job {old!r} to project 'p-old' at https://old, "
+        f"an earlier try of this task submitted job {old!r} to project 'p-old', "
         f"but connection 'polaris_default' now uses project {ours!r}, where that job is not visible. "
         "Nothing was submitted. Set the connection back to project 'p-old' and retry. Clear the "
         f"task{how} to submit to project {ours!r} instead."

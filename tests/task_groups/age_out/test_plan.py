@@ -109,7 +109,7 @@ def test_source_that_does_not_exist_is_refused(world) -> None:
     """One message with its name."""
     assert Run(world, RUN, source_table="Nothing").go() == (
         f"failed plan: source_table 'Nothing' does not exist in project '{world.hook.project_id}'. Check its name and "
-        "the project of connection 'polaris_default'."
+        "connection 'polaris_default'."
     )
 
 

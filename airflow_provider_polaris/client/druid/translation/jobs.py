@@ -93,7 +93,8 @@ def describe(task: Mapping[str, Any], status: Mapping[str, Any], report: Mapping
         if isinstance(spec, Mapping)
         else _foreign_spec(task, status, kept)
     )
-    job = {**summarize(status), "type": whole.get("type"), "spec": whole, "query": task.get("sqlQuery")}
+    kind = str(whole.get("type"))
+    job = {**summarize(status, kind=kind), "spec": whole, "query": task.get("sqlQuery")}
     job["target"] = whole.get("target")
     health: dict[str, Any] = {"status": "ok"}
     if job["executionStatus"] in ("failed", "canceled"):
@@ -103,7 +104,8 @@ def describe(task: Mapping[str, Any], status: Mapping[str, Any], report: Mapping
         health = {"status": "error", "code": code, "message": message}
     started, completed = _start_of(report), end_of(report)
     if job["executionStatus"] in ("completed", "failed", "canceled"):
-        job["completedTimestamp"] = None if completed is None else _text(completed)
+        if completed is not None:
+            job["completedTimestamp"] = _text(completed)
         job["health"] = health
     job["startedTimestamp"] = None if started is None else _text(started)
     return {key: value for key, value in job.items() if value is not None}
@@ -113,18 +115,21 @@ def summarize(status: Mapping[str, Any], *, kind: str = "batch") -> dict[str, An
     """
     Return the summary of a job, without its spec.
 
-    It has no time of completion: the list has only the time of creation and the time that the task ran, not the time
-    that it waited between the two.
+    It has no time of completion, unless it records a deletion, a restore or a drop: the list has only the time of
+    creation and the time that the task ran, not the time that it waited between the two.
 
     :param status: Entry of the list of tasks, or ``status`` of a task's status.
     :param kind: Type of the job, as :func:`kind_of_row` returns it.
     """
     table = status.get("dataSource")
+    word = execution_status(status)
     return {
         "id": status.get("id"),
         "type": kind,
-        "executionStatus": execution_status(status),
+        "executionStatus": word,
         "createdTimestamp": status.get("createdTime"),
+        # Its segments were marked before the task was created, and nothing that can be queried changes later.
+        **({"completedTimestamp": status.get("createdTime")} if kind in DATA_TYPES and word == "completed" else {}),
         "target": {"type": "table", "tableName": table} if table else None,
     }
 
