@@ -65,10 +65,15 @@ def marker_of(*parts: str | int) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
+def takes_context(job_type: Any) -> bool:
+    """Whether jobs of a type have a context."""
+    return job_type in _MARKED_TYPES
+
+
 def takes_marker(spec: Mapping[str, Any]) -> bool:
     """Whether a spec can carry a marker: its type has a context, and the user does not use the key."""
     context = spec.get("context")
-    return spec.get("type") in _MARKED_TYPES and (
+    return takes_context(spec.get("type")) and (
         context is None or (isinstance(context, Mapping) and MARKER_KEY not in context)
     )
 

@@ -137,7 +137,8 @@ def test_submit_origin_refused_is_said_once(task: Task, polaris: Polaris, caplog
     lines = [record.getMessage() for record in caplog.records]
     assert lines[0] == (
         "The service accepted the job only without 'airflowOrigin' in its context, so the job doesn't show which task "
-        "made it. The answer: POST /v1/projects/p/jobs answered 400: context parameter 'airflowOrigin' must be a string."
+        "made it. The answer: POST /v1/projects/p/jobs answered 400: context parameter 'airflowOrigin' must be a "
+        "string."
     )
     assert len(lines) == 2
     assert f"Submitted job {job.job_id!r}" in lines[1]

@@ -59,8 +59,8 @@ def is_same_work(task: Mapping[str, Any], context: Mapping[str, Any]) -> bool:
     """
     Return whether a task does the work of a submission: its context has the same job spec, marker and settings.
 
-    The SQL is not compared. It is made from the spec and from the target table, which may have changed since. The origin
-    is not compared either: another try of the task may have submitted it.
+    The SQL is not compared. It is made from the spec and from the target table, which may have changed since.
+    Neither is the origin: another try of the task may have submitted it.
 
     :param task: ``payload`` of the task.
     :param context: The context that was sent, with the job spec, without ids.
