@@ -22,6 +22,8 @@ from airflow_provider_polaris.jobs.spec.context import contexts_of
 #: Key of the origin in a job's ``context``.
 ORIGIN_KEY: Final = "airflowOrigin"
 
+_IDS: Final = ("dag", "task", "run")
+
 #: Longest id in characters, sent or read. Airflow's own ids have at most 250.
 _LONGEST_ID: Final = 250
 
@@ -67,11 +69,11 @@ class JobOrigin:
         """Parse the object of a context; None unless it has the ids of a DAG, a task and a run."""
         if not isinstance(value, Mapping):
             return None
-        ids = [_clean(each) if isinstance(each := value.get(key), str) else "" for key in ("dag", "task", "run")]
-        if not all(ids):
+        dag, task, run = (_clean(each) if isinstance(each := value.get(key), str) else "" for key in _IDS)
+        if not (dag and task and run):
             return None
         index, number = _number(value.get("mapIndex")), _number(value.get("try"))
-        return cls(*ids, map_index=-1 if index is None else index, try_number=number)
+        return cls(dag, task, run, -1 if index is None else index, number)
 
     @property
     def label(self) -> str:
