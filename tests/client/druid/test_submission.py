@@ -195,7 +195,6 @@ def test_conflict_names_the_task_that_made_the_other_work(client: DruidClient, d
         client.create_job(batch(filterExpression='"length" > 1'))
 
 
-
 def test_blocked_marker_refuses_a_submission_that_arrives_late(client: DruidClient, druid: FakeDruid) -> None:
     """Before a new epoch submits, the old id is taken, so that its lost submission can't become a task."""
     druid.faults = ["planning"] * 3
