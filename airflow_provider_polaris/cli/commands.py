@@ -116,6 +116,14 @@ _JOBS: Final = Group(
                     ("--limit",),
                     {"type": _count, "default": 25, "metavar": "N", "help": "maximum number of jobs (default: 25)"},
                 ),
+                Argument(
+                    ("--no-origin",),
+                    {
+                        "action": "store_false",
+                        "dest": "origin",
+                        "help": "don't read which task made each job, which takes one request a job, 25 at most",
+                    },
+                ),
                 _CONNECTION,
                 _OUTPUT,
             ),

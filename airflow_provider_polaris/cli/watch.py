@@ -10,9 +10,11 @@ from typing import Any
 from airflow_provider_polaris.cli.commands import INTERRUPTED, JOB_CANCELED, JOB_FAILED, TIMED_OUT
 from airflow_provider_polaris.cli.connection import connected
 from airflow_provider_polaris.cli.output import CommandError, Output
+from airflow_provider_polaris.hooks.job_origin import JobMakers
 from airflow_provider_polaris.hooks.job_result import JobStatus, fetch_result, fetch_status
 from airflow_provider_polaris.hooks.polaris import PolarisHook
 from airflow_provider_polaris.jobs.errors import PolarisError, PolarisJobCanceledError
+from airflow_provider_polaris.jobs.spec.origin import JobOrigin
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.status.wait_tracker import WaitDecision, WaitTracker
 from airflow_provider_polaris.runtime.clock import CLOCK
@@ -22,6 +24,9 @@ def watch_job(arguments: Any, screen: Output) -> int:
     """Watch a job; the exit code depends on how it ended."""
     with connected(arguments.conn_id) as hook:
         first = JobState.from_wire(hook.get_job(arguments.job_id))
+        origin = JobMakers(hook).origin(first)
+        if origin is not None:
+            screen.print_message(f"Job {first.job_id!r} ({first.purpose}) was made by {origin}.")
         watcher = _Watcher(hook, first, screen, arguments.timeout)
         try:
             state = watcher.until_end(arguments.poll_interval)
@@ -33,7 +38,7 @@ def watch_job(arguments: Any, screen: Output) -> int:
         if state is None:
             screen.print_message(f"polaris: {watcher.timed_out()}")
             return TIMED_OUT
-        return _conclude(hook, state, arguments, screen)
+        return _conclude(hook, state, origin, arguments, screen)
 
 
 class _Watcher:
@@ -133,7 +138,7 @@ class _Watcher:
                 self._screen.print_message(text)
 
 
-def _conclude(hook: PolarisHook, state: JobState, arguments: Any, screen: Output) -> int:
+def _conclude(hook: PolarisHook, state: JobState, origin: JobOrigin | None, arguments: Any, screen: Output) -> int:
     screen.clear()
     log = logging.Logger("polaris")  # noqa: LOG001  # local to this command, so no logging configuration applies
     log.addHandler(_ScreenHandler(screen, arguments.output))
@@ -143,6 +148,7 @@ def _conclude(hook: PolarisHook, state: JobState, arguments: Any, screen: Output
     error = conclusion.error
     if arguments.output == "json":
         facts: dict[str, Any] = {name: value for name, value in conclusion.facts.items() if name != "adopted"}
+        facts["origin"] = None if origin is None else origin.to_wire()
         screen.print_json({**facts, "error": None if error is None else str(error)})
     if error is None:
         return 0

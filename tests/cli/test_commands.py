@@ -95,7 +95,7 @@ def test_list_shows_the_newest_jobs_first(polaris_emulator, submit, run) -> None
     other = submit(target={"type": "table", "tableName": "b"})
     done = run("jobs", "list", "--limit", "2")
     header, first, second = done.out.splitlines()
-    assert header.split() == ["ID", "TYPE", "TABLE", "STATUS", "HEALTH", "CREATED", "SECONDS"]
+    assert header.split() == ["ID", "TYPE", "TABLE", "STATUS", "HEALTH", "CREATED", "SECONDS", "MADE", "BY"]
     assert re.split(r" {2,}", first)[:5] == [other, "batch", "b", "pending", "ok"]
     assert re.split(r" {2,}", second)[:5] == [rollup, "batch", "hourly", "completed", "ok"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", re.split(r" {2,}", first)[5])
@@ -103,6 +103,17 @@ def test_list_shows_the_newest_jobs_first(polaris_emulator, submit, run) -> None
         len({line.index(word) for line, word in ((header, "STATUS"), (first, "pending"), (second, "completed"))}) == 1
     )
     assert (done.code, done.err) == (0, "The newest 2; there may be more: raise --limit.\n")
+
+
+def test_list_names_the_task_that_made_a_job(submit, run) -> None:
+    """Read from each job, unless it isn't wanted; without a task, the user or key that the service names."""
+    origin = {"dag": "koalas", "task": "rollup", "run": "manual__1\x1b[2J", "mapIndex": 3, "try": 2}
+    submit(context={"airflowOrigin": origin})
+    submit()
+    header, other, made, _ = run("jobs", "list").out.splitlines()
+    assert made[header.index("MADE BY") :] == "koalas.rollup[3] manual__1\ufffd[2J"
+    assert other[header.index("MADE BY") :] == "api-key-pok_..."
+    assert "koalas" not in run("jobs", "list", "--no-origin").out
 
 
 def test_list_of_a_table_or_a_status_leaves_the_rest_out(submit, run) -> None:
@@ -149,6 +160,16 @@ def test_cancel_of_a_running_job_asks_for_it(polaris_emulator, submit, run) -> N
     assert "running (canceling)" in run("jobs", "list").out
     polaris_emulator.release()
     assert polaris_emulator.jobs("hourly")[0]["executionStatus"] == "canceled"
+
+
+def test_cancel_says_who_made_the_job(polaris_emulator, submit, run) -> None:
+    """It may be another person's."""
+    polaris_emulator.hold()
+    job_id = submit(context={"airflowOrigin": {"dag": "koalas", "task": "rollup", "run": "r"}})
+    assert run("jobs", "cancel", job_id).out == (
+        f"Job {job_id!r} (batch into 'hourly'), made by task 'rollup' of DAG 'koalas', run 'r', is to be canceled; its "
+        "status is 'running'.\n"
+    )
 
 
 def test_cancel_of_a_job_that_has_ended_is_refused(submit, run) -> None:

@@ -79,7 +79,18 @@ def test_watch_as_json_prints_the_facts(polaris_emulator, submit, run, clock) ->
         2,
         1,
     )
-    assert (facts["error"], "adopted" in facts) == (None, False)
+    assert (facts["error"], facts["origin"], "adopted" in facts) == (None, None, False)
+
+
+def test_watch_says_first_who_made_the_job(submit, run, clock) -> None:
+    """One line, and a field for programs."""
+    origin = {"dag": "koalas", "task": "rollup", "run": "manual__1", "try": 1}
+    job_id = submit(context={"airflowOrigin": origin})
+    done = run("jobs", "watch", job_id, "-o", "json")
+    assert done.err.splitlines()[0] == (
+        f"Job {job_id!r} (batch into 'hourly') was made by task 'rollup' of DAG 'koalas', run 'manual__1', try 1."
+    )
+    assert json.loads(done.out)["origin"] == origin
 
 
 @pytest.mark.polaris_emulator(progression="polls=6")

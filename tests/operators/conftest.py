@@ -145,10 +145,11 @@ class Jobs:
 
     @property
     def submitted(self) -> list[dict[str, Any]]:
-        """The same without the marker that identifies the task."""
+        """The same without the marker and the origin, which identify the task."""
         specs = self.posted
         for spec in specs:
             spec["context"].pop("airflow")
+            spec["context"].pop("airflowOrigin", None)
             if not spec["context"]:
                 del spec["context"]
         return specs

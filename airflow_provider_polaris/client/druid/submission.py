@@ -18,7 +18,13 @@ from airflow_provider_polaris.client.druid import endpoints
 from airflow_provider_polaris.client.druid.calls import DruidCalls
 from airflow_provider_polaris.client.druid.cluster import ClusterApi
 from airflow_provider_polaris.client.druid.tasks import TasksApi
-from airflow_provider_polaris.client.druid.translation.jobs import NOOP, describe, is_block, is_same_work
+from airflow_provider_polaris.client.druid.translation.jobs import (
+    NOOP,
+    context_of,
+    describe,
+    is_block,
+    is_same_work,
+)
 from airflow_provider_polaris.client.druid.translation.slots import needed_slots
 from airflow_provider_polaris.client.druid.translation.statement import TaskRequest
 from airflow_provider_polaris.client.druid.translation.task_ids import query_id, random_marker, task_id
@@ -35,6 +41,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisThrottledError,
 )
 from airflow_provider_polaris.jobs.spec.context import MARKER_KEY, number_in
+from airflow_provider_polaris.jobs.spec.origin import origin_in
 from airflow_provider_polaris.jobs.status.statuses import TERMINAL_STATUSES
 
 log = logging.getLogger("airflow_provider_polaris.client")
@@ -241,7 +248,7 @@ class Submission(DruidCalls):
                 method="POST",
                 path=endpoints.path_of(endpoints.SUBMIT_TASK),
             )
-        raise _conflict(key)
+        raise _conflict(key, task)
 
 
 def _random_id() -> str:
@@ -259,10 +266,12 @@ def _may_hide_task(error: PolarisError) -> bool:
     return isinstance(error, PolarisApiError) and error.status not in (401, 403, 429)
 
 
-def _conflict(key: str) -> PolarisConflictError:
+def _conflict(key: str, task: Mapping[str, Any] | None = None) -> PolarisConflictError:
+    origin = None if task is None else origin_in({"context": context_of(task)})
+    maker = "" if origin is None else f", made by {origin},"
     return PolarisConflictError(
-        f"Druid has a task {key!r} with another statement or context, so no job was submitted: cancel that task, or "
-        "wait until it has ended.",
+        f"Druid has a task {key!r}{maker} with another statement or context, so no job was submitted: cancel that "
+        "task, or wait until it has ended.",
         status=409,
         method="POST",
         path=endpoints.path_of(endpoints.SUBMIT_TASK),

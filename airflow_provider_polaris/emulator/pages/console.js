@@ -1,6 +1,37 @@
+// Copies a text: shows the buttons that do it, and says whether it worked. Outside a secure context, a browser has no
+// clipboard for scripts; then the text is selected and copied as by a person.
+"use strict";
+(() => {
+  const select = (text) => {
+    const range = document.createRange();
+    range.selectNodeContents(text);
+    getSelection().removeAllRanges();
+    getSelection().addRange(range);
+    return document.execCommand("copy");
+  };
+
+  const copy = async (text) => {
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+      return true;
+    } catch {
+      return select(text);
+    }
+  };
+
+  for (const button of document.querySelectorAll("[data-copies]")) {
+    const said = button.parentElement.querySelector("[role=status]");
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      said.textContent = "";
+      const works = await copy(document.getElementById(button.dataset.copies));
+      said.textContent = works ? "Copied" : "Selected: press Ctrl+C to copy";
+    });
+  }
+})();
+
 // Updates a page: requests it again and replaces the changed parts that are marked data-live. Unchanged parts are not
 // replaced, so that they keep their focus, selection, open details and scroll positions.
-"use strict";
 (() => {
   const seconds = Number(document.body.dataset.refresh);
   if (!seconds) return;

@@ -14,6 +14,8 @@ from jinja2.filters import do_filesizeformat
 from airflow_provider_polaris.emulator.jobs.job import Job, full
 from airflow_provider_polaris.emulator.jobs.status_update import check_desired
 from airflow_provider_polaris.emulator.pages.formats import grouped
+from airflow_provider_polaris.emulator.pages.job_origin import origin_of
+from airflow_provider_polaris.emulator.pages.job_row import ran_for
 from airflow_provider_polaris.emulator.pages.layout import Site, render
 from airflow_provider_polaris.emulator.status_machine import Progression
 from airflow_provider_polaris.emulator.wire.errors import ApiError
@@ -28,7 +30,9 @@ _TOTALS: Final[Mapping[str, str]] = {
 }
 
 
-def job_page(site: Site, job: Job, fraction: float, progression: Progression, known_tables: frozenset[str]) -> str:
+def job_page(
+    site: Site, job: Job, fraction: float, progression: Progression, known_tables: frozenset[str], now: int
+) -> str:
     """
     Return the page of a job.
 
@@ -37,6 +41,7 @@ def job_page(site: Site, job: Job, fraction: float, progression: Progression, kn
     :param fraction: Completed share of the job, from 0 to 1.
     :param progression: How time advances for jobs.
     :param known_tables: Names of the tables that have a page.
+    :param now: The time, in nanoseconds since the epoch.
     """
     log = job.health.get("log") or {}
     return render(
@@ -49,8 +54,10 @@ def job_page(site: Site, job: Job, fraction: float, progression: Progression, kn
         message=job.health.get("message") or log.get("message") or "",
         end_note=_end_note(job, progression),
         can_be_canceled=_can_be_canceled(job),
+        ran_for=ran_for(job, now),
+        origin=origin_of(job),
         context=[
-            (name, value if isinstance(value, str) else json.dumps(value))
+            (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2))
             for name, value in job.spec.get("context", {}).items()
         ],
         totals=_totals(job.totals or {}),

@@ -51,10 +51,15 @@ def title_of(job: Job) -> str:
     return f"{kind_of(job.type)}: {job.target_name}" if source is None else f"{source} → {job.target_name}"
 
 
-def reach_of(job: Job) -> str:
-    """Return the time range of the table that a job writes, deletes or restores."""
-    if job.spec.get("ingestionMode") == "append" or job.type == "streaming":
-        return "appends"
+def intervals_of(job: Job) -> list[str]:
+    """Return the intervals of the table that a job replaces, deletes or restores; empty for all of time or none."""
+    if adds_rows(job):
+        return []
     if job.type == "restore_data":
-        return short(str(job.spec["interval"]))
-    return ", ".join(map(short, job.spec["target"]["intervals"])) or "everything"
+        return [short(str(job.spec["interval"]))]
+    return [short(str(each)) for each in job.spec["target"]["intervals"]]
+
+
+def adds_rows(job: Job) -> bool:
+    """Return whether a job adds rows and removes none."""
+    return job.spec.get("ingestionMode") == "append" or job.type == "streaming"

@@ -6,7 +6,7 @@ Render the list of jobs with its filters, a page at a time; performs no I/O.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
@@ -15,6 +15,7 @@ from airflow_provider_polaris.emulator.job_specs.job_types import JOB_TYPES
 from airflow_provider_polaris.emulator.jobs.job import Job
 from airflow_provider_polaris.emulator.pages.formats import plural
 from airflow_provider_polaris.emulator.pages.job_labels import kind_of, title_of
+from airflow_provider_polaris.emulator.pages.job_row import job_rows
 from airflow_provider_polaris.emulator.pages.layout import Site, render
 from airflow_provider_polaris.emulator.status_machine import EXECUTION_STATUSES
 from airflow_provider_polaris.emulator.wire.requests import CONTROL_PREFIX
@@ -63,7 +64,14 @@ class JobQuery:
         return f"{CONTROL_PREFIX}/jobs?{query}"
 
 
-def jobs_page(site: Site, jobs: Sequence[Job], tables: Sequence[str], query: JobQuery) -> str:
+def jobs_page(
+    site: Site,
+    jobs: Sequence[Job],
+    tables: Sequence[str],
+    query: JobQuery,
+    fraction: Callable[[Job], float],
+    now: int,
+) -> str:
     """
     Return a page of the jobs that match a query, the newest first.
 
@@ -71,6 +79,8 @@ def jobs_page(site: Site, jobs: Sequence[Job], tables: Sequence[str], query: Job
     :param jobs: All jobs in the order of their creation.
     :param tables: Table names to suggest.
     :param query: The filters and the page; a page beyond the last one means the last one.
+    :param fraction: Returns the completed share of a job, from 0 to 1.
+    :param now: The time, in nanoseconds since the epoch.
     """
     found = [job for job in reversed(jobs) if query.keeps(job)]
     pages = max(1, -(-len(found) // _PER_PAGE))
@@ -86,7 +96,7 @@ def jobs_page(site: Site, jobs: Sequence[Job], tables: Sequence[str], query: Job
         site,
         query=query,
         pages=pages,
-        jobs=shown,
+        jobs=job_rows(shown, fraction, now),
         empty=empty,
         heading=plural(len(found), "job") + ("" if len(found) == len(jobs) else f" of {len(jobs):,}"),
         note=f"{first + 1:,} to {first + len(shown):,}, the newest first." if pages > 1 else None,

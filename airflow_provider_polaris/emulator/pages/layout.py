@@ -16,11 +16,12 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.ext import Extension
 
-from airflow_provider_polaris.emulator.pages.formats import duration, grouped, span
+from airflow_provider_polaris.emulator.pages.formats import breakable, duration, grouped, span
 from airflow_provider_polaris.emulator.pages.job_labels import (
+    adds_rows,
+    intervals_of,
     job_href,
     kind_of,
-    reach_of,
     source_of,
     table_href,
     title_of,
@@ -74,12 +75,14 @@ TEMPLATES: Final = Environment(
     extensions=[_LineBreaks],
 )
 TEMPLATES.filters.update(
+    adds_rows=adds_rows,
+    breakable=breakable,
     duration=duration,
     format_instant=format_instant,
     grouped=grouped,
+    intervals_of=intervals_of,
     job_href=job_href,
     kind_of=kind_of,
-    reach_of=reach_of,
     rfc3339=rfc3339,
     source_of=source_of,
     span=span,

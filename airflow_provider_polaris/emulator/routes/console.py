@@ -50,7 +50,11 @@ def show_index(emulator: TheEmulator) -> Response:
     return _answer(
         emulator,
         lambda site: index_page(
-            site, emulator.catalog.summaries(), [emulator.jobs.as_shown(job) for job in emulator.jobs.known()]
+            site,
+            emulator.catalog.summaries(),
+            [emulator.jobs.as_shown(job) for job in emulator.jobs.known()],
+            emulator.jobs.fraction,
+            emulator.clock(),
         ),
     )
 
@@ -66,6 +70,8 @@ def show_jobs(request: Request, emulator: TheEmulator) -> Response:
             [emulator.jobs.as_shown(job) for job in emulator.jobs.known()],
             [table.name for table in emulator.tables.list()],
             query,
+            emulator.jobs.fraction,
+            emulator.clock(),
         ),
     )
 
@@ -77,7 +83,8 @@ def show_job(job_id: str, emulator: TheEmulator) -> Response:
     def render(site: Site) -> str:
         job = emulator.jobs.as_shown(emulator.jobs.get(job_id))
         known = frozenset(table.name for table in emulator.tables.list())
-        return job_page(site, job, emulator.jobs.fraction(job), emulator.settings.progression, known)
+        fraction = emulator.jobs.fraction(job)
+        return job_page(site, job, fraction, emulator.settings.progression, known, emulator.clock())
 
     return _answer(emulator, render)
 

@@ -17,10 +17,11 @@ from typing import Any, Final
 
 from airflow_provider_polaris.jobs.errors import PolarisSpecError
 from airflow_provider_polaris.jobs.spec.context import EMPTY_INSERT_KEY, MARKER_KEY, NUMBER_KEY
+from airflow_provider_polaris.jobs.spec.origin import ORIGIN_KEY
 from airflow_provider_polaris.jobs.time.interval import Interval, merge
 
-#: Keys of the context that do not change the work of the job: the marker, its number, and an optional check.
-_IGNORED_CONTEXT_KEYS: Final = frozenset({MARKER_KEY, NUMBER_KEY, EMPTY_INSERT_KEY})
+#: Keys of the context that do not change the work of the job: marker, number and origin, and an optional check.
+_IGNORED_CONTEXT_KEYS: Final = frozenset({MARKER_KEY, NUMBER_KEY, ORIGIN_KEY, EMPTY_INSERT_KEY})
 
 
 #: Hashes of fields by their names. Stored in records: a change of the algorithm requires a new record version.

@@ -3,6 +3,8 @@
 Set and read the keys that this package adds to a job's ``context``: marker, number, segments, ``failOnEmptyInsert``.
 No I/O.
 
+The origin, which is for people, is in ``origin.py``.
+
 ``failOnEmptyInsert`` fails a job that finds no rows, instead of emptying the data that it replaces. It covers the time
 between the count of the source and the start of the job, in which rows may disappear.
 
@@ -68,10 +70,15 @@ def marker_of(*parts: str | int) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
+def takes_context(job_type: Any) -> bool:
+    """Whether jobs of a type have a context."""
+    return job_type in _MARKED_TYPES
+
+
 def takes_marker(spec: Mapping[str, Any]) -> bool:
     """Whether a spec can carry a marker: its type has a context, and the user does not use the key."""
     context = spec.get("context")
-    return spec.get("type") in _MARKED_TYPES and (
+    return takes_context(spec.get("type")) and (
         context is None or (isinstance(context, Mapping) and MARKER_KEY not in context)
     )
 
@@ -93,7 +100,7 @@ def with_marker(spec: Mapping[str, Any], marker: str, number: int = 1) -> dict[s
 
 def marker_in(job: Mapping[str, Any]) -> str | None:
     """Return the marker of a described job; None if Polaris echoes none."""
-    for context in _contexts(job):
+    for context in contexts_of(job):
         if isinstance(context.get(MARKER_KEY), str):
             return str(context[MARKER_KEY])
     return None
@@ -101,7 +108,7 @@ def marker_in(job: Mapping[str, Any]) -> str | None:
 
 def number_in(job: Mapping[str, Any]) -> int:
     """Return the number of a described job among those with its marker."""
-    numbers = [context[NUMBER_KEY] for context in _contexts(job) if type(context.get(NUMBER_KEY)) is int]
+    numbers = [context[NUMBER_KEY] for context in contexts_of(job) if type(context.get(NUMBER_KEY)) is int]
     return numbers[0] if numbers else 1
 
 
@@ -122,12 +129,13 @@ def with_segments(spec: Mapping[str, Any], segments: Sequence[str] | None) -> di
 
 def segments_in(job: Mapping[str, Any]) -> tuple[str, ...] | None:
     """Return the ids of the segments that a described job names; None if it names none."""
-    for context in _contexts(job):
+    for context in contexts_of(job):
         if isinstance(context.get(SEGMENTS_KEY), list):
             return tuple(map(str, context[SEGMENTS_KEY]))
     return None
 
 
-def _contexts(job: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def contexts_of(job: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the contexts of a described job: services echo the context in the job, in its spec, or in both."""
     bodies = [body for body in (job, job.get("spec")) if isinstance(body, Mapping)]
     return [body["context"] for body in bodies if isinstance(body.get("context"), Mapping)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_polaris.hooks.job_origin import JobMakers
 from airflow_provider_polaris.jobs.errors import (
     PolarisError,
     PolarisGuardError,
@@ -67,6 +68,7 @@ class ConflictGuard:
         self._ours = frozenset(ours)
         self._limits = limits
         self._log = log
+        self._makers = JobMakers(hook)
         #: Whether a job conflicts, by its id. The intervals of a job never change.
         self._known: dict[str, bool] = {}
         self._described = 0
@@ -81,9 +83,9 @@ class ConflictGuard:
         jobs = self._find()
         if jobs:
             raise PolarisGuardError(
-                f"{_named(jobs)} on the same time partitions of table {self._scope.table!r} as the job of this task "
-                f"would ({format_intervals(self._scope.intervals)}), and on_conflict is 'fail'. Nothing was submitted. "
-                "Clear the task when it has ended, or run the task with on_conflict='wait' "
+                f"{self._named(jobs)} on the same time partitions of table {self._scope.table!r} as the job of this "
+                f"task would ({format_intervals(self._scope.intervals)}), and on_conflict is 'fail'. Nothing was "
+                "submitted. Clear the task when it has ended, or run the task with on_conflict='wait' "
                 "(on_conflict='{{ params.on_conflict }}' allows it for one run)."
             )
 
@@ -108,12 +110,14 @@ class ConflictGuard:
             states = [(job.job_id, job.status) for job in jobs]
             if states != logged:
                 logged = states
-                self._log.info("Waiting, because %s on the same partitions of %r.", _named(jobs), self._scope.table)
+                self._log.info(
+                    "Waiting, because %s on the same partitions of %r.", self._named(jobs), self._scope.table
+                )
             if not self._limits.sleep(poll_interval * self._limits.clock.jitter(), end):
                 waited = (self._limits.clock.now() - start).total_seconds()
                 raise PolarisGuardUnansweredError(
-                    f"{_named(jobs)} on the same time partitions of table {self._scope.table!r} as the job of this "
-                    f"task would ({format_intervals(self._scope.intervals)}), still after {waited:.0f} s. Nothing "
+                    f"{self._named(jobs)} on the same time partitions of table {self._scope.table!r} as the job of "
+                    f"this task would ({format_intervals(self._scope.intervals)}), still after {waited:.0f} s. Nothing "
                     f"was submitted. "
                     "Check that job and cancel it if it hangs. A retry of this task waits again."
                 )
@@ -181,6 +185,7 @@ class ConflictGuard:
             job = self._hook.get_job(job_id)
         except PolarisNotFoundError:
             return False
+        self._makers.learn(JobState.from_wire(job))
         intervals = written_intervals(job, is_whole=True)
         both_append = self._scope.is_append and is_append(job)
         self._known[job_id] = not both_append and intervals is not None and self._meets(intervals)
@@ -189,8 +194,7 @@ class ConflictGuard:
     def _meets(self, intervals: tuple[Interval, ...]) -> bool:
         return overlap(self._scope.intervals, intervals, self._scope.partition)
 
-
-def _named(jobs: list[JobState]) -> str:
-    names = ", ".join(f"{job.job_id!r} ({job.purpose}, {job.status!r})" for job in jobs[:3])
-    more = f" and {len(jobs) - 3} more" if len(jobs) > 3 else ""
-    return f"job{'s' if len(jobs) > 1 else ''} {names}{more} work{'' if len(jobs) > 1 else 's'}"
+    def _named(self, jobs: list[JobState]) -> str:
+        names = ", ".join(map(self._makers.describe, jobs[:3]))
+        more = f" and {len(jobs) - 3} more" if len(jobs) > 3 else ""
+        return f"job{'s' if len(jobs) > 1 else ''} {names}{more} work{'' if len(jobs) > 1 else 's'}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from airflow_provider_polaris.jobs.errors import PolarisGuardError
+from airflow_provider_polaris.jobs.errors import PolarisAmbiguousSubmitError, PolarisGuardError
 from airflow_provider_polaris.jobs.idempotency.matching import Candidate
 from airflow_provider_polaris.jobs.status.state import JobState
 
@@ -134,3 +134,21 @@ def _named(fields: Sequence[str]) -> str:
     if len(fields) == 1:
         return f"field {fields[0]!r}"
     return f"fields {', '.join(map(repr, fields[:-1]))} and {fields[-1]!r}" if fields else "something"
+
+
+def lost_cause(doubt: PolarisAmbiguousSubmitError | None) -> BaseException | None:
+    """
+    Return the error of the POST, as the cause of another error.
+
+    Not the client's own error, which advises users of the client to search for the job. The task does that itself.
+    """
+    return None if doubt is None else doubt.__cause__
+
+
+def cause(doubt: PolarisAmbiguousSubmitError | None) -> str:
+    """
+    Return the message of the POST's error without the client's advice.
+
+    :param doubt: The error of the POST; None for none.
+    """
+    return str(lost_cause(doubt) or doubt) if doubt is not None else ""

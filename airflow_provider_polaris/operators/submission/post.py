@@ -5,9 +5,10 @@ Send a job once: store the record, POST the job, and if the outcome is unknown, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from airflow_provider_polaris.jobs.errors import (
@@ -21,9 +22,11 @@ from airflow_provider_polaris.jobs.errors import (
 )
 from airflow_provider_polaris.jobs.idempotency.matching import JobCriteria
 from airflow_provider_polaris.jobs.spec.context import with_marker
+from airflow_provider_polaris.jobs.spec.origin import ORIGIN_KEY, with_origin
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.operators.submission.attempt import SubmissionAttempt
 from airflow_provider_polaris.operators.submission.find_job import MOST_SUMMARIES, VISIBILITY_WAIT, Search
+from airflow_provider_polaris.operators.submission.messages import cause, lost_cause
 from airflow_provider_polaris.operators.submission.reconcile import Reconciled
 from airflow_provider_polaris.operators.submission.record import MarkerUse, Record
 
@@ -32,6 +35,9 @@ MOST_POSTS: Final = 3
 
 #: Statuses of answers after which a job may exist: conflict, too many requests.
 _INCONCLUSIVE: Final = frozenset({409, 429})
+
+#: Status of an answer that may refuse a key of the context.
+_REFUSED_CONTEXT: Final = 400
 
 #: Maximum time in one try to repeat a POST that Polaris answers with 429.
 THROTTLE_LIMIT: Final = timedelta(minutes=5)
@@ -48,6 +54,9 @@ class JobPost:
     :param earlier: Result of the reconciliation.
     """
 
+    #: Status of an answer that may refuse the origin.
+    _refused_origin = _REFUSED_CONTEXT
+
     def __init__(self, attempt: SubmissionAttempt, earlier: Reconciled) -> None:
         self._attempt = attempt
         self._before = before = earlier.record
@@ -58,6 +67,7 @@ class JobPost:
         if attempt.may_be_marked:
             self._marker = "refused" if was_refused else "sent"
         self._spec: Mapping[str, Any] = attempt.spec
+        self._has_origin = ORIGIN_KEY not in (attempt.spec.get("context") or {})
 
     def run(self) -> tuple[JobState, bool]:
         """
@@ -88,7 +98,7 @@ class JobPost:
             f"{cause(doubt)} The job was sent {MOST_POSTS} times, and no job was found afterwards. A retry "
             "of this task searches again before it sends the job again.",
             spec=self._attempt.spec,
-        ) from _lost(doubt)
+        ) from lost_cause(doubt)
 
     def _write(self) -> Record:
         self._attempt.check_alive()
@@ -102,17 +112,19 @@ class JobPost:
     def _post(self, record: Record) -> tuple[JobState, bool]:
         attempt = self._attempt
         spec = with_marker(self._spec, attempt.marker, record.number) if record.is_marked else self._spec
+        if self._sends_origin(record):
+            spec = with_origin(spec, attempt.identity.origin)
         attempt.log.debug("Job spec: %s", spec)
-        refusal: PolarisApiError | None = None
+        drop: Callable[[], tuple[JobState, bool]] | None = None
         try:
             answer = self._send(record, spec)
         except PolarisError as error:
-            if not (isinstance(error, PolarisApiError) and error.status == 400 and self._has_additions(record)):
+            drop = self._next_drop(record, error)
+            if drop is None:
                 self._note_refusal(record, error)
                 raise
-            refusal = error
-        if refusal is not None:  # outside of except, so that the next error isn't chained to this one
-            return self._post_unmarked(refusal) if self._may_drop_marker(record) else self._post_plain(refusal)
+        if drop is not None:  # outside of except, so that the next error isn't chained to this one
+            return drop()
         if isinstance(answer, JobState):
             return self._adopt(record, answer), True
         # Store the id first: a kill may arrive immediately.
@@ -168,9 +180,38 @@ class JobPost:
         )
         return posted
 
-    def _has_additions(self, record: Record) -> bool:
-        """Whether this package added keys to the job's context, which may be the reason for a 400."""
-        return self._may_drop_marker(record) or self._spec != self._attempt.plain_spec()
+    def _next_drop(self, record: Record, error: PolarisError) -> Callable[[], tuple[JobState, bool]] | None:
+        """
+        Return what sends the job again without a part of its context, which may be the reason for a refusal.
+
+        First the origin, then the marker, then the optional keys. None if nothing is left that may be dropped.
+        """
+        if not isinstance(error, PolarisApiError):
+            return None
+        if error.status == self._refused_origin and self._sends_origin(record):
+            return partial(self._post_without_origin, error)
+        if error.status != _REFUSED_CONTEXT:
+            return None
+        if self._may_drop_marker(record):
+            return partial(self._post_unmarked, error)
+        return partial(self._post_plain, error) if self._spec != self._attempt.plain_spec() else None
+
+    def _sends_origin(self, record: Record) -> bool:
+        """Whether the job says which task made it: only beside the marker, and not if the user uses the key."""
+        return self._has_origin and record.is_marked
+
+    def _post_without_origin(self, refusal: PolarisApiError) -> tuple[JobState, bool]:
+        """Send the job without its origin, and with its marker."""
+        self._has_origin = False
+        posted = self._post(self._write())
+        if self._marker == "sent":
+            self._attempt.log.info(
+                "The service accepted the job only without %r in its context, so the job doesn't show which task made "
+                "it. The answer: %s",
+                ORIGIN_KEY,
+                refusal,
+            )
+        return posted
 
     def _may_drop_marker(self, record: Record) -> bool:
         """Whether the job may be sent without its marker."""
@@ -201,7 +242,7 @@ class JobPost:
         attempt.log.warning(
             "It is unknown whether the service accepted the job. This task searches for it for up to %.0f s: %s",
             VISIBILITY_WAIT.total_seconds(),
-            _lost(doubt) or doubt,
+            lost_cause(doubt) or doubt,
         )
         try:
             result = self._search(record).run_until(end, attempt.clock, attempt.is_killed)
@@ -210,7 +251,7 @@ class JobPost:
                 f"{cause(doubt)} It is unknown whether the service accepted the job, and the search for it failed: "
                 f"{error} A retry of this task searches for the job before it sends it again.",
                 spec=attempt.spec,
-            ) from _lost(doubt)
+            ) from lost_cause(doubt)
         choice = result.choice
         if choice.job is not None:
             return self._adopt(record, choice.job.state)
@@ -219,11 +260,11 @@ class JobPost:
                 f"{cause(doubt)} The task was killed before it could check whether there is a job. If there is one, "
                 "it continues. A retry of this task searches for the job before it sends it again.",
                 spec=attempt.spec,
-            ) from _lost(doubt)
+            ) from lost_cause(doubt)
         if choice.doubtful and (self._must_not_repeat or not attempt.adds_rows):
-            raise attempt.messages.doubtful(choice.doubtful) from _lost(doubt)
+            raise attempt.messages.doubtful(choice.doubtful) from lost_cause(doubt)
         if not result.is_complete and self._must_not_repeat:
-            raise attempt.messages.unseen(MOST_SUMMARIES) from _lost(doubt)
+            raise attempt.messages.unseen(MOST_SUMMARIES) from lost_cause(doubt)
         return None
 
     @property
@@ -252,21 +293,3 @@ class JobPost:
                 state=job.status,
             )
         return job
-
-
-def _lost(doubt: PolarisAmbiguousSubmitError | None) -> BaseException | None:
-    """
-    Return the error of the POST, as the cause of another error.
-
-    Not the client's own error, which advises users of the client to search for the job. The task does that itself.
-    """
-    return None if doubt is None else doubt.__cause__
-
-
-def cause(doubt: PolarisAmbiguousSubmitError | None) -> str:
-    """
-    Return the message of the POST's error without the client's advice.
-
-    :param doubt: The error of the POST; None for none.
-    """
-    return str(_lost(doubt) or doubt) if doubt is not None else ""

@@ -14,12 +14,12 @@ from airflow_provider_polaris.jobs.errors import (
 )
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.operators.submission.attempt import SubmissionAttempt
+from airflow_provider_polaris.operators.submission.messages import cause
 from airflow_provider_polaris.operators.submission.post import (
     MOST_POSTS,
     THROTTLE_LIMIT,
     THROTTLE_SECONDS,
     JobPost,
-    cause,
 )
 from airflow_provider_polaris.operators.submission.reconcile import Reconciled
 from airflow_provider_polaris.operators.submission.record import Record
@@ -40,6 +40,10 @@ class JobPostById(JobPost):
     :param attempt: Inputs of the attempt.
     :param earlier: Result of the reconciliation.
     """
+
+    #: Druid takes any key (OBSERVED(Druid 27)), but a key may need a permission. Source:
+    #: github.com/apache/druid/issues/20847 (``druid.auth.authorizeQueryContextParams``; the category is FORBIDDEN).
+    _refused_origin = 403
 
     def __init__(self, attempt: SubmissionAttempt, earlier: Reconciled) -> None:
         super().__init__(attempt, earlier)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from airflow_provider_polaris.jobs.spec.context import marker_of
+from airflow_provider_polaris.jobs.spec.origin import JobOrigin
 
 #: Maximum number of earlier clears of a task instance that a search covers.
 _MOST_EPOCHS: Final = 100
@@ -64,6 +65,11 @@ class TaskIdentity:
             first_try_ever=ti.try_number <= 1,
             run_started=started if isinstance(started, datetime) and started.tzinfo is not None else None,
         )
+
+    @property
+    def origin(self) -> JobOrigin:
+        """What people read in the context of a job that this try submits."""
+        return JobOrigin(self.dag_id, self.task_id, self.run_id, self.map_index, self.try_number)
 
     def marker(self, api: str, project: str, epoch: int | None = None) -> str:
         """

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_polaris.hooks.job_origin import JobMakers
 from airflow_provider_polaris.jobs.errors import PolarisGuardUnansweredError
 from airflow_provider_polaris.jobs.status.state import JobState
 from airflow_provider_polaris.jobs.status.statuses import ACTIVE_STATUSES
@@ -62,15 +63,17 @@ def wait_for_readers(counter: TableCounter, table: str) -> None:
     start = counter.limits.clock.now()
     end = counter.limits.deadline or start + CONFLICT_LIMIT
     logged: list[str] = []
+    makers = JobMakers(counter.hook)
     while readers := _readers(counter, table):
-        names = [repr(job.job_id) for job in readers]
-        if names != logged:
-            logged = names
-            counter.log.info("Waiting, because table %r is read by job %s.", table, ", ".join(names[:5]))
+        ids = [job.job_id for job in readers]
+        named = f"job{'s' if len(ids) > 1 else ''} {', '.join(map(makers.describe, readers[:5]))}"
+        if ids != logged:
+            logged = ids
+            counter.log.info("Waiting, because table %r is read by %s.", table, named)
         if not counter.limits.sleep(counter.poll_interval * counter.limits.clock.jitter(), end):
             waited = (counter.limits.clock.now() - start).total_seconds()
             raise PolarisGuardUnansweredError(
-                f"table {table!r} is still read by job {', '.join(names[:5])} after {waited:.0f} s, and "
+                f"table {table!r} is still read by {named} after {waited:.0f} s, and "
                 "the service deletes nothing from a table that is read. Nothing was deleted. Check that job and "
                 "cancel it if it hangs; a retry of this task waits again."
             )

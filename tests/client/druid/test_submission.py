@@ -18,6 +18,7 @@ from airflow_provider_polaris.jobs.errors import (
     PolarisTransportError,
 )
 from airflow_provider_polaris.jobs.spec.context import marker_in, with_marker
+from airflow_provider_polaris.jobs.spec.origin import JobOrigin, with_origin
 from tests.client.conftest import NOON, Time
 from tests.client.druid.conftest import batch
 from tests.client.druid.fake import FakeDruid
@@ -185,6 +186,13 @@ def test_active_task_of_the_id_with_other_work_is_a_conflict(client: DruidClient
         "task, or wait until it has ended."
     )
     assert list(druid.tasks) == [FIRST]
+
+
+def test_conflict_names_the_task_that_made_the_other_work(client: DruidClient, druid: FakeDruid) -> None:
+    """Druid keeps the origin in the context of its task."""
+    client.create_job(with_origin(batch(), JobOrigin("koalas", "rollup", "manual__1", -1, 2)))
+    with pytest.raises(PolarisConflictError, match=r"'query-airflow-m1-1', made by task 'rollup' of DAG 'koalas', "):
+        client.create_job(batch(filterExpression='"length" > 1'))
 
 
 def test_blocked_marker_refuses_a_submission_that_arrives_late(client: DruidClient, druid: FakeDruid) -> None:

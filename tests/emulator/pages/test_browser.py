@@ -213,7 +213,7 @@ def test_keyboard_skips_to_the_content_and_shows_where_the_focus_is(console) -> 
     for _ in range(6):
         stops.append(page.tab())
         assert page.run("getComputedStyle(document.activeElement).outlineStyle") != "none", stops
-    assert stops == ["Cancel job", "Koalas Source", "Koalas Rollup", "SQL", "Specification", "Pause"]
+    assert stops == ["Cancel job", "Koalas Source", "Koalas Rollup", "Copy SQL", "SQL", "Copy specification"]
 
 
 def test_every_stop_of_the_keyboard_on_every_page_is_outlined_and_in_sight(console) -> None:
@@ -295,6 +295,42 @@ def test_page_of_a_table_that_is_dropped_says_that_it_is_gone(console) -> None:
     with page.leaving():
         console.clock.advance(11)
     assert page.run("document.querySelector('h1').textContent") == "Not found"
+
+
+def test_copy_button_copies_the_whole_text_and_says_so(console) -> None:
+    """With the clipboard, and where the browser has none for scripts, such as under a name without https."""
+    page = console.page
+    page.open(f"/jobs/{console.failed}")
+    page.run("window.copied = [], navigator.clipboard.writeText = async (text) => void copied.push(text)")
+    press = "document.querySelector('[data-copies=specification]').click()"
+    said = "document.querySelector('[data-copies=specification]').previousElementSibling.textContent"
+    page.run(press)
+    page.until(f"{said} === 'Copied'")
+    (text,) = page.run("copied")
+    assert json.loads(text)["target"]["tableName"] == TARGET
+    page.run("navigator.clipboard.writeText = () => { throw new Error('no') }; document.execCommand = () => false")
+    page.run(press)
+    page.until(f"{said} === 'Selected: press Ctrl+C to copy'")
+    assert page.run("getSelection().toString()") == text
+    assert page.complaints() == []
+
+
+def test_instants_are_never_broken(console) -> None:
+    """However narrow its place, an interval wraps between its ends, and a time between its date and its clock."""
+    page = console.page
+    narrow = "document.querySelectorAll('.interval, time').forEach(one => one.parentElement.style.width = '4rem')"
+    broken = """[...document.querySelectorAll(".interval, time span")].flatMap((one) => [...one.childNodes])
+        .filter((one) => one.nodeType === 3).filter((text) => {
+            const range = document.createRange();
+            range.selectNodeContents(text);
+            return new Set([...range.getClientRects()].map((box) => box.y)).size > 1;
+        }).map((text) => text.data)"""
+    for width in (390, 1024):
+        page.resize(width)
+        for name in ("jobs", "held", "table"):
+            page.open(console.pages[name])
+            page.run(narrow)
+            assert page.run(broken) == [], (width, name)
 
 
 def test_job_page_without_script_asks_to_be_loaded_again(console) -> None:

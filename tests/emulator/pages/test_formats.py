@@ -10,6 +10,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from airflow_provider_polaris.emulator.pages import formats
+from airflow_provider_polaris.emulator.pages.job_origin import JobOrigin
 from airflow_provider_polaris.emulator.pages.layout import TEMPLATES
 
 UI = '{% import "macros.html" as ui %}'
@@ -31,7 +32,7 @@ def render(source: str, **values: object) -> str:
 
 def test_examples_of_the_docstrings_hold() -> None:
     """The examples of the docstrings run."""
-    assert doctest.testmod(formats) == doctest.TestResults(failed=0, attempted=3)
+    assert doctest.testmod(formats) == doctest.TestResults(failed=0, attempted=5)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,9 @@ def test_examples_of_the_docstrings_hold() -> None:
         "{% call ui.card(text, live=text, note=text) %}{{ text }}{% endcall %}",
         "{% call ui.grid(text, [text], text, stacks=text) %}<tr><td>{{ text }}</td></tr>{% endcall %}",
         "{% call ui.grid(text, [text], text) %}{% endcall %}",
-        "{{ ui.code(text, text) }}",
+        "{{ ui.code(text, text, text, text) }}",
+        "{{ ui.maker(odd, origin) }}",
+        "{{ ui.progress(text, text) }}",
         "{{ ui.fact(text, text) }}",
         "{{ ui.tile(text, text, href=text) }}",
         "{{ ui.when(text) }}",
@@ -53,7 +56,7 @@ def test_examples_of_the_docstrings_hold() -> None:
 def test_texts_are_escaped_wherever_they_are_put(source) -> None:
     """Escaping is automatic in every template, and no macro disables it."""
     text = "<&\">'<&\">'<&\">'<&\">'"
-    html = render(source, text=text, odd=MarkupJob(text))
+    html = render(source, text=text, odd=MarkupJob(text), origin=JobOrigin(text, text, text, None, None))
     assert "&lt;&amp;&#34;&gt;&#39;" in html
     assert "<&" not in html
     assert "\">'" not in html
@@ -78,7 +81,7 @@ def test_instants_and_intervals_say_no_more_than_they_have_to() -> None:
     assert render("{{ ui.instant(none) }}") == "–"
     assert render("{{ ui.instant(1_719_792_000_123_456_789) }}") == (
         '<time datetime="2024-07-01T00:00:00.123456789Z" title="2024-07-01T00:00:00.123456789Z">'
-        "2024-07-01 00:00:00 UTC</time>"
+        "<span>2024-07-01</span> <span>00:00:00 UTC</span></time>"
     )
     assert render("{{ ui.reach('2024-06-01/2024-06-02') }}") == (
         '<span class="interval">2024-06-01/<wbr>2024-06-02</span>'

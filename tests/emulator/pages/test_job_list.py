@@ -81,3 +81,37 @@ def test_pages_hold_25_jobs_and_lead_to_each_other(koalas, show) -> None:
     assert links == [[(f"{here}2", "next")], [(f"{here}1", "prev"), (f"{here}3", "next")], [(f"{here}2", "prev")]]
     assert '<h2>51 jobs of 52</h2><p class="muted">26 to 50, the newest first.</p>' in pages[1]
     assert "<span>Page 2 of 3</span>" in pages[1]
+
+
+def cells(page: str, label: str) -> list[str]:
+    """Return the text of each cell of a column."""
+    found = re.findall(rf'<td[^>]*data-label="{re.escape(label)}"[^>]*>(.*?)</td>', page)
+    return [re.sub("<.*?>", "", cell) for cell in found]
+
+
+def test_list_shows_who_made_a_job_and_how_long_it_ran(make_api, show) -> None:
+    """The task, else the user of the request; until now for a running job, until the log's entry for a failed one."""
+    api = make_api("seconds=10")
+    api.koalas()
+    origin = {"dag": "koalas", "task": "by_hour", "run": "manual__1", "mapIndex": 0, "try": 1}
+    api.submit(api.rollup(context={"airflowOrigin": origin}))
+    api.clock.advance(11)
+    api.submit(api.rollup(mappings=[{"columnName": "c", "expression": 'SOUNDEX("city")'}]))
+    api.clock.advance(11)
+    api.submit(api.rollup())
+    api.clock.advance(4)
+    api.submit(api.rollup())
+    page = show(api, "/jobs")
+    assert cells(page, "Made by")[:4] == [*["api-key-pok_..."] * 3, "koalas.by_hour[0]manual__1"]
+    assert cells(page, "Ran for")[:4] == ["–", "3.0 s", "9.0 s", "9.0 s"]
+    assert cells(page, "Status")[:4] == ["pending0 %0 %", "running40 %40 %", "failed", "completed"]
+    assert "All times and intervals are in UTC." in page
+
+
+def test_list_shows_two_intervals_and_the_number_of_the_others(koalas, show) -> None:
+    """The page of the job has all of them."""
+    days = [f"2024-06-0{day}/2024-06-0{day + 1}" for day in (1, 3, 5, 7)]
+    target = {"type": "table", "tableName": "Koalas Rollup", "intervals": days}
+    job = koalas.submit(koalas.rollup(ingestionMode="replace", target=target, partitionedBy="day"))
+    assert cells(show(koalas, "/jobs"), "Interval (UTC)")[0] == f"{days[0]}{days[1]}and 2 more"
+    assert show(koalas, f"/jobs/{job}").count('<span class="interval">') == 4

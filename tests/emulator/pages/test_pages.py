@@ -38,7 +38,7 @@ def test_pages_show_tables_and_jobs_escaped(koalas, show) -> None:
 
 
 def test_job_page_of_a_completed_job_shows_what_it_counted(koalas, show) -> None:
-    """User, times, duration, source and target, context and totals; no cancel button and no waiting."""
+    """User, times, duration, source and target, totals, and the context apart; no cancel button and no waiting."""
     job_id = koalas.submit(koalas.rollup(context={"marker": "<m>", "failOnEmptyInsert": True}))
     koalas.clock.advance(75)
     koalas.finish(job_id)
@@ -47,13 +47,52 @@ def test_job_page_of_a_completed_job_shows_what_it_counted(koalas, show) -> None
     assert '<dt>From</dt><dd><a href="/__emulator__/tables/Koalas%20Source">Koalas Source</a></dd>' in details
     assert '<dt>Table</dt><dd><a href="/__emulator__/tables/Koalas%20Rollup">Koalas Rollup</a></dd>' in details
     assert "<dt>Created by</dt><dd>api-key-pok_...</dd>" in details
-    assert ">2024-07-01 00:01:15 UTC</time></dd></div><div><dt>Ran for</dt><dd>0.0 s</dd>" in details
-    assert "<dt>marker</dt><dd><code>&lt;m&gt;</code></dd>" in details
-    assert "<dt>failOnEmptyInsert</dt><dd><code>true</code></dd>" in details
+    assert (
+        "<span>2024-07-01</span> <span>00:01:15 UTC</span></time></dd></div><div><dt>Ran for</dt><dd>0.0 s" in details
+    )
+    context = card(page, "Context")
+    assert "<dt><code>marker</code></dt><dd><code>&lt;m&gt;</code></dd>" in context
+    assert "<dt><code>failOnEmptyInsert</code></dt><dd><code>true</code></dd>" in context
+    assert "marker" not in details
     assert '<b>4</b><span>rows processed</span></div><div class="tile"><b>4</b><span>rows persisted' in page
     assert "<progress" not in page
     assert "<form" not in page
     assert "http-equiv" not in page
+
+
+def test_job_page_names_the_task_that_made_the_job_escaped(koalas, show) -> None:
+    """Anybody can write anything there: markup is text, control characters are replaced, a long id is cut."""
+    origin = {"dag": "<b>\x1b[2J", "task": "by_hour", "run": "manual__" + "r" * 1000, "mapIndex": 3, "try": 2}
+    made = koalas.run(koalas.rollup(context={"airflowOrigin": origin}))
+    page = show(koalas, f"/jobs/{made['id']}")
+    facts = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", card(page, "Made by a task of Airflow")))
+    assert {name: re.sub("<.*?>", "", value) for name, value in facts.items()} == {
+        "DAG": "&lt;b&gt;\ufffd[2J",
+        "Task": "by_hour",
+        "Map index": "3",
+        "Run": "manual__" + "r" * 242,
+        "Try": "2",
+    }
+    assert "\x1b" not in page
+
+
+@pytest.mark.parametrize(
+    "origin", [None, "koalas", [], {}, {"dag": "d", "task": "t"}, {"dag": 1, "task": "t", "run": "r"}]
+)
+def test_job_page_without_a_task_names_none(koalas, show, origin) -> None:
+    """Other clients may use the key for something else; the context shows it."""
+    made = koalas.run(koalas.rollup(context={"airflowOrigin": origin}))
+    assert "Made by a task" not in show(koalas, f"/jobs/{made['id']}")
+    assert '<span class="muted">api-key-pok_...</span>' in show(koalas, "/jobs")
+
+
+def test_texts_of_a_job_can_be_copied_by_the_script_only(koalas, show) -> None:
+    """Without the script there is no button."""
+    job = koalas.run(koalas.rollup())
+    page = show(koalas, f"/jobs/{job['id']}")
+    for name, label in {"sql": "SQL", "specification": "specification"}.items():
+        assert f'<button type="button" data-copies="{name}" hidden>Copy {label}</button>' in page
+        assert f'<pre id="{name}">' in page
 
 
 def test_job_page_of_a_job_without_rows_warns(koalas, show) -> None:
@@ -79,7 +118,8 @@ def test_job_page_names_what_is_not_ingested_in_words(koalas, show) -> None:
         ["Drop table: Koalas Source"],
     ]
     for name in ("delete", "restore"):
-        assert "<dt>Interval</dt><dd>2024-06-01/2024-06-02</dd>" in pages[name]
+        interval = '<div><span class="interval">2024-06-01/<wbr>2024-06-02</span></div>'
+        assert f"<dt>Interval (UTC)</dt><dd>{interval}</dd>" in pages[name]
         assert "Only ingestion jobs that completed have any." in card(pages[name], "Metrics")
     assert "<dt>Table</dt><dd>Koalas Source (no such table)</dd>" in pages["drop"]
 
@@ -125,7 +165,7 @@ def test_table_page_tells_measures_from_dimensions_and_replaced_from_deleted(koa
         assert int(listed[1]) == len(days)
         assert re.findall(r"interval\">2024-06-(\d\d)/", listed[2]) == days
     assert segments.count('<th scope="col">Kept until</th>') == 2
-    assert ">2024-07-31 00:00:00 UTC</time>" in segments, "thirty days after the deletion"
+    assert "<span>2024-07-31</span> <span>00:00:00 UTC</span></time>" in segments, "thirty days after the deletion"
 
 
 def test_table_page_shows_realtime_rows(koalas, show) -> None:

@@ -63,6 +63,7 @@ SAME = {
         "mappings": [SPEC["mappings"][0], {"columnName": "n", "expression": " COUNT(*)\n", "isAggregation": True}]
     },
     "marker": {"context": {**CONTEXT, "airflow": "0123"}},
+    "origin": {"context": {**CONTEXT, "airflowOrigin": {"dag": "d", "task": "t", "run": "r", "try": 2}}},
     "check for rows": {"context": {**CONTEXT, "failOnEmptyInsert": True}},
     "order of keys": {"context": {"nested": {"b": 2, "a": 1}, "maxNumTasks": 3}},
     "what Polaris ignores": {"desiredExecutionStatus": "running"},

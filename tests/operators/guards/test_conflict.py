@@ -19,6 +19,9 @@ from tests.operators.guards.conftest import DAY, TWO_DAYS, World, said
 
 OTHER_DAY = "2024-06-05T00:00:00.000Z/2024-06-06T00:00:00.000Z"
 
+#: The service names the key of a job that no task has made.
+USER = "created by 'api-key-pok_...'"
+
 
 @pytest.fixture
 def busy(slow_world: World) -> World:
@@ -51,7 +54,7 @@ def append(world: World, **changes: Any) -> dict[str, Any]:
 
 def in_the_way(world: World, job: str, status: str = "pending") -> str:
     return (
-        f"job {job!r} (batch into {world.target!r}, {status!r}) works on the same time partitions of table "
+        f"job {job!r} (batch into {world.target!r}, {status!r}, {USER}) works on the same time partitions of table "
         f"{world.target!r} as the job of this task would ({DAY!r}), and on_conflict is 'fail'. Nothing was submitted. "
         "Clear the task when it has ended, or run the task with on_conflict='wait' "
         "(on_conflict='{{ params.on_conflict }}' allows it for one run)."
@@ -81,8 +84,8 @@ def test_check_other_job_wait_waits_for_its_end(busy: World, caplog: pytest.LogC
     assert sum(busy.clock.sleeps) == 1020
     named = f"job {job!r} (batch into {busy.target!r}, "
     assert said(caplog) == [
-        f"Waiting, because {named}'pending') works on the same partitions of {busy.target!r}.",
-        f"Waiting, because {named}'running') works on the same partitions of {busy.target!r}.",
+        f"Waiting, because {named}'pending', {USER}) works on the same partitions of {busy.target!r}.",
+        f"Waiting, because {named}'running', {USER}) works on the same partitions of {busy.target!r}.",
         f"No other job works on these partitions of {busy.target!r} now.",
         (
             f"The row-loss check is off for table {busy.target!r}, because on_empty_source='submit' and "
@@ -172,7 +175,7 @@ def test_check_wait_ends_after_an_hour(busy: World) -> None:
     with pytest.raises(PolarisGuardUnansweredError) as caught:
         check(busy)
     assert str(caught.value) == (
-        f"job {job!r} (batch into {busy.target!r}, 'running') works on the same time partitions "
+        f"job {job!r} (batch into {busy.target!r}, 'running', {USER}) works on the same time partitions "
         f"of table {busy.target!r} as the job of this task would ({DAY!r}), still after 3600 s. Nothing "
         "was submitted. Check that job and cancel it if it hangs. A retry of this task waits again."
     )
@@ -228,3 +231,18 @@ def test_check_after_a_wait_looks_at_the_source_again(busy: World) -> None:
         f"source_table {busy.source!r} is being deleted, so nothing can be read from it. Nothing was submitted. Use "
         "another table."
     )
+
+
+def test_check_other_job_is_named_with_the_task_that_made_it(busy: World) -> None:
+    """The list doesn't show it, so the job is read once; what another client wrote there is shown on one line."""
+    origin = {"dag": "koalas", "task": "rollup", "run": "manual__1\n\x1b[2J", "mapIndex": 3, "try": 2}
+    spec = copy(busy)
+    job = str(busy.client.create_job({**spec, "context": {**spec["context"], "airflowOrigin": origin}})["id"])
+    before = busy.asked("GET /jobs/{name}")
+    assert busy.refusal(copy(busy), on_empty_source="submit", on_shrink="submit", on_conflict="fail") == in_the_way(
+        busy, job
+    ).replace(
+        USER,
+        "made by task 'rollup' (map index 3) of DAG 'koalas', run 'manual__1\ufffd\ufffd[2J', try 2",
+    )
+    assert busy.asked("GET /jobs/{name}") == before + 1

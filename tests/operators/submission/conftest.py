@@ -147,6 +147,7 @@ class Wire(PolarisHook):
         self.visible: dict[str, datetime] = {}
         self.echoes_markers = True
         self.refuses_markers = False
+        self.refuses_origins = False
         self.before_cancel: Callable[[], None] = lambda: None
         self.list_errors: list[Exception] = []
 
@@ -155,6 +156,8 @@ class Wire(PolarisHook):
         self.sent.append(spec)
         if self.refuses_markers and "airflow" in (spec.get("context") or {}):
             raise api_error(400, "unknown context parameter 'airflow'")
+        if self.refuses_origins and "airflowOrigin" in (spec.get("context") or {}):
+            raise api_error(400, "context parameter 'airflowOrigin' must be a string")
         what = self.posts.pop(0) if self.posts else "ok"
         if isinstance(what, BaseException):
             raise what

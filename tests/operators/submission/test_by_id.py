@@ -424,3 +424,23 @@ def test_refused_optional_context_is_left_out_under_the_same_id(task: Task, pola
     task.store = MemoryStore()
     assert task.retry().submit(spec, optional_context=["failOnEmptyInsert"]).outcome == "adopted"
     assert list(druid.tasks) == [first]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_next_try_resumes_a_job_that_shows_the_try_before(mode: str, task: Task, polaris: Polaris, druid: Any) -> None:
+    """The same id with the origin of another try is the same job, also where the answer to its submission is lost."""
+    lose(task, polaris.spec(mode))
+    task.retry()
+    task.wire.arrives_after = 1
+    task.wire.posts = ["planning"]
+    assert task.submit(polaris.spec(mode)).job.job_id == task.druid_id
+    assert len(polaris.jobs) == 1
+
+
+def test_origin_that_needs_a_permission_is_left_out(task: Task, polaris: Polaris, druid: Any) -> None:
+    """A cluster that authorizes context keys answers 403; the marker, which makes the id, stays."""
+    druid.answers["POST", SUBMIT] = [(403, druid_error("forbidden", "Unauthorized", category="FORBIDDEN"))]
+    assert task.submit(polaris.append()).job.job_id == task.druid_id
+    first, second = (set(body["context"]) for _, path, body in druid.seen if path == SUBMIT)
+    assert first - second == {"airflowOrigin"}
+    assert second < first

@@ -34,11 +34,17 @@ def test_submit_all_is_well_makes_one_request(
     assert not submitted.job.is_terminal
 
 
-def test_submit_adds_the_marker_and_nothing_else(task: Task, polaris: Polaris) -> None:
-    """The spec is sent unchanged, except for one key in its context."""
+def test_submit_adds_the_marker_and_the_origin_and_nothing_else(task: Task, polaris: Polaris) -> None:
+    """The spec is sent unchanged, except for two keys in its context."""
     spec = polaris.append(context={"maxNumTasks": 3})
     task.submit(spec)
     marker = task.wire.sent[0]["context"].pop("airflow")
+    assert task.wire.sent[0]["context"].pop("airflowOrigin") == {
+        "dag": "koalas",
+        "task": "rollup",
+        "run": "run-1",
+        "try": 1,
+    }
     assert task.wire.sent == [spec]
     assert marker == task.identity.marker(task.wire.settings.base_url, task.wire.project_id)
     assert "airflow" not in spec["context"]

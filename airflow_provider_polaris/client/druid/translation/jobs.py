@@ -16,6 +16,7 @@ from airflow_provider_polaris.client.druid.translation.statement import SPEC_KEY
 from airflow_provider_polaris.client.druid.translation.states import execution_status
 from airflow_provider_polaris.client.druid.translation.task_ids import parse_task_id
 from airflow_provider_polaris.jobs.spec.context import EMPTY_INSERT_KEY, MARKER_KEY
+from airflow_provider_polaris.jobs.spec.origin import ORIGIN_KEY
 from airflow_provider_polaris.jobs.time.instant import UnreadableInstantError, parse_instant
 
 #: Type of a task that runs a multi-stage query.
@@ -59,12 +60,13 @@ def is_same_work(task: Mapping[str, Any], context: Mapping[str, Any]) -> bool:
     Return whether a task does the work of a submission: its context has the same job spec, marker and settings.
 
     The SQL is not compared. It is made from the spec and from the target table, which may have changed since.
+    Neither is the origin: another try of the task may have submitted it.
 
     :param task: ``payload`` of the task.
     :param context: The context that was sent, with the job spec, without ids.
     """
     theirs = context_of(task)
-    return all(theirs.get(key, _MISSING) == value for key, value in context.items() if key != EMPTY_INSERT_KEY)
+    return all(theirs.get(key, _MISSING) == value for key, value in context.items() if key not in _NOT_COMPARED)
 
 
 def is_block(task: Mapping[str, Any]) -> bool:
@@ -219,6 +221,9 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 _MISSING: Final = object()
+
+#: Keys of a context that don't change the work of a task.
+_NOT_COMPARED: Final = frozenset({EMPTY_INSERT_KEY, ORIGIN_KEY})
 
 #: Keys of a context that the client or Druid adds. OBSERVED(Druid 27).
 _OF_DRUID: Final = frozenset(
