@@ -146,6 +146,11 @@ class PolarisSqlHook(PolarisHook, DbApiHook):  # type: ignore[misc]
 
         return statements_lineage(list(self._statements), lambda: self.settings, self.log)
 
+    def _get_polars_df(self, sql: Any, parameters: Any = None, **kwargs: Any) -> Any:
+        # Airflow's own drops a list. It passes a mapping on as keywords of execute().
+        named = None if parameters is None else {"parameters": parameters}
+        return super()._get_polars_df(sql, named, **kwargs)
+
     def _remember(self, statement: str) -> None:
         if len(self._statements) < _MOST_STATEMENTS:
             self._statements[statement] = None
