@@ -70,15 +70,16 @@ def test_parameter_is_sent_beside_the_statement(
         (
             datetime(2024, 6, 1, 1, 0, 0, 123000, UTC),
             (
-                "parameter 2 is '2024-06-01T01:00:00.123000+00:00', and some versions of Druid cut off the fraction of a "
-                "second. Drop it, or pass the milliseconds since 1970 as a number and write MILLIS_TO_TIMESTAMP(?)."
+                "parameter 2 is '2024-06-01T01:00:00.123000+00:00', and some versions of Druid cut off the fraction of "
+                "a second. Drop it, or pass the milliseconds since 1970 as a number and write MILLIS_TO_TIMESTAMP(?)."
             ),
         ),
         (
             datetime(2024, 6, 1),  # noqa: DTZ001
             (
-                "parameter 2 can't be sent: datetime.datetime(2024, 6, 1, 0, 0) is not an instant: a datetime with a time "
-                "zone is needed. Add tzinfo=timezone.utc, or write it as ISO 8601 text, where a missing zone means UTC."
+                "parameter 2 can't be sent: datetime.datetime(2024, 6, 1, 0, 0) is not an instant: a datetime with a "
+                "time zone is needed. Add tzinfo=timezone.utc, or write it as ISO 8601 text, where a missing zone "
+                "means UTC."
             ),
         ),
     ],
