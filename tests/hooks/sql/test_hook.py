@@ -150,7 +150,7 @@ def test_errors_are_dbapi_errors_from_the_packages_own(server, connect):
 
 
 def test_rows_can_not_be_inserted(connect):
-    """As the destination of GenericTransfer it says so before anything is read or sent."""
+    """As the destination of GenericTransfer, for example; the message names what writes."""
     connect()
 
     with pytest.raises(NotSupportedError) as caught:

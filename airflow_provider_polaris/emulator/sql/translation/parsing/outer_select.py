@@ -6,7 +6,6 @@ from __future__ import annotations
 from sqlglot import exp
 
 _FROM = ("from", "from_")
-_KEPT = ("limit", "offset")
 
 
 def without_outer_select(node: exp.Expression) -> exp.Expression:
@@ -14,9 +13,9 @@ def without_outer_select(node: exp.Expression) -> exp.Expression:
     Return the UNION ALL of ``SELECT a, b FROM (SELECT ... UNION ALL SELECT ...)``, otherwise the query itself.
 
     OBSERVED(Druid 27), OBSERVED(Druid 33): the native engine, which runs no UNION ALL in a subquery, runs this one. The
-    columns are all of the subquery's, in its order; they may have other names, and LIMIT and OFFSET may follow.
-    Airflow's SQLColumnCheckOperator and SQLTableCheckOperator write such queries. Druid accepts some that have only the
-    first columns, too; they stay refused.
+    columns are all of the subquery's, in its order; they may have other names, and LIMIT may follow. Airflow's
+    SQLColumnCheckOperator and SQLTableCheckOperator write such queries. Druid accepts more, such as a part of the
+    columns or a LIMIT in the subquery; they stay refused.
 
     :param node: The outermost node of a query.
     """
@@ -32,9 +31,7 @@ def without_outer_select(node: exp.Expression) -> exp.Expression:
     if names is None:
         return node
     first.set("expressions", [_named(item, name) for item, name in zip(first.expressions, names, strict=True)])
-    for part in _KEPT:
-        if node.args.get(part) is not None:
-            union.set(part, node.args[part])
+    union.set("limit", node.args.get("limit"))
     return union
 
 
@@ -42,14 +39,14 @@ def _union(node: exp.Expression) -> exp.Union | None:
     """Return the UNION ALL of a SELECT without any other clause; None if there is none."""
     used = {name for name, value in node.args.items() if value}
     clause = next((node.args[name] for name in _FROM if node.args.get(name)), None)
-    if not isinstance(node, exp.Select) or clause is None or not used <= {"expressions", *_FROM, *_KEPT}:
+    if not isinstance(node, exp.Select) or clause is None or not used <= {"expressions", "limit", *_FROM}:
         return None
     source = clause.this
     if not isinstance(source, exp.Subquery) or not isinstance(source.this, exp.Union):
         return None
     has_columns = bool(source.args["alias"].args.get("columns")) if source.args.get("alias") else False
     union = source.this
-    if has_columns or any(union.args.get(part) is not None for part in ("order", *_KEPT)):
+    if has_columns or any(union.args.get(part) is not None for part in ("order", "limit", "offset")):
         return None
     return union
 
