@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Values on a real Druid: ``pytest -m druid tests/client/dbapi/test_real.py``; ``DRUID_URL`` names another router or broker.
+Values on a real Druid: ``pytest -m druid tests/client/dbapi/test_real.py``; ``DRUID_URL`` names another router.
 """
 
 from __future__ import annotations

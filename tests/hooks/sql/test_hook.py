@@ -116,13 +116,13 @@ def test_statements_are_split_as_druid_reads_them(emulator):
     hook = PolarisSqlHook()
 
     found = hook.run(
-        'SELECT \'C:\\\' FROM "Koalas" WHERE "n" = 1; -- a; b\nSELECT COUNT(*) FROM "Koalas";',
+        """SELECT 'C:\\' FROM "Koalas" WHERE "n" = 1; -- a; b\nSELECT 'b;' FROM "Koalas" WHERE "n" = 1;""",
         handler=lambda cursor: cursor.fetchall(),
         split_statements=True,
         return_last=False,
     )
 
-    assert found == [[("C:\\",)], [(3,)]]
+    assert found == [[("C:\\",)], [("b;",)]]
 
 
 def test_query_context_reaches_the_service(server, connect):
