@@ -14,7 +14,7 @@ from tests.fixtures import PROJECT
 JOB = "0190aaaa-0000-7000-8000-00000000000a"
 
 
-def test_get_conn_reads_the_connection_once_and_keeps_the_client(connect, monkeypatch):
+def test_get_client_reads_the_connection_once_and_keeps_the_client(connect, monkeypatch):
     """A wait of hours creates one client and reads the connection once."""
     connect()
     read = []

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlglot import exp
 
 _FROM = ("from", "from_")
@@ -22,7 +24,7 @@ def without_outer_select(node: exp.Expression) -> exp.Expression:
     union = _union(node)
     if union is None:
         return node
-    first = union
+    first: exp.Expression = union
     while isinstance(first, exp.Union):
         first = first.this
     if not isinstance(first, exp.Select):
@@ -44,9 +46,10 @@ def _union(node: exp.Expression) -> exp.Union | None:
     source = clause.this
     if not isinstance(source, exp.Subquery) or not isinstance(source.this, exp.Union):
         return None
-    has_columns = bool(source.args["alias"].args.get("columns")) if source.args.get("alias") else False
+    if not {name for name, value in source.args.items() if value} <= {"this", "alias"} or source.alias_column_names:
+        return None
     union = source.this
-    if has_columns or any(union.args.get(part) is not None for part in ("order", "limit", "offset")):
+    if any(union.args.get(part) is not None for part in ("order", "limit", "offset")):
         return None
     return union
 
@@ -64,5 +67,5 @@ def _new_names(node: exp.Expression, names: list[str]) -> list[str] | None:
     return [item.alias_or_name for item in node.expressions]
 
 
-def _named(item: exp.Expression, name: str) -> exp.Expression:
+def _named(item: exp.Expression, name: str) -> Any:
     return exp.alias_(item.unalias(), name, quoted=True) if item.alias_or_name != name else item
