@@ -41,7 +41,7 @@ def get_provider_info() -> dict[str, Any]:
             },
         ],
         "hooks": [
-            _modules("hooks"),
+            {"integration-name": _NAME, "python-modules": [f"{_PACKAGE}.hooks.polaris", f"{_PACKAGE}.hooks.sql"]},
             {"integration-name": _DRUID, "python-modules": [f"{_PACKAGE}.hooks.druid"]},
         ],
         "operators": [_modules("operators")],
@@ -49,14 +49,14 @@ def get_provider_info() -> dict[str, Any]:
         "connection-types": [
             {
                 "connection-type": "polaris",
-                "hook-class-name": f"{_PACKAGE}.hooks.polaris.PolarisHook",
+                "hook-class-name": f"{_PACKAGE}.hooks.sql.PolarisSqlHook",
                 "hook-name": _NAME,
                 "ui-field-behaviour": POLARIS_FORM.ui_field_behaviour(),
                 "conn-fields": POLARIS_FORM.conn_fields(),
             },
             {
                 "connection-type": "apache_druid",
-                "hook-class-name": f"{_PACKAGE}.hooks.druid.DruidHook",
+                "hook-class-name": f"{_PACKAGE}.hooks.sql.DruidSqlHook",
                 "hook-name": _DRUID,
                 "ui-field-behaviour": DRUID_FORM.ui_field_behaviour(),
                 "conn-fields": DRUID_FORM.conn_fields(),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 USER_MODULES = [f"airflow_provider_polaris.{name}.polaris" for name in ("operators", "sensors", "hooks", "links")]
+OTHER_MODULES = [f"airflow_provider_polaris.{name}.polaris" for name in ("triggers", "task_groups")]
 PEER = "airflow.providers.dbt.cloud.operators.dbt"
 
 # Everything that a task may need and a DAG file doesn't. Airflow itself may have loaded some of it.
@@ -51,6 +52,14 @@ def test_imports_of_user_modules_load_nothing_heavy():
 
     assert set(USER_MODULES) <= loaded
     assert HEAVY & loaded == set()
+
+
+def test_hook_of_sql_operators_is_loaded_by_nothing_of_the_package():
+    """Airflow's SQL code takes longer than the rest of a DAG file; only a task that queries needs it."""
+    loaded = loaded_by(*USER_MODULES, *OTHER_MODULES, "airflow_provider_polaris.provider_info")
+
+    assert {name for name in loaded if name.startswith("airflow.providers.common.sql")} == set()
+    assert "airflow_provider_polaris.hooks.sql" not in loaded
 
 
 def test_import_of_operators_loads_at_most_a_quarter_of_the_peers_modules():

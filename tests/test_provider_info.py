@@ -14,8 +14,7 @@ import jsonschema
 import pytest
 
 from airflow_provider_polaris import __version__, assets
-from airflow_provider_polaris.hooks.druid import DruidHook
-from airflow_provider_polaris.hooks.polaris import PolarisHook
+from airflow_provider_polaris.hooks.sql import DruidSqlHook, PolarisSqlHook
 from airflow_provider_polaris.provider_info import get_provider_info
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION
 
@@ -51,7 +50,7 @@ def test_providers_manager_lists_the_provider_with_the_packages_version(provider
     assert (provider.version, provider.data["name"]) == (__version__, "Imply Polaris")
 
 
-@pytest.mark.parametrize("hook", [PolarisHook, DruidHook])
+@pytest.mark.parametrize("hook", [PolarisSqlHook, DruidSqlHook])
 def test_providers_manager_hook_of_the_type_is_ours_and_testable(providers_manager, hook):
     """The connection type leads to the hook, and the form has a Test button."""
     info = providers_manager.hooks[hook.conn_type]
@@ -67,7 +66,7 @@ def test_provider_info_names_what_the_hook_is_called():
     types = get_provider_info()["connection-types"]
 
     assert [(each["hook-name"], each["connection-type"]) for each in types] == [
-        (hook.hook_name, hook.conn_type) for hook in (PolarisHook, DruidHook)
+        (hook.hook_name, hook.conn_type) for hook in (PolarisSqlHook, DruidSqlHook)
     ]
 
 

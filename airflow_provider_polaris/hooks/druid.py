@@ -3,10 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from airflow_provider_polaris.hooks.polaris import PolarisHook
-from airflow_provider_polaris.runtime.compat import FORM_COMES_FROM_PROVIDER_INFO
 
 
 class DruidHook(PolarisHook):
@@ -27,20 +24,3 @@ class DruidHook(PolarisHook):
 
     def __init__(self, polaris_conn_id: str = default_conn_name) -> None:
         super().__init__(polaris_conn_id)
-
-    if not FORM_COMES_FROM_PROVIDER_INFO:
-        # Airflow reads these methods from the class itself, not from its bases.
-
-        @classmethod
-        def get_connection_form_widgets(cls) -> dict[str, Any]:
-            """Return the fields of the connection form that are stored in the extra."""
-            from airflow_provider_polaris.hooks.connections.druid_form import DRUID_FORM
-
-            return DRUID_FORM.widgets()
-
-        @classmethod
-        def get_ui_field_behaviour(cls) -> dict[str, Any]:
-            """Return which fields the connection form hides and renames."""
-            from airflow_provider_polaris.hooks.connections.druid_form import DRUID_FORM
-
-            return DRUID_FORM.behaviour()

@@ -8,11 +8,12 @@ imports this module.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_polaris.runtime.compat import FORM_COMES_FROM_PROVIDER_INFO, BaseHook
+from airflow_provider_polaris.runtime.compat import BaseHook
 
 if TYPE_CHECKING:
     from airflow_provider_polaris.client import ServiceSettings
@@ -47,24 +48,7 @@ class PolarisHook(BaseHook):
         self.polaris_conn_id = polaris_conn_id
         self._client: IngestionService | None = None
 
-    if not FORM_COMES_FROM_PROVIDER_INFO:
-        # Newer Airflow versions warn about a hook that defines these methods.
-
-        @classmethod
-        def get_connection_form_widgets(cls) -> dict[str, Any]:
-            """Return the fields of the connection form that are stored in the extra."""
-            from airflow_provider_polaris.hooks.connections.polaris_form import POLARIS_FORM
-
-            return POLARIS_FORM.widgets()
-
-        @classmethod
-        def get_ui_field_behaviour(cls) -> dict[str, Any]:
-            """Return which fields the connection form hides and renames."""
-            from airflow_provider_polaris.hooks.connections.polaris_form import POLARIS_FORM
-
-            return POLARIS_FORM.behaviour()
-
-    def get_conn(self) -> IngestionService:
+    def get_client(self) -> IngestionService:
         """
         Return the client; always the same object.
 
@@ -75,6 +59,20 @@ class PolarisHook(BaseHook):
 
             self._client = connect(self.settings)
         return self._client
+
+    def get_conn(self) -> Any:
+        """
+        Return the client. Deprecated: call :meth:`get_client`.
+
+        In the hook of Airflow's SQL operators this method returns a connection of PEP 249.
+        """
+        warnings.warn(
+            "PolarisHook.get_conn() is deprecated: call get_client(). In PolarisSqlHook, get_conn() returns a DB-API "
+            "connection.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.get_client()
 
     def close(self) -> None:
         """Close the client's HTTP connections. The next request opens new ones."""
@@ -89,7 +87,7 @@ class PolarisHook(BaseHook):
 
         :raises PolarisSpecError: The connection is incomplete or malformed.
         """
-        return self._connection.client
+        return self._connection_settings.client
 
     @property
     def project_id(self) -> str:
@@ -106,12 +104,12 @@ class PolarisHook(BaseHook):
     @property
     def capabilities(self) -> Capabilities:
         """What the service behind the connection can do; makes no request."""
-        return self.get_conn().capabilities
+        return self.get_client().capabilities
 
     @property
     def submit_marker(self) -> Literal["auto", "off"]:
         """Whether operators mark submitted jobs, so that a retry can identify its job."""
-        return self._connection.submit_marker
+        return self._connection_settings.submit_marker
 
     def job_url(self, job_id: str, table: str = "") -> str:
         """
@@ -120,7 +118,7 @@ class PolarisHook(BaseHook):
         :param job_id: The job.
         :param table: The table that it writes; used only by a ``console_url`` with ``{table}``.
         """
-        return self._connection.console.job_url(job_id, table)
+        return self._connection_settings.console.job_url(job_id, table)
 
     def table_url(self, name: str) -> str:
         """
@@ -128,7 +126,7 @@ class PolarisHook(BaseHook):
 
         :param name: The table's name.
         """
-        return self._connection.console.table_url(name)
+        return self._connection_settings.console.table_url(name)
 
     def submit_job(self, spec: Mapping[str, Any] | Any, *, repeat_throttled: bool = True) -> dict[str, Any]:
         """
@@ -141,7 +139,7 @@ class PolarisHook(BaseHook):
         :raises PolarisApiError: The service rejected the job.
         """
         body = spec if isinstance(spec, Mapping) else spec.to_wire()
-        return self.get_conn().create_job(body, repeat_throttled=repeat_throttled)
+        return self.get_client().create_job(body, repeat_throttled=repeat_throttled)
 
     def get_job(self, job_id: str) -> dict[str, Any]:
         """
@@ -150,7 +148,7 @@ class PolarisHook(BaseHook):
         :param job_id: The job.
         :raises PolarisNotFoundError: There is no such job in the project.
         """
-        return self.get_conn().get_job(job_id)
+        return self.get_client().get_job(job_id)
 
     def get_job_status(self, job_id: str) -> str:
         """
@@ -160,7 +158,7 @@ class PolarisHook(BaseHook):
         :return: The status as Polaris writes it; it may be unknown to this package.
         :raises PolarisNotFoundError: There is no such job in the project.
         """
-        return self.get_conn().get_job_status(job_id)
+        return self.get_client().get_job_status(job_id)
 
     def iter_jobs(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -169,7 +167,7 @@ class PolarisHook(BaseHook):
         :param filters: Filters of ``PolarisClient.iter_jobs``: ``type``, ``execution_status``, ``health_status``,
             ``search``, ``target_table``, ``sort_column``, ``sort_order``, ``limit`` and others.
         """
-        return self.get_conn().iter_jobs(**filters)
+        return self.get_client().iter_jobs(**filters)
 
     def cancel_job(self, job_id: str) -> str:
         """
@@ -178,7 +176,7 @@ class PolarisHook(BaseHook):
         :param job_id: The job.
         :return: The ``executionStatus`` right after the request.
         """
-        return self.get_conn().cancel_job(job_id)
+        return self.get_client().cancel_job(job_id)
 
     def get_job_progress(self, job_id: str) -> float | None:
         """
@@ -186,7 +184,7 @@ class PolarisHook(BaseHook):
 
         :param job_id: The job.
         """
-        return self.get_conn().get_job_progress(job_id)
+        return self.get_client().get_job_progress(job_id)
 
     def get_job_metrics(self, job_id: str) -> dict[str, Any]:
         """
@@ -194,7 +192,7 @@ class PolarisHook(BaseHook):
 
         :param job_id: The job.
         """
-        return self.get_conn().get_job_metrics(job_id)
+        return self.get_client().get_job_metrics(job_id)
 
     def get_job_logs(self, job_id: str) -> list[dict[str, Any]]:
         """
@@ -202,7 +200,7 @@ class PolarisHook(BaseHook):
 
         :param job_id: The job.
         """
-        return self.get_conn().get_job_logs(job_id)
+        return self.get_client().get_job_logs(job_id)
 
     def get_table(self, name: str) -> dict[str, Any]:
         """
@@ -211,7 +209,7 @@ class PolarisHook(BaseHook):
         :param name: The table's name.
         :raises PolarisNotFoundError: There is no such table in the project.
         """
-        return self.get_conn().get_table(name)
+        return self.get_client().get_table(name)
 
     def iter_tables(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -219,7 +217,7 @@ class PolarisHook(BaseHook):
 
         :param filters: Filters of ``PolarisClient.iter_tables``.
         """
-        return self.get_conn().iter_tables(**filters)
+        return self.get_client().iter_tables(**filters)
 
     def create_table(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """
@@ -229,7 +227,7 @@ class PolarisHook(BaseHook):
         :return: Polaris' description of the table.
         :raises PolarisConflictError: A table with that name exists.
         """
-        return self.get_conn().create_table(body)
+        return self.get_client().create_table(body)
 
     def iter_unused_segments(self, table: str, **filters: Any) -> Iterator[dict[str, Any]]:
         """
@@ -238,7 +236,7 @@ class PolarisHook(BaseHook):
         :param table: The table's name.
         :param filters: Filters of ``PolarisClient.iter_unused_segments``: ``interval``, ``sort_order`` and others.
         """
-        return self.get_conn().iter_unused_segments(table, **filters)
+        return self.get_client().iter_unused_segments(table, **filters)
 
     def query(
         self,
@@ -258,7 +256,7 @@ class PolarisHook(BaseHook):
         :param context: Query context.
         :return: One dictionary per row, in the order of the response.
         """
-        return self.get_conn().query(sql, parameters=parameters, context=context)
+        return self.get_client().query(sql, parameters=parameters, context=context)
 
     def test_connection(self) -> tuple[bool, str]:
         """
@@ -271,10 +269,10 @@ class PolarisHook(BaseHook):
         """
         from airflow_provider_polaris.hooks.connections.check import check_connection
 
-        return check_connection(self.polaris_conn_id, lambda: self._connection)
+        return check_connection(self.polaris_conn_id, lambda: self._connection_settings)
 
     @cached_property
-    def _connection(self) -> ConnectionSettings:
+    def _connection_settings(self) -> ConnectionSettings:
         from airflow_provider_polaris.hooks.connections.read import read_connection
 
         return read_connection(self.get_connection(self.polaris_conn_id), self.polaris_conn_id)

@@ -85,7 +85,7 @@ class DataWait:
         :raises AirflowFailException: A permanent error: every query would fail.
         :raises PolarisError: The wait was given up.
         """
-        found = query_table(self._hook.get_conn, [self._condition], limits=self._limits, log=self._log)[0]
+        found = query_table(self._hook.get_client, [self._condition], limits=self._limits, log=self._log)[0]
         self._hook.close()  # no open connection until the next query, a minute later
         verdict = self._tracker.take(found, clock.CLOCK.now())
         log_messages(self._log, verdict.messages)

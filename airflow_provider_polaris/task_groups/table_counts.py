@@ -50,7 +50,7 @@ class TableCounter:
         self.log = log
         self.poll_interval = poll_interval
         self._counter = RowCounter(
-            hook.get_conn, self.limits, log, purpose=CountErrorAdvice(advice="")
+            hook.get_client, self.limits, log, purpose=CountErrorAdvice(advice="")
         )  # never delete without a count
 
     def find(self, name: str) -> TableInfo | None:

@@ -23,7 +23,7 @@ MEMBERS = sorted(
     name for name in vars(IngestionService) if not name.startswith("_") or name in ("__enter__", "__exit__")
 )
 #: Names of a client in the package's own code.
-RECEIVERS = {"client", "_client", "_connect", "get_conn"}
+RECEIVERS = {"client", "_client", "_connect", "get_client"}
 
 
 def mismatches(protocol: type, client: type) -> Iterator[str]:

@@ -36,14 +36,14 @@ class DruidTable(Table):
 
     def connect(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let every hook and triggerer use the cluster, whatever the connection is."""
-        wire, make_client = self.wire, lambda _: self.wire.get_conn()
+        wire, make_client = self.wire, lambda _: self.wire.get_client()
 
         async def read_settings(_: str) -> Any:
             return wire.settings
 
         tools = watcher.Dependencies(read_settings, partial(ClientThreads, make_client=make_client))
         monkeypatch.setattr(watcher, "DEPENDENCIES", tools)
-        monkeypatch.setattr(PolarisHook, "get_conn", lambda _: wire.get_conn())
+        monkeypatch.setattr(PolarisHook, "get_client", lambda _: wire.get_client())
         monkeypatch.setattr(PolarisHook, "settings", property(lambda _: wire.settings))
         monkeypatch.setattr(PolarisHook, "project_id", "")
 

@@ -35,7 +35,7 @@ def table(clock: FakeClock, connect: Any, monkeypatch: pytest.MonkeyPatch) -> It
     table = DruidTable(clock)
     table.connect(monkeypatch)
     yield table
-    table.wire.get_conn().close()
+    table.wire.get_client().close()
 
 
 def crashed(step: Step, airflow: Airflow, table: DruidTable, *, has_ended: bool) -> None:

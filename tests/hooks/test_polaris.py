@@ -14,7 +14,7 @@ from tests.fixtures import PROJECT
 JOB = "0190aaaa-0000-7000-8000-00000000000a"
 
 
-def test_get_conn_reads_the_connection_once_and_keeps_the_client(connect, monkeypatch):
+def test_get_client_reads_the_connection_once_and_keeps_the_client(connect, monkeypatch):
     """A wait of hours creates one client and reads the connection once."""
     connect()
     read = []
@@ -24,9 +24,9 @@ def test_get_conn_reads_the_connection_once_and_keeps_the_client(connect, monkey
     )
     hook = PolarisHook()
 
-    client = hook.get_conn()
+    client = hook.get_client()
 
-    assert hook.get_conn() is client
+    assert hook.get_client() is client
     assert hook.project_id == PROJECT
     assert read == ["polaris_default"]
     hook.close()
@@ -37,7 +37,7 @@ def test_close_closes_the_client_once_and_may_be_called_at_any_time(connect, mon
     connect()
     hook = PolarisHook()
     hook.close()
-    client = hook.get_conn()
+    client = hook.get_client()
     closed = []
     monkeypatch.setattr(client, "close", lambda: closed.append(client))
 
@@ -45,7 +45,7 @@ def test_close_closes_the_client_once_and_may_be_called_at_any_time(connect, mon
     hook.close()
 
     assert closed == [client]
-    assert hook.get_conn() is not client
+    assert hook.get_client() is not client
     hook.close()
 
 

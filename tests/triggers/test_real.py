@@ -298,7 +298,7 @@ def test_triggers_wait_for_jobs_of_the_emulator(connect: Any, join: Join) -> Non
 
         connect(host=emulator.base_url, password=settings.api_key, extra={"project_id": settings.project_id})
         hook = PolarisHook()
-        hook.get_conn().upload_file(io.BytesIO(b'{"t": "2024-06-01T00:00:00Z"}\n'), name="k.json")
+        hook.get_client().upload_file(io.BytesIO(b'{"t": "2024-06-01T00:00:00Z"}\n'), name="k.json")
         ids = [hook.submit_job(job)["id"] for _ in range(20)]
         before = emulator.emulator.faults.requests()
 

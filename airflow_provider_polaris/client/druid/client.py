@@ -17,7 +17,7 @@ from airflow_provider_polaris.client.druid.capabilities import DRUID_CAPABILITIE
 from airflow_provider_polaris.client.druid.cluster import ClusterApi
 from airflow_provider_polaris.client.druid.deletions import DeletionJobs
 from airflow_provider_polaris.client.druid.endpoints import SUBMIT_TASK, path_of
-from airflow_provider_polaris.client.druid.queries import QueriesApi
+from airflow_provider_polaris.client.druid.queries import QueriesApi, SelectApi
 from airflow_provider_polaris.client.druid.settings import DruidSettings
 from airflow_provider_polaris.client.druid.submission import Submission
 from airflow_provider_polaris.client.druid.tables import TablesApi
@@ -52,7 +52,7 @@ log = logging.getLogger("airflow_provider_polaris.client")
 _SLOT_SECONDS: Final = 5.0
 
 
-class DruidClient(TasksApi):
+class DruidClient(TasksApi, SelectApi):
     """
     A self-hosted Druid, with the methods of ``airflow_provider_polaris.client.service``.
 
@@ -94,7 +94,7 @@ class DruidClient(TasksApi):
         #: Requests about the cluster itself.
         self.cluster = ClusterApi(self._broker, self)
         self._queries = QueriesApi(self._broker)
-        self._tables = TablesApi(self._transport, self._queries, sleep)
+        self._tables: TablesApi = TablesApi(self._transport, self._queries, sleep)
         self._deletions = DeletionJobs(self._tables, self)
         self._submission = Submission(self._broker, self, self.cluster, sleep)
         self._first_seen: dict[str, float] = {}

@@ -13,9 +13,13 @@ from typing import Any, Final
 
 from airflow_provider_polaris.client.druid import endpoints
 from airflow_provider_polaris.client.druid.calls import DruidCalls
+from airflow_provider_polaris.client.druid.translation.missing import explain_missing
 from airflow_provider_polaris.client.http.calls import instant_text
 from airflow_provider_polaris.client.http.request import json_body
+from airflow_provider_polaris.client.http.transport import Transport
+from airflow_provider_polaris.client.result_lines import ResultLines, select_lines
 from airflow_provider_polaris.client.sql import query_body, result_pages
+from airflow_provider_polaris.jobs.errors import PolarisApiError
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -106,6 +110,31 @@ class QueriesApi(DruidCalls):
             "aggregatorMergeStrategy": "latest",
         }
         return self._rows(endpoints.SEGMENT_METADATA, body=json_body(body, "query"))
+
+
+class SelectApi:
+    """Run SELECTs whose columns have types; a base of the client, which has the attributes."""
+
+    _broker: Transport
+    _tables: Any  # the client's TablesApi, which builds on this module
+
+    def select(
+        self,
+        sql: str,
+        *,
+        parameters: Sequence[Mapping[str, Any]] | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> ResultLines:
+        """
+        Run a SELECT and wait for its rows, which are parsed one by one; parameters as in :meth:`QueriesApi.query`.
+
+        :raises PolarisTransportError: The answer has no end marker: rows are missing.
+        :raises PolarisServerError: The broker doesn't know a table or column yet that the coordinator has.
+        """
+        try:
+            return select_lines(self._broker, endpoints.QUERY, sql, parameters, context)
+        except PolarisApiError as error:
+            raise explain_missing(error, self._tables.has) from error
 
 
 def timestamp_columns(state: Mapping[str, Any]) -> frozenset[str]:

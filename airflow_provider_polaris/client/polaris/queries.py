@@ -13,6 +13,7 @@ from typing import Any
 from airflow_provider_polaris.client.http.calls import Calls
 from airflow_provider_polaris.client.http.request import json_body
 from airflow_provider_polaris.client.polaris import endpoints
+from airflow_provider_polaris.client.result_lines import ResultLines, select_lines
 from airflow_provider_polaris.client.sql import query_body, result_pages
 
 
@@ -39,6 +40,20 @@ class QueriesApi(Calls):
         """
         body = {**query_body(sql, parameters, context), "resultFormat": "object"}
         return self._rows(endpoints.QUERY, body=json_body(body, "query"))
+
+    def select(
+        self,
+        sql: str,
+        *,
+        parameters: Sequence[Mapping[str, Any]] | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> ResultLines:
+        """
+        Run a SELECT and wait for its rows, which are parsed one by one; parameters as in :meth:`query`.
+
+        :raises PolarisTransportError: The answer has no end marker: rows are missing.
+        """
+        return select_lines(self._transport, endpoints.QUERY, sql, parameters, context)
 
     def start_query(
         self,

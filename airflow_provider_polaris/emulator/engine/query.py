@@ -90,4 +90,4 @@ def _shown(value: Any, kind: str, *, array_text: bool) -> Any:
     """Return the JSON value of a column in a result."""
     if isinstance(value, list) and (array_text or kind not in ARRAYS):
         return list_text(value, kind)
-    return wide_time(value) if kind == "timestamp" and isinstance(value, str) else to_json(value)
+    return wide_time(value) if kind in ("timestamp", "date") and isinstance(value, str) else to_json(value)

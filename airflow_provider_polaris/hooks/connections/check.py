@@ -99,5 +99,5 @@ def check_connection(
         # The user reads a form, not a log. The error's text may quote the connection, so it is omitted.
         return False, (
             f"connection {connection_id!r} can't be tested: {type(error).__name__} while it was read or used. Run "
-            f"PolarisHook({connection_id!r}).get_conn() in Python to see the complete error."
+            f"PolarisHook({connection_id!r}).get_client() in Python to see the complete error."
         )

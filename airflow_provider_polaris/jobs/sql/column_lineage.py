@@ -153,11 +153,20 @@ def tables_read(query: str) -> tuple[str, ...] | None:
     :return: Each table once, sorted; without files, lookups and system tables. None if the query cannot be parsed.
     """
     from sqlglot import exp
-    from sqlglot.optimizer.scope import traverse_scope
 
     target, tree = _select_of(query, "SELECT", "WITH")
-    if target is None or not isinstance(tree, exp.Query):
-        return None
+    return None if target is None or not isinstance(tree, exp.Query) else tables_of(tree)
+
+
+def tables_of(tree: Any) -> tuple[str, ...] | None:
+    """
+    Return the tables that a parsed SELECT reads; as :func:`tables_read`.
+
+    :param tree: sqlglot's tree of a query.
+    """
+    from sqlglot import exp
+    from sqlglot.optimizer.scope import traverse_scope
+
     try:
         # A scope distinguishes names of a WITH from tables, even if a WITH has the name of a table.
         sources = [source for scope in traverse_scope(tree) for source in scope.sources.values()]

@@ -104,7 +104,7 @@ def show_request(operator: PlannedTask, spec: Mapping[str, Any], hook: PolarisHo
     from airflow_provider_polaris.jobs.errors import PolarisError, PolarisSpecError
 
     try:
-        preview = hook.get_conn().preview_job(spec)
+        preview = hook.get_client().preview_job(spec)
     except PolarisSpecError:
         raise
     except PolarisError as error:

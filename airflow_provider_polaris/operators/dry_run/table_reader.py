@@ -30,7 +30,7 @@ class DryRunHook(PolarisHook):
         self.problem: PolarisError | None = None
         self._seen: dict[str, dict[str, Any] | PolarisNotFoundError] = {}
 
-    def get_conn(self) -> IngestionService:
+    def get_client(self) -> IngestionService:
         """Return a client without retries, the same one each time."""
         if self._client is None:
             from airflow_provider_polaris.client import connect

@@ -185,7 +185,7 @@ class SourceGuards:
             target=None if target is None else target.facts,
             storage=None if target is None else target.storage,
         )
-        counter = RowCounter(self._hook.get_conn, self._limits, self._log)
+        counter = RowCounter(self._hook.get_client, self._limits, self._log)
         source_counts = self._count(counter, plan, plan.source_sql, source, as_job=True, words=plan.source_words)
         empty = find_shrinkage(plan, source_counts, {})
         if empty.is_empty and self._options.on_empty_source == "skip":

@@ -36,7 +36,7 @@ class ReconciliationById(Reconciliation):
 
     def __init__(self, attempt: SubmissionAttempt) -> None:
         super().__init__(attempt)
-        self._service = cast("IdempotentService", attempt.hook.get_conn())
+        self._service = cast("IdempotentService", attempt.hook.get_client())
 
     def _with_job(self, record: Record, job_id: str) -> JobState | None:
         job = super()._with_job(record, job_id)

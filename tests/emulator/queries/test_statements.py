@@ -71,6 +71,16 @@ def test_sync_query_answers_in_each_format(shared_koalas, options, media_type, t
     assert _post(shared_koalas, query=ROWS, **options) == (200, media_type, text)
 
 
+def test_sync_query_names_the_types_of_times(shared_koalas) -> None:
+    """OBSERVED(Druid 27): a DATE has a type of its own, and the form of a TIMESTAMP."""
+    header = {"header": True, "typesHeader": True, "sqlTypesHeader": True, "resultFormat": "arrayLines"}
+    sql = 'SELECT MIN("__time"), CAST(MIN("__time") AS DATE) FROM "Koalas Source"'
+    assert _post(shared_koalas, query=sql, **header)[2] == (
+        '["EXPR$0","EXPR$1"]\n["LONG","LONG"]\n["TIMESTAMP","DATE"]\n'
+        '["2024-06-01T00:10:00.000Z","2024-06-01T00:00:00.000Z"]\n\n'
+    )
+
+
 def test_sync_query_csv_quotes_what_needs_it(shared_koalas) -> None:
     """Commas and quotes are quoted, null is empty, a boolean is that of JSON."""
     sql = "SELECT 'a,b', 'say \"hi\"', CAST(NULL AS VARCHAR), 1 = 1, TIMESTAMP '2024-06-01 00:00:00'"

@@ -36,7 +36,7 @@ def test_connection_without_login_is_a_druid_without_security(druid):
 
     assert hook.settings == DruidSettings(ROUTER, connection_name="apache_druid_default")
     assert (hook.project_id, hook.submit_marker) == ("", "auto")
-    assert isinstance(hook.get_conn(), DruidClient)
+    assert isinstance(hook.get_client(), DruidClient)
     assert hook.capabilities.idempotent_submission
     hook.close()
 
@@ -228,7 +228,7 @@ def test_client_certificate_is_presented_by_the_session(druid, tmp_path):
     druid({"client_cert": str(certificate), "coordinator_url": "https://coordinator.example.com:8081"})
 
     hook = DruidHook()
-    client = hook.get_conn()
+    client = hook.get_client()
 
     assert client._broker._session.cert == client._transport._session.cert == str(certificate)
     hook.close()

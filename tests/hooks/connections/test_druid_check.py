@@ -275,7 +275,7 @@ def test_check_when_time_is_over_says_what_was_not_tested(druid_service):
     """The limit of the whole check is that of Polaris."""
     hook = DruidHook()
 
-    works, text = check.check_connection(CONN_ID, lambda: hook._connection, clock=Late(3))
+    works, text = check.check_connection(CONN_ID, lambda: hook._connection_settings, clock=Late(3))
 
     assert works
     assert "It was not tested whether SQL queries work, because Druid answers slowly." in text

@@ -14,8 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from airflow_provider_polaris.hooks.connections.polaris_form import POLARIS_FORM
-from airflow_provider_polaris.hooks.druid import DruidHook
-from airflow_provider_polaris.hooks.polaris import PolarisHook
+from airflow_provider_polaris.hooks.sql import DruidSqlHook, PolarisSqlHook
 from airflow_provider_polaris.runtime.compat import AIRFLOW_VERSION, FORM_COMES_FROM_PROVIDER_INFO
 
 NAMES = [
@@ -166,7 +165,7 @@ def test_conn_fields_client_secret_is_a_password():
     }
 
 
-@pytest.mark.parametrize("hook", [PolarisHook, DruidHook])
+@pytest.mark.parametrize("hook", [PolarisSqlHook, DruidSqlHook])
 def test_hook_has_form_methods_only_where_airflow_reads_them(hook):
     """Airflow 3.2 and later warns about a hook that defines them; earlier ones have no other source."""
     defined = {"get_connection_form_widgets", "get_ui_field_behaviour"} & set(vars(hook))

@@ -171,7 +171,7 @@ def test_hook_repr_and_settings_repr_show_no_secret(connect):
     connect(extra={"project_id": PROJECT, "client_secret": "s3cret-s3cret"})
     hook = PolarisHook()
 
-    shown = f"{hook!r} {hook.settings!r} {hook.get_conn()!r}"
+    shown = f"{hook!r} {hook.settings!r} {hook.get_client()!r}"
     hook.close()
 
     assert KEY not in shown

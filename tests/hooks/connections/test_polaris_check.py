@@ -232,7 +232,7 @@ def time_limits(monkeypatch):
 
 def test_check_gives_every_request_seconds_and_not_minutes(hook, time_limits):
     """A connection may allow minutes, and the client gives SQL more than a minute; the check waits for neither."""
-    check.check_connection("polaris_default", lambda: hook._connection, clock=Clock(100.0))
+    check.check_connection("polaris_default", lambda: hook._connection_settings, clock=Clock(100.0))
 
     assert time_limits == [(3.0, 5.0, 8.0)] * 3
 
@@ -241,7 +241,7 @@ def test_check_late_requests_get_what_is_left_of_the_time(hook, time_limits):
     """The limit is on the whole check; a request never gets less than a second."""
     clock = Clock(100.0, 100.0, 113.0, 113.0, 114.9)
 
-    check.check_connection("polaris_default", lambda: hook._connection, clock=clock)
+    check.check_connection("polaris_default", lambda: hook._connection_settings, clock=clock)
 
     assert time_limits == [(3.0, 5.0, 8.0), (2.0, 2.0, 2.0), (1.0, 1.0, 1.0)]
 
@@ -250,7 +250,7 @@ def test_check_when_time_is_over_says_what_was_not_tried(hook, server):
     """Two slow answers use up the time; the known results are reported."""
     clock = Clock(100.0, 100.0, 100.0, 100.0, 115.0)
 
-    assert check.check_connection("polaris_default", lambda: hook._connection, clock=clock) == (
+    assert check.check_connection("polaris_default", lambda: hook._connection_settings, clock=clock) == (
         True,
         (
             f"Reached project '{PROJECT}' at {server.url}: ManageIngestionJobs and ViewTables work. AccessQueries was "
@@ -324,7 +324,7 @@ def test_check_unexpected_error_fails_without_its_text():
         False,
         (
             "connection 'prod' can't be tested: RuntimeError while it was read or used. Run "
-            "PolarisHook('prod').get_conn() in Python to see the complete error."
+            "PolarisHook('prod').get_client() in Python to see the complete error."
         ),
     )
 

@@ -79,7 +79,7 @@ class World:
 
     @property
     def client(self) -> PolarisClient:
-        return self.hook.get_conn()
+        return self.hook.get_client()
 
     def run(self, spec: dict[str, Any]) -> dict[str, Any]:
         """Run a job to its end."""

@@ -25,7 +25,7 @@ SYNCHRONOUS = "POST /query/sql"
 
 
 def counter(world: World) -> RowCounter:
-    return RowCounter(world.hook.get_conn, Deadline(world.clock, lambda: world.stop(), world.deadline), LOG)
+    return RowCounter(world.hook.get_client, Deadline(world.clock, lambda: world.stop(), world.deadline), LOG)
 
 
 def storage(world: World, **changes: Any) -> TableStorage:

@@ -111,7 +111,7 @@ class DruidWire(Wire):
             rng=Longest(),
         )
 
-    def get_conn(self) -> Any:
+    def get_client(self) -> Any:
         return self._druid_client
 
     @property
@@ -144,12 +144,12 @@ class DruidWire(Wire):
     def foreign(self, spec: Any) -> str:
         """Submit a job as another user, whose marker nobody else has."""
         marker = f"somebody-{len(self.druid.tasks)}"
-        return str(self.get_conn().create_job({**spec, "context": {"airflow": marker}})["id"])
+        return str(self.get_client().create_job({**spec, "context": {"airflow": marker}})["id"])
 
     def _create(self, spec: Any) -> dict[str, Any]:
         before = set(self.druid.tasks)
         try:
-            return self.get_conn().create_job(spec, repeat_throttled=False)  # type: ignore[no-any-return]
+            return self.get_client().create_job(spec, repeat_throttled=False)  # type: ignore[no-any-return]
         finally:
             self.ours += [key for key in self.druid.tasks if key not in before]
 
@@ -170,4 +170,4 @@ def druid_wires(clock: FakeClock) -> Iterator[DruidWire]:
     """Yield a hook for a new cluster."""
     wire = DruidWire(clock, new_druid(clock))
     yield wire
-    wire.get_conn().close()
+    wire.get_client().close()

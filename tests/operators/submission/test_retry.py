@@ -89,7 +89,7 @@ def test_retry_key_rotated_adopts(mode: str, task: Task, polaris: Polaris, conne
         "token_url": f"{polaris.running.base_url}/auth/realms/emulator/protocol/openid-connect/token",
     }
     connect("polaris_default", extra=extra, host=polaris.running.base_url, password=None)
-    del task.wire._connection
+    del task.wire._connection_settings
     foreign = task.wire.foreign({**polaris.spec(mode), "context": {"airflow": "x"}})
     assert polaris.jobs[0].created_by != polaris.jobs[1].created_by
     submitted = task.retry().submit(polaris.spec(mode))

@@ -84,7 +84,7 @@ def test_late_rows_of_a_source_that_was_deleted_by_its_policy_are_refused(make_w
     run.execute("copy")
     table = world.hook.get_table(world.source)
     for policy in ({"retain": {"type": "period", "period": "P10D"}}, {}):
-        table = world.hook.get_conn().update_table(world.source, {**table, "storagePolicy": policy})
+        table = world.hook.get_client().update_table(world.source, {**table, "storagePolicy": policy})
         world.clock.advance(120)
         world.hook.get_table(world.source)
     assert world.numbers(world.source) == {}

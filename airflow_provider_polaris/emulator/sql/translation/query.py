@@ -27,6 +27,7 @@ from airflow_provider_polaris.emulator.sql.translation.output_columns import (
     output_name,
     replace_aliases,
 )
+from airflow_provider_polaris.emulator.sql.translation.parsing.outer_select import without_outer_select
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import describe, only, parse_one
 from airflow_provider_polaris.emulator.sql.translation.relations import Derived, Environment, Relations
 from airflow_provider_polaris.emulator.sql.translation.scope import Scope, Source
@@ -82,14 +83,13 @@ def translate_query(
         raise SqlNotSupported("VALUES is not supported: only SELECT can be queried")
     if not isinstance(node, (exp.Query, exp.Subquery)):
         raise SqlInvalid(f"a query begins with SELECT or WITH, this is {describe(node)}")
+    node = without_outer_select(node) if native else node
     try:
         derived = _Queries(table, _bind(node, parameters), native=native).query(node, {}, outermost=True)
     except RecursionError:
         raise SqlInvalid("the SQL is nested too deeply") from None
     check_equal_names(derived.fields)
-    types = ("timestamp" if field.type == "date" else field.type for field in derived.fields)
-    columns = (Column(field.name, kind) for field, kind in zip(derived.fields, types, strict=True))
-    return Query(derived.sql, tuple(columns))
+    return Query(derived.sql, tuple(Column(field.name, field.type) for field in derived.fields))
 
 
 def _bind(node: exp.Expression, parameters: Sequence[Mapping[str, object]]) -> dict[str, Sql]:

@@ -159,3 +159,42 @@ def test_order_by_a_time_that_is_one_value_is_not_supported(condition: str) -> N
         "start an asynchronous query"
     )
     assert refusal("SELECT id FROM t WHERE __time >= DATE '2024-03-10' ORDER BY __time") == ""
+
+
+_CHECKS = "SELECT 'x' AS a, MIN(n) AS b FROM t UNION ALL SELECT 'yy' AS c, COUNT(*) AS d FROM u WHERE n > 0"
+
+
+@pytest.mark.parametrize(
+    ("sql", "names"),
+    [
+        (f"SELECT a, b FROM ({_CHECKS})", ["a", "b"]),
+        (f"SELECT a, b FROM ({_CHECKS}) AS c", ["a", "b"]),
+        (f"SELECT c.a AS k, b FROM ({_CHECKS}) AS c LIMIT 1", ["k", "b"]),
+        (f"SELECT * FROM ({_CHECKS} UNION ALL SELECT 'z', 1 FROM t)", ["a", "b"]),
+    ],
+)
+def test_native_engine_runs_a_union_whose_outer_select_changes_only_names(sql, names):
+    """Airflow's check operators write such queries. Druid 27 runs them, too."""
+    query = translate_query(sql, table=_TABLES.get, native=True)
+    assert [(column.name, column.data_type) for column in query.columns] == list(
+        zip(names, ["string", "long"], strict=False)
+    )
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"SELECT b, a FROM ({_CHECKS})",
+        f"SELECT a, b, b FROM ({_CHECKS})",
+        f"SELECT a, b + 1 FROM ({_CHECKS})",
+        f"SELECT DISTINCT a, b FROM ({_CHECKS})",
+        f"SELECT a, b FROM ({_CHECKS}) WHERE b > 1",
+        f"SELECT a, b FROM ({_CHECKS}) ORDER BY b",
+        f"SELECT a, b FROM ({_CHECKS}) LIMIT 1 OFFSET 1",
+        f"SELECT COUNT(*) FROM ({_CHECKS})",
+    ],
+)
+def test_native_engine_refuses_a_union_whose_outer_select_does_more(sql):
+    """OBSERVED(Druid 27), too."""
+    assert refusal(sql) == UNION
+    assert refusal(sql, native=False) == ""

@@ -180,7 +180,7 @@ def test_query_timestamp_parameter_takes_text_and_milliseconds(run):
         ),
         (
             "SELECT 1 = 1, NULL, 2.5, CURRENT_DATE",
-            [("EXPR$0", "boolean"), ("EXPR$1", "string"), ("EXPR$2", "double"), ("EXPR$3", "timestamp")],
+            [("EXPR$0", "boolean"), ("EXPR$1", "string"), ("EXPR$2", "double"), ("EXPR$3", "date")],
         ),
         ('SELECT "visitors" FROM "Koalas Source"', [("visitors", "HLLSketch")]),
         ("SELECT 1 AS x UNION ALL SELECT 2.5", [("x", "double")]),
