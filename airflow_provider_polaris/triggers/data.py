@@ -8,13 +8,13 @@ from typing import Any, Final, Literal, TypedDict, cast
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_polaris.hooks.job_result import log_messages
 from airflow_provider_polaris.jobs.errors import PolarisProtocolError
 from airflow_provider_polaris.jobs.shortening import LONGEST_TEXT, shorten
 from airflow_provider_polaris.jobs.time.instant import format_instant
 from airflow_provider_polaris.triggers.data_watcher.condition import DataCondition
 from airflow_provider_polaris.triggers.data_watcher.tracker import DataTracker, is_permanent
 from airflow_provider_polaris.triggers.data_watcher.watcher import data_watch_of
+from airflow_provider_polaris.triggers.polling.pacing import log_from_thread
 
 _STATUSES: Final = ("met", "gave_up")
 
@@ -90,7 +90,7 @@ class PolarisDataTrigger(BaseTrigger):
             while True:
                 found = await waiter.inbox.get()
                 verdict = tracker.take(found, CLOCK.now())
-                log_messages(self.log, verdict.messages)
+                await log_from_thread(self.log, verdict.messages)
                 if verdict.decision != "wait":
                     break
         finally:

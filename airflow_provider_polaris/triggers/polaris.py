@@ -8,13 +8,13 @@ The other triggers can also be imported from here.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_polaris.hooks.job_result import log_messages
 from airflow_provider_polaris.jobs.errors import with_link
 from airflow_provider_polaris.jobs.shortening import LONGEST_TEXT, LONGEST_WORD, shorten
 from airflow_provider_polaris.jobs.status.pending_warning import PendingWarning
@@ -30,6 +30,7 @@ from airflow_provider_polaris.triggers.cancellation.cancel_on_kill import (
 from airflow_provider_polaris.triggers.data import PolarisDataTrigger
 from airflow_provider_polaris.triggers.event import EventStatus, JobEvent
 from airflow_provider_polaris.triggers.job_watcher.watcher import Watcher, watcher_of
+from airflow_provider_polaris.triggers.polling.pacing import log_from_thread
 from airflow_provider_polaris.triggers.table_updated import PolarisTableUpdatedTrigger
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class PolarisJobTrigger(BaseTrigger):
             prepare_kill(self.task_instance)
         waiter = watcher.join(self.job_id, interval=self.poll_interval, started=since)
         try:
-            while (event := self._take_observations(waiter, tracker, patience)) is None and not self._is_late():
+            while (event := await self._take_observations(waiter, tracker, patience)) is None and not self._is_late():
                 await waiter.next(self._seconds_left(waiter, patience.due(tracker.status)))
             if event is None:
                 waiter.leave()
@@ -155,17 +156,19 @@ class PolarisJobTrigger(BaseTrigger):
         """Cancel the job if configured and if the task no longer waits for it. Called by Airflow 3.3."""
         await self._kill()
 
-    def _take_observations(self, waiter: Waiter, tracker: WaitTracker, patience: PendingWarning) -> JobEvent | None:
+    async def _take_observations(
+        self, waiter: Waiter, tracker: WaitTracker, patience: PendingWarning
+    ) -> JobEvent | None:
         """Process new observations; return the event if the wait is over."""
         for observation in waiter.take():
-            verdict = self._record(observation, tracker, patience)
+            verdict = await self._record(observation, tracker, patience)
             if verdict.decision == "ended":
                 return self._ended(tracker.status)
             if verdict.decision == "gave_up":
                 return self._event("gave_up", tracker.status, str(verdict.error))
         return None
 
-    def _record(self, observation: Observation, tracker: WaitTracker, patience: PendingWarning) -> WaitDecision:
+    async def _record(self, observation: Observation, tracker: WaitTracker, patience: PendingWarning) -> WaitDecision:
         """Pass an observation to the tracker and log its messages."""
         now = _now()
         if observation.error is not None:
@@ -174,12 +177,13 @@ class PolarisJobTrigger(BaseTrigger):
             verdict = tracker.record_status(observation.status, now)
         else:
             verdict = WaitDecision("wait", tracker.progress(observation.progress, now))
-        log_messages(self.log, verdict.messages)
+        messages = verdict.messages
         patience.record_status(tracker.status, now.timestamp())
         if observation.state is not None:
             warning = patience.warning(observation.state, now.timestamp())
             if warning is not None:
-                self.log.warning("%s", with_link(warning, self.console_url))
+                messages += ((logging.WARNING, with_link(warning, self.console_url)),)
+        await log_from_thread(self.log, messages)
         return verdict
 
     async def _give_up(self, watcher: Watcher, tracker: WaitTracker) -> JobEvent:

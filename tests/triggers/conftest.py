@@ -36,8 +36,11 @@ class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-t
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
+        #: Iterations of the loop so far.
+        self.iterations = 0
 
     def select(self, timeout: float | None = None) -> Any:
+        self.iterations += 1
         assert timeout is not None, "nothing will ever happen again"
         if timeout > 0:
             self.now += timeout
@@ -48,12 +51,30 @@ class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-t
 class TravelLoop(asyncio.SelectorEventLoop):
     """An event loop that never sleeps."""
 
+    #: Whether a real loop would have a thread for what is done now.
+    works_in_thread = False
+
     def __init__(self) -> None:
         self._clock = _JumpingSelector()
         super().__init__(self._clock)
 
     def time(self) -> float:
         return self._clock.now
+
+    @property
+    def iterations(self) -> int:
+        """Number of iterations so far."""
+        return self._clock.iterations
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        """Do the work immediately: time would pass while a thread does it."""
+        done = self.create_future()
+        self.works_in_thread = True
+        try:
+            done.set_result(func(*args))
+        finally:
+            self.works_in_thread = False
+        return done
 
 
 @dataclass

@@ -24,6 +24,7 @@ from airflow_provider_polaris.triggers.job_watcher import watcher
 from airflow_provider_polaris.triggers.job_watcher.poll_result import is_for_all
 from airflow_provider_polaris.triggers.job_watcher.single_status import unexpected_error
 from airflow_provider_polaris.triggers.polling.connection import SharedSettings, create_isolated_task, is_unauthorized
+from airflow_provider_polaris.triggers.polling.pacing import in_batches
 from airflow_provider_polaris.triggers.polling.schedule import LONGEST_HOLD, PollSchedule, is_due, wait_for_next_poll
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ class DataWatch:
         if not conditions:
             return None
         found = dict(zip(conditions, await self._client.query(conditions, apart=apart), strict=True))
-        for waiter in waiters:
+        async for waiter in in_batches(waiters):
             waiter.asked = now
             waiter.is_failing = isinstance(found[waiter.condition], PolarisError)
             waiter.inbox.put_nowait(found[waiter.condition])

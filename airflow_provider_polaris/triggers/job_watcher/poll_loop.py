@@ -27,9 +27,9 @@ from airflow_provider_polaris.triggers.job_watcher.single_status import (
     unexpected_error,
 )
 from airflow_provider_polaris.triggers.job_watcher.waiter import Waiter
-from airflow_provider_polaris.triggers.job_watcher.wake_timer import AT_A_TIME
 from airflow_provider_polaris.triggers.polling.client_threads import ClientThreads
 from airflow_provider_polaris.triggers.polling.connection import SharedSettings, read_settings
+from airflow_provider_polaris.triggers.polling.pacing import in_batches
 from airflow_provider_polaris.triggers.polling.schedule import PollSchedule, wait_for_next_poll
 
 if TYPE_CHECKING:
@@ -168,10 +168,8 @@ class PollLoop:
 
 
 async def _spread(news: list[tuple[Waiter, Observation]]) -> None:
-    for number, (waiter, observation) in enumerate(news, 1):
+    async for waiter, observation in in_batches(news):
         waiter.deliver(observation)
-        if number % AT_A_TIME == 0:
-            await asyncio.sleep(0)
 
 
 @dataclass

@@ -9,9 +9,7 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 
 from airflow_provider_polaris.triggers.job_watcher.waiter import Waiter
-
-#: Maximum number of waiters that are woken in one step, so that the loop isn't blocked.
-AT_A_TIME = 200
+from airflow_provider_polaris.triggers.polling.pacing import AT_A_TIME
 
 
 class WakeTimer:
