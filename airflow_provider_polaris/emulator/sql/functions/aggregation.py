@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call
+from airflow_provider_polaris.emulator.sql.functions.optimizer.left_out_casts import has_cast_back_to_text
 from airflow_provider_polaris.emulator.sql.values.types import sql_name
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, TEMPORAL, Sql, can_fail
 
@@ -73,6 +74,8 @@ class Aggregation(Call):
             raise self.refuse("of a value that can fail, such as a division of whole numbers")
         if value.type == "string" and value.cast_from == "float":
             raise self.refuse("with a CAST of a FLOAT to VARCHAR")
+        if has_cast_back_to_text(self):
+            raise self.refuse("over a CAST to a number and back to VARCHAR")
         source = node.this.unnest() if isinstance(node, exp.Cast) else node
         if value.type in NUMERIC and value.cast_from == "string" and isinstance(source, exp.Column):
             raise self.refuse(f"with a CAST of a column of text to {sql_name(value.type)}")

@@ -8,7 +8,8 @@ from contextlib import suppress
 
 from sqlglot import exp
 
-from airflow_provider_polaris.emulator.sql.functions.casts import REAL, cast, decimal_text, implied
+from airflow_provider_polaris.emulator.sql.functions.casts import cast, decimal_text, implied
+from airflow_provider_polaris.emulator.sql.functions.subtypes import UNUSABLE, unusable
 from airflow_provider_polaris.emulator.sql.time.instants import Period, parse_period
 from airflow_provider_polaris.emulator.sql.time.zones import Zone, parse_zone
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported, sql_name
@@ -24,13 +25,6 @@ from airflow_provider_polaris.emulator.sql.values.values import (
     describe_types,
     quote_text,
 )
-
-_UNUSABLE = {
-    "REAL": f"of {REAL}: leave it out",
-    "MIXED": "of GREATEST or LEAST of whole numbers and others: CAST the whole numbers to DOUBLE",
-    "NULL": "of CASE or COALESCE of NULL only",
-}
-"""Subtypes of values that are not what their type says to Druid. OBSERVED(Druid 33)."""
 
 
 class Call:
@@ -84,8 +78,8 @@ class Call:
         """Translate an argument that may be a multi-value string."""
         if index not in self._values:
             value = self.translate(self.nodes[index])
-            if value.subtype in _UNUSABLE:
-                raise self.refuse(_UNUSABLE[value.subtype])
+            if (words := unusable(value, self.name)) is not None:
+                raise self.refuse(words)
             self._values[index] = value
         return self._values[index]
 
@@ -191,6 +185,8 @@ class Call:
             return [cast(value, "string").text for value in values], "string", "NULL"
         if types <= NUMERIC:
             kind, subtype = common_number(values)
+            if subtype == "REAL" and any(each.subtype != "REAL" and each.constant is None for each in values):
+                raise self.refuse_real()  # a whole number of more than 2^53 stays one, in its rows
             return [cast(value, kind).text for value in values], kind, subtype
         common = "string" if "string" in types and types <= SCALAR else common_type(sorted(types))
         if common is None and types <= NUMERIC | TEMPORAL:
@@ -216,7 +212,8 @@ class Call:
         if types == {"date", "string"}:
             kind = "date"
         elif types - {"string"} and types <= NUMERIC | {"string"}:
-            kind = "long" if types <= {"long", "string"} else "double"
+            is_long = types <= {"long", "string"} and not any(value.subtype == "REAL" for value in values)
+            kind = "long" if is_long else "double"
         else:
             found = common_type(sorted(types))
             if found is None and "boolean" in types and types <= SCALAR:
@@ -272,6 +269,10 @@ class Call:
     def refuse(self, why: str) -> SqlNotSupported:
         """Build the exception for an unsupported use of this function; ``why`` continues the sentence."""
         return SqlNotSupported(f"function '{self.name}' is not supported {why}", self.name)
+
+    def refuse_real(self) -> SqlNotSupported:
+        """Build the exception for a use of a whole number that Druid computes as a double."""
+        return self.refuse(UNUSABLE["REAL"])
 
     def invalid(self) -> SqlInvalid | SqlNotSupported:
         """Build the exception for arguments of the wrong type, with Druid's text; an INTERVAL may be valid there."""

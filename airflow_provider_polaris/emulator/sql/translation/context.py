@@ -108,7 +108,9 @@ class TranslationContext(ABC):
 
     def _aggregate(self, name: str, arguments: Sequence[exp.Expression], condition: exp.Expression | None) -> Sql:
         rewrite, least, most = aggregates.FUNCTIONS[name]
+        counts = False
         if (case := filtered_sums.case_of(name, arguments, self.source)) is not None:
+            counts = name == "SUM" and filtered_sums.is_count(arguments[0], case)
             arguments, when = filtered_sums.move_case_to_filter(name, arguments, case, self.translate)
             if when is not None:
                 return self._sum_of_case(arguments, when, condition)
@@ -128,7 +130,7 @@ class TranslationContext(ABC):
         self.has_aggregate = True
         self.reads += 1
         where = self._filter(condition) if condition is not None else None
-        return rewrite(
+        value = rewrite(
             Aggregation(
                 name,
                 nodes,
@@ -140,6 +142,7 @@ class TranslationContext(ABC):
                 time_column=lambda: self.column(TIME_COLUMN).text,
             )
         )
+        return replace(value, text=f"coalesce({value.text}, 0)") if counts else value
 
     def _sum_of_case(
         self, arguments: Sequence[exp.Expression], when: exp.Expression, condition: exp.Expression | None

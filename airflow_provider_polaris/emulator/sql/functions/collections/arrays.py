@@ -201,9 +201,9 @@ def piece(wrap: Wrap) -> Rewrite:
 
 
 def to_string(call: Call) -> Sql:
-    """``ARRAY_TO_STRING(array, separator)``."""
+    """``ARRAY_TO_STRING(array, separator)``. OBSERVED(Druid 33): NULL is an empty separator."""
     items, kind = lists.list_argument(call, 0)
-    return string(lists.joined(items, kind, quote_text(call.separator(1))))
+    return string(lists.joined(items, kind, quote_text(call.separator(1) if call.has(1) else "")))
 
 
 def from_string(call: Call) -> Sql:

@@ -14,10 +14,9 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call
-from airflow_provider_polaris.emulator.sql.functions.collections.lists import is_negative_zero
 from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant, is_pi
 from airflow_provider_polaris.emulator.sql.functions.optimizer.filtered_sums import without_casts
-from airflow_provider_polaris.emulator.sql.values.java_numbers import single_precision
+from airflow_provider_polaris.emulator.sql.values.java_numbers import is_negative_zero, single_precision
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql, quote_text
 
 _PLAIN_NUMBER = quote_text(r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?")
@@ -40,7 +39,7 @@ def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool
         return list(operands)
     if not any(fixed):
         _check_columns(call, len(operands), kind, is_equality=is_equality)
-        return list(operands) if is_equality else _without_both_zeros(call, operands, kind)
+        return list(operands) if is_equality else _without_nan_and_both_zeros(call, operands, kind)
     constants = [call.value(index).constant for index, is_fixed in enumerate(fixed) if is_fixed]
     result = []
     for index, operand in enumerate(operands):
@@ -70,13 +69,20 @@ def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool
     return result
 
 
-def _without_both_zeros(call: Call, operands: Sequence[Sql], kind: str) -> list[Sql]:
-    """Refuse to order -0.0 and 0.0, which are equal to Druid's filter and not to its expressions."""
+def _without_nan_and_both_zeros(call: Call, operands: Sequence[Sql], kind: str) -> list[Sql]:
+    """
+    Refuse to order NaN, and -0.0 and 0.0.
+
+    OBSERVED(Druid 33): the zeros are equal to Druid's filter and not to its expressions. NaN is the largest number for
+    rows, and neither larger nor smaller than others where Druid computes a batch of rows: for groups and aggregates.
+    """
     first, *others = operands
     if kind not in ("double", "float"):
         return list(operands)
     zeros = " OR ".join(f"({other.text} = 0 AND signbit({other.text}) <> signbit({first.text}))" for other in others)
-    return [Sql(call.without(first.text, f"{first.text} = 0 AND ({zeros})", "of -0.0 and 0.0"), first.type), *others]
+    text = call.without(first.text, f"{first.text} = 0 AND ({zeros})", "of -0.0 and 0.0")
+    is_nan = " OR ".join(f"isnan({operand.text})" for operand in operands)
+    return [Sql(call.without(text, is_nan, "of NaN"), first.type), *others]
 
 
 def _check_columns(call: Call, count: int, kind: str, *, is_equality: bool) -> None:
