@@ -7,6 +7,7 @@ import random
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
+from itertools import count
 from typing import Any, Final
 
 from jobs_model import JobSequence
@@ -51,10 +52,10 @@ _FILTERS: Final = (
 )
 
 
-def make_rows(rng: random.Random, count: int = 60) -> list[dict[str, Any]]:
+def make_rows(rng: random.Random, number: int = 60) -> list[dict[str, Any]]:
     """Make the rows of the source: text, a long and a double, each sometimes null, and equal rows."""
     rows = []
-    for _ in range(count):
+    for _ in range(number):
         instant = rng.choice(HOURS) + timedelta(milliseconds=rng.choice(_MILLISECONDS))
         rows.append(
             {
@@ -75,14 +76,15 @@ def make_sequences(rng: random.Random, jobs: int, prefix: str) -> Iterator[JobSe
     :param jobs: Number of jobs, at least.
     :param prefix: What the names of all tables begin with.
     """
-    number = made = 0
-    while made < jobs:
+    made = 0
+    for number in count():
+        if made >= jobs:
+            return
         names = {table: f"{prefix}{number}_{table}" for table in TARGETS}
         names[SOURCE] = f"{prefix}{SOURCE}"
         sequence = JobSequence(number, tuple(_make_jobs(rng, names)))
         yield sequence
         made += len(sequence.jobs)
-        number += 1
 
 
 def _make_jobs(rng: random.Random, names: Mapping[str, str]) -> Iterator[dict[str, Any]]:
