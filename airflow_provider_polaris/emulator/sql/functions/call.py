@@ -9,7 +9,7 @@ from contextlib import suppress
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.casts import cast, decimal_text, implied
-from airflow_provider_polaris.emulator.sql.functions.subtypes import UNUSABLE, unusable
+from airflow_provider_polaris.emulator.sql.functions.subtypes import REAL_PART, check_real_text, unusable
 from airflow_provider_polaris.emulator.sql.time.instants import Period, parse_period
 from airflow_provider_polaris.emulator.sql.time.zones import Zone, parse_zone
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported, sql_name
@@ -135,6 +135,7 @@ class Call:
         """Translate the operands of arithmetic to their common type; return it with its subtype."""
         values = [self.value(index) for index in indexes]
         kind, subtype = common_number(values)
+        check_real_text(self.refuse, values)
         if not all(value.type in NUMERIC | {"string", "null"} for value in values):
             raise self.refuse("of the literal NULL") if "null" in {each.type for each in values} else self.invalid()
         return [cast(value, "double" if kind == "float" else kind).text for value in values], kind, subtype
@@ -186,7 +187,7 @@ class Call:
         if types <= NUMERIC:
             kind, subtype = common_number(values)
             if subtype == "REAL" and any(each.subtype != "REAL" and each.constant is None for each in values):
-                raise self.refuse_real()  # a whole number of more than 2^53 stays one, in its rows
+                raise self.refuse(REAL_PART)  # a whole number of more than 2^53 stays one, in its rows
             return [cast(value, kind).text for value in values], kind, subtype
         common = "string" if "string" in types and types <= SCALAR else common_type(sorted(types))
         if common is None and types <= NUMERIC | TEMPORAL:
@@ -212,6 +213,7 @@ class Call:
         if types == {"date", "string"}:
             kind = "date"
         elif types - {"string"} and types <= NUMERIC | {"string"}:
+            check_real_text(self.refuse, values)
             is_long = types <= {"long", "string"} and not any(value.subtype == "REAL" for value in values)
             kind = "long" if is_long else "double"
         else:
@@ -269,10 +271,6 @@ class Call:
     def refuse(self, why: str) -> SqlNotSupported:
         """Build the exception for an unsupported use of this function; ``why`` continues the sentence."""
         return SqlNotSupported(f"function '{self.name}' is not supported {why}", self.name)
-
-    def refuse_real(self) -> SqlNotSupported:
-        """Build the exception for a use of a whole number that Druid computes as a double."""
-        return self.refuse(UNUSABLE["REAL"])
 
     def invalid(self) -> SqlInvalid | SqlNotSupported:
         """Build the exception for arguments of the wrong type, with Druid's text; an INTERVAL may be valid there."""

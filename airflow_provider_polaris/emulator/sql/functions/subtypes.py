@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from airflow_provider_polaris.emulator.sql.functions.casts import REAL
+from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported
 from airflow_provider_polaris.emulator.sql.values.values import Sql
 
-UNUSABLE = {
-    "REAL": f"of {REAL}: leave it out",
+REAL_PART = f"of {REAL}: leave it out"
+"""Why a function refuses a whole number that Druid computes as a double."""
+_UNUSABLE = {
+    "REAL": REAL_PART,
     "MIXED": "of GREATEST or LEAST of whole numbers and others: CAST the whole numbers to DOUBLE",
     "NULL": "of CASE or COALESCE of NULL only",
 }
@@ -23,4 +28,14 @@ def unusable(value: Sql, function: str) -> str | None:
     """Return why a function doesn't take a value; None if it does."""
     if value.subtype is None or (value.subtype == "REAL" and function in _TAKE_REAL):
         return None
-    return UNUSABLE.get(value.subtype)
+    return _UNUSABLE.get(value.subtype)
+
+
+def check_real_text(refuse: Callable[[str], SqlNotSupported], values: Sequence[Sql]) -> None:
+    """
+    Refuse a text beside a whole number that Druid computes as a double: it is a double there, too.
+
+    :param refuse: Builds the exception.
+    """
+    if any(value.type == "string" for value in values) and any(value.subtype == "REAL" for value in values):
+        raise refuse(REAL_PART)

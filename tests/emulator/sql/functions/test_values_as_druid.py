@@ -36,6 +36,11 @@ REAL = "of CEIL, FLOOR, TRUNCATE of a whole number, CENTURY or MILLENNIUM: leave
         ("FLOOR(n / 2) IN (1, 3)", [False, False, False, None, True, False, True, False]),
         ("CASE WHEN n > 1 THEN FLOOR(n / 2) ELSE 0 END", [2, 0, 0, 0, 1, 0, 3, 4503599627370496]),
         ("COALESCE(FLOOR(n / 2), -1)", [2, 0, 0, -1, 1, 0, 3, 4503599627370496]),
+        (
+            "ROUND(1230769230769230.8 * d)",
+            [615384615384615.0, 1.7976931348623157e308, 0.0, None, -3076923076923077.0, 3692307692307692.0]
+            + [8923076923076923.0, 123076923076923.0],
+        ),
         ("CAST(1.5 AS FLOAT) + MOD(d, 2)", [2.0, 1.5, 1.5, None, 1.0, 2.5, 2.75, 1.6]),
     ],
 )
@@ -114,6 +119,8 @@ def test_query_has_druids_rows(rows_of, sql: str, rows: list[list[Any]]) -> None
         ("-FLOOR(n / 2)", f"function '-' is not supported {REAL}"),
         ("COALESCE(FLOOR(n / 2), n)", f"function 'COALESCE' is not supported {REAL}"),
         ("ABS(FLOOR(n / 2))", f"function 'ABS' is not supported {REAL}"),
+        ("s + FLOOR(n / 2)", f"function '+' is not supported {REAL}"),
+        ("s < FLOOR(n / 2)", f"function '<' is not supported {REAL}"),
         (
             "(6 / n) / ABS(CAST(NULL AS BIGINT))",
             f"DIV in '(6 / n) / ABS(CAST(NULL AS BIGINT))' {BESIDE}",
@@ -135,6 +142,14 @@ def test_what_druid_computes_otherwise_is_refused(refused, text: str, message: s
             "function 'BITWISE_CONVERT_LONG_BITS_TO_DOUBLE' is not supported with a number beyond 64 bits",
         ),
         ("SELECT COUNT(*) FROM t WHERE SQRT(d) >= d", "function '>=' is not supported of NaN"),
+        (
+            "SELECT ARRAY_CONTAINS(ARRAY[s, NULL], ARRAY['x']) FROM t",
+            "function 'ARRAY_CONTAINS' is not supported of an ARRAY of NULL only",
+        ),
+        (
+            "SELECT ARRAY_OVERLAP(ARRAY[s, NULL], sa) FROM t",
+            "function 'ARRAY_OVERLAP' is not supported of an ARRAY of NULL only",
+        ),
     ],
 )
 def test_query_fails_in_a_row(rows_of, sql: str, message: str) -> None:

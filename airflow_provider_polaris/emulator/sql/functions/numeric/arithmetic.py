@@ -13,6 +13,7 @@ from sqlglot import exp
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant
+from airflow_provider_polaris.emulator.sql.functions.subtypes import REAL_PART
 from airflow_provider_polaris.emulator.sql.values import java_numbers as java
 from airflow_provider_polaris.emulator.sql.values.values import Sql, failure, long
 
@@ -50,7 +51,7 @@ def _arithmetic_of_real(call: Call, operator: str) -> Sql:
     :raises SqlNotSupported: It is a product of which zero can be -0.0.
     """
     if operator == "*" and not any(isinstance(value.constant, int) and value.constant > 0 for value in call.values()):
-        raise call.refuse_real()
+        raise call.refuse(REAL_PART)
     result = f"({cast(call.value(0), 'double').text} {operator} {cast(call.value(1), 'double').text})"
     return Sql(f"CAST({result} AS BIGINT)", "long", subtype="REAL")
 
@@ -65,7 +66,7 @@ def divide(call: Call) -> Sql:
     if kind != "long":
         return Sql(f"({left} / {right})", kind, subtype=subtype)
     if subtype == "REAL":
-        raise call.refuse_real()
+        raise call.refuse(REAL_PART)
     return Sql(_whole(call, f"({left} // {right})", left, right), "long", subtype=subtype)
 
 

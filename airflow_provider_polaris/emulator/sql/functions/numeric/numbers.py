@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
 from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant
+from airflow_provider_polaris.emulator.sql.functions.subtypes import REAL_PART
 from airflow_provider_polaris.emulator.sql.values import java_numbers as java
 from airflow_provider_polaris.emulator.sql.values.values import (
     Sql,
@@ -26,7 +27,7 @@ def negate(call: Call) -> Sql:
     """``-a``."""
     value = _no_sketch(call, call.number(0))
     if value.subtype == "REAL":
-        raise call.refuse_real()
+        raise call.refuse(REAL_PART)
     text = call.double(0) if value.type == "float" else value.text
     return Sql(f"(-{text})", value.type, subtype=value.subtype)
 
@@ -63,9 +64,10 @@ def round_(call: Call) -> Sql:
     number = call.double(0)
     written = f"CAST(CAST({number} AS VARCHAR) AS DECIMAL(38, 17))"
     rounded = f"CAST(round({written}, {digits}) AS DOUBLE)"
+    limit = "1e16" if digits >= 0 else "1e15"
     large = number if digits >= 0 else f"CASE WHEN {number} IS NOT NULL THEN error({_TOO_LARGE}) END"
     return Sql(
-        f"CASE WHEN abs({number}) < 1e15 THEN {rounded} WHEN isnan({number}) THEN CAST(0 AS DOUBLE) "
+        f"CASE WHEN abs({number}) < {limit} THEN {rounded} WHEN isnan({number}) THEN CAST(0 AS DOUBLE) "
         f"WHEN isinf({number}) THEN greatest(least({number}, {_LARGEST}), -{_LARGEST}) ELSE {large} END",
         value.type,
         subtype=value.subtype,

@@ -9,6 +9,7 @@ not equal to 0. What differs is refused, in the rows that have such a value wher
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from sqlglot import exp
@@ -41,6 +42,9 @@ def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool
         _check_columns(call, len(operands), kind, is_equality=is_equality)
         return list(operands) if is_equality else _without_nan_and_both_zeros(call, operands, kind)
     constants = [call.value(index).constant for index, is_fixed in enumerate(fixed) if is_fixed]
+    zeros = [
+        operand.text for operand, is_fixed in zip(operands, fixed, strict=True) if is_fixed and not operand.constant
+    ]
     result = []
     for index, operand in enumerate(operands):
         column = _column(call, index)
@@ -49,7 +53,9 @@ def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool
         if fixed[index]:
             pass
         elif kind == "string":
-            if is_equality and NUMERIC & {value.type, value.cast_from}:
+            # The digits of a whole number are equal to its CAST if they are equal to the number.
+            are_digits = "long" in (value.type, value.cast_from) and all(map(_are_digits, constants))
+            if is_equality and NUMERIC & {value.type, value.cast_from} and not are_digits:
                 raise call.refuse("of a text and a CAST of a number to VARCHAR")
         elif column is not None and column.type == "string":
             differs = f"NOT regexp_full_match({column.text}, {_PLAIN_NUMBER})"
@@ -63,8 +69,9 @@ def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool
             raise call.refuse("of a FLOAT and a number that is none, such as 0.1: use BETWEEN")
         elif value.type == "long" and kind == "double" and not all(map(_is_exact, constants)):
             raise call.refuse("of a BIGINT and a decimal number of 2^53 or more")
-        elif value.type == "double" and is_equality and 0 in constants:
-            differs, words = is_negative_zero(operand.text), "of -0.0 and 0"
+        elif value.type == "double" and is_equality and zeros:
+            is_zero = " OR ".join(f"{zero} = 0" for zero in zeros)
+            differs, words = f"{is_negative_zero(operand.text)} AND ({is_zero})", "of -0.0 and 0"
         result.append(Sql(call.without(operand.text, differs, words), operand.type) if differs else operand)
     return result
 
@@ -128,6 +135,11 @@ def _is_float(constant: object) -> bool:
         return single_precision(constant) == constant
     except OverflowError:
         return False
+
+
+def _are_digits(constant: object) -> bool:
+    """Whether a text is the one that CAST makes of some whole number."""
+    return isinstance(constant, str) and re.fullmatch("0|-?[1-9][0-9]{0,17}", constant) is not None
 
 
 def _is_exact(constant: object) -> bool:
