@@ -15,6 +15,7 @@ from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregat
 from airflow_provider_polaris.emulator.sql.functions.call import Call
 from airflow_provider_polaris.emulator.sql.functions.collections import collecting
 from airflow_provider_polaris.emulator.sql.functions.optimizer import filtered_sums
+from airflow_provider_polaris.emulator.sql.functions.optimizer.ranges import may_be_empty
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import only
 from airflow_provider_polaris.emulator.sql.translation.scope import TIME_COLUMN, Scope
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
@@ -142,7 +143,15 @@ class TranslationContext(ABC):
                 time_column=lambda: self.column(TIME_COLUMN).text,
             )
         )
-        return replace(value, text=f"coalesce({value.text}, 0)") if counts else value
+        return self._count_of_ones(value) if counts else value
+
+    def _count_of_ones(self, value: Sql) -> Sql:
+        """Return a sum of ones, which is 0 over no rows, or NULL if the planner knows that there are none."""
+        text = f"coalesce({value.text}, 0)"
+        if (self.where is not None and may_be_empty(self.where)) or not all(s.is_whole for s in self.scope.sources):
+            words = "function 'SUM' is not supported of a CASE with ELSE 0 over no rows: use COUNT with FILTER"
+            text = f"CASE WHEN count(*) = 0 THEN error({quote_text(words)}) ELSE {text} END"
+        return replace(value, text=text)
 
     def _sum_of_case(
         self, arguments: Sequence[exp.Expression], when: exp.Expression, condition: exp.Expression | None

@@ -84,6 +84,39 @@ def test_sum_of_ones_over_no_rows_is_a_count(rows_of, value: str, result: int | 
 
 
 @pytest.mark.parametrize(
+    "where",
+    [
+        "n >= 777 AND n < 778",
+        "id BETWEEN 90 AND 99 AND s = 'none'",
+        "__time >= TIMESTAMP '2030-01-01' AND __time < '2030-01-01T01:00:00Z' AND n > 3",
+    ],
+)
+def test_sum_of_ones_over_an_empty_range_is_zero(rows_of, where: str) -> None:
+    """The planner doesn't know that no row is in it."""
+    assert rows_of(f"SELECT SUM(CASE WHEN n > 1 THEN 1 ELSE 0 END) FROM t WHERE {where}") == [[0]]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "t WHERE 1 = 0",
+        "t WHERE n > 5 AND n < 3",
+        "t WHERE n = 5 AND n = 3",
+        "t WHERE id BETWEEN 99 AND 90",
+        "t WHERE n > 500 AND n < 600 AND n <> 550",
+        "t WHERE __time IS NULL",
+        "(SELECT n FROM t WHERE n < -777)",
+    ],
+)
+def test_sum_of_ones_over_rows_that_the_planner_may_know_is_refused(observed, source: str) -> None:
+    """It is NULL if the planner knows that there are no rows; a subquery may say so."""
+    with pytest.raises(duckdb.InvalidInputException) as raised:
+        observed.query(f"SELECT SUM(CASE WHEN n > 1 THEN 1 ELSE 0 END) FROM {source}")
+    message = "function 'SUM' is not supported of a CASE with ELSE 0 over no rows: use COUNT with FILTER"
+    assert str(raised.value) == f"Invalid Input Error: {message}"
+
+
+@pytest.mark.parametrize(
     ("where", "is_refused"), [("s = 'b'", True), ("n > 1", False), (None, False), ("s = 'b' -- only b", True)]
 )
 def test_sum_of_a_job_sees_its_filter(connection, where: str | None, is_refused: bool) -> None:
