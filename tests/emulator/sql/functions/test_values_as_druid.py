@@ -107,6 +107,10 @@ def test_query_has_druids_rows(rows_of, sql: str, rows: list[list[Any]]) -> None
             "COUNT(DISTINCT CAST(CAST(d AS BIGINT) AS VARCHAR))",
             "function 'COUNT' is not supported with a CAST to a number, which Druid ignores here: write FLOOR",
         ),
+        (
+            "LATEST_BY(n, TIMESTAMP '2024-01-01')",
+            "function 'LATEST_BY' is not supported by a constant time, with which Druid takes any row",
+        ),
         ("UPPER(NULL)", "function 'UPPER' is not supported of the literal NULL"),
         ("TRIM(NULL)", "function 'TRIM' is not supported of the literal NULL"),
         ("MOD(d, FLOOR(1e300))", "function 'MOD' is not supported with a number that is computed from literals"),
