@@ -16,7 +16,7 @@ sys.path[:0] = [str(each) for each in (ROOT, ROOT / "scripts" / "druid", HERE / 
 
 from cluster import Cluster, ClusterError, ToolMissing, check_java, check_maven  # noqa: E402
 from configuration import HOST, VERSIONS, Version  # noqa: E402
-from druid_client import Druid  # noqa: E402
+from druid_client import Druid, DruidGone  # noqa: E402
 from emulator_side import emulator_side  # noqa: E402
 from expressions import run_expressions  # noqa: E402
 from jobs import run_jobs  # noqa: E402
@@ -39,7 +39,8 @@ _SMOKE_SEED = 1
 
 def client(version: Version) -> Druid:
     """Return the client of a version that ``make druid`` starts."""
-    return Druid(f"http://{HOST}:{version.port('broker')}", f"http://{HOST}:{version.port('coordinator')}")
+    urls = [f"http://{HOST}:{version.port(name)}" for name in ("broker", "coordinator", "historical")]
+    return Druid(*urls)
 
 
 def main() -> int:
@@ -83,14 +84,22 @@ def running(started: ExitStack, numbers: Set[str]) -> Mapping[str, Druid]:
 
 
 def judge(arguments: argparse.Namespace, druids: Mapping[str, Druid]) -> int:
-    """Run the parts that were asked for; 1 if one of them has a fault."""
+    """Run the parts that were asked for; 1 if one of them has a fault, or if Druid doesn't answer any more."""
     is_green = True
     with emulator_side() as emulator:
         for name in arguments.parts or PARTS:
             run, _, count, smoke = PARTS[name]
             began = time.monotonic()
             print(f"== {name}", flush=True)
-            is_green &= run(druids, emulator, arguments.seed, arguments.count or (smoke if arguments.smoke else count))
+            cases = arguments.count or (smoke if arguments.smoke else count)
+            try:
+                is_green &= run(druids, emulator, arguments.seed, cases)
+            except DruidGone as error:
+                again = f"--seed {arguments.seed} {name}"
+                print(
+                    f"referee: stopped. {error}. Run make druid, and then the referee again with {again}.", flush=True
+                )
+                return 1
             print(f"{time.monotonic() - began:.0f} s", flush=True)
     return 0 if is_green else 1
 

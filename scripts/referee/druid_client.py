@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 import urllib.error
@@ -18,6 +19,8 @@ _ARRAYS = {
     f"{kind.lower()}Array": {"type": "auto", "castToType": f"ARRAY<{kind}>"} for kind in ("STRING", "LONG", "DOUBLE")
 }
 """Dimensions of the array types, which have no names of their own."""
+#: Categories of an error with which Druid says what is wrong with a query.
+_REFUSALS = frozenset({"INVALID_INPUT", "UNSUPPORTED", "UNAUTHORIZED", "FORBIDDEN"})
 _ETERNITY = "-146136543-09-08T08:23:32.096Z/146140482-04-24T15:36:27.903Z"
 
 
@@ -38,27 +41,55 @@ class DruidError(Exception):
         super().__init__(f"{status} {self.category}: {self.message}")
 
 
+class DruidGone(OSError):  # noqa: N818  # names an event
+    """
+    A process of Druid doesn't answer any more; what it answered last says nothing about the emulator.
+
+    :param url: Address of the process.
+    :param reason: Why it doesn't answer.
+    """
+
+    def __init__(self, url: str, reason: object) -> None:
+        super().__init__(f"Druid's process at {url} doesn't answer: {reason}")
+
+
 class Druid:
     """
     One version of Druid.
 
     :param broker: URL of its broker, which answers queries.
     :param coordinator: URL of its coordinator, which is the overlord too.
+    :param historical: URL of its historical, which has the rows.
     """
 
-    def __init__(self, broker: str, coordinator: str) -> None:
+    def __init__(self, broker: str, coordinator: str, historical: str) -> None:
         self.broker = broker
         self.coordinator = coordinator
+        self.historical = historical
 
     def is_running(self) -> bool:
         """Whether broker and coordinator answer."""
         try:
-            return all(call(f"{url}/status/health") is True for url in (self.broker, self.coordinator))
+            self.check_alive()
         except (OSError, DruidError):
             return False
+        return True
+
+    def check_alive(self) -> None:
+        """
+        Ask each process whether it is well.
+
+        :raises DruidGone: One of them doesn't answer; Java ends a process that has no memory left.
+        """
+        for url in (self.broker, self.coordinator, self.historical):
+            call(f"{url}/status/health")
 
     def select(self, sql: str, context: Mapping[str, Any] | None = None) -> Outcome:
-        """Run a SELECT; a refusal of Druid is an outcome, an answer of another form an exception."""
+        """
+        Run a SELECT; a refusal of Druid is an outcome, an answer of another form an exception.
+
+        :raises DruidGone: A process ended, so that the refusal is none.
+        """
         body = {
             "query": sql,
             "resultFormat": "array",
@@ -69,8 +100,11 @@ class Druid:
         try:
             names, types, *rows = call(f"{self.broker}/druid/v2/sql", body)
         except DruidError as error:
+            if error.category not in _REFUSALS:
+                self.check_alive()
             return Refusal(error.category, error.message)
         except ValueError as error:  # it failed after the first rows had been sent
+            self.check_alive()
             return Refusal("CUT OFF", str(error))
         return Answer(tuple(names), tuple(types), tuple(map(tuple, rows)))
 
@@ -154,6 +188,7 @@ def call(url: str, body: Any = None, method: str | None = None, *, lines: bool =
 
     :param lines: Whether each line of the answer is JSON of its own.
     :raises DruidError: The status is no success.
+    :raises DruidGone: There is no answer.
     """
     request = urllib.request.Request(
         url,
@@ -171,6 +206,9 @@ def call(url: str, body: Any = None, method: str | None = None, *, lines: bool =
             raise DruidError(error.code, json.loads(text)) from None
         except ValueError:
             raise DruidError(error.code, text) from None
+    except (OSError, http.client.HTTPException) as error:
+        address = "/".join(url.split("/", 3)[:3])
+        raise DruidGone(address, getattr(error, "reason", error) or repr(error)) from None
     if lines:
         return [json.loads(line) for line in text.splitlines() if line.strip()]
     return json.loads(text) if text.strip() else None

@@ -63,3 +63,21 @@ def test_run_without_druid_is_red(
     monkeypatch.setattr(sys, "argv", ["referee", *words])
     assert command.main() == code
     assert capsys.readouterr().out == "referee: not run. A sentence.\n"
+
+
+def test_run_ends_with_a_sentence_when_druid_is_gone(
+    command: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each later case would be a fault of the emulator."""
+
+    def gone(*_: Any) -> bool:
+        raise command.DruidGone("http://127.0.0.1:1", "Connection refused")
+
+    monkeypatch.setattr(command, "PARTS", {"syntax": (gone, ("33",), 1, 1), "jobs": (None, ("27",), 1, 1)})
+    monkeypatch.setattr(command.Druid, "is_running", lambda _: True)
+    monkeypatch.setattr(sys, "argv", ["referee", "--seed", "5"])
+    assert command.main() == 1
+    assert capsys.readouterr().out == (
+        "seed 5\n== syntax\nreferee: stopped. Druid's process at http://127.0.0.1:1 doesn't answer: "
+        "Connection refused. Run make druid, and then the referee again with --seed 5 syntax.\n"
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -157,6 +159,34 @@ def test_job_that_reads_a_table_without_rows_is_left_out(model: Any, jobs: Any) 
     sequence = model.JobSequence(0, (spec("good"), spec("bad", "p_0_rollup"), spec("x", "p_0_detail")))
     assert bench.first_finding(sequence) is None
     assert bench.compared == 2
+
+
+class RefusingSide(Side):
+    """Runs no job."""
+
+    def run(self, spec: Any) -> Any:
+        return outcome(self.model, "internal_error")
+
+
+@pytest.mark.parametrize(("side", "is_green", "ran", "made"), [(Side, True, 20, 20), (RefusingSide, False, 0, 80)])
+def test_jobs_are_made_until_both_sides_ran_enough(
+    model: Any, jobs: Any, monkeypatch: Any, capsys: Any, side: Any, is_green: bool, ran: int, made: int
+) -> None:
+    """What both refuse doesn't count; the number of jobs that are made is bounded."""
+    bench = jobs.Bench(side(model, differs=False), side(model, differs=False), "p_")
+
+    @contextmanager
+    def opened(*_: Any) -> Iterator[Any]:
+        yield bench
+
+    def sequences(_rng: Any, limit: int, _prefix: str) -> Iterator[Any]:
+        return (model.JobSequence(number, (spec("x"), spec("y"))) for number in range(limit // 2))
+
+    monkeypatch.setattr(jobs, "bench", opened)
+    monkeypatch.setattr(jobs.jobs_cases, "make_sequences", sequences)
+    assert jobs.run_jobs({"27": None}, None, 1, 20) is is_green
+    shown = f"both ran {ran} of {made} jobs in {made // 2} sequences: {made // 2} same\n"
+    assert capsys.readouterr().out == shown
 
 
 def test_queries_are_those_of_the_package(load: Any) -> None:

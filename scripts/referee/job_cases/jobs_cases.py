@@ -7,6 +7,7 @@ import random
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
+from itertools import count
 from typing import Any, Final
 
 from jobs_model import JobSequence
@@ -48,13 +49,76 @@ _FILTERS: Final = (
     "\"__time\" >= TIMESTAMP '2024-02-29 05:30:00'",
     "TIME_IN_INTERVAL(\"__time\", '2024-02-29T00:00:00Z/P1D')",
     "\"city\" = 'Nowhere'",
+    "\"city\" IN ('Oslo', 'oslo') AND \"n\" IS NOT NULL",
+    '"price" > 0 AND ("n" = 1 OR "n" = 2)',
+    "CASE WHEN \"n\" > 1 THEN 'many' ELSE 'few' END = 'many'",
+    'EXTRACT(DAY FROM "__time") = 29',
+    "TIME_FLOOR(\"__time\", 'P1D') = TIMESTAMP '2024-02-29'",
+    'COALESCE("n", 0) = 0',
+    "REGEXP_LIKE(\"city\", '^[OL]')",
+)
+
+_TEXTS: Final = (
+    'UPPER("city")',
+    '"city" -- as it is\n',
+    "COALESCE(\"city\", 'none')",
+    "NULLIF(\"city\", '')",
+    'SUBSTRING(LOWER(TRIM("city")), 1, 2)',
+    "CONCAT(COALESCE(\"city\", ''), '-', COALESCE(\"n\", 0))",
+    "CASE WHEN \"city\" IN ('Oslo', 'oslo') THEN 'Oslo' WHEN \"n\" > 1 THEN 'many' ELSE \"city\" END",
+    "CASE WHEN \"n\" >= 2 THEN 'high' WHEN \"n\" IS NULL THEN 'none' ELSE 'low' END",
+    "REGEXP_REPLACE(\"city\", '[aeiou]', '*')",
+    "REPLACE(\"city\", 'o', '0')",
+    "TIME_FORMAT(\"__time\", 'yyyy-MM')",
+    'CAST("n" AS VARCHAR)',
+    'CAST(EXTRACT(HOUR FROM "__time") AS VARCHAR)',
+)
+_WHOLES: Final = (
+    'COALESCE("n", 0)',
+    '"n" * 2 + 1',
+    'CASE WHEN "price" > 0.3 THEN "n" ELSE 0 END',
+    'CAST("price" AS BIGINT)',
+    'MOD("n", 2)',
+    'EXTRACT(DAY FROM "__time")',
+    'LENGTH("city")',
+    'GREATEST(COALESCE("n", 0), 1)',
+    'ABS("n")',
+    'TIMESTAMP_TO_MILLIS("__time")',
+)
+_REALS: Final = (
+    '"price" * 2',
+    'COALESCE("price", 0.0)',
+    'ROUND("price", 1)',
+    'CAST("n" AS DOUBLE)',
+    'CASE WHEN "price" > 0 THEN "price" END',
+    '"price" / NULLIF("n", 0)',
+    'COALESCE("price", 0) + COALESCE("n", 0)',
+    'ABS("price")',
+)
+_COUNTS: Final = (
+    'SUM(CASE WHEN "city" = \'Oslo\' THEN "n" ELSE 0 END)',
+    'SUM(CASE WHEN "price" > 0 THEN 1 ELSE 0 END)',
+    'SUM(CASE WHEN "city" LIKE \'%s%\' THEN "n" END)',
+    'SUM("n") FILTER (WHERE "price" > 0)',
+    'MAX("n" * 2)',
+    'SUM(COALESCE("n", 1))',
+    'COUNT("n")',
+    'COUNT(*) FILTER (WHERE "n" IS NULL)',
+)
+_SUMS: Final = (
+    'MAX("price")',
+    'MIN("price")',
+    'SUM("price" * 0.5)',
+    'SUM(CASE WHEN "city" = \'Lima\' THEN "price" ELSE 0 END)',
+    'SUM("price") FILTER (WHERE "n" > 1)',
+    'SUM(COALESCE("price", 0.25))',
 )
 
 
-def make_rows(rng: random.Random, count: int = 60) -> list[dict[str, Any]]:
+def make_rows(rng: random.Random, number: int = 60) -> list[dict[str, Any]]:
     """Make the rows of the source: text, a long and a double, each sometimes null, and equal rows."""
     rows = []
-    for _ in range(count):
+    for _ in range(number):
         instant = rng.choice(HOURS) + timedelta(milliseconds=rng.choice(_MILLISECONDS))
         rows.append(
             {
@@ -75,14 +139,15 @@ def make_sequences(rng: random.Random, jobs: int, prefix: str) -> Iterator[JobSe
     :param jobs: Number of jobs, at least.
     :param prefix: What the names of all tables begin with.
     """
-    number = made = 0
-    while made < jobs:
+    made = 0
+    for number in count():
+        if made >= jobs:
+            return
         names = {table: f"{prefix}{number}_{table}" for table in TARGETS}
         names[SOURCE] = f"{prefix}{SOURCE}"
         sequence = JobSequence(number, tuple(_make_jobs(rng, names)))
         yield sequence
         made += len(sequence.jobs)
-        number += 1
 
 
 def _make_jobs(rng: random.Random, names: Mapping[str, str]) -> Iterator[dict[str, Any]]:
@@ -137,18 +202,22 @@ def _mappings(
     time = {"columnName": "__time", "expression": f"TIME_FLOOR(\"__time\", '{rng.choice(floors)}')"}
     city = {
         "columnName": "city",
-        "expression": rng.choice(('"city"', '"city"', 'UPPER("city")', '"city" -- as it is\n')),
+        "expression": '"city"' if rng.random() < 0.5 else rng.choice(_TEXTS),
     }
     if rng.random() < 0.05:
         time["expression"] = f"TIME_SHIFT(\"__time\", '{rng.choice(('PT1H', 'P1D', 'P1M'))}', {rng.choice((-1, 1))})"
     if target == "detail":
-        others = [{"columnName": name, "expression": f'"{name}"'} for name in ("n", "price")]
+        others = [
+            {"columnName": name, "expression": f'"{name}"' if rng.random() < 0.6 else rng.choice(expressions)}
+            for name, expressions in (("n", _WHOLES), ("price", _REALS))
+        ]
         keeps_time = rng.random() < 0.6
         return [*others, *([] if leaves_out else [city]), *([] if keeps_time else [time])]
-    number = rng.choice(("SUM", "MIN", "MAX"))
+    number = f'{rng.choice(("SUM", "MIN", "MAX"))}("n")' if rng.random() < 0.6 else rng.choice(_COUNTS)
+    price = 'SUM("price")' if rng.random() < 0.6 else rng.choice(_SUMS)
     measures = [
-        {"columnName": "n", "expression": f'{number}("n")', "isAggregation": True},
-        {"columnName": "price", "expression": 'SUM("price")', "isAggregation": True},
+        {"columnName": "n", "expression": number, "isAggregation": True},
+        {"columnName": "price", "expression": price, "isAggregation": True},
         {
             "columnName": "__count",
             "expression": 'SUM("__count")' if source == "rollup" else "COUNT(*)",

@@ -55,6 +55,8 @@ SPECIAL_AGGREGATES: Final = {
     "FILTER IN": ("SUM(id) FILTER (WHERE {0} IN ({1}, {2}))", [f"{kind} {kind} {kind} -> long" for kind in SCALARS]),
     "CASE in SUM": ("SUM(CASE WHEN {0} = {1} THEN id END)", [f"{kind} {kind} -> long" for kind in SCALARS]),
     "CASE in SUM ELSE 0": ("SUM(CASE WHEN {0} THEN {1} ELSE 0 END)", ["boolean count -> long", "boolean long -> long"]),
+    "AVG CAST": ("AVG(CAST({0} AS BIGINT))", ["count -> double", "stable -> double", "float -> double"]),
+    "STRING CAST": ("LATEST(CAST(CAST({0} AS BIGINT) AS VARCHAR), 100)", ["stable -> string", "count -> string"]),
     "NULLIF in MIN": ("MIN(NULLIF({0}, {1}))", [f"{kind} {kind} -> {kind}" for kind in ("long", "double", "float")]),
     "FILTER CAST": (
         "SUM(id) FILTER (WHERE CAST({0} AS VARCHAR) = {1})",

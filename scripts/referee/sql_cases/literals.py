@@ -76,8 +76,9 @@ LITERALS: Final = {
     "joda": [
         "'yyyy-MM-dd'", "'yyyy-MM-dd''T''HH:mm:ss.SSS'", "'HH:mm'", "'dd/MM/yyyy hh:mm a'", "'EEE, d MMM yyyy'",
         "'xxxx-ww-e'", "'yyyyMMddHHmmss'", "'MMMM'", "'y'", "'yy'", "'D'", "'DDD'", "'S'", "'SS'", "'H'", "'s'",
-        "'EEEE'",
+        "'EEEE'", "'w'", "'x'", "'Y'",
     ],
+    "joda_utc": ["'HH:mm:ssZ'", "'yyyy-MM-dd''T''HH:mm:ss.SSSZZ'", "'z ZZZ'"],
     "joda_read": [
         "'yyyy-MM-dd'", "'yyyy-MM-dd''T''HH:mm:ss''Z'''", "'yyyyMMdd'", "'yyyy'", "'yyyy-MM-dd HH:mm:ss'", "'yyyy-MM'",
         "'yyyy-MM-dd''T''HH:mm:ssZ'", "'yyyy-M-d'",

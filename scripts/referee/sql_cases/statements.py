@@ -70,8 +70,14 @@ class Statements:
         return f"SELECT id, v FROM ({sub}) WHERE v {self._random.choice(_SIGNS)} {literal}"
 
     def _sum_of_case(self) -> str:
-        case = f"CASE WHEN {self._condition()} THEN {self._random.choice(('id', 'i', '2'))} ELSE 0 END"
-        return f"SELECT g, SUM({case}) AS v FROM {self._table} WHERE {self._conditions()} GROUP BY g"
+        case = f"CASE WHEN {self._condition()} THEN {self._random.choice(('id', 'i', '2', '1', '1'))} ELSE 0 END"
+        source = f"FROM {self._table} WHERE {self._conditions()}"
+        # Without keys there is a row for no rows, too.
+        return (
+            f"SELECT g, SUM({case}) AS v {source} GROUP BY g"
+            if self._random.random() < 0.5
+            else (f"SELECT 1 AS k, SUM({case}) AS v, COUNT(*) AS c {source}")
+        )
 
     def _sum_of_case_in_subquery(self) -> str:
         case = f"CASE WHEN {self._condition()} THEN i ELSE 0 END"

@@ -82,7 +82,7 @@ def translate_mappings(plan: BatchPlan, tables: Tables, multi_value: Mapping[str
         if mapping.column in names[:position]:
             raise JobFault("query_not_supported", f"{where}: the column is mapped twice.")
         with as_job_faults(where):
-            expression = translate_expression(mapping.expression, columns, storing=True)
+            expression = translate_expression(mapping.expression, columns, storing=True, where=plan.filter_expression)
         _check_empty_lists(mapping, expression, multi_value)
         if expression.is_aggregate and not mapping.is_aggregation:
             raise JobFault(

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 from airflow_provider_polaris.emulator.sql.functions import (
-    bits,
     collections,
     comparisons,
     conditions,
     formats,
     nested,
-    numbers,
+    numeric,
     regexes,
     sketches,
     text,
@@ -21,8 +20,7 @@ from airflow_provider_polaris.emulator.sql.functions.call import Table
 FUNCTIONS: Table = {
     **times.FUNCTIONS,
     **text.FUNCTIONS,
-    **numbers.FUNCTIONS,
-    **bits.FUNCTIONS,
+    **numeric.FUNCTIONS,
     **comparisons.FUNCTIONS,
     **regexes.FUNCTIONS,
     **conditions.FUNCTIONS,

@@ -13,11 +13,12 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from airflow_provider_polaris.emulator.sql.functions import bits
 from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregation
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.functions.collections import collecting
+from airflow_provider_polaris.emulator.sql.functions.numeric import bits
 from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant, is_never_null
+from airflow_provider_polaris.emulator.sql.functions.optimizer.left_out_casts import check_average, has_cast_to_number
 from airflow_provider_polaris.emulator.sql.functions.sketches import quantiles
 from airflow_provider_polaris.emulator.sql.values import java_text as java
 from airflow_provider_polaris.emulator.sql.values import stored_measures as stored
@@ -59,7 +60,7 @@ def extreme(function: str) -> Callable[[Aggregation], Sql]:
         if function == "min" and value.type in ("double", "float"):
             # OBSERVED(Druid 33): NaN is the smallest number, and the largest one. In DuckDB it is the largest one only.
             found = f"CASE WHEN {call.over(f'bool_or(isnan({value.text}))')} THEN {NAN} ELSE {found} END"
-        return Sql(found, value.type, subtype=value.subtype)
+        return Sql(found, value.type, subtype=None if value.subtype == "REAL" else value.subtype)
 
     return rewrite
 
@@ -89,6 +90,7 @@ def average(call: Aggregation) -> Sql:
     """``AVG(x)``, only in queries, because an average can't be rolled up again."""
     if call.storing:
         raise call.refuse("as a measure: store SUM and COUNT and divide in the query")
+    check_average(call)
     return double(call.over(f"avg({call.double(0)})"))
 
 
@@ -229,7 +231,7 @@ def _check_no_cast(call: Aggregation) -> None:
     """
     if is_constant(call.nodes[0]) and not is_never_null(call.nodes[0]):
         raise call.refuse("of a constant that may be NULL")
-    if call.value(0).cast_from is not None and call.value(0).type in NUMERIC:
+    if has_cast_to_number(call):
         raise call.refuse("with a CAST to a number, which Druid ignores here: write FLOOR")
 
 
@@ -252,10 +254,17 @@ def _counted(value: Sql, sketch: str | None) -> tuple[str, ...]:
 
 
 def _max_bytes(call: Aggregation, index: int) -> int:
-    """Return the limit of a text; OBSERVED(Druid 33): the fraction of a number is dropped."""
+    """
+    Return the limit of a text; OBSERVED(Druid 33): the fraction of a number is dropped.
+
+    Numbers have no limit, so that any is taken. A limit of 0 gives empty texts, NULL, or an error.
+    """
     constant = call.exact_number(index).constant if len(call) > index else DEFAULT_MAX_BYTES
     limit = int(constant) if isinstance(constant, (int, float)) else call.constant_long(index)
-    if limit < 1:
+    is_text = call.value(0).type in ("string", "longStringPair")
+    if limit == 0 and is_text:
+        raise call.refuse("with a limit of 0 bytes")
+    if limit < 0 and is_text:
         raise SqlInvalid(f"function '{call.name}' needs a positive number of bytes, not {limit}")
     return limit
 

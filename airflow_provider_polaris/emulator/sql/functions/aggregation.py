@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call
+from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant
+from airflow_provider_polaris.emulator.sql.functions.optimizer.left_out_casts import has_cast_back_to_text
 from airflow_provider_polaris.emulator.sql.values.types import sql_name
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, TEMPORAL, Sql, can_fail
 
@@ -69,10 +71,14 @@ class Aggregation(Call):
         value, node = self.value(0), self.nodes[0].unnest()
         if value.type in TEMPORAL | {"boolean"} and not self.storing:
             raise self.refuse(f"for {sql_name(value.type)}, of which Druid returns the number as text")
+        if self.name.endswith("_BY") and len(self) > 1 and is_constant(self.nodes[1]):
+            raise self.refuse("by a constant time, with which Druid takes any row")
         if can_fail(value.text):
             raise self.refuse("of a value that can fail, such as a division of whole numbers")
         if value.type == "string" and value.cast_from == "float":
             raise self.refuse("with a CAST of a FLOAT to VARCHAR")
+        if has_cast_back_to_text(self):
+            raise self.refuse("over a CAST to a number and back to VARCHAR")
         source = node.this.unnest() if isinstance(node, exp.Cast) else node
         if value.type in NUMERIC and value.cast_from == "string" and isinstance(source, exp.Column):
             raise self.refuse(f"with a CAST of a column of text to {sql_name(value.type)}")

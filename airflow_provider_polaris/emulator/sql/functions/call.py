@@ -8,7 +8,8 @@ from contextlib import suppress
 
 from sqlglot import exp
 
-from airflow_provider_polaris.emulator.sql.functions.casts import REAL, cast, decimal_text, implied
+from airflow_provider_polaris.emulator.sql.functions.casts import cast, decimal_text, implied
+from airflow_provider_polaris.emulator.sql.functions.subtypes import REAL_PART, check_real_text, unusable
 from airflow_provider_polaris.emulator.sql.time.instants import Period, parse_period
 from airflow_provider_polaris.emulator.sql.time.zones import Zone, parse_zone
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported, sql_name
@@ -24,13 +25,6 @@ from airflow_provider_polaris.emulator.sql.values.values import (
     describe_types,
     quote_text,
 )
-
-_UNUSABLE = {
-    "REAL": f"of {REAL}: leave it out",
-    "MIXED": "of GREATEST or LEAST of whole numbers and others: CAST the whole numbers to DOUBLE",
-    "NULL": "of CASE or COALESCE of NULL only",
-}
-"""Subtypes of values that are not what their type says to Druid. OBSERVED(Druid 33)."""
 
 
 class Call:
@@ -84,8 +78,8 @@ class Call:
         """Translate an argument that may be a multi-value string."""
         if index not in self._values:
             value = self.translate(self.nodes[index])
-            if value.subtype in _UNUSABLE:
-                raise self.refuse(_UNUSABLE[value.subtype])
+            if (words := unusable(value, self.name)) is not None:
+                raise self.refuse(words)
             self._values[index] = value
         return self._values[index]
 
@@ -141,6 +135,7 @@ class Call:
         """Translate the operands of arithmetic to their common type; return it with its subtype."""
         values = [self.value(index) for index in indexes]
         kind, subtype = common_number(values)
+        check_real_text(self.refuse, values)
         if not all(value.type in NUMERIC | {"string", "null"} for value in values):
             raise self.refuse("of the literal NULL") if "null" in {each.type for each in values} else self.invalid()
         return [cast(value, "double" if kind == "float" else kind).text for value in values], kind, subtype
@@ -191,6 +186,8 @@ class Call:
             return [cast(value, "string").text for value in values], "string", "NULL"
         if types <= NUMERIC:
             kind, subtype = common_number(values)
+            if subtype == "REAL" and any(each.subtype != "REAL" and each.constant is None for each in values):
+                raise self.refuse(REAL_PART)  # a whole number of more than 2^53 stays one, in its rows
             return [cast(value, kind).text for value in values], kind, subtype
         common = "string" if "string" in types and types <= SCALAR else common_type(sorted(types))
         if common is None and types <= NUMERIC | TEMPORAL:
@@ -216,7 +213,9 @@ class Call:
         if types == {"date", "string"}:
             kind = "date"
         elif types - {"string"} and types <= NUMERIC | {"string"}:
-            kind = "long" if types <= {"long", "string"} else "double"
+            check_real_text(self.refuse, values)
+            is_long = types <= {"long", "string"} and not any(value.subtype == "REAL" for value in values)
+            kind = "long" if is_long else "double"
         else:
             found = common_type(sorted(types))
             if found is None and "boolean" in types and types <= SCALAR:

@@ -44,6 +44,8 @@ def cast(value: Sql, target: str) -> Sql:
         return value  # OBSERVED(Druid 33): the planner leaves the CAST out
     if value.type == target:
         return replace(value, subtype=None)
+    if value.written is not None and target == "string":
+        return Sql(value.written, "string")
     if value.subtype == "SKETCH" or (value.subtype == "ESTIMATE" and target == "string"):
         raise SqlNotSupported(f"CAST of an estimate of sketches to {sql_name(target)} is not supported", "CAST")
     if value.type == "null":
@@ -69,6 +71,11 @@ def implied(value: Sql, target: str) -> Sql | None:
     if target not in DUCKDB_TYPES:
         return value if value.type == target else None
     return cast(value, target)
+
+
+def plain_text(value: Sql) -> str:
+    """Convert to text as CONCAT and STRING_FORMAT do, without a CAST that the planner could leave out."""
+    return cast(replace(value, written=None), "string").text
 
 
 def _is_long_constant(value: Sql, target: str) -> bool:

@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions import letter_case
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
+from airflow_provider_polaris.emulator.sql.functions.casts import plain_text
 from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant, is_never_null
 from airflow_provider_polaris.emulator.sql.values import java_text as java
 from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported
@@ -32,12 +33,12 @@ _LONGEST, _WIDEST = 16_777_216, 65_536
 
 def upper(call: Call) -> Sql:
     """``UPPER(text)``, with the full case mapping of Unicode as in Java. OBSERVED(Druid 33): ``ß`` becomes ``SS``."""
-    return string(letter_case.upper(call.text(0)))
+    return string(letter_case.upper(_no_null(call).text(0)))
 
 
 def lower(call: Call) -> Sql:
     """``LOWER(text)``, with the full case mapping of Unicode as in Java. OBSERVED(Druid 33): a final sigma is ``ς``."""
-    return string(letter_case.lower(call.text(0)))
+    return string(letter_case.lower(_no_null(call).text(0)))
 
 
 def length(call: Call) -> Sql:
@@ -50,10 +51,13 @@ def concat(call: Call) -> Sql:
     if call.name == "CONCAT" and any(value.type in TEMPORAL | {"boolean"} for value in call.values()):
         # OBSERVED(Druid 33): it writes the milliseconds of a time, where || writes the time.
         raise call.refuse("for times and booleans: CAST them")
-    if any(can_fail(call.text(index)) for index in range(1, len(call))):
+    texts = [call.text(index) for index in range(len(call))]
+    if call.name == "CONCAT":
+        texts = [plain_text(value) for value in call.values()]
+    if any(map(can_fail, texts[1:])):
         # OBSERVED(Druid 33): it isn't computed after a NULL.
         raise call.refuse("with a part that can fail, such as a division of whole numbers, after another part")
-    return string("(" + " || ".join(call.text(index) for index in range(len(call))) + ")")
+    return string(f"({' || '.join(texts)})")
 
 
 def textcat(call: Call) -> Sql:
@@ -65,24 +69,29 @@ def substring(call: Call) -> Sql:
     """
     ``SUBSTRING(text, start[, length])``.
 
-    OBSERVED(Druid 33): a start below 1 fails, a start after the last unit gives NULL. With a length that is
-    no literal, it gives NULL or '' for one query or another.
+    OBSERVED(Druid 33): a start below 1 fails, a start after the last unit gives NULL; a start of NULL is 1.
     """
     text, start = java.in_units(call.characters(0), call.name), call.integer(1)
     constant = call.value(1).constant
     if not isinstance(constant, int) or not 1 <= constant <= _LONGEST:
         start = _at_least(call, start, 1, call.refuse("with a start below 1, for which Druid fails").message)
+        start = f"coalesce({start}, 1)"
     if is_constant(call.nodes[0]):
         # Druid's planner pads the result with blanks to the length of the literal.
         raise call.refuse("of a string literal")
     count = ""
     if len(call) == 3:
-        length = call.constant_long(2)
-        if not 1 <= length <= _LONGEST:
+        length, literal = call.integer(2), call.value(2).constant
+        if isinstance(literal, int) and not 1 <= literal <= _LONGEST:
             # Druid fails for a column and gives a value for another expression.
-            raise call.refuse(f"with a length of {length}")
-        count = f", {length}"
+            raise call.refuse(f"with a length of {literal}")
+        count = f", {length}" if isinstance(literal, int) else f", {_computed_length(call, text, length)}"
     return string(f"CASE WHEN length({text}) >= {start} THEN substring({text}, {start}{count}) END")
+
+
+def _computed_length(call: Call, text: str, length: str) -> str:
+    """Return a length that is no literal. OBSERVED(Druid 33): below 0 it is the rest of the text, NULL is 0."""
+    return f"coalesce(CASE WHEN {length} < 0 THEN length({text}) ELSE {_in_range(call, length)} END, 0)"
 
 
 def left(call: Call) -> Sql:
@@ -187,6 +196,13 @@ def icontains_string(call: Call) -> Sql:
     return boolean(f"contains(lower(upper({call.characters(0)})), lower(upper({find})))")
 
 
+def _no_null(call: Call) -> Call:
+    """Refuse the literal NULL: it is NULL to Druid, and other functions of the result then fail."""
+    if call.value(0).type == "null":
+        raise call.refuse("of the literal NULL")
+    return call
+
+
 def _is_text(node: exp.Expression) -> bool:
     """Whether a node is a literal text, or computed from literals, and can't be NULL."""
     return is_constant(node) and is_never_null(node)
@@ -221,7 +237,7 @@ def _not_negative(call: Call, index: int) -> str:
 
 def _trim(call: Call, function: str) -> Sql:
     # OBSERVED(Druid 33): TRIM converts a number to text, BTRIM, LTRIM and RTRIM don't.
-    text = call.text if call.name == "TRIM" else call.characters
+    text = _no_null(call).text if call.name == "TRIM" else call.characters
     if len(call) > 1 and call.value(1).type == "null":
         raise call.refuse("with the literal NULL as characters")
     # OBSERVED(Druid 33): characters that are NULL in a row remove nothing.

@@ -17,12 +17,24 @@ from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNo
 from airflow_provider_polaris.emulator.sql.values.values import quote_text
 
 _WRITE = {
-    "yyyy": "%Y", "y": "%Y", "YYYY": "%Y", "yy": "%y", "xxxx": "%G", "ww": "%V", "e": "%u", "DDD": "%j",
+    "yyyy": "%Y", "YYYY": "%Y", "yy": "%y", "xxxx": "%G", "ww": "%V", "e": "%u", "DDD": "%j",
     "MM": "%m", "M": "%-m", "MMM": "%b", "MMMM": "%B", "dd": "%d", "d": "%-d",
     "E": "%a", "EE": "%a", "EEE": "%a", "EEEE": "%A", "a": "%p",
     "HH": "%H", "H": "%-H", "hh": "%I", "h": "%-I", "mm": "%M", "m": "%-M", "ss": "%S", "s": "%-S", "SSS": "%g",
 }  # fmt: skip
 """Maps a run of letters to a strftime code."""
+
+_COMPUTED = {
+    **dict.fromkeys(("y", "Y"), "CAST(year({0}) AS VARCHAR)"),
+    "x": "CAST(isoyear({0}) AS VARCHAR)",
+    "D": "CAST(dayofyear({0}) AS VARCHAR)",
+    "w": "CAST(week({0}) AS VARCHAR)",
+    "S": "left(strftime({0}, '%g'), 1)",
+    "SS": "left(strftime({0}, '%g'), 2)",
+}
+"""Maps a run of letters to SQL of the timestamp, where strftime has no code."""
+_UTC = {"Z": "+0000", "ZZ": "+00:00", "ZZZ": "UTC", "z": "UTC"}
+"""Maps a run of letters to the offset or the name of UTC. OBSERVED(Druid 33)."""
 
 _READ = {
     "yyyy": ("year", r"[+-]?\d{1,9}"), "MM": ("month", r"\d{1,2}"), "M": ("month", r"\d{1,2}"),
@@ -69,12 +81,24 @@ def write(utc: str, pattern: str | None, zone: Zone | None, function: str) -> st
             raise SqlNotSupported(f"function '{function}' is not supported without a pattern in a time zone", function)
         # OBSERVED(Druid 33): the default pattern ends in Joda's ZZ, which writes UTC as +00:00.
         return f"strftime({utc}, '%Y-%m-%dT%H:%M:%S.%g+00:00')"
-    code = ""
+    local = zone.local(utc) if zone else utc
+    parts, code = [], ""
     for letters, other in _tokens(pattern):
-        if letters and letters not in _WRITE:
+        if letters in _COMPUTED:
+            parts += [_formatted(local, code), _COMPUTED[letters].format(local)]
+            code = ""
+        elif letters in _WRITE:
+            code += _WRITE[letters]
+        elif letters and (zone is not None or letters not in _UTC):
             raise _unsupported(letters, pattern, function)
-        code += _WRITE[letters] if letters else other.replace("%", "%%")
-    return f"strftime({zone.local(utc) if zone else utc}, {quote_text(code)})"
+        else:
+            code += (_UTC[letters] if letters else other).replace("%", "%%")
+    parts.append(_formatted(local, code))
+    return parts[0] if len(parts) == 1 else f"({' || '.join(parts)})"
+
+
+def _formatted(time: str, code: str) -> str:
+    return f"strftime({time}, {quote_text(code)})" if code else "''"
 
 
 def read(text: str, pattern: str | None, zone: Zone | None, function: str) -> str:

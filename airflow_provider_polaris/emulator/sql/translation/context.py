@@ -15,6 +15,7 @@ from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregat
 from airflow_provider_polaris.emulator.sql.functions.call import Call
 from airflow_provider_polaris.emulator.sql.functions.collections import collecting
 from airflow_provider_polaris.emulator.sql.functions.optimizer import filtered_sums
+from airflow_provider_polaris.emulator.sql.functions.optimizer.ranges import may_be_empty
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import only
 from airflow_provider_polaris.emulator.sql.translation.scope import TIME_COLUMN, Scope
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
@@ -108,7 +109,9 @@ class TranslationContext(ABC):
 
     def _aggregate(self, name: str, arguments: Sequence[exp.Expression], condition: exp.Expression | None) -> Sql:
         rewrite, least, most = aggregates.FUNCTIONS[name]
+        counts = False
         if (case := filtered_sums.case_of(name, arguments, self.source)) is not None:
+            counts = name == "SUM" and filtered_sums.is_count(arguments[0], case)
             arguments, when = filtered_sums.move_case_to_filter(name, arguments, case, self.translate)
             if when is not None:
                 return self._sum_of_case(arguments, when, condition)
@@ -128,7 +131,7 @@ class TranslationContext(ABC):
         self.has_aggregate = True
         self.reads += 1
         where = self._filter(condition) if condition is not None else None
-        return rewrite(
+        value = rewrite(
             Aggregation(
                 name,
                 nodes,
@@ -140,6 +143,15 @@ class TranslationContext(ABC):
                 time_column=lambda: self.column(TIME_COLUMN).text,
             )
         )
+        return self._count_of_ones(value) if counts else value
+
+    def _count_of_ones(self, value: Sql) -> Sql:
+        """Return a sum of ones, which is 0 over no rows, or NULL if the planner knows that there are none."""
+        text = f"coalesce({value.text}, 0)"
+        if (self.where is not None and may_be_empty(self.where)) or not all(s.is_whole for s in self.scope.sources):
+            words = "function 'SUM' is not supported of a CASE with ELSE 0 over no rows: use COUNT with FILTER"
+            text = f"CASE WHEN count(*) = 0 THEN error({quote_text(words)}) ELSE {text} END"
+        return replace(value, text=text)
 
     def _sum_of_case(
         self, arguments: Sequence[exp.Expression], when: exp.Expression, condition: exp.Expression | None

@@ -17,7 +17,9 @@ from airflow_provider_polaris.emulator.sql.values.types import Column, Expressio
 from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, Sql
 
 
-def translate_expression(text: str, columns: Sequence[Column], *, storing: bool) -> Expression:
+def translate_expression(
+    text: str, columns: Sequence[Column], *, storing: bool, where: str | None = None
+) -> Expression:
     """
     Translate the expression of a mapping.
 
@@ -25,10 +27,12 @@ def translate_expression(text: str, columns: Sequence[Column], *, storing: bool)
     :param columns: The columns of the source, by exact name.
     :param storing: True returns the stored form: a sketch instead of its number, 0 or 1 for a boolean. False returns
         the form of a query.
+    :param where: The condition that the rows fulfill, which Druid's planner combines with conditions of aggregates.
     :raises SqlNotSupported: The emulator doesn't support it; the message names the function.
     :raises SqlInvalid: The text can't be parsed, or uses an unknown column.
     """
     translator = Translator(bare_scope(columns), storing=storing)
+    translator.where = parse_one(where) if where is not None else None
     node, value = _translate(translator, text)
     if translator.has_aggregate:
         if storing and not _is_aggregate(node):

@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlglot import exp
 
-from airflow_provider_polaris.emulator.sql.functions import comparisons, conditions, literals, numbers, text, times
+from airflow_provider_polaris.emulator.sql.functions import comparisons, conditions, literals, text, times
 from airflow_provider_polaris.emulator.sql.functions.call import Rewrite
+from airflow_provider_polaris.emulator.sql.functions.numeric import arithmetic, numbers
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import only
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, SqlNotSupported
@@ -25,7 +26,7 @@ def _operator(name: str, rewrite: Rewrite) -> Callable[[TranslationContext, exp.
 
 
 def _plus_or_minus(name: str, sign: int) -> Callable[[TranslationContext, exp.Expression], Sql]:
-    arithmetic = _operator(name, numbers.arithmetic(name))
+    plain = _operator(name, arithmetic.arithmetic(name))
 
     def handle(context: TranslationContext, node: exp.Expression) -> Sql:
         if isinstance(node.expression, exp.Interval):
@@ -36,7 +37,7 @@ def _plus_or_minus(name: str, sign: int) -> Callable[[TranslationContext, exp.Ex
             if moment.type not in TEMPORAL:
                 raise SqlInvalid(f"Cannot apply '{name}' to an INTERVAL and a value that is not a TIMESTAMP")
             return times.add_interval(moment, context.translate(node.expression), sign)
-        return arithmetic(context, node)
+        return plain(context, node)
 
     return handle
 
@@ -80,8 +81,8 @@ OPERATORS: dict[type[exp.Expression], Callable[[TranslationContext, Any], Sql]] 
     exp.Neg: _negative,
     exp.Add: _plus_or_minus("+", 1),
     exp.Sub: _plus_or_minus("-", -1),
-    exp.Mul: _operator("*", numbers.arithmetic("*")),
-    exp.Div: _operator("/", numbers.divide),
+    exp.Mul: _operator("*", arithmetic.arithmetic("*")),
+    exp.Div: _operator("/", arithmetic.divide),
     exp.Mod: _remainder,
     exp.DPipe: _chain("||", text.concat),
     exp.EQ: _operator("=", comparisons.compare("=")),

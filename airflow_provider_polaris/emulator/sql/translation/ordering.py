@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from sqlglot import exp
 
-from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import may_be_empty
+from airflow_provider_polaris.emulator.sql.functions.optimizer.ranges import may_be_empty
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import only
 from airflow_provider_polaris.emulator.sql.translation.scope import TIME_COLUMN, Scope
 from airflow_provider_polaris.emulator.sql.translation.translator import Translator

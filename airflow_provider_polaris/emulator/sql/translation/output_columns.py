@@ -21,6 +21,8 @@ from airflow_provider_polaris.emulator.sql.values.values import (
     quote_name,
 )
 
+_WRITTEN = "CAST(error('JSON_VALUE of a subquery as VARCHAR is not supported: write RETURNING VARCHAR') AS VARCHAR)"
+
 
 def expand(expressions: Sequence[exp.Expression], scope: Scope) -> list[tuple[str, exp.Expression]]:
     """Return name and expression of each output column of a SELECT; ``*`` is expanded."""
@@ -93,7 +95,8 @@ def output_fields(
     for index, ((name, item), value) in enumerate(zip(items, values, strict=True), 1):
         column = sources.get(value.text)
         stored, expression = (column.stored, column.expression) if column is not None else (None, item)
-        fields.append(Field(name, value.type, f"c{index}", stored, value.subtype, value.cast_from, expression))
+        written = _WRITTEN if value.written is not None else None
+        fields.append(Field(name, value.type, f"c{index}", stored, value.subtype, value.cast_from, expression, written))
     return tuple(fields)
 
 

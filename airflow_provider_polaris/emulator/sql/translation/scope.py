@@ -23,7 +23,7 @@ class Field:
     :param type: Canonical data type.
     :param sql: Its DuckDB SQL.
     :param stored: Name of the table's column that it is; None if it is computed.
-    :param subtype: That of its :class:`Sql`; the same for ``cast_from``.
+    :param subtype: That of its :class:`Sql`; the same for ``cast_from`` and ``written``.
     :param expression: The expression of a subquery that it is: Druid's optimizer puts it in place of the column.
     """
 
@@ -34,6 +34,7 @@ class Field:
     subtype: str | None = None
     cast_from: str | None = None
     expression: exp.Expression | None = None
+    written: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ class Scope:
             known = ", ".join(f"'{field.name}'" for source in sources for field in source.fields)
             raise SqlInvalid(f"Column '{name}' not found in {where}; known are {known or 'none'}")
         field = found[0]
-        return field, Sql(field.sql, field.type, subtype=field.subtype, cast_from=field.cast_from)
+        value = Sql(field.sql, field.type, subtype=field.subtype, cast_from=field.cast_from, written=field.written)
+        return field, value
 
     def fields(self, qualifier: str | None = None) -> list[Field]:
         """Return the columns of ``*`` or ``qualifier.*``."""

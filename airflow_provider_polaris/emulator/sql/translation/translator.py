@@ -14,19 +14,28 @@ from dataclasses import replace
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.collections.lists import or_null
+from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant
 from airflow_provider_polaris.emulator.sql.translation.context import TranslationContext
 from airflow_provider_polaris.emulator.sql.translation.multi_values import each_value
 from airflow_provider_polaris.emulator.sql.translation.nodes import NODES
 from airflow_provider_polaris.emulator.sql.translation.parsing.parser import describe
 from airflow_provider_polaris.emulator.sql.translation.uses import check_nullable
 from airflow_provider_polaris.emulator.sql.values.types import SqlNotSupported
-from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, Sql, quote_text
+from airflow_provider_polaris.emulator.sql.values.values import MULTI_VALUE, Sql, can_fail, quote_text
 
 MAX_LENGTH = 1_000_000
 """Maximum length of a translated expression in characters."""
 
 
 _ARITHMETIC = (exp.Anonymous, exp.Div, exp.Neg, exp.Mul, exp.Add, exp.Sub, exp.Cast, exp.Ceil, exp.Floor)
+_EAGER = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
+_EAGER_NAMES = frozenset(
+    {"POWER", "ATAN2", "MOD", "DIV", "BITWISE_AND", "BITWISE_OR", "BITWISE_XOR"}
+    | {"BITWISE_SHIFT_LEFT", "BITWISE_SHIFT_RIGHT"}
+)
+"""Operators and functions for which Druid computes all parts, also if one of them is NULL."""
+_FAILING = "failing"
+"""Key of a node's meta data: its SQL if it can fail."""
 _COMPUTED: dict[str, tuple[type[exp.Expression], ...]] = {
     "double": _ARITHMETIC,
     "float": _ARITHMETIC,
@@ -52,7 +61,8 @@ class Translator(TranslationContext):
             raise SqlNotSupported(f"{describe(node)} is not supported")
         before, reads = dict(self.ungrouped), self.reads
         check_nullable(node)
-        value = each_value(self, node, handler)
+        value = each_value(self, node, lambda _, each: _with_all_parts(each, handler(self, each)))
+        node.meta[_FAILING] = value.text if can_fail(value.text) else None
         if self.reads == reads and isinstance(node, _COMPUTED.get(value.type, ())):
             value = _checked(value, node)
         if len(value.text) > MAX_LENGTH:
@@ -89,6 +99,33 @@ class Translator(TranslationContext):
             return self.translate(node)
         finally:
             self.unnested, self.selects = unnested, False
+
+
+def _with_all_parts(node: exp.Expression, value: Sql) -> Sql:
+    """
+    Compute a part that can fail also if the part before it is NULL in all rows of a batch, where DuckDB skips it.
+
+    OBSERVED(Druid 33): it fails for ``CAST(s AS DOUBLE) / (6 / n)`` if n is 0, whatever s is.
+    """
+    is_eager = isinstance(node, _EAGER) or (isinstance(node, exp.Anonymous) and str(node.this).upper() in _EAGER_NAMES)
+    parts = [*node.iter_expressions()]
+    failing = [part.meta.get(_FAILING) for part in parts]
+    if not is_eager or not any(failing):
+        return value
+    if any(is_constant(part) and not _is_literal(part) for part in parts):
+        # Druid's planner computes NULL for the whole, and not the part that fails.
+        raise SqlNotSupported(
+            f"{describe(node)} is not supported: one part can fail, another is computed from literals"
+        )
+    later = [text for text in failing[1:] if text]
+    if not later:
+        return value
+    return replace(value, text=f"CASE WHEN len([{', '.join(later)}]) > 0 THEN {value.text} END")
+
+
+def _is_literal(node: exp.Expression) -> bool:
+    bare = node.unnest()
+    return isinstance(bare.this if isinstance(bare, exp.Neg) else bare, (exp.Literal, exp.Boolean))
 
 
 def _checked(value: Sql, node: exp.Expression) -> Sql:

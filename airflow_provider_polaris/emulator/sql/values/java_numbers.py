@@ -34,6 +34,11 @@ def single_precision(number: float) -> float:
     return float(nearest)
 
 
+def is_negative_zero(number: str) -> str:
+    """Build the condition for -0.0; false for NULL."""
+    return f"coalesce({number} = 0 AND signbit({number}), FALSE)"
+
+
 def double_to_long(text: str) -> str:
     """Drop the fraction; a number beyond 64 bits becomes the nearest long, NaN becomes 0."""
     return (

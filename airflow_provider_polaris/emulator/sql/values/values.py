@@ -53,6 +53,7 @@ class Sql:
         others.
     :param cast_from: For a CAST, the type of the value that it converts: Druid uses this value instead in some places,
         also if the CAST is in a subquery. OBSERVED(Druid 33).
+    :param written: SQL of the text that a CAST to VARCHAR gives, if it is another one than that of the value.
     """
 
     text: str
@@ -60,6 +61,7 @@ class Sql:
     constant: str | int | float | bool | None = None
     subtype: str | None = None
     cast_from: str | None = None
+    written: str | None = None
 
 
 def string(text: str) -> Sql:

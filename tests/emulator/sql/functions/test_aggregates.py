@@ -207,7 +207,7 @@ def test_aggregate_stored_has_the_type_of_a_measure(expression, data_type):
             "WINDOW in 'COUNT(*) OVER (PARTITION BY \"city\")' is not supported",
         ),
         ("STRING_AGG(\"city\", ',')", SqlNotSupported, "function 'STRING_AGG' is not supported as a measure"),
-        ('LATEST("city", 0)', SqlInvalid, "function 'LATEST' needs a positive number of bytes, not 0"),
+        ('LATEST("city", -1)', SqlInvalid, "function 'LATEST' needs a positive number of bytes, not -1"),
     ],
 )
 def test_aggregate_that_cannot_be_stored_is_refused(refusal, expression, error, message):

@@ -54,7 +54,6 @@ from airflow_provider_polaris.emulator.sql import SqlInvalid, SqlNotSupported
         ("'a\\b' LIKE 'a\\b'", True),
         ("'' IS NULL", False),
         ("'it''s'", "it's"),
-        ("UPPER(NULL)", None),
         ("UPPER(5)", "5"),
     ],
 )

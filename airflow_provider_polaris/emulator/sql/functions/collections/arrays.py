@@ -16,6 +16,7 @@ from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, 
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.functions.collections import lists
 from airflow_provider_polaris.emulator.sql.functions.collections.splitting import split
+from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name
 from airflow_provider_polaris.emulator.sql.values.values import (
     MULTI_VALUE,
@@ -105,8 +106,7 @@ def contains(call: Call) -> Sql:
         if not isinstance(call.nodes[1], (exp.Column, exp.Array)):
             # OBSERVED(Druid 33): NULL as the result of a function is like the value NULL.
             raise call.refuse("with a function as the second array")
-        wanted, other = lists.list_argument(call, 1)
-        lists.same_elements(call, kind, other)
+        items, wanted, kind = _two_arrays(call)
         found = f"(len({lists.common(items, wanted, kind)}) = len({wanted}))"
         if value.type == MULTI_VALUE:
             # OBSERVED(Druid 33): here a multi-value string NULL is a list of one NULL.
@@ -123,8 +123,7 @@ def overlap(call: Call) -> Sql:
     if call.filters and isinstance(call.nodes[0], exp.Array):
         # OBSERVED(Druid 33): an error of the planner in a WHERE clause.
         raise call.refuse("with a literal as the first array in a WHERE clause")
-    (items, kind), (wanted, other) = lists.list_argument(call, 0), lists.list_argument(call, 1)
-    lists.same_elements(call, kind, other)
+    items, wanted, kind = _two_arrays(call)
     found = f"coalesce(len({lists.common(items, wanted, kind)}) > 0, FALSE)"
     return boolean(f"CASE WHEN {items} IS NOT NULL THEN {found} END")
 
@@ -151,6 +150,21 @@ def _check_no_case(call: Call) -> None:
     """Refuse CASE. OBSERVED(Druid 33): each branch has the condition, and may read a column in two ways."""
     if any(isinstance(node.unnest(), exp.Case) for node in call.nodes):
         raise call.refuse("with CASE as an argument")
+
+
+def _two_arrays(call: Call) -> tuple[str, str, str]:
+    """
+    Translate two arrays with elements of one type.
+
+    OBSERVED(Druid 33): ``ARRAY[s]`` is an array of longs if s is NULL, and texts of the other array are then NULL, too.
+    """
+    (items, kind), (wanted, other) = lists.list_argument(call, 0), lists.list_argument(call, 1)
+    lists.same_elements(call, kind, other)
+    made = call.nodes[0].unnest()
+    if kind != "long" and isinstance(made, exp.Array) and not made.find(exp.Literal) and not is_constant(call.nodes[1]):
+        unknown = f"len({items}) > 0 AND list_count({items}) = 0 AND list_count({wanted}) > 0"
+        items = call.without(items, unknown, "of an ARRAY of NULL only")
+    return items, wanted, kind
 
 
 def _check_known_type(call: Call, position: int, kind: str) -> None:
@@ -201,9 +215,9 @@ def piece(wrap: Wrap) -> Rewrite:
 
 
 def to_string(call: Call) -> Sql:
-    """``ARRAY_TO_STRING(array, separator)``."""
+    """``ARRAY_TO_STRING(array, separator)``. OBSERVED(Druid 33): NULL is an empty separator."""
     items, kind = lists.list_argument(call, 0)
-    return string(lists.joined(items, kind, quote_text(call.separator(1))))
+    return string(lists.joined(items, kind, quote_text(call.separator(1) if call.has(1) else "")))
 
 
 def from_string(call: Call) -> Sql:

@@ -16,8 +16,12 @@ from airflow_provider_polaris.emulator.sql.functions.aggregation import Aggregat
 from airflow_provider_polaris.emulator.sql.functions.casts import cast
 from airflow_provider_polaris.emulator.sql.functions.collections import lists
 from airflow_provider_polaris.emulator.sql.functions.collections.sorting import sort
+from airflow_provider_polaris.emulator.sql.functions.optimizer.left_out_casts import (
+    has_cast_back_to_text,
+    has_cast_to_number,
+)
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid, sql_name
-from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql, quote_text, string
+from airflow_provider_polaris.emulator.sql.values.values import Sql, quote_text, string
 
 _DEFAULT_BYTES, _LEAST_BYTES = 1024, 10
 """OBSERVED(Druid 33): the default and the smallest limit."""
@@ -28,6 +32,8 @@ def array_agg(call: Aggregation) -> Sql:
     value = call.value(0)
     if value.type not in lists.ARRAYS:
         raise call.refuse(f"for {sql_name(value.type)}")
+    if has_cast_back_to_text(call):
+        raise call.refuse("over a CAST to a number and back to VARCHAR")
     return lists.array_of(value.type, _limited(call, _collected(call, value), value.type, 1))
 
 
@@ -52,7 +58,7 @@ def string_agg(call: Aggregation) -> Sql:
     value = call.value(0)
     if value.type not in ("string", "long", "double"):
         raise call.refuse(f"for {sql_name(value.type)}")
-    if value.cast_from is not None and value.type in NUMERIC:
+    if has_cast_to_number(call):
         # OBSERVED(Druid 33): the text has the values before the CAST.
         raise call.refuse("over a CAST to a number")
     separator = call.separator(1)

@@ -7,6 +7,7 @@ from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call
 from airflow_provider_polaris.emulator.sql.functions.casts import cast, implied
+from airflow_provider_polaris.emulator.sql.values.java_numbers import is_negative_zero
 from airflow_provider_polaris.emulator.sql.values.types import sql_name
 from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES, MULTI_VALUE, Sql, can_fail, quote_text
 
@@ -106,11 +107,6 @@ def _is_same(left: str, right: str, element: str) -> str:
     """Build the condition for two elements to be equal. OBSERVED(Druid 33): -0.0 isn't 0.0."""
     plain = f"{left} IS NOT DISTINCT FROM {right}"
     return f"({plain} AND ({is_negative_zero(left)} = {is_negative_zero(right)}))" if element == "double" else plain
-
-
-def is_negative_zero(number: str) -> str:
-    """Build the condition for -0.0; false for NULL."""
-    return f"coalesce({number} = 0 AND signbit({number}), FALSE)"
 
 
 def signed(items: str) -> str:

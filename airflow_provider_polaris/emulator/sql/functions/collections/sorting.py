@@ -7,8 +7,8 @@ OBSERVED(Druid 33): NULL comes first, text is ordered by UTF-16 units, and -0.0 
 
 from __future__ import annotations
 
-from airflow_provider_polaris.emulator.sql.functions.collections.lists import is_negative_zero
 from airflow_provider_polaris.emulator.sql.values import java_text
+from airflow_provider_polaris.emulator.sql.values.java_numbers import is_negative_zero
 
 
 def sort(distinct: str, element: str, zeros: str) -> str:

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from airflow_provider_polaris.emulator.sql.functions.bits import whole_bits
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
+from airflow_provider_polaris.emulator.sql.functions.numeric.bits import whole_bits
 from airflow_provider_polaris.emulator.sql.values.types import SqlInvalid
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql, double, long, quote_text, string
 

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
-from airflow_provider_polaris.emulator.sql.functions.casts import cast
+from airflow_provider_polaris.emulator.sql.functions.casts import cast, plain_text
 from airflow_provider_polaris.emulator.sql.functions.formats.decimals import MOST_PLACES, fixed
 from airflow_provider_polaris.emulator.sql.values.types import sql_name
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, SCALAR, TEMPORAL, Sql, long, quote_text, string
@@ -90,7 +90,7 @@ def _value(call: Call, index: int, form: _Format) -> str:
         return null
     if form.conversion == "s":
         shown = cast(value, "double") if value.type == "float" else value
-        return _padded(f"coalesce({cast(shown, 'string').text}, 'null')", form)
+        return _padded(f"coalesce({plain_text(shown)}, 'null')", form)
     wanted = ("double", "float") if form.conversion == "f" else ("long",)
     if value.type not in NUMERIC or value.type not in wanted:
         raise _refuse(call, call.constant_text(0))

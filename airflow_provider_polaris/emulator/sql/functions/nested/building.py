@@ -100,6 +100,9 @@ def _written(call: Call, index: int) -> str:
         raise call.refuse("with a FLOAT that is not a column")
     if value.type in ("double", "float"):
         return json_text.java_double(f"CAST({value.text} AS DOUBLE)")
+    if value.type == "long" and value.written is not None:
+        # OBSERVED(Druid 33): the text 1e3 is 1000 elsewhere and 0 here.
+        raise call.refuse("with JSON_VALUE of a column with RETURNING BIGINT")
     if value.type in ("string", "long"):
         return f"CASE WHEN {value.text} IS NOT NULL THEN CAST(to_json({value.text}) AS VARCHAR) END"
     raise call.refuse(f"with a value of type {value.type}")

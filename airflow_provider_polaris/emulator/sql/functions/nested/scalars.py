@@ -17,7 +17,7 @@ from airflow_provider_polaris.emulator.sql.functions.call import Call, Table
 from airflow_provider_polaris.emulator.sql.functions.nested.extraction import found
 from airflow_provider_polaris.emulator.sql.functions.nested.paths import Path, parse
 from airflow_provider_polaris.emulator.sql.values.json_text import java_double
-from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES, Sql, quote_text
+from airflow_provider_polaris.emulator.sql.values.values import DUCKDB_TYPES, NUMERIC, Sql, quote_text
 
 _DECIMAL = r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
 _UNSURE = quote_text(
@@ -62,7 +62,8 @@ def returning(call: Call, target: str) -> Sql:
     Build JSON_VALUE with a type.
 
     :param call: Its arguments; a third one is not read.
-    :param target: ``string``, ``long``, ``double`` or ``boolean``.
+    :param target: ``string``, ``long``, ``double`` or ``boolean``. OBSERVED(Druid 33): where a number of a column
+        becomes text, as in UPPER or a CAST, it is the text in the JSON, which may be no number.
     """
     path = parse(call, 1)
     value = call.value(0)
@@ -84,9 +85,9 @@ def returning(call: Call, target: str) -> Sql:
         refused = _refused(call, "with an index of an array without objects in a column: use JSON_QUERY", target)
         is_flat = _is_flat(found(call, path[:-1]))
         sql = f"CASE WHEN json_type(__part) <> 'NULL' AND {is_flat} THEN {refused} ELSE {sql} END"
-    return Sql(
-        f"CAST(list_transform([{found(call, path)}], lambda __part: {sql})[1] AS {DUCKDB_TYPES[target]})", target
-    )
+    text = f"CAST(list_transform([{found(call, path)}], lambda __part: {sql})[1] AS {DUCKDB_TYPES[target]})"
+    is_number_of_column = target in NUMERIC and isinstance(call.nodes[0].unnest(), exp.Column)
+    return Sql(text, target, written=returning(call, "string").text if is_number_of_column else None)
 
 
 def _is_inside_expression(call: Call) -> bool:
@@ -175,13 +176,14 @@ def _double(call: Call, _path: Path) -> dict[str, str]:
 
 
 def _boolean(call: Call, _path: Path) -> dict[str, str]:
-    """OBSERVED(Druid 33): a number is true if it is positive."""
+    """OBSERVED(Druid 33): a number is true if it is positive; below 1, some are and some aren't."""
+    refused = _refused(call, "with RETURNING BOOLEAN for a number between 0 and 1", "boolean")
     return {
         "VARCHAR": _refused(call, "with RETURNING BOOLEAN for a text", "boolean"),
         "BOOLEAN": "__text = 'true'",
         "BIGINT": f"{_NUMBER} > 0",
         "UBIGINT": f"{_whole(call)} > 0",
-        "DOUBLE": f"{_NUMBER} > 0",
+        "DOUBLE": f"CASE WHEN {_NUMBER} > 0 AND {_NUMBER} < 1 THEN {refused} ELSE {_NUMBER} > 0 END",
     }
 
 

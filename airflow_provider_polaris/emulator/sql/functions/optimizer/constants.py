@@ -40,12 +40,6 @@ def is_decided(condition: exp.Expression) -> bool:
     return False
 
 
-def may_be_empty(where: exp.Expression) -> bool:
-    """Whether the planner may know that no row fulfills a condition: it is decided, or has a column twice."""
-    names = [column.name for column in where.find_all(exp.Column)]
-    return is_decided(where) or len(set(names)) < len(names) or where.find(exp.Between) is not None
-
-
 def is_never_null(value: exp.Expression) -> bool:
     """Whether the planner may know that a value is not NULL: a number of rows, ``__time``, what is made of them."""
     node: Any = value.unnest()

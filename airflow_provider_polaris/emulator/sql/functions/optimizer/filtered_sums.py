@@ -65,6 +65,14 @@ def move_case_to_filter(
     return [value], when if node.this is None else exp.EQ(this=node.this.copy(), expression=when)
 
 
+def is_count(argument: exp.Expression, node: exp.Case) -> bool:
+    """Whether a SUM is a COUNT to Druid's optimizer: of 1 for one condition or another, and otherwise 0."""
+    branches = [branch.args["true"] for branch in node.args["ifs"]]
+    default = node.args.get("default")
+    is_bare = argument.unnest() is node and default is not None and _is_number(default, "0")
+    return is_bare and all(_is_number(value, "1") for value in branches)
+
+
 def may_be_known(value: exp.Expression, condition: exp.Expression, others: Sequence[exp.Expression]) -> bool:
     """
     Whether the planner may know value or condition of a CASE from other conditions.

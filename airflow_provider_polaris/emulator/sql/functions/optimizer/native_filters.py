@@ -9,15 +9,15 @@ not equal to 0. What differs is refused, in the rows that have such a value wher
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call
-from airflow_provider_polaris.emulator.sql.functions.collections.lists import is_negative_zero
 from airflow_provider_polaris.emulator.sql.functions.optimizer.constants import is_constant, is_pi
 from airflow_provider_polaris.emulator.sql.functions.optimizer.filtered_sums import without_casts
-from airflow_provider_polaris.emulator.sql.values.java_numbers import single_precision
+from airflow_provider_polaris.emulator.sql.values.java_numbers import is_negative_zero, single_precision
 from airflow_provider_polaris.emulator.sql.values.values import NUMERIC, Sql, quote_text
 
 _PLAIN_NUMBER = quote_text(r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?")
@@ -40,8 +40,11 @@ def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool
         return list(operands)
     if not any(fixed):
         _check_columns(call, len(operands), kind, is_equality=is_equality)
-        return list(operands) if is_equality else _without_both_zeros(call, operands, kind)
+        return list(operands) if is_equality else _without_nan_and_both_zeros(call, operands, kind)
     constants = [call.value(index).constant for index, is_fixed in enumerate(fixed) if is_fixed]
+    zeros = [
+        operand.text for operand, is_fixed in zip(operands, fixed, strict=True) if is_fixed and not operand.constant
+    ]
     result = []
     for index, operand in enumerate(operands):
         column = _column(call, index)
@@ -50,7 +53,9 @@ def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool
         if fixed[index]:
             pass
         elif kind == "string":
-            if is_equality and NUMERIC & {value.type, value.cast_from}:
+            # The digits of a whole number are equal to its CAST if they are equal to the number.
+            are_digits = "long" in (value.type, value.cast_from) and all(map(_are_digits, constants))
+            if is_equality and NUMERIC & {value.type, value.cast_from} and not are_digits:
                 raise call.refuse("of a text and a CAST of a number to VARCHAR")
         elif column is not None and column.type == "string":
             differs = f"NOT regexp_full_match({column.text}, {_PLAIN_NUMBER})"
@@ -64,19 +69,27 @@ def checked(call: Call, operands: Sequence[Sql], kind: str, *, is_equality: bool
             raise call.refuse("of a FLOAT and a number that is none, such as 0.1: use BETWEEN")
         elif value.type == "long" and kind == "double" and not all(map(_is_exact, constants)):
             raise call.refuse("of a BIGINT and a decimal number of 2^53 or more")
-        elif value.type == "double" and is_equality and 0 in constants:
-            differs, words = is_negative_zero(operand.text), "of -0.0 and 0"
+        elif value.type == "double" and is_equality and zeros:
+            is_zero = " OR ".join(f"{zero} = 0" for zero in zeros)
+            differs, words = f"{is_negative_zero(operand.text)} AND ({is_zero})", "of -0.0 and 0"
         result.append(Sql(call.without(operand.text, differs, words), operand.type) if differs else operand)
     return result
 
 
-def _without_both_zeros(call: Call, operands: Sequence[Sql], kind: str) -> list[Sql]:
-    """Refuse to order -0.0 and 0.0, which are equal to Druid's filter and not to its expressions."""
+def _without_nan_and_both_zeros(call: Call, operands: Sequence[Sql], kind: str) -> list[Sql]:
+    """
+    Refuse to order NaN, and -0.0 and 0.0.
+
+    OBSERVED(Druid 33): the zeros are equal to Druid's filter and not to its expressions. NaN is the largest number for
+    rows, and neither larger nor smaller than others where Druid computes a batch of rows: for groups and aggregates.
+    """
     first, *others = operands
     if kind not in ("double", "float"):
         return list(operands)
     zeros = " OR ".join(f"({other.text} = 0 AND signbit({other.text}) <> signbit({first.text}))" for other in others)
-    return [Sql(call.without(first.text, f"{first.text} = 0 AND ({zeros})", "of -0.0 and 0.0"), first.type), *others]
+    text = call.without(first.text, f"{first.text} = 0 AND ({zeros})", "of -0.0 and 0.0")
+    is_nan = " OR ".join(f"isnan({operand.text})" for operand in operands)
+    return [Sql(call.without(text, is_nan, "of NaN"), first.type), *others]
 
 
 def _check_columns(call: Call, count: int, kind: str, *, is_equality: bool) -> None:
@@ -122,6 +135,11 @@ def _is_float(constant: object) -> bool:
         return single_precision(constant) == constant
     except OverflowError:
         return False
+
+
+def _are_digits(constant: object) -> bool:
+    """Whether a text is the one that CAST makes of some whole number."""
+    return isinstance(constant, str) and re.fullmatch("0|-?[1-9][0-9]{0,17}", constant) is not None
 
 
 def _is_exact(constant: object) -> bool:

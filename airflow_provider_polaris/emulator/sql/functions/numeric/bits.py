@@ -12,7 +12,7 @@ import re
 from sqlglot import exp
 
 from airflow_provider_polaris.emulator.sql.functions.call import Call, Rewrite, Table
-from airflow_provider_polaris.emulator.sql.values.values import Sql, long
+from airflow_provider_polaris.emulator.sql.values.values import Sql, failure, long, quote_text
 
 
 def bitwise(operator: str) -> Rewrite:
@@ -56,7 +56,8 @@ def whole_bits(call: Call, index: int) -> str:
     value, text = call.exact_number(index), call.long(index)
     if value.type == "long":
         return text
-    return call.without(text, f"abs({value.text}) >= 9223372036854775807", "with a number beyond 64 bits")
+    refused = failure(quote_text(call.refuse("with a number beyond 64 bits").message))
+    return f"CASE WHEN abs({value.text}) >= 9223372036854775807 THEN {refused} ELSE {text} END"
 
 
 def check_columns(call: Call) -> None:

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+CASTs in an aggregate that Druid's planner leaves out, so that the aggregate has other values.
+
+OBSERVED(Druid 33): sketches, AVG, STRING_AGG and others read the column under a CAST to a number. A CAST to a number
+and back to VARCHAR is the text of the column.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlglot import exp
+
+from airflow_provider_polaris.emulator.sql.functions.call import Call
+from airflow_provider_polaris.emulator.sql.values.values import NUMERIC
+
+
+def has_cast_to_number(call: Call) -> bool:
+    """Whether the value of an aggregate is a CAST to a number, or one of it to VARCHAR."""
+    value, node = call.value(0), call.nodes[0].unnest()
+    if isinstance(node, exp.Cast) and value.type == "string" and value.cast_from in NUMERIC:
+        value = call.translate(node.this)
+    return value.cast_from is not None and value.type in NUMERIC
+
+
+def has_cast_back_to_text(call: Call) -> bool:
+    """Whether the value of an aggregate is a CAST to a number, and back to VARCHAR."""
+    return call.value(0).type == "string" and has_cast_to_number(call)
+
+
+def check_average(call: Call) -> None:
+    """
+    Refuse the average of a CAST to a whole number, also inside CASE; of an expression, the CAST is computed.
+
+    :raises SqlNotSupported: It is such a CAST.
+    """
+    node: Any = call.nodes[0].unnest()
+    for part in [branch.args["true"] for branch in node.args["ifs"]] if isinstance(node, exp.Case) else [node]:
+        value, source = call.translate(part), part.unnest().this
+        if value.type == "long" and value.cast_from not in ("long", None) and isinstance(source, exp.Column):
+            raise call.refuse("of a column's CAST to BIGINT, which Druid ignores here: write TRUNCATE")
